@@ -1,0 +1,1 @@
+"""The public contract of a connector: configuration, source, mapping, publisher, spool, cursor."""

@@ -1,0 +1,89 @@
+"""Bytes to event and back: the only place that knows how events are written."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from models.events import Event
+from models.reasons import Reason
+
+MAX_EVENT_BYTES: Final = 65_536
+"""Longest value of one event; ours have about 500 bytes."""
+MAX_AHEAD: Final = timedelta(minutes=5)
+"""How far clocks may differ before an event is from the future."""
+MAX_AGE: Final = timedelta(days=3653)
+"""Ten years, the longest history that is replayed."""
+
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
+_validate: Final[Callable[[bytes | None], Event]] = _EVENT.validator.validate_json
+_dump = _EVENT.serializer.to_json
+
+
+class Unusable(Exception):  # noqa: N818 - names what the record is, not what went wrong in the program
+    """A record is no usable event: `reason`, and `detail` without any of the record's values."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+def decode(value: bytes | None) -> Event:
+    """Return the event that `value` (CloudEvents JSON, UTF-8) holds.
+
+    Raises `Unusable` with a closed reason, and no other error, for anything else.
+    """
+    try:
+        if len(value) <= MAX_EVENT_BYTES:  # type: ignore[arg-type]  # None: see explain
+            return _validate(value)
+    except (ValidationError, TypeError) as error:
+        raise explain(value, error) from None
+    raise Unusable(Reason.OVERSIZED, f"{len(value or b'')} bytes, at most {MAX_EVENT_BYTES}")
+
+
+def encode(event: Event) -> bytes:
+    """Return `event` as CloudEvents JSON in UTF-8; what is None is left out."""
+    return _dump(event, exclude_none=True)
+
+
+def check_time(happened_at: datetime, now: datetime) -> None:
+    """Raise `Unusable` if an event that is taken in at `now` cannot have happened at `happened_at`."""
+    if happened_at > now + MAX_AHEAD:
+        raise Unusable(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
+    if happened_at < now - MAX_AGE:
+        raise Unusable(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
+
+
+def explain(value: bytes | None, error: Exception) -> Unusable:
+    """Return why `value` could not be decoded, given what decoding it raised."""
+    if value is None:
+        return Unusable(Reason.NULL_VALUE)
+    if not isinstance(error, ValidationError):
+        return Unusable(Reason.INVALID_FIELD, type(error).__name__)
+    try:
+        value.decode()
+    except UnicodeDecodeError as broken:
+        return Unusable(Reason.INVALID_UTF8, f"at byte {broken.start}")
+    return _explain_field(error.errors(include_input=False, include_url=False, include_context=False)[0])
+
+
+_BY_ERROR: Final = {
+    "json_invalid": Reason.INVALID_JSON,
+    "union_tag_invalid": Reason.UNKNOWN_TYPE,
+    "union_tag_not_found": Reason.MISSING_FIELD,
+    "missing": Reason.MISSING_FIELD,
+    "enum": Reason.UNKNOWN_ENUM,
+}
+
+
+def _explain_field(first: ErrorDetails) -> Unusable:
+    place = ".".join(str(part) for part in first["loc"][1:])  # [0] is the union's tag
+    kind = first["type"]
+    if kind == "literal_error":
+        reason = Reason.UNKNOWN_VERSION if place in {"dataversion", "specversion"} else Reason.UNKNOWN_ENUM
+    else:
+        reason = _BY_ERROR.get(kind, Reason.INVALID_FIELD)
+    return Unusable(reason, f"{place}: {kind}" if place else kind)

@@ -1,0 +1,35 @@
+"""Deterministic names: event ids, contact ids, agent ids."""
+
+import hashlib
+import re
+import uuid
+from typing import Final
+
+from models.topics import Channel
+
+NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:accueil:event")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
+
+
+def event_id(source: str, native_id: str, revision: str = "") -> str:
+    """Return the id of the event that `source` knows as `native_id` (and `revision`, if the source revises facts).
+
+    UUIDv5: the same arguments give the same id on every machine and in every year.
+    """
+    return str(uuid.uuid5(NAMESPACE, f"{source}\x1f{native_id}\x1f{revision}"))
+
+
+def contact_id(channel: Channel, source: str, native_id: str) -> str:
+    """Return the id of one contact for its whole life; a native id with unusual characters is replaced by its hash."""
+    return f"{channel.value}:{source}:{_plain(native_id)}"
+
+
+def agent_id(source: str, pseudonym: str) -> str:
+    """Return the id of one agent of a source; `pseudonym` comes from `models.identities`."""
+    return f"agent:{source}:{pseudonym}"
+
+
+def _plain(native_id: str) -> str:
+    if _PLAIN.fullmatch(native_id):
+        return native_id
+    return "h-" + hashlib.sha256(native_id.encode()).hexdigest()[:32]

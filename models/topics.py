@@ -1,0 +1,74 @@
+"""Every topic: what it carries, its key, how long it is kept.
+
+All topics have the same number of partitions and the same partitioner (Kafka's murmur2), so all that concerns one key has
+one partition number everywhere.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+DAY_MS: Final = 86_400_000
+
+
+class Channel(StrEnum):
+    """How a citizen reached the service."""
+
+    MAIL = "mail"
+    EMAIL = "email"
+    CALL = "call"
+    FORM = "form"
+    APPOINTMENT = "appointment"
+    VISIT = "visit"
+    FEEDBACK = "feedback"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic of the catalogue.
+
+    ``retention_ms`` is None for a compacted topic: the last record of each key is kept for ever.
+    """
+
+    name: str
+    key: str
+    about: str
+    retention_ms: int | None = None
+    config: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def compacted(self) -> bool:
+        """Whether the topic keeps the last record of each key instead of a span of time."""
+        return self.retention_ms is None
+
+
+def _events(name: str, about: str) -> Topic:
+    return Topic(name, key="contact id", about=about, retention_ms=30 * DAY_MS)
+
+
+SOURCES: Final[dict[Channel, Topic]] = {
+    Channel.MAIL: _events("contact.mail.v1", "letters: arrived, registered, assigned, answered, sent"),
+    Channel.EMAIL: _events("contact.email.v1", "e-mails: received, acknowledged, answered"),
+    Channel.CALL: _events("contact.call.v1", "calls, and the state of the agents who take them"),
+    Channel.FORM: _events("contact.form.v1", "online procedures: submitted, taken up, decided"),
+    Channel.APPOINTMENT: _events("contact.appointment.v1", "appointments: booked, moved, cancelled, attended, missed"),
+    Channel.VISIT: _events("contact.visit.v1", "front desks: arrived, called, served, left"),
+    Channel.FEEDBACK: _events("contact.feedback.v1", "satisfaction: invited, given"),
+}
+CONTACTS: Final = Topic("accueil.contacts.v1", key="contact id", about="state: one row per contact or agent")
+FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals, 5-minute buckets, stocks")
+TIMELINE: Final = Topic(
+    "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=30 * DAY_MS
+)
+SLA: Final = Topic(
+    "contact.sla.v1", key="contact id", about="SLA clocks: started, at risk, breached, met", retention_ms=30 * DAY_MS
+)
+DEAD_LETTERS: Final = Topic(
+    "contact.deadletter.v1",
+    key="as received",
+    about="records that could not be used, byte for byte, with reason and origin in headers",
+    retention_ms=90 * DAY_MS,
+    config={"max.message.bytes": "2097152"},  # a record at the source's limit fits with its headers
+)
+STATES: Final = (CONTACTS, FIGURES)
+CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, SLA, DEAD_LETTERS)

@@ -1,0 +1,1 @@
+"""Thin: a batch in, core calls, one step out."""
