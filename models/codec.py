@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,7 +18,7 @@ MAX_AGE: Final = timedelta(days=3653)
 """Ten years, the longest history that is replayed."""
 
 _EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
-_validate: Final[Callable[[bytes | None], Event]] = _EVENT.validator.validate_json
+_validate = cast("Callable[[bytes | None], Event]", _EVENT.validator.validate_json)
 _dump = _EVENT.serializer.to_json
 
 
