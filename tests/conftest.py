@@ -1,0 +1,26 @@
+"""Fixtures only; helpers live in tests/support."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.engine.broker import EmbeddedKafka
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A real Kafka that all tests of the session share; tests use topics of names of their own."""
+    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+    """A real Kafka of this test alone, which it may stop, kill and start again."""
+    broker = EmbeddedKafka(tmp_path / "kafka")
+    broker.start()
+    yield broker
+    broker.stop()
