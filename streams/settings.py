@@ -1,0 +1,251 @@
+"""What can be set: names, kinds, bounds and defaults. `streams.configuration` reads them.
+
+The text under a setting is its documentation.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    StringConstraints,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from models.envelope import Label
+from streams.core.figures import WAIT_BOUNDS
+from streams.words import say
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: the text says where, which key, and what is allowed. Fix it and start again."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError(
+            say("must be a time zone such as Europe/Paris", "attend un fuseau comme Europe/Paris")
+        ) from None
+    return name
+
+
+def _one_of_the_bounds(seconds: int) -> int:
+    # Figures hold waits by these bounds: with a target between two of them, who was answered in time could not be told.
+    if seconds not in WAIT_BOUNDS:
+        bounds = ", ".join(map(str, WAIT_BOUNDS))
+        raise ValueError(say(f"must be one of {bounds}", f"attend une de ces valeurs : {bounds}"))
+    return seconds
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
+Brokers = Annotated[str, StringConstraints(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+class Section(BaseModel):
+    """What all sections share."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class Kafka(Section):
+    """How to speak with the brokers named in `brokers`."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    ssl_cafile: Path | None = None
+    """Certificates to trust (PEM); the system's if not given."""
+    ssl_certfile: Path | None = None
+    """Our own certificate (PEM), where the brokers ask for one."""
+    ssl_keyfile: Path | None = None
+    ssl_password: SecretStr = SecretStr("")
+    """Pass phrase of `ssl_keyfile`."""
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    sasl_password_file: Path | None = None
+    """A file that holds the password, instead of `sasl_password`."""
+
+    def client_options(self) -> dict[str, Any]:
+        """Return these settings as kafka-python and aiokafka both take them.
+
+        Raises `ConfigError` if a file cannot be read or is no certificate.
+        """
+        options: dict[str, Any] = {"security_protocol": self.security_protocol}
+        try:
+            if self.security_protocol.endswith("SSL"):
+                options["ssl_context"] = self._ssl_context()
+            if self.security_protocol.startswith("SASL"):
+                password = self.sasl_password_file.read_text().strip() if self.sasl_password_file else None
+                options |= {
+                    "sasl_mechanism": self.sasl_mechanism,
+                    "sasl_plain_username": self.sasl_username,
+                    "sasl_plain_password": password or self.sasl_password.get_secret_value(),
+                }
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigError(
+                f"kafka: {error.filename or self.ssl_certfile or self.ssl_cafile}: {error.strerror}"
+            ) from None
+        return options
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ssl_cafile)
+        if self.ssl_certfile:
+            context.load_cert_chain(self.ssl_certfile, self.ssl_keyfile, self.ssl_password.get_secret_value())
+        return context
+
+
+class Worker(Section):
+    """The process that turns events into rows and figures."""
+
+    processes: PositiveInt = 1
+    """How many `accueil up` starts; more than there are partitions have nothing to do."""
+    app_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "accueil"
+    """Names the consumer group and the transactions: never change it on data that is to be kept."""
+    instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    """A name that this worker alone has and keeps (static membership): after a restart it goes on at once."""
+    tick_seconds: PositiveFloat = 1.0
+    """How often what depends on time alone is looked at."""
+    session_timeout_seconds: PositiveFloat = 15.0
+    """After this long without a sign of life, another worker takes over."""
+    max_records_per_step: PositiveInt = 20_000
+    """At most this many records in one transaction."""
+    forget_waiting_after_seconds: PositiveInt = 4 * 3600
+    """A call that waits this long was forgotten by the switchboard, and is counted as such."""
+    forget_answered_after_seconds: PositiveInt = 12 * 3600
+    """The same for a conversation."""
+    keep_closed_days: PositiveInt = 7
+    """A contact closed for this long leaves memory."""
+    health_host: str = "127.0.0.1"
+    health_port: Port = 0
+    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+
+
+class Connect(Section):
+    """The process that runs connectors."""
+
+    health_host: str = "127.0.0.1"
+    health_port: Port = 0
+    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+
+
+class Queue(Section):
+    """How the board shows one queue, and when it asks for attention."""
+
+    label: str = ""
+    """Its name for people; the queue's own if not given."""
+    target_seconds: WaitBound | None = None
+    """Instead of `web.target_seconds`."""
+    waiting_warning: PositiveInt = 5
+    """This many waiting calls are worth a look."""
+    waiting_critical: PositiveInt = 10
+    """This many call for action."""
+    oldest_warning_seconds: PositiveInt = 60
+    """A call that has waited this long is worth a look."""
+    oldest_critical_seconds: PositiveInt = 180
+    """A call that has waited this long calls for action."""
+
+
+class Web(Section):
+    """The live board and the business metrics."""
+
+    host: str = "127.0.0.1"
+    """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
+    port: Port = 8080
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
+    """Whose midnight begins the day."""
+    target_seconds: WaitBound = 20
+    """An answer within this time is in time: the service level's target."""
+    short_abandon_seconds: WaitBound = 5
+    """Who hangs up within this time is left out of the service level."""
+    stale_after_seconds: PositiveInt = 15
+    """Figures older than this are shown as stale."""
+    queues: dict[Label, Queue] = {}
+
+
+class Log(Section):
+    """What processes say."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Demo(Section):
+    """The simulated switchboard of `accueil up --demo`."""
+
+    seed: NonNegativeInt = 1
+    speed: PositiveFloat = 1.0
+    """Simulated seconds per second."""
+
+
+class Instance(Section):
+    """One connector that runs; what else stands in its table is that connector's own configuration."""
+
+    model_config = ConfigDict(extra="allow")
+
+    connector: str
+    """Its kind, as in `asterisk`."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The rest of the table, for the connector's own model to check."""
+        return dict(self.model_extra or {})
+
+
+class Settings(BaseSettings):
+    """All settings; `streams.configuration.load` makes them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ACCUEIL_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    brokers: Brokers = ""
+    """Kafka, as `host:port,host:port`. Empty: `accueil up` starts one of its own on this machine."""
+    broker_port: Port = 0
+    """Port of Accueil's own broker; 0 for a free one at each start."""
+    data: Path = Path("accueil-data")
+    """Directory of everything that is kept: the broker's data, cursors, spools, keys, logs."""
+    partitions: Annotated[int, Field(ge=1, le=256)] = 4
+    """Of every topic: how far the work can be shared. Cannot be changed once topics exist."""
+    replication: Annotated[int, Field(ge=1, le=7)] = 1
+    """Copies of every topic; 3 for a cluster that is to survive the loss of a machine."""
+    kafka: Kafka = Kafka()
+    worker: Worker = Worker()
+    connect: Connect = Connect()
+    web: Web = Web()
+    log: Log = Log()
+    demo: Demo = Demo()
+    connectors: dict[Name, Instance] = {}
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
