@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from models.envelope import Label
+from models.topics import Channel
 from streams.core.figures import WAIT_BOUNDS
 from streams.words import say
 
@@ -146,21 +147,28 @@ class Connect(Section):
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
-class Queue(Section):
-    """How the board shows one queue, and when it asks for attention."""
+class Thresholds(Section):
+    """From which value on a figure asks for attention, and from which for action."""
 
-    label: str = ""
+    attention: float
+    action: float
+
+
+class Queue(Section):
+    """How the board shows one queue. A queue that is named here is shown before its first contact."""
+
+    channel: Channel = Channel.CALL
+    site: Label = ""
+    service: Label = ""
+    """As the connector's configuration gives them to this queue."""
+    label_fr: str = ""
     """Its name for people; the queue's own if not given."""
-    target_seconds: WaitBound | None = None
-    """Instead of `web.target_seconds`."""
-    waiting_warning: PositiveInt = 5
-    """This many waiting calls are worth a look."""
-    waiting_critical: PositiveInt = 10
-    """This many call for action."""
-    oldest_warning_seconds: PositiveInt = 60
-    """A call that has waited this long is worth a look."""
-    oldest_critical_seconds: PositiveInt = 180
-    """A call that has waited this long calls for action."""
+    label_en: str = ""
+    """The same in English; `label_fr` if not given."""
+    waiting: Thresholds = Thresholds(attention=5, action=10)
+    """Contacts that wait now."""
+    longest_wait_seconds: Thresholds = Thresholds(attention=120, action=300)
+    """How long the first of them has waited."""
 
 
 class Web(Section):
@@ -169,15 +177,20 @@ class Web(Section):
     host: str = "127.0.0.1"
     """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
     port: Port = 8080
+    title: str = "Accueil"
+    """Name of the house, at the head of the board."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
     """Whose midnight begins the day."""
     target_seconds: WaitBound = 20
-    """An answer within this time is in time: the service level's target."""
-    short_abandon_seconds: WaitBound = 5
+    """An answer within this time is in time: the target of the service level."""
+    short_abandon_seconds: WaitBound = 10
     """Who hangs up within this time is left out of the service level."""
-    stale_after_seconds: PositiveInt = 15
-    """Figures older than this are shown as stale."""
+    stale_after_seconds: PositiveFloat = 15.0
+    """Figures older than this are shown as out of date."""
+    service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
+    abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
     queues: dict[Label, Queue] = {}
+    """In the order of the board; others follow as they appear."""
 
 
 class Log(Section):

@@ -1,0 +1,66 @@
+"""The health server answers from what the process says of itself."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from streams.health import HealthServer, State
+
+
+class Process:
+    """Something with a state that the test changes."""
+
+    def __init__(self) -> None:
+        self.healthy: State = (True, "step 0.2 s ago")
+        self.ready: State = (False, "recovering 3 of 4")
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
+
+
+@pytest.fixture
+def http(process: Process) -> Iterator[httpx.Client]:
+    registry = CollectorRegistry()
+    Counter("accueil_steps", "Steps.", registry=registry).inc(3)
+    server = HealthServer(
+        "127.0.0.1", 0, healthy=lambda: process.healthy, ready=lambda: process.ready, registry=registry
+    )
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+        yield client
+    server.close()
+
+
+def test_states_are_told_as_they_are_now(process: Process, http: httpx.Client) -> None:
+    assert (http.get("/healthz").status_code, http.get("/healthz").text) == (200, "step 0.2 s ago\n")
+    assert (http.get("/readyz").status_code, http.get("/readyz").text) == (503, "recovering 3 of 4\n")
+    process.ready = (True, "4 of 4")
+    process.healthy = (False, "no step for 61 s")
+    assert http.get("/readyz?verbose").status_code == 200
+    assert (http.get("/healthz").status_code, http.get("/healthz").text) == (503, "no step for 61 s\n")
+
+
+def test_check_that_fails_counts_as_a_no_without_its_text(http: httpx.Client, process: Process) -> None:
+    del process.healthy  # the check raises AttributeError
+    answer = http.get("/healthz")
+    assert (answer.status_code, answer.text) == (503, "AttributeError\n")
+
+
+def test_metrics_are_those_of_the_registry_alone(http: httpx.Client) -> None:
+    lines = [line for line in http.get("/metrics").text.splitlines() if line.startswith("accueil_steps_total")]
+    assert lines == ["accueil_steps_total 3.0"]
+    assert "python_info" not in http.get("/metrics").text
+
+
+def test_other_paths_are_not_found(http: httpx.Client) -> None:
+    assert http.get("/").status_code == 404
+
+
+def test_closed_server_lets_its_port_go() -> None:
+    first = HealthServer("127.0.0.1", 0, healthy=lambda: (True, ""), ready=lambda: (True, ""))
+    first.close()
+    second = HealthServer("127.0.0.1", first.port, healthy=lambda: (True, ""), ready=lambda: (True, ""))
+    second.close()
