@@ -18,8 +18,8 @@ State = tuple[bool, str]
 class HealthServer:
     """Answers on `host:port` until closed; `port` 0 takes a free one.
 
-    `healthy` says whether the process gets anywhere (if not, it is to be restarted), `ready` whether it does its work by
-    now. Both are called in another thread. What they raise counts as a no. Raises OSError if the port cannot be had.
+    `healthy` says whether the process gets anywhere (if not, it is to be restarted), `ready` whether it does its work.
+    Both are called in another thread. What they raise counts as a no. Raises OSError if the port cannot be had.
     """
 
     def __init__(

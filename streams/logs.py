@@ -1,0 +1,137 @@
+"""Logs: one renderer for structlog and the standard library, no personal data, no storms.
+
+What may be said is a list of keys; any other key is dropped. Texts of libraries pass too, since operators need them, with
+all that looks like a telephone number, an e-mail address or a payload masked.
+"""
+
+import logging
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO, cast
+
+import structlog
+from structlog.types import ExcInfo, Processor
+
+KEYS: Final = frozenset(
+    (
+        "event level logger timestamp exception repeated "
+        "address attempt batch bytes capacity change channel code connector count cursor detail duplicates error events "
+        "exit_code expected file found generation group host inode instance kind line lines name offset offsets partition "
+        "partitions path pid port position process queue reason records rejected retry_in_seconds rows seconds setting "
+        "signal site size source state step steps topic topics total type url version"
+    ).split(" ")
+)
+"""All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""
+
+FLOORS: Final = {
+    "kafka": logging.WARNING,  # at DEBUG it prints whole frames, payloads and all
+    "aiokafka": logging.WARNING,
+    "faust": logging.WARNING,
+    "mode": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+}
+REPEAT_SECONDS: Final = 60.0
+
+_PERSONAL: Final = re.compile(
+    r"""
+      [^\s@<>"'()=:,;]+@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}                                    # e-mail address
+    | (?<![\w.-]) (?:(?:\+|00)[1-9]\d{0,2} (?:[ .-]?\(0\))? (?:[ .-]?\d){6,12}                # international number
+                  | 0[1-9](?:[ .-]?\d\d){4}) (?![\w-])                                       # French number
+    | \bb'(?:[^'\\]|\\.)*' | \bb"(?:[^"\\]|\\.)*"                                            # bytes: a payload
+    """,
+    re.VERBOSE,
+)
+
+
+def configure(level: str = "info", style: str = "console", stream: TextIO | None = None) -> None:
+    """Send all logging of this process to `stream` (stderr), as lines for people (`console`) or as JSON (`json`).
+
+    Errors that nobody catches are logged in the same way. May be called again: the last call counts.
+    """
+    stream = stream or sys.stderr
+    common: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    )
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(Repeats())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=common,
+            processors=[_add_repeated, structlog.processors.format_exc_info, redact, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(capture=True)
+    for name, floor in FLOORS.items():
+        logging.getLogger(name).setLevel(max(floor, logging.getLogger().level))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    sys.excepthook = _log_uncaught
+
+
+def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Return `record` with its known keys alone, and without anything that looks personal in their values."""
+    return {key: _mask(value) for key, value in record.items() if key in KEYS}
+
+
+class Repeats(logging.Filter):
+    """Lets a warning or error pass once in `seconds`; the next one that passes tells how many were held back.
+
+    Two records are the same if their text is, numbers apart: a lost broker is named by several thousand lines a minute.
+    """
+
+    def __init__(self, seconds: float = REPEAT_SECONDS, remembered: int = 256) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._remembered = remembered
+        self._seen: OrderedDict[tuple[str, int, str], tuple[float, int]] = OrderedDict()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` is to be shown; sets its `repeated`."""
+        if record.levelno < logging.WARNING:
+            return True
+        text = record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
+        key = (record.name, record.levelno, re.sub(r"\d+", "#", str(text)))
+        since, held_back = self._seen.get(key, (float("-inf"), 0))
+        shown = record.created - since >= self._seconds
+        self._seen[key] = (record.created, 0) if shown else (since, held_back + 1)
+        self._seen.move_to_end(key)
+        while len(self._seen) > self._remembered:
+            self._seen.popitem(last=False)
+        record.repeated = held_back if shown else 0
+        return shown
+
+
+def _add_repeated(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if repeated := getattr(record["_record"], "repeated", 0):
+        record["repeated"] = repeated
+    return record
+
+
+def _mask(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return _PERSONAL.sub("***", str(value))
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: Any) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    exc_info = cast("ExcInfo", (kind, error, traceback))
+    logging.getLogger("accueil").critical("uncaught %s", kind.__name__, exc_info=exc_info)

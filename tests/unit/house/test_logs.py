@@ -1,0 +1,156 @@
+"""Logs say what operators need, nothing about persons, and nothing a thousand times."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from streams import logs
+
+
+class Output(io.StringIO):
+    """What was logged."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@pytest.fixture
+def output() -> Iterator[Output]:
+    root, hook = logging.getLogger(), sys.excepthook
+    before = (root.handlers[:], root.level)
+    stream = Output()
+    logs.configure("debug", "json", stream)
+    yield stream
+    logging.captureWarnings(capture=False)
+    root.handlers[:], root.level = before[0], before[1]
+    sys.excepthook = hook
+    structlog.reset_defaults()
+
+
+def test_structlog_and_standard_library_come_out_alike(output: Output) -> None:
+    structlog.get_logger("streams.worker").info("recovered", partition=3, rows=250)
+    logging.getLogger("streams.engine").info("recovered")
+    ours, standard = output.records
+    assert {key: ours[key] for key in ("event", "level", "logger", "partition", "rows")} == {
+        "event": "recovered",
+        "level": "info",
+        "logger": "streams.worker",
+        "partition": 3,
+        "rows": 250,
+    }
+    assert set(standard) == {"event", "level", "logger", "timestamp"}
+
+
+def test_unknown_keys_are_dropped(output: Output) -> None:
+    structlog.get_logger().info("mapped", caller="Camille Exemple", partition=1)
+    assert "Camille" not in output.getvalue()
+    assert output.records[0]["partition"] == 1
+
+
+@pytest.mark.parametrize(
+    "personal",
+    [
+        *(
+            "0639981234",
+            "06 39 98 12 34",
+            "01.99.00.12.34",
+            "+33639981234",
+            "0033 6 39 98 12 34",
+            "+33 (0)6 39 98 12 34",
+        ),
+        *("camille@example.org", "b'sip:0639981234'", 'b"it\'s Camille"'),
+    ],
+)
+def test_personal_values_are_masked_wherever_they_stand(output: Output, personal: str) -> None:
+    structlog.get_logger().warning("refused", detail=f"value {personal} is odd")
+    logging.getLogger("faust.topics").error("Error sending %s, giving up", personal)
+    structlog.get_logger().error("failed", exc_info=ValueError(personal))
+    assert len(output.records) == 3
+    for word in (personal, "39981234", "39 98 12 34", "Camille"):
+        assert word not in output.getvalue()
+    assert output.records[0]["detail"] == "value *** is odd"
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        *("2025-11-25T12:59:00.123456Z", "127.0.0.1:49092", "offset 1234567890123", "kafka-python 3.0.12"),
+        *(
+            "phone:ab12-Q2FtaWxsZSBFeGVtcGxl0w",
+            "7c4a8d09-0612-5345-9781-0123456789ab",
+            "call:asterisk/siege:1732545600.47",
+        ),
+    ],
+)
+def test_what_operators_need_is_kept(output: Output, harmless: str) -> None:
+    structlog.get_logger().info("seen", detail=harmless)
+    assert output.records[0]["detail"] == harmless
+
+
+def test_exceptions_show_no_local_variables(output: Output) -> None:
+    def fail(secret: str) -> None:
+        raise RuntimeError(f"{len(secret)} characters")
+
+    try:
+        fail("hush" * 2)
+    except RuntimeError:
+        structlog.get_logger().exception("failed")
+    assert "8 characters" in output.records[0]["exception"]
+    assert "hushhush" not in output.getvalue()
+
+
+def test_uncaught_errors_pass_the_same_way(output: Output) -> None:
+    sys.excepthook(ValueError, ValueError("no number: 0639981234"), None)
+    assert output.records[0]["event"] == "uncaught ValueError"
+    assert "0639981234" not in output.getvalue()
+
+
+@pytest.mark.parametrize("library", ["kafka.net", "aiokafka.conn", "faust.app", "mode.worker"])
+def test_libraries_are_kept_quiet_even_at_debug(output: Output, library: str) -> None:
+    logging.getLogger(library).debug("sent frame %r", b"payload")
+    logging.getLogger(library).info("connected")
+    logging.getLogger(library).warning("connection lost")
+    assert [record["event"] for record in output.records] == ["connection lost"]
+
+
+def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output) -> None:
+    logger = logging.getLogger("aiokafka.conn")
+    minutes = 3
+    for attempt in range(minutes * 600):
+        record = logger.makeRecord(
+            logger.name, logging.ERROR, __file__, 1, "Unable to connect to %s: %s", (f"node {attempt}", "refused"), None
+        )
+        record.created = 1_764_000_000 + attempt / 10
+        logger.handle(record)
+    assert [record.get("repeated") for record in output.records] == [None, 599, 599]
+
+
+def test_texts_that_differ_are_not_held_back(output: Output) -> None:
+    for text in ("broker away", "broker back", "broker away"):
+        structlog.get_logger().warning(text)
+    structlog.get_logger().info("step")
+    structlog.get_logger().info("step")
+    assert [record["event"] for record in output.records] == ["broker away", "broker back", "step", "step"]
+
+
+def test_memory_for_repeats_is_bounded() -> None:
+    repeats = logs.Repeats(remembered=10)
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        record = logging.LogRecord("x", logging.WARNING, "", 1, letter, None, None)
+        assert repeats.filter(record)
+    assert len(repeats._seen) == 10
+
+
+def test_console_lines_are_for_people(output: Output) -> None:
+    stream = io.StringIO()
+    logs.configure("info", "console", stream)
+    structlog.get_logger("streams.worker").info("recovered", rows=250)
+    assert "recovered" in stream.getvalue()
+    assert "rows=250" in stream.getvalue()
