@@ -1,7 +1,7 @@
 """Logs: one renderer for structlog and the standard library, no personal data, no storms.
 
-What may be said is a list of keys; any other key is dropped. Texts of libraries pass too, since operators need them, with
-all that looks like a telephone number, an e-mail address or a payload masked.
+What may be said is a list of keys; any other key is dropped. Texts of libraries pass too, since operators need them, but
+all that looks like a telephone number, an e-mail address or a payload is masked.
 """
 
 import logging
@@ -15,13 +15,13 @@ import structlog
 from structlog.types import ExcInfo, Processor
 
 KEYS: Final = frozenset(
-    (
-        "event level logger timestamp exception repeated "
-        "address attempt batch bytes capacity change channel code connector count cursor detail duplicates error events "
-        "exit_code expected file found generation group host inode instance kind line lines name offset offsets partition "
-        "partitions path pid port position process queue reason records rejected retry_in_seconds rows seconds setting "
-        "signal site size source state step steps topic topics total type url version"
-    ).split(" ")
+    {
+        *("event", "level", "logger", "timestamp", "exception", "repeated"),
+        *("host", "port", "url", "path", "pid", "exit_code", "signal", "process", "instance", "connector"),
+        *("topic", "partition", "partitions", "offset", "position", "generation"),
+        *("count", "bytes", "rows", "records", "seconds", "attempt"),
+        *("kind", "reason", "detail", "error", "state", "queue"),
+    }
 )
 """All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""
 
