@@ -1,6 +1,6 @@
 """Logs: one renderer for structlog and the standard library, no personal data, no storms.
 
-What may be said is a list of keys; any other key is dropped. Texts of libraries pass too, since operators need them, but
+What may be said is a list of keys; any other key is dropped. Texts of libraries pass, since operators need them, but
 all that looks like a telephone number, an e-mail address or a payload is masked.
 """
 

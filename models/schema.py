@@ -1,0 +1,167 @@
+"""JSON Schemas of the events, and which changes of them are compatible.
+
+`models/schemas/<type>.v<version>.json` are generated from the models: `python -m models.schema` writes them anew.
+`models/schemas/published.json` is what was promised to others: schemas only ever widen against it. `--publish` adds what
+is new to the promise.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from models.envelope import Envelope
+from models.events import Event
+
+Schema = Mapping[str, Any]
+
+DIRECTORY: Final = Path(__file__).parent / "schemas"
+PUBLISHED: Final = DIRECTORY / "published.json"
+DIALECT: Final = GenerateJsonSchema.schema_dialect
+
+
+def event_types() -> dict[str, type[Envelope]]:
+    """Return the model of every event, and of the envelope, by the name of its schema: `call.queued.v1`."""
+    models = {"envelope.v1": Envelope}
+    for model in get_args(get_args(Event)[0]):
+        (kind,), (version,) = (get_args(model.model_fields[name].annotation) for name in ("type", "dataversion"))
+        models[f"{kind}.v{version}"] = model
+    return models
+
+
+def generate() -> dict[str, Schema]:
+    """Return, by name, the JSON Schema of every event as it is read: unknown fields may be there, defaults left out."""
+    return {name: {"$schema": DIALECT, **_schema_of(model)} for name, model in sorted(event_types().items())}
+
+
+def _schema_of(model: type[Envelope]) -> Schema:
+    (_, definitions) = models_json_schema([(model, "validation")])
+    # Without references it is read by the simplest of tools, and can be compared.
+    schema = _inline({"$ref": f"#/$defs/{model.__name__}"}, definitions["$defs"])
+    if model is not Envelope:
+        schema["required"].append("type")  # has a default for those who make events; readers choose the model by it
+    return {key: schema[key] for key in sorted(schema)}
+
+
+def _inline(node: Any, definitions: Schema) -> Any:
+    if isinstance(node, list):
+        return [_inline(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        node = {**definitions[node["$ref"].rpartition("/")[2]], **{k: v for k, v in node.items() if k != "$ref"}}
+    # A title is the field's name once more; a field that is called title has a schema, not a text.
+    return {key: _inline(v, definitions) for key, v in node.items() if key != "title" or isinstance(v, dict)}
+
+
+_LOWER_BOUNDS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems")
+_UPPER_BOUNDS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
+_FIXED: Final = ("pattern", "format")
+
+
+def incompatibilities(old: Schema, new: Schema, place: str = "") -> Iterator[str]:
+    """Yield why events that follow `old` might be refused, or mean something else, under `new`.
+
+    A new optional field, a wider type, bound or list of values is compatible.
+    """
+    if "anyOf" in old or "anyOf" in new:
+        yield from _alternatives(old, new, place)
+        return
+    name = place or "the event"
+    if missing := _types(old) - _types(new):
+        yield f"{name}: no longer takes {', '.join(sorted(missing))}"
+        return
+    if (values := _values(new)) is not None:
+        if (before := _values(old)) is None:
+            yield f"{name}: now takes only {', '.join(map(str, values))}"
+        elif gone := [value for value in before if value not in values]:
+            yield f"{name}: no longer takes {', '.join(map(str, gone))}"
+    yield from _bounds(old, new, name)
+    yield from _fields(old, new, place)
+
+
+def _alternatives(old: Schema, new: Schema, place: str) -> Iterator[str]:
+    """Each of the old alternatives must be taken by one of the new ones."""
+    candidates = new.get("anyOf", [new])
+    for alternative in old.get("anyOf", [old]):
+        reasons = [list(incompatibilities(alternative, candidate, place)) for candidate in candidates]
+        if all(reasons):
+            yield min(reasons, key=len)[0]
+
+
+def _types(schema: Schema) -> set[str]:
+    kind = schema.get("type", [])
+    kinds = {kind} if isinstance(kind, str) else set(kind)
+    return kinds | {"integer"} if "number" in kinds else kinds
+
+
+def _values(schema: Schema) -> list[Any] | None:
+    return [schema["const"]] if "const" in schema else schema.get("enum")
+
+
+def _bounds(old: Schema, new: Schema, name: str) -> Iterator[str]:
+    for key in (*_LOWER_BOUNDS, *_UPPER_BOUNDS, *_FIXED):
+        before, now = old.get(key), new.get(key)
+        if now is None or now == before:
+            continue
+        wider = before is not None and key not in _FIXED and (now < before if key in _LOWER_BOUNDS else now > before)
+        if not wider:
+            yield f"{name}: {key} was {before if before is not None else 'free'} and is now {now}"
+
+
+def _fields(old: Schema, new: Schema, place: str) -> Iterator[str]:
+    before, now = old.get("properties", {}), new.get("properties", {})
+    for field in before:
+        path = f"{place}.{field}" if place else field
+        if field not in now:
+            yield f"{path}: is gone"
+        else:
+            yield from incompatibilities(before[field], now[field], path)
+            if before[field].get("default") != now[field].get("default") and "default" in before[field]:
+                yield f"{path}: means something else when it is left out"
+    for field in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
+        yield f"{place}.{field}: is now required" if place else f"{field}: is now required"
+    if new.get("additionalProperties", True) is False and old.get("additionalProperties", True):
+        yield f"{place or 'the event'}: no longer takes further fields"
+
+
+def broken_promises(schemas: Mapping[str, Schema], published: Mapping[str, Schema]) -> list[str]:
+    """Return one line per way in which `schemas` refuse what was published."""
+    lines = [f"{name}: is gone" for name in published if name not in schemas]
+    for name, schema in published.items():
+        lines += [f"{name}: {line}" for line in incompatibilities(schema, schemas.get(name, schema))]
+    return lines
+
+
+def render(schema: Any) -> str:
+    """Return `schema` as it stands in its file: the same on every machine."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write the schemas; refuse, with a line per reason, to write any that breaks what was published."""
+    parser = argparse.ArgumentParser(prog="python -m models.schema", description=main.__doc__)
+    parser.add_argument("--publish", action="store_true", help="promise what is new to others (with a release)")
+    publish = parser.parse_args().publish
+    schemas = generate()
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8")) if PUBLISHED.exists() else {}
+    if broken := broken_promises(schemas, published):
+        sys.stderr.write("\n".join([*broken, "Such a change needs a new dataversion of the type.", ""]))
+        return 1
+    DIRECTORY.mkdir(exist_ok=True)
+    files = {DIRECTORY / f"{name}.json": render(schema) for name, schema in schemas.items()}
+    if publish:
+        files[PUBLISHED] = render(schemas)
+    for stale in set(DIRECTORY.glob("*.v*.json")) - set(files):
+        stale.unlink()
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

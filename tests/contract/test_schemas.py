@@ -1,0 +1,158 @@
+"""The committed schemas are those of the models, and take all that was ever published."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from models import schema
+from models.codec import Unusable, decode
+from models.events import LeaveReason
+from models.reasons import Reason
+
+PUBLISHED = json.loads(schema.PUBLISHED.read_text(encoding="utf-8"))
+CALL = PUBLISHED["call.left_queue.v1"]
+
+
+@pytest.mark.parametrize("name", schema.generate())
+def test_committed_schema_is_that_of_the_model(name: str) -> None:
+    committed = (schema.DIRECTORY / f"{name}.json").read_text(encoding="utf-8")
+    assert committed == schema.render(schema.generate()[name]), "run python -m models.schema"
+
+
+def test_there_is_no_other_schema() -> None:
+    assert {path.stem for path in schema.DIRECTORY.glob("*.v*.json")} == set(schema.generate())
+
+
+def test_every_event_type_that_can_be_decoded_has_a_schema() -> None:
+    for name, event in schema.generate().items():
+        if name != "envelope.v1":
+            with pytest.raises(Unusable) as refusal:
+                decode(json.dumps({"type": event["properties"]["type"]["const"]}).encode())
+            assert refusal.value.reason is Reason.MISSING_FIELD  # an unknown type would be UNKNOWN_TYPE
+
+
+def test_nothing_published_is_broken() -> None:
+    assert schema.broken_promises(schema.generate(), PUBLISHED) == []
+
+
+def test_smallest_event_that_the_schema_takes_can_be_decoded() -> None:
+    event = {
+        "type": "call.left_queue",
+        "id": "1",
+        "source": "asterisk/siege",
+        "subject": "call:asterisk/siege:1",
+        "time": "2026-11-25T12:00:00Z",
+        "data": {"queue": "rsa", "reason": "timeout"},
+        "later": "a field of a newer producer",
+    }
+    assert set(CALL["required"]) == event.keys() - {"later"}
+    assert set(CALL["properties"]["data"]["required"]) == {"queue", "reason"}
+    assert decode(json.dumps(event).encode()).type == "call.left_queue"
+
+
+def test_lists_of_values_are_those_of_the_enum() -> None:
+    assert CALL["properties"]["data"]["properties"]["reason"]["enum"] == [reason.value for reason in LeaveReason]
+
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def data(event: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = event["properties"]["data"]["properties"]
+    return fields
+
+
+COMPATIBLE: dict[str, Change] = {
+    "nothing": lambda _: None,
+    "new optional field": lambda event: data(event).update(note={"type": "string", "default": ""}),
+    "other description": lambda event: event.update(description="Said better."),
+    "no longer required": lambda event: event["properties"]["data"]["required"].remove("reason"),
+    "one more value": lambda event: data(event)["reason"]["enum"].append("moved"),
+    "any value": lambda event: data(event)["reason"].pop("enum"),
+    "wider bound": lambda event: data(event)["visit"].update(maximum=2000),
+    "no bound": lambda event: data(event)["visit"].pop("minimum"),
+    "number instead of integer": lambda event: data(event)["visit"].update(type="number"),
+    "null as well": lambda event: data(event).update(
+        visit={"anyOf": [data(event)["visit"], {"type": "null"}], "default": 1}
+    ),
+    "any text": lambda event: data(event)["queue"].pop("pattern"),
+}
+BREAKING: dict[str, tuple[Change, str]] = {
+    "removed field": (lambda event: data(event).pop("wait_seconds"), "data.wait_seconds: is gone"),
+    "renamed field": (
+        lambda event: data(event).update(waited=data(event).pop("wait_seconds")),
+        "data.wait_seconds: is gone",
+    ),
+    "field that must be there": (
+        lambda event: event["properties"]["data"]["required"].append("wait_seconds"),
+        "data.wait_seconds: is now required",
+    ),
+    "new field that must be there": (
+        lambda event: (event["properties"].update(tenant={"type": "string"}), event["required"].append("tenant")),
+        "tenant: is now required",
+    ),
+    "one value less": (lambda event: data(event)["reason"]["enum"].remove("key"), "data.reason: no longer takes key"),
+    "values where all were taken": (
+        lambda event: data(event)["queue"].update(enum=["rsa"]),
+        "data.queue: now takes only rsa",
+    ),
+    "other type": (lambda event: data(event)["queue"].update(type="integer"), "data.queue: no longer takes string"),
+    "integer instead of number": (
+        lambda event: data(event)["wait_seconds"]["anyOf"][0].update(type="integer"),
+        "data.wait_seconds: no longer takes number",
+    ),
+    "null no longer": (
+        lambda event: data(event).update(wait_seconds=data(event)["wait_seconds"]["anyOf"][0]),
+        "data.wait_seconds: no longer takes null",
+    ),
+    "narrower bound": (
+        lambda event: data(event)["visit"].update(maximum=10),
+        "data.visit: maximum was 1000 and is now 10",
+    ),
+    "new bound": (
+        lambda event: event["properties"]["time"].update(maxLength=20),
+        "time: maxLength was free and is now 20",
+    ),
+    "other pattern": (
+        lambda event: data(event)["queue"].update(pattern="^[a-z]*$"),
+        "data.queue: pattern was ^[A-Za-z0-9._-]*$ and is now ^[a-z]*$",
+    ),
+    "other default": (
+        lambda event: data(event)["visit"].update(default=2),
+        "data.visit: means something else when it is left out",
+    ),
+    "other version": (
+        lambda event: event["properties"]["dataversion"].update(const=2),
+        "dataversion: no longer takes 1",
+    ),
+    "closed to further fields": (
+        lambda event: event["properties"]["data"].update(additionalProperties=False),
+        "data: no longer takes further fields",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
+def test_compatible_change_is_taken(change: Change) -> None:
+    changed = copy.deepcopy(CALL)
+    change(changed)
+    assert list(schema.incompatibilities(CALL, changed)) == []
+
+
+@pytest.mark.parametrize(("change", "reason"), BREAKING.values(), ids=BREAKING)
+def test_breaking_change_is_refused(change: Change, reason: str) -> None:
+    changed = copy.deepcopy(CALL)
+    change(changed)
+    assert list(schema.incompatibilities(CALL, changed)) == [reason]
+
+
+def test_event_type_that_goes_is_refused() -> None:
+    rest = {name: one for name, one in schema.generate().items() if name != "visit.served.v1"}
+    assert schema.broken_promises(rest, PUBLISHED) == ["visit.served.v1: is gone"]
+
+
+def test_event_type_that_comes_is_taken() -> None:
+    assert schema.broken_promises({**PUBLISHED, "visit.moved.v1": CALL}, PUBLISHED) == []
