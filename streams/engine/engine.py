@@ -1,0 +1,290 @@
+"""The engine of one worker process: its lanes, its watchdog, and the Faust app around them.
+
+Crash-only: whenever it cannot be known that all is well, the process leaves at once, its open transaction dies with it, and its
+supervisor starts another. `EX_FENCED` says that another process had taken over, `EX_FAILED` anything else.
+"""
+
+import asyncio
+import functools
+import gc
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiokafka.producer.sender
+import faust
+import structlog
+from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, ProducerFenced
+from aiokafka.partitioner import murmur2
+from aiokafka.structs import TopicPartition
+from yarl import URL
+
+from streams.engine import fetching, metrics
+from streams.engine.job import Job, Pair
+from streams.engine.lane import Lane
+from streams.engine.transport import Batch
+
+EX_FENCED: Final = 75
+EX_FAILED: Final = 70
+FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one worker process runs a job. Durations in seconds."""
+
+    bootstrap: str
+    tick_seconds: float = 1.0
+    max_records: int = 5000
+    """Most records of one transaction."""
+    fetch_bytes: int = 2 << 20
+    """Most bytes of one fetch of one partition; must exceed the sources' `max.message.bytes`: aiokafka skips what is larger."""
+    transaction_timeout_seconds: float = 60.0
+    session_timeout_seconds: float = 15.0
+    stuck_seconds: float = 180.0
+    """A lane with work that finishes no step for so long makes the process leave."""
+    internal_errors: int = 100
+    """So many records that our own code fails on are set aside as dead letters; one more stops the worker."""
+    instance_id: str | None = None
+    """Static membership: a worker that comes back under this name in time keeps its partitions."""
+    compression: str | None = "lz4"
+    directory: Path = Path(tempfile.gettempdir())
+    """Faust wants one; nothing is kept there."""
+    client: Mapping[str, Any] = field(default_factory=dict)
+    """Security options of aiokafka's clients."""
+    credentials: Any = None
+    """The same for Faust's consumer: `faust.SASLCredentials`, `faust.SSLCredentials` …"""
+
+
+class Engine:
+    """All that one process does for a job."""
+
+    def __init__(self, job: Job, options: Options, clock: Callable[[], float] = time.time) -> None:
+        self.job: Final = job
+        self.options: Final = options
+        self.log: Final = structlog.get_logger("engine").bind(job=job.name)
+        self.consumer: Any = None
+        """Faust's consumer, once it exists."""
+        self.lanes: dict[int, Lane] = {}
+        self.wanted: Final = asyncio.Event()
+        """Set when a lane may have room again."""
+        self._clock = clock
+        self._sources = frozenset(job.sources)
+        self._parked: dict[int, Lane] = {}
+        self._partitions: dict[str, int] = {}
+        self._internal_errors = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._beat_at = time.monotonic()
+        self.stopping = False
+
+    def now(self) -> int:
+        """Return the time, milliseconds since 1970."""
+        return int(self._clock() * 1000)
+
+    # ------------------------------------------------------------------------------------------------------------ lanes
+    def wants(self, tp: TopicPartition) -> bool:
+        """Whether a partition's lane is open and has room for another batch."""
+        lane = self.lanes.get(tp.partition)
+        return lane is not None and lane.ready and lane.backlog < self.options.max_records
+
+    async def wait_until_wanted(self) -> None:
+        """Wait until a lane may have room, but not long: partitions may change meanwhile."""
+        self.wanted.clear()
+        try:
+            async with asyncio.timeout(0.05):
+                await self.wanted.wait()
+        except TimeoutError:
+            pass
+
+    def announce(self, batches: Iterable[Batch]) -> None:
+        """Note batches that are on their way through Faust to their lanes."""
+        for batch in batches:
+            if lane := self.lanes.get(batch.tp.partition):
+                lane.backlog += len(batch.records)
+
+    def deliver(self, batch: Batch) -> None:
+        """Hand a batch from the agent to its lane, if that is still ours."""
+        if lane := self.lanes.get(batch.tp.partition):
+            lane.put(batch)
+
+    def open_lanes(self, assigned: Iterable[TopicPartition]) -> None:
+        """Start a lane for every partition number that was assigned."""
+        topics: defaultdict[int, set[str]] = defaultdict(set)
+        for tp in assigned:
+            topics[tp.partition].add(tp.topic)
+        metrics.ASSIGNMENTS.inc()
+        self.log.info("partitions_assigned", partitions=sorted(topics))
+        if self.lanes or any(names != self._sources for names in topics.values()):
+            self.die(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
+        for number in sorted(topics):
+            lane = self.lanes[number] = Lane(self, number)
+            if earlier := self._parked.get(number):
+                lane.inherit(earlier)
+        self._parked.clear()
+        for lane in self.lanes.values():
+            lane.start()
+
+    async def close_lanes(self) -> None:
+        """Finish the steps in hand; keep the rows in case the same partitions come back."""
+        lanes, self.lanes = self.lanes, {}
+        if not lanes:
+            return
+        await asyncio.gather(*(lane.close() for lane in lanes.values()))
+        self._parked = {number: lane for number, lane in lanes.items() if lane.recovered}
+        self.log.info("partitions_closed", partitions=sorted(lanes))
+
+    # ---------------------------------------------------------------------------------------------------------- outputs
+    def route(self, topic: str, pairs: Sequence[Pair]) -> Mapping[int, list[Pair]]:
+        """Sort records by the partition of their key."""
+        partitions = self._partitions[topic]
+        routed: defaultdict[int, list[Pair]] = defaultdict(list)
+        for pair in pairs:
+            routed[partition_of(pair[0], partitions)].append(pair)
+        return routed
+
+    async def learn_partitions(self, producer: Any) -> None:
+        """Ask how many partitions the output topics have."""
+        for topic in self.job.outputs:
+            self._partitions[topic] = len(await producer.partitions_for(topic))
+
+    # ---------------------------------------------------------------------------------------------------------- failure
+    def note_internal_error(self, error: Exception) -> None:
+        """Count a record that our own code failed on; leave when there are too many: a bad version must not drain a topic."""
+        self._internal_errors += 1
+        metrics.INTERNAL_ERRORS.inc()
+        self.log.error("internal_error", error=type(error).__name__, exc_info=error)
+        if self._internal_errors > self.options.internal_errors:
+            self.die(RuntimeError(f"more than {self.options.internal_errors} records could not be folded"))
+
+    def die(self, error: BaseException) -> None:
+        """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
+        fenced = isinstance(error, FENCED)
+        self.log.error("leaving", error=repr(error), exc_info=None if fenced else error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EX_FENCED if fenced else EX_FAILED)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something small beside the lanes; its failure is the process's."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                self.die(error)
+
+        task.add_done_callback(done)
+
+    # --------------------------------------------------------------------------------------------------------- watchdog
+    async def watch(self) -> None:
+        """Every second: check delivery, update the gauges, and show the thread below that the loop turns."""
+        threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
+        while True:
+            self._beat_at = time.monotonic()
+            for lane in list(self.lanes.values()):
+                lane.check_delivery()
+            ready = [lane for lane in self.lanes.values() if lane.ready]
+            metrics.ACTIVE_PARTITIONS.set(len(ready))
+            metrics.LAG.set(sum(lane.lag for lane in ready))
+            await asyncio.sleep(1)
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds the loop, or a lane that has work, has made no progress."""
+        now = time.monotonic()
+        since = [now - self._beat_at]
+        since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.ready and lane.busy]
+        return max(since)
+
+    def _watch_progress(self) -> None:
+        while not self.stopping:
+            time.sleep(1)
+            if (seconds := self.stuck_for()) > self.options.stuck_seconds:
+                self.die(RuntimeError(f"no progress for {seconds:.0f} s"))
+
+    def health(self) -> tuple[bool, str]:
+        """Return whether the process makes progress, and in words how it is; callable from any thread."""
+        seconds = self.stuck_for()
+        if seconds > self.options.stuck_seconds / 2:
+            return False, f"no progress for {seconds:.0f} s"
+        return True, f"{len(self.lanes)} partitions"
+
+    def readiness(self) -> tuple[bool, str]:
+        """Return whether all assigned partitions are recovered, and in words which are."""
+        ready = [number for number, lane in sorted(self.lanes.items()) if lane.ready]
+        return bool(ready) and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's default partitioner gives `key`."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def build_app(engine: Engine) -> faust.App:
+    """Make the Faust app: one agent that hands each batch to its lane."""
+    fetching.install()
+    # aiokafka waits 20 ms when the markers of the previous commit are not written yet.
+    aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.003
+    options = engine.options
+    app = faust.App(
+        engine.job.name,
+        broker=[URL(f"engine://{address.strip()}") for address in options.bootstrap.split(",")],
+        broker_credentials=options.credentials,
+        store="memory://",
+        datadir=options.directory,
+        table_standby_replicas=0,
+        web_enabled=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=options.fetch_bytes,
+        consumer_group_instance_id=options.instance_id,
+        broker_session_timeout=options.session_timeout_seconds,
+        broker_heartbeat_interval=options.session_timeout_seconds / 5,
+        broker_request_timeout=max(30.0, options.session_timeout_seconds * 2),
+        broker_rebalance_timeout=max(60.0, options.transaction_timeout_seconds * 1.5),
+        stream_buffer_maxsize=64,
+        worker_redirect_stdouts=False,
+    )
+    app.engine = engine
+    source = app.topic(
+        *engine.job.sources,
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        acks=False,  # Faust's interval tree of gaps would be fed with every batch
+    )
+
+    @app.agent(source)
+    async def dispatch(stream: Any) -> None:
+        async for batch in stream:
+            engine.deliver(batch)
+
+    @app.task
+    async def watch() -> None:
+        await engine.watch()
+
+    return app
+
+
+def run(engine: Engine) -> int:
+    """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
+    gc.set_threshold(100_000, 50, 100)  # rows live long; the default would walk them all again and again
+    app = build_app(engine)
+    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    finally:
+        engine.stopping = True
+    return 0

@@ -1,0 +1,185 @@
+"""A transport driver of Faust that delivers batches, and leaves offsets, seeks and state to the engine.
+
+Faust keeps group membership, the fetch loop, flow control and the agents. What it would do on its own account (commit, seek to
+what was committed, drop what looks old) is switched off for the engine's topics. Registered under Faust's entry-point group
+`faust.transports` as `engine`; the private methods overridden here are pinned by a test on their source.
+"""
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.structs import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import ConsumerMessage
+from mode.utils.futures import notify
+
+from streams.engine.assignor import CoPartitionedAssignor
+from streams.engine.job import Record
+
+if TYPE_CHECKING:
+    from streams.engine.engine import Engine
+
+FETCH_WAIT_MS = 100  # a long poll on an idle partition blocks its whole node
+BUSY_POLL_SECONDS = 0.02
+
+
+class Batch:
+    """What one fetch brought for one partition: it covers the offsets from `start` up to `next`, markers included."""
+
+    __slots__ = ("next", "records", "start", "tp")
+
+    def __init__(self, tp: TopicPartition, records: list[Record], start: int | None, next_: int) -> None:
+        self.tp = tp
+        self.records = records
+        self.start = start
+        """None if somebody moved the position: the batch does not follow what came before."""
+        self.next = next_
+
+    def split(self, count: int) -> "tuple[Batch, Batch]":
+        """Return the first `count` records and the rest as two batches."""
+        middle = self.records[count].offset
+        return Batch(self.tp, self.records[:count], self.start, middle), Batch(
+            self.tp, self.records[count:], middle, self.next
+        )
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread with the aiokafka consumer in it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.engine: Engine = self.app.engine
+        self.cursors: dict[TopicPartition, int] = {}
+        """Offset after what was handed out last, or after the last seek."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # Faust: only in its own exactly_once mode
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._partition_assignment_strategy = (CoPartitionedAssignor,)
+        return consumer
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+    ) -> dict[TopicPartition, list[Batch]]:
+        fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        batches = {}
+        for tp, records in fetched.items():
+            try:  # no await since the records were taken: this is the position right after them
+                position = consumer._subscription.subscription.assignment.state_value(tp).position
+            except (KeyError, AttributeError):
+                continue  # no longer ours
+            start = self.cursors.get(tp)
+            if start is not None and records[0].offset < start:
+                start = None
+            batches[tp] = [Batch(tp, records, start, position)]
+            self.cursors[tp] = position
+        return batches
+
+    async def seek_to_committed(self) -> dict[TopicPartition, int]:
+        """Do nothing: Faust calls this after every rebalance, and would undo the seeks of the lanes."""
+        return {}
+
+    async def seek_lane(self, offsets: dict[TopicPartition, int]) -> None:
+        """Set where the next fetches of these partitions begin."""
+        consumer = self._ensure_consumer()
+        for tp, offset in offsets.items():
+            consumer.seek(tp, offset)
+            self.cursors[tp] = offset
+
+    async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return the group's committed offsets, asked of the broker now."""
+        consumer = self._ensure_consumer()
+        return {tp: await consumer.committed(tp) for tp in tps}
+
+    def stable_end(self, tp: TopicPartition) -> int | None:
+        """Return the last stable offset that a fetch has told, None before the first one. Callable from any thread."""
+        consumer = self._consumer
+        try:
+            state = consumer._subscription.subscription.assignment.state_value(tp)
+        except (KeyError, AttributeError):
+            return None
+        lso: int | None = state.lso
+        return lso
+
+
+class _NeverOld(defaultdict[Any, int | None]):
+    """Faust silently drops a message whose offset is below the last one it read: so it never remembers one."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None)
+
+    def __setitem__(self, tp: Any, offset: int | None) -> None:
+        pass
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer with the data path taken out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.engine: Engine = self.app.engine
+        self.engine.consumer = self
+        self._read_offset = _NeverOld()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def on_thread(self, method: str, *args: Any) -> Any:
+        """Call a coroutine method of the consumer thread, over there, and return its result."""
+        return await self._thread.call_thread(getattr(self._thread, method), *args)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:
+        wanted = {tp for tp in active_partitions if self.engine.wants(tp)}
+        if not wanted:  # an EMPTY set would mean "all partitions" to aiokafka
+            await self.engine.wait_until_wanted()
+            return {}
+        all_wanted = len(wanted) == len(active_partitions)
+        batches = await super()._getmany(wanted, timeout if all_wanted else BUSY_POLL_SECONDS)
+        self.engine.announce(batch for [batch] in batches.values())
+        return batches
+
+    def _to_message(self, tp: Any, record: Batch) -> ConsumerMessage:
+        last = record.records[-1]
+        return ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, (), None, record, None, 0, 0, tp,
+            generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    def ack(self, message: ConsumerMessage) -> bool:
+        """Forget the message. `_acked` stays empty, so Faust never has anything to commit."""
+        if not message.acked:
+            message.acked = True
+            self._unacked_messages.discard(message)
+            notify(self._waiting_for_ack)
+        return True
+
+    async def _commit_offsets(self, offsets: Any, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002
+        return False
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        """Finish the steps in hand and stop all lanes: the protocol is eager, everything is revoked every time."""
+        await self.engine.close_lanes()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
+        """Start the lanes in the background.
+
+        aiokafka sends no heartbeat while this runs, so it returns at once; `Engine.wants` keeps the partitions shut until
+        their lanes have recovered.
+        """
+        await super().on_partitions_assigned(assigned, generation_id)
+        if self.should_stop or self.app.should_stop:
+            return  # stopped while joining: a lane opened now would fence the next owner, and then fail
+        self.engine.open_lanes(assigned)
+
+    async def on_stop(self) -> None:
+        """Finish the steps in hand before the consumer goes."""
+        await self.engine.close_lanes()
+        await super().on_stop()
+
+
+class Transport(driver.Transport):
+    """What Faust loads for a broker URL `engine://host:port`."""
+
+    Consumer = Consumer
