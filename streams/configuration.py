@@ -144,11 +144,11 @@ def _allowed(detail: ErrorDetails) -> str:
         case "literal_error":
             return say(f"must be {bounds['expected']}", f"attend {bounds['expected'].replace(' or ', ' ou ')}")
         case "greater_than_equal":
-            return say(f"must be at least {bounds['ge']}", f"attend au moins {bounds['ge']}")
+            return say(f"must be at least {bounds['ge']:g}", f"attend au moins {bounds['ge']:g}")
         case "less_than_equal":
-            return say(f"must be at most {bounds['le']}", f"attend au plus {bounds['le']}")
+            return say(f"must be at most {bounds['le']:g}", f"attend au plus {bounds['le']:g}")
         case "greater_than":
-            return say(f"must be more than {bounds['gt']}", f"attend plus de {bounds['gt']}")
+            return say(f"must be more than {bounds['gt']:g}", f"attend plus de {bounds['gt']:g}")
         case "int_parsing" | "int_type" | "int_from_float":
             return say("must be a whole number", "attend un nombre entier")
         case "float_parsing" | "float_type":

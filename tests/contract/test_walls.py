@@ -1,0 +1,120 @@
+"""The walls between the rooms: who may import what (ARCHITECTURE.md)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OURS = ("models", "streams", "connectors", "tests")
+ROOMS = {
+    # The longest that fits is the room of a file; <system> stands for its own folder.
+    "models": ["models"],
+    "streams": ["models", "streams", "connectors.sdk"],
+    "streams/core": ["models", "streams.core"],
+    "streams/engine": ["streams.engine"],
+    "streams/agents": ["models", "streams.core", "streams.engine", "streams.agents"],
+    "streams/web": ["models", "streams.core", "streams.web"],
+    "connectors/sdk": ["models", "connectors.sdk"],
+    "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
+}
+LIBRARIES = {
+    "faust": ["streams/engine/", "streams/agents/"],
+    "mode": ["streams/engine/", "streams/agents/"],
+    "aiokafka": ["streams/engine/", "streams/agents/"],
+    "kafka": [
+        "connectors/sdk/publisher.py",
+        "streams/engine/topics.py",
+        "streams/web/figures_reader.py",
+        "streams/deadletters.py",
+    ],
+    "confluent_kafka": [],
+}
+
+
+def sources() -> list[Path]:
+    return [path for room in OURS[:3] for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def imports(source: str, package: str) -> Iterator[str]:
+    """Every module that `source` imports, wherever in it; `package` resolves relative imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def allowed(path: str) -> list[str]:
+    folder = path.rpartition("/")[0]
+    system = path.split("/")[1] if path.count("/") > 1 else ""
+    if path.startswith("connectors/") and system not in {"", "sdk"}:
+        return [one.replace("<system>", system) for one in ROOMS["connectors/<system>"]]
+    fitting = [room for room in ROOMS if f"{folder}/".startswith(f"{room}/")]
+    return ROOMS[max(fitting, key=len)] if fitting else []
+
+
+def breaches(path: str, source: str) -> list[str]:
+    """What `path` imports and may not."""
+    found = []
+    for module in imports(source, path.rpartition("/")[0].replace("/", ".")):
+        top = module.partition(".")[0]
+        if top in OURS:
+            within = any(f"{module}.".startswith(f"{one}.") for one in allowed(path))
+        else:
+            within = top not in LIBRARIES or path.startswith(tuple(LIBRARIES[top]))
+        if not within:
+            found.append(module)
+    return found
+
+
+def test_no_wall_is_breached() -> None:
+    assert len(sources()) > 20
+    found = {
+        path: bad for file in sources() if (bad := breaches(path := str(file.relative_to(ROOT)), file.read_text()))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("models/x.py", "import streams.core.figures"),
+        ("models/x.py", "from connectors import sdk"),
+        ("streams/core/x.py", "from streams.engine import broker"),
+        ("streams/core/x.py", "from ..engine import broker"),
+        ("streams/core/x.py", "from streams import settings"),
+        ("streams/engine/x.py", "from models.events import Event"),
+        ("streams/agents/x.py", "from streams.web import app"),
+        ("streams/web/x.py", "def late():\n    import streams.engine.broker"),
+        ("streams/x.py", "from connectors.asterisk import mapping"),
+        ("connectors/sdk/x.py", "from streams.settings import Settings"),
+        ("connectors/asterisk/x.py", "from connectors.imap import source"),
+        ("connectors/asterisk/deep/x.py", "import connectors.imap"),
+        ("streams/web/x.py", "import aiokafka.client"),
+        ("streams/x.py", "import faust"),
+        ("connectors/asterisk/x.py", "from kafka import KafkaProducer"),
+        ("streams/x.py", "import confluent_kafka"),
+        ("streams/x.py", "from tests.support import oracle"),
+    ],
+)
+def test_breach_is_found(path: str, source: str) -> None:
+    assert len(breaches(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("streams/core/x.py", "from .figures import Figure\nfrom models.events import Event\nimport orjson"),
+        ("streams/agents/x.py", "import faust\nfrom streams.core import figures"),
+        ("streams/cli.py", "from streams.engine.broker import EmbeddedKafka\nfrom connectors.sdk import runner"),
+        ("connectors/asterisk/x.py", "from connectors.asterisk.mapping import one\nfrom connectors.sdk import spool"),
+        ("connectors/sdk/publisher.py", "import kafka"),
+        ("streams/x.py", "import kafkaesque"),
+    ],
+)
+def test_what_is_allowed_passes(path: str, source: str) -> None:
+    assert breaches(path, source) == []

@@ -1,0 +1,165 @@
+"""Settings: a mistake is told with its place, its key and what is allowed; a secret is never told."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from streams.configuration import describe, find_file, load
+from streams.core.figures import WAIT_BOUNDS
+from streams.settings import ConfigError, Kafka, Settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [*os.environ]:
+        if name.upper().startswith(("ACCUEIL_", "LC_", "LANG")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str, name: str = "accueil.toml") -> Path:
+    path = Path(name)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(text: str = "") -> list[str]:
+    """What is wrong with a file of this text, and the environment as it is."""
+    with pytest.raises(ConfigError) as refusal:
+        load(write(text))
+    return str(refusal.value).splitlines()
+
+
+def test_defaults_are_those_of_one_machine() -> None:
+    settings = load()
+    assert (settings.brokers, settings.data, settings.web.port) == ("", Path("accueil-data"), 8080)
+
+
+def test_variable_wins_over_file_and_leaves_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('[web]\nport = 8081\nhost = "0.0.0.0"\n[connectors.siege]\nconnector = "asterisk"\npath = "a"')
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
+    monkeypatch.setenv("ACCUEIL_CONNECTORS__SIEGE__PATH", "b")
+    settings = load()
+    assert (settings.web.host, settings.web.port) == ("0.0.0.0", 8082)
+    assert settings.connectors["siege"].connector == "asterisk"
+    assert settings.connectors["siege"].options == {"path": "b"}
+
+
+def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_file() is None
+    here = write("")
+    assert find_file() == here
+    monkeypatch.setenv("ACCUEIL_CONFIG", "elsewhere.toml")
+    assert find_file() == Path("elsewhere.toml")
+    assert find_file(Path("named.toml")) == Path("named.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("partition = 3", "accueil.toml: partition is unknown; did you mean partitions?"),
+        ("[web]\nprot = 1", "accueil.toml: web.prot is unknown; did you mean web.port?"),
+        ("[web]\nzzz = 1", "accueil.toml: web.zzz is unknown"),
+        (
+            '[web.queues.rsa]\nlable_fr = "RSA"',
+            "accueil.toml: web.queues.rsa.lable_fr is unknown; did you mean web.queues.rsa.label_fr?",
+        ),
+        ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
+        ("[web]\nport = -1", "accueil.toml: web.port must be at least 0"),
+        ('[web]\nport = "http"', "accueil.toml: web.port must be a whole number"),
+        ("[worker]\ntick_seconds = 0", "accueil.toml: worker.tick_seconds must be more than 0"),
+        ('[log]\nformat = "xml"', "accueil.toml: log.format must be 'console' or 'json'"),
+        ('[web]\ntime_zone = "Paris"', "accueil.toml: web.time_zone must be a time zone such as Europe/Paris"),
+        (
+            "[web]\ntarget_seconds = 21",
+            f"accueil.toml: web.target_seconds must be one of {', '.join(map(str, WAIT_BOUNDS))}",
+        ),
+        ('[connectors.siege]\npath = "a"', "accueil.toml: connectors.siege.connector is missing"),
+        ("[web\nport = 1", "accueil.toml: Expected ']' at the end of a table declaration (at line 1, column 5)"),
+    ],
+)
+def test_mistake_in_the_file_is_one_clear_line(text: str, mistake: str) -> None:
+    assert mistakes(text) == [mistake]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "mistake"),
+    [
+        ("ACCUEIL_DATE", "x", "ACCUEIL_DATE: date is unknown; did you mean data?"),
+        ("ACCUEIL_WEB__PROT", "1", "ACCUEIL_WEB__PROT: web.prot is unknown; did you mean web.port?"),
+        ("ACCUEIL_WEB__PORT", "http", "ACCUEIL_WEB__PORT: web.port must be a whole number"),
+        ("ACCUEIL_WEB__QUEUES", "{", "ACCUEIL_WEB: must be JSON"),
+    ],
+)
+def test_mistake_in_a_variable_names_the_variable(
+    variable: str, value: str, mistake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert mistakes("[web]\nport = 8081") == [mistake]
+
+
+def test_all_mistakes_are_told_at_once_and_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "fr_FR.UTF-8")
+    assert mistakes("partition = 3\n[web]\nport = 99999") == [
+        "accueil.toml: web.port attend au plus 65535",
+        "accueil.toml: partition est inconnue ; vouliez-vous dire partitions ?",
+    ]
+
+
+def test_file_that_was_named_must_be_there() -> None:
+    with pytest.raises(ConfigError, match=r"^nowhere\.toml: No such file or directory$"):
+        load(Path("nowhere.toml"))
+
+
+def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write(
+        'partitions = 8\n[connectors.siege]\nconnector = "ami"\nsecret = "hush"\n[connectors.siege.more]\na = 1'
+    )
+    monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
+    settings = load(config)
+    described = {key: (value, origin) for key, value, origin in describe(settings, config)}
+    assert described["partitions"] == (8, "accueil.toml")
+    assert described["web.port"] == (8082, "ACCUEIL_WEB__PORT")
+    assert described["web.host"] == ("127.0.0.1", "default")
+    assert described["connectors.siege.more.a"] == (1, "accueil.toml")
+    assert described["connectors.siege.secret"] == ("********", "accueil.toml")
+    assert described["kafka.sasl_password"] == ("********", "ACCUEIL_KAFKA__SASL_PASSWORD")
+    assert "hush" not in repr(described)
+    assert "hush" not in repr(settings.kafka)
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        load().web.port = 1  # type: ignore[misc]
+
+
+def test_password_may_stand_in_a_file() -> None:
+    write("hush\n", "password")
+    kafka = Kafka(security_protocol="SASL_PLAINTEXT", sasl_username="accueil", sasl_password_file=Path("password"))
+    assert kafka.client_options() == {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "accueil",
+        "sasl_plain_password": "hush",
+    }
+
+
+@pytest.mark.parametrize("setting", ["ssl_cafile", "ssl_certfile"])
+def test_certificate_that_is_not_there_is_a_clear_error(setting: str) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        Kafka(security_protocol="SSL", **{setting: Path("nowhere.pem")}).client_options()
+
+
+def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "kafka-1:9092,kafka-2:9092")
+    monkeypatch.setenv("ACCUEIL_WEB__QUEUES", '{"rsa": {"label_fr": "RSA"}}')
+    monkeypatch.setenv("ACCUEIL_WEB__ABANDONMENT__ATTENTION", "0.2")
+    monkeypatch.setenv("ACCUEIL_WEB__ABANDONMENT__ACTION", "0.3")
+    settings = load()
+    assert settings.brokers == "kafka-1:9092,kafka-2:9092"
+    assert settings.web.queues["rsa"].label_fr == "RSA"
+    assert settings.web.abandonment.action == 0.3
+    assert isinstance(settings, Settings)
