@@ -49,7 +49,8 @@ def read(bootstrap: str, topic: str) -> tuple[dict[str, dict], int]:
         for message in consumer.consume(10_000, 1):
             if message.error() is None:
                 written += 1
-                rows[CONTACT.search(message.key())[0].decode()] = json.loads(message.value())
+                if contact := CONTACT.search(message.key()):  # else a record of the peer's own, such as its offsets
+                    rows[contact[0].decode()] = json.loads(message.value())
             elif message.error().code() == KafkaError._PARTITION_EOF:
                 open_partitions -= 1
             else:

@@ -1,0 +1,128 @@
+"""The engine on a real Kafka, without faults: every feature a job can use, and exact results."""
+
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from streams.engine.broker import EmbeddedKafka
+from tests.support import kafka_io, ledger
+from tests.support.ledger_job import Event, make_topics
+from tests.support.processes import Child, wait_until
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def name(kafka: EmbeddedKafka) -> str:
+    """A job of its own for each test, its topics made."""
+    name = f"ledger-{uuid.uuid4().hex[:8]}"
+    make_topics(name, kafka.bootstrap)
+    return name
+
+
+def worker(name: str, kafka: EmbeddedKafka, tmp_path: Path, *options: str, log: str = "worker.log") -> Child:
+    arguments = ["-m", "tests.support.ledger_job", name, kafka.bootstrap]
+    return Child([*arguments, *(f"--option={option}" for option in options)], tmp_path / log)
+
+
+def finish(child: Child, name: str, kafka: EmbeddedKafka) -> dict[str, int]:
+    """Wait until all is folded, stop gracefully, verify."""
+    wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded")
+    assert child.stop() == 0
+    return ledger.verify(name, kafka.bootstrap)
+
+
+def test_two_sources_are_folded_into_one_partition_step(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 4000))
+    with worker(name, kafka, tmp_path).start() as child:
+        counts = finish(child, name, kafka)
+    assert counts["outputs"] == 4000
+
+
+def test_records_per_transaction_are_capped(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 2000))
+    with worker(name, kafka, tmp_path, "max_records=100").start() as child:
+        finish(child, name, kafka)
+    # Each step writes its totals row once, so their number is the number of transactions with records.
+    steps = len(kafka_io.read(kafka.bootstrap, f"{name}-totals"))
+    assert steps >= 2000 / 100
+
+
+def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    name = f"ledger-{uuid.uuid4().hex[:8]}"
+    config = {
+        "segment.bytes": "16384",
+        "segment.ms": "500",
+        "min.cleanable.dirty.ratio": "0.01",
+        "delete.retention.ms": "0",
+    }
+    make_topics(name, kafka.bootstrap, **config)
+    kept = ledger.make_events(name, 3000, keys=40)
+    gone = [
+        ledger.record(name, "a", f"gone-{n}", Event(f"g{n}-{act}", 5, act))
+        for n in range(200)
+        for act in ("add", "forget")
+    ]
+    kafka_io.produce(kafka.bootstrap, [*gone, *kept])
+    with worker(name, kafka, tmp_path, "max_records=50").start() as child:
+        finish(child, name, kafka)
+        written = len(kafka_io.read(kafka.bootstrap, f"{name}-rows"))
+
+        def compacted() -> bool:
+            kafka_io.produce(kafka.bootstrap, [ledger.record(name, "a", "tick", Event(uuid.uuid4().hex))])
+            return len(kafka_io.read(kafka.bootstrap, f"{name}-rows")) < written / 2
+
+        child.start()
+        wait_until(compacted, "the cleaner to compact the state topic")
+        wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "the rest to be folded")
+        assert child.stop() == 0
+        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500, keys=40, start=10_000))
+        child.start()
+        counts = finish(child, name, kafka)
+    assert counts["rows"] == 41
+
+
+def test_records_that_cannot_be_folded_are_set_aside_alone(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    events = ledger.make_events(name, 1000)
+    for place, act in ((10, "fail"), (500, "reject"), (501, "fail"), (502, "fail"), (990, "fail")):
+        events[place] = ledger.record(name, "a", "bad", Event(f"bad-{place}", act=act))
+    kafka_io.produce(kafka.bootstrap, events)
+    with worker(name, kafka, tmp_path).start() as child:
+        counts = finish(child, name, kafka)
+    assert counts["dead"] == 5
+    headers = [dict(m.headers()) for m in kafka_io.read(kafka.bootstrap, f"{name}-dead")]
+    assert sorted(h["reason"] for h in headers) == [b"internal_error"] * 4 + [b"invalid_field"]
+
+
+def test_too_many_internal_errors_stop_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    kafka_io.produce(kafka.bootstrap, [ledger.record(name, "a", "k", Event(f"f{n}", act="fail")) for n in range(20)])
+    with worker(name, kafka, tmp_path, "internal_errors=5").start() as child:
+        assert child.wait() == 70
+    assert len(kafka_io.read(kafka.bootstrap, f"{name}-dead")) == 5
+
+
+def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    now = int(time.time() * 1000)
+    due = [ledger.record(name, "b", f"due-{n}", Event(f"d{n}", due_at=now + 10 * n)) for n in range(100)]
+    kafka_io.produce(kafka.bootstrap, due)
+    with worker(name, kafka, tmp_path).start() as child:
+        kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 200)
+        finish(child, name, kafka)
+
+
+def test_records_compressed_by_any_producer_are_read(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    for number, codec in enumerate(("none", "gzip", "snappy", "lz4", "zstd")):
+        events = ledger.make_events(name, 200, start=1000 * number)
+        kafka_io.produce(kafka.bootstrap, events, **{"compression.type": codec})
+    with worker(name, kafka, tmp_path).start() as child:
+        assert finish(child, name, kafka)["outputs"] == 1000
+
+
+def test_a_record_at_the_size_limit_is_folded_and_buried(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    big = "x" * 1_000_000
+    events = [ledger.record(name, topic, "big", Event(big, act=act)) for topic in "ab" for act in ("reject", "add")]
+    kafka_io.produce(kafka.bootstrap, events, **{"message.max.bytes": 2_000_000})
+    with worker(name, kafka, tmp_path).start() as child:
+        assert finish(child, name, kafka)["dead"] == 2

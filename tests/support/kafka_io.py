@@ -1,0 +1,88 @@
+"""Writing to and reading from a real Kafka in tests, apart from the system under test: by confluent-kafka (librdkafka)."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+
+
+def produce(bootstrap: str, records: Iterable[tuple[str, bytes | None, bytes | None]], **config: object) -> list[int]:
+    """Produce (topic, key, value) and wait for the acknowledgement; return the indexes of those acknowledged."""
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "linger.ms": 5,
+            **config,
+        }
+    )
+    acknowledged: list[int] = []
+    for index, (topic, key, value) in enumerate(records):
+
+        def note(error: KafkaError | None, _: Message, index: int = index) -> None:
+            if error is None:
+                acknowledged.append(index)
+
+        producer.produce(topic, key=key, value=value, on_delivery=note)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    return acknowledged
+
+
+def read(bootstrap: str, *topics: str, committed: bool = True) -> list[Message]:
+    """Return all records of `topics`, each partition in order, up to its end now; committed ones only, or all."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "tests-read",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed" if committed else "read_uncommitted",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+            "broker.address.family": "v4",
+        }
+    )
+    try:
+        assignment = []
+        for topic in topics:
+            found = consumer.list_topics(topic, 30).topics[topic].partitions
+            assignment += [TopicPartition(topic, partition, 0) for partition in found]
+        consumer.assign(assignment)
+        messages: list[Message] = []
+        open_partitions = len(assignment)
+        deadline = time.monotonic() + 60
+        while open_partitions:
+            assert time.monotonic() < deadline, f"could not read {topics} to the end"
+            for message in consumer.consume(5000, 0.2):
+                if message.error() is None:
+                    messages.append(message)
+                elif message.error().code() == KafkaError._PARTITION_EOF:
+                    open_partitions -= 1
+        return messages
+    finally:
+        consumer.close()
+
+
+def latest(messages: Iterable[Message]) -> dict[tuple[int, bytes], bytes]:
+    """Return (partition, key) → last value, as compaction would leave it: deleted keys are not there."""
+    rows: dict[tuple[int, bytes], bytes] = {}
+    for message in messages:
+        if message.value() is None:
+            rows.pop((message.partition(), message.key()), None)
+        else:
+            rows[message.partition(), message.key()] = message.value()
+    return rows
+
+
+def read_until(
+    bootstrap: str, topic: str, enough: Callable[[list[Message]], bool], timeout_seconds: float = 90
+) -> list[Message]:
+    """Read `topic` again and again until `enough(messages)`."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        messages = read(bootstrap, topic)
+        if enough(messages):
+            return messages
+        assert time.monotonic() < deadline, f"{len(messages)} records of {topic} after {timeout_seconds:.0f} s"
+        time.sleep(0.1)

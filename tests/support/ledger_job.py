@@ -1,0 +1,126 @@
+"""A small job that uses all the engine offers, run as a process: `python -m tests.support.ledger_job NAME BOOTSTRAP`.
+
+Two source topics; per key a count, a sum and a deadline; totals of the partition in a second table; one output per event by
+key; what falls due is told by a tick; `forget` deletes; some records are rejected, some make the fold fail.
+"""
+
+import argparse
+import copy
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from streams.engine import topics
+from streams.engine.engine import Engine, Options, run
+from streams.engine.job import Codec, Job, Record, Step, Table
+
+PARTITIONS = 4
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    id: str
+    amount: int = 0
+    act: str = "add"  # or forget, fail, reject
+    due_at: int = 0
+
+
+class Row(msgspec.Struct):
+    count: int = 0
+    sum: int = 0
+    due_at: int = 0
+
+
+decode = msgspec.json.Decoder(Event).decode
+encode = msgspec.json.Encoder().encode
+
+
+def row_codec(kind: type[Row]) -> Codec[bytes, Row]:
+    return Codec(bytes, bytes, encode, lambda _, value: msgspec.json.decode(value, type=kind), copy.copy)
+
+
+class Ledger:
+    """The work on one partition."""
+
+    def __init__(self, name: str) -> None:
+        self.rows = Table(f"{name}-rows", row_codec(Row))
+        self.totals = Table(f"{name}-totals", row_codec(Row))
+        self.tables = (self.rows, self.totals)
+        self.out = f"{name}-out"
+        self.due: dict[bytes, int] = {}
+
+    def restore(self) -> None:
+        self.due = {key: row.due_at for key, row in self.rows.rows.items() if row.due_at}
+
+    def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
+        for record in records:
+            event = decode(record.value or b"")
+            key = record.key or b""
+            if event.act == "reject":
+                step.reject(topic, record, "invalid_field", "as asked")
+                continue
+            total = self.totals.edit(b"total", Row)
+            total.count += 1
+            total.sum += event.amount
+            row = self.rows.edit(key, Row)
+            row.count += 1
+            row.sum += event.amount
+            if event.act == "fail":  # after rows were changed: they must be taken back
+                raise ZeroDivisionError("as asked")
+            if event.due_at:
+                row.due_at = self.due[key] = event.due_at
+            if event.act == "forget":
+                self.rows.delete(key)
+            step.outputs[self.out].append((key, encode({"id": event.id, "count": row.count})))
+
+    def tick(self, step: Step) -> None:
+        for key, due_at in list(self.due.items()):
+            if due_at <= step.now:
+                del self.due[key]
+                self.rows.edit(key, Row).due_at = 0
+                step.outputs[self.out].append((key, encode({"id": f"due {key.decode()}", "count": 0})))
+
+
+def make_job(name: str) -> Job:
+    return Job(
+        name,
+        sources=[f"{name}-a", f"{name}-b"],
+        states=[f"{name}-rows", f"{name}-totals"],
+        outputs=[f"{name}-out"],
+        dead_letters=f"{name}-dead",
+        open=lambda _: Ledger(name),
+    )
+
+
+def make_topics(name: str, bootstrap: str, **state_config: str) -> None:
+    job = make_job(name)
+    plain = [topics.TopicSpec(topic, PARTITIONS) for topic in (*job.sources, *job.outputs)]
+    dead = topics.TopicSpec(job.dead_letters, PARTITIONS, config={"max.message.bytes": "2097152"})
+    states = [topics.TopicSpec(topic, PARTITIONS, config={**topics.COMPACTED, **state_config}) for topic in job.states]
+    topics.apply(bootstrap, [*plain, dead, *states])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name")
+    parser.add_argument("bootstrap")
+    parser.add_argument("--option", action="append", default=[], help="KEY=NUMBER of Options")
+    parser.add_argument("--instance")
+    args = parser.parse_args()
+    structlog.configure(
+        processors=[structlog.processors.ExceptionPrettyPrinter(), structlog.processors.JSONRenderer()],
+        logger_factory=structlog.WriteLoggerFactory(),
+    )
+    options: dict[str, Any] = dict(option.split("=") for option in args.option)
+    options = {key: float(value) if "." in value else int(value) for key, value in options.items()}
+    options.setdefault("session_timeout_seconds", 3.0)
+    options.setdefault("tick_seconds", 0.2)
+    engine = Engine(make_job(args.name), Options(args.bootstrap, instance_id=args.instance, **options))
+    raise SystemExit(run(engine))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    main()

@@ -1,0 +1,133 @@
+"""Child processes of a test: started, killed, restarted and read, by their own id, never outliving the test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from streams.engine.broker import die_with_parent
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_until(condition: Callable[[], object], what: str, timeout_seconds: float = 60) -> None:
+    """Return once `condition()` is true; fail the test after `timeout_seconds`."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout_seconds:.0f} s for {what}")
+        time.sleep(0.02)
+
+
+class Child:
+    """One process that can be killed and started again; its output is in `log`."""
+
+    def __init__(self, arguments: list[str], log: Path, **environment: str) -> None:
+        self.arguments = [sys.executable, *arguments]
+        self.log = log
+        self.environment = environment
+        self.exits: list[int] = []
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and self.log.exists():
+            print(f"--- end of {self.log.name}\n{self.text[-4000:]}")
+        if self.alive:
+            self.kill(signal.SIGCONT)
+            self.kill()
+            self.wait()
+
+    def start(self, **environment: str) -> "Child":
+        """Start it, with `environment` for this life only."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.arguments,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.environment, **environment},
+                preexec_fn=die_with_parent,
+            )
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self, timeout_seconds: float = 60) -> int:
+        """Return the exit code: negative for a signal."""
+        assert self.process is not None
+        code = self.process.wait(timeout_seconds)
+        self.exits.append(code)
+        return code
+
+    def stop(self) -> int:
+        """End it by SIGTERM; return the exit code."""
+        self.kill(signal.SIGTERM)
+        return self.wait()
+
+    def wait_for(self, text: str, count: int = 1, timeout_seconds: float = 60) -> None:
+        """Return once `text` stands in the log `count` times, or fail if the process ended before."""
+
+        def found() -> bool:
+            if self.text.count(text) >= count:
+                return True
+            assert self.alive, (
+                f"{self.log.name} ended with {self.process and self.process.returncode}: {self.text[-3000:]}"
+            )
+            return False
+
+        wait_until(found, f"{count} x {text!r} in {self.log.name}", timeout_seconds)
+
+
+@contextmanager
+def supervised(child: Child) -> Iterator[Child]:
+    """Keep `child` running, as its supervisor would: whatever exits is started again, until the block ends."""
+    import threading
+
+    leaving = threading.Event()
+
+    def watch() -> None:
+        while not leaving.is_set():
+            if not child.alive:
+                child.exits.append(child.process.returncode if child.process else 0)
+                child.start()
+            time.sleep(0.05)
+
+    child.start()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        with child:
+            yield child
+            leaving.set()
+            thread.join()
+            if child.alive:
+                child.stop()
+    finally:
+        leaving.set()
+        thread.join()
