@@ -1,0 +1,177 @@
+"""Dead letters: read them, and send them back to the topic they came from."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from models.topics import DEAD_LETTERS
+
+ORIGINAL: Final = "original."
+"""Before the names of the headers that the record itself had."""
+REPLAYED_FROM: Final = "replayed_from"
+MAX_REQUEST_BYTES: Final = 4 << 20
+POLL_MS: Final = 500
+TIMEOUT_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One record that could not be used, as it was, and why. Times are milliseconds since 1970."""
+
+    partition: int
+    offset: int
+    """Where it lies in the dead letters' topic."""
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    """Those that the record itself had."""
+    reason: str
+    detail: str
+    origin_topic: str
+    origin_partition: int
+    origin_offset: int
+    origin_timestamp: int
+    dead_at: int
+
+    @property
+    def place(self) -> str:
+        """`PARTITION:OFFSET`, by which people name it."""
+        return f"{self.partition}:{self.offset}"
+
+    @property
+    def origin(self) -> str:
+        """Where the record lies that could not be used."""
+        return f"{self.origin_topic} {self.origin_partition}:{self.origin_offset}"
+
+    @property
+    def replayed_from(self) -> str:
+        """The place of the dead letter that this one repeats: it was replayed, and died again. Empty if it is the first."""
+        return dict(self.headers).get(REPLAYED_FROM, b"").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters are meant: those that fit all that is given."""
+
+    reason: str | None = None
+    topic: str | None = None
+    since: int | None = None
+    """`dead_at` at the earliest, milliseconds since 1970."""
+    places: frozenset[str] = frozenset()
+
+    def takes(self, letter: DeadLetter) -> bool:
+        """Whether `letter` is meant."""
+        return (
+            self.reason in {None, letter.reason}
+            and self.topic in {None, letter.origin_topic}
+            and (self.since is None or letter.dead_at >= self.since)
+            and (not self.places or letter.place in self.places)
+        )
+
+
+def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) -> Iterator[DeadLetter]:
+    """Yield the dead letters that `wanted` takes, up to those that are there now, each partition in order.
+
+    Raises `KafkaError` if the brokers do not answer. `client` goes to kafka-python (security).
+    """
+    consumer = KafkaConsumer(
+        bootstrap_servers=brokers,
+        client_id="accueil-dead-letters",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        **(client or {}),
+    )
+    with closing(consumer):
+        yield from filter(wanted.takes, _read(consumer, wanted.since))
+
+
+def _read(consumer: KafkaConsumer, since: int | None) -> Iterator[DeadLetter]:
+    topic = DEAD_LETTERS.name
+    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    ends = consumer.end_offsets(partitions) if partitions else {}
+    consumer.assign(partitions)
+    _seek(consumer, partitions, since)
+    heard_at = time.monotonic()
+    while any(consumer.position(partition) < end for partition, end in ends.items()):
+        for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
+            heard_at = time.monotonic()
+            yield from (_letter(record) for record in records if record.offset < ends[partition])
+        if time.monotonic() > heard_at + TIMEOUT_SECONDS:
+            raise KafkaTimeoutError(f"nothing heard from the brokers for {TIMEOUT_SECONDS} s")
+
+
+def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since: int | None) -> None:
+    consumer.seek_to_beginning(*partitions)
+    if since is None or not partitions:
+        return
+    # A dead letter is written at `dead_at`, by a clock that may be off a little: the filter decides, this spares reading.
+    for partition, found in consumer.offsets_for_times(dict.fromkeys(partitions, max(since - 3_600_000, 0))).items():
+        if found is None:
+            consumer.seek_to_end(partition)
+        else:
+            consumer.seek(partition, found.offset)
+
+
+def _letter(record: Any) -> DeadLetter:
+    headers: list[tuple[str, bytes]] = [(name, value or b"") for name, value in record.headers]
+    ours = {name: value.decode() for name, value in headers if not name.startswith(ORIGINAL)}
+    return DeadLetter(
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple((name.removeprefix(ORIGINAL), value) for name, value in headers if name.startswith(ORIGINAL)),
+        reason=ours["reason"],
+        detail=ours["detail"],
+        origin_topic=ours["origin_topic"],
+        origin_partition=int(ours["origin_partition"]),
+        origin_offset=int(ours["origin_offset"]),
+        origin_timestamp=int(ours["origin_timestamp"]),
+        dead_at=int(ours["dead_at"]),
+    )
+
+
+def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
+    """Write each record, byte for byte, to the topic and partition it came from; return how many, all acknowledged.
+
+    An event has its id within, so one that is replayed twice counts once. Raises `KafkaError` at the first that is not
+    acknowledged: those before it are.
+    """
+    producer = KafkaProducer(
+        bootstrap_servers=brokers,
+        client_id="accueil-dead-letters",
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=MAX_REQUEST_BYTES,
+        max_block_ms=TIMEOUT_SECONDS * 1000,
+        delivery_timeout_ms=TIMEOUT_SECONDS * 1000,
+        request_timeout_ms=TIMEOUT_SECONDS * 500,
+        **(client or {}),
+    )
+    with closing(producer):
+        sent = [_send(producer, letter) for letter in letters]
+        for future in sent:
+            future.get(TIMEOUT_SECONDS * 2)
+        return len(sent)
+
+
+def _send(producer: KafkaProducer, letter: DeadLetter) -> Any:
+    kept = [(name, value) for name, value in letter.headers if name != REPLAYED_FROM]
+    return producer.send(
+        letter.origin_topic,
+        key=letter.key,
+        value=letter.value,
+        headers=[*kept, (REPLAYED_FROM, letter.place.encode())],
+        # Its own partition, even if the key belongs elsewhere: a replay must not change what a record was.
+        partition=letter.origin_partition,
+        timestamp_ms=letter.origin_timestamp,
+    )
+
+
+__all__ = ["DeadLetter", "Filter", "KafkaError", "read", "replay"]

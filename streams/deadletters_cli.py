@@ -1,0 +1,184 @@
+"""`accueil dead-letters`: list, show, replay."""
+
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import click
+
+from models.reasons import Reason
+from models.topics import SOURCES
+from streams import deadletters
+from streams.deadletters import DeadLetter, Filter
+from streams.running import find_brokers
+from streams.settings import Settings
+from streams.words import say
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Since(click.ParamType):
+    """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return milliseconds since 1970."""
+        if span := re.fullmatch(r"(\d+)([smhd])", value):
+            return int((time.time() - int(span[1]) * _SPAN_SECONDS[span[2]]) * 1000)
+        try:
+            return int(datetime.fromisoformat(value).timestamp() * 1000)
+        except ValueError:
+            self.fail(say("use 90m, 7d or 2026-11-25T08:00", "écrire 90m, 7d ou 2026-11-25T08:00"), param, ctx)
+
+
+def filters(command: F) -> F:
+    """Give `command` the options by which dead letters are chosen."""
+    for option in (
+        click.option("--since", type=Since(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date.")),
+        click.option(
+            "--topic",
+            type=click.Choice([topic.name for topic in SOURCES.values()]),
+            help=say("Where they came from.", "D'où elles venaient."),
+        ),
+        click.option(
+            "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(help=say("Records that could not be used.", "Les enregistrements inutilisables."))
+def group() -> None:
+    """Hold the commands below."""
+
+
+@group.command(
+    "list", help=say("Show the latest, and how many of each reason.", "Montre les derniers, et le compte par raison.")
+)
+@filters
+@click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
+@click.pass_obj
+def list_(settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int) -> None:
+    """Print one line per dead letter."""
+    counts: Counter[str] = Counter()
+    latest: deque[DeadLetter] = deque(maxlen=limit)
+    for letter in _read(settings, Filter(reason, topic, since)):
+        counts[letter.reason] += 1
+        latest.append(letter)
+    rows = [
+        (letter.place, _when(letter.dead_at), letter.reason, letter.origin, letter.detail)
+        for letter in sorted(latest, key=lambda letter: letter.dead_at)
+    ]
+    titles = ("PLACE", say("WHEN", "QUAND"), say("REASON", "RAISON"), say("ORIGIN", "ORIGINE"), say("DETAIL", "DÉTAIL"))
+    _print_table(titles, rows)
+    total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    click.echo(
+        say(f"{counts.total()} dead letters", f"{counts.total()} lettres mortes") + (f": {total}" if total else "")
+    )
+
+
+@group.command(help=say("Show one: where it came from, and why it is here.", "En montre une : son origine, sa raison."))
+@click.argument("place", metavar="PARTITION:OFFSET")
+@click.option(
+    "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
+)
+@click.pass_obj
+def show(settings: Settings, place: str, *, value: bool) -> None:
+    """Print all that is known of one dead letter."""
+    letter = next(_read(settings, Filter(places=frozenset({place}))), None)
+    if letter is None:
+        raise click.ClickException(_none_at([place]))
+    size = f"{len(letter.value)} bytes" if letter.value is not None else "null"
+    for name, text in {
+        say("reason", "raison"): letter.reason,
+        say("detail", "détail"): letter.detail,
+        say("origin", "origine"): letter.origin,
+        say("written at", "écrite le"): _when(letter.origin_timestamp),
+        say("dead since", "morte depuis"): _when(letter.dead_at),
+        say("replayed from", "rejouée depuis"): letter.replayed_from,
+        say("value", "valeur"): size,
+    }.items():
+        if text:
+            click.echo(f"{name:<14} {text}")
+    if value:
+        click.echo(f"\nkey   {_printable(letter.key)}")
+        for name, content in letter.headers:
+            click.echo(f"{name}: {_printable(content)}")
+        click.echo(f"\n{_printable(letter.value)}")
+
+
+@group.command(help=say("Send them back to where they came from.", "Les renvoie d'où elles venaient."))
+@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1)
+@filters
+@click.option("--all", "everything", is_flag=True, help=say("All that there are.", "Toutes."))
+@click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
+@click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+@click.pass_obj
+def replay(
+    settings: Settings,
+    places: tuple[str, ...],
+    reason: str | None,
+    topic: str | None,
+    since: int | None,
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Publish the chosen records again; an event that comes twice counts once."""
+    if everything == any((places, reason, topic, since)):
+        raise click.UsageError(say("choose which, or --all", "dire lesquelles, ou --all"))
+    letters = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
+    if missing := sorted(set(places) - {letter.place for letter in letters}):
+        raise click.ClickException(_none_at(missing))
+    for name, count in Counter(letter.origin_topic for letter in letters).items():
+        click.echo(f"{count} → {name}")
+    if dry_run or not letters:
+        return
+    if not yes:
+        click.confirm(say("Replay them?", "Les rejouer ?"), abort=True)
+    with _kafka_errors():
+        count = deadletters.replay(find_brokers(settings), letters, settings.kafka.client_options())
+    click.echo(say(f"{count} replayed", f"{count} rejouées"))
+
+
+def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter]:
+    with _kafka_errors():
+        yield from deadletters.read(find_brokers(settings), wanted, settings.kafka.client_options())
+
+
+@contextmanager
+def _kafka_errors() -> Iterator[None]:
+    try:
+        yield
+    except deadletters.KafkaError as error:
+        raise click.ClickException(f"Kafka: {type(error).__name__}: {error}") from None
+
+
+def _none_at(places: list[str]) -> str:
+    return say("no dead letter at ", "pas de lettre morte en ") + ", ".join(places)
+
+
+def _when(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "seconds")
+
+
+def _printable(content: bytes | None) -> str:
+    """Return `content` as text; what a terminal might obey is written as an escape."""
+    if content is None:
+        return "null"
+    text = content.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def _print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,89 @@
+"""What runs on a data directory: one `accueil up` at most, and where the others find its broker."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+from filelock import FileLock, Timeout
+
+from streams.settings import ConfigError, Settings
+from streams.words import say
+
+DEMO: Final = "demo"
+"""Below the data directory: the demo's own, so that its data never mix with real ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An `accueil up` that runs now."""
+
+    pid: int
+    brokers: str
+    url: str
+
+
+class AlreadyRunning(RuntimeError):  # noqa: N818 - names the state
+    """Another `accueil up` uses the data directory; the text says which."""
+
+
+@contextmanager
+def claim(data: Path) -> Iterator[None]:
+    """Keep `data` for this process alone; raise `AlreadyRunning` if another has it. It is free again however we end."""
+    lock = FileLock(data / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        other = read(data)
+        pid = f" (pid {other.pid})" if other else ""
+        raise AlreadyRunning(
+            say(
+                f"{data} is in use by another accueil up{pid}: stop it, or choose another directory with ACCUEIL_DATA",
+                f"{data} est utilisé par un autre accueil up{pid} : l'arrêter, ou choisir un autre dossier (ACCUEIL_DATA)",
+            )
+        ) from None
+    try:
+        yield
+    finally:
+        _file(data).unlink(missing_ok=True)
+        lock.release()
+
+
+def announce(data: Path, brokers: str, url: str) -> None:
+    """Tell other commands on this machine what runs on `data`."""
+    _file(data).write_text(json.dumps(asdict(Running(os.getpid(), brokers, url))), encoding="utf-8")
+
+
+def read(data: Path) -> Running | None:
+    """Return what runs on `data`, if anything does."""
+    with suppress(OSError, ValueError, TypeError):
+        running = Running(**json.loads(_file(data).read_text(encoding="utf-8")))
+        if psutil.pid_exists(running.pid):
+            return running
+    return None
+
+
+def find_brokers(settings: Settings) -> str:
+    """Return the brokers that `settings` names, else the one of the `accueil up` (or demo) that runs here.
+
+    Raises `ConfigError` if there is neither.
+    """
+    if settings.brokers:
+        return settings.brokers
+    for data in (settings.data, settings.data / DEMO):
+        if running := read(data):
+            return running.brokers
+    raise ConfigError(
+        say(
+            f"no broker: start accueil up (data directory {settings.data}), or set brokers or ACCUEIL_BROKERS",
+            f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
+        )
+    )
+
+
+def _file(data: Path) -> Path:
+    return data / "running.json"
