@@ -1,0 +1,126 @@
+"""What a connector is, for the built-in ones and for anyone's.
+
+A connector is one `Connector` object under the entry-point group `accueil.connectors`. For each configured instance the SDK
+opens a `Source` and drives it, always in this order:
+
+    read → map → publish → acknowledged by the broker (or on disk in the spool) → acknowledge the source
+
+so nothing is lost whenever the process ends, and what is told twice has the same event ids. The kinds of source differ only in
+what they do in `read` and `acknowledge`:
+
+| kind | `read` | `acknowledge` |
+|---|---|---|
+| tail | what was added to the file | save the position with `Context.cursor` |
+| pull | the next page of the other system's list | the same |
+| push | requests that have come in (a bounded queue; full: 503 and Retry-After) | answer them with 2xx |
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.cursor import Cursor
+from models.events import Event
+from models.identities import PseudonymKey
+from models.reasons import Reason
+
+Raw = TypeVar("Raw")
+Position = TypeVar("Position")
+Config = TypeVar("Config", bound=ConnectorConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that gives no events: counted by `reason`, and `record` kept in the connector's own directory."""
+
+    reason: Reason
+    record: bytes = field(repr=False)
+    """The record as it came. It may hold personal data, so it is neither logged nor published."""
+    detail: str = ""
+    """What is wrong, without any of the record's values."""
+
+
+Outcome = Sequence[Event] | Reject
+"""What a record means. No events: it says nothing about contacts, and is counted as ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the SDK lends to a source."""
+
+    source: str
+    """`<connector>/<instance>`: the `source` of its events."""
+    directory: Path
+    """The instance's own directory, mode 0700."""
+    cursor: Cursor
+    """Where it was; for sources that have a position."""
+    key_of: Callable[[str], PseudonymKey]
+    """The pseudonym key of a sector, made on first use; raises `KeyFileError`."""
+
+
+class Source(ABC, Generic[Raw, Position]):
+    """One open source. All its methods are called from one thread; any error closes it, and it is opened anew."""
+
+    checkpoint_seconds: float = 0.0
+    """How often `position` is asked for at most: more often costs more, less often repeats more after a crash."""
+
+    @abstractmethod
+    def read(self, wait_seconds: float) -> Sequence[Raw]:
+        """Return what is new, in order, a few thousand records at most; nothing after `wait_seconds` without any.
+
+        Raises `SourceUnavailableError`.
+        """
+
+    @abstractmethod
+    def map(self, raw: Raw) -> Outcome:
+        """Return what `raw` means, and raise nothing whatever it holds.
+
+        Depends on the records before it and on nothing else: no clock, no I/O, no chance. So the same records from the same
+        position give the same event ids.
+        """
+
+    @abstractmethod
+    def position(self) -> Position:
+        """Return where the source is after what was read and mapped, as a value that later reading does not change."""
+
+    @abstractmethod
+    def acknowledge(self, position: Position) -> None:
+        """Take note that all up to `position` is safe. Called in order."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connector(Generic[Config]):
+    """A kind of source system."""
+
+    name: str
+    """As in `asterisk`: first part of the `source` of its events."""
+    config: type[Config]
+    open: Callable[[Config, Context], Source[Any, Any]]
+
+
+class Publisher(Protocol):
+    """Where events go: `connectors.sdk.publisher` in operation, `connectors.sdk.testing` in tests."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes events now. If not, the source is not read: call `poll` until it is."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something that was published is not safe yet."""
+
+    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        """Take events, and call `confirmed` from `publish` or `poll` once they and all before them are safe."""
+
+    def poll(self, wait_seconds: float) -> None:
+        """Go on with the work, waiting up to `wait_seconds` for the next confirmation if there is one to wait for."""
+
+    def close(self) -> None:
+        """Let go of the broker. What was not confirmed is not."""

@@ -1,0 +1,57 @@
+"""Where a source was: a small file that is always whole, and the one before it.
+
+Positions are saved in two files in turn, each with a checksum and a generation. If the newer one is damaged, the older one
+counts: some records are then told a second time, with the same event ids.
+"""
+
+import json
+import zlib
+from pathlib import Path
+from typing import Final
+
+from connectors.sdk.errors import CursorDamagedError
+from connectors.sdk.files import replace
+
+NAMES: Final = ("cursor-0.json", "cursor-1.json")
+
+
+class Cursor:
+    """The saved position of one source, in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._paths = [directory / name for name in NAMES]
+        self._generation = 0
+
+    def load(self) -> bytes | None:
+        """Return the newest position that is whole, or None on a first start. Raises `CursorDamagedError`."""
+        there = [path.read_bytes() for path in self._paths if path.exists()]
+        whole = [saved for saved in map(_unpack, there) if saved]
+        if there and not whole:
+            raise CursorDamagedError(
+                f"{self._paths[0]} and {self._paths[1].name} are damaged: remove both to begin as on a first start"
+            )
+        self._generation, position = max(whole, default=(0, None))
+        return position
+
+    def save(self, position: bytes) -> None:
+        """Keep `position` (UTF-8 text), durably."""
+        self._generation += 1
+        replace(self._paths[self._generation % 2], _pack(self._generation, position))
+
+
+def _pack(generation: int, position: bytes) -> bytes:
+    body = {"generation": generation, "position": position.decode()}
+    return json.dumps(body | {"crc32": _checksum(generation, position)}).encode()
+
+
+def _unpack(content: bytes) -> tuple[int, bytes] | None:
+    try:
+        body = json.loads(content)
+        generation, position = int(body["generation"]), body["position"].encode()
+        return (generation, position) if body["crc32"] == _checksum(generation, position) else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _checksum(generation: int, position: bytes) -> int:
+    return zlib.crc32(position, generation & 0xFFFFFFFF)

@@ -1,0 +1,38 @@
+"""Files that survive a crash: what these functions have done is on disk when they return."""
+
+import os
+from pathlib import Path
+
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+
+
+def make_private_directory(directory: Path) -> None:
+    """Make `directory` and what is above it, for this user alone; leave it as it is if it is there."""
+    directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names that were added to or removed from `directory` durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that only this user can read, and wait until it is on disk; its name is not yet."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Give the file at `path` new content, all of it or none, whatever happens meanwhile."""
+    fresh = path.with_name(f"{path.name}.new")
+    write_new(fresh, content)
+    fresh.replace(path)
+    sync_directory(path.parent)

@@ -1,0 +1,108 @@
+"""From one source to one publisher, and the acknowledgement back: in this order, always."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from connectors.sdk.contract import Outcome, Publisher, Reject, Source
+from connectors.sdk.errors import describe
+from connectors.sdk.metrics import Meter
+from connectors.sdk.rejects import Rejects
+from models.codec import Unusable, check_time, encode
+from models.events import Event
+from models.reasons import Reason
+
+WAIT_SECONDS: Final = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Flow:
+    """What flows from `source` to `publisher`, one `turn` at a time."""
+
+    def __init__(self, source: Source[Any, Any], publisher: Publisher, rejects: Rejects, meter: Meter) -> None:
+        self._source = source
+        self._publisher = publisher
+        self._rejects = rejects
+        self._meter = meter
+        self._busy = False
+        self._unmarked = False
+        self._marked_at = 0.0
+
+    def turn(self) -> None:
+        """Take in what is new, if there is room, and confirm what is safe. Raises `SourceUnavailableError`."""
+        self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
+        self._busy = False
+        if not self._publisher.ready:
+            return
+        raws = self._source.read(0.0 if self._publisher.pending else WAIT_SECONDS)
+        self._meter.last_success.set_to_current_time()
+        self._busy = bool(raws)
+        self._unmarked = self._unmarked or self._busy
+        events = self._map(raws)
+        due = self._unmarked and time.monotonic() - self._marked_at >= self._source.checkpoint_seconds
+        if events or due:
+            self._publisher.publish(events, self._checkpoint() if due else _nothing)
+
+    def settle(self, grace_seconds: float) -> None:
+        """Read no more; wait up to `grace_seconds` until all that was read is acknowledged."""
+        deadline = time.monotonic() + grace_seconds
+        if self._unmarked:
+            self._publisher.publish((), self._checkpoint())
+        self._publisher.poll(0.0)
+        while self._publisher.pending and time.monotonic() < deadline:
+            self._publisher.poll(WAIT_SECONDS)
+
+    def _checkpoint(self) -> Callable[[], None]:
+        self._unmarked = False
+        self._marked_at = time.monotonic()
+        return partial(self._acknowledge, self._source.position())
+
+    def _acknowledge(self, position: Any) -> None:
+        self._rejects.sync()
+        self._source.acknowledge(position)
+
+    def _map(self, raws: Sequence[Any]) -> list[Event]:
+        events: list[Event] = []
+        ignored = 0
+        now = datetime.now(UTC)
+        for raw in raws:
+            outcome = self._ask(raw)
+            if isinstance(outcome, Reject):
+                self._reject(outcome)
+            elif outcome:
+                events.extend(self._timely(outcome, now))
+            else:
+                ignored += 1
+        self._meter.read.inc(len(raws))
+        self._meter.ignored.inc(ignored)
+        return events
+
+    def _ask(self, raw: Any) -> Outcome:
+        try:
+            return self._source.map(raw)
+        except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
+            log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+            return Reject(Reason.INTERNAL_ERROR, repr(raw).encode())
+
+    def _timely(self, events: Sequence[Event], now: datetime) -> Iterator[Event]:
+        # The broker refuses a time too far ahead, and one refused record would stop all that come after it.
+        for event in events:
+            try:
+                check_time(event.time, now)
+            except Unusable as error:
+                self._reject(Reject(error.reason, encode(event), error.detail))
+            else:
+                yield event
+
+    def _reject(self, reject: Reject) -> None:
+        self._rejects.add(reject)
+        self._meter.errors[reject.reason].inc()
+
+
+def _nothing() -> None:
+    """Confirm events whose position is saved with a later one."""

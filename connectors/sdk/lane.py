@@ -1,0 +1,158 @@
+"""One connector instance at work, in one thread.
+
+Whatever goes wrong, the source is closed and opened anew where it was acknowledged last, as after a crash: there is one way of
+recovering, and it is used every day.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contract import Connector, Context, Publisher
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError, describe
+from connectors.sdk.files import PRIVATE_FILE, make_private_directory
+from connectors.sdk.flow import Flow
+from connectors.sdk.keys import load_key
+from connectors.sdk.metrics import Meter
+from connectors.sdk.rejects import Rejects
+from connectors.sdk.spool import Spool
+from models.reasons import Reason
+
+UNAVAILABLE_SECONDS: Final = 0.5
+RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
+STEADY_SECONDS: Final = 60.0
+"""After this long without a failure, the next one is the first again."""
+STUCK_SECONDS: Final = 60.0
+GRACE_SECONDS: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Instance(NamedTuple):
+    """A connector and the configuration of one source."""
+
+    name: str
+    connector: Connector[Any]
+    config: ConnectorConfig
+
+    @property
+    def source(self) -> str:
+        """`<connector>/<instance>`."""
+        return f"{self.connector.name}/{self.name}"
+
+
+OpenPublisher = Callable[[str, Spool, Meter], Publisher]
+"""Makes the publisher of one source, given its name."""
+
+
+class Lane:
+    """One instance; `run` it in a thread of its own.
+
+    Its files are in `<directory>/<connector>/<instance>`; the keys in `<directory>/keys` are everyone's.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        directory: Path,
+        open_publisher: OpenPublisher,
+        meter: Meter,
+        spool_limit_bytes: int,
+    ) -> None:
+        self.instance = instance
+        self.trouble = "not started"
+        """Why nothing is taken in just now, in a few words; empty if all is well."""
+        self._keys = directory / "keys"
+        self._directory = directory / instance.connector.name / instance.name
+        self._open_publisher = open_publisher
+        self._meter = meter
+        self._spool_limit = spool_limit_bytes
+        self._log = log.bind(connector=instance.source)
+        self._turned_at = time.monotonic()
+        meter.spool_limit.set(spool_limit_bytes)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it has not turned for so long that only a restart of the process can help."""
+        return time.monotonic() - self._turned_at > STUCK_SECONDS
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set."""
+        failures = 0
+        while not stop.is_set():
+            self._turned_at = started_at = time.monotonic()
+            try:
+                self._work(stop)
+            except Exception as error:  # noqa: BLE001 - any failure becomes a new start
+                failures = failures + 1 if time.monotonic() - started_at < STEADY_SECONDS else 1
+                pause = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
+                self._meter.errors[Reason.INTERNAL_ERROR].inc()
+                self._report(describe(error), retry_in_seconds=pause)
+                stop.wait(pause)
+
+    def _work(self, stop: threading.Event) -> None:
+        with self._opened() as flow:
+            self._log.info("connector_started")
+            while not stop.is_set():
+                self._turn(flow, stop)
+            flow.settle(GRACE_SECONDS)
+        self.trouble = "stopped"
+        self._log.info("connector_stopped")
+
+    def _turn(self, flow: Flow, stop: threading.Event) -> None:
+        self._turned_at = time.monotonic()
+        try:
+            flow.turn()
+        except SourceUnavailableError as error:
+            self._report(str(error))
+            stop.wait(UNAVAILABLE_SECONDS)
+        else:
+            self._report("")
+
+    def _report(self, trouble: str, **details: Any) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            if trouble:
+                self._log.warning("connector_in_trouble", trouble=trouble, **details)
+            else:
+                self._log.info("connector_takes_in")
+
+    @contextmanager
+    def _opened(self) -> Iterator[Flow]:
+        make_private_directory(self._directory)
+        context = Context(self.instance.source, self._directory, Cursor(self._directory), partial(load_key, self._keys))
+        with (
+            _held(self._directory / "lock"),
+            closing(Rejects(self._directory)) as rejects,
+            closing(self._open_publisher(context.source, self._spool(), self._meter)) as publisher,
+            closing(self.instance.connector.open(self.instance.config, context)) as source,
+        ):
+            yield Flow(source, publisher, rejects, self._meter)
+
+    def _spool(self) -> Spool:
+        return Spool(self._directory / "spool", self._spool_limit)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path`, so that no other process runs the same instance; the kernel frees it at our end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InstanceInUseError(f"{path.parent} is in use by another process") from None
+        yield
+    finally:
+        os.close(descriptor)

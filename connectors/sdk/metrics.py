@@ -1,0 +1,57 @@
+"""What a connector tells Prometheus about itself. Labels are the instance's name and closed reasons, nothing from a record."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from models.reasons import Reason
+
+
+class Metrics:
+    """The metrics of all connectors of one process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, ["connector", *labels], registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, ["connector"], registry=registry)
+
+        self.published = counter("connector_events_published_total", "Events that the broker acknowledged")
+        self.read = counter("connector_records_read_total", "Records read from the source")
+        self.ignored = counter("connector_records_ignored_total", "Records that say nothing about contacts")
+        self.errors = counter(
+            "connector_errors_total", "Records rejected, and failures of our own (internal_error)", "reason"
+        )
+        self.outages = counter("connector_broker_outages_total", "Times the broker did not acknowledge, and was left")
+        self.last_event = gauge(
+            "connector_last_event_timestamp_seconds", "Time of the newest event that the broker acknowledged"
+        )
+        self.last_success = gauge(
+            "connector_last_success_timestamp_seconds", "When the source was last read, even if nothing was new"
+        )
+        self.spool_bytes = gauge("connector_spool_bytes", "Room that events waiting for the broker take on disk")
+        self.spool_records = gauge("connector_spool_records", "Events waiting on disk for the broker")
+        self.spool_limit = gauge("connector_spool_limit_bytes", "Room that they may take")
+
+
+class Meter:
+    """The metrics of one instance, all there from the start, so that the first increase is seen."""
+
+    def __init__(self, metrics: Metrics, source: str) -> None:
+        self.published = metrics.published.labels(source)
+        self.read = metrics.read.labels(source)
+        self.ignored = metrics.ignored.labels(source)
+        self.errors = {reason: metrics.errors.labels(source, reason.value) for reason in Reason}
+        self.outages = metrics.outages.labels(source)
+        self.last_success = metrics.last_success.labels(source)
+        self.spool_bytes = metrics.spool_bytes.labels(source)
+        self.spool_records = metrics.spool_records.labels(source)
+        self.spool_limit = metrics.spool_limit.labels(source)
+        self._last_event = metrics.last_event.labels(source)
+        self._newest = 0.0
+
+    def count_published(self, events: int, newest: float) -> None:
+        """Count events that the broker acknowledged; `newest` is the latest of their times, seconds since 1970."""
+        self.published.inc(events)
+        if newest > self._newest:
+            self._newest = newest
+            self._last_event.set(newest)

@@ -1,0 +1,322 @@
+"""Deliver events to Kafka, in order, and confirm them only once they are safe.
+
+While the broker answers, events go straight to it, a bounded number at a time, and are confirmed when all in-sync replicas have
+them. When it does not acknowledge in time, or reports an error, the connection is given up, and what was not confirmed goes to
+the spool, in order; so does all that comes after. When it is back, the spool is sent first. An event may so be sent
+twice, never lost, and the first copies are in order per partition.
+"""
+
+import contextlib
+import gc
+import logging
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from connectors.sdk.metrics import Meter
+from connectors.sdk.spool import Mark, Spool
+from models.codec import encode
+from models.envelope import CONTENT_TYPE
+from models.events import Event
+from models.topics import SOURCES
+
+WINDOW_EVENTS: Final = 5_000
+"""How many events may be on their way: kafka-python's own buffer has no bound."""
+SPOOL_ROOM_BYTES: Final = 8 << 20
+"""With less room in the spool, the source is not read: what one reading gives, and what is on its way, must fit."""
+CHUNK_EVENTS: Final = 1_000
+CONNECT_SECONDS: Final = 1.0
+"""How long the first connection is waited for before events go to the spool."""
+ABANDON_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+PRODUCER: Final = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "compression_type": "lz4",
+    "linger_ms": 2,
+    "batch_size": 256 << 10,
+    "bootstrap_timeout_ms": 3_000,
+    "delivery_timeout_ms": 24 * 3_600_000,  # never reached: it fails one batch and sends the next, out of order
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
+HEADERS: Final = [("content-type", CONTENT_TYPE)]
+
+_SHAPE: Final = struct.Struct("<QHH")
+
+log = structlog.get_logger(__name__)
+
+
+class Record(NamedTuple):
+    """What Kafka gets of one event."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    timestamp_ms: int
+
+
+def to_record(event: Event) -> Record:
+    """Return the record of `event`: to the topic of its channel, keyed by its subject, at the time it happened."""
+    return Record(
+        SOURCES[event.channel].name, event.subject.encode(), encode(event), int(event.time.timestamp() * 1000)
+    )
+
+
+def pack(record: Record) -> bytes:
+    """Return `record` as the bytes that the spool keeps."""
+    topic = record.topic.encode()
+    return _SHAPE.pack(record.timestamp_ms, len(topic), len(record.key)) + topic + record.key + record.value
+
+
+def unpack(payload: bytes) -> Record:
+    """Return the record that `pack` made `payload` of."""
+    timestamp_ms, topic, key = _SHAPE.unpack_from(payload)
+    key_at = _SHAPE.size + topic
+    value_at = key_at + key
+    return Record(payload[_SHAPE.size : key_at].decode(), payload[key_at:value_at], payload[value_at:], timestamp_ms)
+
+
+@dataclass(slots=True)
+class _Delivery:
+    records: Sequence[Record]
+    confirmed: Callable[[], None]
+    from_spool: bool
+    sent_at: float
+    futures: list[Any] = field(default_factory=list)
+    acknowledged: int = 0
+    """How many from the first on."""
+
+
+class KafkaPublisher:
+    """The `Publisher` of operation, for one thread.
+
+    `brokers` is `host:port,…`; `options` go to kafka-python (security). After `patience_seconds` without an acknowledgement
+    the broker counts as away. Only the first event for a topic waits for the broker, for as long at most.
+    """
+
+    def __init__(
+        self,
+        brokers: str,
+        spool: Spool,
+        meter: Meter,
+        *,
+        client_id: str,
+        options: Mapping[str, Any] | None = None,
+        patience_seconds: float = 10.0,
+    ) -> None:
+        self._spool = spool
+        self._meter = meter
+        self._patience = patience_seconds
+        self._deliveries: deque[_Delivery] = deque()
+        self._on_their_way = 0
+        self._link = _Link(
+            brokers.split(","),
+            {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})},
+        )
+        self._link.connect(CONNECT_SECONDS)
+        self._show_spool()
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is room: on the way to the broker, or on disk while it is away."""
+        if self._link.producer is None:
+            return self._spool.room >= SPOOL_ROOM_BYTES
+        return self._spool.empty and self._on_their_way < WINDOW_EVENTS
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is on its way."""
+        return bool(self._deliveries)
+
+    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        """Send `events`, or spool them. Raises `SpoolFullError` if they must be spooled and there is no room for all."""
+        records = [to_record(event) for event in events]
+        if self._link.producer is not None and self._spool.empty:
+            self._send(_Delivery(records, confirmed, from_spool=False, sent_at=time.monotonic()))
+        else:
+            self._to_spool(records)
+            confirmed()
+
+    def poll(self, wait_seconds: float) -> None:
+        """Confirm what was acknowledged, waiting for it if asked to; (re)connect; send what is in the spool."""
+        self._settle(wait_seconds)
+        if self._link.producer is None:
+            self._link.connect(0.0 if self.ready else wait_seconds)
+        elif self._deliveries and time.monotonic() - self._deliveries[0].sent_at > self._patience:
+            self._leave_broker("no acknowledgement")
+        self._drain()
+
+    def close(self) -> None:
+        """Let go of the broker and the spool's files."""
+        self._deliveries.clear()
+        self._link.close()
+        self._spool.close()
+
+    def _send(self, delivery: _Delivery) -> None:
+        self._deliveries.append(delivery)
+        self._on_their_way += len(delivery.records)
+        assert self._link.producer is not None
+        send, sent = self._link.producer.send, delivery.futures
+        try:
+            for topic, key, value, timestamp_ms in delivery.records:
+                sent.append(send(topic, value, key=key, headers=HEADERS, timestamp_ms=timestamp_ms))
+        except KafkaError as error:
+            self._leave_broker(type(error).__name__)
+
+    def _settle(self, wait_seconds: float) -> None:
+        while self._deliveries and self._is_acknowledged(self._deliveries[0], wait_seconds):
+            wait_seconds = 0.0
+            delivery = self._deliveries.popleft()
+            if delivery.records:
+                self._on_their_way -= len(delivery.records)
+                self._link.works()
+                newest_ms = max(record.timestamp_ms for record in delivery.records)
+                self._meter.count_published(len(delivery.records), newest_ms / 1000)
+            delivery.confirmed()
+
+    def _is_acknowledged(self, delivery: _Delivery, wait_seconds: float) -> bool:
+        while delivery.acknowledged < len(delivery.futures):
+            future = delivery.futures[delivery.acknowledged]
+            if not future.is_done and wait_seconds > 0:
+                with contextlib.suppress(KafkaError):
+                    future.get(wait_seconds)
+                wait_seconds = 0.0
+            if future.failed():
+                self._leave_broker(type(future.exception).__name__)
+                return False
+            if not future.is_done:
+                return False
+            delivery.acknowledged += 1
+        return True
+
+    def _drain(self) -> None:
+        while self._link.producer is not None and self._on_their_way < WINDOW_EVENTS:
+            payloads, mark = self._spool.read(CHUNK_EVENTS)
+            if not payloads:
+                return
+            records = [unpack(payload) for payload in payloads]
+            self._send(_Delivery(records, partial(self._drop, mark), from_spool=True, sent_at=time.monotonic()))
+
+    def _leave_broker(self, reason: str) -> None:
+        """Give the connection up, so that nothing overtakes what was not confirmed, and put that into the spool."""
+        deliveries, self._deliveries, self._on_their_way = self._deliveries, deque(), 0
+        log.warning("broker_left", reason=reason, unconfirmed=sum(len(delivery.records) for delivery in deliveries))
+        self._meter.outages.inc()
+        self._link.abandon()
+        self._spool.rewind()
+        for delivery in deliveries:
+            if not delivery.from_spool:
+                self._to_spool(delivery.records)
+                delivery.confirmed()
+
+    def _to_spool(self, records: Sequence[Record]) -> None:
+        if records:
+            self._spool.append([pack(record) for record in records])
+            self._show_spool()
+
+    def _drop(self, mark: Mark) -> None:
+        self._spool.drop(mark)
+        self._show_spool()
+        if self._spool.empty:
+            log.info("spool_drained")
+
+    def _show_spool(self) -> None:
+        self._meter.spool_bytes.set(self._spool.size)
+        self._meter.spool_records.set(self._spool.records)
+
+
+class _Producer(KafkaProducer):
+    def abandon(self) -> None:
+        """Stop at once: what was not sent will not be. `close` would first wait for it."""
+        self._sender.force_close()
+        self._sender.join(ABANDON_SECONDS)
+        with contextlib.suppress(KafkaError):
+            self.close(timeout=0)
+
+
+class _Link:
+    """The producer while there is a connection; making one is left to another thread, and repeated with growing pauses."""
+
+    def __init__(self, brokers: Sequence[str], options: Mapping[str, Any]) -> None:
+        # kafka-python says everything once per retry, and prints whole frames at DEBUG. What matters is said here.
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        self.producer: _Producer | None = None
+        self._brokers = brokers
+        self._options = options
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-connect")
+        self._opening: Future[_Producer] | None = None
+        self._failures = 0
+        self._try_at = 0.0
+
+    def connect(self, wait_seconds: float) -> None:
+        """Begin to connect if it is time, or see whether that has succeeded, waiting up to `wait_seconds`."""
+        if self._opening is None:
+            pause = self._try_at - time.monotonic()
+            if pause > 0:
+                time.sleep(min(pause, wait_seconds))
+                return
+            self._opening = self._thread.submit(self._open)
+        if not wait([self._opening], wait_seconds).done:
+            return
+        opened, self._opening = self._opening, None
+        try:
+            self.producer = opened.result()
+        except (KafkaError, OSError) as error:
+            self._pause()
+            log.warning("broker_unreachable", error=type(error).__name__, attempts=self._failures)
+        else:
+            log.info("broker_connected")
+
+    def works(self) -> None:
+        """Take note that the broker does what it is there for."""
+        self._failures = 0
+
+    def abandon(self) -> None:
+        """Close the connection without waiting for anything that is on its way."""
+        if self.producer is not None:
+            self.producer.abandon()
+            self.producer = None
+            self._pause()
+
+    def close(self) -> None:
+        """Close the connection, or the one that is being made."""
+        self._thread.shutdown(wait=True)
+        if self._opening is not None and self._opening.exception() is None:
+            self.producer = self._opening.result()
+        self.abandon()
+
+    def _open(self) -> _Producer:
+        _knock(self._brokers)
+        try:
+            return _Producer(bootstrap_servers=self._brokers, **self._options)
+        except KafkaError:
+            gc.collect()  # a producer that could not start leaves its sockets in reference cycles
+            raise
+
+    def _pause(self) -> None:
+        self._try_at = time.monotonic() + RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+        self._failures += 1
+
+
+def _knock(brokers: Sequence[str]) -> None:
+    """Raise OSError if no broker listens: cheaper, and clearer, than to let a producer try."""
+    for broker in brokers:
+        host, _, port = broker.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        except OSError as error:
+            refusal = error
+        else:
+            return
+    raise refusal

@@ -1,0 +1,78 @@
+"""Run several connector instances in one process."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from connectors.sdk import registry as connectors
+from connectors.sdk.config import parse
+from connectors.sdk.lane import Instance, Lane, OpenPublisher
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+
+State = tuple[bool, str]
+"""Whether all is well, and one line for people."""
+
+
+def configure(name: str, connector: str, options: Mapping[str, Any]) -> Instance:
+    """Return the instance `name` of the installed `connector`. Raises `ConfigError`, one line per mistake."""
+    found = connectors.load(connector)
+    return Instance(name, found, parse(found.config, name, options))
+
+
+class Runner:
+    """The instances of one process, a thread each, with their cursors, spools, rejects and keys under `directory`.
+
+    `brokers` is `host:port,…`, and `options` go to kafka-python (security).
+    """
+
+    def __init__(
+        self,
+        instances: Iterable[Instance],
+        *,
+        brokers: str,
+        directory: Path,
+        options: Mapping[str, Any] | None = None,
+        registry: CollectorRegistry = REGISTRY,
+        spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        open_publisher: OpenPublisher | None = None,
+    ) -> None:
+        def open_kafka(source: str, spool: Spool, meter: Meter) -> KafkaPublisher:
+            return KafkaPublisher(brokers, spool, meter, client_id=source.replace("/", "-"), options=options)
+
+        metrics = Metrics(registry)
+        self._lanes = [
+            Lane(
+                instance,
+                directory=directory,
+                open_publisher=open_publisher or open_kafka,
+                meter=Meter(metrics, instance.source),
+                spool_limit_bytes=spool_limit_bytes,
+            )
+            for instance in instances
+        ]
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; then stop reading, wait some seconds for what is on its way, and return."""
+        threads = [
+            threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
+            for lane in self._lanes
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def healthy(self) -> State:
+        """Return whether every instance moves. If not, only a restart of the process can help."""
+        stuck = [lane.instance.source for lane in self._lanes if lane.stuck]
+        return not stuck, f"stuck: {', '.join(stuck)}" if stuck else "ok"
+
+    def ready(self) -> State:
+        """Return whether every instance takes in what its source has; the line says which does not, and why."""
+        troubles = [f"{lane.instance.source}: {lane.trouble}" for lane in self._lanes if lane.trouble]
+        return not troubles, "; ".join(troubles) or "ok"
