@@ -12,6 +12,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from streams.settings import ConfigError, Settings
+from streams.terminal import OperatorError
 from streams.words import say
 
 DEMO: Final = "demo"
@@ -27,20 +28,16 @@ class Running:
     url: str
 
 
-class AlreadyRunning(RuntimeError):  # noqa: N818 - names the state
-    """Another `accueil up` uses the data directory; the text says which."""
-
-
 @contextmanager
 def claim(data: Path) -> Iterator[None]:
-    """Keep `data` for this process alone; raise `AlreadyRunning` if another has it. It is free again however we end."""
+    """Keep `data` for this process alone; raise `OperatorError` if another has it. It is free again however we end."""
     lock = FileLock(data / "lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
         other = read(data)
         pid = f" (pid {other.pid})" if other else ""
-        raise AlreadyRunning(
+        raise OperatorError(
             say(
                 f"{data} is in use by another accueil up{pid}: stop it, or choose another directory with ACCUEIL_DATA",
                 f"{data} est utilisé par un autre accueil up{pid} : l'arrêter, ou choisir un autre dossier (ACCUEIL_DATA)",

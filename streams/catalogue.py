@@ -1,0 +1,27 @@
+"""The topics of the vocabulary as the engine is to make them."""
+
+from models.topics import CATALOGUE, Topic
+from streams.engine.topics import COMPACTED, TopicError, TopicSpec, apply
+from streams.settings import Settings
+
+
+def specs(settings: Settings) -> list[TopicSpec]:
+    """Return how every topic must be."""
+    return [
+        TopicSpec(topic.name, settings.partitions, settings.replication, {**_retention(topic), **topic.config})
+        for topic in CATALOGUE
+    ]
+
+
+def _retention(topic: Topic) -> dict[str, str]:
+    if topic.compacted:
+        return dict(COMPACTED)
+    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
+
+
+def apply_topics(settings: Settings, brokers: str) -> list[str]:
+    """Make all topics be so; return one line per change. Raises `TopicError`."""
+    return apply(brokers, specs(settings), **settings.kafka.client_options())
+
+
+__all__ = ["TopicError", "apply_topics", "specs"]

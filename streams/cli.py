@@ -1,0 +1,170 @@
+"""The command `accueil`: the one place where the parts are put together."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from streams.terminal import LazyGroup, OperatorError, clear_errors, config_file, leave, pass_settings, start_logging
+from streams.words import say
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+LAZY = {
+    "dead-letters": (
+        "streams.deadletters_cli:group",
+        say(
+            "Records that could not be used: list, show, replay.", "Les enregistrements inutilisables : voir, rejouer."
+        ),
+    ),
+    "simulate": (
+        "connectors.asterisk.simulate:simulate",
+        say(
+            "Write a realistic day of a switchboard, as its own log.",
+            "Écrit la journée d'un standard, dans son format.",
+        ),
+    ),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=LAZY,
+    help=say(
+        "The contact centre of a public service, as one stream of events.", "L'accueil d'un service public, en flux."
+    ),
+    epilog=say(
+        "Settings: accueil.toml and ACCUEIL_* variables (accueil config check).",
+        "Réglages : accueil.toml et variables ACCUEIL_* (accueil config check).",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=say("Settings file, instead of ./accueil.toml.", "Fichier de réglages, au lieu de ./accueil.toml."),
+)
+def main(config: Path | None) -> None:
+    """Hold the commands below."""
+
+
+@main.command(help=say("Start everything on this machine.", "Démarre tout sur cette machine."))
+@click.option("--demo", is_flag=True, help=say("With a simulated switchboard.", "Avec un standard simulé."))
+@click.option(
+    "--verbose", is_flag=True, help=say("Show all that the parts say.", "Montre tout ce que disent les parties.")
+)
+@click.pass_context
+def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
+    """Broker, topics, worker, connectors and board as one process tree."""
+    from streams import up as tree  # noqa: PLC0415
+
+    with clear_errors():
+        leave(tree.up(config_file(context), demo=demo, verbose=verbose))
+
+
+@main.command(help=say("Run one worker.", "Fait tourner un worker."))
+@pass_settings
+def worker(settings: "Settings") -> None:
+    """Events in, rows and figures out."""
+    from streams import worker as program  # noqa: PLC0415
+
+    start_logging(settings)
+    leave(program.run(settings))
+
+
+@main.command(help=say("Run connectors: those named, or all.", "Fait tourner des connecteurs : ceux-là, ou tous."))
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@pass_settings
+def connect(settings: "Settings", names: tuple[str, ...]) -> None:
+    """Read source systems and publish what happened."""
+    from streams import programs  # noqa: PLC0415
+
+    start_logging(settings)
+    leave(programs.connect(settings, names))
+
+
+@main.command(help=say("Serve the live board and the metrics.", "Sert le tableau en direct et les métriques."))
+@pass_settings
+def web(settings: "Settings") -> None:
+    """Figures for people and for Prometheus."""
+    from streams import programs  # noqa: PLC0415
+
+    start_logging(settings)
+    leave(programs.serve(settings))
+
+
+@main.command(help=say("Run Accueil's own broker alone.", "Fait tourner seul le broker d'Accueil."))
+@click.option(
+    "--health-port", default=0, help=say("Where /readyz answers; 0: nowhere.", "Où répond /readyz ; 0 : nulle part.")
+)
+@pass_settings
+def broker(settings: "Settings", health_port: int) -> None:
+    """Apache Kafka on 127.0.0.1, with its data in the data directory."""
+    from streams import programs  # noqa: PLC0415
+
+    start_logging(settings)
+    with clear_errors():
+        leave(programs.run_broker(settings, health_port))
+
+
+@main.group(help=say("Kafka's topics.", "Les topics de Kafka."))
+def topics() -> None:
+    """Hold the command below."""
+
+
+@topics.command(help=say("Create what is missing, set what differs.", "Crée ce qui manque, règle ce qui diffère."))
+@pass_settings
+def apply(settings: "Settings") -> None:
+    """Make all topics be as the vocabulary says."""
+    from streams.catalogue import TopicError, apply_topics, specs  # noqa: PLC0415
+    from streams.running import find_brokers  # noqa: PLC0415
+
+    start_logging(settings)
+    try:
+        changes = apply_topics(settings, find_brokers(settings))
+    except TopicError as error:
+        raise OperatorError(str(error)) from None
+    count = len(specs(settings))
+    for line in changes or [say(f"{count} topics, as they must be", f"{count} topics, tous conformes")]:
+        click.echo(line)
+
+
+@main.group(name="config", help=say("The settings.", "Les réglages."))
+def config_() -> None:
+    """Hold the command below."""
+
+
+@config_.command(
+    help=say("Show what is in force, and where it comes from.", "Montre ce qui est en vigueur, et d'où cela vient.")
+)
+@click.pass_context
+def check(context: click.Context) -> None:
+    """Print every setting; an error if any cannot be used."""
+    from streams import programs  # noqa: PLC0415
+    from streams.configuration import describe, load  # noqa: PLC0415
+
+    with clear_errors():
+        settings = load(config_file(context))
+        programs.check_connectors(settings)
+        settings.kafka.client_options()
+    lines = [
+        (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
+        for key, value, origin in describe(settings, config_file(context))
+    ]
+    width = max(len(line) for line, _ in lines)
+    for line, origin in lines:
+        click.echo(f"{line:<{width}}  # {origin}")
+
+
+@main.command(help=say("Show the version.", "Montre la version."))
+def version() -> None:
+    """Print the version of what is installed."""
+    from importlib.metadata import version as version_of  # noqa: PLC0415
+
+    click.echo(f"accueil {version_of('accueil')}")
+
+
+if __name__ == "__main__":
+    main(prog_name="accueil")

@@ -1,0 +1,71 @@
+"""What must be so before anything is started: each failure is one clear line that says what to do."""
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from streams.running import claim
+from streams.terminal import OperatorError
+from streams.words import say
+
+FREE_BYTES: Final = 1 << 30
+"""With less room on the disk, nothing is started: a broker without room stops in the middle."""
+
+
+@contextmanager
+def own(data: Path) -> Iterator[None]:
+    """Make the data directory, see that it can be used, and keep it for us alone. Raises `OperatorError`."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data):
+            pass
+    except OSError as error:
+        raise OperatorError(
+            say(
+                f"the data directory {data} cannot be written ({error.strerror}): set data or ACCUEIL_DATA to another",
+                f"impossible d'écrire dans le dossier {data} ({error.strerror}) : en choisir un autre (ACCUEIL_DATA)",
+            )
+        ) from None
+    free = psutil.disk_usage(str(data)).free
+    if free < FREE_BYTES:
+        room = f"{free >> 20} MiB / {FREE_BYTES >> 20} MiB"
+        raise OperatorError(
+            say(
+                f"the disk of {data} is nearly full ({room}): make room, or set data or ACCUEIL_DATA to another directory",
+                f"le disque de {data} est presque plein ({room}) : faire de la place, ou choisir un autre dossier (ACCUEIL_DATA)",
+            )
+        )
+    with claim(data):
+        yield
+
+
+def check_port(host: str, port: int, setting: str) -> None:
+    """Raise `OperatorError` if `port` cannot be listened on; `setting` names it. 0 stands for any free one."""
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return
+    except OSError as error:
+        cause = _find_listener(port) or error.strerror
+        settings = f"{setting}, ACCUEIL_{setting.replace('.', '__').upper()}"
+        raise OperatorError(
+            say(
+                f"port {port} on {host} cannot be had ({cause}): choose another ({settings})",
+                f"le port {port} sur {host} est indisponible ({cause}) : en choisir un autre ({settings})",
+            )
+        ) from None
+
+
+def _find_listener(port: int) -> str:
+    """Return who listens on `port`, as far as we may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()}, pid {connection.pid}"
+    except psutil.Error:
+        pass
+    return ""

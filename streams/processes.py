@@ -1,0 +1,289 @@
+"""A tree of child processes: started, watched, restarted, and stopped in order.
+
+Children are crash-only: whatever their exit code says, they are started again, a little later each time; one that cannot even
+start is given up, and the tree with it. What they say goes to bounded files; warnings and worse to the console too.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+from streams.engine.broker import die_with_parent
+from streams.terminal import EXIT_CONFIGURATION
+from streams.words import say
+
+Tell = Callable[[str, str], None]
+"""Show a line to the person at the console: who, and what."""
+
+LOG_BYTES: Final = 5 << 20
+LOG_COPIES: Final = 2
+LINE_BYTES: Final = 1 << 20
+RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
+"""Between the end of a child and its next life, by how often it failed in a row; after the last it is given up."""
+PROVEN_SECONDS: Final = 30.0
+"""A life that lasts this long is no failure to start."""
+HEALTH_SECONDS: Final = 5.0
+UNHEALTHY_STRIKES: Final = 6
+PROBE_SECONDS: Final = 0.1
+PROBE_TIMEOUT_SECONDS: Final = 2.0
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class GaveUp(Exception):  # noqa: N818 - says what the tree did
+    """A child cannot be kept running; the text says which, why, and where to read more."""
+
+    def __init__(self, text: str, exit_code: int) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One child."""
+
+    name: str
+    arguments: Sequence[str]
+    """Of the command `accueil`."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """All of it."""
+    health: tuple[str, int] | None = None
+    """Host and port that answer /readyz and /healthz."""
+    stop_seconds: float = 5.0
+    """How long it may take to end after SIGTERM."""
+    ends: bool = False
+    """Whether ending with code 0 is what it is for."""
+    about: str = ""
+    """Shown when it is ready."""
+    talks: bool = False
+    """Whether what it says is shown until it is ready: for what takes long the first time."""
+
+
+class Child:
+    """A program that is kept running."""
+
+    def __init__(self, program: Program, logs: Path, tell: Tell, *, verbose: bool) -> None:
+        self.program = program
+        self.ready = asyncio.Event()
+        """Set once it is ready for the first time, or has ended as it should."""
+        self.log = logs / f"{program.name}.log"
+        self._tell = tell
+        self._verbose = verbose
+        self._stopping = asyncio.Event()
+        self._process: Process | None = None
+        self._last_lines: deque[str] = deque(maxlen=5)
+
+    async def keep(self) -> None:
+        """Run it, again and again, until it is stopped; raises `GaveUp`."""
+        failures = 0
+        clock = asyncio.get_running_loop().time
+        while True:
+            began_at = clock()
+            code = await self._live()
+            if self._stopping.is_set():
+                return
+            if code == 0 and self.program.ends:
+                self._announce_ready(clock() - began_at)
+                return
+            failures = 0 if clock() - began_at >= PROVEN_SECONDS else failures + 1
+            if code == EXIT_CONFIGURATION or failures > len(RESTART_SECONDS):
+                raise GaveUp(self._epitaph(code), code)
+            delay = RESTART_SECONDS[max(failures - 1, 0)]
+            self._tell(
+                self.program.name,
+                say(
+                    f"ended ({_name(code)}), restart in {delay:g} s", f"arrêt ({_name(code)}), relance dans {delay:g} s"
+                ),
+            )
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+                return
+
+    async def stop(self) -> None:
+        """End it: by SIGTERM, by SIGKILL if that takes too long."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), self.program.stop_seconds)
+        except TimeoutError:
+            self._tell(self.program.name, say("does not stop, killed", "ne s'arrête pas, tué"))
+            self.kill()
+            await process.wait()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _live(self) -> int:
+        """One life, from start to exit code."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",  # the user's directory may hold packages of our names
+            "-m",
+            "streams.cli",
+            *self.program.arguments,
+            env=self.program.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            limit=LINE_BYTES,
+            start_new_session=True,  # Ctrl-C is for us, who stop the children in order
+            preexec_fn=die_with_parent,
+        )
+        if self._stopping.is_set():  # while it was being started
+            process.terminate()
+        watching = asyncio.create_task(self._watch(process))
+        try:
+            await self._read(process)
+            return await process.wait()
+        finally:
+            watching.cancel()
+
+    async def _read(self, process: Process) -> None:
+        assert process.stdout
+        file = RotatingFileHandler(self.log, maxBytes=LOG_BYTES, backupCount=LOG_COPIES, encoding="utf-8")
+        try:
+            while True:
+                try:
+                    line = await process.stdout.readline()
+                except ValueError:  # longer than any line of ours; its beginning is dropped
+                    continue
+                if not line:
+                    return
+                text = line.decode(errors="replace").rstrip()
+                file.emit(logging.makeLogRecord({"msg": text}))
+                self._show(text)
+        finally:
+            file.close()
+
+    def _show(self, text: str) -> None:
+        level, headline = parse_log_line(text)
+        self._last_lines.append(headline)
+        if self._verbose or level >= logging.WARNING or (self.program.talks and not self.ready.is_set() and level):
+            self._tell(self.program.name, headline)
+
+    async def _watch(self, process: Process) -> None:
+        """Wait until it is ready, then end it if it stops getting anywhere."""
+        began_at = asyncio.get_running_loop().time()
+        if self.program.health is None:
+            if not self.program.ends:
+                self._announce_ready(0.0)
+            return
+        while not await _answers(*self.program.health, "/readyz"):  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(PROBE_SECONDS)
+        self._announce_ready(asyncio.get_running_loop().time() - began_at)
+        strikes = 0
+        while strikes < UNHEALTHY_STRIKES:
+            await asyncio.sleep(HEALTH_SECONDS)
+            strikes = 0 if await _answers(*self.program.health, "/healthz") else strikes + 1
+        self._tell(self.program.name, say("gets nowhere, killed", "n'avance plus, tué"))
+        process.kill()
+
+    def _announce_ready(self, seconds: float) -> None:
+        took = f"{seconds:4.1f} s" if seconds else ""
+        self._tell(self.program.name, f"✓ {took}  {self.program.about}".rstrip())
+        self.ready.set()
+
+    def _epitaph(self, code: int) -> str:
+        cause = self._last_lines[-1].removeprefix("accueil: ") if self._last_lines else ""
+        return say(
+            f"{self.program.name} cannot run ({_name(code)}): {cause}\nall it said: {self.log}",
+            f"{self.program.name} ne peut pas tourner ({_name(code)}) : {cause}\ntout ce qu'il a dit : {self.log}",
+        )
+
+
+class Tree:
+    """Children that are started one after the other, and stopped the other way round."""
+
+    def __init__(self, logs: Path, tell: Tell, *, verbose: bool) -> None:
+        self._logs = logs
+        self._tell = tell
+        self._verbose = verbose
+        self._children: list[Child] = []
+        self._keepers: list[asyncio.Task[None]] = []
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def start(self, *programs: Program) -> None:
+        """Start `programs` together and return once all of them are ready."""
+        children = [Child(program, self._logs, self._tell, verbose=self._verbose) for program in programs]
+        self._children += children
+        for child in children:
+            keeper = asyncio.create_task(child.keep())
+            keeper.add_done_callback(self._note_end)
+            self._keepers.append(keeper)
+        await asyncio.gather(*(child.ready.wait() for child in children))
+
+    async def run(self, grow: Callable[["Tree"], Awaitable[None]]) -> None:
+        """Grow the tree, keep it until a signal comes or a child is given up (`GaveUp`), and stop it.
+
+        A second signal kills what has not stopped by then.
+        """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._interrupt)
+        growing = asyncio.ensure_future(grow(self))
+        growing.add_done_callback(self._note_end)
+        try:
+            await self._end
+        finally:
+            growing.cancel()
+            for child in reversed(self._children):
+                await child.stop()
+            await asyncio.gather(growing, *self._keepers, return_exceptions=True)
+
+    def _note_end(self, task: "asyncio.Future[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) and not self._end.done():
+            self._end.set_exception(error)
+
+    def _interrupt(self) -> None:
+        if self._end.done():
+            for child in self._children:
+                child.kill()
+        else:
+            self._tell("", say("stopping …", "arrêt …"))
+            self._end.set_result(None)
+
+
+def parse_log_line(text: str) -> tuple[int, str]:
+    """Return level and one line for people of a JSON log line of ours; level 0 and the text itself if it is none."""
+    try:
+        record = json.loads(text)
+        level, event = logging.getLevelNamesMapping()[record.pop("level").upper()], record.pop("event")
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return 0, text
+    rest = (f"{key}={value}" for key, value in record.items() if key not in {"timestamp", "logger", "exception"})
+    return level, " ".join([event, *rest])
+
+
+async def _answers(host: str, port: int, path: str) -> bool:
+    """Whether a GET is answered with 200."""
+    try:
+        async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                return b" 200 " in await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+
+
+def _name(code: int) -> str:
+    return f"exit {code}" if code >= 0 else signal.Signals(-code).name

@@ -1,0 +1,82 @@
+"""Each program of the process tree, from the settings. What only one of them needs is imported when it runs."""
+
+import signal
+import threading
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from streams.engine.broker import EmbeddedKafka
+from streams.health import HealthServer, State
+from streams.running import find_brokers
+from streams.settings import Settings, Thresholds
+
+RESTART: Final = 70
+"""Exit code of a process that is to be started again."""
+BROKER_STOP_SECONDS: Final = 4.0
+
+log = structlog.get_logger(__name__)
+
+
+def run_broker(settings: Settings, health_port: int) -> int:
+    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=log.info)
+    kafka.start()
+
+    def running() -> State:
+        return kafka.poll() is None, kafka.bootstrap
+
+    health = HealthServer("127.0.0.1", health_port, healthy=running, ready=running) if health_port else None
+    log.info("broker listens", host="127.0.0.1", port=kafka.port)
+    while kafka.poll() is None and not stopping.wait(0.5):
+        pass
+    exit_code = kafka.poll()
+    kafka.stop(timeout_seconds=BROKER_STOP_SECONDS)
+    if health:
+        health.close()
+    if exit_code is None:
+        return 0
+    log.error("broker ended by itself", exit_code=exit_code, path=str(kafka.log))
+    return RESTART
+
+
+def serve(settings: Settings) -> int:
+    """Serve the board until SIGTERM or SIGINT; return the exit code."""
+    from streams.core.figures import Dimensions  # noqa: PLC0415
+    from streams.web import options  # noqa: PLC0415
+    from streams.web.app import serve as serve_board  # noqa: PLC0415
+
+    def thresholds(given: Thresholds) -> options.Thresholds:
+        return options.Thresholds(given.attention, given.action)
+
+    web = settings.web
+    serve_board(
+        options.WebOptions(
+            brokers=find_brokers(settings),
+            client=settings.kafka.client_options(),
+            host=web.host,
+            port=web.port,
+            title=web.title,
+            time_zone=ZoneInfo(web.time_zone),
+            target_seconds=web.target_seconds,
+            short_abandon_seconds=web.short_abandon_seconds,
+            stale_after_seconds=web.stale_after_seconds,
+            queues=tuple(
+                options.QueueOptions(
+                    dimensions=Dimensions(queue.channel.value, queue.site, queue.service, name),
+                    label_fr=queue.label_fr or name,
+                    label_en=queue.label_en or queue.label_fr or name,
+                    waiting=thresholds(queue.waiting),
+                    longest_wait_seconds=thresholds(queue.longest_wait_seconds),
+                )
+                for name, queue in web.queues.items()
+            ),
+            service_level=thresholds(web.service_level),
+            abandonment=thresholds(web.abandonment),
+        )
+    )
+    return 0

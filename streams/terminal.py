@@ -1,0 +1,108 @@
+"""What all commands share: they are loaded when they are used, get their settings, and fail with one clear line."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+import click
+
+from streams.words import say
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EXIT_CONFIGURATION: Final = 2
+"""Something that a restart does not mend: fix it, then start again."""
+
+
+class OperatorError(click.ClickException):
+    """An error that the operator can mend: its text is shown as it is, without a traceback."""
+
+    exit_code = EXIT_CONFIGURATION
+
+    def show(self, file: Any = None) -> None:
+        """Print the text, a line per mistake."""
+        for line in self.message.splitlines():
+            click.echo(f"accueil: {line}", err=True, file=file)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that `--help` answers at once.
+
+    `lazy` maps a command's name to where it is (`module:attribute`) and its line of help.
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, importing it if need be."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the commands with their lines of help, importing none."""
+        rows = [(name, line) for name, (_, line) in self._lazy.items()]
+        rows += [
+            (name, command.get_short_help_str(200)) for name, command in self.commands.items() if not command.hidden
+        ]
+        with formatter.section(say("Commands", "Commandes")):
+            formatter.write_dl(sorted(rows))
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn what an operator can mend into an `OperatorError`."""
+    # Imported here: they bring pydantic and jgo, which `--help` does without.
+    from connectors.sdk.config import ConfigError as ConnectorConfigError  # noqa: PLC0415
+    from streams.engine.broker import BrokerError  # noqa: PLC0415
+    from streams.settings import ConfigError  # noqa: PLC0415
+
+    try:
+        yield
+    except (ConfigError, ConnectorConfigError, BrokerError) as error:
+        raise OperatorError(str(error)) from None
+
+
+def config_file(context: click.Context) -> Path | None:
+    """Return what `--config` named, if it was given."""
+    named: Path | None = context.find_root().params.get("config")
+    return named
+
+
+def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
+    """Give the settings to `command` as its first argument; a mistake in them ends it with exit code 2."""
+
+    @wraps(command)
+    @click.pass_context
+    def run(context: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        from streams.configuration import load  # noqa: PLC0415
+
+        with clear_errors():
+            return context.invoke(command, load(config_file(context)), *args, **kwargs)
+
+    return run
+
+
+def start_logging(settings: Any) -> None:
+    """Log as the settings say."""
+    from streams import logs  # noqa: PLC0415
+
+    logs.configure(settings.log.level, settings.log.format)
+
+
+def leave(code: int) -> None:
+    """End the process with `code`, as its supervisor is to understand it."""
+    sys.exit(code)

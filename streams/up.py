@@ -1,0 +1,191 @@
+"""`accueil up`: everything on one machine, as one process tree."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+
+from streams.configuration import CONFIG_VARIABLE, find_file, load
+from streams.engine.broker import KAFKA_VERSION, free_port
+from streams.prechecks import check_port, own
+from streams.processes import GaveUp, Program, Tree
+from streams.running import DEMO, announce
+from streams.settings import Settings
+from streams.terminal import OperatorError
+from streams.words import say
+
+DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
+DEMO_LOG: Final = "queue_log"
+"""In the demo's data directory: what the simulated switchboard writes, and the real connector reads."""
+LOCAL: Final = "127.0.0.1"
+
+
+def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
+    """Start everything, keep it running until a signal comes, stop it; return the exit code.
+
+    Raises `OperatorError` or `ConfigError`, before anything is started, for what the operator can mend.
+    """
+    if demo:
+        _refuse_mixing(config)
+    file = DEMO_FILE if demo else find_file(config)
+    settings = load(file)
+    data = (settings.data / DEMO if demo else settings.data).resolve()
+    with own(data):
+        check_port(settings.web.host, settings.web.port, "web.port")
+        if not settings.brokers:
+            check_port(LOCAL, settings.broker_port, "broker_port")
+        try:
+            asyncio.run(_Plan(settings, file, data, demo=demo).run(verbose=verbose))
+        except GaveUp as gave_up:
+            raise OperatorError(str(gave_up)) from None
+    return 0
+
+
+def _refuse_mixing(config: Path | None) -> None:
+    """Keep the demo's calls apart from real ones: it has its own settings, broker and data."""
+    if config:
+        raise OperatorError(
+            say(
+                "the demo has settings of its own: leave out --config (variables such as ACCUEIL_WEB__PORT still count)",
+                "la démo a ses propres réglages : enlever --config (les variables comme ACCUEIL_WEB__PORT restent possibles)",
+            )
+        )
+    if os.environ.get("ACCUEIL_BROKERS"):
+        raise OperatorError(
+            say(
+                "the demo has a broker of its own, so that its calls never mix with real ones: unset ACCUEIL_BROKERS",
+                "la démo a son propre broker, pour ne rien mêler aux vrais appels : enlever ACCUEIL_BROKERS",
+            )
+        )
+
+
+class _Plan:
+    """What is started, in which order, with which settings."""
+
+    def __init__(self, settings: Settings, file: Path | None, data: Path, *, demo: bool) -> None:
+        self._settings = settings
+        self._data = data
+        self._demo = demo
+        self._brokers = settings.brokers or f"{LOCAL}:{settings.broker_port or free_port()}"
+        self._environment = {
+            **os.environ,
+            "ACCUEIL_DATA": str(data),
+            "ACCUEIL_BROKERS": self._brokers,
+            "ACCUEIL_LOG__FORMAT": "json",
+        }
+        if file:
+            self._environment[CONFIG_VARIABLE] = str(file.resolve())
+        if not settings.brokers:
+            self._environment |= {"ACCUEIL_REPLICATION": "1", "ACCUEIL_KAFKA__SECURITY_PROTOCOL": "PLAINTEXT"}
+
+    async def run(self, *, verbose: bool) -> None:
+        """Start it all, and keep it until a signal comes. Raises `GaveUp`."""
+        title = say("demonstration", "démonstration") if self._demo else "Accueil"
+        _tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
+        await Tree(self._data / "logs", _tell, verbose=verbose).run(self._grow)
+        _tell("", say("stopped", "arrêté"))
+
+    async def _grow(self, tree: Tree) -> None:
+        began_at = time.monotonic()
+        if not self._settings.brokers:
+            await tree.start(self._broker())
+        await tree.start(self._program("topics", ("topics", "apply"), ends=True))
+        await tree.start(self._web(), *self._workers(), *self._connect())
+        if self._demo:
+            await tree.start(self._simulator())
+        url = f"http://{self._settings.web.host}:{self._settings.web.port}/"
+        announce(self._data, self._brokers, url)
+        seconds = f"{time.monotonic() - began_at:.0f} s"
+        _tell(
+            "",
+            say(f"ready after {seconds}: {url} (Ctrl-C to stop)", f"prêt en {seconds} : {url} (Ctrl-C pour arrêter)"),
+        )
+
+    def _broker(self) -> Program:
+        port = free_port()
+        return self._program(
+            "kafka",
+            ("broker", "--health-port", str(port)),
+            {"ACCUEIL_BROKER_PORT": self._brokers.rpartition(":")[2]},
+            health_port=port,
+            stop_seconds=5,
+            about=f"Apache Kafka {KAFKA_VERSION}, {self._brokers}",
+            talks=True,
+        )
+
+    def _web(self) -> Program:
+        web = self._settings.web
+        host = LOCAL if web.host in {"0.0.0.0", "::"} else web.host  # noqa: S104 - to ask it from here
+        return self._program("web", ("web",), health_host=host, health_port=web.port, stop_seconds=2)
+
+    def _workers(self) -> Iterator[Program]:
+        worker = self._settings.worker
+        for number in range(1, worker.processes + 1):
+            port = worker.health_port if worker.health_port and number == 1 else free_port()
+            yield self._program(
+                "worker" if worker.processes == 1 else f"worker-{number}",
+                ("worker",),
+                {
+                    "ACCUEIL_WORKER__HEALTH_PORT": str(port),
+                    "ACCUEIL_WORKER__INSTANCE_ID": f"{worker.instance_id or socket.gethostname()}-{number}",
+                },
+                health_host=worker.health_host,
+                health_port=port,
+                stop_seconds=4,
+            )
+
+    def _connect(self) -> Iterator[Program]:
+        connect, names = self._settings.connect, self._settings.connectors
+        if not names:
+            return
+        port = connect.health_port or free_port()
+        environment = {"ACCUEIL_CONNECT__HEALTH_PORT": str(port)}
+        if self._demo:
+            environment |= {f"ACCUEIL_CONNECTORS__{name.upper()}__PATH": str(self._data / DEMO_LOG) for name in names}
+        yield self._program(
+            "connect",
+            ("connect",),
+            environment,
+            health_host=connect.health_host,
+            health_port=port,
+            stop_seconds=3,
+            about=", ".join(names),
+        )
+
+    def _simulator(self) -> Program:
+        demo, output = self._settings.demo, self._data / DEMO_LOG
+        options = ("--seed", str(demo.seed), "--speed", str(demo.speed), "--output", str(output))
+        return self._program("simulator", ("simulate", *options), stop_seconds=1)
+
+    def _program(
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        environment: dict[str, str] | None = None,
+        *,
+        health_host: str = LOCAL,
+        health_port: int = 0,
+        stop_seconds: float = 3,
+        about: str = "",
+        ends: bool = False,
+        talks: bool = False,
+    ) -> Program:
+        return Program(
+            name,
+            arguments,
+            {**self._environment, **(environment or {})},
+            health=(health_host, health_port) if health_port else None,
+            stop_seconds=stop_seconds,
+            ends=ends,
+            about=about,
+            talks=talks,
+        )
+
+
+def _tell(name: str, text: str) -> None:
+    click.echo(f"  {name:<10} {text}" if name else f"accueil: {text}")
