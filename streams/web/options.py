@@ -1,0 +1,58 @@
+"""What the board and the metrics are told from outside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from streams.core.figures import Dimensions
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which value on a figure asks for attention, and from which for action.
+
+    With `action` below `attention`, low values are the bad ones.
+    """
+
+    attention: float
+    action: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOptions:
+    """A queue that is shown, and exported with zeros, even before its first contact."""
+
+    dimensions: Dimensions
+    label_fr: str
+    label_en: str
+    waiting: Thresholds = Thresholds(attention=5, action=10)
+    """Contacts waiting now."""
+    longest_wait_seconds: Thresholds = Thresholds(attention=120, action=300)
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """Everything `accueil web` needs."""
+
+    brokers: str
+    """`host:port` of one or more brokers, separated by commas."""
+    client: Mapping[str, Any] = field(default_factory=dict)
+    """Further settings of the Kafka client (kafka-python's names), as for TLS and SASL."""
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0 takes a free one."""
+    title: str = "Accueil"
+    """Name of the house, at the head of the board."""
+    time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
+    """Cuts the days."""
+    target_seconds: int = 20
+    """Answered within this many seconds counts for the service level; one of the bounds of waits."""
+    short_abandon_seconds: int = 10
+    """Given up within this many seconds is a short abandon; one of the bounds of waits."""
+    stale_after_seconds: float = 15
+    """Older figures are called out of date. Workers write at least every 5 s."""
+    queues: tuple[QueueOptions, ...] = ()
+    """In the order of the board; others follow as they appear."""
+    service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
+    abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)

@@ -1,0 +1,257 @@
+// The board: takes what the stream says and writes it into the page. All figures come from the server; only what depends on
+// the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
+
+import { Chart } from "./chart.js";
+import { Format, duration, share } from "./format.js";
+import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, levelOf, levelOfShare } from "./levels.js";
+import { follow } from "./stream.js";
+
+const texts = JSON.parse(document.getElementById("texts").textContent);
+const { version, timeZone } = document.body.dataset;
+const lang = document.documentElement.lang;
+const format = new Format(lang, timeZone);
+const $ = (id) => document.getElementById(id);
+const chart = new Chart($("chart"), timeZone, format, showMoment);
+
+let board = null;
+let clock = null;
+let clockAhead = 0; // of ours, the server's clock, in milliseconds
+let heardAt = performance.now();
+let lost = false;
+
+const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+const now = () => Date.now() + clockAhead;
+const waited = (figures) => (figures.oldest_waiting_at === null ? null : Math.max(0, now() - figures.oldest_waiting_at) / 1000);
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// ------------------------------------------------------------------------------------------------------------- levels
+const isIdle = (figures) => !figures.waiting && !figures.in_progress && !staffed(figures) && !figures.agents_paused;
+const staffed = (figures) => figures.agents_available + figures.agents_on_contact > 0;
+const noAgent = (figures) => figures.waiting > 0 && !staffed(figures);
+
+function levelsOf(figures, thresholds) {
+  return {
+    waiting: noAgent(figures) ? ACTION : levelOf(figures.waiting, thresholds.waiting),
+    longest: levelOf(waited(figures), thresholds.longest_wait_seconds),
+    service: levelOfShare(figures.today.service_level, board.service_level),
+    recent: levelOfShare(figures.recent_service_level, board.service_level),
+    abandonment: levelOfShare(figures.today.abandonment, board.abandonment),
+    available: noAgent(figures) ? ACTION : NORMAL,
+  };
+}
+
+function mark(element, level) {
+  const name = NAMES[level];
+  if (element.dataset.level !== name) element.dataset.level = name;
+}
+
+// -------------------------------------------------------------------------------------------------------------- tiles
+function showTile(name, value, unit, detail, level, word = level === null ? "" : texts[NAMES[level]]) {
+  const tile = $(`tile-${name}`);
+  const part = (selector) => tile.querySelector(selector);
+  mark(tile, level ?? NORMAL);
+  tile.classList.toggle("long", value.length > 5);
+  write(part(".value"), value);
+  write(part(".unit"), unit);
+  write(part(".detail"), detail);
+  write(part(".level .symbol"), level === null ? "" : SYMBOLS[level]);
+  write(part(".level .word"), word);
+}
+
+function showTiles() {
+  const all = board.all;
+  const { today } = all;
+  const worst = { waiting: NORMAL, longest: NORMAL };
+  let longest = null;
+  for (const queue of board.queues) {
+    const levels = levelsOf(queue, queue.thresholds);
+    worst.waiting = Math.max(worst.waiting, levels.waiting);
+    worst.longest = Math.max(worst.longest, levels.longest);
+    if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
+  }
+  const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER });
+  const target = board.target_seconds;
+  const limit = board.short_abandon_seconds;
+  const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
+  showTile("waiting", format.count(all.waiting), "", say("in_progress_now", { n: format.count(all.in_progress) }), worst.waiting);
+  showTile("longest_wait", duration(waited(all)), "", longest ? nameOf(longest) : texts.nobody_waits, worst.longest);
+  showTile(
+    "service_level",
+    format.hundredths(today.service_level),
+    percent(today.service_level),
+    say("in_target", counts({ ...today.service_level, target })),
+    levels.service,
+  );
+  showTile(
+    "abandonment",
+    format.hundredths(today.abandonment),
+    percent(today.abandonment),
+    say("abandoned_of", counts({ ...today.abandonment, short: today.abandoned_short, limit })),
+    levels.abandonment,
+  );
+  showTile("handled", format.count(today.answered), "", say("of_offered", counts({ n: today.offered })), null);
+  showTile(
+    "agents_available",
+    format.count(all.agents_available),
+    "",
+    staffed(all) || all.agents_paused
+      ? say("agents_busy", counts({ busy: all.agents_on_contact, paused: all.agents_paused }))
+      : texts.no_agent_logged_in,
+    levels.available,
+    noAgent(all) ? texts.no_agent : isIdle(all) ? texts.idle : texts.normal,
+  );
+}
+
+const NEVER = { attention: Infinity, action: Infinity };
+const counts = (values) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, format.count(value)]));
+
+// -------------------------------------------------------------------------------------------------------------- table
+const COLUMNS = [
+  ["waiting", (f) => format.count(f.waiting)],
+  ["longest", (f) => duration(waited(f))],
+  ["in_progress", (f) => format.count(f.in_progress)],
+  ["available", (f) => format.count(f.agents_available)],
+  ["on_contact", (f) => format.count(f.agents_on_contact)],
+  ["paused", (f) => format.count(f.agents_paused)],
+  ["offered", (f) => format.count(f.today.offered)],
+  ["answered", (f) => format.count(f.today.answered)],
+  ["abandoned", (f) => format.count(f.today.abandoned)],
+  ["abandonment", (f) => format.percent(f.today.abandonment)],
+  ["service", (f) => format.percent(f.today.service_level)],
+  ["recent", (f) => format.percent(f.recent_service_level)],
+  ["mean_wait", (f) => duration(f.today.mean_wait_seconds)],
+  ["mean_handle", (f) => duration(f.today.mean_handle_seconds)],
+];
+const rows = new Map(); // key of a queue → its row and the level last said
+
+const keyOf = (queue) => JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]);
+const nameOf = (queue) => queue[`label_${lang}`] || queue.queue || texts.no_queue;
+
+function makeRow(queue) {
+  const row = document.createElement("tr");
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.append(nameOf(queue));
+  const state = document.createElement("td");
+  state.className = "state";
+  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
+  row.append(head, state);
+  for (const [name] of COLUMNS) {
+    const cell = document.createElement("td");
+    cell.className = `number ${name}`;
+    row.append(cell);
+  }
+  return { row, level: NORMAL };
+}
+
+function showRow(entry, queue) {
+  const levels = levelsOf(queue, queue.thresholds);
+  const [, state, ...cells] = entry.row.children;
+  const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
+  const word = noAgent(queue) ? texts.no_agent : isIdle(queue) ? texts.idle : texts[NAMES[level]];
+  mark(entry.row, level);
+  entry.row.classList.toggle("idle", isIdle(queue) && level === NORMAL);
+  write(state.firstChild, isIdle(queue) && level === NORMAL ? "○" : SYMBOLS[level]);
+  write(state.lastChild, word);
+  COLUMNS.forEach(([name, text], index) => {
+    write(cells[index], text(queue));
+    mark(cells[index], levels[name] ?? NORMAL);
+  });
+  if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: word }));
+  entry.level = level;
+}
+
+function showTable() {
+  const keys = new Set(board.queues.map(keyOf));
+  for (const [key, entry] of rows) {
+    if (!keys.has(key)) {
+      entry.row.remove();
+      rows.delete(key);
+    }
+  }
+  board.queues.forEach((queue, index) => {
+    const key = keyOf(queue);
+    if (!rows.has(key)) rows.set(key, makeRow(queue));
+    const entry = rows.get(key);
+    if ($("rows").children[index] !== entry.row) $("rows").insertBefore(entry.row, $("rows").children[index] ?? null);
+    showRow(entry, queue);
+  });
+  $("no-queues").hidden = board.queues.length > 0;
+  document.body.style.setProperty("--rows", Math.max(4, board.queues.length));
+}
+
+// -------------------------------------------------------------------------------------------------------------- chart
+function showMoment(moment) {
+  const values = moment ? moment.values : board?.all.today;
+  for (const name of ["offered", "answered", "abandoned"]) {
+    write(document.querySelector(`.series-${name} .value`), values ? format.count(values[name] ?? 0) : "");
+  }
+  write($("moment"), moment ? say("chart_at", { time: format.hour(moment.at * 1000) }) : texts.chart_today);
+}
+
+function showDay() {
+  chart.show(board.day, now() / 1000);
+  $("chart").setAttribute("aria-label", say("chart_summary", counts(board.all.today)));
+  if (!chart.plot || chart.plot.cursor.idx === null) showMoment(null);
+}
+
+// ---------------------------------------------------------------------------------------------------------- freshness
+/** Return why the figures are not to be trusted, or "" if they are. */
+function trouble() {
+  if (!clock || (performance.now() - heardAt) / 1000 > clock.stale_after_seconds) return "connection";
+  if (clock.state !== "live") return clock.state;
+  return now() - clock.as_of > clock.stale_after_seconds * 1000 ? "silent" : "";
+}
+
+function showFreshness() {
+  const why = clock ? trouble() : lost ? "connection" : "";
+  const asOf = clock?.as_of ?? null;
+  const state = why ? (asOf === null ? "empty" : "stale") : !clock || lost ? "connecting" : "live";
+  document.body.dataset.state = state;
+  write($("status").querySelector(".word"), texts[state]);
+  write($("status").querySelector(".symbol"), STATE_SYMBOLS[state]);
+  write($("as-of"), asOf === null ? "–" : format.clock(asOf));
+  write($("date"), format.day(now()));
+  $("stale").hidden = !why;
+  if (!why) return;
+  const age = asOf === null ? "" : say("last_data", { time: format.clock(asOf), age: duration((now() - asOf) / 1000) });
+  write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
+  write($("stale-title"), texts[state]);
+  write($("stale-detail"), age ? `– ${age}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
+}
+
+const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", stale: "■" };
+
+// ---------------------------------------------------------------------------------------------------------------- run
+function take(message) {
+  heardAt = performance.now();
+  lost = false;
+  clock = message.clock;
+  clockAhead = clock.now - Date.now();
+  if (message.board) {
+    // A wall screen stays open for months: it takes up a new version of this page by itself.
+    if (message.board.version !== version) return location.reload();
+    board = message.board;
+    showDay();
+    const limits = { target: board.target_seconds, limit: board.short_abandon_seconds };
+    write($("formula"), `${say("formula", limits)} ${say("abandonment_formula", limits)}`);
+  }
+  tick();
+}
+
+function tick() {
+  if (board) {
+    showTiles();
+    showTable();
+  }
+  showFreshness();
+}
+
+follow(take, () => {
+  lost = true;
+  showFreshness();
+});
+setInterval(tick, 1000);

@@ -1,0 +1,49 @@
+// Figures as people read them: French or English numbers, waits as 3:12, times of day in the house's zone, 24-hour.
+
+const pad = (number) => String(number).padStart(2, "0");
+
+/** Return `m:ss`, or `h:mm:ss` from an hour on; a dash for nothing. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.max(0, Math.floor(seconds));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+}
+
+/** Return part / whole as a number, or null where there is nothing to divide by. */
+export const share = (ratio) => (ratio.whole ? ratio.part / ratio.whole : null);
+
+export class Format {
+  constructor(lang, timeZone) {
+    const locale = lang === "fr" ? "fr-FR" : "en-GB";
+    this.numbers = new Intl.NumberFormat(locale);
+    this.tenths = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    const time = { timeZone, hourCycle: "h23", hour: "2-digit", minute: "2-digit" };
+    this.minutes = new Intl.DateTimeFormat(locale, time);
+    this.seconds = new Intl.DateTimeFormat(locale, { ...time, second: "2-digit" });
+    this.date = new Intl.DateTimeFormat(locale, { timeZone, weekday: "long", day: "numeric", month: "long" });
+    this.percentSign = lang === "fr" ? "\u202f%" : "%";
+  }
+
+  count = (number) => this.numbers.format(number);
+
+  /** Without its sign: tiles write that smaller. */
+  hundredths(ratio) {
+    const value = share(ratio);
+    return value === null ? "–" : value === 1 ? "100" : this.tenths.format(100 * value);
+  }
+
+  percent(ratio) {
+    const text = this.hundredths(ratio);
+    return text === "–" ? text : text + this.percentSign;
+  }
+
+  clock = (milliseconds) => this.seconds.format(milliseconds);
+
+  hour = (milliseconds) => this.minutes.format(milliseconds);
+
+  day(milliseconds) {
+    const text = this.date.format(milliseconds);
+    return text.charAt(0).toUpperCase() + text.slice(1);
+  }
+}

@@ -1,0 +1,21 @@
+// How pressing a figure is: never told by colour alone, always by a word and a symbol too.
+
+export const NORMAL = 0;
+export const ATTENTION = 1;
+export const ACTION = 2;
+export const NAMES = ["normal", "attention", "action"];
+export const SYMBOLS = ["●", "▲", "■"];
+
+// A share of fewer contacts than this says too little to alarm anybody.
+const SMALLEST_SAMPLE = 10;
+
+/** Return the level of `value`; with `action` below `attention`, low values are the bad ones. */
+export function levelOf(value, { attention, action }) {
+  if (value === null) return NORMAL;
+  const reached = action < attention ? (limit) => value < limit : (limit) => value >= limit;
+  return reached(action) ? ACTION : reached(attention) ? ATTENTION : NORMAL;
+}
+
+export function levelOfShare(ratio, thresholds) {
+  return ratio.whole < SMALLEST_SAMPLE ? NORMAL : levelOf(ratio.part / ratio.whole, thresholds);
+}

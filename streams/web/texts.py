@@ -1,0 +1,119 @@
+"""Every word of the board, French and English side by side."""
+# ruff: noqa: RUF001 - French has typographic apostrophes
+
+from typing import Final
+
+LANGUAGES: Final = ("fr", "en")
+"""The first one is for whoever asks for none."""
+
+_TEXTS: Final = {
+    # the head
+    "live_board": ("Tableau en direct", "Live board"),
+    "other_language": ("English", "Français"),
+    "to_table": ("Aller au tableau des files", "Go to the table of queues"),
+    "data_as_of": ("Données à", "Data as of"),
+    "no_script": (
+        "Ce tableau se met à jour par JavaScript. Les mêmes chiffres : /api/board et /metrics.",
+        "This board is kept up to date by JavaScript. The same figures: /api/board and /metrics.",
+    ),
+    # states of the data
+    "connecting": ("Connexion…", "Connecting…"),
+    "live": ("En direct", "Live"),
+    "stale": ("Données périmées", "Out-of-date data"),
+    "last_data": ("dernières données à {time}, il y a {age}", "last data at {time}, {age} ago"),
+    "empty": ("En attente des premières données", "Waiting for the first data"),
+    "why_connection": (
+        "Ce tableau n’a plus de liaison avec son serveur ; il réessaie.",
+        "This board has lost its server; it keeps trying.",
+    ),
+    "why_no_broker": ("Kafka ne répond pas.", "Kafka does not answer."),
+    "why_no_topic": (
+        "La file des chiffres n’existe pas encore dans Kafka (accueil topics apply).",
+        "The topic of figures does not exist in Kafka yet (accueil topics apply).",
+    ),
+    "why_loading": ("Lecture des chiffres déjà écrits…", "Reading the figures written so far…"),
+    "why_no_figures": (
+        "Le service de calcul n’a pas encore écrit tous ses chiffres (accueil worker).",
+        "The worker has not written all of its figures yet (accueil worker).",
+    ),
+    "why_silent": (
+        "Le service de calcul n’écrit plus (accueil worker).",
+        "The worker has stopped writing (accueil worker).",
+    ),
+    # tiles
+    "tiles": ("Chiffres de l’ensemble", "Figures of all queues"),
+    "waiting": ("En attente", "Waiting"),
+    "longest_wait": ("Attente la plus longue", "Longest wait"),
+    "service_level": ("Niveau de service du jour", "Service level today"),
+    "abandonment": ("Taux d’abandon", "Abandonment rate"),
+    "handled": ("Traités aujourd’hui", "Handled today"),
+    "agents_available": ("Agents disponibles", "Agents available"),
+    "in_progress_now": ("{n} en conversation", "{n} in conversation"),
+    "nobody_waits": ("personne n’attend", "nobody is waiting"),
+    "no_agent": ("Aucun agent", "No agent"),
+    "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
+    "in_target": (
+        "{part} sur {whole} en {target} s, sans les abandons courts",
+        "{part} of {whole} within {target} s, short abandons apart",
+    ),
+    "abandoned_of": (
+        "{part} sur {whole}, et {short} courts à part ({limit} s)",
+        "{part} of {whole}, and {short} short ones apart ({limit} s)",
+    ),
+    "of_offered": ("sur {n} reçus", "of {n} received"),
+    "agents_busy": ("{busy} en ligne, {paused} en pause", "{busy} on contact, {paused} paused"),
+    # levels
+    "normal": ("Normal", "Normal"),
+    "attention": ("Attention", "Attention"),
+    "action": ("Agir", "Act"),
+    "idle": ("Au repos", "Idle"),
+    "became": ("{queue} : {level}", "{queue}: {level}"),
+    # the table
+    "queues": ("Files d’attente", "Queues"),
+    "queue": ("File", "Queue"),
+    "all_queues": ("Ensemble", "All queues"),
+    "no_queue": ("Sans file", "No queue"),
+    "state": ("État", "State"),
+    "now": ("Maintenant", "Now"),
+    "today": ("Aujourd’hui", "Today"),
+    "agents": ("Agents", "Agents"),
+    "longest": ("La plus longue", "Longest"),
+    "in_progress": ("En cours", "In progress"),
+    "available": ("Dispo.", "Available"),
+    "on_contact": ("En ligne", "On contact"),
+    "paused": ("En pause", "Paused"),
+    "offered": ("Reçus", "Received"),
+    "answered": ("Répondus", "Answered"),
+    "abandoned": ("Abandonnés", "Abandoned"),
+    "level_short": ("Niveau de service", "Service level"),
+    "level_recent": ("30 dernières min", "Last 30 min"),
+    "abandonment_short": ("Taux d’abandon", "Abandon rate"),
+    "mean_wait": ("Attente moyenne", "Mean wait"),
+    "mean_handle": ("Durée moyenne", "Mean duration"),
+    "no_queues": (
+        "Aucune file : elles apparaissent avec leur premier appel, ou dès qu’elles sont configurées.",
+        "No queue: queues appear with their first call, or as soon as they are configured.",
+    ),
+    # the chart
+    "chart": ("Appels du jour, par 5 minutes", "Calls today, per 5 minutes"),
+    "chart_summary": (
+        "Courbe du jour : {offered} reçus, {answered} répondus, {abandoned} abandonnés.",
+        "Today’s curve: {offered} received, {answered} answered, {abandoned} abandoned.",
+    ),
+    "chart_at": ("à {time}", "at {time}"),
+    "chart_today": ("aujourd’hui", "today"),
+    # the foot
+    "formula": (
+        "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandons après plus de {limit} s).",
+        "Service level: answered within {target} s ÷ (answered + abandoned after more than {limit} s).",
+    ),
+    "abandonment_formula": (
+        "Taux d’abandon : abandons après plus de {limit} s ÷ (répondus + ces abandons).",
+        "Abandonment rate: abandoned after more than {limit} s ÷ (answered + those abandoned).",
+    ),
+    "sources": ("Les mêmes chiffres :", "The same figures:"),
+}
+
+TEXTS: Final = {
+    language: {name: words[index] for name, words in _TEXTS.items()} for index, language in enumerate(LANGUAGES)
+}
