@@ -71,7 +71,8 @@ def worker(settings: "Settings") -> None:
     from streams import worker as program  # noqa: PLC0415
 
     start_logging(settings)
-    leave(program.run(settings))
+    with clear_errors():
+        leave(program.run(settings))
 
 
 @main.command(help=say("Run connectors: those named, or all.", "Fait tourner des connecteurs : ceux-là, ou tous."))
@@ -82,7 +83,8 @@ def connect(settings: "Settings", names: tuple[str, ...]) -> None:
     from streams import programs  # noqa: PLC0415
 
     start_logging(settings)
-    leave(programs.connect(settings, names))
+    with clear_errors():
+        leave(programs.connect(settings, names))
 
 
 @main.command(help=say("Serve the live board and the metrics.", "Sert le tableau en direct et les métriques."))
@@ -92,7 +94,8 @@ def web(settings: "Settings") -> None:
     from streams import programs  # noqa: PLC0415
 
     start_logging(settings)
-    leave(programs.serve(settings))
+    with clear_errors():
+        leave(programs.serve(settings))
 
 
 @main.command(help=say("Run Accueil's own broker alone.", "Fait tourner seul le broker d'Accueil."))
@@ -147,7 +150,7 @@ def check(context: click.Context) -> None:
 
     with clear_errors():
         settings = load(config_file(context))
-        programs.check_connectors(settings)
+        programs.configure_connectors(settings)
         settings.kafka.client_options()
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)

@@ -218,15 +218,19 @@ class Tree:
         self._keepers: list[asyncio.Task[None]] = []
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def start(self, *programs: Program) -> None:
-        """Start `programs` together and return once all of them are ready."""
+    def start(self, *programs: Program) -> list[Child]:
+        """Start `programs` together."""
         children = [Child(program, self._logs, self._tell, verbose=self._verbose) for program in programs]
         self._children += children
         for child in children:
             keeper = asyncio.create_task(child.keep())
             keeper.add_done_callback(self._note_end)
             self._keepers.append(keeper)
-        await asyncio.gather(*(child.ready.wait() for child in children))
+        return children
+
+    async def start_and_wait(self, *programs: Program) -> None:
+        """Start `programs` together and return once all of them are ready."""
+        await asyncio.gather(*(child.ready.wait() for child in self.start(*programs)))
 
     async def run(self, grow: Callable[["Tree"], Awaitable[None]]) -> None:
         """Grow the tree, keep it until a signal comes or a child is given up (`GaveUp`), and stop it.

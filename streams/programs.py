@@ -2,7 +2,9 @@
 
 import signal
 import threading
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -10,7 +12,11 @@ import structlog
 from streams.engine.broker import EmbeddedKafka
 from streams.health import HealthServer, State
 from streams.running import find_brokers
-from streams.settings import Settings, Thresholds
+from streams.settings import ConfigError, Settings, Thresholds
+from streams.words import say
+
+if TYPE_CHECKING:
+    from connectors.sdk.lane import Instance
 
 RESTART: Final = 70
 """Exit code of a process that is to be started again."""
@@ -19,29 +25,76 @@ BROKER_STOP_SECONDS: Final = 4.0
 log = structlog.get_logger(__name__)
 
 
-def run_broker(settings: Settings, health_port: int) -> int:
-    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+def _stop_signal() -> threading.Event:
+    """Return an event that SIGTERM or SIGINT sets."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    return stopping
+
+
+def _health(
+    host: str, port: int, *, healthy: Callable[[], State], ready: Callable[[], State]
+) -> AbstractContextManager[object]:
+    """Return the health server of this process, or nothing if it is to have none."""
+    return closing(HealthServer(host, port, healthy=healthy, ready=ready)) if port else nullcontext()
+
+
+def run_broker(settings: Settings, health_port: int) -> int:
+    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+    stopping = _stop_signal()
     kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=log.info)
     kafka.start()
 
     def running() -> State:
         return kafka.poll() is None, kafka.bootstrap
 
-    health = HealthServer("127.0.0.1", health_port, healthy=running, ready=running) if health_port else None
-    log.info("broker listens", host="127.0.0.1", port=kafka.port)
-    while kafka.poll() is None and not stopping.wait(0.5):
-        pass
+    with _health("127.0.0.1", health_port, healthy=running, ready=running):
+        log.info("broker listens", host="127.0.0.1", port=kafka.port)
+        while kafka.poll() is None and not stopping.wait(0.5):
+            pass
     exit_code = kafka.poll()
     kafka.stop(timeout_seconds=BROKER_STOP_SECONDS)
-    if health:
-        health.close()
     if exit_code is None:
         return 0
     log.error("broker ended by itself", exit_code=exit_code, path=str(kafka.log))
     return RESTART
+
+
+def configure_connectors(settings: Settings, names: Sequence[str] = ()) -> "list[Instance]":
+    """Return the instances `names`, or all that are configured. Raises `ConfigError`, one line per mistake."""
+    from connectors.sdk import errors, runner  # noqa: PLC0415
+
+    if unknown := set(names) - set(settings.connectors):
+        known = ", ".join(settings.connectors) or say("none", "aucun")
+        raise ConfigError(f"connectors.{min(unknown)}: {say('unknown; there are', 'inconnu ; il y a')}: {known}")
+    instances, mistakes = [], []
+    for name in names or settings.connectors:
+        table = settings.connectors[name]
+        try:
+            instances.append(runner.configure(name, table.connector, table.options))
+        except errors.ConfigError as error:
+            mistakes += [f"connectors.{name}: {line.removeprefix(f'{name}.')}" for line in str(error).splitlines()]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return instances
+
+
+def connect(settings: Settings, names: Sequence[str]) -> int:
+    """Run the connectors `names`, or all that are configured, until SIGTERM or SIGINT; return the exit code."""
+    from connectors.sdk.runner import Runner  # noqa: PLC0415
+
+    stopping = _stop_signal()
+    runner = Runner(
+        configure_connectors(settings, names),
+        brokers=find_brokers(settings),
+        directory=settings.data / "connectors",
+        options=settings.kafka.client_options(),
+    )
+    place = settings.connect
+    with _health(place.health_host, place.health_port, healthy=runner.healthy, ready=runner.ready):
+        runner.run(stopping)
+    return 0
 
 
 def serve(settings: Settings) -> int:

@@ -66,13 +66,12 @@ class LazyGroup(click.Group):
 def clear_errors() -> Iterator[None]:
     """Turn what an operator can mend into an `OperatorError`."""
     # Imported here: they bring pydantic and jgo, which `--help` does without.
-    from connectors.sdk.config import ConfigError as ConnectorConfigError  # noqa: PLC0415
     from streams.engine.broker import BrokerError  # noqa: PLC0415
     from streams.settings import ConfigError  # noqa: PLC0415
 
     try:
         yield
-    except (ConfigError, ConnectorConfigError, BrokerError) as error:
+    except (ConfigError, BrokerError) as error:
         raise OperatorError(str(error)) from None
 
 

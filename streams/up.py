@@ -93,11 +93,12 @@ class _Plan:
     async def _grow(self, tree: Tree) -> None:
         began_at = time.monotonic()
         if not self._settings.brokers:
-            await tree.start(self._broker())
-        await tree.start(self._program("topics", ("topics", "apply"), ends=True))
-        await tree.start(self._web(), *self._workers(), *self._connect())
-        if self._demo:
-            await tree.start(self._simulator())
+            await tree.start_and_wait(self._broker())
+        await tree.start_and_wait(self._program("topics", ("topics", "apply"), ends=True))
+        board = tree.start(self._web(), *self._workers())
+        # Not waited for: a source that is away must not hide the board.
+        tree.start(*self._connect(), *([self._simulator()] if self._demo else []))
+        await asyncio.gather(*(child.ready.wait() for child in board))
         url = f"http://{self._settings.web.host}:{self._settings.web.port}/"
         announce(self._data, self._brokers, url)
         seconds = f"{time.monotonic() - began_at:.0f} s"

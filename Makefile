@@ -1,0 +1,66 @@
+# make help : l'aide / this help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: run test lint bench lock tools clean help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+# The first that is new enough; evaluated only when the environment is made.
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
+PYTHON = $(firstword $(foreach python,$(CANDIDATES),$(shell \
+	$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
+
+run: $(VENV)/.runtime  ## Tout démarrer, avec un standard de démonstration / Start everything, with a demo switchboard
+	@exec $(BIN)/accueil up --demo
+
+test: $(VENV)/.test tools lint  ## Toutes les vérifications / Every test
+	@$(BIN)/pytest
+
+lint: $(VENV)/.test  ## Style et types / Style and types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.test  ## Débit et latence / Throughput and latency
+	@$(BIN)/accueil bench
+
+tools:
+	@.ci/tools
+
+lock: $(VENV)/.test  ## Figer les dépendances (avec uv) / Pin the dependencies (with uv)
+	@command -v uv >/dev/null || { echo "uv manque / uv is missing: $(PIP) uv"; exit 1; }
+	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
+	options="--quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
+	echo 'setuptools>=77' | uv pip compile $$options pyproject.toml - -o requirements.lock; \
+	uv pip compile $$options pyproject.toml --extra test -c requirements.lock -o requirements-test.lock
+
+clean:  ## Enlever ce qui a été installé et construit, pas les données / Remove what was installed and built, not data
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s%s\n", $$1, $$2 }'
+
+# $(1): a lock file. pip is quiet but for one line per package.
+define install
+	echo "→ $(1) ($$(grep -c == $(1)) paquets / packages)"; \
+	$(PIP) --require-hashes -r $(1) | sed -u -n 's/^Collecting \([^ ]*\).*/  \1/p'
+endef
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Il faut Python 3.11 ou plus récent / Python 3.11 or newer is needed (make run PYTHON=/…/python3)"; exit 1; \
+	fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "Il manque le module venv / the module venv is missing: apt install python3-venv"; exit 1; \
+	fi
+	@[ -x $(BIN)/python ] || { echo "→ $(VENV) ($$($(PYTHON) --version))"; $(PYTHON) -m venv $(VENV); }
+	@$(call install,requirements.lock)
+	@$(PIP) --quiet --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.runtime requirements-test.lock
+	@$(call install,requirements-test.lock)
+	@touch $@

@@ -1,0 +1,28 @@
+"""The example file is valid, and shows every setting with its default."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.configuration import describe, load
+from streams.programs import configure_connectors
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
+MADE_UP = ("connectors.", "web.queues.")
+
+
+def test_example_is_valid() -> None:
+    settings = load(EXAMPLE)
+    instances = configure_connectors(settings)
+    assert [instance.source for instance in instances] == ["asterisk/siege"]
+    assert settings.web.queues["rsa"].service == "solidarites"
+
+
+def test_example_shows_every_setting_with_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    defaults = {key: value for key, value, _ in describe(load()) if not key.startswith(MADE_UP)}
+    example = load(EXAMPLE)
+    shown = {key: value for key, value, _ in describe(example, EXAMPLE) if not key.startswith(MADE_UP)}
+    assert shown.items() >= {key: value for key, value in defaults.items() if value not in ({}, None)}.items()
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert [key for key in shown if key.rpartition(".")[2] not in text] == []
