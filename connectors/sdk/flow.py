@@ -30,7 +30,7 @@ class Flow:
         self._rejects = rejects
         self._meter = meter
         self._busy = False
-        self._unmarked = False
+        self._unmarked = True  # where it began is to be kept too
         self._marked_at = 0.0
 
     def turn(self) -> None:

@@ -1,0 +1,71 @@
+"""How one switchboard is configured."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from connectors.asterisk.records import KNOWN
+from connectors.sdk.config import ConnectorConfig, Options
+from models.envelope import Label
+from models.events import LeaveReason
+
+
+def _not_asterisks_own(name: str) -> str:
+    if name in KNOWN:
+        raise ValueError(f"{name} is an event of Asterisk's own")
+    return name
+
+
+Sector = Annotated[Label, StringConstraints(min_length=1)]
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_not_asterisks_own)]
+CustomOutcome = LeaveReason | Literal["did", "ignore"]
+
+
+class Queue(Options):
+    """What one queue of Asterisk is for."""
+
+    label: Label = ""
+    """Its name in events and figures; Asterisk's own if not given."""
+    service: Label = ""
+    """The service that answers."""
+    site: Label = ""
+    """Where it is."""
+    extensions: tuple[str, ...] = ()
+    """Extensions that lead to this queue, so that a transfer to one of them is known as one to this queue."""
+
+
+class Line(Options):
+    """One number that citizens dial."""
+
+    line: Label
+    """Its name in events: the number itself is not published."""
+    service: Label = ""
+    """The service it is for; a queue that has one of its own goes before."""
+    site: Label = ""
+    """Where it rings; a queue that has one of its own goes before."""
+
+
+class AsteriskConfig(ConnectorConfig):
+    """One Asterisk, by its `queue_log`."""
+
+    path: Path
+    """The file, usually `/var/log/asterisk/queue_log`. Rotated files are looked for in the same directory."""
+    start: Literal["beginning", "end"] = "beginning"
+    """Where to begin on a first start; afterwards it goes on where it was."""
+    sector: Sector = "general"
+    """Sector whose key makes the pseudonyms: callers of different sectors cannot be told to be the same."""
+    site: Label = ""
+    """Site of what neither queue nor line has one for."""
+    service: Label = ""
+    """Service of what neither queue nor line has one for."""
+    queues: dict[str, Queue] = Field(default_factory=dict)
+    """What the queues are for, by their names in Asterisk. Others are taken as well, under their own names."""
+    dids: dict[str, Line] = Field(default_factory=dict)
+    """The numbers that citizens dial, as the log has them or in any usual form; `*` and `?` match any digits and one."""
+    custom_events: dict[EventName, CustomOutcome] = Field(default_factory=dict)
+    """What the dialplan's own `QueueLog()` events mean, by name: a reason to leave a queue (`full`, `closed`, `diverted` …),
+    `did` (the first parameter is the number dialled), or `ignore`. `DID` means `did` if nothing else is said."""
+    region: Region = "FR"
+    """Country whose national way of writing phone numbers the log has."""

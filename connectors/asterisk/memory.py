@@ -1,0 +1,93 @@
+"""What has to be remembered of earlier lines to name later ones, and to name them alike after a restart.
+
+It is saved with the position in the log. It is a function of the lines alone: times are the log's own.
+"""
+
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+CALL_SECONDS: Final = 6 * 3600
+"""A call that the log has not mentioned for so long is forgotten."""
+MAX_CALLS: Final = 20_000
+MAX_VISITS: Final = 1_000
+MAX_SECONDS: Final = 8
+"""Seconds whose lines are counted: a busy switchboard's lines are a second out of order now and then."""
+
+
+class Call(msgspec.Struct, array_like=True):
+    """A call that may go on."""
+
+    second: int
+    """When the log mentioned it last."""
+    visits: list[tuple[str, int]]
+    """Its stays in queues: which, and since when."""
+    service: str = ""
+    site: str = ""
+    """As the dialled line has them."""
+
+    def enter(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay that begins now, the same if the same line comes again."""
+        if (queue, second) not in self.visits and len(self.visits) < MAX_VISITS:
+            self.visits.append((queue, second))
+        return next((n for n, visit in enumerate(self.visits, 1) if visit == (queue, second)), MAX_VISITS)
+
+    def visit(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay in `queue` that an event of now belongs to: the last that had begun.
+
+        If the log did not say that it began (it was begun to be read later, or the switchboard forgot), it begins now.
+        """
+        for n in range(len(self.visits), 0, -1):
+            known, since = self.visits[n - 1]
+            if known == queue and since <= second:
+                return n
+        return self.enter(queue, second)
+
+
+class Second(msgspec.Struct, array_like=True):
+    """What the log said in one second: lines have no finer time."""
+
+    lines: int = 0
+    changes: dict[str, int] = {}
+    """How often each change of an agent was said."""
+
+
+class Memory(msgspec.Struct):
+    """What is remembered of one log."""
+
+    newest: int = 0
+    """The latest time that any line had."""
+    seconds: dict[int, Second] = {}
+    calls: dict[str, Call] = {}
+    """The one mentioned last comes last."""
+
+    def begin_line(self, second: int) -> str:
+        """Take note of a line, and return its place among those of its second, such that places sort as text."""
+        self.newest = max(self.newest, second)
+        if second not in self.seconds:
+            self.seconds[second] = Second()
+            if len(self.seconds) > MAX_SECONDS:
+                del self.seconds[next(iter(self.seconds))]
+        counted = self.seconds[second]
+        counted.lines += 1
+        return f"{counted.lines:06d}"
+
+    def count_change(self, second: int, change: str) -> int:
+        """Return how often `change` has been said in `second`, this time included."""
+        changes = self.seconds[second].changes
+        changes[change] = changes.get(change, 0) + 1
+        return changes[change]
+
+    def call(self, name: str, second: int) -> Call:
+        """Return what is known of a call, which is mentioned now; forget those that were not for long."""
+        call = self.calls.pop(name, None) or Call(second, [])
+        call.second = max(call.second, second)
+        self.calls[name] = call
+        self._forget()
+        return call
+
+    def _forget(self) -> None:
+        for name, oldest in list(islice(self.calls.items(), 2)):
+            if oldest.second < self.newest - CALL_SECONDS or len(self.calls) > MAX_CALLS:
+                del self.calls[name]

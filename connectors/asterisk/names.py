@@ -1,0 +1,79 @@
+"""Names of the log as names of events: the configuration's, or ones that tell nothing about a person."""
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Final
+
+from connectors.asterisk.config import AsteriskConfig, Line, Queue
+from connectors.asterisk.records import NOBODY
+from models.identities import IdentityKind, PseudonymKey, normalise_phone
+
+UNIQUE_ID: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,40}-)?\d{9,11}\.\d{1,10}", re.ASCII)
+"""The id that Asterisk gives a channel: its system's name, if it has one, the second and a number."""
+LABEL: Final = re.compile(r"(?!.*\d{7})[A-Za-z0-9._-]{1,64}", re.ASCII)
+"""A name that can be shown as it is: a label, and no phone number."""
+_CACHED: Final = 8_192
+
+
+class Names:
+    """How queues, agents, callers, calls and dialled numbers of one log are called in its events."""
+
+    def __init__(self, config: AsteriskConfig, key: PseudonymKey) -> None:
+        self._config = config
+        self._key = key
+        self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
+        self.queue = lru_cache(_CACHED)(self._queue)
+        self.agent = lru_cache(_CACHED)(self._agent)
+        self.caller = lru_cache(_CACHED)(self._caller)
+        self.line = lru_cache(_CACHED)(self._line)
+
+    def call(self, unique_id: str) -> str:
+        """Return the native id of a call: what Asterisk made is kept, what anyone else did is replaced."""
+        return unique_id if UNIQUE_ID.fullmatch(unique_id) else self._hide("call", unique_id)
+
+    def queue_of_extension(self, extension: str) -> str:
+        """Return the label of the queue that an extension leads to, empty if the configuration names none."""
+        name = self._extensions.get(extension)
+        label: str = self.queue(name).label if name else ""
+        return label
+
+    def _queue(self, name: str) -> Queue:
+        """Return a queue, with the label that events give it; one of no name stands for all queues."""
+        if name in NOBODY:
+            return Queue()
+        known = self._config.queues.get(name, Queue())
+        label = known.label or (name if LABEL.fullmatch(name) else self._hide("queue", name))
+        return known.model_copy(update={"label": label})
+
+    def _agent(self, name: str) -> str:
+        """Return the pseudonym of an agent, empty if there is none."""
+        name = name.strip()
+        return "" if name in NOBODY else self._key.pseudonym(IdentityKind.AGENT, name)
+
+    def _caller(self, number: str) -> str:
+        """Return the pseudonym of a caller, empty if the number is withheld or an extension."""
+        normalised = normalise_phone(number, self._config.region)
+        return self._key.pseudonym(IdentityKind.PHONE, normalised) if normalised else ""
+
+    def _line(self, dialled: str) -> Line | None:
+        """Return the line that a dialled number is, if the configuration has it."""
+        normalised = self._normalise(dialled)
+        for pattern, line in self._config.dids.items():
+            if (
+                fnmatchcase(dialled, pattern)
+                or fnmatchcase(normalised, pattern)
+                or self._normalise(pattern) == normalised
+            ):
+                return line
+        return None
+
+    def _normalise(self, number: str) -> str:
+        return normalise_phone(number, self._config.region) or number
+
+    def _hide(self, kind: str, name: str) -> str:
+        # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
+        digest = hmac.digest(self._key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
+        return f"{kind}-{urlsafe_b64encode(digest).decode()}"

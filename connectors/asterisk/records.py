@@ -1,0 +1,132 @@
+"""Lines of `queue_log` as Asterisk writes them: `epoch|callid|queue|agent|EVENT|parameter|…`.
+
+Which events there are, and what their parameters mean: the Queue Logs page of the Asterisk documentation, and every
+`ast_queue_log` call in `apps/app_queue.c`.
+"""
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from connectors.sdk.tail import MAX_LINE_BYTES
+from models.codec import Unusable, check_time
+from models.events import AgentChange, EndedBy, LeaveReason, TransferKind
+from models.reasons import Reason
+
+NO_CALL: Final = frozenset({"", "NONE", "REALTIME", "MANAGER", "CLI"})
+"""What stands in place of a call's id when the line is about none."""
+NOBODY: Final = frozenset({"", "NONE"})
+"""What stands in place of a queue or an agent."""
+
+# Event → where its parameters are. A number that is not there is None: versions of Asterisk differ in how many they write.
+LEFT: Final = {
+    "EXITWITHTIMEOUT": (LeaveReason.TIMEOUT, 2),
+    "EXITEMPTY": (LeaveReason.EMPTY, 2),
+    "EXITWITHKEY": (LeaveReason.KEY, 3),
+    "WITHDRAW": (LeaveReason.WITHDRAWN, 2),
+    "SYSCOMPAT": (LeaveReason.INCOMPATIBLE, None),
+    "AGENTDUMP": (LeaveReason.OTHER, None),
+}
+"""The wait's place."""
+COMPLETED: Final = {"COMPLETEAGENT": EndedBy.AGENT, "COMPLETECALLER": EndedBy.CALLER}
+"""Wait and conversation are at 0 and 1."""
+TRANSFERRED: Final = {
+    "BLINDTRANSFER": TransferKind.BLIND,
+    "ATTENDEDTRANSFER": TransferKind.ATTENDED,
+    "TRANSFER": TransferKind.UNKNOWN,
+}
+"""Wait and conversation are at 2 and 3; one later after the method LINK, which names two channels."""
+AGENTS: Final = {
+    "AGENTLOGIN": AgentChange.LOGGED_IN,
+    "AGENTCALLBACKLOGIN": AgentChange.LOGGED_IN,
+    "ADDMEMBER": AgentChange.LOGGED_IN,
+    "AGENTLOGOFF": AgentChange.LOGGED_OUT,
+    "AGENTCALLBACKLOGOFF": AgentChange.LOGGED_OUT,
+    "REMOVEMEMBER": AgentChange.LOGGED_OUT,
+    "PAUSE": AgentChange.PAUSED,
+    "PAUSEALL": AgentChange.PAUSED,
+    "UNPAUSE": AgentChange.UNPAUSED,
+    "UNPAUSEALL": AgentChange.UNPAUSED,
+}
+IGNORED: Final = frozenset({"QUEUESTART", "CONFIGRELOAD", "PENALTY", "RINGINUSE", "RINGCANCELED", "OUTCALL"})
+KNOWN: Final = frozenset(
+    {"ENTERQUEUE", "CONNECT", "ABANDON", "RINGNOANSWER", *LEFT, *COMPLETED, *TRANSFERRED, *AGENTS, *IGNORED}
+)
+
+_FIELDS: Final = 5
+_LONGEST_SECONDS: Final = 315_576_000
+_LAST_POSITION: Final = 1_000_000
+
+
+class LogLine(NamedTuple):
+    """A raw record: one line, and when it was read."""
+
+    content: bytes
+    read_at: datetime
+
+
+class Record(NamedTuple):
+    """A line taken apart."""
+
+    second: int
+    """Seconds since 1970, always UTC."""
+    time: datetime
+    call: str
+    queue: str
+    agent: str
+    event: str
+    parameters: list[str]
+
+    def text(self, place: int) -> str:
+        """Return the parameter at `place`, empty if it is not there."""
+        return self.parameters[place] if place < len(self.parameters) else ""
+
+    def seconds(self, place: int | None) -> int | None:
+        """Return the duration at `place`, see `_number`."""
+        return self._number(place, _LONGEST_SECONDS)
+
+    def position(self, place: int) -> int | None:
+        """Return the position in the queue at `place`, see `_number`."""
+        return self._number(place, _LAST_POSITION)
+
+    def _number(self, place: int | None, highest: int) -> int | None:
+        """Return the parameter at `place`; None if it is not there, or negative, as when the clock was set back.
+
+        Raises `Unusable` if it is no number, or above `highest`.
+        """
+        text = self.text(place) if place is not None else ""
+        if not text:
+            return None
+        try:
+            number = int(text)
+        except ValueError:
+            raise Unusable(Reason.UNREADABLE_LINE, f"parameter {place} is no number") from None
+        if number > highest:
+            raise Unusable(Reason.UNREADABLE_LINE, f"parameter {place} is out of bounds")
+        return number if number >= 0 else None
+
+
+def parse(line: LogLine) -> Record | None:
+    """Return the record of `line`, None if it is blank.
+
+    Raises `Unusable` if it is too long, no UTF-8, has not the form of a line, or a time that cannot be.
+    """
+    content = line.content
+    if len(content) > MAX_LINE_BYTES:
+        raise Unusable(Reason.OVERSIZED, f"more than {MAX_LINE_BYTES} bytes")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise Unusable(Reason.INVALID_UTF8, f"at byte {error.start}") from None
+    if not text.strip():
+        return None
+    epoch, *fields = text.split("|")
+    if len(fields) < _FIELDS - 1:
+        raise Unusable(Reason.UNREADABLE_LINE, f"{len(fields) + 1} fields, at least {_FIELDS}")
+    try:
+        second = int(epoch)
+        time = datetime.fromtimestamp(second, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Unusable(Reason.UNREADABLE_LINE, "its time is no number of seconds") from None
+    check_time(time, line.read_at)
+    call, queue, agent, event, *parameters = fields
+    return Record(second, time, call, queue, agent, event, parameters)

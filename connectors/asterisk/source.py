@@ -1,0 +1,71 @@
+"""The log of one Asterisk, as a source: a tail, and what has to be remembered of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.memory import Memory
+from connectors.asterisk.records import LogLine
+from connectors.sdk.contract import Context, Outcome, Source
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import CursorDamagedError
+from connectors.sdk.tail import LineTail, TailPosition
+
+
+class _Saved(msgspec.Struct):
+    tail: TailPosition | None
+    memory: Memory
+
+
+_encode: Final = msgspec.json.encode
+_decode: Final = msgspec.json.Decoder(_Saved).decode
+
+
+class QueueLogSource(Source[LogLine, bytes]):
+    """Lines of `queue_log`, across rotation and restart."""
+
+    checkpoint_seconds = 0.25
+
+    def __init__(self, config: AsteriskConfig, context: Context) -> None:
+        self._cursor: Cursor = context.cursor
+        saved = _load(self._cursor)
+        self._memory = saved.memory
+        self._tail = LineTail(config.path, saved.tail, config.start)
+        key = context.key_of(config.sector)
+        self._mapping = QueueLogMapping(context.source, config, key, self._memory)
+
+    def read(self, wait_seconds: float) -> Sequence[LogLine]:
+        """Return the next lines."""
+        lines = self._tail.read(wait_seconds)
+        now = datetime.now(UTC)
+        return [LogLine(line, now) for line in lines]
+
+    def map(self, raw: LogLine) -> Outcome:
+        """Return what a line means."""
+        return self._mapping.map(raw)
+
+    def position(self) -> bytes:
+        """Return the place in the log and what is remembered there."""
+        return _encode(_Saved(self._tail.position, self._memory))
+
+    def acknowledge(self, position: bytes) -> None:
+        """Keep it."""
+        self._cursor.save(position)
+
+    def close(self) -> None:
+        """Close the log."""
+        self._tail.close()
+
+
+def _load(cursor: Cursor) -> _Saved:
+    position = cursor.load()
+    if position is None:
+        return _Saved(None, Memory())
+    try:
+        return _decode(position)
+    except msgspec.DecodeError as error:
+        raise CursorDamagedError(f"the saved position is not of this version: {error}") from error
