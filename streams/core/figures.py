@@ -11,6 +11,9 @@ minutes divide every offset of civil time from UTC in use, so buckets add up to 
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from enum import StrEnum
+from operator import add
 from typing import Final, NamedTuple
 
 import msgspec
@@ -86,11 +89,106 @@ def new_figure() -> Figure:
     return Figure([0] * len(COUNTS), [0] * len(STOCKS), {})
 
 
+encode_figure: Final = msgspec.json.Encoder().encode
+_decode_figure: Final = msgspec.json.Decoder(Figure).decode
+
+
+def decode_figure(value: bytes) -> Figure:
+    """Return the row of `encode_figure`; one that a release with fewer counts or stocks wrote gets zeros for the others.
+
+    Raises `msgspec.DecodeError` for what is no row.
+    """
+    figure = _decode_figure(value)
+    figure.counts += [0] * (len(COUNTS) - len(figure.counts))
+    figure.stocks += [0] * (len(STOCKS) - len(figure.stocks))
+    return figure
+
+
+def merge(into: Figure, other: Figure) -> None:
+    """Add `other` to `into`: sums, and the earlier `oldest_waiting_at`."""
+    into.counts[:] = map(add, into.counts, other.counts)
+    into.stocks[:] = map(add, into.stocks, other.stocks)
+    for index, taken in other.corrected.items():
+        into.corrected[index] = into.corrected.get(index, 0) + taken
+    into.oldest_waiting_at = min(
+        (at for at in (into.oldest_waiting_at, other.oldest_waiting_at) if at is not None), default=None
+    )
+
+
 def wait_slot(start: int, bounds: tuple[int, ...], milliseconds: int) -> int:
     """Return the index in `counts` of the histogram slot for a duration."""
     return start + bisect_left(bounds, milliseconds / 1000)
 
 
+# ------------------------------------------------------------------------------------------------------- reading figures
+def left(figure: Figure) -> int:
+    """Return how many left a queue neither answered nor by hanging up."""
+    return sum(figure.counts[INDEX[name]] for name in LEFT)
+
+
+def within(counts: Sequence[int], start: int, bounds: tuple[int, ...], seconds: int) -> int:
+    """Return how many durations of the distribution at `start` were at most `seconds`.
+
+    Raises `ValueError` that names the bounds if `seconds` is none of them: between two bounds nobody counted.
+    """
+    if seconds not in bounds:
+        raise ValueError(f"{seconds} s is not counted, only {', '.join(map(str, bounds))}")
+    return sum(counts[start : start + bounds.index(seconds) + 1])
+
+
+class Formula(StrEnum):
+    """What is called service level: the same day gives 80, 75, 66.7 or 72.7 % by these four, so one must say which.
+
+    T is the target, and "in T" means after a wait of at most T. The first two are Asterisk's `ServicelevelPerf` and
+    `ServicelevelPerf2`; Amazon Connect's "Service level X" is the second, if nobody leaves the queue otherwise.
+    """
+
+    ANSWERED_SHARE = "answered_share"
+    """Answered in T / answered."""
+    REMOVED_SHARE = "removed_share"
+    """(Answered in T + abandoned in T) / (answered + abandoned)."""
+    OFFERED_SHARE = "offered_share"
+    """Answered in T / (answered + abandoned + left otherwise)."""
+    NET_OF_SHORT = "net_of_short"
+    """Answered in T / (answered + abandoned, without those within the limit for short waits)."""
+
+
+class Share(NamedTuple):
+    """A ratio that keeps its parts, so that shares of several queues or days can be added up."""
+
+    numerator: int
+    denominator: int
+
+    @property
+    def ratio(self) -> float | None:
+        """From 0 to 1; None while there is nothing to take a share of."""
+        return self.numerator / self.denominator if self.denominator else None
+
+
+def service_level(
+    figure: Figure, target_seconds: int, short_seconds: int, formula: Formula = Formula.NET_OF_SHORT
+) -> Share:
+    """Return the service level for a target; abandoned calls that waited at most `short_seconds` are short.
+
+    Raises `ValueError` if one of the two is not in `WAIT_BOUNDS`.
+    """
+    counts = figure.counts
+    answered, abandoned = counts[INDEX["answered"]], counts[INDEX["abandoned"]]
+    answered_in_time = within(counts, WAIT_START, WAIT_BOUNDS, target_seconds)
+    match formula:
+        case Formula.ANSWERED_SHARE:
+            return Share(answered_in_time, answered)
+        case Formula.REMOVED_SHARE:
+            abandoned_in_time = within(counts, ABANDON_START, WAIT_BOUNDS, target_seconds)
+            return Share(answered_in_time + abandoned_in_time, answered + abandoned)
+        case Formula.OFFERED_SHARE:
+            return Share(answered_in_time, answered + abandoned + left(figure))
+        case Formula.NET_OF_SHORT:
+            short = within(counts, ABANDON_START, WAIT_BOUNDS, short_seconds)
+            return Share(answered_in_time, answered + abandoned - short)
+
+
+# -------------------------------------------------------------------------------------------------------------- progress
 class Progress(msgspec.Struct):
     """How far a partition is: one row per partition, written with every step, and by a tick when nothing happens."""
 

@@ -1,0 +1,129 @@
+"""One agent: the row that `agent.state_changed` events fold to, and the state per queue that it means.
+
+Each thing that changes is a register of its own, in which the latest event wins, by time and then `sequence`. So the same
+events give the same row in any order and however often they come.
+
+Agents share a topic with contacts; the key's prefix `agent:` tells them apart.
+"""
+
+from typing import Final, NamedTuple
+
+from msgspec import field
+
+from models.events import AgentChange, AgentStateChanged
+from streams.core.figures import Dimensions
+from streams.core.rows import Codec, Row, mark, milliseconds, shared
+
+RINGS_REMEMBERED: Final = 32
+
+
+class Register(NamedTuple):
+    """What the latest event told about one thing; of two registers the greater holds."""
+
+    at: int
+    """Milliseconds since 1970 UTC."""
+    sequence: str
+    on: bool
+    place: Dimensions
+
+
+class Ring(NamedTuple):
+    """A call that rang at the agent and was not answered."""
+
+    at: int
+    """Milliseconds since 1970 UTC."""
+    sequence: str
+    mark: bytes
+    place: Dimensions
+
+
+class Agent(Row, tag=1):
+    """One agent. The tag is the version of the layout."""
+
+    logins: dict[str, Register] = field(default_factory=dict)
+    """Queue → logged in there; under the empty name in all queues. Taking a contact in a queue shows a login there."""
+    pauses: dict[str, Register] = field(default_factory=dict)
+    """Queue → paused there; under the empty name in all queues."""
+    contact: Register | None = None
+    """Whether the agent is on a contact."""
+    rings: tuple[Ring, ...] = ()
+    """The latest unanswered rings, sorted. One from before the first of `RINGS_REMEMBERED` is taken for a repetition."""
+
+
+_LOGIN: Final = {AgentChange.LOGGED_IN: True, AgentChange.LOGGED_OUT: False}
+_PAUSE: Final = {AgentChange.PAUSED: True, AgentChange.UNPAUSED: False}
+
+
+def fold(row: Agent | None, event: AgentStateChanged) -> Agent:
+    """Return the agent with `event` added: a new row, or `row` itself if the event changes nothing."""
+    before = Agent() if row is None else row
+    after = before.__copy__()
+    change, queue, at = event.data.change, event.data.queue, milliseconds(event.time)
+    place = shared(event.channel.value, event.site, event.service, queue)
+    if change is AgentChange.RING_UNANSWERED:
+        after.rings = _remember(before.rings, Ring(at, event.sequence, mark(event.id), place))
+    elif change in _LOGIN:
+        after.logins = _write(before.logins, queue, Register(at, event.sequence, _LOGIN[change], place))
+    elif change in _PAUSE:
+        after.pauses = _write(before.pauses, queue, Register(at, event.sequence, _PAUSE[change], place))
+    else:
+        told = Register(at, event.sequence, change is AgentChange.CONTACT_STARTED, place)
+        after.contact = max(before.contact or told, told)
+        if told.on and queue:
+            after.logins = _write(before.logins, queue, told)
+    return row if row is not None and after == row else after
+
+
+def _write(registers: dict[str, Register], queue: str, told: Register) -> dict[str, Register]:
+    known = registers.get(queue)
+    return registers if known is not None and known >= told else registers | {queue: told}
+
+
+def _remember(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
+    return rings if ring in rings else tuple(sorted((*rings, ring))[-RINGS_REMEMBERED:])
+
+
+def states(agent: Agent) -> dict[Dimensions, str]:
+    """Return queue → state (a name of `figures.STOCKS`) for the queues that the agent is logged in to.
+
+    Who pauses or takes a contact in a queue without any known login or logout is a member of it. On a contact, an agent is
+    so in all queues, also while paused.
+    """
+    found = {}
+    on_contact = agent.contact is not None and agent.contact.on
+    for queue in agent.logins.keys() | agent.pauses.keys():
+        if queue and _holds(agent.logins, queue, unknown=True):
+            if on_contact:
+                state = "agents_on_contact"
+            elif _holds(agent.pauses, queue, unknown=False):
+                state = "agents_paused"
+            else:
+                state = "agents_available"
+            found[_place(agent, queue)] = state
+    return found
+
+
+def _holds(registers: dict[str, Register], queue: str, *, unknown: bool) -> bool:
+    """Return what holds in a queue: the later of what was told of it and of all queues."""
+    own, everywhere = registers.get(queue), registers.get("")
+    latest = max(own, everywhere, key=_time) if own and everywhere else own or everywhere
+    return latest.on if latest else unknown
+
+
+def _place(agent: Agent, queue: str) -> Dimensions:
+    """Return the place of a queue as told last."""
+    told = [registers[queue] for registers in (agent.logins, agent.pauses) if queue in registers]
+    return max(told, key=_time_and_place).place
+
+
+def _time(register: Register) -> tuple[int, str, bool]:
+    return register[:3]
+
+
+def _time_and_place(register: Register) -> tuple[int, str, Dimensions]:
+    return register.at, register.sequence, register.place
+
+
+_codec: Final = Codec(Agent)
+encode: Final = _codec.encode
+decode: Final = _codec.decode

@@ -1,0 +1,316 @@
+"""One contact: the row that its events fold to.
+
+A row holds evidence, which only grows: when each thing first happened, and what was told about it. So the same events give
+the same row in any order and however often they come. State, outcome and times are derived from the evidence.
+
+All times are milliseconds since 1970 UTC, all durations milliseconds. A row is never changed once it is handed out.
+"""
+
+import sys
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Final
+
+import msgspec
+
+from models.events import Event
+from models.identities import IdentityKind
+from models.topics import Channel
+from streams.core import visit as queue_visit
+from streams.core.figures import Dimensions
+from streams.core.rows import MARK_BYTES, Codec, Row, mark, milliseconds, shared
+from streams.core.visit import TimesToLive, Visit, add_evidence, tell
+
+SEEN_EVENTS: Final = 32
+"""How many event ids a row remembers."""
+MAX_IDENTITIES: Final = 8
+
+
+class State(StrEnum):
+    """Who has to act."""
+
+    WAITING = "waiting"
+    """The service: nobody took the matter up yet."""
+    IN_PROGRESS = "in_progress"
+    """The service: somebody is at it."""
+    PENDING_CITIZEN = "pending_citizen"
+    """The citizen."""
+    CLOSED = "closed"
+    """Nobody."""
+
+
+STATE_AFTER: Final = {
+    "call.arrived": State.WAITING,
+    "letter.arrived": State.WAITING,
+    "letter.registered": State.WAITING,
+    "letter.assigned": State.IN_PROGRESS,
+    "letter.answered": State.CLOSED,
+    "letter.closed": State.CLOSED,
+    "email.received": State.WAITING,
+    "email.answered": State.CLOSED,
+    "form.submitted": State.WAITING,
+    "form.taken_up": State.IN_PROGRESS,
+    "form.correction_requested": State.PENDING_CITIZEN,
+    "form.corrected": State.IN_PROGRESS,
+    "form.decided": State.CLOSED,
+    "appointment.booked": State.PENDING_CITIZEN,
+    "appointment.moved": State.PENDING_CITIZEN,
+    "appointment.checked_in": State.WAITING,
+    "appointment.attended": State.CLOSED,
+    "appointment.missed": State.CLOSED,
+    "appointment.cancelled": State.CLOSED,
+    "visit.arrived": State.WAITING,
+    "visit.called": State.IN_PROGRESS,
+    "visit.served": State.CLOSED,
+    "visit.left": State.CLOSED,
+}
+"""Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
+
+_RANK: Final = {kind: rank for rank, kind in enumerate(STATE_AFTER)}
+_STARTS: Final = frozenset(
+    {
+        "call.arrived",
+        "letter.arrived",
+        "letter.sent",
+        "email.received",
+        "form.submitted",
+        "appointment.booked",
+        "visit.arrived",
+    }
+)
+_ERASED: Final = "personal_data.erased"
+
+
+class Milestone(Row):
+    """The evidence of one kind of event that concerns the contact as a whole."""
+
+    type: str
+    """The event type."""
+    first_at: int
+    last_at: int
+    place: Dimensions
+    """Where, as the last of them told it."""
+    detail: str
+    """`data` of the last of them, as JSON; empty if it had none."""
+
+
+class Contact(Row, tag=1):
+    """One contact. The tag is the version of the layout."""
+
+    channel: Channel
+    last_at: int
+    """The latest event time seen."""
+    seen: bytes
+    """Marks of the events folded, sorted: of more than `SEEN_EVENTS` the smallest, which are the same in any order."""
+    sector: str = ""
+    identities: str = ""
+    """Pseudonyms, strongest first, separated by a space; none after an erasure."""
+    visits: tuple[Visit, ...] = ()
+    """Stays in queues, by number: calls only."""
+    milestones: tuple[Milestone, ...] = ()
+    """All else that happened, by type."""
+
+    @property
+    def citizen(self) -> str:
+        """The strongest identity, or empty."""
+        return self.identities.partition(" ")[0]
+
+    @property
+    def place(self) -> Dimensions:
+        """Where it is: its last queue, or what its latest milestone told; what knows more goes first."""
+        if self.visits:
+            return self.visits[-1].place
+        return max(self.milestones, key=lambda told: (-told.place.count(""), told.last_at, told.type)).place
+
+    @property
+    def reopened(self) -> bool:
+        """Whether nothing that begins a contact was seen: it was tombstoned before, or its beginning never told."""
+        return all(visit.queued_at is None for visit in self.visits) and not any(
+            milestone.type in _STARTS for milestone in self.milestones
+        )
+
+    def standing(self) -> tuple[State, str]:
+        """Return who has to act, and what became of it in one word, empty while that is open.
+
+        A call that reached no queue is waiting; what never asked anybody to act is closed. The word is the outcome in the
+        call's last queue; of the other channels it is known when they are closed.
+        """
+        if not self.visits:
+            return _standing(self._latest())
+        state = State.CLOSED
+        for visit in self.visits:
+            story = tell(visit)
+            if story.outcome == "waiting":
+                state = State.WAITING
+            elif story.finish == "in_progress" and state is State.CLOSED:
+                state = State.IN_PROGRESS
+        return state, "" if story.outcome == "waiting" else story.outcome
+
+    @property
+    def state(self) -> State:
+        """Who has to act."""
+        return self.standing()[0]
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody has to act."""
+        return self.state is State.CLOSED
+
+    @property
+    def closed_at(self) -> int | None:
+        """When it was closed; None while it is open."""
+        if not self.is_closed:
+            return None
+        if self.visits:
+            return max(max(story.outcome_at, story.finished_at) for story in map(tell, self.visits))
+        return latest.last_at if (latest := self._latest()) else self.last_at
+
+    def _latest(self) -> Milestone | None:
+        """Return the milestone that decides the state."""
+        decisive = (milestone for milestone in self.milestones if milestone.type in _RANK)
+        return max(decisive, key=lambda told: (told.last_at, _RANK[told.type]), default=None)
+
+
+def _standing(latest: Milestone | None) -> tuple[State, str]:
+    if latest is None:
+        return State.CLOSED, ""
+    state = STATE_AFTER[latest.type]
+    if state is not State.CLOSED:
+        return state, ""
+    told = msgspec.json.decode(latest.detail or "{}", type=dict[str, Any])
+    return state, str(told.get("outcome") or told.get("decision") or latest.type.partition(".")[2])
+
+
+# --------------------------------------------------------------------------------------------------------------- folding
+def fold(row: Contact | None, event: Event) -> Contact:
+    """Return the contact with `event` added: a new row, or `row` itself if the event was folded before."""
+    at = milliseconds(event.time)
+    if row is None:
+        after = Contact(event.channel, at, mark(event.id))
+    else:
+        seen = _remember(row.seen, mark(event.id))
+        if seen is None:
+            return row
+        after = row.__copy__()
+        after.seen = seen
+        if at > after.last_at:
+            after.last_at = at
+        if event.channel is not after.channel:
+            after.channel = min(event.channel, after.channel, key=_by_weight)
+    if (sector := event.sector) and sector != after.sector:
+        after.sector = sys.intern(min(sector, after.sector or sector))
+    if (identities := event.identities) and identities != after.identities:
+        _add_identities(after, identities)
+    visits = add_evidence(after.visits, event, at)
+    if visits is None:
+        _add_milestone(after, event, at)
+    else:
+        after.visits = visits
+    return row if row is not None and len(after.seen) == _SEEN_BYTES and after == row else after
+
+
+_SEEN_BYTES: Final = SEEN_EVENTS * MARK_BYTES
+_STRENGTH: Final = {kind.value: strength for strength, kind in enumerate(IdentityKind)}
+
+
+def _remember(seen: bytes, new: bytes) -> bytes | None:
+    """Return `seen` with `new` in its place, cut to the smallest; None if it is there already."""
+    for index in range(0, len(seen), MARK_BYTES):
+        known = seen[index : index + MARK_BYTES]
+        if known >= new:
+            return None if known == new else (seen[:index] + new + seen[index:])[:_SEEN_BYTES]
+    return (seen + new)[:_SEEN_BYTES]
+
+
+def _by_weight(channel: Channel) -> tuple[bool, str]:
+    """Order channels: feedback last, since it is about a contact of another one."""
+    return channel is Channel.FEEDBACK, channel.value
+
+
+def _add_milestone(after: Contact, event: Event, at: int) -> None:
+    data = vars(event.data)
+    detail = sys.intern(_encode_json(data).decode()) if data else ""
+    place = shared(event.channel.value, event.site, event.service, data.get("queue", ""))
+    told = Milestone(event.type, at, at, place, detail)
+    after.milestones = _merge(after.milestones, told) if after.milestones else (told,)
+    if told.type == _ERASED:
+        after.identities = ""
+
+
+def _merge(milestones: tuple[Milestone, ...], told: Milestone) -> tuple[Milestone, ...]:
+    by_type = {milestone.type: milestone for milestone in milestones}
+    if known := by_type.get(told.type):
+        told.first_at = min(known.first_at, told.first_at)
+        told.last_at, told.place, told.detail = max(
+            (known.last_at, known.place, known.detail), (told.last_at, told.place, told.detail)
+        )
+    by_type[told.type] = told
+    return tuple(sorted(by_type.values(), key=attrgetter("type")))
+
+
+def _add_identities(after: Contact, told: str) -> None:
+    if any(milestone.type == _ERASED for milestone in after.milestones):
+        return
+    if after.identities or " " in told:
+        union = {*after.identities.split(), *told.split()}
+        told = " ".join(sorted(union, key=_by_strength)[:MAX_IDENTITIES])
+    after.identities = told
+
+
+_encode_json: Final = msgspec.json.Encoder().encode
+
+
+def _by_strength(identity: str) -> tuple[int, str]:
+    return _STRENGTH.get(identity.partition(":")[0], len(_STRENGTH)), identity
+
+
+# ------------------------------------------------------------------------------------------------------------------- end
+def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
+    """Return `row` with the waits and conversations given up that outlived their time to live; else `row` itself.
+
+    An event that tells their real end later still counts, in place of the giving up.
+    """
+    visits = tuple(queue_visit.forget(visit, now_ms, ttl) for visit in row.visits)
+    if all(after is before for after, before in zip(visits, row.visits, strict=True)):
+        return row
+    after = row.__copy__()
+    after.visits = visits
+    return after
+
+
+def expires_at(row: Contact, keep_ms: int) -> int | None:
+    """Return when the row may be tombstoned: `keep_ms` after it was closed and last heard of; None while it is open.
+
+    A call that reached no queue counts as closed here: a switchboard does not tell the end of such a call.
+
+    An event that is delivered once more after that is counted once more: keep rows longer than a source repeats itself.
+    """
+    if row.channel is Channel.CALL and not row.visits:
+        return row.last_at + keep_ms
+    closed_at = row.closed_at
+    return None if closed_at is None else max(closed_at, row.last_at) + keep_ms
+
+
+# ----------------------------------------------------------------------------------------------------------------- bytes
+_codec: Final = Codec(Contact)
+encode: Final = _codec.encode
+
+
+def decode(value: bytes) -> Contact:
+    """Return the row of `encode`; what many rows have in common is one object for all of them.
+
+    Raises `rows.UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
+    """
+    row = _codec.decode(value)
+    row.sector = sys.intern(row.sector)
+    for visit in row.visits:
+        visit.place = shared(*visit.place)
+        if visit.queued_at == visit.placed_at:
+            visit.placed_at = visit.queued_at
+    for milestone in row.milestones:
+        milestone.type = sys.intern(milestone.type)
+        milestone.place = shared(*milestone.place)
+        milestone.detail = sys.intern(milestone.detail)
+        if milestone.last_at == milestone.first_at:
+            milestone.last_at = milestone.first_at
+    return row

@@ -1,0 +1,81 @@
+"""What all rows of state have in common: whole times, short marks of event ids, shared places, bytes that name a version."""
+
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
+
+import msgspec
+from pydantic import TypeAdapter
+
+from streams.core.figures import Dimensions
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """State, or a part of it: an array in bytes, no cycles in memory, and never changed once it is handed out."""
+
+    if TYPE_CHECKING:
+
+        def __copy__(self) -> Self: ...
+
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+# Parsed as the events' times are: with the same tzinfo object on both sides Python subtracts without asking for offsets.
+_EPOCH: Final = TypeAdapter(datetime).validate_json(b'"1970-01-01T00:00:00Z"')
+
+MARK_BYTES: Final = 8
+
+
+def milliseconds(time: datetime) -> int:
+    """Return an aware `time` as whole milliseconds since 1970 UTC."""
+    return (time - _EPOCH) // _MILLISECOND
+
+
+def mark(event_id: str) -> bytes:
+    """Return the `MARK_BYTES` bytes that stand for an event id: the same in every process and every year."""
+    return blake2b(event_id.encode(), digest_size=MARK_BYTES).digest()
+
+
+_PLACES: Final[dict[tuple[str, str, str, str], Dimensions]] = {}
+
+
+def shared(channel: str, site: str, service: str, queue: str) -> Dimensions:
+    """Return the one `Dimensions` object of these values: a million rows hold a few dozen of them."""
+    place = _PLACES.get((channel, site, service, queue))
+    if place is None:
+        place = Dimensions(channel, site, service, queue)
+        _PLACES[place] = place
+    return place
+
+
+class UnknownVersion(ValueError):  # noqa: N818 - names what the row is
+    """A row was written by a release whose rows this one cannot read."""
+
+
+class Codec(Generic[AnyRow]):
+    """Bytes of one kind of row: MessagePack, an array whose first item is the version, which is the struct's tag."""
+
+    def __init__(self, kind: type[AnyRow]) -> None:
+        self._kind = kind
+        self._decode = msgspec.msgpack.Decoder(kind).decode
+        self.encode: Final = msgspec.msgpack.Encoder(order="sorted").encode
+
+    def decode(self, value: bytes) -> AnyRow:
+        """Return the row.
+
+        Raises `UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
+        """
+        try:
+            return self._decode(value)
+        except msgspec.ValidationError:
+            version, known = _first_item(value), self._kind.__struct_config__.tag
+            if version is None or version == known:
+                raise
+            name = self._kind.__name__
+            raise UnknownVersion(f"{name} row of version {version}, this release reads version {known}") from None
+
+
+def _first_item(value: bytes) -> int | None:
+    items = msgspec.msgpack.decode(value)
+    return items[0] if isinstance(items, list) and items and isinstance(items[0], int) else None

@@ -1,0 +1,192 @@
+"""One stay of a call in a queue: its evidence, and the story that the evidence tells.
+
+Evidence only ever grows: by the earliest time, the shortest duration, the place told first. So it is the same in whatever
+order, and however often, the events come.
+
+All times are milliseconds since 1970 UTC, all durations milliseconds.
+"""
+
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from models.events import Event, LeaveReason
+from streams.core.figures import Dimensions
+from streams.core.rows import Row, shared
+
+
+class Visit(Row):
+    """The evidence. Never changed once it is part of a row."""
+
+    number: int
+    """Which of the call's stays: 1, 2 …"""
+    place: Dimensions
+    placed_at: int
+    """When `place` was told first."""
+    queued_at: int | None = None
+    answered_at: int | None = None
+    abandoned_at: int | None = None
+    left_at: int | None = None
+    left_reason: LeaveReason | None = None
+    transferred_at: int | None = None
+    ended_at: int | None = None
+    wait_ms: int | None = None
+    """The shortest wait that an event told."""
+    handle_ms: int | None = None
+    """The shortest conversation that an event told."""
+    left_forgotten_at: int | None = None
+    """When the wait had lasted longer than any real one (`forget`)."""
+    ended_forgotten_at: int | None = None
+    """When the conversation had lasted longer than any real one (`forget`)."""
+
+
+# ---------------------------------------------------------------------------------------------------------------- story
+class Story(msgspec.Struct, gc=False):
+    """What the evidence says. `outcome` and `finish` are names of `figures.COUNTS` or `figures.STOCKS`, or empty."""
+
+    queued_at: int
+    """When the wait began, told or derived."""
+    outcome: str
+    """Exactly one of `waiting answered abandoned left_<reason> left_forgotten`."""
+    outcome_at: int
+    """When; for `waiting`, since when."""
+    wait_ms: int
+    """How long the wait was; 0 while it lasts."""
+    finish: str
+    """For an answered visit exactly one of `in_progress transferred ended ended_forgotten`, else empty."""
+    finished_at: int
+    """When; for `in_progress`, since when."""
+    handle_ms: int
+    """How long the conversation was; 0 while it lasts, or if it was forgotten."""
+
+
+def tell(visit: Visit) -> Story:
+    """Return the story of a visit.
+
+    Where evidence contradicts itself the stronger wins, whichever came first: answered (or what only follows an answer),
+    abandoned, left, forgotten, waiting; and transferred, ended, forgotten, in progress.
+
+    What no event told is derived from what later ones did: an answer without a beginning was queued `wait_ms` before.
+    """
+    queued_at, wait_ms = visit.queued_at, visit.wait_ms
+    finish, finished_at, handle_ms = "", 0, 0
+    answered_at = _answer(visit)
+    if answered_at is None:
+        outcome, outcome_at = _no_answer(visit)
+    else:
+        outcome, outcome_at = "answered", answered_at
+        finish, finished_at, handle_ms = _conversation(visit, answered_at)
+    if queued_at is None:
+        queued_at = outcome_at - (wait_ms or 0)
+    if wait_ms is None:
+        wait_ms = max(0, outcome_at - queued_at)
+    return Story(queued_at, outcome, outcome_at, wait_ms, finish, finished_at, handle_ms)
+
+
+def _answer(visit: Visit) -> int | None:
+    """Return when it was answered, told or derived."""
+    if visit.answered_at is not None:
+        return visit.answered_at
+    finished_at = visit.ended_at if visit.transferred_at is None else visit.transferred_at
+    return None if finished_at is None else finished_at - (visit.handle_ms or 0)
+
+
+def _conversation(visit: Visit, answered_at: int) -> tuple[str, int, int]:
+    """Return finish, its time and the handle time of an answered visit."""
+    if visit.transferred_at is not None:
+        finish, finished_at = "transferred", visit.transferred_at
+    elif visit.ended_at is not None:
+        finish, finished_at = "ended", visit.ended_at
+    elif visit.ended_forgotten_at is not None:
+        return "ended_forgotten", visit.ended_forgotten_at, 0
+    else:
+        return "in_progress", answered_at, 0
+    return finish, finished_at, max(0, finished_at - answered_at) if visit.handle_ms is None else visit.handle_ms
+
+
+def _no_answer(visit: Visit) -> tuple[str, int]:
+    """Return outcome and its time of a visit without an answer."""
+    if visit.abandoned_at is not None:
+        return "abandoned", visit.abandoned_at
+    if visit.left_at is not None:
+        return f"left_{visit.left_reason}", visit.left_at
+    if visit.left_forgotten_at is not None:
+        return "left_forgotten", visit.left_forgotten_at
+    return "waiting", visit.placed_at if visit.queued_at is None else visit.queued_at
+
+
+# ------------------------------------------------------------------------------------------------------------- evidence
+_FIELD: Final = {
+    "call.queued": "queued_at",
+    "call.answered": "answered_at",
+    "call.abandoned": "abandoned_at",
+    "call.left_queue": "left_at",
+    "call.transferred": "transferred_at",
+    "call.ended": "ended_at",
+}
+"""Event type → the field that holds when it first happened."""
+
+
+def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visit, ...] | None:
+    """Return `visits`, which stand by number, with what `event` tells about one of them; None if it tells about none."""
+    field = _FIELD.get(event.type)
+    if field is None:
+        return None
+    data = vars(event.data)
+    number = data["visit"]
+    place = shared("call", event.site, event.service, data["queue"])
+    for index, known in enumerate(visits):
+        if known.number == number:
+            visit = known.__copy__()
+            _add(visit, field, place, at, data)
+            return (visit,) if len(visits) == 1 else (*visits[:index], visit, *visits[index + 1 :])
+    visit = Visit(number, place, at)
+    _add(visit, field, place, at, data)
+    return tuple(sorted((*visits, visit), key=attrgetter("number"))) if visits else (visit,)
+
+
+def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, Any]) -> None:
+    if place is not visit.place or at < visit.placed_at:
+        _, visit.placed_at, visit.place = min(
+            (visit.place.count(""), visit.placed_at, visit.place), (place.count(""), at, place)
+        )
+    if reason := data.get("reason"):
+        visit.left_reason = min((visit.left_at or at, visit.left_reason or reason), (at, reason))[1]
+    known_at = getattr(visit, field)
+    if known_at is None or at < known_at:
+        setattr(visit, field, at)
+    if (seconds := data.get("wait_seconds")) is not None:
+        visit.wait_ms = _shortest(visit.wait_ms, seconds)
+    if (seconds := data.get("handle_seconds")) is not None:
+        visit.handle_ms = _shortest(visit.handle_ms, seconds)
+
+
+def _shortest(known_ms: int | None, seconds: float) -> int:
+    told_ms = round(seconds * 1000)
+    return told_ms if known_ms is None or told_ms < known_ms else known_ms
+
+
+# ------------------------------------------------------------------------------------------------------------ forgetting
+class TimesToLive(NamedTuple):
+    """How long a call can wait or talk before the switchboard must have forgotten to tell the end. Milliseconds."""
+
+    waiting: int
+    in_progress: int
+
+
+def forget(visit: Visit, now_ms: int, ttl: TimesToLive) -> Visit:
+    """Return the visit with its wait or conversation given up if it outlived its time to live; else `visit` itself.
+
+    It is given up as of the end of that time, not of `now_ms`, so that it does not matter when somebody looked.
+    """
+    story = tell(visit)
+    if story.outcome == "waiting" and (end := story.outcome_at + ttl.waiting) <= now_ms:
+        after = visit.__copy__()
+        after.left_forgotten_at = end
+        return after
+    if story.finish == "in_progress" and (end := story.finished_at + ttl.in_progress) <= now_ms:
+        after = visit.__copy__()
+        after.ended_forgotten_at = end
+        return after
+    return visit

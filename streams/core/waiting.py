@@ -1,0 +1,111 @@
+"""Which contacts of a partition wait, and since when: found without looking at every row.
+
+A cache of the rows and nothing more: `rebuild` makes the same index from the rows.
+"""
+
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from streams.core.contact import Contact
+from streams.core.figures import Dimensions
+from streams.core.visit import TimesToLive, Visit, tell
+
+Key = TypeVar("Key", str, bytes)
+
+_SLACK: Final = 1024
+"""How many entries more than twice the open contacts may lie in the heaps."""
+
+
+class _Span(NamedTuple):
+    """A wait or a conversation that goes on."""
+
+    stock: str
+    place: Dimensions
+    since: int
+
+
+class WaitingIndex(Generic[Key]):
+    """Open visits by place and time.
+
+    A heap per stock and place holds (since, key). Entries are not taken out when a visit goes on: they are stale then, and
+    dropped when they come to the top, or all together when they become too many.
+    """
+
+    def __init__(self, rows: Mapping[Key, Contact] | None = None) -> None:
+        self.rebuild(rows or {})
+
+    def rebuild(self, rows: Mapping[Key, Contact]) -> None:
+        """Forget all, and index `rows`."""
+        self._open: dict[Key, tuple[_Span, ...]] = {}
+        self._heaps: dict[tuple[str, Dimensions], list[tuple[int, Key]]] = {}
+        self._entries = 0
+        for key, row in rows.items():
+            self.update(key, None, row)
+
+    def update(self, key: Key, before: Contact | None, after: Contact | None) -> None:
+        """Take in that the row of `key` was `before`, and is `after` (None: there is none)."""
+        visits = after.visits if after is not None else ()
+        if before is not None and before.visits is visits:
+            return
+        known = self._open.get(key, ())
+        spans = _spans(visits)
+        if spans == known:
+            return
+        if spans:
+            self._open[key] = spans
+        else:
+            del self._open[key]
+        for span in spans:
+            if span not in known:
+                self._push(span, key)
+        if self._entries > 2 * len(self._open) + _SLACK:
+            self._drop_stale()
+
+    def oldest(self, place: Dimensions) -> int | None:
+        """Return since when the longest waiting contact at `place` waits, milliseconds since 1970; None if none does."""
+        heap = self._heaps.get(("waiting", place), [])
+        while heap and not self._is_open(_Span("waiting", place, heap[0][0]), heap[0][1]):
+            heappop(heap)
+            self._entries -= 1
+        return heap[0][0] if heap else None
+
+    def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
+        """Return the contacts with a wait or conversation that outlived its time to live at `now_ms`, longest first."""
+        found: list[tuple[int, Key]] = []
+        for (stock, place), heap in self._heaps.items():
+            limit = now_ms - (ttl.waiting if stock == "waiting" else ttl.in_progress)
+            passed = []
+            while heap and heap[0][0] <= limit:
+                passed.append(heappop(heap))
+            still_open = [(since, key) for since, key in passed if self._is_open(_Span(stock, place, since), key)]
+            self._entries -= len(passed) - len(still_open)
+            for entry in still_open:
+                heappush(heap, entry)
+            found += still_open
+        return list(dict.fromkeys(key for _, key in sorted(found)))
+
+    def _is_open(self, span: _Span, key: Key) -> bool:
+        return span in self._open.get(key, ())
+
+    def _push(self, span: _Span, key: Key) -> None:
+        heappush(self._heaps.setdefault((span.stock, span.place), []), (span.since, key))
+        self._entries += 1
+
+    def _drop_stale(self) -> None:
+        self._heaps = {}
+        self._entries = 0
+        for key, spans in self._open.items():
+            for span in spans:
+                self._push(span, key)
+
+
+def _spans(visits: tuple[Visit, ...]) -> tuple[_Span, ...]:
+    spans = []
+    for visit in visits:
+        story = tell(visit)
+        if story.outcome == "waiting":
+            spans.append(_Span("waiting", visit.place, story.outcome_at))
+        elif story.finish == "in_progress":
+            spans.append(_Span("in_progress", visit.place, story.finished_at))
+    return tuple(spans)
