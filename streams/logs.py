@@ -134,4 +134,4 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: An
     if issubclass(kind, KeyboardInterrupt):
         return
     exc_info = cast("ExcInfo", (kind, error, traceback))
-    logging.getLogger("accueil").critical("uncaught %s", kind.__name__, exc_info=exc_info)
+    logging.getLogger("accueil").critical("%s: %s", kind.__name__, error, exc_info=exc_info)

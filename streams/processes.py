@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import signal
-import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -52,8 +51,7 @@ class Program:
     """One child."""
 
     name: str
-    arguments: Sequence[str]
-    """Of the command `accueil`."""
+    command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     """All of it."""
     health: tuple[str, int] | None = None
@@ -132,11 +130,7 @@ class Child:
     async def _live(self) -> int:
         """One life, from start to exit code."""
         self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",  # the user's directory may hold packages of our names
-            "-m",
-            "streams.cli",
-            *self.program.arguments,
+            *self.program.command,
             env=self.program.environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=PIPE,

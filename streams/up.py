@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,8 @@ DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 DEMO_LOG: Final = "queue_log"
 """In the demo's data directory: what the simulated switchboard writes, and the real connector reads."""
 LOCAL: Final = "127.0.0.1"
+ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
+"""The command `accueil`; -P, since the user's directory may hold packages of our names."""
 
 
 def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
@@ -178,7 +181,7 @@ class _Plan:
     ) -> Program:
         return Program(
             name,
-            arguments,
+            (*ACCUEIL, *arguments),
             {**self._environment, **(environment or {})},
             health=(health_host, health_port) if health_port else None,
             stop_seconds=stop_seconds,

@@ -108,7 +108,7 @@ def test_exceptions_show_no_local_variables(output: Output) -> None:
 
 def test_uncaught_errors_pass_the_same_way(output: Output) -> None:
     sys.excepthook(ValueError, ValueError("no number: 0639981234"), None)
-    assert output.records[0]["event"] == "uncaught ValueError"
+    assert output.records[0]["event"] == "ValueError: no number: ***"
     assert "0639981234" not in output.getvalue()
 
 
