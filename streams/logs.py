@@ -19,7 +19,7 @@ KEYS: Final = frozenset(
         *("event", "level", "logger", "timestamp", "exception", "repeated"),
         *("host", "port", "url", "path", "pid", "exit_code", "signal", "process", "instance", "connector"),
         *("topic", "partition", "partitions", "offset", "position", "generation"),
-        *("count", "bytes", "rows", "records", "seconds", "attempt"),
+        *("count", "bytes", "rows", "records", "seconds", "attempt", "replayed", "warm"),
         *("kind", "reason", "detail", "error", "state", "queue"),
     }
 )
@@ -30,6 +30,7 @@ FLOORS: Final = {
     "aiokafka": logging.WARNING,
     "faust": logging.WARNING,
     "mode": logging.WARNING,
+    "streams.engine.transport": logging.WARNING,  # Faust's services, under the names of our classes
     "asyncio": logging.WARNING,
     "urllib3": logging.WARNING,
     "uvicorn.access": logging.WARNING,

@@ -134,6 +134,8 @@ class Worker(Section):
     """The same for a conversation."""
     keep_closed_days: PositiveInt = 7
     """A contact closed for this long leaves memory."""
+    keep_buckets_days: PositiveInt = 8
+    """Days of which the 5-minute figures are kept; totals are kept for ever."""
     health_host: str = "127.0.0.1"
     health_port: Port = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""

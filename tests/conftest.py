@@ -11,7 +11,7 @@ from streams.engine.broker import EmbeddedKafka
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """A real Kafka that all tests of the session share; tests use topics of names of their own."""
-    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), config={"log.cleaner.backoff.ms": "500"})
     broker.start()
     yield broker
     broker.stop()

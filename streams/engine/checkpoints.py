@@ -1,6 +1,7 @@
-"""Named points of a step at which a test can have the process killed, to prove that nothing is lost or repeated there.
+"""Named points of a step at which a test can strike, to prove that nothing is lost or repeated there.
 
-`ACCUEIL_KILL_AT=offsets_sent:2` kills the process by SIGKILL when it reaches `offsets_sent` the second time.
+`ACCUEIL_KILL_AT=offsets_sent:2` kills the process by SIGKILL when it reaches `offsets_sent` the second time;
+`ACCUEIL_STOP_AT` stops it by SIGSTOP, so that it can wake up later as a zombie.
 """
 
 import os
@@ -10,14 +11,25 @@ from typing import Final
 STEP: Final = ("step_begun", "folded", "transaction_begun", "records_sent", "offsets_sent", "committed")
 OPENING: Final = ("fenced", "replayed", "compared", "opened")
 
-_point, _, _count = os.environ.get("ACCUEIL_KILL_AT", "").partition(":")
-_left = int(_count or 1)
+_SIGNALS: Final = {"ACCUEIL_KILL_AT": signal.SIGKILL, "ACCUEIL_STOP_AT": signal.SIGSTOP}
+
+
+class _Strike:
+    """One signal at the n-th arrival at one point."""
+
+    def __init__(self, place: str, number: signal.Signals) -> None:
+        self.point, _, count = place.partition(":")
+        self.left = int(count or 1)
+        self.number = number
+
+
+_strikes: Final = [_Strike(place, number) for name, number in _SIGNALS.items() if (place := os.environ.get(name))]
 
 
 def reach(point: str) -> None:
     """Say that the process has come to `point`."""
-    global _left  # noqa: PLW0603 - one process, one count
-    if point == _point:
-        _left -= 1
-        if _left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    for strike in _strikes:
+        if strike.point == point:
+            strike.left -= 1
+            if strike.left == 0:
+                os.kill(os.getpid(), strike.number)

@@ -7,7 +7,9 @@ supervisor starts another. `EX_FENCED` says that another process had taken over,
 import asyncio
 import functools
 import gc
+import math
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -33,6 +35,7 @@ from streams.engine.transport import Batch
 
 EX_FENCED: Final = 75
 EX_FAILED: Final = 70
+WAITING_SAID_SECONDS: Final = 10
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 
 
@@ -69,7 +72,7 @@ class Engine:
     def __init__(self, job: Job, options: Options, clock: Callable[[], float] = time.time) -> None:
         self.job: Final = job
         self.options: Final = options
-        self.log: Final = structlog.get_logger("engine").bind(job=job.name)
+        self.log: Final = structlog.get_logger("engine")
         self.consumer: Any = None
         """Faust's consumer, once it exists."""
         self.lanes: dict[int, Lane] = {}
@@ -276,8 +279,28 @@ def build_app(engine: Engine) -> faust.App:
     return app
 
 
+def wait_for_broker(engine: Engine) -> None:
+    """Return once one of the bootstrap addresses accepts connections; say now and then that it does not."""
+    said_at = -math.inf
+    while not any(_listens(address) for address in engine.options.bootstrap.split(",")):
+        if time.monotonic() - said_at > WAITING_SAID_SECONDS:
+            said_at = time.monotonic()
+            engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
+        time.sleep(0.2)
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def run(engine: Engine) -> int:
     """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
+    wait_for_broker(engine)
     gc.set_threshold(100_000, 50, 100)  # rows live long; the default would walk them all again and again
     app = build_app(engine)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)

@@ -62,7 +62,7 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
     assert _rows(bootstrap, f"{name}-totals") == {(p, b"total"): (t.count, t.sum) for p, t in totals.items()}
     outputs = kafka_io.read(bootstrap, f"{name}-out")
     written = Counter(str(msgspec.json.decode(m.value())["id"]) for m in outputs)
-    assert written == ids, f"lost {list((ids - written))[:5]}, twice {list((written - ids))[:5]}"
+    assert written == ids, f"lost {list(ids - written)[:5]}, twice {list(written - ids)[:5]}"
     assert all(m.partition() == partition_of(m.key(), PARTITIONS) for m in outputs)
     letters = kafka_io.read(bootstrap, f"{name}-dead")
     assert Counter(_origin(letter) for letter in letters) == dead, "dead letters differ"

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import structlog
 
+from streams import logs
 from streams.engine import topics
 from streams.engine.engine import Engine, Options, run
 from streams.engine.job import Codec, Job, Record, Step, Table
@@ -109,10 +109,7 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], help="KEY=NUMBER of Options")
     parser.add_argument("--instance")
     args = parser.parse_args()
-    structlog.configure(
-        processors=[structlog.processors.ExceptionPrettyPrinter(), structlog.processors.JSONRenderer()],
-        logger_factory=structlog.WriteLoggerFactory(),
-    )
+    logs.configure(style="json")
     options: dict[str, Any] = dict(option.split("=") for option in args.option)
     options = {key: float(value) if "." in value else int(value) for key, value in options.items()}
     options.setdefault("session_timeout_seconds", 3.0)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 
 from streams.engine.broker import die_with_parent
@@ -103,31 +104,40 @@ class Child:
 
         wait_until(found, f"{count} x {text!r} in {self.log.name}", timeout_seconds)
 
+    def wait_for_new(self, text: str, timeout_seconds: float = 60) -> None:
+        """Return once `text` is written once more than now, whoever writes it in a next life of the process."""
+        before = self.text.count(text)
+        wait_until(lambda: self.text.count(text) > before, f"another {text!r} in {self.log.name}", timeout_seconds)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is stopped by SIGSTOP."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
 
 @contextmanager
 def supervised(child: Child) -> Iterator[Child]:
     """Keep `child` running, as its supervisor would: whatever exits is started again, until the block ends."""
-    import threading
-
-    leaving = threading.Event()
+    leaving = Event()
 
     def watch() -> None:
+        # The child dies with the thread that started it, so this thread is also the one that stops it.
         while not leaving.is_set():
             if not child.alive:
                 child.exits.append(child.process.returncode if child.process else 0)
                 child.start()
-            time.sleep(0.05)
+            leaving.wait(0.05)
+        if child.alive:
+            child.stop()
 
     child.start()
-    thread = threading.Thread(target=watch, daemon=True)
+    thread = Thread(target=watch, daemon=True)
     thread.start()
     try:
         with child:
             yield child
             leaving.set()
             thread.join()
-            if child.alive:
-                child.stop()
     finally:
         leaving.set()
         thread.join()

@@ -1,0 +1,256 @@
+"""The contacts agent: events of all channels into one row per contact or agent, figures, and timeline entries.
+
+Thin: what an event means is in `streams.core`, what a step is in `streams.engine`. Here a batch is decoded, folded and counted.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from models import topics
+from models.codec import MAX_AGE, MAX_AHEAD, Unusable, decode
+from models.events import Event
+from models.reasons import Reason
+from streams.core import agent, contact, timeline
+from streams.core.agent import Agent
+from streams.core.contact import Contact
+from streams.core.counting import count_agent, count_contact
+from streams.core.figures import (
+    BUCKET_SECONDS,
+    PROGRESS_KEY,
+    Dimensions,
+    Figure,
+    Progress,
+    bucket_key,
+    decode_figure,
+    encode_figure,
+    new_figure,
+    parse_key,
+    total_key,
+)
+from streams.core.rows import milliseconds
+from streams.core.visit import TimesToLive
+from streams.core.waiting import WaitingIndex
+from streams.engine.job import Codec, Job, Record, Step, Table
+
+FigureKey = tuple[int, Dimensions]
+"""Bucket start in seconds since 1970, 0 for a total; and what it is about."""
+PROGRESS: Final[FigureKey] = (-1, Dimensions("", "", "", ""))
+"""The key of the `Progress` row, which shares table and topic with the figures."""
+
+HEARTBEAT_MS: Final = 5_000
+"""An idle partition says this often that its figures are as of now."""
+SWEPT_PER_TICK: Final = 500
+"""Rows looked at per tick for being closed long enough: all of a million in an hour."""
+AGENT_PREFIX: Final = b"agent:"
+_AHEAD_MS: Final = int(MAX_AHEAD.total_seconds() * 1000)
+_AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
+
+
+class Times(NamedTuple):
+    """How long things are waited for and kept. Milliseconds."""
+
+    to_live: TimesToLive
+    keep_closed: int
+    """A contact closed for so long is tombstoned."""
+    keep_buckets: int
+    """A 5-minute bucket older than this is tombstoned; totals stay."""
+
+
+def make_job(app_id: str, times: Times) -> Job:
+    """Return the job of the contacts agent for the engine."""
+    return Job(
+        name=app_id,
+        sources=[topic.name for topic in topics.SOURCES.values()],
+        states=[topic.name for topic in topics.STATES],
+        outputs=[topics.TIMELINE.name],
+        dead_letters=topics.DEAD_LETTERS.name,
+        open=lambda partition: Contacts(partition, times),
+    )
+
+
+class Contacts:
+    """The contacts of one partition."""
+
+    def __init__(self, partition: int, times: Times) -> None:
+        self.partition: Final = partition
+        self._times: Final = times
+        self.contacts: Final = Table(topics.CONTACTS.name, _ROWS)
+        self.figures: Final = Table(topics.FIGURES.name, _FIGURES)
+        self.tables: Final = (self.contacts, self.figures)
+        self.waiting: Final = WaitingIndex()
+        self._sweep: Iterator[bytes] = iter(())
+        self._swept_buckets_at = 0
+
+    def restore(self) -> None:
+        """Rebuild the index of who waits from the rows."""
+        self.waiting.rebuild({key: row for key, row in self.contacts.rows.items() if type(row) is Contact})
+
+    # ------------------------------------------------------------------------------------------------------------- fold
+    def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
+        """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
+        oldest, newest = step.now - _AGE_MS, step.now + _AHEAD_MS
+        progress = self._progress(step)
+        latest, folded = progress.event_at, 0
+        entries = step.outputs[topics.TIMELINE.name]
+        for record in records:
+            try:
+                event = decode(record.value)
+                key = record.key
+                at = milliseconds(event.time)
+                if key is None or key != event.subject.encode() or not oldest <= at <= newest:
+                    raise _explain(key, event, at, newest)
+            except Unusable as unusable:
+                reason = unusable.reason.value
+                step.reject(topic, record, reason, unusable.detail)
+                progress.dead_letters[reason] = progress.dead_letters.get(reason, 0) + 1
+                continue
+            if event.type == "agent.state_changed":
+                if self._fold_agent(key, event):
+                    folded += 1
+            else:
+                after = self._fold_contact(key, event)
+                if after is not None:
+                    folded += 1
+                    entries.append((timeline.key(event, after), timeline.entry(event, after)))
+            if at > latest:
+                latest = at
+        progress.events += folded
+        progress.duplicates += len(records) - folded - len(step.dead_letters)
+        progress.event_at = latest
+        self._tell_oldest()
+
+    def _fold_contact(self, key: bytes, event: Event) -> Contact | None:
+        before = self.contacts.rows.get(key)
+        after = contact.fold(before, event)
+        if after is before:
+            return None
+        self._replace(key, before, after)
+        return after
+
+    def _fold_agent(self, key: bytes, event: Event) -> bool:
+        before = self.contacts.rows.get(key)
+        after = agent.fold(before, event)
+        if after is before:
+            return False
+        self.contacts.put(key, after)
+        count_agent(before, after, self._edit)
+        return True
+
+    def _replace(self, key: bytes, before: Contact | None, after: Contact) -> None:
+        self.contacts.put(key, after)
+        count_contact(before, after, self._edit)
+        self.waiting.update(key, before, after)
+
+    def _edit(self, key: FigureKey) -> Figure:
+        return self.figures.edit(key, new_figure)
+
+    def _progress(self, step: Step) -> Progress:
+        progress = self.figures.edit(PROGRESS, lambda: Progress(step_at=step.now))
+        progress.step_at = step.now
+        return progress
+
+    def _tell_oldest(self) -> None:
+        """Set when the longest waiting contact came, in each total row that this step has touched."""
+        for start, dimensions in self.figures.before:
+            if start == 0:
+                self.figures.rows[start, dimensions].oldest_waiting_at = self.waiting.oldest(dimensions)
+
+    # ------------------------------------------------------------------------------------------------------------- tick
+    def tick(self, step: Step) -> None:
+        """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
+        rows = self.contacts.rows
+        for key in self.waiting.due(step.now, self._times.to_live):
+            before = rows[key]
+            after = contact.forget(before, step.now, self._times.to_live)
+            if after is not before:
+                self._replace(key, before, after)
+        self._tell_oldest()
+        self._drop_closed(step.now)
+        self._drop_buckets(step.now)
+        progress = self.figures.rows.get(PROGRESS)
+        if progress is None or step.now - progress.step_at >= HEARTBEAT_MS or self.figures.before:
+            self._progress(step)
+
+    def _drop_closed(self, now: int) -> None:
+        rows = self.contacts.rows
+        for _ in range(min(SWEPT_PER_TICK, len(rows))):
+            key = next(self._sweep, None)
+            if key is None:
+                self._sweep = iter(list(rows))
+                return
+            row = rows.get(key)
+            if type(row) is Contact:
+                expires_at = contact.expires_at(row, self._times.keep_closed)
+                if expires_at is not None and expires_at <= now:
+                    self.contacts.delete(key)
+
+    def _drop_buckets(self, now: int) -> None:
+        bucket_ms = BUCKET_SECONDS * 1000
+        if now - self._swept_buckets_at < bucket_ms:
+            return
+        self._swept_buckets_at = now
+        end = (now - self._times.keep_buckets) // 1000
+        for key in [key for key in self.figures.rows if 0 < key[0] < end]:
+            self.figures.delete(key)
+
+
+def _explain(key: bytes | None, event: Event, at: int, newest: int) -> Unusable:
+    if key is None:
+        return Unusable(Reason.MISSING_KEY)
+    if key != event.subject.encode():
+        return Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
+    if at > newest:
+        return Unusable(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
+    return Unusable(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
+
+
+# ----------------------------------------------------------------------------------------------------------------- codecs
+def _dump_row(row: Contact | Agent) -> bytes:
+    return contact.encode(row) if type(row) is Contact else agent.encode(row)
+
+
+def _load_row(key: bytes, value: bytes) -> Contact | Agent:
+    return agent.decode(value) if key.startswith(AGENT_PREFIX) else contact.decode(value)
+
+
+def _same(row: Contact | Agent) -> Contact | Agent:
+    return row
+
+
+_ROWS: Final[Codec[bytes, Contact | Agent]] = Codec(bytes, bytes, _dump_row, _load_row, _same)
+
+_encode_progress: Final = msgspec.json.Encoder().encode
+_decode_progress: Final = msgspec.json.Decoder(Progress).decode
+
+
+def _dump_figure_key(key: FigureKey) -> bytes:
+    start, dimensions = key
+    if start > 0:
+        return bucket_key(start, dimensions)
+    return PROGRESS_KEY if key == PROGRESS else total_key(dimensions)
+
+
+def _load_figure_key(key: bytes) -> FigureKey:
+    _, start, dimensions = parse_key(key)
+    return PROGRESS if dimensions is None else (start, dimensions)
+
+
+def _dump_figure(row: Figure | Progress) -> bytes:
+    return encode_figure(row) if type(row) is Figure else _encode_progress(row)
+
+
+def _load_figure(key: FigureKey, value: bytes) -> Figure | Progress:
+    return _decode_progress(value) if key == PROGRESS else decode_figure(value)
+
+
+def _copy_figure(row: Figure | Progress) -> Figure | Progress:
+    if type(row) is Figure:
+        return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
+    return msgspec.structs.replace(row, dead_letters={**row.dead_letters})
+
+
+_FIGURES: Final[Codec[FigureKey, Figure | Progress]] = Codec(
+    _dump_figure_key, _load_figure_key, _dump_figure, _load_figure, _copy_figure
+)

@@ -1,0 +1,58 @@
+"""The worker process: the contacts agent on the engine, as the settings say."""
+
+from models.topics import DAY_MS
+from streams.agents.contacts import Times, make_job
+from streams.core.visit import TimesToLive
+from streams.engine import metrics
+from streams.engine.engine import Engine, Options
+from streams.engine.engine import run as run_engine
+from streams.health import HealthServer
+from streams.running import find_brokers
+from streams.settings import Settings
+
+
+def run(settings: Settings) -> int:
+    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says."""
+    engine = Engine(make_job(settings.worker.app_id, times(settings)), options(settings))
+    worker = settings.worker
+    health = None
+    if worker.health_port:
+        health = HealthServer(
+            worker.health_host,
+            worker.health_port,
+            healthy=engine.health,
+            ready=engine.readiness,
+            registry=metrics.REGISTRY,
+        )
+    try:
+        return run_engine(engine)
+    finally:
+        if health:
+            health.close()
+
+
+def options(settings: Settings) -> Options:
+    """Return how the engine is to run."""
+    worker = settings.worker
+    return Options(
+        bootstrap=find_brokers(settings),
+        tick_seconds=worker.tick_seconds,
+        max_records=worker.max_records_per_step,
+        session_timeout_seconds=worker.session_timeout_seconds,
+        instance_id=worker.instance_id or None,
+        directory=settings.data / "worker",
+        client=settings.kafka.client_options(),
+    )
+
+
+def times(settings: Settings) -> Times:
+    """Return how long the contacts agent waits for things and keeps them."""
+    worker = settings.worker
+    return Times(
+        to_live=TimesToLive(
+            waiting=worker.forget_waiting_after_seconds * 1000,
+            in_progress=worker.forget_answered_after_seconds * 1000,
+        ),
+        keep_closed=worker.keep_closed_days * DAY_MS,
+        keep_buckets=worker.keep_buckets_days * DAY_MS,
+    )

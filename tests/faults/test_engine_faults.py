@@ -1,0 +1,155 @@
+"""The engine through kills, zombies, rebalances and a broker that goes away: nothing lost, nothing twice.
+
+Truth is the source topics themselves; every test also proves that its fault happened.
+"""
+
+import random
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+
+import pytest
+
+from streams.engine import checkpoints
+from streams.engine.broker import EmbeddedKafka
+from tests.support import kafka_io, ledger
+from tests.support.ledger_job import make_topics
+from tests.support.processes import Child, supervised, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker]
+OPENED = '"event": "partition_opened"'
+FENCED = 75
+MAX_LINES = 400
+
+
+@pytest.fixture
+def name(kafka: EmbeddedKafka) -> str:
+    name = f"ledger-{uuid.uuid4().hex[:8]}"
+    make_topics(name, kafka.bootstrap)
+    return name
+
+
+def worker(name: str, kafka: EmbeddedKafka, log: Path, *options: str, **environment: str) -> Child:
+    return Child(["-m", "tests.support.ledger_job", name, kafka.bootstrap, *options], log, **environment)
+
+
+@contextmanager
+def trickle(name: str, bootstrap: str, seed: int = 1, per_second: int = 1500) -> Iterator[None]:
+    """Produce events in the background, and a last few when the block ends."""
+    stop = Flag()
+
+    def feed() -> None:
+        number = 0
+        while not stop.is_set():
+            kafka_io.produce(
+                bootstrap, ledger.make_events(name, per_second // 10, start=number * 1000 + seed * 10_000_000)
+            )
+            number += 1
+            time.sleep(0.1)
+
+    thread = Thread(target=feed, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def settle(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
+    wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded", 120)
+    return ledger.verify(name, kafka.bootstrap)
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    points = [f"{point}:{count}" for count in (1, 2) for point in (*checkpoints.OPENING, *checkpoints.STEP)]
+    with worker(name, kafka, tmp_path / "worker.log", "--instance=one") as child:
+        with trickle(name, kafka.bootstrap):
+            for point in points:
+                child.start(ACCUEIL_KILL_AT=point)
+                assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
+            child.start()
+        counts = settle(name, kafka)
+        assert child.stop() == 0
+    assert counts["torn"] > 0, "no transaction was torn: the kills proved nothing"
+
+
+@pytest.mark.timeout(300)
+def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    chance = random.Random(7)
+    with supervised(worker(name, kafka, tmp_path / "worker.log", "--instance=one")) as child:
+        with trickle(name, kafka.bootstrap):
+            for kill in range(8):
+                child.wait_for_new(OPENED)
+                time.sleep(chance.uniform(0.0, 0.8))
+                child.kill()
+                wait_until(lambda kill=kill: len(child.exits) > kill, "the kill to be seen")
+        settle(name, kafka)
+    assert child.exits[:8] == [-signal.SIGKILL] * 8
+
+
+@pytest.mark.timeout(300)
+def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    one = worker(name, kafka, tmp_path / "one.log")
+    two = worker(name, kafka, tmp_path / "two.log")
+    with supervised(one):
+        with trickle(name, kafka.bootstrap):
+            one.wait_for(OPENED, 4)
+            with supervised(two):
+                two.wait_for(OPENED, 2)
+                time.sleep(1)
+                one.kill()
+                one.wait_for_new(OPENED)
+                time.sleep(1)
+            one.wait_for('"partitions": "[0, 1, 2, 3]", "event": "partitions_assigned"', 2)
+        settle(name, kafka)
+    assert one.exits == [-signal.SIGKILL, 0]
+    assert two.exits == [0], "a graceful stop is no failure"
+    assert '"warm": true' in one.text, "no partition came back warm"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
+def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: Path, *, static: bool) -> None:
+    one = worker(name, kafka, tmp_path / "one.log", *(["--instance=same"] if static else []))
+    two = worker(name, kafka, tmp_path / "two.log", *(["--instance=same"] if static else []))
+    with two, one, trickle(name, kafka.bootstrap):
+        one.start(ACCUEIL_STOP_AT="records_sent:20")
+        wait_until(lambda: one.stopped, "the worker to be stopped inside a transaction")
+        before = len(kafka_io.read(kafka.bootstrap, f"{name}-out"))
+        two.start()
+        two.wait_for(OPENED, 4)
+        wait_until(lambda: len(kafka_io.read(kafka.bootstrap, f"{name}-out")) > before, "the successor to write")
+        one.kill(signal.SIGCONT)
+        assert one.wait() == FENCED, "the zombie did not find itself fenced"
+        two.stop()
+    with worker(name, kafka, tmp_path / "three.log").start() as three:
+        counts = settle(name, kafka)
+        assert three.stop() == 0
+    assert counts["torn"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    name = "ledger-broker"
+    make_topics(name, own_kafka.bootstrap)
+    own_kafka.stop()
+    with supervised(worker(name, own_kafka, tmp_path / "worker.log")) as child:
+        child.wait_for('"event": "waiting_for_broker"')
+        own_kafka.start()
+        child.wait_for(OPENED, 4)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with trickle(name, own_kafka.bootstrap, seed=number):
+                time.sleep(2)
+                own_kafka.stop(number)
+                time.sleep(3)
+                own_kafka.start()
+        settle(name, own_kafka)
+    lines = len(child.text.splitlines())
+    assert lines < MAX_LINES, f"{lines} lines of log: not quiet while the broker is away"
