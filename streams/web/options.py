@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from streams.core.figures import Dimensions
+from streams.core.figures import Dimensions, Formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class WebOptions:
     """Given up within this many seconds is a short abandon; one of the bounds of waits."""
     stale_after_seconds: float = 15
     """Older figures are called out of date. Workers write at least every 5 s."""
+    formula: Formula = Formula.NET_OF_SHORT
+    """Which service level the board shows; the metrics have all of them."""
     queues: tuple[QueueOptions, ...] = ()
     """In the order of the board; others follow as they appear."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)

@@ -52,13 +52,10 @@ _TEXTS: Final = {
     "nobody_waits": ("personne n’attend", "nobody is waiting"),
     "no_agent": ("Aucun agent", "No agent"),
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
-    "in_target": (
-        "{part} sur {whole} en {target} s, sans les abandons courts",
-        "{part} of {whole} within {target} s, short abandons apart",
-    ),
+    "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
     "abandoned_of": (
-        "{part} sur {whole}, et {short} courts à part ({limit} s)",
-        "{part} of {whole}, and {short} short ones apart ({limit} s)",
+        "{numerator} sur {denominator}, et {short} courts à part ({limit} s)",
+        "{numerator} of {denominator}, and {short} short ones apart ({limit} s)",
     ),
     "of_offered": ("sur {n} reçus", "of {n} received"),
     "agents_busy": ("{busy} en ligne, {paused} en pause", "{busy} on contact, {paused} paused"),
@@ -102,13 +99,29 @@ _TEXTS: Final = {
     ),
     "chart_at": ("à {time}", "at {time}"),
     "chart_today": ("aujourd’hui", "today"),
-    # the foot
-    "formula": (
-        "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandons après plus de {limit} s).",
+    # the foot: one name and one formula per `Formula`
+    "name_answered_share": ("des répondus", "of answered"),
+    "name_removed_share": ("abandons rapides compris", "quick abandons included"),
+    "name_offered_share": ("de tous les reçus", "of all received"),
+    "name_net_of_short": ("hors abandons courts", "short abandons apart"),
+    "formula_answered_share": (
+        "Niveau de service : répondus en {target} s ou moins ÷ répondus.",
+        "Service level: answered within {target} s ÷ answered.",
+    ),
+    "formula_removed_share": (
+        "Niveau de service : (répondus + abandonnés) en {target} s ou moins ÷ (répondus + abandonnés).",
+        "Service level: (answered + abandoned) within {target} s ÷ (answered + abandoned).",
+    ),
+    "formula_offered_share": (
+        "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandonnés + sortis autrement).",
+        "Service level: answered within {target} s ÷ (answered + abandoned + left otherwise).",
+    ),
+    "formula_net_of_short": (
+        "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandonnés après plus de {limit} s).",
         "Service level: answered within {target} s ÷ (answered + abandoned after more than {limit} s).",
     ),
     "abandonment_formula": (
-        "Taux d’abandon : abandons après plus de {limit} s ÷ (répondus + ces abandons).",
+        "Taux d’abandon : abandonnés après plus de {limit} s ÷ (répondus + ces abandonnés).",
         "Abandonment rate: abandoned after more than {limit} s ÷ (answered + those abandoned).",
     ),
     "sources": ("Les mêmes chiffres :", "The same figures:"),

@@ -82,7 +82,7 @@ function showTiles() {
     "service_level",
     format.hundredths(today.service_level),
     percent(today.service_level),
-    say("in_target", counts({ ...today.service_level, target })),
+    `${say("in_target", counts({ ...today.service_level, target }))}, ${texts[`name_${board.formula}`]}`,
     levels.service,
   );
   showTile(
@@ -237,7 +237,7 @@ function take(message) {
     board = message.board;
     showDay();
     const limits = { target: board.target_seconds, limit: board.short_abandon_seconds };
-    write($("formula"), `${say("formula", limits)} ${say("abandonment_formula", limits)}`);
+    write($("formula"), `${say(`formula_${board.formula}`, limits)} ${say("abandonment_formula", limits)}`);
   }
   tick();
 }

@@ -10,8 +10,8 @@ export function duration(seconds) {
   return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
 }
 
-/** Return part / whole as a number, or null where there is nothing to divide by. */
-export const share = (ratio) => (ratio.whole ? ratio.part / ratio.whole : null);
+/** Return a ratio as a number, or null where there is nothing to divide by. */
+export const share = ({ numerator, denominator }) => (denominator ? numerator / denominator : null);
 
 export class Format {
   constructor(lang, timeZone) {

@@ -1,5 +1,7 @@
 // How pressing a figure is: never told by colour alone, always by a word and a symbol too.
 
+import { share } from "./format.js";
+
 export const NORMAL = 0;
 export const ATTENTION = 1;
 export const ACTION = 2;
@@ -17,5 +19,5 @@ export function levelOf(value, { attention, action }) {
 }
 
 export function levelOfShare(ratio, thresholds) {
-  return ratio.whole < SMALLEST_SAMPLE ? NORMAL : levelOf(ratio.part / ratio.whole, thresholds);
+  return ratio.denominator < SMALLEST_SAMPLE ? NORMAL : levelOf(share(ratio), thresholds);
 }

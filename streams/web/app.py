@@ -1,0 +1,221 @@
+"""The web process: board, stream, metrics and health over HTTP."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+import uvicorn
+from anyio.to_thread import run_sync
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from sse_starlette import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as AsgiMessage
+
+from streams.web.board import Message, State, make_message
+from streams.web.broadcast import Broadcaster, encode
+from streams.web.collector import FiguresCollector
+from streams.web.figures_reader import FiguresReader
+from streams.web.options import WebOptions
+from streams.web.texts import LANGUAGES, TEXTS
+from streams.web.view import FiguresView
+
+log = logging.getLogger(__name__)
+
+HERE: Final = Path(__file__).parent
+TICK_SECONDS: Final = 5
+"""Most time between two messages: a board that hears less knows that it is cut off."""
+SEND_TIMEOUT_SECONDS: Final = 30
+"""A browser that takes nothing for so long is cut off; it comes back by itself."""
+STOP_SECONDS: Final = 3
+HEADERS: Final = {
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",  # kept, but asked for again: an upgrade shows at once
+}
+
+
+class Headers:
+    """Adds `HEADERS` to every answer that does not set them itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+
+        async def send_with_headers(message: AsgiMessage) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class Reader(Protocol):
+    """What keeps a view as the figures are."""
+
+    def start(self) -> None:
+        """Begin; must not wait."""
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+
+
+class Site:
+    """The routes; one instance per application."""
+
+    def __init__(self, view: FiguresView, reader: Reader, options: WebOptions, now: Callable[[], datetime]) -> None:
+        self._view = view
+        self._reader = reader
+        self._options = options
+        self._now = now
+        self._version = _version()
+        self._pages = _render_pages(options, self._version)
+        self._registry = CollectorRegistry()
+        self._registry.register(FiguresCollector(view, options, now))
+        ProcessCollector(registry=self._registry)
+        self.broadcaster = Broadcaster(self._message, min(TICK_SECONDS, options.stale_after_seconds / 3))
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """All routes of the application."""
+        return [
+            Route("/", self._board),
+            Route("/events", self._events),
+            Route("/api/board", self._api),
+            Route("/metrics", self._metrics),
+            Route("/healthz", self._live),
+            Route("/readyz", self._ready),
+            Mount("/static", StaticFiles(directory=HERE / "static")),
+        ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Read and publish while the application runs."""
+        self._view.on_change = self.broadcaster.poke
+        publishing = asyncio.create_task(self.broadcaster.run())
+        self._reader.start()
+        yield
+        await run_sync(self._reader.stop)
+        publishing.cancel()
+
+    def _message(self) -> Message:
+        return make_message(self._view.snapshot(self._now()), self._options, self._version)
+
+    async def _board(self, request: Request) -> Response:
+        language = request.query_params.get("lang", "")
+        return HTMLResponse(self._pages.get(language, self._pages[LANGUAGES[0]]))
+
+    async def _events(self, _: Request) -> Response:
+        return EventSourceResponse(self.broadcaster.listen(), send_timeout=SEND_TIMEOUT_SECONDS)
+
+    async def _api(self, _: Request) -> Response:
+        return Response(encode(await run_sync(self._message)), media_type="application/json")
+
+    async def _metrics(self, request: Request) -> Response:
+        encoder, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(await run_sync(encoder, self._registry), headers={"content-type": content_type})
+
+    async def _live(self, _: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    async def _ready(self, _: Request) -> Response:
+        state = (await run_sync(self._message)).clock.state
+        return PlainTextResponse(f"{state.value}\n", 200 if state is State.LIVE else 503)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(
+    view: FiguresView, reader: Reader, options: WebOptions, now: Callable[[], datetime] = _utc_now
+) -> Starlette:
+    """Return the application that shows `view`, and runs `reader` for as long as it runs itself."""
+    site = Site(view, reader, options, now)
+    app = Starlette(routes=site.routes, middleware=[Middleware(Headers)], lifespan=site.lifespan)
+    app.state.broadcaster = site.broadcaster
+    return app
+
+
+class Server(uvicorn.Server):
+    """A server that ends the streams when it stops: by themselves they never would."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                ws="none",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        self._broadcaster: Broadcaster = app.state.broadcaster
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Take SIGINT and SIGTERM as the wish to stop, and nothing more: the process ends well, not by a signal."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; takes at most `STOP_SECONDS` for what is under way."""
+        await self._broadcaster.close()
+        await super().shutdown(sockets)
+
+
+def serve(options: WebOptions) -> None:
+    """Serve the board until SIGINT or SIGTERM. Raises OSError at once if the port cannot be had."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.create_server((options.host, options.port), family=family) as listener:
+        view = FiguresView(options.time_zone, _utc_now())
+        reader = FiguresReader(view, options.brokers, options.client)
+        log.info("the board is at http://%s:%d/", options.host, listener.getsockname()[1])
+        Server(create_app(view, reader, options)).run([listener])
+
+
+def _render_pages(options: WebOptions, version: str) -> dict[str, str]:
+    templates = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+    template = templates.get_template("board.html")
+    return {
+        language: template.render(
+            lang=language,
+            other=other,
+            t=TEXTS[language],
+            title=options.title,
+            time_zone=options.time_zone.key,
+            version=version,
+        )
+        for language, other in zip(LANGUAGES, reversed(LANGUAGES), strict=True)
+    }
+
+
+def _version() -> str:
+    """Return a name for the page as it is: any change of its files changes it."""
+    digest = hashlib.sha256(repr(TEXTS).encode())
+    for path in sorted(path for folder in ("static", "templates") for path in (HERE / folder).rglob("*.*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

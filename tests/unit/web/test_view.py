@@ -1,0 +1,248 @@
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.core.figures import INDEX, PROGRESS_KEY, STOCK_INDEX, bucket_key, new_figure, total_key
+from streams.web.view import Day, FiguresView, Snapshot
+from tests.web.rows import ROADS, SOCIAL, Worker, encode, milliseconds
+
+PARIS = ZoneInfo("Europe/Paris")
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
+
+
+def view_at(now: datetime, partitions: int = 1) -> FiguresView:
+    view = FiguresView(PARIS, now)
+    view.begin(range(partitions))
+    return view
+
+
+def today(snapshot: Snapshot, name: str = "offered") -> int:
+    return sum(figure.counts[INDEX[name]] for figure in snapshot.today.values())
+
+
+def test_rows_of_all_partitions_add_up() -> None:
+    view = view_at(NOON, partitions=2)
+    first, second = Worker(view, 0), Worker(view, 1)
+    first.answered(SOCIAL, NOON, 3)
+    second.answered(SOCIAL, NOON, 4)
+    first.stocks(SOCIAL, NOON - timedelta(seconds=9), waiting=1)
+    second.stocks(SOCIAL, NOON - timedelta(seconds=70), waiting=2)
+
+    snapshot = view.snapshot(NOON)
+
+    total = snapshot.totals[SOCIAL]
+    assert total.counts[INDEX["answered"]] == 2
+    assert total.stocks[STOCK_INDEX["waiting"]] == 3
+    assert total.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=70))
+    assert today(snapshot, "answered") == 2
+
+
+def test_a_row_replaces_its_predecessor() -> None:
+    view = view_at(NOON)
+    worker = Worker(view)
+    for number in range(1, 6):
+        worker.offered(SOCIAL, NOON)
+        assert today(view.snapshot(NOON)) == number
+    view.apply_all(0, worker.rows())
+    assert today(view.snapshot(NOON)) == 5
+
+
+def test_a_tombstone_removes_a_row() -> None:
+    view = view_at(NOON, partitions=2)
+    worker, other = Worker(view, 0), Worker(view, 1)
+    worker.offered(SOCIAL, NOON, 7)
+    other.offered(SOCIAL, NOON, 5)
+    view.snapshot(NOON)
+    for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
+        view.apply(0, key, None)
+    assert today(view.snapshot(NOON)) == 5
+    assert view.snapshot(NOON).totals[SOCIAL].counts[INDEX["offered"]] == 5
+    for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
+        view.apply(1, key, None)
+    gone = view.snapshot(NOON)
+    assert today(gone) == 0
+    assert gone.totals == {}
+
+
+def test_the_day_ends_at_midnight_in_paris() -> None:
+    evening = datetime(2026, 3, 10, 23, 59, 59, tzinfo=PARIS)
+    view = view_at(evening)
+    worker = Worker(view)
+    worker.offered(SOCIAL, evening, 3)
+    assert today(view.snapshot(evening)) == 3
+
+    midnight = evening + timedelta(seconds=1)
+    worker.offered(SOCIAL, midnight, 2)
+    assert today(view.snapshot(evening)) == 3, "tomorrow's are not today's yet"
+
+    after = view.snapshot(midnight)
+    assert today(after) == 2
+    assert after.totals[SOCIAL].counts[INDEX["offered"]] == 5
+    assert list(after.curve) == [int(midnight.timestamp())]
+
+
+@pytest.mark.parametrize(
+    ("date", "hours"),
+    [((2026, 3, 29), 23), ((2026, 6, 1), 24), ((2026, 10, 25), 25)],
+    ids=["spring forward", "ordinary", "fall back"],
+)
+def test_a_day_holds_all_of_its_hours(date: tuple[int, int, int], hours: int) -> None:
+    midnight = datetime(*date, tzinfo=PARIS).astimezone(UTC)
+    last = midnight + timedelta(hours=hours, seconds=-1)
+    view = view_at(last)
+    worker = Worker(view)
+    for hour in range(-2, hours + 2):
+        worker.offered(SOCIAL, midnight + timedelta(hours=hour))
+
+    snapshot = view.snapshot(last)
+
+    assert (snapshot.day.end - snapshot.day.start) / 3600 == hours
+    assert today(snapshot) == hours
+    assert sum(figure.counts[INDEX["offered"]] for figure in snapshot.curve.values()) == hours
+
+
+def test_the_hour_that_comes_twice_is_counted_twice() -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=0)
+    second = datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=1)
+    view = view_at(second)
+    worker = Worker(view)
+    worker.offered(SOCIAL, first, 4)
+    worker.offered(SOCIAL, second, 3)
+    snapshot = view.snapshot(second)
+    assert today(snapshot) == 7
+    assert sorted(snapshot.curve) == [int(first.timestamp()), int(first.timestamp()) + 3600]
+
+
+def test_recent_is_the_last_half_hour_even_across_midnight() -> None:
+    now = datetime(2026, 3, 11, 0, 12, tzinfo=PARIS)
+    view = view_at(now)
+    worker = Worker(view)
+    worker.offered(SOCIAL, datetime(2026, 3, 10, 23, 44, tzinfo=PARIS), 100)
+    worker.offered(SOCIAL, datetime(2026, 3, 10, 23, 45, tzinfo=PARIS), 10)
+    worker.offered(SOCIAL, datetime(2026, 3, 11, 0, 11, tzinfo=PARIS), 1)
+    snapshot = view.snapshot(now)
+    assert snapshot.recent[SOCIAL].counts[INDEX["offered"]] == 11
+    assert today(snapshot) == 1
+    assert view.snapshot(now + timedelta(minutes=29)).recent == {}
+
+
+def test_old_buckets_take_no_memory() -> None:
+    view = view_at(NOON)
+    worker = Worker(view)
+    for day in range(400):
+        worker.offered(SOCIAL, NOON - timedelta(days=day))
+    assert len(view._rows) == 2
+    tomorrow = view.snapshot(NOON + timedelta(days=1))
+    assert len(view._rows) == len(tomorrow.totals) == 1
+    assert not view._buckets
+
+
+def test_figures_are_as_of_the_slowest_partition_and_of_none_until_all_have_told() -> None:
+    view = view_at(NOON, partitions=2)
+    Worker(view, 0).progress(NOON)
+    assert view.snapshot(NOON).as_of is None
+    Worker(view, 1).progress(NOON - timedelta(seconds=8))
+    assert view.snapshot(NOON).as_of == milliseconds(NOON - timedelta(seconds=8))
+
+
+def test_beginning_anew_forgets_what_was() -> None:
+    view = view_at(NOON)
+    worker = Worker(view)
+    worker.offered(SOCIAL, NOON)
+    worker.progress(NOON)
+    view.snapshot(NOON)
+    view.begin([0])
+    snapshot = view.snapshot(NOON)
+    assert (snapshot.totals, snapshot.today, snapshot.curve, snapshot.as_of) == ({}, {}, {}, None)
+
+
+@given(st.lists(st.tuples(st.none() | st.binary(max_size=40), st.none() | st.binary(max_size=40)), max_size=20))
+def test_no_row_whatever_it_holds_stops_the_view(rows: list[tuple[bytes | None, bytes | None]]) -> None:
+    view = view_at(NOON)
+    worker = Worker(view)
+    worker.offered(SOCIAL, NOON)
+    view.apply_all(0, rows)
+    worker.offered(SOCIAL, NOON)
+    assert today(view.snapshot(NOON)) == 2
+
+
+def test_a_row_that_cannot_be_read_is_counted() -> None:
+    view = view_at(NOON)
+    view.apply(0, b"no json", b"1")
+    view.apply(0, total_key(SOCIAL), b"[[1],[2]")
+    view.apply(0, PROGRESS_KEY, b"{}")
+    assert view.snapshot(NOON).unreadable == 3
+
+
+STEP = st.tuples(
+    st.sampled_from([SOCIAL, ROADS]),
+    st.integers(0, 2),  # partition
+    st.integers(-30 * 12, 12),  # five minutes from now
+    st.integers(0, 50),
+    st.booleans(),  # look at the figures in between
+    st.booleans(),  # a tombstone
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEP, max_size=40))
+def test_figures_kept_as_they_change_equal_figures_added_up_at_the_end(
+    steps: list[tuple[object, int, int, int, bool, bool]],
+) -> None:
+    view = view_at(NOON - timedelta(hours=26))
+    last: dict[tuple[int, bytes], bytes | None] = {}
+    for place, partition, offset, number, look, dead in steps:
+        start = int(NOON.timestamp()) + 300 * offset
+        figure = new_figure()
+        figure.counts[INDEX["offered"]] = number
+        for key in (total_key(place), bucket_key(start, place)):  # type: ignore[arg-type]
+            last[partition, key] = value = None if dead else encode(figure)
+            view.apply(partition, key, value)
+        if look:
+            view.snapshot(NOON - timedelta(hours=13))
+    fresh = view_at(NOON)
+    for (partition, key), value in last.items():
+        fresh.apply(partition, key, value)
+
+    changed, afresh = view.snapshot(NOON), fresh.snapshot(NOON)
+
+    assert changed.totals == afresh.totals
+    assert _without_zeros(changed.today) == _without_zeros(afresh.today)
+    assert _without_zeros(changed.curve) == _without_zeros(afresh.curve)
+    assert _without_zeros(changed.recent) == _without_zeros(afresh.recent)
+
+
+def _without_zeros(sums: object) -> dict[object, list[int]]:
+    assert isinstance(sums, dict)
+    return {key: figure.counts for key, figure in sums.items() if any(figure.counts)}
+
+
+def test_no_snapshot_sees_half_a_step() -> None:
+    view = view_at(NOON)
+    worker = Worker()
+    steps = []
+    for _ in range(200):
+        worker.answered(SOCIAL, NOON, 1)
+        steps.append(worker.rows())
+    writer = Thread(target=lambda: [view.apply_all(0, step) for step in steps])
+    writer.start()
+    seen = []
+    while writer.is_alive():
+        snapshot = view.snapshot(NOON)
+        total = snapshot.totals.get(SOCIAL, new_figure()).counts[INDEX["answered"]]
+        seen.append((total, today(snapshot, "answered")))
+    writer.join()
+    assert all(total == of_today for total, of_today in seen)
+    assert today(view.snapshot(NOON)) == 200
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_every_moment_lies_in_its_own_day(moment: datetime) -> None:
+    day = Day.of(moment, PARIS)
+    assert day.start <= moment.timestamp() < day.end
+    assert day.start % 300 == day.end % 300 == 0
+    assert Day.of(datetime.fromtimestamp(day.end, UTC), PARIS).start == day.end

@@ -1,0 +1,111 @@
+"""Rows of figures as a worker writes them, for the tests of the board."""
+
+from datetime import datetime
+
+import msgspec
+
+from streams.core.figures import (
+    ABANDON_START,
+    BUCKET_SECONDS,
+    HANDLE_BOUNDS,
+    HANDLE_START,
+    INDEX,
+    PROGRESS_KEY,
+    STOCK_INDEX,
+    WAIT_BOUNDS,
+    WAIT_START,
+    Dimensions,
+    Figure,
+    Progress,
+    bucket_key,
+    new_figure,
+    total_key,
+    wait_slot,
+)
+from streams.web.view import FiguresView
+
+encode = msgspec.json.encode
+SOCIAL = Dimensions("call", "siege", "social", "aide-sociale")
+ROADS = Dimensions("call", "siege", "routes", "routes")
+
+
+def milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+class Worker:
+    """Folds facts into rows of one partition; `rows` hands out those that changed since, as (key, value)."""
+
+    def __init__(self, view: FiguresView | None = None, partition: int = 0) -> None:
+        self.view = view
+        self.partition = partition
+        self.totals: dict[Dimensions, Figure] = {}
+        self.buckets: dict[tuple[int, Dimensions], Figure] = {}
+        self._rows: dict[bytes, bytes] = {}
+
+    def offered(self, place: Dimensions, at: datetime, number: int = 1) -> None:
+        self._count(place, at, {INDEX["offered"]: number})
+
+    def answered(
+        self, place: Dimensions, at: datetime, wait_seconds: float, handle_seconds: float | None = None
+    ) -> None:
+        wait = int(wait_seconds * 1000)
+        counts = {INDEX["offered"]: 1, INDEX["answered"]: 1, INDEX["wait_milliseconds"]: wait}
+        counts[wait_slot(WAIT_START, WAIT_BOUNDS, wait)] = 1
+        if handle_seconds is not None:
+            handle = int(handle_seconds * 1000)
+            counts |= {INDEX["ended"]: 1, INDEX["handle_milliseconds"]: handle}
+            counts[wait_slot(HANDLE_START, HANDLE_BOUNDS, handle)] = 1
+        self._count(place, at, counts)
+
+    def abandoned(self, place: Dimensions, at: datetime, wait_seconds: float) -> None:
+        wait = int(wait_seconds * 1000)
+        counts = {INDEX["offered"]: 1, INDEX["abandoned"]: 1, INDEX["abandon_wait_milliseconds"]: wait}
+        counts[wait_slot(ABANDON_START, WAIT_BOUNDS, wait)] = 1
+        self._count(place, at, counts)
+
+    def left(self, place: Dimensions, at: datetime, reason: str) -> None:
+        self._count(place, at, {INDEX["offered"]: 1, INDEX[f"left_{reason}"]: 1})
+
+    def took_back(self, place: Dimensions, at: datetime, name: str) -> None:
+        """A later event corrects a fact that was counted."""
+        self._count(place, at, {INDEX[name]: -1})
+        for figure in (self.totals[place], self.buckets[_start(at), place]):
+            figure.corrected[INDEX[name]] = figure.corrected.get(INDEX[name], 0) + 1
+        self._touch(place, at)
+
+    def stocks(self, place: Dimensions, oldest_waiting_at: datetime | None = None, **stocks: int) -> None:
+        total = self.totals.setdefault(place, new_figure())
+        for name, number in stocks.items():
+            total.stocks[STOCK_INDEX[name]] = number
+        total.oldest_waiting_at = milliseconds(oldest_waiting_at) if oldest_waiting_at else None
+        self._put(total_key(place), encode(total))
+
+    def progress(self, at: datetime, **figures: object) -> None:
+        self._put(PROGRESS_KEY, encode(Progress(step_at=milliseconds(at), **figures)))  # type: ignore[arg-type]
+
+    def rows(self) -> list[tuple[bytes, bytes]]:
+        """Return what changed since the last time."""
+        rows, self._rows = list(self._rows.items()), {}
+        return rows
+
+    def _count(self, place: Dimensions, at: datetime, counts: dict[int, int]) -> None:
+        total = self.totals.setdefault(place, new_figure())
+        bucket = self.buckets.setdefault((_start(at), place), new_figure())
+        for figure in (total, bucket):
+            for index, number in counts.items():
+                figure.counts[index] += number
+        self._touch(place, at)
+
+    def _touch(self, place: Dimensions, at: datetime) -> None:
+        self._put(total_key(place), encode(self.totals[place]))
+        self._put(bucket_key(_start(at), place), encode(self.buckets[_start(at), place]))
+
+    def _put(self, key: bytes, value: bytes) -> None:
+        self._rows[key] = value
+        if self.view:
+            self.view.apply(self.partition, key, value)
+
+
+def _start(at: datetime) -> int:
+    return int(at.timestamp()) // BUCKET_SECONDS * BUCKET_SECONDS
