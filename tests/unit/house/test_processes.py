@@ -1,0 +1,270 @@
+"""The process tree: what it promises of its children, with real processes."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streams import processes
+from streams.engine.broker import free_port
+from streams.processes import GaveUp, Program, Tree
+from tests.support.processes import wait_until
+
+SERVE = """
+import signal, sys
+from streams.health import HealthServer
+healthy = {"yes": True}
+well = lambda: (healthy["yes"], "")
+server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=lambda: (True, ""))
+signal.signal(signal.SIGUSR1, lambda *_: healthy.update(yes=False))
+signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), sys.exit(0)))
+while True:
+    signal.pause()
+"""
+STUBBORN = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
+)
+
+
+class Told(list[tuple[str, str]]):
+    """What the person at the console was told."""
+
+    def __call__(self, name: str, text: str) -> None:
+        self.append((name, text))
+
+    def of(self, name: str) -> list[str]:
+        return [text for who, text in self if who == name]
+
+    def count(self, part: str) -> int:  # type: ignore[override]
+        return sum(part in text for _, text in self)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "RESTART_SECONDS", (0.0, 0.01, 0.02))
+
+
+def python(name: str, code: str, *arguments: str, **options: object) -> Program:
+    command = (sys.executable, "-c", code, *arguments)
+    return Program(name, command, dict(os.environ), **options)  # type: ignore[arg-type]
+
+
+def server(name: str, journal: Path) -> Program:
+    port = free_port()
+    return python(name, SERVE, str(port), str(journal), name, health=("127.0.0.1", port))
+
+
+def run(tmp_path: Path, told: Told, grow: Callable[[Tree], Awaitable[None]], *, verbose: bool = False) -> None:
+    async def main() -> None:
+        await asyncio.wait_for(Tree(tmp_path / "logs", told, verbose=verbose).run(grow), 60)
+
+    asyncio.run(main())
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - other processes' doing
+        await asyncio.sleep(0.01)
+
+
+def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told) -> None:
+    journal = tmp_path / "journal"
+
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(server("broker", journal))
+        await tree.start_and_wait(server("web", journal), server("worker", journal))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert journal.read_text().split() == ["worker", "web", "broker"]
+    assert [told.count("✓"), told.count("stopping")] == [3, 1]
+    assert children() == []
+
+
+def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
+    code = (
+        "import pathlib, sys, time\n"
+        "lives = pathlib.Path(sys.argv[1])\n"
+        "lives.write_text(lives.read_text() + 'x')\n"
+        "len(lives.read_text()) < 3 and sys.exit(75)\n"
+        "time.sleep(600)\n"
+    )
+    lives = tmp_path / "lives"
+    lives.write_text("")
+
+    async def grow(tree: Tree) -> None:
+        tree.start(python("worker", code, str(lives)))
+        await until(lambda: lives.read_text() == "xxx")
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert [text for text in told.of("worker") if "restart" in text] == [
+        "ended (exit 75), restart in 0 s",
+        "ended (exit 75), restart in 0.01 s",
+    ]
+
+
+def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(server("worker", tmp_path / "journal"))
+        children()[0].kill()
+        await until(lambda: told.count("✓") == 2)
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert told.count("ended (SIGKILL), restart") == 1
+
+
+def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(server("broker", tmp_path / "journal"))
+        await tree.start_and_wait(python("worker", "raise SystemExit('no room')"))
+
+    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log"):
+        run(tmp_path, told, grow)
+    assert told.count("restart in") == len(processes.RESTART_SECONDS)
+    assert (tmp_path / "journal").read_text() == "broker\n"
+    assert children() == []
+
+
+def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)"))
+
+    with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown"):
+        run(tmp_path, told, grow)
+    assert told.count("restart") == 0
+
+
+def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(python("topics", "", ends=True))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert told.of("topics")[0].startswith("✓")
+
+
+def test_child_that_gets_nowhere_is_killed_and_started_again(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(server("worker", tmp_path / "journal"))
+        children()[0].send_signal(signal.SIGUSR1)
+        await until(lambda: told.count("✓") == 2)
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert told.count("gets nowhere") == 1
+
+
+def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        tree.start(python("web", STUBBORN, stop_seconds=0.1))
+        await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert told.count("does not stop, killed") == 1
+    assert children() == []
+
+
+def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        tree.start(python("web", STUBBORN, stop_seconds=600))
+        await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
+        interrupt()
+        asyncio.get_running_loop().call_later(0.2, interrupt)
+
+    run(tmp_path, told, grow)
+    assert told.count("does not stop") == 0
+    assert children() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
+def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys, pathlib\n"
+        "from streams.processes import Program, Tree\n"
+        "child = Program('web', (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=600)\n"
+        "async def grow(tree): tree.start(child)\n"
+        "async def main(): await Tree(pathlib.Path(sys.argv[1]), lambda *_: None, verbose=False).run(grow)\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path), STUBBORN]) as parent:
+        try:
+            wait_until(lambda: (tmp_path / "web.log").exists() and (tmp_path / "web.log").read_text(), "the child")
+            (child,) = psutil.Process(parent.pid).children()
+        finally:
+            parent.kill()
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
+
+
+def line(level: str, event: str, **more: object) -> str:
+    return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
+
+
+@pytest.mark.parametrize(
+    ("verbose", "talks", "shown"),
+    [
+        (False, False, ["broker away attempt=3"]),
+        (False, True, ["fetching Kafka", "broker away attempt=3"]),
+        (True, False, ["fetching Kafka", "broker away attempt=3", "no JSON"]),
+    ],
+)
+def test_what_is_important_is_shown(
+    tmp_path: Path, told: Told, *, verbose: bool, talks: bool, shown: list[str]
+) -> None:
+    text = "\n".join([line("info", "fetching Kafka"), line("warning", "broker away", attempt=3), "no JSON"])
+
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(python("kafka", f"print({text!r})", ends=True, talks=talks))
+        interrupt()
+
+    run(tmp_path, told, grow, verbose=verbose)
+    assert [text for text in told.of("kafka") if "✓" not in text] == shown
+    assert (tmp_path / "logs" / "kafka.log").read_text() == text + "\n"
+
+
+def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LOG_BYTES", 10_000)
+
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(python("web", "for n in range(5_000): print(n, 'x' * 50)", ends=True))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    files = sorted((tmp_path / "logs").iterdir())
+    assert len(files) == processes.LOG_COPIES + 1
+    assert all(file.stat().st_size <= 10_000 for file in files)
+    assert "4999 x" in files[0].read_text()
+
+
+def test_line_longer_than_any_of_ours_does_no_harm(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(python("web", "print('x' * 5_000_000); print('after')", ends=True))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert (tmp_path / "logs" / "web.log").read_text().endswith("after\n")
