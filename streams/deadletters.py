@@ -49,6 +49,11 @@ class DeadLetter:
         return f"{self.origin_topic} {self.origin_partition}:{self.origin_offset}"
 
     @property
+    def empty(self) -> bool:
+        """Whether the record had neither key nor value: there is nothing to replay."""
+        return self.key is None and self.value is None
+
+    @property
     def replayed_from(self) -> str:
         """The place of the dead letter that this one repeats: it was replayed, and died again. Empty if it is the first."""
         return dict(self.headers).get(REPLAYED_FROM, b"").decode()
@@ -140,8 +145,8 @@ def _letter(record: Any) -> DeadLetter:
 def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
     """Write each record, byte for byte, to the topic and partition it came from; return how many, all acknowledged.
 
-    An event has its id within, so one that is replayed twice counts once. Raises `KafkaError` at the first that is not
-    acknowledged: those before it are.
+    Empty ones are passed over. An event has its id within, so one that is replayed twice counts once. Raises `KafkaError` at
+    the first that is not acknowledged: those before it are.
     """
     producer = KafkaProducer(
         bootstrap_servers=brokers,
@@ -155,7 +160,7 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
         **(client or {}),
     )
     with closing(producer):
-        sent = [_send(producer, letter) for letter in letters]
+        sent = [_send(producer, letter) for letter in letters if not letter.empty]
         for future in sent:
             future.get(TIMEOUT_SECONDS * 2)
         return len(sent)

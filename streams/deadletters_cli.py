@@ -16,6 +16,7 @@ from streams import deadletters
 from streams.deadletters import DeadLetter, Filter
 from streams.running import find_brokers
 from streams.settings import Settings
+from streams.terminal import pass_settings
 from streams.words import say
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +65,7 @@ def group() -> None:
 )
 @filters
 @click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
-@click.pass_obj
+@pass_settings
 def list_(settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int) -> None:
     """Print one line per dead letter."""
     counts: Counter[str] = Counter()
@@ -89,7 +90,7 @@ def list_(settings: Settings, reason: str | None, topic: str | None, since: int 
 @click.option(
     "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
 )
-@click.pass_obj
+@pass_settings
 def show(settings: Settings, place: str, *, value: bool) -> None:
     """Print all that is known of one dead letter."""
     letter = next(_read(settings, Filter(places=frozenset({place}))), None)
@@ -120,7 +121,7 @@ def show(settings: Settings, place: str, *, value: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help=say("All that there are.", "Toutes."))
 @click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
 @click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
-@click.pass_obj
+@pass_settings
 def replay(
     settings: Settings,
     places: tuple[str, ...],
@@ -138,7 +139,9 @@ def replay(
     letters = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
     if missing := sorted(set(places) - {letter.place for letter in letters}):
         raise click.ClickException(_none_at(missing))
-    for name, count in Counter(letter.origin_topic for letter in letters).items():
+    if empty := sum(letter.empty for letter in letters):
+        click.echo(say(f"{empty} without key and value: left out", f"{empty} sans clé ni valeur : laissées"))
+    for name, count in Counter(letter.origin_topic for letter in letters if not letter.empty).items():
         click.echo(f"{count} → {name}")
     if dry_run or not letters:
         return

@@ -1,0 +1,184 @@
+"""Dead letters on a real Kafka: found, shown without their content, and sent back byte for byte."""
+
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka import Message, Producer
+
+from models.topics import DEAD_LETTERS
+from streams.deadletters import DeadLetter, Filter, read, replay
+from streams.deadletters_cli import group
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from tests.support import kafka_io
+
+pytestmark = pytest.mark.broker
+
+VALUE = b'{"caller": "06 39 98 12 34"'  # cut off, and personal
+HEADERS = [("content-type", b"application/cloudevents+json"), ("trace", b"\xff\x00")]
+
+
+class Box:
+    """The dead letters of one test, told apart from others' by their origin's topic."""
+
+    def __init__(self, kafka: EmbeddedKafka) -> None:
+        self.bootstrap = kafka.bootstrap
+        self.origin = f"origin-{uuid4().hex[:8]}"
+        apply(kafka.bootstrap, [TopicSpec(DEAD_LETTERS.name, 4), TopicSpec(self.origin, 4)])
+
+    def bury(
+        self, *reasons: str, key: bytes | None = b"call:a:1", value: bytes | None = VALUE, age_seconds: int = 0
+    ) -> None:
+        """Write dead letters as a worker does: in a transaction, with reason and origin in their headers."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "transactional.id": self.origin})
+        producer.init_transactions(30)
+        for committed in (False, True):
+            producer.begin_transaction()
+            for number, reason in enumerate(reasons):
+                producer.produce(
+                    DEAD_LETTERS.name,
+                    key=key,
+                    value=value,
+                    partition=number % 4,
+                    headers=[
+                        ("reason", reason.encode()),
+                        ("detail", b"at byte 3" if committed else b"never happened"),
+                        ("origin_topic", self.origin.encode()),
+                        ("origin_partition", str(number % 4).encode()),
+                        ("origin_offset", str(100 + number).encode()),
+                        ("origin_timestamp", b"1764000000000"),
+                        ("dead_at", str(int((time.time() - age_seconds) * 1000)).encode()),
+                        *((f"original.{name}", content) for name, content in HEADERS),
+                    ],
+                )
+            producer.flush(30)
+            producer.commit_transaction(30) if committed else producer.abort_transaction(30)
+
+    def letters(self, **wanted: object) -> list[DeadLetter]:
+        return list(read(self.bootstrap, Filter(topic=self.origin, **wanted)))  # type: ignore[arg-type]
+
+    def replayed(self) -> list[Message]:
+        return kafka_io.read(self.bootstrap, self.origin)
+
+
+@pytest.fixture
+def box(kafka: EmbeddedKafka) -> Box:
+    return Box(kafka)
+
+
+@pytest.fixture(autouse=True)
+def _settings(kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCUEIL_BROKERS", kafka.bootstrap)
+
+
+def command(*arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(group, arguments, input=answer)
+
+
+def test_letters_are_read_with_all_they_had(box: Box) -> None:
+    box.bury("invalid_json")
+    (letter,) = box.letters()
+    assert (letter.key, letter.value, list(letter.headers)) == (b"call:a:1", VALUE, HEADERS)
+    assert (letter.reason, letter.detail) == ("invalid_json", "at byte 3")
+    assert letter.origin == f"{box.origin} 0:100"
+    assert letter.origin_timestamp == 1_764_000_000_000
+
+
+def test_filters_choose(box: Box) -> None:
+    box.bury("invalid_json", "missing_field", "invalid_json", "null_value", "invalid_json")
+    assert len(box.letters()) == 5
+    assert {letter.reason for letter in box.letters(reason="invalid_json")} == {"invalid_json"}
+    assert len(box.letters(reason="invalid_json")) == 3
+    now = int(time.time() * 1000)
+    assert len(box.letters(since=now - 60_000)) == 5
+    assert box.letters(since=now + 60_000) == []
+    first = box.letters()[0]
+    assert box.letters(places=frozenset({first.place})) == [first]
+
+
+def test_replay_writes_the_same_record_where_it_came_from(box: Box) -> None:
+    box.bury("invalid_json", "missing_field")
+    assert replay(box.bootstrap, box.letters()) == 2
+    messages = sorted(box.replayed(), key=lambda message: message.partition())
+    assert [message.partition() for message in messages] == [0, 1]
+    for message, letter in zip(messages, box.letters(), strict=True):
+        assert (message.key(), message.value()) == (b"call:a:1", VALUE)
+        assert message.headers() == [*HEADERS, ("replayed_from", letter.place.encode())]
+        assert message.timestamp()[1] == 1_764_000_000_000
+
+
+def test_tombstone_is_replayed_and_what_had_nothing_is_left_out(box: Box) -> None:
+    box.bury("null_value", value=None)
+    box.bury("null_value", key=None, value=None)
+    output = command("replay", *(letter.place for letter in box.letters()), "--yes").output
+    assert output == f"1 without key and value: left out\n1 → {box.origin}\n1 replayed\n"
+    (message,) = box.replayed()
+    assert (message.key(), message.value()) == (b"call:a:1", None)
+
+
+def test_list_shows_reasons_and_no_content(box: Box) -> None:
+    box.bury("invalid_json", "missing_field", "invalid_json")
+    result = command("list")
+    assert result.exit_code == 0
+    shown = [line for line in result.output.splitlines() if box.origin in line]
+    assert len(shown) == 3
+    assert sum("invalid_json" in line and "at byte 3" in line for line in shown) == 2
+    assert "06 39" not in result.output
+
+
+def test_list_ends_with_counts_even_of_what_it_does_not_show(box: Box) -> None:
+    box.bury("internal_error", "internal_error", "internal_error")
+    result = command("list", "--reason", "internal_error", "--limit", "1", "--since", "1h")
+    _titles, row, total = result.output.splitlines()
+    assert "internal_error" in row
+    count = int(total.split()[0])
+    assert count >= 3  # other tests may have some too
+    assert total == f"{count} dead letters: {count} internal_error"
+
+
+def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
+    box.bury("invalid_json", value=VALUE + b"\x1b[31m")
+    place = box.letters()[0].place
+    result = command("show", place)
+    assert result.exit_code == 0
+    assert f"origin         {box.origin} 0:100" in result.output
+    assert "06 39" not in result.output
+    content = command("show", place, "--value").output
+    assert "06 39 98 12 34" in content
+    assert "\x1b" not in content
+
+
+def test_what_is_not_there_is_said(box: Box) -> None:
+    result = command("show", "0:999999")
+    assert (result.exit_code, result.output) == (1, "Error: no dead letter at 0:999999\n")
+    result = command("replay", "0:999999", "--yes")
+    assert (result.exit_code, result.output) == (1, "Error: no dead letter at 0:999999\n")
+
+
+def test_replay_asks_first(box: Box) -> None:
+    box.bury("invalid_json")
+    place = box.letters()[0].place
+    assert command("replay", place, answer="n\n").exit_code == 1
+    assert command("replay", place, "--dry-run").output == f"1 → {box.origin}\n"
+    assert box.replayed() == []
+    assert command("replay", place, answer="y\n").output.endswith("1 replayed\n")
+    assert command("replay", place, "--yes").exit_code == 0
+    assert len(box.replayed()) == 2  # the same event, with the same id: it counts once
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "--reason", "invalid_json")])
+def test_replay_needs_a_choice(arguments: tuple[str, ...]) -> None:
+    result = command("replay", *arguments)
+    assert result.exit_code == 2
+    assert "choose which, or --all" in result.output
+
+
+def test_absent_broker_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ACCUEIL_BROKERS")
+    result = command("list")
+    assert result.exit_code == 2
+    assert result.output.startswith("accueil: no broker: start accueil up")
