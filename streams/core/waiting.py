@@ -35,6 +35,10 @@ class WaitingIndex(Generic[Key]):
     def __init__(self, rows: Mapping[Key, Contact] | None = None) -> None:
         self.rebuild(rows or {})
 
+    def __len__(self) -> int:
+        """Return how many entries the heaps hold, stale ones included."""
+        return self._entries
+
     def rebuild(self, rows: Mapping[Key, Contact]) -> None:
         """Forget all, and index `rows`."""
         self._open: dict[Key, tuple[_Span, ...]] = {}

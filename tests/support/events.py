@@ -37,7 +37,9 @@ def make(kind: str, at: float = 0, /, *, subject: str = CALL, native_id: object 
 
     Names of the envelope go there, others into `data`. The same `native_id` gives the same event id; without one it is new.
     """
-    envelope = {name: fields.pop(name) for name in ("sequence", "sector", "site", "service", "identities") if name in fields}
+    envelope = {
+        name: fields.pop(name) for name in ("sequence", "sector", "site", "service", "identities") if name in fields
+    }
     channel = fields.pop("channel", channel_of(kind))
     source = subject.split(":")[1] if ":" in subject else "test"
     return _EVENT.validate_python(
@@ -57,9 +59,7 @@ def make(kind: str, at: float = 0, /, *, subject: str = CALL, native_id: object 
 
 def numbered(events: list[Event]) -> list[Event]:
     """Return the events with ids that depend on nothing but their subject and place in the list: the same in every run."""
-    return [
-        event.model_copy(update={"id": event_id(event.subject, str(index))}) for index, event in enumerate(events)
-    ]
+    return [event.model_copy(update={"id": event_id(event.subject, str(index))}) for index, event in enumerate(events)]
 
 
 def answered_call(
@@ -180,7 +180,10 @@ CONTACT_TYPES = (*_IN_QUEUE, *_OTHERS)
 
 @st.composite
 def contact_events(
-    draw: st.DrawFn, kinds: tuple[str, ...] = CONTACT_TYPES, subject: str = CALL, seconds: st.SearchStrategy[float] = SECONDS
+    draw: st.DrawFn,
+    kinds: tuple[str, ...] = CONTACT_TYPES,
+    subject: str = CALL,
+    seconds: st.SearchStrategy[float] = SECONDS,
 ) -> Event:
     """Any event of one contact, whatever sense it makes: few places, times and durations, so that many meet."""
     kind = draw(st.sampled_from(kinds))
@@ -220,7 +223,9 @@ def agent_events(draw: st.DrawFn, subject: str = AGENT, changes: tuple[AgentChan
     )
 
 
-def sets_of(events: st.SearchStrategy[Event], *, min_size: int = 1, max_size: int = 8) -> st.SearchStrategy[list[Event]]:
+def sets_of(
+    events: st.SearchStrategy[Event], *, min_size: int = 1, max_size: int = 8
+) -> st.SearchStrategy[list[Event]]:
     """Lists of events that are all different, as their ids say."""
     return st.lists(events, min_size=min_size, max_size=max_size).map(numbered)
 

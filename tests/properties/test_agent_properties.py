@@ -1,0 +1,76 @@
+"""Whatever order and however often: the same changes give the same agent and the same figures."""
+
+from collections import defaultdict
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.events import AgentChange, AgentStateChanged
+from streams.core import agent
+from streams.core.agent import RINGS_REMEMBERED, Agent, states
+from streams.core.counting import count_agent
+from streams.core.figures import INDEX, STOCKS, Dimensions, Figure, new_figure
+from tests.support.events import AGENT, agent_events, deliveries, make, sets_of
+
+Events = list[AgentStateChanged]
+Figures = dict[tuple[int, Dimensions], Figure]
+
+EVENT_SETS = sets_of(agent_events(), max_size=10)
+DELIVERIES = EVENT_SETS.flatmap(lambda events: st.tuples(deliveries(events), deliveries(events)))
+RING = INDEX["ring_unanswered"]
+
+
+def fold_and_count(events: Events) -> tuple[Agent, Figures]:
+    figures: Figures = defaultdict(new_figure)
+    row: Agent | None = None
+    for event in events:
+        after = agent.fold(row, event)
+        count_agent(row, after, figures.__getitem__)
+        row = after
+        stocks = {place: row_of.stocks for (start, place), row_of in figures.items() if start == 0}
+        told = states(row)
+        assert {
+            place: dict(zip(STOCKS, counts, strict=True))[told[place]]
+            for place, counts in stocks.items()
+            if place in told
+        } == dict.fromkeys(told, 1)
+        assert sum(map(sum, stocks.values())) == len(told)
+    assert row is not None
+    return row, figures
+
+
+@given(DELIVERIES)
+def test_order_and_repetition_do_not_matter(both: tuple[Events, Events]) -> None:
+    (one, figures), (other, other_figures) = map(fold_and_count, both)
+    assert agent.encode(one) == agent.encode(other)
+    assert agent.decode(agent.encode(one)) == one
+    assert states(one) == states(other)
+    assert non_zero(figures) == non_zero(other_figures)
+
+
+def non_zero(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
+    return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
+
+
+@given(EVENT_SETS)
+def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: Events) -> None:
+    row: Agent | None = None
+    for event in events:
+        bytes_before = agent.encode(row) if row else b""
+        after = agent.fold(row, event)
+        assert agent.fold(after, event) is after
+        if row:
+            assert agent.encode(row) == bytes_before
+        row = after
+    for event in events:
+        assert agent.fold(row, event) is row
+
+
+def test_all_of_a_long_log_told_twice_counts_every_ring_once() -> None:
+    rings = [
+        make("agent.state_changed", at, subject=AGENT, change=AgentChange.RING_UNANSWERED, queue="mdph")
+        for at in range(3 * RINGS_REMEMBERED)
+    ]
+    _, figures = fold_and_count([*rings, *rings])
+    assert sum(figure.counts[RING] for (start, _), figure in figures.items() if start == 0) == len(rings)
+    assert sum(figure.counts[RING] for (start, _), figure in figures.items() if start) == len(rings)

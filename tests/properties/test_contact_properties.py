@@ -1,0 +1,217 @@
+"""Whatever order, however often, however contradictory: the same events give the same row, figures and index."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.events import Event
+from streams.core import contact
+from streams.core.contact import SEEN_EVENTS, Contact, State
+from streams.core.counting import count_contact
+from streams.core.figures import INDEX, STOCK_INDEX, Dimensions, Figure, left, merge, new_figure
+from streams.core.visit import TimesToLive, tell
+from streams.core.waiting import WaitingIndex
+from tests.support.events import (
+    CALL,
+    SECONDS,
+    START_MS,
+    call_lives,
+    contact_events,
+    deliveries,
+    queue_events,
+    sets_of,
+)
+
+Figures = dict[tuple[int, Dimensions], Figure]
+
+EVENT_SETS = st.one_of(
+    call_lives(),
+    sets_of(queue_events()),
+    sets_of(contact_events()),
+)
+DELIVERIES = EVENT_SETS.flatmap(lambda events: st.tuples(deliveries(events), deliveries(events)))
+TTL = TimesToLive(waiting=2_000_000, in_progress=3_000_000)
+LATER = START_MS + 10_000_000
+
+
+def fold_all(events: Iterable[Event], row: Contact | None = None) -> Contact:
+    for event in events:
+        row = contact.fold(row, event)
+    assert row is not None
+    return row
+
+
+def new_figures() -> Figures:
+    return defaultdict(new_figure)
+
+
+def count_once(row: Contact) -> Figures:
+    figures = new_figures()
+    count_contact(None, row, figures.__getitem__)
+    return figures
+
+
+def what_is_true_now(figures: Figures) -> dict[tuple[int, Dimensions], tuple[list[int], list[int]]]:
+    return {key: (row.counts, row.stocks) for key, row in figures.items() if any(row.counts) or any(row.stocks)}
+
+
+def check(figures: Figures) -> None:
+    """Check what holds in any figures, whatever was counted."""
+    from_buckets = new_figures()
+    for (start, place), figure in figures.items():
+        counts, stocks = figure.counts, figure.stocks
+        assert min(*counts, *stocks) >= 0
+        if start:
+            merge(from_buckets[0, place], figure)
+            assert not any(stocks)
+        else:
+            answered = counts[INDEX["answered"]]
+            finished = sum(counts[INDEX[name]] for name in ("transferred", "ended", "ended_forgotten"))
+            settled = answered + counts[INDEX["abandoned"]] + left(figure)
+            assert counts[INDEX["offered"]] == settled + stocks[STOCK_INDEX["waiting"]]
+            assert answered == finished + stocks[STOCK_INDEX["in_progress"]]
+    for key, figure in from_buckets.items():
+        assert figure.counts == figures[key].counts
+        assert figure.corrected == figures[key].corrected
+
+
+@given(DELIVERIES)
+def test_order_and_repetition_do_not_matter(both: tuple[list[Event], list[Event]]) -> None:
+    one, other = map(fold_all, both)
+    assert contact.encode(one) == contact.encode(other)
+    assert (one.standing(), one.place, one.closed_at) == (other.standing(), other.place, other.closed_at)
+
+
+@given(EVENT_SETS.flatmap(deliveries))
+def test_figures_are_those_of_the_last_row_alone(events: list[Event]) -> None:
+    figures = new_figures()
+    row: Contact | None = None
+    for event in events:
+        ever_before = {key: ever_counted(figure) for key, figure in figures.items()}
+        after = contact.fold(row, event)
+        count_contact(row, after, figures.__getitem__)
+        row = after
+        check(figures)
+        for key, ever in ever_before.items():
+            assert all(now >= then for now, then in zip(ever_counted(figures[key]), ever, strict=True))
+    assert row is not None
+    assert what_is_true_now(figures) == what_is_true_now(count_once(row))
+
+
+def ever_counted(figure: Figure) -> list[int]:
+    return [count + figure.corrected.get(index, 0) for index, count in enumerate(figure.counts)]
+
+
+@given(EVENT_SETS.flatmap(deliveries), st.data())
+def test_figures_may_be_counted_once_for_many_events(events: list[Event], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, len(events)))
+    first = fold_all(events[:cut])
+    last = fold_all(events[cut:], first)
+    figures = count_once(first)
+    count_contact(first, last, figures.__getitem__)
+    check(figures)
+    assert what_is_true_now(figures) == what_is_true_now(count_once(last))
+
+
+@given(EVENT_SETS)
+def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: list[Event]) -> None:
+    row: Contact | None = None
+    for event in events:
+        bytes_before = contact.encode(row) if row else b""
+        after = contact.fold(row, event)
+        assert contact.fold(after, event) is after
+        if row:
+            assert contact.encode(row) == bytes_before
+        row = after
+    assert row is not None
+    for event in events:
+        assert contact.fold(row, event) is row
+
+
+@given(EVENT_SETS, EVENT_SETS)
+def test_bytes_give_the_same_row_back(events: list[Event], more: list[Event]) -> None:
+    row = fold_all(events)
+    value = contact.encode(row)
+    again = contact.decode(value)
+    assert again == row
+    assert contact.encode(fold_all(more, again)) == contact.encode(fold_all(more, row))
+
+
+@settings(max_examples=20)
+@given(sets_of(contact_events(), min_size=SEEN_EVENTS + 1, max_size=SEEN_EVENTS + 12), st.data())
+def test_more_events_than_a_row_remembers(events: list[Event], data: st.DataObject) -> None:
+    row = fold_all(events)
+    assert contact.encode(row) == contact.encode(fold_all(data.draw(deliveries(events))))
+    for event in events:
+        assert contact.fold(row, event) is row
+
+
+@given(EVENT_SETS.flatmap(deliveries), st.data())
+def test_forgetting_keeps_the_invariant_and_yields_to_what_really_happened(
+    events: list[Event], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(events)))
+    first = fold_all(events[:cut])
+    forgotten = contact.forget(first, LATER, TTL)
+    last = fold_all(events[cut:], forgotten)
+    figures = count_once(first)
+    count_contact(first, forgotten, figures.__getitem__)
+    check(figures)
+    count_contact(forgotten, last, figures.__getitem__)
+    check(figures)
+    assert what_is_true_now(figures) == what_is_true_now(count_once(last))
+    assert contact.forget(forgotten, LATER, TTL) is forgotten
+    assert forgotten.state is not State.WAITING or not forgotten.visits
+    for visit, real in zip(last.visits, fold_all(events).visits, strict=True):
+        story, real_story = tell(visit), tell(real)
+        if real_story.outcome == "waiting":
+            assert story.outcome in {"waiting", "left_forgotten"}
+        elif real_story.finish == "in_progress":
+            assert story.finish in {"in_progress", "ended_forgotten"}
+        else:
+            assert story == real_story
+
+
+PLACES = st.sampled_from(["call:a:1", "call:a:2", "call:a:3"])
+
+
+@given(
+    sets_of(PLACES.flatmap(lambda subject: queue_events(subject, SECONDS | st.integers(0, 50))), max_size=25),
+    st.integers(0, 12_000),
+)
+def test_the_waiting_index_finds_what_looking_at_every_row_finds(events: list[Event], seconds: int) -> None:
+    ttl = TimesToLive(waiting=60_000, in_progress=300_000)
+    now = START_MS + seconds * 1000
+    rows: dict[str, Contact] = {}
+    index: WaitingIndex[str] = WaitingIndex()
+    for event in events:
+        before = rows.get(event.subject)
+        rows[event.subject] = after = contact.fold(before, event)
+        index.update(event.subject, before, after)
+        since: dict[Dimensions, list[int]] = defaultdict(list)
+        for row in rows.values():
+            for visit in row.visits:
+                story = tell(visit)
+                since[visit.place] += [story.outcome_at] if story.outcome == "waiting" else []
+        for candidate in (index, WaitingIndex(rows)):
+            for place, times in since.items():
+                assert candidate.oldest(place) == min(times, default=None)
+            due = candidate.due(now, ttl)
+            assert len(set(due)) == len(due)
+            assert set(due) == {key for key, row in rows.items() if contact.forget(row, now, ttl) is not row}
+    for key in list(rows):
+        index.update(key, rows.pop(key), None)
+    assert index.due(now * 2, ttl) == []
+
+
+@pytest.mark.parametrize("kind", ["call.ended", "call.transferred", "call.answered", "call.abandoned"])
+@given(event=st.data())
+def test_a_visit_of_which_only_a_later_event_is_known_was_offered(kind: str, event: st.DataObject) -> None:
+    row = contact.fold(None, event.draw(contact_events((kind,), CALL)))
+    figures = count_once(row)
+    check(figures)
+    assert sum(figure.counts[INDEX["offered"]] for (start, _), figure in figures.items() if start == 0) == 1
+    assert row.reopened

@@ -1,0 +1,61 @@
+"""What an agent's changes mean in each queue."""
+
+import pytest
+
+from streams.core import agent
+from streams.core.agent import Agent, states
+from streams.core.rows import UnknownVersion
+from tests.support.events import AGENT, make
+
+
+def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict[str, str]:
+    """Return queue → state after (change, queue[, seconds, sequence]) in turn."""
+    row: Agent | None = None
+    for turn, (change, queue, *when) in enumerate(changes):
+        at, sequence = when or (turn, "")
+        row = agent.fold(
+            row, make("agent.state_changed", at, sequence=sequence, subject=AGENT, change=change, queue=queue)
+        )
+    assert row is not None
+    return {place.queue: state.removeprefix("agents_") for place, state in states(row).items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("logged_in", "mdph"), ("logged_in", "apa")], {"mdph": "available", "apa": "available"}),
+        ([("logged_in", "mdph"), ("logged_out", "mdph")], {}),
+        ([("logged_in", "mdph"), ("logged_out", "")], {}),
+        ([("logged_in", "mdph"), ("logged_out", ""), ("logged_in", "")], {"mdph": "available"}),
+        ([("logged_in", "")], {}),
+        ([("logged_in", "mdph"), ("logged_in", "apa"), ("paused", "apa")], {"mdph": "available", "apa": "paused"}),
+        ([("logged_in", "mdph"), ("logged_in", "apa"), ("paused", "")], {"mdph": "paused", "apa": "paused"}),
+        ([("logged_in", "mdph"), ("paused", ""), ("unpaused", "mdph")], {"mdph": "available"}),
+        ([("logged_in", "mdph"), ("paused", "mdph"), ("unpaused", "")], {"mdph": "available"}),
+        (
+            [("logged_in", "mdph"), ("logged_in", "apa"), ("contact_started", "apa")],
+            {"mdph": "on_contact", "apa": "on_contact"},
+        ),
+        ([("contact_started", "mdph")], {"mdph": "on_contact"}),
+        ([("contact_started", "mdph"), ("contact_ended", "mdph")], {"mdph": "available"}),
+        ([("logged_out", "mdph"), ("contact_started", "mdph"), ("contact_ended", "mdph")], {"mdph": "available"}),
+        ([("contact_started", "mdph"), ("logged_out", "mdph"), ("contact_ended", "mdph")], {}),
+        ([("paused", "mdph")], {"mdph": "paused"}),
+        ([("paused", "mdph"), ("contact_started", "mdph")], {"mdph": "on_contact"}),
+        ([("ring_unanswered", "mdph")], {}),
+    ],
+)
+def test_state_per_queue(changes: list[tuple[str, str]], expected: dict[str, str]) -> None:
+    assert state_after(*changes) == expected
+
+
+def test_within_one_second_the_sequence_decides() -> None:
+    paused, unpaused = ("paused", "mdph", 5, "0002"), ("unpaused", "mdph", 5, "0001")
+    assert state_after(paused, unpaused) == state_after(unpaused, paused) == {"mdph": "paused"}
+
+
+def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:
+    row = agent.fold(None, make("agent.state_changed", subject=AGENT, change="logged_in", queue="mdph"))
+    value = agent.encode(row)
+    with pytest.raises(UnknownVersion, match="Agent row of version 2, this release reads version 1"):
+        agent.decode(value[:1] + b"\x02" + value[2:])

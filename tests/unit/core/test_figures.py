@@ -1,0 +1,129 @@
+"""Rows of figures: bytes, sums, and what is read from them."""
+
+import pytest
+
+from streams.core.figures import (
+    ABANDON_START,
+    COUNTS,
+    INDEX,
+    LEFT,
+    STOCKS,
+    WAIT_BOUNDS,
+    WAIT_START,
+    Figure,
+    Formula,
+    decode_figure,
+    encode_figure,
+    left,
+    merge,
+    new_figure,
+    service_level,
+    wait_slot,
+    within,
+)
+
+
+def figure(**counts: int) -> Figure:
+    row = new_figure()
+    for name, value in counts.items():
+        row.counts[INDEX[name]] = value
+    return row
+
+
+@pytest.fixture
+def day() -> Figure:
+    """The worked example: 100 answered, 80 of them in 20 s; 20 abandoned, 10 of them in 20 s."""
+    return figure(
+        answered=100,
+        wait_le_5=30,
+        wait_le_20=50,
+        wait_le_60=20,
+        abandoned=20,
+        abandon_wait_le_10=10,
+        abandon_wait_le_inf=10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("formula", "percent"),
+    [
+        (Formula.ANSWERED_SHARE, 80.0),
+        (Formula.REMOVED_SHARE, 75.0),
+        (Formula.OFFERED_SHARE, 66.7),
+        (Formula.NET_OF_SHORT, 72.7),
+    ],
+)
+def test_the_same_day_has_four_service_levels(day: Figure, formula: Formula, percent: float) -> None:
+    ratio = service_level(day, target_seconds=20, short_seconds=20, formula=formula).ratio
+    assert ratio is not None
+    assert round(100 * ratio, 1) == percent
+
+
+def test_the_default_formula_is_net_of_short(day: Figure) -> None:
+    assert service_level(day, 20, 20) == (80, 110)
+    assert service_level(day, 20, 5) == (80, 120)
+
+
+def test_who_left_otherwise_counts_as_offered_and_nowhere_else(day: Figure) -> None:
+    for name in LEFT:
+        day.counts[INDEX[name]] = 1
+    assert left(day) == len(LEFT)
+    denominators = {formula: service_level(day, 20, 20, formula).denominator for formula in Formula}
+    assert denominators == {
+        Formula.ANSWERED_SHARE: 100,
+        Formula.REMOVED_SHARE: 120,
+        Formula.OFFERED_SHARE: 120 + len(LEFT),
+        Formula.NET_OF_SHORT: 110,
+    }
+
+
+def test_nothing_has_no_service_level() -> None:
+    assert service_level(new_figure(), 20, 5).ratio is None
+
+
+def test_within_refuses_what_is_no_bound_and_names_the_bounds(day: Figure) -> None:
+    assert within(day.counts, WAIT_START, WAIT_BOUNDS, 20) == 80
+    assert within(day.counts, ABANDON_START, WAIT_BOUNDS, 5) == 0
+    with pytest.raises(ValueError, match=r"22 s is not counted, only 5, 10, 15, 20, .* 1800"):
+        within(day.counts, WAIT_START, WAIT_BOUNDS, 22)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "name"),
+    [
+        (0, "wait_le_5"),
+        (5_000, "wait_le_5"),
+        (5_001, "wait_le_10"),
+        (1_800_000, "wait_le_1800"),
+        (1_800_001, "wait_le_inf"),
+    ],
+)
+def test_bounds_are_inclusive(milliseconds: int, name: str) -> None:
+    assert COUNTS[wait_slot(WAIT_START, WAIT_BOUNDS, milliseconds)] == name
+
+
+def test_merging_adds_and_keeps_the_oldest() -> None:
+    one, other = figure(offered=1, answered=1), figure(offered=2)
+    one.corrected = {0: 1, 1: 4}
+    other.corrected = {0: 2, 7: 1}
+    other.stocks[0] = 3
+    other.oldest_waiting_at = 50
+    merge(one, other)
+    assert (one.counts[:2], one.stocks[0], one.corrected, one.oldest_waiting_at) == ([3, 1], 3, {0: 3, 1: 4, 7: 1}, 50)
+    other.oldest_waiting_at = 70
+    merge(one, other)
+    assert one.oldest_waiting_at == 50
+    assert other.counts[:2] == [2, 0]
+
+
+def test_bytes_give_the_same_row_back() -> None:
+    row = figure(offered=3, wait_milliseconds=123_456)
+    row.corrected = {2: 5}
+    row.oldest_waiting_at = 1_740_988_800_000
+    assert decode_figure(encode_figure(row)) == row
+
+
+def test_a_row_of_a_release_with_fewer_counts_is_filled_up() -> None:
+    row = decode_figure(b"[[4,1],[2],{},null]")
+    assert row.counts == [4, 1] + [0] * (len(COUNTS) - 2)
+    assert row.stocks == [2] + [0] * (len(STOCKS) - 1)

@@ -1,0 +1,43 @@
+"""Timeline entries: what they tell and under which key."""
+
+import json
+
+import pytest
+
+from models.events import Event
+from streams.core import contact, timeline
+from streams.core.contact import Contact
+from tests.support.events import CALL, CASE, PHONE, START, answered_call
+
+
+def folded(events: list[Event]) -> Contact:
+    row: Contact | None = None
+    for event in events:
+        row = contact.fold(row, event)
+    assert row is not None
+    return row
+
+
+def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
+    events = answered_call(identities=f"{CASE} {PHONE}")
+    answered = events[2]
+    assert json.loads(timeline.entry(answered, folded(events[:3]))) == {
+        "id": answered.id,
+        "citizen": CASE,
+        "contact": CALL,
+        "channel": "call",
+        "site": "siege",
+        "service": "autonomie",
+        "type": "call.answered",
+        "happened_at": "2025-03-03T08:00:25Z",
+        "state": "in_progress",
+        "outcome": "answered",
+        "source": answered.source,
+    }
+    assert START.isoformat().startswith("2025-03-03T08:00:00")
+
+
+@pytest.mark.parametrize(("identities", "expected"), [(f"{PHONE} {CASE}", CASE), (PHONE, PHONE), ("", CALL)])
+def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: str, expected: str) -> None:
+    events = answered_call(identities=identities)
+    assert timeline.key(events[3], folded(events)) == expected.encode()

@@ -1,0 +1,37 @@
+"""The index of who waits stays small."""
+
+from streams.core import contact
+from streams.core.contact import Contact
+from streams.core.figures import Dimensions
+from streams.core.visit import TimesToLive
+from streams.core.waiting import WaitingIndex
+from tests.support.events import START_MS, answered_call
+
+PLACE = Dimensions("call", "siege", "autonomie", "mdph")
+
+
+def test_entries_of_calls_that_went_on_do_not_pile_up() -> None:
+    index: WaitingIndex[str] = WaitingIndex()
+    waiting = contact.fold(None, answered_call("call:a:0")[1])
+    index.update("call:a:0", None, waiting)
+    for number in range(1, 5_000):
+        key = f"call:a:{number}"
+        before: Contact | None = None
+        for event in answered_call(key, at=number)[1:]:
+            after = contact.fold(before, event)
+            index.update(key, before, after)
+            before = after
+    assert len(index) < 1_100
+    assert index.oldest(PLACE) == START_MS + 5_000
+    assert index.due(START_MS + 10_000_000, TimesToLive(waiting=1_000, in_progress=1_000)) == ["call:a:0"]
+
+
+def test_due_is_told_again_until_the_row_changes() -> None:
+    ttl = TimesToLive(waiting=60_000, in_progress=60_000)
+    row = contact.fold(None, answered_call("call:a:0")[1])
+    index = WaitingIndex({"call:a:0": row})
+    now = START_MS + 100_000
+    assert index.due(now, ttl) == index.due(now, ttl) == ["call:a:0"]
+    index.update("call:a:0", row, contact.forget(row, now, ttl))
+    assert index.due(now, ttl) == []
+    assert index.oldest(PLACE) is None
