@@ -16,12 +16,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.partitioner.default import DefaultPartitioner, murmur2
 
 from connectors.sdk.metrics import Meter
 from connectors.sdk.spool import Mark, Spool
@@ -236,6 +237,20 @@ class KafkaPublisher:
         self._meter.spool_records.set(self._spool.records)
 
 
+class _Partitioner(DefaultPartitioner):
+    """As every Kafka client places a key, but hashes each one once: a contact has several events."""
+
+    def partition(
+        self, topic: str, _key: Any, serialized_key: bytes, _value: Any, _serialized_value: Any, cluster: Any
+    ) -> int:
+        return _hash(serialized_key) % len(cluster.partitions_for_topic(topic))
+
+
+@lru_cache(65_536)
+def _hash(key: bytes) -> int:
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
 class _Producer(KafkaProducer):
     def abandon(self) -> None:
         """Stop at once: what was not sent will not be. `close` would first wait for it."""
@@ -299,7 +314,7 @@ class _Link:
     def _open(self) -> _Producer:
         _knock(self._brokers)
         try:
-            return _Producer(bootstrap_servers=self._brokers, **self._options)
+            return _Producer(bootstrap_servers=self._brokers, partitioner=_Partitioner(), **self._options)
         except KafkaError:
             gc.collect()  # a producer that could not start leaves its sockets in reference cycles
             raise
