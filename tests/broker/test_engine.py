@@ -66,7 +66,7 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
         for act in ("add", "forget")
     ]
     kafka_io.produce(kafka.bootstrap, [*gone, *kept])
-    with worker(name, kafka, tmp_path, "max_records=50").start() as child:
+    with worker(name, kafka, tmp_path, "max_records=10").start() as child:
         finish(child, name, kafka)
         written = len(kafka_io.read(kafka.bootstrap, f"{name}-rows"))
 
