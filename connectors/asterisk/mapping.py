@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome
-from connectors.asterisk.memory import Memory
+from connectors.asterisk.memory import Call, Memory
 from connectors.asterisk.names import Names
 from connectors.asterisk.records import (
     AGENTS,
@@ -61,6 +61,7 @@ _Handler = Callable[[Record, _Envelope], Sequence[Event]]
 class _Stay(NamedTuple):
     """A call's stay in a queue."""
 
+    remembered: Call
     call: str
     subject: str
     queue: str
@@ -122,12 +123,12 @@ class QueueLogMapping:
         if line:
             call.service, call.site = line.service, line.site
         service, site = call.service or self._config.service, call.site or self._config.site
-        stay = _Stay(name, self._subject(name), "", 0, service, site)
+        stay = _Stay(call, name, self._subject(name), "", 0, service, site)
         data = CallArrivedData(line=line.line if line else "")
         return (CallArrived(**self._envelope("call.arrived", stay, said), data=data),)
 
     def _queued(self, record: Record, said: _Envelope) -> Sequence[Event]:
-        stay = self._stay(record, enters=True)
+        stay = self._stay(record, Call.enter)
         data = CallQueuedData(queue=stay.queue, visit=stay.visit, position=record.position(2))
         caller = self._names.caller(record.text(1))
         return (CallQueued(**self._envelope("call.queued", stay, said), identities=caller, data=data),)
@@ -148,7 +149,7 @@ class QueueLogMapping:
 
     def _abandoned(self, record: Record, said: _Envelope) -> Sequence[Event]:
         # The line may name an agent, if the caller hung up just as one answered: the conversation did not begin.
-        stay = self._stay(record)
+        stay = self._last_of(record)
         data = CallAbandonedData(
             queue=stay.queue,
             visit=stay.visit,
@@ -159,12 +160,12 @@ class QueueLogMapping:
         return (CallAbandoned(**self._envelope("call.abandoned", stay, said), data=data),)
 
     def _left(self, reason: LeaveReason, wait: int | None, record: Record, said: _Envelope) -> Sequence[Event]:
-        stay = self._stay(record)
+        stay = self._last_of(record, Call.turn_away)
         data = CallLeftQueueData(queue=stay.queue, visit=stay.visit, reason=reason, wait_seconds=record.seconds(wait))
         return (CallLeftQueue(**self._envelope("call.left_queue", stay, said, reason.value), data=data),)
 
     def _ended(self, by: EndedBy, record: Record, said: _Envelope) -> Sequence[Event]:
-        stay = self._stay(record)
+        stay = self._last_of(record)
         data = CallEndedData(
             queue=stay.queue,
             visit=stay.visit,
@@ -178,7 +179,7 @@ class QueueLogMapping:
         )
 
     def _transferred(self, kind: TransferKind, record: Record, said: _Envelope) -> Sequence[Event]:
-        stay = self._stay(record)
+        stay = self._last_of(record)
         attended = kind is TransferKind.ATTENDED
         shift = 1 if attended and record.text(0) == "LINK" else 0
         data = CallTransferredData(
@@ -247,16 +248,22 @@ class QueueLogMapping:
         )
 
     # ------------------------------------------------------------------------------------------------------------- both
-    def _stay(self, record: Record, *, enters: bool = False) -> _Stay:
+    def _stay(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> _Stay:
         name = self._call_of(record)
         if record.queue in NOBODY:
             raise Unusable(Reason.UNREADABLE_LINE, "it names no queue")
         queue = self._names.queue(record.queue)
         call = self._memory.call(name, record.second)
-        visit = (call.enter if enters else call.visit)(queue.label, record.second)
+        visit = find(call, queue.label, record.second)
         service = queue.service or call.service or self._config.service
         site = queue.site or call.site or self._config.site
-        return _Stay(name, self._subject(name), queue.label, visit, service, site)
+        return _Stay(call, name, self._subject(name), queue.label, visit, service, site)
+
+    def _last_of(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> _Stay:
+        """Return the stay that `record` says is over."""
+        stay = self._stay(record, find)
+        stay.remembered.end(stay.visit, record.second)
+        return stay
 
     def _call_of(self, record: Record) -> str:
         if record.call in NO_CALL:

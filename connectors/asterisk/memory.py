@@ -16,33 +16,54 @@ MAX_SECONDS: Final = 8
 """Seconds whose lines are counted: a busy switchboard's lines are a second out of order now and then."""
 
 
+class Visit(msgspec.Struct, array_like=True):
+    """A call's stay in a queue."""
+
+    queue: str
+    since: int
+    ended: int = 0
+    """When the call left it or was answered to the end; 0 while it goes on."""
+
+
 class Call(msgspec.Struct, array_like=True):
     """A call that may go on."""
 
     second: int
     """When the log mentioned it last."""
-    visits: list[tuple[str, int]]
-    """Its stays in queues: which, and since when."""
+    visits: list[Visit]
     service: str = ""
     site: str = ""
     """As the dialled line has them."""
 
     def enter(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay that begins now, the same if the same line comes again."""
-        if (queue, second) not in self.visits and len(self.visits) < MAX_VISITS:
-            self.visits.append((queue, second))
-        return next((n for n, visit in enumerate(self.visits, 1) if visit == (queue, second)), MAX_VISITS)
+        for ordinal, visit in enumerate(self.visits, 1):
+            if visit.queue == queue and visit.since == second:
+                return ordinal
+        if len(self.visits) < MAX_VISITS:
+            self.visits.append(Visit(queue, second))
+        return len(self.visits)
 
-    def visit(self, queue: str, second: int) -> int:
+    def stay(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay in `queue` that an event of now belongs to: the last that had begun.
 
         If the log did not say that it began (it was begun to be read later, or the switchboard forgot), it begins now.
         """
-        for n in range(len(self.visits), 0, -1):
-            known, since = self.visits[n - 1]
-            if known == queue and since <= second:
-                return n
+        for ordinal in range(len(self.visits), 0, -1):
+            visit = self.visits[ordinal - 1]
+            if visit.queue == queue and visit.since <= second:
+                return ordinal
         return self.enter(queue, second)
+
+    def turn_away(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay that ends now: the one that goes on, or one that only begins to end at once."""
+        ordinal = self.stay(queue, second)
+        return ordinal if self.visits[ordinal - 1].ended in {0, second} else self.enter(queue, second)
+
+    def end(self, ordinal: int, second: int) -> None:
+        """Take note that a stay is over."""
+        visit = self.visits[ordinal - 1]
+        visit.ended = visit.ended or second
 
 
 class Second(msgspec.Struct, array_like=True):
