@@ -8,8 +8,8 @@ import asyncio
 import json
 import logging
 import signal
+import time
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +31,8 @@ RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
 """Between the end of a child and its next life, by how often it failed in a row; after the last it is given up."""
 PROVEN_SECONDS: Final = 30.0
 """A life that lasts this long is no failure to start."""
+QUIET_SECONDS: Final = 10.0
+"""What goes wrong in the first seconds is mostly that the others are not there yet: it is only written to the file."""
 HEALTH_SECONDS: Final = 5.0
 UNHEALTHY_STRIKES: Final = 6
 PROBE_SECONDS: Final = 0.1
@@ -78,21 +80,21 @@ class Child:
         self._verbose = verbose
         self._stopping = asyncio.Event()
         self._process: Process | None = None
-        self._last_lines: deque[str] = deque(maxlen=5)
+        self._began_at = 0.0
+        self._last_line = ""
 
     async def keep(self) -> None:
         """Run it, again and again, until it is stopped; raises `GaveUp`."""
         failures = 0
-        clock = asyncio.get_running_loop().time
         while True:
-            began_at = clock()
+            self._began_at = time.monotonic()
             code = await self._live()
             if self._stopping.is_set():
                 return
             if code == 0 and self.program.ends:
-                self._announce_ready(clock() - began_at)
+                self._announce_ready()
                 return
-            failures = 0 if clock() - began_at >= PROVEN_SECONDS else failures + 1
+            failures = 0 if self._age >= PROVEN_SECONDS else failures + 1
             if code == EXIT_CONFIGURATION or failures > len(RESTART_SECONDS):
                 raise GaveUp(self._epitaph(code), code)
             delay = RESTART_SECONDS[max(failures - 1, 0)]
@@ -166,21 +168,21 @@ class Child:
             file.close()
 
     def _show(self, text: str) -> None:
-        level, headline = parse_log_line(text)
-        self._last_lines.append(headline)
-        if self._verbose or level >= logging.WARNING or (self.program.talks and not self.ready.is_set() and level):
-            self._tell(self.program.name, headline)
+        level, self._last_line = parse_log_line(text)
+        starting = not self.ready.is_set() and self._age < QUIET_SECONDS
+        shown = self.program.talks and level > 0 if starting else level >= logging.WARNING
+        if shown or self._verbose:
+            self._tell(self.program.name, self._last_line)
 
     async def _watch(self, process: Process) -> None:
         """Wait until it is ready, then end it if it stops getting anywhere."""
-        began_at = asyncio.get_running_loop().time()
         if self.program.health is None:
             if not self.program.ends:
-                self._announce_ready(0.0)
+                self._announce_ready()
             return
         while not await _answers(*self.program.health, "/readyz"):  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(PROBE_SECONDS)
-        self._announce_ready(asyncio.get_running_loop().time() - began_at)
+        self._announce_ready()
         strikes = 0
         while strikes < UNHEALTHY_STRIKES:
             await asyncio.sleep(HEALTH_SECONDS)
@@ -188,16 +190,22 @@ class Child:
         self._tell(self.program.name, say("gets nowhere, killed", "n'avance plus, tué"))
         process.kill()
 
-    def _announce_ready(self, seconds: float) -> None:
-        took = f"{seconds:4.1f} s" if seconds else ""
-        self._tell(self.program.name, f"✓ {took}  {self.program.about}".rstrip())
+    @property
+    def _age(self) -> float:
+        """Seconds of this life."""
+        return time.monotonic() - self._began_at
+
+    def _announce_ready(self) -> None:
+        self._tell(self.program.name, f"✓ {self._age:4.1f} s  {self.program.about}".rstrip())
         self.ready.set()
 
+    def _last_word(self) -> str:
+        return self._last_line.removeprefix("accueil: ")
+
     def _epitaph(self, code: int) -> str:
-        cause = self._last_lines[-1].removeprefix("accueil: ") if self._last_lines else ""
         return say(
-            f"{self.program.name} cannot run ({_name(code)}): {cause}\nall it said: {self.log}",
-            f"{self.program.name} ne peut pas tourner ({_name(code)}) : {cause}\ntout ce qu'il a dit : {self.log}",
+            f"{self.program.name} cannot run ({_name(code)}): {self._last_word()}\nall it said: {self.log}",
+            f"{self.program.name} ne peut pas tourner ({_name(code)}) : {self._last_word()}\ntout ce qu'il a dit : {self.log}",
         )
 
 

@@ -225,26 +225,37 @@ def line(level: str, event: str, **more: object) -> str:
     return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
 
 
+SAID = "\n".join([line("info", "fetching Kafka"), line("warning", "broker away", attempt=3), "no JSON"])
+
+
 @pytest.mark.parametrize(
     ("verbose", "talks", "shown"),
     [
-        (False, False, ["broker away attempt=3"]),
+        (False, False, []),
         (False, True, ["fetching Kafka", "broker away attempt=3"]),
         (True, False, ["fetching Kafka", "broker away attempt=3", "no JSON"]),
     ],
 )
-def test_what_is_important_is_shown(
+def test_start_is_shown_of_those_that_talk(
     tmp_path: Path, told: Told, *, verbose: bool, talks: bool, shown: list[str]
 ) -> None:
-    text = "\n".join([line("info", "fetching Kafka"), line("warning", "broker away", attempt=3), "no JSON"])
-
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("kafka", f"print({text!r})", ends=True, talks=talks))
+        await tree.start_and_wait(python("kafka", f"print({SAID!r})", ends=True, talks=talks))
         interrupt()
 
     run(tmp_path, told, grow, verbose=verbose)
     assert [text for text in told.of("kafka") if "✓" not in text] == shown
-    assert (tmp_path / "logs" / "kafka.log").read_text() == text + "\n"
+    assert (tmp_path / "logs" / "kafka.log").read_text() == SAID + "\n"
+
+
+def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        await tree.start_and_wait(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)"))
+        await until(lambda: told.count("broker away"))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert [text for text in told.of("web") if "✓" not in text] == ["broker away attempt=3"]
 
 
 def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
