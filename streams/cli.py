@@ -19,13 +19,6 @@ LAZY = {
             "Records that could not be used: list, show, replay.", "Les enregistrements inutilisables : voir, rejouer."
         ),
     ),
-    "simulate": (
-        "connectors.asterisk.simulate:simulate",
-        say(
-            "Write a realistic day of a switchboard, as its own log.",
-            "Écrit la journée d'un standard, dans son format.",
-        ),
-    ),
 }
 
 
@@ -132,6 +125,20 @@ def apply(settings: "Settings") -> None:
     count = len(specs(settings))
     for line in changes or [say(f"{count} topics, as they must be", f"{count} topics, tous conformes")]:
         click.echo(line)
+
+
+@main.group(
+    cls=LazyGroup,
+    lazy={
+        "asterisk": (
+            "connectors.asterisk.simulate:command",
+            say("A switchboard's queue_log.", "Le queue_log d'un standard."),
+        )
+    },
+    help=say("Write what a source system would.", "Écrit ce qu'écrirait un outil source."),
+)
+def simulate() -> None:
+    """Hold the commands of the connectors."""
 
 
 @main.group(name="config", help=say("The settings.", "Les réglages."))

@@ -206,6 +206,7 @@ class Demo(Section):
     """The simulated switchboard of `accueil up --demo`."""
 
     seed: NonNegativeInt = 1
+    calls_per_hour: PositiveFloat = 300.0
     speed: PositiveFloat = 1.0
     """Simulated seconds per second."""
 

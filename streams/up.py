@@ -163,8 +163,9 @@ class _Plan:
 
     def _simulator(self) -> Program:
         demo, output = self._settings.demo, self._data / DEMO_LOG
-        options = ("--seed", str(demo.seed), "--speed", str(demo.speed), "--output", str(output))
-        return self._program("simulator", ("simulate", *options), stop_seconds=1)
+        options = {"into": output, "seed": demo.seed, "rate": demo.calls_per_hour, "speed": demo.speed}
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        return self._program("simulator", ("simulate", "asterisk", "--live", *arguments), stop_seconds=2)
 
     def _program(
         self,

@@ -1,11 +1,13 @@
-"""The example file is valid, and shows every setting with its default."""
+"""The settings that are shipped are valid: the example shows every setting, the demo those of its switchboard."""
 
 from pathlib import Path
 
 import pytest
 
+from connectors.asterisk.simulate import configuration
 from streams.configuration import describe, load
 from streams.programs import configure_connectors
+from streams.up import DEMO_FILE
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 MADE_UP = ("connectors.", "web.queues.")
@@ -26,3 +28,12 @@ def test_example_shows_every_setting_with_its_default(monkeypatch: pytest.Monkey
     assert shown.items() >= {key: value for key, value in defaults.items() if value not in ({}, None)}.items()
     text = EXAMPLE.read_text(encoding="utf-8")
     assert [key for key in shown if key.rpartition(".")[2] not in text] == []
+
+
+def test_demo_reads_the_switchboard_that_is_simulated() -> None:
+    settings = load(DEMO_FILE)
+    path = Path("queue_log")
+    assert settings.connectors["demo"].options == configuration(path)
+    queues = {(queue.site, queue.service, name) for name, queue in settings.web.queues.items()}
+    assert queues == {("siege", queue["service"], queue["label"]) for queue in configuration(path)["queues"].values()}
+    assert configure_connectors(settings)[0].source == "asterisk/demo"
