@@ -4,13 +4,14 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 import msgspec
 
 from models import topics
 from models.codec import MAX_AGE, MAX_AHEAD, Unusable, decode
-from models.events import Event
+from models.events import AgentStateChanged, Event
 from models.reasons import Reason
 from streams.core import agent, contact, timeline
 from streams.core.agent import Agent
@@ -36,8 +37,6 @@ from streams.engine.job import Codec, Job, Record, Step, Table
 
 FigureKey = tuple[int, Dimensions]
 """Bucket start in seconds since 1970, 0 for a total; and what it is about."""
-PROGRESS: Final[FigureKey] = (-1, Dimensions("", "", "", ""))
-"""The key of the `Progress` row, which shares table and topic with the figures."""
 
 HEARTBEAT_MS: Final = 5_000
 """An idle partition says this often that its figures are as of now."""
@@ -76,23 +75,25 @@ class Contacts:
     def __init__(self, partition: int, times: Times) -> None:
         self.partition: Final = partition
         self._times: Final = times
-        self.contacts: Final = Table(topics.CONTACTS.name, _ROWS)
+        self.contacts: Final = Table(topics.CONTACTS.name, _CONTACTS)
+        self.agents: Final = Table(topics.CONTACTS.name, _AGENTS)
         self.figures: Final = Table(topics.FIGURES.name, _FIGURES)
-        self.tables: Final = (self.contacts, self.figures)
-        self.waiting: Final = WaitingIndex()
+        self.progress: Final = Table(topics.FIGURES.name, _PROGRESS)
+        self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
+        self.waiting: Final = WaitingIndex[bytes]()
         self._sweep: Iterator[bytes] = iter(())
         self._swept_buckets_at = 0
 
     def restore(self) -> None:
         """Rebuild the index of who waits from the rows."""
-        self.waiting.rebuild({key: row for key, row in self.contacts.rows.items() if type(row) is Contact})
+        self.waiting.rebuild(self.contacts.rows)
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         oldest, newest = step.now - _AGE_MS, step.now + _AHEAD_MS
         progress = self._progress(step)
-        latest, folded = progress.event_at, 0
+        latest, folded, rejected = progress.event_at, 0, 0
         entries = step.outputs[topics.TIMELINE.name]
         for record in records:
             try:
@@ -102,11 +103,10 @@ class Contacts:
                 if key is None or key != event.subject.encode() or not oldest <= at <= newest:
                     raise _explain(key, event, at, newest)
             except Unusable as unusable:
-                reason = unusable.reason.value
-                step.reject(topic, record, reason, unusable.detail)
-                progress.dead_letters[reason] = progress.dead_letters.get(reason, 0) + 1
+                self._reject(topic, record, unusable, step)
+                rejected += 1
                 continue
-            if event.type == "agent.state_changed":
+            if type(event) is AgentStateChanged:
                 if self._fold_agent(key, event):
                     folded += 1
             else:
@@ -117,9 +117,19 @@ class Contacts:
             if at > latest:
                 latest = at
         progress.events += folded
-        progress.duplicates += len(records) - folded - len(step.dead_letters)
+        progress.duplicates += len(records) - folded - rejected
         progress.event_at = latest
         self._tell_oldest()
+
+    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+        """Make a record that our own code fails on a dead letter, to be replayed once that is mended."""
+        self._reject(topic, record, Unusable(Reason.INTERNAL_ERROR, type(error).__name__), step)
+
+    def _reject(self, topic: str, record: Record, unusable: Unusable, step: Step) -> None:
+        reason = unusable.reason.value
+        step.reject(topic, record, reason, unusable.detail)
+        counts = self._progress(step).dead_letters
+        counts[reason] = counts.get(reason, 0) + 1
 
     def _fold_contact(self, key: bytes, event: Event) -> Contact | None:
         before = self.contacts.rows.get(key)
@@ -129,12 +139,12 @@ class Contacts:
         self._replace(key, before, after)
         return after
 
-    def _fold_agent(self, key: bytes, event: Event) -> bool:
-        before = self.contacts.rows.get(key)
+    def _fold_agent(self, key: bytes, event: AgentStateChanged) -> bool:
+        before = self.agents.rows.get(key)
         after = agent.fold(before, event)
         if after is before:
             return False
-        self.contacts.put(key, after)
+        self.agents.put(key, after)
         count_agent(before, after, self._edit)
         return True
 
@@ -147,7 +157,7 @@ class Contacts:
         return self.figures.edit(key, new_figure)
 
     def _progress(self, step: Step) -> Progress:
-        progress = self.figures.edit(PROGRESS, lambda: Progress(step_at=step.now))
+        progress = self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=step.now))
         progress.step_at = step.now
         return progress
 
@@ -169,7 +179,7 @@ class Contacts:
         self._tell_oldest()
         self._drop_closed(step.now)
         self._drop_buckets(step.now)
-        progress = self.figures.rows.get(PROGRESS)
+        progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or step.now - progress.step_at >= HEARTBEAT_MS or self.figures.before:
             self._progress(step)
 
@@ -181,10 +191,9 @@ class Contacts:
                 self._sweep = iter(list(rows))
                 return
             row = rows.get(key)
-            if type(row) is Contact:
-                expires_at = contact.expires_at(row, self._times.keep_closed)
-                if expires_at is not None and expires_at <= now:
-                    self.contacts.delete(key)
+            expires_at = contact.expires_at(row, self._times.keep_closed) if row else None
+            if expires_at is not None and expires_at <= now:
+                self.contacts.delete(key)
 
     def _drop_buckets(self, now: int) -> None:
         bucket_ms = BUCKET_SECONDS * 1000
@@ -207,50 +216,46 @@ def _explain(key: bytes | None, event: Event, at: int, newest: int) -> Unusable:
 
 
 # ----------------------------------------------------------------------------------------------------------------- codecs
-def _dump_row(row: Contact | Agent) -> bytes:
-    return contact.encode(row) if type(row) is Contact else agent.encode(row)
+def _contact_key(key: bytes) -> bytes | None:
+    return None if key.startswith(AGENT_PREFIX) else key
 
 
-def _load_row(key: bytes, value: bytes) -> Contact | Agent:
-    return agent.decode(value) if key.startswith(AGENT_PREFIX) else contact.decode(value)
+def _agent_key(key: bytes) -> bytes | None:
+    return key if key.startswith(AGENT_PREFIX) else None
 
 
-def _same(row: Contact | Agent) -> Contact | Agent:
-    return row
-
-
-_ROWS: Final[Codec[bytes, Contact | Agent]] = Codec(bytes, bytes, _dump_row, _load_row, _same)
-
-_encode_progress: Final = msgspec.json.Encoder().encode
-_decode_progress: Final = msgspec.json.Decoder(Progress).decode
+def _progress_key(key: bytes) -> bytes | None:
+    return key if key == PROGRESS_KEY else None
 
 
 def _dump_figure_key(key: FigureKey) -> bytes:
     start, dimensions = key
-    if start > 0:
-        return bucket_key(start, dimensions)
-    return PROGRESS_KEY if key == PROGRESS else total_key(dimensions)
+    return bucket_key(start, dimensions) if start else total_key(dimensions)
 
 
-def _load_figure_key(key: bytes) -> FigureKey:
+def _load_figure_key(key: bytes) -> FigureKey | None:
     _, start, dimensions = parse_key(key)
-    return PROGRESS if dimensions is None else (start, dimensions)
+    return None if dimensions is None else (start, dimensions)
 
 
-def _dump_figure(row: Figure | Progress) -> bytes:
-    return encode_figure(row) if type(row) is Figure else _encode_progress(row)
+def _copy_figure(row: Figure) -> Figure:
+    return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
 
 
-def _load_figure(key: FigureKey, value: bytes) -> Figure | Progress:
-    return _decode_progress(value) if key == PROGRESS else decode_figure(value)
-
-
-def _copy_figure(row: Figure | Progress) -> Figure | Progress:
-    if type(row) is Figure:
-        return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
+def _copy_progress(row: Progress) -> Progress:
     return msgspec.structs.replace(row, dead_letters={**row.dead_letters})
 
 
-_FIGURES: Final[Codec[FigureKey, Figure | Progress]] = Codec(
-    _dump_figure_key, _load_figure_key, _dump_figure, _load_figure, _copy_figure
+_encode_progress: Final = msgspec.json.Encoder().encode
+_decode_progress: Final = msgspec.json.Decoder(Progress).decode
+
+_CONTACTS: Final[Codec[bytes, Contact]] = Codec(
+    bytes, _contact_key, contact.encode, lambda _, value: contact.decode(value), copy
+)
+_AGENTS: Final[Codec[bytes, Agent]] = Codec(bytes, _agent_key, agent.encode, lambda _, value: agent.decode(value), copy)
+_FIGURES: Final[Codec[FigureKey, Figure]] = Codec(
+    _dump_figure_key, _load_figure_key, encode_figure, lambda _, value: decode_figure(value), _copy_figure
+)
+_PROGRESS: Final[Codec[bytes, Progress]] = Codec(
+    bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress
 )

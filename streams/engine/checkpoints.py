@@ -1,7 +1,7 @@
 """Named points of a step at which a test can strike, to prove that nothing is lost or repeated there.
 
-`ACCUEIL_KILL_AT=offsets_sent:2` kills the process by SIGKILL when it reaches `offsets_sent` the second time;
-`ACCUEIL_STOP_AT` stops it by SIGSTOP, so that it can wake up later as a zombie.
+`ENGINE_KILL_AT=offsets_sent:2` kills the process by SIGKILL when it reaches `offsets_sent` the second time;
+`ENGINE_STOP_AT` stops it by SIGSTOP, so that it can wake up later as a zombie.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Final
 STEP: Final = ("step_begun", "folded", "transaction_begun", "records_sent", "offsets_sent", "committed")
 OPENING: Final = ("fenced", "replayed", "compared", "opened")
 
-_SIGNALS: Final = {"ACCUEIL_KILL_AT": signal.SIGKILL, "ACCUEIL_STOP_AT": signal.SIGSTOP}
+_SIGNALS: Final = {"ENGINE_KILL_AT": signal.SIGKILL, "ENGINE_STOP_AT": signal.SIGSTOP}
 
 
 class _Strike:

@@ -33,7 +33,8 @@ class Codec(NamedTuple, Generic[K, R]):
     """How a table's keys and rows are written."""
 
     dump_key: Callable[[K], bytes]
-    load_key: Callable[[bytes], K]
+    load_key: Callable[[bytes], K | None]
+    """None for a key that is not this table's: several tables may share a topic."""
     dump: Callable[[R], bytes]
     load: Callable[[K, bytes], R]
     copy: Callable[[R], R]
@@ -79,13 +80,16 @@ class Table(Generic[K, R]):
             self.before[key] = self.rows.get(key)
         self.rows.pop(key, None)
 
-    def load(self, key: bytes, value: bytes | None) -> None:
-        """Take one record of the topic, in recovery."""
+    def load(self, key: bytes, value: bytes | None) -> bool:
+        """Take one record of the topic, in recovery; return whether its key is this table's."""
+        loaded = self.codec.load_key(key)
+        if loaded is None:
+            return False
         if value is None:
-            self.rows.pop(self.codec.load_key(key), None)
+            self.rows.pop(loaded, None)
         else:
-            loaded = self.codec.load_key(key)
             self.rows[loaded] = self.codec.load(loaded, value)
+        return True
 
     def changes(self) -> Iterable[Pair]:
         """Yield what this step has to write: each touched row once, as it is now."""
@@ -145,13 +149,16 @@ class PartitionJob(Protocol):
 
     @property
     def tables(self) -> Sequence[Table[Any, Any]]:
-        """The rows, by which the engine recovers, writes and takes back; each table has a topic of its own."""
+        """The rows, by which the engine recovers, writes and takes back."""
 
     def restore(self) -> None:
         """Rebuild whatever is derived from the rows: after recovery, and after a step was taken back."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold `records` of one source topic. Bad data is the job's to reject; what it raises is taken for a defect."""
+
+    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+        """Reject the one record that `fold` raises `error` on: a defect of the job, so that the record can be replayed."""
 
     def tick(self, step: Step) -> None:
         """Do what is due at `step.now`; called about every tick while the partition has caught up with its sources."""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 OFFSETS_KEY: Final = b"\x00offsets"
 """The one record of the first state topic that is no row: source topic → next offset, as of the same transaction."""
-INTERNAL_ERROR: Final = "internal_error"
 MAX_BATCH_BYTES: Final = 900_000  # below the broker's default limit of 1 MB for a batch
 MAX_ROW_BYTES: Final = 500_000
 MAX_REQUEST_BYTES: Final = 4 << 20  # a dead letter holds a record at the source's limit, and its headers
@@ -186,8 +185,12 @@ class Lane:
             max_partition_fetch_bytes=RECOVERY_FETCH_BYTES,
             **self._engine.options.client,
         )
-        tables = {TopicPartition(table.topic, self.number): table for table in self.job.tables}
-        offsets_in = TopicPartition(self._engine.job.states[0], self.number)
+        states = self._engine.job.states
+        tables = {
+            TopicPartition(topic, self.number): [table.load for table in self.job.tables if table.topic == topic]
+            for topic in states
+        }
+        offsets_in = TopicPartition(states[0], self.number)
         await consumer.start()
         try:
             self._begins = await consumer.beginning_offsets(self.sources)
@@ -202,12 +205,12 @@ class Lane:
             while behind:
                 for tp, records in (await consumer.getmany(*behind, timeout_ms=200)).items():
                     count += len(records)
-                    load = tables[tp].load
+                    loads = tables[tp]
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
                             self._committed = _decode_offsets(record.value)
-                        else:
-                            load(record.key, record.value)
+                        elif not any(load(record.key, record.value) for load in loads):
+                            raise InvariantBroken(f"{tp.topic} holds a key that no table knows: {record.key!r}")
                 # By position: the end of a state topic is always the marker of a transaction, never a record.
                 behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
             self._replayed = {tp.topic: ends[tp] for tp in tables}
@@ -327,7 +330,7 @@ class Lane:
             self._engine.note_internal_error(error)
             step = self._new_step()
             [record] = batches[0].records
-            step.reject(batches[0].tp.topic, record, INTERNAL_ERROR, type(error).__name__)
+            self.job.set_aside(batches[0].tp.topic, record, error, step)
             writes = self._collect()
         reach("folded")
         await self._commit(step, batches, writes)
@@ -336,16 +339,18 @@ class Lane:
         step = self._new_step()
         self.job.tick(step)
         writes = self._collect()
-        if step.dead_letters or any(pairs for _, pairs in writes) or any(step.outputs.values()):
+        if step.dead_letters or any(writes.values()) or any(step.outputs.values()):
             await self._commit(step, (), writes)
 
     def _new_step(self) -> Step:
         return Step(self.number, self._engine.now(), self._engine.job.outputs)
 
-    def _collect(self) -> list[tuple[str, list[Pair]]]:
-        """Return the touched rows of each table, as they are to be written."""
-        writes = [(table.topic, list(table.changes())) for table in self.job.tables]
-        for topic, pairs in writes:
+    def _collect(self) -> dict[str, list[Pair]]:
+        """Return state topic → the rows to write: each touched one, as it is now."""
+        writes: dict[str, list[Pair]] = {topic: [] for topic in self._engine.job.states}
+        for table in self.job.tables:
+            writes[table.topic] += table.changes()
+        for topic, pairs in writes.items():
             for _, value in pairs:
                 if value is not None and len(value) > MAX_ROW_BYTES:
                     raise InvariantBroken(
@@ -358,7 +363,7 @@ class Lane:
             table.roll_back()
         self.job.restore()
 
-    async def _commit(self, step: Step, batches: Sequence[Batch], writes: list[tuple[str, list[Pair]]]) -> None:
+    async def _commit(self, step: Step, batches: Sequence[Batch], writes: dict[str, list[Pair]]) -> None:
         started = time.perf_counter()
         async with asyncio.timeout(self._engine.options.transaction_timeout_seconds):
             await self._transact(step, batches, writes)
@@ -368,16 +373,16 @@ class Lane:
         metrics.count_step(batches, step, time.perf_counter() - started)
         reach("committed")
 
-    async def _transact(self, step: Step, batches: Sequence[Batch], writes: list[tuple[str, list[Pair]]]) -> None:
+    async def _transact(self, step: Step, batches: Sequence[Batch], writes: dict[str, list[Pair]]) -> None:
         producer, engine = self._producer, self._engine
         offsets = {batch.tp: batch.next for batch in batches}
         if offsets:
             self._committed = self._committed | {tp.topic: offset for tp, offset in offsets.items()}
-            writes[0][1].append((OFFSETS_KEY, _encode_offsets(self._committed)))
+            writes[engine.job.states[0]].append((OFFSETS_KEY, _encode_offsets(self._committed)))
         await producer.begin_transaction()
         reach("transaction_begun")
         sent: list[tuple[str, Any]] = []
-        for topic, pairs in writes:
+        for topic, pairs in writes.items():
             sent += [(topic, future) for future in await self._send(topic, self.number, pairs, step.now)]
         for topic, pairs in step.outputs.items():
             for partition, own in self._engine.route(topic, pairs).items():

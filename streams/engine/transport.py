@@ -60,7 +60,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(
-        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None  # noqa: ASYNC109
     ) -> dict[TopicPartition, list[Batch]]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         batches = {}
@@ -129,7 +129,7 @@ class Consumer(driver.Consumer):
         """Call a coroutine method of the consumer thread, over there, and return its result."""
         return await self._thread.call_thread(getattr(self._thread, method), *args)
 
-    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:
+    async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:  # noqa: ASYNC109
         wanted = {tp for tp in active_partitions if self.engine.wants(tp)}
         if not wanted:  # an EMPTY set would mean "all partitions" to aiokafka
             await self.engine.wait_until_wanted()

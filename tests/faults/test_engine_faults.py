@@ -72,7 +72,7 @@ def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_p
     with worker(name, kafka, tmp_path / "worker.log", "--instance=one") as child:
         with trickle(name, kafka.bootstrap):
             for point in points:
-                child.start(ACCUEIL_KILL_AT=point)
+                child.start(ENGINE_KILL_AT=point)
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
         counts = settle(name, kafka)
@@ -120,7 +120,7 @@ def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: 
     one = worker(name, kafka, tmp_path / "one.log", *(["--instance=same"] if static else []))
     two = worker(name, kafka, tmp_path / "two.log", *(["--instance=same"] if static else []))
     with two, one, trickle(name, kafka.bootstrap):
-        one.start(ACCUEIL_STOP_AT="records_sent:20")
+        one.start(ENGINE_STOP_AT="records_sent:20")
         wait_until(lambda: one.stopped, "the worker to be stopped inside a transaction")
         before = len(kafka_io.read(kafka.bootstrap, f"{name}-out"))
         two.start()

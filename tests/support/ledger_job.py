@@ -75,6 +75,9 @@ class Ledger:
                 self.rows.delete(key)
             step.outputs[self.out].append((key, encode({"id": event.id, "count": row.count})))
 
+    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+        step.reject(topic, record, "internal_error", type(error).__name__)
+
     def tick(self, step: Step) -> None:
         for key, due_at in list(self.due.items()):
             if due_at <= step.now:

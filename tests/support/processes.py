@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
+from typing import Self
 
 from streams.engine.broker import die_with_parent
 
@@ -35,7 +36,7 @@ class Child:
         self.exits: list[int] = []
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Child":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -58,7 +59,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.environment, **environment},
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
         return self
 

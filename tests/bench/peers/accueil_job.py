@@ -11,7 +11,7 @@ from job import RECENT, Tally, arguments, state
 
 from streams.engine import topics
 from streams.engine.engine import Engine, Options, run
-from streams.engine.job import Codec, Job, Step, Table
+from streams.engine.job import Codec, Job, Record, Step, Table
 
 PARTITIONS = 4
 
@@ -75,6 +75,9 @@ class Contacts:
             if row is not None:
                 put(key, row)
                 tally.count_one(event.service, event.type)
+
+    def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
+        step.reject(topic, record, "internal_error", type(error).__name__)
 
     def tick(self, step: Step) -> None:
         """Nothing falls due."""

@@ -1,0 +1,127 @@
+"""The worker through faults: rows, figures, timeline and dead letters are what the events say, each counted once."""
+
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+
+import pytest
+
+from models import topics
+from streams.engine import checkpoints
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.bad_records import bad_records
+from tests.support.processes import Child, supervised, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+PARTITIONS = 4
+
+
+@pytest.fixture
+def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    """A broker with Accueil's topics: their names are fixed, so each test has its own."""
+    specs = [
+        TopicSpec(t.name, PARTITIONS, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE
+    ]
+    apply(own_kafka.bootstrap, specs)
+    return own_kafka
+
+
+def worker(kafka: EmbeddedKafka, tmp_path: Path, name: str = "worker", *, instance: str = "") -> Child:
+    return Child(
+        ["-m", "streams.cli", "worker"],
+        tmp_path / f"{name}.log",
+        ACCUEIL_BROKERS=kafka.bootstrap,
+        ACCUEIL_DATA=str(tmp_path / "data"),
+        ACCUEIL_LOG__FORMAT="json",
+        ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
+        ACCUEIL_WORKER__INSTANCE_ID=instance,
+    )
+
+
+@contextmanager
+def source(kafka: EmbeddedKafka, seed: int = 1) -> Iterator[None]:
+    """Events in disorder, some twice, some unusable, produced until the block ends."""
+    stop = Flag()
+    chance = random.Random(seed)
+
+    def feed() -> None:
+        number = seed * 1_000_000
+        while not stop.is_set():
+            events = oracle.make_lives(60, 600, start=number)
+            events += chance.sample(events, len(events) // 5)
+            chance.shuffle(events)
+            records: list[tuple[str, bytes | None, bytes | None]] = [*oracle.records(events)]
+            records += [("contact.call.v1", *chance.choice([*bad_records().values()]))]
+            kafka_io.produce(kafka.bootstrap, records)
+            number += 60
+            stop.wait(0.1)
+
+    thread = Thread(target=feed, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
+    def done() -> bool:
+        assert child is None or child.alive, child.text[-3000:]
+        return oracle.is_done(kafka.bootstrap)
+
+    wait_until(done, "all events to be folded", 120)
+    return oracle.verify(kafka.bootstrap)
+
+
+def test_every_reason_becomes_a_dead_letter_and_stops_nothing(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    bad = bad_records()
+    good = oracle.make_lives(60, 600)
+    kafka_io.produce(kafka.bootstrap, [("contact.call.v1", *pair) for pair in bad.values()])
+    kafka_io.produce(kafka.bootstrap, [*oracle.records(good)])
+    with worker(kafka, tmp_path).start() as child:
+        counts = settle(kafka, child)
+        assert child.stop() == 0
+    assert counts["dead"] == len(bad)
+    letters = kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
+    assert {dict(m.headers())["reason"].decode(): (m.key(), m.value()) for m in letters} == bad
+
+
+def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with worker(kafka, tmp_path, instance="one") as child:
+        with source(kafka):
+            for point in (*checkpoints.OPENING, *checkpoints.STEP):
+                child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
+                assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
+            child.start()
+        counts = settle(kafka, child)
+        assert child.stop() == 0
+    assert counts["torn"] > 0, "no transaction was torn: the kills proved nothing"
+    assert counts["deliveries"] > counts["events"] + counts["dead"], "no duplicate was delivered"
+
+
+def test_two_workers_one_killed_broker_killed_everything_replayed(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with supervised(worker(kafka, tmp_path, "one")) as one, supervised(worker(kafka, tmp_path, "two")) as two:
+        with source(kafka):
+            one.wait_for('"event": "partition_opened"', 2)
+            two.wait_for('"event": "partition_opened"', 2)
+            two.kill()
+            wait_until(lambda: two.exits, "the kill to be seen")
+            time.sleep(1)
+            kafka.stop(signal.SIGKILL)
+            time.sleep(1)
+            kafka.start()
+        before = settle(kafka)
+        again = kafka_io.read(kafka.bootstrap, *oracle.SOURCES)
+        kafka_io.produce(kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])
+        after = settle(kafka)
+    assert after["deliveries"] == 2 * before["deliveries"]
+    assert after["events"] == before["events"]

@@ -1,0 +1,183 @@
+"""What the worker must have written, computed from the source topics apart from engine, agent and Faust."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+from confluent_kafka import Message
+
+from models import topics
+from models.codec import Unusable, decode, encode
+from models.events import Event
+from streams.core import agent, contact
+from streams.core.counting import count_agent, count_contact
+from streams.core.figures import Dimensions, Figure, Progress, decode_figure, new_figure, parse_key
+from tests.support import kafka_io
+from tests.support.events import answered_call, make
+
+SOURCES = [topic.name for topic in topics.SOURCES.values()]
+Numbers = tuple[list[int], list[int], int | None]
+
+
+@dataclass
+class Truth:
+    """Of one partition."""
+
+    rows: dict[bytes, contact.Contact | agent.Agent] = field(default_factory=dict)
+    figures: dict[tuple[int, Dimensions], Figure] = field(default_factory=dict)
+    ids: Counter[str] = field(default_factory=Counter)
+    dead: Counter[tuple[str, int]] = field(default_factory=Counter)
+    deliveries: int = 0
+    events: int = 0
+
+    def edit(self, key: tuple[int, Dimensions]) -> Figure:
+        return self.figures.setdefault(key, new_figure())
+
+
+def make_lives(count: int, seconds_ago: float, start: int = 0) -> list[Event]:
+    """Return events of `count` contacts of several channels, all within the last `seconds_ago` seconds."""
+    at = _now_after_start() - seconds_ago
+    events: list[Event] = []
+    for number in range(start, start + count):
+        begin, queue = at + number % 97, ("mdph", "apa", "routes")[number % 3]
+        call = answered_call(
+            f"call:asterisk/siege:{number}.0", at=begin, queue=queue, wait=number % 40, handle=number % 60
+        )
+        lives = [
+            call,
+            call[:2],
+            [*call[:2], make("call.abandoned", begin + 9, subject=f"call:asterisk/siege:{number}.0", queue=queue, wait_seconds=4)],
+            [make(f"letter.{verb}", begin + step, subject=f"mail:mailroom/siege:{number}") for step, verb in enumerate(("arrived", "assigned", "answered"))],
+            [make("form.submitted", begin, subject=f"form:demarches/1:{number}", procedure="apa")],
+            [make("agent.state_changed", begin + step, subject=f"agent:asterisk/siege:agent:{number % 7}", change=change, queue=queue, site="siege") for step, change in enumerate(("logged_in", "contact_started", "ring_unanswered"))],
+        ]  # fmt: skip
+        events += lives[number % len(lives)]
+    return events
+
+
+def _now_after_start() -> float:
+    from datetime import UTC, datetime
+
+    from tests.support.events import START
+
+    return (datetime.now(UTC) - START).total_seconds()
+
+
+def records(events: list[Event]) -> Iterator[tuple[str, bytes, bytes]]:
+    """Yield the events as `kafka_io.produce` takes them."""
+    for event in events:
+        yield topics.SOURCES[event.channel].name, event.subject.encode(), encode(event)
+
+
+def is_done(bootstrap: str) -> bool:
+    """Whether the worker's own state says that all of the sources is folded."""
+    ends = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(bootstrap, *SOURCES)}
+    committed: dict[tuple[str, int], int] = {}
+    for (partition, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.CONTACTS.name)).items():
+        if key == b"\x00offsets":
+            committed |= {(topic, partition): offset for topic, offset in msgspec.json.decode(value).items()}
+    return all(committed.get(place, 0) >= end for place, end in ends.items())
+
+
+def compute(bootstrap: str) -> dict[int, Truth]:
+    """Fold what the sources hold, one event after the other."""
+    truths: defaultdict[int, Truth] = defaultdict(Truth)
+    for message in kafka_io.read(bootstrap, *SOURCES):
+        truth = truths[message.partition()]
+        truth.deliveries += 1
+        try:
+            event = decode(message.value())
+        except Unusable:
+            truth.dead[message.topic(), message.offset()] += 1
+            continue
+        if message.key() != event.subject.encode() or not -60 < _age_seconds(event) < 86_400:
+            truth.dead[message.topic(), message.offset()] += 1
+            continue
+        _fold(truth, message.key(), event)
+    return truths
+
+
+def _age_seconds(event: Event) -> float:
+    from datetime import UTC, datetime
+
+    return (datetime.now(UTC) - event.time).total_seconds()
+
+
+def _fold(truth: Truth, key: bytes, event: Event) -> None:
+    before = truth.rows.get(key)
+    if event.type == "agent.state_changed":
+        after = agent.fold(before, event)
+        if after is not before:
+            count_agent(before, after, truth.edit)
+    else:
+        after = contact.fold(before, event)
+        if after is not before:
+            count_contact(before, after, truth.edit)
+            truth.ids[event.id] += 1
+    truth.events += after is not before
+    truth.rows[key] = after
+
+
+def verify(bootstrap: str) -> dict[str, int]:
+    """Compare what the worker wrote with the truth; fail on any difference, return counts."""
+    truths = compute(bootstrap)
+    found = kafka_io.latest(kafka_io.read(bootstrap, topics.CONTACTS.name))
+    rows = {
+        (partition, key): (agent.decode if key.startswith(b"agent:") else contact.decode)(value)
+        for (partition, key), value in found.items()
+        if key != b"\x00offsets"
+    }
+    expected = {(partition, key): row for partition, truth in truths.items() for key, row in truth.rows.items()}
+    assert rows.keys() == expected.keys(), (
+        f"missing {len(expected.keys() - rows.keys())}, invented {len(rows.keys() - expected.keys())}"
+    )
+    different = [place for place, row in rows.items() if row != expected[place]]
+    assert not different, f"{len(different)} rows differ, such as {different[0]}"
+    _verify_figures(bootstrap, truths)
+    outputs = kafka_io.read(bootstrap, topics.TIMELINE.name)
+    written = Counter(str(msgspec.json.decode(m.value())["id"]) for m in outputs)
+    ids = sum((truth.ids for truth in truths.values()), Counter())
+    assert written == ids, f"timeline: lost {list(ids - written)[:5]}, twice {list(written - ids)[:5]}"
+    letters = Counter(_origin(letter) for letter in kafka_io.read(bootstrap, topics.DEAD_LETTERS.name))
+    dead = Counter({(topic, p, offset): n for p, truth in truths.items() for (topic, offset), n in truth.dead.items()})
+    assert letters == dead, f"dead letters: missing {dead - letters}, too many {letters - dead}"
+    torn = len(kafka_io.read(bootstrap, topics.TIMELINE.name, committed=False)) - len(outputs)
+    return {
+        "deliveries": sum(truth.deliveries for truth in truths.values()),
+        "events": sum(truth.events for truth in truths.values()),
+        "rows": len(rows),
+        "dead": sum(dead.values()),
+        "torn": torn,
+    }
+
+
+def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
+    figures: dict[tuple[int, int, Dimensions], Numbers] = {}
+    for (partition, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
+        _, start, dimensions = parse_key(key)
+        if dimensions is None:
+            progress = msgspec.json.decode(value, type=Progress)
+            truth = truths[partition]
+            dead = sum(truth.dead.values())
+            assert progress.events == truth.events, f"partition {partition}"
+            assert progress.duplicates == truth.deliveries - truth.events - dead, f"partition {partition}"
+            assert sum(progress.dead_letters.values()) == dead, f"partition {partition}"
+        else:
+            figures[partition, start, dimensions] = _numbers(decode_figure(value))
+    expected = {(p, *key): _numbers(figure) for p, truth in truths.items() for key, figure in truth.figures.items()}
+    assert figures.keys() == expected.keys()
+    assert figures == expected
+    for (_, start, dimensions), (counts, stocks, _) in figures.items():
+        if start == 0:
+            offered, answered, abandoned, *left = counts[:13]
+            assert offered == answered + abandoned + sum(left[:10]) + stocks[0], f"{dimensions}"
+
+
+def _numbers(figure: Figure) -> Numbers:
+    return figure.counts, figure.stocks, None
+
+
+def _origin(letter: Message) -> tuple[str, int, int]:
+    headers = dict(letter.headers())
+    return headers["origin_topic"].decode(), int(headers["origin_partition"]), int(headers["origin_offset"])
