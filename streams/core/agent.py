@@ -92,36 +92,22 @@ def states(agent: Agent) -> dict[Dimensions, str]:
     found = {}
     on_contact = agent.contact is not None and agent.contact.on
     for queue in agent.logins.keys() | agent.pauses.keys():
-        if queue and _holds(agent.logins, queue, unknown=True):
-            if on_contact:
-                state = "agents_on_contact"
-            elif _holds(agent.pauses, queue, unknown=False):
-                state = "agents_paused"
-            else:
-                state = "agents_available"
-            found[_place(agent, queue)] = state
+        login, pause = agent.logins.get(queue), agent.pauses.get(queue)
+        told = _later(login, pause)
+        login, pause = _later(login, agent.logins.get("")), _later(pause, agent.pauses.get(""))
+        if not queue or told is None or (login is not None and not login.on):
+            continue
+        if on_contact:
+            found[told.place] = "agents_on_contact"
+        elif pause is not None and pause.on:
+            found[told.place] = "agents_paused"
+        else:
+            found[told.place] = "agents_available"
     return found
 
 
-def _holds(registers: dict[str, Register], queue: str, *, unknown: bool) -> bool:
-    """Return what holds in a queue: the later of what was told of it and of all queues."""
-    own, everywhere = registers.get(queue), registers.get("")
-    latest = max(own, everywhere, key=_time) if own and everywhere else own or everywhere
-    return latest.on if latest else unknown
-
-
-def _place(agent: Agent, queue: str) -> Dimensions:
-    """Return the place of a queue as told last."""
-    told = [registers[queue] for registers in (agent.logins, agent.pauses) if queue in registers]
-    return max(told, key=_time_and_place).place
-
-
-def _time(register: Register) -> tuple[int, str, bool]:
-    return register[:3]
-
-
-def _time_and_place(register: Register) -> tuple[int, str, Dimensions]:
-    return register.at, register.sequence, register.place
+def _later(one: Register | None, other: Register | None) -> Register | None:
+    return max(one, other) if one and other else one or other
 
 
 _codec: Final = Codec(Agent)

@@ -183,7 +183,10 @@ def _standing(latest: Milestone | None) -> tuple[State, str]:
 
 # --------------------------------------------------------------------------------------------------------------- folding
 def fold(row: Contact | None, event: Event) -> Contact:
-    """Return the contact with `event` added: a new row, or `row` itself if the event was folded before."""
+    """Return the contact with `event` added: a new row, or `row` itself if the event was folded before.
+
+    Of a contact with more than `SEEN_EVENTS` events, one that adds no evidence is taken for one folded before.
+    """
     at = milliseconds(event.time)
     if row is None:
         after = Contact(event.channel, at, mark(event.id))

@@ -27,8 +27,9 @@ from streams.core.visit import Visit, tell
 Edit = Callable[[tuple[int, Dimensions]], Figure]
 """Hands out the row to change: of the bucket that starts at these seconds since 1970, or with 0 the total row."""
 
-Fact = tuple[int, int, int]
-"""Bucket start, index in counts, duration in milliseconds (0 if it has no distribution)."""
+Fact = tuple[int | None, int, int]
+"""Bucket start, index in counts, duration in milliseconds (0 if it has no distribution). A stock has no bucket: None, index
+in stocks, 0."""
 
 _BUCKET_MS: Final = BUCKET_SECONDS * 1000
 _DISTRIBUTIONS: Final = {
@@ -40,14 +41,8 @@ _DISTRIBUTIONS: Final = {
 """Count → sum, first slot and bounds of the distribution of its durations."""
 _OFFERED: Final = INDEX["offered"]
 _RING_UNANSWERED: Final = INDEX["ring_unanswered"]
-_WAITING: Final = STOCK_INDEX["waiting"]
-_IN_PROGRESS: Final = STOCK_INDEX["in_progress"]
-
-
-Facts = tuple[Fact | None, Fact | None, Fact | None, int | None]
-"""What a visit contributes to the figures of its place: offered, outcome, finish, and the index of a stock."""
-
-_NOTHING: Final[Facts] = (None, None, None, None)
+_WAITING: Final[Fact] = (None, STOCK_INDEX["waiting"], 0)
+_IN_PROGRESS: Final[Fact] = (None, STOCK_INDEX["in_progress"], 0)
 
 
 def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> None:
@@ -55,22 +50,17 @@ def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> 
 
     A tombstone (`after` is None) changes nothing: what was counted stays counted.
     """
-    known = before.visits if before is not None else ()
-    visits = after.visits if after is not None else known
-    if visits is known:
+    if after is None or (before is not None and before.visits is after.visits):
         return
-    index = 0
-    for visit in visits:  # by number, and visits never vanish
-        former = None
-        if index < len(known) and known[index].number == visit.number:
-            former = known[index]
-            index += 1
-        if visit is former:
+    known = {visit.number: visit for visit in before.visits} if before is not None else {}
+    for visit in after.visits:
+        former = known.get(visit.number)
+        if former is visit:
             continue
-        was = _NOTHING if former is None else facts(former)
+        was = () if former is None else facts(former)
         if former is not None and former.place != visit.place:
-            _change(former.place, was, _NOTHING, edit)
-            was = _NOTHING
+            _change(former.place, was, (), edit)
+            was = ()
         _change(visit.place, was, facts(visit), edit)
 
 
@@ -81,69 +71,68 @@ def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
     """
     was = states(before) if before is not None else {}
     now = states(after) if after is not None else {}
-    for place, state in was.items():
-        if now.get(place) != state:
-            edit((0, place)).stocks[STOCK_INDEX[state]] -= 1
-    for place, state in now.items():
-        if was.get(place) != state:
-            edit((0, place)).stocks[STOCK_INDEX[state]] += 1
+    for place, state in was.items() - now.items():
+        _count((None, STOCK_INDEX[state], 0), -1, place, edit)
+    for place, state in now.items() - was.items():
+        _count((None, STOCK_INDEX[state], 0), 1, place, edit)
     known = before.rings if before is not None else ()
     rings = after.rings if after is not None else known
-    for ring in set(rings).difference(known):
-        start = _bucket(ring.at)
-        _add((start, _RING_UNANSWERED, 0), 1, edit((0, ring.place)), edit((start, ring.place)))
+    if rings is not known:
+        for ring in set(rings).difference(known):
+            _count((_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, edit)
 
 
-def facts(visit: Visit) -> Facts:
-    """Return that it was offered, its outcome, its finish, and the stock it is in.
+def facts(visit: Visit) -> tuple[Fact, ...]:
+    """Return what a visit contributes to the figures of its place.
 
     It is always offered, and has either an outcome or the stock `waiting`: `offered = answered + abandoned + left + waiting`.
     """
     story = tell(visit)
     offered = (_bucket(story.queued_at), _OFFERED, 0)
     if story.outcome == "waiting":
-        return offered, None, None, _WAITING
+        return offered, _WAITING
     index = INDEX[story.outcome]
     outcome = (_bucket(story.outcome_at), index, story.wait_ms if index in _DISTRIBUTIONS else 0)
+    if not story.finish:
+        return offered, outcome
     if story.finish == "in_progress":
-        return offered, outcome, None, _IN_PROGRESS
-    if story.finish:
-        return offered, outcome, (_bucket(story.finished_at), INDEX[story.finish], story.handle_ms), None
-    return offered, outcome, None, None
+        return offered, outcome, _IN_PROGRESS
+    return offered, outcome, (_bucket(story.finished_at), INDEX[story.finish], story.handle_ms)
 
 
 def _bucket(at: int) -> int:
     return at // _BUCKET_MS * BUCKET_SECONDS
 
 
-def _change(place: Dimensions, was: Facts, now: Facts, edit: Edit) -> None:
-    if was == now:
-        return
+def _change(place: Dimensions, was: tuple[Fact, ...], now: tuple[Fact, ...], edit: Edit) -> None:
+    for fact in was:
+        if fact not in now:
+            _count(fact, -1, place, edit)
+    for fact in now:
+        if fact not in was:
+            _count(fact, 1, place, edit)
+
+
+def _count(fact: Fact, sign: int, place: Dimensions, edit: Edit) -> None:
+    start, index, duration_ms = fact
     total = edit((0, place))
-    for gone, come in zip(was[:3], now[:3], strict=True):
-        if gone != come:
-            if gone is not None:
-                _add(gone, -1, total, edit((gone[0], place)))
-            if come is not None:
-                _add(come, 1, total, edit((come[0], place)))
-    if was[3] is not None:
-        total.stocks[was[3]] -= 1
-    if now[3] is not None:
-        total.stocks[now[3]] += 1
+    if start is None:
+        total.stocks[index] += sign
+        return
+    changes = _changes(index, duration_ms)
+    for figure in (total, edit((start, place))):
+        counts = figure.counts
+        for changed, by in changes:
+            counts[changed] += sign * by
+        if sign < 0:
+            for changed, by in changes:
+                figure.corrected[changed] = figure.corrected.get(changed, 0) + by
 
 
-def _add(fact: Fact, sign: int, *figures: Figure) -> None:
-    _, index, duration_ms = fact
+def _changes(index: int, duration_ms: int) -> tuple[tuple[int, int], ...]:
+    """Return which counts one more changes, and by how much: its own, and sum and slot of its distribution."""
     distribution = _DISTRIBUTIONS.get(index)
-    for figure in figures:
-        _add_to(figure, index, sign)
-        if distribution:
-            sum_index, first_slot, bounds = distribution
-            _add_to(figure, sum_index, sign * duration_ms)
-            _add_to(figure, wait_slot(first_slot, bounds, duration_ms), sign)
-
-
-def _add_to(figure: Figure, index: int, by: int) -> None:
-    figure.counts[index] += by
-    if by < 0:
-        figure.corrected[index] = figure.corrected.get(index, 0) - by
+    if distribution is None:
+        return ((index, 1),)
+    sum_index, first_slot, bounds = distribution
+    return (index, 1), (sum_index, duration_ms), (wait_slot(first_slot, bounds, duration_ms), 1)

@@ -5,7 +5,7 @@ A cache of the rows and nothing more: `rebuild` makes the same index from the ro
 
 from collections.abc import Mapping
 from heapq import heappop, heappush
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 from streams.core.contact import Contact
 from streams.core.figures import Dimensions
@@ -17,12 +17,8 @@ _SLACK: Final = 1024
 """How many entries more than twice the open contacts may lie in the heaps."""
 
 
-class _Span(NamedTuple):
-    """A wait or a conversation that goes on."""
-
-    stock: str
-    place: Dimensions
-    since: int
+_Span = tuple[str, Dimensions, int]
+"""A wait or a conversation that goes on: stock, where, since when."""
 
 
 class WaitingIndex(Generic[Key]):
@@ -69,7 +65,7 @@ class WaitingIndex(Generic[Key]):
     def oldest(self, place: Dimensions) -> int | None:
         """Return since when the longest waiting contact at `place` waits, milliseconds since 1970; None if none does."""
         heap = self._heaps.get(("waiting", place), [])
-        while heap and not self._is_open(_Span("waiting", place, heap[0][0]), heap[0][1]):
+        while heap and not self._is_open(("waiting", place, heap[0][0]), heap[0][1]):
             heappop(heap)
             self._entries -= 1
         return heap[0][0] if heap else None
@@ -82,7 +78,7 @@ class WaitingIndex(Generic[Key]):
             passed = []
             while heap and heap[0][0] <= limit:
                 passed.append(heappop(heap))
-            still_open = [(since, key) for since, key in passed if self._is_open(_Span(stock, place, since), key)]
+            still_open = [(since, key) for since, key in passed if self._is_open((stock, place, since), key)]
             self._entries -= len(passed) - len(still_open)
             for entry in still_open:
                 heappush(heap, entry)
@@ -93,7 +89,8 @@ class WaitingIndex(Generic[Key]):
         return span in self._open.get(key, ())
 
     def _push(self, span: _Span, key: Key) -> None:
-        heappush(self._heaps.setdefault((span.stock, span.place), []), (span.since, key))
+        stock, place, since = span
+        heappush(self._heaps.setdefault((stock, place), []), (since, key))
         self._entries += 1
 
     def _drop_stale(self) -> None:
@@ -105,11 +102,11 @@ class WaitingIndex(Generic[Key]):
 
 
 def _spans(visits: tuple[Visit, ...]) -> tuple[_Span, ...]:
-    spans = []
+    spans: list[_Span] = []
     for visit in visits:
         story = tell(visit)
         if story.outcome == "waiting":
-            spans.append(_Span("waiting", visit.place, story.outcome_at))
+            spans.append(("waiting", visit.place, story.outcome_at))
         elif story.finish == "in_progress":
-            spans.append(_Span("in_progress", visit.place, story.finished_at))
+            spans.append(("in_progress", visit.place, story.finished_at))
     return tuple(spans)

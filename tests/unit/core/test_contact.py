@@ -109,6 +109,14 @@ def test_an_answer_without_a_beginning_was_queued_before_and_the_real_beginning_
     assert not row.reopened
 
 
+@pytest.mark.parametrize("kind", ["call.ended", "call.transferred"])
+def test_an_end_without_an_answer_was_answered_before(kind: str) -> None:
+    how = {"ended_by": "agent"} if kind == "call.ended" else {"kind": "blind"}
+    (story,) = stories(fold(make(kind, 100, queue="mdph", wait_seconds=10, handle_seconds=60, **how)))
+    assert (story.queued_at, story.outcome_at) == (START_MS + 30_000, START_MS + 40_000)
+    assert (story.outcome, story.wait_ms, story.handle_ms) == ("answered", 10_000, 60_000)
+
+
 def test_a_visit_is_where_its_earliest_event_says_unless_that_did_not_know() -> None:
     events = [
         make("call.queued", 1, queue="mdph", site="siege", service=""),

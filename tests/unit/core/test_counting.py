@@ -83,6 +83,18 @@ def test_a_visit_that_turns_out_to_be_elsewhere_is_counted_there() -> None:
     assert named(figures[0, PLACE])["offered"] == 1
 
 
+def test_what_was_right_all_along_is_not_corrected() -> None:
+    queue = {"queue": "mdph", "site": "siege", "service": "autonomie"}
+    _, figures = count(
+        make("call.queued", 90, **queue, visit=2),
+        make("call.left_queue", 120, **queue, visit=2, reason="key"),
+        make("call.left_queue", 121, **queue, visit=2, reason="key", wait_seconds=29),
+        make("call.left_queue", 60, **queue, visit=1, reason="timeout"),
+        make("call.queued", 1, **queue, visit=1),
+    )
+    assert named(figures[0, PLACE]) == {"offered": 2, "left_key": 1, "left_timeout": 1}
+
+
 def test_a_tombstone_leaves_what_was_counted() -> None:
     row, figures = count(*answered_call())
     before = named(figures[0, PLACE])
