@@ -120,12 +120,14 @@ class LineTail:
             newest = self._path.stat()
         except FileNotFoundError:
             return []
-        # A rotated file is still written to until the new one is: only then is it over.
-        if newest.st_size == 0 or newest.st_ino == os.fstat(self._file).st_ino:
+        if newest.st_ino == os.fstat(self._file).st_ino:
+            return []
+        # A rotated file is still written to until the one after it is: only then is it over.
+        successor = self._successor(self.position)
+        if successor == self._path and newest.st_size == 0:
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []
-        successor = self._successor(self.position)
         log.info("log_rotated", next_file=successor.name)
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._open(successor)
@@ -157,9 +159,9 @@ class LineTail:
             self._skipping = position.skipping
             self._advance(position.offset)
         else:
-            successor = self._successor(position)
-            log.warning("log_lost", file=self._path.name, offset=position.offset, next_file=successor.name)
-            self._open(successor)
+            if position.offset:
+                log.warning("log_lost", file=self._path.name, offset=position.offset)
+            self._open(self._successor(position))
 
     def _successor(self, position: TailPosition | None) -> Path:
         assert position is not None
@@ -194,9 +196,9 @@ class LineTail:
 
 
 def _is_of(file: _Candidate, position: TailPosition) -> bool:
-    """Return whether `file` begins as the file of `position` did; one that nothing was read of is known by its inode."""
+    """Return whether `file` begins as the file of `position` did. One that nothing was read of is like no other."""
     if position.head_bytes == 0:
-        return file.inode == position.inode
+        return False
     with file.path.open("rb") as opened:
         return _digest(opened.read(position.head_bytes)) == position.head
 

@@ -1,0 +1,197 @@
+"""What every connector must do, as tests to inherit: `class TestMine(Conformance): …` is most of a connector's test file.
+
+For pytest; it needs the connector, a configuration, records in the source's own format, and the personal values in them.
+"""
+# ruff: noqa: D102 - a test's name says what it shows
+
+import logging
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+
+from connectors.sdk.config import parse, table
+from connectors.sdk.contract import Connector, Context
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.flow import Flow
+from connectors.sdk.keys import load_key
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.rejects import Rejects
+from models.codec import decode, encode
+from models.events import Event
+
+INSTANCE = "essai"
+
+
+class HeldPublisher:
+    """A publisher that confirms nothing until it is told to."""
+
+    ready = True
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._held: deque[Callable[[], None]] = deque()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is held."""
+        return bool(self._held)
+
+    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        """Take events and hold them."""
+        self.events.extend(events)
+        self._held.append(confirmed)
+
+    def poll(self, wait_seconds: float) -> None:
+        """Do nothing."""
+
+    def confirm(self, most: int = 1_000_000) -> None:
+        """Confirm the oldest `most` of what is held."""
+        for _ in range(min(most, len(self._held))):
+            self._held.popleft()()
+
+    def close(self) -> None:
+        """Forget what is held, as a process does that is killed."""
+        self._held.clear()
+
+
+class Bench:
+    """One instance of a connector on a workbench: opened and closed at will, its publisher held."""
+
+    def __init__(self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path) -> None:
+        self.directory = directory / connector.name / INSTANCE
+        self.registry = CollectorRegistry()
+        self.source = f"{connector.name}/{INSTANCE}"
+        self._connector = connector
+        self._config = parse(connector.config, INSTANCE, options)
+        self._keys = keys
+        self._meter = Meter(Metrics(self.registry), self.source)
+        make_private_directory(self.directory)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
+        """Open the instance where it was acknowledged last; what is not confirmed at the end is not."""
+        context = Context(self.source, self.directory, Cursor(self.directory), partial(load_key, self._keys))
+        with (
+            closing(Rejects(self.directory)) as rejects,
+            closing(HeldPublisher()) as publisher,
+            closing(self._connector.open(self._config, context)) as source,
+        ):
+            source.checkpoint_seconds = 0.0
+            yield Flow(source, publisher, rejects, self._meter), publisher
+
+    def read_all(self, *, confirm: bool) -> list[Event]:
+        """Return the events of all that the source has, from where it was."""
+        with self.opened() as (flow, publisher):
+            run_dry(flow, self.records_read)
+            if confirm:
+                publisher.confirm()
+            return publisher.events
+
+    def records_read(self) -> float:
+        """Return how many records were read since this bench was made."""
+        return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
+
+
+def run_dry(flow: Flow, records_read: Callable[[], float]) -> None:
+    """Let `flow` turn until the source has nothing more."""
+    before = -1.0
+    while records_read() != before:
+        before = records_read()
+        flow.turn()
+
+
+class Conformance(ABC):
+    """The suite. A subclass says what the connector is and gives it something to read."""
+
+    connector: ClassVar[Connector[Any]]
+    readme: ClassVar[Path]
+    """It holds the table of options, as `connectors.sdk.config.table` writes it."""
+    personal: ClassVar[Sequence[str]]
+    """Values in the records that must not leave the connector: numbers, names, addresses."""
+
+    @abstractmethod
+    def options(self, directory: Path) -> dict[str, Any]:
+        """Return a configuration whose source is in `directory`."""
+
+    @abstractmethod
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        """Put the `part`-th of `parts` portions of some records (good, bad, personal) where the source finds them."""
+
+    def bench(self, directory: Path) -> Bench:
+        """Return a bench whose source is in `directory`; all benches of a test have the same keys."""
+        directory.mkdir(exist_ok=True)
+        return Bench(self.connector, self.options(directory), directory / "data", directory.parent / "keys")
+
+    @pytest.fixture
+    def supplied(self, tmp_path: Path) -> Bench:
+        """A bench whose source, in `tmp_path`/source, has all records."""
+        bench = self.bench(tmp_path / "source")
+        self.supply(tmp_path / "source", 0, 1)
+        return bench
+
+    def test_an_unknown_option_is_refused_by_name(self, tmp_path: Path) -> None:
+        options = self.options(tmp_path) | {"no_such_option": "a-secret-value"}
+        with pytest.raises(ConfigError, match=f"{INSTANCE}.no_such_option: is unknown") as refusal:
+            parse(self.connector.config, INSTANCE, options)
+        assert "a-secret-value" not in str(refusal.value)
+
+    def test_the_readme_tells_all_options(self) -> None:
+        assert table(self.connector.config) in self.readme.read_text(encoding="utf-8")
+
+    def test_events_are_what_the_vocabulary_says(self, supplied: Bench) -> None:
+        events = supplied.read_all(confirm=True)
+        assert events
+        assert {event.source for event in events} == {supplied.source}
+        assert [decode(encode(event)) for event in events] == events
+
+    def test_the_same_records_have_the_same_ids(self, supplied: Bench) -> None:
+        first, second = supplied.read_all(confirm=False), supplied.read_all(confirm=False)
+        assert identity(first) == identity(second)
+        assert len({event.id for event in first}) == len(first)
+
+    def test_nothing_is_acknowledged_before_it_is_confirmed(self, supplied: Bench) -> None:
+        unconfirmed = supplied.read_all(confirm=False)
+        assert identity(supplied.read_all(confirm=True)) == identity(unconfirmed)
+        assert supplied.read_all(confirm=True) == []
+
+    def test_a_restart_anywhere_changes_nothing(self, supplied: Bench, tmp_path: Path) -> None:
+        whole = identity(supplied.read_all(confirm=True))
+        bench, told = self.bench(tmp_path / "in-parts"), []
+        random, parts = Random(5), 25  # noqa: S311 - which parts are confirmed does not matter, so it is drawn
+        for part in range(parts):
+            self.supply(tmp_path / "in-parts", part, parts)
+            told += identity(bench.read_all(confirm=random.random() < 0.5))
+        told += identity(bench.read_all(confirm=True))
+        assert list(dict.fromkeys(told)) == whole
+        assert len(told) > len(whole), "no record was read a second time, so this shows nothing"
+
+    def test_nothing_personal_leaves(self, supplied: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        with structlog.testing.capture_logs() as logs, caplog.at_level(logging.DEBUG):
+            events = supplied.read_all(confirm=True)
+        metrics = generate_latest(supplied.registry).decode()
+        outside = "\n".join([*(encode(event).decode() for event in events), metrics, str(logs), caplog.text])
+        records = [path.read_text("utf-8", "replace") for path in (tmp_path / "source").iterdir() if path.is_file()]
+        for value in self.personal:
+            assert any(value in record for record in records), f"{value} is not in the records: this shows nothing"
+            assert value not in outside
+
+    def test_what_is_kept_is_for_this_user_alone(self, supplied: Bench, tmp_path: Path) -> None:
+        supplied.read_all(confirm=True)
+        kept = [supplied.directory, *supplied.directory.rglob("*"), *(tmp_path / "keys").rglob("*")]
+        assert not [path for path in kept if path.stat().st_mode & 0o077]
+
+
+def identity(events: Sequence[Event]) -> list[bytes]:
+    """Return what must be the same whenever the same records are read: all but the time of reading."""
+    return [encode(event.model_copy(update={"recordedtime": None})) for event in events]

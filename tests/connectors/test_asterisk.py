@@ -1,0 +1,53 @@
+"""The Asterisk connector as a whole, on files."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import connectors.asterisk as asterisk
+from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.sdk.testing import Conformance
+
+PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901")
+BAD = (
+    "not a line",
+    "|".join(("{t}", PERSONAL[0], "600", "NONE", "ENTERQUEUE", PERSONAL[1], PERSONAL[0], PERSONAL[1])),
+    "|".join(("{t}", "{t}.900001", PERSONAL[0], "NONE", "ENTERQUEUE", "", PERSONAL[0], "1", PERSONAL[1])),
+    "|".join(("{t}", "{t}.900001", PERSONAL[0], PERSONAL[3], "CONNECT", "3", PERSONAL[0], "2")),
+    "|".join(
+        ("{t}", "{t}.900001", PERSONAL[0], PERSONAL[3], "BLINDTRANSFER", PERSONAL[0], PERSONAL[2], "3", "20", "1")
+    ),
+    "|".join(("{t}", "{t}.900002", PERSONAL[1], PERSONAL[2], "ABANDON", PERSONAL[0], "1", "4")),
+    "|".join(("{t}", "{t}.900003", "NONE", "NONE", "DID", PERSONAL[0], PERSONAL[1])),
+    "|".join(("{t}", "NONE", "NONE", PERSONAL[1], "PAUSEALL", PERSONAL[2])),
+    "|".join(("{t}", "{t}.900004", "600", "NONE", PERSONAL[1].replace(" ", ""), PERSONAL[0])),
+    "|".join((PERSONAL[0] + "77", "{t}.900005", PERSONAL[0], PERSONAL[0], "PAUSE", PERSONAL[0])),
+)
+
+
+class TestConformance(Conformance):
+    connector = asterisk.CONNECTOR
+    readme = Path(asterisk.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return configuration(directory / "queue_log")
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        lines = self.lines(directory)
+        size = -(-len(lines) // parts)
+        with (directory / "queue_log").open("a") as log:
+            log.writelines(lines[part * size : (part + 1) * size])
+
+    def lines(self, directory: Path) -> list[str]:
+        """A small day with lines of bad or personal content in between."""
+        directory.mkdir(exist_ok=True)
+        day = directory / "day"
+        if not day.exists():
+            simulate_day(day, day=date(2026, 3, 16), seed=3, calls=60)
+        lines = day.read_text().splitlines(keepends=True)
+        step = len(lines) // len(BAD)
+        for place, bad in enumerate(BAD):
+            second = lines[place * step].partition("|")[0]
+            lines.insert(place * step, bad.format(t=second) + "\n")
+        return lines

@@ -1,0 +1,216 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from connectors.sdk.errors import SpoolFullError
+from connectors.sdk.spool import Spool
+
+
+def drain(spool: Spool, limit: int = 3) -> list[bytes]:
+    taken: list[bytes] = []
+    while True:
+        payloads, mark = spool.read(limit)
+        if not payloads:
+            return taken
+        taken += payloads
+        spool.drop(mark)
+
+
+def reopened(spool: Spool, directory: Path) -> Spool:
+    spool.close()
+    return Spool(directory)
+
+
+def test_what_went_in_comes_out_in_order_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=50)
+    payloads = [b"event %d" % n for n in range(40)]
+    for n in range(0, 40, 4):
+        spool.append(payloads[n : n + 4])
+    assert len(list(tmp_path.iterdir())) > 3
+    assert (spool.records, spool.empty) == (40, False)
+    assert drain(spool) == payloads
+    assert (spool.records, spool.size, spool.empty) == (0, 0, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_dropped_is_there_after_a_restart(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, segment_bytes=30)
+    payloads = [b"event %d" % n for n in range(10)]
+    for payload in payloads:
+        spool.append([payload])
+    _, mark = spool.read(5)
+    spool.drop(mark)
+    again = drain(reopened(spool, tmp_path))
+    assert again == payloads[-len(again) :]
+    assert len(again) >= 5, "a record that was not dropped is gone"
+
+
+def test_rewinding_reads_again_what_was_not_dropped(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append([b"a", b"b", b"c"])
+    _, first = spool.read(1)
+    spool.read(2)
+    spool.drop(first)
+    spool.rewind()
+    assert drain(spool) == [b"b", b"c"]
+    spool.close()
+
+
+def test_a_full_spool_takes_none_of_a_batch(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit_bytes=40)
+    spool.append([b"x" * 20])
+    with pytest.raises(SpoolFullError):
+        spool.append([b"a", b"y" * 20])
+    assert drain(spool) == [b"x" * 20]
+    spool.append([b"a", b"y" * 20])
+    assert drain(spool) == [b"a", b"y" * 20]
+
+
+@pytest.mark.parametrize("failing", ["write", "fdatasync"])
+def test_a_full_disk_takes_none_of_a_batch_and_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    spool = Spool(tmp_path)
+    spool.append([b"before"])
+
+    def no_space(descriptor: int, data: bytes = b"") -> int:
+        real_write(descriptor, data[:5])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    real_write = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, no_space)
+        with pytest.raises(SpoolFullError, match="No space left"):
+            spool.append([b"lost?"])
+    spool.append([b"after"])
+    assert drain(reopened(spool, tmp_path)) == [b"before", b"after"]
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=8), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_cut_anywhere_keeps_every_record_before_it(
+    tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
+) -> None:
+    directory = tmp_path_factory.mktemp("spool")
+    spool = Spool(directory)
+    ends = []
+    for payload in payloads:
+        spool.append([payload])
+        ends.append(spool.size)
+    spool.close()
+    (segment,) = directory.iterdir()
+    at = data.draw(st.integers(0, spool.size))
+    os.truncate(segment, at)
+    with structlog.testing.capture_logs() as logs:
+        cut = Spool(directory)
+    whole = sum(end <= at for end in ends)
+    assert [entry["event"] for entry in logs] == (["spool_cut"] if at not in {0, *ends} else [])
+    assert cut.records == whole
+    cut.append([b"new"])
+    assert drain(reopened(cut, directory)) == [*payloads[:whole], b"new"]
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=6), st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_flipped_bit_is_noticed(
+    tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
+) -> None:
+    directory = tmp_path_factory.mktemp("spool")
+    spool = Spool(directory)
+    spool.append(payloads)
+    spool.close()
+    (segment,) = directory.iterdir()
+    content = bytearray(segment.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    segment.write_bytes(content)
+    left = drain(Spool(directory))
+    assert left == payloads[: len(left)]
+    assert len(left) < len(payloads)
+
+
+def test_a_tail_of_zeros_is_no_record(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append([b"real"])
+    spool.close()
+    (segment,) = tmp_path.iterdir()
+    segment.write_bytes(segment.read_bytes() + bytes(64))
+    assert drain(Spool(tmp_path)) == [b"real"]
+
+
+class SpoolMachine(RuleBasedStateMachine):
+    """A spool against a list, through restarts: nothing dropped comes back but from the first segment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile
+
+        self.temporary = tempfile.TemporaryDirectory()
+        self.directory = Path(self.temporary.name) / "spool"
+        self.spool = Spool(self.directory, segment_bytes=60)
+        self.kept: list[bytes] = []
+        self.marks: list[tuple[int, object]] = []
+        self.read = 0
+        self.number = 0
+
+    @rule(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=5))
+    def append(self, sizes: list[int]) -> None:
+        payloads = []
+        for size in sizes:
+            self.number += 1
+            payloads.append(b"%d " % self.number + b"x" * size)
+        self.spool.append(payloads)
+        self.kept += payloads
+
+    @rule(limit=st.integers(1, 6))
+    def take(self, limit: int) -> None:
+        payloads, mark = self.spool.read(limit)
+        assert payloads == self.kept[self.read : self.read + len(payloads)]
+        assert payloads or self.read == len(self.kept)
+        self.read += len(payloads)
+        self.marks.append((self.read, mark))
+
+    @rule(which=st.integers(0, 10))
+    def drop(self, which: int) -> None:
+        if self.marks:
+            taken, mark = self.marks[which % len(self.marks)]
+            self.spool.drop(mark)
+            self.kept = self.kept[taken:]
+            self.read -= taken
+            self.marks = [(read - taken, mark) for read, mark in self.marks if read >= taken]
+
+    @rule()
+    def rewind(self) -> None:
+        self.spool.rewind()
+        self.read, self.marks = 0, []
+
+    @rule()
+    def restart(self) -> None:
+        self.spool.close()
+        self.spool = Spool(self.directory, segment_bytes=60)
+        repeated = self.spool.records - len(self.kept)
+        assert repeated >= 0
+        payloads, _ = self.spool.read(10_000)
+        while more := self.spool.read(10_000)[0]:
+            payloads += more
+        assert payloads[repeated:] == self.kept
+        self.kept, self.read, self.marks = payloads, 0, []
+        self.spool.rewind()
+
+    @invariant()
+    def counts_are_right(self) -> None:
+        assert self.spool.records == len(self.kept)
+        assert self.spool.size == sum(path.stat().st_size for path in self.directory.iterdir())
+
+    def teardown(self) -> None:
+        self.spool.close()
+        self.temporary.cleanup()
+
+
+SpoolMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestSpoolMachine = SpoolMachine.TestCase

@@ -1,0 +1,132 @@
+"""Cursor, keys, rejects: what a connector keeps."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk.contract import Reject
+from connectors.sdk.cursor import NAMES, Cursor
+from connectors.sdk.errors import CursorDamagedError, KeyFileError
+from connectors.sdk.keys import load_key
+from connectors.sdk.rejects import Rejects
+from models.identities import IdentityKind
+from models.reasons import Reason
+
+
+class TestCursor:
+    def test_the_last_position_is_found_again(self, tmp_path: Path) -> None:
+        assert Cursor(tmp_path).load() is None
+        cursor = Cursor(tmp_path)
+        for n in range(5):
+            cursor.save(b"position %d" % n)
+            assert Cursor(tmp_path).load() == b"position %d" % n
+        again = Cursor(tmp_path)
+        again.load()
+        again.save("après".encode())
+        assert Cursor(tmp_path).load() == "après".encode()
+
+    def test_a_cut_anywhere_falls_back_to_the_position_before(self, tmp_path: Path) -> None:
+        cursor = Cursor(tmp_path)
+        cursor.save(b'{"offset":1}')
+        cursor.save(b'{"offset":2}')
+        newest = max((tmp_path / name for name in NAMES), key=lambda path: json.loads(path.read_text())["generation"])
+        content = newest.read_bytes()
+        for size in range(len(content)):
+            newest.write_bytes(content[:size])
+            assert Cursor(tmp_path).load() == b'{"offset":1}'
+
+    def test_a_changed_position_is_not_believed(self, tmp_path: Path) -> None:
+        cursor = Cursor(tmp_path)
+        cursor.save(b'{"offset":1}')
+        cursor.save(b'{"offset":2}')
+        for name in NAMES:
+            path = tmp_path / name
+            path.write_text(path.read_text().replace(r"\"offset\":2", r"\"offset\":3"))
+        assert Cursor(tmp_path).load() == b'{"offset":1}'
+
+    def test_two_damaged_generations_are_no_first_start(self, tmp_path: Path) -> None:
+        for name in NAMES:
+            (tmp_path / name).write_bytes(b"{")
+        with pytest.raises(CursorDamagedError, match="remove both"):
+            Cursor(tmp_path).load()
+
+
+class TestKeys:
+    def test_a_key_is_made_once_and_for_this_user_alone(self, tmp_path: Path) -> None:
+        directory = tmp_path / "keys"
+        first = load_key(directory, "social")
+        assert load_key(directory, "social") == first
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+        assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in directory.iterdir()] == [
+            ("social.key", 0o600)
+        ]
+
+    def test_sectors_have_keys_of_their_own(self, tmp_path: Path) -> None:
+        names = {
+            load_key(tmp_path / "keys", sector).pseudonym(IdentityKind.PHONE, "+33639980000")
+            for sector in ("social", "routes")
+        }
+        assert len(names) == 2
+
+    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+    def test_a_key_that_others_can_read_is_refused(self, tmp_path: Path, mode: int) -> None:
+        load_key(tmp_path / "keys", "social")
+        (tmp_path / "keys" / "social.key").chmod(mode)
+        with pytest.raises(KeyFileError, match=r"chmod 0600 .*social\.key"):
+            load_key(tmp_path / "keys", "social")
+
+    def test_a_directory_that_others_can_enter_is_refused(self, tmp_path: Path) -> None:
+        load_key(tmp_path / "keys", "social")
+        (tmp_path / "keys").chmod(0o755)
+        with pytest.raises(KeyFileError, match="chmod 0700"):
+            load_key(tmp_path / "keys", "social")
+
+    @pytest.mark.parametrize("size", [0, 16, 31, 33])
+    def test_what_is_no_key_is_refused_and_not_replaced(self, tmp_path: Path, size: int) -> None:
+        load_key(tmp_path / "keys", "social")
+        path = tmp_path / "keys" / "social.key"
+        path.write_bytes(bytes(size))
+        with pytest.raises(KeyFileError, match=f"{size} bytes"):
+            load_key(tmp_path / "keys", "social")
+        assert path.stat().st_size == size
+
+    def test_of_two_first_starts_one_wins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        load_key(tmp_path / "keys", "social")
+        won = (tmp_path / "keys" / "social.key").read_bytes()
+        with monkeypatch.context() as patch:  # the other had not seen the file yet
+            patch.setattr(Path, "exists", lambda self: False)
+            key = load_key(tmp_path / "keys", "social")
+        assert key.secret == won
+        assert [path.name for path in (tmp_path / "keys").iterdir()] == ["social.key"]
+
+
+class TestRejects:
+    def test_what_came_is_kept_byte_for_byte(self, tmp_path: Path) -> None:
+        rejects = Rejects(tmp_path)
+        records = [b"plain", b"\xff\xfe broken", "accentué".encode(), b'"quoted"\n']
+        for record in records:
+            rejects.add(Reject(Reason.UNREADABLE_LINE, record, "why"))
+        rejects.sync()
+        entries = [json.loads(line) for line in rejects.path.read_text().splitlines()]
+        assert [entry["record"].encode("utf-8", "surrogateescape") for entry in entries] == records
+        assert {(entry["reason"], entry["detail"]) for entry in entries} == {("unreadable_line", "why")}
+        rejects.close()
+
+    def test_the_oldest_go_when_there_are_too_many(self, tmp_path: Path) -> None:
+        limit = 8_000
+        rejects = Rejects(tmp_path, limit_bytes=limit)
+        for n in range(500):
+            rejects.add(Reject(Reason.UNKNOWN_RECORD, b"record %d" % n))
+        rejects.close()
+        kept = [
+            json.loads(line)["record"]
+            for name in ("rejects.old.jsonl", "rejects.jsonl")
+            for line in (tmp_path / name).read_text().splitlines()
+        ]
+        assert kept == [f"record {n}" for n in range(500)][-len(kept) :]
+        assert limit / 3 < sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
+
+    def test_its_text_does_not_show_in_a_repr(self) -> None:
+        assert "0639980000" not in repr(Reject(Reason.UNKNOWN_RECORD, b"0639980000"))
