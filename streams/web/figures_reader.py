@@ -3,13 +3,14 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, for_code
+from kafka.net.compat import KafkaNetClient
 
 from models.topics import FIGURES
 from streams.web.view import FiguresView, Source
@@ -22,6 +23,16 @@ PROBE_SECONDS: Final = 5
 RETRY_SECONDS: Final = 1
 MAX_POLL_RECORDS: Final = 50_000
 """More than one fetch brings, so that the rows of one step are seen together."""
+CONSUMER: Final = {
+    "isolation_level": "read_committed",
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+    "fetch_min_bytes": 1,  # what is new comes at once; while nothing is, the broker holds each request for
+    "fetch_max_wait_ms": POLL_MS,
+    "max_poll_records": MAX_POLL_RECORDS,
+}
 
 
 class TopicMissing(Exception):  # noqa: N818 - a state of the cluster, not an error of the program
@@ -49,9 +60,9 @@ class FiguresReader:
         self._client = {
             "bootstrap_servers": brokers,
             "client_id": "accueil-web",
-            "metrics_enabled": False,
             "reconnect_backoff_max_ms": 1_000,
-            "request_timeout_ms": 10_000,
+            "request_timeout_ms": 5_000,
+            "bootstrap_timeout_ms": 2_000,
             **(client or {}),
         }
         self._stopping = threading.Event()
@@ -73,24 +84,16 @@ class FiguresReader:
             except TopicMissing as missing:
                 self._tell(Source.NO_TOPIC, str(missing))
             except KafkaError as error:
-                self._tell(Source.NO_BROKER, f"{type(error).__name__}: {error}")
+                self._tell(Source.NO_BROKER, type(error).__name__)
+            except Exception:
+                log.exception("figures: the Kafka client failed, it is started anew")
+                self._tell(Source.NO_BROKER, "client failed")
             self._stopping.wait(RETRY_SECONDS)
 
     def _read(self) -> None:
-        admin = KafkaAdminClient(**self._client)
-        with closing(admin):
+        with _client(KafkaAdminClient, self._client) as admin:
             identity = self._identify(admin)
-            consumer = KafkaConsumer(
-                **self._client,
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                allow_auto_create_topics=False,
-                fetch_min_bytes=1,
-                fetch_max_wait_ms=POLL_MS,
-                max_poll_records=MAX_POLL_RECORDS,
-            )
-            with closing(consumer):
+            with _client(KafkaConsumer, self._client | CONSUMER) as consumer:
                 self._follow(admin, consumer, identity)
 
     def _follow(self, admin: KafkaAdminClient, consumer: KafkaConsumer, identity: Identity) -> None:
@@ -109,26 +112,45 @@ class FiguresReader:
                 ends = {}
                 self._tell(Source.FOLLOWING, f"{self._topic} read to its end")
             if time.monotonic() >= probe_at:
-                self._probe(admin, identity, caught_up=not ends)
-                probe_at = time.monotonic() + PROBE_SECONDS
+                there = self._probe(admin, identity, caught_up=not ends)
+                probe_at = time.monotonic() + (PROBE_SECONDS if there else RETRY_SECONDS)
 
-    def _probe(self, admin: KafkaAdminClient, identity: Identity, *, caught_up: bool) -> None:
+    def _probe(self, admin: KafkaAdminClient, identity: Identity, *, caught_up: bool) -> bool:
+        """Return whether the broker answers."""
         try:
             found = self._identify(admin)
         except KafkaError as error:
             self._tell(Source.NO_BROKER, type(error).__name__)
-            return
+            return False
         if found != identity:
             raise TopicMissing(f"{self._topic} is another topic now")
         self._tell(Source.FOLLOWING if caught_up else Source.LOADING, "broker answers")
+        return True
 
     def _identify(self, admin: KafkaAdminClient) -> Identity:
         topic = admin.describe_topics([self._topic])[0]
         if not topic["partitions"]:
-            raise TopicMissing(f"{self._topic} does not exist")
+            raise TopicMissing(f"{self._topic}: {for_code(topic['error_code']).__name__}")
         return Identity(str(topic["topic_id"]), tuple(sorted(part["partition_index"] for part in topic["partitions"])))
 
     def _tell(self, source: Source, detail: str) -> None:
         if source is not self._view.source:
             log.info("figures: %s (%s)", source.value, detail)
             self._view.source = source
+
+
+@contextmanager
+def _client(kind: Any, config: Mapping[str, Any]) -> Iterator[Any]:
+    """Hand out a client and close it: also if it could not be made, when kafka-python 3.0.12 leaves its thread behind."""
+    made: list[KafkaNetClient] = []
+
+    def make(**config: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
+    try:
+        with closing(kind(kafka_client=make, **config)) as client:
+            yield client
+    finally:
+        for inner in made:
+            inner.close()

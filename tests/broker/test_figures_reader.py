@@ -1,0 +1,154 @@
+"""The reader of figures on a real Kafka: compaction, transactions, restarts, topics that vanish and come back."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from threading import active_count
+from zoneinfo import ZoneInfo
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.core.figures import INDEX, Dimensions, bucket_key, total_key
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.web.figures_reader import FiguresReader
+from streams.web.view import FiguresView, Source
+from tests.support import kafka_io
+from tests.support.processes import wait_until
+from tests.web.rows import ROADS, SOCIAL, Worker
+
+pytestmark = pytest.mark.broker
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"figures-{uuid.uuid4().hex[:8]}"
+
+
+def make_topic(broker: EmbeddedKafka, topic: str, partitions: int = 2, **config: str) -> None:
+    apply(broker.bootstrap, [TopicSpec(topic, partitions, config={**COMPACTED, **config})])
+
+
+@contextmanager
+def reading(broker: EmbeddedKafka, topic: str) -> Iterator[FiguresView]:
+    view = FiguresView(ZoneInfo("Europe/Paris"), NOW)
+    reader = FiguresReader(view, broker.bootstrap, topic=topic)
+    threads = active_count()
+    reader.start()
+    yield view
+    reader.stop()
+    assert active_count() == threads, "it leaves no thread behind"
+
+
+def offered(view: FiguresView, place: Dimensions = SOCIAL) -> int | None:
+    total = view.snapshot(NOW).totals.get(place)
+    return total.counts[INDEX["offered"]] if total else None
+
+
+def follows(view: FiguresView) -> bool:
+    return view.source is Source.FOLLOWING
+
+
+def write(broker: EmbeddedKafka, topic: str, rows: list[tuple[bytes, bytes | None]]) -> None:
+    assert len(kafka_io.produce(broker.bootstrap, [(topic, key, value) for key, value in rows])) == len(rows)
+
+
+def test_all_partitions_are_read_and_followed(kafka: EmbeddedKafka, topic: str) -> None:
+    make_topic(kafka, topic, partitions=3)
+    worker = Worker()
+    worker.offered(SOCIAL, NOW, 3)
+    worker.offered(ROADS, NOW, 2)
+    write(kafka, topic, worker.rows())
+    with reading(kafka, topic) as view:
+        wait_until(lambda: follows(view), "the end of the topic")
+        assert (offered(view, SOCIAL), offered(view, ROADS)) == (3, 2)
+        assert view.snapshot(NOW).partitions == (0, 1, 2)
+        worker.offered(SOCIAL, NOW)
+        write(kafka, topic, worker.rows())
+        wait_until(lambda: offered(view) == 4, "what was written since")
+
+
+def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_deleted(
+    kafka: EmbeddedKafka, topic: str
+) -> None:
+    make_topic(
+        kafka,
+        topic,
+        partitions=1,
+        **{"segment.ms": "300", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "0"},
+    )
+    worker = Worker()
+    rows: list[tuple[bytes, bytes | None]] = []
+    for _ in range(50):
+        worker.offered(SOCIAL, NOW)
+        worker.offered(ROADS, NOW)
+        rows += worker.rows()
+    start = int(NOW.timestamp()) // 300 * 300
+    gone = {total_key(ROADS), bucket_key(start, ROADS)}
+    write(kafka, topic, [*rows, *((key, None) for key in gone)])
+
+    def compacted() -> bool:
+        # Only a new record closes the segment before it, and only closed ones are compacted.
+        worker.progress(NOW)
+        write(kafka, topic, worker.rows())
+        return not gone & {message.key() for message in kafka_io.read(kafka.bootstrap, topic)}
+
+    wait_until(compacted, "the log cleaner")
+    with reading(kafka, topic) as view:
+        wait_until(lambda: follows(view), "the end of the topic")
+        assert (offered(view, SOCIAL), offered(view, ROADS)) == (50, None)
+        assert list(view.snapshot(NOW).today) == [SOCIAL]
+
+
+def test_only_committed_rows_are_seen(kafka: EmbeddedKafka, topic: str) -> None:
+    make_topic(kafka, topic)
+    worker = Worker()
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": topic})
+    producer.init_transactions()
+
+    def step(number: int) -> None:
+        producer.begin_transaction()
+        worker.offered(SOCIAL, NOW, number)
+        for key, value in worker.rows():
+            producer.produce(topic, key=key, value=value, partition=1)
+        producer.flush()
+
+    step(1)
+    producer.commit_transaction()
+    step(100)
+    producer.abort_transaction()
+    with reading(kafka, topic) as view:
+        wait_until(lambda: follows(view), "the end of the topic, which is an aborted transaction")
+        assert offered(view) == 1
+        worker.totals.clear()
+        worker.buckets.clear()
+        step(7)
+        beside = Producer({"bootstrap.servers": kafka.bootstrap})
+        beside.produce(topic, key=total_key(ROADS), value=b"[[1],[],{}]", partition=0)
+        beside.flush()
+        wait_until(lambda: offered(view, ROADS) == 1, "a row beside the open transaction")
+        assert offered(view) == 1
+        producer.commit_transaction()
+        wait_until(lambda: offered(view) == 7, "the committed rows")
+
+
+def test_a_topic_that_was_made_anew_replaces_the_old_one(kafka: EmbeddedKafka, topic: str) -> None:
+    make_topic(kafka, topic)
+    worker = Worker()
+    worker.offered(SOCIAL, NOW, 5)
+    write(kafka, topic, worker.rows())
+    with reading(kafka, topic) as view:
+        wait_until(lambda: offered(view) == 5, "the old topic")
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        admin.delete_topics([topic])[topic].result()
+        wait_until(lambda: view.source is Source.NO_TOPIC, "its deletion to be noticed")
+        make_topic(kafka, topic, partitions=3)
+        wait_until(lambda: follows(view) and offered(view) is None, "the new topic")
+        worker.offered(ROADS, NOW, 9)
+        write(kafka, topic, worker.rows())
+        wait_until(lambda: offered(view, ROADS) == 9, "rows of the new topic")
+        assert view.snapshot(NOW).partitions == (0, 1, 2)

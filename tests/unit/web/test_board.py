@@ -1,0 +1,127 @@
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from streams.core.figures import Dimensions, Formula
+from streams.web.board import Message, Ratio, State, make_message
+from streams.web.options import QueueOptions, WebOptions
+from streams.web.view import FiguresView, Source
+from tests.web.rows import ROADS, SOCIAL, Worker, milliseconds
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
+OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))
+
+
+def new_view() -> FiguresView:
+    view = FiguresView(OPTIONS.time_zone, NOON)
+    view.begin([0])
+    view.source = Source.FOLLOWING
+    return view
+
+
+def board_of(view: FiguresView, options: WebOptions = OPTIONS) -> Message:
+    return make_message(view.snapshot(NOON), options, "v")
+
+
+def busy_view() -> FiguresView:
+    view = new_view()
+    worker = Worker(view)
+    for wait in (5, 20, 21, 100):
+        worker.answered(SOCIAL, NOON, wait, handle_seconds=120)
+    for wait in (10, 11, 300):
+        worker.abandoned(SOCIAL, NOON, wait)
+    worker.left(SOCIAL, NOON, "timeout")
+    worker.answered(ROADS, NOON, 4)
+    worker.stocks(SOCIAL, NOON - timedelta(seconds=192), waiting=3, in_progress=2, agents_on_contact=2)
+    worker.stocks(ROADS, NOON - timedelta(seconds=8), waiting=1, agents_available=1, agents_paused=1)
+    worker.progress(NOON)
+    return view
+
+
+def test_a_queue_s_day_is_told_with_what_it_is_made_of() -> None:
+    roads, social = board_of(busy_view()).board.queues
+    assert (roads.label_fr, social.label_fr) == ("Routes", "aide-sociale")
+    today = social.today
+    assert (today.offered, today.answered, today.abandoned, today.abandoned_short, today.left) == (8, 4, 3, 1, 1)
+    assert today.service_level == Ratio(2, 4 + 2)
+    assert today.abandonment == Ratio(2, 4 + 2)
+    assert today.mean_wait_seconds == 36.5
+    assert today.mean_handle_seconds == 120
+    assert social.recent_service_level == today.service_level
+    assert (social.waiting, social.in_progress) == (3, 2)
+    assert social.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=192))
+
+
+def test_the_whole_is_the_sum_of_the_queues() -> None:
+    whole = board_of(busy_view()).board.all
+    assert (whole.waiting, whole.agents_available, whole.agents_on_contact, whole.agents_paused) == (4, 1, 2, 1)
+    assert whole.today.service_level == Ratio(3, 7)
+    assert whole.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=192))
+
+
+def test_agents_of_several_queues_are_counted_once_where_the_figures_say_so() -> None:
+    view = busy_view()
+    Worker(view).stocks(Dimensions("call", "siege", "", ""), agents_available=2)
+    board = board_of(view).board
+    assert (board.all.agents_available, board.all.agents_on_contact) == (2, 0)
+    assert [queue.queue for queue in board.queues] == ["routes", "aide-sociale"]
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (Formula.NET_OF_SHORT, Ratio(2, 6)),
+        (Formula.ANSWERED_SHARE, Ratio(2, 4)),
+        (Formula.OFFERED_SHARE, Ratio(2, 8)),
+        (Formula.REMOVED_SHARE, Ratio(4, 7)),
+    ],
+)
+def test_the_formula_of_the_service_level_can_be_chosen(formula: Formula, expected: Ratio) -> None:
+    board = board_of(busy_view(), WebOptions(brokers="", formula=formula)).board
+    social = next(queue for queue in board.queues if queue.queue == SOCIAL.queue)
+    assert (board.formula, social.today.service_level) == (formula, expected)
+
+
+def test_without_calls_there_is_nothing_to_divide_by() -> None:
+    view = new_view()
+    board = board_of(view).board
+    (roads,) = board.queues
+    assert roads.today.service_level == roads.today.abandonment == Ratio(0, 0)
+    assert roads.today.mean_wait_seconds is roads.today.mean_handle_seconds is roads.oldest_waiting_at is None
+    assert sum(board.day.offered) == 0
+
+
+def test_the_curve_holds_every_five_minutes_of_the_day_so_far() -> None:
+    day = board_of(busy_view()).board.day
+    assert len(day.offered) == len(day.answered) == len(day.abandoned) == 12 * 12 + 1
+    assert (day.offered[-1], day.answered[-1], day.abandoned[-1]) == (9, 5, 3)
+    assert (day.end - day.start) // day.step == 288
+
+
+def test_the_state_says_what_is_waited_for() -> None:
+    view = FiguresView(OPTIONS.time_zone, NOON)
+    states = []
+    for source in (Source.NO_BROKER, Source.NO_TOPIC, Source.LOADING, Source.FOLLOWING):
+        view.source = source
+        states.append(board_of(view).clock.state)
+    view.begin([0, 1])
+    first, second = Worker(view, 0), Worker(view, 1)
+    first.progress(NOON)
+    states.append(board_of(view).clock.state)
+    second.progress(NOON - timedelta(seconds=15))
+    states.append(board_of(view).clock.state)
+    second.progress(NOON - timedelta(seconds=15, milliseconds=1))
+    states.append(board_of(view).clock.state)
+    view.source = Source.NO_BROKER
+    states.append(board_of(view).clock.state)
+    assert states == [
+        State.NO_BROKER,
+        State.NO_TOPIC,
+        State.LOADING,
+        State.NO_FIGURES,
+        State.NO_FIGURES,
+        State.LIVE,
+        State.SILENT,
+        State.NO_BROKER,
+    ]

@@ -1,0 +1,151 @@
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from models.reasons import Reason
+from streams.core.figures import Dimensions, Formula
+from streams.web.board import Flows, make_message
+from streams.web.collector import FiguresCollector
+from streams.web.options import QueueOptions, WebOptions
+from streams.web.view import FiguresView, Source
+from tests.web.rows import ROADS, SOCIAL, Worker
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
+OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))
+
+
+class Exported:
+    """A registry with the collector alone, and its samples by name and labels."""
+
+    def __init__(self) -> None:
+        self.view = FiguresView(OPTIONS.time_zone, NOON)
+        self.view.begin([0, 1])
+        self.view.source = Source.FOLLOWING
+        self.worker = Worker(self.view)
+        self.registry = CollectorRegistry()
+        self.registry.register(FiguresCollector(self.view, OPTIONS, lambda: NOON))
+
+    def __call__(self, name: str, place: Dimensions | None = None, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, (place._asdict() if place else {}) | labels)
+
+
+@pytest.fixture
+def exported() -> Exported:
+    exported = Exported()
+    worker = exported.worker
+    yesterday = NOON - timedelta(days=1)
+    worker.answered(SOCIAL, yesterday, 3, handle_seconds=200)
+    for wait in (5, 20, 21, 100):
+        worker.answered(SOCIAL, NOON, wait, handle_seconds=61)
+    for wait in (10, 11, 2000):
+        worker.abandoned(SOCIAL, NOON, wait)
+    worker.left(SOCIAL, NOON, "timeout")
+    worker.stocks(SOCIAL, NOON - timedelta(seconds=192), waiting=3, in_progress=2, agents_on_contact=2, agents_paused=1)
+    worker.progress(NOON, event_at=1_773_140_000_000, events=40, duplicates=3, dead_letters={"invalid_json": 2})
+    return exported
+
+
+def test_metrics_and_board_tell_the_same_numbers(exported: Exported) -> None:
+    board = make_message(exported.view.snapshot(NOON), OPTIONS, "v").board
+    for queue in board.queues:
+        place = Dimensions(queue.channel, queue.site, queue.service, queue.queue)
+        for flow in ("offered", "answered", "abandoned", "abandoned_short", "left", "transferred"):
+            assert exported("contact_today_items", place, flow=flow) == getattr(queue.today, flow), flow
+        for state in ("available", "on_contact", "paused"):
+            assert exported("contact_agents", place, state=state) == getattr(queue, f"agents_{state}")
+        assert exported("contact_backlog_items", place, state="waiting") == queue.waiting
+        assert exported("contact_backlog_items", place, state="in_progress") == queue.in_progress
+        oldest = exported("contact_oldest_item_timestamp_seconds", place)
+        assert oldest == (queue.oldest_waiting_at and queue.oldest_waiting_at / 1000)
+    social = next(queue for queue in board.queues if queue.queue == SOCIAL.queue)
+    assert isinstance(social.today, Flows)
+    assert social.today.offered == 8, "yesterday's are in the totals only"
+    assert exported("contact_received_total", SOCIAL) == 9
+
+
+def test_flows_are_exact_totals(exported: Exported) -> None:
+    assert exported("contact_answered_total", SOCIAL) == 5
+    assert exported("contact_abandoned_total", SOCIAL, short="true") == 1
+    assert exported("contact_abandoned_total", SOCIAL, short="false") == 2
+    assert exported("contact_left_queue_total", SOCIAL, reason="timeout") == 1
+    assert exported("contact_left_queue_total", SOCIAL, reason="closed") == 0
+    assert exported("contact_transferred_total", SOCIAL) == 0
+
+
+def test_histograms_are_cumulative_in_seconds(exported: Exported) -> None:
+    def waits(le: str) -> float | None:
+        return exported("contact_wait_seconds_bucket", SOCIAL, le=le)
+
+    assert [waits(le) for le in ("5.0", "20.0", "25.0", "90.0", "120.0", "+Inf")] == [2, 3, 4, 4, 5, 5]
+    assert exported("contact_wait_seconds_count", SOCIAL) == 5
+    assert exported("contact_wait_seconds_sum", SOCIAL) == 149
+    assert exported("contact_abandon_wait_seconds_bucket", SOCIAL, le="1800.0") == 2
+    assert exported("contact_abandon_wait_seconds_bucket", SOCIAL, le="+Inf") == 3
+    assert exported("contact_handle_seconds_sum", SOCIAL) == 200 + 4 * 61
+
+
+def test_every_formula_is_exported_with_numerator_and_denominator(exported: Exported) -> None:
+    def level(formula: Formula) -> tuple[float | None, float | None]:
+        return (
+            exported("contact_service_level_numerator_total", SOCIAL, formula=formula.value),
+            exported("contact_service_level_denominator_total", SOCIAL, formula=formula.value),
+        )
+
+    assert level(Formula.NET_OF_SHORT) == (3, 7)
+    assert level(Formula.ANSWERED_SHARE) == (3, 5)
+    assert level(Formula.OFFERED_SHARE) == (3, 9)
+    assert level(Formula.REMOVED_SHARE) == (5, 8)
+    assert exported("contact_sla_target_seconds", SOCIAL, policy="answer") == 20
+
+
+def test_a_fact_that_is_taken_back_makes_no_counter_fall(exported: Exported) -> None:
+    before = exported("contact_left_queue_total", SOCIAL, reason="timeout")
+    exported.worker.took_back(SOCIAL, NOON, "left_timeout")
+    assert exported("contact_left_queue_total", SOCIAL, reason="timeout") == before == 1
+    assert exported("contact_corrected_total", SOCIAL, fact="left_timeout") == 1
+    assert exported("contact_today_items", SOCIAL, flow="left") == 0
+
+
+def test_known_queues_and_reasons_are_there_before_anything_happens() -> None:
+    exported = Exported()
+    for name in ("contact_received_total", "contact_answered_total", "contact_wait_seconds_count"):
+        assert exported(name, ROADS) == 0
+    assert exported("contact_backlog_items", ROADS, state="waiting") == 0
+    assert exported("contact_oldest_item_timestamp_seconds", ROADS) is None
+    for reason in Reason:
+        assert exported("pipeline_dead_letters_total", reason=reason.value) == 0
+
+
+def test_the_pipeline_says_how_far_it_is(exported: Exported) -> None:
+    Worker(exported.view, partition=1).progress(NOON - timedelta(seconds=2), events=2, dead_letters={"null_value": 1})
+    assert exported("pipeline_events_processed_total", result="ok") == 42
+    assert exported("pipeline_events_processed_total", result="duplicate") == 3
+    assert exported("pipeline_events_processed_total", result="dead") == 3
+    assert exported("pipeline_dead_letters_total", reason="invalid_json") == 2
+    assert exported("contact_figures_timestamp_seconds", partition="0") == NOON.timestamp()
+    assert exported("contact_figures_timestamp_seconds", partition="1") == NOON.timestamp() - 2
+    assert exported("contact_event_timestamp_seconds", partition="0") == 1_773_140_000
+    assert exported("pipeline_expected_partitions") == 2
+    exported.view.apply(0, b"?", b"?")
+    assert exported("contact_collect_errors_total") == 1
+
+
+def test_open_metrics_can_be_read_back(exported: Exported) -> None:
+    families = text_string_to_metric_families(generate_openmetrics(exported.registry).decode())
+    names = {family.name for family in families}
+    assert {"contact_received", "contact_wait_seconds", "contact_agents", "pipeline_dead_letters"} <= names
+
+
+def test_promtool_finds_nothing_to_say(exported: Exported) -> None:
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing: apt-get install prometheus"
+    answer = subprocess.run(
+        [promtool, "check", "metrics"], input=generate_latest(exported.registry), capture_output=True, check=False
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
