@@ -1,5 +1,9 @@
 """The topics of the vocabulary as the engine is to make them."""
 
+import socket
+import time
+from contextlib import suppress
+
 from models.topics import CATALOGUE, Topic
 from streams.engine.topics import COMPACTED, TopicError, TopicSpec, apply
 from streams.settings import Settings
@@ -19,9 +23,21 @@ def _retention(topic: Topic) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
 
 
-def apply_topics(settings: Settings, brokers: str) -> list[str]:
-    """Make all topics be so; return one line per change. Raises `TopicError`."""
+def apply_topics(settings: Settings, brokers: str, wait_seconds: float) -> list[str]:
+    """Make all topics be so, once a broker answers; return one line per change. Raises `TopicError`."""
+    _wait_until_listening(brokers, wait_seconds)
     return apply(brokers, specs(settings), **settings.kafka.client_options())
+
+
+def _wait_until_listening(brokers: str, wait_seconds: float) -> None:
+    """Return once any of `brokers` takes connections, or after `wait_seconds`: sooner than a Kafka client that backs off."""
+    addresses = [address.rpartition(":") for address in brokers.split(",")]
+    deadline = time.monotonic() + wait_seconds
+    while time.monotonic() < deadline:
+        for host, _, port in addresses:
+            with suppress(OSError), socket.create_connection((host, int(port)), 1):
+                return
+        time.sleep(0.1)
 
 
 __all__ = ["TopicError", "apply_topics", "specs"]

@@ -111,15 +111,18 @@ def topics() -> None:
 
 
 @topics.command(help=say("Create what is missing, set what differs.", "Crée ce qui manque, règle ce qui diffère."))
+@click.option(
+    "--wait", default=30.0, show_default=True, help=say("For a broker, seconds.", "Attente d'un broker, en secondes.")
+)
 @pass_settings
-def apply(settings: "Settings") -> None:
+def apply(settings: "Settings", wait: float) -> None:
     """Make all topics be as the vocabulary says."""
     from streams.catalogue import TopicError, apply_topics, specs  # noqa: PLC0415
     from streams.running import find_brokers  # noqa: PLC0415
 
     start_logging(settings)
     try:
-        changes = apply_topics(settings, find_brokers(settings))
+        changes = apply_topics(settings, find_brokers(settings), wait)
     except TopicError as error:
         raise OperatorError(str(error)) from None
     count = len(specs(settings))

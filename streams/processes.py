@@ -10,7 +10,7 @@ import logging
 import signal
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
@@ -230,10 +230,6 @@ class Tree:
             self._keepers.append(keeper)
         return children
 
-    async def start_and_wait(self, *programs: Program) -> None:
-        """Start `programs` together and return once all of them are ready."""
-        await asyncio.gather(*(child.ready.wait() for child in self.start(*programs)))
-
     async def run(self, grow: Callable[["Tree"], Awaitable[None]]) -> None:
         """Grow the tree, keep it until a signal comes or a child is given up (`GaveUp`), and stop it.
 
@@ -264,6 +260,11 @@ class Tree:
         else:
             self._tell("", say("stopping …", "arrêt …"))
             self._end.set_result(None)
+
+
+async def all_ready(children: Iterable[Child]) -> None:
+    """Return once all of `children` are ready."""
+    await asyncio.gather(*(child.ready.wait() for child in children))
 
 
 def parse_log_line(text: str) -> tuple[int, str]:

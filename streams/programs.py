@@ -11,6 +11,7 @@ import structlog
 
 from streams.engine.broker import EmbeddedKafka
 from streams.health import HealthServer, State
+from streams.prechecks import check_port
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings, Thresholds
 from streams.words import say
@@ -98,7 +99,7 @@ def connect(settings: Settings, names: Sequence[str]) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Serve the board until SIGTERM or SIGINT; return the exit code."""
+    """Serve the board until SIGTERM or SIGINT; return the exit code. Raises `OperatorError` if its port cannot be had."""
     from streams.core.figures import Dimensions  # noqa: PLC0415
     from streams.web import options  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
@@ -107,6 +108,7 @@ def serve(settings: Settings) -> int:
         return options.Thresholds(given.attention, given.action)
 
     web = settings.web
+    check_port(web.host, web.port, "web.port")
     serve_board(
         options.WebOptions(
             brokers=find_brokers(settings),

@@ -14,7 +14,7 @@ import click
 from streams.configuration import CONFIG_VARIABLE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
 from streams.prechecks import check_port, own
-from streams.processes import GaveUp, Program, Tree
+from streams.processes import GaveUp, Program, Tree, all_ready
 from streams.running import DEMO, announce
 from streams.settings import Settings
 from streams.terminal import OperatorError
@@ -24,6 +24,8 @@ DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 DEMO_LOG: Final = "queue_log"
 """In the demo's data directory: what the simulated switchboard writes, and the real connector reads."""
 LOCAL: Final = "127.0.0.1"
+FETCH_SECONDS: Final = 1800
+"""How long the topics wait for the broker, which may have to be fetched first."""
 ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
 """The command `accueil`; -P, since the user's directory may hold packages of our names."""
 
@@ -95,13 +97,14 @@ class _Plan:
 
     async def _grow(self, tree: Tree) -> None:
         began_at = time.monotonic()
-        if not self._settings.brokers:
-            await tree.start_and_wait(self._broker())
-        await tree.start_and_wait(self._program("topics", ("topics", "apply"), ends=True))
-        board = tree.start(self._web(), *self._workers())
+        # Together, since they load while the broker starts; it is the topics that wait for it.
+        broker = tree.start(*([] if self._settings.brokers else [self._broker()]), self._topics())
+        board = tree.start(self._web())
+        await all_ready(broker)
+        board += tree.start(*self._workers())
         # Not waited for: a source that is away must not hide the board.
         tree.start(*self._connect(), *([self._simulator()] if self._demo else []))
-        await asyncio.gather(*(child.ready.wait() for child in board))
+        await all_ready(board)
         url = f"http://{self._settings.web.host}:{self._settings.web.port}/"
         announce(self._data, self._brokers, url)
         seconds = f"{time.monotonic() - began_at:.0f} s"
@@ -121,6 +124,9 @@ class _Plan:
             about=f"Apache Kafka {KAFKA_VERSION}, {self._brokers}",
             talks=True,
         )
+
+    def _topics(self) -> Program:
+        return self._program("topics", ("topics", "apply", f"--wait={FETCH_SECONDS}"), ends=True)
 
     def _web(self) -> Program:
         web = self._settings.web

@@ -14,7 +14,7 @@ import pytest
 
 from streams import processes
 from streams.engine.broker import free_port
-from streams.processes import GaveUp, Program, Tree
+from streams.processes import GaveUp, Program, Tree, all_ready
 from tests.support.processes import wait_until
 
 SERVE = """
@@ -90,8 +90,8 @@ def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told)
     journal = tmp_path / "journal"
 
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(server("broker", journal))
-        await tree.start_and_wait(server("web", journal), server("worker", journal))
+        await all_ready(tree.start(server("broker", journal)))
+        await all_ready(tree.start(server("web", journal), server("worker", journal)))
         interrupt()
 
     run(tmp_path, told, grow)
@@ -125,7 +125,7 @@ def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
 
 def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(server("worker", tmp_path / "journal"))
+        await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].kill()
         await until(lambda: told.count("✓") == 2)
         interrupt()
@@ -136,8 +136,8 @@ def test_child_that_is_killed_is_started_again(tmp_path: Path, told: Told) -> No
 
 def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(server("broker", tmp_path / "journal"))
-        await tree.start_and_wait(python("worker", "raise SystemExit('no room')"))
+        await all_ready(tree.start(server("broker", tmp_path / "journal")))
+        await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
 
     with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log"):
         run(tmp_path, told, grow)
@@ -148,7 +148,7 @@ def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path
 
 def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)"))
+        await all_ready(tree.start(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)")))
 
     with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown"):
         run(tmp_path, told, grow)
@@ -157,7 +157,7 @@ def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
 
 def test_task_that_ends_well_is_done(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("topics", "", ends=True))
+        await all_ready(tree.start(python("topics", "", ends=True)))
         interrupt()
 
     run(tmp_path, told, grow)
@@ -170,7 +170,7 @@ def test_child_that_gets_nowhere_is_killed_and_started_again(
     monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
 
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(server("worker", tmp_path / "journal"))
+        await all_ready(tree.start(server("worker", tmp_path / "journal")))
         children()[0].send_signal(signal.SIGUSR1)
         await until(lambda: told.count("✓") == 2)
         interrupt()
@@ -240,7 +240,7 @@ def test_start_is_shown_of_those_that_talk(
     tmp_path: Path, told: Told, *, verbose: bool, talks: bool, shown: list[str]
 ) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("kafka", f"print({SAID!r})", ends=True, talks=talks))
+        await all_ready(tree.start(python("kafka", f"print({SAID!r})", ends=True, talks=talks)))
         interrupt()
 
     run(tmp_path, told, grow, verbose=verbose)
@@ -250,7 +250,7 @@ def test_start_is_shown_of_those_that_talk(
 
 def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)"))
+        await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))
         await until(lambda: told.count("broker away"))
         interrupt()
 
@@ -262,7 +262,7 @@ def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monk
     monkeypatch.setattr(processes, "LOG_BYTES", 10_000)
 
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("web", "for n in range(5_000): print(n, 'x' * 50)", ends=True))
+        await all_ready(tree.start(python("web", "for n in range(5_000): print(n, 'x' * 50)", ends=True)))
         interrupt()
 
     run(tmp_path, told, grow)
@@ -274,7 +274,7 @@ def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monk
 
 def test_line_longer_than_any_of_ours_does_no_harm(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
-        await tree.start_and_wait(python("web", "print('x' * 5_000_000); print('after')", ends=True))
+        await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", ends=True)))
         interrupt()
 
     run(tmp_path, told, grow)
