@@ -258,6 +258,7 @@ class _Producer(KafkaProducer):
         self._sender.join(ABANDON_SECONDS)
         with contextlib.suppress(KafkaError):
             self.close(timeout=0)
+        gc.collect()  # kafka-python leaves the sockets of vain attempts to connect in reference cycles
 
 
 class _Link:
@@ -316,7 +317,7 @@ class _Link:
         try:
             return _Producer(bootstrap_servers=self._brokers, partitioner=_Partitioner(), **self._options)
         except KafkaError:
-            gc.collect()  # a producer that could not start leaves its sockets in reference cycles
+            gc.collect()  # as in abandon
             raise
 
     def _pause(self) -> None:

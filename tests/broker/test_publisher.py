@@ -1,0 +1,205 @@
+"""The publisher against a real Kafka that comes, goes, hangs and is killed: nothing is lost, and the order is kept."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.spool import Spool
+from models.codec import decode
+from models.events import CallQueued, CallQueuedData, Event
+from models.topics import SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from tests.support.kafka_io import produce, read
+
+pytestmark = [
+    pytest.mark.broker,
+    pytest.mark.filterwarnings(
+        "ignore:unclosed <socket:ResourceWarning"
+    ),  # kafka-python's, after a vain attempt to connect
+]
+
+TOPIC = SOURCES[Channel.CALL].name
+SOURCE = "asterisk/essai"
+KEYS = 7
+
+
+class Sender:
+    """Publishes numbered events, and knows which were confirmed."""
+
+    def __init__(self, bootstrap: str, directory: Path) -> None:
+        self.registry = CollectorRegistry()
+        self.publisher = KafkaPublisher(
+            bootstrap,
+            Spool(directory / "spool"),
+            Meter(Metrics(self.registry), SOURCE),
+            client_id="essai",
+            patience_seconds=2.0,
+        )
+        self.sent = 0
+        self.confirmed: list[int] = []
+
+    def send(self, events: int) -> None:
+        batch = [event(self.sent + n) for n in range(events)]
+        self.sent += events
+        last = self.sent
+        self.publisher.publish(batch, lambda: self.confirmed.append(last))
+
+    def poll_until(self, reached: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not reached():
+            assert time.monotonic() < deadline, "it did not come to this"
+            self.publisher.poll(0.05)
+
+    def all_safe(self) -> bool:
+        return bool(self.confirmed) and self.confirmed[-1] == self.sent and not self.publisher.pending
+
+    def all_acknowledged(self) -> bool:
+        return self.all_safe() and self.value("connector_spool_records") == 0
+
+    def value(self, name: str) -> float:
+        value = self.registry.get_sample_value(name, {"connector": SOURCE})
+        assert value is not None
+        return value
+
+
+@contextmanager
+def sender(broker: EmbeddedKafka, directory: Path) -> Iterator[Sender]:
+    sender = Sender(broker.bootstrap, directory)
+    try:
+        yield sender
+    finally:
+        sender.publisher.close()
+
+
+def event(number: int) -> Event:
+    return CallQueued(
+        id=f"event-{number}",
+        source=SOURCE,
+        subject=f"call:{SOURCE}:{number % KEYS}",
+        time=datetime(2026, 3, 16, 9, 0, number % 60, number, tzinfo=UTC),
+        data=CallQueuedData(queue="accueil"),
+    )
+
+
+def check(broker: EmbeddedKafka, sent: int) -> int:
+    """Assert that all is there, first copies in the order of each key; return how many copies there are beside."""
+    messages = read(broker.bootstrap, TOPIC)
+    by_key: dict[bytes, list[str]] = {}
+    for message in messages:
+        found = decode(message.value())
+        assert message.key() == found.subject.encode()
+        assert message.timestamp()[1] == int(found.time.timestamp() * 1000)
+        assert message.headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+        by_key.setdefault(message.key(), []).append(found.id)
+    assert len(by_key) == KEYS
+    for key, ids in by_key.items():
+        contact = int(key.rpartition(b":")[2])
+        assert list(dict.fromkeys(ids)) == [f"event-{n}" for n in range(contact, sent, KEYS)]
+    return len(messages) - sent
+
+
+@pytest.fixture
+def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    return own_kafka
+
+
+def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
+    broker: EmbeddedKafka, tmp_path: Path
+) -> None:
+    with sender(broker, tmp_path) as sending:
+        assert sending.publisher.ready
+        for _ in range(30):
+            sending.send(100)
+            assert sending.value("connector_events_published_total") >= (sending.confirmed or [0])[-1]
+        sending.poll_until(sending.all_safe)
+        assert sending.confirmed == list(range(100, 3_001, 100))
+        assert sending.value("connector_events_published_total") == 3_000
+        assert sending.value("connector_last_event_timestamp_seconds") == event(2_999).time.timestamp() // 0.001 / 1000
+        assert sending.value("connector_broker_outages_total") == 0
+    assert not list((tmp_path / "spool").iterdir())
+    assert check(broker, 3_000) == 0
+    ours = {message.key(): message.partition() for message in read(broker.bootstrap, TOPIC)}
+    apply(broker.bootstrap, [TopicSpec("others", 4)])
+    produce(broker.bootstrap, [("others", key, b"") for key in ours])
+    assert {message.key(): message.partition() for message in read(broker.bootstrap, "others")} == ours
+
+
+def test_the_broker_is_away_at_the_start(broker: EmbeddedKafka, tmp_path: Path) -> None:
+    broker.stop()
+    with sender(broker, tmp_path) as sending:
+        for _ in range(5):
+            sending.send(100)
+        assert sending.confirmed[-1] == 500, "what is on disk is safe"
+        assert sending.value("connector_spool_records") == 500
+        assert sending.value("connector_events_published_total") == 0
+    with sender(broker, tmp_path) as sending:  # the process was restarted meanwhile
+        assert sending.value("connector_spool_records") == 500
+        sending.sent = 500
+        sending.send(100)
+        broker.start()
+        sending.poll_until(sending.all_acknowledged)
+        assert sending.publisher.ready
+        sending.send(100)
+        sending.poll_until(sending.all_acknowledged)
+        assert sending.value("connector_events_published_total") == 700
+    assert check(broker, 700) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_broker_goes_under_load_and_comes_back(broker: EmbeddedKafka, tmp_path: Path, how: int) -> None:
+    with sender(broker, tmp_path) as sending:
+        for round_ in range(60):
+            if round_ == 20:
+                broker.stop(how)
+            if round_ == 40:
+                assert sending.value("connector_broker_outages_total") == 1
+                assert sending.value("connector_spool_records") > 0
+                broker.start()
+            sending.poll_until(lambda: sending.publisher.ready)
+            sending.send(50)
+            if round_ == 39:
+                sending.poll_until(sending.all_safe)
+        sending.poll_until(sending.all_acknowledged)
+        assert sending.confirmed == list(range(50, 3_001, 50))
+    assert not list((tmp_path / "spool").iterdir())
+    check(broker, 3_000)
+
+
+def test_the_broker_hangs_for_longer_than_it_is_waited_for(broker: EmbeddedKafka, tmp_path: Path) -> None:
+    with sender(broker, tmp_path) as sending:
+        sending.send(100)
+        sending.poll_until(sending.all_safe)
+        assert broker.pid is not None
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            sending.send(100)
+            assert sending.confirmed == [100]
+            sending.poll_until(sending.all_safe)
+            assert sending.value("connector_spool_records") == 100
+            assert sending.value("connector_broker_outages_total") == 1
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
+        sending.poll_until(sending.all_acknowledged)
+        sending.send(100)
+        sending.poll_until(sending.all_acknowledged)
+    check(broker, 300)
+
+
+def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with sender(own_kafka, tmp_path) as sending:
+        sending.send(100)
+        assert sending.value("connector_spool_records") == 100
+        apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+        sending.poll_until(sending.all_acknowledged)
+    assert check(own_kafka, 100) == 0

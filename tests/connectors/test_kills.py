@@ -1,0 +1,189 @@
+"""A connector that is killed at every single thing it does to a disk: nothing lost, nothing out of order."""
+
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import connectors.sdk.tail
+from connectors.asterisk import CONNECTOR
+from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.sdk.contract import Context
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.flow import Flow
+from connectors.sdk.keys import load_key
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.rejects import Rejects
+from connectors.sdk.spool import Spool
+from models.events import Event
+
+KILLED = 137
+ACTS = ("write", "fsync", "fdatasync", "replace", "unlink", "link", "ftruncate", "truncate")
+
+
+def kill_before(act: int) -> None:
+    """Let this process die before the `act`-th thing it does to a disk; of a write, half is done."""
+    done = 0
+
+    def lethal(name: str, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        nonlocal done
+        done += 1
+        if done == act:
+            if name == "write":
+                real(arguments[0], arguments[1][: len(arguments[1]) // 2])
+            os._exit(KILLED)
+        return real(*arguments, **options)
+
+    for name in ACTS:
+        setattr(os, name, partial(lethal, name, getattr(os, name)))
+
+
+def run_in_child(job: Callable[[], None], act: int = 0) -> int:
+    """Run `job` in a child that is killed before its `act`-th act, and return its exit code."""
+    child = os.fork()
+    if child == 0:
+        try:
+            kill_before(act)
+            job()
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
+            traceback.print_exc()
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill_at_every_act(job: Callable[[Path], None], directory: Path) -> list[Path]:
+    """Run `job` in directory after directory, killed before its first act, its second … and then again to its end.
+
+    Returns the directories; in the last one it was not killed.
+    """
+    directories = []
+    while True:
+        place = directory / f"{len(directories) + 1}"
+        directories.append(place)
+        code = run_in_child(partial(job, place), len(directories))
+        assert code in {0, KILLED}
+        if code == 0:
+            return directories
+        assert run_in_child(partial(job, place)) == 0
+
+
+class Topic:
+    """A publisher whose broker is a file; it confirms one batch late."""
+
+    ready = True
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a")
+        self._unconfirmed: list[Callable[[], None]] = []
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._unconfirmed)
+
+    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        self.poll(0)
+        self._file.writelines(f"{event.id}\n" for event in events)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._unconfirmed.append(confirmed)
+
+    def poll(self, wait_seconds: float) -> None:
+        while self._unconfirmed:
+            self._unconfirmed.pop(0)()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(connectors.sdk.tail, "CHUNK_BYTES", 4096)
+    path = tmp_path / "queue_log"
+    simulate_day(path, day=date(2026, 3, 16), seed=11, calls=40)
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[40:40] = [b"bad line %d\n" % n for n in range(5)]
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+def connect(log: Path, keys: Path, directory: Path) -> None:
+    make_private_directory(directory)
+    context = Context("asterisk/essai", directory, Cursor(directory), partial(load_key, keys))
+    meter = Meter(Metrics(CollectorRegistry()), "asterisk/essai")
+    with (
+        closing(Rejects(directory)) as rejects,
+        closing(Topic(directory / "topic")) as topic,
+        closing(CONNECTOR.open(AsteriskConfig(**configuration(log)), context)) as source,
+    ):
+        source.checkpoint_seconds = 0.0
+        flow = Flow(source, topic, rejects, meter)
+        for _ in range(log.stat().st_size // 2048 + 3):
+            flow.turn()
+        flow.settle(5)
+
+
+def test_a_connector(log: Path, tmp_path: Path) -> None:
+    load_key(tmp_path / "keys", "demonstration")
+    directories = kill_at_every_act(partial(connect, log, tmp_path / "keys"), tmp_path / "runs")
+    told = [(place / "topic").read_text().split() for place in directories]
+    assert len(told[-1]) == len(set(told[-1])) > 200
+    assert all(list(dict.fromkeys(ids)) == told[-1] for ids in told)
+    assert sum(len(ids) > len(told[-1]) for ids in told) > 3, "nothing was told twice: no kill fell where it matters"
+    for place in directories:
+        rejects = (place / "rejects.jsonl").read_text()
+        assert all(f"bad line {n}" in rejects for n in range(5))
+
+
+def spool_and_drain(directory: Path) -> None:
+    """Take 60 numbers from a source with a cursor into a spool, and from time to time on to a topic."""
+    make_private_directory(directory)
+    cursor, spool = Cursor(directory), Spool(directory / "spool", segment_bytes=40)
+    topic = (directory / "topic").open("a")
+
+    def drain() -> None:
+        while True:
+            payloads, mark = spool.read(4)
+            if not payloads:
+                return
+            topic.writelines(f"{payload.decode()}\n" for payload in payloads)
+            topic.flush()
+            os.fsync(topic.fileno())
+            spool.drop(mark)
+
+    for first in range(int(cursor.load() or 0), 60, 5):
+        spool.append([str(number).encode() for number in range(first, first + 5)])
+        cursor.save(str(first + 5).encode())
+        if first % 15 == 0:
+            drain()
+    drain()
+
+
+def test_a_spool(tmp_path: Path) -> None:
+    directories = kill_at_every_act(spool_and_drain, tmp_path / "runs")
+    numbers = [str(number) for number in range(60)]
+    told = [(place / "topic").read_text().split() for place in directories]
+    assert told[-1] == numbers
+    assert all(list(dict.fromkeys(taken)) == numbers for taken in told)
+    assert sum(taken != numbers for taken in told) > 3, "nothing was told twice: no kill fell where it matters"
+    assert not [path for place in directories for path in (place / "spool").iterdir()]
+
+
+def test_a_first_start_makes_one_key(tmp_path: Path) -> None:
+    def start(directory: Path) -> None:
+        make_private_directory(directory)
+        secret = load_key(directory / "keys", "social").secret
+        with (directory / "used").open("a") as used:
+            used.write(f"{secret.hex()}\n")
+
+    for place in kill_at_every_act(start, tmp_path / "runs"):
+        assert len(set((place / "used").read_text().split())) == 1
