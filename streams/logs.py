@@ -17,10 +17,10 @@ from structlog.types import ExcInfo, Processor
 KEYS: Final = frozenset(
     {
         *("event", "level", "logger", "timestamp", "exception", "repeated"),
-        *("host", "port", "url", "path", "pid", "exit_code", "signal", "process", "instance", "connector"),
-        *("topic", "partition", "partitions", "offset", "position", "generation"),
-        *("count", "bytes", "rows", "records", "seconds", "attempt", "replayed", "warm"),
-        *("kind", "reason", "detail", "error", "state", "queue"),
+        *("host", "port", "url", "path", "file", "next_file", "offset", "exit_code"),
+        *("connector", "attempts", "unconfirmed", "records_kept", "bytes_cut", "trouble"),
+        *("partition", "partitions", "rows", "replayed", "warm", "seconds"),
+        *("reason", "detail", "error"),
     }
 )
 """All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""

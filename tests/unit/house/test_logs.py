@@ -1,10 +1,12 @@
 """Logs say what operators need, nothing about persons, and nothing a thousand times."""
 
+import ast
 import io
 import json
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,3 +156,25 @@ def test_console_lines_are_for_people(output: Output) -> None:
     structlog.get_logger("streams.worker").info("recovered", rows=250)
     assert "recovered" in stream.getvalue()
     assert "rows=250" in stream.getvalue()
+
+
+def keys_of(source: str) -> set[str]:
+    """Every key that a call like `log.info("…", key=…)` gives."""
+    return {
+        word.arg
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"debug", "info", "warning", "error", "exception", "critical", "bind"}
+        and ast.unparse(node.func.value).rpartition(".")[2].lstrip("_") in {"log", "logger", "get_logger(__name__)"}
+        for word in node.keywords
+        if word.arg and word.arg not in {"exc_info", "stacklevel"}
+    }
+
+
+def test_keys_that_we_log_are_allowed() -> None:
+    root = Path(__file__).parents[3]
+    sources = [*root.glob("streams/**/*.py"), *root.glob("connectors/**/*.py")]
+    used = {key: source.name for source in sources for key in keys_of(source.read_text(encoding="utf-8"))}
+    assert {"partition", "error"} <= used.keys()
+    assert {key: file for key, file in used.items() if key not in logs.KEYS} == {}

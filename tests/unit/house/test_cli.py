@@ -1,0 +1,138 @@
+"""The command line: quick, in both languages, and clear about what is wrong."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import main
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [*os.environ]:
+        if name.startswith("ACCUEIL_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="accueil")
+
+
+def test_help_imports_none_of_the_heavy_parts() -> None:
+    code = (
+        "import sys\nfrom streams.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "print({'pydantic', 'kafka', 'faust', 'starlette', 'jgo'} & set(sys.modules))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "dead-letters" in output
+    assert output.splitlines()[-1] == "set()"
+
+
+def test_help_is_in_the_language_of_the_locale() -> None:
+    for language, words in {
+        "fr_FR.UTF-8": "Démarre tout sur cette machine",
+        "C": "Start everything on this machine",
+    }.items():
+        environment = {**os.environ, "LANG": language, "LC_ALL": language, "PYTHONUTF8": "1"}
+        command = [sys.executable, "-m", "streams.cli", "up", "--help"]
+        assert words in subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_version_is_that_of_the_package() -> None:
+    assert run("version").output == f"accueil {version('accueil')}\n"
+
+
+def test_config_check_shows_what_is_in_force_as_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("accueil.toml").write_text('partitions = 8\n[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n')
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
+    monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
+    result = run("config", "check")
+    assert result.exit_code == 0, result.output
+    shown = [line for line in result.output.splitlines() if "= null" not in line]
+    values = tomllib.loads("\n".join(shown))
+    assert (values["partitions"], values["web"]["port"]) == (8, 8082)
+    assert values["connectors"]["siege"] == {"connector": "asterisk", "path": "/q"}
+    assert any(re.fullmatch(r"web\.port = 8082 +# ACCUEIL_WEB__PORT", line) for line in shown)
+    assert any(re.fullmatch(r"partitions = 8 +# accueil\.toml", line) for line in shown)
+    assert "hush" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("[web]\nprot = 1", "accueil: accueil.toml: web.prot is unknown; did you mean web.port?"),
+        ('[connectors.siege]\nconnector = "asterisk"\npth = "/q"', "accueil: connectors.siege: path: Field required"),
+        ('[connectors.siege]\nconnector = "asterix"', "accueil: connectors.siege: no connector 'asterix' is installed"),
+        (
+            '[kafka]\nsecurity_protocol = "SSL"\nssl_cafile = "no.pem"',
+            "accueil: kafka: no.pem: No such file or directory",
+        ),
+    ],
+)
+def test_wrong_setting_is_one_clear_line_and_exit_code_2(text: str, mistake: str) -> None:
+    Path("accueil.toml").write_text(text)
+    result = run("config", "check")
+    assert result.exit_code == 2
+    assert result.output.startswith(mistake)
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["worker", "connect", "web"])
+def test_process_without_a_broker_says_what_to_do(command: str) -> None:
+    # In a process of its own, since it sets up logging.
+    done = subprocess.run([sys.executable, "-m", "streams.cli", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("accueil: no broker: start accueil up")
+
+
+def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+    command = [sys.executable, "-m", "streams.cli", "connect", "siege"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "accueil: connectors.siege: unknown; there are: none\n")
+
+
+def test_demo_refuses_what_would_mix_it_with_real_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("--config", "real.toml", "up", "--demo")
+    assert (result.exit_code, "leave out --config" in result.output) == (2, True)
+    monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
+    result = run("up", "--demo")
+    assert (result.exit_code, "unset ACCUEIL_BROKERS" in result.output) == (2, True)
+
+
+def commands(group: click.Group) -> set[str]:
+    context = click.Context(group)
+    found = set()
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        below = commands(command) if isinstance(command, click.Group) else set()
+        found |= {f"{name} {one}" for one in below} or {name}
+    return found
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.fr.md"])
+def test_commands_of_the_readme_exist_and_all_are_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    rows = [
+        re.findall(r"`([^`]+)`", line.split("|")[1]) for line in text.splitlines() if line.startswith("| `accueil ")
+    ]
+    listed = set()
+    for first, *more in rows:
+        words = [word for word in first.removeprefix("accueil ").split() if word[0] not in "[-"]
+        listed |= {" ".join(words), *(" ".join([*words[:-1], other]) for other in more)}
+    assert listed == commands(main)
+    targets = set(re.findall(r"`make (\w+)`", text))
+    assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert targets >= {"run", "test"}
