@@ -5,7 +5,7 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
@@ -100,13 +100,19 @@ class Contacts:
                 event = decode(record.value)
                 key = record.key
                 at = milliseconds(event.time)
-                if key is None or key != event.subject.encode() or not oldest <= at <= newest:
+                about_agent = type(event) is AgentStateChanged
+                if (
+                    key is None
+                    or key != event.subject.encode()
+                    or not oldest <= at <= newest
+                    or key.startswith(AGENT_PREFIX) is not about_agent
+                ):
                     raise _explain(key, event, at, newest)
             except Unusable as unusable:
                 self._reject(topic, record, unusable, step)
                 rejected += 1
                 continue
-            if type(event) is AgentStateChanged:
+            if about_agent:
                 if self._fold_agent(key, event):
                     folded += 1
             else:
@@ -139,9 +145,9 @@ class Contacts:
         self._replace(key, before, after)
         return after
 
-    def _fold_agent(self, key: bytes, event: AgentStateChanged) -> bool:
+    def _fold_agent(self, key: bytes, event: Event) -> bool:
         before = self.agents.rows.get(key)
-        after = agent.fold(before, event)
+        after = agent.fold(before, cast("AgentStateChanged", event))
         if after is before:
             return False
         self.agents.put(key, after)
@@ -151,7 +157,9 @@ class Contacts:
     def _replace(self, key: bytes, before: Contact | None, after: Contact) -> None:
         self.contacts.put(key, after)
         count_contact(before, after, self._edit)
-        self.waiting.update(key, before, after)
+        if self.waiting.update(key, before, after):
+            for visit in after.visits:  # the longest wait there may be another one, whether or not a count has changed
+                self._edit((0, visit.place))
 
     def _edit(self, key: FigureKey) -> Figure:
         return self.figures.edit(key, new_figure)
@@ -210,6 +218,8 @@ def _explain(key: bytes | None, event: Event, at: int, newest: int) -> Unusable:
         return Unusable(Reason.MISSING_KEY)
     if key != event.subject.encode():
         return Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
+    if key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged):
+        return Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
     if at > newest:
         return Unusable(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
     return Unusable(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")

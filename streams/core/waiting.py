@@ -43,15 +43,15 @@ class WaitingIndex(Generic[Key]):
         for key, row in rows.items():
             self.update(key, None, row)
 
-    def update(self, key: Key, before: Contact | None, after: Contact | None) -> None:
-        """Take in that the row of `key` was `before`, and is `after` (None: there is none)."""
+    def update(self, key: Key, before: Contact | None, after: Contact | None) -> bool:
+        """Take in that the row of `key` was `before`, and is `after` (None: there is none); return whether that matters."""
         visits = after.visits if after is not None else ()
         if before is not None and before.visits is visits:
-            return
+            return False
         known = self._open.get(key, ())
         spans = _spans(visits)
         if spans == known:
-            return
+            return False
         if spans:
             self._open[key] = spans
         else:
@@ -61,6 +61,7 @@ class WaitingIndex(Generic[Key]):
                 self._push(span, key)
         if self._entries > 2 * len(self._open) + _SLACK:
             self._drop_stale()
+        return True
 
     def oldest(self, place: Dimensions) -> int | None:
         """Return since when the longest waiting contact at `place` waits, milliseconds since 1970; None if none does."""

@@ -5,7 +5,6 @@ supervisor starts another. `EX_FENCED` says that another process had taken over,
 """
 
 import asyncio
-import functools
 import gc
 import math
 import os
@@ -23,14 +22,14 @@ from typing import Any, Final
 import aiokafka.producer.sender
 import faust
 import structlog
-from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, ProducerFenced
-from aiokafka.partitioner import murmur2
+from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, KafkaError, ProducerFenced
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
 from streams.engine import fetching, metrics
 from streams.engine.job import Job, Pair
 from streams.engine.lane import Lane
+from streams.engine.partitioner import partition_of
 from streams.engine.transport import Batch
 
 EX_FENCED: Final = 75
@@ -175,7 +174,7 @@ class Engine:
         sys.stderr.flush()
         os._exit(EX_FENCED if fenced else EX_FAILED)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something small beside the lanes; its failure is the process's."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -186,6 +185,7 @@ class Engine:
                 self.die(error)
 
         task.add_done_callback(done)
+        return task
 
     # --------------------------------------------------------------------------------------------------------- watchdog
     async def watch(self) -> None:
@@ -193,6 +193,10 @@ class Engine:
         threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
         while True:
             self._beat_at = time.monotonic()
+            try:
+                await self.consumer.on_thread("check_group")
+            except KafkaError as error:
+                self.die(error)
             for lane in list(self.lanes.values()):
                 lane.check_delivery()
             ready = [lane for lane in self.lanes.values() if lane.ready]
@@ -224,12 +228,6 @@ class Engine:
         """Return whether all assigned partitions are recovered, and in words which are."""
         ready = [number for number, lane in sorted(self.lanes.items()) if lane.ready]
         return bool(ready) and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
-
-
-@functools.lru_cache(maxsize=1 << 16)
-def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition that Kafka's default partitioner gives `key`."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def build_app(engine: Engine) -> faust.App:
@@ -272,10 +270,6 @@ def build_app(engine: Engine) -> faust.App:
     async def dispatch(stream: Any) -> None:
         async for batch in stream:
             engine.deliver(batch)
-
-    @app.task
-    async def watch() -> None:
-        await engine.watch()
 
     return app
 

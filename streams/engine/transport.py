@@ -60,7 +60,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(
-        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None  # noqa: ASYNC109
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,
+        max_records: int | None = None,  # noqa: ASYNC109
     ) -> dict[TopicPartition, list[Batch]]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         batches = {}
@@ -91,6 +95,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Return the group's committed offsets, asked of the broker now."""
         consumer = self._ensure_consumer()
         return {tp: await consumer.committed(tp) for tp in tps}
+
+    async def check_group(self) -> None:
+        """Raise what the group coordinator could not get over: aiokafka keeps it until asked, and Faust never asks."""
+        if self._consumer is not None:
+            self._consumer._coordinator.check_errors()
 
     def stable_end(self, tp: TopicPartition) -> int | None:
         """Return the last stable offset that a fetch has told, None before the first one. Callable from any thread."""
@@ -173,8 +182,14 @@ class Consumer(driver.Consumer):
             return  # stopped while joining: a lane opened now would fence the next owner, and then fail
         self.engine.open_lanes(assigned)
 
+    async def on_start(self) -> None:
+        """Begin to watch: not as a task of the app, which would wait for a first assignment that may never come."""
+        await super().on_start()
+        self._watch = self.engine.spawn(self.engine.watch())
+
     async def on_stop(self) -> None:
         """Finish the steps in hand before the consumer goes."""
+        self._watch.cancel()
         await self.engine.close_lanes()
         await super().on_stop()
 

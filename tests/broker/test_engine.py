@@ -129,3 +129,9 @@ def test_a_record_at_the_size_limit_is_folded_and_buried(name: str, kafka: Embed
     kafka_io.produce(kafka.bootstrap, events, **{"message.max.bytes": 2_000_000})
     with worker(name, kafka, tmp_path).start() as child:
         assert finish(child, name, kafka)["dead"] == 2
+
+
+def test_a_group_that_cannot_be_joined_ends_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with worker(name, kafka, tmp_path, "session_timeout_seconds=0.5").start() as child:
+        assert child.wait() == 70
+        assert "InvalidSessionTimeout" in child.text

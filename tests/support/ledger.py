@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import msgspec
 from confluent_kafka import Message
 
-from streams.engine.engine import partition_of
+from streams.engine.partitioner import partition_of
 from tests.support import kafka_io
 from tests.support.ledger_job import PARTITIONS, Event, Row, decode, make_job
 
