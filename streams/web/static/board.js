@@ -201,9 +201,11 @@ function showDay() {
 // ---------------------------------------------------------------------------------------------------------- freshness
 /** Return why the figures are not to be trusted, or "" if they are. */
 function trouble() {
-  if (!clock || (performance.now() - heardAt) / 1000 > clock.stale_after_seconds) return "connection";
+  const limit = clock.stale_after_seconds * 1000;
+  const old = clock.as_of !== null && now() - clock.as_of > limit;
+  if (performance.now() - heardAt > limit || (lost && old)) return "connection";
   if (clock.state !== "live") return clock.state;
-  return now() - clock.as_of > clock.stale_after_seconds * 1000 ? "silent" : "";
+  return old ? "silent" : "";
 }
 
 function showFreshness() {
@@ -232,14 +234,20 @@ function take(message) {
   clock = message.clock;
   clockAhead = clock.now - Date.now();
   if (message.board) {
-    // A wall screen stays open for months: it takes up a new version of this page by itself.
-    if (message.board.version !== version) return location.reload();
+    if (message.board.version !== version) renew(message.board.version);
     board = message.board;
     showDay();
     const limits = { target: board.target_seconds, limit: board.short_abandon_seconds };
     write($("formula"), `${say(`formula_${board.formula}`, limits)} ${say("abandonment_formula", limits)}`);
   }
   tick();
+}
+
+/** A wall screen stays open for months: it takes up a new version of this page by itself, trying once. */
+function renew(wanted) {
+  if (sessionStorage.getItem("renewed") === wanted) return;
+  sessionStorage.setItem("renewed", wanted);
+  location.reload();
 }
 
 function tick() {

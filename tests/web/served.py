@@ -1,0 +1,67 @@
+"""A board served by a real uvicorn on a port of its own, fed by a worker of the test."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+
+from streams.web.app import Server, create_app
+from streams.web.broadcast import Broadcaster
+from streams.web.options import WebOptions
+from streams.web.view import FiguresView, Source
+from tests.web.rows import Worker
+
+
+class NoReader:
+    """The view of these tests is written by the test."""
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+class Served:
+    """One running board; its clock runs with the real one, from `now` on if given."""
+
+    def __init__(self, options: WebOptions, now: datetime | None = None, port: int = 0) -> None:
+        self._ahead = now - datetime.now(UTC) if now else timedelta(0)
+        self.view = FiguresView(options.time_zone, self.now())
+        self.worker = Worker(self.view)
+        app = create_app(self.view, NoReader(), options, self.now)
+        self.broadcaster: Broadcaster = app.state.broadcaster
+        self._server = Server(app)
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._thread = Thread(target=self._server.run, args=([self._listener],))
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def follow(self) -> None:
+        """Let the figures be complete and of now."""
+        self.view.begin([0])
+        self.view.source = Source.FOLLOWING
+        self.worker.progress(self.now())
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the server as SIGTERM does, and wait for its end."""
+        self._server.should_exit = True
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the server did not stop"
+
+
+@contextmanager
+def serving(options: WebOptions, now: datetime | None = None, port: int = 0) -> Iterator[Served]:
+    served = Served(options, now, port)
+    served.start()
+    try:
+        yield served
+    finally:
+        served.stop()

@@ -1,0 +1,112 @@
+"""A real Prometheus scrapes the metrics and answers what the board shows."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from streams.engine.broker import die_with_parent, free_port
+from streams.web.options import QueueOptions, WebOptions
+from tests.support.processes import wait_until
+from tests.web.rows import ROADS, SOCIAL
+from tests.web.served import Served, serving
+
+CONFIG = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: accueil
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+
+
+class Prometheus:
+    """Asks a running Prometheus by its HTTP API."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/api/v1/query"
+
+    def ask(self, query: str) -> Any:
+        """Return labels → value; raises `httpx.HTTPError` while it is not up."""
+        answer = httpx.get(self._url, params={"query": query}).raise_for_status().json()
+        return {
+            tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in answer["data"]["result"]
+        }
+
+    def value(self, query: str) -> float | None:
+        """Return the one value that answers `query`, or None if there is none (yet)."""
+        try:
+            (value,) = self.ask(query).values()
+        except (httpx.HTTPError, ValueError):
+            return None
+        return float(value)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving(WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))) as served:
+        served.follow()
+        yield served
+
+
+@pytest.fixture
+def prometheus(served: Served, tmp_path: Path) -> Iterator[Prometheus]:
+    program = shutil.which("prometheus")
+    assert program, "prometheus is missing: apt-get install prometheus"
+    config = tmp_path / "prometheus.yml"
+    config.write_text(CONFIG.format(target=served.url.removeprefix("http://")))
+    port = free_port()
+    with (tmp_path / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                program,
+                f"--config.file={config}",
+                f"--storage.tsdb.path={tmp_path / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
+        )
+    yield Prometheus(port)
+    process.kill()
+    process.wait()
+
+
+def test_prometheus_scrapes_and_answers_what_the_board_shows(served: Served, prometheus: Prometheus) -> None:
+    now = served.now()
+    for wait in (5, 20, 21, 100):
+        served.worker.answered(SOCIAL, now, wait, handle_seconds=61)
+    served.worker.abandoned(SOCIAL, now, 300)
+    served.worker.stocks(SOCIAL, now - timedelta(seconds=192), waiting=3, agents_available=2)
+
+    wait_until(lambda: prometheus.value('contact_received_total{queue="aide-sociale"}') == 5, "a scrape of the figures")
+
+    queue = next(
+        queue
+        for queue in httpx.get(f"{served.url}/api/board").json()["board"]["queues"]
+        if queue["queue"] == SOCIAL.queue
+    )
+    level = queue["today"]["service_level"]
+    one = '{queue="aide-sociale",formula="net_of_short"}'
+    ratio = f"contact_service_level_numerator_total{one} / contact_service_level_denominator_total{one}"
+    assert prometheus.value(ratio) == level["numerator"] / level["denominator"] == 0.4
+    assert prometheus.value('contact_backlog_items{queue="aide-sociale",state="waiting"}') == queue["waiting"] == 3
+    assert prometheus.value('contact_agents{queue="aide-sociale",state="available"}') == queue["agents_available"] == 2
+    assert prometheus.value('contact_wait_seconds_bucket{queue="aide-sociale",le="20.0"}') == level["numerator"]
+    oldest = prometheus.value("contact_oldest_item_timestamp_seconds")
+    assert oldest is not None
+    assert abs(1000 * oldest - queue["oldest_waiting_at"]) < 1
+    assert prometheus.value('contact_received_total{queue="routes"}') == 0, "known before its first call"
+
+    served.worker.answered(SOCIAL, now, 1)
+    wait_until(
+        lambda: (prometheus.value('increase(contact_answered_total{queue="aide-sociale"}[1m])') or 0) > 0,
+        "the counter to rise",
+    )
+    assert prometheus.value("up") == 1
+    assert prometheus.value("scrape_samples_scraped") == prometheus.value("scrape_samples_post_metric_relabeling")

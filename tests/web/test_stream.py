@@ -1,0 +1,230 @@
+"""The board's stream and pages over HTTP, from a real server."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from streams.web.app import HEADERS, serve
+from streams.web.broadcast import RETRY_MS
+from streams.web.options import QueueOptions, WebOptions
+from streams.web.view import Source
+from tests.support.processes import wait_until
+from tests.web.rows import ROADS, SOCIAL
+from tests.web.served import Served, serving
+
+OPTIONS = WebOptions(
+    brokers="", title="Maison <test>", queues=(QueueOptions(SOCIAL, "Aide sociale", "Social support"),)
+)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving(OPTIONS) as served:
+        served.follow()
+        yield served
+
+
+class Listener:
+    """One open stream, read message by message."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.iter_lines()
+
+    def event(self) -> dict[str, str]:
+        """Return the fields of the next event, comments left out."""
+        fields: dict[str, str] = {}
+        for line in self._lines:
+            if line.startswith(":"):
+                continue
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif fields:
+                return fields
+        raise EOFError
+
+    def message(self) -> Any:
+        return json.loads(self.event()["data"])
+
+    def run_out(self) -> None:
+        """Read until the stream ends, which raises EOFError."""
+        while True:
+            self.event()
+
+    def board(self) -> Any:
+        """Return the next board; messages that only tell the time are passed over."""
+        while "board" not in (message := self.message()):
+            pass
+        return message["board"]
+
+
+@contextmanager
+def listening(served: Served) -> Iterator[Listener]:
+    with httpx.stream("GET", f"{served.url}/events", timeout=20) as response:
+        yield Listener(response)
+
+
+def offered(board: Any) -> int:
+    return int(board["all"]["today"]["offered"])
+
+
+def test_a_listener_gets_the_board_at_once_and_then_what_changes(served: Served) -> None:
+    with listening(served) as listener:
+        assert listener.response.headers["content-type"].startswith("text/event-stream")
+        assert listener.response.headers["x-accel-buffering"] == "no"
+        first = listener.event()
+        assert first["retry"] == str(RETRY_MS)
+        message = json.loads(first["data"])
+        assert message["clock"]["state"] == "live"
+        assert message["board"]["queues"][0]["label_fr"] == "Aide sociale"
+        assert offered(message["board"]) == 0
+        for number in (1, 2, 3):
+            served.worker.offered(SOCIAL, served.now())
+            event = listener.event()
+            while "board" not in json.loads(event["data"]) or offered(json.loads(event["data"])["board"]) < number:
+                event = listener.event()
+            assert int(event["id"]) > int(first["id"])
+
+
+def test_many_changes_make_few_messages_and_the_last_one_is_right(served: Served) -> None:
+    with listening(served) as listener:
+        listener.board()
+        for _ in range(3000):
+            served.worker.offered(SOCIAL, served.now())
+        boards = 1
+        while offered(listener.board()) < 3000:
+            boards += 1
+        assert boards < 300
+
+
+def test_time_is_told_without_the_board_when_nothing_changes() -> None:
+    with serving(WebOptions(brokers="", stale_after_seconds=0.3)) as served:
+        served.follow()
+        with listening(served) as listener:
+            assert "board" in listener.message()
+            messages = [listener.message() for _ in range(3)]
+        assert all("board" not in message for message in messages)
+        assert messages[0]["clock"]["now"] < messages[1]["clock"]["now"] < messages[2]["clock"]["now"]
+        assert messages[-1]["clock"]["state"] == "silent"
+
+
+def test_a_change_of_state_is_told(served: Served) -> None:
+    with listening(served) as listener:
+        listener.board()
+        served.view.source = Source.NO_BROKER
+        served.broadcaster.poke()
+        assert listener.message()["clock"]["state"] == "no_broker"
+
+
+def test_who_comes_late_gets_the_latest_board(served: Served) -> None:
+    with listening(served) as first:
+        first.board()
+        served.worker.offered(SOCIAL, served.now(), 4)
+        while offered(first.board()) < 4:
+            pass
+        with listening(served) as second:
+            assert offered(second.board()) == 4
+
+
+def test_who_leaves_is_forgotten_and_nobody_listening_costs_nothing(served: Served) -> None:
+    with listening(served) as listener:
+        listener.board()
+        assert served.broadcaster._listeners == 1
+    wait_until(lambda: served.broadcaster._listeners == 0, "the listener to be forgotten")
+    last = served.broadcaster._last
+    for _ in range(50):
+        served.worker.offered(SOCIAL, served.now())
+    httpx.get(f"{served.url}/healthz")
+    assert served.broadcaster._last is last
+
+
+def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Served) -> None:
+    host, port = served.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as lazy, listening(served) as listener:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        lazy.sendall(b"GET /events HTTP/1.1\r\nHost: test\r\n\r\n")
+        wait_until(lambda: served.broadcaster._listeners == 2, "both to listen")
+        for number in range(1, 31):
+            served.worker.offered(SOCIAL, served.now())
+            while offered(listener.board()) < number:
+                pass
+
+
+def test_the_server_stops_with_open_streams(served: Served) -> None:
+    with listening(served) as listener:
+        listener.board()
+        served.stop()
+        with pytest.raises(EOFError):
+            listener.run_out()
+
+
+def test_api_and_stream_tell_the_same(served: Served) -> None:
+    served.worker.answered(ROADS, served.now(), 12, handle_seconds=30)
+    served.worker.stocks(ROADS, served.now() - timedelta(seconds=5), waiting=1)
+    with listening(served) as listener:
+        streamed = listener.board()
+    asked = httpx.get(f"{served.url}/api/board").json()["board"]
+    assert asked == streamed
+    assert [queue["queue"] for queue in asked["queues"]] == [SOCIAL.queue, ROADS.queue]
+
+
+def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
+    def ask() -> tuple[int, str]:
+        answer = httpx.get(f"{served.url}/readyz")
+        return answer.status_code, answer.text.strip()
+
+    assert ask() == (200, "live")
+    served.view.source = Source.LOADING
+    assert ask() == (503, "loading")
+    served.view.begin([0, 1])
+    served.view.source = Source.FOLLOWING
+    assert ask() == (503, "no_figures")
+    assert httpx.get(f"{served.url}/healthz").text == "live\n"
+
+
+def test_the_page_is_french_first_and_english_on_demand(served: Served) -> None:
+    french, english, unknown = (httpx.get(f"{served.url}/", params={"lang": lang}).text for lang in ("", "en", "xx"))
+    assert french == unknown
+    assert '<html lang="fr">' in french
+    assert "Attente la plus longue" in french
+    assert '<html lang="en">' in english
+    assert "Longest wait" in english
+    assert "Maison &lt;test&gt;" in french
+
+
+@pytest.mark.parametrize("path", ["/", "/api/board", "/metrics", "/static/board.js", "/healthz", "/nowhere"])
+def test_every_answer_forbids_what_the_page_does_not_need(served: Served, path: str) -> None:
+    answer = httpx.get(f"{served.url}{path}")
+    assert answer.headers["content-security-policy"] == HEADERS["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "server" not in answer.headers
+
+
+def test_the_page_needs_no_inline_script_or_style(served: Served) -> None:
+    page = httpx.get(f"{served.url}/").text
+    assert "style=" not in page
+    assert "<style" not in page
+    assert " onclick=" not in page
+    assert page.count("<script") == page.count("<script src=") + page.count('type="application/json"')
+
+
+def test_metrics_come_in_the_form_that_is_asked_for(served: Served) -> None:
+    plain = httpx.get(f"{served.url}/metrics")
+    assert plain.headers["content-type"].startswith("text/plain")
+    open_metrics = httpx.get(f"{served.url}/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
+    assert open_metrics.headers["content-type"].startswith("application/openmetrics-text")
+    assert open_metrics.text.endswith("# EOF\n")
+    for text in (plain.text, open_metrics.text):
+        assert 'contact_received_total{channel="call",queue="aide-sociale",service="social",site="siege"} 0.0' in text
+
+
+def test_a_port_in_use_is_said_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        serve(WebOptions(brokers="127.0.0.1:1", port=taken.getsockname()[1]))
