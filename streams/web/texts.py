@@ -53,10 +53,9 @@ _TEXTS: Final = {
     "no_agent": ("Aucun agent", "No agent"),
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
-    "abandoned_of": (
-        "{numerator} sur {denominator}, et {short} courts à part ({limit} s)",
-        "{numerator} of {denominator}, and {short} short ones apart ({limit} s)",
-    ),
+    "abandoned_of": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
+    "short_apart": ("et {short} en {limit} s ou moins", "and {short} within {limit} s"),
+    "no_call_yet": ("pas encore d’appel", "no call yet"),
     "of_offered": ("sur {n} reçus", "of {n} received"),
     "agents_busy": ("{busy} en ligne, {paused} en pause", "{busy} on contact, {paused} paused"),
     # levels

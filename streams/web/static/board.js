@@ -48,8 +48,12 @@ function mark(element, level) {
   if (element.dataset.level !== name) element.dataset.level = name;
 }
 
+/** Return the symbol and the word of a level; nothing for what has none. */
+const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
+const idle = ["○", texts.idle];
+
 // -------------------------------------------------------------------------------------------------------------- tiles
-function showTile(name, value, unit, detail, level, word = level === null ? "" : texts[NAMES[level]]) {
+function showTile(name, value, unit, detail, level, [symbol, word] = stateOf(level)) {
   const tile = $(`tile-${name}`);
   const part = (selector) => tile.querySelector(selector);
   mark(tile, level ?? NORMAL);
@@ -57,7 +61,7 @@ function showTile(name, value, unit, detail, level, word = level === null ? "" :
   write(part(".value"), value);
   write(part(".unit"), unit);
   write(part(".detail"), detail);
-  write(part(".level .symbol"), level === null ? "" : SYMBOLS[level]);
+  write(part(".level .symbol"), symbol);
   write(part(".level .word"), word);
 }
 
@@ -73,23 +77,21 @@ function showTiles() {
     if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
   }
   const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER });
-  const target = board.target_seconds;
-  const limit = board.short_abandon_seconds;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
-  showTile("waiting", format.count(all.waiting), "", say("in_progress_now", { n: format.count(all.in_progress) }), worst.waiting);
+  showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
   showTile("longest_wait", duration(waited(all)), "", longest ? nameOf(longest) : texts.nobody_waits, worst.longest);
   showTile(
     "service_level",
     format.hundredths(today.service_level),
     percent(today.service_level),
-    `${say("in_target", counts({ ...today.service_level, target }))}, ${texts[`name_${board.formula}`]}`,
+    madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]),
     levels.service,
   );
   showTile(
     "abandonment",
     format.hundredths(today.abandonment),
     percent(today.abandonment),
-    say("abandoned_of", counts({ ...today.abandonment, short: today.abandoned_short, limit })),
+    madeOf(today.abandonment, "abandoned_of", today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }))),
     levels.abandonment,
   );
   showTile("handled", format.count(today.answered), "", say("of_offered", counts({ n: today.offered })), null);
@@ -101,10 +103,16 @@ function showTiles() {
       ? say("agents_busy", counts({ busy: all.agents_on_contact, paused: all.agents_paused }))
       : texts.no_agent_logged_in,
     levels.available,
-    noAgent(all) ? texts.no_agent : isIdle(all) ? texts.idle : texts.normal,
+    noAgent(all) ? [SYMBOLS[ACTION], texts.no_agent] : isIdle(all) ? idle : stateOf(NORMAL),
   );
 }
 
+/** Return in words what a share is made of. */
+function madeOf(ratio, name, more) {
+  return ratio.denominator ? [say(name, limits(ratio)), more].filter(Boolean).join(", ") : texts.no_call_yet;
+}
+
+const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
 const NEVER = { attention: Infinity, action: Infinity };
 const counts = (values) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, format.count(value)]));
 
@@ -151,11 +159,11 @@ function showRow(entry, queue) {
   const levels = levelsOf(queue, queue.thresholds);
   const [, state, ...cells] = entry.row.children;
   const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
-  const word = noAgent(queue) ? texts.no_agent : isIdle(queue) ? texts.idle : texts[NAMES[level]];
+  const [symbol, word] = isIdle(queue) ? idle : stateOf(level);
   mark(entry.row, level);
-  entry.row.classList.toggle("idle", isIdle(queue) && level === NORMAL);
-  write(state.firstChild, isIdle(queue) && level === NORMAL ? "○" : SYMBOLS[level]);
-  write(state.lastChild, word);
+  entry.row.classList.toggle("idle", isIdle(queue));
+  write(state.firstChild, symbol);
+  write(state.lastChild, noAgent(queue) ? texts.no_agent : word);
   COLUMNS.forEach(([name, text], index) => {
     write(cells[index], text(queue));
     mark(cells[index], levels[name] ?? NORMAL);
@@ -218,10 +226,10 @@ function showFreshness() {
   write($("as-of"), asOf === null ? "–" : format.clock(asOf));
   write($("date"), format.day(now()));
   $("stale").hidden = !why;
+  write($("stale-title"), why && texts[state]);
   if (!why) return;
   const age = asOf === null ? "" : say("last_data", { time: format.clock(asOf), age: duration((now() - asOf) / 1000) });
   write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
-  write($("stale-title"), texts[state]);
   write($("stale-detail"), age ? `– ${age}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
 }
 
@@ -237,8 +245,7 @@ function take(message) {
     if (message.board.version !== version) renew(message.board.version);
     board = message.board;
     showDay();
-    const limits = { target: board.target_seconds, limit: board.short_abandon_seconds };
-    write($("formula"), `${say(`formula_${board.formula}`, limits)} ${say("abandonment_formula", limits)}`);
+    write($("formula"), `${say(`formula_${board.formula}`, limits())} ${say("abandonment_formula", limits())}`);
   }
   tick();
 }
