@@ -15,6 +15,7 @@ from streams.configuration import CONFIG_VARIABLE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
 from streams.prechecks import check_port, own
 from streams.processes import GaveUp, Program, Tree, all_ready
+from streams.programs import configure_connectors
 from streams.running import DEMO, announce
 from streams.settings import Settings
 from streams.terminal import OperatorError
@@ -39,6 +40,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
         _refuse_mixing(config)
     file = DEMO_FILE if demo else find_file(config)
     settings = load(file)
+    configure_connectors(settings)
     data = (settings.data / DEMO if demo else settings.data).resolve()
     with own(data):
         check_port(settings.web.host, settings.web.port, "web.port")
