@@ -81,7 +81,7 @@ def _rows(model: type[Options], prefix: str) -> Iterator[str]:
 
 def _written(default: Any) -> str:
     match default:
-        case str():
+        case str() | SecretStr():
             return f'"{default}"'
         case dict() | tuple() | list() if not default:
             return "{}" if isinstance(default, dict) else "[]"

@@ -1,0 +1,480 @@
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.memory import CALL_SECONDS, MAX_CALLS, MAX_VISITS, Memory
+from connectors.asterisk.records import KNOWN, LogLine
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Reject
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.tail import MAX_LINE_BYTES
+from models.codec import encode
+from models.events import AgentChange, Event
+from models.identities import IdentityKind, PseudonymKey
+from models.reasons import Reason
+
+T = 1_773_650_000
+NOW = datetime.fromtimestamp(T + 3_600, UTC)
+KEY = PseudonymKey("social", bytes(range(32)))
+CALL = f"{T}.17"
+OPTIONS = {
+    "path": "queue_log",
+    "sector": "social",
+    "site": "siege",
+    "service": "standard",
+    "queues": {
+        "600": {"label": "accueil", "extensions": ["600", "*600"]},
+        "610": {"label": "aide-sociale", "service": "social", "site": "annexe", "extensions": ["610"]},
+    },
+    "dids": {
+        "01 99 00 00 10": {"line": "principale"},
+        "+33261910000": {"line": "rennes", "service": "routes", "site": "antenne"},
+        "0353010?00": {"line": "motif"},
+        "0465*": {"line": "etoile"},
+    },
+    "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "INFO": "ignore", "NUMERO": "did"},
+}
+
+
+class Log:
+    """A mapping that is fed lines."""
+
+    def __init__(self, memory: Memory | None = None, **options: Any) -> None:
+        self.memory = memory or Memory()
+        config = parse(AsteriskConfig, "essai", OPTIONS | options)
+        assert isinstance(config, AsteriskConfig)
+        self.mapping = QueueLogMapping("asterisk/essai", config, KEY, self.memory)
+
+    def outcome(self, line: str | bytes) -> Sequence[Event] | Reject:
+        return self.mapping.map(LogLine(line if isinstance(line, bytes) else line.encode(), NOW))
+
+    def events(self, *lines: str) -> list[Event]:
+        events: list[Event] = []
+        for line in lines:
+            outcome = self.outcome(line)
+            assert not isinstance(outcome, Reject), outcome
+            events += outcome
+        return events
+
+    def last(self, *lines: str) -> list[Event]:
+        """The events of the last line."""
+        self.events(*lines[:-1])
+        return self.events(lines[-1])
+
+
+def line(
+    event: str, *parameters: object, at: int = T, call: str = CALL, queue: str = "600", agent: str = "NONE"
+) -> str:
+    return "|".join(map(str, (at, call, queue, agent, event, *parameters)))
+
+
+def agent_name(name: str = "PJSIP/31") -> str:
+    return KEY.pseudonym(IdentityKind.AGENT, name)
+
+
+def data_of(event: Event) -> dict[str, Any]:
+    return event.data.model_dump(mode="json", exclude_none=True)
+
+
+ENTER = line("ENTERQUEUE", "", "0639980000", 3)
+HERE = {"queue": "accueil", "visit": 1}
+GAVE_UP = {"position": 2, "original_position": 3, "wait_seconds": 45}
+TALKED = {"wait_seconds": 12, "handle_seconds": 60}
+ATTENDED = {"kind": "attended", "to_queue": "", **TALKED}
+TO_610 = {"kind": "blind", "to_queue": "aide-sociale", **TALKED}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "data"),
+    [
+        (line("ENTERQUEUE", "", "0639980000", 3), "call.queued", {"position": 3}),
+        (line("ENTERQUEUE", "", "0639980000", 3, "Camille Exemple"), "call.queued", {"position": 3}),
+        (line("ENTERQUEUE"), "call.queued", {}),
+        (line("CONNECT", 12, f"{T}.18", 4, at=T + 12), "call.answered", {"agent": "", "wait_seconds": 12, "ring_seconds": 4}),
+        (line("CONNECT", 12, at=T + 12), "call.answered", {"agent": "", "wait_seconds": 12}),
+        (line("ABANDON", 2, 3, 45), "call.abandoned", GAVE_UP),
+        (line("ABANDON", 2, 3, 45, agent="PJSIP/31"), "call.abandoned", GAVE_UP),
+        (line("COMPLETEAGENT", 12, 180, 1), "call.ended", {"ended_by": "agent", "wait_seconds": 12, "handle_seconds": 180}),
+        (line("COMPLETECALLER", 12, 180), "call.ended", {"ended_by": "caller", "wait_seconds": 12, "handle_seconds": 180}),
+        (line("EXITWITHTIMEOUT", 1, 3, 300), "call.left_queue", {"reason": "timeout", "wait_seconds": 300}),
+        (line("EXITEMPTY", 1, 3, 7), "call.left_queue", {"reason": "empty", "wait_seconds": 7}),
+        (line("EXITWITHKEY", "1", 1, 3, 30), "call.left_queue", {"reason": "key", "wait_seconds": 30}),
+        (line("EXITWITHKEY", "#"), "call.left_queue", {"reason": "key"}),
+        (line("WITHDRAW", 1, 3, 9, "text"), "call.left_queue", {"reason": "withdrawn", "wait_seconds": 9}),
+        (line("SYSCOMPAT"), "call.left_queue", {"reason": "incompatible"}),
+        (line("AGENTDUMP", agent="PJSIP/31"), "call.left_queue", {"reason": "other"}),
+        (line("FULL"), "call.left_queue", {"reason": "full"}),
+        (line("CLOSED", "dimanche"), "call.left_queue", {"reason": "closed"}),
+        (line("DIVERTED"), "call.left_queue", {"reason": "diverted"}),
+        (line("BLINDTRANSFER", "610", "internes", 12, 60, 1), "call.transferred", TO_610),
+        (line("BLINDTRANSFER", "8123", "internes", 12, 60, 1), "call.transferred", {"kind": "blind", "to_queue": ""} | TALKED),
+        (line("TRANSFER", "*600", "internes", 12, 60), "call.transferred", {"kind": "unknown", "to_queue": "accueil"} | TALKED),
+        (line("ATTENDEDTRANSFER", "BRIDGE", "8a-4f", 12, 60, 1), "call.transferred", ATTENDED),
+        (line("ATTENDEDTRANSFER", "APP", "Voicemail", 12, 60, 1), "call.transferred", ATTENDED),
+        (line("ATTENDEDTRANSFER", "LINK", "PJSIP/1-2", "PJSIP/3-4", 12, 60, 1), "call.transferred", ATTENDED),
+    ],
+)  # fmt: skip
+def test_what_a_line_says_of_a_call(said: str, kind: str, data: dict[str, Any]) -> None:
+    (event,) = Log().last(*([] if "ENTERQUEUE" in said else [ENTER]), said)[:1]
+    assert event.type == kind
+    assert data_of(event) == HERE | data
+    assert event.subject == f"call:asterisk/essai:{CALL}"
+    assert (event.source, event.sector, event.site, event.service) == ("asterisk/essai", "social", "siege", "standard")
+    assert event.time == datetime.fromtimestamp(int(said.partition("|")[0]), UTC)
+    assert event.recordedtime == NOW
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        (line("CONNECT", 12, f"{T}.18", 4, agent="PJSIP/31"), [("contact_started", "accueil")]),
+        (line("COMPLETEAGENT", 12, 180, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("COMPLETECALLER", 12, 180, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("BLINDTRANSFER", "8123", "c", 12, 60, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("ATTENDEDTRANSFER", "BRIDGE", "b", 12, 60, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("RINGNOANSWER", 15000, agent="PJSIP/31"), [("ring_unanswered", "accueil")]),
+        (line("ABANDON", 1, 1, 9, agent="PJSIP/31"), []),
+        (line("AGENTDUMP", agent="PJSIP/31"), []),
+        (line("RINGCANCELED", 3000, agent="PJSIP/31"), []),
+        (line("AGENTLOGIN", "SIP/31", call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_in", "")]),
+        (line("AGENTLOGOFF", "SIP/31", 3600, call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_out", "")]),
+        (line("AGENTCALLBACKLOGIN", "31@c", call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_in", "")]),
+        (line("AGENTCALLBACKLOGOFF", "31@c", 9, "", call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_out", "")]),
+        (line("ADDMEMBER", "", call="MANAGER", agent="PJSIP/31"), [("logged_in", "accueil")]),
+        (line("ADDMEMBER", call="CLI", agent="PJSIP/31"), [("logged_in", "accueil")]),
+        (line("ADDMEMBER", "PAUSED", call="REALTIME", agent="PJSIP/31"), [("logged_in", "accueil"), ("paused", "accueil")]),
+        (line("REMOVEMEMBER", "", call="MANAGER", agent="PJSIP/31"), [("logged_out", "accueil")]),
+        (line("PAUSE", "déjeuner", call="NONE", agent="PJSIP/31"), [("paused", "accueil")]),
+        (line("UNPAUSE", "Auto-Unpause", call="NONE", agent="PJSIP/31"), [("unpaused", "accueil")]),
+        (line("PAUSEALL", "réunion", call="NONE", queue="NONE", agent="PJSIP/31"), [("paused", "")]),
+        (line("UNPAUSEALL", "", call="NONE", queue="NONE", agent="PJSIP/31"), [("unpaused", "")]),
+    ],
+)  # fmt: skip
+def test_what_a_line_says_of_an_agent(said: str, changes: list[tuple[str, str]]) -> None:
+    events = [event for event in Log().last(ENTER, said) if event.type == "agent.state_changed"]
+    assert [(event.data.change.value, event.data.queue) for event in events] == changes
+    assert {event.subject for event in events} <= {f"agent:asterisk/essai:{agent_name()}"}
+    assert sorted(event.sequence for event in events) == [event.sequence for event in events]
+    assert len({event.sequence for event in events}) == len(events)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        line("QUEUESTART", "", call="NONE", queue="NONE"),
+        line("CONFIGRELOAD", call="NONE", queue="NONE"),
+        line("PENALTY", 3, call="NONE", agent="PJSIP/31"),
+        line("RINGINUSE", 1, call="NONE", agent="PJSIP/31"),
+        line("RINGCANCELED", 3000, agent="PJSIP/31"),
+        line("OUTCALL", "ANSWERED", 12, "x", agent="PJSIP/31"),
+        line("INFO", "whatever"),
+        "",
+        "  ",
+    ],
+)
+def test_lines_that_say_nothing_about_contacts(said: str) -> None:
+    assert list(Log().events(said)) == []
+
+
+def test_every_event_of_the_format_is_in_these_tests() -> None:
+    assert {name for name in KNOWN if f'line("{name}"' not in Path(__file__).read_text()} == set()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("not a line", Reason.UNREADABLE_LINE),
+        (f"{T}|{CALL}|600|NONE", Reason.UNREADABLE_LINE),
+        (f"noon|{CALL}|600|NONE|ENTERQUEUE", Reason.UNREADABLE_LINE),
+        (f"{'9' * 40}|{CALL}|600|NONE|ENTERQUEUE", Reason.UNREADABLE_LINE),
+        (line("ENTERQUEUE", "", "", "first"), Reason.UNREADABLE_LINE),
+        (line("ENTERQUEUE", "", "", 10**9), Reason.UNREADABLE_LINE),
+        (line("ABANDON", 1, 1, "4 s"), Reason.UNREADABLE_LINE),
+        (line("COMPLETEAGENT", 10**12, 1), Reason.UNREADABLE_LINE),
+        (line("ENTERQUEUE", call="NONE"), Reason.UNREADABLE_LINE),
+        (line("CONNECT", call="REALTIME"), Reason.UNREADABLE_LINE),
+        (line("FULL", call="MANAGER"), Reason.UNREADABLE_LINE),
+        (line("DID", "0199000010", call="CLI"), Reason.UNREADABLE_LINE),
+        (line("ABANDON", queue="NONE"), Reason.UNREADABLE_LINE),
+        (line("PAUSE", call="NONE", agent="NONE"), Reason.UNREADABLE_LINE),
+        (line("SURVEY", 5), Reason.UNKNOWN_RECORD),
+        (line("", 5), Reason.UNKNOWN_RECORD),
+        (b"\xff" + ENTER.encode(), Reason.INVALID_UTF8),
+        (ENTER.encode() + b"x" * MAX_LINE_BYTES, Reason.OVERSIZED),
+        (line("ENTERQUEUE", at=T + 3_600 + 301), Reason.TIME_IN_FUTURE),
+        (line("ENTERQUEUE", at=T - 11 * 366 * 86_400), Reason.TIME_IN_PAST),
+    ],
+)
+def test_why_a_line_is_rejected(said: str | bytes, reason: Reason) -> None:
+    log = Log()
+    reject = log.outcome(said)
+    assert isinstance(reject, Reject)
+    assert reject.reason is reason
+    assert reject.record == (said if isinstance(said, bytes) else said.encode())
+    assert log.memory.newest <= T, "a time that cannot be was remembered"
+    assert log.events(ENTER), "the line after it is read"
+
+
+def test_numbers_that_are_not_there_or_negative_are_left_out() -> None:
+    (event,) = Log().last(ENTER, line("ABANDON", "", -1, -3))
+    assert data_of(event) == HERE
+
+
+class TestVisits:
+    def test_each_stay_in_a_queue_is_a_visit_of_its_own(self) -> None:
+        events = Log().events(
+            ENTER,
+            line("CONNECT", 5, "x", 2, at=T + 5, agent="PJSIP/31"),
+            line("BLINDTRANSFER", "610", "c", 5, 30, 1, at=T + 35, agent="PJSIP/31"),
+            line("ENTERQUEUE", "", "0639980000", 1, at=T + 35, queue="610"),
+            line("EXITWITHTIMEOUT", 1, 1, 60, at=T + 95, queue="610"),
+            line("ENTERQUEUE", "", "0639980000", 1, at=T + 96),
+            line("ABANDON", 1, 1, 9, at=T + 105),
+        )
+        calls = [event for event in events if event.type.startswith("call.")]
+        assert [(event.type, event.data.queue, event.data.visit) for event in calls] == [
+            ("call.queued", "accueil", 1),
+            ("call.answered", "accueil", 1),
+            ("call.transferred", "accueil", 1),
+            ("call.queued", "aide-sociale", 2),
+            ("call.left_queue", "aide-sociale", 2),
+            ("call.queued", "accueil", 3),
+            ("call.abandoned", "accueil", 3),
+        ]
+        assert {(event.service, event.site) for event in calls if event.data.visit == 2} == {("social", "annexe")}
+        assert len({event.id for event in events}) == len(events)
+
+    @pytest.mark.parametrize("said", [line("CONNECT", 5, agent="PJSIP/31"), line("ABANDON"), line("COMPLETEAGENT")])
+    def test_a_call_that_never_entered_is_in_its_first_visit(self, said: str) -> None:
+        assert Log().events(said)[0].data.visit == 1
+
+    def test_a_queue_that_turns_a_call_away_is_visited_too(self) -> None:
+        full = line("FULL", at=T + 90)
+        events = Log().events(ENTER, line("COMPLETECALLER", 1, 2, at=T + 60), full, line("DIVERTED", at=T + 91), full)
+        assert [event.data.visit for event in events] == [1, 1, 2, 3, 2]
+
+    def test_a_call_that_is_diverted_while_it_waits_leaves_the_queue_it_waits_in(self) -> None:
+        assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1
+
+    def test_the_same_lines_again_are_the_same_events(self) -> None:
+        said = [
+            ENTER,
+            line("EXITWITHTIMEOUT", 1, 1, 60, at=T + 60),
+            line("FULL", at=T + 60, queue="610"),
+            line("ENTERQUEUE", "", "0639980000", 1, at=T + 61),
+            line("CONNECT", 5, "x", 2, at=T + 66, agent="PJSIP/31"),
+            line("COMPLETEAGENT", 5, 30, 1, at=T + 96, agent="PJSIP/31"),
+            line("CLOSED", at=T + 97),
+        ]
+        log = Log()
+        first = [event.id for event in log.events(*said)]
+        assert [event.id for event in log.events(*said)] == first
+
+    def test_a_call_may_loop(self) -> None:
+        log = Log()
+        visits = [
+            event.data.visit
+            for n in range(MAX_VISITS + 50)
+            for event in log.events(line("ENTERQUEUE", at=T - 2_000 + n), line("EXITEMPTY", at=T - 2_000 + n))
+        ]
+        assert visits[: 2 * MAX_VISITS : 2] == list(range(1, MAX_VISITS + 1))
+        assert set(visits[2 * MAX_VISITS :]) == {MAX_VISITS}
+
+
+class TestIdentities:
+    @pytest.mark.parametrize("written", ["0639980000", "+33639980000", "0033639980000", "06 39 98 00 00"])
+    def test_a_caller_is_a_pseudonym_however_the_number_is_written(self, written: str) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", "", written, 1))
+        assert event.identities == KEY.pseudonym(IdentityKind.PHONE, "+33639980000")
+
+    @pytest.mark.parametrize("written", ["", "anonymous", "Restricted", "8123", "unknown", "<unknown>", "NONE"])
+    def test_a_withheld_number_or_an_extension_is_nobody(self, written: str) -> None:
+        assert Log().events(line("ENTERQUEUE", "", written, 1))[0].identities == ""
+
+    def test_numbers_are_read_as_in_the_configured_country(self) -> None:
+        (event,) = Log(region="BE").events(line("ENTERQUEUE", "", "0470 12 34 56", 1))
+        assert event.identities == KEY.pseudonym(IdentityKind.PHONE, "+32470123456")
+
+    @pytest.mark.parametrize("name", ["0199000042", "accueil du 06 39 98 00 00", "Camille Exemple", "é", "x" * 65])
+    def test_the_name_of_a_queue_that_may_name_a_person_is_hidden(self, name: str) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", queue=name))
+        assert event.data.queue.startswith("queue-")
+        assert name not in encode(event).decode()
+        assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == event.data.queue
+
+    @pytest.mark.parametrize("name", ["8000", "support", "Aide-Sociale.2"])
+    def test_another_queue_has_its_own_name(self, name: str) -> None:
+        assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == name
+
+    @pytest.mark.parametrize("call", ["0639980000", "Camille Exemple", "a|b".replace("|", "/")])
+    def test_what_is_no_id_of_asterisks_own_is_hidden(self, call: str) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", call=call))
+        assert event.subject.startswith("call:asterisk/essai:call-")
+        assert call not in encode(event).decode()
+
+    @pytest.mark.parametrize("call", [f"{T}.1", f"pbx-1-{T}.12345"])
+    def test_what_is_an_id_of_asterisks_own_is_kept(self, call: str) -> None:
+        assert Log().events(line("ENTERQUEUE", call=call))[0].subject == f"call:asterisk/essai:{call}"
+
+
+class TestLines:
+    @pytest.mark.parametrize(
+        ("dialled", "name"),
+        [
+            ("0199000010", "principale"),
+            ("+33199000010", "principale"),
+            ("33199000010", "principale"),
+            ("0261910000", "rennes"),
+            ("0353010700", "motif"),
+            ("0353010701", ""),
+            ("0465710001", "etoile"),
+            ("0536490000", ""),
+            ("", ""),
+        ],
+    )
+    def test_a_dialled_number_is_known_by_its_name(self, dialled: str, name: str) -> None:
+        (event,) = Log().events(line("DID", dialled, queue="NONE"))
+        assert (event.type, data_of(event)) == ("call.arrived", {"line": name})
+        assert dialled not in encode(event).decode() or not dialled
+
+    def test_the_dialplan_may_call_it_otherwise(self) -> None:
+        assert Log().events(line("NUMERO", "0199000010"))[0].data.line == "principale"
+
+    def test_a_line_gives_a_call_its_service_unless_the_queue_has_one(self) -> None:
+        events = Log().events(line("DID", "0261910000", queue="NONE"), ENTER, line("ENTERQUEUE", at=T + 9, queue="610"))
+        assert [(event.service, event.site) for event in events] == [
+            ("routes", "antenne"),
+            ("routes", "antenne"),
+            ("social", "annexe"),
+        ]
+
+
+class TestIds:
+    def test_lines_of_one_second_are_in_order(self) -> None:
+        log = Log()
+        sequences = [log.events(line("ENTERQUEUE", call=f"{T}.{n}"))[0].sequence for n in range(1_200)]
+        assert sequences == sorted(sequences)
+        assert len(set(sequences)) == 1_200
+
+    def test_what_an_agent_does_twice_in_a_second_is_two_events(self) -> None:
+        pause, unpause = (line(name, call="NONE", agent="PJSIP/31") for name in ("PAUSE", "UNPAUSE"))
+        events = Log().events(pause, unpause, pause, unpause, line("PAUSE", call="NONE", agent="PJSIP/32"))
+        assert len({event.id for event in events}) == 5
+
+    def test_a_line_that_is_late_by_a_second_disturbs_nothing(self) -> None:
+        pause = line("PAUSE", call="NONE", agent="PJSIP/31")
+        late = line("PAUSE", call="NONE", agent="PJSIP/31", at=T - 1)
+        events = Log().events(pause, late, pause)
+        assert len({event.id for event in events}) == 3
+        assert [event.sequence for event in events if event.time.timestamp() == T] == ["000001", "000002"]
+
+    def test_an_id_is_what_it_always_was(self) -> None:
+        events = Log().events(ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("FULL", queue="610"))
+        assert [event.id for event in events] == [
+            "2dea4d62-38ae-5df0-8b2c-5b7544da88f4",
+            "da380512-ab81-5daa-a809-68018e3b72a7",
+            "1c4e5e56-c557-5382-b97b-989ab6d21943",
+            "9f06f87c-0891-5c60-b219-7af320726790",
+        ]
+
+
+class TestMemory:
+    def test_a_call_is_forgotten_when_the_log_has_not_mentioned_it_for_long(self) -> None:
+        log = Log()
+        log.events(line("ENTERQUEUE", call=f"{T}.1", at=T - 2 * CALL_SECONDS))
+        log.events(line("ENTERQUEUE", call=f"{T}.2", at=T - CALL_SECONDS))
+        log.events(line("ENTERQUEUE", call=f"{T}.3"))
+        assert list(log.memory.calls) == [f"{T}.2", f"{T}.3"]
+
+    def test_there_is_a_limit_to_it(self) -> None:
+        log = Log()
+        for n in range(MAX_CALLS + 500):
+            log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
+        assert len(log.memory.calls) == MAX_CALLS
+        assert next(iter(log.memory.calls)) == f"{T}.500"
+
+    def test_an_old_line_alone_is_no_trouble(self) -> None:
+        log = Log()
+        log.events(line("PAUSE", call="NONE", agent="PJSIP/31"))
+        assert log.events(line("ENTERQUEUE", at=T - 2 * CALL_SECONDS))[0].data.visit == 1
+
+    @given(st.lists(st.sampled_from([
+        *(line(event, call=f"{T}.{call}", queue=queue, agent="PJSIP/31", at=T + at)
+          for event in ("ENTERQUEUE", "CONNECT", "COMPLETEAGENT", "EXITEMPTY", "FULL", "DID")
+          for call in (1, 2) for queue in ("600", "610") for at in (0, 1)),
+        *(line(event, call="NONE", agent="PJSIP/31", at=T + at) for event in ("PAUSE", "UNPAUSE") for at in (0, 1)),
+    ]), max_size=25), st.integers(0, 25))  # fmt: skip
+    @settings(max_examples=80, deadline=None)
+    def test_a_restart_anywhere_changes_nothing(self, said: list[str], at: int) -> None:
+        whole = [encode(event) for event in Log().events(*said)]
+        before = Log()
+        first = [encode(event) for event in before.events(*said[:at])]
+        saved = msgspec.json.encode(before.memory)
+        after = Log(msgspec.json.decode(saved, type=Memory))
+        assert first + [encode(event) for event in after.events(*said[at:])] == whole
+
+
+FIELD = st.text(max_size=12) | st.sampled_from(["NONE", CALL, "600", "PJSIP/31", "-1", "9" * 30, "0639980000"])
+
+
+@given(
+    st.binary(max_size=60)
+    | st.text(max_size=60).map(str.encode)
+    | st.tuples(
+        st.sampled_from([str(T), "0", "-5", "1e3", "٣", "9" * 20, ""]),
+        FIELD,
+        FIELD,
+        FIELD,
+        st.sampled_from([*sorted(KNOWN), "DID", "FULL", "NEW"]),
+        st.lists(FIELD, max_size=7).map("|".join),
+    )
+    .map("|".join)
+    .map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
+@settings(max_examples=400, deadline=None)
+def test_no_line_whatever_raises(content: bytes) -> None:
+    outcome = Log().outcome(content)
+    assert isinstance(outcome, Reject) or all(encode(event) for event in outcome)
+    if isinstance(outcome, Reject):
+        assert outcome.reason in set(Reason) - {Reason.INTERNAL_ERROR}
+        assert outcome.record == content
+
+
+class TestConfig:
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"queue": {}}, r"essai\.queue: is unknown"),
+            ({"queues": {"600": {"lable": "x"}}}, r"essai\.queues\.600\.lable: is unknown"),
+            ({"queues": {"600": {"label": "aide sociale"}}}, r"essai\.queues\.600\.label: "),
+            ({"custom_events": {"FULL": "ful"}}, r"essai\.custom_events\.FULL"),
+            ({"custom_events": {"ABANDON": "full"}}, "ABANDON is an event of Asterisk's own"),
+            ({"region": "France"}, r"essai\.region: "),
+            ({"sector": ""}, r"essai\.sector: "),
+            ({"start": "middle"}, r"essai\.start: "),
+        ],
+    )
+    def test_a_mistake_is_named(self, options: dict[str, Any], complaint: str) -> None:
+        with pytest.raises(ConfigError, match=complaint):
+            Log(**options)
+
+    def test_the_file_must_be_named(self) -> None:
+        with pytest.raises(ConfigError, match=r"essai\.path: Field required"):
+            parse(AsteriskConfig, "essai", {})
+
+
+def test_an_agent_has_the_same_name_in_all_events() -> None:
+    events = Log().events(
+        ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("PAUSE", call="NONE", agent="PJSIP/31")
+    )
+    answered, started, paused = events[1:]
+    assert started.subject == paused.subject == f"agent:asterisk/essai:{answered.data.agent}"
+    assert started.data.change is AgentChange.CONTACT_STARTED

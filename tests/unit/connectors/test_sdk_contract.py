@@ -1,0 +1,332 @@
+"""Configuration, registry, and what happens between a source and a publisher."""
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import Field, SecretStr
+
+from connectors.asterisk import CONNECTOR as ASTERISK
+from connectors.sdk import registry
+from connectors.sdk.config import ConnectorConfig, Options, parse, table
+from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
+from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
+from connectors.sdk.lane import Instance, Lane
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.runner import Runner, configure
+from connectors.sdk.spool import Spool
+from connectors.sdk.testing import HeldPublisher
+from models.events import CallAbandoned, CallAbandonedData, Event
+from models.reasons import Reason
+from tests.support.processes import wait_until
+
+
+class Inner(Options):
+    """A table within."""
+
+    port: int = 993
+    """Where it listens."""
+
+
+class Config(ConnectorConfig):
+    """A mailbox."""
+
+    server: str
+    """Its host."""
+    password: SecretStr = SecretStr("")
+    """What opens it."""
+    folders: dict[str, Inner] = Field(default_factory=dict)
+    """What to read."""
+
+
+class TestConfig:
+    def test_a_secret_may_come_from_a_file_or_a_variable(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "secret").write_text("from-file\n")
+        monkeypatch.setenv("MAILBOX_SECRET", "from-variable")
+        for given, secret in (
+            ({"password": "plain"}, "plain"),
+            ({"password_file": str(tmp_path / "secret")}, "from-file"),
+            ({"password_env": "MAILBOX_SECRET"}, "from-variable"),
+        ):
+            config = parse(Config, "mail", {"server": "mail.example.org", **given})
+            assert isinstance(config, Config)
+            assert config.password.get_secret_value() == secret
+            assert secret not in repr(config)
+
+    @pytest.mark.parametrize(
+        ("given", "complaint"),
+        [
+            ({"password_file": "/no/such/file"}, "password_file: /no/such/file cannot be read"),
+            ({"password_env": "NO_SUCH_VARIABLE"}, "password_env: the variable NO_SUCH_VARIABLE is not set"),
+            ({"folders": {"inbox": {"prot": 1}}}, r"mail\.folders\.inbox\.prot: is unknown"),
+            ({"server_file": "x"}, r"mail\.server_file: is unknown"),
+        ],
+    )
+    def test_a_mistake_is_named(self, given: dict[str, Any], complaint: str) -> None:
+        with pytest.raises(ConfigError, match=complaint):
+            parse(Config, "mail", {"server": "mail.example.org", **given})
+
+    def test_every_mistake_has_a_line(self) -> None:
+        with pytest.raises(ConfigError) as refusal:
+            parse(Config, "mail", {"a": 1, "b": 2})
+        assert str(refusal.value).splitlines() == [
+            "mail.server: Field required",
+            "mail.a: is unknown",
+            "mail.b: is unknown",
+        ]
+
+    def test_it_cannot_be_changed(self) -> None:
+        with pytest.raises(ValueError, match="frozen"):
+            parse(Config, "mail", {"server": "mail.example.org"}).server = "other"  # type: ignore[attr-defined]
+
+    def test_an_option_without_a_description_is_no_option(self) -> None:
+        with pytest.raises(TypeError, match="Bare: no description of port"):
+            type("Bare", (ConnectorConfig,), {"__annotations__": {"port": int}, "__module__": __name__})
+
+    def test_the_table_tells_all(self) -> None:
+        assert table(Config).splitlines()[2:] == [
+            "| `server` | *required* | Its host. |",
+            '| `password` | `""` | What opens it. |',
+            "| `folders` | `{}` | What to read. |",
+            "| `folders.<name>.port` | `993` | Where it listens. |",
+        ]
+
+
+class TestRegistry:
+    def test_the_built_in_connectors_are_found_like_anyones(self) -> None:
+        assert "asterisk" in registry.names()
+        assert registry.load("asterisk") is ASTERISK
+
+    def test_one_that_is_not_there_is_named_with_those_that_are(self) -> None:
+        with pytest.raises(ConfigError, match=r"no connector 'asterix' is installed; there are: .*asterisk"):
+            registry.load("asterix")
+
+    def test_an_instance_is_configured_by_name(self, tmp_path: Path) -> None:
+        instance = configure("siege", "asterisk", {"path": str(tmp_path / "queue_log")})
+        assert instance.source == "asterisk/siege"
+        with pytest.raises(ConfigError, match=r"siege\.pth: is unknown"):
+            configure("siege", "asterisk", {"pth": "x"})
+
+
+NOW = datetime.now(UTC)
+
+
+class Numbers(Source[int, int]):
+    """Numbers that were put in a list; what it does is told by `acts`."""
+
+    def __init__(self, stock: list[int], acts: list[str], context: Context) -> None:
+        self.context = context
+        self.stock = stock
+        self.acts = acts
+        self.place = int(context.cursor.load() or 0)
+        self.acts.append(f"open at {self.place}")
+
+    def read(self, wait_seconds: float) -> Sequence[int]:
+        new = self.stock[self.place : self.place + 2]
+        if new and new[0] == -1:
+            raise SourceUnavailableError("nobody is there")
+        if new and new[0] == -2:
+            raise RuntimeError("a secret value")
+        if not new:
+            threading.Event().wait(min(wait_seconds, 0.005))
+        self.place += len(new)
+        return new
+
+    def map(self, raw: int) -> Outcome:
+        match raw:
+            case 0:
+                return ()
+            case 13:
+                raise ValueError("a secret value")
+            case 99:
+                return Reject(Reason.UNKNOWN_RECORD, b"ninety-nine")
+            case _:
+                return (number(raw),)
+
+    def position(self) -> int:
+        return self.place
+
+    def acknowledge(self, position: int) -> None:
+        self.acts.append(f"acknowledge {position}")
+        self.context.cursor.save(str(position).encode())
+
+    def close(self) -> None:
+        self.acts.append("close")
+
+
+def number(n: int) -> Event:
+    return CallAbandoned(
+        id=f"id-{n}",
+        source="numbers/essai",
+        subject=f"call:numbers/essai:{n}",
+        time=NOW + timedelta(days=1 if n == 1_000 else 0),
+        data=CallAbandonedData(queue="accueil"),
+    )
+
+
+class Telling(HeldPublisher):
+    """A publisher that tells what it does, and confirms one poll later."""
+
+    def __init__(self, acts: list[str]) -> None:
+        super().__init__()
+        self.acts = acts
+
+    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        self.acts.append(f"publish {[event.id for event in events]}")
+        super().publish(events, confirmed)
+
+    def poll(self, wait_seconds: float) -> None:
+        self.confirm()
+
+
+class Setting:
+    """A lane at work on numbers, in a thread."""
+
+    def __init__(self, directory: Path, *stock: int) -> None:
+        self.stock = list(stock)
+        self.acts: list[str] = []
+        self.registry = CollectorRegistry()
+        self.publisher = Telling(self.acts)
+        self.directory = directory
+        self.stop = threading.Event()
+        connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(self.stock, self.acts, context))
+        self.lane = Lane(
+            Instance("essai", connector, ConnectorConfig()),
+            directory=directory,
+            open_publisher=lambda source, spool, meter: self.publisher,
+            meter=Meter(Metrics(self.registry), "numbers/essai"),
+            spool_limit_bytes=1_000_000,
+        )
+        self.thread = threading.Thread(target=self.lane.run, args=(self.stop,))
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+    def wait_for(self, act: str) -> None:
+        wait_until(lambda: act in self.acts, f"{act!r} in {self.acts}", 10)
+
+    def count(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, {"connector": "numbers/essai", **labels})
+
+
+class TestLane:
+    def test_the_order_is_publish_then_acknowledge(self, tmp_path: Path) -> None:
+        with Setting(tmp_path, 1, 2, 3) as setting:
+            setting.wait_for("acknowledge 3")
+        assert setting.acts == [
+            "open at 0",
+            "publish ['id-1', 'id-2']",
+            "acknowledge 2",
+            "publish ['id-3']",
+            "acknowledge 3",
+            "close",
+        ]
+
+    def test_it_goes_on_where_it_was(self, tmp_path: Path) -> None:
+        with Setting(tmp_path, 1, 2) as setting:
+            setting.wait_for("acknowledge 2")
+        with Setting(tmp_path, 1, 2, 3) as setting:
+            setting.wait_for("acknowledge 3")
+        assert setting.acts[:2] == ["open at 2", "publish ['id-3']"]
+
+    def test_what_cannot_be_used_is_kept_and_counted_before_it_is_acknowledged(self, tmp_path: Path) -> None:
+        with Setting(tmp_path, 0, 99, 13, 1_000, 5) as setting:
+            setting.wait_for("acknowledge 5")
+            kept = (tmp_path / "numbers" / "essai" / "rejects.jsonl").read_text().splitlines()
+        assert [(entry["reason"], entry["record"][:11]) for entry in map(json.loads, kept)] == [
+            ("unknown_record", "ninety-nine"),
+            ("internal_error", "13"),
+            ("time_in_future", '{"specversi'),
+        ]
+        assert [event.id for event in setting.publisher.events] == ["id-5"]
+        for reason in ("unknown_record", "internal_error", "time_in_future"):
+            assert setting.count("connector_errors_total", reason=reason) == 1
+        assert setting.count("connector_records_ignored_total") == 1
+        assert setting.count("connector_records_read_total") == 5
+
+    def test_a_source_that_is_not_there_is_waited_for(self, tmp_path: Path) -> None:
+        with Setting(tmp_path, -1) as setting:
+            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble", 10)
+            setting.stock[0] = 7
+            setting.wait_for("publish ['id-7']")
+            wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
+        assert setting.acts.count("open at 0") == 1
+
+    def test_any_failure_is_a_new_start_from_what_was_acknowledged(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with Setting(tmp_path, 1, 2, -2) as setting:
+            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError at test_sdk_contract.py:"), "it", 10)
+            setting.stock[2] = 3
+            setting.wait_for("acknowledge 3")
+        assert setting.acts.count("open at 2") >= 1
+        assert setting.count("connector_errors_total", reason="internal_error") >= 1
+        assert "a secret value" not in capsys.readouterr().out
+        assert "a secret value" not in setting.lane.trouble
+
+    def test_the_source_is_not_read_while_the_publisher_has_no_room(self, tmp_path: Path) -> None:
+        setting = Setting(tmp_path, 1)
+        setting.publisher.ready = False
+        with setting:
+            setting.wait_for("open at 0")
+            wait_until(lambda: setting.lane.trouble == "", "some turns", 10)
+            assert not any("publish" in act for act in setting.acts)
+            setting.publisher.ready = True
+            setting.wait_for("acknowledge 1")
+
+    def test_one_process_runs_an_instance(self, tmp_path: Path) -> None:
+        with Setting(tmp_path, 1) as first, Setting(tmp_path, 1) as second:
+            first.wait_for("acknowledge 1")
+            wait_until(lambda: "is in use by another process" in second.lane.trouble, "the refusal", 10)
+            assert second.acts == []
+
+    def test_all_metrics_are_there_from_the_start(self, tmp_path: Path) -> None:
+        text = generate_latest(Setting(tmp_path).registry).decode()
+        for reason in Reason:
+            assert f'connector_errors_total{{connector="numbers/essai",reason="{reason.value}"}} 0.0' in text
+        assert 'connector_events_published_total{connector="numbers/essai"} 0.0' in text
+        assert 'connector_spool_limit_bytes{connector="numbers/essai"} 1e+06' in text
+
+
+def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
+    def instance(name: str, *stock: int) -> Instance:
+        connector = Connector("numbers", ConnectorConfig, lambda _, context: Numbers(list(stock), [], context))
+        return Instance(name, connector, ConnectorConfig())
+
+    def open_publisher(source: str, spool: Spool, meter: Meter) -> HeldPublisher:
+        return Telling([])
+
+    runner = Runner(
+        [instance("nord", 1), instance("sud", -1)],
+        brokers="unused",
+        directory=tmp_path,
+        registry=CollectorRegistry(),
+        open_publisher=open_publisher,
+    )
+    assert runner.ready() == (False, "numbers/nord: not started; numbers/sud: not started")
+    stop = threading.Event()
+    thread = threading.Thread(target=runner.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: runner.ready() == (False, "numbers/sud: nobody is there"), "the one in trouble", 10)
+        assert runner.healthy() == (True, "ok")
+    finally:
+        stop.set()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_what_is_said_of_an_error_holds_no_value() -> None:
+    assert describe(ValueError("0639980000")) == "ValueError at ?"
+    assert describe(ConfigError("a.b: is unknown")) == "ConfigError: a.b: is unknown"
