@@ -29,8 +29,8 @@ bench: $(VENV)/.test  ## Débit et latence / Throughput and latency
 tools:
 	@.ci/tools
 
-lock: $(VENV)/.test  ## Figer les dépendances (avec uv) / Pin the dependencies (with uv)
-	@command -v uv >/dev/null || { echo "uv manque / uv is missing: $(PIP) uv"; exit 1; }
+lock:  ## Figer les dépendances (avec uv) / Pin the dependencies (with uv)
+	@command -v uv >/dev/null || { echo "uv manque / uv is missing: pip install uv"; exit 1; }
 	@export UV_CUSTOM_COMPILE_COMMAND="make lock"; \
 	options="--quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate"; \
 	echo 'setuptools>=77' | uv pip compile $$options pyproject.toml - -o requirements.lock; \

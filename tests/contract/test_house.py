@@ -1,0 +1,160 @@
+"""What holds for the repository as a whole."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = {"models", "streams", "connectors", "tests"}
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(work|root|home/\w+|Users/\w+)/|/tmp/\w")
+MAY_NAME_PATHS = {"tests/contract/test_house.py"}
+HOSTS = re.compile(r"https?://|index-url|find-links|file:")
+
+
+def normalise(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {normalise(re.split(r"[\[=<>~!; ]", requirement)[0]) for requirement in requirements}
+
+
+def locked(lock: str) -> dict[str, str]:
+    pins = re.findall(r"^([\w.-]+)==([^\s;\\]+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+    return {normalise(name): version for name, version in pins}
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def imported(folders: tuple[str, ...]) -> Iterator[str]:
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            if "bench/peers" in path.as_posix() or path == ROOT / "connectors/sdk/testing.py":
+                continue  # programs with requirements of their own; a kit for others' tests, which bring pytest
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name.partition(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    yield node.module.partition(".")[0]
+
+
+def undeclared(folders: tuple[str, ...], declared: set[str]) -> set[str]:
+    """Third-party modules that are imported, though no declared dependency brings them."""
+    homes = packages_distributions()
+    foreign = set(imported(folders)) - OURS - set(sys.stdlib_module_names)
+    return {module for module in foreign if not {normalise(home) for home in homes.get(module, [module])} & declared}
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    runtime = names(PROJECT["dependencies"])
+    assert undeclared(("models", "streams", "connectors"), runtime) == set()
+    assert undeclared(("tests",), runtime | names(PROJECT["optional-dependencies"]["test"])) == set()
+
+
+def test_locks_hold_every_dependency_with_hashes_and_no_host() -> None:
+    assert names(PROJECT["dependencies"]) <= locked("requirements.lock").keys()
+    assert names(PROJECT["optional-dependencies"]["test"]) <= locked("requirements-test.lock").keys()
+    assert "setuptools" in locked("requirements.lock")  # builds the package itself
+    for lock in ("requirements.lock", "requirements-test.lock"):
+        text = (ROOT / lock).read_text(encoding="utf-8")
+        assert not HOSTS.search(text)
+        for pin in re.split(r"\n(?=[a-z])", text)[1:]:
+            assert "--hash=sha256:" in pin
+
+
+def test_locks_agree() -> None:
+    runtime, test = locked("requirements.lock"), locked("requirements-test.lock")
+    assert {name: test[name] for name in runtime.keys() & test.keys()} == {
+        name: runtime[name] for name in runtime.keys() & test.keys()
+    }
+
+
+def test_pins_of_the_project_are_those_of_the_lock() -> None:
+    pins = dict(requirement.split("==") for requirement in PROJECT["dependencies"] if "==" in requirement)
+    assert {normalise(name): version for name, version in pins.items()}.items() <= locked("requirements.lock").items()
+
+
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    found = {}
+    for path in tracked():
+        name = path.relative_to(ROOT).as_posix()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # a picture
+        if name not in MAY_NAME_PATHS and (match := MACHINE_PATHS.search(text)):
+            found[name] = match[0]
+    assert len(tracked()) > 50
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('open("/work/main/x")', True),
+        ("/root/.cache", True),
+        ("cd /home/anna/accueil", True),
+        ("/tmp/x", True),
+        ("https://example.org/work/main", False),
+        ("/var/log/asterisk/queue_log", False),
+    ],
+)
+def test_paths_of_a_machine_are_recognised(text: str, *, named: bool) -> None:
+    assert bool(MACHINE_PATHS.search(text)) == named
+
+
+def test_changelog_begins_with_the_version() -> None:
+    versions = re.findall(r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert versions[0] == PROJECT["version"]
+
+
+def test_licence_is_the_one_that_is_declared() -> None:
+    assert PROJECT["license"] == "EUPL-1.2"
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert text.startswith("EUROPEAN UNION PUBLIC LICENCE v. 1.2\n")
+    assert all(f"\n{article}." in text for article in range(1, 16))
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "README.fr.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md"]
+)
+def test_links_of_documents_lead_somewhere(document: str) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / document).read_text(encoding="utf-8"))
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_wheel_holds_the_three_packages_and_what_they_need(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    for path in tracked():
+        copy = sources / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", str(tmp_path), str(sources)], check=True, capture_output=True, text=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = zipfile.ZipFile(wheel).namelist()
+    assert {file.partition("/")[0] for file in files if ".dist-info/" not in file} == {
+        "models",
+        "streams",
+        "connectors",
+    }
+    assert {"streams/demo.toml", "models/schemas/published.json", "streams/web/templates/board.html"} <= set(files)
+    assert any(file.startswith("streams/web/static/") for file in files)
+    assert any(file.endswith("/licenses/LICENSE") for file in files)
+    packaged = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    expected = {
+        name for name in packaged if name.startswith(("models/", "streams/", "connectors/")) and name.endswith(".py")
+    }
+    assert {file for file in files if file.endswith(".py")} == expected
