@@ -111,11 +111,11 @@ class Site:
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read and publish while the application runs."""
         self._view.on_change = self.broadcaster.poke
-        publishing = asyncio.create_task(self.broadcaster.run())
+        self._publishing = asyncio.create_task(self.broadcaster.run())
         self._reader.start()
         yield
         await run_sync(self._reader.stop)
-        publishing.cancel()
+        self._publishing.cancel()
 
     def _message(self) -> Message:
         return make_message(self._view.snapshot(self._now()), self._options, self._version)
@@ -135,6 +135,8 @@ class Site:
         return Response(await run_sync(encoder, self._registry), headers={"content-type": content_type})
 
     async def _live(self, _: Request) -> Response:
+        if self._publishing.done():
+            return PlainTextResponse("the board is no longer made, see the log\n", 503)
         return PlainTextResponse("live\n")
 
     async def _ready(self, _: Request) -> Response:

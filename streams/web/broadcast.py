@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ CLOCK_SECONDS: Final = 1
 RETRY_MS: Final = 2_000
 """After how long a browser tries again."""
 
+log = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
 
 
@@ -65,15 +67,22 @@ class Broadcaster:
                 self._loop.call_soon_threadsafe(self._news.set)
 
     async def run(self) -> None:
-        """Publish until cancelled: when something changed, and at least every `tick_seconds`."""
+        """Publish until cancelled: when something changed, and at least every `tick_seconds`.
+
+        Whatever `make` raises is logged and ends it: the process is to be started anew.
+        """
         self._loop = asyncio.get_running_loop()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), self._tick_seconds)
-            self._news.clear()
-            if self._listeners:
-                await self._publish()
-            await asyncio.sleep(COALESCE_SECONDS)
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), self._tick_seconds)
+                self._news.clear()
+                if self._listeners:
+                    await self._publish()
+                await asyncio.sleep(COALESCE_SECONDS)
+        except Exception:
+            log.exception("the board can no longer be made")
+            raise
 
     async def close(self) -> None:
         """End all streams, so that the server can stop."""

@@ -136,7 +136,7 @@ class FiguresReader:
     def _tell(self, source: Source, detail: str) -> None:
         if source is not self._view.source:
             log.info("figures: %s (%s)", source.value, detail)
-            self._view.source = source
+            self._view.tell(source)
 
 
 @contextmanager

@@ -105,15 +105,25 @@ class FiguresView:
     """
 
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
-        self.source = Source.NO_BROKER
+        self._source = Source.NO_BROKER
         self.on_change: Callable[[], None] = lambda: None
-        """Called after rows came in, by the thread that brought them."""
+        """Called after anything changed, by the thread that changed it."""
         self._zone = zone
         self._lock = threading.Lock()
         self._unreadable = 0
         self._day = Day.of(now, zone)
         self._keep_from = min(self._day.start, _recent_start(now))
         self.begin(())
+
+    @property
+    def source(self) -> Source:
+        """What the reader is doing."""
+        return self._source
+
+    def tell(self, source: Source) -> None:
+        """Take note of what the reader is doing now."""
+        self._source = source
+        self.on_change()
 
     def begin(self, partitions: Iterable[int]) -> None:
         """Forget everything: the topic is read from its beginning, and has these partitions."""
@@ -147,7 +157,7 @@ class FiguresView:
             self._merge_touched()
             return Snapshot(
                 taken_at=now,
-                source=self.source,
+                source=self._source,
                 day=self._day,
                 partitions=self._partitions,
                 progress=dict(self._progress),

@@ -44,7 +44,7 @@ class Served:
     def follow(self) -> None:
         """Let the figures be complete and of now."""
         self.view.begin([0])
-        self.view.source = Source.FOLLOWING
+        self.view.tell(Source.FOLLOWING)
         self.worker.progress(self.now())
 
     def start(self) -> None:

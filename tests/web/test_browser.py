@@ -290,11 +290,10 @@ def test_old_figures_are_shown_as_old(served: Served, page: Page) -> None:
     page.is_in("stale")
     assert page.text("#stale-title") == "Données périmées"
     assert "accueil worker" in page.text("#stale-detail")
-    served.view.source = Source.NO_BROKER
-    served.broadcaster.poke()
+    served.view.tell(Source.NO_BROKER)
     wait_until(lambda: "Kafka ne répond pas" in page.text("#stale-detail"), "the reason", 10)
     page.picture("stale")
-    served.view.source = Source.FOLLOWING
+    served.view.tell(Source.FOLLOWING)
     stay_live(served)
     page.is_in("live")
 
@@ -316,7 +315,7 @@ def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Pag
 
 def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
-        served.view.source = Source.NO_TOPIC
+        served.view.tell(Source.NO_TOPIC)
         page.open(served.url, WALL)
         page.is_in("empty")
         assert page.text("#stale-title") == "En attente des premières données"

@@ -118,8 +118,7 @@ def test_time_is_told_without_the_board_when_nothing_changes() -> None:
 def test_a_change_of_state_is_told(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
-        served.view.source = Source.NO_BROKER
-        served.broadcaster.poke()
+        served.view.tell(Source.NO_BROKER)
         assert listener.message()["clock"]["state"] == "no_broker"
 
 
@@ -181,12 +180,21 @@ def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
         return answer.status_code, answer.text.strip()
 
     assert ask() == (200, "live")
-    served.view.source = Source.LOADING
+    served.view.tell(Source.LOADING)
     assert ask() == (503, "loading")
     served.view.begin([0, 1])
-    served.view.source = Source.FOLLOWING
+    served.view.tell(Source.FOLLOWING)
     assert ask() == (503, "no_figures")
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
+
+
+def test_a_board_that_can_no_longer_be_made_is_no_longer_healthy(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    served.broadcaster._make = lambda: 1 // 0  # type: ignore[assignment,return-value]
+    with listening(served):
+        wait_until(lambda: httpx.get(f"{served.url}/healthz").status_code == 503, "the failure to be told")
+    assert "no longer be made" in caplog.text
 
 
 def test_the_page_is_french_first_and_english_on_demand(served: Served) -> None:

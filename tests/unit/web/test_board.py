@@ -16,7 +16,7 @@ OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),
 def new_view() -> FiguresView:
     view = FiguresView(OPTIONS.time_zone, NOON)
     view.begin([0])
-    view.source = Source.FOLLOWING
+    view.tell(Source.FOLLOWING)
     return view
 
 
@@ -103,7 +103,7 @@ def test_the_state_says_what_is_waited_for() -> None:
     view = FiguresView(OPTIONS.time_zone, NOON)
     states = []
     for source in (Source.NO_BROKER, Source.NO_TOPIC, Source.LOADING, Source.FOLLOWING):
-        view.source = source
+        view.tell(source)
         states.append(board_of(view).clock.state)
     view.begin([0, 1])
     first, second = Worker(view, 0), Worker(view, 1)
@@ -113,7 +113,7 @@ def test_the_state_says_what_is_waited_for() -> None:
     states.append(board_of(view).clock.state)
     second.progress(NOON - timedelta(seconds=15, milliseconds=1))
     states.append(board_of(view).clock.state)
-    view.source = Source.NO_BROKER
+    view.tell(Source.NO_BROKER)
     states.append(board_of(view).clock.state)
     assert states == [
         State.NO_BROKER,

@@ -26,7 +26,7 @@ class Exported:
     def __init__(self) -> None:
         self.view = FiguresView(OPTIONS.time_zone, NOON)
         self.view.begin([0, 1])
-        self.view.source = Source.FOLLOWING
+        self.view.tell(Source.FOLLOWING)
         self.worker = Worker(self.view)
         self.registry = CollectorRegistry()
         self.registry.register(FiguresCollector(self.view, OPTIONS, lambda: NOON))
