@@ -17,12 +17,17 @@ from streams.engine.broker import die_with_parent
 ROOT = Path(__file__).parents[2]
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout_seconds: float = 60) -> None:
-    """Return once `condition()` is true; fail the test after `timeout_seconds`."""
+def wait_until(
+    condition: Callable[[], object],
+    what: str,
+    timeout_seconds: float = 60,
+    otherwise: Callable[[], object] | None = None,
+) -> None:
+    """Return once `condition()` is true; fail the test after `timeout_seconds`, telling what is so `otherwise`."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_seconds:.0f} s for {what}")
+            raise AssertionError(f"waited {timeout_seconds:.0f} s for {what}: {otherwise and otherwise()}")
         time.sleep(0.02)
 
 

@@ -1,0 +1,131 @@
+"""From a switchboard's own log to the figures, through kills on the way: exactly what the simulated day's ledger says."""
+
+import random
+import signal
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+import pytest
+import tomli_w
+from confluent_kafka import Message
+
+from connectors.asterisk.simulate import Ledger, configuration, simulate_day
+from models import topics
+from streams.core.figures import COUNTS, LEFT, PROGRESS_KEY, STOCKS, Figure, decode_figure, merge, new_figure, parse_key
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import kafka_io
+from tests.support.processes import Child, supervised, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+CALLS = 2500
+
+
+def totals(bootstrap: str) -> dict[str, Figure]:
+    """Return queue → total figures over all partitions, as the topic has them now."""
+    figures: dict[str, Figure] = {}
+    for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
+        kind, _, dimensions = parse_key(key)
+        if kind == "total" and dimensions is not None:
+            merge(figures.setdefault(dimensions.queue, new_figure()), decode_figure(value))
+    return figures
+
+
+def as_tally(figure: Figure) -> dict[str, object]:
+    """Return a figure in the words of the simulator's ledger."""
+    counts = dict(zip(COUNTS, figure.counts, strict=True))
+    stocks = dict(zip(STOCKS, figure.stocks, strict=True))
+    left = {name.removeprefix("left_"): counts[name] for name in LEFT if counts[name] and name != "left_forgotten"}
+    return {
+        "offered": counts["offered"],
+        "answered": counts["answered"],
+        "abandoned": counts["abandoned"],
+        "short_abandoned": counts["abandon_wait_le_5"] + counts["abandon_wait_le_10"],
+        "left": left,
+        "forgotten": counts["left_forgotten"],
+        "waiting": stocks["waiting"],
+        "transferred": counts["transferred"],
+        "ended": counts["ended"],
+        "in_progress": stocks["in_progress"],
+        "ring_unanswered": counts["ring_unanswered"],
+        "wait_seconds": counts["wait_milliseconds"] // 1000,
+        "abandon_wait_seconds": counts["abandon_wait_milliseconds"] // 1000,
+        "handle_seconds": counts["handle_milliseconds"] // 1000,
+    }
+
+
+def feed(lines: list[str], log: Path) -> None:
+    """Append the day in pieces; rotate the log halfway, as logrotate does."""
+    for start in range(0, len(lines), 400):
+        if start == len(lines) // 800 * 400:
+            log.rename(log.with_name("queue_log.1"))
+        with log.open("a") as file:
+            file.writelines(lines[start : start + 400])
+        time.sleep(0.15)
+
+
+def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    day = (datetime.now(UTC) - timedelta(days=2)).date()
+    day -= timedelta(days=max(0, day.weekday() - 4))  # a working day, older than any time to live
+    ledger: Ledger = simulate_day(tmp_path / "day", day=day, seed=11, calls=CALLS)
+    lines = (tmp_path / "day").read_text().splitlines(keepends=True)
+    log = tmp_path / "queue_log"
+    log.touch()
+    config = tmp_path / "accueil.toml"
+    config.write_text(
+        tomli_w.dumps(
+            {
+                "brokers": own_kafka.bootstrap,
+                "data": str(tmp_path / "data"),
+                "worker": {"session_timeout_seconds": 3.0, "instance_id": "one", "tick_seconds": 0.3},
+                "connectors": {"demo": {"connector": "asterisk", **configuration(log)}},
+                "log": {"format": "json"},
+            }
+        )
+    )
+    apply(
+        own_kafka.bootstrap, [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.CATALOGUE]
+    )
+    chance = random.Random(3)
+    program = ["-m", "streams.cli", f"--config={config}"]
+    connect = Child([*program, "connect"], tmp_path / "connect.log")
+    worker = Child([*program, "worker"], tmp_path / "worker.log")
+    with supervised(connect), supervised(worker):
+        feeder = Thread(target=feed, args=(lines, log), daemon=True)
+        feeder.start()
+        for victim in (connect, worker, connect, connect, worker, connect):
+            time.sleep(chance.uniform(1.5, 3))
+            before = len(victim.exits)
+            victim.kill()
+            wait_until(lambda victim=victim, before=before: len(victim.exits) > before, "the kill to be seen")
+        feeder.join()
+        expected = {queue: msgspec.to_builtins(tally) for queue, tally in ledger.queues.items()}
+
+        def found() -> dict[str, object]:
+            return {queue: as_tally(figure) for queue, figure in totals(own_kafka.bootstrap).items()}
+
+        wait_until(
+            lambda: found() == expected, "the figures to be the ledger's", 60, otherwise=lambda: (found(), expected)
+        )
+        again = kafka_io.read(own_kafka.bootstrap, "contact.call.v1")
+        kafka_io.produce(own_kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])
+        wait_until(lambda: duplicates(own_kafka.bootstrap) >= len(again), "the replay to be seen")
+        assert found() == expected
+    assert connect.exits.count(-signal.SIGKILL) == 4
+    assert worker.exits.count(-signal.SIGKILL) == 2
+    entries = Counter(entry_id(message) for message in kafka_io.read(own_kafka.bootstrap, topics.TIMELINE.name))
+    assert set(entries.values()) == {1}
+
+
+def duplicates(bootstrap: str) -> int:
+    """Return how many deliveries the worker says it had folded before."""
+    rows = kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items()
+    return sum(msgspec.json.decode(value)["duplicates"] for (_, key), value in rows if key == PROGRESS_KEY)
+
+
+def entry_id(message: Message) -> str:
+    return str(msgspec.json.decode(message.value())["id"])
