@@ -78,7 +78,9 @@ def interrupt() -> None:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """The children that this test started: other tests may share a broker."""
+    ours = (child for child in psutil.Process().children() if child.name() != "java")
+    return [child for child in ours if child.status() != psutil.STATUS_ZOMBIE]
 
 
 async def until(condition: Callable[[], object]) -> None:
