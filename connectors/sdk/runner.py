@@ -2,7 +2,8 @@
 
 import gc
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,15 @@ class Runner:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then stop reading, wait some seconds for what is on its way, and return."""
-        # Thousands of small objects live for some milliseconds, in no cycles: looking for those took a quarter of the time.
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
         threads = [
             threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
             for lane in self._lanes
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with _few_garbage_collections():
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
 
     def healthy(self) -> State:
         """Return whether every instance moves. If not, only a restart of the process can help."""
@@ -80,3 +79,16 @@ class Runner:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""
         troubles = [f"{lane.instance.source}: {lane.trouble}" for lane in self._lanes if lane.trouble]
         return not troubles, "; ".join(troubles) or "ok"
+
+
+@contextmanager
+def _few_garbage_collections() -> Iterator[None]:
+    # Thousands of small objects live for some milliseconds, in no cycles: looking for cycles took a quarter of the time.
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

@@ -1,0 +1,142 @@
+"""The whole way from lines to a real Kafka: killed, rotated under, its broker killed; and nothing personal on the way."""
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.memory import Memory
+from connectors.asterisk.records import LogLine
+from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.sdk.contract import Reject
+from connectors.sdk.keys import load_key
+from models.codec import decode
+from models.topics import SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from tests.support.kafka_io import read
+from tests.support.processes import Child, wait_until
+
+pytestmark = pytest.mark.broker
+
+TOPIC = SOURCES[Channel.CALL].name
+
+
+@pytest.fixture
+def broker(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+    return own_kafka
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> list[bytes]:
+    simulate_day(tmp_path / "day", day=date(2026, 3, 16), seed=5, calls=1_500)
+    return (tmp_path / "day").read_bytes().splitlines(keepends=True)
+
+
+@pytest.fixture
+def connector(broker: EmbeddedKafka, tmp_path: Path) -> Iterator[Child]:
+    script = str(Path(__file__).with_name("run_connector.py"))
+    arguments = [script, broker.bootstrap, str(tmp_path / "log" / "queue_log"), str(tmp_path / "data")]
+    (tmp_path / "log").mkdir()
+    with Child(arguments, tmp_path / "connector.log") as child:
+        yield child
+
+
+def expected(lines: list[bytes], directory: Path) -> list[str]:
+    """The ids of the events of `lines`, in order."""
+    key = load_key(directory / "data" / "keys", "demonstration")
+    mapping = QueueLogMapping("asterisk/siege", AsteriskConfig(**configuration(Path("log"))), key, Memory())
+    ids = []
+    for line in lines:
+        outcome = mapping.map(LogLine(line.rstrip(b"\n"), datetime.now(UTC)))
+        assert not isinstance(outcome, Reject)
+        ids += [event.id for event in outcome]
+    return ids
+
+
+def test_killed_and_rotated_under_load(
+    broker: EmbeddedKafka, day: list[bytes], connector: Child, tmp_path: Path
+) -> None:
+    log = tmp_path / "log" / "queue_log"
+    random = Random(9)
+    starts = 1
+    log.touch()
+    connector.start().wait_for("connector_takes_in")
+    parts = 30
+    size = -(-len(day) // parts)
+    for part in range(parts):
+        with log.open("ab") as file:
+            file.writelines(day[part * size : (part + 1) * size])
+        if part % 10 == 9:
+            log.rename(log.with_name(f"queue_log.{part}"))
+        if part % 6 == 5:
+            connector.kill()
+            connector.wait()
+            starts += 1
+            connector.start().wait_for("connector_started", starts)
+        if part == 15:
+            broker.stop(signal.SIGKILL)
+        if part == 18:
+            broker.start()
+        time.sleep(random.random() / 4)  # so that kills and rotations fall anywhere in its work
+    ids = expected(day, tmp_path)
+    wait_until(lambda: len({*told(broker)}) == len(ids), "all events")
+    assert connector.stop() == 0
+    assert connector.exits == [-signal.SIGKILL] * 5 + [0]
+    assert set(told(broker)) == set(ids)
+    assert not list((tmp_path / "data" / "asterisk" / "siege" / "spool").iterdir())
+
+    place = {native: n for n, native in enumerate(ids)}
+    by_key: dict[bytes, dict[str, None]] = {}
+    for message in read(broker.bootstrap, TOPIC):
+        by_key.setdefault(message.key(), {})[decode(message.value()).id] = None
+    for first_copies in by_key.values():
+        places = [place[native] for native in first_copies]
+        assert places == sorted(places)
+
+
+def told(broker: EmbeddedKafka) -> list[str]:
+    return [decode(message.value()).id for message in read(broker.bootstrap, TOPIC)]
+
+
+def test_nothing_personal_in_topic_spool_or_what_it_says(
+    broker: EmbeddedKafka, day: list[bytes], connector: Child, tmp_path: Path
+) -> None:
+    log = tmp_path / "log" / "queue_log"
+    numbers = {line.split(b"|")[6] for line in day if b"|ENTERQUEUE|" in line} - {b""}
+    agents = {line.split(b"|")[3] for line in day} - {b"NONE"}
+    dialled = {line.split(b"|")[5].strip() for line in day if b"|DID|" in line}
+    broker.stop()
+    log.write_bytes(b"".join(day[:300]) + b"0639985511 is no line\n")
+    connector.start()
+    connector.wait_for("connector_takes_in")
+    spool = tmp_path / "data" / "asterisk" / "siege" / "spool"
+    wait_until(lambda: any(path.stat().st_size for path in spool.iterdir()), "a spool")
+    shutil.copytree(spool, tmp_path / "spool-as-it-was")
+    broker.start()
+    with log.open("ab") as file:
+        file.writelines(day[300:])
+    wait_until(lambda: set(told(broker)) == set(expected(day, tmp_path)), "all events")
+    connector.stop()
+    outside = b"".join(
+        [
+            *(message.key() + message.value() for message in read(broker.bootstrap, TOPIC)),
+            *(path.read_bytes() for path in (tmp_path / "spool-as-it-was").iterdir()),
+            *(path.read_bytes() for path in (tmp_path / "data" / "asterisk" / "siege").glob("cursor-*")),
+            connector.log.read_bytes(),
+        ]
+    )
+    for personal in numbers | agents | dialled | {b"0639985511"}:
+        assert personal not in outside
+        assert personal.replace(b"06", b"+336", 1) not in outside or not personal.startswith(b"06")
+    kept = tmp_path / "data" / "asterisk" / "siege" / "rejects.jsonl"
+    assert b"0639985511 is no line" in kept.read_bytes()
+    assert kept.stat().st_mode & 0o077 == 0

@@ -1,0 +1,73 @@
+"""The publisher where no broker is; with one, see tests/broker."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from connectors.sdk.errors import SpoolFullError
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.publisher import SPOOL_ROOM_BYTES, KafkaPublisher, Record, pack, to_record, unpack
+from connectors.sdk.spool import Spool
+from models.codec import decode
+from models.events import CallQueued, CallQueuedData, Event
+from streams.engine.broker import free_port
+
+
+@given(
+    st.builds(
+        Record,
+        topic=st.text(max_size=30),
+        key=st.binary(max_size=50),
+        value=st.binary(max_size=200),
+        timestamp_ms=st.integers(0, 2**63),
+    )
+)
+def test_a_record_survives_the_spool(record: Record) -> None:
+    assert unpack(pack(record)) == record
+
+
+def event(number: int = 0) -> Event:
+    return CallQueued(
+        id=f"event-{number}",
+        source="asterisk/essai",
+        subject=f"call:asterisk/essai:{number}",
+        time=datetime(2026, 3, 16, 9, 0, 0, 250_000, tzinfo=UTC),
+        data=CallQueuedData(queue="accueil"),
+    )
+
+
+def test_an_event_goes_to_the_topic_of_its_channel_under_its_subject() -> None:
+    record = to_record(event())
+    assert (record.topic, record.key, record.timestamp_ms) == (
+        "contact.call.v1",
+        b"call:asterisk/essai:0",
+        1_773_651_600_250,
+    )
+    assert decode(record.value) == event()
+
+
+def test_without_a_broker_events_are_safe_on_disk_until_that_is_full(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    spool = Spool(tmp_path, limit_bytes=SPOOL_ROOM_BYTES + 100_000)
+    meter = Meter(Metrics(registry), "asterisk/essai")
+    publisher = KafkaPublisher(f"127.0.0.1:{free_port()}", spool, meter, client_id="essai")
+    confirmed: list[int] = []
+    published = 0
+    while publisher.ready:
+        publisher.publish([event(n) for n in range(published, published + 50)], lambda: confirmed.append(0))
+        publisher.poll(0)
+        published += 50
+    assert published >= 150
+    assert len(confirmed) == published / 50
+    assert not publisher.pending
+    assert registry.get_sample_value("connector_spool_records", {"connector": "asterisk/essai"}) == published
+    with pytest.raises(SpoolFullError):
+        publisher.publish([event(n) for n in range(40_000)], lambda: confirmed.append(1))
+    assert 1 not in confirmed
+    publisher.publish((), lambda: confirmed.append(2))
+    assert confirmed[-1] == 2, "nothing needs no room"
+    publisher.close()
