@@ -6,6 +6,7 @@ from typing import Any
 
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.sdk.config import table
 from connectors.sdk.testing import Conformance
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901")
@@ -51,3 +52,15 @@ class TestConformance(Conformance):
             second = lines[place * step].partition("|")[0]
             lines.insert(place * step, bad.format(t=second) + "\n")
         return lines
+
+    def test_the_french_readme_has_the_same_options(self) -> None:
+        def options(readme: Path) -> list[list[str]]:
+            rows = [
+                line.split("|") for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("| `")
+            ]
+            return [row[1:3] for row in rows if "`" in row[2] or "*" in row[2]]
+
+        english, french = options(self.readme), options(self.readme.with_name("README.fr.md"))
+        required = [[name, default.replace("obligatoire", "required")] for name, default in french]
+        assert required == english[: len(required)]
+        assert len(required) == table(self.connector.config).count("\n") - 1

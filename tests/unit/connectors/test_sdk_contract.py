@@ -1,8 +1,11 @@
 """Configuration, registry, and what happens between a source and a publisher."""
 
 import json
+import queue
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -16,8 +19,10 @@ from connectors.sdk import registry
 from connectors.sdk.config import ConnectorConfig, Options, parse, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
+from connectors.sdk.flow import Flow
 from connectors.sdk.lane import Instance, Lane
 from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.rejects import Rejects
 from connectors.sdk.runner import Runner, configure
 from connectors.sdk.spool import Spool
 from connectors.sdk.testing import HeldPublisher
@@ -297,6 +302,60 @@ class TestLane:
             assert f'connector_errors_total{{connector="numbers/essai",reason="{reason.value}"}} 0.0' in text
         assert 'connector_events_published_total{connector="numbers/essai"} 0.0' in text
         assert 'connector_spool_limit_bytes{connector="numbers/essai"} 1e+06' in text
+
+
+class Letterbox(Source[int, int]):
+    """A source that is pushed to: `post` is what its web server would call."""
+
+    def __init__(self) -> None:
+        self.waiting: queue.Queue[tuple[int, Future[str]]] = queue.Queue(maxsize=2)
+        self.unanswered: list[Future[str]] = []
+        self.answered = 0
+
+    def post(self, letter: int) -> "Future[str]":
+        answer: Future[str] = Future()
+        try:
+            self.waiting.put_nowait((letter, answer))
+        except queue.Full:
+            answer.set_result("503 Service Unavailable")
+        return answer
+
+    def read(self, wait_seconds: float) -> Sequence[int]:
+        try:
+            letter, answer = self.waiting.get(timeout=max(wait_seconds, 0.001))
+        except queue.Empty:
+            return ()
+        self.unanswered.append(answer)
+        return (letter,)
+
+    def map(self, raw: int) -> Outcome:
+        return (number(raw),)
+
+    def position(self) -> int:
+        return self.answered + len(self.unanswered)
+
+    def acknowledge(self, position: int) -> None:
+        while self.answered < position:
+            self.unanswered.pop(0).set_result("202 Accepted")
+            self.answered += 1
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_source_that_is_pushed_to_answers_once_its_events_are_safe(tmp_path: Path) -> None:
+    box, publisher = Letterbox(), HeldPublisher()
+    meter = Meter(Metrics(CollectorRegistry()), "letters/essai")
+    with closing(Rejects(tmp_path)) as rejects:
+        flow = Flow(box, publisher, rejects, meter)
+        first, second = box.post(1), box.post(2)
+        assert box.post(3).result(0) == "503 Service Unavailable"
+        for _ in range(4):
+            flow.turn()
+        assert [event.id for event in publisher.events] == ["id-1", "id-2"]
+        assert not first.done()
+        publisher.confirm()
+        assert [first.result(0), second.result(0)] == ["202 Accepted"] * 2
 
 
 def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
