@@ -74,7 +74,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
     ledger: Ledger = simulate_day(tmp_path / "day", day=day, seed=11, calls=CALLS)
     lines = (tmp_path / "day").read_text().splitlines(keepends=True)
     log = tmp_path / "queue_log"
-    log.touch()
+    log.write_text(lines.pop(0))
     config = tmp_path / "accueil.toml"
     config.write_text(
         tomli_w.dumps(
@@ -95,6 +95,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
     connect = Child([*program, "connect"], tmp_path / "connect.log")
     worker = Child([*program, "worker"], tmp_path / "worker.log")
     with supervised(connect), supervised(worker):
+        connect.wait_for("connector_takes_in")  # at its very first start it would not look for files rotated before
         feeder = Thread(target=feed, args=(lines, log), daemon=True)
         feeder.start()
         for victim in (connect, worker, connect, connect, worker, connect):
