@@ -43,9 +43,9 @@ def _health(
 
 def run_broker(settings: Settings, health_port: int) -> int:
     """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
-    stopping = _stop_signal()
     kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=log.info)
-    kafka.start()
+    kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
+    stopping = _stop_signal()
 
     def running() -> State:
         return kafka.poll() is None, kafka.bootstrap
