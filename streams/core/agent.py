@@ -50,6 +50,7 @@ class Agent(Row, tag=1):
     """The latest unanswered rings, sorted. One from before the first of `RINGS_REMEMBERED` is taken for a repetition."""
 
 
+_BEST: Final = ("agents_paused", "agents_available", "agents_on_contact")
 _LOGIN: Final = {AgentChange.LOGGED_IN: True, AgentChange.LOGGED_OUT: False}
 _PAUSE: Final = {AgentChange.PAUSED: True, AgentChange.UNPAUSED: False}
 
@@ -84,10 +85,11 @@ def _remember(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
 
 
 def states(agent: Agent) -> dict[Dimensions, str]:
-    """Return queue → state (a name of `figures.STOCKS`) for the queues that the agent is logged in to.
+    """Return place → state (a name of `figures.STOCKS`): each queue that the agent is logged in to, and once without a queue.
 
     Who pauses or takes a contact in a queue without any known login or logout is a member of it. On a contact, an agent is
-    so in all queues, also while paused.
+    so in all queues, also while paused. Without a queue stands the best of these states, so that agents can be counted once
+    however many queues they serve.
     """
     found = {}
     on_contact = agent.contact is not None and agent.contact.on
@@ -103,6 +105,9 @@ def states(agent: Agent) -> dict[Dimensions, str]:
             found[told.place] = "agents_paused"
         else:
             found[told.place] = "agents_available"
+    if found:
+        channel, site, _, _ = min(found)
+        found[shared(channel, site, "", "")] = max(found.values(), key=_BEST.index)
     return found
 
 

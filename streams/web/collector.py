@@ -111,7 +111,12 @@ class FiguresCollector(Collector):
             return _per_place(GaugeMetricFamily, name, about, totals, read, *labels)
 
         yield gauge("contact_backlog_items", "Open now.", _backlog, "state")
-        yield gauge("contact_agents", "Agents now, in each queue that they serve.", _agents, "state")
+        yield gauge(
+            "contact_agents",
+            "Agents now, in each queue that they serve, and once each under an empty queue.",
+            _agents,
+            "state",
+        )
         yield gauge("contact_oldest_item_timestamp_seconds", "Since when the first waits; absent if none.", _oldest)
         yield gauge("contact_sla_target_seconds", "Promised delay.", lambda _: {("answer",): self._target}, "policy")
         yield _per_place(

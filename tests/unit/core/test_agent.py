@@ -4,6 +4,7 @@ import pytest
 
 from streams.core import agent
 from streams.core.agent import Agent, states
+from streams.core.figures import Dimensions
 from streams.core.rows import UnknownVersion
 from tests.support.events import AGENT, make
 
@@ -17,7 +18,7 @@ def state_after(*changes: tuple[str, str] | tuple[str, str, float, str]) -> dict
             row, make("agent.state_changed", at, sequence=sequence, subject=AGENT, change=change, queue=queue)
         )
     assert row is not None
-    return {place.queue: state.removeprefix("agents_") for place, state in states(row).items()}
+    return {place.queue: state.removeprefix("agents_") for place, state in states(row).items() if place.queue}
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,18 @@ def test_a_row_of_a_later_release_is_refused_with_both_versions() -> None:
     value = agent.encode(row)
     with pytest.raises(UnknownVersion, match="Agent row of version 2, this release reads version 1"):
         agent.decode(value[:1] + b"\x02" + value[2:])
+
+
+def test_an_agent_of_several_queues_is_counted_once_without_a_queue() -> None:
+    row = None
+    for at, (change, queue) in enumerate([("logged_in", "mdph"), ("logged_in", "apa"), ("paused", "apa")]):
+        row = agent.fold(
+            row, make("agent.state_changed", at, subject=AGENT, change=change, queue=queue, site="siege", service=queue)
+        )
+    assert row is not None
+    assert states(row)[Dimensions("call", "siege", "", "")] == "agents_available"
+    row = agent.fold(
+        row, make("agent.state_changed", 9, subject=AGENT, change="contact_started", queue="apa", site="siege")
+    )
+    assert states(row)[Dimensions("call", "siege", "", "")] == "agents_on_contact"
+    assert len(states(row)) == 3
