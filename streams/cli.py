@@ -1,18 +1,23 @@
 """The command `accueil`: the one place where the parts are put together."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from streams.terminal import LazyGroup, OperatorError, clear_errors, config_file, leave, pass_settings, start_logging
+from streams.terminal import LazyGroup, OperatorError, clear_errors, config_file, pass_settings, start_logging
 from streams.words import say
 
 if TYPE_CHECKING:
     from streams.settings import Settings
 
 LAZY = {
+    "bench": (
+        "streams.bench:command",
+        say("Throughput and latency, beside the peers.", "Débit et latence, à côté des autres moteurs."),
+    ),
     "dead-letters": (
         "streams.deadletters_cli:group",
         say(
@@ -54,7 +59,7 @@ def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
     from streams import up as tree  # noqa: PLC0415
 
     with clear_errors():
-        leave(tree.up(config_file(context), demo=demo, verbose=verbose))
+        sys.exit(tree.up(config_file(context), demo=demo, verbose=verbose))
 
 
 @main.command(help=say("Run one worker.", "Fait tourner un worker."))
@@ -65,7 +70,7 @@ def worker(settings: "Settings") -> None:
 
     start_logging(settings)
     with clear_errors():
-        leave(program.run(settings))
+        sys.exit(program.run(settings))
 
 
 @main.command(help=say("Run connectors: those named, or all.", "Fait tourner des connecteurs : ceux-là, ou tous."))
@@ -77,7 +82,7 @@ def connect(settings: "Settings", names: tuple[str, ...]) -> None:
 
     start_logging(settings)
     with clear_errors():
-        leave(programs.connect(settings, names))
+        sys.exit(programs.connect(settings, names))
 
 
 @main.command(help=say("Serve the live board and the metrics.", "Sert le tableau en direct et les métriques."))
@@ -88,7 +93,7 @@ def web(settings: "Settings") -> None:
 
     start_logging(settings)
     with clear_errors():
-        leave(programs.serve(settings))
+        sys.exit(programs.serve(settings))
 
 
 @main.command(help=say("Run Accueil's own broker alone.", "Fait tourner seul le broker d'Accueil."))
@@ -102,7 +107,7 @@ def broker(settings: "Settings", health_port: int) -> None:
 
     start_logging(settings)
     with clear_errors():
-        leave(programs.run_broker(settings, health_port))
+        sys.exit(programs.run_broker(settings, health_port))
 
 
 @main.group(help=say("Kafka's topics.", "Les topics de Kafka."))

@@ -238,7 +238,8 @@ class Tree:
         self._logs.mkdir(parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
-            loop.add_signal_handler(number, self._interrupt)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # under nohup
+                loop.add_signal_handler(number, self._interrupt)
         growing = asyncio.ensure_future(grow(self))
         growing.add_done_callback(self._note_end)
         try:

@@ -1,7 +1,6 @@
 """What all commands share: they are loaded when they are used, get their settings, and fail with one clear line."""
 
 import importlib
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -100,8 +99,3 @@ def start_logging(settings: Any) -> None:
     from streams import logs  # noqa: PLC0415
 
     logs.configure(settings.log.level, settings.log.format)
-
-
-def leave(code: int) -> None:
-    """End the process with `code`, as its supervisor is to understand it."""
-    sys.exit(code)

@@ -107,7 +107,7 @@ class _Plan:
         # Not waited for: a source that is away must not hide the board.
         tree.start(*self._connect(), *([self._simulator()] if self._demo else []))
         await all_ready(board)
-        url = f"http://{self._settings.web.host}:{self._settings.web.port}/"
+        url = "http://{}:{}/".format(*self._board_address())
         announce(self._data, self._brokers, url)
         seconds = f"{time.monotonic() - began_at:.0f} s"
         _tell(
@@ -131,9 +131,13 @@ class _Plan:
         return self._program("topics", ("topics", "apply", f"--wait={FETCH_SECONDS}"), ends=True)
 
     def _web(self) -> Program:
+        host, port = self._board_address()
+        return self._program("web", ("web",), health_host=host, health_port=port, stop_seconds=2)
+
+    def _board_address(self) -> tuple[str, int]:
+        """Return where the board is, seen from this machine."""
         web = self._settings.web
-        host = LOCAL if web.host in {"0.0.0.0", "::"} else web.host  # noqa: S104 - to ask it from here
-        return self._program("web", ("web",), health_host=host, health_port=web.port, stop_seconds=2)
+        return LOCAL if web.host in {"0.0.0.0", "::"} else web.host, web.port  # noqa: S104 - asked, not listened on
 
     def _workers(self) -> Iterator[Program]:
         worker = self._settings.worker
