@@ -78,7 +78,6 @@ class Lane:
         self._open_publisher = open_publisher
         self._meter = meter
         self._spool_limit = spool_limit_bytes
-        self._log = log.bind(connector=instance.source)
         self._turned_at = time.monotonic()
         meter.spool_limit.set(spool_limit_bytes)
 
@@ -89,6 +88,7 @@ class Lane:
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set."""
+        structlog.contextvars.bind_contextvars(connector=self.instance.source)
         failures = 0
         while not stop.is_set():
             self._turned_at = started_at = time.monotonic()
@@ -98,17 +98,17 @@ class Lane:
                 failures = failures + 1 if time.monotonic() - started_at < STEADY_SECONDS else 1
                 pause = RESTART_SECONDS[min(failures, len(RESTART_SECONDS)) - 1]
                 self._meter.errors[Reason.INTERNAL_ERROR].inc()
-                self._report(describe(error), retry_in_seconds=pause)
+                self._report(describe(error), seconds=pause)
                 stop.wait(pause)
 
     def _work(self, stop: threading.Event) -> None:
         with self._opened() as flow:
-            self._log.info("connector_started")
+            log.info("connector_started")
             while not stop.is_set():
                 self._turn(flow, stop)
             flow.settle(GRACE_SECONDS)
         self.trouble = "stopped"
-        self._log.info("connector_stopped")
+        log.info("connector_stopped")
 
     def _turn(self, flow: Flow, stop: threading.Event) -> None:
         self._turned_at = time.monotonic()
@@ -124,9 +124,9 @@ class Lane:
         if trouble != self.trouble:
             self.trouble = trouble
             if trouble:
-                self._log.warning("connector_in_trouble", trouble=trouble, **details)
+                log.warning("connector_in_trouble", trouble=trouble, **details)
             else:
-                self._log.info("connector_takes_in")
+                log.info("connector_takes_in")
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:

@@ -2,8 +2,11 @@
 
 While the broker answers, events go straight to it, a bounded number at a time, and are confirmed when all in-sync replicas have
 them. When it does not acknowledge in time, or reports an error, the connection is given up, and what was not confirmed goes to
-the spool, in order; so does all that comes after. When it is back, the spool is sent first. An event may so be sent
-twice, never lost, and the first copies are in order per partition.
+the spool, in order; so does all that comes after. When it is back, the spool is sent first. An event may so be sent twice, never
+lost, and the first copies are in order per partition.
+
+Kafka's own timestamp is left to be the time of sending. Were it the time of the event, retention would delete what an old log
+holds before anyone has read it, and one clock an hour ahead would have its records refused.
 """
 
 import contextlib
@@ -59,16 +62,16 @@ log = structlog.get_logger(__name__)
 
 
 class Record(NamedTuple):
-    """What Kafka gets of one event."""
+    """What Kafka gets of one event, and when that happened, milliseconds since 1970."""
 
     topic: str
     key: bytes
     value: bytes
-    timestamp_ms: int
+    happened_ms: int
 
 
 def to_record(event: Event) -> Record:
-    """Return the record of `event`: to the topic of its channel, keyed by its subject, at the time it happened."""
+    """Return the record of `event`: to the topic of its channel, keyed by its subject."""
     return Record(
         SOURCES[event.channel].name, event.subject.encode(), encode(event), int(event.time.timestamp() * 1000)
     )
@@ -77,15 +80,15 @@ def to_record(event: Event) -> Record:
 def pack(record: Record) -> bytes:
     """Return `record` as the bytes that the spool keeps."""
     topic = record.topic.encode()
-    return _SHAPE.pack(record.timestamp_ms, len(topic), len(record.key)) + topic + record.key + record.value
+    return _SHAPE.pack(record.happened_ms, len(topic), len(record.key)) + topic + record.key + record.value
 
 
 def unpack(payload: bytes) -> Record:
     """Return the record that `pack` made `payload` of."""
-    timestamp_ms, topic, key = _SHAPE.unpack_from(payload)
+    happened_ms, topic, key = _SHAPE.unpack_from(payload)
     key_at = _SHAPE.size + topic
     value_at = key_at + key
-    return Record(payload[_SHAPE.size : key_at].decode(), payload[key_at:value_at], payload[value_at:], timestamp_ms)
+    return Record(payload[_SHAPE.size : key_at].decode(), payload[key_at:value_at], payload[value_at:], happened_ms)
 
 
 @dataclass(slots=True)
@@ -170,8 +173,8 @@ class KafkaPublisher:
         assert self._link.producer is not None
         send, sent = self._link.producer.send, delivery.futures
         try:
-            for topic, key, value, timestamp_ms in delivery.records:
-                sent.append(send(topic, value, key=key, headers=HEADERS, timestamp_ms=timestamp_ms))
+            for topic, key, value, _ in delivery.records:
+                sent.append(send(topic, value, key=key, headers=HEADERS))
         except KafkaError as error:
             self._leave_broker(type(error).__name__)
 
@@ -182,7 +185,7 @@ class KafkaPublisher:
             if delivery.records:
                 self._on_their_way -= len(delivery.records)
                 self._link.works()
-                newest_ms = max(record.timestamp_ms for record in delivery.records)
+                newest_ms = max(record.happened_ms for record in delivery.records)
                 self._meter.count_published(len(delivery.records), newest_ms / 1000)
             delivery.confirmed()
 
@@ -265,8 +268,7 @@ class _Link:
     """The producer while there is a connection; making one is left to another thread, and repeated with growing pauses."""
 
     def __init__(self, brokers: Sequence[str], options: Mapping[str, Any]) -> None:
-        # kafka-python says everything once per retry, and prints whole frames at DEBUG. What matters is said here.
-        logging.getLogger("kafka").setLevel(logging.CRITICAL)
+        logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
         self.producer: _Producer | None = None
         self._brokers = brokers
         self._options = options

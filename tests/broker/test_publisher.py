@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,7 @@ pytestmark = [
 TOPIC = SOURCES[Channel.CALL].name
 SOURCE = "asterisk/essai"
 KEYS = 7
+LONG_AGO = datetime(2020, 3, 16, 9, tzinfo=UTC)
 
 
 class Sender:
@@ -86,7 +87,7 @@ def event(number: int) -> Event:
         id=f"event-{number}",
         source=SOURCE,
         subject=f"call:{SOURCE}:{number % KEYS}",
-        time=datetime(2026, 3, 16, 9, 0, number % 60, number, tzinfo=UTC),
+        time=LONG_AGO + timedelta(milliseconds=number),
         data=CallQueuedData(queue="accueil"),
     )
 
@@ -98,7 +99,7 @@ def check(broker: EmbeddedKafka, sent: int) -> int:
     for message in messages:
         found = decode(message.value())
         assert message.key() == found.subject.encode()
-        assert message.timestamp()[1] == int(found.time.timestamp() * 1000)
+        assert message.timestamp()[1] / 1000 > time.time() - 3_600, "retention would count from the time of the event"
         assert message.headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
         by_key.setdefault(message.key(), []).append(found.id)
     assert len(by_key) == KEYS
@@ -125,7 +126,7 @@ def test_events_are_confirmed_in_order_and_lie_where_other_clients_put_them(
         sending.poll_until(sending.all_safe)
         assert sending.confirmed == list(range(100, 3_001, 100))
         assert sending.value("connector_events_published_total") == 3_000
-        assert sending.value("connector_last_event_timestamp_seconds") == event(2_999).time.timestamp() // 0.001 / 1000
+        assert sending.value("connector_last_event_timestamp_seconds") == event(2_999).time.timestamp()
         assert sending.value("connector_broker_outages_total") == 0
     assert not list((tmp_path / "spool").iterdir())
     assert check(broker, 3_000) == 0

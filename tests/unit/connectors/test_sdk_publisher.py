@@ -23,7 +23,7 @@ from streams.engine.broker import free_port
         topic=st.text(max_size=30),
         key=st.binary(max_size=50),
         value=st.binary(max_size=200),
-        timestamp_ms=st.integers(0, 2**63),
+        happened_ms=st.integers(0, 2**63),
     )
 )
 def test_a_record_survives_the_spool(record: Record) -> None:
@@ -42,7 +42,7 @@ def event(number: int = 0) -> Event:
 
 def test_an_event_goes_to_the_topic_of_its_channel_under_its_subject() -> None:
     record = to_record(event())
-    assert (record.topic, record.key, record.timestamp_ms) == (
+    assert (record.topic, record.key, record.happened_ms) == (
         "contact.call.v1",
         b"call:asterisk/essai:0",
         1_773_651_600_250,
