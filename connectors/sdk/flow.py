@@ -29,6 +29,8 @@ class Flow:
         self._publisher = publisher
         self._rejects = rejects
         self._meter = meter
+        self.read_at = time.monotonic()
+        """When the source was last asked, by the monotonic clock."""
         self._busy = False
         self._unmarked = True  # where it began is to be kept too
         self._marked_at = 0.0
@@ -40,6 +42,7 @@ class Flow:
         if not self._publisher.ready:
             return
         raws = self._source.read(0.0 if self._publisher.pending else WAIT_SECONDS)
+        self.read_at = time.monotonic()
         self._meter.last_success.set_to_current_time()
         self._busy = bool(raws)
         self._unmarked = self._unmarked or self._busy

@@ -33,6 +33,8 @@ RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
 """After this long without a failure, the next one is the first again."""
 STUCK_SECONDS: Final = 60.0
+HELD_UP_SECONDS: Final = 5.0
+NO_ROOM: Final = "the spool is full, or on its way to the broker: the source is not read"
 GRACE_SECONDS: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -118,7 +120,8 @@ class Lane:
             self._report(str(error))
             stop.wait(UNAVAILABLE_SECONDS)
         else:
-            self._report("")
+            held_up = time.monotonic() - flow.read_at > HELD_UP_SECONDS
+            self._report(NO_ROOM if held_up else "")
 
     def _report(self, trouble: str, **details: Any) -> None:
         if trouble != self.trouble:

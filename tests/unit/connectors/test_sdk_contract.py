@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import Field, SecretStr
 
 from connectors.asterisk import CONNECTOR as ASTERISK
-from connectors.sdk import registry
+from connectors.sdk import lane, registry
 from connectors.sdk.config import ConnectorConfig, Options, parse, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
@@ -280,15 +280,19 @@ class TestLane:
         assert "a secret value" not in capsys.readouterr().out
         assert "a secret value" not in setting.lane.trouble
 
-    def test_the_source_is_not_read_while_the_publisher_has_no_room(self, tmp_path: Path) -> None:
+    def test_the_source_is_not_read_while_the_publisher_has_no_room(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(lane, "HELD_UP_SECONDS", 0.1)
         setting = Setting(tmp_path, 1)
         setting.publisher.ready = False
         with setting:
             setting.wait_for("open at 0")
-            wait_until(lambda: setting.lane.trouble == "", "some turns", 10)
+            wait_until(lambda: setting.lane.trouble == lane.NO_ROOM, "the trouble", 10)
             assert not any("publish" in act for act in setting.acts)
             setting.publisher.ready = True
             setting.wait_for("acknowledge 1")
+            wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
 
     def test_one_process_runs_an_instance(self, tmp_path: Path) -> None:
         with Setting(tmp_path, 1) as first, Setting(tmp_path, 1) as second:
