@@ -57,6 +57,7 @@ class Lane:
         self._committed: dict[str, int] = {}
         self._replayed: dict[str, int] = {}
         """Next offset to replay of each state topic, if we get the partition back."""
+        self._begins: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
         self._queue: deque[Batch] = deque()
         self._wake = asyncio.Event()

@@ -63,8 +63,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self,
         consumer: Any,
         active_partitions: Any,
-        timeout: float | None = None,
-        max_records: int | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
     ) -> dict[TopicPartition, list[Batch]]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         batches = {}

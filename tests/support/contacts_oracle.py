@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import msgspec
 from confluent_kafka import Message
@@ -14,7 +15,7 @@ from streams.core import agent, contact
 from streams.core.counting import count_agent, count_contact
 from streams.core.figures import Dimensions, Figure, Progress, decode_figure, new_figure, parse_key
 from tests.support import kafka_io
-from tests.support.events import answered_call, make
+from tests.support.events import START, answered_call, make
 
 SOURCES = [topic.name for topic in topics.SOURCES.values()]
 Numbers = tuple[list[int], list[int], int | None]
@@ -37,31 +38,36 @@ class Truth:
 
 def make_lives(count: int, seconds_ago: float, start: int = 0) -> list[Event]:
     """Return events of `count` contacts of several channels, all within the last `seconds_ago` seconds."""
-    at = _now_after_start() - seconds_ago
-    events: list[Event] = []
-    for number in range(start, start + count):
-        begin, queue = at + number % 97, ("mdph", "apa", "routes")[number % 3]
-        call = answered_call(
-            f"call:asterisk/siege:{number}.0", at=begin, queue=queue, wait=number % 40, handle=number % 60
-        )
-        lives = [
-            call,
-            call[:2],
-            [*call[:2], make("call.abandoned", begin + 9, subject=f"call:asterisk/siege:{number}.0", queue=queue, wait_seconds=4)],
-            [make(f"letter.{verb}", begin + step, subject=f"mail:mailroom/siege:{number}") for step, verb in enumerate(("arrived", "assigned", "answered"))],
-            [make("form.submitted", begin, subject=f"form:demarches/1:{number}", procedure="apa")],
-            [make("agent.state_changed", begin + step, subject=f"agent:asterisk/siege:agent:{number % 7}", change=change, queue=queue, site="siege") for step, change in enumerate(("logged_in", "contact_started", "ring_unanswered"))],
-        ]  # fmt: skip
-        events += lives[number % len(lives)]
-    return events
+    at = (datetime.now(UTC) - START).total_seconds() - seconds_ago
+    return [event for number in range(start, start + count) for event in _make_life(number, at + number % 97)]
 
 
-def _now_after_start() -> float:
-    from datetime import UTC, datetime
-
-    from tests.support.events import START
-
-    return (datetime.now(UTC) - START).total_seconds()
+def _make_life(number: int, at: float) -> list[Event]:
+    """Return the events of one contact, whose kind follows from its number."""
+    queue = ("mdph", "apa", "routes")[number % 3]
+    subject = f"call:asterisk/siege:{number}.0"
+    call = answered_call(subject, at=at, queue=queue, wait=number % 40, handle=number % 60)
+    match number % 6:
+        case 0:
+            return call
+        case 1:  # still waiting
+            return call[:2]
+        case 2:
+            return [*call[:2], make("call.abandoned", at + 9, subject=subject, queue=queue, wait_seconds=4)]
+        case 3:
+            kinds = ("letter.arrived", "letter.assigned", "letter.answered")
+            return [make(kind, at + step, subject=f"mail:mailroom/siege:{number}") for step, kind in enumerate(kinds)]
+        case 4:
+            return [make("form.submitted", at, subject=f"form:demarches/1:{number}", procedure="apa")]
+        case _:
+            agent_id, changes = (
+                f"agent:asterisk/siege:agent:{number % 7}",
+                ("logged_in", "contact_started", "ring_unanswered"),
+            )
+            where = {"subject": agent_id, "queue": queue, "site": "siege"}
+            return [
+                make("agent.state_changed", at + step, **where, change=change) for step, change in enumerate(changes)
+            ]
 
 
 def records(events: list[Event]) -> Iterator[tuple[str, bytes, bytes]]:
@@ -99,8 +105,6 @@ def compute(bootstrap: str) -> dict[int, Truth]:
 
 
 def _age_seconds(event: Event) -> float:
-    from datetime import UTC, datetime
-
     return (datetime.now(UTC) - event.time).total_seconds()
 
 
