@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from streams.engine.broker import die_with_parent
 from streams.terminal import EXIT_CONFIGURATION
@@ -33,6 +33,8 @@ PROVEN_SECONDS: Final = 30.0
 """A life that lasts this long is no failure to start."""
 QUIET_SECONDS: Final = 10.0
 """What goes wrong in the first seconds is mostly that the others are not there yet: it is only written to the file."""
+PATIENCE_SECONDS: Final = 20.0
+"""After this long, the person at the console is told what a child that is not ready waits for."""
 HEALTH_SECONDS: Final = 5.0
 UNHEALTHY_STRIKES: Final = 6
 PROBE_SECONDS: Final = 0.1
@@ -180,13 +182,17 @@ class Child:
             if not self.program.ends:
                 self._announce_ready()
             return
-        while not await _answers(*self.program.health, "/readyz"):  # noqa: ASYNC110 - another process's state
+        told = False
+        while not (state := await _ask(*self.program.health, "/readyz")).well:
+            if not told and self._age > PATIENCE_SECONDS:
+                self._tell(self.program.name, say(f"not ready yet: {state.text}", f"pas encore prêt : {state.text}"))
+                told = True
             await asyncio.sleep(PROBE_SECONDS)
         self._announce_ready()
         strikes = 0
         while strikes < UNHEALTHY_STRIKES:
             await asyncio.sleep(HEALTH_SECONDS)
-            strikes = 0 if await _answers(*self.program.health, "/healthz") else strikes + 1
+            strikes = 0 if (await _ask(*self.program.health, "/healthz")).well else strikes + 1
         self._tell(self.program.name, say("gets nowhere, killed", "n'avance plus, tué"))
         process.kill()
 
@@ -279,18 +285,24 @@ def parse_log_line(text: str) -> tuple[int, str]:
     return level, " ".join([event, *rest])
 
 
-async def _answers(host: str, port: int, path: str) -> bool:
-    """Whether a GET is answered with 200."""
+class _State(NamedTuple):
+    well: bool
+    text: str
+
+
+async def _ask(host: str, port: int, path: str) -> _State:
+    """Return whether a GET is answered with 200, and the last line of the answer."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-                return b" 200 " in await reader.readline()
+                status, *_, last = (await reader.read()).decode(errors="replace").strip().splitlines()
+                return _State(" 200 " in status, last)
             finally:
                 writer.close()
-    except (OSError, TimeoutError):
-        return False
+    except (OSError, TimeoutError, ValueError) as error:
+        return _State(well=False, text=type(error).__name__)
 
 
 def _name(code: int) -> str:

@@ -22,7 +22,8 @@ import signal, sys
 from streams.health import HealthServer
 healthy = {"yes": True}
 well = lambda: (healthy["yes"], "")
-server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=lambda: (True, ""))
+ready = lambda: (len(sys.argv) < 5, "no_broker")
+server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=ready)
 signal.signal(signal.SIGUSR1, lambda *_: healthy.update(yes=False))
 signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), sys.exit(0)))
 while True:
@@ -61,9 +62,9 @@ def python(name: str, code: str, *arguments: str, **options: object) -> Program:
     return Program(name, command, dict(os.environ), **options)  # type: ignore[arg-type]
 
 
-def server(name: str, journal: Path) -> Program:
+def server(name: str, journal: Path, *never_ready: str) -> Program:
     port = free_port()
-    return python(name, SERVE, str(port), str(journal), name, health=("127.0.0.1", port))
+    return python(name, SERVE, str(port), str(journal), name, *never_ready, health=("127.0.0.1", port))
 
 
 def run(tmp_path: Path, told: Told, grow: Callable[[Tree], Awaitable[None]], *, verbose: bool = False) -> None:
@@ -179,6 +180,21 @@ def test_child_that_gets_nowhere_is_killed_and_started_again(
 
     run(tmp_path, told, grow)
     assert told.count("gets nowhere") == 1
+
+
+def test_child_that_is_long_not_ready_says_what_it_waits_for(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(processes, "PROBE_SECONDS", 0.01)
+
+    async def grow(tree: Tree) -> None:
+        tree.start(server("web", tmp_path / "journal", "never ready"))
+        await until(lambda: told.count("not ready yet"))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert len(told.of("web")) == 1
 
 
 def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
