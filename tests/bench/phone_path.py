@@ -1,210 +1,189 @@
-"""The full phone path in one worker process: decode, contact fold, figures, timeline, exactly once.
+"""The full phone path in one worker process: decode, contact fold, figures, timeline, dead letters, exactly once.
 
-    python -m tests.bench.phone_path --events 400000
+    python -m tests.bench.phone_path --calls 20000
 
-Starts a Kafka, fills `contact.call.v1` with the events of made-up calls, lets one worker fold them, and prints one JSON line:
-events per second from the first record taken to the last commit, CPU seconds of the worker, memory, and whether rows, figures
-and timeline are exact. `--recover` then starts a second worker and says how long its recovery takes.
+A real Kafka holds what the Asterisk connector makes of the log of made-up calls. One worker folds all of it; a second one
+recovers the rows that the first has left; then everything written is compared with what the calls must come to.
 """
 
-import argparse
 import json
-import random
-import resource
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
-from confluent_kafka import Producer
+import click
+from confluent_kafka.admin import AdminClient
 
 from models import topics
-from models.codec import encode
-from models.events import (
-    CallAbandoned,
-    CallAbandonedData,
-    CallAnswered,
-    CallAnsweredData,
-    CallArrived,
-    CallArrivedData,
-    CallEnded,
-    CallEndedData,
-    CallQueued,
-    CallQueuedData,
-    EndedBy,
-    Event,
-)
-from models.ids import contact_id, event_id
-from models.topics import Channel
-from streams.agents.contacts import Contacts, Times, make_job
-from streams.core.visit import TimesToLive
+from streams.catalogue import specs
 from streams.engine.broker import EmbeddedKafka
-from streams.engine.engine import Engine, Options, run
-from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.engine.topics import apply
+from streams.settings import Settings
+from streams.words import say
+from tests.bench.calls import TOPIC, Calls, Ledger, Record
+from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings
+from tests.bench.records import produce
+from tests.bench.report import Goal, Run, medians, number, table, write_json
+from tests.bench.verify import correct, differences
+from tests.support.processes import Child
 
-PARTITIONS = 4
-CALLS = list(topics.SOURCES).index(Channel.CALL)
-QUEUES = [
-    ("accueil", "accueil"),
-    ("aide-sociale", "solidarite"),
-    ("apa", "autonomie"),
-    ("mdph", "autonomie"),
-    ("rsa", "insertion"),
-]
-SOURCE = "asterisk/bench"
-TIMES = Times(TimesToLive(4 * 3_600_000, 12 * 3_600_000), 400 * topics.DAY_MS, 8 * topics.DAY_MS)
-ARRIVAL_SECONDS = 0.5
+CALLS_PER_SECOND: Final = 4
+"""Of a whole country, so that a quarter of a million fit into a day."""
+LONGEST_WAIT_SECONDS: Final = 240
+LONGEST_TALK_SECONDS: Final = 900
+LIMIT_SECONDS: Final = 900
+DERIVED: Final = [topic.name for topic in (*topics.STATES, topics.TIMELINE, topics.DEAD_LETTERS)]
 
-
-def calls(count: int, seed: int) -> Iterator[tuple[float, Event]]:
-    """Yield (seconds after the start, event) of `count` calls, call by call: four events, or three if abandoned."""
-    chance = random.Random(seed)
-    start = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=count * ARRIVAL_SECONDS + 3600)
-    for number in range(count):
-        queue, service = chance.choice(QUEUES)
-        native = f"{1_793_606_400 + number}.{number:07d}"
-        common = {
-            "source": SOURCE,
-            "subject": contact_id(Channel.CALL, SOURCE, native),
-            "sector": "social",
-            "site": "siege",
-            "service": service,
-            "identities": f"phone:ab12-{chance.getrandbits(128):022x}"[:33],
-        }
-        at = number * ARRIVAL_SECONDS
-
-        def event(
-            kind: type[Event], data: object, seconds: float, common: dict = common, native: str = native
-        ) -> tuple[float, Event]:
-            name = kind.model_fields["type"].default
-            id_ = event_id(SOURCE, f"{native}|{name}")
-            return seconds, kind(id=id_, time=start + timedelta(seconds=int(seconds)), data=data, **common)
-
-        wait, handle = float(chance.randrange(1, 240)), float(chance.randrange(30, 900))
-        yield event(CallArrived, CallArrivedData(line="general"), at)
-        yield event(CallQueued, CallQueuedData(queue=queue, position=1), at)
-        if chance.random() < 0.12:
-            yield event(CallAbandoned, CallAbandonedData(queue=queue, wait_seconds=wait), at + wait)
-        else:
-            agent = f"agent:ab12-{chance.randrange(100):022d}"
-            yield event(CallAnswered, CallAnsweredData(queue=queue, wait_seconds=wait, agent=agent), at + wait)
-            yield event(
-                CallEnded,
-                CallEndedData(queue=queue, ended_by=EndedBy.CALLER, handle_seconds=handle),
-                at + wait + handle,
-            )
+Tell = Callable[[str], None]
 
 
-def fill(bootstrap: str, count: int, seed: int) -> int:
-    """Produce the events in the order of their times; return how many."""
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "compression.type": "lz4",
-            "enable.idempotence": True,
-            "linger.ms": 20,
-            "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 500_000,
-        }
-    )
-    events = sorted(((at, event.subject, encode(event)) for at, event in calls(count, seed)), key=lambda item: item[0])
-    size = 0
-    for number, (_, subject, value) in enumerate(events):
-        producer.produce("contact.call.v1", key=subject, value=value)
-        size += len(value)
-        if number % 10_000 == 0:
-            producer.poll(0.05)
-            if len(producer) > 300_000:
-                producer.flush(60)
-    if producer.flush(60):
-        raise SystemExit("the broker did not confirm all events")
-    print(f"{len(events)} events of {size / len(events):.0f} bytes", file=sys.stderr)
-    return len(events)
+def measure(*, rounds: int, calls: int = 275_000, seed: int = 1, tell: Tell) -> dict[str, Any]:
+    """Let a worker fold the events of `calls` calls, and another recover the rows, `rounds` times; return all runs."""
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
+        kafka = EmbeddedKafka(Path(folder) / "kafka")
+        kafka.start()
+        try:
+            _make_topics(kafka.bootstrap)
+            ledger = _fill(kafka.bootstrap, calls, seed, tell)
+            runs = []
+            for turn in range(1, rounds + 1):
+                run = _run(kafka, ledger, Path(folder) / f"round-{turn}")
+                runs.append({"round": turn, **run})
+                tell(f"{turn}/{rounds} {number(run['events_per_second'])}/s, {run['correct']}")
+        finally:
+            kafka.stop()
+    return {"runs": runs, "median": medians(runs) | {"round": None}}
 
 
-def work(bootstrap: str, events: int, max_records: int) -> None:
-    """Be the worker: fold until `events` are committed, print the measure as JSON, stop."""
-    opened: list[Contacts] = []
-
-    def open_(partition: int) -> Contacts:
-        opened.append(made := Contacts(partition, TIMES))
-        return made
-
-    job = make_job("bench", TIMES)._replace(open=open_)
-    engine = Engine(job, Options(bootstrap, directory=Path(tempfile.mkdtemp()), max_records=max_records))
-
-    def lanes_are(what: str) -> bool:
-        lanes = list(engine.lanes.values())
-        return len(lanes) == PARTITIONS and all(getattr(lane, what) for lane in lanes)
-
-    def all_taken() -> bool:
-        return sum(lane.positions[lane.sources[CALLS]] for lane in engine.lanes.values()) >= events
-
-    def measure() -> None:
-        started = time.monotonic()
-        while not lanes_are("ready"):
-            time.sleep(0.002)
-        result: dict[str, float] = {"recovered": sum(len(contacts.contacts.rows) for contacts in opened)}
-        result["ready_seconds"] = round(time.monotonic() - started, 2)
-        empty = resident_bytes()
-        started, cpu = time.monotonic(), time.process_time()
-        while not all_taken() or any(lane.busy for lane in engine.lanes.values()):
-            time.sleep(0.005)
-        seconds, cpu = time.monotonic() - started, time.process_time() - cpu
-        rows = sum(len(contacts.contacts.rows) for contacts in opened)
-        if not result["recovered"]:
-            result |= {
-                "events": events,
-                "events_per_second": round(events / seconds),
-                "events_per_cpu_second": round(events / cpu),
-                "cpu_seconds": round(cpu, 2),
-                "rows": rows,
-                "bytes_per_contact": round((resident_bytes() - empty) / max(rows, 1)),
-            }
-        print(json.dumps(result), flush=True)
-        signal.raise_signal(signal.SIGTERM)
-
-    threading.Thread(target=measure, daemon=True).start()
-    raise SystemExit(run(engine))
+def _make_topics(bootstrap: str) -> None:
+    apply(bootstrap, specs(Settings()))
 
 
-def resident_bytes() -> int:
-    """Return the memory of this process that is in RAM."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def _fill(bootstrap: str, count: int, seed: int, tell: Tell) -> Ledger:
+    calls = Calls(seed, longest_wait=LONGEST_WAIT_SECONDS, longest_talk=LONGEST_TALK_SECONDS)
+    begin = int(time.time()) - count // CALLS_PER_SECOND - 2 * LONGEST_TALK_SECONDS
+
+    def records() -> Iterator[Record]:
+        for line in calls.lines(begin + nth / CALLS_PER_SECOND for nth in range(count)):
+            yield from calls.records(line)
+
+    produced, size = produce(bootstrap, TOPIC, records())
+    many, about = number(produced), f"{size / produced:.0f}"
+    tell(say(f"{many} records of {about} bytes", f"{many} enregistrements de {about} octets"))
+    return calls.ledger
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--max-records", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--work", metavar="BOOTSTRAP", help=argparse.SUPPRESS)
-    parser.add_argument("--events", type=int, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.work:
-        work(args.work, args.events, args.max_records)
-    for _ in range(args.rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            kafka = EmbeddedKafka(Path(folder) / "kafka")
-            kafka.start()
-            try:
-                specs = [
-                    TopicSpec(topic.name, PARTITIONS, config=COMPACTED if topic.compacted else {})
-                    for topic in topics.CATALOGUE
-                ]
-                apply(kafka.bootstrap, specs)
-                events = fill(kafka.bootstrap, args.calls, args.seed)
-                again = ["--work", kafka.bootstrap, "--events", str(events), "--max-records", str(args.max_records)]
-                for _ in ("fold", "recover"):
-                    subprocess.run([sys.executable, "-m", "tests.bench.phone_path", *again], check=True)
-            finally:
-                kafka.stop()
+def _run(kafka: EmbeddedKafka, ledger: Ledger, folder: Path) -> dict[str, Any]:
+    _forget_derived(kafka.bootstrap)
+    broker = kafka.pid
+    assert broker is not None, "the broker does not run"
+    before = cpu_seconds(broker)
+    folded = _work(kafka.bootstrap, ledger.records, folder)
+    broker_cpu = cpu_seconds(broker) - before
+    recovered = _work(kafka.bootstrap, ledger.records, folder)
+    return folded | {
+        "broker_cpu_seconds": broker_cpu,
+        "recovery_seconds": recovered["recovery_seconds"],
+        "recovered_contacts": recovered["recovered_contacts"],
+        "bytes_per_recovered_contact": recovered["bytes_per_contact"],
+        "correct": correct(differences(kafka.bootstrap, ledger, kept=True)),
+    }
+
+
+def _forget_derived(bootstrap: str) -> None:
+    """Make all that a worker writes to empty again."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # named, or it is gone before the answer
+    for deleted in admin.delete_topics(DERIVED).values():
+        deleted.result()
+    _make_topics(bootstrap)
+
+
+def _work(bootstrap: str, records: int, folder: Path) -> dict[str, Any]:
+    """Run one worker to its end; return what it measured."""
+    folder.mkdir(exist_ok=True)
+    result = folder / "result.json"
+    place = ["--bootstrap", bootstrap, "--directory", str(folder), "--app-id", f"bench-{folder.name}"]
+    what = ["--records", str(records), "--result", str(result)]
+    with Child(["-m", "tests.bench.phone_worker", *place, *what], folder / "worker.log") as worker:
+        worker.start()
+        if code := worker.wait(LIMIT_SECONDS):
+            raise click.ClickException(f"the worker ended with {code}:\n{worker.text[-2000:]}")
+    measured: dict[str, Any] = json.loads(result.read_text())
+    return measured
+
+
+def goals(result: Run) -> list[Goal]:
+    """Return what must be reached."""
+    run = result["median"]
+    return [
+        Goal(
+            "phone.events_per_second",
+            say("phone path, events/s", "appels, événements/s"),
+            run["events_per_second"],
+            50_000,
+        ),
+        Goal(
+            "phone.bytes_per_contact",
+            say("bytes per live contact", "octets par contact vivant"),
+            run["bytes_per_contact"],
+            1500,
+            at_least=False,
+        ),
+        Goal(
+            "phone.recovery_seconds",
+            say(
+                f"seconds to recover {number(run['recovered_contacts'])} contacts",
+                f"secondes pour reprendre {number(run['recovered_contacts'])} contacts",
+            ),
+            run["recovery_seconds"],
+            5,
+            at_least=False,
+        ),
+    ]
+
+
+def is_exact(result: Run) -> bool:
+    """Whether every run was."""
+    return all(run["correct"] == "exact" for run in result["runs"])
+
+
+def show(result: Run) -> str:
+    """Return every run and the medians, for people."""
+    columns = {
+        say("events/s", "événements/s"): "events_per_second",
+        say("events/CPU s", "événements/s CPU"): "events_per_cpu_second",
+        say("CPU s", "s CPU"): "cpu_seconds",
+        say("broker CPU s", "s CPU broker"): "broker_cpu_seconds",
+        say("contacts", "contacts"): "contacts",
+        say("bytes/contact", "octets/contact"): "bytes_per_contact",
+        say("recovery s", "reprise s"): "recovery_seconds",
+        say("bytes/contact after it", "octets/contact ensuite"): "bytes_per_recovered_contact",
+    }
+    named = [*((str(run["round"]), run) for run in result["runs"]), (say("median", "médiane"), result["median"])]
+    rows = [
+        [name, run["correct"], number(run["events"]), *(number(run[column]) for column in columns.values())]
+        for name, run in named
+    ]
+    head = [say("round", "tour"), say("all that was written", "tout ce qui est écrit"), say("events", "événements")]
+    return table([*head, *columns], rows, texts=2)
+
+
+@click.command(help=__doc__)
+@click.option("--calls", default=275_000, show_default=True, help="How many; each becomes a row.")
+@click.option("--rounds", default=1, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
+def main(*, calls: int, rounds: int, seed: int, file: Path | None) -> None:
+    """Measure, print, write."""
+    forget_settings()
+    result = measure(rounds=rounds, calls=calls, seed=seed, tell=lambda text: click.echo(text, err=True))
+    click.echo(f"\n{show(result)}")
+    if file:
+        write_json(file, describe_machine() | {"phone": result})
+    sys.exit(not is_exact(result))
 
 
 if __name__ == "__main__":

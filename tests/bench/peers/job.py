@@ -1,4 +1,4 @@
-"""What the Python jobs share: the fold, the figures, and the measure of one run."""
+"""What the Python jobs share: the fold, the figures, and the measure of one run. Needs nothing but Python."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import resource
 import time
 from collections import Counter
 
+PARTITIONS = 4
 RECENT = 8
 
 
@@ -25,6 +26,7 @@ def fold(row: dict | None, event: dict) -> dict | None:
 
 
 def state(milestones: dict) -> str:
+    """The contact's state, by what has happened."""
     if "call.ended" in milestones or "feedback.given" in milestones:
         return "closed"
     return "in_progress" if "call.answered" in milestones else "waiting"
@@ -39,21 +41,22 @@ class Tally:
         self.counts: Counter[tuple[str, str]] = Counter()
 
     def arrive(self) -> None:
+        """Note that an event came, new or not."""
         if not self.arrived:
             self._started, self._cpu = time.monotonic(), time.process_time()
         self.arrived += 1
 
-    def count(self, event: dict) -> None:
-        self.count_one(event["service"], event["type"])
-
-    def count_one(self, service: str, type_: str) -> None:
+    def count(self, service: str, type_: str) -> None:
+        """Count an event that was new."""
         self.counts[service, type_] += 1
 
     @property
     def folded(self) -> bool:
+        """Whether all events came."""
         return self.arrived >= self.events
 
     def finish(self) -> None:
+        """Note that the job is done."""
         self._seconds = time.monotonic() - self._started
         self._cpu_seconds = time.process_time() - self._cpu
 
@@ -83,5 +86,4 @@ def arguments(description: str, name: str) -> argparse.ArgumentParser:
         "--id", default=f"peer-{name}-{time.time_ns() // 1_000_000}", help="application id, new for each run"
     )
     parser.add_argument("--state-dir", required=True, help="where local state is kept")
-    parser.add_argument("--max-records", type=int, default=10000, help="where local state is kept")
     return parser

@@ -1,0 +1,1 @@
+"""How fast, how soon, how steadily: what is measured, and how, is in README.md."""

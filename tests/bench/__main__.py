@@ -1,0 +1,125 @@
+"""What `accueil bench` runs: the engine beside its peers, the full phone path, and the delay from log to board."""
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+
+from streams.words import say
+from tests.bench import engine, latency, phone_path
+from tests.bench.measuring import describe_machine, forget_settings
+from tests.bench.report import Goal, Run, goals_table, write_json
+
+RESULTS: Final = Path(__file__).parent / "results.json"
+
+
+class Bench(NamedTuple):
+    """One thing to measure."""
+
+    title: str
+    measure: Callable[..., dict[str, Any]]
+    """Takes `tell`, and what `full` or `quick` holds."""
+    show: Callable[[Run], str]
+    goals: Callable[[Run], list[Goal]]
+    is_exact: Callable[[Run], bool]
+    full: dict[str, Any]
+    quick: dict[str, Any]
+
+
+def benches(rounds: int) -> dict[str, Bench]:
+    """Return all there is to measure, by name."""
+    return {
+        "engine": Bench(
+            say("The same job on four engines", "Le même travail sur quatre moteurs"),
+            *(engine.measure, engine.show, engine.goals, engine.is_exact),
+            full={"rounds": rounds},
+            quick={"rounds": 1, "events": 100_000, "slow_events": 20_000},
+        ),
+        "phone": Bench(
+            say("The full phone path, one worker", "Le chemin complet des appels, un worker"),
+            *(phone_path.measure, phone_path.show, phone_path.goals, phone_path.is_exact),
+            full={"rounds": rounds},
+            quick={"rounds": 1, "calls": 20_000},
+        ),
+        "latency": Bench(
+            say("From the log to the board", "Du journal au tableau"),
+            *(latency.measure, latency.show, latency.goals, latency.is_exact),
+            full={},
+            quick={"samples": 40, "sample_seconds": 12, "idle_seconds": 10},
+        ),
+    }
+
+
+def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
+    known = list(benches(1))
+    names = text.split(",") if text else known
+    if unknown := sorted(set(names) - set(known)):
+        raise click.BadParameter(f"{', '.join(unknown)} ({', '.join(known)})")
+    return names
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=say(
+        "Measure throughput, memory and delay, beside the peers. Some 25 minutes, on a quiet machine.",
+        "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 25 minutes, sur une machine au repos.",
+    ),
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help=say("A few minutes, to see that all runs.", "Quelques minutes, pour voir que tout tourne."),
+)
+@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency")
+@click.option(
+    "--rounds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help=say("Medians are of these.", "Dont on prend les médianes."),
+)
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=RESULTS,
+    help=say("Where all is written.", "Où tout est écrit."),
+)
+def main(*, quick: bool, only: list[str], rounds: int, file: Path) -> None:
+    """Measure, print, write; exit 1 if anything was not exact."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped
+    forget_settings()
+    began_at = time.monotonic()
+    report: dict[str, Any] = describe_machine() | {"quick": quick}
+    goals: list[Goal] = []
+    wrong: list[str] = []
+
+    def tell(text: str) -> None:
+        click.echo(f"{time.monotonic() - began_at:6.0f} s  {text}", err=True)
+
+    for name, bench in benches(rounds).items():
+        if name not in only:
+            continue
+        tell(bench.title)
+        result = bench.measure(**(bench.quick if quick else bench.full), tell=tell)
+        report[name] = result
+        goals += bench.goals(result)
+        wrong += [] if bench.is_exact(result) else [name]
+        click.echo(f"\n## {bench.title}\n\n{bench.show(result)}\n")
+        report |= {} if quick else {"goals": [goal.to_json() for goal in goals]}
+        write_json(file, report)  # after each: the next may take long, or fail
+    if quick:
+        click.echo(say("quick, so too short to compare", "rapide, donc trop court pour comparer"))
+    else:
+        click.echo(f"## {say('Goals', 'Objectifs')}\n\n{goals_table(goals)}\n")
+    click.echo(say(f"written to {file}", f"écrit dans {file}"))
+    if wrong:
+        sys.exit(say(f"not exact: {', '.join(wrong)}", f"inexact : {', '.join(wrong)}"))
+
+
+if __name__ == "__main__":
+    main(prog_name="accueil bench")

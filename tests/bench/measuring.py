@@ -1,0 +1,69 @@
+"""Memory, CPU and delays: how they are measured."""
+
+import ctypes
+import gc
+import os
+import platform
+import resource
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import linear_regression
+from typing import Any, Final
+
+import psutil
+
+from streams.configuration import PREFIX
+
+MIB: Final = 1 << 20
+HOUR_SECONDS: Final = 3600
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what a figure must not be told without: date, cores, memory, versions."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cores": psutil.cpu_count(),
+            "memory_gib": round(psutil.virtual_memory().total / (1 << 30), 1),
+            "system": f"{platform.system()} {platform.machine()}",
+            "python": platform.python_version(),
+        },
+    }
+
+
+def forget_settings() -> None:
+    """Take the ACCUEIL_* variables out of the environment: what is measured has the settings that all have."""
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        del os.environ[name]
+
+
+def live_bytes() -> int:
+    """Return how much of this process is in RAM, after what it does not need any more was given back."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the user and system time of a process so far."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest of `values` that at least `share` of them do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    rank = max(1, -int(-share * len(ordered) // 1))
+    return ordered[rank - 1]
+
+
+def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
+    """Return by how much the values of (seconds, value) grow in an hour: least squares over the second half of the time."""
+    begin, end = samples[0][0], samples[-1][0]
+    half = [sample for sample in samples if sample[0] >= (begin + end) / 2]
+    seconds, values = zip(*half, strict=True)
+    return linear_regression(seconds, values).slope * HOUR_SECONDS

@@ -1,0 +1,102 @@
+"""One worker as `accueil worker` runs it, that measures itself: it folds what the topic of calls holds, then stops."""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from streams import logs
+from streams.agents.contacts import make_job
+from streams.engine.engine import Engine, run
+from streams.settings import Settings
+from streams.worker import options, times
+from tests.bench.calls import TOPIC
+from tests.bench.measuring import live_bytes
+
+POLL_SECONDS: Final = 0.002
+
+
+class MeasuredEngine(Engine):
+    """Notes what it was like before it had any row."""
+
+    assigned_at = 0.0
+    empty_bytes = 0
+
+    def open_lanes(self, assigned: Iterable[Any]) -> None:
+        """Start as usual."""
+        self.empty_bytes = live_bytes()
+        self.assigned_at = time.monotonic()
+        super().open_lanes(assigned)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all partitions are recovered."""
+        return self.readiness()[0]
+
+    def has_committed(self, records: int) -> bool:
+        """Whether the first `records` records of the calls are folded and committed."""
+        lanes = list(self.lanes.values())
+        taken = sum(next_ for lane in lanes for source, next_ in lane.positions.items() if source.topic == TOPIC)
+        return taken >= records and not any(lane.busy for lane in lanes)
+
+    @property
+    def contacts(self) -> int:
+        """How many contacts there are rows of."""
+        return sum(len(table.rows) for lane in self.lanes.values() for table in lane.job.tables[:1])
+
+
+def measure(engine: MeasuredEngine, records: int) -> dict[str, float]:
+    """Follow the engine until it has folded `records` records; return what that took."""
+    _wait_until(lambda: engine.is_ready)
+    ready_at, cpu = time.monotonic(), time.process_time()
+    recovered = engine.contacts
+    result: dict[str, float] = {"recovered_contacts": recovered, "recovery_seconds": ready_at - engine.assigned_at}
+    if not recovered:
+        _wait_until(lambda: engine.has_committed(records))
+        seconds, cpu = time.monotonic() - ready_at, time.process_time() - cpu
+        result = {
+            "events": records,
+            "seconds": seconds,
+            "events_per_second": records / seconds,
+            "cpu_seconds": cpu,
+            "events_per_cpu_second": records / cpu,
+        }
+    contacts = engine.contacts
+    result["contacts"] = contacts
+    result["bytes_per_contact"] = (live_bytes() - engine.empty_bytes) / max(contacts, 1)
+    return result
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(POLL_SECONDS)
+
+
+def main() -> None:
+    """Be the worker."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bootstrap", required=True, help="host:port of the broker")
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--app-id", required=True)
+    parser.add_argument("--records", type=int, required=True, help="how many the topic of calls holds")
+    parser.add_argument("--result", type=Path, required=True, help="where to write the measure")
+    args = parser.parse_args()
+    logs.configure()
+    settings = Settings(brokers=args.bootstrap, data=args.directory)
+    engine = MeasuredEngine(make_job(args.app_id, times(settings)), options(settings))
+
+    def follow() -> None:
+        args.result.write_text(json.dumps(measure(engine, args.records)))
+        signal.raise_signal(signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
+    sys.exit(run(engine))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What is told of measures: medians of rounds, ratios, goals, tables for people, JSON for programs."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from streams.words import say
+
+Run = Mapping[str, Any]
+"""One measured run: names and numbers."""
+
+
+def medians(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return one run for several of the same kind: the median of each number, and of anything else all that was told."""
+    first, *_ = runs
+    return {name: _middle([run[name] for run in runs]) for name in first}
+
+
+def _middle(values: Sequence[Any]) -> Any:
+    if all(isinstance(value, int | float) for value in values):
+        return median(values)
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else " / ".join(map(str, different))
+
+
+def group(runs: Iterable[Run], *names: str) -> list[list[Run]]:
+    """Return the runs that have `names` in common, together."""
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run[name] for name in names), []).append(run)
+    return list(groups.values())
+
+
+class Goal(NamedTuple):
+    """Something that must be reached."""
+
+    name: str
+    """For programs."""
+    what: str
+    """For people."""
+    measured: float
+    wanted: float
+    at_least: bool = True
+    """Else at most."""
+
+    @property
+    def met(self) -> bool:
+        """Whether it is."""
+        return self.measured >= self.wanted if self.at_least else self.measured <= self.wanted
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        sign = ">=" if self.at_least else "<="
+        return {"goal": self.name, "measured": self.measured, "wanted": f"{sign} {self.wanted:g}", "met": self.met}
+
+
+def goals_table(goals: Sequence[Goal]) -> str:
+    """Return the goals, and which of them are met."""
+    rows = [
+        [
+            goal.what,
+            number(goal.measured),
+            f"{'≥' if goal.at_least else '≤'} {number(goal.wanted)}",
+            say("yes", "oui") if goal.met else say("NO", "NON"),
+        ]
+        for goal in goals
+    ]
+    return table(
+        [say("goal", "objectif"), say("measured", "mesuré"), say("wanted", "voulu"), say("met", "atteint")], rows
+    )
+
+
+def number(value: float) -> str:
+    """Return a number for people: thousands apart, three digits or more, the comma where French has it."""
+    size = abs(value)
+    digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2
+    text = f"{value:,.{digits}f}"
+    return text.translate({ord(","): say(",", "\N{NARROW NO-BREAK SPACE}"), ord("."): say(".", ",")})
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """Return a table that reads well in a terminal and is Markdown; the first `texts` columns are set left, others right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    left = [index < texts for index in range(len(head))]
+    rule = ["-" * width if is_left else "-" * (width - 1) + ":" for width, is_left in zip(widths, left, strict=True)]
+    lines = [
+        [
+            cell.ljust(width) if is_left else cell.rjust(width)
+            for cell, width, is_left in zip(row, widths, left, strict=True)
+        ]
+        for row in (head, *rows)
+    ]
+    lines.insert(1, rule)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write the report to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

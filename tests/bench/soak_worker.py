@@ -1,0 +1,31 @@
+"""One worker as `accueil worker` runs it, but that keeps closed contacts and buckets for minutes instead of days."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from streams import logs
+from streams.agents.contacts import Times, make_job
+from streams.engine.engine import Engine, run
+from streams.settings import Settings
+from streams.worker import options, times
+
+KEEP_CLOSED_SECONDS: Final = 60
+KEEP_BUCKETS_SECONDS: Final = 900
+
+
+def main() -> None:
+    """Be the worker."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bootstrap", required=True, help="host:port of the broker")
+    parser.add_argument("--directory", type=Path, required=True)
+    args = parser.parse_args()
+    logs.configure()
+    settings = Settings(brokers=args.bootstrap, data=args.directory)
+    kept = Times(times(settings).to_live, KEEP_CLOSED_SECONDS * 1000, KEEP_BUCKETS_SECONDS * 1000)
+    sys.exit(run(Engine(make_job("soak", kept), options(settings))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Whether the worker wrote what the made-up calls must come to: read from the topics, computed by neither engine nor core."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from models import topics
+from streams.agents.contacts import AGENT_PREFIX
+from streams.core import contact
+from streams.core.figures import INDEX, STOCK_INDEX, Progress, decode_figure, parse_key
+from streams.core.visit import tell
+from streams.engine.lane import OFFSETS_KEY
+from tests.bench.calls import Ledger, Story
+from tests.bench.records import read
+
+NAMES: Final = (
+    "offered",
+    "answered",
+    "abandoned",
+    "ended",
+    "wait_milliseconds",
+    "abandon_wait_milliseconds",
+    "handle_milliseconds",
+)
+
+
+class Entry(msgspec.Struct):
+    """What is looked at of a timeline entry."""
+
+    id: str
+
+
+def differences(bootstrap: str, ledger: Ledger, *, kept: bool) -> list[str]:
+    """Return what differs from `ledger`, nothing if all is exact. `kept`: whether contacts are still there, or all gone."""
+    return [
+        *_rows(bootstrap, ledger.stories if kept else {}),
+        *_figures(bootstrap, ledger),
+        *_timeline(bootstrap, ledger),
+        *_dead_letters(bootstrap, ledger),
+    ]
+
+
+def correct(found: list[str]) -> str:
+    """Return `exact`, or what differs."""
+    return "; ".join(found) or "exact"
+
+
+def read_contacts(bootstrap: str) -> dict[bytes, bytes]:
+    """Return contact id → row of every contact that is there."""
+    rows: dict[bytes, bytes] = {}
+    for message in read(bootstrap, topics.CONTACTS.name):
+        key, value = message.key(), message.value()
+        if value is None:
+            rows.pop(key, None)
+        elif key != OFFSETS_KEY and not key.startswith(AGENT_PREFIX):
+            rows[key] = value
+    return rows
+
+
+def _rows(bootstrap: str, stories: dict[bytes, Story]) -> Iterator[str]:
+    rows = read_contacts(bootstrap)
+    if missing := len(stories.keys() - rows.keys()):
+        yield f"{missing} contacts missing"
+    if unknown := len(rows.keys() - stories.keys()):
+        yield f"{unknown} contacts too many"
+    if wrong := sum(_story(rows[key]) != story for key, story in stories.items() if key in rows):
+        yield f"{wrong} contacts differ"
+
+
+def _story(value: bytes) -> Story | None:
+    visits = contact.decode(value).visits
+    if len(visits) != 1:
+        return None
+    told = tell(visits[0])
+    closed = told.finish == ("ended" if told.outcome == "answered" else "")
+    return Story(visits[0].place.queue, told.outcome, told.wait_ms, told.handle_ms) if closed else None
+
+
+def _figures(bootstrap: str, ledger: Ledger) -> Iterator[str]:
+    latest = {(m.partition(), m.key()): m.value() for m in read(bootstrap, topics.FIGURES.name)}
+    counts: Counter[tuple[str, str]] = Counter()
+    open_now = events = repeated = unusable = 0
+    for (_, key), value in latest.items():
+        kind, _, place = parse_key(key)
+        if place is None:
+            progress = msgspec.json.decode(value, type=Progress)
+            events += progress.events
+            repeated += progress.duplicates
+            unusable += sum(progress.dead_letters.values())
+        elif kind == "total":
+            figure = decode_figure(value)
+            counts.update({(place.queue, name): figure.counts[INDEX[name]] for name in NAMES})
+            open_now += sum(figure.stocks[STOCK_INDEX[name]] for name in ("waiting", "in_progress"))
+    if +counts != ledger.counts():
+        yield f"figures count {_sums(counts)} instead of {_sums(ledger.counts())}"
+    told = {"calls open": open_now, "events": events, "repetitions": repeated, "dead letters": unusable}
+    true = {"calls open": 0, "events": ledger.events, "repetitions": ledger.repeated, "dead letters": ledger.unusable}
+    yield from (
+        f"figures tell {told[what]} {what} instead of {number}" for what, number in true.items() if told[what] != number
+    )
+
+
+def _sums(counts: Counter[tuple[str, str]]) -> dict[str, int]:
+    return {name: sum(n for (_, each), n in counts.items() if each == name) for name in NAMES}
+
+
+def _timeline(bootstrap: str, ledger: Ledger) -> Iterator[str]:
+    decode = msgspec.json.Decoder(Entry).decode
+    entries = fingerprint = 0
+    for message in read(bootstrap, topics.TIMELINE.name):
+        entries += 1
+        fingerprint += UUID(decode(message.value()).id).int
+    if (entries, fingerprint) != (ledger.entries, ledger.fingerprint):
+        other = ", not the same" if entries == ledger.entries else ""
+        yield f"{entries} timeline entries instead of {ledger.entries}{other}"
+
+
+def _dead_letters(bootstrap: str, ledger: Ledger) -> Iterator[str]:
+    letters = sum(1 for _ in read(bootstrap, topics.DEAD_LETTERS.name))
+    if letters != ledger.unusable:
+        yield f"{letters} dead letters instead of {ledger.unusable}"
