@@ -1,27 +1,33 @@
 """Run several connector instances in one process."""
 
 import gc
+import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from connectors.sdk import registry as connectors
 from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError
 from connectors.sdk.lane import Instance, Lane, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 
+INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+"""It names a directory, and is part of every event's id."""
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
 
 
 def configure(name: str, connector: str, options: Mapping[str, Any]) -> Instance:
     """Return the instance `name` of the installed `connector`. Raises `ConfigError`, one line per mistake."""
+    if not INSTANCE_NAME.fullmatch(name):
+        raise ConfigError(f"{name}: a connector's name must match {INSTANCE_NAME.pattern}")
     found = connectors.load(connector)
     return Instance(name, found, parse(found.config, name, options))
 

@@ -116,6 +116,8 @@ class TestRegistry:
         assert instance.source == "asterisk/siege"
         with pytest.raises(ConfigError, match=r"siege\.pth: is unknown"):
             configure("siege", "asterisk", {"pth": "x"})
+        with pytest.raises(ConfigError, match=r"\.\./siege: a connector's name must match"):
+            configure("../siege", "asterisk", {"path": "x"})
 
 
 NOW = datetime.now(UTC)
