@@ -106,7 +106,8 @@ class EmbeddedKafka:
             if not (self.directory / "data" / "meta.properties").exists():
                 self._progress("formatting Kafka's storage")
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-                tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+                # An id may begin with "-": as an argument of its own it would be taken for an option.
+                tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
                 if subprocess.run([*java, *tool], stdout=log, stderr=log, check=False).returncode:  # noqa: S603
                     raise BrokerError(f"Kafka could not format its storage, see {self.log}")
             self._process = subprocess.Popen(  # noqa: S603
