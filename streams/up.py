@@ -177,6 +177,8 @@ class _Plan:
         demo, output = self._settings.demo, self._data / DEMO_LOG
         options = {"into": output, "seed": demo.seed, "rate": demo.calls_per_hour, "speed": demo.speed}
         arguments = [f"--{name}={value}" for name, value in options.items()]
+        if not output.exists():  # a board that begins with its morning
+            arguments.append("--catch-up")
         return self._program("simulator", ("simulate", "asterisk", "--live", *arguments), stop_seconds=2)
 
     def _program(

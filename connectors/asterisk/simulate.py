@@ -34,6 +34,8 @@ CURVE: Final = (
     *((17, 0.6), (17.5, 0.1), (19, 0.02), (24, 0.0)),
 )
 """How many call, by hour of the day; straight lines between."""
+USUAL_HOURS: Final = 9
+"""A usual day's calls would take so long if they came evenly."""
 CALLER_RANGES: Final = ("063998", "019900", "026191", "035301", "046571", "053649")
 """Numbers that France reserves for fiction; the last four digits follow."""
 
@@ -214,6 +216,16 @@ class Switchboard:
             for desk in self._desks:
                 for agent in desk.agents:
                     self._plan_shifts(day, agent)
+
+    def live_until(self, at: float, calls_per_hour: float) -> None:
+        """Let the day of `at` happen until then, as a working day with so many calls at its usual hours; then end it."""
+        pace, self._pace = self._pace, 1.0
+        day = datetime.fromtimestamp(at, ZONE).date()
+        self.plan_day(day, round(calls_per_hour * USUAL_HOURS / WEEKDAYS[day.weekday()]))
+        while (due_at := self.next_at) is not None and due_at < at:
+            self.step()
+        self.end(at)
+        self._pace = pace
 
     def plan_endless(self, start_at: float, calls_per_hour: float) -> None:
         """Plan a switchboard that is busy from `start_at` on, and never closes."""
@@ -492,14 +504,23 @@ def simulate_day(into: Path, *, day: date, seed: int, calls: int = 1_500) -> Led
 
 
 def simulate_live(
-    into: Path, stop: threading.Event, *, seed: int, calls_per_hour: float = 300, speed: float = 1
+    into: Path,
+    stop: threading.Event,
+    *,
+    seed: int,
+    calls_per_hour: float = 300,
+    speed: float = 1,
+    catch_up: bool = False,
 ) -> Ledger:
     """Append the log of a busy switchboard to `into` as things happen, until `stop` is set; then end all calls.
 
-    At twice the `speed`, calls come twice as often and everything takes half the time. Returns what really happened.
+    At twice the `speed`, calls come twice as often and everything takes half the time. To `catch_up` is to write first, at
+    once, what happened today until now. Returns what really happened.
     """
     with into.open("ab", buffering=0) as log:
         switchboard = Switchboard(seed, lambda line: log.write(line.encode("ascii")), pace=1 / speed)
+        if catch_up:
+            switchboard.live_until(time.time(), calls_per_hour)
         switchboard.plan_endless(time.time(), calls_per_hour)
         while not stop.is_set() and (due_at := switchboard.next_at) is not None:
             pause = due_at - time.time()
@@ -531,6 +552,7 @@ def _add(counts: dict[str, int], name: str) -> None:
 @click.option("--calls", type=int, default=1_500, show_default=True, help="Calls of a usual day.")
 @click.option("--rate", type=float, default=300, show_default=True, help="Calls per hour, live.")
 @click.option("--speed", type=float, default=1, show_default=True, help="How much faster than life, live.")
+@click.option("--catch-up", is_flag=True, help="Live: write first what happened today until now.")
 @click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what really happened.")
 def command(
     *,
@@ -541,6 +563,7 @@ def command(
     calls: int,
     rate: float,
     speed: float,
+    catch_up: bool,
     ledger: Path | None,
 ) -> None:
     """Write the queue_log of an Asterisk that does not exist."""
@@ -552,7 +575,7 @@ def command(
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        truth = simulate_live(into, stop, seed=seed, calls_per_hour=rate, speed=speed)
+        truth = simulate_live(into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up)
     if ledger:
         ledger.write_text(truth.to_json(), encoding="utf-8")
 

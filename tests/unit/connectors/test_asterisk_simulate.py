@@ -159,6 +159,20 @@ def test_live_is_busy_at_once_and_ends_all_it_began(tmp_path: Path) -> None:
     assert all(there.waiting == there.in_progress == 0 for there in ledger.queues.values())
 
 
+def test_a_day_until_now_ends_now_and_equals_its_ledger(tmp_path: Path) -> None:
+    log = tmp_path / "queue_log"
+    noon = datetime(2026, 11, 24, 12, tzinfo=simulate.ZONE).timestamp()
+    with log.open("w") as file:
+        switchboard = simulate.Switchboard(4, file.write, pace=0.1)
+        switchboard.live_until(noon, calls_per_hour=30)
+    seconds = [int(line.partition("|")[0]) for line in log.read_text().splitlines()]
+    assert seconds == sorted(seconds)
+    assert noon - 12 * 3600 < seconds[0]
+    assert seconds[-1] == int(noon)
+    assert switchboard.ledger.calls > 30
+    assert tally(events_of(log)) == {q: there for q, there in switchboard.ledger.queues.items() if there != Tally()}
+
+
 class TestCommand:
     def test_a_day(self, tmp_path: Path) -> None:
         log, ledger = tmp_path / "queue_log", tmp_path / "ledger.json"
