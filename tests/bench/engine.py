@@ -85,7 +85,16 @@ def _install_python_peers(tell: Tell) -> None:
     def install() -> None:
         tell(say("installing Faust and Quix Streams …", "installation de Faust et Quix Streams …"))
         venv.create(PYTHON.parents[1], with_pip=True, clear=True)
-        pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
+        pip: list[str | Path] = [
+            PYTHON,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-r",
+            requirements,
+        ]
         _must(pip, say("pip could not install it", "pip n'a pas pu l'installer"))
 
     _once(CACHE / "venv.sha256", [requirements], install)
@@ -107,7 +116,7 @@ def _build_kafka_streams(tell: Tell) -> None:
                 )
             )
         tell(say("building the Kafka Streams job …", "compilation de l'application Kafka Streams …"))
-        maven = ["mvn", "-q", "-B", "-f", project / "pom.xml", f"-Doutput={JAR.parent}", "package"]
+        maven: list[str | Path] = ["mvn", "-q", "-B", "-f", project / "pom.xml", f"-Doutput={JAR.parent}", "package"]
         _must(maven, say("Maven could not build it", "Maven n'a pas pu la compiler"))
 
     _once(CACHE / "jar.sha256", [project / "pom.xml", *sorted(project.glob("src/**/*.*"))], build)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from streams.settings import Settings
 from streams.words import say
 from tests.bench.calls import TOPIC, Calls, Ledger, Record
 from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings
-from tests.bench.records import produce
+from tests.bench.records import produce, read
 from tests.bench.report import Goal, Run, medians, number, table, write_json
 from tests.bench.verify import correct, differences
 from tests.support.processes import Child
@@ -89,7 +90,7 @@ def _run(kafka: EmbeddedKafka, ledger: Ledger, folder: Path) -> dict[str, Any]:
         "recovery_seconds": recovered["recovery_seconds"],
         "recovered_contacts": recovered["recovered_contacts"],
         "bytes_per_recovered_contact": recovered["bytes_per_contact"],
-        "correct": correct(differences(kafka.bootstrap, ledger, kept=True)),
+        "correct": correct(differences(partial(read, kafka.bootstrap), ledger, kept=True)),
     }
 
 

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 CONFIRM_SECONDS: Final = 60
 SILENT_SECONDS: Final = 30
@@ -55,7 +55,15 @@ def produce(bootstrap: str, topic: str, records: Iterable[tuple[bytes | str, byt
     return count, size
 
 
-def read(bootstrap: str, topic: str) -> Iterator[Message]:
+class Stored(NamedTuple):
+    """One record of a topic; key None and an empty one are the same."""
+
+    partition: int
+    key: bytes
+    value: bytes | None
+
+
+def read(bootstrap: str, topic: str) -> Iterator[Stored]:
     """Yield the committed records of `topic` up to its end, each partition in order.
 
     Raises `RuntimeError` if the end does not come, `KafkaException` for any other failure.
@@ -83,10 +91,21 @@ def read(bootstrap: str, topic: str) -> Iterator[Message]:
             for message in messages:
                 error = message.error()
                 if error is None:
-                    yield message
+                    yield Stored(message.partition() or 0, message.key() or b"", message.value())
                 elif error.code() == KafkaError._PARTITION_EOF:
                     unread.discard(message.partition())
                 else:
                     raise KafkaException(error)
     finally:
         consumer.close()
+
+
+def latest(records: Iterable[Stored]) -> dict[tuple[int, bytes], bytes]:
+    """Return (partition, key) → last value, as compaction would leave it: deleted keys are not there."""
+    values: dict[tuple[int, bytes], bytes] = {}
+    for partition, key, value in records:
+        if value is None:
+            values.pop((partition, key), None)
+        else:
+            values[partition, key] = value
+    return values

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -23,7 +24,7 @@ from streams.settings import Settings
 from streams.words import say
 from tests.bench.calls import EVENTS_PER_CALL, TOPIC, Calls, Ledger
 from tests.bench.measuring import MIB, describe_machine, forget_settings, slope_per_hour
-from tests.bench.records import confirm, make_producer, send
+from tests.bench.records import confirm, make_producer, read, send
 from tests.bench.report import Run, number, table, write_json
 from tests.bench.verify import correct, differences, read_contacts
 from tests.support.processes import Child
@@ -97,7 +98,7 @@ def measure(*, minutes: float, rate: float, seed: int = 1, tell: Tell) -> dict[s
                     ledger = _feed(kafka.bootstrap, minutes * 60, rate / EVENTS_PER_CALL, seed, worker)
                 _wait_until_gone(kafka.bootstrap, tell)
                 worker.stop()
-            found = differences(kafka.bootstrap, ledger, kept=False)
+            found = differences(partial(read, kafka.bootstrap), ledger, kept=False)
         finally:
             kafka.stop()
     return {
@@ -139,7 +140,7 @@ def _feed(bootstrap: str, seconds: float, calls_per_second: float, seed: int, wo
 def _wait_until_gone(bootstrap: str, tell: Tell) -> None:
     """Return once the last contact is tombstoned, or after `GONE_SECONDS`."""
     deadline = time.monotonic() + GONE_SECONDS
-    while (left := len(read_contacts(bootstrap))) and time.monotonic() < deadline:
+    while (left := len(read_contacts(partial(read, bootstrap)))) and time.monotonic() < deadline:
         tell(say(f"{left} contacts still there", f"encore {left} contacts"))
         time.sleep(SAMPLE_SECONDS)
 

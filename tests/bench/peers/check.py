@@ -9,9 +9,9 @@ import msgspec
 
 from tests.bench.peers.generate import generate
 from tests.bench.peers.job import state
-from tests.bench.records import read
+from tests.bench.records import latest, read
 
-# Each peer wraps its keys in its own way; the contact id in them is the same.
+# Each peer wraps its keys in its own way; the contact id in them is the same. Other keys are the peer's own records.
 CONTACT = re.compile(rb"call:[a-z-]+:[0-9.]+")
 
 
@@ -45,13 +45,9 @@ def tell_truth(events: int, seed: int) -> Truth:
 def read_rows(bootstrap: str, changelog: str) -> tuple[dict[bytes, Row], int]:
     """Return the last committed row of each contact, and how many rows were written."""
     decode = msgspec.json.Decoder(Row).decode
-    values: dict[bytes, bytes] = {}
-    written = 0
-    for message in read(bootstrap, changelog):
-        written += 1
-        if contact := CONTACT.search(message.key()):  # else a record of the peer's own, such as its offsets
-            values[contact[0]] = message.value()
-    return {contact: decode(value) for contact, value in values.items()}, written
+    records = list(read(bootstrap, changelog))
+    found = ((CONTACT.search(key), value) for (_, key), value in latest(records).items())
+    return {contact[0]: decode(value) for contact, value in found if contact}, len(records)
 
 
 def differences(truth: Truth, rows: Mapping[bytes, Row], figures: Mapping[str, int]) -> list[str]:

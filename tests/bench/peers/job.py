@@ -5,12 +5,13 @@ import json
 import resource
 import time
 from collections import Counter
+from typing import Any
 
 PARTITIONS = 4
 RECENT = 8
 
 
-def fold(row: dict | None, event: dict) -> dict | None:
+def fold(row: dict[str, Any] | None, event: dict[str, Any]) -> dict[str, Any] | None:
     """The contact's row after `event`, or None if the event was seen before and nothing changed."""
     if row is None:
         row = {"milestones": {}, "state": "new", "recent": []}
@@ -25,7 +26,7 @@ def fold(row: dict | None, event: dict) -> dict | None:
     return row
 
 
-def state(milestones: dict) -> str:
+def state(milestones: dict[str, str]) -> str:
     """The contact's state, by what has happened."""
     if "call.ended" in milestones or "feedback.given" in milestones:
         return "closed"

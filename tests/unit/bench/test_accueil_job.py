@@ -1,0 +1,26 @@
+"""The peers' job on the engine: small, and exact on a real Kafka."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.engine.broker import EmbeddedKafka
+from tests.bench import engine
+
+
+def test_the_job_is_well_under_a_hundred_lines() -> None:
+    lines = (engine.PEERS / "accueil_job.py").read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) < 80
+
+
+@pytest.mark.broker
+def test_the_job_is_exact_on_a_real_kafka(
+    kafka: EmbeddedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "CACHE", tmp_path)
+    source = engine._fill(kafka.bootstrap, 4000, seed=2, tell=lambda _: None)
+    run = engine._run(engine.CATALOGUE["accueil"], [], kafka, source, cpus="")
+    assert run["correct"] == "exact"
+    assert (run["peer"], run["events"]) == ("Accueil", 4000)
+    assert run["rows_written"] >= 1000
+    assert run["events_per_cpu_second"] > 0

@@ -1,0 +1,145 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.bench import engine
+from tests.bench.peers.check import CONTACT, Row, differences, tell_truth
+from tests.bench.peers.generate import generate
+from tests.bench.peers.job import Tally, fold
+
+
+def run(peer: str, rate: int, turn: int = 1, **more: Any) -> dict[str, Any]:
+    usual = {
+        "round": turn,
+        "peer": peer,
+        "configuration": "memory",
+        "events": 1000,
+        "events_per_second": rate,
+        "events_per_cpu_second": rate // 2,
+        "cpu_seconds": 12.5,
+        "broker_cpu_seconds": 3.0,
+        "peak_rss_mib": 150,
+        "rows_written": 900,
+        "correct": "exact",
+    }
+    return usual | more
+
+
+def result(*runs: dict[str, Any], **left_out: str) -> dict[str, Any]:
+    middle = [engine.medians(same) for same in engine.group(runs, "peer", "configuration", "events")]
+    return {"runs": runs, "medians": middle, "ratios": engine.ratios(middle), "left_out": left_out}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+
+
+def test_ratios_are_of_the_medians_of_all_rounds() -> None:
+    ours = [run("Accueil", rate, turn) for turn, rate in enumerate((90_000, 10, 100_000), 1)]
+    theirs = [run("Faust 0.15.3", rate, turn) for turn, rate in enumerate((1, 4_000, 5_000), 1)]
+    measured = result(*[one for pair in zip(ours, theirs, strict=True) for one in pair])
+    assert measured["ratios"] == [
+        {"peer": "Faust 0.15.3", "configuration": "memory", "events_per_second": 22.5, "events_per_cpu_second": 22.5}
+    ]
+    [goal] = engine.goals(measured)
+    assert (goal.name, goal.measured, goal.wanted, goal.met) == ("engine.times_faust", 22.5, 15, True)
+
+
+def test_a_goal_is_against_the_best_configuration() -> None:
+    peer = "Kafka Streams 4.1.1"
+    measured = result(run("Accueil", 90), run(peer, 80), run(peer, 100, configuration="rocksdb"))
+    [goal] = engine.goals(measured)
+    assert (goal.measured, goal.met) == (0.9, False)
+
+
+def test_without_us_there_are_no_ratios() -> None:
+    measured = result(run("Faust 0.15.3", 4_000))
+    assert measured["ratios"] == []
+    assert engine.goals(measured) == []
+    assert "times" not in engine.show(measured)
+
+
+def test_the_table_has_every_configuration_and_who_was_left_out() -> None:
+    text = engine.show(
+        result(run("Accueil", 90_000), run("Faust", 3_000, 1), run("Faust", 5_000, 2), kstreams="no Maven: install it")
+    )
+    [faust] = [line for line in text.splitlines() if line.startswith("| Faust") and "exact" in line]
+    assert [cell.strip() for cell in faust.split("|")[1:-1]] == [
+        *("Faust", "memory", "exact", "1,000", "4,000", "3,000 / 5,000", "2,000", "12.5", "3", "150", "900")
+    ]
+    assert "22.5" in text
+    assert text.endswith("kstreams is LEFT OUT, no Maven: install it")
+
+
+def test_what_is_not_exact_is_not_overlooked() -> None:
+    assert engine.is_exact(result(run("Accueil", 1), run("Accueil", 2)))
+    spoilt = result(run("Accueil", 1), run("Accueil", 2, correct="1 contacts missing"))
+    assert not engine.is_exact(spoilt)
+    assert "exact / 1 contacts missing" in engine.show(spoilt)
+
+
+def test_without_a_jdk_kafka_streams_is_left_out_and_it_is_said_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr(engine, "CACHE", tmp_path)
+    told: list[str] = []
+    ready, left_out = engine._prepare(["accueil", "kstreams"], told.append)
+    assert ready == ["accueil"]
+    assert list(left_out) == ["kstreams"]
+    assert "no JDK and no Maven" in left_out["kstreams"]
+    assert "apt install openjdk-17-jdk-headless maven" in left_out["kstreams"]
+    assert [line.startswith("kstreams is LEFT OUT") for line in told] == [True]
+
+
+def test_what_is_prepared_once_is_prepared_again_only_if_it_changed(tmp_path: Path) -> None:
+    source, stamp, done = tmp_path / "requirements.txt", tmp_path / "stamp", []
+    for content in ("one", "one", "two"):
+        source.write_text(content)
+        engine._once(stamp, [source], lambda: done.append(source.read_text()))
+    assert done == ["one", "two"]
+
+
+# ------------------------------------------------------------------------------------------------------------- the truth
+def rows_of(events: int, seed: int) -> tuple[dict[bytes, Row], Tally]:
+    """What the job that all peers do makes of the events."""
+    rows: dict[str, Any] = {}
+    tally = Tally(events)
+    for event in generate(events, seed):
+        tally.arrive()
+        told = msgspec.json.decode(event.value)
+        row = fold(rows.get(told["subject"]), told)
+        if row is not None:
+            rows[told["subject"]] = row
+            tally.count(told["service"], told["type"])
+    return {key.encode(): msgspec.convert(row, Row) for key, row in rows.items()}, tally
+
+
+def test_the_job_is_found_exact_and_any_change_in_it_is_found() -> None:
+    truth = tell_truth(2000, seed=3)
+    rows, tally = rows_of(2000, seed=3)
+    figures = {f"{service}/{kind}": count for (service, kind), count in tally.counts.items()}
+    assert tally.folded
+    assert sum(figures.values()) == 1979  # about one in a hundred comes twice
+    assert differences(truth, rows, figures) == []
+
+    first, *_ = rows
+    assert CONTACT.fullmatch(first)
+    without = {key: row for key, row in rows.items() if key != first}
+    assert differences(truth, without, figures) == ["1 contacts missing"]
+    assert differences(truth, rows | {b"call:x:1.0": rows[first]}, figures) == ["1 unknown contacts"]
+    late = msgspec.structs.replace(rows[first], milestones={"call.queued": "2026-11-02T08:00:00.001Z"}, state="new")
+    assert differences(truth, rows | {first: late}, figures) == ["1 wrong milestones", "1 wrong state"]
+    some = next(iter(figures))
+    assert differences(truth, rows, figures | {some: figures[some] + 1}) == [
+        "figures count 1980 events instead of 1979"
+    ]
+
+
+def test_events_come_in_fours() -> None:
+    with pytest.raises(ValueError, match="multiple of 4"):
+        next(generate(10, 1))
