@@ -128,7 +128,7 @@ class Worker(Section):
     """After this long without a sign of life, another worker takes over."""
     max_records_per_step: PositiveInt = 5_000
     """At most this many records in one transaction."""
-    forget_waiting_after_seconds: PositiveInt = 4 * 3600
+    forget_waiting_after_seconds: PositiveInt = 3600
     """A call that waits this long was forgotten by the switchboard, and is counted as such."""
     forget_answered_after_seconds: PositiveInt = 12 * 3600
     """The same for a conversation."""
