@@ -220,11 +220,15 @@ class Lane:
             await consumer.stop()
 
     async def _compare_offsets(self) -> None:
-        """Set `positions`, after checking that state, group and source agree about them."""
+        """Set `positions`, after checking that state, group and source agree about them.
+
+        The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
+        of a group that was away for a week), but never others.
+        """
         group = await self._engine.consumer.on_thread("read_committed_offsets", self.sources)
         for tp in self.sources:
             committed = self._committed.get(tp.topic)
-            if group[tp] != committed:
+            if group[tp] not in {None, committed}:
                 raise InvariantBroken(f"{tp.topic}[{self.number}]: state says {committed}, group says {group[tp]}")
             position = self._begins[tp] if committed is None else committed
             if not self._begins[tp] <= position <= self._ends[tp]:

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from streams.engine.broker import EmbeddedKafka
 from tests.support import kafka_io, ledger
@@ -129,6 +130,24 @@ def test_a_record_at_the_size_limit_is_folded_and_buried(name: str, kafka: Embed
     kafka_io.produce(kafka.bootstrap, events, **{"message.max.bytes": 2_000_000})
     with worker(name, kafka, tmp_path).start() as child:
         assert finish(child, name, kafka)["dead"] == 2
+
+
+def forget_group(admin: AdminClient, name: str) -> bool:
+    [deleted] = admin.delete_consumer_groups([name]).values()
+    return deleted.exception() is None
+
+
+def test_a_group_whose_offsets_were_forgotten_goes_on_from_the_state(
+    name: str, kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
+    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500))
+    with worker(name, kafka, tmp_path).start() as child:
+        finish(child, name, kafka)
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        wait_until(lambda: forget_group(admin, name), "the group to be empty and forgotten")
+        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500, start=500))
+        child.start()
+        assert finish(child, name, kafka)["outputs"] == 1000
 
 
 def test_a_group_that_cannot_be_joined_ends_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
