@@ -9,11 +9,14 @@ from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
 
+import msgspec
 import pytest
+from confluent_kafka import Producer
 
 from models import topics
 from streams.engine import checkpoints
 from streams.engine.broker import EmbeddedKafka
+from streams.engine.partitioner import partition_of
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
@@ -125,3 +128,33 @@ def test_two_workers_one_killed_broker_killed_everything_replayed(kafka: Embedde
         after = settle(kafka)
     assert after["deliveries"] == 2 * before["deliveries"]
     assert after["events"] == before["events"]
+
+
+def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    """As after a fix: letters of an older version that failed on events which this one can fold."""
+    events = oracle.make_lives(60, 600)
+    kafka_io.produce(kafka.bootstrap, [*oracle.records(events[:5])])
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
+    for topic, key, value in oracle.records(events):
+        partition = str(partition_of(key, PARTITIONS))
+        origin = {"origin_topic": topic, "origin_partition": partition, "origin_offset": "0", "origin_timestamp": "0"}
+        headers = {"reason": "internal_error", "detail": "", "dead_at": "0", **origin}
+        producer.produce(topics.DEAD_LETTERS.name, key=key, value=value, headers=headers)
+    assert producer.flush(30) == 0
+    with worker(kafka, tmp_path).start() as child:
+        for _ in range(2):
+            replay = Child(
+                ["-m", "streams.cli", "dead-letters", "replay", "--reason", "internal_error", "--yes"],
+                tmp_path / "replay.log",
+                **child.environment,
+            )
+            with replay.start():
+                assert replay.wait() == 0, replay.text
+        wait_until(lambda: oracle.is_done(kafka.bootstrap), "the replayed events to be folded")
+        assert child.stop() == 0
+    truths = oracle.compute(kafka.bootstrap).values()
+    assert sum(truth.deliveries for truth in truths) == 2 * len(events) + 5
+    assert sum(truth.events for truth in truths) == len({event.id for event in events})
+    entries = [msgspec.json.decode(m.value())["id"] for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
+    assert len(entries) == len(set(entries))
+    assert set(entries) == {event.id for event in events if event.type != "agent.state_changed"}
