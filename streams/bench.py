@@ -12,7 +12,7 @@ from streams.terminal import OperatorError
 from streams.words import say
 
 ROOT: Final = Path(__file__).parents[1]
-NEEDED: Final = ("confluent_kafka", "hypothesis")
+NEEDED: Final = ("confluent_kafka",)
 """What tests/bench needs beside what Accueil does."""
 
 
