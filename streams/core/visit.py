@@ -69,6 +69,13 @@ def tell(visit: Visit) -> Story:
 
     What no event told is derived from what later ones did: an answer without a beginning was queued `wait_ms` before.
     """
+    global _told  # noqa: PLW0603 - figures, index and timeline ask for the same story in turn, and a visit never changes
+    if _told[0] is not visit:
+        _told = visit, _tell(visit)
+    return _told[1]
+
+
+def _tell(visit: Visit) -> Story:
     queued_at, wait_ms = visit.queued_at, visit.wait_ms
     finish, finished_at, handle_ms = "", 0, 0
     answered_at = _answer(visit)
@@ -114,6 +121,10 @@ def _no_answer(visit: Visit) -> tuple[str, int]:
     if visit.left_forgotten_at is not None:
         return "left_forgotten", visit.left_forgotten_at
     return "waiting", visit.placed_at if visit.queued_at is None else visit.queued_at
+
+
+_told: tuple[Visit | None, Story] = None, Story(0, "", 0, 0, "", 0, 0)
+"""The story told last, and of which visit."""
 
 
 # ------------------------------------------------------------------------------------------------------------- evidence
