@@ -50,7 +50,7 @@ class Agent(Row, tag=1):
     """The latest unanswered rings, sorted. One from before the first of `RINGS_REMEMBERED` is taken for a repetition."""
 
 
-_BEST: Final = ("agents_paused", "agents_available", "agents_on_contact")
+_PAUSED, _AVAILABLE, _ON_CONTACT = "agents_paused", "agents_available", "agents_on_contact"
 _LOGIN: Final = {AgentChange.LOGGED_IN: True, AgentChange.LOGGED_OUT: False}
 _PAUSE: Final = {AgentChange.PAUSED: True, AgentChange.UNPAUSED: False}
 
@@ -91,23 +91,28 @@ def states(agent: Agent) -> dict[Dimensions, str]:
     so in all queues, also while paused. Without a queue stands the best of these states, so that agents can be counted once
     however many queues they serve.
     """
-    found = {}
+    found: dict[Dimensions, str] = {}
+    logins, pauses = agent.logins, agent.pauses
+    login_to_all, pause_of_all = logins.get(""), pauses.get("")
     on_contact = agent.contact is not None and agent.contact.on
-    for queue in agent.logins.keys() | agent.pauses.keys():
-        login, pause = agent.logins.get(queue), agent.pauses.get(queue)
+    best = _PAUSED
+    for queue in logins if pauses.keys() <= logins.keys() else logins | pauses:
+        login, pause = logins.get(queue), pauses.get(queue)
         told = _later(login, pause)
-        login, pause = _later(login, agent.logins.get("")), _later(pause, agent.pauses.get(""))
+        login = _later(login, login_to_all)
         if not queue or told is None or (login is not None and not login.on):
             continue
         if on_contact:
-            found[told.place] = "agents_on_contact"
-        elif pause is not None and pause.on:
-            found[told.place] = "agents_paused"
+            state = best = _ON_CONTACT
         else:
-            found[told.place] = "agents_available"
+            pause = _later(pause, pause_of_all)
+            state = _PAUSED
+            if pause is None or not pause.on:
+                state = best = _AVAILABLE
+        found[told.place] = state
     if found:
         channel, site, _, _ = min(found)
-        found[shared(channel, site, "", "")] = max(found.values(), key=_BEST.index)
+        found[shared(channel, site, "", "")] = best
     return found
 
 

@@ -71,10 +71,15 @@ def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
     """
     was = states(before) if before is not None else {}
     now = states(after) if after is not None else {}
-    for place, state in was.items() - now.items():
-        _count((None, STOCK_INDEX[state], 0), -1, place, edit)
-    for place, state in now.items() - was.items():
-        _count((None, STOCK_INDEX[state], 0), 1, place, edit)
+    for place, state in now.items():
+        former = was.pop(place, None)
+        if former is not state:
+            stocks = edit((0, place)).stocks
+            stocks[STOCK_INDEX[state]] += 1
+            if former is not None:
+                stocks[STOCK_INDEX[former]] -= 1
+    for place, former in was.items():
+        edit((0, place)).stocks[STOCK_INDEX[former]] -= 1
     known = before.rings if before is not None else ()
     rings = after.rings if after is not None else known
     if rings is not known:

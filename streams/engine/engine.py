@@ -300,6 +300,7 @@ def run(engine: Engine) -> int:
     gc.set_threshold(100_000, 50, 100)  # rows live long; the default would walk them all again and again
     app = build_app(engine)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    worker.spinner = None  # its terminal marks would stand in the log
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:
