@@ -61,9 +61,7 @@ class Options:
     directory: Path = Path(tempfile.gettempdir())
     """Faust wants one; nothing is kept there."""
     client: Mapping[str, Any] = field(default_factory=dict)
-    """Security options of aiokafka's clients."""
-    credentials: Any = None
-    """The same for Faust's consumer: `faust.SASLCredentials`, `faust.SSLCredentials` …"""
+    """Security, in the words of aiokafka: `security_protocol`, `ssl_context`, `sasl_mechanism`, `sasl_plain_username` …"""
 
 
 class Engine:
@@ -239,7 +237,7 @@ def build_app(engine: Engine) -> faust.App:
     app = faust.App(
         engine.job.name,
         broker=[URL(f"engine://{address.strip()}") for address in options.bootstrap.split(",")],
-        broker_credentials=options.credentials,
+        broker_credentials=_credentials(options.client),
         store="memory://",
         datadir=options.directory,
         table_standby_replicas=0,
@@ -272,6 +270,19 @@ def build_app(engine: Engine) -> faust.App:
             engine.deliver(batch)
 
     return app
+
+
+def _credentials(client: Mapping[str, Any]) -> Any:
+    """Return for Faust's consumer what `client` says to aiokafka's own clients."""
+    protocol, context = client.get("security_protocol", "PLAINTEXT"), client.get("ssl_context")
+    if protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            username=client["sasl_plain_username"],
+            password=client["sasl_plain_password"],
+            mechanism=client["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if protocol == "SSL" else None
 
 
 def wait_for_broker(engine: Engine) -> None:
