@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.sdk.contract import Outcome, Publisher, Reject, Source
-from connectors.sdk.errors import describe
+from connectors.sdk.errors import SourceUnavailableError, describe
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
 from models.codec import Unusable, check_time, encode
@@ -41,7 +41,11 @@ class Flow:
         self._busy = False
         if not self._publisher.ready:
             return
-        raws = self._source.read(0.0 if self._publisher.pending else WAIT_SECONDS)
+        try:
+            raws = self._source.read(0.0 if self._publisher.pending else WAIT_SECONDS)
+        except SourceUnavailableError:
+            self._mark()  # what comes while nobody looks is new only if it is known what was there
+            raise
         self.read_at = time.monotonic()
         self._meter.last_success.set_to_current_time()
         self._busy = bool(raws)
@@ -54,11 +58,14 @@ class Flow:
     def settle(self, grace_seconds: float) -> None:
         """Read no more; wait up to `grace_seconds` until all that was read is acknowledged."""
         deadline = time.monotonic() + grace_seconds
-        if self._unmarked:
-            self._publisher.publish((), self._checkpoint())
+        self._mark()
         self._publisher.poll(0.0)
         while self._publisher.pending and time.monotonic() < deadline:
             self._publisher.poll(WAIT_SECONDS)
+
+    def _mark(self) -> None:
+        if self._unmarked:
+            self._publisher.publish((), self._checkpoint())
 
     def _checkpoint(self) -> Callable[[], None]:
         self._unmarked = False

@@ -1,11 +1,12 @@
 """Follow a log file line by line, across rotation, truncation and restart.
 
-A file is known by its first bytes, not by its name: so whatever moved it, copied it or gave its inode to another file, what was
-not read of it yet is found in the same directory before the next file is begun.
+A file is known by its first bytes: so whatever moved it, copied it or gave its inode to another file, what was not read of it yet
+is found in the same directory, under its name or one that a rotation makes of it, before the next file is begun.
 """
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
 HEAD_BYTES: Final = 1024
 POLL_SECONDS: Final = 0.02
-PACKED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip", "~", ".swp")
+ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
+"""What a rotation adds to a log's name: a number or a date. Another log's name may begin like this one's."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +37,7 @@ class TailPosition(msgspec.Struct, frozen=True):
     """SHA-256 of them: the bytes themselves may hold personal data."""
     inode: int
     modified_ns: int
-    """When it was last written to, as far as it was read: files that were begun later were written to later."""
+    """When it was last written to, as of that reading: files that were begun later were written to later."""
     skipping: bool = False
     """Whether the place is inside a line that is too long."""
 
@@ -52,22 +54,22 @@ class LineTail:
 
     def __init__(self, path: Path, position: TailPosition | None, start: Literal["beginning", "end"]) -> None:
         self._path = path
-        self._resume = position
+        self._kept = position
         self._start = start
         self._file = -1
+        self._inode = 0
+        self._modified_ns = 0
         self._offset = 0
         self._head = b""
         self._skipping = False
 
     @property
     def position(self) -> TailPosition | None:
-        """The place after the last line that was read; None if there was no file yet."""
-        if self._file < 0:
-            return self._resume
-        status = os.fstat(self._file)
-        return TailPosition(
-            self._offset, len(self._head), _digest(self._head), status.st_ino, status.st_mtime_ns, self._skipping
-        )
+        """The place after the last line that was read; None if `read` was not called yet.
+
+        A file that nothing was read of cannot be known again, so until then it is the end of the one before it.
+        """
+        return self._place() if self._offset else self._kept
 
     def read(self, wait_seconds: float) -> list[bytes]:
         """Return the next lines without their ends; none after `wait_seconds` without any.
@@ -76,11 +78,15 @@ class LineTail:
         returned. Raises `SourceUnavailableError` if the file is not there or cannot be read.
         """
         deadline = time.monotonic() + wait_seconds
-        while not (lines := self._read_some()):
-            pause = min(POLL_SECONDS, deadline - time.monotonic())
-            if pause <= 0:
-                break
-            time.sleep(pause)
+        try:
+            while not (lines := self._read_some()):
+                pause = min(POLL_SECONDS, deadline - time.monotonic())
+                if pause <= 0:
+                    break
+                time.sleep(pause)
+        except OSError as error:
+            self.close()  # it is opened anew where it was
+            raise SourceUnavailableError(f"{error.filename or self._path}: {error.strerror}") from None
         return lines
 
     def close(self) -> None:
@@ -91,16 +97,17 @@ class LineTail:
 
     def _read_some(self) -> list[bytes]:
         if self._file < 0:
-            self._open_first()
+            self._begin()
         chunk = os.pread(self._file, CHUNK_BYTES, self._offset)
         if self._was_rewritten():
             log.info("log_rewritten", file=self._path.name)
-            self._find(self.position)
+            self._find(self._place())
             return []
-        return self._take(chunk) or self._go_on(chunk)
+        taken = self._take(chunk)
+        return self._go_on(chunk) if taken is None else taken
 
-    def _take(self, chunk: bytes) -> list[bytes]:
-        """Return the lines of `chunk` that are whole, or too long, and step over them."""
+    def _take(self, chunk: bytes) -> list[bytes] | None:
+        """Return the lines of `chunk` that are whole, or too long, and step over them; None if there are none yet."""
         end = chunk.rfind(b"\n") + 1
         skipping = self._skipping
         if end:
@@ -110,82 +117,97 @@ class LineTail:
             lines = [chunk]
             self._skipping = True
         else:
-            return []
+            return None
         self._advance(end or len(chunk))
         return [line[: MAX_LINE_BYTES + 1].rstrip(b"\r") for line in (lines[1:] if skipping else lines)]
 
     def _go_on(self, unfinished: bytes) -> list[bytes]:
-        """Begin the next file if there is one, and return what was left of this one: a last line without an end."""
+        """Begin the next file if there is one, and return what was left of this one, a last line without an end, or read."""
         try:
             newest = self._path.stat()
         except FileNotFoundError:
             return []
-        if newest.st_ino == os.fstat(self._file).st_ino:
+        if newest.st_ino == self._inode:
             return []
         # A rotated file is still written to until the one after it is: only then is it over.
-        successor = self._successor(self.position)
+        successor = self._successor(self._place(), self._inode)
         if successor == self._path and newest.st_size == 0:
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []
         log.info("log_rotated", next_file=successor.name)
+        file = _open(successor)
         rest = [] if self._skipping or not unfinished else [unfinished]
-        self._open(successor)
-        return rest
+        self._advance(len(unfinished))
+        self._enter(file, self.position)
+        return rest or self._read_some()
 
     def _was_rewritten(self) -> bool:
         return os.fstat(self._file).st_size < self._offset or os.pread(self._file, len(self._head), 0) != self._head
 
-    def _open_first(self) -> None:
+    def _begin(self) -> None:
+        if self.position is not None:
+            self._find(self.position)
+            return
         try:
-            if self._resume is not None:
-                self._find(self._resume)
-            elif self._start == "end":
-                self._open(self._path)
-                self._seek_end()
-            else:
-                self._open(self._path)
-        except OSError as error:
-            self._start = "beginning"  # a file that comes later is new from its beginning
-            raise SourceUnavailableError(f"{self._path}: {error.strerror}") from None
+            self._enter(_open(self._path), None)
+        except FileNotFoundError:
+            # A file that comes later is new from its beginning.
+            there = self._files() if self._path.parent.exists() else ()
+            self._kept = TailPosition(0, 0, _digest(b""), 0, max((file.modified_ns for file in there), default=0))
+            raise
+        self._kept = self._place()
+        if self._start == "end":
+            self._seek_end()
 
-    def _find(self, position: TailPosition | None) -> None:
+    def _find(self, position: TailPosition) -> None:
         """Go to `position`, wherever its file is by now, or if it is lost to the file that was begun after it."""
-        assert position is not None
         matching = [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
         if matching:
             best = max(matching, key=lambda file: (file.inode == position.inode, file.path == self._path))
-            self._open(best.path)
+            self._enter(_open(best.path), position)
             self._skipping = position.skipping
             self._advance(position.offset)
         else:
             if position.offset:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
-            self._open(self._successor(position))
+            self._enter(_open(self._successor(position)), position)
 
-    def _successor(self, position: TailPosition | None) -> Path:
-        assert position is not None
+    def _successor(self, position: TailPosition, open_inode: int | None = None) -> Path:
+        """Return the file that was begun after that of `position`, which may be the open one."""
         later = [
-            file for file in self._files() if file.modified_ns > position.modified_ns and not _is_of(file, position)
+            file
+            for file in self._files()
+            if file.modified_ns > position.modified_ns and file.inode != open_inode and not _is_of(file, position)
         ]
         return min(later, key=lambda file: file.modified_ns).path if later else self._path
 
     def _files(self) -> Iterator[_Candidate]:
+        name = self._path.name
         with os.scandir(self._path.parent) as entries:
             for entry in entries:
-                if entry.name.startswith(self._path.name) and not entry.name.endswith(PACKED) and entry.is_file():
+                if entry.name.startswith(name) and ROTATED.fullmatch(entry.name, len(name)) and entry.is_file():
                     status = entry.stat()
                     yield _Candidate(Path(entry.path), status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def _open(self, path: Path) -> None:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def _enter(self, file: int, kept: TailPosition | None) -> None:
+        """Go to the beginning of `file`; `kept` is where to go on while nothing was read of it."""
         self.close()
-        self._file, self._offset, self._head, self._skipping = file, 0, b"", False
+        self._file, self._kept = file, kept
+        self._offset, self._head, self._skipping = 0, b"", False
+        self._inode = os.fstat(file).st_ino
+        self._advance(0)
 
     def _advance(self, size: int) -> None:
         self._offset += size
+        self._modified_ns = os.fstat(self._file).st_mtime_ns
         if len(self._head) < HEAD_BYTES:
             self._head = os.pread(self._file, min(HEAD_BYTES, self._offset), 0)
+
+    def _place(self) -> TailPosition:
+        return TailPosition(
+            self._offset, len(self._head), _digest(self._head), self._inode, self._modified_ns, self._skipping
+        )
 
     def _seek_end(self) -> None:
         size = os.fstat(self._file).st_size
@@ -193,6 +215,10 @@ class LineTail:
         unfinished = len(last) - (last.rfind(b"\n") + 1)
         self._skipping = unfinished == MAX_LINE_BYTES
         self._advance(size if self._skipping else size - unfinished)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _is_of(file: _Candidate, position: TailPosition) -> bool:

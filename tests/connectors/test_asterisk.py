@@ -4,10 +4,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.config import table
-from connectors.sdk.testing import Conformance
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.testing import Bench, Conformance, identity
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901")
 BAD = (
@@ -52,6 +55,16 @@ class TestConformance(Conformance):
             second = lines[place * step].partition("|")[0]
             lines.insert(place * step, bad.format(t=second) + "\n")
         return lines
+
+    def test_a_log_that_comes_while_it_is_away_is_new_from_its_beginning(self, tmp_path: Path) -> None:
+        directory = tmp_path / "source"
+        bench = Bench(self.connector, self.options(directory) | {"start": "end"}, tmp_path / "data", tmp_path / "keys")
+        with bench.opened() as (flow, publisher):
+            with pytest.raises(SourceUnavailableError):
+                flow.turn()
+            publisher.confirm()  # and then it is killed
+        self.supply(directory, 0, 1)
+        assert identity(bench.read_all(confirm=True)) == identity(self.bench(directory).read_all(confirm=True))
 
     def test_the_french_readme_has_the_same_options(self) -> None:
         def options(readme: Path) -> list[list[str]]:

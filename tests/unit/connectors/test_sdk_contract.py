@@ -270,6 +270,12 @@ class TestLane:
             wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
         assert setting.acts.count("open at 0") == 1
 
+    def test_where_it_began_is_kept_even_if_the_source_is_not_there(self, tmp_path: Path) -> None:
+        with Setting(tmp_path, -1) as setting:
+            setting.wait_for("acknowledge 0")
+            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble", 10)
+        assert setting.acts.count("acknowledge 0") == 1
+
     def test_any_failure_is_a_new_start_from_what_was_acknowledged(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

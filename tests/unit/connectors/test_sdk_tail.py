@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,21 +12,24 @@ from connectors.sdk.tail import MAX_LINE_BYTES, LineTail, TailPosition
 
 
 class Reader:
-    """A tail that can be closed and opened again where it was."""
+    """A tail that can be closed and opened again where it was; a restless one is, after every single read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.restless = False
         self.position: TailPosition | None = None
         self.tail = LineTail(path, None, "beginning")
 
     def read(self) -> list[bytes]:
         lines: list[bytes] = []
         quiet = 0
-        while quiet < 3:  # a rotation is noticed in one turn and followed in the next
+        while quiet < 3:  # what was rewritten is noticed in one turn and followed in the next
             new = self.tail.read(0)
+            self.position = self.tail.position
+            if self.restless:
+                self.restart()
             lines += new
             quiet = 0 if new else quiet + 1
-        self.position = self.tail.position
         return lines
 
     def restart(self) -> None:
@@ -89,6 +93,68 @@ def test_the_end_of_a_file_that_comes_later_is_its_beginning(log: Path) -> None:
     write(log, "one")
     assert tail.read(0) == [b"one"]
     tail.close()
+
+
+def test_the_end_of_a_file_that_comes_while_it_is_away_is_its_beginning(log: Path) -> None:
+    write(log.with_name("queue_log.1"), "long ago")
+    first = LineTail(log, None, "end")
+    with pytest.raises(SourceUnavailableError):
+        first.read(0)
+    write(log, "one")
+    log.rename(log.with_name("queue_log.2"))
+    later(log.with_name("queue_log.2"), 1)
+    write(log, "two")
+    later(log, 2)
+    second = LineTail(log, first.position, "end")
+    assert second.read(0) + second.read(0) == [b"one", b"two"]
+    second.close()
+
+
+def test_the_end_of_a_file_that_could_not_be_read_at_first_is_its_end(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(log, "old")
+    tail = LineTail(log, None, "end")
+    with monkeypatch.context() as patch:
+        forbid(patch, log)
+        with pytest.raises(SourceUnavailableError, match="queue_log: Permission denied"):
+            tail.read(0)
+    assert tail.read(0) == []
+    write(log, "new")
+    assert tail.read(0) == [b"new"]
+    tail.close()
+
+
+def forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
+    """Let `path` not be opened, as if it were another user's: permissions do not hold for root."""
+
+    def refuse(opened: Path, *arguments: int) -> int:
+        if Path(opened) == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(opened))
+        return real(opened, *arguments)
+
+    real = os.open
+    patch.setattr(os, "open", refuse)
+
+
+def test_what_cannot_be_read_is_named_and_not_passed_over(
+    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    rotated = log.with_name("queue_log.1")
+    log.write_text("one\ntwo, never finis")
+    log.rename(log.with_name("queue_log.2"))
+    write(rotated, "three")
+    later(rotated, 1)
+    write(log, "four")
+    later(log, 2)
+    with monkeypatch.context() as patch:
+        forbid(patch, rotated)
+        for _ in range(2):
+            with pytest.raises(SourceUnavailableError, match=r"queue_log\.1: Permission denied"):
+                reader.read()
+    assert reader.read() == [b"two, never finis", b"three", b"four"]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -184,6 +250,51 @@ def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
     assert reader.read() == [b"two", b"three", b"four", b"five"]
 
 
+@pytest.mark.parametrize("read_before_stop", [0, 1])
+def test_stopped_between_two_files_it_loses_neither(reader: Reader, log: Path, read_before_stop: int) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    log.rename(log.with_name("queue_log.2"))
+    (log.with_name("queue_log.1")).write_text("two, never finished")
+    later(log.with_name("queue_log.1"), 1)
+    write(log, "three")
+    later(log, 2)
+    lines = [line for _ in range(read_before_stop) for line in reader.tail.read(0)]
+    reader.position = reader.tail.position
+    reader.restart()
+    assert lines + reader.read() == [b"two, never finished", b"three"]
+
+
+@pytest.mark.parametrize("other", ["queue_log_site2", "queue_log2", "queue_log.site2", "queue_log-b", "queue_log.1.gz"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_another_log_whose_name_begins_alike_is_not_read(reader: Reader, log: Path, other: str, restart: bool) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    write(log.with_name(other), "not ours")
+    later(log.with_name(other), 1)
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "two")
+    later(log, 2)
+    if restart:
+        reader.restart()
+    assert reader.read() == [b"two"]
+
+
+@pytest.mark.parametrize(
+    "rotated",
+    ["queue_log.0", "queue_log.1773650000", "queue_log-20260316", "queue_log-2026-03-16_04:00", "queue_log.1.old"],
+)
+def test_a_rotated_file_is_known_by_a_number_or_a_date(reader: Reader, log: Path, rotated: str) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    log.rename(log.with_name("queue_log.7"))
+    write(log.with_name(rotated), "two")
+    later(log.with_name(rotated), 1)
+    write(log, "three")
+    later(log, 2)
+    assert reader.read() == [b"two", b"three"]
+
+
 def test_the_file_it_was_in_is_gone_but_not_those_after_it(reader: Reader, log: Path) -> None:
     write(log, "one", "two")
     assert reader.read() == [b"one", b"two"]
@@ -199,8 +310,8 @@ def test_the_file_it_was_in_is_gone_but_not_those_after_it(reader: Reader, log: 
 def test_a_copy_that_someone_made_is_not_read_as_well(reader: Reader, log: Path) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
-    shutil.copy(log, log.with_name("queue_log.backup"))
-    later(log.with_name("queue_log.backup"), 1)
+    shutil.copy(log, log.with_name("queue_log.bak"))
+    later(log.with_name("queue_log.bak"), 1)
     log.rename(log.with_name("queue_log.1"))
     write(log, "two")
     later(log, 2)
@@ -220,10 +331,14 @@ def test_a_line_that_is_too_long_is_cut_and_passed_over(reader: Reader, log: Pat
     assert reader.read() == [b"after", b"y" * (MAX_LINE_BYTES + 1), b"z" * MAX_LINE_BYTES]
 
 
+@pytest.mark.parametrize("restless", [False, True])
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_happens_every_line_is_read_once_in_order(reader: Reader, log: Path, seed: int) -> None:
+def test_whatever_happens_every_line_is_read_once_in_order(
+    reader: Reader, log: Path, seed: int, restless: bool
+) -> None:
     """Writing, rotating (both ways), reading and restarting by lot, restarts going back to an earlier position."""
     random = Random(seed)
+    reader.restless = restless
     written: list[bytes] = []
     read: list[bytes] = []
     clock = 0
