@@ -1,10 +1,9 @@
 """The topics of the vocabulary as the engine is to make them."""
 
-import socket
 import time
-from contextlib import suppress
 
 from models.topics import CATALOGUE, Topic
+from streams.engine.broker import listens
 from streams.engine.topics import COMPACTED, TopicError, TopicSpec, apply
 from streams.settings import Settings
 
@@ -31,12 +30,8 @@ def apply_topics(settings: Settings, brokers: str, wait_seconds: float) -> list[
 
 def _wait_until_listening(brokers: str, wait_seconds: float) -> None:
     """Return once any of `brokers` takes connections, or after `wait_seconds`: sooner than a Kafka client that backs off."""
-    addresses = [address.rpartition(":") for address in brokers.split(",")]
     deadline = time.monotonic() + wait_seconds
-    while time.monotonic() < deadline:
-        for host, _, port in addresses:
-            with suppress(OSError), socket.create_connection((host, int(port)), 1):
-                return
+    while time.monotonic() < deadline and not any(map(listens, brokers.split(","))):
         time.sleep(0.1)
 
 

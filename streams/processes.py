@@ -7,17 +7,19 @@ start is given up, and the tree with it. What they say goes to bounded files; wa
 import asyncio
 import json
 import logging
+import os
 import signal
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from streams.engine.broker import die_with_parent
+from streams.engine.children import die_with_parent
 from streams.terminal import EXIT_CONFIGURATION
 from streams.words import say
 
@@ -141,7 +143,7 @@ class Child:
             stderr=STDOUT,
             limit=LINE_BYTES,
             start_new_session=True,  # Ctrl-C is for us, who stop the children in order
-            preexec_fn=die_with_parent,
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )
         if self._stopping.is_set():  # while it was being started
             process.terminate()

@@ -14,13 +14,12 @@ from streams.health import HealthServer, State
 from streams.prechecks import check_port
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings, Thresholds
+from streams.terminal import EXIT_RESTART
 from streams.words import say
 
 if TYPE_CHECKING:
     from connectors.sdk.lane import Instance
 
-RESTART: Final = 70
-"""Exit code of a process that is to be started again."""
 BROKER_STOP_SECONDS: Final = 4.0
 
 log = structlog.get_logger(__name__)
@@ -43,7 +42,7 @@ def _health(
 
 def run_broker(settings: Settings, health_port: int) -> int:
     """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
-    kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=log.info)
+    kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
     kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
     stopping = _stop_signal()
 
@@ -59,7 +58,7 @@ def run_broker(settings: Settings, health_port: int) -> int:
     if exit_code is None:
         return 0
     log.error("broker ended by itself", exit_code=exit_code, path=str(kafka.log))
-    return RESTART
+    return EXIT_RESTART
 
 
 def configure_connectors(settings: Settings, names: Sequence[str] = ()) -> "list[Instance]":

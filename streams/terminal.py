@@ -1,6 +1,7 @@
 """What all commands share: they are loaded when they are used, get their settings, and fail with one clear line."""
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -16,12 +17,19 @@ R = TypeVar("R")
 
 EXIT_CONFIGURATION: Final = 2
 """Something that a restart does not mend: fix it, then start again."""
+EXIT_RESTART: Final = os.EX_SOFTWARE
+"""The process is to be started again."""
 
 
 class OperatorError(click.ClickException):
-    """An error that the operator can mend: its text is shown as it is, without a traceback."""
+    """An error whose text is all that the operator needs: it is shown as it is, without a traceback.
 
-    exit_code = EXIT_CONFIGURATION
+    The process ends with `exit_code`: `EXIT_CONFIGURATION`, or `EXIT_RESTART` where another start may go well.
+    """
+
+    def __init__(self, message: str, exit_code: int = EXIT_CONFIGURATION) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
     def show(self, file: Any = None) -> None:
         """Print the text, a line per mistake."""
@@ -63,15 +71,18 @@ class LazyGroup(click.Group):
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn what an operator can mend into an `OperatorError`."""
+    """Turn what needs no traceback into an `OperatorError`."""
     # Imported here: they bring pydantic and jgo, which `--help` does without.
-    from streams.engine.broker import BrokerError  # noqa: PLC0415
+    from streams.engine.broker import BrokerError, BrokerUnusableError  # noqa: PLC0415
     from streams.settings import ConfigError  # noqa: PLC0415
 
     try:
         yield
-    except (ConfigError, BrokerError) as error:
+    except ConfigError as error:
         raise OperatorError(str(error)) from None
+    except BrokerError as error:
+        exit_code = EXIT_CONFIGURATION if isinstance(error, BrokerUnusableError) else EXIT_RESTART
+        raise OperatorError(say(str(error), error.french), exit_code) from None
 
 
 def config_file(context: click.Context) -> Path | None:

