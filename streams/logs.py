@@ -25,6 +25,9 @@ KEYS: Final = frozenset(
 )
 """All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""
 
+NAMES: Final = frozenset({"connector", "file", "next_file", "path"})
+"""Keys whose values tell one thing from another, down to the digits in them."""
+
 FLOORS: Final = {
     "kafka": logging.WARNING,  # at DEBUG it prints whole frames, payloads and all
     "aiokafka": logging.WARNING,
@@ -37,6 +40,7 @@ FLOORS: Final = {
 }
 REPEAT_SECONDS: Final = 60.0
 
+_DIGITS: Final = re.compile(r"\d+")
 _PERSONAL: Final = re.compile(
     r"""
       [^\s@<>"'()=:,;]+@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}                                    # e-mail address
@@ -94,7 +98,8 @@ def redact(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> Muta
 class Repeats(logging.Filter):
     """Lets a warning or error pass once in `seconds`; the next one that passes tells how many were held back.
 
-    Two records are the same if their text is, numbers apart: a lost broker is named by several thousand lines a minute.
+    Two records are the same if their text and values are, numbers apart: a lost broker is named by several thousand lines a
+    minute. The numbers in names count.
     """
 
     def __init__(self, seconds: float = REPEAT_SECONDS, remembered: int = 256) -> None:
@@ -107,8 +112,7 @@ class Repeats(logging.Filter):
         """Whether `record` is to be shown; sets its `repeated`."""
         if record.levelno < logging.WARNING:
             return True
-        text = record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
-        key = (record.name, record.levelno, re.sub(r"\d+", "#", str(text)))
+        key = (record.name, record.levelno, _sameness(record.msg))
         since, held_back = self._seen.get(key, (float("-inf"), 0))
         shown = record.created - since >= self._seconds
         self._seen[key] = (record.created, 0) if shown else (since, held_back + 1)
@@ -117,6 +121,19 @@ class Repeats(logging.Filter):
             self._seen.popitem(last=False)
         record.repeated = held_back if shown else 0
         return shown
+
+
+def _sameness(message: Any) -> str:
+    """Return the text of which two records that are to count as the same have the same."""
+    if not isinstance(message, dict):
+        return _DIGITS.sub("#", str(message))
+    return repr(
+        [
+            (key, value if key in NAMES else _DIGITS.sub("#", str(value)))
+            for key, value in sorted(message.items())
+            if key in KEYS and key != "timestamp"
+        ]
+    )
 
 
 def _add_repeated(_logger: Any, _method: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -142,6 +142,17 @@ def test_texts_that_differ_are_not_held_back(output: Output) -> None:
     assert [record["event"] for record in output.records] == ["broker away", "broker back", "step", "step"]
 
 
+def test_same_warning_about_another_thing_is_not_held_back(output: Output) -> None:
+    for seconds in (1, 2):
+        for connector in ("asterisk/site1", "asterisk/site2"):
+            for trouble in ("queue_log: Permission denied", "queue_log: No such file"):
+                structlog.get_logger().warning(
+                    "connector_in_trouble", connector=connector, trouble=trouble, seconds=seconds
+                )
+    shown = [(record["connector"], record["trouble"]) for record in output.records]
+    assert len(shown) == len(set(shown)) == 4
+
+
 def test_memory_for_repeats_is_bounded() -> None:
     repeats = logs.Repeats(remembered=10)
     for letter in "abcdefghijklmnopqrstuvwxyz":
