@@ -126,7 +126,7 @@ class Worker(Section):
     """How often what depends on time alone is looked at."""
     session_timeout_seconds: PositiveFloat = 15.0
     """After this long without a sign of life, another worker takes over."""
-    max_records_per_step: PositiveInt = 5_000
+    max_records_per_step: PositiveInt = 10_000
     """At most this many records in one transaction."""
     forget_waiting_after_seconds: PositiveInt = 3600
     """A call that waits this long was forgotten by the switchboard, and is counted as such."""

@@ -44,7 +44,7 @@ class Options:
 
     bootstrap: str
     tick_seconds: float = 1.0
-    max_records: int = 5000
+    max_records: int = 10_000
     """Most records of one transaction."""
     fetch_bytes: int = 2 << 20
     """Most bytes of one fetch of one partition; must exceed the sources' `max.message.bytes`: aiokafka skips what is larger."""

@@ -74,7 +74,7 @@ def main() -> None:
     tally, rows, dead = Tally(args.events), f"{args.id}-contacts", f"{args.id}-dead"
     apply(args.bootstrap, [TopicSpec(rows, PARTITIONS, config=COMPACTED), TopicSpec(dead, PARTITIONS)])
     job = Job(args.id, [args.topic], [rows], [], dead, lambda _: Contacts(rows, tally))
-    engine = Engine(job, Options(args.bootstrap, max_records=20_000, directory=Path(args.state_dir)))
+    engine = Engine(job, Options(args.bootstrap, directory=Path(args.state_dir)))
 
     def finish() -> None:
         """Wait until the transaction of the last event is committed, then stop."""
