@@ -4,12 +4,16 @@ It answers from a thread of its own, so it answers while the process is busy; wh
 `healthy` to say.
 """
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from http.server import ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry, MetricsHandler
+
+from streams.prechecks import check_port
 
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
@@ -31,7 +35,7 @@ class HealthServer:
         ready: Callable[[], State],
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler({"/healthz": healthy, "/readyz": ready}, registry))
+        self._server = _Server(host, port, _handler({"/healthz": healthy, "/readyz": ready}, registry))
         self._thread = Thread(target=self._server.serve_forever, name="health", daemon=True)
         self._thread.start()
 
@@ -45,6 +49,32 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def serve_health(
+    host: str,
+    port: int,
+    setting: str,
+    *,
+    healthy: Callable[[], State],
+    ready: Callable[[], State],
+    registry: CollectorRegistry = REGISTRY,
+) -> Iterator[None]:
+    """Answer on `host:port` meanwhile; nowhere if `port` is 0. Raises `OperatorError`, which names `setting`."""
+    if not port:
+        yield
+        return
+    check_port(host, port, setting)
+    with closing(HealthServer(host, port, healthy=healthy, ready=ready, registry=registry)):
+        yield
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, host: str, port: int, handler: type[MetricsHandler]) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
+        super().__init__((host, port), handler)
 
 
 def _handler(checks: dict[str, Callable[[], State]], metrics: CollectorRegistry) -> type[MetricsHandler]:

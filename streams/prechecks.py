@@ -45,13 +45,14 @@ def own(data: Path) -> Iterator[None]:
 
 
 def check_port(host: str, port: int, setting: str) -> None:
-    """Raise `OperatorError` if `port` cannot be listened on; `setting` names it. 0 stands for any free one."""
+    """Raise `OperatorError` if `port` cannot be listened on; `setting` (or an --option) names it. 0 stands for any free one."""
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             return
     except OSError as error:
         cause = _find_listener(port) or error.strerror
-        settings = f"{setting}, ACCUEIL_{setting.replace('.', '__').upper()}"
+        variable = "" if setting.startswith("--") else f", ACCUEIL_{setting.replace('.', '__').upper()}"
+        settings = f"{setting}{variable}"
         raise OperatorError(
             say(
                 f"port {port} on {host} cannot be had ({cause}): choose another ({settings})",

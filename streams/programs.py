@@ -2,15 +2,14 @@
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from streams.engine.broker import EmbeddedKafka
-from streams.health import HealthServer, State
+from streams.health import State, serve_health
 from streams.prechecks import check_port
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings, Thresholds
@@ -33,13 +32,6 @@ def _stop_signal() -> threading.Event:
     return stopping
 
 
-def _health(
-    host: str, port: int, *, healthy: Callable[[], State], ready: Callable[[], State]
-) -> AbstractContextManager[object]:
-    """Return the health server of this process, or nothing if it is to have none."""
-    return closing(HealthServer(host, port, healthy=healthy, ready=ready)) if port else nullcontext()
-
-
 def run_broker(settings: Settings, health_port: int) -> int:
     """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
     kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
@@ -49,7 +41,7 @@ def run_broker(settings: Settings, health_port: int) -> int:
     def running() -> State:
         return kafka.poll() is None, kafka.bootstrap
 
-    with _health("127.0.0.1", health_port, healthy=running, ready=running):
+    with serve_health("127.0.0.1", health_port, "--health-port", healthy=running, ready=running):
         log.info("broker listens", host="127.0.0.1", port=kafka.port)
         while kafka.poll() is None and not stopping.wait(0.5):
             pass
@@ -81,18 +73,31 @@ def configure_connectors(settings: Settings, names: Sequence[str] = ()) -> "list
 
 
 def connect(settings: Settings, names: Sequence[str]) -> int:
-    """Run the connectors `names`, or all that are configured, until SIGTERM or SIGINT; return the exit code."""
+    """Run the connectors `names`, or all that are configured, until SIGTERM or SIGINT; return the exit code.
+
+    Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
+    """
     from connectors.sdk.runner import Runner  # noqa: PLC0415
 
+    instances = configure_connectors(settings, names)
+    if not instances:
+        raise ConfigError(
+            say(
+                "no connector to run: write a table [connectors.<name>] in accueil.toml",
+                "pas de connecteur à faire tourner : écrire une table [connectors.<nom>] dans accueil.toml",
+            )
+        )
     stopping = _stop_signal()
     runner = Runner(
-        configure_connectors(settings, names),
+        instances,
         brokers=find_brokers(settings),
         directory=settings.data / "connectors",
         options=settings.kafka.client_options(),
     )
     place = settings.connect
-    with _health(place.health_host, place.health_port, healthy=runner.healthy, ready=runner.ready):
+    with serve_health(
+        place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
+    ):
         runner.run(stopping)
     return 0
 

@@ -6,29 +6,27 @@ from streams.core.visit import TimesToLive
 from streams.engine import metrics
 from streams.engine.engine import Engine, Options
 from streams.engine.engine import run as run_engine
-from streams.health import HealthServer
+from streams.health import serve_health
 from streams.running import find_brokers
 from streams.settings import Settings
 
 
 def run(settings: Settings) -> int:
-    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says."""
+    """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says.
+
+    Raises `OperatorError` if the health port cannot be had.
+    """
     engine = Engine(make_job(settings.worker.app_id, times(settings)), options(settings))
     worker = settings.worker
-    health = None
-    if worker.health_port:
-        health = HealthServer(
-            worker.health_host,
-            worker.health_port,
-            healthy=engine.health,
-            ready=engine.readiness,
-            registry=metrics.REGISTRY,
-        )
-    try:
+    with serve_health(
+        worker.health_host,
+        worker.health_port,
+        "worker.health_port",
+        healthy=engine.health,
+        ready=engine.readiness,
+        registry=metrics.REGISTRY,
+    ):
         return run_engine(engine)
-    finally:
-        if health:
-            health.close()
 
 
 def options(settings: Settings) -> Options:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tomllib
@@ -89,10 +90,48 @@ def test_wrong_setting_is_one_clear_line_and_exit_code_2(text: str, mistake: str
     assert "Traceback" not in result.output
 
 
+SIEGE = {"ACCUEIL_CONNECTORS__SIEGE__CONNECTOR": "asterisk", "ACCUEIL_CONNECTORS__SIEGE__PATH": "queue_log"}
+
+
+@pytest.mark.parametrize("command", ["worker", "connect", "web"])
+def test_process_whose_health_port_is_taken_says_so_in_one_line(command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        places = {f"ACCUEIL_{name}": port for name in ("WORKER__HEALTH_PORT", "CONNECT__HEALTH_PORT", "WEB__PORT")}
+        environment = {**os.environ, **SIEGE, **places, "ACCUEIL_BROKERS": "127.0.0.1:1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", command],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    setting = "web.port" if command == "web" else f"{command}.health_port"
+    assert line.startswith(f"accueil: port {port} on 127.0.0.1 cannot be had (")
+    assert f"choose another ({setting}, " in line
+
+
+def test_connect_without_connectors_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+    command = [sys.executable, "-m", "streams.cli", "connect"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("accueil: no connector to run: write a table [connectors.")
+
+
 @pytest.mark.parametrize("command", ["worker", "connect", "web"])
 def test_process_without_a_broker_says_what_to_do(command: str) -> None:
     # In a process of its own, since it sets up logging.
-    done = subprocess.run([sys.executable, "-m", "streams.cli", command], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", command],
+        env={**os.environ, **SIEGE},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("accueil: no broker: start accueil up")
 

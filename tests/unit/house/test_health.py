@@ -64,3 +64,9 @@ def test_closed_server_lets_its_port_go() -> None:
     first.close()
     second = HealthServer("127.0.0.1", first.port, healthy=lambda: (True, ""), ready=lambda: (True, ""))
     second.close()
+
+
+def test_it_answers_on_addresses_of_version_6() -> None:
+    server = HealthServer("::1", 0, healthy=lambda: (True, "well"), ready=lambda: (True, ""))
+    assert httpx.get(f"http://[::1]:{server.port}/healthz").text == "well\n"
+    server.close()
