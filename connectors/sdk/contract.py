@@ -58,7 +58,7 @@ class Context:
     cursor: Cursor
     """Where it was; for sources that have a position."""
     key_of: Callable[[str], PseudonymKey]
-    """The pseudonym key of a sector, made on first use; raises `KeyFileError`."""
+    """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
 
 
 class Source(ABC, Generic[Raw, Position]):

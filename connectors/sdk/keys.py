@@ -9,9 +9,62 @@ import secrets
 import stat
 from pathlib import Path
 
+import msgspec
+import structlog
+
 from connectors.sdk.errors import KeyFileError
-from connectors.sdk.files import PRIVATE_DIRECTORY, PRIVATE_FILE, make_private_directory, sync_directory, write_new
+from connectors.sdk.files import (
+    PRIVATE_DIRECTORY,
+    PRIVATE_FILE,
+    make_private_directory,
+    replace,
+    sync_directory,
+    write_new,
+)
 from models.identities import KEY_BYTES, PseudonymKey
+
+log = structlog.get_logger(__name__)
+
+
+class Keys:
+    """The keys in `directory`, for the instance whose own directory is `instance`.
+
+    Which keys the instance used (their ids, not their secrets) is kept beside its cursor, in `keys.json`.
+    """
+
+    def __init__(self, directory: Path, instance: Path) -> None:
+        self._directory = directory
+        self._note = instance / "keys.json"
+
+    def key_of(self, sector: str) -> PseudonymKey:
+        """Return the key of `sector`, which is made the first time that the instance asks for it.
+
+        Raises `KeyFileError` as `load_key` does, and if the key that the instance used is gone or was replaced.
+        """
+        ids = self._read_note()
+        path = _path(self._directory, sector)
+        if sector in ids and not path.exists():
+            raise KeyFileError(f"{path} is not there, but was used: {self._advice}")
+        key = load_key(self._directory, sector)
+        if ids.get(sector, key.key_id) != key.key_id:
+            raise KeyFileError(f"{path} is another key than the one that was used: {self._advice}")
+        if sector not in ids:
+            replace(self._note, msgspec.json.encode({**ids, sector: key.key_id}))
+        return key
+
+    @property
+    def _advice(self) -> str:
+        return f"restore it from its backup, or remove {self._note} to let all callers and agents become strangers"
+
+    def _read_note(self) -> dict[str, str]:
+        try:
+            return msgspec.json.decode(self._note.read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            return {}
+        except msgspec.DecodeError:
+            raise KeyFileError(
+                f"{self._note} is damaged: remove it if the keys in {self._directory} are the right ones"
+            ) from None
 
 
 def load_key(directory: Path, sector: str) -> PseudonymKey:
@@ -19,7 +72,7 @@ def load_key(directory: Path, sector: str) -> PseudonymKey:
 
     Raises `KeyFileError` if others can read it, or if it is not a key.
     """
-    path = directory / f"{sector}.key"
+    path = _path(directory, sector)
     make_private_directory(directory)
     _check_mode(directory, PRIVATE_DIRECTORY)
     if not path.exists():
@@ -31,6 +84,10 @@ def load_key(directory: Path, sector: str) -> PseudonymKey:
     return PseudonymKey(sector, secret)
 
 
+def _path(directory: Path, sector: str) -> Path:
+    return directory / f"{sector}.key"
+
+
 def _make(path: Path) -> None:
     # Linked into place: of two processes that start together one wins, and no one ever sees half a key.
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
@@ -39,6 +96,8 @@ def _make(path: Path) -> None:
         os.link(draft, path)
     except FileExistsError:
         pass
+    else:
+        log.warning("key_made", path=str(path))  # once in its life; to be backed up
     finally:
         draft.unlink()
     sync_directory(path.parent)

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +21,7 @@ from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError, describe
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory
 from connectors.sdk.flow import Flow
-from connectors.sdk.keys import load_key
+from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
@@ -134,7 +133,8 @@ class Lane:
     @contextmanager
     def _opened(self) -> Iterator[Flow]:
         make_private_directory(self._directory)
-        context = Context(self.instance.source, self._directory, Cursor(self._directory), partial(load_key, self._keys))
+        keys = Keys(self._keys, self._directory)
+        context = Context(self.instance.source, self._directory, Cursor(self._directory), keys.key_of)
         with (
             _held(self._directory / "lock"),
             closing(Rejects(self._directory)) as rejects,

@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
@@ -24,7 +23,7 @@ from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.flow import Flow
-from connectors.sdk.keys import load_key
+from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
 from models.codec import decode, encode
@@ -81,7 +80,8 @@ class Bench:
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
         """Open the instance where it was acknowledged last; what is not confirmed at the end is not."""
-        context = Context(self.source, self.directory, Cursor(self.directory), partial(load_key, self._keys))
+        keys = Keys(self._keys, self.directory)
+        context = Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
         with (
             closing(Rejects(self.directory)) as rejects,
             closing(HeldPublisher()) as publisher,

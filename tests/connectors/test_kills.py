@@ -20,7 +20,7 @@ from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.flow import Flow
-from connectors.sdk.keys import load_key
+from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
@@ -118,7 +118,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def connect(log: Path, keys: Path, directory: Path) -> None:
     make_private_directory(directory)
-    context = Context("asterisk/essai", directory, Cursor(directory), partial(load_key, keys))
+    context = Context("asterisk/essai", directory, Cursor(directory), Keys(keys, directory).key_of)
     meter = Meter(Metrics(CollectorRegistry()), "asterisk/essai")
     with (
         closing(Rejects(directory)) as rejects,
@@ -181,7 +181,7 @@ def test_a_spool(tmp_path: Path) -> None:
 def test_a_first_start_makes_one_key(tmp_path: Path) -> None:
     def start(directory: Path) -> None:
         make_private_directory(directory)
-        secret = load_key(directory / "keys", "social").secret
+        secret = Keys(directory / "keys", directory).key_of("social").secret
         with (directory / "used").open("a") as used:
             used.write(f"{secret.hex()}\n")
 

@@ -303,9 +303,10 @@ class TestLane:
             wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
 
     def test_one_process_runs_an_instance(self, tmp_path: Path) -> None:
-        with Setting(tmp_path, 1) as first, Setting(tmp_path, 1) as second:
+        with Setting(tmp_path, 1) as first:
             first.wait_for("acknowledge 1")
-            wait_until(lambda: "is in use by another process" in second.lane.trouble, "the refusal", 10)
+            with Setting(tmp_path, 1) as second:
+                wait_until(lambda: "is in use by another process" in second.lane.trouble, "the refusal", 10)
             assert second.acts == []
 
     def test_all_metrics_are_there_from_the_start(self, tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 """Cursor, keys, rejects: what a connector keeps."""
 
 import json
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
+import structlog
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.cursor import NAMES, Cursor
 from connectors.sdk.errors import CursorDamagedError, KeyFileError
-from connectors.sdk.keys import load_key
+from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.rejects import Rejects
 from models.identities import IdentityKind
 from models.reasons import Reason
@@ -100,6 +102,58 @@ class TestKeys:
             key = load_key(tmp_path / "keys", "social")
         assert key.secret == won
         assert [path.name for path in (tmp_path / "keys").iterdir()] == ["social.key"]
+
+
+class TestKeysInUse:
+    """An instance goes on only with the keys it began with: another one makes all callers and agents strangers."""
+
+    def keys(self, place: Path, instance: str = "siege") -> Keys:
+        (place / instance).mkdir(exist_ok=True)
+        return Keys(place / "keys", place / instance)
+
+    def test_the_key_is_the_one_in_the_file(self, tmp_path: Path) -> None:
+        first = self.keys(tmp_path).key_of("social")
+        assert first == load_key(tmp_path / "keys", "social") == self.keys(tmp_path).key_of("social")
+        assert stat.S_IMODE((tmp_path / "siege" / "keys.json").stat().st_mode) == 0o600
+
+    def test_the_making_of_a_key_is_told_once(self, tmp_path: Path) -> None:
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(2):
+                self.keys(tmp_path).key_of("social")
+        assert [(entry["event"], entry["log_level"], entry["path"]) for entry in logs] == [
+            ("key_made", "warning", str(tmp_path / "keys" / "social.key"))
+        ]
+
+    def test_a_lost_key_is_asked_for_and_not_replaced(self, tmp_path: Path) -> None:
+        self.keys(tmp_path).key_of("social")
+        shutil.rmtree(tmp_path / "keys")
+        for _ in range(2):
+            with pytest.raises(KeyFileError, match=r"social\.key is not there.* restore it.* remove .*keys\.json"):
+                self.keys(tmp_path).key_of("social")
+        assert not (tmp_path / "keys" / "social.key").exists()
+
+    def test_another_key_is_refused(self, tmp_path: Path) -> None:
+        self.keys(tmp_path).key_of("social")
+        (tmp_path / "keys" / "social.key").write_bytes(b"x" * 32)
+        with pytest.raises(KeyFileError, match=r"social\.key is another key"):
+            self.keys(tmp_path).key_of("social")
+        (tmp_path / "siege" / "keys.json").unlink()
+        assert self.keys(tmp_path).key_of("social").secret == b"x" * 32
+
+    def test_each_sector_and_each_instance_has_its_own(self, tmp_path: Path) -> None:
+        social = self.keys(tmp_path).key_of("social")
+        assert self.keys(tmp_path, "annexe").key_of("social") == social
+        self.keys(tmp_path).key_of("routes")
+        (tmp_path / "keys" / "social.key").unlink()
+        self.keys(tmp_path).key_of("routes")
+        with pytest.raises(KeyFileError, match="is not there"):
+            self.keys(tmp_path, "annexe").key_of("social")
+
+    def test_a_damaged_note_is_no_first_start(self, tmp_path: Path) -> None:
+        self.keys(tmp_path).key_of("social")
+        (tmp_path / "siege" / "keys.json").write_text("{")
+        with pytest.raises(KeyFileError, match=r"keys\.json is damaged: remove it"):
+            self.keys(tmp_path).key_of("social")
 
 
 class TestRejects:
