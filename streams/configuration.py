@@ -8,10 +8,11 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, TypeGuard, cast, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
@@ -21,8 +22,8 @@ from streams.words import say
 CONFIG_VARIABLE: Final = "ACCUEIL_CONFIG"
 DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
-SECRET_WORDS: Final = ("password", "passphrase", "secret", "token")
-"""A setting whose name contains one of these is never printed."""
+SECRETS: Final = (SecretStr, SecretBytes)
+MASK: Final = "********"
 
 
 def find_file(config: Path | None = None) -> Path | None:
@@ -38,25 +39,34 @@ def load(config: Path | None = None) -> Settings:
     """
     path = find_file(config)
     in_file, in_environment = _read_file(path), _read_environment()
-    mistakes = [_unknown(name, _path_of(name)) for name in _unknown_variables()]
+    unknown = _unknown_variables()
+    mistakes = [_unknown(name, keys) for name, keys in unknown.items()]
     try:
         settings = Settings(**in_file)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        mistakes += [_explain(detail, in_environment, path) for detail in details]
+        # What stands below a value is told already, by its own variable.
+        told = {keys[:-1] for keys in unknown.values()}
+        mistakes += [_explain(detail, in_environment, path) for detail in details if _keys_of(detail) not in told]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return settings
 
 
 def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, origin) of every setting; secrets are masked. `config` is what was given to `load`."""
+    """Yield (key, value, origin) of every setting; `config` is what was given to `load`.
+
+    Masked are secrets, those of connectors too, and what a connector's own configuration does not know.
+    """
     path = find_file(config)
     origins = (("", _read_environment()), (str(path), _read_file(path)))
     for keys, value in _leaves(settings.model_dump(mode="json")):
         origin = next((name or _variable(keys) for name, values in origins if _holds(values, keys)), "")
-        secret = any(word in keys[-1] and not keys[-1].endswith("_file") for word in SECRET_WORDS)
-        yield ".".join(keys), "********" if secret and value else value, origin or say("default", "par défaut")
+        yield (
+            ".".join(keys),
+            MASK if value and _is_secret(settings, keys) else value,
+            origin or say("default", "par défaut"),
+        )
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
@@ -78,14 +88,22 @@ def _read_environment() -> dict[str, Any]:
         raise ConfigError(f"{PREFIX}{field.upper()}: {say('must be JSON', 'attend du JSON')}") from None
 
 
-def _unknown_variables() -> list[str]:
-    # Below a known section an unknown name reaches the model, which refuses it; at the top it would be overlooked.
+def _unknown_variables() -> dict[str, tuple[str, ...]]:
+    """Return variable → what it names down to the first key that cannot be, for those that the model would not refuse."""
     names = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE]
-    return [name for name in names if _path_of(name)[0] not in Settings.model_fields]
+    paths = {name: tuple(name.lower().removeprefix(PREFIX.lower()).split("__")) for name in names}
+    return {name: unknown for name, keys in paths.items() if (unknown := _unknown_part(keys))}
 
 
-def _path_of(variable: str) -> tuple[str, ...]:
-    return tuple(variable.lower().removeprefix(PREFIX.lower()).split("__"))
+def _unknown_part(keys: tuple[str, ...]) -> tuple[str, ...]:
+    place: Any = Settings
+    for depth, key in enumerate(keys):
+        below = _below(place, key)
+        if below is None:
+            # In a section it is the model that refuses it; at the top, and below a value, it would be overlooked.
+            return keys[: depth + 1] if depth == 0 or not _is_model(place) else ()
+        place = below
+    return ()
 
 
 def _variable(keys: tuple[str, ...]) -> str:
@@ -108,8 +126,55 @@ def _leaves(values: Mapping[str, Any], *above: str) -> Iterator[tuple[tuple[str,
             yield (*above, key), value
 
 
+def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _below(kind: Any, key: str) -> Any:
+    """Return what kind of value may stand at `key` in one of `kind`; None if nothing may."""
+    if _is_model(kind):
+        field = kind.model_fields.get(key)
+        return field.annotation if field else None
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    return next((found for one in get_args(kind) if (found := _below(one, key))), None)
+
+
+def _is_secret(settings: Settings, keys: tuple[str, ...]) -> bool:
+    kind: Any = Settings
+    if keys[0] == "connectors" and len(keys) > 2 and keys[2:] != ("connector",):
+        kind, keys = _config_of(settings.connectors[keys[1]].connector), keys[2:]
+    *above, last = keys
+    for key in above:
+        kind = _below(kind, key)
+    if found := _below(kind, last):
+        return _holds_secret(found)
+    # A secret may be given by the name of a file or a variable, which is none.
+    base = _below(kind, last.removesuffix("_file").removesuffix("_env"))
+    return base is None or not _holds_secret(base)
+
+
+def _config_of(connector: str) -> type[BaseModel] | None:
+    from connectors.sdk import errors, registry  # noqa: PLC0415 - most commands do without
+
+    try:
+        return registry.load(connector).config
+    except errors.ConfigError:
+        return None
+
+
+def _holds_secret(kind: Any) -> bool:
+    if _is_model(kind):
+        return any(_holds_secret(field.annotation) for field in kind.model_fields.values())
+    return kind in SECRETS or any(map(_holds_secret, get_args(kind)))
+
+
+def _keys_of(detail: ErrorDetails) -> tuple[str, ...]:
+    return tuple(str(part) for part in detail["loc"] if part != "[key]")
+
+
 def _explain(detail: ErrorDetails, in_environment: Mapping[str, Any], path: Path | None) -> str:
-    keys = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    keys = _keys_of(detail)
     place = _variable(keys) if _holds(in_environment, keys) else str(path or "accueil.toml")
     if detail["type"] == "extra_forbidden":
         return _unknown(place, keys)
@@ -125,15 +190,8 @@ def _unknown(place: str, keys: tuple[str, ...]) -> str:
 
 def _known_at(keys: list[str]) -> list[str]:
     """Return the names that may stand at `keys`; in a table by name (`web.queues.<name>`) all rows are alike."""
-    model: type[BaseModel] = Settings
-    rest = iter(keys)
-    for key in rest:
-        annotation = model.model_fields[key].annotation
-        if arguments := get_args(annotation):
-            annotation = arguments[-1]
-            next(rest, None)
-        model = cast("type[BaseModel]", annotation)
-    return list(model.model_fields)
+    kind = reduce(_below, keys, cast("Any", Settings))
+    return list(kind.model_fields) if _is_model(kind) else []
 
 
 def _allowed(detail: ErrorDetails) -> str:

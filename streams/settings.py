@@ -53,7 +53,8 @@ def _one_of_the_bounds(seconds: int) -> int:
     return seconds
 
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+PortOrNone = Annotated[int, Field(ge=0, le=65535)]
 WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
 Brokers = Annotated[str, StringConstraints(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -137,7 +138,7 @@ class Worker(Section):
     keep_buckets_days: PositiveInt = 8
     """Days of which the 5-minute figures are kept; totals are kept for ever."""
     health_host: str = "127.0.0.1"
-    health_port: Port = 0
+    health_port: PortOrNone = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
@@ -145,7 +146,7 @@ class Connect(Section):
     """The process that runs connectors."""
 
     health_host: str = "127.0.0.1"
-    health_port: Port = 0
+    health_port: PortOrNone = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
@@ -239,7 +240,7 @@ class Settings(BaseSettings):
 
     brokers: Brokers = ""
     """Kafka, as `host:port,host:port`. Empty: `accueil up` starts one of its own on this machine."""
-    broker_port: Port = 0
+    broker_port: PortOrNone = 0
     """Port of Accueil's own broker; 0 for a free one at each start."""
     data: Path = Path("accueil-data")
     """Directory of everything that is kept: the broker's data, cursors, spools, keys, logs."""

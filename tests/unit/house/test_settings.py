@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
+from connectors.sdk import registry
+from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.contract import Connector, Context, Source
 from streams.configuration import describe, find_file, load
 from streams.core.figures import WAIT_BOUNDS
 from streams.settings import ConfigError, Kafka, Settings
@@ -67,7 +70,8 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             "accueil.toml: web.queues.rsa.lable_fr is unknown; did you mean web.queues.rsa.label_fr?",
         ),
         ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
-        ("[web]\nport = -1", "accueil.toml: web.port must be at least 0"),
+        ("[web]\nport = 0", "accueil.toml: web.port must be at least 1"),
+        ("[worker]\nhealth_port = -1", "accueil.toml: worker.health_port must be at least 0"),
         ('[web]\nport = "http"', "accueil.toml: web.port must be a whole number"),
         ("[worker]\ntick_seconds = 0", "accueil.toml: worker.tick_seconds must be more than 0"),
         ('[log]\nformat = "xml"', "accueil.toml: log.format must be 'console' or 'json'"),
@@ -88,6 +92,10 @@ def test_mistake_in_the_file_is_one_clear_line(text: str, mistake: str) -> None:
     ("variable", "value", "mistake"),
     [
         ("ACCUEIL_DATE", "x", "ACCUEIL_DATE: date is unknown; did you mean data?"),
+        ("ACCUEIL_WEBB__PORT", "1", "ACCUEIL_WEBB__PORT: webb is unknown; did you mean web?"),
+        ("ACCUEIL_BROKERS__X", "1", "ACCUEIL_BROKERS__X: brokers.x is unknown"),
+        ("ACCUEIL_WEB__PORT__X", "1", "ACCUEIL_WEB__PORT__X: web.port.x is unknown"),
+        ("ACCUEIL_LOG", "info", "ACCUEIL_LOG: must be JSON"),
         ("ACCUEIL_WEB__PROT", "1", "ACCUEIL_WEB__PROT: web.prot is unknown; did you mean web.port?"),
         ("ACCUEIL_WEB__PORT", "http", "ACCUEIL_WEB__PORT: web.port must be a whole number"),
         ("ACCUEIL_WEB__QUEUES", "{", "ACCUEIL_WEB: must be JSON"),
@@ -113,10 +121,75 @@ def test_file_that_was_named_must_be_there() -> None:
         load(Path("nowhere.toml"))
 
 
-def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+class Account(Options):
+    """One of several."""
+
+    user: str
+    """Who."""
+    pin: SecretStr
+    """Theirs."""
+
+
+class AmiConfig(ConnectorConfig):
+    """As of a connector from elsewhere, whose secrets have names of its own."""
+
+    api_key: SecretStr
+    """Not shown."""
+    tokens_kept: int = 3
+    """Shown, whatever its name."""
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    """By name."""
+    others: tuple[Account, ...] = ()
+    """In a list."""
+
+
+@pytest.fixture
+def _ami(monkeypatch: pytest.MonkeyPatch) -> None:
+    def open_source(config: AmiConfig, context: Context) -> Source[object, object]:
+        raise NotImplementedError
+
+    found = Connector("ami", AmiConfig, open_source)
+    monkeypatch.setattr(registry, "load", {"ami": found}.__getitem__)
+
+
+@pytest.mark.usefixtures("_ami")
+def test_secrets_of_a_connector_are_those_that_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     config = write(
-        'partitions = 8\n[connectors.siege]\nconnector = "ami"\nsecret = "hush"\n[connectors.siege.more]\na = 1'
+        """
+        [connectors.siege]
+        connector = "ami"
+        api_key = "hush"
+        api_key_file = "/run/secrets/ami"
+        tokens_kept = 4
+        others = [{user = "b", pin = "hush"}]
+        no_such = "hush"
+        [connectors.siege.accounts.a]
+        user = "a"
+        pin = "hush"
+        """
     )
+    shown = {key: value for key, value, _ in describe(load(config), config) if key.startswith("connectors.")}
+    assert shown == {
+        "connectors.siege.connector": "ami",
+        "connectors.siege.api_key": "********",
+        "connectors.siege.api_key_file": "/run/secrets/ami",
+        "connectors.siege.tokens_kept": 4,
+        "connectors.siege.others": "********",
+        "connectors.siege.no_such": "********",
+        "connectors.siege.accounts.a.user": "a",
+        "connectors.siege.accounts.a.pin": "********",
+    }
+
+
+def test_options_of_a_connector_that_is_not_installed_are_not_shown() -> None:
+    config = write('[connectors.siege]\nconnector = "no-such"\napi_key = "hush"')
+    shown = {key: value for key, value, _ in describe(load(config), config)}
+    assert shown["connectors.siege.api_key"] == "********"
+
+
+@pytest.mark.usefixtures("_ami")
+def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = write('partitions = 8\n[connectors.siege]\nconnector = "ami"\napi_key = "hush"\ntokens_kept = 1')
     monkeypatch.setenv("ACCUEIL_KAFKA__SASL_PASSWORD", "hush")
     monkeypatch.setenv("ACCUEIL_WEB__PORT", "8082")
     settings = load(config)
@@ -124,8 +197,8 @@ def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypa
     assert described["partitions"] == (8, "accueil.toml")
     assert described["web.port"] == (8082, "ACCUEIL_WEB__PORT")
     assert described["web.host"] == ("127.0.0.1", "default")
-    assert described["connectors.siege.more.a"] == (1, "accueil.toml")
-    assert described["connectors.siege.secret"] == ("********", "accueil.toml")
+    assert described["connectors.siege.tokens_kept"] == (1, "accueil.toml")
+    assert described["connectors.siege.api_key"] == ("********", "accueil.toml")
     assert described["kafka.sasl_password"] == ("********", "ACCUEIL_KAFKA__SASL_PASSWORD")
     assert "hush" not in repr(described)
     assert "hush" not in repr(settings.kafka)
