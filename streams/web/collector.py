@@ -1,7 +1,8 @@
 """The business metrics: the same snapshot as the board's, in Prometheus' words.
 
 Counters and histograms export `counts + corrected`, which never falls. Gauges named `today` are exact. Every known queue is
-there from the start, with zeros: `increase()` does not see the first event of a series that begins with it.
+there from the start, with zeros: `increase()` does not see the first event of a series that begins with it. Until the figures
+were read once, nothing is there: zeros that jump to what was counted for years would be taken for events of now.
 """
 
 import time
@@ -66,9 +67,11 @@ class FiguresCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield all metrics as of now; from any thread."""
+        """Yield all metrics as of now, or none before the figures were read; from any thread."""
         began = time.perf_counter()
         snapshot = self._view.snapshot(self._now())
+        if not snapshot.loaded:
+            return
         totals = {queue.dimensions: new_figure() for queue in self._options.queues} | dict(snapshot.totals)
         yield from self._flows(_ever(totals))
         yield from self._stocks(totals)

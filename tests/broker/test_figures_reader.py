@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from threading import active_count
+from threading import Event, Thread, active_count
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,8 +34,8 @@ def make_topic(broker: EmbeddedKafka, topic: str, partitions: int = 2, **config:
 
 
 @contextmanager
-def reading(broker: EmbeddedKafka, topic: str) -> Iterator[FiguresView]:
-    view = FiguresView(ZoneInfo("Europe/Paris"), NOW)
+def reading(broker: EmbeddedKafka, topic: str, view: FiguresView | None = None) -> Iterator[FiguresView]:
+    view = view or FiguresView(ZoneInfo("Europe/Paris"), NOW)
     reader = FiguresReader(view, broker.bootstrap, topic=topic)
     threads = active_count()
     reader.start()
@@ -152,3 +152,45 @@ def test_a_topic_that_was_made_anew_replaces_the_old_one(kafka: EmbeddedKafka, t
         write(kafka, topic, worker.rows())
         wait_until(lambda: offered(view, ROADS) == 9, "rows of the new topic")
         assert view.snapshot(NOW).partitions == (0, 1, 2)
+
+
+@contextmanager
+def watching(view: FiguresView) -> Iterator[list[int | None]]:
+    """Look at the view all the time, and collect what it shows."""
+    seen: list[int | None] = []
+    leaving = Event()
+
+    def look() -> None:
+        while not leaving.is_set():
+            seen.append(offered(view))
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        leaving.set()
+        thread.join()
+
+
+def test_counts_never_fall_when_the_reader_starts_anew(kafka: EmbeddedKafka, topic: str) -> None:
+    make_topic(kafka, topic)
+    worker = Worker()
+    rows: list[tuple[bytes, bytes | None]] = []
+    for _ in range(5_000):
+        worker.offered(SOCIAL, NOW)
+        rows += worker.rows()
+    write(kafka, topic, rows)
+    with reading(kafka, topic) as view:
+        assert not view.snapshot(NOW).loaded
+        wait_until(lambda: follows(view), "the end of the topic")
+    with watching(view) as seen:
+        for number in (5_001, 5_002):
+            view.tell(Source.LOADING)
+            worker.offered(SOCIAL, NOW)
+            write(kafka, topic, worker.rows())
+            with reading(kafka, topic, view):
+                wait_until(lambda: follows(view), "the topic to be read anew")
+                assert offered(view) == number
+    assert {number for number in seen if number != 5_000} == {5_001, 5_002}
+    assert seen == sorted(number or 0 for number in seen)

@@ -1,11 +1,15 @@
 """The web process as it runs, on a Kafka that comes and goes."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from models.topics import FIGURES
 from streams.engine.broker import EmbeddedKafka, free_port
@@ -68,3 +72,75 @@ def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: Embedd
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_in("no_broker"), "the loss to be noticed")
         assert web.stop() == 0, "it stops while the broker is away"
+
+
+def is_without_broker(port: int) -> bool:
+    return httpx.get(f"http://127.0.0.1:{port}/readyz").text == "no_broker\n"
+
+
+@contextmanager
+def scraping(port: int) -> Iterator[list[dict[str, float]]]:
+    """Scrape all the time, and collect what the scrapes hold of contacts and pipeline."""
+    scrapes: list[dict[str, float]] = []
+    leaving = Event()
+
+    def scrape() -> None:
+        while not leaving.is_set():
+            try:
+                text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            except httpx.TransportError:  # it is being killed
+                continue
+            samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+            scrapes.append(
+                {s.name: s.value for s in samples if s.name.startswith(("contact_", "pipeline_")) and s.value}
+            )
+
+    thread = Thread(target=scrape)
+    thread.start()
+    try:
+        yield scrapes
+    finally:
+        leaving.set()
+        thread.join()
+
+
+def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    apply(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 2, config=COMPACTED)])
+    worker, port = Worker(), free_port()
+    now = datetime.now(UTC)
+    rows: list[tuple[str, bytes, bytes]] = []
+    for _ in range(2_000):
+        worker.offered(SOCIAL, now)
+        rows += [(FIGURES.name, key, value) for key, value in worker.rows()]
+    kafka_io.produce(own_kafka.bootstrap, rows)
+
+    with (
+        Child(["-c", SERVE.format(own_kafka.bootstrap, port)], tmp_path / "web.log").start() as web,
+        scraping(port) as scrapes,
+    ):
+
+        def full() -> bool:
+            return bool(scrapes) and scrapes[-1].get("contact_received_total") == 2_000
+
+        def empty() -> bool:
+            return bool(scrapes) and not scrapes[-1]
+
+        wait_until(full, "the figures")
+        web.kill()
+        web.wait()
+        scrapes.append({})
+        web.start()
+        wait_until(full, "the figures after a restart of the web")
+        own_kafka.stop(signal.SIGKILL)
+        wait_until(lambda: is_without_broker(port), "the loss to be noticed")
+        assert full(), "the last figures are kept"
+        web.kill()
+        web.wait()
+        web.start()
+        wait_until(empty, "a scrape without a broker")
+        own_kafka.start()
+        wait_until(full, "the figures after a restart of the broker")
+        web.stop()
+
+    assert {scrape.get("contact_received_total") for scrape in scrapes} == {None, 2_000}
+    assert all("contact_received_total" in scrape for scrape in scrapes if scrape), "all of them or none"

@@ -106,6 +106,7 @@ def test_the_state_says_what_is_waited_for() -> None:
         view.tell(source)
         states.append(board_of(view).clock.state)
     view.begin([0, 1])
+    view.tell(Source.FOLLOWING)
     first, second = Worker(view, 0), Worker(view, 1)
     first.progress(NOON)
     states.append(board_of(view).clock.state)

@@ -9,12 +9,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from models.reasons import Reason
-from streams.core.figures import Dimensions, Formula
+from streams.core.figures import Dimensions, Formula, total_key
 from streams.web.board import Flows, make_message
 from streams.web.collector import FiguresCollector
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import FiguresView, Source
-from tests.web.rows import ROADS, SOCIAL, Worker
+from tests.web.rows import ROADS, SOCIAL, Worker, encode
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))
@@ -110,6 +110,41 @@ def test_a_fact_that_is_taken_back_makes_no_counter_fall(exported: Exported) -> 
     assert exported("contact_left_queue_total", SOCIAL, reason="timeout") == before == 1
     assert exported("contact_corrected_total", SOCIAL, fact="left_timeout") == 1
     assert exported("contact_today_items", SOCIAL, flow="left") == 0
+
+
+def test_there_are_no_figures_before_they_were_read() -> None:
+    view = FiguresView(OPTIONS.time_zone, NOON)
+    registry = CollectorRegistry()
+    registry.register(FiguresCollector(view, OPTIONS, lambda: NOON))
+    worker = Worker(view)
+    for source in (Source.NO_BROKER, Source.NO_TOPIC, Source.LOADING):
+        view.tell(source)
+        assert list(registry.collect()) == []
+        view.begin([0])
+        worker.offered(SOCIAL, NOON)
+    worker.progress(NOON)
+    view.tell(Source.FOLLOWING)
+    assert registry.get_sample_value("contact_received_total", SOCIAL._asdict()) == 3
+    assert registry.get_sample_value("contact_received_total", ROADS._asdict()) == 0
+
+
+def test_reading_anew_makes_no_counter_fall(exported: Exported) -> None:
+    def counters() -> dict[tuple[str, str], float]:
+        samples = [sample for family in exported.registry.collect() for sample in family.samples]
+        return {(s.name, str(s.labels)): s.value for s in samples if s.name.endswith(("_total", "_count", "_bucket"))}
+
+    before = counters()
+    rows = [(total_key(place), encode(total)) for place, total in exported.worker.totals.items()]
+    for source in (Source.NO_BROKER, Source.LOADING):
+        exported.view.begin([0, 1])
+        exported.view.tell(source)
+        exported.view.apply_all(0, rows[:1])
+        assert counters() == before
+    exported.view.begin([0, 1])
+    exported.view.apply_all(0, rows)
+    exported.worker.progress(NOON, events=40, duplicates=3, dead_letters={"invalid_json": 2})
+    exported.view.tell(Source.FOLLOWING)
+    assert counters() == before
 
 
 def test_known_queues_and_reasons_are_there_before_anything_happens() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.core.figures import INDEX, PROGRESS_KEY, STOCK_INDEX, bucket_key, new_figure, total_key
-from streams.web.view import Day, FiguresView, Snapshot
+from streams.web.merged import Day
+from streams.web.view import FiguresView, Snapshot, Source
 from tests.web.rows import ROADS, SOCIAL, Worker, encode, milliseconds
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -17,6 +18,7 @@ NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
 def view_at(now: datetime, partitions: int = 1) -> FiguresView:
     view = FiguresView(PARIS, now)
     view.begin(range(partitions))
+    view.tell(Source.FOLLOWING)
     return view
 
 
@@ -135,10 +137,10 @@ def test_old_buckets_take_no_memory() -> None:
     worker = Worker(view)
     for day in range(400):
         worker.offered(SOCIAL, NOON - timedelta(days=day))
-    assert len(view._rows) == 2
+    assert len(view._shown._rows) == 2
     tomorrow = view.snapshot(NOON + timedelta(days=1))
-    assert len(view._rows) == len(tomorrow.totals) == 1
-    assert not view._buckets
+    assert len(view._shown._rows) == len(tomorrow.totals) == 1
+    assert not view._shown._buckets
 
 
 def test_figures_are_as_of_the_slowest_partition_and_of_none_until_all_have_told() -> None:
@@ -149,15 +151,38 @@ def test_figures_are_as_of_the_slowest_partition_and_of_none_until_all_have_told
     assert view.snapshot(NOON).as_of == milliseconds(NOON - timedelta(seconds=8))
 
 
-def test_beginning_anew_forgets_what_was() -> None:
+def test_what_is_read_anew_is_shown_when_it_is_complete() -> None:
     view = view_at(NOON)
-    worker = Worker(view)
-    worker.offered(SOCIAL, NOON)
-    worker.progress(NOON)
-    view.snapshot(NOON)
-    view.begin([0])
+    before = Worker(view)
+    before.offered(SOCIAL, NOON, 5)
+    before.progress(NOON)
+    shown = view.snapshot(NOON)
+    view.begin([0, 1])
+    after = Worker(view)
+    after.offered(ROADS, NOON, 2)
+    for source in (Source.LOADING, Source.NO_BROKER):
+        view.tell(source)
+        snapshot = view.snapshot(NOON)
+        assert (snapshot.totals, snapshot.today, snapshot.curve) == (shown.totals, shown.today, shown.curve)
+        assert (snapshot.partitions, snapshot.as_of) == ((0,), shown.as_of)
+    view.tell(Source.FOLLOWING)
     snapshot = view.snapshot(NOON)
-    assert (snapshot.totals, snapshot.today, snapshot.curve, snapshot.as_of) == ({}, {}, {}, None)
+    assert list(snapshot.totals) == list(snapshot.today) == [ROADS], "nothing is left of what was before"
+    assert (today(snapshot), snapshot.partitions, snapshot.as_of) == (2, (0, 1), None)
+    after.offered(ROADS, NOON)
+    assert today(view.snapshot(NOON)) == 3
+
+
+def test_a_reading_that_was_broken_off_leaves_nothing() -> None:
+    view = FiguresView(PARIS, NOON)
+    view.begin([0])
+    Worker(view).offered(SOCIAL, NOON, 5)
+    assert not view.snapshot(NOON).loaded
+    view.begin([0])
+    Worker(view).offered(ROADS, NOON, 2)
+    view.tell(Source.FOLLOWING)
+    assert view.snapshot(NOON).loaded
+    assert list(view.snapshot(NOON).totals) == [ROADS]
 
 
 @given(st.lists(st.tuples(st.none() | st.binary(max_size=40), st.none() | st.binary(max_size=40)), max_size=20))

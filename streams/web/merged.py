@@ -1,0 +1,169 @@
+"""Rows of figures, merged as they come: what one reading of the topic has brought so far."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from streams.core.figures import (
+    BUCKET_SECONDS,
+    COUNTS,
+    STOCKS,
+    Dimensions,
+    Figure,
+    Progress,
+    decode_figure,
+    merge,
+    new_figure,
+    parse_key,
+)
+
+RECENT_SECONDS: Final = 1800
+"""What "recent" means: the buckets that lie wholly within this many seconds."""
+
+_Key = tuple[int, Dimensions]
+"""Start of a bucket, or `_TOTAL`, and what it is about."""
+_TOTAL: Final = 0
+_ZEROS: Final = [0] * len(COUNTS)
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, IndexError)
+_decode_progress = msgspec.json.Decoder(Progress).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A civil day, in seconds since 1970: 23, 24 or 25 hours long."""
+
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, now: datetime, zone: ZoneInfo) -> "Day":
+        """Return the day of `zone` that `now` lies in."""
+        midnight = datetime.combine(now.astimezone(zone).date(), datetime.min.time(), zone)
+        return cls(int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp()))
+
+
+class MergedRows:
+    """Rows of one reading in, their sums out; for one thread at a time.
+
+    Rows are kept as they were written and read only when they are asked for: one that changes a hundred times in between costs
+    one. Buckets that no moment from `now` on will need are dropped, so memory is bounded by the queues of a day.
+    """
+
+    def __init__(
+        self, partitions: Iterable[int], zone: ZoneInfo, now: datetime, report: Callable[[Exception], None]
+    ) -> None:
+        self.partitions = tuple(partitions)
+        self.now = now
+        """The moment that `day` and `recent` are about."""
+        self.day = Day.of(now, zone)
+        self.progress: dict[int, Progress] = {}
+        self.totals: dict[Dimensions, Figure] = {}
+        self._zone = zone
+        self._report = report
+        self._keep_from = min(self.day.start, _recent_start(now))
+        self._rows: dict[_Key, dict[int, bytes]] = {}
+        self._touched: set[_Key] = set()
+        self._buckets: dict[_Key, Figure] = {}
+        self._add_up_today()
+
+    def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+        """Take in rows of one partition; None removes one. What cannot be read is reported, and left out."""
+        for key, value in rows:
+            try:
+                self._put(partition, key or b"", value)
+            except _UNREADABLE as error:
+                self._report(error)
+
+    def turn_to(self, now: datetime) -> None:
+        """Bring everything up to `now`: what came in is counted, the day is that of `now`, what is older is dropped."""
+        day = Day.of(now, self._zone)
+        keep_from = min(day.start, _recent_start(now))
+        self.now = now
+        if keep_from != self._keep_from:
+            self._keep_from = keep_from
+            for key in [key for key in self._rows if _TOTAL < key[0] < keep_from]:
+                self._forget(key)
+                self._touched.discard(key)
+        if day != self.day:
+            self.day = day
+            self._add_up_today()
+        self._merge_touched()
+
+    def add_up_recent(self) -> dict[Dimensions, Figure]:
+        """Return the counts of the last half hour."""
+        sums: dict[Dimensions, Figure] = {}
+        starts = range(_recent_start(self.now), int(self.now.timestamp()) + 1, BUCKET_SECONDS)
+        for dimensions in self.totals:
+            for start in starts:
+                if figure := self._buckets.get((start, dimensions)):
+                    sums[dimensions] = _exchange(sums.get(dimensions), figure, None)
+        return sums
+
+    def _put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        kind, start, dimensions = parse_key(key)
+        if dimensions is None:
+            self.progress[partition] = _decode_progress(value or b"")
+        elif kind == "total" or start >= self._keep_from:
+            rows = self._rows.setdefault((start, dimensions), {})
+            if value is None:
+                rows.pop(partition, None)
+            else:
+                rows[partition] = value
+            self._touched.add((start, dimensions))
+
+    def _merge_touched(self) -> None:
+        for key in self._touched:
+            start, dimensions = key
+            merged = new_figure()
+            for figure in self._decode(self._rows[key].values()):
+                merge(merged, figure)
+            if start == _TOTAL:
+                self.totals[dimensions] = merged
+            else:
+                self._count_today(key, merged, self._buckets.get(key))
+                self._buckets[key] = merged
+            if not self._rows[key]:
+                self._forget(key)
+        self._touched.clear()
+
+    def _forget(self, key: _Key) -> None:
+        start, dimensions = key
+        del self._rows[key]
+        if start == _TOTAL:
+            del self.totals[dimensions]
+        else:
+            self._buckets.pop(key, None)
+
+    def _decode(self, values: Iterable[bytes]) -> Iterator[Figure]:
+        for value in values:
+            try:
+                yield decode_figure(value)
+            except _UNREADABLE as error:
+                self._report(error)
+
+    def _add_up_today(self) -> None:
+        self.today: dict[Dimensions, Figure] = {}
+        self.curve: dict[int, Figure] = {}
+        for key, figure in self._buckets.items():
+            self._count_today(key, figure, None)
+
+    def _count_today(self, key: _Key, new: Figure, old: Figure | None) -> None:
+        start, dimensions = key
+        if self.day.start <= start < self.day.end:
+            self.today[dimensions] = _exchange(self.today.get(dimensions), new, old)
+            self.curve[start] = _exchange(self.curve.get(start), new, old)
+
+
+def _recent_start(now: datetime) -> int:
+    """Return the start of the first bucket that lies wholly in the recent time before `now`."""
+    return -(-(int(now.timestamp()) - RECENT_SECONDS) // BUCKET_SECONDS) * BUCKET_SECONDS
+
+
+def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:
+    """Return `sum_` with `new` counted in place of `old`; a new row, since snapshots share the ones they were given."""
+    rows = (row.counts if row else _ZEROS for row in (sum_, new, old))
+    return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(STOCKS), {})
