@@ -95,7 +95,7 @@ class QueueLogMapping:
     def map(self, line: LogLine) -> Outcome:
         """Return what `line` means, or why it means nothing; raises nothing."""
         try:
-            record = parse(line)
+            record = parse(line.content)
             if record is None:
                 return ()
             sequence = self._memory.begin_line(record.second)
@@ -254,7 +254,7 @@ class QueueLogMapping:
             raise Unusable(Reason.UNREADABLE_LINE, "it names no queue")
         queue = self._names.queue(record.queue)
         call = self._memory.call(name, record.second)
-        visit = find(call, queue.label, record.second)
+        visit = find(call, record.queue, record.second)
         service = queue.service or call.service or self._config.service
         site = queue.site or call.site or self._config.site
         return _Stay(call, name, self._subject(name), queue.label, visit, service, site)

@@ -20,6 +20,7 @@ class Visit(msgspec.Struct, array_like=True):
     """A call's stay in a queue."""
 
     queue: str
+    """As Asterisk calls it: several queues may have one label."""
     since: int
     ended: int = 0
     """When the call left it or was answered to the end; 0 while it goes on."""
@@ -77,15 +78,12 @@ class Second(msgspec.Struct, array_like=True):
 class Memory(msgspec.Struct):
     """What is remembered of one log."""
 
-    newest: int = 0
-    """The latest time that any line had."""
     seconds: dict[int, Second] = {}
     calls: dict[str, Call] = {}
     """The one mentioned last comes last."""
 
     def begin_line(self, second: int) -> str:
         """Take note of a line, and return its place among those of its second, such that places sort as text."""
-        self.newest = max(self.newest, second)
         if second not in self.seconds:
             self.seconds[second] = Second()
             if len(self.seconds) > MAX_SECONDS:
@@ -103,12 +101,14 @@ class Memory(msgspec.Struct):
     def call(self, name: str, second: int) -> Call:
         """Return what is known of a call, which is mentioned now; forget those that were not for long."""
         call = self.calls.pop(name, None) or Call(second, [])
-        call.second = max(call.second, second)
+        call.second = second
         self.calls[name] = call
-        self._forget()
+        self._forget(second)
         return call
 
-    def _forget(self) -> None:
+    def _forget(self, second: int) -> None:
+        # Two at a time, and those of a later time too: so one line with a time that cannot be forgets two calls, not all, and
+        # is itself forgotten.
         for name, oldest in list(islice(self.calls.items(), 2)):
-            if oldest.second < self.newest - CALL_SECONDS or len(self.calls) > MAX_CALLS:
+            if abs(second - oldest.second) > CALL_SECONDS or len(self.calls) > MAX_CALLS:
                 del self.calls[name]

@@ -13,8 +13,8 @@ from models.identities import IdentityKind, PseudonymKey, normalise_phone
 
 UNIQUE_ID: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,40}-)?\d{9,11}\.\d{1,10}", re.ASCII)
 """The id that Asterisk gives a channel: its system's name, if it has one, the second and a number."""
-LABEL: Final = re.compile(r"(?!.*\d{7})[A-Za-z0-9._-]{1,64}", re.ASCII)
-"""A name that can be shown as it is: a label, and no phone number."""
+LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
+"""A name that can be shown as it is: a label, and no phone number, whatever stands between its digits."""
 _CACHED: Final = 8_192
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from connectors.sdk.tail import MAX_LINE_BYTES
-from models.codec import Unusable, check_time
+from models.codec import Unusable
 from models.events import AgentChange, EndedBy, LeaveReason, TransferKind
 from models.reasons import Reason
 
@@ -105,12 +105,11 @@ class Record(NamedTuple):
         return number if number >= 0 else None
 
 
-def parse(line: LogLine) -> Record | None:
-    """Return the record of `line`, None if it is blank.
+def parse(content: bytes) -> Record | None:
+    """Return the record of a line, None if it is blank.
 
-    Raises `Unusable` if it is too long, no UTF-8, has not the form of a line, or a time that cannot be.
+    Raises `Unusable` if it is too long, no UTF-8, or has not the form of a line.
     """
-    content = line.content
     if len(content) > MAX_LINE_BYTES:
         raise Unusable(Reason.OVERSIZED, f"more than {MAX_LINE_BYTES} bytes")
     try:
@@ -127,6 +126,5 @@ def parse(line: LogLine) -> Record | None:
         time = datetime.fromtimestamp(second, UTC)
     except (ValueError, OverflowError, OSError):
         raise Unusable(Reason.UNREADABLE_LINE, "its time is no number of seconds") from None
-    check_time(time, line.read_at)
     call, queue, agent, event, *parameters = fields
     return Record(second, time, call, queue, agent, event, parameters)

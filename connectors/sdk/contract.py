@@ -79,7 +79,7 @@ class Source(ABC, Generic[Raw, Position]):
         """Return what `raw` means, and raise nothing whatever it holds.
 
         Depends on the records before it and on nothing else: no clock, no I/O, no chance. So the same records from the same
-        position give the same event ids.
+        position give the same event ids. Whether an event's time can be is judged later, by the SDK.
         """
 
     @abstractmethod

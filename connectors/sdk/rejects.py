@@ -20,7 +20,7 @@ class Rejects:
     """The file `rejects.jsonl` in `directory`, and `rejects.old.jsonl` before it: together `limit_bytes` at most, about.
 
     One JSON object per line: `at`, `reason`, `detail`, `record` (bytes that are not UTF-8 as lone surrogates, so that
-    `record.encode("utf-8", "surrogateescape")` gives back what came).
+    `record.encode("utf-8", "surrogateescape")` gives back what came). Of an event whose time cannot be, it is the event.
     """
 
     def __init__(self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:

@@ -12,7 +12,7 @@ from connectors.sdk.config import table
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.testing import Bench, Conformance, identity
 
-PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901")
+PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
 BAD = (
     "not a line",
     "|".join(("{t}", PERSONAL[0], "600", "NONE", "ENTERQUEUE", PERSONAL[1], PERSONAL[0], PERSONAL[1])),
@@ -21,6 +21,8 @@ BAD = (
     "|".join(
         ("{t}", "{t}.900001", PERSONAL[0], PERSONAL[3], "BLINDTRANSFER", PERSONAL[0], PERSONAL[2], "3", "20", "1")
     ),
+    "|".join(("{t}", "{t}.900001", PERSONAL[4], PERSONAL[4], "CONNECT", "3", PERSONAL[4], "2")),
+    "|".join(("{t}", "{t}.900006", PERSONAL[5], "NONE", "ENTERQUEUE", "", PERSONAL[5], "1", PERSONAL[5])),
     "|".join(("{t}", "{t}.900002", PERSONAL[1], PERSONAL[2], "ABANDON", PERSONAL[0], "1", "4")),
     "|".join(("{t}", "{t}.900003", "NONE", "NONE", "DID", PERSONAL[0], PERSONAL[1])),
     "|".join(("{t}", "NONE", "NONE", PERSONAL[1], "PAUSEALL", PERSONAL[2])),
