@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import signal
+import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -81,6 +82,7 @@ class Child:
         """Set once it is ready for the first time, or has ended as it should."""
         self.log = logs / f"{program.name}.log"
         self._tell = tell
+        self._file = _LogFile(self.log, lambda trouble: tell(program.name, trouble))
         self._verbose = verbose
         self._stopping = asyncio.Event()
         self._process: Process | None = None
@@ -156,7 +158,6 @@ class Child:
 
     async def _read(self, process: Process) -> None:
         assert process.stdout
-        file = RotatingFileHandler(self.log, maxBytes=LOG_BYTES, backupCount=LOG_COPIES, encoding="utf-8")
         try:
             while True:
                 try:
@@ -166,10 +167,10 @@ class Child:
                 if not line:
                     return
                 text = line.decode(errors="replace").rstrip()
-                file.emit(logging.makeLogRecord({"msg": text}))
+                self._file.emit(logging.makeLogRecord({"msg": text}))
                 self._show(text)
         finally:
-            file.close()
+            self._file.close()
 
     def _show(self, text: str) -> None:
         level, self._last_line = parse_log_line(text)
@@ -215,6 +216,33 @@ class Child:
             f"{self.program.name} cannot run ({_name(code)}): {self._last_word()}\nall it said: {self.log}",
             f"{self.program.name} ne peut pas tourner ({_name(code)}) : {self._last_word()}\ntout ce qu'il a dit : {self.log}",
         )
+
+
+class _LogFile(RotatingFileHandler):
+    """A bounded file that does without what it cannot write, and says so once."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=LOG_COPIES, encoding="utf-8", delay=True)
+        self._tell = tell
+        self._told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the name is logging's
+        """Tell the error at hand, if it is the first."""
+        error = sys.exception()
+        if not self._told:
+            self._told = True
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._tell(
+                say(
+                    f"{self.baseFilename} cannot be written ({reason}): what is said from now on is lost",
+                    f"impossible d'écrire {self.baseFilename} ({reason}) : la suite n'est pas gardée",
+                )
+            )
+
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        with suppress(OSError):  # what could not be written, still cannot
+            super().close()
 
 
 class Tree:
@@ -298,7 +326,8 @@ async def _ask(host: str, port: int, path: str) -> _State:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                name = f"[{host}]" if ":" in host else host
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
                 status, *_, last = (await reader.read()).decode(errors="replace").strip().splitlines()
                 return _State(" 200 " in status, last)
             finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import click
+from yarl import URL
 
 from streams.configuration import CONFIG_VARIABLE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
@@ -47,7 +49,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
         if not settings.brokers:
             check_port(LOCAL, settings.broker_port, "broker_port")
         try:
-            asyncio.run(_Plan(settings, file, data, demo=demo).run(verbose=verbose))
+            asyncio.run(Plan(settings, file, data, demo=demo).run(verbose=verbose))
         except GaveUp as gave_up:
             raise OperatorError(str(gave_up)) from None
     return 0
@@ -71,7 +73,7 @@ def _refuse_mixing(config: Path | None) -> None:
         )
 
 
-class _Plan:
+class Plan:
     """What is started, in which order, with which settings."""
 
     def __init__(self, settings: Settings, file: Path | None, data: Path, *, demo: bool) -> None:
@@ -100,47 +102,55 @@ class _Plan:
     async def _grow(self, tree: Tree) -> None:
         began_at = time.monotonic()
         # Together, since they load while the broker starts; it is the topics that wait for it.
-        broker = tree.start(*([] if self._settings.brokers else [self._broker()]), self._topics())
-        board = tree.start(self._web())
+        broker = tree.start(*([] if self._settings.brokers else [self.broker()]), self.topics())
+        board = tree.start(self.web())
         await all_ready(broker)
-        board += tree.start(*self._workers())
+        board += tree.start(*self.workers())
         # Not waited for: a source that is away must not hide the board.
-        tree.start(*self._connect(), *([self._simulator()] if self._demo else []))
+        tree.start(*self.connect(), *([self.simulator()] if self._demo else []))
         await all_ready(board)
-        url = "http://{}:{}/".format(*self._board_address())
-        announce(self._data, self._brokers, url)
+        announce(self._data, self._brokers, self.url)
         seconds = f"{time.monotonic() - began_at:.0f} s"
         _tell(
             "",
-            say(f"ready after {seconds}: {url} (Ctrl-C to stop)", f"prêt en {seconds} : {url} (Ctrl-C pour arrêter)"),
+            say(
+                f"ready after {seconds}: {self.url} (Ctrl-C to stop)",
+                f"prêt en {seconds} : {self.url} (Ctrl-C pour arrêter)",
+            ),
         )
 
-    def _broker(self) -> Program:
+    def broker(self) -> Program:
+        """Return Accueil's own Kafka."""
         port = free_port()
         return self._program(
             "kafka",
             ("broker", "--health-port", str(port)),
             {"ACCUEIL_BROKER_PORT": self._brokers.rpartition(":")[2]},
             health_port=port,
-            stop_seconds=5,
+            stop_seconds=6,
             about=f"Apache Kafka {KAFKA_VERSION}, {self._brokers}",
             talks=True,
         )
 
-    def _topics(self) -> Program:
+    def topics(self) -> Program:
+        """Return what makes the topics, then ends."""
         return self._program("topics", ("topics", "apply", f"--wait={FETCH_SECONDS}"), ends=True)
 
-    def _web(self) -> Program:
-        host, port = self._board_address()
-        return self._program("web", ("web",), health_host=host, health_port=port, stop_seconds=2)
-
-    def _board_address(self) -> tuple[str, int]:
-        """Return where the board is, seen from this machine."""
+    def web(self) -> Program:
+        """Return the board."""
         web = self._settings.web
-        return LOCAL if web.host in {"0.0.0.0", "::"} else web.host, web.port  # noqa: S104 - asked, not listened on
+        return self._program("web", ("web",), health_host=web.host, health_port=web.port, stop_seconds=5)
 
-    def _workers(self) -> Iterator[Program]:
+    @property
+    def url(self) -> str:
+        """Where the board is, seen from this machine."""
+        web = self._settings.web
+        return str(URL.build(scheme="http", host=_reached(web.host), port=web.port, path="/"))
+
+    def workers(self) -> Iterator[Program]:
+        """Yield the workers, each with a name that it keeps."""
         worker = self._settings.worker
+        name = worker.instance_id or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())
         for number in range(1, worker.processes + 1):
             port = worker.health_port if worker.health_port and number == 1 else free_port()
             yield self._program(
@@ -148,14 +158,15 @@ class _Plan:
                 ("worker",),
                 {
                     "ACCUEIL_WORKER__HEALTH_PORT": str(port),
-                    "ACCUEIL_WORKER__INSTANCE_ID": f"{worker.instance_id or socket.gethostname()}-{number}",
+                    "ACCUEIL_WORKER__INSTANCE_ID": f"{name[:60]}-{number}",
                 },
                 health_host=worker.health_host,
                 health_port=port,
                 stop_seconds=4,
             )
 
-    def _connect(self) -> Iterator[Program]:
+    def connect(self) -> Iterator[Program]:
+        """Yield what runs the connectors, if there are any."""
         connect, names = self._settings.connect, self._settings.connectors
         if not names:
             return
@@ -169,11 +180,12 @@ class _Plan:
             environment,
             health_host=connect.health_host,
             health_port=port,
-            stop_seconds=3,
+            stop_seconds=8,
             about=", ".join(names),
         )
 
-    def _simulator(self) -> Program:
+    def simulator(self) -> Program:
+        """Return the demo's switchboard."""
         demo, output = self._settings.demo, self._data / DEMO_LOG
         options = {"into": output, "seed": demo.seed, "rate": demo.calls_per_hour, "speed": demo.speed}
         arguments = [f"--{name}={value}" for name, value in options.items()]
@@ -198,12 +210,17 @@ class _Plan:
             name,
             (*ACCUEIL, *arguments),
             {**self._environment, **(environment or {})},
-            health=(health_host, health_port) if health_port else None,
+            health=(_reached(health_host), health_port) if health_port else None,
             stop_seconds=stop_seconds,
             ends=ends,
             about=about,
             talks=talks,
         )
+
+
+def _reached(host: str) -> str:
+    """Return the address by which this machine reaches what listens on `host`."""
+    return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - asked, not listened on
 
 
 def _tell(name: str, text: str) -> None:

@@ -290,6 +290,23 @@ def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monk
     assert "4999 x" in files[0].read_text()
 
 
+def test_full_disk_is_told_once_and_stops_nothing(
+    tmp_path: Path, told: Told, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "web.log").symlink_to("/dev/full")
+    code = f"for n in range(1_000): print(n)\nprint({SAID!r})"
+
+    async def grow(tree: Tree) -> None:
+        await all_ready(tree.start(python("web", code, ends=True)))
+        interrupt()
+
+    run(tmp_path, told, grow, verbose=True)
+    assert told.count("cannot be written (No space left on device)") == 1
+    assert told.count("no JSON") == 1
+    assert capfd.readouterr().err == ""
+
+
 def test_line_longer_than_any_of_ours_does_no_harm(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
         await all_ready(tree.start(python("web", "print('x' * 5_000_000); print('after')", ends=True)))

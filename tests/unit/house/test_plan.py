@@ -1,0 +1,64 @@
+"""What `accueil up` starts, without starting it."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk.lane import GRACE_SECONDS
+from streams.configuration import load
+from streams.programs import BROKER_STOP_SECONDS
+from streams.settings import Settings, Web, Worker
+from streams.up import Plan
+from streams.web.app import STOP_SECONDS
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return load(EXAMPLE)
+
+
+def plan(settings: Settings, tmp_path: Path) -> Plan:
+    return Plan(settings, EXAMPLE, tmp_path, demo=False)
+
+
+def test_parts_are_given_the_time_they_take_to_stop(settings: Settings, tmp_path: Path) -> None:
+    here = plan(settings, tmp_path)
+    seconds = {part.name: part.stop_seconds for part in (here.broker(), here.web(), *here.connect())}
+    assert seconds["connect"] > GRACE_SECONDS
+    assert seconds["web"] > STOP_SECONDS
+    assert seconds["kafka"] > BROKER_STOP_SECONDS + 0.5  # how often it looks whether it is to stop
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8080/"),
+        ("0.0.0.0", "127.0.0.1", "http://127.0.0.1:8080/"),
+        ("::", "::1", "http://[::1]:8080/"),
+        ("::1", "::1", "http://[::1]:8080/"),
+        ("accueil.example.org", "accueil.example.org", "http://accueil.example.org:8080/"),
+    ],
+)
+def test_board_is_named_as_this_machine_reaches_it(
+    settings: Settings, tmp_path: Path, host: str, asked: str, url: str
+) -> None:
+    here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
+    assert (here.web().health, here.url) == ((asked, 8080), url)
+
+
+def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
+        monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)
+        two = settings.model_copy(update={"worker": Worker(processes=2)})
+        names = [program.environment["ACCUEIL_WORKER__INSTANCE_ID"] for program in plan(two, tmp_path).workers()]
+        assert [Worker(instance_id=name).instance_id for name in names] == names
+        assert len(set(names)) == 2
+
+
+def test_worker_keeps_the_name_it_is_given(settings: Settings, tmp_path: Path) -> None:
+    named = settings.model_copy(update={"worker": Worker(instance_id="guichet")})
+    (worker,) = plan(named, tmp_path).workers()
+    assert worker.environment["ACCUEIL_WORKER__INSTANCE_ID"] == "guichet-1"
