@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
@@ -19,12 +20,14 @@ from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
+from yarl import URL
 
 from streams.web.board import Message, State, make_message
 from streams.web.broadcast import Broadcaster, encode
@@ -43,7 +46,9 @@ SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
 STOP_SECONDS: Final = 3
 HEADERS: Final = {
-    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; object-src 'none'",
+    "content-security-policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",  # kept, but asked for again: an upgrade shows at once
@@ -153,7 +158,11 @@ def create_app(
 ) -> Starlette:
     """Return the application that shows `view`, and runs `reader` for as long as it runs itself."""
     site = Site(view, reader, options, now)
-    app = Starlette(routes=site.routes, middleware=[Middleware(Headers)], lifespan=site.lifespan)
+    middleware = [
+        Middleware(Headers),
+        Middleware(TrustedHostMiddleware, allowed_hosts=_answered_hosts(options), www_redirect=False),
+    ]
+    app = Starlette(routes=site.routes, middleware=middleware, lifespan=site.lifespan)
     app.state.broadcaster = site.broadcaster
     return app
 
@@ -188,13 +197,38 @@ class Server(uvicorn.Server):
 
 
 def serve(options: WebOptions) -> None:
-    """Serve the board until SIGINT or SIGTERM. Raises OSError at once if the port cannot be had."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    with socket.create_server((options.host, options.port), family=family) as listener:
+    """Serve the board until SIGINT or SIGTERM. Raises OSError at once if the port cannot be had.
+
+    On `::` it is served by IPv4 too, where the system can do so.
+    """
+    ipv6 = ":" in options.host
+    with socket.create_server(
+        (options.host, options.port),
+        family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+        dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
+    ) as listener:
         view = FiguresView(options.time_zone, _utc_now())
         reader = FiguresReader(view, options.brokers, options.client)
-        log.info("the board is at http://%s:%d/", options.host, listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
         Server(create_app(view, reader, options)).run([listener])
+
+
+def _answered_hosts(options: WebOptions) -> list[str]:
+    """Return the names by which we may be asked; on the loopback only its own, lest a foreign page's name leads here.
+
+    (DNS rebinding: a page on evil.example whose name is made to mean 127.0.0.1 would read the figures as its own.)
+    """
+    if not _is_loopback(options.host):
+        return ["*"]
+    return ["localhost", "127.0.0.1", "[::1]", options.host, *options.hosts]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _render_pages(options: WebOptions, version: str) -> dict[str, str]:

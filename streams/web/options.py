@@ -42,6 +42,8 @@ class WebOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free one."""
+    hosts: tuple[str, ...] = ()
+    """Names by which a reverse proxy on this machine asks; on a loopback `host` only these and its own are answered."""
     title: str = "Accueil"
     """Name of the house, at the head of the board."""
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))

@@ -4,17 +4,20 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from streams.engine.broker import free_port
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import Source
-from tests.support.processes import wait_until
+from tests.support.processes import Child, wait_until
 from tests.web.rows import ROADS, SOCIAL
 from tests.web.served import Served, serving
 
@@ -148,7 +151,7 @@ def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Serve
     host, port = served.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as lazy, listening(served) as listener:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        lazy.sendall(b"GET /events HTTP/1.1\r\nHost: test\r\n\r\n")
+        lazy.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_until(lambda: served.broadcaster._listeners == 2, "both to listen")
         for number in range(1, 31):
             served.worker.offered(SOCIAL, served.now())
@@ -213,6 +216,39 @@ def test_every_answer_forbids_what_the_page_does_not_need(served: Served, path: 
     assert answer.headers["content-security-policy"] == HEADERS["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "server" not in answer.headers
+
+
+def test_no_other_page_may_frame_the_board(served: Served) -> None:
+    assert "frame-ancestors 'none'" in httpx.get(f"{served.url}/").headers["content-security-policy"]
+
+
+def test_on_the_loopback_only_its_own_names_are_answered() -> None:
+    def ask(served: Served, host: str) -> int:
+        return httpx.get(f"{served.url}/api/board", headers={"host": host}).status_code
+
+    with serving(replace(OPTIONS, hosts=("board.example.org",))) as served:
+        for host in (f"127.0.0.1:{served.port}", "localhost:8080", "LOCALHOST", "[::1]:8080", "board.example.org"):
+            assert ask(served, host) == 200, host
+        for host in ("evil.example.org", "127.0.0.1.example.org", "localhost.", ""):
+            assert ask(served, host) == 400, host
+    with serving(replace(OPTIONS, host="0.0.0.0")) as served:
+        assert ask(served, "any.example.org") == 200
+
+
+def test_ipv6_everywhere_is_ipv4_everywhere_too(tmp_path: Path) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port = free_port()
+    script = (
+        "import logging; logging.basicConfig(level='INFO')\n"
+        "from streams.web.app import serve; from streams.web.options import WebOptions\n"
+        f"serve(WebOptions(brokers='127.0.0.1:1', host='::', port={port}))"
+    )
+    with Child(["-c", script], tmp_path / "web.log").start() as web:
+        web.wait_for(f"the board is at http://[::]:{port}/")
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}:{port}/healthz").text == "live\n"
+        assert web.stop() == 0
 
 
 def test_the_page_needs_no_inline_script_or_style(served: Served) -> None:
