@@ -21,7 +21,7 @@ FREE_BYTES: Final = 1 << 30
 def own(data: Path) -> Iterator[None]:
     """Make the data directory, see that it can be used, and keep it for us alone. Raises `OperatorError`."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         with tempfile.TemporaryFile(dir=data):
             pass
     except OSError as error:
@@ -42,6 +42,13 @@ def own(data: Path) -> Iterator[None]:
         )
     with claim(data):
         yield
+
+
+def make_private(directory: Path) -> None:
+    """Make `directory` and what is missing above it, for this user alone; leave as it is what is there. Raises OSError."""
+    for path in reversed([directory, *directory.parents]):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)
 
 
 def check_port(host: str, port: int, setting: str) -> None:

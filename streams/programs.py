@@ -10,7 +10,7 @@ import structlog
 
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
-from streams.prechecks import check_port
+from streams.prechecks import check_port, make_private
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings, Thresholds
 from streams.terminal import EXIT_RESTART
@@ -34,6 +34,7 @@ def _stop_signal() -> threading.Event:
 
 def run_broker(settings: Settings, health_port: int) -> int:
     """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+    make_private(settings.data)
     kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
     kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
     stopping = _stop_signal()
@@ -88,6 +89,7 @@ def connect(settings: Settings, names: Sequence[str]) -> int:
             )
         )
     stopping = _stop_signal()
+    make_private(settings.data)
     runner = Runner(
         instances,
         brokers=find_brokers(settings),

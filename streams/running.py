@@ -1,5 +1,6 @@
 """What runs on a data directory: one `accueil up` at most, and where the others find its broker."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -8,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
 from filelock import FileLock, Timeout
 
 from streams.settings import ConfigError, Settings
@@ -17,6 +17,8 @@ from streams.words import say
 
 DEMO: Final = "demo"
 """Below the data directory: the demo's own, so that its data never mix with real ones."""
+CLAIM_SECONDS: Final = 0.5
+"""Longer than anyone holds the lock who only asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Running:
 @contextmanager
 def claim(data: Path) -> Iterator[None]:
     """Keep `data` for this process alone; raise `OperatorError` if another has it. It is free again however we end."""
-    lock = FileLock(data / "lock", timeout=0)
+    lock = FileLock(_lock(data), timeout=CLAIM_SECONDS)
     try:
         lock.acquire()
     except Timeout:
@@ -44,6 +46,7 @@ def claim(data: Path) -> Iterator[None]:
             )
         ) from None
     try:
+        _file(data).unlink(missing_ok=True)  # of one that was killed
         yield
     finally:
         _file(data).unlink(missing_ok=True)
@@ -59,7 +62,7 @@ def read(data: Path) -> Running | None:
     """Return what runs on `data`, if anything does."""
     with suppress(OSError, ValueError, TypeError):
         running = Running(**json.loads(_file(data).read_text(encoding="utf-8")))
-        if psutil.pid_exists(running.pid):
+        if _is_claimed(data):
             return running
     return None
 
@@ -80,6 +83,19 @@ def find_brokers(settings: Settings) -> str:
             f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
         )
     )
+
+
+def _is_claimed(data: Path) -> bool:
+    with _lock(data).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _lock(data: Path) -> Path:
+    return data / "lock"
 
 
 def _file(data: Path) -> Path:

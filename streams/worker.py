@@ -7,6 +7,7 @@ from streams.engine import metrics
 from streams.engine.engine import Engine, Options
 from streams.engine.engine import run as run_engine
 from streams.health import serve_health
+from streams.prechecks import make_private
 from streams.running import find_brokers
 from streams.settings import Settings
 
@@ -18,6 +19,7 @@ def run(settings: Settings) -> int:
     """
     engine = Engine(make_job(settings.worker.app_id, times(settings)), options(settings))
     worker = settings.worker
+    make_private(settings.data)
     with serve_health(
         worker.health_host,
         worker.health_port,
@@ -37,6 +39,7 @@ def options(settings: Settings) -> Options:
         tick_seconds=worker.tick_seconds,
         max_records=worker.max_records_per_step,
         session_timeout_seconds=worker.session_timeout_seconds,
+        skip_expired=worker.skip_expired,
         instance_id=worker.instance_id or None,
         directory=settings.data / "worker",
         client=settings.kafka.client_options(),

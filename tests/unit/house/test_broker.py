@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,7 @@ def test_broker_that_dies_at_start_is_to_be_started_again(tmp_path: Path, fake_j
     write(fake_java, "exit 0", "exit 3")
     done = run_broker(tmp_path / "data")
     assert done.returncode == os.EX_SOFTWARE
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert done.stderr.splitlines()[-1].startswith("accueil: Kafka ended with code 3 while starting, see ")
 
 

@@ -2,7 +2,9 @@
 
 import os
 import socket
+import stat
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -68,16 +70,50 @@ def test_brokers_are_those_of_the_settings_or_of_what_runs_here(
     with pytest.raises(ConfigError, match="no broker: start accueil up"):
         find_brokers(load())
     demo = tmp_path / running.DEMO
-    demo.mkdir()
-    announce(demo, "127.0.0.1:1", "")
-    assert find_brokers(load()) == "127.0.0.1:1"
-    announce(tmp_path, "127.0.0.1:2", "")
-    assert find_brokers(load()) == "127.0.0.1:2"
+    with own(demo):
+        announce(demo, "127.0.0.1:1", "")
+        assert find_brokers(load()) == "127.0.0.1:1"
+        with own(tmp_path):
+            announce(tmp_path, "127.0.0.1:2", "")
+            assert find_brokers(load()) == "127.0.0.1:2"
     monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
     assert find_brokers(load()) == "kafka:9092"
 
 
-def test_what_has_ended_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "getpid", lambda: 2**22 + 1)  # above any process id of Linux
-    announce(tmp_path, "127.0.0.1:1", "")
+def test_what_was_killed_does_not_count_though_its_process_id_is_in_use_again(tmp_path: Path) -> None:
+    with own(tmp_path):
+        announce(tmp_path, "127.0.0.1:1", "")
+        left = (tmp_path / "running.json").read_text()
+    (tmp_path / "running.json").write_text(left)  # as SIGKILL leaves it; the process id is ours
     assert running.read(tmp_path) is None
+    with own(tmp_path):
+        assert running.read(tmp_path) is None  # it has announced nothing yet
+
+
+def test_reading_what_runs_does_not_keep_the_next_one_out(tmp_path: Path) -> None:
+    (tmp_path / "running.json").write_text("{}")
+    done = Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            running.read(tmp_path)
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(200):
+            with own(tmp_path):
+                announce(tmp_path, "127.0.0.1:1", "")
+    finally:
+        done.set()
+        asking.join()
+
+
+def test_what_is_made_is_for_its_user_alone(tmp_path: Path) -> None:
+    data = tmp_path / "deep" / "data"
+    with own(data):
+        pass
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (data, data.parent)] == [0o700, 0o700]
+    tmp_path.chmod(0o750)
+    with own(tmp_path):
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # what was there is as its owner wants it
