@@ -46,6 +46,8 @@ class Clock(msgspec.Struct, frozen=True):
     now: int
     as_of: int | None
     """None until every partition has told."""
+    event_at: int | None
+    """When the latest event happened: figures of now that hold nothing of the last hour may have lost a source."""
     state: State
     stale_after_seconds: float
 
@@ -170,7 +172,7 @@ def _clock_of(snapshot: Snapshot, options: WebOptions) -> Clock:
         state = State.NO_FIGURES
     else:
         state = State.SILENT if now - as_of > 1000 * options.stale_after_seconds else State.LIVE
-    return Clock(now, as_of, state, options.stale_after_seconds)
+    return Clock(now, as_of, snapshot.event_at, state, options.stale_after_seconds)
 
 
 def _queue_of(snapshot: Snapshot, queue: QueueOptions, options: WebOptions) -> Queue:

@@ -12,6 +12,7 @@ _TEXTS: Final = {
     "other_language": ("English", "Français"),
     "to_table": ("Aller au tableau des files", "Go to the table of queues"),
     "data_as_of": ("Données à", "Data as of"),
+    "last_event": ("Dernier événement à", "Last event at"),
     "no_script": (
         "Ce tableau se met à jour par JavaScript. Les mêmes chiffres : /api/board et /metrics.",
         "This board is kept up to date by JavaScript. The same figures: /api/board and /metrics.",

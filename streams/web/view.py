@@ -64,6 +64,11 @@ class Snapshot:
             return None
         return min(self.progress[number].step_at for number in self.partitions)
 
+    @property
+    def event_at(self) -> int | None:
+        """When the latest event happened that is counted, milliseconds since 1970; None before the first."""
+        return max((part.event_at for part in self.progress.values()), default=0) or None
+
 
 class FiguresView:
     """Rows of figures in, snapshots out; any thread may call either.

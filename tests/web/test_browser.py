@@ -18,7 +18,7 @@ from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import Source
 from tests.support.processes import wait_until
-from tests.web.rows import ROADS, SOCIAL
+from tests.web.rows import ROADS, SOCIAL, milliseconds
 from tests.web.served import Served, serving
 
 pytestmark = pytest.mark.browser
@@ -157,7 +157,8 @@ def alarm(served: Served) -> None:
 
 
 def stay_live(served: Served) -> None:
-    served.worker.progress(served.now())
+    now = served.now()
+    served.worker.progress(now, event_at=milliseconds(now - timedelta(seconds=4)))
 
 
 def test_figures_move_when_they_change(served: Served, page: Page) -> None:
@@ -296,6 +297,20 @@ def test_old_figures_are_shown_as_old(served: Served, page: Page) -> None:
     served.view.tell(Source.FOLLOWING)
     stay_live(served)
     page.is_in("live")
+
+
+def test_quiet_is_told_from_cut_off_by_the_time_of_the_last_event(served: Served, page: Page) -> None:
+    page.open(served.url, WALL)
+    page.is_in("live")
+    assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "nothing happened yet"
+    today, yesterday = AFTERNOON.replace(hour=9, minute=2, second=5), AFTERNOON - timedelta(days=1)
+    served.worker.progress(served.now(), event_at=milliseconds(yesterday))
+    page.shows("#last-event", "Dernier événement à 15:37:12, lundi 9 mars")
+    served.worker.progress(served.now(), event_at=milliseconds(today))
+    page.shows("#last-event", "Dernier événement à 09:02:05")
+    stay_live(served)
+    page.is_in("live")
+    page.picture("last-event")
 
 
 def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Page) -> None:

@@ -177,6 +177,15 @@ def test_api_and_stream_tell_the_same(served: Served) -> None:
     assert [queue["queue"] for queue in asked["queues"]] == [SOCIAL.queue, ROADS.queue]
 
 
+def test_the_time_of_the_last_event_is_told(served: Served) -> None:
+    at = int(served.now().timestamp()) - 3600
+    served.worker.progress(served.now(), event_at=1000 * at)
+    assert httpx.get(f"{served.url}/api/board").json()["clock"]["event_at"] == 1000 * at
+    lines = httpx.get(f"{served.url}/metrics").text.splitlines()
+    (value,) = (float(line.split()[-1]) for line in lines if line.startswith("contact_event_timestamp_seconds{"))
+    assert value == at
+
+
 def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
     def ask() -> tuple[int, str]:
         answer = httpx.get(f"{served.url}/readyz")

@@ -223,12 +223,15 @@ function showFreshness() {
   document.body.dataset.state = state;
   write($("status").querySelector(".word"), texts[state]);
   write($("status").querySelector(".symbol"), STATE_SYMBOLS[state]);
-  write($("as-of"), asOf === null ? "–" : format.clock(asOf));
+  write($("as-of"), asOf === null ? "–" : format.moment(asOf, now()));
+  const eventAt = clock?.event_at ?? null;
+  $("last-event").hidden = eventAt === null;
+  write($("event-at"), eventAt === null ? "" : format.moment(eventAt, now()));
   write($("date"), format.day(now()));
   $("stale").hidden = !why;
   write($("stale-title"), why && texts[state]);
   if (!why) return;
-  const age = asOf === null ? "" : say("last_data", { time: format.clock(asOf), age: duration((now() - asOf) / 1000) });
+  const age = asOf === null ? "" : say("last_data", { time: format.moment(asOf, now()), age: duration((now() - asOf) / 1000) });
   write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
   write($("stale-detail"), age ? `– ${age}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
 }

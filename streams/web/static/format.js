@@ -38,7 +38,11 @@ export class Format {
     return text === "–" ? text : text + this.percentSign;
   }
 
-  clock = (milliseconds) => this.seconds.format(milliseconds);
+  /** Return the time of day, with its date if that is not today's. */
+  moment(milliseconds, now) {
+    const [time, date] = [this.seconds.format(milliseconds), this.date.format(milliseconds)];
+    return date === this.date.format(now) ? time : `${time}, ${date}`;
+  }
 
   hour = (milliseconds) => this.minutes.format(milliseconds);
 

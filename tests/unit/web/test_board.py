@@ -99,6 +99,16 @@ def test_the_curve_holds_every_five_minutes_of_the_day_so_far() -> None:
     assert (day.end - day.start) // day.step == 288
 
 
+def test_the_latest_event_of_all_partitions_is_told() -> None:
+    view = new_view()
+    first, second = Worker(view, 0), Worker(view, 1)
+    first.progress(NOON)
+    assert board_of(view).clock.event_at is None
+    first.progress(NOON, event_at=milliseconds(NOON - timedelta(hours=3)))
+    second.progress(NOON, event_at=milliseconds(NOON - timedelta(hours=2)))
+    assert board_of(view).clock.event_at == milliseconds(NOON - timedelta(hours=2))
+
+
 def test_the_state_says_what_is_waited_for() -> None:
     view = FiguresView(OPTIONS.time_zone, NOON)
     states = []
