@@ -33,6 +33,7 @@ class DeadLetter:
     reason: str
     detail: str
     origin_topic: str
+    """Empty if nobody knows it."""
     origin_partition: int
     origin_offset: int
     origin_timestamp: int
@@ -45,13 +46,15 @@ class DeadLetter:
 
     @property
     def origin(self) -> str:
-        """Where the record lies that could not be used."""
+        """Where the record lies that could not be used; empty if nobody knows."""
+        if not self.origin_topic:
+            return ""
         return f"{self.origin_topic} {self.origin_partition}:{self.origin_offset}"
 
     @property
-    def empty(self) -> bool:
-        """Whether the record had neither key nor value: there is nothing to replay."""
-        return self.key is None and self.value is None
+    def replayable(self) -> bool:
+        """Whether there is something to replay, and somewhere to replay it to."""
+        return bool(self.origin_topic) and not (self.key is None and self.value is None)
 
     @property
     def replayed_from(self) -> str:
@@ -125,28 +128,45 @@ def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since: int 
 
 def _letter(record: Any) -> DeadLetter:
     headers: list[tuple[str, bytes]] = [(name, value or b"") for name, value in record.headers]
-    ours = {name: value.decode() for name, value in headers if not name.startswith(ORIGINAL)}
+    ours = {name: value.decode(errors="replace") for name, value in headers if not name.startswith(ORIGINAL)}
+    try:
+        story = _story(ours)
+    except (KeyError, ValueError):
+        story = _no_story(record.timestamp)
     return DeadLetter(
         partition=record.partition,
         offset=record.offset,
         key=record.key,
         value=record.value,
         headers=tuple((name.removeprefix(ORIGINAL), value) for name, value in headers if name.startswith(ORIGINAL)),
-        reason=ours["reason"],
-        detail=ours["detail"],
-        origin_topic=ours["origin_topic"],
-        origin_partition=int(ours["origin_partition"]),
-        origin_offset=int(ours["origin_offset"]),
-        origin_timestamp=int(ours["origin_timestamp"]),
-        dead_at=int(ours["dead_at"]),
+        **story,
     )
+
+
+def _story(ours: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a worker said of a record. Raises `KeyError` or `ValueError` if none did."""
+    texts = {name: ours[name] for name in ("reason", "detail", "origin_topic")}
+    numbers = ("origin_partition", "origin_offset", "origin_timestamp", "dead_at")
+    return {**texts, **{name: int(ours[name]) for name in numbers}}
+
+
+def _no_story(timestamp: int) -> dict[str, Any]:
+    return {
+        "reason": "unknown",
+        "detail": "not written by a worker",
+        "origin_topic": "",
+        "origin_partition": -1,
+        "origin_offset": -1,
+        "origin_timestamp": timestamp,
+        "dead_at": timestamp,
+    }
 
 
 def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
     """Write each record, byte for byte, to the topic and partition it came from; return how many, all acknowledged.
 
-    Empty ones are passed over. An event has its id within, so one that is replayed twice counts once. Raises `KafkaError` at
-    the first that is not acknowledged: those before it are.
+    Those that are not `replayable` are passed over. An event has its id within, so one that is replayed twice counts once.
+    Raises `KafkaError` at the first that is not acknowledged: those before it are.
     """
     producer = KafkaProducer(
         bootstrap_servers=brokers,
@@ -160,7 +180,7 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
         **(client or {}),
     )
     with closing(producer):
-        sent = [_send(producer, letter) for letter in letters if not letter.empty]
+        sent = [_send(producer, letter) for letter in letters if letter.replayable]
         for future in sent:
             future.get(TIMEOUT_SECONDS * 2)
         return len(sent)

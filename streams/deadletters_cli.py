@@ -96,7 +96,7 @@ def show(settings: Settings, place: str, *, value: bool) -> None:
     letter = next(_read(settings, Filter(places=frozenset({place}))), None)
     if letter is None:
         raise click.ClickException(_none_at([place]))
-    size = f"{len(letter.value)} bytes" if letter.value is not None else "null"
+    size = f"{len(letter.value)} {say('bytes', 'octets')}" if letter.value is not None else "null"
     for name, text in {
         say("reason", "raison"): letter.reason,
         say("detail", "détail"): letter.detail,
@@ -139,9 +139,11 @@ def replay(
     letters = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
     if missing := sorted(set(places) - {letter.place for letter in letters}):
         raise click.ClickException(_none_at(missing))
-    if empty := sum(letter.empty for letter in letters):
-        click.echo(say(f"{empty} without key and value: left out", f"{empty} sans clé ni valeur : laissées"))
-    for name, count in Counter(letter.origin_topic for letter in letters if not letter.empty).items():
+    if useless := sum(not letter.replayable for letter in letters):
+        click.echo(
+            say(f"{useless} without content or origin: left out", f"{useless} sans contenu ou sans origine : laissées")
+        )
+    for name, count in Counter(letter.origin_topic for letter in letters if letter.replayable).items():
         click.echo(f"{count} → {name}")
     if dry_run or not letters:
         return
@@ -166,7 +168,7 @@ def _kafka_errors() -> Iterator[None]:
 
 
 def _none_at(places: list[str]) -> str:
-    return say("no dead letter at ", "pas de lettre morte en ") + ", ".join(places)
+    return say("no dead letter at ", "pas de lettre morte à ") + ", ".join(places)
 
 
 def _when(milliseconds: int) -> str:

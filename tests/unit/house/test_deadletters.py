@@ -115,9 +115,27 @@ def test_tombstone_is_replayed_and_what_had_nothing_is_left_out(box: Box) -> Non
     box.bury("null_value", value=None)
     box.bury("null_value", key=None, value=None)
     output = command("replay", *(letter.place for letter in box.letters()), "--yes").output
-    assert output == f"1 without key and value: left out\n1 → {box.origin}\n1 replayed\n"
+    assert output == f"1 without content or origin: left out\n1 → {box.origin}\n1 replayed\n"
     (message,) = box.replayed()
     assert (message.key(), message.value()) == (b"call:a:1", None)
+
+
+@pytest.mark.parametrize("headers", [[], [("reason", b"\xff"), ("origin_partition", b"one")]])
+def test_what_no_worker_wrote_is_listed_and_left_where_it_is(
+    kafka: EmbeddedKafka, box: Box, headers: list[tuple[str, bytes]]
+) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer.produce(DEAD_LETTERS.name, key=box.origin.encode(), value=VALUE, partition=0, headers=headers)
+    producer.flush(30)
+    letter = next(one for one in read(kafka.bootstrap, Filter()) if one.key == box.origin.encode())
+    assert (letter.replayable, letter.value) == (False, VALUE)
+    listed = command("list", "--limit", "1000")
+    assert listed.exit_code == 0, listed.output
+    (shown,) = [line for line in listed.output.splitlines() if line.split()[0] == letter.place]
+    assert "not written by a worker" in shown
+    replayed = command("replay", letter.place, "--yes")
+    assert (replayed.exit_code, replayed.output) == (0, "1 without content or origin: left out\n0 replayed\n")
+    assert command("show", letter.place).exit_code == 0
 
 
 def test_list_shows_reasons_and_no_content(box: Box) -> None:
@@ -157,6 +175,11 @@ def test_what_is_not_there_is_said(box: Box) -> None:
     assert (result.exit_code, result.output) == (1, "Error: no dead letter at 0:999999\n")
     result = command("replay", "0:999999", "--yes")
     assert (result.exit_code, result.output) == (1, "Error: no dead letter at 0:999999\n")
+
+
+def test_what_is_not_there_is_said_in_french(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert command("show", "0:999999").output == "Error: pas de lettre morte à 0:999999\n"
 
 
 def test_replay_asks_first(box: Box) -> None:
