@@ -1,8 +1,9 @@
 """What could not be published yet: a bounded queue on disk that survives kill -9 at any point.
 
 Records are appended to segment files, each with its length and a checksum over both; `append` returns when they are on disk. What
-a crash left half written at the end of a segment is found by the checksum and cut. A segment is removed once all its records
-were dropped; records dropped from a segment that is still there are read again after a restart (at least once).
+a crash left half written at the end of the last segment is found by the checksum and cut; what a bad disk spoilt elsewhere is put
+aside in a `.bad` file, and the records around it stay. A segment is removed once all its records were dropped; until then, those
+that were dropped are read again after a restart (at least once).
 """
 
 import errno
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from connectors.sdk.errors import SpoolFullError
-from connectors.sdk.files import PRIVATE_FILE, make_private_directory, sync_directory
+from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory, write_new
 
 DEFAULT_LIMIT_BYTES: Final = 256 << 20
 SEGMENT_BYTES: Final = 4 << 20
@@ -56,7 +57,8 @@ class Spool:
         self._directory = directory
         self._limit = limit_bytes
         self._segment_bytes = segment_bytes
-        self._segments = deque(_recover(path) for path in sorted(directory.glob("*.spool")))
+        paths = sorted(directory.glob("*.spool"))
+        self._segments = deque(_recover(path, last=path == paths[-1]) for path in paths)
         self._next_number = self._segments[-1].number + 1 if self._segments else 0
         self._appended = sum(segment.records for segment in self._segments)
         self._start = self._read = Mark(0, 0, 0)
@@ -172,11 +174,29 @@ def _frames(content: bytes, offset: int) -> Iterator[bytes]:
         yield payload
 
 
-def _recover(path: Path) -> _Segment:
+def _recover(path: Path, *, last: bool) -> _Segment:
     content = path.read_bytes()
-    payloads = list(_frames(content, 0))
-    size = sum(_HEAD.size + len(payload) for payload in payloads)
-    if torn := len(content) - size:
-        log.warning("spool_cut", file=path.name, bytes_cut=torn, records_kept=len(payloads))
-        os.truncate(path, size)
-    return _Segment(int(path.stem), path, size, len(payloads))
+    whole, spoilt, records, offset = [], [], 0, 0
+    while offset < len(content):
+        payloads = list(_frames(content, offset))
+        end = offset + sum(_HEAD.size + len(payload) for payload in payloads)
+        records += len(payloads)
+        whole.append(content[offset:end])
+        offset = _next_frame(content, end)
+        spoilt.append(content[end:offset])
+    kept, cut = b"".join(whole), b"".join(spoilt)
+    if cut and last and len(spoilt) == 1:
+        log.warning("spool_cut", file=path.name, bytes_cut=len(cut), records_kept=records)
+        os.truncate(path, len(kept))
+    elif cut:
+        aside = path.with_suffix(".bad")
+        log.error("spool_damaged", file=aside.name, bytes_cut=len(cut), records_kept=records)
+        write_new(aside, cut)
+        replace(path, kept)
+    return _Segment(int(path.stem), path, len(kept), records)
+
+
+def _next_frame(content: bytes, offset: int) -> int:
+    """Return where, from `offset` on, the next whole record begins; the end if there is none."""
+    begins = (at for at in range(offset, len(content)) if next(_frames(content, at), None) is not None)
+    return next(begins, len(content))

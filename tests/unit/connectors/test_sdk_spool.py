@@ -1,5 +1,7 @@
 import errno
 import os
+from bisect import bisect_right
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -116,9 +118,9 @@ def test_a_cut_anywhere_keeps_every_record_before_it(
     assert drain(reopened(cut, directory)) == [*payloads[:whole], b"new"]
 
 
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=6), st.data())
+@given(st.lists(st.binary(min_size=4, max_size=40), min_size=1, max_size=6), st.data())
 @settings(max_examples=60, deadline=None)
-def test_a_flipped_bit_is_noticed(
+def test_a_flipped_bit_costs_one_record(
     tmp_path_factory: pytest.TempPathFactory, payloads: list[bytes], data: st.DataObject
 ) -> None:
     directory = tmp_path_factory.mktemp("spool")
@@ -127,11 +129,40 @@ def test_a_flipped_bit_is_noticed(
     spool.close()
     (segment,) = directory.iterdir()
     content = bytearray(segment.read_bytes())
-    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    ends = list(accumulate(8 + len(payload) for payload in payloads))
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= 1 << data.draw(st.integers(0, 7))
     segment.write_bytes(content)
-    left = drain(Spool(directory))
-    assert left == payloads[: len(left)]
-    assert len(left) < len(payloads)
+    hit = bisect_right(ends, at)
+    with structlog.testing.capture_logs() as logs:
+        damaged = Spool(directory)
+    assert [(entry["event"], entry["bytes_cut"], entry["records_kept"]) for entry in logs] == [
+        ("spool_cut" if hit == len(payloads) - 1 else "spool_damaged", 8 + len(payloads[hit]), len(payloads) - 1)
+    ]
+    damaged.append([b"new"])
+    assert drain(reopened(damaged, directory)) == [*payloads[:hit], *payloads[hit + 1 :], b"new"]
+
+
+def test_what_is_damaged_is_put_aside(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", segment_bytes=40)
+    for n in range(6):
+        spool.append([b"event %d" % n, b"another %d" % n])
+    spool.close()
+    first, second, *_ = sorted((tmp_path / "spool").iterdir())
+    first.write_bytes(first.read_bytes().replace(b"event 0", b"EVENT 0"))
+    second.write_bytes(second.read_bytes().replace(b"another 2", b"ANOTHER 2"))  # the last one, but not of all
+    with structlog.testing.capture_logs() as logs:
+        left = drain(Spool(tmp_path / "spool", segment_bytes=40))
+    assert left == [text % n for n in range(6) for text in (b"event %d", b"another %d")][1:5] + [
+        text % n for n in range(3, 6) for text in (b"event %d", b"another %d")
+    ]
+    assert [(entry["event"], entry["file"]) for entry in logs] == [
+        ("spool_damaged", f"{first.stem}.bad"),
+        ("spool_damaged", f"{second.stem}.bad"),
+    ]
+    kept = {path.name: path.read_bytes()[8:] for path in (tmp_path / "spool").iterdir()}
+    assert kept == {f"{first.stem}.bad": b"EVENT 0", f"{second.stem}.bad": b"ANOTHER 2"}
+    assert drain(Spool(tmp_path / "spool")) == []
 
 
 def test_a_tail_of_zeros_is_no_record(tmp_path: Path) -> None:
