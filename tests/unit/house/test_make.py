@@ -37,17 +37,62 @@ def test_machine_whose_python_has_no_venv(tmp_path: Path) -> None:
     assert (done.returncode != 0, done.stdout.strip().endswith("apt install python3-venv")) == (True, True)
 
 
+def script(path: Path, text: str) -> None:
+    path.write_text(f"#!{shutil.which('bash')}\n{text}\n")
+    path.chmod(0o755)
+
+
+def run_tools(programs: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {key: value for key, value in os.environ.items() if key != "CI"} | {"PATH": str(programs)} | variables
+    command = [shutil.which("bash") or "", str(ROOT / ".ci" / "tools")]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_stub_that_only_says_where_the_program_is_counts_as_missing(tmp_path: Path) -> None:
+    for program in ("chromedriver", "promtool", "amtool"):
+        script(tmp_path / program, "exit 0")
+    script(tmp_path / "id", "echo 1000")
+    script(tmp_path / "chromium", "echo 'requires the chromium snap to be installed' >&2; exit 1")
+    done = run_tools(tmp_path, CI="true")
+    assert done.returncode == 1
+    assert " chromium (" in done.stderr
+    script(tmp_path / "chromium", "exit 0")
+    assert run_tools(tmp_path, CI="true").returncode == 0
+
+
+def test_package_that_apt_does_not_know_keeps_no_other_out(tmp_path: Path) -> None:
+    for program in ("chromium", "chromedriver"):
+        script(tmp_path / program, "exit 1")
+    script(tmp_path / "id", "echo 0")
+    script(tmp_path / "cp", f'exec {shutil.which("cp")} "$@"')
+    # As on Ubuntu: no package of that name.
+    script(
+        tmp_path / "apt-get",
+        f"""
+        case "$*" in
+            *chromium*) echo 'E: Package chromium has no installation candidate' >&2; exit 100 ;;
+            *alertmanager*) cp {tmp_path}/id {tmp_path}/amtool ;;
+            *prometheus*) cp {tmp_path}/id {tmp_path}/promtool ;;
+        esac
+        """,
+    )
+    done = run_tools(tmp_path, CI="true")
+    assert done.returncode == 1
+    assert "the tests miss: chromium chromium-driver (" in done.stderr.replace(
+        "chromium-driver chromium", "chromium chromium-driver"
+    )
+    assert "prometheus" not in done.stderr
+    assert "Ubuntu" in done.stderr
+    assert "snap" in done.stderr
+
+
 @pytest.mark.parametrize(("variables", "code"), [({}, 0), ({"CI": "true"}, 1)])
 def test_tools_that_are_missing_are_named_and_fail_in_ci(tmp_path: Path, variables: dict[str, str], code: int) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "bash").symlink_to(shutil.which("bash") or "")
     (programs / "promtool").symlink_to(shutil.which("true") or "")
-    (programs / "id").write_text("#!/bin/sh\necho 1000\n")
-    (programs / "id").chmod(0o755)
-    environment = {key: value for key, value in os.environ.items() if key != "CI"} | {"PATH": str(programs)} | variables
-    command = [str(programs / "bash"), str(ROOT / ".ci" / "tools")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    script(programs / "id", "echo 1000")
+    done = run_tools(programs, **variables)
     assert done.returncode == code
     for package in ("chromium", "chromium-driver", "prometheus-alertmanager"):
         assert f" {package}" in done.stderr
