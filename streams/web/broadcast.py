@@ -18,6 +18,8 @@ COALESCE_SECONDS: Final = 0.1
 """Least time between two messages: at most ten per second, however many events there are."""
 CLOCK_SECONDS: Final = 1
 """Least time between two messages that tell nothing but the time."""
+LOOK_SECONDS: Final = 600
+"""Most time between two looks at the figures while nobody listens: looking is what drops the old ones from memory."""
 RETRY_MS: Final = 2_000
 """After how long a browser tries again."""
 
@@ -46,13 +48,13 @@ class Broadcaster:
     """Makes a message when something changed, and hands the latest one to whoever listens.
 
     A listener holds nothing but the number of what it has seen: one that is slow skips some, one that leaves is forgotten.
-    While nobody listens nothing is computed.
+    While nobody listens hardly anything is computed.
     """
 
     def __init__(self, make: Callable[[], Message], tick_seconds: float) -> None:
         self._make = make
         self._tick_seconds = tick_seconds
-        self._last = Published(0, 0, b"", b"", b"", None, 0.0)
+        self._last = Published(0, 0, b"", b"", b"", None, time.monotonic())
         self._news = asyncio.Event()
         self._published = asyncio.Condition()
         self._listeners = 0
@@ -77,7 +79,7 @@ class Broadcaster:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), self._tick_seconds)
                 self._news.clear()
-                if self._listeners:
+                if self._listeners or time.monotonic() - self._last.at >= LOOK_SECONDS:
                     await self._publish()
                 await asyncio.sleep(COALESCE_SECONDS)
         except Exception:

@@ -50,7 +50,8 @@ class MergedRows:
     """Rows of one reading in, their sums out; for one thread at a time.
 
     Rows are kept as they were written and read only when they are asked for: one that changes a hundred times in between costs
-    one. Buckets that no moment from `now` on will need are dropped, so memory is bounded by the queues of a day.
+    one. `turn_to` drops the buckets that no later moment will need: as long as it is called, memory is bounded by the queues of
+    a day.
     """
 
     def __init__(

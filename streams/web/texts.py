@@ -1,6 +1,7 @@
 """Every word of the board, French and English side by side."""
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
+import re
 from typing import Final
 
 LANGUAGES: Final = ("fr", "en")
@@ -68,8 +69,6 @@ _TEXTS: Final = {
     # the table
     "queues": ("Files d’attente", "Queues"),
     "queue": ("File", "Queue"),
-    "all_queues": ("Ensemble", "All queues"),
-    "no_queue": ("Sans file", "No queue"),
     "state": ("État", "State"),
     "now": ("Maintenant", "Now"),
     "today": ("Aujourd’hui", "Today"),
@@ -127,6 +126,10 @@ _TEXTS: Final = {
     "sources": ("Les mêmes chiffres :", "The same figures:"),
 }
 
+_NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’]))|(?<=«) ")
+"""Spaces where no line may end: before double signs of punctuation (Imprimerie nationale) and the unit of seconds."""
+
 TEXTS: Final = {
-    language: {name: words[index] for name, words in _TEXTS.items()} for index, language in enumerate(LANGUAGES)
+    language: {name: _NO_BREAK.sub("\N{NO-BREAK SPACE}", words[index]) for name, words in _TEXTS.items()}
+    for index, language in enumerate(LANGUAGES)
 }

@@ -41,6 +41,10 @@ class Served:
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
+    def let_pass(self, time: timedelta) -> None:
+        """Put the clock forward."""
+        self._ahead += time
+
     def follow(self) -> None:
         """Let the figures be complete and of now."""
         self.view.begin([0])

@@ -243,6 +243,8 @@ def test_every_text_has_enough_contrast(served: Served, page: Page, size: tuple[
 def test_it_can_be_used_on_a_phone(served: Served, page: Page) -> None:
     page.open(served.url, PHONE)
     page.is_in("live")
+    stay_live(served)
+    wait_until(lambda: page.run("return document.querySelector('#last-event').checkVisibility()"), "the event", 10)
     assert page.run("return document.documentElement.scrollWidth") <= PHONE[0]
     cell = "document.querySelector('#rows td.longest').getBoundingClientRect().right"
     assert page.run(f"return {cell}") <= PHONE[0], "who waits is in sight without scrolling sideways"

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from streams.engine.broker import free_port
+from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
@@ -145,6 +146,15 @@ def test_who_leaves_is_forgotten_and_nobody_listening_costs_nothing(served: Serv
         served.worker.offered(SOCIAL, served.now())
     httpx.get(f"{served.url}/healthz")
     assert served.broadcaster._last is last
+
+
+def test_old_figures_leave_memory_also_if_nobody_looks(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.worker.offered(SOCIAL, served.now())
+    assert len(served.view._shown._rows) == 2, "a total and five minutes"
+    served.let_pass(timedelta(days=1))
+    monkeypatch.setattr(broadcast, "LOOK_SECONDS", 0)
+    wait_until(lambda: len(served.view._shown._rows) == 1, "the five minutes of yesterday to be dropped")
+    assert served.broadcaster._listeners == 0
 
 
 def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Served) -> None:

@@ -136,7 +136,7 @@ const COLUMNS = [
 const rows = new Map(); // key of a queue → its row and the level last said
 
 const keyOf = (queue) => JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]);
-const nameOf = (queue) => queue[`label_${lang}`] || queue.queue || texts.no_queue;
+const nameOf = (queue) => queue[`label_${lang}`];
 
 function makeRow(queue) {
   const row = document.createElement("tr");

@@ -1,0 +1,39 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from streams.core.figures import Formula
+from streams.web import app
+from streams.web.board import State
+from streams.web.texts import LANGUAGES, TEXTS
+
+BOARD = Path(app.__file__).parent
+NAMED_BY_VALUE = {
+    *(f"why_{state.value}" for state in State if state is not State.LIVE),
+    *(f"{kind}_{formula.value}" for kind in ("name", "formula") for formula in Formula),
+    "why_connection",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_that_is_chosen_by_a_value_is_there(language: str) -> None:
+    assert TEXTS[language].keys() >= NAMED_BY_VALUE
+
+
+def test_every_text_is_used() -> None:
+    files = [BOARD / "templates" / "board.html", *(BOARD / "static").glob("*.js")]
+    named = re.compile(r"(?:\bt\.|\btexts\.|\")(\w+)")
+    used = {word for path in files for word in named.findall(path.read_text())}
+    assert TEXTS["fr"].keys() - NAMED_BY_VALUE - used == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_ends_before_a_colon_a_sign_or_a_unit(language: str) -> None:
+    for name, text in TEXTS[language].items():
+        assert not re.search(r" [:;?!÷%»]| s\b|« ", text), name
+
+
+def test_french_has_its_no_break_spaces() -> None:
+    assert TEXTS["fr"]["became"] == "{queue}\N{NO-BREAK SPACE}: {level}"
+    assert TEXTS["fr"]["short_apart"] == "et {short} en {limit}\N{NO-BREAK SPACE}s ou moins"
