@@ -135,14 +135,29 @@ def apply(settings: "Settings", wait: float) -> None:
         click.echo(line)
 
 
+class Simulators(click.Group):
+    """The commands of the connectors that can simulate their systems."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of those connectors."""
+        from connectors.sdk import registry  # noqa: PLC0415
+
+        return [name for name in registry.names() if self.get_command(ctx, name)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return the command of a connector, if there is one."""
+        from connectors.sdk import errors, registry  # noqa: PLC0415
+
+        if cmd_name not in registry.names():
+            return None
+        try:
+            return registry.load(cmd_name).simulate
+        except errors.ConfigError as error:
+            raise OperatorError(str(error)) from None
+
+
 @main.group(
-    cls=LazyGroup,
-    lazy={
-        "asterisk": (
-            "connectors.asterisk.simulate:command",
-            say("A switchboard's queue_log.", "Le queue_log d'un standard."),
-        )
-    },
+    cls=Simulators,
     help=say("Write what a source system would.", "Écrit ce qu'écrirait un outil source."),
 )
 def simulate() -> None:

@@ -1,7 +1,8 @@
 """Asterisk: calls and agents of its queues, from `queue_log`."""
 
 from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.simulate import command
 from connectors.asterisk.source import QueueLogSource
 from connectors.sdk.contract import Connector
 
-CONNECTOR = Connector("asterisk", AsteriskConfig, QueueLogSource)
+CONNECTOR = Connector("asterisk", AsteriskConfig, QueueLogSource, simulate=command)

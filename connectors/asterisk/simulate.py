@@ -542,7 +542,7 @@ def _add(counts: dict[str, int], name: str) -> None:
     counts[name] = counts.get(name, 0) + 1
 
 
-@click.command("asterisk")
+@click.command("asterisk", short_help="A switchboard's queue_log · le queue_log d'un standard")
 @click.option(
     "--into", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The queue_log to append to."
 )
@@ -578,7 +578,3 @@ def command(
         truth = simulate_live(into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up)
     if ledger:
         ledger.write_text(truth.to_json(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    command()

@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import click
+
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.cursor import Cursor
 from models.events import Event
@@ -103,6 +105,8 @@ class Connector(Generic[Config]):
     """As in `asterisk`: first part of the `source` of its events."""
     config: type[Config]
     open: Callable[[Config, Context], Source[Any, Any]]
+    simulate: click.Command | None = None
+    """Writes what such a system would, for demonstrations and tests: `accueil simulate <name>`."""
 
 
 class Publisher(Protocol):

@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from connectors.asterisk import simulate
+from connectors.asterisk import CONNECTOR, simulate
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.records import LogLine
 from connectors.asterisk.simulate import Ledger, Tally, configuration, simulate_day, simulate_live
-from connectors.sdk.contract import Reject
+from connectors.sdk import registry
+from connectors.sdk.contract import Connector, Reject
 from models.events import AgentChange, Event, LeaveReason
 from models.identities import PseudonymKey
+from streams.cli import main
 from tests.support.processes import wait_until
 
 MONDAY = date(2026, 11, 23)
@@ -174,6 +176,23 @@ def test_a_day_until_now_ends_now_and_equals_its_ledger(tmp_path: Path) -> None:
 
 
 class TestCommand:
+    def test_it_is_found_by_the_connectors_name(self, tmp_path: Path) -> None:
+        listed = CliRunner().invoke(main, ["simulate", "--help"])
+        assert (listed.exit_code, "asterisk" in listed.output) == (0, True)
+        options = ["simulate", "asterisk", "--day", "2026-11-23", "--calls", "20", "--into", str(tmp_path / "log")]
+        assert CliRunner().invoke(main, options).exit_code == 0
+        assert len((tmp_path / "log").read_bytes().splitlines()) > 20
+
+    def test_one_that_is_not_there_is_refused(self) -> None:
+        result = CliRunner().invoke(main, ["simulate", "asterix"])
+        assert (result.exit_code, "No such command 'asterix'" in result.output) == (2, True)
+
+    def test_a_connector_need_not_have_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        bare = Connector("asterisk", CONNECTOR.config, CONNECTOR.open)
+        monkeypatch.setattr(registry, "load", lambda name: bare)
+        assert CliRunner().invoke(main, ["simulate", "asterisk"]).exit_code == 2
+        assert "queue_log" not in CliRunner().invoke(main, ["simulate", "--help"]).output
+
     def test_a_day(self, tmp_path: Path) -> None:
         log, ledger = tmp_path / "queue_log", tmp_path / "ledger.json"
         options = ["--day", "2026-11-23", "--seed", "5", "--calls", "100", "--into", str(log), "--ledger", str(ledger)]
