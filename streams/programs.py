@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from streams.core.figures import Dimensions
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.prechecks import check_port, make_private
 from streams.running import find_brokers
-from streams.settings import ConfigError, Settings, Thresholds
+from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
+from streams.web.options import QueueOptions, Thresholds, WebOptions
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -104,40 +106,40 @@ def connect(settings: Settings, names: Sequence[str]) -> int:
     return 0
 
 
+def web_options(settings: Settings) -> WebOptions:
+    """Return what the board is told. Raises `ConfigError` if there is no broker."""
+    web = settings.web
+    return WebOptions(
+        brokers=find_brokers(settings),
+        client=settings.kafka.client_options(),
+        host=web.host,
+        port=web.port,
+        hosts=web.hosts,
+        title=web.title,
+        time_zone=ZoneInfo(web.time_zone),
+        target_seconds=web.target_seconds,
+        short_abandon_seconds=web.short_abandon_seconds,
+        stale_after_seconds=web.stale_after_seconds,
+        formula=web.formula,
+        queues=tuple(
+            QueueOptions(
+                dimensions=Dimensions(queue.channel.value, queue.site, queue.service, name),
+                label_fr=queue.label_fr or name,
+                label_en=queue.label_en or queue.label_fr or name,
+                waiting=Thresholds(**dict(queue.waiting)),
+                longest_wait_seconds=Thresholds(**dict(queue.longest_wait_seconds)),
+            )
+            for name, queue in web.queues.items()
+        ),
+        service_level=Thresholds(**dict(web.service_level)),
+        abandonment=Thresholds(**dict(web.abandonment)),
+    )
+
+
 def serve(settings: Settings) -> int:
     """Serve the board until SIGTERM or SIGINT; return the exit code. Raises `OperatorError` if its port cannot be had."""
-    from streams.core.figures import Dimensions  # noqa: PLC0415
-    from streams.web import options  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
-    def thresholds(given: Thresholds) -> options.Thresholds:
-        return options.Thresholds(given.attention, given.action)
-
-    web = settings.web
-    check_port(web.host, web.port, "web.port")
-    serve_board(
-        options.WebOptions(
-            brokers=find_brokers(settings),
-            client=settings.kafka.client_options(),
-            host=web.host,
-            port=web.port,
-            title=web.title,
-            time_zone=ZoneInfo(web.time_zone),
-            target_seconds=web.target_seconds,
-            short_abandon_seconds=web.short_abandon_seconds,
-            stale_after_seconds=web.stale_after_seconds,
-            queues=tuple(
-                options.QueueOptions(
-                    dimensions=Dimensions(queue.channel.value, queue.site, queue.service, name),
-                    label_fr=queue.label_fr or name,
-                    label_en=queue.label_en or queue.label_fr or name,
-                    waiting=thresholds(queue.waiting),
-                    longest_wait_seconds=thresholds(queue.longest_wait_seconds),
-                )
-                for name, queue in web.queues.items()
-            ),
-            service_level=thresholds(web.service_level),
-            abandonment=thresholds(web.abandonment),
-        )
-    )
+    check_port(settings.web.host, settings.web.port, "web.port")
+    serve_board(web_options(settings))
     return 0

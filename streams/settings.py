@@ -27,7 +27,7 @@ from pydantic_settings import (
 
 from models.envelope import Label
 from models.topics import Channel
-from streams.core.figures import WAIT_BOUNDS
+from streams.core.figures import WAIT_BOUNDS, Formula
 from streams.words import say
 
 
@@ -180,6 +180,8 @@ class Web(Section):
     host: str = "127.0.0.1"
     """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
     port: Port = 8080
+    hosts: tuple[str, ...] = ()
+    """Names by which a reverse proxy on this machine asks: as long as `host` is local, only these and its own are answered."""
     title: str = "Accueil"
     """Name of the house, at the head of the board."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
@@ -188,6 +190,8 @@ class Web(Section):
     """An answer within this time is in time: the target of the service level."""
     short_abandon_seconds: WaitBound = 10
     """Who hangs up within this time is left out of the service level."""
+    formula: Formula = Formula.NET_OF_SHORT
+    """Which service level the board shows (`streams.core.figures.Formula`); the metrics have all of them."""
     stale_after_seconds: PositiveFloat = 15.0
     """Figures older than this are shown as out of date."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)

@@ -1,6 +1,7 @@
 """Settings: a mistake is told with its place, its key and what is allowed; a secret is never told."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from connectors.sdk import registry
 from connectors.sdk.config import ConnectorConfig, Options
 from connectors.sdk.contract import Connector, Context, Source
 from streams.configuration import describe, find_file, load
-from streams.core.figures import WAIT_BOUNDS
+from streams.core.figures import WAIT_BOUNDS, Dimensions
+from streams.programs import web_options
 from streams.settings import ConfigError, Kafka, Settings
+from streams.web.options import QueueOptions, Thresholds, WebOptions
 
 
 @pytest.fixture(autouse=True)
@@ -202,6 +205,46 @@ def test_every_setting_is_described_with_its_origin_and_without_secrets(monkeypa
     assert described["kafka.sasl_password"] == ("********", "ACCUEIL_KAFKA__SASL_PASSWORD")
     assert "hush" not in repr(described)
     assert "hush" not in repr(settings.kafka)
+
+
+def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
+    plain = WebOptions(brokers="kafka:9092", client={"security_protocol": "PLAINTEXT"})
+    assert web_options(load()) == plain
+    options = web_options(
+        load(
+            write(
+                """
+                [web]
+                host = "::1"
+                port = 8081
+                hosts = ["accueil.example.org"]
+                title = "Maison"
+                time_zone = "Indian/Reunion"
+                target_seconds = 30
+                short_abandon_seconds = 5
+                stale_after_seconds = 20
+                formula = "offered_share"
+                service_level = {attention = 0.9, action = 0.7}
+                abandonment = {attention = 0.05, action = 0.1}
+                [web.queues.rsa]
+                site = "siege"
+                label_fr = "RSA"
+                waiting = {attention = 1, action = 2}
+                longest_wait_seconds = {attention = 3, action = 4}
+                [kafka]
+                security_protocol = "SASL_PLAINTEXT"
+                """
+            )
+        )
+    )
+    same = {field.name for field in fields(WebOptions) if getattr(options, field.name) == getattr(plain, field.name)}
+    assert same == {"brokers"}
+    assert options.queues == (
+        QueueOptions(Dimensions("call", "siege", "", "rsa"), "RSA", "RSA", Thresholds(1, 2), Thresholds(3, 4)),
+    )
+    (queue,) = web_options(load(write("[web.queues.rsa]"))).queues
+    assert queue == QueueOptions(Dimensions("call", "", "", "rsa"), "rsa", "rsa")
 
 
 def test_settings_cannot_be_changed() -> None:
