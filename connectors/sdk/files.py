@@ -8,8 +8,11 @@ PRIVATE_FILE = 0o600
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make `directory` and what is above it, for this user alone; leave it as it is if it is there."""
-    directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+    """Make `directory` and what is missing above it, for this user alone; leave as it is what is there."""
+    if not directory.is_dir():
+        make_private_directory(directory.parent)
+        directory.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def sync_directory(directory: Path) -> None:

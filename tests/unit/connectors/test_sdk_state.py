@@ -1,6 +1,7 @@
 """Cursor, keys, rejects: what a connector keeps."""
 
 import json
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -11,10 +12,26 @@ import structlog
 from connectors.sdk.contract import Reject
 from connectors.sdk.cursor import NAMES, Cursor
 from connectors.sdk.errors import CursorDamagedError, KeyFileError
+from connectors.sdk.files import make_private_directory
 from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.rejects import Rejects
 from models.identities import IdentityKind
 from models.reasons import Reason
+
+
+class TestPrivateDirectory:
+    def test_all_that_is_made_is_for_this_user_alone(self, tmp_path: Path) -> None:
+        shared = tmp_path / "shared"
+        shared.mkdir(mode=0o755)
+        private = shared / "data" / "connectors" / "siege"
+        before = os.umask(0o022)
+        try:
+            for _ in range(2):
+                make_private_directory(private)
+        finally:
+            os.umask(before)
+        modes = [stat.S_IMODE(path.stat().st_mode) for path in (shared, *reversed(private.parents[:2]), private)]
+        assert modes == [0o755, 0o700, 0o700, 0o700]
 
 
 class TestCursor:
