@@ -3,10 +3,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from streams.core.figures import Dimensions, Formula
-from streams.web.board import Message, Ratio, State, make_message
+from models.events import AgentStateChanged
+from streams.core import agent
+from streams.core.counting import count_agent
+from streams.core.figures import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
+from streams.web.board import Message, Now, Ratio, State, make_message
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import FiguresView, Source
+from tests.support.events import make
 from tests.web.rows import ROADS, SOCIAL, Worker, milliseconds
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -66,6 +70,37 @@ def test_agents_of_several_queues_are_counted_once_where_the_figures_say_so() ->
     board = board_of(view).board
     assert (board.all.agents_available, board.all.agents_on_contact) == (2, 0)
     assert [queue.queue for queue in board.queues] == ["routes", "aide-sociale"]
+
+
+def test_agents_as_the_worker_counts_them_are_one_each_on_the_whole_and_no_queue_of_their_own() -> None:
+    view = new_view()
+    totals: dict[Dimensions, Figure] = {}
+    changes = {
+        "agent:asterisk/siege:agent:k1-a": (("logged_in", "rsa"), ("logged_in", "pmi")),
+        "agent:asterisk/siege:agent:k1-b": (("logged_in", "rsa"), ("logged_in", "pmi"), ("contact_started", "pmi")),
+        "agent:asterisk/siege:agent:k1-c": (("logged_in", "rsa"), ("paused", "")),
+        "agent:asterisk/siege:agent:k1-d": (("logged_in", "rsa"), ("logged_out", "")),
+    }
+    for subject, steps in changes.items():
+        row: agent.Agent | None = None
+        for at, (change, queue) in enumerate(steps):
+            event = make("agent.state_changed", at, subject=subject, site="siege", change=change, queue=queue)
+            assert isinstance(event, AgentStateChanged)
+            former, row = row, agent.fold(row, event)
+            count_agent(former, row, lambda key: totals.setdefault(key[1], new_figure()))
+    view.apply_all(0, [(total_key(place), encode_figure(total)) for place, total in totals.items()])
+
+    board = board_of(view).board
+
+    def agents(now: Now) -> tuple[int, int, int]:
+        return now.agents_available, now.agents_on_contact, now.agents_paused
+
+    assert {queue.queue: agents(queue) for queue in board.queues} == {
+        "routes": (0, 0, 0),
+        "pmi": (1, 1, 0),
+        "rsa": (1, 1, 1),
+    }
+    assert agents(board.all) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
