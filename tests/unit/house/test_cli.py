@@ -136,6 +136,25 @@ def test_process_without_a_broker_says_what_to_do(command: str) -> None:
     assert done.stderr.startswith("accueil: no broker: start accueil up")
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("C", "accueil: no Kafka broker answers at 127.0.0.1:1 after 0.2 s"),
+        ("fr_FR.UTF-8", "accueil: aucun broker Kafka ne répond à 127.0.0.1:1 après 0.2 s"),
+    ],
+)
+def test_topics_without_a_broker_may_be_tried_again(language: str, line: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli", "topics", "apply", "--wait=0.2"],
+        env={**os.environ, "ACCUEIL_BROKERS": "127.0.0.1:1", "LC_ALL": language, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (os.EX_SOFTWARE, [line])
+
+
 def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     command = [sys.executable, "-m", "streams.cli", "connect", "siege"]
