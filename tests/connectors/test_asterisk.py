@@ -1,5 +1,6 @@
 """The Asterisk connector as a whole, on files."""
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,27 @@ class TestConformance(Conformance):
             publisher.confirm()  # and then it is killed
         self.supply(directory, 0, 1)
         assert identity(bench.read_all(confirm=True)) == identity(self.bench(directory).read_all(confirm=True))
+
+    def test_stopped_after_every_turn_it_reads_all_that_was_rotated(self, supplied: Bench, tmp_path: Path) -> None:
+        directory = tmp_path / "rotated"
+        bench, log, parts = self.bench(directory), directory / "queue_log", 5
+        self.supply(directory, 0, parts)
+        told = bench.read_all(confirm=True)
+        for part in range(1, parts):
+            self.supply(directory, part, parts)
+            os.utime(log, (part, part + log.stat().st_mtime))
+            if part < parts - 1:
+                log.rename(directory / f"queue_log.{parts - part}")
+        for _ in range(2 * parts):
+            with bench.opened() as (flow, publisher):
+                publisher.publish(
+                    (), lambda: None
+                )  # while something is on its way, the source is asked without waiting
+                flow.turn()
+                flow.settle(0)
+                publisher.confirm()
+                told += publisher.events
+        assert identity(told) == identity(supplied.read_all(confirm=True))
 
     def test_the_french_readme_has_the_same_options(self) -> None:
         def options(readme: Path) -> list[list[str]]:
