@@ -118,7 +118,7 @@ class LineTail:
             self._skipping = True
         else:
             return None
-        self._advance(end or len(chunk))
+        self._advance(chunk[:end] if end else chunk)
         return [line[: MAX_LINE_BYTES + 1].rstrip(b"\r") for line in (lines[1:] if skipping else lines)]
 
     def _go_on(self, unfinished: bytes) -> list[bytes]:
@@ -138,7 +138,7 @@ class LineTail:
         log.info("log_rotated", next_file=successor.name)
         file = _open(successor)
         rest = [] if self._skipping or not unfinished else [unfinished]
-        self._advance(len(unfinished))
+        self._advance(unfinished)
         self._enter(file, self.position)
         return rest or self._read_some()
 
@@ -167,7 +167,7 @@ class LineTail:
             best = max(matching, key=lambda file: (file.inode == position.inode, file.path == self._path))
             self._enter(_open(best.path), position)
             self._skipping = position.skipping
-            self._advance(position.offset)
+            self._jump(position.offset)
         else:
             if position.offset:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
@@ -195,14 +195,19 @@ class LineTail:
         self.close()
         self._file, self._kept = file, kept
         self._offset, self._head, self._skipping = 0, b"", False
-        self._inode = os.fstat(file).st_ino
-        self._advance(0)
+        status = os.fstat(file)
+        self._inode, self._modified_ns = status.st_ino, status.st_mtime_ns
 
-    def _advance(self, size: int) -> None:
-        self._offset += size
-        self._modified_ns = os.fstat(self._file).st_mtime_ns
+    def _advance(self, read: bytes) -> None:
+        # The head is of what was read, not of what is there by now: the file may just have been truncated.
         if len(self._head) < HEAD_BYTES:
-            self._head = os.pread(self._file, min(HEAD_BYTES, self._offset), 0)
+            self._head += read[: HEAD_BYTES - len(self._head)]
+        self._offset += len(read)
+        self._modified_ns = os.fstat(self._file).st_mtime_ns
+
+    def _jump(self, offset: int) -> None:
+        self._head = os.pread(self._file, min(HEAD_BYTES, offset), 0)
+        self._offset = offset
 
     def _place(self) -> TailPosition:
         return TailPosition(
@@ -214,7 +219,7 @@ class LineTail:
         last = os.pread(self._file, MAX_LINE_BYTES, max(0, size - MAX_LINE_BYTES))
         unfinished = len(last) - (last.rfind(b"\n") + 1)
         self._skipping = unfinished == MAX_LINE_BYTES
-        self._advance(size if self._skipping else size - unfinished)
+        self._jump(size if self._skipping else size - unfinished)
 
 
 def _open(path: Path) -> int:

@@ -233,6 +233,24 @@ class TestRotation:
         assert reader.read() == [b"two"]
 
 
+def test_copied_and_truncated_just_as_it_is_read(reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_and_truncate(tail: LineTail) -> bool:
+        rewritten = look(tail)
+        if not log.with_name("queue_log.1").exists():
+            write(log, "two")
+            shutil.copy(log, log.with_name("queue_log.1"))
+            os.truncate(log, 0)
+        return rewritten
+
+    look = LineTail._was_rewritten
+    monkeypatch.setattr(LineTail, "_was_rewritten", look_and_truncate)
+    write(log, "one")
+    assert reader.read() == [b"one", b"two"]
+    write(log, "three")
+    later(log, 1)
+    assert reader.read() == [b"three"]
+
+
 def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
     write(log, "one")
     assert reader.read() == [b"one"]
