@@ -22,6 +22,15 @@ from streams.words import say
 CONFIG_VARIABLE: Final = "ACCUEIL_CONFIG"
 DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
+PLAIN: Final = {
+    "missing": ("is missing", "manque"),
+    "extra_forbidden": ("is unknown", "est inconnue"),
+    **dict.fromkeys(
+        ("int_parsing", "int_type", "int_from_float"), ("must be a whole number", "attend un nombre entier")
+    ),
+    **dict.fromkeys(("float_parsing", "float_type"), ("must be a number", "attend un nombre")),
+}
+"""Pydantic's names of mistakes, and what to say of them in English and French."""
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
 
@@ -67,6 +76,14 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
             MASK if value and _is_secret(settings, keys) else value,
             origin or say("default", "par défaut"),
         )
+
+
+def explain(error: ValidationError, above: str) -> list[str]:
+    """Return a line per mistake in the table at `above`, each with its key, and what is allowed; none tells a value."""
+    return [
+        f"{'.'.join((above, *_keys_of(detail)))} {_allowed(detail)}"
+        for detail in error.errors(include_url=False, include_input=False)
+    ]
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
@@ -185,7 +202,7 @@ def _unknown(place: str, keys: tuple[str, ...]) -> str:
     *above, last = keys
     near = difflib.get_close_matches(last, _known_at(above), n=1)
     hint = say("; did you mean {}?", " ; vouliez-vous dire {} ?").format(".".join([*above, near[0]])) if near else ""
-    return f"{place}: {'.'.join(keys)} {say('is unknown', 'est inconnue')}{hint}"
+    return f"{place}: {'.'.join(keys)} {say(*PLAIN['extra_forbidden'])}{hint}"
 
 
 def _known_at(keys: list[str]) -> list[str]:
@@ -195,10 +212,10 @@ def _known_at(keys: list[str]) -> list[str]:
 
 
 def _allowed(detail: ErrorDetails) -> str:
+    if plain := PLAIN.get(detail["type"]):
+        return say(*plain)
     bounds = detail.get("ctx", {})
     match detail["type"]:
-        case "missing":
-            return say("is missing", "manque")
         case "literal_error":
             return say(f"must be {bounds['expected']}", f"attend {bounds['expected'].replace(' or ', ' ou ')}")
         case "greater_than_equal":
@@ -207,10 +224,6 @@ def _allowed(detail: ErrorDetails) -> str:
             return say(f"must be at most {bounds['le']:g}", f"attend au plus {bounds['le']:g}")
         case "greater_than":
             return say(f"must be more than {bounds['gt']:g}", f"attend plus de {bounds['gt']:g}")
-        case "int_parsing" | "int_type" | "int_from_float":
-            return say("must be a whole number", "attend un nombre entier")
-        case "float_parsing" | "float_type":
-            return say("must be a number", "attend un nombre")
         case "value_error":
             return str(bounds["error"])
         case "string_pattern_mismatch":

@@ -19,7 +19,7 @@ KEYS: Final = frozenset(
         *("event", "level", "logger", "timestamp", "exception", "repeated"),
         *("host", "port", "url", "path", "file", "next_file", "offset", "exit_code"),
         *("connector", "attempts", "unconfirmed", "records_kept", "bytes_cut", "trouble"),
-        *("partition", "partitions", "rows", "replayed", "warm", "seconds"),
+        *("topic", "count", "partition", "partitions", "rows", "replayed", "warm", "seconds"),
         *("reason", "detail", "error"),
     }
 )

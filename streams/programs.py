@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import structlog
+from pydantic import ValidationError
 
+from streams.configuration import explain
 from streams.core.figures import Dimensions
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
@@ -58,21 +60,36 @@ def run_broker(settings: Settings, health_port: int) -> int:
 
 def configure_connectors(settings: Settings, names: Sequence[str] = ()) -> "list[Instance]":
     """Return the instances `names`, or all that are configured. Raises `ConfigError`, one line per mistake."""
-    from connectors.sdk import errors, runner  # noqa: PLC0415
+    from connectors.sdk import errors, registry, runner  # noqa: PLC0415
 
     if unknown := set(names) - set(settings.connectors):
         known = ", ".join(settings.connectors) or say("none", "aucun")
         raise ConfigError(f"connectors.{min(unknown)}: {say('unknown; there are', 'inconnu ; il y a')}: {known}")
     instances, mistakes = [], []
     for name in names or settings.connectors:
-        table = settings.connectors[name]
+        table, key = settings.connectors[name], f"connectors.{name}"
+        if table.connector not in registry.names():
+            mistakes.append(f"{key}: {_not_installed(table.connector, registry.names())}")
+            continue
         try:
             instances.append(runner.configure(name, table.connector, table.options))
         except errors.ConfigError as error:
-            mistakes += [f"connectors.{name}: {line.removeprefix(f'{name}.')}" for line in str(error).splitlines()]
+            # The SDK says it in English; what it was told itself can be said in French too.
+            if isinstance(error.__context__, ValidationError):
+                mistakes += explain(error.__context__, key)
+            else:
+                mistakes.append(f"{key}: {error}")
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return instances
+
+
+def _not_installed(connector: str, installed: Sequence[str]) -> str:
+    there = ", ".join(installed) or say("none", "aucun")
+    return say(
+        f"no connector {connector!r} is installed; there are: {there}",
+        f"aucun connecteur {connector!r} n'est installé ; il y a : {there}",
+    )
 
 
 def connect(settings: Settings, names: Sequence[str]) -> int:

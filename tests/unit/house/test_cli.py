@@ -74,7 +74,7 @@ def test_config_check_shows_what_is_in_force_as_toml(monkeypatch: pytest.MonkeyP
     ("text", "mistake"),
     [
         ("[web]\nprot = 1", "accueil: accueil.toml: web.prot is unknown; did you mean web.port?"),
-        ('[connectors.siege]\nconnector = "asterisk"\npth = "/q"', "accueil: connectors.siege: path: Field required"),
+        ('[connectors.siege]\nconnector = "asterisk"\npth = "/q"', "accueil: connectors.siege.path is missing"),
         ('[connectors.siege]\nconnector = "asterix"', "accueil: connectors.siege: no connector 'asterix' is installed"),
         (
             '[kafka]\nsecurity_protocol = "SSL"\nssl_cafile = "no.pem"',
@@ -91,6 +91,22 @@ def test_wrong_setting_is_one_clear_line_and_exit_code_2(text: str, mistake: str
 
 
 SIEGE = {"ACCUEIL_CONNECTORS__SIEGE__CONNECTOR": "asterisk", "ACCUEIL_CONNECTORS__SIEGE__PATH": "queue_log"}
+
+
+def test_mistakes_in_a_connector_are_told_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    Path("accueil.toml").write_text(
+        '[connectors.siege]\nconnector = "asterisk"\nstart = "now"\npth = "/q"\n[connectors.annexe]\nconnector = "asterix"'
+    )
+    result = run("config", "check")
+    assert result.exit_code == 2
+    assert set(result.output.splitlines()) == {
+        "accueil: connectors.siege.path manque",
+        "accueil: connectors.siege.start attend 'beginning' ou 'end'",
+        "accueil: connectors.siege.pth est inconnue",
+        "accueil: connectors.annexe: aucun connecteur 'asterix' n'est installé ; il y a : asterisk",
+    }
+    assert "unknown" not in run("connect", "nowhere").output
 
 
 @pytest.mark.parametrize("command", ["worker", "connect", "web"])
