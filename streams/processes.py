@@ -130,7 +130,8 @@ class Child:
             await process.wait()
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once, and for good."""
+        self._stopping.set()
         if self._process and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.kill()

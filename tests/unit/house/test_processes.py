@@ -210,6 +210,7 @@ def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
 
 def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
+        await all_ready(tree.start(*(server(name, tmp_path / "journal") for name in ("broker", "topics", "worker"))))
         tree.start(python("web", STUBBORN, stop_seconds=600))
         await until(lambda: (tmp_path / "logs" / "web.log").exists() and (tmp_path / "logs" / "web.log").read_text())
         interrupt()
@@ -217,6 +218,7 @@ def test_second_signal_kills(tmp_path: Path, told: Told) -> None:
 
     run(tmp_path, told, grow)
     assert told.count("does not stop") == 0
+    assert told.count("restart") == 0
     assert children() == []
 
 

@@ -105,6 +105,13 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         offered = up.offered()
         wait_until(lambda: up.offered() > offered, "figures that move again")
 
+        # So does Kafka itself.
+        first = up.children()["java"]
+        first.kill()
+        wait_until(lambda: up.children().get("java") not in {None, first}, "Kafka's next life")
+        offered = up.offered()
+        wait_until(lambda: up.offered() > offered, "figures that move again")
+
         children = up.children()
         assert set(children) == {"broker", "java", "worker", "connect", "web", "simulate"}
         offered = up.offered()
