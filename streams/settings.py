@@ -129,12 +129,16 @@ class Worker(Section):
     """After this long without a sign of life, another worker takes over."""
     max_records_per_step: PositiveInt = 10_000
     """At most this many records in one transaction."""
+    skip_expired: bool = False
+    """Go on without the events that Kafka's retention deleted before they were counted; else the worker refuses to start."""
     forget_waiting_after_seconds: PositiveInt = 3600
     """A call that waits this long was forgotten by the switchboard, and is counted as such."""
     forget_answered_after_seconds: PositiveInt = 12 * 3600
     """The same for a conversation."""
-    keep_closed_days: PositiveInt = 7
-    """A contact closed for this long leaves memory."""
+    keep_closed_days: PositiveInt = 35
+    """A contact closed for this long leaves memory. More than Kafka keeps events (30 days), and a topic can be replayed."""
+    keep_touched_seconds: PositiveInt = 3600
+    """At least this long after its last change, however old: longer than a connector takes to tell things again."""
     keep_buckets_days: PositiveInt = 8
     """Days of which the 5-minute figures are kept; totals are kept for ever."""
     health_host: str = "127.0.0.1"

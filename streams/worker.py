@@ -2,6 +2,7 @@
 
 from models.topics import DAY_MS
 from streams.agents.contacts import Times, make_job
+from streams.core.contact import Keeping
 from streams.core.visit import TimesToLive
 from streams.engine import metrics
 from streams.engine.engine import Engine, Options
@@ -54,6 +55,6 @@ def times(settings: Settings) -> Times:
             waiting=worker.forget_waiting_after_seconds * 1000,
             in_progress=worker.forget_answered_after_seconds * 1000,
         ),
-        keep_closed=worker.keep_closed_days * DAY_MS,
+        keep=Keeping(closed=worker.keep_closed_days * DAY_MS, touched=worker.keep_touched_seconds * 1000),
         keep_buckets=worker.keep_buckets_days * DAY_MS,
     )

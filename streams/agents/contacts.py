@@ -15,7 +15,7 @@ from models.events import AgentStateChanged, Event
 from models.reasons import Reason
 from streams.core import agent, contact, timeline
 from streams.core.agent import Agent
-from streams.core.contact import Contact
+from streams.core.contact import Contact, Keeping
 from streams.core.counting import count_agent, count_contact
 from streams.core.figures import (
     BUCKET_SECONDS,
@@ -51,8 +51,8 @@ class Times(NamedTuple):
     """How long things are waited for and kept. Milliseconds."""
 
     to_live: TimesToLive
-    keep_closed: int
-    """A contact closed for so long is tombstoned."""
+    keep: Keeping
+    """When a closed contact is tombstoned."""
     keep_buckets: int
     """A 5-minute bucket older than this is tombstoned; totals stay."""
 
@@ -81,6 +81,7 @@ class Contacts:
         self.progress: Final = Table(topics.FIGURES.name, _PROGRESS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
         self.waiting: Final = WaitingIndex[bytes]()
+        self._oldest_bucket = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_buckets_at = 0
 
@@ -92,6 +93,7 @@ class Contacts:
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         oldest, newest = step.now - _AGE_MS, step.now + _AHEAD_MS
+        self._oldest_bucket = (step.now - self._times.keep_buckets) // 1000
         progress = self._progress(step)
         latest, folded, rejected = progress.event_at, 0, 0
         entries = step.outputs[topics.TIMELINE.name]
@@ -116,7 +118,7 @@ class Contacts:
                 if self._fold_agent(key, event):
                     folded += 1
             else:
-                after = self._fold_contact(key, event)
+                after = self._fold_contact(key, event, step.now)
                 if after is not None:
                     folded += 1
                     entries.append((timeline.key(event, after), timeline.entry(event, after)))
@@ -137,11 +139,12 @@ class Contacts:
         counts = self._progress(step).dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
-    def _fold_contact(self, key: bytes, event: Event) -> Contact | None:
+    def _fold_contact(self, key: bytes, event: Event, now: int) -> Contact | None:
         before = self.contacts.rows.get(key)
         after = contact.fold(before, event)
         if after is before:
             return None
+        after.touched_at = now  # a new row, that nobody else has seen yet
         self._replace(key, before, after)
         return after
 
@@ -162,6 +165,8 @@ class Contacts:
                 self._edit((0, visit.place))
 
     def _edit(self, key: FigureKey) -> Figure:
+        if 0 < key[0] < self._oldest_bucket:  # no longer kept: what is counted there is not
+            return new_figure()
         return self.figures.edit(key, new_figure)
 
     def _progress(self, step: Step) -> Progress:
@@ -178,6 +183,7 @@ class Contacts:
     # ------------------------------------------------------------------------------------------------------------- tick
     def tick(self, step: Step) -> None:
         """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
+        self._oldest_bucket = (step.now - self._times.keep_buckets) // 1000
         rows = self.contacts.rows
         for key in self.waiting.due(step.now, self._times.to_live):
             before = rows[key]
@@ -188,7 +194,7 @@ class Contacts:
         self._drop_closed(step.now)
         self._drop_buckets(step.now)
         progress = self.progress.rows.get(PROGRESS_KEY)
-        if progress is None or step.now - progress.step_at >= HEARTBEAT_MS or self.figures.before:
+        if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
             self._progress(step)
 
     def _drop_closed(self, now: int) -> None:
@@ -199,17 +205,16 @@ class Contacts:
                 self._sweep = iter(list(rows))
                 return
             row = rows.get(key)
-            expires_at = contact.expires_at(row, self._times.keep_closed) if row else None
+            expires_at = contact.expires_at(row, self._times.keep) if row else None
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
 
     def _drop_buckets(self, now: int) -> None:
         bucket_ms = BUCKET_SECONDS * 1000
-        if now - self._swept_buckets_at < bucket_ms:
+        if abs(now - self._swept_buckets_at) < bucket_ms:
             return
         self._swept_buckets_at = now
-        end = (now - self._times.keep_buckets) // 1000
-        for key in [key for key in self.figures.rows if 0 < key[0] < end]:
+        for key in [key for key in self.figures.rows if 0 < key[0] < self._oldest_bucket]:
             self.figures.delete(key)
 
 

@@ -9,7 +9,7 @@ All times are milliseconds since 1970 UTC, all durations milliseconds. A row is 
 import sys
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -109,6 +109,8 @@ class Contact(Row, tag=1):
     """Stays in queues, by number: calls only."""
     milestones: tuple[Milestone, ...] = ()
     """All else that happened, by type."""
+    touched_at: int = 0
+    """When a worker last changed the row, by its own clock; set by the worker, no part of what the events mean."""
 
     @property
     def citizen(self) -> str:
@@ -281,17 +283,29 @@ def forget(row: Contact, now_ms: int, ttl: TimesToLive) -> Contact:
     return after
 
 
-def expires_at(row: Contact, keep_ms: int) -> int | None:
-    """Return when the row may be tombstoned: `keep_ms` after it was closed and last heard of; None while it is open.
+class Keeping(NamedTuple):
+    """How long the row of a closed contact is kept, so that an event told once more is known. Milliseconds."""
+
+    closed: int
+    """After it was closed, in the time of its events: longer than the sources' retention, and a topic can be replayed."""
+    touched: int
+    """After it was last changed, in the worker's time: longer than a source takes to tell things again after a failure."""
+
+
+def expires_at(row: Contact, keep: Keeping) -> int | None:
+    """Return when the row may be tombstoned, None while the contact is open.
 
     A call that reached no queue counts as closed here: a switchboard does not tell the end of such a call.
 
-    An event that is delivered once more after that is counted once more: keep rows longer than a source repeats itself.
+    An event that is delivered once more after that is counted once more.
     """
     if row.channel is Channel.CALL and not row.visits:
-        return row.last_at + keep_ms
-    closed_at = row.closed_at
-    return None if closed_at is None else max(closed_at, row.last_at) + keep_ms
+        closed_at: int | None = row.last_at
+    else:
+        closed_at = row.closed_at
+    if closed_at is None:
+        return None
+    return max(max(closed_at, row.last_at) + keep.closed, row.touched_at + keep.touched)
 
 
 # ----------------------------------------------------------------------------------------------------------------- bytes

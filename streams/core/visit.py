@@ -70,9 +70,10 @@ def tell(visit: Visit) -> Story:
     What no event told is derived from what later ones did: an answer without a beginning was queued `wait_ms` before.
     """
     global _told  # noqa: PLW0603 - figures, index and timeline ask for the same story in turn, and a visit never changes
-    if _told[0] is not visit:
-        _told = visit, _tell(visit)
-    return _told[1]
+    told = _told
+    if told[0] is not visit:
+        told = _told = visit, _tell(visit)
+    return told[1]
 
 
 def _tell(visit: Visit) -> Story:

@@ -34,6 +34,8 @@ from streams.engine.transport import Batch
 
 EX_FENCED: Final = 75
 EX_FAILED: Final = 70
+EX_DEFECTIVE: Final = 2
+"""Too many records that our own code fails on: to start again would only set aside more of them. For a supervisor: final."""
 WAITING_SAID_SECONDS: Final = 10
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 
@@ -47,13 +49,15 @@ class Options:
     max_records: int = 10_000
     """Most records of one transaction."""
     fetch_bytes: int = 2 << 20
-    """Most bytes of one fetch of one partition; must exceed the sources' `max.message.bytes`: aiokafka skips what is larger."""
+    """Most bytes of one fetch of one partition, compressed."""
     transaction_timeout_seconds: float = 60.0
     session_timeout_seconds: float = 15.0
     stuck_seconds: float = 180.0
     """A lane with work that finishes no step for so long makes the process leave."""
     internal_errors: int = 100
     """So many records that our own code fails on are set aside as dead letters; one more stops the worker."""
+    skip_expired: bool = False
+    """Whether to go on after records that retention deleted before they were taken, instead of refusing to start."""
     instance_id: str | None = None
     """Static membership: a worker that comes back under this name in time keeps its partitions."""
     compression: str | None = "zstd"
@@ -81,6 +85,7 @@ class Engine:
         self._parked: dict[int, Lane] = {}
         self._partitions: dict[str, int] = {}
         self._internal_errors = 0
+        self._joined = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
         self.stopping = False
@@ -121,6 +126,7 @@ class Engine:
         for tp in assigned:
             topics[tp.partition].add(tp.topic)
         metrics.ASSIGNMENTS.inc()
+        self._joined = True
         self.log.info("partitions_assigned", partitions=sorted(topics))
         if self.lanes or any(names != self._sources for names in topics.values()):
             self.die(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
@@ -162,15 +168,17 @@ class Engine:
         metrics.INTERNAL_ERRORS.inc()
         self.log.error("internal_error", error=type(error).__name__, exc_info=error)
         if self._internal_errors > self.options.internal_errors:
-            self.die(RuntimeError(f"more than {self.options.internal_errors} records could not be folded"))
+            self.die(
+                RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_DEFECTIVE
+            )
 
-    def die(self, error: BaseException) -> None:
+    def die(self, error: BaseException, code: int = EX_FAILED) -> None:
         """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
         fenced = isinstance(error, FENCED)
         self.log.error("leaving", error=repr(error), exc_info=None if fenced else error)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(EX_FENCED if fenced else EX_FAILED)
+        os._exit(EX_FENCED if fenced else code)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something small beside the lanes; its failure is the process's."""
@@ -190,7 +198,7 @@ class Engine:
         """Every second: check delivery, update the gauges, and show the thread below that the loop turns."""
         threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
         while True:
-            self._beat_at = time.monotonic()
+            self.beat()
             try:
                 await self.consumer.on_thread("check_group")
             except KafkaError as error:
@@ -202,11 +210,15 @@ class Engine:
             metrics.LAG.set(sum(lane.lag for lane in ready))
             await asyncio.sleep(1)
 
+    def beat(self) -> None:
+        """Show that the process is alive and waits for nothing of its own."""
+        self._beat_at = time.monotonic()
+
     def stuck_for(self) -> float:
         """Return for how many seconds the loop, or a lane that has work, has made no progress."""
         now = time.monotonic()
         since = [now - self._beat_at]
-        since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.ready and lane.busy]
+        since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.busy]
         return max(since)
 
     def _watch_progress(self) -> None:
@@ -223,9 +235,9 @@ class Engine:
         return True, f"{len(self.lanes)} partitions"
 
     def readiness(self) -> tuple[bool, str]:
-        """Return whether all assigned partitions are recovered, and in words which are."""
+        """Return whether all assigned partitions are recovered, and in words which are; a spare worker has none."""
         ready = [number for number, lane in sorted(self.lanes.items()) if lane.ready]
-        return bool(ready) and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
+        return self._joined and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
 
 
 def build_app(engine: Engine) -> faust.App:
@@ -244,7 +256,9 @@ def build_app(engine: Engine) -> faust.App:
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        consumer_auto_offset_reset="earliest",
+        consumer_auto_offset_reset="none",  # lanes seek; where there is nothing any more, the worker must not go on silently
+        broker_max_poll_interval=1e9,  # a spare worker never polls, and must not be put out of the group for it
+        broker_max_poll_records=options.max_records,
         consumer_max_fetch_size=options.fetch_bytes,
         consumer_group_instance_id=options.instance_id,
         broker_session_timeout=options.session_timeout_seconds,
@@ -292,6 +306,7 @@ def wait_for_broker(engine: Engine) -> None:
         if time.monotonic() - said_at > WAITING_SAID_SECONDS:
             said_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
+        engine.beat()
         time.sleep(0.2)
 
 

@@ -93,8 +93,8 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Whether there is something to step over."""
-        return self._stepping or bool(self._queue)
+        """Whether there is something to do: to recover, or to step over."""
+        return not self.ready or self._stepping or bool(self._queue)
 
     @property
     def recovered(self) -> bool:
@@ -161,6 +161,7 @@ class Lane:
         await self._compare_offsets()
         reach("compared")
         await self._engine.consumer.on_thread("seek_lane", self.positions)
+        self.backlog = 0  # what Faust brought before this is not for us
         self.ready = True
         self._engine.wanted.set()
         reach("opened")
@@ -206,6 +207,7 @@ class Lane:
             while behind:
                 for tp, records in (await consumer.getmany(*behind, timeout_ms=200)).items():
                     count += len(records)
+                    self.stepped_at = time.monotonic()
                     loads = tables[tp]
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
@@ -230,11 +232,19 @@ class Lane:
             committed = self._committed.get(tp.topic)
             if group[tp] not in {None, committed}:
                 raise InvariantBroken(f"{tp.topic}[{self.number}]: state says {committed}, group says {group[tp]}")
-            position = self._begins[tp] if committed is None else committed
-            if not self._begins[tp] <= position <= self._ends[tp]:
+            begin, end = self._begins[tp], self._ends[tp]
+            position = begin if committed is None else committed
+            if position < begin and self._engine.options.skip_expired:
+                self._engine.log.error("records_expired", topic=tp.topic, partition=self.number, count=begin - position)
+                position = begin
+            if position < begin:
                 raise InvariantBroken(
-                    f"{tp.topic}[{self.number}]: next offset {position} is outside of {self._begins[tp]}..{self._ends[tp]}: "
-                    "retention overtook this worker, or the topic was made anew"
+                    f"{tp.topic}[{self.number}]: {begin - position} records were deleted by retention before they were taken; "
+                    "to go on without them, set skip_expired"
+                )
+            if position > end:
+                raise InvariantBroken(
+                    f"{tp.topic}[{self.number}]: next offset {position} is beyond the end {end}: the topic was made anew"
                 )
             self.positions[tp] = position
 
@@ -242,7 +252,7 @@ class Lane:
     def put(self, batch: Batch) -> None:
         """Take a batch from the agent. Delivery is checked, not trusted: Faust drops messages around rebalances."""
         if self._closing or not self.ready or self._seeking:
-            self.backlog -= len(batch.records)  # the next seek brings it again
+            self.backlog = max(0, self.backlog - len(batch.records))  # the next seek brings it again
         elif batch.start != self.positions[batch.tp]:
             self.seek_again(f"{batch.tp.topic} came from {batch.start}")
         else:
@@ -311,8 +321,8 @@ class Lane:
             taken.append(batch)
             room -= len(batch.records)
         count = sum(len(batch.records) for batch in taken)
-        self.backlog -= count
-        if count:
+        self.backlog = max(0, self.backlog - count)
+        if taken:
             self._engine.wanted.set()
         return taken
 
@@ -334,8 +344,9 @@ class Lane:
                 return
             self._engine.note_internal_error(error)
             step = self._new_step()
-            [record] = batches[0].records
-            self.job.set_aside(batches[0].tp.topic, record, error, step)
+            for batch in batches:
+                for record in batch.records:
+                    self.job.set_aside(batch.tp.topic, record, error, step)
             writes = self._collect()
         reach("folded")
         await self._commit(step, batches, writes)

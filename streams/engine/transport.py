@@ -5,6 +5,7 @@ what was committed, drop what looks old) is switched off for the engine's topics
 `faust.transports` as `engine`; the private methods overridden here are pinned by a test on their source.
 """
 
+import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,10 @@ BUSY_POLL_SECONDS = 0.02
 
 
 class Batch:
-    """What one fetch brought for one partition: it covers the offsets from `start` up to `next`, markers included."""
+    """What one fetch brought for one partition: it covers the offsets from `start` up to `next`, markers included.
+
+    It has no records if there was nothing but markers and records of aborted transactions.
+    """
 
     __slots__ = ("next", "records", "start", "tp")
 
@@ -68,17 +72,27 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> dict[TopicPartition, list[Batch]]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
         batches = {}
-        for tp, records in fetched.items():
-            try:  # no await since the records were taken: this is the position right after them
-                position = consumer._subscription.subscription.assignment.state_value(tp).position
-            except (KeyError, AttributeError):
-                continue  # no longer ours
+        for topic, partition in active_partitions:
+            tp = TopicPartition(topic, partition)  # Faust has a type of its own
+            position = self._position(consumer, tp)  # no await since the records were taken: it is right after them
             start = self.cursors.get(tp)
-            if start is not None and records[0].offset < start:
+            records = fetched.get(tp, [])
+            if position is None or (not records and (start is None or position <= start)):
+                continue
+            if records and start is not None and records[0].offset < start:
                 start = None
             batches[tp] = [Batch(tp, records, start, position)]
             self.cursors[tp] = position
         return batches
+
+    @staticmethod
+    def _position(consumer: Any, tp: TopicPartition) -> int | None:
+        """Return the offset of the next fetch of a partition, None if it is no longer ours or has none yet."""
+        try:
+            state = consumer._subscription.subscription.assignment.state_value(tp)
+        except (KeyError, AttributeError):
+            return None
+        return state._position
 
     async def seek_to_committed(self) -> dict[TopicPartition, int]:
         """Do nothing: Faust calls this after every rebalance, and would undo the seeks of the lanes."""
@@ -130,6 +144,7 @@ class Consumer(driver.Consumer):
         self.engine: Engine = self.app.engine
         self.engine.consumer = self
         self._read_offset = _NeverOld()
+        self._watch: asyncio.Task[None] | None = None
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -149,9 +164,8 @@ class Consumer(driver.Consumer):
         return batches
 
     def _to_message(self, tp: Any, record: Batch) -> ConsumerMessage:
-        last = record.records[-1]
         return ConsumerMessage(
-            tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, (), None, record, None, 0, 0, tp,
+            tp.topic, tp.partition, record.next - 1, 0.0, 0, (), None, record, None, 0, 0, tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
@@ -189,7 +203,8 @@ class Consumer(driver.Consumer):
 
     async def on_stop(self) -> None:
         """Finish the steps in hand before the consumer goes."""
-        self._watch.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         await self.engine.close_lanes()
         await super().on_stop()
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from streams import logs
 from streams.agents.contacts import Times, make_job
+from streams.core.contact import Keeping
 from streams.engine.engine import Engine, run
 from streams.settings import Settings
 from streams.worker import options, times
@@ -23,7 +24,8 @@ def main() -> None:
     args = parser.parse_args()
     logs.configure()
     settings = Settings(brokers=args.bootstrap, data=args.directory)
-    kept = Times(times(settings).to_live, KEEP_CLOSED_SECONDS * 1000, KEEP_BUCKETS_SECONDS * 1000)
+    keep = Keeping(closed=KEEP_CLOSED_SECONDS * 1000, touched=KEEP_CLOSED_SECONDS * 1000)
+    kept = Times(times(settings).to_live, keep, KEEP_BUCKETS_SECONDS * 1000)
     sys.exit(run(Engine(make_job("soak", kept), options(settings))))
 
 

@@ -6,9 +6,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.engine.broker import EmbeddedKafka
+from streams.engine.engine import EX_DEFECTIVE
 from tests.support import kafka_io, ledger
 from tests.support.ledger_job import Event, make_topics
 from tests.support.processes import Child, wait_until
@@ -103,7 +105,7 @@ def test_records_that_cannot_be_folded_are_set_aside_alone(name: str, kafka: Emb
 def test_too_many_internal_errors_stop_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, [ledger.record(name, "a", "k", Event(f"f{n}", act="fail")) for n in range(20)])
     with worker(name, kafka, tmp_path, "internal_errors=5").start() as child:
-        assert child.wait() == 70
+        assert child.wait() == EX_DEFECTIVE  # which no supervisor answers with another life
     assert len(kafka_io.read(kafka.bootstrap, f"{name}-dead")) == 5
 
 
@@ -114,6 +116,29 @@ def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, 
     with worker(name, kafka, tmp_path).start() as child:
         kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 200)
         finish(child, name, kafka)
+
+
+def test_an_aborted_tail_does_not_stop_the_ticks(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    producer = Producer(
+        {"bootstrap.servers": kafka.bootstrap, "transactional.id": name, "partitioner": "murmur2_random"}
+    )
+    producer.init_transactions(30)
+    due = int(time.time() * 1000) + 4000
+    for number, keep in enumerate((True, False)):
+        producer.begin_transaction()
+        for key in range(20):
+            topic, raw_key, value = ledger.record(
+                name, "a", f"k{key}", Event(f"e{number}-{key}", due_at=due if keep else 0)
+            )
+            producer.produce(topic, key=raw_key, value=value)
+        producer.commit_transaction(30) if keep else producer.abort_transaction(30)
+    with worker(name, kafka, tmp_path).start() as child:
+        told = kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 40, 30)
+        assert len(told) == 40  # twenty events and what fell due; nothing of the aborted ones
+        assert child.stop() == 0
+        child.start()  # the offsets behind the aborted tail are in the state
+        child.wait_for('"event": "partition_opened"', 8)
+        assert child.stop() == 0
 
 
 def test_records_compressed_by_any_producer_are_read(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
@@ -148,6 +173,28 @@ def test_a_group_whose_offsets_were_forgotten_goes_on_from_the_state(
         kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500, start=500))
         child.start()
         assert finish(child, name, kafka)["outputs"] == 1000
+
+
+def test_records_that_expired_untaken_are_skipped_only_if_told(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 400))
+    with worker(name, kafka, tmp_path).start() as child:
+        finish(child, name, kafka)
+        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 400, start=400))
+        ends = {
+            TopicPartition(m.topic(), m.partition(), m.offset() + 1)
+            for m in kafka_io.read(kafka.bootstrap, f"{name}-a")
+        }
+        last = {(tp.topic, tp.partition): tp for tp in sorted(ends, key=lambda tp: tp.offset)}
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        for deletion in admin.delete_records([*last.values()]).values():
+            deletion.result(30)
+        child.start()
+        assert child.wait() == 70
+        assert "set skip_expired" in child.text
+    with worker(name, kafka, tmp_path, "skip_expired=1", log="told.log").start() as child:
+        wait_until(lambda: len(kafka_io.read(kafka.bootstrap, f"{name}-out")) == 600, "what is left to be folded")
+        assert '"event": "records_expired"' in child.text
+        assert child.stop() == 0
 
 
 def test_a_group_that_cannot_be_joined_ends_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:

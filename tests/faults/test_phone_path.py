@@ -81,7 +81,13 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
             {
                 "brokers": own_kafka.bootstrap,
                 "data": str(tmp_path / "data"),
-                "worker": {"session_timeout_seconds": 3.0, "instance_id": "one", "tick_seconds": 0.3},
+                # Kept a day in the time of the events: what is older is there as long as it was touched lately.
+                "worker": {
+                    "session_timeout_seconds": 3.0,
+                    "instance_id": "one",
+                    "tick_seconds": 0.3,
+                    "keep_closed_days": 1,
+                },
                 "connectors": {"demo": {"connector": "asterisk", **configuration(log)}},
                 "log": {"format": "json"},
             }

@@ -14,6 +14,7 @@ from models.events import Event
 from streams.core import agent, contact
 from streams.core.counting import count_agent, count_contact
 from streams.core.figures import Dimensions, Figure, Progress, decode_figure, new_figure, parse_key
+from streams.core.waiting import WaitingIndex
 from tests.support import kafka_io
 from tests.support.events import START, answered_call, make
 
@@ -132,6 +133,9 @@ def verify(bootstrap: str) -> dict[str, int]:
         for (partition, key), value in found.items()
         if key != b"\x00offsets"
     }
+    for row in rows.values():
+        if isinstance(row, contact.Contact):
+            row.touched_at = 0  # the worker's clock
     expected = {(partition, key): row for partition, truth in truths.items() for key, row in truth.rows.items()}
     assert rows.keys() == expected.keys(), (
         f"missing {len(expected.keys() - rows.keys())}, invented {len(rows.keys() - expected.keys())}"
@@ -169,6 +173,10 @@ def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
             assert sum(progress.dead_letters.values()) == dead, f"partition {partition}"
         else:
             figures[partition, start, dimensions] = _numbers(decode_figure(value))
+    for truth in truths.values():
+        waiting = WaitingIndex({key: row for key, row in truth.rows.items() if isinstance(row, contact.Contact)})
+        for (start, dimensions), figure in truth.figures.items():
+            figure.oldest_waiting_at = None if start else waiting.oldest(dimensions)
     expected = {(p, *key): _numbers(figure) for p, truth in truths.items() for key, figure in truth.figures.items()}
     assert figures.keys() == expected.keys()
     assert figures == expected
@@ -179,7 +187,7 @@ def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
 
 
 def _numbers(figure: Figure) -> Numbers:
-    return figure.counts, figure.stocks, None
+    return figure.counts, figure.stocks, figure.oldest_waiting_at
 
 
 def _origin(letter: Message) -> tuple[str, int, int]:

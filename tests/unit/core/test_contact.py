@@ -8,13 +8,15 @@ import pytest
 
 from models.events import Event
 from streams.core import contact
-from streams.core.contact import Contact, State
+from streams.core.contact import Contact, Keeping, State
 from streams.core.rows import UnknownVersion
 from streams.core.visit import Story, TimesToLive, tell
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
 
 TTL = TimesToLive(waiting=3_600_000, in_progress=7_200_000)
 MAIL = "mail:maarch:42"
+
+KEEP = Keeping(closed=1_000, touched=0)
 
 
 def fold(*events: Event, row: Contact | None = None) -> Contact:
@@ -156,11 +158,17 @@ def test_a_conversation_without_end_is_given_up_and_a_late_end_undoes_that() -> 
 # -------------------------------------------------------------------------------------------------------------- expiring
 def test_a_row_expires_when_it_was_closed_and_silent_long_enough() -> None:
     row = fold(*answered_call())
-    assert contact.expires_at(row, 1_000) == START_MS + 206_000
+    assert contact.expires_at(row, KEEP) == START_MS + 206_000
     asked = fold(make("feedback.invited", 500), row=row)
-    assert contact.expires_at(asked, 1_000) == START_MS + 501_000
-    assert contact.expires_at(fold(*answered_call()[:2]), 1_000) is None
-    assert contact.expires_at(fold(*answered_call()[:1]), 1_000) == START_MS + 1_000
+    assert contact.expires_at(asked, KEEP) == START_MS + 501_000
+    assert contact.expires_at(fold(*answered_call()[:2]), KEEP) is None
+    assert contact.expires_at(fold(*answered_call()[:1]), KEEP) == START_MS + 1_000
+
+
+def test_a_row_of_old_events_is_kept_after_its_last_change() -> None:
+    row = fold(*answered_call()).__copy__()
+    row.touched_at = START_MS + 10_000_000
+    assert contact.expires_at(row, Keeping(closed=1_000, touched=60_000)) == START_MS + 10_060_000
 
 
 # -------------------------------------------------------------------------------------------------------- other channels
