@@ -45,7 +45,10 @@ class Topic:
 def _events(name: str, about: str) -> Topic:
     # By the broker's clock: with the event's own time, old history would be deleted before it is read, and a clock that is
     # ahead would be refused.
-    config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "1048588"}  # a dead letter holds that much
+    config = {
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": "1048588",
+    }  # a dead letter holds that much
     return Topic(name, key="contact id", about=about, retention_ms=30 * DAY_MS, config=config)
 
 
