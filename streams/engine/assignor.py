@@ -7,18 +7,29 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
 
+class TopicsUnknown(RuntimeError):  # noqa: N818 - what it says
+    """The broker has not told (yet) what partitions a topic has: to assign now would leave it without a worker."""
+
+
 class CoPartitionedAssignor(StickyPartitionAssignor):
     """aiokafka's sticky assignor over the first topic; the others follow it number by number."""
 
-    name = "accueil-copartitioned"
+    name = "copartitioned"
 
     @classmethod
     def assign(
         cls, cluster: Any, members: Mapping[str, ConsumerProtocolMemberMetadata]
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
-        """Assign the first topic's partitions, and the same numbers of each member's other topics with them."""
+        """Assign the first topic's partitions, and the same numbers of each member's other topics with them.
+
+        Raises `TopicsUnknown` rather than assign nothing: a group keeps what it was assigned until something changes, and
+        a broker that comes back knows its topics a moment later.
+        """
+        topics = {topic for meta in members.values() for topic in meta.subscription}
+        if unknown := sorted(topic for topic in topics if not cluster.partitions_for_topic(topic)):
+            raise TopicsUnknown(f"no partitions known of {', '.join(unknown)}")
         leaders = {
-            member: ConsumerProtocolMemberMetadata(meta.version, [_leading(meta.subscription)], meta.user_data)
+            member: ConsumerProtocolMemberMetadata(meta.version, [min(meta.subscription)], meta.user_data)
             for member, meta in members.items()
         }
         return {
@@ -34,10 +45,6 @@ class CoPartitionedAssignor(StickyPartitionAssignor):
         topics = sorted(topics)
         before = cls.member_assignment
         return cls._metadata(topics, before and [tp for tp in before if tp.topic == topics[0]], cls.generation)
-
-
-def _leading(topics: Iterable[str]) -> str:
-    return min(topics)
 
 
 def _follow(assignment: Iterable[tuple[str, list[int]]], topics: Iterable[str]) -> list[tuple[str, list[int]]]:
