@@ -92,7 +92,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             state = consumer._subscription.subscription.assignment.state_value(tp)
         except (KeyError, AttributeError):
             return None
-        return state._position
+        return None if state is None else state._position
 
     async def seek_to_committed(self) -> dict[TopicPartition, int]:
         """Do nothing: Faust calls this after every rebalance, and would undo the seeks of the lanes."""
@@ -122,8 +122,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             state = consumer._subscription.subscription.assignment.state_value(tp)
         except (KeyError, AttributeError):
             return None
-        lso: int | None = state.lso
-        return lso
+        return None if state is None else state.lso
 
 
 class _NeverOld(defaultdict[Any, int | None]):
