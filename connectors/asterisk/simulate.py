@@ -241,7 +241,6 @@ class Switchboard:
     def end(self, at: float) -> None:
         """End everything at once, as a switchboard does that is shut down."""
         self._now = at
-        self._plan.clear()
         for desk in self._desks:
             for call in list(desk.waiting):
                 self._abandon(desk, call)
@@ -250,6 +249,9 @@ class Switchboard:
                     self._complete(agent, agent.call)
                 if agent.present:
                     self._log("NONE", desk, agent, "REMOVEMEMBER", "")
+                agent.present = agent.paused = agent.busy = agent.leaves = False
+                agent.pause_seconds = 0.0
+        self._plan.clear()
 
     def _plan_shifts(self, day: date, agent: _Agent) -> None:
         shifts = agent.desk.service.openings

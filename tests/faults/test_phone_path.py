@@ -30,7 +30,7 @@ def totals(bootstrap: str) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
         kind, _, dimensions = parse_key(key)
-        if kind == "total" and dimensions is not None:
+        if kind == "total" and dimensions is not None and dimensions.queue:  # agents stand once without a queue
             merge(figures.setdefault(dimensions.queue, new_figure()), decode_figure(value))
     return figures
 
