@@ -5,7 +5,7 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from models.reasons import Reason
 from streams.core import agent, contact, timeline
 from streams.core.agent import Agent
 from streams.core.contact import Contact, Keeping
-from streams.core.counting import count_agent, count_contact
+from streams.core.counting import count_agent, count_contact, count_rings
 from streams.core.figures import (
     BUCKET_SECONDS,
     PROGRESS_KEY,
@@ -69,6 +69,25 @@ def make_job(app_id: str, times: Times) -> Job:
     )
 
 
+class _Edited(dict[FigureKey, Figure]):
+    """The figures that a step may change in place: each is asked of the table once."""
+
+    def __init__(self, figures: Table[FigureKey, Figure]) -> None:
+        super().__init__()
+        self._figures = figures
+        self._oldest = 0
+
+    def begin(self, oldest: int) -> None:
+        """Begin a step; a bucket before `oldest`, seconds since 1970, is no longer kept: what is counted there is not."""
+        self.clear()
+        self._oldest = oldest
+
+    def __missing__(self, key: FigureKey) -> Figure:
+        figure = new_figure() if 0 < key[0] < self._oldest else self._figures.edit(key, new_figure)
+        self[key] = figure
+        return figure
+
+
 class Contacts:
     """The contacts of one partition."""
 
@@ -81,19 +100,25 @@ class Contacts:
         self.progress: Final = Table(topics.FIGURES.name, _PROGRESS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
         self.waiting: Final = WaitingIndex[bytes]()
-        self._oldest_bucket = 0
+        self._edited: Final = _Edited(self.figures)
+        self._edit: Final = self._edited.__getitem__
+        self._changed: Final[dict[bytes, Contact | None]] = {}
+        """What is not yet counted: rows as they were."""
+        self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._sweep: Iterator[bytes] = iter(())
         self._swept_buckets_at = 0
 
     def restore(self) -> None:
         """Rebuild the index of who waits from the rows."""
         self.waiting.rebuild(self.contacts.rows)
+        self._changed.clear()
+        self._changed_agents.clear()
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         oldest, newest = step.now - _AGE_MS, step.now + _AHEAD_MS
-        self._oldest_bucket = (step.now - self._times.keep_buckets) // 1000
+        self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress(step)
         latest, folded, rejected = progress.event_at, 0, 0
         entries = step.outputs[topics.TIMELINE.name]
@@ -102,32 +127,31 @@ class Contacts:
                 event = decode(record.value)
                 key = record.key
                 at = milliseconds(event.time)
-                about_agent = type(event) is AgentStateChanged
                 if (
                     key is None
                     or key != event.subject.encode()
                     or not oldest <= at <= newest
-                    or key.startswith(AGENT_PREFIX) is not about_agent
+                    or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
                     raise _explain(key, event, at, newest)
             except Unusable as unusable:
                 self._reject(topic, record, unusable, step)
                 rejected += 1
                 continue
-            if about_agent:
+            if type(event) is AgentStateChanged:
                 if self._fold_agent(key, event):
                     folded += 1
             else:
                 after = self._fold_contact(key, event, step.now)
                 if after is not None:
                     folded += 1
-                    entries.append((timeline.key(event, after), timeline.entry(event, after)))
+                    entries.append(timeline.record(event, after))
             if at > latest:
                 latest = at
         progress.events += folded
         progress.duplicates += len(records) - folded - rejected
         progress.event_at = latest
-        self._tell_oldest()
+        self._count_changes()
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter, to be replayed once that is mended."""
@@ -145,52 +169,56 @@ class Contacts:
         if after is before:
             return None
         after.touched_at = now  # a new row, that nobody else has seen yet
-        self._replace(key, before, after)
+        self.contacts.put(key, after)
+        self._changed.setdefault(key, before)
         return after
 
-    def _fold_agent(self, key: bytes, event: Event) -> bool:
+    def _fold_agent(self, key: bytes, event: AgentStateChanged) -> bool:
         before = self.agents.rows.get(key)
-        after = agent.fold(before, cast("AgentStateChanged", event))
+        after = agent.fold(before, event)
         if after is before:
             return False
         self.agents.put(key, after)
-        count_agent(before, after, self._edit)
+        self._changed_agents.setdefault(key, before)
+        count_rings(before, after, self._edit)
         return True
 
-    def _replace(self, key: bytes, before: Contact | None, after: Contact) -> None:
-        self.contacts.put(key, after)
-        count_contact(before, after, self._edit)
-        if self.waiting.update(key, before, after):
-            for visit in after.visits:  # the longest wait there may be another one, whether or not a count has changed
-                self._edit((0, visit.place))
+    def _count_changes(self) -> None:
+        """Count every row that has changed, once, however many events changed it."""
+        for key, former in self._changed_agents.items():
+            count_agent(former, self.agents.rows[key], self._edit)
+        self._changed_agents.clear()
+        for key, before in self._changed.items():
+            after = self.contacts.rows[key]
+            count_contact(before, after, self._edit)
+            if self.waiting.update(key, before, after):
+                for visit in after.visits:  # the longest wait there may be another one, even if no count has changed
+                    self._edit((0, visit.place))
+        self._changed.clear()
+        for start, place in self.figures.before:
+            if start == 0:
+                self.figures.rows[start, place].oldest_waiting_at = self.waiting.oldest(place)
 
-    def _edit(self, key: FigureKey) -> Figure:
-        if 0 < key[0] < self._oldest_bucket:  # no longer kept: what is counted there is not
-            return new_figure()
-        return self.figures.edit(key, new_figure)
+    def _oldest_bucket(self, now: int) -> int:
+        return (now - self._times.keep_buckets) // 1000
 
     def _progress(self, step: Step) -> Progress:
         progress = self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=step.now))
         progress.step_at = step.now
         return progress
 
-    def _tell_oldest(self) -> None:
-        """Set when the longest waiting contact came, in each total row that this step has touched."""
-        for start, dimensions in self.figures.before:
-            if start == 0:
-                self.figures.rows[start, dimensions].oldest_waiting_at = self.waiting.oldest(dimensions)
-
     # ------------------------------------------------------------------------------------------------------------- tick
     def tick(self, step: Step) -> None:
         """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
-        self._oldest_bucket = (step.now - self._times.keep_buckets) // 1000
+        self._edited.begin(self._oldest_bucket(step.now))
         rows = self.contacts.rows
         for key in self.waiting.due(step.now, self._times.to_live):
             before = rows[key]
             after = contact.forget(before, step.now, self._times.to_live)
             if after is not before:
-                self._replace(key, before, after)
-        self._tell_oldest()
+                self.contacts.put(key, after)
+                self._changed[key] = before
+        self._count_changes()
         self._drop_closed(step.now)
         self._drop_buckets(step.now)
         progress = self.progress.rows.get(PROGRESS_KEY)
@@ -214,7 +242,7 @@ class Contacts:
         if abs(now - self._swept_buckets_at) < bucket_ms:
             return
         self._swept_buckets_at = now
-        for key in [key for key in self.figures.rows if 0 < key[0] < self._oldest_bucket]:
+        for key in [key for key in self.figures.rows if 0 < key[0] < self._oldest_bucket(now)]:
             self.figures.delete(key)
 
 

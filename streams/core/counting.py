@@ -1,7 +1,8 @@
 """How a change of a row changes the figures: by the difference between the facts before and after.
 
 A fact is one thing to be counted. What a row's facts are is a pure function of the row, so figures are exact whatever the
-order of the events, and adding up the changes gives the same as counting the last row alone.
+order of the events, and adding up the changes gives the same as counting the last row alone. Nor does it matter whether a row
+is counted after every event or after many: only what was counted wrong in between shows as corrected or does not.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from streams.core.figures import (
     Figure,
     wait_slot,
 )
-from streams.core.visit import Visit, tell
+from streams.core.visit import Visit, find, tell
 
 Edit = Callable[[tuple[int, Dimensions]], Figure]
 """Hands out the row to change: of the bucket that starts at these seconds since 1970, or with 0 the total row."""
@@ -52,9 +53,9 @@ def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> 
     """
     if after is None or (before is not None and before.visits is after.visits):
         return
-    known = {visit.number: visit for visit in before.visits} if before is not None else {}
+    known = before.visits if before is not None else ()
     for visit in after.visits:
-        former = known.get(visit.number)
+        former = find(known, visit.number)
         if former is visit:
             continue
         was = () if former is None else facts(former)
@@ -64,11 +65,11 @@ def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> 
         _change(visit.place, was, facts(visit), edit)
 
 
-def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
-    """Change the figures from what `before` contributes to what `after` does: stocks by state, and unanswered rings.
+States = dict[Dimensions, str]
 
-    Call it after every fold: a row remembers only the latest rings. A tombstone takes the agent out of the stocks.
-    """
+
+def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
+    """Change the stocks by state from what `before` contributes to what `after` does; a tombstone takes the agent out."""
     was = states(before) if before is not None else {}
     now = states(after) if after is not None else {}
     for place, state in now.items():
@@ -80,11 +81,18 @@ def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
                 stocks[STOCK_INDEX[former]] -= 1
     for place, former in was.items():
         edit((0, place)).stocks[STOCK_INDEX[former]] -= 1
+
+
+def count_rings(before: Agent | None, after: Agent, edit: Edit) -> None:
+    """Count the unanswered rings that `after` has and `before` had not.
+
+    Call it after every fold: a row remembers only the latest rings.
+    """
     known = before.rings if before is not None else ()
-    rings = after.rings if after is not None else known
-    if rings is not known:
-        for ring in set(rings).difference(known):
-            _count((_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, edit)
+    if after.rings is known:
+        return
+    for ring in set(after.rings).difference(known):
+        _count((_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, edit((0, ring.place)), edit)
 
 
 def facts(visit: Visit) -> tuple[Fact, ...]:
@@ -110,17 +118,19 @@ def _bucket(at: int) -> int:
 
 
 def _change(place: Dimensions, was: tuple[Fact, ...], now: tuple[Fact, ...], edit: Edit) -> None:
+    if was == now:
+        return
+    total = edit((0, place))
     for fact in was:
         if fact not in now:
-            _count(fact, -1, place, edit)
+            _count(fact, -1, place, total, edit)
     for fact in now:
         if fact not in was:
-            _count(fact, 1, place, edit)
+            _count(fact, 1, place, total, edit)
 
 
-def _count(fact: Fact, sign: int, place: Dimensions, edit: Edit) -> None:
+def _count(fact: Fact, sign: int, place: Dimensions, total: Figure, edit: Edit) -> None:
     start, index, duration_ms = fact
-    total = edit((0, place))
     if start is None:
         total.stocks[index] += sign
         return
@@ -134,10 +144,13 @@ def _count(fact: Fact, sign: int, place: Dimensions, edit: Edit) -> None:
                 figure.corrected[changed] = figure.corrected.get(changed, 0) + by
 
 
+_ONE: Final = tuple(((index, 1),) for index in range(len(INDEX)))
+
+
 def _changes(index: int, duration_ms: int) -> tuple[tuple[int, int], ...]:
     """Return which counts one more changes, and by how much: its own, and sum and slot of its distribution."""
     distribution = _DISTRIBUTIONS.get(index)
     if distribution is None:
-        return ((index, 1),)
+        return _ONE[index]
     sum_index, first_slot, bounds = distribution
     return (index, 1), (sum_index, duration_ms), (wait_slot(first_slot, bounds, duration_ms), 1)

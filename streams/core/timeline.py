@@ -10,7 +10,7 @@ from models.topics import Channel
 from streams.core.contact import Contact, State
 
 
-class Entry(msgspec.Struct):
+class Entry(msgspec.Struct, gc=False):
     """What happened, and how things stood after it."""
 
     id: str
@@ -34,26 +34,24 @@ class Entry(msgspec.Struct):
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def entry(event: Event, after: Contact) -> bytes:
-    """Return the entry for `event`, which made the contact `after`, as JSON."""
+def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
+    """Return the record for `event`, which made the contact `after`: its Kafka key, and the entry as JSON.
+
+    The key is the citizen, or the contact while no identity is known.
+    """
     state, outcome = after.standing()
-    return _encode(
-        Entry(
-            event.id,
-            after.citizen,
-            event.subject,
-            event.channel,
-            event.site,
-            event.service,
-            event.type,
-            event.time,
-            state,
-            outcome,
-            event.source,
-        )
+    citizen = after.citizen
+    entry = Entry(
+        event.id,
+        citizen,
+        event.subject,
+        event.channel,
+        event.site,
+        event.service,
+        event.type,
+        event.time,
+        state,
+        outcome,
+        event.source,
     )
-
-
-def key(event: Event, after: Contact) -> bytes:
-    """Return the Kafka key of the entry: the citizen, or the contact while no identity is known."""
-    return (after.citizen or event.subject).encode()
+    return (citizen or event.subject).encode(), _encode(entry)

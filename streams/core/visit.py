@@ -41,6 +41,14 @@ class Visit(Row):
     """When the conversation had lasted longer than any real one (`forget`)."""
 
 
+def find(visits: tuple[Visit, ...], number: int) -> Visit | None:
+    """Return the visit of that number, None if there is none."""
+    for visit in visits:
+        if visit.number == number:
+            return visit
+    return None
+
+
 # ---------------------------------------------------------------------------------------------------------------- story
 class Story(msgspec.Struct, gc=False):
     """What the evidence says. `outcome` and `finish` are names of `figures.COUNTS` or `figures.STOCKS`, or empty."""

@@ -126,7 +126,6 @@ class Engine:
         for tp in assigned:
             topics[tp.partition].add(tp.topic)
         metrics.ASSIGNMENTS.inc()
-        self._joined = True
         self.log.info("partitions_assigned", partitions=sorted(topics))
         if self.lanes or any(names != self._sources for names in topics.values()):
             self.die(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
@@ -137,9 +136,11 @@ class Engine:
         self._parked.clear()
         for lane in self.lanes.values():
             lane.start()
+        self._joined = True  # last: readiness is asked by another thread
 
     async def close_lanes(self) -> None:
         """Finish the steps in hand; keep the rows in case the same partitions come back."""
+        self._joined = False
         lanes, self.lanes = self.lanes, {}
         if not lanes:
             return

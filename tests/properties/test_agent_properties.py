@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from models.events import AgentChange, AgentStateChanged
 from streams.core import agent
 from streams.core.agent import RINGS_REMEMBERED, Agent, states
-from streams.core.counting import count_agent
+from streams.core.counting import count_agent, count_rings
 from streams.core.figures import INDEX, STOCKS, Dimensions, Figure, new_figure
 from tests.support.events import AGENT, agent_events, deliveries, make, sets_of
 
@@ -26,6 +26,7 @@ def fold_and_count(events: Events) -> tuple[Agent, Figures]:
     for event in events:
         after = agent.fold(row, event)
         count_agent(row, after, figures.__getitem__)
+        count_rings(row, after, figures.__getitem__)
         row = after
         stocks = {place: row_of.stocks for (start, place), row_of in figures.items() if start == 0}
         told = states(row)

@@ -12,7 +12,7 @@ from models import topics
 from models.codec import Unusable, decode, encode
 from models.events import Event
 from streams.core import agent, contact
-from streams.core.counting import count_agent, count_contact
+from streams.core.counting import count_agent, count_contact, count_rings
 from streams.core.figures import Dimensions, Figure, Progress, decode_figure, new_figure, parse_key
 from streams.core.waiting import WaitingIndex
 from tests.support import kafka_io
@@ -115,6 +115,7 @@ def _fold(truth: Truth, key: bytes, event: Event) -> None:
         after = agent.fold(before, event)
         if after is not before:
             count_agent(before, after, truth.edit)
+            count_rings(before, after, truth.edit)
     else:
         after = contact.fold(before, event)
         if after is not before:

@@ -21,7 +21,7 @@ def folded(events: list[Event]) -> Contact:
 def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
     events = answered_call(identities=f"{CASE} {PHONE}")
     answered = events[2]
-    assert json.loads(timeline.entry(answered, folded(events[:3]))) == {
+    assert json.loads(timeline.record(answered, folded(events[:3]))[1]) == {
         "id": answered.id,
         "citizen": CASE,
         "contact": CALL,
@@ -40,4 +40,4 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
 @pytest.mark.parametrize(("identities", "expected"), [(f"{PHONE} {CASE}", CASE), (PHONE, PHONE), ("", CALL)])
 def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: str, expected: str) -> None:
     events = answered_call(identities=identities)
-    assert timeline.key(events[3], folded(events)) == expected.encode()
+    assert timeline.record(events[3], folded(events))[0] == expected.encode()
