@@ -1,9 +1,5 @@
-"""French or English on the terminal, as the user's locale asks."""
+"""French or English, as the user's locale asks: one rule for the programs and for the connectors they run."""
 
-import os
+from connectors.sdk.words import say
 
-
-def say(english: str, french: str) -> str:
-    """Return `french` if the locale (LC_ALL, LC_MESSAGES, LANG; the first that is set) is French, else `english`."""
-    locale = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
-    return french if locale.lower().startswith("fr") else english
+__all__ = ["say"]

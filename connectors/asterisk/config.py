@@ -1,26 +1,35 @@
 """How one switchboard is configured."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from connectors.asterisk.records import KNOWN
 from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.words import say
 from models.envelope import Label
 from models.events import LeaveReason
 
 
 def _not_asterisks_own(name: str) -> str:
     if name in KNOWN:
-        raise ValueError(f"{name} is an event of Asterisk's own")
+        raise ValueError(say("is an event of Asterisk's own", "est un événement d'Asterisk lui-même"))
     return name
 
 
+def _is_an_outcome(outcome: str) -> str:
+    if outcome not in OUTCOMES:
+        raise ValueError(say("must be one of ", "attend une de ces valeurs : ") + ", ".join(OUTCOMES))
+    return outcome
+
+
+OUTCOMES: Final = (*LeaveReason, "did", "ignore")
+"""What an event of the dialplan's own can mean."""
 Sector = Annotated[Label, StringConstraints(min_length=1)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_not_asterisks_own)]
-CustomOutcome = LeaveReason | Literal["did", "ignore"]
+CustomOutcome = Annotated[str, AfterValidator(_is_an_outcome)]
 
 
 class Queue(Options):

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
+from unicodedata import combining, normalize
 
 from connectors.asterisk.config import AsteriskConfig, Line, Queue
 from connectors.asterisk.records import NOBODY
@@ -15,6 +16,7 @@ UNIQUE_ID: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,40}-)?\d{9,11}\.\d{1,10}", r
 """The id that Asterisk gives a channel: its system's name, if it has one, the second and a number."""
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
 """A name that can be shown as it is: a label, and no phone number, whatever stands between its digits."""
+_LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
 _CACHED: Final = 8_192
 
 
@@ -45,7 +47,7 @@ class Names:
         if name in NOBODY:
             return Queue()
         known = self._config.queues.get(name, Queue())
-        label = known.label or (name if LABEL.fullmatch(name) else self._hide("queue", name))
+        label = known.label or as_label(name) or self._hide("queue", name)
         return known.model_copy(update={"label": label})
 
     def _agent(self, name: str) -> str:
@@ -77,3 +79,15 @@ class Names:
         # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
         digest = hmac.digest(self._key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
         return f"{kind}-{urlsafe_b64encode(digest).decode()}"
+
+
+def as_label(name: str) -> str:
+    """Return `name` as one plain word (`Accueil général` is `Accueil-general`), empty if it is none that can be shown.
+
+    Not shown is what may be a phone number or an e-mail address, and what other alphabets than the Latin one write.
+    """
+    if LABEL.fullmatch(name):
+        return name
+    letters = normalize("NFKD", name.translate(_LIGATURES))
+    word = re.sub(r"[^\w.-]+", "-", "".join(letter for letter in letters if not combining(letter))).strip("-")
+    return word if LABEL.fullmatch(word) and "@" not in letters else ""

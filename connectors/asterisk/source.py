@@ -14,6 +14,7 @@ from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError
 from connectors.sdk.tail import LineTail, TailPosition
+from connectors.sdk.words import say
 
 
 class _Saved(msgspec.Struct):
@@ -68,4 +69,9 @@ def _load(cursor: Cursor) -> _Saved:
     try:
         return _decode(position)
     except msgspec.DecodeError as error:
-        raise CursorDamagedError(f"the saved position is not of this version: {error}") from error
+        raise CursorDamagedError(
+            say(
+                f"the saved position is not of this version: {error}",
+                f"la position gardée n'est pas de cette version : {error}",
+            )
+        ) from error

@@ -8,7 +8,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from connectors.sdk.errors import ConfigError
+from connectors.sdk.errors import ConfigError, why
+from connectors.sdk.mistakes import explain
+from connectors.sdk.words import say
 
 
 class Options(BaseModel):
@@ -45,13 +47,14 @@ class ConnectorConfig(Options):
 
 
 def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:
-    """Return the configuration of `instance`. Raises `ConfigError`, one line per mistake, without any value given."""
+    """Return the configuration of `instance`.
+
+    Raises `ConfigError`, one line per mistake: the key, from `instance` down, and what is allowed; never a value.
+    """
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        details = error.errors(include_input=False, include_url=False)
-        lines = [f"{'.'.join((instance, *map(str, detail['loc'])))}: {_explain(detail)}" for detail in details]
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError("\n".join(explain(error, model, instance))) from None
 
 
 def is_secret(option: FieldInfo) -> bool:
@@ -89,19 +92,19 @@ def _written(default: Any) -> str:
             return str(default)
 
 
-def _explain(detail: Any) -> str:
-    return "is unknown" if detail["type"] == "extra_forbidden" else str(detail["msg"])
-
-
 def _read_secret(path: Path, key: str) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{key}: {path} cannot be read ({type(error).__name__})") from None
+    except OSError as error:
+        raise ValueError(f"({key}) {why(error, path)}") from None
+    except UnicodeDecodeError:
+        raise ValueError(say(f"({key}) {path} is no text", f"({key}) {path} n'est pas du texte")) from None
 
 
 def _read_variable(variable: str, key: str) -> str:
     try:
         return os.environ[variable]
     except KeyError:
-        raise ValueError(f"{key}: the variable {variable} is not set") from None
+        raise ValueError(
+            say(f"({key}) the variable {variable} is not set", f"({key}) la variable {variable} n'existe pas")
+        ) from None

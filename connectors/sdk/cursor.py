@@ -11,6 +11,7 @@ from typing import Final
 
 from connectors.sdk.errors import CursorDamagedError
 from connectors.sdk.files import replace
+from connectors.sdk.words import say
 
 NAMES: Final = ("cursor-0.json", "cursor-1.json")
 
@@ -28,7 +29,11 @@ class Cursor:
         whole = [saved for saved in map(_unpack, there) if saved]
         if there and not whole:
             raise CursorDamagedError(
-                f"{self._paths[0]} and {self._paths[1].name} are damaged: remove both to begin as on a first start"
+                say(
+                    f"{self._paths[0]} and {self._paths[1].name} are damaged: remove both to begin as on a first start",
+                    f"{self._paths[0]} et {self._paths[1].name} sont abîmés : "
+                    "les supprimer tous deux pour repartir comme la première fois",
+                )
             )
         self._generation, position = max(whole, default=(0, None))
         return position

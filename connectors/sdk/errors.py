@@ -1,6 +1,10 @@
 """What can go wrong in a connector, by what helps."""
 
+import errno
 import traceback
+from typing import Final
+
+from connectors.sdk.words import say
 
 
 class ConnectorError(Exception):
@@ -31,10 +35,30 @@ class SourceUnavailableError(ConnectorError):
     """The source cannot be read now: its file is not there, its server does not answer. It is tried again."""
 
 
+_FILES: Final = {
+    errno.ENOENT: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
+    errno.ENOTDIR: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
+    errno.EACCES: (
+        "may not be read by this user: give it the right, or its group",
+        "ne peut pas être lu par cet utilisateur : lui en donner le droit, ou le groupe",
+    ),
+    errno.EISDIR: ("is a directory, not a file", "est un dossier, pas un fichier"),
+    errno.ENOSPC: ("has no room left: the disk is full", "n'a plus de place : le disque est plein"),
+}
+
+
+def why(error: OSError, path: object) -> str:
+    """Return what is wrong with the file or directory at `path`."""
+    known = _FILES.get(error.errno or 0)
+    return f"{path} {say(*known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
+
+
 def describe(error: Exception) -> str:
     """Return what may be said of `error`: its text only if it surely holds no record's values."""
+    if isinstance(error, ConnectorError):
+        return str(error)
     name = type(error).__name__
-    return f"{name}: {error}" if isinstance(error, ConnectorError | OSError) else f"{name} at {_place(error)}"
+    return f"{name}: {error}" if isinstance(error, OSError) else f"{name} at {_place(error)}"
 
 
 def _place(error: Exception) -> str:

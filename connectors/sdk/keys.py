@@ -21,6 +21,7 @@ from connectors.sdk.files import (
     sync_directory,
     write_new,
 )
+from connectors.sdk.words import say
 from models.identities import KEY_BYTES, PseudonymKey
 
 log = structlog.get_logger(__name__)
@@ -44,17 +45,26 @@ class Keys:
         ids = self._read_note()
         path = _path(self._directory, sector)
         if sector in ids and not path.exists():
-            raise KeyFileError(f"{path} is not there, but was used: {self._advice}")
+            raise KeyFileError(
+                say(f"{path} is not there, but was used", f"{path} n'existe plus, mais a servi") + self._advice
+            )
         key = load_key(self._directory, sector)
         if ids.get(sector, key.key_id) != key.key_id:
-            raise KeyFileError(f"{path} is another key than the one that was used: {self._advice}")
+            raise KeyFileError(
+                say(f"{path} is another key than the one that was used", f"{path} n'est plus la clé qui a servi")
+                + self._advice
+            )
         if sector not in ids:
             replace(self._note, msgspec.json.encode({**ids, sector: key.key_id}))
         return key
 
     @property
     def _advice(self) -> str:
-        return f"restore it from its backup, or remove {self._note} to let all callers and agents become strangers"
+        return say(
+            f": restore it from its backup, or remove {self._note} to let all callers and agents become strangers",
+            f" : la restaurer de sa sauvegarde, ou supprimer {self._note} : "
+            "tous les appelants et agents deviendront alors des inconnus",
+        )
 
     def _read_note(self) -> dict[str, str]:
         try:
@@ -63,7 +73,10 @@ class Keys:
             return {}
         except msgspec.DecodeError:
             raise KeyFileError(
-                f"{self._note} is damaged: remove it if the keys in {self._directory} are the right ones"
+                say(
+                    f"{self._note} is damaged: remove it if the keys in {self._directory} are the right ones",
+                    f"{self._note} est abîmé : le supprimer si les clés de {self._directory} sont les bonnes",
+                )
             ) from None
 
 
@@ -80,7 +93,12 @@ def load_key(directory: Path, sector: str) -> PseudonymKey:
     _check_mode(path, PRIVATE_FILE)
     secret = path.read_bytes()
     if len(secret) != KEY_BYTES:
-        raise KeyFileError(f"{path} has {len(secret)} bytes, not {KEY_BYTES}: restore it from its backup")
+        raise KeyFileError(
+            say(
+                f"{path} has {len(secret)} bytes, not {KEY_BYTES}: restore it from its backup",
+                f"{path} a {len(secret)} octets au lieu de {KEY_BYTES} : la restaurer de sa sauvegarde",
+            )
+        )
     return PseudonymKey(sector, secret)
 
 
@@ -106,4 +124,9 @@ def _make(path: Path) -> None:
 def _check_mode(path: Path, mode: int) -> None:
     found = stat.S_IMODE(path.stat().st_mode)
     if found & ~mode:
-        raise KeyFileError(f"{path} has mode {found:04o}: others could read keys; chmod {mode:04o} {path}")
+        raise KeyFileError(
+            say(
+                f"{path} has mode {found:04o}: others could read keys; chmod {mode:04o} {path}",
+                f"{path} a le mode {found:04o} : d'autres pourraient lire les clés ; chmod {mode:04o} {path}",
+            )
+        )

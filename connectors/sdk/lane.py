@@ -25,6 +25,7 @@ from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
+from connectors.sdk.words import say
 from models.reasons import Reason
 
 UNAVAILABLE_SECONDS: Final = 0.5
@@ -33,8 +34,13 @@ STEADY_SECONDS: Final = 60.0
 """After this long without a failure, the next one is the first again."""
 STUCK_SECONDS: Final = 60.0
 HELD_UP_SECONDS: Final = 5.0
-NO_ROOM: Final = "the spool is full, or on its way to the broker: the source is not read"
+NO_ROOM: Final = say(
+    "the spool is full, or on its way to the broker: the source is not read",
+    "la file d'attente sur disque est pleine, ou en route vers le broker : la source n'est pas lue",
+)
 GRACE_SECONDS: Final = 5.0
+REMIND_SECONDS: Final = 300.0
+"""How often a trouble that lasts is told again."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,14 +78,14 @@ class Lane:
         spool_limit_bytes: int,
     ) -> None:
         self.instance = instance
-        self.trouble = "not started"
+        self.trouble = say("not started", "pas démarré")
         """Why nothing is taken in just now, in a few words; empty if all is well."""
         self._keys = directory / "keys"
         self._directory = directory / instance.connector.name / instance.name
         self._open_publisher = open_publisher
         self._meter = meter
         self._spool_limit = spool_limit_bytes
-        self._turned_at = time.monotonic()
+        self._turned_at = self._told_at = time.monotonic()
         meter.spool_limit.set(spool_limit_bytes)
 
     @property
@@ -108,7 +114,7 @@ class Lane:
             while not stop.is_set():
                 self._turn(flow, stop)
             flow.settle(GRACE_SECONDS)
-        self.trouble = "stopped"
+        self.trouble = say("stopped", "arrêté")
         log.info("connector_stopped")
 
     def _turn(self, flow: Flow, stop: threading.Event) -> None:
@@ -123,12 +129,14 @@ class Lane:
             self._report(NO_ROOM if held_up else "")
 
     def _report(self, trouble: str, **details: Any) -> None:
-        if trouble != self.trouble:
-            self.trouble = trouble
-            if trouble:
-                log.warning("connector_in_trouble", trouble=trouble, **details)
-            else:
-                log.info("connector_takes_in")
+        now = time.monotonic()
+        if trouble == self.trouble and not (trouble and now - self._told_at > REMIND_SECONDS):
+            return
+        self.trouble, self._told_at = trouble, now
+        if trouble:
+            log.warning("connector_in_trouble", trouble=trouble, **details)
+        else:
+            log.info("connector_takes_in")
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:
@@ -155,7 +163,9 @@ def _held(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InstanceInUseError(f"{path.parent} is in use by another process") from None
+            raise InstanceInUseError(
+                say(f"{path.parent} is in use by another process", f"{path.parent} est utilisé par un autre processus")
+            ) from None
         yield
     finally:
         os.close(descriptor)

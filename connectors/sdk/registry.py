@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.mistakes import guess
+from connectors.sdk.words import say
 
 GROUP: Final = "accueil.connectors"
 
@@ -18,11 +20,29 @@ def load(name: str) -> Connector[Any]:
     """Return the connector `name`. Raises `ConfigError` if there is none, or what is there is no connector."""
     found = entry_points(group=GROUP, name=name)
     if not found:
-        raise ConfigError(f"no connector {name!r} is installed; there are: {', '.join(names()) or 'none'}")
+        installed = names()
+        there = ", ".join(installed) or say("none", "aucun")
+        raise ConfigError(
+            say(
+                f"no connector {name!r} is installed; there are: {there}",
+                f"aucun connecteur {name!r} n'est installé ; il y a : {there}",
+            )
+            + guess(name, installed)
+        )
     try:
         connector = next(iter(found)).load()
     except (ImportError, AttributeError) as error:
-        raise ConfigError(f"the connector {name!r} cannot be loaded: {error}") from error
+        raise ConfigError(
+            say(
+                f"the connector {name!r} cannot be loaded: {error}",
+                f"le connecteur {name!r} ne peut pas être chargé : {error}",
+            )
+        ) from error
     if not isinstance(connector, Connector):
-        raise ConfigError(f"the entry point {name!r} of {GROUP} is no connectors.sdk.contract.Connector")
+        raise ConfigError(
+            say(
+                f"the entry point {name!r} of {GROUP} is no connectors.sdk.contract.Connector",
+                f"le point d'entrée {name!r} de {GROUP} n'est pas un connectors.sdk.contract.Connector",
+            )
+        )
     return connector

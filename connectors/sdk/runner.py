@@ -17,6 +17,7 @@ from connectors.sdk.lane import Instance, Lane, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from connectors.sdk.words import say
 
 INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """It names a directory, and is part of every event's id."""
@@ -27,7 +28,12 @@ State = tuple[bool, str]
 def configure(name: str, connector: str, options: Mapping[str, Any]) -> Instance:
     """Return the instance `name` of the installed `connector`. Raises `ConfigError`, one line per mistake."""
     if not INSTANCE_NAME.fullmatch(name):
-        raise ConfigError(f"{name}: a connector's name must match {INSTANCE_NAME.pattern}")
+        raise ConfigError(
+            say(
+                f"{name}: a connector's name must match {INSTANCE_NAME.pattern}",
+                f"{name} : le nom d'un connecteur doit correspondre à {INSTANCE_NAME.pattern}",
+            )
+        )
     found = connectors.load(connector)
     return Instance(name, found, parse(found.config, name, options))
 
@@ -79,7 +85,7 @@ class Runner:
     def healthy(self) -> State:
         """Return whether every instance moves. If not, only a restart of the process can help."""
         stuck = [lane.instance.source for lane in self._lanes if lane.stuck]
-        return not stuck, f"stuck: {', '.join(stuck)}" if stuck else "ok"
+        return not stuck, f"{say('stuck', 'bloqué')}: {', '.join(stuck)}" if stuck else "ok"
 
     def ready(self) -> State:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""

@@ -19,8 +19,9 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from connectors.sdk.errors import SpoolFullError
+from connectors.sdk.errors import SpoolFullError, why
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace, sync_directory, write_new
+from connectors.sdk.words import say
 
 DEFAULT_LIMIT_BYTES: Final = 256 << 20
 SEGMENT_BYTES: Final = 4 << 20
@@ -88,12 +89,17 @@ class Spool:
         """Add records and return once they are on disk. Raises `SpoolFullError` if there is no room for all of them."""
         frames = b"".join(map(_frame, payloads))
         if len(frames) > self.room:
-            raise SpoolFullError(f"{self._directory} holds {self.size} bytes, at most {self._limit}")
+            raise SpoolFullError(
+                say(
+                    f"{self._directory} holds {self.size} bytes, at most {self._limit}",
+                    f"{self._directory} contient {self.size} octets, au plus {self._limit}",
+                )
+            )
         try:
             self._write(frames, len(payloads))
         except OSError as error:
             if error.errno in _NO_SPACE:
-                raise SpoolFullError(f"{self._directory}: {error.strerror}") from error
+                raise SpoolFullError(why(error, self._directory)) from error
             raise
 
     def read(self, limit: int) -> tuple[list[bytes], Mark]:

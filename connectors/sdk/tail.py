@@ -15,7 +15,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import structlog
 
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError, why
 
 CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
@@ -86,7 +86,9 @@ class LineTail:
                 time.sleep(pause)
         except OSError as error:
             self.close()  # it is opened anew where it was
-            raise SourceUnavailableError(f"{error.filename or self._path}: {error.strerror}") from None
+            # Which directory may not be read is worth telling; a file that goes while it is looked for is not.
+            place = error.filename if isinstance(error, PermissionError) else self._path
+            raise SourceUnavailableError(why(error, place)) from None
         return lines
 
     def close(self) -> None:

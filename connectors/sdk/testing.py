@@ -142,7 +142,7 @@ class Conformance(ABC):
 
     def test_an_unknown_option_is_refused_by_name(self, tmp_path: Path) -> None:
         options = self.options(tmp_path) | {"no_such_option": "a-secret-value"}
-        with pytest.raises(ConfigError, match=f"{INSTANCE}.no_such_option: is unknown") as refusal:
+        with pytest.raises(ConfigError, match=f"{INSTANCE}.no_such_option ") as refusal:
             parse(self.connector.config, INSTANCE, options)
         assert "a-secret-value" not in str(refusal.value)
 

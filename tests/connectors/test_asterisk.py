@@ -24,7 +24,7 @@ BAD = (
     ),
     "|".join(("{t}", "{t}.900001", PERSONAL[4], PERSONAL[4], "CONNECT", "3", PERSONAL[4], "2")),
     "|".join(("{t}", "{t}.900006", PERSONAL[5], "NONE", "ENTERQUEUE", "", PERSONAL[5], "1", PERSONAL[5])),
-    "|".join(("{t}", "{t}.900002", PERSONAL[1], PERSONAL[2], "ABANDON", PERSONAL[0], "1", "4")),
+    "|".join(("{t}", "{t}.900002", f"{PERSONAL[2]}@example.org", PERSONAL[2], "ABANDON", PERSONAL[0], "1", "4")),
     "|".join(("{t}", "{t}.900003", "NONE", "NONE", "DID", PERSONAL[0], PERSONAL[1])),
     "|".join(("{t}", "NONE", "NONE", PERSONAL[1], "PAUSEALL", PERSONAL[2])),
     "|".join(("{t}", "{t}.900004", "600", "NONE", PERSONAL[1].replace(" ", ""), PERSONAL[0])),

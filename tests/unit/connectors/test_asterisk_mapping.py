@@ -309,18 +309,38 @@ class TestIdentities:
         "name",
         [
             *("0199000042", "06.39.98.12.34", "06-39-98-12-34", "file-06.39_98-12.34", "accueil du 06 39 98 00 00"),
-            *("Camille Exemple", "é", "x" * 65),
+            *("file (06) 39/98·12 34", "file ０６３９９８１２３４", "+33 6 39 98 12 34"),  # noqa: RUF001 - as one may write
+            *("camille@example.org", "camille＠example.org", "Camille @ example.org"),  # noqa: RUF001
+            *(" ", "مرحبا", "١٢٣٤٥٦٧٨", "x" * 65, "é" * 65),
         ],
     )
-    def test_the_name_of_a_queue_that_may_name_a_person_is_hidden(self, name: str) -> None:
+    def test_the_name_of_a_queue_that_may_hold_a_number_or_an_address_is_hidden(self, name: str) -> None:
         (event,) = Log().events(line("ENTERQUEUE", queue=name))
         assert event.data.queue.startswith("queue-")
-        assert name not in encode(event).decode()
+        assert not name.strip() or name not in encode(event).decode()
         assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == event.data.queue
 
     @pytest.mark.parametrize("name", ["8000", "support", "Aide-Sociale.2", "site-75.611-2"])
     def test_another_queue_has_its_own_name(self, name: str) -> None:
         assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == name
+
+    @pytest.mark.parametrize(
+        ("name", "label"),
+        [
+            ("accueil general", "accueil-general"),
+            ("Accueil général", "Accueil-general"),
+            ("Petite enfance (PMI)", "Petite-enfance-PMI"),
+            ("Maison du cœur d’Île & Vilaine", "Maison-du-coeur-d-Ile-Vilaine"),  # noqa: RUF001
+            ("RSA / 35", "RSA-35"),
+        ],
+    )
+    def test_a_queue_of_several_words_is_shown_as_one(self, name: str, label: str) -> None:
+        assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == label
+
+    def test_a_queue_has_the_label_that_the_configuration_gives_it_whatever_its_name(self) -> None:
+        log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "Camille Exemple": {"label": "direction"}})
+        for name, label in (("06 39 98 00 00", "permanence"), ("Camille Exemple", "direction")):
+            assert log.events(line("ENTERQUEUE", queue=name))[0].data.queue == label
 
     @pytest.mark.parametrize("call", ["0639980000", "Camille Exemple", "a|b".replace("|", "/")])
     def test_what_is_no_id_of_asterisks_own_is_hidden(self, call: str) -> None:
@@ -480,14 +500,20 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("options", "complaint"),
         [
-            ({"queue": {}}, r"essai\.queue: is unknown"),
-            ({"queues": {"600": {"lable": "x"}}}, r"essai\.queues\.600\.lable: is unknown"),
-            ({"queues": {"600": {"label": "aide sociale"}}}, r"essai\.queues\.600\.label: "),
-            ({"custom_events": {"FULL": "ful"}}, r"essai\.custom_events\.FULL"),
-            ({"custom_events": {"ABANDON": "full"}}, "ABANDON is an event of Asterisk's own"),
-            ({"region": "France"}, r"essai\.region: "),
-            ({"sector": ""}, r"essai\.sector: "),
-            ({"start": "middle"}, r"essai\.start: "),
+            ({"queue": {}}, r"essai\.queue is unknown; did you mean essai\.queues\?"),
+            (
+                {"queues": {"600": {"lable": "x"}}},
+                r"\.lable is unknown; did you mean essai\.queues\.600\.label\?",
+            ),
+            ({"queues": {"600": {"label": "aide sociale"}}}, r"essai\.queues\.600\.label must match"),
+            (
+                {"custom_events": {"FULL": "ful"}},
+                r"^essai\.custom_events\.FULL must be one of timeout, .*, did, ignore$",
+            ),
+            ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is an event of Asterisk's own"),
+            ({"region": "France"}, r"essai\.region must match"),
+            ({"sector": ""}, r"essai\.sector "),
+            ({"start": "middle"}, r"essai\.start must be 'beginning' or 'end'"),
         ],
     )
     def test_a_mistake_is_named(self, options: dict[str, Any], complaint: str) -> None:
@@ -495,7 +521,7 @@ class TestConfig:
             Log(**options)
 
     def test_the_file_must_be_named(self) -> None:
-        with pytest.raises(ConfigError, match=r"essai\.path: Field required"):
+        with pytest.raises(ConfigError, match=r"essai\.path is missing"):
             parse(AsteriskConfig, "essai", {})
 
 

@@ -8,9 +8,10 @@ from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import Field, SecretStr
 
@@ -66,10 +67,13 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("given", "complaint"),
         [
-            ({"password_file": "/no/such/file"}, "password_file: /no/such/file cannot be read"),
-            ({"password_env": "NO_SUCH_VARIABLE"}, "password_env: the variable NO_SUCH_VARIABLE is not set"),
-            ({"folders": {"inbox": {"prot": 1}}}, r"mail\.folders\.inbox\.prot: is unknown"),
-            ({"server_file": "x"}, r"mail\.server_file: is unknown"),
+            ({"password_file": "/no/such/file"}, r"mail \(password_file\) /no/such/file is not there"),
+            ({"password_env": "NO_SUCH_VARIABLE"}, r"mail \(password_env\) the variable NO_SUCH_VARIABLE is not set"),
+            (
+                {"folders": {"inbox": {"prot": 1}}},
+                r"mail\.folders\.inbox\.prot is unknown; did you mean mail\.folders\.inbox\.port\?",
+            ),
+            ({"server_file": "x"}, r"mail\.server_file is unknown"),
         ],
     )
     def test_a_mistake_is_named(self, given: dict[str, Any], complaint: str) -> None:
@@ -80,9 +84,9 @@ class TestConfig:
         with pytest.raises(ConfigError) as refusal:
             parse(Config, "mail", {"a": 1, "b": 2})
         assert str(refusal.value).splitlines() == [
-            "mail.server: Field required",
-            "mail.a: is unknown",
-            "mail.b: is unknown",
+            "mail.server is missing",
+            "mail.a is unknown",
+            "mail.b is unknown",
         ]
 
     def test_it_cannot_be_changed(self) -> None:
@@ -114,7 +118,7 @@ class TestRegistry:
     def test_an_instance_is_configured_by_name(self, tmp_path: Path) -> None:
         instance = configure("siege", "asterisk", {"path": str(tmp_path / "queue_log")})
         assert instance.source == "asterisk/siege"
-        with pytest.raises(ConfigError, match=r"siege\.pth: is unknown"):
+        with pytest.raises(ConfigError, match=r"siege\.pth is unknown; did you mean siege\.path\?"):
             configure("siege", "asterisk", {"pth": "x"})
         with pytest.raises(ConfigError, match=r"\.\./siege: a connector's name must match"):
             configure("../siege", "asterisk", {"path": "x"})
@@ -136,13 +140,16 @@ class Numbers(Source[int, int]):
     def read(self, wait_seconds: float) -> Sequence[int]:
         new = self.stock[self.place : self.place + 2]
         if new and new[0] == -1:
-            raise SourceUnavailableError("nobody is there")
+            self.away()
         if new and new[0] == -2:
             raise RuntimeError("a secret value")
         if not new:
             threading.Event().wait(min(wait_seconds, 0.005))
         self.place += len(new)
         return new
+
+    def away(self) -> NoReturn:
+        raise SourceUnavailableError("nobody is there")
 
     def map(self, raw: int) -> Outcome:
         match raw:
@@ -269,6 +276,21 @@ class TestLane:
             setting.wait_for("publish ['id-7']")
             wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
         assert setting.acts.count("open at 0") == 1
+
+    def test_a_source_that_stays_away_is_told_again_but_not_all_the_time(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def told() -> list[Any]:
+            return [entry["trouble"] for entry in logs if entry["event"] == "connector_in_trouble"]
+
+        monkeypatch.setattr(lane, "UNAVAILABLE_SECONDS", 0.001)
+        reads: list[int] = []
+        monkeypatch.setattr(Numbers, "read", lambda self, wait_seconds: reads.append(1) or self.away())
+        with structlog.testing.capture_logs() as logs, Setting(tmp_path, -1):
+            wait_until(lambda: len(reads) > 20, "many vain readings", 10)
+            assert told() == ["nobody is there"]
+            monkeypatch.setattr(lane, "REMIND_SECONDS", 0.0)
+            wait_until(lambda: len(told()) > 2, "the trouble again", 10)
 
     def test_where_it_began_is_kept_even_if_the_source_is_not_there(self, tmp_path: Path) -> None:
         with Setting(tmp_path, -1) as setting:
@@ -401,4 +423,4 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
 
 def test_what_is_said_of_an_error_holds_no_value() -> None:
     assert describe(ValueError("0639980000")) == "ValueError at ?"
-    assert describe(ConfigError("a.b: is unknown")) == "ConfigError: a.b: is unknown"
+    assert describe(ConfigError("a.b is unknown")) == "a.b is unknown"

@@ -88,7 +88,7 @@ def test_a_full_disk_takes_none_of_a_batch_and_spoils_nothing(
     real_write = os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, failing, no_space)
-        with pytest.raises(SpoolFullError, match="No space left"):
+        with pytest.raises(SpoolFullError, match="no room left: the disk is full"):
             spool.append([b"lost?"])
     spool.append([b"after"])
     assert drain(reopened(spool, tmp_path)) == [b"before", b"after"]
