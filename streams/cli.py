@@ -24,6 +24,13 @@ LAZY = {
             "Records that could not be used: list, show, replay.", "Les enregistrements inutilisables : voir, rejouer."
         ),
     ),
+    "rejects": (
+        "streams.rejects:group",
+        say(
+            "What connectors could not map: list, show, replay.",
+            "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
+        ),
+    ),
 }
 
 

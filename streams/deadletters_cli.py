@@ -1,12 +1,9 @@
 """`accueil dead-letters`: list, show, replay."""
 
-import re
-import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -14,28 +11,13 @@ from models.reasons import Reason
 from models.topics import SOURCES
 from streams import deadletters
 from streams.deadletters import DeadLetter, Filter
+from streams.listing import Since, print_table, printable, when
 from streams.running import find_brokers
 from streams.settings import Settings
 from streams.terminal import pass_settings
 from streams.words import say
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-class Since(click.ParamType):
-    """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return milliseconds since 1970."""
-        if span := re.fullmatch(r"(\d+)([smhd])", value):
-            return int((time.time() - int(span[1]) * _SPAN_SECONDS[span[2]]) * 1000)
-        try:
-            return int(datetime.fromisoformat(value).timestamp() * 1000)
-        except ValueError:
-            self.fail(say("use 90m, 7d or 2026-11-25T08:00", "écrire 90m, 7d ou 2026-11-25T08:00"), param, ctx)
 
 
 def filters(command: F) -> F:
@@ -74,11 +56,11 @@ def list_(settings: Settings, reason: str | None, topic: str | None, since: int 
         counts[letter.reason] += 1
         latest.append(letter)
     rows = [
-        (letter.place, _when(letter.dead_at), letter.reason, letter.origin, letter.detail)
+        (letter.place, when(letter.dead_at), letter.reason, letter.origin, letter.detail)
         for letter in sorted(latest, key=lambda letter: letter.dead_at)
     ]
     titles = ("PLACE", say("WHEN", "QUAND"), say("REASON", "RAISON"), say("ORIGIN", "ORIGINE"), say("DETAIL", "DÉTAIL"))
-    _print_table(titles, rows)
+    print_table(titles, rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(
         say(f"{counts.total()} dead letters", f"{counts.total()} lettres mortes") + (f": {total}" if total else "")
@@ -101,18 +83,18 @@ def show(settings: Settings, place: str, *, value: bool) -> None:
         say("reason", "raison"): letter.reason,
         say("detail", "détail"): letter.detail,
         say("origin", "origine"): letter.origin,
-        say("written at", "écrite le"): _when(letter.origin_timestamp),
-        say("dead since", "morte depuis"): _when(letter.dead_at),
+        say("written at", "écrite le"): when(letter.origin_timestamp),
+        say("dead since", "morte depuis"): when(letter.dead_at),
         say("replayed from", "rejouée depuis"): letter.replayed_from,
         say("value", "valeur"): size,
     }.items():
         if text:
             click.echo(f"{name:<14} {text}")
     if value:
-        click.echo(f"\nkey   {_printable(letter.key)}")
+        click.echo(f"\nkey   {printable(letter.key)}")
         for name, content in letter.headers:
-            click.echo(f"{name}: {_printable(content)}")
-        click.echo(f"\n{_printable(letter.value)}")
+            click.echo(f"{name}: {printable(content)}")
+        click.echo(f"\n{printable(letter.value)}")
 
 
 @group.command(help=say("Send them back to where they came from.", "Les renvoie d'où elles venaient."))
@@ -169,21 +151,3 @@ def _kafka_errors() -> Iterator[None]:
 
 def _none_at(places: list[str]) -> str:
     return say("no dead letter at ", "pas de lettre morte à ") + ", ".join(places)
-
-
-def _when(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "seconds")
-
-
-def _printable(content: bytes | None) -> str:
-    """Return `content` as text; what a terminal might obey is written as an escape."""
-    if content is None:
-        return "null"
-    text = content.decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
-def _print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in (titles, *rows):
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import msgspec
+
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome
 from connectors.asterisk.memory import Call, Memory
 from connectors.asterisk.names import Names
@@ -101,7 +103,8 @@ class QueueLogMapping:
             sequence = self._memory.begin_line(record.second)
             handler = self._handlers.get(record.event)
             if handler is None:
-                return Reject(Reason.UNKNOWN_RECORD, line.content)
+                self._reserve(record)
+                return self.reject(line, Reason.UNKNOWN_RECORD)
             return handler(
                 record,
                 {
@@ -113,7 +116,16 @@ class QueueLogMapping:
                 },
             )
         except Unusable as error:
-            return Reject(error.reason, line.content, error.detail)
+            return self.reject(line, error.reason, error.detail)
+
+    def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of the line that was mapped last, with what is to be known of earlier ones."""
+        try:
+            record = parse(line.content)
+        except Unusable:
+            record = None
+        context = self._memory.excerpt(record.second, self._names.call(record.call)) if record else Memory()
+        return Reject(reason, line.content, detail, msgspec.json.encode(context))
 
     # ------------------------------------------------------------------------------------------------------------ calls
     def _arrived(self, record: Record, said: _Envelope) -> Sequence[Event]:
@@ -264,6 +276,10 @@ class QueueLogMapping:
         stay = self._stay(record, find)
         stay.remembered.end(stay.visit, record.second)
         return stay
+
+    def _reserve(self, record: Record) -> None:
+        if record.call not in NO_CALL and record.queue not in NOBODY:
+            self._memory.call(self._call_of(record), record.second).reserve(record.queue, record.second)
 
     def _call_of(self, record: Record) -> str:
         if record.call in NO_CALL:

@@ -12,6 +12,7 @@ CALL_SECONDS: Final = 6 * 3600
 """A call that the log has not mentioned for so long is forgotten."""
 MAX_CALLS: Final = 20_000
 MAX_VISITS: Final = 1_000
+RESERVED: Final = -1
 MAX_SECONDS: Final = 8
 """Seconds whose lines are counted: a busy switchboard's lines are a second out of order now and then."""
 
@@ -23,7 +24,7 @@ class Visit(msgspec.Struct, array_like=True):
     """As Asterisk calls it: several queues may have one label."""
     since: int
     ended: int = 0
-    """When the call left it or was answered to the end; 0 while it goes on."""
+    """When the call left it or was answered to the end; 0 while it goes on, `RESERVED` if nobody knows yet that it began."""
 
 
 class Call(msgspec.Struct, array_like=True):
@@ -40,6 +41,7 @@ class Call(msgspec.Struct, array_like=True):
         """Return the ordinal of the stay that begins now, the same if the same line comes again."""
         for ordinal, visit in enumerate(self.visits, 1):
             if visit.queue == queue and visit.since == second:
+                visit.ended = max(visit.ended, 0)
                 return ordinal
         if len(self.visits) < MAX_VISITS:
             self.visits.append(Visit(queue, second))
@@ -52,9 +54,21 @@ class Call(msgspec.Struct, array_like=True):
         """
         for ordinal in range(len(self.visits), 0, -1):
             visit = self.visits[ordinal - 1]
-            if visit.queue == queue and visit.since <= second:
+            if visit.queue == queue and visit.since <= second and visit.ended != RESERVED:
                 return ordinal
         return self.enter(queue, second)
+
+    def reserve(self, queue: str, second: int) -> None:
+        """Keep an ordinal free for what a line of an unknown event may turn out to be: a stay that ends as it begins.
+
+        So that line can be mapped later, and no other stay has its ordinal. Until then it is no stay of any other line's.
+        """
+        goes_on = any(
+            visit.queue == queue and (visit.since == second or (visit.since < second and visit.ended in {0, second}))
+            for visit in self.visits
+        )
+        if not goes_on and len(self.visits) < MAX_VISITS:
+            self.visits.append(Visit(queue, second, RESERVED))
 
     def turn_away(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay that ends now: the one that goes on, or one that only begins to end at once."""
@@ -105,6 +119,11 @@ class Memory(msgspec.Struct):
         self.calls[name] = call
         self._forget(second)
         return call
+
+    def excerpt(self, second: int, name: str) -> "Memory":
+        """Return what the line that was begun last, of `second` and of the call `name`, depends on: enough to map it alone."""
+        lines, call = self.seconds[second].lines - 1, self.calls.get(name)
+        return Memory({second: Second(lines)}, {name: call} if call else {})
 
     def _forget(self, second: int) -> None:
         # Two at a time, and those of a later time too: so one line with a time that cannot be forgets two calls, not all, and

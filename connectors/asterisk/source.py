@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -10,11 +11,12 @@ from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.records import LogLine
-from connectors.sdk.contract import Context, Outcome, Source
+from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError
 from connectors.sdk.tail import LineTail, TailPosition
 from connectors.sdk.words import say
+from models.reasons import Reason
 
 
 class _Saved(msgspec.Struct):
@@ -36,8 +38,8 @@ class QueueLogSource(Source[LogLine, bytes]):
         saved = _load(self._cursor)
         self._memory = saved.memory
         self._tail = LineTail(config.path, saved.tail, config.start)
-        key = context.key_of(config.sector)
-        self._mapping = QueueLogMapping(context.source, config, key, self._memory)
+        self._mapping_with = partial(QueueLogMapping, context.source, config, context.key_of(config.sector))
+        self._mapping = self._mapping_with(self._memory)
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
         """Return the next lines."""
@@ -48,6 +50,15 @@ class QueueLogSource(Source[LogLine, bytes]):
     def map(self, raw: LogLine) -> Outcome:
         """Return what a line means."""
         return self._mapping.map(raw)
+
+    def reject(self, raw: LogLine, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of a line, with what its call did before."""
+        return self._mapping.reject(raw, reason, detail)
+
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+        """Return what a line means that was rejected, with a memory of its own."""
+        memory = msgspec.json.decode(reject.context, type=Memory)
+        return self._mapping_with(memory).map(LogLine(reject.record, read_at))
 
     def position(self) -> bytes:
         """Return the place in the log and what is remembered there."""

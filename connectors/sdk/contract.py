@@ -18,8 +18,9 @@ what they do in `read` and `acknowledge`:
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import click
 
@@ -43,6 +44,8 @@ class Reject:
     """The record as it came. It may hold personal data, so it is neither logged nor published."""
     detail: str = ""
     """What is wrong, without any of the record's values."""
+    context: bytes = field(default=b"", repr=False)
+    """UTF-8 text: what earlier records said that this one depends on, so that it can be mapped again alone."""
 
 
 Outcome = Sequence[Event] | Reject
@@ -83,6 +86,20 @@ class Source(ABC, Generic[Raw, Position]):
         Depends on the records before it and on nothing else: no clock, no I/O, no chance. So the same records from the same
         position give the same event ids. Whether an event's time can be is judged later, by the SDK.
         """
+
+    def reject(self, raw: Raw, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of what `map` was given last, with all that `map_again` needs. Raises nothing.
+
+        As it is here, it is for records that are bytes and mean the same whatever came before.
+        """
+        return Reject(reason, raw if isinstance(raw, bytes) else repr(raw).encode(), detail)
+
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - other sources need it
+        """Return what a record means by now that was read and rejected at `read_at`, by what `reject` holds and nothing else.
+
+        Nothing is read, and the position stays what it is. As it is here, it is for the same records as `reject`.
+        """
+        return self.map(cast("Raw", reject.record))
 
     @abstractmethod
     def position(self) -> Position:

@@ -1,18 +1,18 @@
 """From one source to one publisher, and the acknowledgement back: in this order, always."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from connectors.sdk.contract import Outcome, Publisher, Reject, Source
+from connectors.sdk.contract import Outcome, Publisher, Raw, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError, describe
 from connectors.sdk.metrics import Meter
 from connectors.sdk.rejects import Rejects
-from models.codec import Unusable, check_time, encode
+from models.codec import Unusable, check_time
 from models.events import Event
 from models.reasons import Reason
 
@@ -81,37 +81,36 @@ class Flow:
         ignored = 0
         now = datetime.now(UTC)
         for raw in raws:
-            outcome = self._ask(raw)
+            outcome = judge(self._source.map, self._source.reject, raw, now)
             if isinstance(outcome, Reject):
-                self._reject(outcome)
+                self._rejects.add(outcome)
+                self._meter.errors[outcome.reason].inc()
             elif outcome:
-                events.extend(self._timely(outcome, now))
+                events.extend(outcome)
             else:
                 ignored += 1
         self._meter.read.inc(len(raws))
         self._meter.ignored.inc(ignored)
         return events
 
-    def _ask(self, raw: Any) -> Outcome:
+
+def judge(
+    map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
+) -> Outcome:
+    """Return what `map_one` makes of `raw`; a rejection if it fails, or if what it tells cannot have happened by `now`."""
+    try:
+        outcome = map_one(raw)
+    except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
+        log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+        return reject(raw, Reason.INTERNAL_ERROR, "")
+    if not isinstance(outcome, Reject):
         try:
-            return self._source.map(raw)
-        except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
-            log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
-            return Reject(Reason.INTERNAL_ERROR, repr(raw).encode())
-
-    def _timely(self, events: Sequence[Event], now: datetime) -> Iterator[Event]:
-        # The broker refuses a time too far ahead, and one refused record would stop all that come after it.
-        for event in events:
-            try:
+            # The broker refuses a time too far ahead, and one refused record would stop all that come after it.
+            for event in outcome:
                 check_time(event.time, now)
-            except Unusable as error:
-                self._reject(Reject(error.reason, encode(event), error.detail))
-            else:
-                yield event
-
-    def _reject(self, reject: Reject) -> None:
-        self._rejects.add(reject)
-        self._meter.errors[reject.reason].inc()
+        except Unusable as error:
+            return reject(raw, error.reason, error.detail)
+    return outcome
 
 
 def _nothing() -> None:

@@ -57,6 +57,15 @@ class Instance(NamedTuple):
         """`<connector>/<instance>`."""
         return f"{self.connector.name}/{self.name}"
 
+    @contextmanager
+    def occupied(self, directory: Path) -> Iterator[Context]:
+        """Have what the instance keeps below `directory` for this process alone. Raises `InstanceInUseError`."""
+        home = directory / self.connector.name / self.name
+        make_private_directory(home)
+        keys = Keys(directory / "keys", home)
+        with _held(home / "lock"):
+            yield Context(self.source, home, Cursor(home), keys.key_of)
+
 
 OpenPublisher = Callable[[str, Spool, Meter], Publisher]
 """Makes the publisher of one source, given its name."""
@@ -80,8 +89,7 @@ class Lane:
         self.instance = instance
         self.trouble = say("not started", "pas démarré")
         """Why nothing is taken in just now, in a few words; empty if all is well."""
-        self._keys = directory / "keys"
-        self._directory = directory / instance.connector.name / instance.name
+        self._directory = directory
         self._open_publisher = open_publisher
         self._meter = meter
         self._spool_limit = spool_limit_bytes
@@ -140,19 +148,16 @@ class Lane:
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:
-        make_private_directory(self._directory)
-        keys = Keys(self._keys, self._directory)
-        context = Context(self.instance.source, self._directory, Cursor(self._directory), keys.key_of)
         with (
-            _held(self._directory / "lock"),
-            closing(Rejects(self._directory)) as rejects,
-            closing(self._open_publisher(context.source, self._spool(), self._meter)) as publisher,
+            self.instance.occupied(self._directory) as context,
+            closing(Rejects(context.directory)) as rejects,
+            closing(self._open_publisher(context.source, self._spool(context), self._meter)) as publisher,
             closing(self.instance.connector.open(self.instance.config, context)) as source,
         ):
             yield Flow(source, publisher, rejects, self._meter)
 
-    def _spool(self) -> Spool:
-        return Spool(self._directory / "spool", self._spool_limit)
+    def _spool(self, context: Context) -> Spool:
+        return Spool(context.directory / "spool", self._spool_limit)
 
 
 @contextmanager

@@ -3,41 +3,49 @@
 They may hold personal data, so they never leave the connector's directory; the oldest go when there are too many.
 """
 
+import hashlib
 import json
 import os
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from io import BufferedWriter
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors.sdk.contract import Reject
-from connectors.sdk.files import PRIVATE_FILE
+from connectors.sdk.files import PRIVATE_FILE, replace, sync_directory
+from models.reasons import Reason
 
 DEFAULT_LIMIT_BYTES: Final = 16 << 20
+NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
+"""The older one first."""
+
+
+class Kept(NamedTuple):
+    """A record that is kept."""
+
+    place: str
+    """A short name, which it keeps for as long as it is there."""
+    read_at: datetime
+    reject: Reject
 
 
 class Rejects:
     """The file `rejects.jsonl` in `directory`, and `rejects.old.jsonl` before it: together `limit_bytes` at most, about.
 
     One JSON object per line: `at`, `reason`, `detail`, `record` (bytes that are not UTF-8 as lone surrogates, so that
-    `record.encode("utf-8", "surrogateescape")` gives back what came). Of an event whose time cannot be, it is the event.
+    `record.encode("utf-8", "surrogateescape")` gives back what came), and `context`.
     """
 
     def __init__(self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
-        self.path = directory / "rejects.jsonl"
+        self._old, self.path = (directory / name for name in NAMES)
         self._limit = limit_bytes // 2
         self._file = self._open()
         self._dirty = False
 
     def add(self, reject: Reject) -> None:
         """Keep `reject`; it is on disk after the next `sync`."""
-        entry = {
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "reason": reject.reason.value,
-            "detail": reject.detail,
-            "record": reject.record.decode("utf-8", "surrogateescape"),
-        }
-        line = json.dumps(entry).encode() + b"\n"
+        line = _pack(reject)
         if self._file.tell() + len(line) > self._limit:
             self._rotate()
         self._file.write(line)
@@ -56,10 +64,64 @@ class Rejects:
         self._file.close()
 
     def _open(self) -> BufferedWriter:
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
-        return os.fdopen(descriptor, "ab")
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
+        file = os.fdopen(descriptor, "ab")
+        if (size := file.tell()) and os.pread(descriptor, 1, size - 1) != b"\n":
+            file.write(b"\n")  # after the half of a line that a crash left, begin a line anew
+        return file
 
     def _rotate(self) -> None:
         self.close()
-        self.path.replace(self.path.with_name("rejects.old.jsonl"))
+        self.path.replace(self._old)
         self._file = self._open()
+
+
+def read(directory: Path) -> Iterator[Kept]:
+    """Yield what is kept in `directory`, the oldest first; what a crash left half written is passed over."""
+    for _, line in _lines(directory):
+        if kept := _unpack(line):
+            yield kept
+
+
+def remove(directory: Path, places: Collection[str]) -> None:
+    """Keep no longer what is at `places`. Nobody may have `Rejects` open there."""
+    for name in NAMES:
+        lines = [line for where, line in _lines(directory) if where == name]
+        rest = [line for line in lines if _place(line) not in places]
+        if not rest:
+            (directory / name).unlink(missing_ok=True)
+        elif len(rest) < len(lines):
+            replace(directory / name, b"\n".join(rest) + b"\n")
+    sync_directory(directory)
+
+
+def _lines(directory: Path) -> Iterator[tuple[str, bytes]]:
+    for name in NAMES:
+        path = directory / name
+        if path.exists():
+            yield from ((name, line) for line in path.read_bytes().splitlines())
+
+
+def _pack(reject: Reject) -> bytes:
+    entry = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "reason": reject.reason.value,
+        "detail": reject.detail,
+        "record": reject.record.decode("utf-8", "surrogateescape"),
+        "context": reject.context.decode(),
+    }
+    return json.dumps(entry).encode() + b"\n"
+
+
+def _unpack(line: bytes) -> Kept | None:
+    try:
+        entry = json.loads(line)
+        record = entry["record"].encode("utf-8", "surrogateescape")
+        reject = Reject(Reason(entry["reason"]), record, entry["detail"], entry["context"].encode())
+        return Kept(_place(line), datetime.fromisoformat(entry["at"]), reject)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _place(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()[:8]

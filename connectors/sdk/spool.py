@@ -87,6 +87,8 @@ class Spool:
 
     def append(self, payloads: Sequence[bytes]) -> None:
         """Add records and return once they are on disk. Raises `SpoolFullError` if there is no room for all of them."""
+        if not payloads:
+            return
         frames = b"".join(map(_frame, payloads))
         if len(frames) > self.room:
             raise SpoolFullError(

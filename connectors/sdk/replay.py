@@ -1,0 +1,75 @@
+"""Map again what was rejected, after the configuration or the connector was mended.
+
+Ids of events are made of what records say, so what is told a second time counts once. The instance must not run meanwhile: its
+events go to its spool, which is sent first when it starts.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from connectors.sdk import rejects
+from connectors.sdk.contract import Outcome, Reject, Source
+from connectors.sdk.flow import judge
+from connectors.sdk.lane import Instance
+from connectors.sdk.publisher import pack, to_record
+from connectors.sdk.rejects import Kept
+from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from models.reasons import Reason
+
+
+class Replayed(NamedTuple):
+    """What became of the records that were chosen."""
+
+    used: int
+    """How many mean something by now, or surely nothing."""
+    events: int
+    """How many events that were."""
+    unusable: Counter[Reason]
+    """Why the others still give none."""
+
+
+def replay(
+    instance: Instance,
+    directory: Path,
+    chosen: Callable[[Kept], bool],
+    *,
+    dry_run: bool = False,
+    spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
+) -> Replayed:
+    """Map again those of the records kept for `instance` that are `chosen`, and keep no longer those that can be used.
+
+    `directory` is that of all connectors. With `dry_run` nothing is changed. Raises `InstanceInUseError` if the instance
+    runs, `SpoolFullError` if its spool has no room (then nothing is changed), and what opening its source raises.
+    """
+    now = datetime.now(UTC)
+    used, unusable, payloads = set(), Counter[Reason](), list[bytes]()
+    with (
+        instance.occupied(directory) as context,
+        closing(instance.connector.open(instance.config, context)) as source,
+    ):
+        for kept in filter(chosen, rejects.read(context.directory)):
+            outcome = _map_again(source, kept, now)
+            if isinstance(outcome, Reject):
+                unusable[outcome.reason] += 1
+            else:
+                used.add(kept.place)
+                payloads += [pack(to_record(event)) for event in outcome]
+        if used and not dry_run:
+            with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:
+                spool.append(payloads)
+            rejects.remove(context.directory, used)
+    return Replayed(len(used), len(payloads), unusable)
+
+
+def _map_again(source: Source[object, object], kept: Kept, now: datetime) -> Outcome:
+    def map_one(reject: Reject) -> Outcome:
+        return source.map_again(reject, kept.read_at)
+
+    def stay(reject: Reject, reason: Reason, detail: str) -> Reject:
+        return Reject(reason, reject.record, detail, reject.context)
+
+    return judge(map_one, stay, kept.reject, now)

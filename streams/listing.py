@@ -1,0 +1,48 @@
+"""What commands that list records have in common."""
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import click
+
+from streams.words import say
+
+_SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+class Since(click.ParamType):
+    """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return milliseconds since 1970."""
+        if span := re.fullmatch(r"(\d+)([smhd])", value):
+            return int((time.time() - int(span[1]) * _SPAN_SECONDS[span[2]]) * 1000)
+        try:
+            return int(datetime.fromisoformat(value).timestamp() * 1000)
+        except ValueError:
+            self.fail(say("use 90m, 7d or 2026-11-25T08:00", "écrire 90m, 7d ou 2026-11-25T08:00"), param, ctx)
+
+
+def when(milliseconds: int) -> str:
+    """Return a time in milliseconds since 1970 as the clock here shows it."""
+    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "seconds")
+
+
+def printable(content: bytes | None) -> str:
+    """Return `content` as text; what a terminal might obey is written as an escape."""
+    if content is None:
+        return "null"
+    text = content.decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print `rows` under `titles`, in columns."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,213 @@
+"""`accueil rejects`: list, show, replay what connectors could not map.
+
+It is read where the connectors keep it, below the data directory of this machine, and sent nowhere.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from connectors.sdk.errors import ConnectorError, InstanceInUseError
+from connectors.sdk.rejects import NAMES, Kept, read
+from models.reasons import Reason
+from streams.listing import Since, print_table, printable, when
+from streams.settings import Settings
+from streams.terminal import OperatorError, config_file, pass_settings
+from streams.words import say
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Filter(NamedTuple):
+    """Which records are meant: those that fit all that is given."""
+
+    connector: str | None = None
+    """The instance's name."""
+    reason: str | None = None
+    since: int | None = None
+    """Milliseconds since 1970."""
+    places: frozenset[str] = frozenset()
+
+    def fits(self, name: str, kept: Kept) -> bool:
+        """Return whether a record that is kept for the instance `name` is meant."""
+        return (
+            self.connector in {None, name}
+            and self.reason in {None, kept.reject.reason.value}
+            and (self.since is None or _milliseconds(kept.read_at) >= self.since)
+            and (not self.places or _place(name, kept) in self.places)
+        )
+
+
+def filters(command: F) -> F:
+    """Give `command` the options by which records are chosen."""
+    for option in (
+        click.option("--since", type=Since(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date.")),
+        click.option("--connector", help=say("Whose: the name in accueil.toml.", "De qui : le nom dans accueil.toml.")),
+        click.option(
+            "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(help=say("What connectors could not map.", "Ce que les connecteurs n'ont pu lire."))
+def group() -> None:
+    """Hold the commands below."""
+
+
+@group.command(
+    "list", help=say("Show the latest, and how many of each reason.", "Montre les derniers, et le compte par raison.")
+)
+@filters
+@click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
+@pass_settings
+def list_(settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int) -> None:
+    """Print one line per record, without its content, and one per connector and reason."""
+    found = [(name, kept) for name, _, kept in _found(settings, Filter(connector, reason, since))]
+    found.sort(key=lambda one: one[1].read_at)
+    at, why = say("WHEN", "QUAND"), say("REASON", "RAISON")
+    if latest := found[-limit:] if limit else []:
+        print_table(
+            ("PLACE", at, why, say("DETAIL", "DÉTAIL")),
+            [(_place(name, kept), _when(kept), kept.reject.reason.value, kept.reject.detail) for name, kept in latest],
+        )
+        click.echo()
+    if found:
+        counts = Counter((name, kept.reject.reason.value) for name, kept in found)
+        last = {(name, kept.reject.reason.value): _when(kept) for name, kept in found}
+        print_table(
+            (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER")),
+            [(*key, str(count), last[key]) for key, count in counts.most_common()],
+        )
+    click.echo(say(f"{len(found)} rejected records", f"{len(found)} enregistrements rejetés"))
+
+
+@group.command(help=say("Show one: when it was read, and why it is here.", "En montre un : sa lecture, sa raison."))
+@click.argument("place", metavar="PLACE")
+@click.option(
+    "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
+)
+@pass_settings
+def show(settings: Settings, place: str, *, value: bool) -> None:
+    """Print all that is known of one record."""
+    name, directory, kept = next(_found(settings, Filter(places=frozenset({place}))), (None, None, None))
+    if name is None or directory is None or kept is None:
+        raise click.ClickException(_none_at([place]))
+    for title, text in {
+        say("reason", "raison"): kept.reject.reason.value,
+        say("detail", "détail"): kept.reject.detail,
+        say("connector", "connecteur"): name,
+        say("read at", "lu le"): _when(kept),
+        say("value", "valeur"): f"{len(kept.reject.record)} {say('bytes', 'octets')}",
+    }.items():
+        if text:
+            click.echo(f"{title:<14} {text}")
+    if value:
+        click.echo(f"\n{printable(kept.reject.record)}")
+    files = ", ".join(str(directory / file) for file in NAMES if (directory / file).exists())
+    click.echo(
+        say(
+            f"The value may hold personal data: it is kept in {files} (0600) and nowhere else. Do not pass it on.",
+            f"La valeur peut contenir des données personnelles : elle n'est que dans {files} (0600). Ne pas la transmettre.",
+        ),
+        err=True,
+    )
+
+
+@group.command(
+    help=say(
+        "Map them again, once the configuration is mended; the connector must be stopped.",
+        "Les relit, une fois la configuration corrigée ; le connecteur doit être arrêté.",
+    )
+)
+@click.argument("places", metavar="[PLACE]...", nargs=-1)
+@filters
+@click.option("--all", "everything", is_flag=True, help=say("All that there are.", "Tous."))
+@click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
+@click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+@pass_settings
+@click.pass_context
+def replay(
+    context: click.Context,
+    settings: Settings,
+    places: tuple[str, ...],
+    reason: str | None,
+    connector: str | None,
+    since: int | None,
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Map the chosen records again; what still cannot be used stays. An event that comes twice counts once."""
+    if everything == any((places, reason, connector, since)):
+        raise click.UsageError(say("choose which, or --all", "dire lesquels, ou --all"))
+    wanted = Filter(connector, reason, since, frozenset(places))
+    found = [(name, kept) for name, _, kept in _found(settings, wanted)]
+    if missing := sorted(set(places) - {_place(name, kept) for name, kept in found}):
+        raise click.ClickException(_none_at(missing))
+    names = Counter(name for name, _ in found)
+    for name, count in names.items():
+        click.echo(f"{count} → {name}")
+    if not found:
+        click.echo(say("no such record", "aucun enregistrement de ce genre"))
+        return
+    if not (dry_run or yes):
+        click.confirm(say("Map them again?", "Les relire ?"), abort=True)
+    for name in names:
+        _replay(settings, config_file(context), name, wanted, dry_run=dry_run)
+
+
+def _replay(settings: Settings, config: Path | None, name: str, wanted: Filter, *, dry_run: bool) -> None:
+    from connectors.sdk.replay import replay as map_again  # noqa: PLC0415 - brings kafka-python, which list does without
+    from streams.programs import configure_connectors  # noqa: PLC0415
+
+    (instance,) = configure_connectors(settings, [name], config)
+    try:
+        result = map_again(instance, _directory(settings), lambda kept: wanted.fits(name, kept), dry_run=dry_run)
+    except InstanceInUseError as error:
+        raise OperatorError(f"{name}: {error}" + say(": stop it first", " : l'arrêter d'abord")) from None
+    except ConnectorError as error:
+        raise OperatorError(f"{name}: {error}") from None
+    click.echo(
+        say(
+            f"{name}: {result.used} usable now, events: {result.events}",
+            f"{name} : {result.used} utilisables désormais, événements : {result.events}",
+        )
+        + ("" if dry_run or not result.events else say(" (sent when it starts)", " (envoyés à son démarrage)"))
+    )
+    for reason, count in result.unusable.most_common():
+        click.echo(say(f"{name}: {count} stay: {reason}", f"{name} : {count} restent : {reason}"))
+
+
+def _found(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, Kept]]:
+    """Yield the wanted records, each with the name of its instance and the directory that it is kept in."""
+    for directory in sorted({path.parent for name in NAMES for path in _directory(settings).glob(f"*/*/{name}")}):
+        for kept in read(directory):
+            if wanted.fits(directory.name, kept):
+                yield directory.name, directory, kept
+
+
+def _directory(settings: Settings) -> Path:
+    return settings.data / "connectors"
+
+
+def _place(name: str, kept: Kept) -> str:
+    return f"{name}:{kept.place}"
+
+
+def _none_at(places: list[str]) -> str:
+    return say("no rejected record at ", "pas d'enregistrement rejeté à ") + ", ".join(places)
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _when(kept: Kept) -> str:
+    return when(_milliseconds(kept.read_at))

@@ -1,0 +1,151 @@
+"""`accueil rejects`, as an operator uses it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from connectors.sdk.contract import Reject
+from connectors.sdk.rejects import Rejects
+from connectors.sdk.runner import configure
+from models.reasons import Reason
+from streams.cli import main
+from streams.listing import printable
+
+LINES = (
+    b"1773650000|1773650000.1|600|NONE|FULL|",
+    b"1773650060|1773650060.2|600|NONE|SURVEY|5",
+    b"06 39 98 12 34 \x1b[31m\xff",
+)
+SETTINGS = '[connectors.siege]\nconnector = "asterisk"\npath = "queue_log"\n'
+CONTEXT = b'{"seconds":{},"calls":{}}'
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a connector kept that did not know what its dialplan says."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "accueil.toml").write_text(SETTINGS)
+    with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")) as context:
+        context.key_of("general")
+        rejects = Rejects(context.directory)
+        for line, reason in zip(
+            LINES, (Reason.UNKNOWN_RECORD, Reason.UNKNOWN_RECORD, Reason.INVALID_UTF8), strict=True
+        ):
+            rejects.add(Reject(reason, line, "at byte 20" if b"|" not in line else "", CONTEXT))
+        rejects.close()
+        return context.directory
+
+
+def mend() -> None:
+    Path("accueil.toml").write_text(SETTINGS + 'custom_events = { FULL = "full" }\n')
+
+
+def command(*arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(main, ["rejects", *arguments], input=answer)
+
+
+def places(*options: str) -> list[str]:
+    return [line.split()[0] for line in command("list", *options).output.splitlines() if line.startswith("siege:")]
+
+
+def test_list_shows_reasons_and_counts_and_no_content() -> None:
+    result = command("list")
+    assert result.exit_code == 0, result.output
+    titles, *rows, _, counts, unknown, unreadable, total = result.output.splitlines()
+    assert titles.split() == ["PLACE", "WHEN", "REASON", "DETAIL"]
+    assert len(rows) == 3
+    assert counts.split() == ["CONNECTOR", "REASON", "COUNT", "LAST"]
+    assert unknown.split()[:3] == ["siege", "unknown_record", "2"]
+    assert unreadable.split()[:3] == ["siege", "invalid_utf8", "1"]
+    assert total == "3 rejected records"
+    assert "06 39" not in result.output
+
+
+def test_filters_choose() -> None:
+    assert len(places("--reason", "unknown_record")) == 2
+    assert len(places("--connector", "siege", "--since", "1h", "--limit", "1")) == 1
+    assert command("list", "--connector", "annexe").output == "0 rejected records\n"
+    assert places("--since", "2999-01-01T00:00") == []
+
+
+def test_where_nothing_was_rejected_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "empty"))
+    assert command("list").output == "0 rejected records\n"
+
+
+def test_show_keeps_the_content_to_itself_unless_asked_and_warns(home: Path) -> None:
+    (place,) = places("--reason", "invalid_utf8")
+    shown = command("show", place).output
+    assert "reason         invalid_utf8" in shown
+    assert "detail         at byte 20" in shown
+    assert "06 39" not in shown
+    asked = command("show", place, "--value").output
+    assert printable(LINES[2]) in asked
+    assert "\x1b" not in asked
+    for said in (shown, asked):
+        assert f"may hold personal data: it is kept in {home}/rejects.jsonl (0600)" in said
+
+
+def test_replay_sends_what_is_understood_by_now_and_keeps_the_rest(home: Path) -> None:
+    mend()
+    before = places()
+    dry = command("replay", "--all", "--dry-run")
+    assert (dry.exit_code, places()) == (0, before)
+    assert command("replay", "--all", answer="n\n").exit_code == 1
+    assert places() == before
+    result = command("replay", "--all", answer="y\n")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-3:] == [
+        "siege: 1 usable now, events: 1 (sent when it starts)",
+        "siege: 1 stay: unknown_record",
+        "siege: 1 stay: invalid_utf8",
+    ]
+    assert places() == before[1:]
+    (segment,) = (home / "spool").iterdir()
+    assert b"call.left_queue" in segment.read_bytes()
+
+
+def test_replay_takes_only_what_is_chosen() -> None:
+    mend()
+    _, second, third = places()
+    assert command("replay", second, third, "--yes").output.splitlines()[1] == "siege: 0 usable now, events: 0"
+    assert len(places()) == 3
+    assert command("replay", "--reason", "unknown_record", "--yes").exit_code == 0
+    assert places() == [second, third]
+
+
+def test_replay_leaves_a_running_connector_alone() -> None:
+    with ExitStack() as running:
+        instance = configure("siege", "asterisk", {"path": "queue_log"})
+        running.enter_context(instance.occupied(Path("accueil-data/connectors")))
+        result = command("replay", "--all", "--yes")
+    assert result.exit_code == 2
+    assert result.output.splitlines()[-1].endswith("is in use by another process: stop it first")
+
+
+def test_a_connector_that_is_configured_no_longer_cannot_replay() -> None:
+    Path("accueil.toml").write_text("")
+    result = command("replay", "--all", "--yes")
+    assert result.exit_code == 2
+    assert "connectors.siege" in result.output
+
+
+@pytest.mark.parametrize("arguments", [(), ("--all", "--reason", "unknown_record")])
+def test_replay_needs_a_choice(arguments: tuple[str, ...]) -> None:
+    result = command("replay", *arguments)
+    assert (result.exit_code, "choose which, or --all" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [("show", "siege:00000000"), ("replay", "siege:00000000", "--yes")])
+def test_what_is_not_there_is_said(arguments: tuple[str, ...]) -> None:
+    result = command(*arguments)
+    assert (result.exit_code, result.output) == (1, "Error: no rejected record at siege:00000000\n")
+
+
+def test_it_is_said_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert command("list").output.endswith("3 enregistrements rejetés\n")
+    assert "peut contenir des données personnelles" in command("show", places()[0]).output
+    assert "siege : 2 restent : unknown_record" in command("replay", "--all", "--yes").output
