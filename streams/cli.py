@@ -55,7 +55,13 @@ def main(config: Path | None) -> None:
     """Hold the commands below."""
 
 
-@main.command(help=say("Start everything on this machine.", "Démarre tout sur cette machine."))
+@main.command(
+    help=say("Start everything on this machine.", "Démarre tout sur cette machine."),
+    epilog=say(
+        "Once all is ready it shows where each part answers /healthz, /readyz and /metrics.",
+        "Une fois tout prêt, montre où chaque partie répond à /healthz, /readyz et /metrics.",
+    ),
+)
 @click.option("--demo", is_flag=True, help=say("With a simulated switchboard.", "Avec un standard simulé."))
 @click.option(
     "--verbose", is_flag=True, help=say("Show all that the parts say.", "Montre tout ce que disent les parties.")
@@ -82,14 +88,15 @@ def worker(settings: "Settings") -> None:
 
 @main.command(help=say("Run connectors: those named, or all.", "Fait tourner des connecteurs : ceux-là, ou tous."))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.pass_context
 @pass_settings
-def connect(settings: "Settings", names: tuple[str, ...]) -> None:
+def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]) -> None:
     """Read source systems and publish what happened."""
     from streams import programs  # noqa: PLC0415
 
     start_logging(settings)
     with clear_errors():
-        sys.exit(programs.connect(settings, names))
+        sys.exit(programs.connect(settings, names, config_file(context)))
 
 
 @main.command(help=say("Serve the live board and the metrics.", "Sert le tableau en direct et les métriques."))
@@ -184,10 +191,11 @@ def check(context: click.Context) -> None:
     """Print every setting; an error if any cannot be used."""
     from streams import programs  # noqa: PLC0415
     from streams.configuration import describe, load  # noqa: PLC0415
+    from streams.prechecks import warn  # noqa: PLC0415
 
     with clear_errors():
         settings = load(config_file(context))
-        programs.configure_connectors(settings)
+        programs.configure_connectors(settings, config=config_file(context))
         settings.kafka.client_options()
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
@@ -196,6 +204,8 @@ def check(context: click.Context) -> None:
     width = max(len(line) for line, _ in lines)
     for line, origin in lines:
         click.echo(f"{line:<{width}}  # {origin}")
+    for warning in warn(settings):
+        click.echo(f"accueil: {warning}", err=True)
 
 
 @main.command(help=say("Show the version.", "Montre la version."))

@@ -4,33 +4,24 @@ A variable wins over the file. Its name is the path of the setting in capitals, 
 `web.port` is ACCUEIL_WEB__PORT. A key that does not exist is an error that names it, wherever it stands.
 """
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from functools import reduce
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeGuard, cast, get_args, get_origin
+from typing import Any, Final, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
+from connectors.sdk.errors import why
+from connectors.sdk.mistakes import allowed, guess, known_at
 from streams.settings import ConfigError, Settings
 from streams.words import say
 
 CONFIG_VARIABLE: Final = "ACCUEIL_CONFIG"
 DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
-PLAIN: Final = {
-    "missing": ("is missing", "manque"),
-    "extra_forbidden": ("is unknown", "est inconnue"),
-    **dict.fromkeys(
-        ("int_parsing", "int_type", "int_from_float"), ("must be a whole number", "attend un nombre entier")
-    ),
-    **dict.fromkeys(("float_parsing", "float_type"), ("must be a number", "attend un nombre")),
-}
-"""Pydantic's names of mistakes, and what to say of them in English and French."""
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
 
@@ -49,14 +40,14 @@ def load(config: Path | None = None) -> Settings:
     path = find_file(config)
     in_file, in_environment = _read_file(path), _read_environment()
     unknown = _unknown_variables()
-    mistakes = [_unknown(name, keys) for name, keys in unknown.items()]
+    mistakes = [_unknown(name, keys, known_at(Settings, keys[:-1])) for name, keys in unknown.items()]
     try:
         settings = Settings(**in_file)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
         # What stands below a value is told already, by its own variable.
         told = {keys[:-1] for keys in unknown.values()}
-        mistakes += [_explain(detail, in_environment, path) for detail in details if _keys_of(detail) not in told]
+        details = [detail for detail in _details(error) if _keys_of(detail) not in told]
+        mistakes += _tell(details, Settings, (), in_environment, path)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return settings
@@ -78,12 +69,12 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
         )
 
 
-def explain(error: ValidationError, above: str) -> list[str]:
-    """Return a line per mistake in the table at `above`, each with its key, and what is allowed; none tells a value."""
-    return [
-        f"{'.'.join((above, *_keys_of(detail)))} {_allowed(detail)}"
-        for detail in error.errors(include_url=False, include_input=False)
-    ]
+def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ...], config: Path | None) -> list[str]:
+    """Return a line per mistake in the table at `above`, which `model` was to be made of; `config` as in `load`.
+
+    Each line has the file or variable, the key, and what is allowed; none tells a value.
+    """
+    return list(_tell(_details(error), model, above, _read_environment(), find_file(config)))
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
@@ -92,9 +83,9 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(why(error, path)) from None
     except ValueError as error:  # TOML's and UTF-8's errors are both one
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {say('not valid TOML', 'TOML invalide')}: {error}") from None
 
 
 def _read_environment() -> dict[str, Any]:
@@ -190,43 +181,28 @@ def _keys_of(detail: ErrorDetails) -> tuple[str, ...]:
     return tuple(str(part) for part in detail["loc"] if part != "[key]")
 
 
-def _explain(detail: ErrorDetails, in_environment: Mapping[str, Any], path: Path | None) -> str:
-    keys = _keys_of(detail)
-    place = _variable(keys) if _holds(in_environment, keys) else str(path or "accueil.toml")
-    if detail["type"] == "extra_forbidden":
-        return _unknown(place, keys)
-    return f"{place}: {' '.join(filter(None, ('.'.join(keys), _allowed(detail))))}"
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_input=False)
 
 
-def _unknown(place: str, keys: tuple[str, ...]) -> str:
+def _tell(
+    details: Iterable[ErrorDetails],
+    model: type[BaseModel],
+    above: tuple[str, ...],
+    in_environment: Mapping[str, Any],
+    path: Path | None,
+) -> Iterator[str]:
+    for detail in details:
+        below = _keys_of(detail)
+        keys = (*above, *below)
+        place = _variable(keys) if _holds(in_environment, keys) else str(path or DEFAULT_FILE)
+        if detail["type"] == "extra_forbidden":
+            yield _unknown(place, keys, known_at(model, below[:-1]))
+        else:
+            yield f"{place}: {'.'.join(keys)} {allowed(detail)}"
+
+
+def _unknown(place: str, keys: Sequence[str], known: Iterable[str]) -> str:
     *above, last = keys
-    near = difflib.get_close_matches(last, _known_at(above), n=1)
-    hint = say("; did you mean {}?", " ; vouliez-vous dire {} ?").format(".".join([*above, near[0]])) if near else ""
-    return f"{place}: {'.'.join(keys)} {say(*PLAIN['extra_forbidden'])}{hint}"
-
-
-def _known_at(keys: list[str]) -> list[str]:
-    """Return the names that may stand at `keys`; in a table by name (`web.queues.<name>`) all rows are alike."""
-    kind = reduce(_below, keys, cast("Any", Settings))
-    return list(kind.model_fields) if _is_model(kind) else []
-
-
-def _allowed(detail: ErrorDetails) -> str:
-    if plain := PLAIN.get(detail["type"]):
-        return say(*plain)
-    bounds = detail.get("ctx", {})
-    match detail["type"]:
-        case "literal_error":
-            return say(f"must be {bounds['expected']}", f"attend {bounds['expected'].replace(' or ', ' ou ')}")
-        case "greater_than_equal":
-            return say(f"must be at least {bounds['ge']:g}", f"attend au moins {bounds['ge']:g}")
-        case "less_than_equal":
-            return say(f"must be at most {bounds['le']:g}", f"attend au plus {bounds['le']:g}")
-        case "greater_than":
-            return say(f"must be more than {bounds['gt']:g}", f"attend plus de {bounds['gt']:g}")
-        case "value_error":
-            return str(bounds["error"])
-        case "string_pattern_mismatch":
-            return say(f"must match {bounds['pattern']}", f"doit correspondre à {bounds['pattern']}")
-        case _:
-            return detail["msg"].replace("Input should", "should")
+    hint = guess(last, known, ".".join([*above, ""]))
+    return f"{place}: {'.'.join(keys)} {say('is unknown', 'est inconnue')}{hint}"

@@ -28,16 +28,18 @@ KEYS: Final = frozenset(
 NAMES: Final = frozenset({"connector", "file", "next_file", "path"})
 """Keys whose values tell one thing from another, down to the digits in them."""
 
-FLOORS: Final = {
-    "kafka": logging.WARNING,  # at DEBUG it prints whole frames, payloads and all
-    "aiokafka": logging.WARNING,
-    "faust": logging.WARNING,
-    "mode": logging.WARNING,
-    "streams.engine.transport": logging.WARNING,  # Faust's services, under the names of our classes
-    "asyncio": logging.WARNING,
-    "urllib3": logging.WARNING,
-    "uvicorn.access": logging.WARNING,
-}
+LIBRARIES: Final = (
+    "kafka",  # at DEBUG it prints whole frames, payloads and all
+    "aiokafka",
+    "faust",
+    "mode",
+    "streams.engine.transport",  # Faust's services, under the names of our classes
+    "jgo",
+    "asyncio",
+    "urllib3",
+    "uvicorn.access",
+)
+"""Loggers of which only warnings and worse are written, and nothing is shown on the console of `accueil up`."""
 REPEAT_SECONDS: Final = 60.0
 
 _DIGITS: Final = re.compile(r"\d+")
@@ -79,8 +81,8 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
-    for name, floor in FLOORS.items():
-        logging.getLogger(name).setLevel(max(floor, logging.getLogger().level))
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *common, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,

@@ -10,6 +10,7 @@ from typing import Final
 import psutil
 
 from streams.running import claim
+from streams.settings import Settings
 from streams.terminal import OperatorError
 from streams.words import say
 
@@ -49,6 +50,21 @@ def make_private(directory: Path) -> None:
     for path in reversed([directory, *directory.parents]):
         if not path.exists():
             path.mkdir(mode=0o700, exist_ok=True)
+
+
+def warn(settings: Settings) -> list[str]:
+    """Return a line for each setting that works, but hardly as it was meant."""
+    processes, partitions = settings.worker.processes, settings.partitions
+    if processes <= partitions:
+        return []
+    return [
+        say(
+            f"worker.processes = {processes}, but partitions = {partitions}: "
+            f"{processes - partitions} of the workers will have nothing to do",
+            f"worker.processes = {processes}, mais partitions = {partitions} : "
+            f"{processes - partitions} des workers n'auront rien à faire",
+        )
+    ]
 
 
 def check_port(host: str, port: int, setting: str) -> None:

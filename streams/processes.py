@@ -5,7 +5,6 @@ start is given up, and the tree with it. What they say goes to bounded files; wa
 """
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from streams.console import describe_state, read_line
 from streams.engine.children import die_with_parent
 from streams.terminal import EXIT_CONFIGURATION
 from streams.words import say
@@ -37,7 +37,7 @@ PROVEN_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0
 """What goes wrong in the first seconds is mostly that the others are not there yet: it is only written to the file."""
 PATIENCE_SECONDS: Final = 20.0
-"""After this long, the person at the console is told what a child that is not ready waits for."""
+"""When a child has not been ready for this long, the person at the console is told what it waits for."""
 HEALTH_SECONDS: Final = 5.0
 UNHEALTHY_STRIKES: Final = 6
 PROBE_SECONDS: Final = 0.1
@@ -73,6 +73,11 @@ class Program:
     """Whether what it says is shown until it is ready: for what takes long the first time."""
 
 
+class _State(NamedTuple):
+    well: bool
+    text: str
+
+
 class Child:
     """A program that is kept running."""
 
@@ -80,20 +85,25 @@ class Child:
         self.program = program
         self.ready = asyncio.Event()
         """Set once it is ready for the first time, or has ended as it should."""
+        self.trouble = ""
+        """Why it is not ready now, in words; empty if it is."""
         self.log = logs / f"{program.name}.log"
         self._tell = tell
         self._file = _LogFile(self.log, lambda trouble: tell(program.name, trouble))
         self._verbose = verbose
         self._stopping = asyncio.Event()
         self._process: Process | None = None
-        self._began_at = 0.0
+        self._began_at = self._unready_at = 0.0
+        self._told: bool | None = None
+        """What was told last of this life: that it is ready, or that it is not."""
         self._last_line = ""
 
     async def keep(self) -> None:
         """Run it, again and again, until it is stopped; raises `GaveUp`."""
         failures = 0
         while True:
-            self._began_at = time.monotonic()
+            self._began_at = self._unready_at = time.monotonic()
+            self._told, self.trouble = None, describe_state("")
             code = await self._live()
             if self._stopping.is_set():
                 return
@@ -174,7 +184,7 @@ class Child:
             self._file.close()
 
     def _show(self, text: str) -> None:
-        level, self._last_line = parse_log_line(text)
+        level, self._last_line = read_line(text)
         starting = not self.ready.is_set() and self._age < QUIET_SECONDS
         shown = self.program.talks and level > 0 if starting else level >= logging.WARNING
         if shown or self._verbose:
@@ -182,23 +192,41 @@ class Child:
 
     async def _watch(self, process: Process) -> None:
         """Wait until it is ready, then end it if it stops getting anywhere."""
-        if self.program.health is None:
+        health = self.program.health
+        if health is None:
             if not self.program.ends:
                 self._announce_ready()
             return
-        told = False
-        while not (state := await _ask(*self.program.health, "/readyz")).well:
-            if not told and self._age > PATIENCE_SECONDS:
-                self._tell(self.program.name, say(f"not ready yet: {state.text}", f"pas encore prêt : {state.text}"))
-                told = True
+        while not self._note(await _ask(*health, "/readyz")):  # noqa: ASYNC110 - another process
             await asyncio.sleep(PROBE_SECONDS)
-        self._announce_ready()
         strikes = 0
         while strikes < UNHEALTHY_STRIKES:
             await asyncio.sleep(HEALTH_SECONDS)
-            strikes = 0 if (await _ask(*self.program.health, "/healthz")).well else strikes + 1
+            strikes = 0 if (await _ask(*health, "/healthz")).well else strikes + 1
+            self._note(await _ask(*health, "/readyz"))
         self._tell(self.program.name, say("gets nowhere, killed", "n'avance plus, tué"))
         process.kill()
+
+    def _note(self, state: _State) -> bool:
+        """Return whether it is ready; tell it if that is news, and if it is not, once that has lasted."""
+        now = time.monotonic()
+        if state.well:
+            if not self._told:
+                self._announce_ready()
+            self.trouble = ""
+            return True
+        if not self.trouble:
+            self._unready_at = now
+        self.trouble = describe_state(state.text)
+        if now - self._unready_at >= PATIENCE_SECONDS:
+            self.tell_trouble()
+        return False
+
+    def tell_trouble(self) -> None:
+        """Tell the person at the console that it is not ready, and why, unless that was told already."""
+        if self._told is not False and not self._stopping.is_set():
+            self._told = False
+            self._tell(self.program.name, say(f"not ready: {self.trouble}", f"pas prêt : {self.trouble}"))
 
     @property
     def _age(self) -> float:
@@ -206,7 +234,9 @@ class Child:
         return time.monotonic() - self._began_at
 
     def _announce_ready(self) -> None:
-        self._tell(self.program.name, f"✓ {self._age:4.1f} s  {self.program.about}".rstrip())
+        seconds = time.monotonic() - self._unready_at
+        self._tell(self.program.name, f"✓ {seconds:4.1f} s  {self.program.about}".rstrip())
+        self._told, self.trouble = True, ""
         self.ready.set()
 
     def _last_word(self) -> str:
@@ -300,29 +330,19 @@ class Tree:
             self._end.set_result(None)
 
 
-async def all_ready(children: Iterable[Child]) -> None:
-    """Return once all of `children` are ready."""
-    await asyncio.gather(*(child.ready.wait() for child in children))
-
-
-def parse_log_line(text: str) -> tuple[int, str]:
-    """Return level and one line for people of a JSON log line of ours; level 0 and the text itself if it is none."""
-    try:
-        record = json.loads(text)
-        level, event = logging.getLevelNamesMapping()[record.pop("level").upper()], record.pop("event")
-    except (ValueError, AttributeError, KeyError, TypeError):
-        return 0, text
-    rest = (f"{key}={value}" for key, value in record.items() if key not in {"timestamp", "logger", "exception"})
-    return level, " ".join([event, *rest])
-
-
-class _State(NamedTuple):
-    well: bool
-    text: str
+async def all_ready(children: Iterable[Child], seconds: float | None = None) -> list[Child]:
+    """Return once all of `children` are ready, or after `seconds`: those that are not."""
+    waiting = {asyncio.create_task(child.ready.wait()): child for child in children}
+    if not waiting:
+        return []
+    _, late = await asyncio.wait(waiting, timeout=seconds)
+    for task in late:
+        task.cancel()
+    return [waiting[task] for task in late]
 
 
 async def _ask(host: str, port: int, path: str) -> _State:
-    """Return whether a GET is answered with 200, and the last line of the answer."""
+    """Return whether a GET is answered with 200, and the last line of the answer; an empty one for no answer."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
             reader, writer = await asyncio.open_connection(host, port)
@@ -333,8 +353,8 @@ async def _ask(host: str, port: int, path: str) -> _State:
                 return _State(" 200 " in status, last)
             finally:
                 writer.close()
-    except (OSError, TimeoutError, ValueError) as error:
-        return _State(well=False, text=type(error).__name__)
+    except (OSError, TimeoutError, ValueError):
+        return _State(well=False, text="")
 
 
 def _name(code: int) -> str:

@@ -3,13 +3,15 @@
 import signal
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import ValidationError
 
-from streams.configuration import explain
+from connectors.sdk.mistakes import guess
+from streams.configuration import DEFAULT_FILE, explain, find_file
 from streams.core.figures import Dimensions
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
@@ -58,48 +60,43 @@ def run_broker(settings: Settings, health_port: int) -> int:
     return EXIT_RESTART
 
 
-def configure_connectors(settings: Settings, names: Sequence[str] = ()) -> "list[Instance]":
-    """Return the instances `names`, or all that are configured. Raises `ConfigError`, one line per mistake."""
+def configure_connectors(settings: Settings, names: Sequence[str] = (), config: Path | None = None) -> "list[Instance]":
+    """Return the instances `names`, or all that are configured; `config` is what was given to `load`.
+
+    Raises `ConfigError`, one line per mistake.
+    """
     from connectors.sdk import errors, registry, runner  # noqa: PLC0415
 
     if unknown := set(names) - set(settings.connectors):
         known = ", ".join(settings.connectors) or say("none", "aucun")
-        raise ConfigError(f"connectors.{min(unknown)}: {say('unknown; there are', 'inconnu ; il y a')}: {known}")
+        raise ConfigError(
+            f"connectors.{min(unknown)}: {say('unknown; there are', 'inconnu ; il y a')}: {known}"
+            + guess(min(unknown), settings.connectors)
+        )
     instances, mistakes = [], []
     for name in names or settings.connectors:
-        table, key = settings.connectors[name], f"connectors.{name}"
-        if table.connector not in registry.names():
-            mistakes.append(f"{key}: {_not_installed(table.connector, registry.names())}")
-            continue
+        table = settings.connectors[name]
         try:
             instances.append(runner.configure(name, table.connector, table.options))
         except errors.ConfigError as error:
-            # The SDK says it in English; what it was told itself can be said in French too.
             if isinstance(error.__context__, ValidationError):
-                mistakes += explain(error.__context__, key)
+                model = registry.load(table.connector).config
+                mistakes += explain(error.__context__, model, ("connectors", name), config)
             else:
-                mistakes.append(f"{key}: {error}")
+                mistakes.append(f"{find_file(config) or DEFAULT_FILE}: connectors.{name}.connector: {error}")
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return instances
 
 
-def _not_installed(connector: str, installed: Sequence[str]) -> str:
-    there = ", ".join(installed) or say("none", "aucun")
-    return say(
-        f"no connector {connector!r} is installed; there are: {there}",
-        f"aucun connecteur {connector!r} n'est installé ; il y a : {there}",
-    )
-
-
-def connect(settings: Settings, names: Sequence[str]) -> int:
+def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:
     """Run the connectors `names`, or all that are configured, until SIGTERM or SIGINT; return the exit code.
 
     Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
     """
     from connectors.sdk.runner import Runner  # noqa: PLC0415
 
-    instances = configure_connectors(settings, names)
+    instances = configure_connectors(settings, names, config)
     if not instances:
         raise ConfigError(
             say(
@@ -137,6 +134,7 @@ def web_options(settings: Settings) -> WebOptions:
         target_seconds=web.target_seconds,
         short_abandon_seconds=web.short_abandon_seconds,
         stale_after_seconds=web.stale_after_seconds,
+        quiet_after_seconds=web.quiet_after_seconds,
         formula=web.formula,
         queues=tuple(
             QueueOptions(

@@ -25,6 +25,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from connectors.sdk.errors import why
 from models.envelope import Label
 from models.topics import Channel
 from streams.core.figures import WAIT_BOUNDS, Formula
@@ -53,11 +54,35 @@ def _one_of_the_bounds(seconds: int) -> int:
     return seconds
 
 
+def _rising(thresholds: "Thresholds") -> "Thresholds":
+    if thresholds.action < thresholds.attention:
+        raise ValueError(
+            say(
+                "has its thresholds reversed: it is bad when high, so action must be at least attention",
+                "a ses seuils inversés : il est mauvais quand il est haut, action doit valoir au moins attention",
+            )
+        )
+    return thresholds
+
+
+def _falling(thresholds: "Thresholds") -> "Thresholds":
+    if thresholds.action > thresholds.attention:
+        raise ValueError(
+            say(
+                "has its thresholds reversed: it is bad when low, so action must be at most attention",
+                "a ses seuils inversés : il est mauvais quand il est bas, action doit valoir au plus attention",
+            )
+        )
+    return thresholds
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 PortOrNone = Annotated[int, Field(ge=0, le=65535)]
 WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
 Brokers = Annotated[str, StringConstraints(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
@@ -102,9 +127,7 @@ class Kafka(Section):
                     "sasl_plain_password": password or self.sasl_password.get_secret_value(),
                 }
         except OSError as error:  # ssl.SSLError is one
-            raise ConfigError(
-                f"kafka: {error.filename or self.ssl_certfile or self.ssl_cafile}: {error.strerror}"
-            ) from None
+            raise ConfigError(f"kafka: {why(error, error.filename or self.ssl_certfile or self.ssl_cafile)}") from None
         return options
 
     def _ssl_context(self) -> ssl.SSLContext:
@@ -157,8 +180,20 @@ class Connect(Section):
 class Thresholds(Section):
     """From which value on a figure asks for attention, and from which for action."""
 
-    attention: float
-    action: float
+    attention: NotNegative
+    action: NotNegative
+
+
+class Shares(Thresholds):
+    """The same for a share of contacts: 0.8 is four of five."""
+
+    attention: Share
+    action: Share
+
+
+Rising = Annotated[Thresholds, AfterValidator(_rising)]
+RisingShares = Annotated[Shares, AfterValidator(_rising)]
+FallingShares = Annotated[Shares, AfterValidator(_falling)]
 
 
 class Queue(Section):
@@ -172,9 +207,9 @@ class Queue(Section):
     """Its name for people; the queue's own if not given."""
     label_en: str = ""
     """The same in English; `label_fr` if not given."""
-    waiting: Thresholds = Thresholds(attention=5, action=10)
+    waiting: Rising = Thresholds(attention=5, action=10)
     """Contacts that wait now."""
-    longest_wait_seconds: Thresholds = Thresholds(attention=120, action=300)
+    longest_wait_seconds: Rising = Thresholds(attention=120, action=300)
     """How long the first of them has waited."""
 
 
@@ -198,8 +233,12 @@ class Web(Section):
     """Which service level the board shows (`streams.core.figures.Formula`); the metrics have all of them."""
     stale_after_seconds: PositiveFloat = 15.0
     """Figures older than this are shown as out of date."""
-    service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
-    abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
+    quiet_after_seconds: PositiveFloat = 3600.0
+    """When nobody has come from a site for this long, the board asks whether its source has stopped."""
+    service_level: FallingShares = Shares(attention=0.80, action=0.60)
+    """The share of answers in time, by `formula`."""
+    abandonment: RisingShares = Shares(attention=0.10, action=0.20)
+    """The share of those offered who gave up."""
     queues: dict[Label, Queue] = {}
     """In the order of the board; others follow as they appear."""
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from streams.configuration import CONFIG_VARIABLE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
-from streams.prechecks import check_port, own
+from streams.prechecks import check_port, own, warn
 from streams.processes import GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
 from streams.running import DEMO, announce
@@ -27,6 +27,8 @@ DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 DEMO_LOG: Final = "queue_log"
 """In the demo's data directory: what the simulated switchboard writes, and the real connector reads."""
 LOCAL: Final = "127.0.0.1"
+SOURCE_SECONDS: Final = 5.0
+"""How long the sources may take when the board is ready, before they are named."""
 FETCH_SECONDS: Final = 1800
 """How long the topics wait for the broker, which may have to be fetched first."""
 ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
@@ -42,7 +44,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
         _refuse_mixing(config)
     file = DEMO_FILE if demo else find_file(config)
     settings = load(file)
-    configure_connectors(settings)
+    configure_connectors(settings, config=file)
     data = (settings.data / DEMO if demo else settings.data).resolve()
     with own(data):
         check_port(settings.web.host, settings.web.port, "web.port")
@@ -96,6 +98,8 @@ class Plan:
         """Start it all, and keep it until a signal comes. Raises `GaveUp`."""
         title = say("demonstration", "démonstration") if self._demo else "Accueil"
         _tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
+        for warning in warn(self._settings):
+            _tell("", warning)
         await Tree(self._data / "logs", _tell, verbose=verbose).run(self._grow)
         _tell("", say("stopped", "arrêté"))
 
@@ -106,10 +110,15 @@ class Plan:
         board = tree.start(self.web())
         await all_ready(broker)
         board += tree.start(*self.workers())
-        # Not waited for: a source that is away must not hide the board.
-        tree.start(*self.connect(), *([self.simulator()] if self._demo else []))
+        sources = tree.start(*self.connect(), *([self.simulator()] if self._demo else []))
         await all_ready(board)
         announce(self._data, self._brokers, self.url)
+        if late := await all_ready(sources, SOURCE_SECONDS):  # a source that is away must not hide the board
+            for child in late:
+                child.tell_trouble()
+            _tell("", say(f"the board is at {self.url}", f"le tableau est sur {self.url}"))
+            await all_ready(late)
+        self._tell_places([child.program for child in board + sources])
         seconds = f"{time.monotonic() - began_at:.0f} s"
         _tell(
             "",
@@ -118,6 +127,16 @@ class Plan:
                 f"prêt en {seconds} : {self.url} (Ctrl-C pour arrêter)",
             ),
         )
+
+    def _tell_places(self, programs: list[Program]) -> None:
+        _tell(
+            "",
+            say("health and metrics (/healthz /readyz /metrics):", "santé et métriques (/healthz /readyz /metrics) :"),
+        )
+        for program in programs:
+            if program.health:
+                host, port = program.health
+                _tell(program.name, str(URL.build(scheme="http", host=host, port=port, path="/metrics")))
 
     def broker(self) -> Program:
         """Return Accueil's own Kafka."""

@@ -74,11 +74,30 @@ def test_config_check_shows_what_is_in_force_as_toml(monkeypatch: pytest.MonkeyP
     ("text", "mistake"),
     [
         ("[web]\nprot = 1", "accueil: accueil.toml: web.prot is unknown; did you mean web.port?"),
-        ('[connectors.siege]\nconnector = "asterisk"\npth = "/q"', "accueil: connectors.siege.path is missing"),
-        ('[connectors.siege]\nconnector = "asterix"', "accueil: connectors.siege: no connector 'asterix' is installed"),
+        (
+            '[connectors.siege]\nconnector = "asterisk"\npth = "/q"',
+            (
+                "accueil: accueil.toml: connectors.siege.path is missing\n"
+                "accueil: accueil.toml: connectors.siege.pth is unknown; did you mean connectors.siege.path?\n"
+            ),
+        ),
+        (
+            '[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n[connectors.siege.queues.700]\nlable = "rsa"',
+            (
+                "accueil: accueil.toml: connectors.siege.queues.700.lable is unknown; "
+                "did you mean connectors.siege.queues.700.label?\n"
+            ),
+        ),
+        (
+            '[connectors.siege]\nconnector = "asterix"',
+            (
+                "accueil: accueil.toml: connectors.siege.connector: no connector 'asterix' is installed; "
+                "there are: asterisk; did you mean asterisk?\n"
+            ),
+        ),
         (
             '[kafka]\nsecurity_protocol = "SSL"\nssl_cafile = "no.pem"',
-            "accueil: kafka: no.pem: No such file or directory",
+            "accueil: kafka: no.pem is not there: is the path right?\n",
         ),
     ],
 )
@@ -88,6 +107,27 @@ def test_wrong_setting_is_one_clear_line_and_exit_code_2(text: str, mistake: str
     assert result.exit_code == 2
     assert result.output.startswith(mistake)
     assert "Traceback" not in result.output
+
+
+def test_mistake_in_a_connector_s_variable_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("real.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "/q"\n[connectors.annexe]')
+    monkeypatch.setenv("ACCUEIL_CONNECTORS__SIEGE__SYTE", "siege")
+    monkeypatch.setenv("ACCUEIL_CONNECTORS__ANNEXE__CONNECTOR", "asterisk")
+    assert run("--config", "real.toml", "config", "check").output.splitlines() == [
+        "accueil: ACCUEIL_CONNECTORS__SIEGE__SYTE: connectors.siege.syte is unknown; did you mean connectors.siege.site?",
+        "accueil: real.toml: connectors.annexe.path is missing",
+    ]
+
+
+def test_more_workers_than_partitions_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "4")
+    assert "nothing to do" not in run("config", "check").output
+    monkeypatch.setenv("ACCUEIL_WORKER__PROCESSES", "6")
+    result = run("config", "check")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "accueil: worker.processes = 6, but partitions = 4: 2 of the workers will have nothing to do\n"
+    )
 
 
 SIEGE = {"ACCUEIL_CONNECTORS__SIEGE__CONNECTOR": "asterisk", "ACCUEIL_CONNECTORS__SIEGE__PATH": "queue_log"}
@@ -101,10 +141,13 @@ def test_mistakes_in_a_connector_are_told_in_french(monkeypatch: pytest.MonkeyPa
     result = run("config", "check")
     assert result.exit_code == 2
     assert set(result.output.splitlines()) == {
-        "accueil: connectors.siege.path manque",
-        "accueil: connectors.siege.start attend 'beginning' ou 'end'",
-        "accueil: connectors.siege.pth est inconnue",
-        "accueil: connectors.annexe: aucun connecteur 'asterix' n'est installé ; il y a : asterisk",
+        "accueil: accueil.toml: connectors.siege.path manque",
+        "accueil: accueil.toml: connectors.siege.start attend 'beginning' ou 'end'",
+        "accueil: accueil.toml: connectors.siege.pth est inconnue ; vouliez-vous dire connectors.siege.path ?",
+        (
+            "accueil: accueil.toml: connectors.annexe.connector: aucun connecteur 'asterix' n'est installé ; il y a : asterisk"
+            " ; vouliez-vous dire asterisk ?"
+        ),
     }
     assert "unknown" not in run("connect", "nowhere").output
 

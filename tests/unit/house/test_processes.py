@@ -20,11 +20,12 @@ from tests.support.processes import wait_until
 SERVE = """
 import signal, sys
 from streams.health import HealthServer
-healthy = {"yes": True}
+healthy = {"yes": True, "ready": len(sys.argv) < 5}
 well = lambda: (healthy["yes"], "")
-ready = lambda: (len(sys.argv) < 5, "no_broker")
+ready = lambda: (healthy["ready"], "no_broker")
 server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=ready)
 signal.signal(signal.SIGUSR1, lambda *_: healthy.update(yes=False))
+signal.signal(signal.SIGUSR2, lambda *_: healthy.update(ready=not healthy["ready"]))
 signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), sys.exit(0)))
 while True:
     signal.pause()
@@ -190,11 +191,44 @@ def test_child_that_is_long_not_ready_says_what_it_waits_for(
 
     async def grow(tree: Tree) -> None:
         tree.start(server("web", tmp_path / "journal", "never ready"))
-        await until(lambda: told.count("not ready yet"))
+        await until(lambda: told.count("not ready: "))
         interrupt()
 
     run(tmp_path, told, grow)
     assert len(told.of("web")) == 1
+
+
+def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+
+    async def grow(tree: Tree) -> None:
+        (web,) = tree.start(server("web", tmp_path / "journal"))
+        assert await all_ready([web]) == []
+        monkeypatch.setattr(processes, "PATIENCE_SECONDS", 0.0)
+        for trouble in ("Kafka does not answer", ""):
+            children()[0].send_signal(signal.SIGUSR2)
+            await until(lambda trouble=trouble: web.trouble == trouble)
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert [text[:9].rstrip(" 0123456789.s") for text in told.of("web")] == ["✓", "not ready", "✓"]
+
+
+def test_those_that_are_not_ready_in_time_are_named(tmp_path: Path, told: Told) -> None:
+    async def grow(tree: Tree) -> None:
+        journal = tmp_path / "journal"
+        started = tree.start(server("worker", journal), server("connect", journal, "never ready"))
+        await all_ready(started[:1])
+        await until(lambda: started[1].trouble == "Kafka does not answer")
+        assert await all_ready(started, 0.01) == started[1:]
+        started[1].tell_trouble()
+        started[1].tell_trouble()
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert told.of("connect") == ["not ready: Kafka does not answer"]
 
 
 def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
@@ -245,15 +279,15 @@ def line(level: str, event: str, **more: object) -> str:
     return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
 
 
-SAID = "\n".join([line("info", "fetching Kafka"), line("warning", "broker away", attempt=3), "no JSON"])
+SAID = "\n".join([line("info", "fetching Kafka"), line("warning", "broker_unreachable", connector="siege"), "no JSON"])
 
 
 @pytest.mark.parametrize(
     ("verbose", "talks", "shown"),
     [
         (False, False, []),
-        (False, True, ["fetching Kafka", "broker away attempt=3"]),
-        (True, False, ["fetching Kafka", "broker away attempt=3", "no JSON"]),
+        (False, True, ["fetching Kafka", "siege: Kafka does not answer"]),
+        (True, False, ["fetching Kafka", "siege: Kafka does not answer", "no JSON"]),
     ],
 )
 def test_start_is_shown_of_those_that_talk(
@@ -271,11 +305,11 @@ def test_start_is_shown_of_those_that_talk(
 def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
         await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))
-        await until(lambda: told.count("broker away"))
+        await until(lambda: told.count("siege: Kafka does not answer"))
         interrupt()
 
     run(tmp_path, told, grow)
-    assert [text for text in told.of("web") if "✓" not in text] == ["broker away attempt=3"]
+    assert [text for text in told.of("web") if "✓" not in text] == ["siege: Kafka does not answer"]
 
 
 def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

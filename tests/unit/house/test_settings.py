@@ -83,8 +83,44 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             "[web]\ntarget_seconds = 21",
             f"accueil.toml: web.target_seconds must be one of {', '.join(map(str, WAIT_BOUNDS))}",
         ),
+        (
+            "[web]\nservice_level = {attention = 0.6, action = 0.8}",
+            (
+                "accueil.toml: web.service_level has its thresholds reversed: "
+                "it is bad when low, so action must be at most attention"
+            ),
+        ),
+        (
+            "[web]\nabandonment = {attention = 0.2, action = 0.1}",
+            (
+                "accueil.toml: web.abandonment has its thresholds reversed: "
+                "it is bad when high, so action must be at least attention"
+            ),
+        ),
+        (
+            "[web.queues.rsa]\nwaiting = {attention = 10, action = 5}",
+            (
+                "accueil.toml: web.queues.rsa.waiting has its thresholds reversed: "
+                "it is bad when high, so action must be at least attention"
+            ),
+        ),
+        (
+            "[web.queues.rsa]\nlongest_wait_seconds = {attention = 2, action = 1}",
+            (
+                "accueil.toml: web.queues.rsa.longest_wait_seconds has its thresholds reversed: "
+                "it is bad when high, so action must be at least attention"
+            ),
+        ),
+        (
+            "[web]\nservice_level = {attention = 80, action = 0.6}",
+            "accueil.toml: web.service_level.attention must be at most 1",
+        ),
+        ("[web]\nabandonment = {attention = 0.1}", "accueil.toml: web.abandonment.action is missing"),
         ('[connectors.siege]\npath = "a"', "accueil.toml: connectors.siege.connector is missing"),
-        ("[web\nport = 1", "accueil.toml: Expected ']' at the end of a table declaration (at line 1, column 5)"),
+        (
+            "[web\nport = 1",
+            "accueil.toml: not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 5)",
+        ),
     ],
 )
 def test_mistake_in_the_file_is_one_clear_line(text: str, mistake: str) -> None:
@@ -119,8 +155,13 @@ def test_all_mistakes_are_told_at_once_and_in_french(monkeypatch: pytest.MonkeyP
     ]
 
 
+def test_thresholds_that_are_the_same_are_in_order() -> None:
+    settings = load(write("[web]\nservice_level = {attention = 0.8, action = 0.8}"))
+    assert settings.web.service_level.action == 0.8
+
+
 def test_file_that_was_named_must_be_there() -> None:
-    with pytest.raises(ConfigError, match=r"^nowhere\.toml: No such file or directory$"):
+    with pytest.raises(ConfigError, match=r"^nowhere\.toml is not there: is the path right\?$"):
         load(Path("nowhere.toml"))
 
 
@@ -224,6 +265,7 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 target_seconds = 30
                 short_abandon_seconds = 5
                 stale_after_seconds = 20
+                quiet_after_seconds = 600
                 formula = "offered_share"
                 service_level = {attention = 0.9, action = 0.7}
                 abandonment = {attention = 0.05, action = 0.1}
@@ -265,7 +307,7 @@ def test_password_may_stand_in_a_file() -> None:
 
 @pytest.mark.parametrize("setting", ["ssl_cafile", "ssl_certfile"])
 def test_certificate_that_is_not_there_is_a_clear_error(setting: str) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match=r"^kafka: nowhere\.pem is not there"):
         Kafka(security_protocol="SSL", **{setting: Path("nowhere.pem")}).client_options()
 
 

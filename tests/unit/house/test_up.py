@@ -137,5 +137,5 @@ def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path) 
     command = [sys.executable, "-m", "streams.cli", "--config", str(config), "up"]
     environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "accueil: connectors.siege.path is missing\n")
+    assert (done.returncode, done.stderr) == (2, f"accueil: {config}: connectors.siege.path is missing\n")
     assert done.stdout == ""

@@ -1,0 +1,125 @@
+"""What the parts say, as the person at the console is told it: few words, in their language.
+
+The files keep every line as it was said; libraries' own words stay there.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from streams.logs import LIBRARIES
+from streams.words import say
+
+SAYINGS: Final = {
+    "broker listens": ("listens on {host}:{port}", "écoute sur {host}:{port}"),
+    "broker ended by itself": (
+        "stopped by itself (code {exit_code}), see {path}",
+        "s'est arrêté (code {exit_code}), voir {path}",
+    ),
+    "broker_left": (
+        "{connector}: Kafka does not answer, what comes is kept on disk",
+        "{connector} : Kafka ne répond pas, ce qui arrive est gardé sur disque",
+    ),
+    "broker_unreachable": ("{connector}: Kafka does not answer", "{connector} : Kafka ne répond pas"),
+    "connector_in_trouble": ("{connector} takes nothing in: {trouble}", "{connector} ne prend rien : {trouble}"),
+    "delivery_gap": (
+        "partition {partition} was not delivered whole, read again",
+        "partition {partition} livrée avec un trou, relue",
+    ),
+    "internal_error": (
+        "a defect of Accueil itself ({error}): the record is a dead letter",
+        "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",
+    ),
+    "key_made": (
+        "made a key that nothing replaces, keep a copy: {path}",
+        "clé créée, que rien ne remplace, en garder une copie : {path}",
+    ),
+    "leaving": ("cannot go on: {error}", "ne peut pas continuer : {error}"),
+    "log_lost": (
+        "{connector}: {file} went away before it was read to its end",
+        "{connector} : {file} a disparu avant d'être lu jusqu'au bout",
+    ),
+    "mapping_failed": (
+        "{connector}: a defect in the connector ({error}), the record is kept apart",
+        "{connector} : un défaut du connecteur ({error}), l'enregistrement est mis de côté",
+    ),
+    "records_expired": (
+        "goes on without {count} events that {topic} no longer has",
+        "continue sans {count} événements que {topic} n'a plus",
+    ),
+    "spool_cut": (
+        "{connector}: the end of {file} was written by half, and is written again",
+        "{connector} : la fin de {file}, écrite à moitié, est reprise",
+    ),
+    "spool_damaged": (
+        "{connector}: a part of the spool is damaged, set aside in {file}",
+        "{connector} : une partie de la file sur disque est abîmée, mise de côté dans {file}",
+    ),
+    "tick_failed": (
+        "a defect of Accueil itself ({error}): what depends on time alone waits for the next try",
+        "un défaut d'Accueil même ({error}) : ce qui ne dépend que du temps attend le prochain essai",
+    ),
+    "waiting_for_broker": ("waits for Kafka at {url}", "attend Kafka sur {url}"),
+    r"a row of figures cannot be read: (?P<error>.*)": (
+        "a row of figures cannot be read ({error}): is another version writing?",
+        "une ligne de chiffres est illisible ({error}) : une autre version écrit-elle ?",
+    ),
+    "figures: the Kafka client failed, it is started anew": (
+        "a defect in reading the figures, begun anew",
+        "un défaut dans la lecture des chiffres, recommencée",
+    ),
+    "the board can no longer be made": (
+        "a defect of Accueil itself: the board stands still",
+        "un défaut d'Accueil même : le tableau est figé",
+    ),
+    # What /readyz answers; what is not here is in words already.
+    "": ("does not answer yet", "ne répond pas encore"),
+    "no_broker": ("Kafka does not answer", "Kafka ne répond pas"),
+    "no_topic": ("the topics are not there yet", "les topics n'existent pas encore"),
+    "loading": ("reads the figures", "lit les chiffres"),
+    "no_figures": ("the workers have not written any figures yet", "les workers n'ont pas encore écrit de chiffres"),
+    "silent": ("the workers write no figures any more", "les workers n'écrivent plus de chiffres"),
+    r"partitions \[\] of \[\] recovered": ("waits for its partitions", "attend ses partitions"),
+    r"partitions \[(?P<done>.*)\] of \[(?P<all>.*)\] recovered": (
+        "reads the state of partitions {all} (done: {done})",
+        "lit l'état des partitions {all} (lues : {done})",
+    ),
+}
+"""Patterns of what the parts say, and how to put it; in braces, values of the log record or of the pattern."""
+
+
+def read_line(text: str) -> tuple[int, str]:
+    """Return level and one line for people of a JSON log line of ours; level 0 and the text itself if it is none.
+
+    Libraries speak at INFO at most.
+    """
+    try:
+        record = json.loads(text)
+        level, event, logger = (record.pop(key) for key in ("level", "event", "logger"))
+        number = logging.getLevelNamesMapping()[level.upper()]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return 0, text
+    if any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
+        number = min(number, logging.INFO)
+    return number, _phrase(event, record)
+
+
+def describe_state(answer: str) -> str:
+    """Return in words what `answer` of /readyz says; empty for none."""
+    return _put({}, answer) or answer
+
+
+def _phrase(event: str, record: dict[str, Any]) -> str:
+    rest = (f"{key}={value}" for key, value in record.items() if key not in {"timestamp", "exception"})
+    return _put(record, event) or " ".join([event, *rest])
+
+
+def _put(values: Mapping[str, Any], text: str) -> str | None:
+    for pattern, sayings in SAYINGS.items():
+        if match := re.fullmatch(pattern, text):
+            with suppress(KeyError):  # a value is missing: another version, or somebody else, said the same
+                return say(*sayings).format_map({**values, **match.groupdict()})
+    return None

@@ -1,0 +1,96 @@
+"""What the parts say is put into words, in both languages, and libraries keep to the files."""
+
+import ast
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.console import SAYINGS, describe_state, read_line
+from streams.web.board import State
+
+ROOT = Path(__file__).parents[3]
+ALARMS = {"warning", "error", "exception", "critical"}
+
+
+def line(level: str, event: str, logger: str = "engine", **values: object) -> str:
+    return json.dumps({"event": event, "level": level, "logger": logger, "timestamp": "t", **values})
+
+
+def alarms() -> Iterator[str]:
+    """Every text that our own code logs as a warning or worse."""
+    for folder in ("streams", "connectors"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Call(
+                        func=ast.Attribute(value=value, attr=attr), args=[ast.Constant(value=str(text)), *_]
+                    ) if attr in ALARMS and ast.unparse(value).rpartition(".")[2] == "log":
+                        yield text.replace("%s", "x")
+
+
+def test_whatever_may_reach_the_console_is_put_into_words() -> None:
+    found = set(alarms())
+    assert len(found) > 10
+    assert [text for text in found if not any(re.fullmatch(pattern, text) for pattern in SAYINGS)] == []
+
+
+def test_states_of_the_board_are_put_into_words() -> None:
+    assert [state for state in State if state is not State.LIVE and describe_state(state.value) == state.value] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("C", "siege takes nothing in: queue_log is not there"),
+        ("fr_FR.UTF-8", "siege ne prend rien : queue_log is not there"),
+    ],
+)
+def test_event_is_told_in_words_with_its_values(language: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    said = line("warning", "connector_in_trouble", connector="siege", trouble="queue_log is not there", seconds=5)
+    assert read_line(said) == (logging.WARNING, words)
+
+
+def test_event_that_nobody_put_into_words_is_told_as_it_is() -> None:
+    assert read_line(line("error", "no_such_event", path="a")) == (logging.ERROR, "no_such_event path=a")
+    assert read_line(line("warning", "log_lost")) == (logging.WARNING, "log_lost")
+
+
+@pytest.mark.parametrize("logger", ["kafka", "kafka.net.transport", "aiokafka", "faust.worker", "mode", "jgo"])
+def test_libraries_are_never_alarming(logger: str) -> None:
+    assert read_line(line("error", "Connection lost", logger)) == (logging.INFO, "Connection lost")
+    assert read_line(line("debug", "x", logger))[0] == logging.DEBUG
+
+
+def test_logger_with_a_library_s_name_at_its_beginning_is_not_it() -> None:
+    assert read_line(line("error", "x", "kafkaesque"))[0] == logging.ERROR
+
+
+@pytest.mark.parametrize(
+    "text", ["no JSON", "1", "[]", '{"level": "info"}', '{"event": "x", "level": 3, "logger": "y"}']
+)
+def test_what_is_no_log_line_is_told_as_it_is(text: str) -> None:
+    assert read_line(text) == (0, text)
+
+
+@pytest.mark.parametrize(
+    ("answer", "english", "french"),
+    [
+        ("", "does not answer yet", "ne répond pas encore"),
+        ("partitions [] of [] recovered", "waits for its partitions", "attend ses partitions"),
+        (
+            "partitions [0] of [0, 1] recovered",
+            "reads the state of partitions 0, 1 (done: 0)",
+            "lit l'état des partitions 0, 1 (lues : 0)",
+        ),
+        ("asterisk/siege: not started", "asterisk/siege: not started", "asterisk/siege: not started"),
+    ],
+)
+def test_state_is_told_in_words(answer: str, english: str, french: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
+        monkeypatch.setenv("LC_ALL", language)
+        assert describe_state(answer) == words
