@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+import msgspec
 import uvicorn
 from anyio.to_thread import run_sync
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from sse_starlette import EventSourceResponse
@@ -31,6 +32,7 @@ from yarl import URL
 
 from streams.web.board import Message, State, make_message
 from streams.web.broadcast import Broadcaster, encode
+from streams.web.choices import THEMES, find_language, find_theme, remember
 from streams.web.collector import FiguresCollector
 from streams.web.figures_reader import FiguresReader
 from streams.web.options import WebOptions
@@ -93,7 +95,7 @@ class Site:
         self._options = options
         self._now = now
         self._version = _version()
-        self._pages = _render_pages(options, self._version)
+        self._page = _load_page()
         self._registry = CollectorRegistry()
         self._registry.register(FiguresCollector(view, options, now))
         ProcessCollector(registry=self._registry)
@@ -126,8 +128,25 @@ class Site:
         return make_message(self._view.snapshot(self._now()), self._options, self._version)
 
     async def _board(self, request: Request) -> Response:
-        language = request.query_params.get("lang", "")
-        return HTMLResponse(self._pages.get(language, self._pages[LANGUAGES[0]]))
+        page = await run_sync(self._render, find_language(request), find_theme(request))
+        # Kept nowhere: the page holds figures, and is another one for another language.
+        response = HTMLResponse(page, headers={"cache-control": "no-store"})
+        remember(request, response)
+        return response
+
+    def _render(self, language: str, theme: str) -> str:
+        """Return the page with the figures in it, so that it shows them at once and not only when the stream has begun."""
+        return self._page.render(
+            lang=language,
+            other=_other(LANGUAGES, language),
+            theme=theme,
+            other_theme=_other(THEMES, theme),
+            t=TEXTS[language],
+            title=self._options.title,
+            time_zone=self._options.time_zone.key,
+            version=self._version,
+            message=msgspec.to_builtins(self._message()),
+        )
 
     async def _events(self, _: Request) -> Response:
         return EventSourceResponse(self.broadcaster.listen(), send_timeout=SEND_TIMEOUT_SECONDS)
@@ -144,9 +163,12 @@ class Site:
             return PlainTextResponse("the board is no longer made, see the log\n", 503)
         return PlainTextResponse("live\n")
 
-    async def _ready(self, _: Request) -> Response:
+    async def _ready(self, request: Request) -> Response:
         state = (await run_sync(self._message)).clock.state
-        return PlainTextResponse(f"{state.value}\n", 200 if state is State.LIVE else 503)
+        texts = TEXTS[find_language(request)]
+        if state is State.LIVE:
+            return PlainTextResponse(f"{texts['live']}\n")
+        return PlainTextResponse(f"{texts[f'why_{state.value}']}\n", 503)
 
 
 def _utc_now() -> datetime:
@@ -231,22 +253,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _render_pages(options: WebOptions, version: str) -> dict[str, str]:
+def _load_page() -> Template:
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )
-    template = templates.get_template("board.html")
-    return {
-        language: template.render(
-            lang=language,
-            other=other,
-            t=TEXTS[language],
-            title=options.title,
-            time_zone=options.time_zone.key,
-            version=version,
-        )
-        for language, other in zip(LANGUAGES, reversed(LANGUAGES), strict=True)
-    }
+    return templates.get_template("board.html")
+
+
+def _other(both: tuple[str, str], one: str) -> str:
+    return both[1 - both.index(one)]
 
 
 def _version() -> str:

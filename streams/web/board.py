@@ -122,6 +122,15 @@ class Curve(msgspec.Struct, frozen=True):
     abandoned: list[int]
 
 
+class Arrivals(msgspec.Struct, frozen=True):
+    """When somebody last came by one channel and site: what tells a quiet hour from a source that is no longer read."""
+
+    channel: str
+    site: str
+    until: int | None
+    """Milliseconds since 1970, the end of five minutes: nobody has come since; None if nobody has come today."""
+
+
 class Board(msgspec.Struct, frozen=True, kw_only=True):
     """All that is on the board, but for the time."""
 
@@ -133,8 +142,10 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     short_abandon_seconds: int
     service_level: Thresholds
     abandonment: Thresholds
+    quiet_after_seconds: float
     all: Now
     queues: list[Queue]
+    arrivals: list[Arrivals]
     day: Curve
 
 
@@ -156,8 +167,10 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Messa
         short_abandon_seconds=options.short_abandon_seconds,
         service_level=options.service_level,
         abandonment=options.abandonment,
+        quiet_after_seconds=options.quiet_after_seconds,
         all=_now_of(snapshot, places, options),
         queues=[_queue_of(snapshot, known.get(place) or _unknown(place), options) for place in places if place.queue],
+        arrivals=_arrivals_of(snapshot, [place for place in places if place.queue]),
         day=_curve_of(snapshot),
     )
     return Message(_clock_of(snapshot, options), board)
@@ -224,6 +237,15 @@ def flows_of(figure: Figure, options: WebOptions) -> Flows:
 
 def _service_level(figure: Figure, options: WebOptions) -> Ratio:
     return Ratio(*service_level(figure, options.target_seconds, options.short_abandon_seconds, options.formula))
+
+
+def _arrivals_of(snapshot: Snapshot, places: Iterable[Dimensions]) -> list[Arrivals]:
+    until: dict[tuple[str, str], int] = {}
+    for place in places:
+        source = place.channel, place.site
+        end = snapshot.latest[place] + BUCKET_SECONDS if place in snapshot.latest else 0
+        until[source] = max(end, until.get(source, 0))
+    return [Arrivals(*source, 1000 * end or None) for source, end in until.items()]
 
 
 def _curve_of(snapshot: Snapshot) -> Curve:

@@ -11,6 +11,7 @@ import msgspec
 from streams.core.figures import (
     BUCKET_SECONDS,
     COUNTS,
+    INDEX,
     STOCKS,
     Dimensions,
     Figure,
@@ -27,6 +28,7 @@ RECENT_SECONDS: Final = 1800
 _Key = tuple[int, Dimensions]
 """Start of a bucket, or `_TOTAL`, and what it is about."""
 _TOTAL: Final = 0
+_OFFERED: Final = INDEX["offered"]
 _ZEROS: Final = [0] * len(COUNTS)
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, IndexError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -63,6 +65,8 @@ class MergedRows:
         self.day = Day.of(now, zone)
         self.progress: dict[int, Progress] = {}
         self.totals: dict[Dimensions, Figure] = {}
+        self.latest: dict[Dimensions, int] = {}
+        """Start of the latest five minutes in which a contact came, of those that are kept."""
         self._zone = zone
         self._report = report
         self._keep_from = min(self.day.start, _recent_start(now))
@@ -89,6 +93,7 @@ class MergedRows:
             for key in [key for key in self._rows if _TOTAL < key[0] < keep_from]:
                 self._forget(key)
                 self._touched.discard(key)
+            self.latest = {place: start for place, start in self.latest.items() if start >= keep_from}
         if day != self.day:
             self.day = day
             self._add_up_today()
@@ -127,6 +132,8 @@ class MergedRows:
             else:
                 self._count_today(key, merged, self._buckets.get(key))
                 self._buckets[key] = merged
+                if merged.counts[_OFFERED]:
+                    self.latest[dimensions] = max(start, self.latest.get(dimensions, 0))
             if not self._rows[key]:
                 self._forget(key)
         self._touched.clear()

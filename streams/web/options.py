@@ -54,6 +54,8 @@ class WebOptions:
     """Given up within this many seconds is a short abandon; one of the bounds of waits."""
     stale_after_seconds: float = 15
     """Older figures are called out of date. Workers write at least every 5 s."""
+    quiet_after_seconds: float = 3600
+    """A site from where nobody has come for so long is told, since its source may have stopped."""
     formula: Formula = Formula.NET_OF_SHORT
     """Which service level the board shows; the metrics have all of them."""
     queues: tuple[QueueOptions, ...] = ()

@@ -12,8 +12,10 @@ _TEXTS: Final = {
     "live_board": ("Tableau en direct", "Live board"),
     "other_language": ("English", "Français"),
     "to_table": ("Aller au tableau des files", "Go to the table of queues"),
-    "data_as_of": ("Données à", "Data as of"),
-    "last_event": ("Dernier événement à", "Last event at"),
+    "light": ("Clair", "Light"),
+    "dark": ("Sombre", "Dark"),
+    "data_as_of": ("Chiffres à jour à", "Figures as of"),
+    "last_event": ("Dernière donnée reçue :", "Last data received:"),
     "no_script": (
         "Ce tableau se met à jour par JavaScript. Les mêmes chiffres : /api/board et /metrics.",
         "This board is kept up to date by JavaScript. The same figures: /api/board and /metrics.",
@@ -42,6 +44,14 @@ _TEXTS: Final = {
         "Le service de calcul n’écrit plus (accueil worker).",
         "The worker has stopped writing (accueil worker).",
     ),
+    # a source that may have stopped
+    "no_call_since": ("Aucun appel depuis {time}.", "No call since {time}."),
+    "no_call_today": ("Aucun appel aujourd’hui.", "No call today."),
+    "at_site": ("{site} : {words}", "{site}: {words}"),
+    "why_no_call": (
+        "Si le service est ouvert, le standard n’est peut-être plus lu : prévenir qui tient Accueil (accueil connect).",
+        "If the service is open, the switchboard may no longer be read: tell whoever runs Accueil (accueil connect).",
+    ),
     # tiles
     "tiles": ("Chiffres de l’ensemble", "Figures of all queues"),
     "waiting": ("En attente", "Waiting"),
@@ -57,6 +67,7 @@ _TEXTS: Final = {
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
     "abandoned_of": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
     "short_apart": ("et {short} en {limit} s ou moins", "and {short} within {limit} s"),
+    "too_few": ("Trop peu d’appels", "Too few calls"),
     "no_call_yet": ("pas encore d’appel", "no call yet"),
     "of_offered": ("sur {n} reçus", "of {n} received"),
     "agents_busy": ("{busy} en ligne, {paused} en pause", "{busy} on contact, {paused} paused"),
@@ -86,6 +97,23 @@ _TEXTS: Final = {
     "abandonment_short": ("Taux d’abandon", "Abandon rate"),
     "mean_wait": ("Attente moyenne", "Mean wait"),
     "mean_handle": ("Durée moyenne", "Mean duration"),
+    "state_rule": (
+        "État : le plus pressant, en ce moment, de « En attente », « La plus longue » et « Aucun agent ».",
+        "State: the most pressing, right now, of “Waiting”, “Longest” and “No agent”.",
+    ),
+    "no_agent_rule": (
+        "Aucun agent : quelqu’un attend et personne n’est connecté.",
+        "No agent: somebody waits and nobody is logged in.",
+    ),
+    "share_rule": (
+        "Les taux ont leur marque à part, qui ne change pas l’état ; sur moins de {n} appels, gris et sans marque.",
+        "Rates have a mark of their own, which does not change the state; of fewer than {n} calls, grey and unmarked.",
+    ),
+    "marks": ("▲ attention, ■ agir.", "▲ attention, ■ act."),
+    "from": ("▲ à partir de {attention}, ■ à partir de {action}", "▲ from {attention}, ■ from {action}"),
+    "below": ("▲ sous {attention}, ■ sous {action}", "▲ below {attention}, ■ below {action}"),
+    "sample": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
+    "small_sample": ("{sample} : trop peu d’appels pour une marque", "{sample}: too few calls for a mark"),
     "no_queues": (
         "Aucune file : elles apparaissent avec leur premier appel, ou dès qu’elles sont configurées.",
         "No queue: queues appear with their first call, or as soon as they are configured.",
@@ -97,6 +125,8 @@ _TEXTS: Final = {
         "Today’s curve: {offered} received, {answered} answered, {abandoned} abandoned.",
     ),
     "chart_at": ("à {time}", "at {time}"),
+    "chart_under_way": ("depuis {time}, en cours", "since {time}, under way"),
+    "under_way": ("en cours", "under way"),
     "chart_today": ("aujourd’hui", "today"),
     # the foot: one name and one formula per `Formula`
     "name_answered_share": ("des répondus", "of answered"),

@@ -46,6 +46,8 @@ class Snapshot:
     """Counts of the last half hour."""
     curve: Mapping[int, Figure]
     """Today's counts of all queues together: start of the five minutes → counts."""
+    latest: Mapping[Dimensions, int]
+    """Start of the latest five minutes in which a contact came, seconds since 1970; missing if none came today."""
     unreadable: int
     """Rows that could not be read: a defect, or a newer version's."""
 
@@ -131,6 +133,7 @@ class FiguresView:
                 today=dict(shown.today),
                 recent=shown.add_up_recent(),
                 curve=dict(shown.curve),
+                latest=dict(shown.latest),
                 unreadable=self._unreadable,
             )
 

@@ -1,9 +1,11 @@
 """The board as people see it: a real Chromium on a real server. Pictures are kept under tests/artifacts."""
 
+import asyncio
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from sse_starlette import ServerSentEvent
 
 from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, WebOptions
@@ -26,6 +29,7 @@ pytestmark = pytest.mark.browser
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 AFTERNOON = datetime(2026, 3, 10, 15, 37, 12, tzinfo=ZoneInfo("Europe/Paris"))
 WALL, DESK, PHONE = (1920, 1080), (1280, 800), (390, 844)
+LAPTOP, TABLET, SMALL_TABLET = (1366, 768), (820, 1180), (768, 1024)
 NAMES = [
     ("aide-sociale", "Aide sociale", "Social support"),
     ("routes", "Routes et mobilités", "Roads and mobility"),
@@ -61,7 +65,7 @@ class Page:
         width, height = size
         self.driver.get_log("browser")
         self.driver.get_log("performance")
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size is PHONE}
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.driver.get(url)
 
@@ -113,6 +117,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         "--disable-component-update",
         "--no-first-run",
         "--hide-scrollbars",
+        "--accept-lang=fr",
         f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
     ):
         options.add_argument(argument)
@@ -125,6 +130,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 @pytest.fixture
 def page(driver: webdriver.Chrome) -> Iterator[Page]:
     yield Page(driver)
+    driver.delete_all_cookies()
     driver.get("about:blank")
 
 
@@ -161,6 +167,28 @@ def stay_live(served: Served) -> None:
     served.worker.progress(now, event_at=milliseconds(now - timedelta(seconds=4)))
 
 
+def test_the_figures_are_there_when_the_page_is(served: Served, page: Page) -> None:
+    """A browser that looks once, as one that takes a picture does, waits for no stream."""
+    served.broadcaster.listen = nothing  # type: ignore[method-assign]
+    for _ in range(5):
+        page.open(served.url)
+        assert page.state() == "live"
+        assert page.run("return document.querySelectorAll('#rows tr').length") == len(PLACES)
+
+
+async def nothing() -> AsyncIterator[ServerSentEvent]:
+    """A stream that never says anything."""
+    await asyncio.Event().wait()
+    yield ServerSentEvent()
+
+
+def test_a_stream_that_never_begins_is_told(served: Served, page: Page) -> None:
+    served.broadcaster.listen = nothing  # type: ignore[method-assign]
+    page.open(served.url)
+    page.is_in("stale")
+    assert "plus de liaison" in page.text("#stale-detail")
+
+
 def test_figures_move_when_they_change(served: Served, page: Page) -> None:
     page.open(served.url)
     page.is_in("live")
@@ -188,6 +216,161 @@ def test_the_whole_board_is_on_the_wall_without_scrolling(served: Served, page: 
     stay_live(served)
     page.picture("wall")
     page.assert_quiet()
+
+
+FITS = """
+const [page, box] = [document.documentElement, document.querySelector(".scroll")];
+return [page.scrollWidth, page.scrollHeight, box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
+"""
+TWELVE = replace(
+    OPTIONS,
+    queues=tuple(
+        QueueOptions(Dimensions("call", "siege", "", f"file-{index}"), f"{french} {index}", f"{english} {index}")
+        for index, (_, french, english) in enumerate([*NAMES, *NAMES[:4]])
+    ),
+)
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("size", [WALL, LAPTOP], ids=["wall", "laptop"])
+def test_a_dozen_queues_are_in_sight_without_scrolling(page: Page, size: tuple[int, int], language: str) -> None:
+    with serving(TWELVE, AFTERNOON) as served:
+        served.follow()
+        for queue in TWELVE.queues:
+            served.worker.answered(queue.dimensions, served.now(), 70, 100)
+            served.worker.stocks(queue.dimensions, served.now() - timedelta(seconds=130), waiting=11)
+        page.open(f"{served.url}/?lang={language}", size)
+        page.is_in("live")
+        assert page.run("return document.querySelectorAll('#rows tr').length") == 12
+        assert page.run(FITS) == [*size, 0, 0]
+        served.worker.progress(served.now())
+        page.picture(f"dozen-{size[0]}-{language}")
+        served.view.tell(Source.NO_BROKER)
+        page.is_in("stale")
+        assert page.run(FITS) == [*size, 0, 0], "nor with a banner"
+        page.picture(f"dozen-{size[0]}-{language}-stale")
+
+
+BESIDE = """
+const wide = document.documentElement.clientWidth;
+return [...document.body.querySelectorAll("main *, header *, footer *")]
+  .filter((element) => element.checkVisibility() && !element.closest("thead, .unseen, .skip, .u-wrap"))
+  .filter((element) => element.getBoundingClientRect().right > wide || element.scrollWidth > element.clientWidth + 1
+    && element.clientWidth && getComputedStyle(element).display !== "inline")
+  .map((element) => element.outerHTML.slice(0, 80));
+"""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
+def test_a_narrow_screen_shows_every_figure_under_its_heading(
+    served: Served, page: Page, size: tuple[int, int], language: str, theme: str
+) -> None:
+    page.open(f"{served.url}/?lang={language}&theme={theme}", size)
+    page.is_in("live")
+    alarm(served)
+    wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm", 10)
+    assert page.run("return document.documentElement.scrollWidth") == size[0]
+    assert page.run(BESIDE) == []
+    headings = page.run(
+        "return [...document.querySelectorAll('#rows tr:first-child td.number')]"
+        ".map((cell) => getComputedStyle(cell, '::before').content)"
+    )
+    assert len(headings) == 14
+    assert all(heading.startswith('"') and len(heading) > 5 for heading in headings)
+    stay_live(served)
+    page.picture(f"{size[0]}-{language}-{theme}")
+
+
+def test_the_state_sums_up_the_moment_and_not_the_rates(served: Served, page: Page) -> None:
+    for _ in range(30):
+        served.worker.abandoned(ROADS, AFTERNOON, wait_seconds=60)
+    served.worker.abandoned(PLACES[7], AFTERNOON, wait_seconds=60)
+    page.open(served.url, WALL)
+    page.is_in("live")
+
+    def level(row: int, cell: str) -> str:
+        return str(page.run(f"return document.querySelector('#rows tr:nth-child({row}) td.{cell}').dataset.level"))
+
+    assert level(2, "recent") == "action"
+    assert page.text("#rows tr:nth-child(2) .state") == "● Normal"
+    rule = page.text(".rules")
+    assert "État : le plus pressant, en ce moment" in rule.replace("\N{NO-BREAK SPACE}", " ")
+    assert "ne change pas l’état" in rule  # noqa: RUF001
+    served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
+    page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
+    assert level(2, "waiting") == "attention"
+    served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)
+    page.shows("#rows tr:nth-child(2) .state", "■ Agir")
+    assert (level(2, "waiting"), level(2, "longest")) == ("attention", "action")
+
+
+def test_a_share_of_few_calls_is_unmarked_and_says_why(served: Served, page: Page) -> None:
+    with serving(OPTIONS, AFTERNOON) as few:
+        few.follow()
+        for _ in range(9):
+            few.worker.abandoned(SOCIAL, AFTERNOON, wait_seconds=60)
+        page.open(few.url, WALL)
+        cell = "document.querySelector('#rows td.abandonment')"
+        assert page.run(f"return [{cell}.dataset.level, {cell}.className]") == ["normal", "number abandonment few"]
+        assert page.run(f"return {cell}.title").startswith("9 sur 9")
+        assert "trop peu d’appels" in page.run(f"return {cell}.title")  # noqa: RUF001
+        assert "moins de 10 appels" in page.text("#share-rule")
+        assert page.text("#tile-abandonment .level .word") == "Trop peu d’appels"  # noqa: RUF001
+        few.worker.abandoned(SOCIAL, AFTERNOON, wait_seconds=60)
+        wait_until(lambda: page.run(f"return {cell}.dataset.level") == "action", "a mark", 10)
+        assert "■ à partir de 20" in page.run(f"return {cell}.title")
+        assert page.text("#tile-abandonment .level .word") == "Agir"
+
+
+def test_the_step_under_way_is_no_part_of_the_curve(served: Served, page: Page) -> None:
+    served.worker.offered(SOCIAL, AFTERNOON, 3)
+    page.open(served.url, WALL)
+    page.is_in("live")
+    moments = page.run(
+        "const { Chart } = await import('/static/chart.js'); const seen = [];"
+        "const chart = new Chart(document.createElement('div'), 'Europe/Paris', { hour: String }, 'x', () => {});"
+        "const day = { start: 0, end: 86400, step: 300, offered: [4, 5, 3], answered: [4, 5, 0], abandoned: [0, 0, 0] };"
+        "for (const now of [10, 650, 900]) {"
+        "  chart.show(day, now);"
+        "  seen.push([chart.columns[0], chart.columns[1], chart.open?.from, chart.open?.values.offered,"
+        "             chart.moment(chart.columns[0].length - 1)?.underWay]);"
+        "} return seen;"
+    )
+    assert moments == [
+        [[0], [None], 0, 12, True],
+        [[0, 300, 600], [4, 5, 5], 600, 3, True],
+        [[0, 300, 600, 900], [4, 5, 3, 3], None, None, None],
+    ]
+
+
+def test_a_site_from_where_nobody_comes_is_told(page: Page) -> None:
+    annexe = Dimensions("call", "annexe", "accueil", "annexe")
+    options = replace(
+        OPTIONS, quiet_after_seconds=3600, queues=(*OPTIONS.queues, QueueOptions(annexe, "Annexe", "Annex"))
+    )
+    with serving(options, AFTERNOON) as served:
+        served.follow()
+        served.worker.offered(SOCIAL, AFTERNOON)
+        served.worker.offered(annexe, AFTERNOON.replace(hour=14, minute=1))
+        page.open(served.url, WALL)
+        page.is_in("live")
+        assert (
+            page.text("#quiet").replace("\N{NO-BREAK SPACE}", " ").startswith("▲ annexe : aucun appel depuis 14:05. Si")
+        )
+        page.picture("quiet-site")
+        served.worker.offered(annexe, served.now())
+        wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call", 10)
+
+
+def test_no_call_at_all_is_told(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
+        served.follow()
+        page.open(f"{served.url}/?lang=en", WALL)
+        assert page.text("#quiet").startswith("▲ No call today. If the service is open")
+        served.worker.offered(SOCIAL, served.now())
+        wait_until(lambda: not page.run("return document.querySelector('#quiet').checkVisibility()"), "a call", 10)
 
 
 def test_what_needs_somebody_is_told_by_word_symbol_and_colour(served: Served, page: Page) -> None:
@@ -230,13 +413,16 @@ return poor;
 """
 
 
+@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_every_text_has_enough_contrast(served: Served, page: Page, size: tuple[int, int]) -> None:
-    page.open(served.url, size)
+def test_every_text_has_enough_contrast(served: Served, page: Page, size: tuple[int, int], theme: str) -> None:
+    page.open(f"{served.url}/?theme={theme}", size)
     page.is_in("live")
     assert page.run(CONTRASTS) == []
     alarm(served)
     page.shows("#rows tr:nth-child(1) .state", "■ Agir")
+    assert page.run(CONTRASTS) == []
+    page.is_in("stale")
     assert page.run(CONTRASTS) == []
 
 
@@ -256,11 +442,13 @@ def test_the_language_can_be_switched(served: Served, page: Page) -> None:
     page.open(served.url)
     page.is_in("live")
     assert page.run("return document.documentElement.lang") == "fr"
-    page.driver.find_element(By.CSS_SELECTOR, "nav a").click()
+    page.driver.find_element(By.CSS_SELECTOR, "nav a[lang]").click()
     wait_until(lambda: page.run("return document.documentElement.lang") == "en", "the English board", 10)
     page.is_in("live")
     assert page.text("#tile-longest_wait h2") == "Longest wait"
     page.shows("#rows tr:first-child th", "Social support")
+    page.open(served.url)
+    assert page.run("return document.documentElement.lang") == "en", "it is remembered"
     stay_live(served)
     page.picture("english")
     page.assert_quiet()
@@ -270,10 +458,10 @@ def test_the_keyboard_reaches_everything(served: Served, page: Page) -> None:
     page.open(served.url)
     page.is_in("live")
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run("const e = document.activeElement; return e.className || e.getAttribute('href')"))
-    assert reached == ["skip", "/?lang=en", "scroll", "/api/board", "/metrics"]
+    assert reached == ["skip", "/?theme=light", "/?lang=en", "scroll", "/api/board", "/metrics"]
     assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
@@ -307,9 +495,10 @@ def test_quiet_is_told_from_cut_off_by_the_time_of_the_last_event(served: Served
     assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "nothing happened yet"
     today, yesterday = AFTERNOON.replace(hour=9, minute=2, second=5), AFTERNOON - timedelta(days=1)
     served.worker.progress(served.now(), event_at=milliseconds(yesterday))
-    page.shows("#last-event", "Dernier événement à 15:37:12, lundi 9 mars")
+    page.shows("#event-at", "15:37:12, lundi 9 mars")
+    assert page.text("#last-event").startswith("Dernière donnée reçue")
     served.worker.progress(served.now(), event_at=milliseconds(today))
-    page.shows("#last-event", "Dernier événement à 09:02:05")
+    page.shows("#event-at", "09:02:05")
     stay_live(served)
     page.is_in("live")
     page.picture("last-event")

@@ -1,6 +1,7 @@
 """The board's stream and pages over HTTP, from a real server."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from streams.core.figures import Dimensions
 from streams.engine.broker import free_port
 from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
+from streams.web.texts import TEXTS
 from streams.web.view import Source
 from tests.support.processes import Child, wait_until
 from tests.web.rows import ROADS, SOCIAL
@@ -197,16 +200,17 @@ def test_the_time_of_the_last_event_is_told(served: Served) -> None:
 
 
 def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
-    def ask() -> tuple[int, str]:
-        answer = httpx.get(f"{served.url}/readyz")
+    def ask(language: str = "") -> tuple[int, str]:
+        answer = httpx.get(f"{served.url}/readyz", headers={"accept-language": language})
         return answer.status_code, answer.text.strip()
 
-    assert ask() == (200, "live")
+    assert ask() == (200, "En direct")
     served.view.tell(Source.LOADING)
-    assert ask() == (503, "loading")
+    assert ask() == (503, "Lecture des chiffres déjà écrits…")
     served.view.begin([0, 1])
     served.view.tell(Source.FOLLOWING)
-    assert ask() == (503, "no_figures")
+    assert ask() == (503, TEXTS["fr"]["why_no_figures"])
+    assert ask("en") == (503, "The worker has not written all of its figures yet (accueil worker).")
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
 
 
@@ -221,12 +225,47 @@ def test_a_board_that_can_no_longer_be_made_is_no_longer_healthy(
 
 def test_the_page_is_french_first_and_english_on_demand(served: Served) -> None:
     french, english, unknown = (httpx.get(f"{served.url}/", params={"lang": lang}).text for lang in ("", "en", "xx"))
-    assert french == unknown
-    assert '<html lang="fr">' in french
+    assert '<html lang="fr"' in french
+    assert '<html lang="fr"' in unknown
     assert "Attente la plus longue" in french
-    assert '<html lang="en">' in english
+    assert '<html lang="en"' in english
     assert "Longest wait" in english
     assert "Maison &lt;test&gt;" in french
+
+
+def test_a_choice_is_kept_by_the_browser_and_gives_way_to_the_next() -> None:
+    with serving(OPTIONS) as served, httpx.Client(base_url=served.url, headers={"accept-language": "fr"}) as browser:
+
+        def look(**choices: str) -> str:
+            text = browser.get("/", params=choices).text
+            return text[text.index("<html") : text.index("<head")].strip()
+
+        assert look() == '<html lang="fr" data-theme="dark">'
+        assert look(lang="en") == '<html lang="en" data-theme="dark">'
+        assert look() == '<html lang="en" data-theme="dark">'
+        assert look(theme="light") == '<html lang="en" data-theme="light">'
+        assert look(lang="xx", theme="xx") == '<html lang="en" data-theme="light">'
+        assert look(lang="fr") == '<html lang="fr" data-theme="light">'
+        browser.get("/static/board.js", params={"lang": "en"})
+        assert look() == '<html lang="fr" data-theme="light">'
+
+
+def test_the_page_follows_the_browser_where_nothing_was_chosen(served: Served) -> None:
+    for accepted, language in (("en-GB,en;q=0.9,fr;q=0.8", "en"), ("fr-CA", "fr"), ("de", "fr")):
+        page = httpx.get(f"{served.url}/", headers={"accept-language": accepted})
+        assert f'<html lang="{language}"' in page.text
+        assert "set-cookie" not in page.headers
+        assert page.headers["cache-control"] == "no-store"
+
+
+def test_the_page_holds_the_figures_before_the_stream_begins(served: Served) -> None:
+    served.worker.offered(Dimensions("call", "siege", "", "</script><b>"), served.now())
+    page = httpx.get(f"{served.url}/").text
+    found = re.search(r'<script id="message" type="application/json">(.*?)</script>', page)
+    assert found
+    message = json.loads(found[1])
+    assert message["board"] == httpx.get(f"{served.url}/api/board").json()["board"]
+    assert message["board"]["queues"][1]["queue"] == "</script><b>"
 
 
 @pytest.mark.parametrize("path", ["/", "/api/board", "/metrics", "/static/board.js", "/healthz", "/nowhere"])

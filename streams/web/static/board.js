@@ -3,7 +3,7 @@
 
 import { Chart } from "./chart.js";
 import { Format, duration, share } from "./format.js";
-import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, levelOf, levelOfShare } from "./levels.js";
+import { ACTION, ATTENTION, NAMES, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, levelOf, levelOfShare } from "./levels.js";
 import { follow } from "./stream.js";
 
 const texts = JSON.parse(document.getElementById("texts").textContent);
@@ -11,7 +11,7 @@ const { version, timeZone } = document.body.dataset;
 const lang = document.documentElement.lang;
 const format = new Format(lang, timeZone);
 const $ = (id) => document.getElementById(id);
-const chart = new Chart($("chart"), timeZone, format, showMoment);
+const chart = new Chart($("chart"), timeZone, format, texts.under_way, showMoment);
 
 let board = null;
 let clock = null;
@@ -51,6 +51,8 @@ function mark(element, level) {
 /** Return the symbol and the word of a level; nothing for what has none. */
 const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
 const idle = ["○", texts.idle];
+const tooFew = ["○", texts.too_few];
+const stateOfShare = (ratio, level) => (isSmall(ratio) ? tooFew : stateOf(level));
 
 // -------------------------------------------------------------------------------------------------------------- tiles
 function showTile(name, value, unit, detail, level, [symbol, word] = stateOf(level)) {
@@ -86,6 +88,7 @@ function showTiles() {
     percent(today.service_level),
     madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]),
     levels.service,
+    stateOfShare(today.service_level, levels.service),
   );
   showTile(
     "abandonment",
@@ -93,6 +96,7 @@ function showTiles() {
     percent(today.abandonment),
     madeOf(today.abandonment, "abandoned_of", today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }))),
     levels.abandonment,
+    stateOfShare(today.abandonment, levels.abandonment),
   );
   showTile("handled", format.count(today.answered), "", say("of_offered", counts({ n: today.offered })), null);
   showTile(
@@ -114,9 +118,11 @@ function madeOf(ratio, name, more) {
 
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
 const NEVER = { attention: Infinity, action: Infinity };
-const counts = (values) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, format.count(value)]));
+const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
+const counts = (values) => mapValues(values, format.count);
 
 // -------------------------------------------------------------------------------------------------------------- table
+const AGENTS = ["available", "on_contact", "paused"];
 const COLUMNS = [
   ["waiting", (f) => format.count(f.waiting)],
   ["longest", (f) => duration(waited(f))],
@@ -133,26 +139,51 @@ const COLUMNS = [
   ["mean_wait", (f) => duration(f.today.mean_wait_seconds)],
   ["mean_handle", (f) => duration(f.today.mean_handle_seconds)],
 ];
+const SHARES = {
+  abandonment: (f) => [f.today.abandonment, board.abandonment],
+  service: (f) => [f.today.service_level, board.service_level],
+  recent: (f) => [f.recent_service_level, board.service_level],
+};
 const rows = new Map(); // key of a queue → its row and the level last said
+const headings = [...document.querySelectorAll("thead th.number")].map((head) => head.textContent);
 
 const keyOf = (queue) => JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]);
 const nameOf = (queue) => queue[`label_${lang}`];
 
 function makeRow(queue) {
   const row = document.createElement("tr");
+  row.role = "row"; // said again, since a table that is laid out as cards is none to some browsers
   const head = document.createElement("th");
   head.scope = "row";
+  head.role = "rowheader";
   head.append(nameOf(queue));
   const state = document.createElement("td");
+  state.role = "cell";
   state.className = "state";
   state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
   row.append(head, state);
-  for (const [name] of COLUMNS) {
+  COLUMNS.forEach(([name], index) => {
     const cell = document.createElement("td");
+    cell.role = "cell";
     cell.className = `number ${name}`;
+    cell.dataset.heading = AGENTS.includes(name) ? `${texts.agents} ${headings[index].toLowerCase()}` : headings[index];
+    cell.append(document.createElement("span"));
     row.append(cell);
-  }
+  });
   return { row, level: NORMAL };
+}
+
+/** Return in words from where on a figure is marked, and why a share is not. */
+function explain(name, queue) {
+  if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
+  if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
+  if (!(name in SHARES)) return "";
+  const [ratio, limits] = SHARES[name](queue);
+  if (!ratio.denominator) return texts.no_call_yet;
+  const sample = say("sample", counts(ratio));
+  if (isSmall(ratio)) return say("small_sample", { sample });
+  const percents = mapValues(limits, (limit) => format.percent({ numerator: limit, denominator: 1 }));
+  return `${sample} – ${say(limits.action < limits.attention ? "below" : "from", percents)}`;
 }
 
 function showRow(entry, queue) {
@@ -165,8 +196,12 @@ function showRow(entry, queue) {
   write(state.firstChild, symbol);
   write(state.lastChild, noAgent(queue) ? texts.no_agent : word);
   COLUMNS.forEach(([name, text], index) => {
-    write(cells[index], text(queue));
-    mark(cells[index], levels[name] ?? NORMAL);
+    const cell = cells[index];
+    write(cell.firstChild, text(queue));
+    mark(cell, levels[name] ?? NORMAL);
+    cell.classList.toggle("few", name in SHARES && isSmall(SHARES[name](queue)[0]));
+    const title = explain(name, queue);
+    if (cell.title !== title) cell.title = title;
   });
   if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: word }));
   entry.level = level;
@@ -188,7 +223,6 @@ function showTable() {
     showRow(entry, queue);
   });
   $("no-queues").hidden = board.queues.length > 0;
-  document.body.style.setProperty("--rows", Math.max(4, board.queues.length));
 }
 
 // -------------------------------------------------------------------------------------------------------------- chart
@@ -197,13 +231,27 @@ function showMoment(moment) {
   for (const name of ["offered", "answered", "abandoned"]) {
     write(document.querySelector(`.series-${name} .value`), values ? format.count(values[name] ?? 0) : "");
   }
-  write($("moment"), moment ? say("chart_at", { time: format.hour(moment.at * 1000) }) : texts.chart_today);
+  const name = moment?.underWay ? "chart_under_way" : "chart_at";
+  write($("moment"), moment ? say(name, { time: format.hour(moment.at * 1000) }) : texts.chart_today);
 }
 
 function showDay() {
   chart.show(board.day, now() / 1000);
   $("chart").setAttribute("aria-label", say("chart_summary", counts(board.all.today)));
   if (!chart.plot || chart.plot.cursor.idx === null) showMoment(null);
+}
+
+// -------------------------------------------------------------------------------------------------------------- quiet
+/** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */
+function showQuiet() {
+  const known = board.arrivals.length ? board.arrivals : [{ site: "", until: null }];
+  const quiet = known.filter(({ until }) => now() - (until ?? board.day.start * 1000) > board.quiet_after_seconds * 1000);
+  const sentences = quiet.map(({ site, until }) => {
+    const words = until === null ? texts.no_call_today : say("no_call_since", { time: format.hour(until) });
+    return known.length > 1 && site ? say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) }) : words;
+  });
+  $("quiet").hidden = !quiet.length || document.body.dataset.state !== "live";
+  write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, texts.why_no_call].join(" ") : "");
 }
 
 // ---------------------------------------------------------------------------------------------------------- freshness
@@ -248,6 +296,7 @@ function take(message) {
     if (message.board.version !== version) renew(message.board.version);
     board = message.board;
     showDay();
+    write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
     write($("formula"), `${say(`formula_${board.formula}`, limits())} ${say("abandonment_formula", limits())}`);
   }
   tick();
@@ -260,14 +309,25 @@ function renew(wanted) {
   location.reload();
 }
 
+/** Tell the style sheet how many rows there must be room for; a banner takes that of three. */
+function makeRoom() {
+  const banner = !$("quiet").hidden || !$("stale").hidden;
+  document.body.style.setProperty("--rows", board.queues.length + (banner ? 3 : 0));
+}
+
 function tick() {
   if (board) {
     showTiles();
     showTable();
   }
   showFreshness();
+  if (board) {
+    showQuiet();
+    makeRoom();
+  }
 }
 
+take(JSON.parse($("message").textContent));
 follow(take, () => {
   lost = true;
   showFreshness();

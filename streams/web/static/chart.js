@@ -1,4 +1,5 @@
 // The day's curve. Series are told apart by colour and by dash; the legend is HTML and shows the moment under the cursor.
+// The step under way is no part of the curve: not all of its calls have come yet, and a fall to them would be none.
 
 const NAMES = ["offered", "answered", "abandoned"];
 const DASHES = { offered: [], answered: [10, 5], abandoned: [2, 4] };
@@ -11,23 +12,28 @@ const style = getComputedStyle(document.documentElement);
 const token = (name) => style.getPropertyValue(name).trim();
 
 export class Chart {
-  constructor(box, timeZone, format, onMoment) {
+  constructor(box, timeZone, format, underWay, onMoment) {
     this.box = box;
     this.timeZone = timeZone;
     this.onMoment = onMoment;
     this.format = format;
+    this.underWay = underWay; // its word
+    this.open = null; // the step under way: from, to, values
     this.columns = [[], [], [], []];
     this.range = [0, 1];
     new ResizeObserver(() => this.resize()).observe(box);
   }
 
-  /** Show `day` as of `now`, in seconds: the step that is under way is drawn as wide as it is old. */
+  /** Show `day` as of `now`, in seconds. */
   show(day, now) {
     const { start, end, step, offered } = day;
     const times = offered.map((_, index) => start + index * step);
-    const last = offered.length - 1;
-    const until = Math.max(times[last] + 1, Math.min(now, times[last] + step));
-    this.columns = [[...times, until], ...NAMES.map((name) => [...day[name], day[name][last]])];
+    const closed = times.filter((time) => time + step <= now).length;
+    const until = start + closed * step;
+    const values = (name) => [...day[name].slice(0, closed), day[name][closed - 1] ?? null];
+    this.columns = [[...times.slice(0, closed), until], ...NAMES.map(values)];
+    const sum = (name) => [name, day[name].slice(closed).reduce((total, number) => total + number, 0)];
+    this.open = closed < offered.length ? { from: until, to: now, values: Object.fromEntries(NAMES.map(sum)) } : null;
     const busy = times.filter((_, index) => NAMES.some((name) => day[name][index]));
     this.range = [
       Math.min(start + FIRST_HOUR * HOUR, busy.length ? busy[0] - step : end),
@@ -76,7 +82,10 @@ export class Chart {
         },
       ],
       series: [{}, ...NAMES.map((name) => this.series(name))],
-      hooks: { setCursor: [(plot) => this.onMoment(this.moment(plot.cursor.idx))] },
+      hooks: {
+        draw: [(plot) => this.open && this.drawOpen(plot, size * devicePixelRatio)],
+        setCursor: [(plot) => this.onMoment(this.moment(plot.cursor.idx))],
+      },
     };
     this.plot = new uPlot(options, this.columns, this.box);
   }
@@ -94,8 +103,27 @@ export class Chart {
     };
   }
 
+  /** Draw a band from where the curve ends until now, and its word where there is room. */
+  drawOpen(plot, size) {
+    const { ctx, bbox } = plot;
+    const [from, to] = [this.open.from, this.open.to].map((time) => plot.valToPos(time, "x", true));
+    ctx.save();
+    ctx.fillStyle = token("--line");
+    ctx.fillRect(from, bbox.top, Math.max(2, to - from), bbox.height);
+    ctx.fillStyle = token("--muted");
+    ctx.font = `${size}px ${token("--font")}`;
+    const fits = to + size + ctx.measureText(this.underWay).width < bbox.left + bbox.width;
+    ctx.textAlign = fits ? "left" : "right";
+    ctx.textBaseline = "top";
+    ctx.strokeStyle = token("--panel");
+    ctx.lineWidth = size / 3;
+    for (const write of ["strokeText", "fillText"]) ctx[write](this.underWay, fits ? to + size / 3 : from - size / 3, bbox.top);
+    ctx.restore();
+  }
+
   moment(index) {
     if (index === null || index === undefined) return null;
+    if (this.open && index === this.columns[0].length - 1) return { at: this.open.from, values: this.open.values, underWay: true };
     const values = NAMES.map((name, place) => [name, this.columns[place + 1][index]]);
     return { at: this.columns[0][index], values: Object.fromEntries(values) };
   }

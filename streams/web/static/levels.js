@@ -9,7 +9,7 @@ export const NAMES = ["normal", "attention", "action"];
 export const SYMBOLS = ["●", "▲", "■"];
 
 // A share of fewer contacts than this says too little to alarm anybody.
-const SMALLEST_SAMPLE = 10;
+export const SMALLEST_SAMPLE = 10;
 
 /** Return the level of `value`; with `action` below `attention`, low values are the bad ones. */
 export function levelOf(value, { attention, action }) {
@@ -18,6 +18,8 @@ export function levelOf(value, { attention, action }) {
   return reached(action) ? ACTION : reached(attention) ? ATTENTION : NORMAL;
 }
 
+export const isSmall = (ratio) => ratio.denominator < SMALLEST_SAMPLE;
+
 export function levelOfShare(ratio, thresholds) {
-  return ratio.denominator < SMALLEST_SAMPLE ? NORMAL : levelOf(share(ratio), thresholds);
+  return isSmall(ratio) ? NORMAL : levelOf(share(ratio), thresholds);
 }

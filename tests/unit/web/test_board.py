@@ -6,8 +6,8 @@ import pytest
 from models.events import AgentStateChanged
 from streams.core import agent
 from streams.core.counting import count_agent
-from streams.core.figures import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
-from streams.web.board import Message, Now, Ratio, State, make_message
+from streams.core.figures import INDEX, Dimensions, Figure, Formula, encode_figure, new_figure, total_key
+from streams.web.board import Arrivals, Message, Now, Ratio, State, make_message
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import FiguresView, Source
 from tests.support.events import make
@@ -142,6 +142,31 @@ def test_the_latest_event_of_all_partitions_is_told() -> None:
     first.progress(NOON, event_at=milliseconds(NOON - timedelta(hours=3)))
     second.progress(NOON, event_at=milliseconds(NOON - timedelta(hours=2)))
     assert board_of(view).clock.event_at == milliseconds(NOON - timedelta(hours=2))
+
+
+def test_when_somebody_last_came_is_told_per_site() -> None:
+    view = new_view()
+    worker = Worker(view)
+    annexe = Dimensions("call", "annexe", "social", "rsa")
+    worker.offered(SOCIAL, NOON - timedelta(minutes=42))
+    worker.offered(ROADS, NOON - timedelta(minutes=17))
+    worker.offered(annexe, NOON - timedelta(hours=13))
+    worker.stocks(annexe, agents_available=1)
+    until = milliseconds(NOON - timedelta(minutes=15))
+    assert board_of(view).board.arrivals == [Arrivals("call", "siege", until), Arrivals("call", "annexe", None)]
+
+
+def test_a_queue_that_is_known_by_its_setting_alone_has_a_site_where_nobody_came() -> None:
+    assert board_of(new_view()).board.arrivals == [Arrivals("call", "siege", None)]
+
+
+def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
+    view = new_view()
+    worker = Worker(view)
+    worker.offered(ROADS, NOON - timedelta(hours=2))
+    worker._count(ROADS, NOON, {INDEX["left_forgotten"]: 1})
+    (arrivals,) = board_of(view).board.arrivals
+    assert arrivals.until == milliseconds(NOON - timedelta(hours=2)) + 300_000
 
 
 def test_the_state_says_what_is_waited_for() -> None:

@@ -6,6 +6,7 @@ import pytest
 from streams.core.figures import Formula
 from streams.web import app
 from streams.web.board import State
+from streams.web.choices import THEMES
 from streams.web.texts import LANGUAGES, TEXTS
 
 BOARD = Path(app.__file__).parent
@@ -13,6 +14,7 @@ NAMED_BY_VALUE = {
     *(f"why_{state.value}" for state in State if state is not State.LIVE),
     *(f"{kind}_{formula.value}" for kind in ("name", "formula") for formula in Formula),
     "why_connection",
+    *THEMES,
 }
 
 
