@@ -163,12 +163,9 @@ class Site:
             return PlainTextResponse("the board is no longer made, see the log\n", 503)
         return PlainTextResponse("live\n")
 
-    async def _ready(self, request: Request) -> Response:
+    async def _ready(self, _: Request) -> Response:
         state = (await run_sync(self._message)).clock.state
-        texts = TEXTS[find_language(request)]
-        if state is State.LIVE:
-            return PlainTextResponse(f"{texts['live']}\n")
-        return PlainTextResponse(f"{texts[f'why_{state.value}']}\n", 503)
+        return PlainTextResponse(f"{state.value}\n", 200 if state is State.LIVE else 503)
 
 
 def _utc_now() -> datetime:

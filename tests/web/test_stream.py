@@ -19,7 +19,6 @@ from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
-from streams.web.texts import TEXTS
 from streams.web.view import Source
 from tests.support.processes import Child, wait_until
 from tests.web.rows import ROADS, SOCIAL
@@ -200,17 +199,16 @@ def test_the_time_of_the_last_event_is_told(served: Served) -> None:
 
 
 def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
-    def ask(language: str = "") -> tuple[int, str]:
-        answer = httpx.get(f"{served.url}/readyz", headers={"accept-language": language})
+    def ask() -> tuple[int, str]:
+        answer = httpx.get(f"{served.url}/readyz")
         return answer.status_code, answer.text.strip()
 
-    assert ask() == (200, "En direct")
+    assert ask() == (200, "live")
     served.view.tell(Source.LOADING)
-    assert ask() == (503, "Lecture des chiffres déjà écrits…")
+    assert ask() == (503, "loading")
     served.view.begin([0, 1])
     served.view.tell(Source.FOLLOWING)
-    assert ask() == (503, TEXTS["fr"]["why_no_figures"])
-    assert ask("en") == (503, "The worker has not written all of its figures yet (accueil worker).")
+    assert ask() == (503, "no_figures")
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
 
 
