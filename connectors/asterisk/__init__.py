@@ -1,7 +1,7 @@
 """Asterisk: calls and agents of its queues, from `queue_log`."""
 
 from connectors.asterisk.config import AsteriskConfig
-from connectors.asterisk.simulate import command
+from connectors.asterisk.simulate.command import command
 from connectors.asterisk.source import QueueLogSource
 from connectors.sdk.contract import Connector
 

@@ -1,7 +1,9 @@
 import collections
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from math import exp, factorial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,7 +15,11 @@ from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.records import LogLine
-from connectors.asterisk.simulate import Ledger, Tally, configuration, simulate_day, simulate_live
+from connectors.asterisk.simulate import Ledger, Tally, configuration, rhythm, simulate_day, simulate_live
+from connectors.asterisk.simulate.command import command
+from connectors.asterisk.simulate.rhythm import ZONE, Rhythm, agents_for
+from connectors.asterisk.simulate.services import SERVICES
+from connectors.asterisk.simulate.switchboard import Switchboard
 from connectors.sdk import registry
 from connectors.sdk.contract import Connector, Reject
 from models.events import AgentChange, Event, LeaveReason
@@ -22,6 +28,7 @@ from streams.cli import main
 from tests.support.processes import wait_until
 
 MONDAY = date(2026, 11, 23)
+NINE = datetime(2026, 11, 24, 9, tzinfo=ZONE).timestamp()
 
 
 def events_of(log: Path) -> list[Event]:
@@ -55,6 +62,7 @@ def tally(events: list[Event]) -> dict[str, Tally]:
         match event.type:
             case "call.answered":
                 there.answered += 1
+                there.answered_in_time += event.data.wait_seconds <= simulate.TARGET_SECONDS
                 there.wait_seconds += int(event.data.wait_seconds)
             case "call.abandoned":
                 there.abandoned += 1
@@ -109,9 +117,7 @@ def test_lines_are_in_the_order_of_their_times(monday: tuple[Path, Ledger]) -> N
 
 def test_a_day_has_its_hours(monday: tuple[Path, Ledger]) -> None:
     entered = [line for line in monday[0].read_text().splitlines() if "|ENTERQUEUE|" in line]
-    hours = collections.Counter(
-        datetime.fromtimestamp(int(line.partition("|")[0]), simulate.ZONE).hour for line in entered
-    )
+    hours = collections.Counter(datetime.fromtimestamp(int(line.partition("|")[0]), ZONE).hour for line in entered)
     assert set(hours) <= set(range(8, 18))
     assert hours[9] > 1.5 * hours[12]
     assert hours[14] > 1.3 * hours[12]
@@ -140,39 +146,131 @@ def test_numbers_are_fictional(monday: tuple[Path, Ledger]) -> None:
     assert {len(number) for number in numbers} == {10}
 
 
-def test_live_is_busy_at_once_and_ends_all_it_began(tmp_path: Path) -> None:
-    log, stop, ledgers = tmp_path / "queue_log", threading.Event(), []
-    thread = threading.Thread(target=lambda: ledgers.append(simulate_live(log, stop, seed=3, speed=20)))
-    started_at = int(time.time())
-    thread.start()
-    try:
-        wait_until(lambda: log.exists() and b"|COMPLETE" in log.read_bytes(), "a conversation that ended", 30)
-        assert b"|CONNECT|" in log.read_bytes()
-        assert log.read_bytes().endswith(b"\n")
-    finally:
+def opened(pattern: Rhythm, at: float, write: Callable[[str], object] = str, seed: int = 4) -> Switchboard:
+    switchboard = Switchboard(seed, write, pattern)
+    switchboard.begin(at)
+    return switchboard
+
+
+class TestStaff:
+    @pytest.mark.parametrize("load", [0.1, 1, 5, 20, 100])
+    def test_it_is_just_enough_by_erlangs_formula(self, load: float) -> None:
+        def late(agents: int) -> float:
+            all_busy = load**agents / factorial(agents) * agents / (agents - load)
+            waits = all_busy / (sum(load**n / factorial(n) for n in range(agents)) + all_busy)
+            return waits * exp(-(agents - load) * rhythm.WITHIN_SECONDS / 180)
+
+        agents = agents_for(load, 180)
+        assert late(agents) <= 1 - rhythm.ANSWERED_IN_TIME
+        assert agents - 1 <= load or late(agents - 1) > 1 - rhythm.ANSWERED_IN_TIME
+
+    def test_most_queues_are_well_staffed_and_those_with_vacant_posts_are_not(self) -> None:
+        levels: dict[str, list[float]] = collections.defaultdict(list)
+        for seed in range(8):
+            switchboard = opened(Rhythm(2_700, always=True), NINE, seed=seed)
+            switchboard.run_until(NINE + 9 * 3_600)
+            for queue, there in switchboard.ledger.queues.items():
+                levels[queue].append(there.service_level)
+        for service in SERVICES:
+            mean = sum(levels[service.label]) / len(levels[service.label])
+            assert (0.6 < mean < 0.87) if service.spare < 0 else mean > 0.88, (service.label, mean)
+
+    def test_now_and_then_all_call_at_once(self) -> None:
+        switchboard = opened(Rhythm(2_700, always=True), NINE)
+        waiting = []
+        for minute in range(9 * 60):
+            switchboard.run_until(NINE + 60 * minute)
+            waiting.append(max(there.waiting for there in switchboard.ledger.queues.values()))
+        assert max(waiting) >= 5
+        assert sorted(waiting)[len(waiting) // 2] <= 2
+
+    def test_agents_have_breaks_but_not_when_nobody_is_left(self) -> None:
+        lines: list[str] = []
+        opened(Rhythm(2_700, always=True), NINE, lines.append).run_until(NINE + 9 * 3_600)
+        paused: dict[str, set[str]] = collections.defaultdict(set)
+        there: dict[str, set[str]] = collections.defaultdict(set)
+        breaks = 0
+        for line in lines:
+            _, _, queue, agent, event, *_ = line.rstrip().split("|")
+            match event:
+                case "ADDMEMBER":
+                    there[queue].add(agent)
+                case "REMOVEMEMBER":
+                    there[queue].discard(agent)
+                case "PAUSE":
+                    paused[queue].add(agent)
+                    breaks += 1
+                    assert there[queue] - paused[queue]
+                case "UNPAUSE":
+                    paused[queue].discard(agent)
+        assert breaks > 20
+
+
+class TestLive:
+    def test_it_begins_quietly_and_goes_on_at_the_rate_of_the_hour(self) -> None:
+        lines: list[str] = []
+        switchboard = opened(Rhythm(2_700, always=True), NINE, lines.append)
+        assert sum("|DID|" in line for line in lines) == 0
+        switchboard.run_until(NINE + 60)
+        assert sum("|DID|" in line for line in lines) < 20
+        switchboard.run_until(NINE + 3 * 3_600)
+        calls = sum("|DID|" in line for line in lines)
+        assert 0.8 < calls / (3 * 2_700 / 9 * 1.4) < 1.4
+
+    def test_it_never_closes(self) -> None:
+        for hour, day in ((3, date(2026, 11, 24)), (12, date(2026, 11, 22))):
+            at = datetime(day.year, day.month, day.day, hour, tzinfo=ZONE).timestamp()
+            switchboard = opened(Rhythm(2_700, always=True), at)
+            switchboard.run_until(at + 3_600)
+            assert sum(there.answered for there in switchboard.ledger.queues.values()) > 20
+            assert not any("closed" in there.left for there in switchboard.ledger.queues.values())
+
+    def test_what_comes_live_goes_on_where_the_morning_ended(self) -> None:
+        until_noon, live = 0, 0
+        for seed in range(10):
+            switchboard = opened(Rhythm(2_700, always=True), NINE, seed=seed)
+            switchboard.run_until(NINE + 1_800)
+            until_noon += switchboard.ledger.calls
+            conversations = sum(there.in_progress for there in switchboard.ledger.queues.values())
+            assert conversations > 3
+            switchboard.pace = 0.5
+            switchboard.run_until(NINE + 1_800 + 900)
+            live += switchboard.ledger.calls
+        assert 0.85 < (live - until_noon) / until_noon < 1.35
+
+    def test_it_ends_all_it_began(self, tmp_path: Path) -> None:
+        log, stop, ledgers = tmp_path / "queue_log", threading.Event(), []
+        thread = threading.Thread(
+            target=lambda: ledgers.append(simulate_live(log, stop, seed=3, speed=40, calls_per_hour=600))
+        )
+        started_at = int(time.time())
+        thread.start()
+        try:
+            wait_until(lambda: log.exists() and b"|COMPLETE" in log.read_bytes(), "a conversation that ended", 30)
+            assert b"|CONNECT|" in log.read_bytes()
+            assert log.read_bytes().endswith(b"\n")
+        finally:
+            stop.set()
+            thread.join()
+        seconds = [int(line.partition("|")[0]) for line in log.read_text().splitlines()]
+        assert seconds == sorted(seconds)
+        assert started_at <= seconds[0]
+        assert seconds[-1] <= time.time()
+        (ledger,) = ledgers
+        assert tally(events_of(log)) == {queue: there for queue, there in ledger.queues.items() if there != Tally()}
+        assert all(there.waiting == there.in_progress == 0 for there in ledger.queues.values())
+
+    def test_it_catches_up_with_the_day_so_far(self, tmp_path: Path) -> None:
+        log, stop = tmp_path / "queue_log", threading.Event()
         stop.set()
-        thread.join()
-    seconds = [int(line.partition("|")[0]) for line in log.read_text().splitlines()]
-    assert seconds == sorted(seconds)
-    assert started_at <= seconds[0]
-    assert seconds[-1] <= time.time()
-    (ledger,) = ledgers
-    assert tally(events_of(log)) == {queue: there for queue, there in ledger.queues.items() if there != Tally()}
-    assert all(there.waiting == there.in_progress == 0 for there in ledger.queues.values())
-
-
-def test_a_day_until_now_ends_now_and_equals_its_ledger(tmp_path: Path) -> None:
-    log = tmp_path / "queue_log"
-    noon = datetime(2026, 11, 24, 12, tzinfo=simulate.ZONE).timestamp()
-    with log.open("w") as file:
-        switchboard = simulate.Switchboard(4, file.write, pace=0.1)
-        switchboard.live_until(noon, calls_per_hour=30)
-    seconds = [int(line.partition("|")[0]) for line in log.read_text().splitlines()]
-    assert seconds == sorted(seconds)
-    assert noon - 12 * 3600 < seconds[0]
-    assert seconds[-1] == int(noon)
-    assert switchboard.ledger.calls > 30
-    assert tally(events_of(log)) == {q: there for q, there in switchboard.ledger.queues.items() if there != Tally()}
+        began_at = time.time()
+        ledger = simulate_live(log, stop, seed=4, calls_per_hour=30, catch_up=True)
+        midnight = datetime.fromtimestamp(began_at, ZONE).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+        seconds = [int(line.partition("|")[0]) for line in log.read_text().splitlines()]
+        assert seconds == sorted(seconds)
+        assert int(midnight) <= seconds[0]
+        assert seconds[-1] <= time.time()
+        assert tally(events_of(log)) == {queue: there for queue, there in ledger.queues.items() if there != Tally()}
 
 
 class TestCommand:
@@ -196,13 +294,21 @@ class TestCommand:
     def test_a_day(self, tmp_path: Path) -> None:
         log, ledger = tmp_path / "queue_log", tmp_path / "ledger.json"
         options = ["--day", "2026-11-23", "--seed", "5", "--calls", "100", "--into", str(log), "--ledger", str(ledger)]
-        assert CliRunner().invoke(simulate.command, options).exit_code == 0
+        assert CliRunner().invoke(command, options).exit_code == 0
         again = simulate_day(tmp_path / "again", day=MONDAY, seed=5, calls=100)
         assert log.read_bytes() == (tmp_path / "again").read_bytes()
         assert ledger.read_text() == again.to_json()
 
     @pytest.mark.parametrize("options", [[], ["--live", "--day", "2026-11-23"]])
     def test_it_is_either_a_day_or_live(self, tmp_path: Path, options: list[str]) -> None:
-        result = CliRunner().invoke(simulate.command, [*options, "--into", str(tmp_path / "log")])
+        result = CliRunner().invoke(command, [*options, "--into", str(tmp_path / "log")])
         assert result.exit_code == 2
         assert "either --day or --live" in result.output
+
+    @pytest.mark.parametrize("option", ["--into", "--ledger"])
+    def test_a_folder_that_is_not_there_is_one_clear_line(self, tmp_path: Path, option: str) -> None:
+        places = {"--into": str(tmp_path / "log"), "--ledger": str(tmp_path / "ledger.json")}
+        places[option] = str(tmp_path / "nowhere" / "log")
+        arguments = ["--day", "2026-11-23", "--calls", "20", *(word for place in places.items() for word in place)]
+        result = CliRunner().invoke(command, arguments)
+        assert (result.exit_code, result.output) == (1, f"Error: {tmp_path}/nowhere is no folder: create it first\n")

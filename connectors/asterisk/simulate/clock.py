@@ -1,0 +1,54 @@
+"""Let a simulated switchboard work: a whole day at once, or as time goes by."""
+
+import threading
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from connectors.asterisk.simulate.ledger import Ledger
+from connectors.asterisk.simulate.rhythm import USUAL_HOURS, ZONE, Rhythm
+from connectors.asterisk.simulate.switchboard import Switchboard
+
+
+def simulate_day(into: Path, *, day: date, seed: int, calls: int = 1_500) -> Ledger:
+    """Append the log of `day`, Paris time, to the file `into`, and return what really happened.
+
+    The same day, seed and number of calls give the same bytes.
+    """
+    with into.open("a", encoding="ascii") as log:
+        switchboard = Switchboard(seed, log.write, Rhythm(calls))
+        switchboard.begin(_midnight(day), until=_midnight(day + timedelta(days=1)))
+        switchboard.run_until(float("inf"))
+    return switchboard.ledger
+
+
+def simulate_live(
+    into: Path,
+    stop: threading.Event,
+    *,
+    seed: int,
+    calls_per_hour: float = 300,
+    speed: float = 1,
+    catch_up: bool = False,
+) -> Ledger:
+    """Append the log of a switchboard that never closes to `into` as things happen, until `stop` is set; then end all calls.
+
+    `calls_per_hour` are those of a usual hour. At twice the `speed`, calls come twice as often and everything takes half the
+    time. To `catch_up` is to write first, at once, what happened today until now. Returns what really happened.
+    """
+    with into.open("ab", buffering=0) as log:
+        switchboard = Switchboard(
+            seed, lambda line: log.write(line.encode("ascii")), Rhythm(calls_per_hour * USUAL_HOURS, always=True)
+        )
+        now = time.time()
+        switchboard.begin(_midnight(datetime.fromtimestamp(now, ZONE).date()) if catch_up else now)
+        switchboard.run_until(now)
+        switchboard.pace = 1 / speed
+        while not stop.wait(max(0.0, switchboard.next_at - time.time())):
+            switchboard.run_until(time.time())
+        switchboard.end(time.time())
+    return switchboard.ledger
+
+
+def _midnight(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp()

@@ -1,0 +1,60 @@
+"""Who answers: the queues of a département's switchboard that does not exist."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+CALLER_RANGES: Final = ("063998", "019900", "026191", "035301", "046571", "053649")
+"""Numbers that France reserves for fiction; the last four digits follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One queue and what is usual there."""
+
+    queue: str
+    label: str
+    number: str
+    share: float
+    """Of all calls."""
+    talk_seconds: float
+    """Median; conversations are distributed log-normally."""
+    spare: int = 1
+    """How many agents there are beyond those that the calls take, so that one can have a break; negative: posts are vacant."""
+    patience_seconds: float = 240
+    """Mean; exponential."""
+    timeout_seconds: float = 420
+    capacity: int = 12
+    openings: tuple[tuple[float, float], ...] = ((8.5, 17.0),)
+    """Hours of the day."""
+
+    @property
+    def extension(self) -> str:
+        """Where a call is transferred to it."""
+        return self.queue
+
+
+SERVICES: Final = (
+    Service("600", "accueil", "0199000010", 0.30, 80),
+    Service("610", "mdph", "0199000020", 0.21, 210, patience_seconds=420),
+    Service("620", "rsa", "0199000030", 0.17, 190, spare=-1, patience_seconds=360),
+    Service("630", "pmi", "0199000040", 0.11, 150, spare=-1),
+    Service("640", "transports-scolaires", "0199000050", 0.10, 120),
+    Service("650", "routes", "0199000060", 0.07, 100, capacity=6),
+    Service("660", "archives", "0199000070", 0.04, 150, capacity=3, openings=((9.0, 12.0), (13.5, 17.0))),
+)
+
+
+def configuration(path: Path) -> dict[str, Any]:
+    """Return the options of the connector that reads the simulated log at `path`."""
+    return {
+        "path": str(path),
+        "sector": "demonstration",
+        "site": "siege",
+        "queues": {
+            service.queue: {"label": service.label, "service": service.label, "extensions": [service.extension]}
+            for service in SERVICES
+        },
+        "dids": {service.number: {"line": service.label, "service": service.label} for service in SERVICES},
+        "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted"},
+    }
