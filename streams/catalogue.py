@@ -1,13 +1,9 @@
 """The topics of the vocabulary as the engine is to make them."""
 
-import time
-
 from models.topics import CATALOGUE, Topic
-from streams.engine.broker import listens
 from streams.engine.topics import COMPACTED, TopicError, TopicSpec, apply
+from streams.running import wait_for_broker
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, OperatorError
-from streams.words import say
 
 
 def specs(settings: Settings) -> list[TopicSpec]:
@@ -29,23 +25,8 @@ def apply_topics(settings: Settings, brokers: str, wait_seconds: float) -> list[
 
     Raises `TopicError`, and `OperatorError` if no broker answers for `wait_seconds`.
     """
-    _wait_until_listening(brokers, wait_seconds)
+    wait_for_broker(brokers, wait_seconds)
     return apply(brokers, specs(settings), **settings.kafka.client_options())
-
-
-def _wait_until_listening(brokers: str, wait_seconds: float) -> None:
-    """Return once any of `brokers` takes connections: sooner than a Kafka client that backs off."""
-    deadline = time.monotonic() + wait_seconds
-    while not any(map(listens, brokers.split(","))):
-        if time.monotonic() > deadline:
-            raise OperatorError(
-                say(
-                    f"no Kafka broker answers at {brokers} after {wait_seconds:g} s",
-                    f"aucun broker Kafka ne répond à {brokers} après {wait_seconds:g} s",
-                ),
-                EXIT_RESTART,
-            )
-        time.sleep(0.1)
 
 
 __all__ = ["TopicError", "apply_topics", "specs"]

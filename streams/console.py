@@ -5,13 +5,10 @@ The files keep every line as it was said; libraries' own words stay there.
 
 import json
 import logging
-import re
-from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from streams.logs import LIBRARIES
-from streams.words import say
+from streams.phrases import put
 
 SAYINGS: Final = {
     "broker listens": ("listens on {host}:{port}", "écoute sur {host}:{port}"),
@@ -88,7 +85,7 @@ SAYINGS: Final = {
         "lit l'état des partitions {all} (lues : {done})",
     ),
 }
-"""Patterns of what the parts say, and how to put it; in braces, values of the log record or of the pattern."""
+"""What the parts say, and how to put it; in braces, values of the log record or of the pattern."""
 
 
 def read_line(text: str) -> tuple[int, str]:
@@ -109,17 +106,9 @@ def read_line(text: str) -> tuple[int, str]:
 
 def describe_state(answer: str) -> str:
     """Return in words what `answer` of /readyz says; empty for none."""
-    return _put({}, answer) or answer
+    return put(SAYINGS, answer) or answer
 
 
 def _phrase(event: str, record: dict[str, Any]) -> str:
     rest = (f"{key}={value}" for key, value in record.items() if key not in {"timestamp", "exception"})
-    return _put(record, event) or " ".join([event, *rest])
-
-
-def _put(values: Mapping[str, Any], text: str) -> str | None:
-    for pattern, sayings in SAYINGS.items():
-        if match := re.fullmatch(pattern, text):
-            with suppress(KeyError):  # a value is missing: another version, or somebody else, said the same
-                return say(*sayings).format_map({**values, **match.groupdict()})
-    return None
+    return put(SAYINGS, event, record) or " ".join([event, *rest])

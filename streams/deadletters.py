@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
@@ -14,9 +14,13 @@ from models.topics import DEAD_LETTERS
 ORIGINAL: Final = "original."
 """Before the names of the headers that the record itself had."""
 REPLAYED_FROM: Final = "replayed_from"
+"""Header of a record that was replayed: the place of its dead letter."""
+REPLAYED: Final = "replayed"
+"""Header of the note that is left beside a dead letter once it was replayed: its place."""
 MAX_REQUEST_BYTES: Final = 4 << 20
 POLL_MS: Final = 500
 TIMEOUT_SECONDS: Final = 30
+BOOTSTRAP_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,14 @@ class DeadLetter:
         return dict(self.headers).get(REPLAYED_FROM, b"").decode()
 
 
+class Replayed(NamedTuple):
+    """A note that the dead letter at `place` was replayed; it comes after the letter."""
+
+    place: str
+    at: int
+    """Milliseconds since 1970."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which dead letters are meant: those that fit all that is given."""
@@ -82,10 +94,11 @@ class Filter:
         )
 
 
-def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) -> Iterator[DeadLetter]:
+def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) -> Iterator[DeadLetter | Replayed]:
     """Yield the dead letters that `wanted` takes, up to those that are there now, each partition in order.
 
-    Raises `KafkaError` if the brokers do not answer. `client` goes to kafka-python (security).
+    Among them are notes of which were replayed, also of letters that are not wanted. Raises `KafkaError` if the brokers do not
+    answer. `client` goes to kafka-python (security).
     """
     consumer = KafkaConsumer(
         bootstrap_servers=brokers,
@@ -93,23 +106,29 @@ def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) 
         isolation_level="read_committed",
         enable_auto_commit=False,
         allow_auto_create_topics=False,
+        bootstrap_timeout_ms=BOOTSTRAP_MS,
         **(client or {}),
     )
     with closing(consumer):
-        yield from filter(wanted.takes, _read(consumer, wanted.since))
+        for found in _read(consumer, wanted):
+            if isinstance(found, Replayed) or wanted.takes(found):
+                yield found
 
 
-def _read(consumer: KafkaConsumer, since: int | None) -> Iterator[DeadLetter]:
+def _read(consumer: KafkaConsumer, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
     topic = DEAD_LETTERS.name
-    partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+    numbers = sorted(consumer.partitions_for_topic(topic) or ())
+    if wanted.places:
+        numbers = [number for number in numbers if any(place.startswith(f"{number}:") for place in wanted.places)]
+    partitions = [TopicPartition(topic, number) for number in numbers]
     ends = consumer.end_offsets(partitions) if partitions else {}
     consumer.assign(partitions)
-    _seek(consumer, partitions, since)
+    _seek(consumer, partitions, wanted.since)
     heard_at = time.monotonic()
     while any(consumer.position(partition) < end for partition, end in ends.items()):
         for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
             heard_at = time.monotonic()
-            yield from (_letter(record) for record in records if record.offset < ends[partition])
+            yield from (_decode(record) for record in records if record.offset < ends[partition])
         if time.monotonic() > heard_at + TIMEOUT_SECONDS:
             raise KafkaTimeoutError(f"nothing heard from the brokers for {TIMEOUT_SECONDS} s")
 
@@ -124,6 +143,11 @@ def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since: int 
             consumer.seek_to_end(partition)
         else:
             consumer.seek(partition, found.offset)
+
+
+def _decode(record: Any) -> DeadLetter | Replayed:
+    place = dict(record.headers).get(REPLAYED)
+    return _letter(record) if place is None else Replayed(place.decode(errors="replace"), record.timestamp)
 
 
 def _letter(record: Any) -> DeadLetter:
@@ -166,7 +190,7 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
     """Write each record, byte for byte, to the topic and partition it came from; return how many, all acknowledged.
 
     Those that are not `replayable` are passed over. An event has its id within, so one that is replayed twice counts once.
-    Raises `KafkaError` at the first that is not acknowledged: those before it are.
+    Then a note is left beside each letter. Raises `KafkaError` at the first that is not acknowledged: those before it are.
     """
     producer = KafkaProducer(
         bootstrap_servers=brokers,
@@ -174,16 +198,27 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
         acks="all",
         enable_idempotence=True,
         max_request_size=MAX_REQUEST_BYTES,
+        bootstrap_timeout_ms=BOOTSTRAP_MS,
         max_block_ms=TIMEOUT_SECONDS * 1000,
         delivery_timeout_ms=TIMEOUT_SECONDS * 1000,
         request_timeout_ms=TIMEOUT_SECONDS * 500,
         **(client or {}),
     )
     with closing(producer):
-        sent = [_send(producer, letter) for letter in letters if letter.replayable]
-        for future in sent:
-            future.get(TIMEOUT_SECONDS * 2)
+        sent = [letter for letter in letters if letter.replayable]
+        _confirm([_send(producer, letter) for letter in sent])
+        _confirm([_note(producer, letter) for letter in sent])
         return len(sent)
+
+
+def _confirm(futures: list[Any]) -> None:
+    for future in futures:
+        future.get(TIMEOUT_SECONDS * 2)
+
+
+def _note(producer: KafkaProducer, letter: DeadLetter) -> Any:
+    headers = [(REPLAYED, letter.place.encode())]
+    return producer.send(DEAD_LETTERS.name, value=b"", headers=headers, partition=letter.partition)
 
 
 def _send(producer: KafkaProducer, letter: DeadLetter) -> Any:
@@ -199,4 +234,4 @@ def _send(producer: KafkaProducer, letter: DeadLetter) -> Any:
     )
 
 
-__all__ = ["DeadLetter", "Filter", "KafkaError", "read", "replay"]
+__all__ = ["DeadLetter", "Filter", "KafkaError", "Replayed", "read", "replay"]

@@ -1,23 +1,29 @@
 """`accueil dead-letters`: list, show, replay."""
 
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from json import dumps
+from typing import Any, Final, TypeVar
 
 import click
 
 from models.reasons import Reason
 from models.topics import SOURCES
 from streams import deadletters
-from streams.deadletters import DeadLetter, Filter
+from streams.deadletters import DeadLetter, Filter, Replayed
 from streams.listing import Since, print_table, printable, when
-from streams.running import find_brokers
+from streams.reasons import describe, explain
+from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
-from streams.terminal import pass_settings
+from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
 from streams.words import say
 
 F = TypeVar("F", bound=Callable[..., Any])
+BROKER_SECONDS: Final = 3.0
+"""How long a broker may take to answer: a person waits."""
+EXIT_NOT_FOUND: Final = 1
 
 
 def filters(command: F) -> F:
@@ -37,6 +43,32 @@ def filters(command: F) -> F:
     return command
 
 
+class Place(click.ParamType):
+    """Where a dead letter lies: `3:142`."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return `value` if it has that form."""
+        if not re.fullmatch(r"\d+:\d+", value):
+            self.fail(
+                say(
+                    f"{value!r} is no place: write it as 3:142, as accueil dead-letters list shows it",
+                    f"{value!r} n'est pas un endroit : écrire par exemple 3:142, comme le montre accueil dead-letters list",
+                ),
+                param,
+                ctx,
+            )
+        return str(value)
+
+
+as_json = click.option(
+    "--json",
+    is_flag=True,
+    help=say("One JSON object per line, with codes.", "Un objet JSON par ligne, avec les codes."),
+)
+
+
 @click.group(help=say("Records that could not be used.", "Les enregistrements inutilisables."))
 def group() -> None:
     """Hold the commands below."""
@@ -47,19 +79,41 @@ def group() -> None:
 )
 @filters
 @click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
+@as_json
 @pass_settings
-def list_(settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int) -> None:
+def list_(
+    settings: Settings, reason: str | None, topic: str | None, since: int | None, limit: int, *, json: bool
+) -> None:
     """Print one line per dead letter."""
     counts: Counter[str] = Counter()
     latest: deque[DeadLetter] = deque(maxlen=limit)
-    for letter in _read(settings, Filter(reason, topic, since)):
-        counts[letter.reason] += 1
-        latest.append(letter)
+    replayed: dict[str, int] = {}
+    for found in _read(settings, Filter(reason, topic, since)):
+        if isinstance(found, Replayed):
+            replayed[found.place] = found.at
+        else:
+            counts[found.reason] += 1
+            latest.append(found)
+    letters = sorted(latest, key=lambda letter: letter.dead_at)
+    if json:
+        for letter in letters:
+            click.echo(dumps(_facts(letter, replayed.get(letter.place))))
+        return
     rows = [
-        (letter.place, when(letter.dead_at), letter.reason, letter.origin, letter.detail)
-        for letter in sorted(latest, key=lambda letter: letter.dead_at)
+        (
+            letter.place,
+            when(letter.dead_at),
+            letter.reason,
+            letter.origin,
+            when(replayed[letter.place]) if letter.place in replayed else "-",
+            explain(letter.detail) or describe(letter.reason),
+        )
+        for letter in letters
     ]
-    titles = ("PLACE", say("WHEN", "QUAND"), say("REASON", "RAISON"), say("ORIGIN", "ORIGINE"), say("DETAIL", "DÉTAIL"))
+    titles = (
+        *("PLACE", say("WHEN", "QUAND"), say("REASON", "RAISON"), say("ORIGIN", "ORIGINE")),
+        *(say("REPLAYED", "REJOUÉE"), say("DETAIL", "DÉTAIL")),
+    )
     print_table(titles, rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(
@@ -68,24 +122,34 @@ def list_(settings: Settings, reason: str | None, topic: str | None, since: int 
 
 
 @group.command(help=say("Show one: where it came from, and why it is here.", "En montre une : son origine, sa raison."))
-@click.argument("place", metavar="PARTITION:OFFSET")
+@click.argument("place", metavar="PARTITION:OFFSET", type=Place())
 @click.option(
     "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
 )
+@as_json
 @pass_settings
-def show(settings: Settings, place: str, *, value: bool) -> None:
+def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     """Print all that is known of one dead letter."""
-    letter = next(_read(settings, Filter(places=frozenset({place}))), None)
+    letter, replayed_at = None, None
+    for found in _read(settings, Filter(places=frozenset({place}))):
+        if isinstance(found, DeadLetter):
+            letter = found
+        elif found.place == place:
+            replayed_at = found.at
     if letter is None:
-        raise click.ClickException(_none_at([place]))
+        raise OperatorError(_none_at([place]), EXIT_NOT_FOUND)
+    if json:
+        click.echo(dumps(_facts(letter, replayed_at) | (_content(letter) if value else {})))
+        return
     size = f"{len(letter.value)} {say('bytes', 'octets')}" if letter.value is not None else "null"
     for name, text in {
-        say("reason", "raison"): letter.reason,
-        say("detail", "détail"): letter.detail,
+        say("reason", "raison"): ", ".join(filter(None, [letter.reason, describe(letter.reason)])),
+        say("detail", "détail"): explain(letter.detail),
         say("origin", "origine"): letter.origin,
         say("written at", "écrite le"): when(letter.origin_timestamp),
         say("dead since", "morte depuis"): when(letter.dead_at),
         say("replayed from", "rejouée depuis"): letter.replayed_from,
+        say("replayed at", "rejouée le"): when(replayed_at) if replayed_at else "",
         say("value", "valeur"): size,
     }.items():
         if text:
@@ -98,7 +162,7 @@ def show(settings: Settings, place: str, *, value: bool) -> None:
 
 
 @group.command(help=say("Send them back to where they came from.", "Les renvoie d'où elles venaient."))
-@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1)
+@click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
 @filters
 @click.option("--all", "everything", is_flag=True, help=say("All that there are.", "Toutes."))
 @click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
@@ -118,15 +182,18 @@ def replay(
     """Publish the chosen records again; an event that comes twice counts once."""
     if everything == any((places, reason, topic, since)):
         raise click.UsageError(say("choose which, or --all", "dire lesquelles, ou --all"))
-    letters = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
+    found = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
+    letters = [one for one in found if isinstance(one, DeadLetter)]
     if missing := sorted(set(places) - {letter.place for letter in letters}):
-        raise click.ClickException(_none_at(missing))
+        raise OperatorError(_none_at(missing), EXIT_NOT_FOUND)
     if useless := sum(not letter.replayable for letter in letters):
         click.echo(
             say(f"{useless} without content or origin: left out", f"{useless} sans contenu ou sans origine : laissées")
         )
     for name, count in Counter(letter.origin_topic for letter in letters if letter.replayable).items():
         click.echo(f"{count} → {name}")
+    if before := len({letter.place for letter in letters} & {one.place for one in found if isinstance(one, Replayed)}):
+        click.echo(say(f"{before} of them were replayed before", f"dont {before} déjà rejouées"))
     if dry_run or not letters:
         return
     if not yes:
@@ -136,9 +203,11 @@ def replay(
     click.echo(say(f"{count} replayed", f"{count} rejouées"))
 
 
-def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter]:
+def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
+    brokers = find_brokers(settings)
+    wait_for_broker(brokers, BROKER_SECONDS)
     with _kafka_errors():
-        yield from deadletters.read(find_brokers(settings), wanted, settings.kafka.client_options())
+        yield from deadletters.read(brokers, wanted, settings.kafka.client_options())
 
 
 @contextmanager
@@ -146,7 +215,35 @@ def _kafka_errors() -> Iterator[None]:
     try:
         yield
     except deadletters.KafkaError as error:
-        raise click.ClickException(f"Kafka: {type(error).__name__}: {error}") from None
+        # Its text has its name before it already, sometimes.
+        text = str(error).removeprefix(f"{type(error).__name__}: ")
+        trouble = say("Kafka refuses, or does not answer", "Kafka refuse, ou ne répond pas")
+        raise OperatorError(f"{trouble}: {type(error).__name__}: {text}", EXIT_RESTART) from None
+
+
+def _facts(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:
+    """Return what is known of `letter` but its content, with the codes that machines know; times in ms since 1970."""
+    return {
+        "place": letter.place,
+        "dead_at": letter.dead_at,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "origin_topic": letter.origin_topic,
+        "origin_partition": letter.origin_partition,
+        "origin_offset": letter.origin_offset,
+        "origin_timestamp": letter.origin_timestamp,
+        "replayed_from": letter.replayed_from or None,
+        "replayed_at": replayed_at,
+        "replayable": letter.replayable,
+    }
+
+
+def _content(letter: DeadLetter) -> dict[str, Any]:
+    headers = [[name, content.decode(errors="backslashreplace")] for name, content in letter.headers]
+    key, value = (
+        None if part is None else part.decode(errors="backslashreplace") for part in (letter.key, letter.value)
+    )
+    return {"key": key, "headers": headers, "value": value}
 
 
 def _none_at(places: list[str]) -> str:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -11,8 +12,9 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from streams.engine.broker import listens
 from streams.settings import ConfigError, Settings
-from streams.terminal import OperatorError
+from streams.terminal import EXIT_RESTART, OperatorError
 from streams.words import say
 
 DEMO: Final = "demo"
@@ -83,6 +85,24 @@ def find_brokers(settings: Settings) -> str:
             f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
         )
     )
+
+
+def wait_for_broker(brokers: str, seconds: float) -> None:
+    """Return once any of `brokers` takes connections: it knows sooner than a Kafka client, which backs off.
+
+    Raises `OperatorError` after `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not any(map(listens, brokers.split(","))):
+        if time.monotonic() > deadline:
+            raise OperatorError(
+                say(
+                    f"no Kafka broker answers at {brokers} after {seconds:g} s",
+                    f"aucun broker Kafka ne répond à {brokers} après {seconds:g} s",
+                ),
+                EXIT_RESTART,
+            )
+        time.sleep(0.1)
 
 
 def _is_claimed(data: Path) -> bool:

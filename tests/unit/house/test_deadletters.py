@@ -1,5 +1,7 @@
 """Dead letters on a real Kafka: found, shown without their content, and sent back byte for byte."""
 
+import json
+import os
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -9,6 +11,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Message, Producer
 
 from models.topics import DEAD_LETTERS
+from streams import deadletters_cli
 from streams.deadletters import DeadLetter, Filter, read, replay
 from streams.deadletters_cli import group
 from streams.engine.broker import EmbeddedKafka
@@ -58,7 +61,8 @@ class Box:
             producer.commit_transaction(30) if committed else producer.abort_transaction(30)
 
     def letters(self, **wanted: object) -> list[DeadLetter]:
-        return list(read(self.bootstrap, Filter(topic=self.origin, **wanted)))  # type: ignore[arg-type]
+        found = read(self.bootstrap, Filter(topic=self.origin, **wanted))  # type: ignore[arg-type]
+        return [one for one in found if isinstance(one, DeadLetter)]
 
     def replayed(self) -> list[Message]:
         return kafka_io.read(self.bootstrap, self.origin)
@@ -127,7 +131,9 @@ def test_what_no_worker_wrote_is_listed_and_left_where_it_is(
     producer = Producer({"bootstrap.servers": kafka.bootstrap})
     producer.produce(DEAD_LETTERS.name, key=box.origin.encode(), value=VALUE, partition=0, headers=headers)
     producer.flush(30)
-    letter = next(one for one in read(kafka.bootstrap, Filter()) if one.key == box.origin.encode())
+    letter = next(
+        one for one in read(kafka.bootstrap, Filter()) if isinstance(one, DeadLetter) and one.key == box.origin.encode()
+    )
     assert (letter.replayable, letter.value) == (False, VALUE)
     listed = command("list", "--limit", "1000")
     assert listed.exit_code == 0, listed.output
@@ -144,7 +150,7 @@ def test_list_shows_reasons_and_no_content(box: Box) -> None:
     assert result.exit_code == 0
     shown = [line for line in result.output.splitlines() if box.origin in line]
     assert len(shown) == 3
-    assert sum("invalid_json" in line and "at byte 3" in line for line in shown) == 2
+    assert sum("invalid_json" in line and "from byte 3 on" in line for line in shown) == 2
     assert "06 39" not in result.output
 
 
@@ -172,14 +178,68 @@ def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
 
 def test_what_is_not_there_is_said(box: Box) -> None:
     result = command("show", "0:999999")
-    assert (result.exit_code, result.output) == (1, "Error: no dead letter at 0:999999\n")
+    assert (result.exit_code, result.output) == (1, "accueil: no dead letter at 0:999999\n")
     result = command("replay", "0:999999", "--yes")
-    assert (result.exit_code, result.output) == (1, "Error: no dead letter at 0:999999\n")
+    assert (result.exit_code, result.output) == (1, "accueil: no dead letter at 0:999999\n")
 
 
 def test_what_is_not_there_is_said_in_french(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert command("show", "0:999999").output == "Error: pas de lettre morte à 0:999999\n"
+    assert command("show", "0:999999").output == "accueil: pas de lettre morte à 0:999999\n"
+
+
+def test_what_was_replayed_is_marked_and_repeated_only_with_a_word(box: Box) -> None:
+    box.bury("invalid_json", "missing_field")
+    first, second = box.letters()
+    assert command("replay", first.place, "--yes").exit_code == 0
+    rows = {line.split()[0]: line for line in command("list", "--limit", "1000").output.splitlines() if line}
+    for letter, mark in {first: "20", second: "-"}.items():
+        assert rows[letter.place].partition(letter.origin)[2].split()[0].startswith(mark)
+    assert "replayed at    20" in command("show", first.place).output
+    assert "replayed at" not in command("show", second.place).output
+    both = command("replay", first.place, second.place, "--dry-run").output
+    assert both == f"2 → {box.origin}\n1 of them were replayed before\n"
+    assert box.letters() == [first, second]  # the note is no letter itself
+
+
+def test_json_keeps_the_codes_and_the_content_to_itself(box: Box) -> None:
+    box.bury("invalid_json")
+    (letter,) = box.letters()
+    command("replay", letter.place, "--yes")
+    lines = map(json.loads, command("list", "--limit", "1000", "--json").output.splitlines())
+    facts = next(line for line in lines if line["place"] == letter.place)
+    assert facts["replayed_at"] > letter.dead_at
+    assert facts == {
+        "place": letter.place,
+        "dead_at": letter.dead_at,
+        "reason": "invalid_json",
+        "detail": "at byte 3",
+        "origin_topic": box.origin,
+        "origin_partition": 0,
+        "origin_offset": 100,
+        "origin_timestamp": 1_764_000_000_000,
+        "replayed_from": None,
+        "replayed_at": facts["replayed_at"],
+        "replayable": True,
+    }
+    assert json.loads(command("show", letter.place, "--json").output) == facts
+    content = json.loads(command("show", letter.place, "--json", "--value").output)
+    assert (content["key"], content["value"]) == ("call:a:1", VALUE.decode())
+
+
+@pytest.mark.parametrize("arguments", [("show", "foo"), ("show", "3"), ("replay", "0:1", "0-2", "--yes")])
+def test_place_of_another_form_is_a_mistake_of_use_with_an_example(arguments: tuple[str, ...]) -> None:
+    result = command(*arguments)
+    assert (result.exit_code, "write it as 3:142" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.example.org:9092"])
+def test_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setattr(deadletters_cli, "BROKER_SECONDS", 0.1)
+    monkeypatch.setenv("ACCUEIL_BROKERS", address)
+    result = command("list")
+    assert result.output == f"accueil: no Kafka broker answers at {address} after 0.1 s\n"
+    assert result.exit_code == os.EX_SOFTWARE
 
 
 def test_replay_asks_first(box: Box) -> None:

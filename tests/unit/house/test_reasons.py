@@ -1,0 +1,59 @@
+"""Reasons and details are put into words, in both languages; codes nobody knows stay as they are."""
+
+import re
+
+import pytest
+
+from models.codec import Unusable, check_time, decode
+from models.reasons import Reason
+from streams.reasons import describe, explain
+from tests.support.bad_records import bad_records
+from tests.support.events import START
+
+CODE = re.compile(r"\b[a-z]+_[a-z_]+\b")
+
+
+def test_every_reason_has_words() -> None:
+    assert [reason for reason in Reason if not describe(reason.value)] == []
+    assert describe("no_such_reason") == ""
+
+
+@pytest.mark.parametrize("reason", bad_records())
+@pytest.mark.parametrize("language", ["C", "fr_FR.UTF-8"])
+def test_detail_of_a_bad_record_is_in_words(reason: Reason, language: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    detail = detail_of(bad_records()[reason][1])
+    said = explain(detail)
+    assert not CODE.search(said)
+    assert not detail or language == "C" or said != detail
+
+
+def detail_of(value: bytes | None) -> str:
+    try:
+        check_time(decode(value).time, START)
+    except Unusable as unusable:
+        return unusable.detail
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("detail", "english", "french"),
+    [
+        ("id: missing", "id is missing", "id manque"),
+        (
+            "data.reason: literal_error",
+            "data.reason has a value that is not known",
+            "data.reason a une valeur inconnue",
+        ),
+        ("data.visit: int_parsing", "data.visit must be a whole number", "data.visit attend un nombre entier"),
+        ("time: timezone_aware", "time must be a time with its time zone", "time attend une heure avec son fuseau"),
+        ("time: no_such_mistake", "time is not of the right form", "time n'a pas la bonne forme"),
+        ("KeyError", "KeyError", "KeyError"),
+    ],
+)
+def test_detail_names_the_field_and_what_is_wrong(
+    detail: str, english: str, french: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
+        monkeypatch.setenv("LC_ALL", language)
+        assert explain(detail) == words
