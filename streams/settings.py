@@ -4,8 +4,9 @@ The text under a setting is its documentation.
 """
 
 import ssl
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -28,8 +29,13 @@ from pydantic_settings import (
 from connectors.sdk.errors import why
 from models.envelope import Label
 from models.topics import Channel
-from streams.core.figures import WAIT_BOUNDS, Formula
+from streams.core.figures import WAIT_BOUNDS, Dimensions, Formula
+from streams.web.options import QueueOptions, WebOptions
 from streams.words import say
+
+_BOARD: Final = WebOptions(brokers="")
+_BOARD_QUEUE: Final = QueueOptions(Dimensions("", "", "", ""), label_fr="", label_en="")
+"""What the board does if it is told nothing: its defaults have their home there."""
 
 
 class ConfigError(Exception):
@@ -207,37 +213,37 @@ class Queue(Section):
     """Its name for people; the queue's own if not given."""
     label_en: str = ""
     """The same in English; `label_fr` if not given."""
-    waiting: Rising = Thresholds(attention=5, action=10)
+    waiting: Rising = Thresholds(**asdict(_BOARD_QUEUE.waiting))
     """Contacts that wait now."""
-    longest_wait_seconds: Rising = Thresholds(attention=120, action=300)
+    longest_wait_seconds: Rising = Thresholds(**asdict(_BOARD_QUEUE.longest_wait_seconds))
     """How long the first of them has waited."""
 
 
 class Web(Section):
     """The live board and the business metrics."""
 
-    host: str = "127.0.0.1"
+    host: str = _BOARD.host
     """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
-    port: Port = 8080
-    hosts: tuple[str, ...] = ()
+    port: Port = _BOARD.port
+    hosts: tuple[str, ...] = _BOARD.hosts
     """Names by which a reverse proxy on this machine asks: as long as `host` is local, only these and its own are answered."""
-    title: str = "Accueil"
+    title: str = _BOARD.title
     """Name of the house, at the head of the board."""
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Europe/Paris"
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
     """Whose midnight begins the day."""
-    target_seconds: WaitBound = 20
+    target_seconds: WaitBound = _BOARD.target_seconds
     """An answer within this time is in time: the target of the service level."""
-    short_abandon_seconds: WaitBound = 10
+    short_abandon_seconds: WaitBound = _BOARD.short_abandon_seconds
     """Who hangs up within this time is left out of the service level."""
-    formula: Formula = Formula.NET_OF_SHORT
+    formula: Formula = _BOARD.formula
     """Which service level the board shows (`streams.core.figures.Formula`); the metrics have all of them."""
-    stale_after_seconds: PositiveFloat = 15.0
+    stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
     """Figures older than this are shown as out of date."""
-    quiet_after_seconds: PositiveFloat = 3600.0
+    quiet_after_seconds: PositiveFloat = _BOARD.quiet_after_seconds
     """When nobody has come from a site for this long, the board asks whether its source has stopped."""
-    service_level: FallingShares = Shares(attention=0.80, action=0.60)
+    service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
     """The share of answers in time, by `formula`."""
-    abandonment: RisingShares = Shares(attention=0.10, action=0.20)
+    abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
     """The share of those offered who gave up."""
     queues: dict[Label, Queue] = {}
     """In the order of the board; others follow as they appear."""

@@ -52,9 +52,9 @@ class WebOptions:
     """Answered within this many seconds counts for the service level; one of the bounds of waits."""
     short_abandon_seconds: int = 10
     """Given up within this many seconds is a short abandon; one of the bounds of waits."""
-    stale_after_seconds: float = 15
+    stale_after_seconds: float = 15.0
     """Older figures are called out of date. Workers write at least every 5 s."""
-    quiet_after_seconds: float = 3600
+    quiet_after_seconds: float = 3600.0
     """A site from where nobody has come for so long is told, since its source may have stopped."""
     formula: Formula = Formula.NET_OF_SHORT
     """Which service level the board shows; the metrics have all of them."""
