@@ -1,0 +1,54 @@
+"""The example for nginx says what the board needs of a proxy: its name, the stream unbuffered, and where it is."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+
+from streams.web.app import TICK_SECONDS
+from streams.web.options import WebOptions
+from tests.web.served import serving
+
+EXAMPLE = (Path(__file__).parents[2] / "deploy" / "nginx.example.conf").read_text(encoding="utf-8")
+LINES = [line.strip() for line in EXAMPLE.splitlines() if not line.strip().startswith("#")]
+OPTIONS = WebOptions(brokers="")
+
+
+def block(location: str) -> dict[str, str]:
+    """Return the directives of one location."""
+    text = "\n".join(LINES)
+    found = re.search(rf"^location {re.escape(location)} {{\n(.*?)^}}", text, re.DOTALL | re.MULTILINE)
+    assert found
+    return dict(line.removesuffix(";").split(maxsplit=1) for line in found[1].splitlines())
+
+
+def test_every_directive_is_closed() -> None:
+    assert [line for line in LINES if line and not line.endswith((";", "{", "}"))] == []
+    assert EXAMPLE.count("{") == EXAMPLE.count("}")
+
+
+def test_the_board_answers_to_the_name_that_the_proxy_passes_on() -> None:
+    (name,) = re.findall(r"server_name (\S+);", EXAMPLE)
+    (hosts,) = re.findall(r"hosts = \[\"(.*)\"\]", EXAMPLE)
+    assert hosts == name
+    with serving(replace(OPTIONS, hosts=(hosts,))) as served:
+        for path in ("/", "/api/board", "/static/board.js"):
+            assert httpx.get(f"{served.url}{path}", headers={"host": name}).status_code == 200
+        assert httpx.get(f"{served.url}/", headers={"host": "other.example.org"}).status_code == 400
+
+
+def test_the_proxy_asks_where_the_board_is_by_default() -> None:
+    assert {block(location)["proxy_pass"] for location in ("/", "= /events")} == {
+        f"http://{OPTIONS.host}:{OPTIONS.port}"
+    }
+
+
+def test_the_stream_is_passed_on_at_once_and_is_never_silent_for_too_long() -> None:
+    stream = block("= /events")
+    assert stream["proxy_buffering"] == stream["gzip"] == stream["proxy_cache"] == "off"
+    assert int(stream["proxy_read_timeout"].removesuffix("s")) > 2 * TICK_SECONDS
+
+
+def test_what_is_for_prometheus_is_not_passed_on() -> None:
+    assert block("= /metrics") == {"return": "404"}
