@@ -14,6 +14,7 @@ from streams.words import say
 ROOT: Final = Path(__file__).parents[1]
 NEEDED: Final = ("confluent_kafka",)
 """What tests/bench needs beside what Accueil does."""
+HELP: Final = {"-h", "--help"}
 
 
 @click.command(
@@ -22,9 +23,16 @@ NEEDED: Final = ("confluent_kafka",)
     help=say("Throughput and latency, beside the peers.", "Débit et latence, à côté des autres moteurs."),
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(arguments: tuple[str, ...]) -> None:
+@click.pass_context
+def command(context: click.Context, arguments: tuple[str, ...]) -> None:
     """Become `python -m tests.bench`, which knows the options."""
-    check(ROOT)
+    try:
+        check(ROOT)
+    except OperatorError as error:
+        if not HELP & set(arguments):
+            raise
+        click.echo(f"{context.get_help()}\n\n{error.message}")
+        return
     # -P: the user's directory may hold packages of our names.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     os.execv(sys.executable, [sys.executable, "-P", "-m", "tests.bench", *arguments])  # noqa: S606 - our own program
@@ -42,7 +50,7 @@ def check(root: Path) -> None:
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise OperatorError(
             say(
-                f"accueil bench needs {', '.join(missing)}: make bench installs what the tests use",
-                f"accueil bench a besoin de {', '.join(missing)} : make bench installe ce qu'il faut aux tests",
+                f"accueil bench needs {', '.join(missing)}: make bench, or pip install -e '.[test]'",
+                f"accueil bench a besoin de {', '.join(missing)} : make bench, ou pip install -e '.[test]'",
             )
         )

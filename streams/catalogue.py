@@ -1,9 +1,34 @@
 """The topics of the vocabulary as the engine is to make them."""
 
+from typing import Final
+
 from models.topics import CATALOGUE, Topic
-from streams.engine.topics import COMPACTED, TopicError, TopicSpec, apply
+from streams.engine.topics import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply
+from streams.phrases import put
 from streams.running import wait_for_broker
 from streams.settings import Settings
+from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+
+PHRASES: Final = {
+    r"created (?P<topic>\S+) with (?P<count>\d+) partitions": (
+        "created {topic} with {count} partitions",
+        "{topic} créé avec {count} partitions",
+    ),
+    r"set (?P<setting>.+) on (?P<topic>\S+)": ("set {setting} on {topic}", "{setting} réglé sur {topic}"),
+    r"no Kafka broker answers at (?P<place>.+)": (
+        "no Kafka broker answers at {place}",
+        "aucun broker Kafka ne répond à {place}",
+    ),
+    r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": (
+        "topic {topic} could not be created: {why}",
+        "le topic {topic} n'a pas pu être créé : {why}",
+    ),
+    r"topic (?P<topic>\S+) has (?P<found>\d+) partitions, the configuration says (?P<wanted>\d+): .*": (
+        "topic {topic} has {found} partitions, the settings say {wanted}, which would move keys: set partitions = {found}",
+        "{topic} a {found} partitions, les réglages disent {wanted}, ce qui déplacerait des clés : régler partitions = {found}",
+    ),
+}
+"""What the engine says, which has one language."""
 
 
 def specs(settings: Settings) -> list[TopicSpec]:
@@ -23,10 +48,16 @@ def _retention(topic: Topic) -> dict[str, str]:
 def apply_topics(settings: Settings, brokers: str, wait_seconds: float) -> list[str]:
     """Make all topics be so, once a broker answers; return one line per change.
 
-    Raises `TopicError`, and `OperatorError` if no broker answers for `wait_seconds`.
+    Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
     """
     wait_for_broker(brokers, wait_seconds)
-    return apply(brokers, specs(settings), **settings.kafka.client_options())
+    try:
+        changes = apply(brokers, specs(settings), **settings.kafka.client_options())
+    except TopicError as error:
+        code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
+        raise OperatorError(_in_words(str(error)), code) from None
+    return [_in_words(change) for change in changes]
 
 
-__all__ = ["TopicError", "apply_topics", "specs"]
+def _in_words(text: str) -> str:
+    return put(PHRASES, text) or text

@@ -136,14 +136,12 @@ def topics() -> None:
 @pass_settings
 def apply(settings: "Settings", wait: float) -> None:
     """Make all topics be as the vocabulary says."""
-    from streams.catalogue import TopicError, apply_topics, specs  # noqa: PLC0415
+    from streams.catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.running import find_brokers  # noqa: PLC0415
 
     start_logging(settings)
-    try:
+    with clear_errors():
         changes = apply_topics(settings, find_brokers(settings), wait)
-    except TopicError as error:
-        raise OperatorError(str(error)) from None
     count = len(specs(settings))
     for line in changes or [say(f"{count} topics, as they must be", f"{count} topics, tous conformes")]:
         click.echo(line)

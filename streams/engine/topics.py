@@ -22,6 +22,10 @@ class TopicError(RuntimeError):
     """A topic is not as it must be, and cannot be made so; the text names it and says what to do."""
 
 
+class NoBrokerError(TopicError):
+    """No broker answers; it may later."""
+
+
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """How one topic must be."""
@@ -55,7 +59,7 @@ def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> 
             return KafkaAdminClient(bootstrap_servers=bootstrap, client_id="accueil-topics", **client)
         except KafkaError as error:
             if time.monotonic() > deadline:
-                raise TopicError(f"no Kafka broker answers at {bootstrap} ({type(error).__name__})") from None
+                raise NoBrokerError(f"no Kafka broker answers at {bootstrap} ({type(error).__name__})") from None
             time.sleep(0.2)
 
 

@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from streams import bench
 from streams.cli import main
 
 ROOT = Path(__file__).parents[3]
@@ -117,6 +118,18 @@ def test_mistake_in_a_connector_s_variable_names_the_variable(monkeypatch: pytes
         "accueil: ACCUEIL_CONNECTORS__SIEGE__SYTE: connectors.siege.syte is unknown; did you mean connectors.siege.site?",
         "accueil: real.toml: connectors.annexe.path is missing",
     ]
+
+
+def test_bench_without_its_packages_still_has_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "NEEDED", ("no_such_module",))
+    line = "accueil bench needs no_such_module: make bench, or pip install -e '.[test]'\n"
+    for option in ("--help", "-h"):
+        shown = run("bench", option)
+        assert shown.exit_code == 0
+        assert shown.output.startswith("Usage: accueil bench ")
+        assert shown.output.endswith(line)
+    refused = run("bench", "--quick")
+    assert (refused.exit_code, refused.output) == (2, f"accueil: {line}")
 
 
 def test_more_workers_than_partitions_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,60 @@
+"""The topics as a whole on a real Kafka: what is done, and why it cannot be, in both languages."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from models.topics import Topic
+from streams import catalogue
+from streams.catalogue import apply_topics
+from streams.configuration import load
+from streams.engine.broker import EmbeddedKafka
+from streams.settings import Settings
+from streams.terminal import EXIT_CONFIGURATION, OperatorError
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The only topic of the catalogue, of a name of its own."""
+    monkeypatch.chdir(tmp_path)
+    name = f"topic-{uuid4().hex[:8]}"
+    monkeypatch.setattr(catalogue, "CATALOGUE", (Topic(name, "key", "", retention_ms=60_000),))
+    return name
+
+
+def settings(**changes: object) -> Settings:
+    return load().model_copy(update=changes)
+
+
+def refusal(kafka: EmbeddedKafka, **changes: object) -> OperatorError:
+    with pytest.raises(OperatorError) as refused:
+        apply_topics(settings(**changes), kafka.bootstrap, 10)
+    return refused.value
+
+
+def test_what_is_done_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert apply_topics(settings(), kafka.bootstrap, 10) == [f"created {topic} with 4 partitions"]
+    assert apply_topics(settings(), kafka.bootstrap, 10) == []
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    monkeypatch.setattr(catalogue, "CATALOGUE", (Topic(topic, "key", "", retention_ms=120_000),))
+    assert apply_topics(settings(), kafka.bootstrap, 10) == [f"retention.ms = 120000 réglé sur {topic}"]
+
+
+def test_other_number_of_partitions_is_for_a_person_to_mend(
+    kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_topics(settings(), kafka.bootstrap, 10)
+    english = refusal(kafka, partitions=8)
+    assert english.exit_code == EXIT_CONFIGURATION
+    assert english.message.startswith(f"topic {topic} has 4 partitions, the settings say 8, ")
+    assert english.message.endswith("set partitions = 4")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert refusal(kafka, partitions=8).message.endswith(" : régler partitions = 4")
+
+
+def test_topic_that_kafka_refuses_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert refusal(kafka, replication=3).message.startswith(f"le topic {topic} n'a pas pu être créé : ")
