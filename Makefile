@@ -16,9 +16,11 @@ run: $(VENV)/.runtime  ## Tout démarrer, avec un standard de démonstration / S
 	@exec $(BIN)/accueil up --demo
 
 test: $(VENV)/.test tools lint  ## Toutes les vérifications / Every test
-	@$(BIN)/pytest
+	@echo "→ tests (sans les lents / without the slow ones: $(BIN)/pytest -m 'not broker and not faults and not browser')"
+	@$(BIN)/python -m pytest -p tests.support.progress --durations=15 --durations-min=1
 
 lint: $(VENV)/.test  ## Style et types / Style and types
+	@echo "→ ruff, mypy"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy

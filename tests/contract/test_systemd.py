@@ -1,0 +1,59 @@
+"""The systemd units: valid, each with a command and settings that exist, restarted as the exit codes ask."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streams.cli import main
+from streams.configuration import load
+from streams.terminal import EXIT_CONFIGURATION
+
+UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
+COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)$", re.MULTILINE)
+
+
+def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
+    assert [unit.name for unit in UNITS] == [
+        "accueil-connect.service",
+        "accueil-web.service",
+        "accueil-worker@.service",
+    ]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_unit_runs_its_command_until_a_person_has_to_mend_something(unit: Path) -> None:
+    text = unit.read_text(encoding="utf-8")
+    (command,) = COMMAND.findall(text)
+    assert command in main.commands
+    assert unit.name.startswith(f"accueil-{command}")
+    assert {"Restart=always", f"RestartPreventExitStatus={EXIT_CONFIGURATION}"} <= set(text.splitlines())
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_settings_of_a_unit_exist(unit: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    text = unit.read_text(encoding="utf-8").replace("%H", "host").replace("%i", "1")
+    for assignment in re.findall(r"ACCUEIL_\w+=[^\s…]+", text):
+        name, _, value = assignment.partition("=")
+        if name != "ACCUEIL_CONFIG":
+            monkeypatch.setenv(name, value)
+    settings = load()
+    assert settings.data == Path("/var/lib/accueil")
+    assert settings.log.format == "json"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_has_nothing_to_say(unit: Path, tmp_path: Path) -> None:
+    copy = tmp_path / unit.name.replace("@.", "@1.")
+    # It looks for the program.
+    copy.write_text(unit.read_text(encoding="utf-8").replace("/opt/accueil/.venv/bin/accueil", sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if unit.stem.rstrip("@") in line]) == (0, [])
