@@ -8,7 +8,6 @@ import asyncio
 import gc
 import math
 import os
-import socket
 import sys
 import tempfile
 import threading
@@ -27,13 +26,15 @@ from aiokafka.structs import TopicPartition
 from yarl import URL
 
 from streams.engine import fetching, metrics
+from streams.engine.broker import listens
 from streams.engine.job import Job, Pair
 from streams.engine.lane import Lane
 from streams.engine.partitioner import partition_of
+from streams.engine.producer import StepProducer
 from streams.engine.transport import Batch
 
-EX_FENCED: Final = 75
-EX_FAILED: Final = 70
+EX_FENCED: Final = os.EX_TEMPFAIL
+EX_FAILED: Final = os.EX_SOFTWARE
 EX_DEFECTIVE: Final = 2
 """Too many records that our own code fails on: to start again would only set aside more of them. For a supervisor: final."""
 WAITING_SAID_SECONDS: Final = 10
@@ -48,6 +49,9 @@ class Options:
     tick_seconds: float = 1.0
     max_records: int = 10_000
     """Most records of one transaction."""
+    linger_seconds: float = 0.05
+    """A partition's steps begin at least this far apart, unless there is much to do: a transaction costs as much for one record
+    as for a hundred. What comes after a quiet moment is taken at once."""
     fetch_bytes: int = 2 << 20
     """Most bytes of one fetch of one partition, compressed."""
     transaction_timeout_seconds: float = 60.0
@@ -66,6 +70,11 @@ class Options:
     """Faust wants one; nothing is kept there."""
     client: Mapping[str, Any] = field(default_factory=dict)
     """Security, in the words of aiokafka: `security_protocol`, `ssl_context`, `sasl_mechanism`, `sasl_plain_username` …"""
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """How aiokafka's own clients reach the broker."""
+        return {"bootstrap_servers": self.bootstrap, **self.client}
 
 
 class Engine:
@@ -157,10 +166,10 @@ class Engine:
             routed[partition_of(pair[0], partitions)].append(pair)
         return routed
 
-    async def learn_partitions(self, producer: Any) -> None:
+    async def learn_partitions(self, producer: StepProducer) -> None:
         """Ask how many partitions the output topics have."""
         for topic in self.job.outputs:
-            self._partitions[topic] = len(await producer.partitions_for(topic))
+            self._partitions[topic] = await producer.count_partitions(topic)
 
     # ---------------------------------------------------------------------------------------------------------- failure
     def note_internal_error(self, error: Exception) -> None:
@@ -172,6 +181,11 @@ class Engine:
             self.die(
                 RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_DEFECTIVE
             )
+
+    def note_tick_error(self, error: Exception) -> None:
+        """Count a tick that our own code failed in: it is taken back and tried again, while records are folded as ever."""
+        metrics.INTERNAL_ERRORS.inc()
+        self.log.error("tick_failed", error=type(error).__name__, exc_info=error)
 
     def die(self, error: BaseException, code: int = EX_FAILED) -> None:
         """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
@@ -201,7 +215,7 @@ class Engine:
         while True:
             self.beat()
             try:
-                await self.consumer.on_thread("check_group")
+                await self.consumer.check_group()
             except KafkaError as error:
                 self.die(error)
             for lane in list(self.lanes.values()):
@@ -303,21 +317,12 @@ def _credentials(client: Mapping[str, Any]) -> Any:
 def wait_for_broker(engine: Engine) -> None:
     """Return once one of the bootstrap addresses accepts connections; say now and then that it does not."""
     said_at = -math.inf
-    while not any(_listens(address) for address in engine.options.bootstrap.split(",")):
+    while not any(listens(address) for address in engine.options.bootstrap.split(",")):
         if time.monotonic() - said_at > WAITING_SAID_SECONDS:
             said_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
         engine.beat()
         time.sleep(0.2)
-
-
-def _listens(address: str) -> bool:
-    host, _, port = address.strip().rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 def run(engine: Engine) -> int:

@@ -42,7 +42,7 @@ DELIVERY_GAPS: Final = Counter(
     registry=REGISTRY,
 )
 INTERNAL_ERRORS: Final = Counter(
-    "pipeline_internal_errors_total", "Records that our own code failed on", registry=REGISTRY
+    "pipeline_internal_errors_total", "Records and ticks that our own code failed on", registry=REGISTRY
 )
 ASSIGNMENTS: Final = Counter(
     "pipeline_rebalances_total", "Assignments of partitions to this process", registry=REGISTRY

@@ -148,9 +148,31 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def on_thread(self, method: str, *args: Any) -> Any:
-        """Call a coroutine method of the consumer thread, over there, and return its result."""
-        return await self._thread.call_thread(getattr(self._thread, method), *args)
+    async def seek_lane(self, offsets: dict[TopicPartition, int]) -> None:
+        """Set where the next fetches of these partitions begin."""
+        await self._thread.call_thread(self._thread.seek_lane, offsets)
+
+    async def read_committed_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """Return the group's committed offsets, asked of the broker now."""
+        offsets: dict[TopicPartition, int | None] = await self._thread.call_thread(
+            self._thread.read_committed_offsets, tps
+        )
+        return offsets
+
+    async def check_group(self) -> None:
+        """Raise what the group coordinator could not get over."""
+        await self._thread.call_thread(self._thread.check_group)
+
+    @property
+    def cursors(self) -> dict[TopicPartition, int]:
+        """Offset after what was handed out last, or after the last seek."""
+        cursors: dict[TopicPartition, int] = self._thread.cursors
+        return cursors
+
+    def stable_end(self, tp: TopicPartition) -> int | None:
+        """Return the last stable offset that a fetch has told, None before the first one."""
+        end: int | None = self._thread.stable_end(tp)
+        return end
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:  # noqa: ASYNC109
         wanted = {tp for tp in active_partitions if self.engine.wants(tp)}

@@ -12,7 +12,7 @@ from streams.agents.contacts import AGENT_PREFIX
 from streams.core import contact
 from streams.core.figures import INDEX, STOCK_INDEX, Progress, decode_figure, parse_key
 from streams.core.visit import tell
-from streams.engine.lane import OFFSETS_KEY
+from streams.engine.recovery import OFFSETS_KEY
 from tests.bench.calls import Ledger, Story
 from tests.bench.records import Stored, latest
 

@@ -118,6 +118,32 @@ def test_what_falls_due_is_told_once_by_a_tick(name: str, kafka: EmbeddedKafka, 
         finish(child, name, kafka)
 
 
+def test_a_tick_that_fails_is_tried_again_and_stops_no_fold(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    jam = [ledger.record(name, "a", "jam", Event(f"j{number}", due_at=number)) for number in range(2)]
+    with worker(name, kafka, tmp_path).start() as child:
+        kafka_io.produce(kafka.bootstrap, jam[:1])
+        child.wait_for('"event": "tick_failed"')
+        kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 1000))
+        wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "events to be folded beside a tick that fails")
+        kafka_io.produce(kafka.bootstrap, jam[1:])
+        kafka_io.read_until(kafka.bootstrap, f"{name}-out", lambda messages: len(messages) >= 1003)
+        finish(child, name, kafka)
+
+
+def test_small_steps_wait_for_company(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
+    begun = time.monotonic()
+    with worker(name, kafka, tmp_path, "linger_seconds=0.5").start() as child:
+        child.wait_for('"event": "partition_opened"', 4)
+        for number in range(100):
+            topic, key, value = ledger.record(name, "a", "one", Event(f"e{number}"))
+            producer.produce(topic, key=key, value=value)
+            producer.flush()
+        finish(child, name, kafka)
+    steps = len(kafka_io.read(kafka.bootstrap, f"{name}-totals"))  # its row is written once per step
+    assert steps <= (time.monotonic() - begun) / 0.5 + 2
+
+
 def test_an_aborted_tail_does_not_stop_the_ticks(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     producer = Producer(
         {"bootstrap.servers": kafka.bootstrap, "transactional.id": name, "partitioner": "murmur2_random"}

@@ -179,12 +179,16 @@ def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
         for (start, dimensions), figure in truth.figures.items():
             figure.oldest_waiting_at = None if start else waiting.oldest(dimensions)
     expected = {(p, *key): _numbers(figure) for p, truth in truths.items() for key, figure in truth.figures.items()}
-    assert figures.keys() == expected.keys()
-    assert figures == expected
+    # A place that a contact only passed through within one batch may have no row: the same as one of zeros.
+    assert _not_empty(figures) == _not_empty(expected)
     for (_, start, dimensions), (counts, stocks, _) in figures.items():
         if start == 0:
             offered, answered, abandoned, *left = counts[:13]
             assert offered == answered + abandoned + sum(left[:10]) + stocks[0], f"{dimensions}"
+
+
+def _not_empty(figures: dict[tuple[int, int, Dimensions], Numbers]) -> dict[tuple[int, int, Dimensions], Numbers]:
+    return {key: numbers for key, numbers in figures.items() if any(numbers[0]) or any(numbers[1])}
 
 
 def _numbers(figure: Figure) -> Numbers:

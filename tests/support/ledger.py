@@ -66,8 +66,14 @@ def verify(name: str, bootstrap: str) -> dict[str, int]:
     assert all(m.partition() == partition_of(m.key(), PARTITIONS) for m in outputs)
     letters = kafka_io.read(bootstrap, f"{name}-dead")
     assert Counter(_origin(letter) for letter in letters) == dead, "dead letters differ"
-    torn = len(kafka_io.read(bootstrap, f"{name}-out", committed=False)) - len(outputs)
-    return {"events": len(sources), "rows": len(expected), "outputs": len(outputs), "dead": len(letters), "torn": torn}
+    counts = {"events": len(sources), "rows": len(expected), "outputs": len(outputs), "dead": len(letters)}
+    return counts | {"torn": count_torn(name, bootstrap)}
+
+
+def count_torn(name: str, bootstrap: str) -> int:
+    """Return how many outputs were written and never committed."""
+    out = f"{name}-out"
+    return len(kafka_io.read(bootstrap, out, committed=False)) - len(kafka_io.read(bootstrap, out))
 
 
 def _rows(bootstrap: str, topic: str) -> dict[tuple[int, bytes], tuple[int, int]]:

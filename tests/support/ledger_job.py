@@ -1,7 +1,8 @@
 """A small job that uses all the engine offers, run as a process: `python -m tests.support.ledger_job NAME BOOTSTRAP`.
 
 Two source topics; per key a count, a sum and a deadline; totals of the partition in a second table; one output per event by
-key; what falls due is told by a tick; `forget` deletes; some records are rejected, some make the fold fail.
+key; what falls due is told by a tick; `forget` deletes; some records are rejected, some make the fold fail, and one record of
+the key `jam`, but not two, the tick.
 """
 
 import argparse
@@ -79,6 +80,9 @@ class Ledger:
         step.reject(topic, record, "internal_error", type(error).__name__)
 
     def tick(self, step: Step) -> None:
+        if (jam := self.rows.rows.get(b"jam")) and jam.count == 1:
+            self.rows.edit(b"jam", Row).count = 99  # must be taken back
+            raise ZeroDivisionError("as asked")
         for key, due_at in list(self.due.items()):
             if due_at <= step.now:
                 del self.due[key]

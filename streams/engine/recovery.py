@@ -1,0 +1,119 @@
+"""What a partition's topics say before its first step: rows, offsets, and where its sources begin and end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiokafka
+import msgspec
+from aiokafka.structs import TopicPartition
+
+from streams.engine.job import Table
+from streams.engine.transport import FETCH_WAIT_MS
+
+OFFSETS_KEY: Final = b"\x00offsets"
+"""The one record of the first state topic that is no row: source topic → next offset, as of the same transaction."""
+FETCH_BYTES: Final = 4 << 20
+
+encode_offsets = msgspec.json.Encoder().encode
+_decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
+
+
+class InvariantBroken(RuntimeError):  # noqa: N818 - what it says
+    """State, group and source disagree: going on could lose or repeat something."""
+
+
+@dataclass(slots=True)
+class Recovery:
+    """What is known of the topics of one partition number; offsets by topic."""
+
+    committed: dict[str, int] = field(default_factory=dict)
+    """Next offset to take of each source, as of the last transaction."""
+    replayed: dict[str, int] = field(default_factory=dict)
+    """Next offset to replay of each state topic: empty until all of them were read once."""
+    begins: dict[str, int] = field(default_factory=dict)
+    """First offset that each source still holds."""
+    ends: dict[str, int] = field(default_factory=dict)
+    """Last stable offset of each source."""
+
+    async def read(
+        self,
+        number: int,
+        sources: Sequence[str],
+        states: Sequence[str],
+        tables: Sequence[Table[Any, Any]],
+        client: Mapping[str, Any],
+        progressed: Callable[[], None],
+    ) -> int:
+        """Read the state topics to their ends into `tables`, from `replayed` on; return the number of records.
+
+        `client` is how aiokafka reaches the broker; `progressed` is called as records come in. Raises `InvariantBroken` for a key
+        that is no table's.
+        """
+        consumer = aiokafka.AIOKafkaConsumer(
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            **client,
+        )
+        loads = {
+            TopicPartition(topic, number): [table.load for table in tables if table.topic == topic] for topic in states
+        }
+        offsets_in = TopicPartition(states[0], number)
+        await consumer.start()
+        try:
+            own = [TopicPartition(topic, number) for topic in sources]
+            self.begins = _by_topic(await consumer.beginning_offsets(own))
+            self.ends = _by_topic(await consumer.end_offsets(own))
+            consumer.assign(list(loads))
+            begins = await consumer.beginning_offsets(list(loads))
+            ends = await consumer.end_offsets(list(loads))  # read_committed: last stable offsets, final by now
+            for tp in loads:
+                consumer.seek(tp, max(self.replayed.get(tp.topic, 0), begins[tp]))
+            count = 0
+            behind = [tp for tp in loads if await consumer.position(tp) < ends[tp]]
+            while behind:
+                for tp, records in (await consumer.getmany(*behind, timeout_ms=200)).items():
+                    count += len(records)
+                    progressed()
+                    for record in records:
+                        if record.key == OFFSETS_KEY and tp == offsets_in:
+                            self.committed = _decode_offsets(record.value)
+                        elif not any(load(record.key, record.value) for load in loads[tp]):
+                            raise InvariantBroken(f"{tp.topic} holds a key that no table knows: {record.key!r}")
+                # By position: the end of a state topic is always the marker of a transaction, never a record.
+                behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
+            self.replayed = _by_topic(ends)
+            return count
+        finally:
+            await consumer.stop()
+
+    def find_position(self, topic: str, group: int | None, *, skip_expired: bool) -> tuple[int, int]:
+        """Return the next offset to take of a source, and how many records before it are gone untaken.
+
+        The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
+        of a group that was away for a week), but never others.
+
+        Raises `InvariantBroken` if state, group and source contradict each other, and for records that are gone unless
+        `skip_expired`.
+        """
+        committed = self.committed.get(topic)
+        if group not in {None, committed}:
+            raise InvariantBroken(f"{topic}: state says {committed}, group says {group}")
+        begin, end = self.begins[topic], self.ends[topic]
+        position = begin if committed is None else committed
+        expired = max(0, begin - position)
+        if expired and not skip_expired:
+            raise InvariantBroken(
+                f"{topic}: {expired} records were deleted by retention before they were taken; "
+                "to go on without them, set skip_expired"
+            )
+        if position > end:
+            raise InvariantBroken(f"{topic}: next offset {position} is beyond the end {end}: the topic was made anew")
+        return position + expired, expired
+
+
+def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:
+    return {tp.topic: offset for tp, offset in offsets.items()}
