@@ -106,7 +106,7 @@ _TEXTS: Final = {
         "No agent: somebody waits and nobody is logged in.",
     ),
     "share_rule": (
-        "Les taux ont leur marque à part, qui ne change pas l’état ; sur moins de {n} appels, gris et sans marque.",
+        "Les taux ont leur marque à part, sans effet sur l’état ; à moins de {n} appels, gris sans marque.",
         "Rates have a mark of their own, which does not change the state; of fewer than {n} calls, grey and unmarked.",
     ),
     "marks": ("▲ attention, ■ agir.", "▲ attention, ■ act."),

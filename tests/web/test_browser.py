@@ -297,7 +297,7 @@ def test_the_state_sums_up_the_moment_and_not_the_rates(served: Served, page: Pa
     assert page.text("#rows tr:nth-child(2) .state") == "● Normal"
     rule = page.text(".rules")
     assert "État : le plus pressant, en ce moment" in rule.replace("\N{NO-BREAK SPACE}", " ")
-    assert "ne change pas l’état" in rule  # noqa: RUF001
+    assert "sans effet sur l’état" in rule  # noqa: RUF001
     served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
     page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
     assert level(2, "waiting") == "attention"
