@@ -13,9 +13,22 @@ import pytest
 import tomli_w
 from confluent_kafka import Message
 
-from connectors.asterisk.simulate import Ledger, configuration, simulate_day
+from connectors.asterisk.simulate import TARGET_SECONDS, Ledger, configuration, simulate_day
 from models import topics
-from streams.core.figures import COUNTS, LEFT, PROGRESS_KEY, STOCKS, Figure, decode_figure, merge, new_figure, parse_key
+from streams.core.figures import (
+    COUNTS,
+    LEFT,
+    PROGRESS_KEY,
+    STOCKS,
+    WAIT_BOUNDS,
+    WAIT_START,
+    Figure,
+    decode_figure,
+    merge,
+    new_figure,
+    parse_key,
+    within,
+)
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
@@ -43,6 +56,7 @@ def as_tally(figure: Figure) -> dict[str, object]:
     return {
         "offered": counts["offered"],
         "answered": counts["answered"],
+        "answered_in_time": within(figure.counts, WAIT_START, WAIT_BOUNDS, TARGET_SECONDS),
         "abandoned": counts["abandoned"],
         "short_abandoned": counts["abandon_wait_le_5"] + counts["abandon_wait_le_10"],
         "left": left,

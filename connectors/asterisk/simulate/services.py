@@ -23,7 +23,7 @@ class Service:
     """How many agents there are beyond those that the calls take, so that one can have a break; negative: posts are vacant."""
     patience_seconds: float = 240
     """Mean; exponential."""
-    timeout_seconds: float = 420
+    timeout_seconds: float = 300
     capacity: int = 12
     openings: tuple[tuple[float, float], ...] = ((8.5, 17.0),)
     """Hours of the day."""

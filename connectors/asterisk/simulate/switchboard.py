@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from math import exp
 from random import Random
+from statistics import mean
 from typing import Final
 
 from connectors.asterisk.simulate.agenda import Agenda
@@ -27,11 +28,13 @@ ATTENDED_TRANSFER: Final = 0.03
 AGENT_HANGS_UP: Final = 0.3
 OVERFLOWS: Final = 0.5
 """How likely it is that something happens to a call; the last, that one who waited too long is passed to the first queue."""
-RUSH_EVERY_SECONDS: Final = 4 * HOUR
+RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
 """Mean, in each queue."""
-RUSH_SECONDS: Final = (900, 2100)
-RUSH: Final = (1.5, 2.4)
+RUSH_SECONDS: Final = (420, 1020)
+RUSH: Final = (2.2, 4.0)
 """How many call in a rush, for one that usually does."""
+CALM: Final = 1 / (1 + mean(RUSH_SECONDS) / (RUSH_EVERY_SECONDS + mean(RUSH_SECONDS)) * (mean(RUSH) - 1))
+"""How many call between rushes, so that with them it is as many as usual."""
 ROSTER_SECONDS: Final = 900
 """How often somebody looks whether there are as many agents as it takes."""
 UNTIL_BREAK_SECONDS: Final = (0.75 * HOUR, 2 * HOUR)
@@ -145,7 +148,7 @@ class Switchboard(Agenda):
 
     def _maybe_call(self, desk: _Desk) -> None:
         # A Poisson process of changing rate: as many as there can be are drawn, and as many as there should be are kept.
-        expected = self._rhythm.calls_per_hour(self.now) * desk.service.share * desk.rush
+        expected = self._rhythm.calls_per_hour(self.now) * desk.service.share * desk.rush * CALM
         if self._random.random() * self._most_calls(desk) < expected:
             self._arrive(desk)
         self._expect_call(desk)
