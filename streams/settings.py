@@ -154,6 +154,8 @@ class Worker(Section):
     """A name that this worker alone has and keeps (static membership): after a restart it goes on at once."""
     tick_seconds: PositiveFloat = 1.0
     """How often what depends on time alone is looked at."""
+    linger_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
+    """Steps of a partition begin at least this far apart while there is little to do: saves CPU, costs as much delay."""
     session_timeout_seconds: PositiveFloat = 15.0
     """After this long without a sign of life, another worker takes over."""
     max_records_per_step: PositiveInt = 10_000
@@ -164,6 +166,8 @@ class Worker(Section):
     """A call that waits this long was forgotten by the switchboard, and is counted as such."""
     forget_answered_after_seconds: PositiveInt = 12 * 3600
     """The same for a conversation."""
+    forget_agents_after_seconds: PositiveInt = 3 * 24 * 3600
+    """An agent of whom nothing is heard for this long has left: switchboards do not tell every logout. Longer than a weekend."""
     keep_closed_days: PositiveInt = 35
     """A contact closed for this long leaves memory. More than Kafka keeps events (30 days), and a topic can be replayed."""
     keep_touched_seconds: PositiveInt = 3600

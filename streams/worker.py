@@ -38,6 +38,7 @@ def options(settings: Settings) -> Options:
     return Options(
         bootstrap=find_brokers(settings),
         tick_seconds=worker.tick_seconds,
+        linger_seconds=worker.linger_seconds,
         max_records=worker.max_records_per_step,
         session_timeout_seconds=worker.session_timeout_seconds,
         skip_expired=worker.skip_expired,
@@ -56,5 +57,6 @@ def times(settings: Settings) -> Times:
             in_progress=worker.forget_answered_after_seconds * 1000,
         ),
         keep=Keeping(closed=worker.keep_closed_days * DAY_MS, touched=worker.keep_touched_seconds * 1000),
+        agent_to_live=worker.forget_agents_after_seconds * 1000,
         keep_buckets=worker.keep_buckets_days * DAY_MS,
     )

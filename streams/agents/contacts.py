@@ -5,12 +5,13 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 
 from collections.abc import Iterator, Sequence
 from copy import copy
-from typing import Final, NamedTuple
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, NoReturn
 
 import msgspec
 
 from models import topics
-from models.codec import MAX_AGE, MAX_AHEAD, Unusable, decode
+from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
 from models.events import AgentStateChanged, Event
 from models.reasons import Reason
 from streams.core import agent, contact, timeline
@@ -53,6 +54,8 @@ class Times(NamedTuple):
     to_live: TimesToLive
     keep: Keeping
     """When a closed contact is tombstoned."""
+    agent_to_live: int
+    """After so long without any news of an agent, the agent is gone."""
     keep_buckets: int
     """A 5-minute bucket older than this is tombstoned; totals stay."""
 
@@ -106,7 +109,7 @@ class Contacts:
         """What is not yet counted: rows as they were."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._sweep: Iterator[bytes] = iter(())
-        self._swept_buckets_at = 0
+        self._swept_at = 0
 
     def restore(self) -> None:
         """Rebuild the index of who waits from the rows."""
@@ -133,7 +136,7 @@ class Contacts:
                     or not oldest <= at <= newest
                     or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
-                    raise _explain(key, event, at, newest)
+                    _refuse(key, event, step.now)
             except Unusable as unusable:
                 self._reject(topic, record, unusable, step)
                 rejected += 1
@@ -218,9 +221,13 @@ class Contacts:
             if after is not before:
                 self.contacts.put(key, after)
                 self._changed[key] = before
+        if due := abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000:
+            self._swept_at = step.now
+            self._forget_agents(step.now)
         self._count_changes()
         self._drop_closed(step.now)
-        self._drop_buckets(step.now)
+        if due:
+            self._drop_old(step.now)
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
             self._progress(step)
@@ -237,25 +244,32 @@ class Contacts:
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
 
-    def _drop_buckets(self, now: int) -> None:
-        bucket_ms = BUCKET_SECONDS * 1000
-        if abs(now - self._swept_buckets_at) < bucket_ms:
-            return
-        self._swept_buckets_at = now
-        for key in [key for key in self.figures.rows if 0 < key[0] < self._oldest_bucket(now)]:
-            self.figures.delete(key)
+    def _forget_agents(self, now: int) -> None:
+        for key, before in list(self.agents.rows.items()):
+            after = agent.forget(before, now, self._times.agent_to_live)
+            if after is not before:
+                self.agents.put(key, after)
+                self._changed_agents[key] = before
+
+    def _drop_old(self, now: int) -> None:
+        oldest = self._oldest_bucket(now)
+        for place in [place for place in self.figures.rows if 0 < place[0] < oldest]:
+            self.figures.delete(place)
+        keep = max(self._times.agent_to_live, self._times.keep.closed)
+        for key in [key for key, row in self.agents.rows.items() if row.last_at + keep < now and not agent.states(row)]:
+            self.agents.delete(key)
 
 
-def _explain(key: bytes | None, event: Event, at: int, newest: int) -> Unusable:
+def _refuse(key: bytes | None, event: Event, now: int) -> NoReturn:
+    """Raise why `event` may not be folded at `now`."""
     if key is None:
-        return Unusable(Reason.MISSING_KEY)
+        raise Unusable(Reason.MISSING_KEY)
     if key != event.subject.encode():
-        return Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
+        raise Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
     if key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged):
-        return Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
-    if at > newest:
-        return Unusable(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
-    return Unusable(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
+        raise Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
+    check_time(event.time, datetime.fromtimestamp(now / 1000, UTC))
+    raise AssertionError("refused without a reason")
 
 
 # ----------------------------------------------------------------------------------------------------------------- codecs

@@ -48,6 +48,14 @@ class Agent(Row, tag=1):
     """Whether the agent is on a contact."""
     rings: tuple[Ring, ...] = ()
     """The latest unanswered rings, sorted. One from before the first of `RINGS_REMEMBERED` is taken for a repetition."""
+    silent_since: int = 0
+    """What was told up to here, milliseconds since 1970, no longer holds (`forget`)."""
+
+    @property
+    def last_at(self) -> int:
+        """The latest event time of what the row holds."""
+        told = [*self.logins.values(), *self.pauses.values(), *self.rings, *filter(None, [self.contact])]
+        return max((one.at for one in told), default=0)
 
 
 _PAUSED, _AVAILABLE, _ON_CONTACT = "agents_paused", "agents_available", "agents_on_contact"
@@ -92,9 +100,12 @@ def states(agent: Agent) -> dict[Dimensions, str]:
     however many queues they serve.
     """
     found: dict[Dimensions, str] = {}
-    logins, pauses = agent.logins, agent.pauses
+    logins, pauses, silent_since = agent.logins, agent.pauses, agent.silent_since
+    if silent_since:
+        logins = {queue: login for queue, login in logins.items() if login.at > silent_since}
+        pauses = {queue: pause for queue, pause in pauses.items() if pause.at > silent_since}
     login_to_all, pause_of_all = logins.get(""), pauses.get("")
-    on_contact = agent.contact is not None and agent.contact.on
+    on_contact = agent.contact is not None and agent.contact.on and agent.contact.at > silent_since
     best = _PAUSED
     for queue in logins if pauses.keys() <= logins.keys() else logins | pauses:
         login, pause = logins.get(queue), pauses.get(queue)
@@ -118,6 +129,19 @@ def states(agent: Agent) -> dict[Dimensions, str]:
 
 def _later(one: Register | None, other: Register | None) -> Register | None:
     return max(one, other) if one and other else one or other
+
+
+def forget(row: Agent, now_ms: int, ttl_ms: int) -> Agent:
+    """Return `row` as gone if nothing was told of the agent for `ttl_ms`: a switchboard does not tell every logout.
+
+    Else `row` itself. What the agent does later counts again.
+    """
+    last_at = row.last_at
+    if last_at + ttl_ms > now_ms or not states(row):
+        return row
+    after = row.__copy__()
+    after.silent_since = last_at
+    return after
 
 
 _codec: Final = Codec(Agent)

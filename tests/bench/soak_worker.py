@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from streams import logs
-from streams.agents.contacts import Times, make_job
+from streams.agents.contacts import make_job
 from streams.core.contact import Keeping
 from streams.engine.engine import Engine, run
 from streams.settings import Settings
@@ -25,7 +25,7 @@ def main() -> None:
     logs.configure()
     settings = Settings(brokers=args.bootstrap, data=args.directory)
     keep = Keeping(closed=KEEP_CLOSED_SECONDS * 1000, touched=KEEP_CLOSED_SECONDS * 1000)
-    kept = Times(times(settings).to_live, keep, KEEP_BUCKETS_SECONDS * 1000)
+    kept = times(settings)._replace(keep=keep, keep_buckets=KEEP_BUCKETS_SECONDS * 1000)
     sys.exit(run(Engine(make_job("soak", kept), options(settings))))
 
 

@@ -1,0 +1,234 @@
+"""The contacts agent without a broker: what a step changes, writes, rejects, forgets and takes back."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import topics
+from models.codec import encode
+from models.events import Event
+from streams.agents.contacts import Contacts, Times
+from streams.core.contact import Keeping
+from streams.core.figures import COUNTS, PROGRESS_KEY, STOCKS, Dimensions
+from streams.core.visit import TimesToLive
+from streams.engine.job import Step
+from tests.support.events import AGENT, CALL, START_MS, answered_call, call_lives, make
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+TIMES = Times(
+    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS),
+    keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
+    agent_to_live=3 * DAY_MS,
+    keep_buckets=8 * DAY_MS,
+)
+TOPIC = topics.SOURCES[topics.Channel.CALL].name
+PLACE = Dimensions("call", "siege", "autonomie", "mdph")
+
+
+class Worker:
+    """One partition, stepped by hand; `commit` and `roll_back` are the engine's part."""
+
+    def __init__(self) -> None:
+        self.job = Contacts(0, TIMES)
+        self.now = START_MS + 5_000
+        self.written: dict[bytes, bytes | None] = {}
+
+    def fold(self, *events: Event, step: Step | None = None) -> Step:
+        step = step or self.step()
+        self.job.fold(TOPIC, [record(event) for event in events], step)
+        return step
+
+    def tick(self, after_ms: int = 0) -> Step:
+        self.now += after_ms
+        step = self.step()
+        self.job.tick(step)
+        self.commit()
+        return step
+
+    def step(self) -> Step:
+        return Step(0, self.now, [topics.TIMELINE.name])
+
+    def commit(self) -> None:
+        for table in self.job.tables:
+            self.written |= {key or b"": value for key, value in table.changes()}
+            table.commit()
+
+    def roll_back(self) -> None:
+        for table in self.job.tables:
+            table.roll_back()
+        self.job.restore()
+
+    def total(self, place: Dimensions = PLACE) -> dict[str, int]:
+        """Return what is not zero in the total row of `place`."""
+        figure = self.job.figures.rows[0, place]
+        named = dict(zip((*COUNTS, *STOCKS), (*figure.counts, *figure.stocks), strict=True))
+        return {name: number for name, number in named.items() if number}
+
+
+def record(event: Event, **changes: Any) -> Any:
+    """Return an event as the engine delivers it."""
+    fields = {"key": event.subject.encode(), "value": encode(event), "offset": 0, "timestamp": START_MS, "headers": ()}
+    return SimpleNamespace(**(fields | changes))
+
+
+def numbers(worker: Worker) -> dict[Any, Any]:
+    """Return every figure that is not all zeros; what was corrected on the way is not the end's business."""
+    rows = worker.job.figures.rows
+    return {
+        key: (row.counts, row.stocks, row.oldest_waiting_at)
+        for key, row in rows.items()
+        if any(row.counts) or any(row.stocks)
+    }
+
+
+def spread(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Event]]:
+    """Return the events in slices that end at `cuts`."""
+    edges = [0, *sorted(cuts), len(events)]
+    return [events[begin:end] for begin, end in pairwise(edges) if begin < end]
+
+
+@st.composite
+def mixed_lives(draw: st.DrawFn) -> tuple[list[Event], set[int]]:
+    """Events of several calls and of an agent, in any order, some twice; and where they are cut."""
+    calls = [draw(call_lives(f"{CALL}{number}")) for number in range(draw(st.integers(1, 4)))]
+    changes = draw(
+        st.lists(st.sampled_from(["logged_in", "paused", "contact_started", "ring_unanswered", "logged_out"]))
+    )
+    agent = [
+        make("agent.state_changed", at, subject=AGENT, change=change, queue="mdph", site="siege", service="autonomie")
+        for at, change in enumerate(changes)
+    ]
+    events = draw(st.permutations([event for call in [*calls, agent] for event in call]))
+    events += draw(st.lists(st.sampled_from(events), max_size=5)) if events else []
+    return events, draw(st.sets(st.integers(0, len(events)), max_size=6))
+
+
+@given(mixed_lives(), st.sampled_from(["steps", "batches of one step"]))
+def test_figures_do_not_depend_on_how_events_come_in_batches(lives: tuple[list[Event], set[int]], how: str) -> None:
+    events, cuts = lives
+    one_by_one, cut = Worker(), Worker()
+    for worker in (one_by_one, cut):
+        worker.now = START_MS + HOUR_MS
+    for event in events:
+        one_by_one.fold(event)
+        one_by_one.commit()
+    step = cut.step()
+    for part in spread(events, cuts):
+        cut.fold(*part, step=step)
+        if how == "steps":
+            cut.commit()
+            step = cut.step()
+    assert numbers(cut) == numbers(one_by_one)
+    assert cut.job.contacts.rows == one_by_one.job.contacts.rows
+
+
+class _Defective(list[Any]):
+    """Records after which the fold fails."""
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+        raise ZeroDivisionError
+
+
+@given(mixed_lives())
+def test_a_step_taken_back_leaves_no_trace(lives: tuple[list[Event], set[int]]) -> None:
+    events, cuts = lives
+    kept, shaken = Worker(), Worker()
+    for worker in (kept, shaken):
+        worker.now = START_MS + HOUR_MS
+    for part in spread(events, cuts):
+        shaken.fold(*reversed(part))
+        shaken.roll_back()
+        with pytest.raises(ZeroDivisionError):
+            shaken.job.fold(TOPIC, _Defective(record(event) for event in part), shaken.step())
+        shaken.roll_back()
+        middle = len(part) // 2  # as the engine does it: in halves, until what fails is alone
+        for worker in (kept, shaken):
+            for half in (part[:middle], part[middle:]):
+                worker.fold(*half)
+                worker.commit()
+    assert numbers(shaken) == numbers(kept)
+    assert shaken.written == kept.written
+
+
+def test_each_event_of_a_contact_makes_one_timeline_entry_and_a_repeated_one_none() -> None:
+    worker = Worker()
+    events = answered_call()
+    step = worker.fold(*events, *events)
+    assert len(step.outputs[topics.TIMELINE.name]) == 4
+    progress = worker.job.progress.rows[PROGRESS_KEY]
+    assert (progress.events, progress.duplicates) == (4, 4)
+
+
+def test_what_cannot_be_used_is_rejected_and_the_rest_counts() -> None:
+    worker = Worker()
+    event = answered_call()[1]
+    broken: list[Callable[[], Any]] = [
+        lambda: record(event, value=b"{"),
+        lambda: record(event, key=None),
+        lambda: record(event, key=b"call:other"),
+        lambda: record(make("call.queued", 99_999, queue="mdph")),
+        lambda: record(make("call.queued", -20 * 365 * 86_400, queue="mdph")),
+        lambda: record(make("call.queued", subject=AGENT, queue="mdph")),
+    ]
+    step = worker.step()
+    worker.job.fold(TOPIC, [*(make_one() for make_one in broken), record(event)], step)
+    assert [letter.reason for letter in step.dead_letters] == [
+        "invalid_json",
+        "missing_key",
+        "key_mismatch",
+        "time_in_future",
+        "time_in_past",
+        "key_mismatch",
+    ]
+    assert worker.total() == {"offered": 1, "waiting": 1}
+    assert sum(worker.job.progress.rows[PROGRESS_KEY].dead_letters.values()) == 6
+
+
+def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
+    worker = Worker()
+    worker.fold(*answered_call()[:2])
+    worker.commit()
+    worker.tick(HOUR_MS - 1)
+    assert worker.total() == {"offered": 1, "waiting": 1}
+    worker.tick(1)
+    assert worker.total() == {"offered": 1, "left_forgotten": 1}
+    assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
+
+
+def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
+    worker = Worker()
+    where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
+    worker.fold(make("agent.state_changed", 0, change="logged_in", **where))
+    worker.commit()
+    worker.tick(3 * DAY_MS - HOUR_MS)
+    assert worker.total() == {"agents_available": 1}
+    worker.tick(HOUR_MS)
+    assert worker.total() == {}
+    worker.fold(make("agent.state_changed", 3 * 86_400, change="paused", **where))
+    worker.commit()
+    assert worker.total() == {"agents_paused": 1}
+
+
+def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
+    worker = Worker()
+    where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
+    worker.now = START_MS + HOUR_MS
+    worker.fold(*answered_call(), make("agent.state_changed", 0, change="logged_in", **where))
+    worker.commit()
+    counted = {name: number for name, number in worker.total().items() if name in COUNTS}
+    worker.tick(36 * DAY_MS)
+    for _ in range(2):  # the sweep begins anew, and goes over the rows
+        worker.tick(HOUR_MS)
+    assert worker.written[CALL.encode()] is None
+    assert worker.written[AGENT.encode()] is None
+    assert not worker.job.contacts.rows
+    assert not worker.job.agents.rows
+    assert worker.total() == counted
+    assert [start for start, _ in worker.job.figures.rows if start] == []
