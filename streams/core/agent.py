@@ -54,8 +54,8 @@ class Agent(Row, tag=1):
     @property
     def last_at(self) -> int:
         """The latest event time of what the row holds."""
-        told = [*self.logins.values(), *self.pauses.values(), *self.rings, *filter(None, [self.contact])]
-        return max((one.at for one in told), default=0)
+        registers = [*self.logins.values(), *self.pauses.values(), *([self.contact] if self.contact else [])]
+        return max([*(register.at for register in registers), *(ring.at for ring in self.rings)], default=0)
 
 
 _PAUSED, _AVAILABLE, _ON_CONTACT = "agents_paused", "agents_available", "agents_on_contact"
