@@ -26,12 +26,12 @@ from aiokafka.structs import TopicPartition
 from yarl import URL
 
 from streams.engine import fetching, metrics
+from streams.engine.batch import Batch
 from streams.engine.broker import listens
 from streams.engine.job import Job, Pair
 from streams.engine.lane import Lane
 from streams.engine.partitioner import partition_of
 from streams.engine.producer import StepProducer
-from streams.engine.transport import Batch
 
 EX_FENCED: Final = os.EX_TEMPFAIL
 EX_FAILED: Final = os.EX_SOFTWARE

@@ -14,11 +14,11 @@ from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
 
 from streams.engine import metrics
+from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach
 from streams.engine.job import DeadLetter, Header, Pair, PartitionJob, Step
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, InvariantBroken, Recovery, encode_offsets
-from streams.engine.transport import Batch
 
 if TYPE_CHECKING:
     from streams.engine.engine import Engine

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 if TYPE_CHECKING:
+    from streams.engine.batch import Batch
     from streams.engine.job import Step
-    from streams.engine.transport import Batch
 
 REGISTRY: Final = CollectorRegistry()
 

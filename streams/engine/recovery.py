@@ -8,8 +8,8 @@ import aiokafka
 import msgspec
 from aiokafka.structs import TopicPartition
 
+from streams.engine.batch import FETCH_WAIT_MS
 from streams.engine.job import Table
-from streams.engine.transport import FETCH_WAIT_MS
 
 OFFSETS_KEY: Final = b"\x00offsets"
 """The one record of the first state topic that is no row: source topic → next offset, as of the same transaction."""
