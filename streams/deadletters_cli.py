@@ -13,7 +13,7 @@ from models.reasons import Reason
 from models.topics import SOURCES
 from streams import deadletters
 from streams.deadletters import DeadLetter, Filter, Replayed
-from streams.listing import Since, print_table, printable, when
+from streams.listing import EXIT_NOT_FOUND, Since, as_json, print_table, printable, when
 from streams.reasons import describe, explain
 from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
@@ -23,7 +23,6 @@ from streams.words import say
 F = TypeVar("F", bound=Callable[..., Any])
 BROKER_SECONDS: Final = 3.0
 """How long a broker may take to answer: a person waits."""
-EXIT_NOT_FOUND: Final = 1
 
 
 def filters(command: F) -> F:
@@ -60,13 +59,6 @@ class Place(click.ParamType):
                 ctx,
             )
         return str(value)
-
-
-as_json = click.option(
-    "--json",
-    is_flag=True,
-    help=say("One JSON object per line, with codes.", "Un objet JSON par ligne, avec les codes."),
-)
 
 
 @click.group(help=say("Records that could not be used.", "Les enregistrements inutilisables."))

@@ -10,7 +10,14 @@ import click
 
 from streams.words import say
 
+EXIT_NOT_FOUND: Final = 1
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+as_json = click.option(
+    "--json",
+    is_flag=True,
+    help=say("One JSON object per line, with codes.", "Un objet JSON par ligne, avec les codes."),
+)
 
 
 class Since(click.ParamType):

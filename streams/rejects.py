@@ -5,7 +5,7 @@ It is read where the connectors keep it, below the data directory of this machin
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,7 +14,8 @@ import click
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, Kept, read
 from models.reasons import Reason
-from streams.listing import Since, print_table, printable, when
+from streams.listing import EXIT_NOT_FOUND, Since, as_json, print_table, printable, when
+from streams.reasons import describe, explain
 from streams.settings import Settings
 from streams.terminal import OperatorError, config_file, pass_settings
 from streams.words import say
@@ -37,7 +38,7 @@ class Filter(NamedTuple):
         return (
             self.connector in {None, name}
             and self.reason in {None, kept.reject.reason.value}
-            and (self.since is None or _milliseconds(kept.read_at) >= self.since)
+            and (self.since is None or _milliseconds(kept) >= self.since)
             and (not self.places or _place(name, kept) in self.places)
         )
 
@@ -65,21 +66,25 @@ def group() -> None:
 )
 @filters
 @click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
+@as_json
 @pass_settings
-def list_(settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int) -> None:
+def list_(
+    settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
+) -> None:
     """Print one line per record, without its content, and one per connector and reason."""
     found = [(name, kept) for name, _, kept in _found(settings, Filter(connector, reason, since))]
     found.sort(key=lambda one: one[1].read_at)
-    at, why = say("WHEN", "QUAND"), say("REASON", "RAISON")
-    if latest := found[-limit:] if limit else []:
-        print_table(
-            ("PLACE", at, why, say("DETAIL", "DÉTAIL")),
-            [(_place(name, kept), _when(kept), kept.reject.reason.value, kept.reject.detail) for name, kept in latest],
-        )
-        click.echo()
+    latest = found[-limit:] if limit else []
+    if json:
+        for name, kept in latest:
+            click.echo(dumps(_facts(name, kept)))
+        return
     if found:
+        at, why = say("WHEN", "QUAND"), say("REASON", "RAISON")
+        print_table(("PLACE", at, why, say("DETAIL", "DÉTAIL")), [_row(name, kept) for name, kept in latest])
         counts = Counter((name, kept.reject.reason.value) for name, kept in found)
-        last = {(name, kept.reject.reason.value): _when(kept) for name, kept in found}
+        last = {(name, kept.reject.reason.value): when(_milliseconds(kept)) for name, kept in found}
+        click.echo()
         print_table(
             (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER")),
             [(*key, str(count), last[key]) for key, count in counts.most_common()],
@@ -92,23 +97,30 @@ def list_(settings: Settings, reason: str | None, connector: str | None, since: 
 @click.option(
     "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
 )
+@as_json
 @pass_settings
-def show(settings: Settings, place: str, *, value: bool) -> None:
+def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     """Print all that is known of one record."""
-    name, directory, kept = next(_found(settings, Filter(places=frozenset({place}))), (None, None, None))
-    if name is None or directory is None or kept is None:
-        raise click.ClickException(_none_at([place]))
-    for title, text in {
-        say("reason", "raison"): kept.reject.reason.value,
-        say("detail", "détail"): kept.reject.detail,
-        say("connector", "connecteur"): name,
-        say("read at", "lu le"): _when(kept),
-        say("value", "valeur"): f"{len(kept.reject.record)} {say('bytes', 'octets')}",
-    }.items():
-        if text:
-            click.echo(f"{title:<14} {text}")
-    if value:
-        click.echo(f"\n{printable(kept.reject.record)}")
+    found = next(_found(settings, Filter(places=frozenset({place}))), None)
+    if found is None:
+        raise OperatorError(_none_at([place]), EXIT_NOT_FOUND)
+    name, directory, kept = found
+    record = kept.reject.record
+    if json:
+        content = {"value": record.decode(errors="backslashreplace")} if value else {}
+        click.echo(dumps(_facts(name, kept) | content))
+    else:
+        for title, text in {
+            say("reason", "raison"): f"{kept.reject.reason.value}, {describe(kept.reject.reason)}",
+            say("detail", "détail"): explain(kept.reject.detail),
+            say("connector", "connecteur"): name,
+            say("read at", "lu le"): when(_milliseconds(kept)),
+            say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
+        }.items():
+            if text:
+                click.echo(f"{title:<14} {text}")
+        if value:
+            click.echo(f"\n{printable(record)}")
     files = ", ".join(str(directory / file) for file in NAMES if (directory / file).exists())
     click.echo(
         say(
@@ -150,7 +162,7 @@ def replay(
     wanted = Filter(connector, reason, since, frozenset(places))
     found = [(name, kept) for name, _, kept in _found(settings, wanted)]
     if missing := sorted(set(places) - {_place(name, kept) for name, kept in found}):
-        raise click.ClickException(_none_at(missing))
+        raise OperatorError(_none_at(missing), EXIT_NOT_FOUND)
     names = Counter(name for name, _ in found)
     for name, count in names.items():
         click.echo(f"{count} → {name}")
@@ -205,9 +217,21 @@ def _none_at(places: list[str]) -> str:
     return say("no rejected record at ", "pas d'enregistrement rejeté à ") + ", ".join(places)
 
 
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+def _milliseconds(kept: Kept) -> int:
+    return int(kept.read_at.timestamp() * 1000)
 
 
-def _when(kept: Kept) -> str:
-    return when(_milliseconds(kept.read_at))
+def _row(name: str, kept: Kept) -> tuple[str, ...]:
+    detail = explain(kept.reject.detail) or describe(kept.reject.reason)
+    return _place(name, kept), when(_milliseconds(kept)), kept.reject.reason.value, detail
+
+
+def _facts(name: str, kept: Kept) -> dict[str, Any]:
+    """Return what is known of a record but its content, with the codes that machines know; times in ms since 1970."""
+    return {
+        "place": _place(name, kept),
+        "connector": name,
+        "read_at": _milliseconds(kept),
+        "reason": kept.reject.reason.value,
+        "detail": kept.reject.detail,
+    }

@@ -27,6 +27,7 @@ from connectors.asterisk.records import (
     parse,
 )
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import (
     AgentChange,
@@ -233,7 +234,7 @@ class QueueLogMapping:
     def _agent_changed(self, change: AgentChange, record: Record, said: _Envelope) -> Sequence[Event]:
         agent = self._names.agent(record.agent)
         if not agent:
-            raise Unusable(Reason.UNREADABLE_LINE, "it names no agent")
+            raise Unusable(Reason.UNREADABLE_LINE, say("it names no agent", "elle ne nomme pas d'agent"))
         queue = self._names.queue(record.queue)
         changes = [change]
         if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
@@ -263,7 +264,7 @@ class QueueLogMapping:
     def _stay(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> _Stay:
         name = self._call_of(record)
         if record.queue in NOBODY:
-            raise Unusable(Reason.UNREADABLE_LINE, "it names no queue")
+            raise Unusable(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
         queue = self._names.queue(record.queue)
         call = self._memory.call(name, record.second)
         visit = find(call, record.queue, record.second)
@@ -283,7 +284,7 @@ class QueueLogMapping:
 
     def _call_of(self, record: Record) -> str:
         if record.call in NO_CALL:
-            raise Unusable(Reason.UNREADABLE_LINE, "it names no call")
+            raise Unusable(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
         return self._names.call(record.call)
 
     def _subject(self, call: str) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from connectors.sdk.tail import MAX_LINE_BYTES
+from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import AgentChange, EndedBy, LeaveReason, TransferKind
 from models.reasons import Reason
@@ -99,9 +100,15 @@ class Record(NamedTuple):
         try:
             number = int(text)
         except ValueError:
-            raise Unusable(Reason.UNREADABLE_LINE, f"parameter {place} is no number") from None
+            raise Unusable(
+                Reason.UNREADABLE_LINE,
+                say(f"parameter {place} is no number", f"le paramètre {place} n'est pas un nombre"),
+            ) from None
         if number > highest:
-            raise Unusable(Reason.UNREADABLE_LINE, f"parameter {place} is out of bounds")
+            raise Unusable(
+                Reason.UNREADABLE_LINE,
+                say(f"parameter {place} is out of bounds", f"le paramètre {place} est hors limites"),
+            )
         return number if number >= 0 else None
 
 
@@ -111,7 +118,7 @@ def parse(content: bytes) -> Record | None:
     Raises `Unusable` if it is too long, no UTF-8, or has not the form of a line.
     """
     if len(content) > MAX_LINE_BYTES:
-        raise Unusable(Reason.OVERSIZED, f"more than {MAX_LINE_BYTES} bytes")
+        raise Unusable(Reason.OVERSIZED, say(f"more than {MAX_LINE_BYTES} bytes", f"plus de {MAX_LINE_BYTES} octets"))
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -120,11 +127,20 @@ def parse(content: bytes) -> Record | None:
         return None
     epoch, *fields = text.split("|")
     if len(fields) < _FIELDS - 1:
-        raise Unusable(Reason.UNREADABLE_LINE, f"{len(fields) + 1} fields, at least {_FIELDS}")
+        raise Unusable(
+            Reason.UNREADABLE_LINE,
+            say(
+                f"it has too few fields: {len(fields) + 1}, not {_FIELDS}",
+                f"elle a trop peu de champs : {len(fields) + 1} au lieu de {_FIELDS}",
+            ),
+        )
     try:
         second = int(epoch)
         time = datetime.fromtimestamp(second, UTC)
     except (ValueError, OverflowError, OSError):
-        raise Unusable(Reason.UNREADABLE_LINE, "its time is no number of seconds") from None
+        raise Unusable(
+            Reason.UNREADABLE_LINE,
+            say("its time is no number of seconds", "son heure n'est pas un nombre de secondes"),
+        ) from None
     call, queue, agent, event, *parameters = fields
     return Record(second, time, call, queue, agent, event, parameters)

@@ -11,18 +11,70 @@ from connectors.asterisk.simulate.clock import simulate_day, simulate_live
 from connectors.sdk.words import say
 
 
-@click.command("asterisk", short_help="A switchboard's queue_log · le queue_log d'un standard")
-@click.option(
-    "--into", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The queue_log to append to."
+@click.command(
+    "asterisk",
+    help=say(
+        "Write the queue_log of a switchboard that does not exist.",
+        "Écrit le queue_log d'un standard qui n'existe pas.",
+    ),
 )
-@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Write this whole day at once.")
-@click.option("--live", is_flag=True, help="Write as things happen, until stopped.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same day.")
-@click.option("--calls", type=int, default=1_500, show_default=True, help="Calls of a usual day.")
-@click.option("--rate", type=float, default=300, show_default=True, help="Calls per hour, live.")
-@click.option("--speed", type=float, default=1, show_default=True, help="How much faster than life, live.")
-@click.option("--catch-up", is_flag=True, help="Live: write first what happened today until now.")
-@click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what really happened.")
+@click.option(
+    "--into",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help=say("The queue_log to append to.", "Le queue_log à compléter."),
+)
+@click.option(
+    "--day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help=say("Write this whole day at once.", "Écrire cette journée entière d'un coup."),
+)
+@click.option(
+    "--live",
+    is_flag=True,
+    help=say("Write as things happen, until stopped.", "Écrire au fil de l'eau, jusqu'à l'arrêt."),
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help=say("The same seed gives the same day.", "La même graine donne la même journée."),
+)
+@click.option(
+    "--calls",
+    type=int,
+    default=1_500,
+    show_default=True,
+    help=say("Calls of a usual day.", "Appels d'une journée ordinaire."),
+)
+@click.option(
+    "--rate",
+    type=float,
+    default=300,
+    show_default=True,
+    help=say("Calls per hour, live.", "Appels par heure, au fil de l'eau."),
+)
+@click.option(
+    "--speed",
+    type=float,
+    default=1,
+    show_default=True,
+    help=say("How much faster than life, live.", "Combien de fois plus vite que la réalité, au fil de l'eau."),
+)
+@click.option(
+    "--catch-up",
+    is_flag=True,
+    help=say(
+        "Live: write first what happened today until now.",
+        "Au fil de l'eau : écrire d'abord ce qui s'est passé aujourd'hui.",
+    ),
+)
+@click.option(
+    "--ledger",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=say("Where to write what really happened.", "Où écrire ce qui s'est vraiment passé."),
+)
 def command(
     *,
     into: Path,
@@ -35,7 +87,7 @@ def command(
     catch_up: bool,
     ledger: Path | None,
 ) -> None:
-    """Write the queue_log of an Asterisk that does not exist."""
+    """Write lines as an Asterisk would."""
     if live == (day is not None):
         raise click.UsageError(say("either --day or --live", "soit --day, soit --live"))
     try:

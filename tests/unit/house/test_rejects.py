@@ -1,5 +1,6 @@
 """`accueil rejects`, as an operator uses it."""
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_list_shows_reasons_and_counts_and_no_content() -> None:
     assert "06 39" not in result.output
 
 
+def test_programs_get_json(home: Path) -> None:
+    listed = [json.loads(line) for line in command("list", "--json").output.splitlines()]
+    assert [(one["connector"], one["reason"], one["detail"]) for one in listed][1:] == [
+        ("siege", "unknown_record", ""),
+        ("siege", "invalid_utf8", "at byte 20"),
+    ]
+    (shown,) = command("show", listed[0]["place"], "--value", "--json").stdout.splitlines()
+    assert json.loads(shown) == listed[0] | {"value": LINES[0].decode()}
+
+
 def test_filters_choose() -> None:
     assert len(places("--reason", "unknown_record")) == 2
     assert len(places("--connector", "siege", "--since", "1h", "--limit", "1")) == 1
@@ -78,8 +89,8 @@ def test_where_nothing_was_rejected_there_is_nothing(tmp_path: Path, monkeypatch
 def test_show_keeps_the_content_to_itself_unless_asked_and_warns(home: Path) -> None:
     (place,) = places("--reason", "invalid_utf8")
     shown = command("show", place).output
-    assert "reason         invalid_utf8" in shown
-    assert "detail         at byte 20" in shown
+    assert "reason         invalid_utf8, it is no UTF-8 text" in shown
+    assert "detail         from byte 20 on" in shown
     assert "06 39" not in shown
     asked = command("show", place, "--value").output
     assert printable(LINES[2]) in asked
@@ -141,7 +152,7 @@ def test_replay_needs_a_choice(arguments: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("arguments", [("show", "siege:00000000"), ("replay", "siege:00000000", "--yes")])
 def test_what_is_not_there_is_said(arguments: tuple[str, ...]) -> None:
     result = command(*arguments)
-    assert (result.exit_code, result.output) == (1, "Error: no rejected record at siege:00000000\n")
+    assert (result.exit_code, result.output) == (1, "accueil: no rejected record at siege:00000000\n")
 
 
 def test_it_is_said_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
