@@ -1,14 +1,32 @@
 """Tables of what is said elsewhere, and how people say it."""
 
+import errno
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from streams.words import say
 
 Phrases = Mapping[str, tuple[str, str]]
 """Patterns that fit a whole text, and what to say instead in English and in French; in braces, named values."""
+
+CAUSES: Final = {
+    errno.EACCES: ("no permission", "accès refusé"),
+    errno.EPERM: ("no permission", "accès refusé"),
+    errno.EROFS: ("it may only be read", "en lecture seule"),
+    errno.ENOSPC: ("the disk is full", "le disque est plein"),
+    errno.ENOTDIR: ("a file is in its way", "un fichier est à sa place"),
+    errno.EEXIST: ("a file is in its way", "un fichier est à sa place"),
+    errno.EADDRINUSE: ("it is in use", "il est déjà pris"),
+    errno.EADDRNOTAVAIL: ("this machine has no such address", "cette machine n'a pas cette adresse"),
+}
+
+
+def cause_of(error: OSError) -> str:
+    """Return in a few words what the operating system said."""
+    known = CAUSES.get(error.errno or 0)
+    return say(*known) if known else error.strerror or type(error).__name__
 
 
 def put(phrases: Phrases, text: str, values: Mapping[str, Any] | None = None) -> str | None:

@@ -9,6 +9,7 @@ from typing import Final
 
 import psutil
 
+from streams.phrases import cause_of
 from streams.running import claim
 from streams.settings import Settings
 from streams.terminal import OperatorError
@@ -28,8 +29,8 @@ def own(data: Path) -> Iterator[None]:
     except OSError as error:
         raise OperatorError(
             say(
-                f"the data directory {data} cannot be written ({error.strerror}): set data or ACCUEIL_DATA to another",
-                f"impossible d'écrire dans le dossier {data} ({error.strerror}) : en choisir un autre (ACCUEIL_DATA)",
+                f"the data directory {data} cannot be written ({cause_of(error)}): set data or ACCUEIL_DATA to another",
+                f"impossible d'écrire dans le dossier {data} ({cause_of(error)}) : en choisir un autre (ACCUEIL_DATA)",
             )
         ) from None
     free = psutil.disk_usage(str(data)).free
@@ -73,7 +74,7 @@ def check_port(host: str, port: int, setting: str) -> None:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             return
     except OSError as error:
-        cause = _find_listener(port) or error.strerror
+        cause = _find_listener(port) or cause_of(error)
         variable = "" if setting.startswith("--") else f", ACCUEIL_{setting.replace('.', '__').upper()}"
         settings = f"{setting}{variable}"
         raise OperatorError(

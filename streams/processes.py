@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from streams.console import describe_state, read_line
 from streams.engine.children import die_with_parent
+from streams.phrases import cause_of
 from streams.terminal import EXIT_CONFIGURATION
 from streams.words import say
 
@@ -262,7 +263,7 @@ class _LogFile(RotatingFileHandler):
         error = sys.exception()
         if not self._told:
             self._told = True
-            reason = error.strerror if isinstance(error, OSError) else error
+            reason = cause_of(error) if isinstance(error, OSError) else error
             self._tell(
                 say(
                     f"{self.baseFilename} cannot be written ({reason}): what is said from now on is lost",

@@ -1,5 +1,6 @@
 """What all commands share: they are loaded when they are used, get their settings, and fail with one clear line."""
 
+import gettext
 import importlib
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +12,10 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import click
 
 from streams.words import say
+
+# What click itself says, in the language of the locale.
+gettext.bindtextdomain("accueil", str(Path(__file__).parent / "locale"))
+gettext.textdomain("accueil")
 
 P = ParamSpec("P")
 R = TypeVar("R")

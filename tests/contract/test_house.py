@@ -150,7 +150,12 @@ def test_wheel_holds_the_three_packages_and_what_they_need(tmp_path: Path) -> No
         "streams",
         "connectors",
     }
-    assert {"streams/demo.toml", "models/schemas/published.json", "streams/web/templates/board.html"} <= set(files)
+    assert {
+        "streams/demo.toml",
+        "streams/locale/fr/LC_MESSAGES/accueil.mo",
+        "models/schemas/published.json",
+        "streams/web/templates/board.html",
+    } <= set(files)
     assert any(file.startswith("streams/web/static/") for file in files)
     assert any(file.endswith("/licenses/LICENSE") for file in files)
     packaged = {path.relative_to(ROOT).as_posix() for path in tracked()}

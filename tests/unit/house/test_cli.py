@@ -52,6 +52,23 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         assert words in subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--help",), "Usage : accueil"),
+        (("nowhere",), "Erreur : Il n'y a pas de commande 'nowhere'."),
+        (("up", "--domo"), "Vouliez-vous dire --demo ?"),
+        (("dead-letters", "show"), "Erreur : Il manque l'argument 'PARTITION:OFFSET'."),
+    ],
+)
+def test_the_command_line_itself_speaks_the_language_of_the_locale(
+    arguments: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANGUAGE", raising=False)
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert words in run(*arguments).output
+
+
 def test_version_is_that_of_the_package() -> None:
     assert run("version").output == f"accueil {version('accueil')}\n"
 

@@ -33,7 +33,7 @@ def test_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(
-            OperatorError, match=r"file/data cannot be written \(Not a directory\): set data or ACCUEIL_DATA"
+            OperatorError, match=r"file/data cannot be written \(a file is in its way\): set data or ACCUEIL_DATA"
         ),
         own(tmp_path / "file" / "data"),
     ):
