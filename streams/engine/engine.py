@@ -32,11 +32,13 @@ from streams.engine.job import Job, Pair
 from streams.engine.lane import Lane
 from streams.engine.partitioner import partition_of
 from streams.engine.producer import StepProducer
+from streams.engine.recovery import RecordsGone
 
 EX_FENCED: Final = os.EX_TEMPFAIL
 EX_FAILED: Final = os.EX_SOFTWARE
-EX_DEFECTIVE: Final = 2
-"""Too many records that our own code fails on: to start again would only set aside more of them. For a supervisor: final."""
+EX_FINAL: Final = 2
+"""A person has to act: too many records that our own code fails on, or records gone before they were taken. For a supervisor: not
+to be started again."""
 WAITING_SAID_SECONDS: Final = 10
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 
@@ -179,7 +181,7 @@ class Engine:
         self.log.error("internal_error", error=type(error).__name__, exc_info=error)
         if self._internal_errors > self.options.internal_errors:
             self.die(
-                RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_DEFECTIVE
+                RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL
             )
 
     def note_tick_error(self, error: Exception) -> None:
@@ -190,6 +192,8 @@ class Engine:
     def die(self, error: BaseException, code: int = EX_FAILED) -> None:
         """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
         fenced = isinstance(error, FENCED)
+        if isinstance(error, RecordsGone):
+            code = EX_FINAL
         self.log.error("leaving", error=repr(error), exc_info=None if fenced else error)
         sys.stdout.flush()
         sys.stderr.flush()

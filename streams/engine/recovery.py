@@ -23,6 +23,10 @@ class InvariantBroken(RuntimeError):  # noqa: N818 - what it says
     """State, group and source disagree: going on could lose or repeat something."""
 
 
+class RecordsGone(InvariantBroken):
+    """A source no longer holds what was not taken yet: to start again changes nothing, a person has to decide."""
+
+
 @dataclass(slots=True)
 class Recovery:
     """What is known of the topics of one partition number; offsets by topic."""
@@ -96,8 +100,8 @@ class Recovery:
         The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
         of a group that was away for a week), but never others.
 
-        Raises `InvariantBroken` if state, group and source contradict each other, and for records that are gone unless
-        `skip_expired`.
+        Raises `InvariantBroken` if state and group contradict each other, and `RecordsGone` if the source was made anew, or lost
+        records unless `skip_expired`.
         """
         committed = self.committed.get(topic)
         if group not in {None, committed}:
@@ -106,12 +110,12 @@ class Recovery:
         position = begin if committed is None else committed
         expired = max(0, begin - position)
         if expired and not skip_expired:
-            raise InvariantBroken(
+            raise RecordsGone(
                 f"{topic}: {expired} records were deleted by retention before they were taken; "
                 "to go on without them, set skip_expired"
             )
         if position > end:
-            raise InvariantBroken(f"{topic}: next offset {position} is beyond the end {end}: the topic was made anew")
+            raise RecordsGone(f"{topic}: next offset {position} is beyond the end {end}: the topic was made anew")
         return position + expired, expired
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from streams.engine.broker import EmbeddedKafka
-from streams.engine.engine import EX_DEFECTIVE
+from streams.engine.engine import EX_FINAL
 from tests.support import kafka_io, ledger
 from tests.support.ledger_job import Event, make_topics
 from tests.support.processes import Child, wait_until
@@ -105,7 +105,7 @@ def test_records_that_cannot_be_folded_are_set_aside_alone(name: str, kafka: Emb
 def test_too_many_internal_errors_stop_the_worker(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(kafka.bootstrap, [ledger.record(name, "a", "k", Event(f"f{n}", act="fail")) for n in range(20)])
     with worker(name, kafka, tmp_path, "internal_errors=5").start() as child:
-        assert child.wait() == EX_DEFECTIVE  # which no supervisor answers with another life
+        assert child.wait() == EX_FINAL  # which no supervisor answers with another life
     assert len(kafka_io.read(kafka.bootstrap, f"{name}-dead")) == 5
 
 
@@ -212,7 +212,7 @@ def test_records_that_expired_untaken_are_skipped_only_if_told(name: str, kafka:
         for deletion in admin.delete_records(gone).values():
             deletion.result(30)
         child.start()
-        assert child.wait() == 70
+        assert child.wait() == EX_FINAL
         assert "set skip_expired" in child.text
     with worker(name, kafka, tmp_path, "skip_expired=1", log="told.log").start() as child:
         wait_until(lambda: len(kafka_io.read(kafka.bootstrap, f"{name}-out")) == 600, "what is left to be folded")
