@@ -180,9 +180,7 @@ class Engine:
         metrics.INTERNAL_ERRORS.inc()
         self.log.error("internal_error", error=type(error).__name__, exc_info=error)
         if self._internal_errors > self.options.internal_errors:
-            self.die(
-                RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL
-            )
+            self.die(RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL)
 
     def note_tick_error(self, error: Exception) -> None:
         """Count a tick that our own code failed in: it is taken back and tried again, while records are folded as ever."""
