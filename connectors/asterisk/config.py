@@ -51,9 +51,9 @@ class Line(Options):
     line: Label
     """Its name in events: the number itself is not published."""
     service: Label = ""
-    """The service it is for; a queue that has one of its own goes before."""
+    """Service of the call's arrival; in a queue, the call is of the queue's."""
     site: Label = ""
-    """Where it rings; a queue that has one of its own goes before."""
+    """Site of the call's arrival; in a queue, the call is at the queue's."""
 
 
 class AsteriskConfig(ConnectorConfig):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from connectors.asterisk.config import AsteriskConfig, CustomOutcome
+from connectors.asterisk.config import AsteriskConfig, CustomOutcome, Line, Queue
 from connectors.asterisk.memory import Call, Memory
 from connectors.asterisk.names import Names
 from connectors.asterisk.records import (
@@ -133,10 +133,7 @@ class QueueLogMapping:
         name = self._call_of(record)
         line = self._names.line(record.text(0))
         call = self._memory.call(name, record.second)
-        if line:
-            call.service, call.site = line.service, line.site
-        service, site = call.service or self._config.service, call.site or self._config.site
-        stay = _Stay(call, name, self._subject(name), "", 0, service, site)
+        stay = _Stay(call, name, self._subject(name), "", 0, *self._place(line))
         data = CallArrivedData(line=line.line if line else "")
         return (CallArrived(**self._envelope("call.arrived", stay, said), data=data),)
 
@@ -244,8 +241,7 @@ class QueueLogMapping:
             what = f"{agent}|{queue.label}|{each.value}"
             native = f"{what}|{record.second}|{self._memory.count_change(record.second, what)}"
             order = {"sequence": f"{said['sequence']}.{place}"} if place else {}
-            service, site = queue.service or self._config.service, queue.site or self._config.site
-            events.append(self._agent_event(agent, each, queue.label, service, site, native, said | order))
+            events.append(self._agent_event(agent, each, queue.label, *self._place(queue), native, said | order))
         return events
 
     def _agent_event(
@@ -268,9 +264,7 @@ class QueueLogMapping:
         queue = self._names.queue(record.queue)
         call = self._memory.call(name, record.second)
         visit = find(call, record.queue, record.second)
-        service = queue.service or call.service or self._config.service
-        site = queue.site or call.site or self._config.site
-        return _Stay(call, name, self._subject(name), queue.label, visit, service, site)
+        return _Stay(call, name, self._subject(name), queue.label, visit, *self._place(queue))
 
     def _last_of(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> _Stay:
         """Return the stay that `record` says is over."""
@@ -286,6 +280,10 @@ class QueueLogMapping:
         if record.call in NO_CALL:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
         return self._names.call(record.call)
+
+    def _place(self, of: Queue | Line | None) -> tuple[str, str]:
+        """Return service and site of a queue or a line. Never of both: all that concerns a queue is to be in one place."""
+        return (of and of.service) or self._config.service, (of and of.site) or self._config.site
 
     def _subject(self, call: str) -> str:
         return contact_id(Channel.CALL, self._source, call)

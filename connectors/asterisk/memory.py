@@ -33,9 +33,6 @@ class Call(msgspec.Struct, array_like=True):
     second: int
     """When the log mentioned it last."""
     visits: list[Visit]
-    service: str = ""
-    site: str = ""
-    """As the dialled line has them."""
 
     def enter(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay that begins now, the same if the same line comes again."""

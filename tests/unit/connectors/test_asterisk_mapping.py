@@ -376,13 +376,25 @@ class TestLines:
     def test_the_dialplan_may_call_it_otherwise(self) -> None:
         assert Log().events(line("NUMERO", "0199000010"))[0].data.line == "principale"
 
-    def test_a_line_gives_a_call_its_service_unless_the_queue_has_one(self) -> None:
-        events = Log().events(line("DID", "0261910000", queue="NONE"), ENTER, line("ENTERQUEUE", at=T + 9, queue="610"))
-        assert [(event.service, event.site) for event in events] == [
-            ("routes", "antenne"),
-            ("routes", "antenne"),
-            ("social", "annexe"),
-        ]
+    def test_a_line_places_the_arrival_and_a_queue_all_that_happens_in_it(self) -> None:
+        arrived, *in_queues = Log().events(
+            line("DID", "0261910000", queue="NONE"),
+            ENTER,
+            line("CONNECT", 3, "x", 1, agent="PJSIP/31"),
+            line("ADDMEMBER", call="NONE", agent="PJSIP/31"),
+            line("ENTERQUEUE", call=f"{T}.18"),
+            line("ENTERQUEUE", at=T + 9, queue="610"),
+        )
+        assert (arrived.service, arrived.site) == ("routes", "antenne")
+        assert {(event.data.queue, event.service, event.site) for event in in_queues} == {
+            ("accueil", "standard", "siege"),
+            ("aide-sociale", "social", "annexe"),
+        }
+
+    def test_a_position_of_an_earlier_version_is_understood(self) -> None:
+        saved = b'{"seconds":{},"calls":{"%s":[%d,[["600",%d,0]],"routes","antenne"]}}' % (CALL.encode(), T, T - 9)
+        memory = msgspec.json.decode(saved, type=Memory)
+        assert Log(memory).events(line("ABANDON", 1, 1, 9))[0].data.visit == 1
 
 
 class TestIds:
