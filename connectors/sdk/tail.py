@@ -2,6 +2,8 @@
 
 A file is known by its first bytes: so whatever moved it, copied it or gave its inode to another file, what was not read of it yet
 is found in the same directory, under its name or one that a rotation makes of it, before the next file is begun.
+
+Any call to the file system may fail, on a network's above all: whatever can fail is done before a place is changed.
 """
 
 import hashlib
@@ -9,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -46,6 +49,12 @@ class _Candidate(NamedTuple):
     path: Path
     inode: int
     size: int
+    modified_ns: int
+
+
+class _Opened(NamedTuple):
+    file: int
+    inode: int
     modified_ns: int
 
 
@@ -93,9 +102,10 @@ class LineTail:
 
     def close(self) -> None:
         """Close the file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        file, self._file = self._file, -1
+        if file >= 0:
+            with suppress(OSError):  # of a file that is only read, this tells nothing; it is closed all the same
+                os.close(file)
 
     def _read_some(self) -> list[bytes]:
         if self._file < 0:
@@ -111,16 +121,12 @@ class LineTail:
     def _take(self, chunk: bytes) -> list[bytes] | None:
         """Return the lines of `chunk` that are whole, or too long, and step over them; None if there are none yet."""
         end = chunk.rfind(b"\n") + 1
-        skipping = self._skipping
-        if end:
-            lines = chunk[: end - 1].split(b"\n")
-            self._skipping = False
-        elif len(chunk) > MAX_LINE_BYTES:
-            lines = [chunk]
-            self._skipping = True
-        else:
+        if not end and len(chunk) <= MAX_LINE_BYTES:
             return None
-        self._advance(chunk[:end] if end else chunk)
+        modified_ns = os.fstat(self._file).st_mtime_ns
+        skipping, self._skipping = self._skipping, not end
+        self._advance(chunk[:end] if end else chunk, modified_ns)
+        lines = chunk[: end - 1].split(b"\n") if end else [chunk]
         return [line[: MAX_LINE_BYTES + 1].rstrip(b"\r") for line in (lines[1:] if skipping else lines)]
 
     def _go_on(self, unfinished: bytes) -> list[bytes]:
@@ -137,11 +143,12 @@ class LineTail:
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []
+        modified_ns = os.fstat(self._file).st_mtime_ns
+        opened = _open(successor)
         log.info("log_rotated", next_file=successor.name)
-        file = _open(successor)
         rest = [] if self._skipping or not unfinished else [unfinished]
-        self._advance(unfinished)
-        self._enter(file, self.position)
+        self._advance(unfinished, modified_ns)
+        self._enter(opened, self.position)
         return rest or self._read_some()
 
     def _was_rewritten(self) -> bool:
@@ -158,9 +165,9 @@ class LineTail:
             there = self._files() if self._path.parent.exists() else ()
             self._kept = TailPosition(0, 0, _digest(b""), 0, max((file.modified_ns for file in there), default=0))
             raise
-        self._kept = self._place()
         if self._start == "end":
             self._seek_end()
+        self._kept = self._place()
 
     def _find(self, position: TailPosition) -> None:
         """Go to `position`, wherever its file is by now, or if it is lost to the file that was begun after it."""
@@ -192,20 +199,19 @@ class LineTail:
                     status = entry.stat()
                     yield _Candidate(Path(entry.path), status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def _enter(self, file: int, kept: TailPosition | None) -> None:
-        """Go to the beginning of `file`; `kept` is where to go on while nothing was read of it."""
+    def _enter(self, opened: _Opened, kept: TailPosition | None) -> None:
+        """Go to the beginning of a file; `kept` is where to go on while nothing was read of it. Nothing here can fail."""
         self.close()
-        self._file, self._kept = file, kept
+        self._file, self._inode, self._modified_ns = opened
+        self._kept = kept
         self._offset, self._head, self._skipping = 0, b"", False
-        status = os.fstat(file)
-        self._inode, self._modified_ns = status.st_ino, status.st_mtime_ns
 
-    def _advance(self, read: bytes) -> None:
+    def _advance(self, read: bytes, modified_ns: int) -> None:
         # The head is of what was read, not of what is there by now: the file may just have been truncated.
         if len(self._head) < HEAD_BYTES:
             self._head += read[: HEAD_BYTES - len(self._head)]
         self._offset += len(read)
-        self._modified_ns = os.fstat(self._file).st_mtime_ns
+        self._modified_ns = modified_ns
 
     def _jump(self, offset: int) -> None:
         self._head = os.pread(self._file, min(HEAD_BYTES, offset), 0)
@@ -224,8 +230,14 @@ class LineTail:
         self._jump(size if self._skipping else size - unfinished)
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _open(path: Path) -> _Opened:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+    except OSError:
+        os.close(file)
+        raise
+    return _Opened(file, status.st_ino, status.st_mtime_ns)
 
 
 def _is_of(file: _Candidate, position: TailPosition) -> bool:

@@ -1,14 +1,17 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any, Literal
 
 import pytest
 
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.tail import MAX_LINE_BYTES, LineTail, TailPosition
+from connectors.sdk.tail import CHUNK_BYTES, MAX_LINE_BYTES, LineTail, TailPosition
 
 
 class Reader:
@@ -135,6 +138,82 @@ def forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
 
     real = os.open
     patch.setattr(os, "open", refuse)
+
+
+@pytest.mark.parametrize("start", ["beginning", "end"])
+def test_any_call_may_fail_once_and_no_line_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Literal["beginning", "end"]
+) -> None:
+    failed: list[str] = []
+    while True:
+        before = len(failed)
+        directory = tmp_path / f"{before}"
+        directory.mkdir()
+        with monkeypatch.context() as patch:
+            stale = Stale(patch, before, failed)
+            lines = read_through_rotations(directory / "queue_log", start, stale)
+        assert (
+            lines == [b"one", b"two", b"three", LONG, b"four", b"five, unfinished", b"six", b"seven"][start == "end" :]
+        )
+        if len(failed) == before:
+            break
+    assert set(failed) == {"open", "fstat", "pread", "scandir", "stat", "close"}
+    descriptors = [os.readlink(place) for place in Path("/proc/self/fd").iterdir() if place.exists()]
+    assert not [path for path in descriptors if path.startswith(str(tmp_path))]
+
+
+LONG = b"x" * (MAX_LINE_BYTES + 1)
+
+
+class Stale:
+    """A network's file system, on which the call of one ordinal fails: its name is then added to `failed`."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, ordinal: int, failed: list[str]) -> None:
+        self._left, self._failed, self.on = ordinal, failed, False
+        for name in ("open", "fstat", "pread", "scandir", "stat", "close"):
+            patch.setattr(os, name, partial(self._call, name, getattr(os, name)))
+
+    def _call(self, name: str, real: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        self._left -= self.on
+        if self.on and self._left == -1:
+            self._failed.append(name)
+            if name == "close":  # as on Linux: it fails, and is closed
+                real(*arguments)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(*arguments, **options)
+
+
+def read_through_rotations(log: Path, start: Literal["beginning", "end"], stale: Stale) -> list[bytes]:
+    tail, lines = LineTail(log, None, start), list[bytes]()
+
+    def read() -> None:
+        stale.on = True
+        for _ in range(5):
+            with suppress(SourceUnavailableError):
+                lines.extend(tail.read(0))
+        stale.on = False
+
+    write(log, "one")
+    read()
+    write(log, "two", "three")
+    with log.open("ab") as file:
+        file.write(LONG + b"x" * CHUNK_BYTES)
+    read()
+    with log.open("ab") as file:
+        file.write(b"xx\nfour\nfive, unfinished")
+    read()
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "six")
+    later(log, 1)
+    read()
+    log.rename(log.with_name("queue_log.2"))
+    write(log, "seven")
+    later(log, 2)
+    read()
+    stale.on = True
+    tail.close()
+    stale.on = False
+    return lines
 
 
 def test_what_cannot_be_read_is_named_and_not_passed_over(
