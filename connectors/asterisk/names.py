@@ -12,8 +12,11 @@ from connectors.asterisk.config import AsteriskConfig, Line, Queue
 from connectors.asterisk.records import NOBODY
 from models.identities import IdentityKind, PseudonymKey, normalise_phone
 
-UNIQUE_ID: Final = re.compile(r"(?:[A-Za-z0-9_.-]{1,40}-)?\d{9,11}\.\d{1,10}", re.ASCII)
-"""The id that Asterisk gives a channel: its system's name, if it has one, the second and a number."""
+UNIQUE_ID: Final = re.compile(r"(?:(?P<system>[A-Za-z0-9_.-]{1,40})-)?[12]\d{9}\.(?:0|[1-9]\d{0,7})", re.ASCII)
+"""The id that Asterisk gives a channel: its system's name, if it has one, the second and a number.
+
+No second begins with 0, as phone numbers do, and no switchboard has had a hundred million channels.
+"""
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
 """A name that can be shown as it is: a label, and no phone number, whatever stands between its digits."""
 _LIGATURES: Final = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss"})
@@ -34,7 +37,9 @@ class Names:
 
     def call(self, unique_id: str) -> str:
         """Return the native id of a call: what Asterisk made is kept, what anyone else did is replaced."""
-        return unique_id if UNIQUE_ID.fullmatch(unique_id) else self._hide("call", unique_id)
+        made = UNIQUE_ID.fullmatch(unique_id)
+        own = made and (made["system"] is None or LABEL.fullmatch(made["system"]))
+        return unique_id if own else self._hide("call", unique_id)
 
     def queue_of_extension(self, extension: str) -> str:
         """Return the label of the queue that an extension leads to, empty if the configuration names none."""

@@ -342,13 +342,20 @@ class TestIdentities:
         for name, label in (("06 39 98 00 00", "permanence"), ("Camille Exemple", "direction")):
             assert log.events(line("ENTERQUEUE", queue=name))[0].data.queue == label
 
-    @pytest.mark.parametrize("call", ["0639980000", "Camille Exemple", "a|b".replace("|", "/")])
+    @pytest.mark.parametrize(
+        "call",
+        [
+            *("0639980000", "Camille Exemple", "a|b".replace("|", "/")),
+            *(f"0639980000-{T}.12", f"06.39.98.00.00-{T}.12", "0639980000.1", "33639980000.1", "639980000.1"),
+            *(f"{T}.0639980000", f"{T}.639980000", f"pbx-0639980000-{T}.1"),
+        ],
+    )
     def test_what_is_no_id_of_asterisks_own_is_hidden(self, call: str) -> None:
         (event,) = Log().events(line("ENTERQUEUE", call=call))
         assert event.subject.startswith("call:asterisk/essai:call-")
         assert call not in encode(event).decode()
 
-    @pytest.mark.parametrize("call", [f"{T}.1", f"pbx-1-{T}.12345"])
+    @pytest.mark.parametrize("call", [f"{T}.1", f"{T}.0", f"pbx-1-{T}.12345", f"pbx-35.siege-{T}.12345678"])
     def test_what_is_an_id_of_asterisks_own_is_kept(self, call: str) -> None:
         assert Log().events(line("ENTERQUEUE", call=call))[0].subject == f"call:asterisk/essai:{call}"
 
