@@ -31,6 +31,8 @@ class Reason(StrEnum):
     """The event type is known, this version of its data is not."""
     UNKNOWN_ENUM = "unknown_enum"
     """A field that takes one of a closed list of values has another one."""
+    TOO_MANY_PLACES = "too_many_places"
+    """A site, service or queue too many: these are closed sets, and what tells contacts apart does not belong there."""
     TIME_IN_FUTURE = "time_in_future"
     """The event claims to have happened later than clocks may differ."""
     TIME_IN_PAST = "time_in_past"

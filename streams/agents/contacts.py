@@ -31,7 +31,7 @@ from streams.core.figures import (
     parse_key,
     total_key,
 )
-from streams.core.rows import milliseconds
+from streams.core.rows import TooManyPlaces, milliseconds
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
 from streams.engine.job import Codec, Job, Record, Step, Table
@@ -114,13 +114,18 @@ class Contacts:
     def restore(self) -> None:
         """Rebuild the index of who waits from the rows."""
         self.waiting.rebuild(self.contacts.rows)
+
+    def undo(self) -> None:
+        """Index who waits as before the step."""
         self._changed.clear()
         self._changed_agents.clear()
+        rows = self.contacts.rows
+        for key in self.contacts.before:
+            self.waiting.update(key, None, rows.get(key))
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
-        oldest, newest = step.now - _AGE_MS, step.now + _AHEAD_MS
         self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress(step)
         latest, folded, rejected = progress.event_at, 0, 0
@@ -133,22 +138,23 @@ class Contacts:
                 if (
                     key is None
                     or key != event.subject.encode()
-                    or not oldest <= at <= newest
+                    or not -_AGE_MS <= at - record.timestamp <= _AHEAD_MS
                     or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
-                    _refuse(key, event, step.now)
-            except Unusable as unusable:
+                    _refuse(record, event)
+                if type(event) is AgentStateChanged:
+                    if self._fold_agent(key, event):
+                        folded += 1
+                else:
+                    after = self._fold_contact(key, event, step.now)
+                    if after is not None:
+                        folded += 1
+                        entries.append(timeline.record(event, after))
+            except (Unusable, TooManyPlaces) as error:
+                unusable = error if isinstance(error, Unusable) else Unusable(Reason.TOO_MANY_PLACES)
                 self._reject(topic, record, unusable, step)
                 rejected += 1
                 continue
-            if type(event) is AgentStateChanged:
-                if self._fold_agent(key, event):
-                    folded += 1
-            else:
-                after = self._fold_contact(key, event, step.now)
-                if after is not None:
-                    folded += 1
-                    entries.append(timeline.record(event, after))
             if at > latest:
                 latest = at
         progress.events += folded
@@ -206,8 +212,9 @@ class Contacts:
         return (now - self._times.keep_buckets) // 1000
 
     def _progress(self, step: Step) -> Progress:
-        progress = self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=step.now))
-        progress.step_at = step.now
+        progress = self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0))
+        # While catching up it only ever grows; by the clock, which may be put right, when all is taken.
+        progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
         return progress
 
     # ------------------------------------------------------------------------------------------------------------- tick
@@ -260,15 +267,19 @@ class Contacts:
             self.agents.delete(key)
 
 
-def _refuse(key: bytes | None, event: Event, now: int) -> NoReturn:
-    """Raise why `event` may not be folded at `now`."""
+def _refuse(record: Record, event: Event) -> NoReturn:
+    """Raise why `event` may not be folded.
+
+    Its time is judged by the broker's clock when it was taken in, so that it does not matter who reads it when.
+    """
+    key = record.key
     if key is None:
         raise Unusable(Reason.MISSING_KEY)
     if key != event.subject.encode():
         raise Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
     if key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged):
         raise Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
-    check_time(event.time, datetime.fromtimestamp(now / 1000, UTC))
+    check_time(event.time, datetime.fromtimestamp(record.timestamp / 1000, UTC))
     raise AssertionError("refused without a reason")
 
 

@@ -12,7 +12,7 @@ from msgspec import field
 
 from models.events import AgentChange, AgentStateChanged
 from streams.core.figures import Dimensions
-from streams.core.rows import Codec, Row, mark, milliseconds, shared
+from streams.core.rows import MAX_PLACES, Codec, Row, mark, milliseconds, shared
 
 RINGS_REMEMBERED: Final = 32
 
@@ -64,11 +64,14 @@ _PAUSE: Final = {AgentChange.PAUSED: True, AgentChange.UNPAUSED: False}
 
 
 def fold(row: Agent | None, event: AgentStateChanged) -> Agent:
-    """Return the agent with `event` added: a new row, or `row` itself if the event changes nothing."""
+    """Return the agent with `event` added: a new row, or `row` itself if the event changes nothing.
+
+    Raises `rows.TooManyPlaces`.
+    """
     before = Agent() if row is None else row
     after = before.__copy__()
     change, queue, at = event.data.change, event.data.queue, milliseconds(event.time)
-    place = shared(event.channel.value, event.site, event.service, queue)
+    place = shared(event.channel.value, event.site, event.service, queue, MAX_PLACES)
     if change is AgentChange.RING_UNANSWERED:
         after.rings = _remember(before.rings, Ring(at, event.sequence, mark(event.id), place))
     elif change in _LOGIN:
@@ -89,7 +92,11 @@ def _write(registers: dict[str, Register], queue: str, told: Register) -> dict[s
 
 
 def _remember(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
-    return rings if ring in rings else tuple(sorted((*rings, ring))[-RINGS_REMEMBERED:])
+    """Add a ring; of one that was told with two places, as after a change of the configuration, the lesser holds."""
+    known = next((one for one in rings if one.mark == ring.mark), None)
+    if known is None:
+        return tuple(sorted((*rings, ring))[-RINGS_REMEMBERED:])
+    return rings if known <= ring else tuple(sorted((*(one for one in rings if one is not known), ring)))
 
 
 def states(agent: Agent) -> dict[Dimensions, str]:

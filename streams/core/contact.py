@@ -18,7 +18,7 @@ from models.identities import IdentityKind
 from models.topics import Channel
 from streams.core import visit as queue_visit
 from streams.core.figures import Dimensions
-from streams.core.rows import MARK_BYTES, Codec, Row, mark, milliseconds, shared
+from streams.core.rows import MARK_BYTES, MAX_PLACES, Codec, Row, mark, milliseconds, shared
 from streams.core.visit import TimesToLive, Visit, add_evidence, tell
 
 SEEN_EVENTS: Final = 32
@@ -187,7 +187,8 @@ def _standing(latest: Milestone | None) -> tuple[State, str]:
 def fold(row: Contact | None, event: Event) -> Contact:
     """Return the contact with `event` added: a new row, or `row` itself if the event was folded before.
 
-    Of a contact with more than `SEEN_EVENTS` events, one that adds no evidence is taken for one folded before.
+    Of a contact with more than `SEEN_EVENTS` events, one that adds no evidence is taken for one folded before. Raises
+    `rows.TooManyPlaces`.
     """
     at = milliseconds(event.time)
     if row is None:
@@ -235,7 +236,7 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
 def _add_milestone(after: Contact, event: Event, at: int) -> None:
     data = vars(event.data)
     detail = sys.intern(_encode_json(data).decode()) if data else ""
-    place = shared(event.channel.value, event.site, event.service, data.get("queue", ""))
+    place = shared(event.channel.value, event.site, event.service, data.get("queue", ""), MAX_PLACES)
     told = Milestone(event.type, at, at, place, detail)
     after.milestones = _merge(after.milestones, told) if after.milestones else (told,)
     if told.type == _ERASED:

@@ -84,13 +84,17 @@ def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
 
 
 def count_rings(before: Agent | None, after: Agent, edit: Edit) -> None:
-    """Count the unanswered rings that `after` has and `before` had not.
+    """Count the unanswered rings that `after` has and `before` had not, and those no longer that turned out to be elsewhere.
 
     Call it after every fold: a row remembers only the latest rings.
     """
     known = before.rings if before is not None else ()
     if after.rings is known:
         return
+    told = {ring.mark for ring in after.rings}
+    for ring in set(known).difference(after.rings):
+        if ring.mark in told:
+            _count((_bucket(ring.at), _RING_UNANSWERED, 0), -1, ring.place, edit((0, ring.place)), edit)
     for ring in set(after.rings).difference(known):
         _count((_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, edit((0, ring.place)), edit)
 

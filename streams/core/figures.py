@@ -193,7 +193,7 @@ class Progress(msgspec.Struct):
     """How far a partition is: one row per partition, written with every step, and by a tick when nothing happens."""
 
     step_at: int
-    """The worker's clock at the step, milliseconds since 1970: figures are as of then."""
+    """All that the sources held by then is counted, milliseconds since 1970: now, or earlier while the worker catches up."""
     event_at: int = 0
     """The latest event time seen, milliseconds since 1970."""
     events: int = 0

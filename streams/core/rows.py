@@ -37,13 +37,24 @@ def mark(event_id: str) -> bytes:
     return blake2b(event_id.encode(), digest_size=MARK_BYTES).digest()
 
 
+MAX_PLACES: Final = 10_000
+"""So many different places are counted; a whole country has fewer queues."""
 _PLACES: Final[dict[tuple[str, str, str, str], Dimensions]] = {}
 
 
-def shared(channel: str, site: str, service: str, queue: str) -> Dimensions:
-    """Return the one `Dimensions` object of these values: a million rows hold a few dozen of them."""
+class TooManyPlaces(ValueError):  # noqa: N818 - names what there is
+    """Somebody puts into site, service or queue what is different for each contact."""
+
+
+def shared(channel: str, site: str, service: str, queue: str, limit: int | None = None) -> Dimensions:
+    """Return the one `Dimensions` object of these values: a million rows hold a few dozen of them.
+
+    Raises `TooManyPlaces` for a new one if there are `limit` of them.
+    """
     place = _PLACES.get((channel, site, service, queue))
     if place is None:
+        if limit is not None and len(_PLACES) >= limit:
+            raise TooManyPlaces
         place = Dimensions(channel, site, service, queue)
         _PLACES[place] = place
     return place

@@ -13,7 +13,7 @@ import msgspec
 
 from models.events import Event, LeaveReason
 from streams.core.figures import Dimensions
-from streams.core.rows import Row, shared
+from streams.core.rows import MAX_PLACES, Row, shared
 
 
 class Visit(Row):
@@ -155,7 +155,7 @@ def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visi
         return None
     data = vars(event.data)
     number = data["visit"]
-    place = shared("call", event.site, event.service, data["queue"])
+    place = shared("call", event.site, event.service, data["queue"], MAX_PLACES)
     for index, known in enumerate(visits):
         if known.number == number:
             visit = known.__copy__()

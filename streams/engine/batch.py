@@ -16,7 +16,7 @@ class Batch:
     It has no records if there was nothing but markers and records of aborted transactions.
     """
 
-    __slots__ = ("next", "records", "start", "tp")
+    __slots__ = ("next", "records", "size", "start", "tp")
 
     def __init__(self, tp: TopicPartition, records: list[Record], start: int | None, next_: int) -> None:
         self.tp = tp
@@ -24,6 +24,8 @@ class Batch:
         self.start = start
         """None if somebody moved the position: the batch does not follow what came before."""
         self.next = next_
+        self.size = sum([len(record.value or b"") for record in records])
+        """Bytes of the values, about what it takes in memory."""
 
     def split(self, count: int) -> "tuple[Batch, Batch]":
         """Return the first `count` records and the rest as two batches."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,14 +32,15 @@ from streams.engine.job import Job, Pair
 from streams.engine.lane import Lane
 from streams.engine.partitioner import partition_of
 from streams.engine.producer import StepProducer
-from streams.engine.recovery import RecordsGone
+from streams.engine.recovery import BeyondRepair
 
 EX_FENCED: Final = os.EX_TEMPFAIL
 EX_FAILED: Final = os.EX_SOFTWARE
 EX_FINAL: Final = 2
-"""A person has to act: too many records that our own code fails on, or records gone before they were taken. For a supervisor: not
-to be started again."""
+"""A person has to act: too many records that our own code fails on, records gone before they were taken, rows of a later release.
+For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
+HOUR_SECONDS: Final = 3600
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 
 
@@ -61,7 +62,7 @@ class Options:
     stuck_seconds: float = 180.0
     """A lane with work that finishes no step for so long makes the process leave."""
     internal_errors: int = 100
-    """So many records that our own code fails on are set aside as dead letters; one more stops the worker."""
+    """So many records that our own code fails on are set aside as dead letters in an hour; one more stops the worker."""
     skip_expired: bool = False
     """Whether to go on after records that retention deleted before they were taken, instead of refusing to start."""
     instance_id: str | None = None
@@ -95,7 +96,8 @@ class Engine:
         self._sources = frozenset(job.sources)
         self._parked: dict[int, Lane] = {}
         self._partitions: dict[str, int] = {}
-        self._internal_errors = 0
+        self._internal_errors: deque[float] = deque(maxlen=options.internal_errors + 1)
+        """When the latest were."""
         self._joined = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
@@ -109,7 +111,7 @@ class Engine:
     def wants(self, tp: TopicPartition) -> bool:
         """Whether a partition's lane is open and has room for another batch."""
         lane = self.lanes.get(tp.partition)
-        return lane is not None and lane.ready and lane.backlog < self.options.max_records
+        return lane is not None and lane.has_room
 
     async def wait_until_wanted(self) -> None:
         """Wait until a lane may have room, but not long: partitions may change meanwhile."""
@@ -124,7 +126,7 @@ class Engine:
         """Note batches that are on their way through Faust to their lanes."""
         for batch in batches:
             if lane := self.lanes.get(batch.tp.partition):
-                lane.backlog += len(batch.records)
+                lane.expect(batch)
 
     def deliver(self, batch: Batch) -> None:
         """Hand a batch from the agent to its lane, if that is still ours."""
@@ -141,9 +143,7 @@ class Engine:
         if self.lanes or any(names != self._sources for names in topics.values()):
             self.die(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
         for number in sorted(topics):
-            lane = self.lanes[number] = Lane(self, number)
-            if earlier := self._parked.get(number):
-                lane.inherit(earlier)
+            self.lanes[number] = Lane(self, number, self._parked.get(number))
         self._parked.clear()
         for lane in self.lanes.values():
             lane.start()
@@ -176,10 +176,11 @@ class Engine:
     # ---------------------------------------------------------------------------------------------------------- failure
     def note_internal_error(self, error: Exception) -> None:
         """Count a record that our own code failed on; leave when there are too many: a bad version must not drain a topic."""
-        self._internal_errors += 1
+        now = time.monotonic()
+        self._internal_errors.append(now)
         metrics.INTERNAL_ERRORS.inc()
         self.log.error("internal_error", error=type(error).__name__, exc_info=error)
-        if self._internal_errors > self.options.internal_errors:
+        if len(self._internal_errors) > self.options.internal_errors and now - self._internal_errors[0] < HOUR_SECONDS:
             self.die(RuntimeError(f"more than {self.options.internal_errors} records could not be folded"), EX_FINAL)
 
     def note_tick_error(self, error: Exception) -> None:
@@ -190,7 +191,7 @@ class Engine:
     def die(self, error: BaseException, code: int = EX_FAILED) -> None:
         """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
         fenced = isinstance(error, FENCED)
-        if isinstance(error, RecordsGone):
+        if isinstance(error, BeyondRepair):
             code = EX_FINAL
         self.log.error("leaving", error=repr(error), exc_info=None if fenced else error)
         sys.stdout.flush()

@@ -103,17 +103,16 @@ class Table(Generic[K, R]):
                 yield dump_key(key), None
 
     def commit(self) -> None:
-        """Forget how rows were before: the step stands."""
+        """Forget how rows were before: the step is over."""
         self.before.clear()
 
     def roll_back(self) -> None:
-        """Make all rows what they were before the step."""
+        """Make all rows what they were before the step; `before` still tells which these are, until `commit`."""
         for key, row in self.before.items():
             if row is None:
                 self.rows.pop(key, None)
             else:
                 self.rows[key] = row
-        self.before.clear()
 
 
 class DeadLetter(NamedTuple):
@@ -129,12 +128,15 @@ class DeadLetter(NamedTuple):
 class Step:
     """What one step asks for beside its rows."""
 
-    __slots__ = ("dead_letters", "now", "outputs", "partition")
+    __slots__ = ("as_of", "dead_letters", "now", "outputs", "partition")
 
-    def __init__(self, partition: int, now: int, outputs: Iterable[str]) -> None:
+    def __init__(self, partition: int, now: int, outputs: Iterable[str], as_of: int | None = None) -> None:
         self.partition: Final = partition
         self.now: Final = now
         """The engine's clock, milliseconds since 1970: the only time that a fold may use."""
+        self.as_of: Final = now if as_of is None else as_of
+        """All that the sources held by then, by their records' timestamps, is in this step or an earlier one: `now`, or earlier
+        while the partition has not caught up."""
         self.outputs: Final[dict[str, list[Pair]]] = {topic: [] for topic in outputs}
         """Topic → records to write, each to the partition of its key."""
         self.dead_letters: Final[list[DeadLetter]] = []
@@ -152,7 +154,10 @@ class PartitionJob(Protocol):
         """The rows, by which the engine recovers, writes and takes back."""
 
     def restore(self) -> None:
-        """Rebuild whatever is derived from the rows: after recovery, and after a step was taken back."""
+        """Rebuild whatever is derived from the rows: after recovery."""
+
+    def undo(self) -> None:
+        """Bring what is derived from the rows in line again after a step was taken back: `Table.before` tells what it touched."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold `records` of one source topic. Bad data is the job's to reject; what it raises is taken for a defect."""

@@ -7,7 +7,7 @@ after it got the epoch. Group membership only says who should try.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import IllegalStateError
@@ -18,12 +18,14 @@ from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach
 from streams.engine.job import DeadLetter, Header, Pair, PartitionJob, Step
 from streams.engine.producer import StepProducer
-from streams.engine.recovery import OFFSETS_KEY, InvariantBroken, Recovery, encode_offsets
+from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 
 if TYPE_CHECKING:
     from streams.engine.engine import Engine
 
 MAX_ROW_BYTES: Final = 500_000
+MAX_BACKLOG_BYTES: Final = 16 << 20
+"""More than this is not fetched ahead of the steps, however few records it is."""
 ENOUGH_RECORDS: Final = 1000
 """So many are worth a transaction of their own: they do not linger."""
 _ATTEMPTS_OF_WATCHDOG: Final = 2
@@ -32,17 +34,24 @@ _ATTEMPTS_OF_WATCHDOG: Final = 2
 class Lane:
     """Steps over one partition number of all source topics, from assignment to revocation."""
 
-    def __init__(self, engine: "Engine", number: int) -> None:
+    def __init__(self, engine: "Engine", number: int, earlier: "Lane | None" = None) -> None:
+        """Make the lane; of an `earlier` one, that had this partition a moment ago, it takes over the rows."""
         self._engine = engine
         self.number: Final = number
         self.sources: Final = [TopicPartition(topic, number) for topic in engine.job.sources]
-        self.job: PartitionJob = engine.job.open(number)
+        self.job: PartitionJob = earlier.job if earlier else engine.job.open(number)
         self.ready = False
-        self.backlog = 0
-        """Records on their way from the fetch to a step."""
+        self._backlog = _Load()
+        """What is on its way from the fetch to a step."""
         self.positions: dict[TopicPartition, int] = {}
         """Next offset to take of each source."""
-        self._known = Recovery()
+        self._taken_at: Final[dict[TopicPartition, int]] = {}
+        """Timestamp of the record of each source that was taken last."""
+        self._known: Recovery = earlier._known if earlier else Recovery()
+        self._done: dict[TopicPartition, int] = {}
+        """Next offset of each source that no step has committed yet."""
+        self._tick_after: dict[TopicPartition, int] | None = None
+        """Once a tick is due: how far it has to be done first."""
         self._queue: deque[Batch] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -71,11 +80,6 @@ class Lane:
         if self._producer is not None:
             await self._producer.stop()
 
-    def inherit(self, earlier: "Lane") -> None:
-        """Take over the rows of the lane that had this partition a moment ago: only what came since is replayed."""
-        self.job = earlier.job
-        self._known = earlier._known
-
     @property
     def busy(self) -> bool:
         """Whether there is something to do: to recover, or to step over."""
@@ -83,25 +87,30 @@ class Lane:
 
     @property
     def recovered(self) -> bool:
-        """Whether the rows are complete, so that `inherit` may use them."""
+        """Whether the rows are complete, so that a later lane may take them over."""
         return bool(self._known.replayed)
 
     async def _run(self) -> None:
         try:
             await self._open()
+            options = self._engine.options
+            enough = min(ENOUGH_RECORDS, options.max_records)
             step_at = tick_at = 0.0
             while not self._closing:
                 self._stepping = True
                 now = time.monotonic()
-                if self._queue and (now >= step_at or self.backlog >= ENOUGH_RECORDS):
-                    step_at = now + self._engine.options.linger_seconds
+                if self._queue and (now >= step_at or self._backlog.records >= enough):
+                    step_at = now + options.linger_seconds
                     await self._step(self._take())
-                if (due := time.monotonic() >= tick_at) and self.caught_up:
+                if self._tick_after is None and time.monotonic() >= tick_at:
+                    self._tick_after = {tp: self._end(tp) for tp in self.sources}
+                if self._tick_after and all(self._done[tp] >= end for tp, end in self._tick_after.items()):
                     await self._tick()
+                    self._tick_after = None
                     tick_at = self._next_tick_at()
                 self._stepping = False
                 self.stepped_at = time.monotonic()
-                wake_at = step_at if self._queue else self.stepped_at + 0.05 if due else tick_at
+                wake_at = step_at if self._queue else tick_at if self._tick_after is None else self.stepped_at + 0.05
                 await self._wait(wake_at - self.stepped_at)
         except asyncio.CancelledError:
             raise
@@ -142,7 +151,8 @@ class Lane:
         await self._find_positions()
         reach("compared")
         await self._engine.consumer.seek_lane(self.positions)
-        self.backlog = 0  # what Faust brought before this is not for us
+        self._done = dict(self.positions)
+        self._backlog = _Load()  # what Faust brought before this is not for us
         self.ready = True
         self._engine.wanted.set()
         reach("opened")
@@ -172,10 +182,20 @@ class Lane:
         self.stepped_at = time.monotonic()
 
     # -------------------------------------------------------------------------------------------------------- delivery
+    @property
+    def has_room(self) -> bool:
+        """Whether another batch may be fetched."""
+        backlog = self._backlog
+        return self.ready and backlog.records < self._engine.options.max_records and backlog.size < MAX_BACKLOG_BYTES
+
+    def expect(self, batch: Batch) -> None:
+        """Note a batch that is on its way here."""
+        self._backlog.add(batch)
+
     def put(self, batch: Batch) -> None:
         """Take a batch from the agent. Delivery is checked, not trusted: Faust drops messages around rebalances."""
         if self._closing or not self.ready or self._seeking:
-            self.backlog = max(0, self.backlog - len(batch.records))  # the next seek brings it again
+            self._backlog.remove(batch)  # the next seek brings it again
         elif batch.start != self.positions[batch.tp]:
             self.seek_again(f"{batch.tp.topic} came from {batch.start}")
         else:
@@ -183,10 +203,8 @@ class Lane:
             self._queue.append(batch)
             self._wake.set()
 
-    @property
-    def caught_up(self) -> bool:
-        """Whether all that the sources are known to hold has been taken: only then may silence mean something."""
-        return not self._queue and all(self._end(tp) <= self.positions[tp] for tp in self.sources)
+    def _has_taken_all(self, tp: TopicPartition) -> bool:
+        return self._end(tp) <= self.positions[tp] and not any(batch.tp == tp for batch in self._queue)
 
     @property
     def lag(self) -> int:
@@ -208,7 +226,7 @@ class Lane:
                 await self._engine.consumer.seek_lane(self.positions)
             except IllegalStateError:
                 return  # revoked meanwhile
-            self.backlog = sum(len(batch.records) for batch in self._queue)
+            self._backlog = _Load(self._queue)
             self._seeking = False
             self._engine.wanted.set()
 
@@ -226,32 +244,37 @@ class Lane:
             self.seek_again("a batch never came")
 
     def _take(self) -> list[Batch]:
-        """Take queued batches, at most `max_records` records."""
+        """Take queued batches: at most `max_records` records, and no further batch once there are `MAX_BACKLOG_BYTES`."""
         room = self._engine.options.max_records
-        taken: list[Batch] = []
-        while self._queue and room > 0:
+        taken = _Load()
+        batches: list[Batch] = []
+        while self._queue and taken.records < room and taken.size < MAX_BACKLOG_BYTES:
             batch = self._queue.popleft()
-            if len(batch.records) > room:
-                batch, rest = batch.split(room)
+            if len(batch.records) > room - taken.records:
+                batch, rest = batch.split(room - taken.records)
                 self._queue.appendleft(rest)
-            taken.append(batch)
-            room -= len(batch.records)
-        count = sum(len(batch.records) for batch in taken)
-        self.backlog = max(0, self.backlog - count)
-        if taken:
+            batches.append(batch)
+            taken.add(batch)
+            self._backlog.remove(batch)
+        if batches:
             self._engine.wanted.set()
-        return taken
+        return batches
 
     # ------------------------------------------------------------------------------------------------------------ step
     async def _step(self, batches: Sequence[Batch]) -> None:
         """Fold `batches` and commit; if folding fails, halve them until the one record that cannot be folded is alone."""
         reach("step_begun")
+        for batch in batches:
+            if batch.records:
+                self._taken_at[batch.tp] = batch.records[-1].timestamp
         step = self._new_step()
         try:
             for batch in batches:
                 self.job.fold(batch.tp.topic, batch.records, step)
             writes = self._collect()
-        except Exception as error:  # noqa: BLE001 - whatever a fold raises is a defect of the job
+        except MemoryError:
+            raise  # not the record's fault
+        except Exception as error:  # noqa: BLE001 - whatever else a fold raises is a defect of the job
             self._roll_back()
             records = sum(len(batch.records) for batch in batches)
             if records > 1:
@@ -286,7 +309,9 @@ class Lane:
         return time.monotonic() + self._engine.options.tick_seconds * (1 << min(self._failed_ticks, 6))
 
     def _new_step(self) -> Step:
-        return Step(self.number, self._engine.now(), self._engine.job.outputs)
+        now = self._engine.now()
+        behind = [self._taken_at.get(tp, 0) for tp in self.sources if not self._has_taken_all(tp)]
+        return Step(self.number, now, self._engine.job.outputs, min([now, *behind]))
 
     def _collect(self) -> dict[str, list[Pair]]:
         """Return state topic → the rows to write: each touched one, as it is now."""
@@ -294,17 +319,19 @@ class Lane:
         for table in self.job.tables:
             writes[table.topic] += table.changes()
         for topic, pairs in writes.items():
-            for _, value in pairs:
+            for key, value in pairs:
                 if value is not None and len(value) > MAX_ROW_BYTES:
-                    raise InvariantBroken(
-                        f"a row of {topic} has {len(value)} bytes, at most {MAX_ROW_BYTES} can be kept"
-                    )
+                    raise ValueError(f"a row of {topic} has {len(value)} bytes, at most {MAX_ROW_BYTES} can be kept")
+                if key == OFFSETS_KEY:
+                    raise ValueError(f"a row of {topic} has the key of the offsets")
         return writes
 
     def _roll_back(self) -> None:
         for table in self.job.tables:
             table.roll_back()
-        self.job.restore()
+        self.job.undo()
+        for table in self.job.tables:
+            table.commit()
 
     async def _commit(self, step: Step, batches: Sequence[Batch], writes: dict[str, list[Pair]]) -> None:
         started = time.perf_counter()
@@ -312,6 +339,7 @@ class Lane:
             await self._transact(step, batches, writes)
         for table in self.job.tables:
             table.commit()
+        self._done |= {batch.tp: batch.next for batch in batches}
         self.stepped_at = time.monotonic()
         metrics.count_step(batches, step, time.perf_counter() - started)
         reach("committed")
@@ -337,6 +365,23 @@ class Lane:
         for tp, next_ in (await producer.commit(offsets, job.name)).items():
             if tp.topic in writes:  # a lower bound for a warm replay
                 self._known.replayed[tp.topic] = next_
+
+
+class _Load:
+    """How much a number of batches is."""
+
+    def __init__(self, batches: Iterable[Batch] = ()) -> None:
+        self.records = self.size = 0
+        for batch in batches:
+            self.add(batch)
+
+    def add(self, batch: Batch) -> None:
+        self.records += len(batch.records)
+        self.size += batch.size
+
+    def remove(self, batch: Batch) -> None:
+        self.records = max(0, self.records - len(batch.records))
+        self.size = max(0, self.size - batch.size)
 
 
 def _origin(letter: DeadLetter, now: int) -> list[Header]:

@@ -12,7 +12,6 @@ from streams.engine.checkpoints import reach
 from streams.engine.job import Header, Pair
 
 MAX_BATCH_BYTES: Final = 900_000  # below the broker's default limit of 1 MB for a batch
-MAX_REQUEST_BYTES: Final = 4 << 20  # a dead letter holds a record at the source's limit, and its headers
 _NO_HEADERS: Final[list[Header]] = []  # the C builder takes a list only
 
 
@@ -32,7 +31,6 @@ class StepProducer:
             acks="all",
             compression_type=compression,
             max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_REQUEST_BYTES,
             transaction_timeout_ms=int(timeout_seconds * 1000) + 5000,
             request_timeout_ms=10_000,
             retry_backoff_ms=20,

@@ -23,8 +23,8 @@ class InvariantBroken(RuntimeError):  # noqa: N818 - what it says
     """State, group and source disagree: going on could lose or repeat something."""
 
 
-class RecordsGone(InvariantBroken):
-    """A source no longer holds what was not taken yet: to start again changes nothing, a person has to decide."""
+class BeyondRepair(InvariantBroken):
+    """What stands in the topics cannot be gone on with: to start again changes nothing, a person has to decide."""
 
 
 @dataclass(slots=True)
@@ -51,8 +51,8 @@ class Recovery:
     ) -> int:
         """Read the state topics to their ends into `tables`, from `replayed` on; return the number of records.
 
-        `client` is how aiokafka reaches the broker; `progressed` is called as records come in. Raises `InvariantBroken` for a key
-        that is no table's.
+        `client` is how aiokafka reaches the broker; `progressed` is called as records come in. Raises `BeyondRepair` for a
+        row that this release cannot read, and for a key that is no table's.
         """
         consumer = aiokafka.AIOKafkaConsumer(
             isolation_level="read_committed",
@@ -85,8 +85,8 @@ class Recovery:
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
                             self.committed = _decode_offsets(record.value)
-                        elif not any(load(record.key, record.value) for load in loads[tp]):
-                            raise InvariantBroken(f"{tp.topic} holds a key that no table knows: {record.key!r}")
+                        else:
+                            _load(tp.topic, record, loads[tp])
                 # By position: the end of a state topic is always the marker of a transaction, never a record.
                 behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
             self.replayed = _by_topic(ends)
@@ -100,7 +100,7 @@ class Recovery:
         The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
         of a group that was away for a week), but never others.
 
-        Raises `InvariantBroken` if state and group contradict each other, and `RecordsGone` if the source was made anew, or lost
+        Raises `InvariantBroken` if state and group contradict each other, and `BeyondRepair` if the source was made anew, or lost
         records unless `skip_expired`.
         """
         committed = self.committed.get(topic)
@@ -110,13 +110,22 @@ class Recovery:
         position = begin if committed is None else committed
         expired = max(0, begin - position)
         if expired and not skip_expired:
-            raise RecordsGone(
+            raise BeyondRepair(
                 f"{topic}: {expired} records were deleted by retention before they were taken; "
                 "to go on without them, set skip_expired"
             )
         if position > end:
-            raise RecordsGone(f"{topic}: next offset {position} is beyond the end {end}: the topic was made anew")
+            raise BeyondRepair(f"{topic}: next offset {position} is beyond the end {end}: the topic was made anew")
         return position + expired, expired
+
+
+def _load(topic: str, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
+    try:
+        known = any(load(record.key, record.value) for load in loads)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise BeyondRepair(f"{topic}, offset {record.offset}: {error}") from error
+    if not known:
+        raise BeyondRepair(f"{topic}, offset {record.offset}: a key that no table knows")
 
 
 def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:

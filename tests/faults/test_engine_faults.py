@@ -7,12 +7,8 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from threading import Event as Flag
-from threading import Thread
 
 import pytest
 
@@ -39,29 +35,6 @@ def worker(name: str, kafka: EmbeddedKafka, log: Path, *options: str, **environm
     return Child(["-m", "tests.support.ledger_job", name, kafka.bootstrap, *options], log, **environment)
 
 
-@contextmanager
-def trickle(name: str, bootstrap: str, seed: int = 1, per_second: int = 1500) -> Iterator[None]:
-    """Produce events in the background, and a last few when the block ends."""
-    stop = Flag()
-
-    def feed() -> None:
-        number = 0
-        while not stop.is_set():
-            kafka_io.produce(
-                bootstrap, ledger.make_events(name, per_second // 10, start=number * 1000 + seed * 10_000_000)
-            )
-            number += 1
-            time.sleep(0.1)
-
-    thread = Thread(target=feed, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def settle(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
     wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "all events to be folded", 120)
     return ledger.verify(name, kafka.bootstrap)
@@ -71,7 +44,7 @@ def settle(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
 def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     points = [f"{point}:{count}" for count in (1, 2) for point in (*checkpoints.OPENING, *checkpoints.STEP)]
     with worker(name, kafka, tmp_path / "worker.log", "--instance=one") as child:
-        with trickle(name, kafka.bootstrap):
+        with ledger.trickle(name, kafka.bootstrap):
             for point in points:
                 child.start(ENGINE_KILL_AT=point)
                 assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
@@ -86,7 +59,7 @@ def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None
     chance = random.Random(7)
     torn = 0
     with supervised(worker(name, kafka, tmp_path / "worker.log", "--instance=one")) as child:
-        with trickle(name, kafka.bootstrap):
+        with ledger.trickle(name, kafka.bootstrap):
             for kill in count():
                 child.wait_for_new(OPENED)
                 time.sleep(chance.uniform(0.0, 0.8))
@@ -105,7 +78,7 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
     one = worker(name, kafka, tmp_path / "one.log")
     two = worker(name, kafka, tmp_path / "two.log")
     with supervised(one):
-        with trickle(name, kafka.bootstrap):
+        with ledger.trickle(name, kafka.bootstrap):
             one.wait_for(OPENED, 4)
             with supervised(two):
                 two.wait_for(OPENED, 2)
@@ -121,11 +94,23 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
 
 
 @pytest.mark.timeout(300)
+def test_batches_lost_on_the_way_are_fetched_again(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with worker(name, kafka, tmp_path / "worker.log", "--lose=0.3", "--option=max_records=100").start() as child:
+        child.wait_for(OPENED, 4)
+        with ledger.trickle(name, kafka.bootstrap):
+            child.wait_for('"event": "delivery_gap"')
+            out = f"{name}-out"
+            wait_until(lambda: len(kafka_io.read(kafka.bootstrap, out)) > 3000, "events to be folded all the same")
+        settle(name, kafka)
+        assert child.stop() == 0
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
 def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: Path, *, static: bool) -> None:
     one = worker(name, kafka, tmp_path / "one.log", *(["--instance=same"] if static else []))
     two = worker(name, kafka, tmp_path / "two.log", *(["--instance=same"] if static else []))
-    with two, one, trickle(name, kafka.bootstrap):
+    with two, one, ledger.trickle(name, kafka.bootstrap):
         one.start(ENGINE_STOP_AT="records_sent:20")
         wait_until(lambda: one.stopped, "the worker to be stopped inside a transaction")
         before = len(kafka_io.read(kafka.bootstrap, f"{name}-out"))
@@ -151,7 +136,7 @@ def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKa
         own_kafka.start()
         child.wait_for(OPENED, 4)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            with trickle(name, own_kafka.bootstrap, seed=number):
+            with ledger.trickle(name, own_kafka.bootstrap, seed=number):
                 time.sleep(2)
                 own_kafka.stop(number)
                 time.sleep(3)

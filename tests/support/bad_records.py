@@ -9,6 +9,15 @@ from tests.support.events import CALL, make
 Pair = tuple[bytes | None, bytes | None]
 
 
+class RawName(str):
+    """A header name that is no text once it is bytes."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"na\xffme"
+
+
 def bad_records() -> dict[Reason, Pair]:
     """Return reason → key and value of a record that the contacts agent must reject for it."""
     key = CALL.encode()

@@ -1,6 +1,11 @@
 """What the ledger job must have done, computed from the source topics apart from it, and compared with what it wrote."""
 
+import itertools
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event as Flag
+from threading import Thread
 
 import msgspec
 from confluent_kafka import Message
@@ -21,6 +26,28 @@ def make_events(name: str, count: int, *, keys: int = 50, start: int = 0) -> lis
         record(name, "ab"[number % 2], f"key-{number * 7919 % keys}", Event(f"e{start + number}", amount=number % 100))
         for number in range(count)
     ]
+
+
+@contextmanager
+def trickle(
+    name: str, bootstrap: str, *, seed: int = 1, count: int = 150, pause_seconds: float = 0.1
+) -> Iterator[None]:
+    """Produce `count` events again and again in the background, with a pause between, until the block ends."""
+    stop = Flag()
+
+    def feed() -> None:
+        for number in itertools.count():
+            kafka_io.produce(bootstrap, make_events(name, count, start=number * 1000 + seed * 10_000_000))
+            if stop.wait(pause_seconds):
+                return
+
+    thread = Thread(target=feed, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def is_done(name: str, bootstrap: str) -> bool:

@@ -8,6 +8,7 @@ the key `jam`, but not two, the tick.
 import argparse
 import copy
 import os
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 
 from streams import logs
 from streams.engine import topics
+from streams.engine.batch import Batch
 from streams.engine.engine import Engine, Options, run
 from streams.engine.job import Codec, Job, Record, Step, Table
 
@@ -55,6 +57,8 @@ class Ledger:
     def restore(self) -> None:
         self.due = {key: row.due_at for key, row in self.rows.rows.items() if row.due_at}
 
+    undo = restore
+
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         for record in records:
             event = decode(record.value or b"")
@@ -90,6 +94,16 @@ class Ledger:
                 step.outputs[self.out].append((key, encode({"id": f"due {key.decode()}", "count": 0})))
 
 
+class LossyEngine(Engine):
+    """One between whose fetch and whose lanes batches get lost, as around a rebalance of Faust's."""
+
+    lost_share = 0.0
+
+    def deliver(self, batch: Batch) -> None:
+        if random.random() >= self.lost_share:
+            super().deliver(batch)
+
+
 def make_job(name: str) -> Job:
     return Job(
         name,
@@ -115,13 +129,15 @@ def main() -> None:
     parser.add_argument("bootstrap")
     parser.add_argument("--option", action="append", default=[], help="KEY=NUMBER of Options")
     parser.add_argument("--instance")
+    parser.add_argument("--lose", type=float, default=0.0, help="share of batches that never arrive")
     args = parser.parse_args()
     logs.configure(style="json")
     options: dict[str, Any] = dict(option.split("=") for option in args.option)
     options = {key: float(value) if "." in value else int(value) for key, value in options.items()}
     options.setdefault("session_timeout_seconds", 3.0)
     options.setdefault("tick_seconds", 0.2)
-    engine = Engine(make_job(args.name), Options(args.bootstrap, instance_id=args.instance, **options))
+    engine = LossyEngine(make_job(args.name), Options(args.bootstrap, instance_id=args.instance, **options))
+    engine.lost_share = args.lose
     raise SystemExit(run(engine))
 
 

@@ -64,6 +64,8 @@ class Contacts:
     def restore(self) -> None:
         """Nothing is derived from the rows."""
 
+    undo = restore
+
     def tick(self, step) -> None:
         """Nothing falls due."""
 

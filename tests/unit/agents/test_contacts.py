@@ -41,7 +41,7 @@ class Worker:
 
     def fold(self, *events: Event, step: Step | None = None) -> Step:
         step = step or self.step()
-        self.job.fold(TOPIC, [record(event) for event in events], step)
+        self.job.fold(TOPIC, [record(event, timestamp=self.now) for event in events], step)
         return step
 
     def tick(self, after_ms: int = 0) -> Step:
@@ -62,7 +62,9 @@ class Worker:
     def roll_back(self) -> None:
         for table in self.job.tables:
             table.roll_back()
-        self.job.restore()
+        self.job.undo()
+        for table in self.job.tables:
+            table.commit()
 
     def total(self, place: Dimensions = PLACE) -> dict[str, int]:
         """Return what is not zero in the total row of `place`."""
@@ -189,6 +191,64 @@ def test_what_cannot_be_used_is_rejected_and_the_rest_counts() -> None:
     ]
     assert worker.total() == {"offered": 1, "waiting": 1}
     assert sum(worker.job.progress.rows[PROGRESS_KEY].dead_letters.values()) == 6
+
+
+def test_time_is_judged_by_when_the_broker_took_it_in() -> None:
+    worker = Worker()
+    event = make("call.queued", 600, queue="mdph", site="siege", service="autonomie")
+    step = worker.step()  # by a clock ten minutes behind
+    worker.job.fold(TOPIC, [record(event, timestamp=START_MS + 600_000)], step)
+    assert step.dead_letters == []
+    step = worker.step()
+    worker.job.fold(TOPIC, [record(event, timestamp=START_MS)], step)
+    assert [letter.reason for letter in step.dead_letters] == ["time_in_future"]
+
+
+def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.rows._PLACES", {})
+    monkeypatch.setattr("streams.core.visit.MAX_PLACES", 3)
+    worker = Worker()
+    calls = [make("call.queued", subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(5)]
+    step = worker.fold(*calls, *calls)
+    assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 4
+    assert len(worker.job.contacts.rows) == 3
+
+
+def test_figures_are_as_of_what_was_taken_in_while_the_worker_catches_up() -> None:
+    worker = Worker()
+    seen = []
+    for as_of in (START_MS - 60_000, START_MS - 90_000, None):
+        step = Step(0, worker.now, [topics.TIMELINE.name], as_of)
+        worker.job.fold(TOPIC, [record(answered_call()[1])], step)
+        worker.commit()
+        seen.append(worker.job.progress.rows[PROGRESS_KEY].step_at)
+    assert seen == [START_MS - 60_000, START_MS - 60_000, worker.now]
+
+
+def test_counters_never_fall() -> None:
+    worker = Worker()
+    where = {"queue": "mdph", "site": "siege", "service": "autonomie"}
+    told = [
+        make("call.queued", 0, **where),
+        make("call.abandoned", 30, **where, wait_seconds=30),
+        make("call.answered", 40, **where, wait_seconds=40),
+        make("call.answered", 35, **where, wait_seconds=35),
+        make("call.ended", 99, **{**where, "service": "enfance"}, handle_seconds=60, ended_by="caller"),
+    ]
+    before: dict[Any, list[int]] = {}
+    for event in told:
+        worker.fold(event)
+        worker.commit()
+        now = {
+            key: [count + row.corrected.get(index, 0) for index, count in enumerate(row.counts)]
+            for key, row in worker.job.figures.rows.items()
+        }
+        fallen = [
+            key for key, counts in before.items() if any(new < old for new, old in zip(now[key], counts, strict=True))
+        ]
+        assert not fallen
+        before = now
+    assert any(row.corrected for row in worker.job.figures.rows.values())
 
 
 def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:

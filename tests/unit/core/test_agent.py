@@ -1,10 +1,13 @@
 """What an agent's changes mean in each queue."""
 
+from collections import defaultdict
+
 import pytest
 
 from streams.core import agent
 from streams.core.agent import Agent, states
-from streams.core.figures import Dimensions
+from streams.core.counting import count_rings
+from streams.core.figures import INDEX, Dimensions, Figure, new_figure
 from streams.core.rows import UnknownVersion
 from tests.support.events import AGENT, make
 
@@ -75,3 +78,34 @@ def test_an_agent_of_several_queues_is_counted_once_without_a_queue() -> None:
     )
     assert states(row)[Dimensions("call", "siege", "", "")] == "agents_on_contact"
     assert len(states(row)) == 3
+
+
+def test_a_ring_told_again_elsewhere_counts_once_wherever_it_was_told_first() -> None:
+    told = [
+        make(
+            "agent.state_changed",
+            subject=AGENT,
+            native_id="r1",
+            change="ring_unanswered",
+            queue="mdph",
+            service=service,
+        )
+        for service in ("", "autonomie")
+    ]
+    counts = []
+    for events in (told, told[::-1], [*told, told[0]]):
+        figures: dict[tuple[int, Dimensions], Figure] = defaultdict(new_figure)
+        row: Agent | None = None
+        for event in events:
+            after = agent.fold(row, event)
+            count_rings(row, after, figures.__getitem__)
+            row = after
+        counts.append(
+            {
+                place.service: figure.counts[INDEX["ring_unanswered"]]
+                for (at, place), figure in figures.items()
+                if not at
+            }
+        )
+    assert [sum(count.values()) for count in counts] == [1, 1, 1]
+    assert {service for count in counts for service, number in count.items() if number} == {""}
