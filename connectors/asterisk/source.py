@@ -82,7 +82,9 @@ def _load(cursor: Cursor) -> _Saved:
     except msgspec.DecodeError as error:
         raise CursorDamagedError(
             say(
-                f"the saved position is not of this version: {error}",
-                f"la position gardée n'est pas de cette version : {error}",
+                f"the position in {cursor} is not of this version: use the version that wrote it, "
+                "or remove these files to begin as on a first start",
+                f"la position dans {cursor} n'est pas de cette version : prendre la version qui l'a écrite, "
+                "ou supprimer ces fichiers pour repartir comme la première fois",
             )
         ) from error

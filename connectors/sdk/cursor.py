@@ -23,6 +23,11 @@ class Cursor:
         self._paths = [directory / name for name in NAMES]
         self._generation = 0
 
+    def __str__(self) -> str:
+        """Return the names of its files, for people."""
+        first, second = self._paths
+        return f"{first} {say('and', 'et')} {second.name}"
+
     def load(self) -> bytes | None:
         """Return the newest position that is whole, or None on a first start. Raises `CursorDamagedError`."""
         there = [path.read_bytes() for path in self._paths if path.exists()]
@@ -30,9 +35,8 @@ class Cursor:
         if there and not whole:
             raise CursorDamagedError(
                 say(
-                    f"{self._paths[0]} and {self._paths[1].name} are damaged: remove both to begin as on a first start",
-                    f"{self._paths[0]} et {self._paths[1].name} sont abîmés : "
-                    "les supprimer tous deux pour repartir comme la première fois",
+                    f"{self} are damaged: remove both to begin as on a first start",
+                    f"{self} sont abîmés : les supprimer tous deux pour repartir comme la première fois",
                 )
             )
         self._generation, position = max(whole, default=(0, None))

@@ -83,7 +83,7 @@ class Flow:
         for raw in raws:
             outcome = judge(self._source.map, self._source.reject, raw, now)
             if isinstance(outcome, Reject):
-                self._rejects.add(outcome)
+                self._meter.rejects_dropped.inc(self._rejects.add(outcome))
                 self._meter.errors[outcome.reason].inc()
             elif outcome:
                 events.extend(outcome)

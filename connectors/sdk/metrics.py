@@ -21,6 +21,10 @@ class Metrics:
         self.errors = counter(
             "connector_errors_total", "Records rejected, and failures of our own (internal_error)", "reason"
         )
+        self.rejects_dropped = counter(
+            "connector_rejects_dropped_total",
+            "Rejected records that are no longer kept, since newer ones took their room",
+        )
         self.outages = counter("connector_broker_outages_total", "Times the broker did not acknowledge, and was left")
         self.last_event = gauge(
             "connector_last_event_timestamp_seconds", "Time of the newest event that the broker acknowledged"
@@ -41,6 +45,7 @@ class Meter:
         self.read = metrics.read.labels(source)
         self.ignored = metrics.ignored.labels(source)
         self.errors = {reason: metrics.errors.labels(source, reason.value) for reason in Reason}
+        self.rejects_dropped = metrics.rejects_dropped.labels(source)
         self.outages = metrics.outages.labels(source)
         self.last_success = metrics.last_success.labels(source)
         self.spool_bytes = metrics.spool_bytes.labels(source)

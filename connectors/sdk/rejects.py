@@ -1,6 +1,7 @@
 """Records that could not be used, kept with their reason beside the cursor.
 
-They may hold personal data, so they never leave the connector's directory; the oldest go when there are too many.
+They may hold personal data, so they never leave the connector's directory; the oldest go when there are too many, which is
+logged and counted.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import structlog
+
 from connectors.sdk.contract import Reject
 from connectors.sdk.files import PRIVATE_FILE, replace, sync_directory
 from models.reasons import Reason
@@ -19,6 +22,8 @@ from models.reasons import Reason
 DEFAULT_LIMIT_BYTES: Final = 16 << 20
 NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
 """The older one first."""
+
+log = structlog.get_logger(__name__)
 
 
 class Kept(NamedTuple):
@@ -43,13 +48,14 @@ class Rejects:
         self._file = self._open()
         self._dirty = False
 
-    def add(self, reject: Reject) -> None:
-        """Keep `reject`; it is on disk after the next `sync`."""
+    def add(self, reject: Reject) -> int:
+        """Keep `reject`; it is on disk after the next `sync`. Return how many older ones had to go for it."""
         line = _pack(reject)
-        if self._file.tell() + len(line) > self._limit:
-            self._rotate()
+        full = self._file.tell() + len(line) > self._limit
+        dropped = self._rotate() if full else 0
         self._file.write(line)
         self._dirty = True
+        return dropped
 
     def sync(self) -> None:
         """Wait until all that was added is on disk."""
@@ -68,12 +74,18 @@ class Rejects:
         file = os.fdopen(descriptor, "ab")
         if (size := file.tell()) and os.pread(descriptor, 1, size - 1) != b"\n":
             file.write(b"\n")  # after the half of a line that a crash left, begin a line anew
+        sync_directory(self.path.parent)
         return file
 
-    def _rotate(self) -> None:
+    def _rotate(self) -> int:
+        """Let the file become the older one, and return how many records were in that."""
         self.close()
+        dropped = self._old.read_bytes().count(b"\n") if self._old.exists() else 0
         self.path.replace(self._old)
         self._file = self._open()
+        if dropped:
+            log.warning("rejects_dropped", count=dropped, path=str(self.path))
+        return dropped
 
 
 def read(directory: Path) -> Iterator[Kept]:

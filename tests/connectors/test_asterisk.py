@@ -10,7 +10,8 @@ import pytest
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk.config import table
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
 from connectors.sdk.testing import Bench, Conformance, identity
 
 PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
@@ -89,6 +90,13 @@ class TestConformance(Conformance):
                 publisher.confirm()
                 told += publisher.events
         assert identity(told) == identity(supplied.read_all(confirm=True))
+
+    def test_a_position_of_another_version_is_named_with_what_to_do(self, supplied: Bench, tmp_path: Path) -> None:
+        Cursor(supplied.directory).save(b'{"place":1}')
+        with pytest.raises(
+            CursorDamagedError, match=rf"{supplied.directory}/cursor-0\.json and cursor-1\.json .* remove"
+        ):
+            supplied.read_all(confirm=True)
 
     def test_the_french_readme_has_the_same_options(self) -> None:
         def options(readme: Path) -> list[list[str]]:

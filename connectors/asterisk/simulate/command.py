@@ -4,11 +4,14 @@ import signal
 import threading
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
 from connectors.asterisk.simulate.clock import simulate_day, simulate_live
 from connectors.sdk.words import say
+
+ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 
 
 @click.command(
@@ -43,21 +46,21 @@ from connectors.sdk.words import say
 )
 @click.option(
     "--calls",
-    type=int,
+    type=click.IntRange(min=1),
     default=1_500,
     show_default=True,
     help=say("Calls of a usual day.", "Appels d'une journée ordinaire."),
 )
 @click.option(
     "--rate",
-    type=float,
+    type=ABOVE_ZERO,
     default=300,
     show_default=True,
     help=say("Calls per hour, live.", "Appels par heure, au fil de l'eau."),
 )
 @click.option(
     "--speed",
-    type=float,
+    type=ABOVE_ZERO,
     default=1,
     show_default=True,
     help=say("How much faster than life, live.", "Combien de fois plus vite que la réalité, au fil de l'eau."),

@@ -305,6 +305,12 @@ class TestCommand:
         assert result.exit_code == 2
         assert "either --day or --live" in result.output
 
+    @pytest.mark.parametrize("option", ["--speed=0", "--speed=-1", "--rate=0", "--rate=-3", "--calls=0"])
+    def test_what_can_never_come_is_refused_by_name(self, tmp_path: Path, option: str) -> None:
+        result = CliRunner().invoke(command, ["--live", option, "--into", str(tmp_path / "log")])
+        assert result.exit_code == 2
+        assert f"Invalid value for '{option.partition('=')[0]}'" in result.output
+
     @pytest.mark.parametrize("option", ["--into", "--ledger"])
     def test_a_folder_that_is_not_there_is_one_clear_line(self, tmp_path: Path, option: str) -> None:
         places = {"--into": str(tmp_path / "log"), "--ledger": str(tmp_path / "ledger.json")}

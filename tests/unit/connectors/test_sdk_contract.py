@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -16,7 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import Field, SecretStr
 
 from connectors.asterisk import CONNECTOR as ASTERISK
-from connectors.sdk import lane, registry
+from connectors.sdk import lane, registry, rejects
 from connectors.sdk.config import ConnectorConfig, Options, parse, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
@@ -269,6 +270,14 @@ class TestLane:
         assert setting.count("connector_records_ignored_total") == 1
         assert setting.count("connector_records_read_total") == 5
 
+    def test_what_is_kept_no_longer_is_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lane, "Rejects", partial(Rejects, limit_bytes=400))
+        with Setting(tmp_path, *[99] * 20, 5) as setting:
+            setting.wait_for("acknowledge 21")
+            kept = len(list(rejects.read(tmp_path / "numbers" / "essai")))
+        assert 0 < kept < 20
+        assert setting.count("connector_rejects_dropped_total") == 20 - kept
+
     def test_a_source_that_is_not_there_is_waited_for(self, tmp_path: Path) -> None:
         with Setting(tmp_path, -1) as setting:
             wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble", 10)
@@ -381,8 +390,8 @@ class Letterbox(Source[int, int]):
 def test_a_source_that_is_pushed_to_answers_once_its_events_are_safe(tmp_path: Path) -> None:
     box, publisher = Letterbox(), HeldPublisher()
     meter = Meter(Metrics(CollectorRegistry()), "letters/essai")
-    with closing(Rejects(tmp_path)) as rejects:
-        flow = Flow(box, publisher, rejects, meter)
+    with closing(Rejects(tmp_path)) as kept:
+        flow = Flow(box, publisher, kept, meter)
         first, second = box.post(1), box.post(2)
         assert box.post(3).result(0) == "503 Service Unavailable"
         for _ in range(4):

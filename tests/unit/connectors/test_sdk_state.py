@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -187,16 +188,17 @@ class TestRejects:
 
     def test_the_oldest_go_when_there_are_too_many(self, tmp_path: Path) -> None:
         limit = 8_000
-        rejects = Rejects(tmp_path, limit_bytes=limit)
-        for n in range(500):
-            rejects.add(Reject(Reason.UNKNOWN_RECORD, b"record %d" % n))
-        rejects.close()
+        with structlog.testing.capture_logs() as logs, closing(Rejects(tmp_path, limit_bytes=limit)) as rejects:
+            dropped = [rejects.add(Reject(Reason.UNKNOWN_RECORD, b"record %d" % n)) for n in range(500)]
         kept = [
             json.loads(line)["record"]
             for name in ("rejects.old.jsonl", "rejects.jsonl")
             for line in (tmp_path / name).read_text().splitlines()
         ]
         assert kept == [f"record {n}" for n in range(500)][-len(kept) :]
+        assert sum(dropped) == 500 - len(kept) > 0
+        told = [entry["count"] for entry in logs if entry["event"] == "rejects_dropped"]
+        assert told == [count for count in dropped if count]
         assert limit / 3 < sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
 
     def test_its_text_does_not_show_in_a_repr(self) -> None:
