@@ -1,5 +1,6 @@
 """What must be so before anything is started: each failure is one clear line that says what to do."""
 
+import os
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -47,7 +48,11 @@ def own(data: Path) -> Iterator[None]:
 
 
 def make_private(directory: Path) -> None:
-    """Make `directory` and what is missing above it, for this user alone; leave as it is what is there. Raises OSError."""
+    """Make `directory` and what is missing above it, and have this process make all else for this user alone from now on.
+
+    What is there is left as it is. Raises OSError.
+    """
+    os.umask(0o077)  # the directory itself may be open to others
     for path in reversed([directory, *directory.parents]):
         if not path.exists():
             path.mkdir(mode=0o700, exist_ok=True)
@@ -69,9 +74,17 @@ def warn(settings: Settings) -> list[str]:
 
 
 def check_port(host: str, port: int, setting: str) -> None:
-    """Raise `OperatorError` if `port` cannot be listened on; `setting` (or an --option) names it. 0 stands for any free one."""
+    """Raise `OperatorError` if `port` cannot be listened on; `setting` (or an --option) names it. 0 stands for any free one.
+
+    On `::` it must be free for IPv4 too, where the system serves both at once.
+    """
+    ipv6 = ":" in host
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+        with socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ipv6 else socket.AF_INET,
+            dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
+        ):
             return
     except OSError as error:
         cause = _find_listener(port) or cause_of(error)

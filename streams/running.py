@@ -69,14 +69,15 @@ def read(data: Path) -> Running | None:
     return None
 
 
-def find_brokers(settings: Settings) -> str:
-    """Return the brokers that `settings` names, else the one of the `accueil up` (or demo) that runs here.
+def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
+    """Return the brokers that `settings` names, else the one of the `accueil up` that runs here.
 
-    Raises `ConfigError` if there is neither.
+    `or_demo`: else that of the demo. Only for who looks at what is there: real events must not end there. Raises `ConfigError`
+    if there is none.
     """
     if settings.brokers:
         return settings.brokers
-    for data in (settings.data, settings.data / DEMO):
+    for data in (settings.data, *([settings.data / DEMO] if or_demo else [])):
         if running := read(data):
             return running.brokers
     raise ConfigError(

@@ -3,6 +3,9 @@
 import os
 import socket
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
@@ -10,10 +13,19 @@ import pytest
 
 from streams import prechecks, running
 from streams.configuration import load
+from streams.engine.broker import free_port
 from streams.prechecks import check_port, own
 from streams.running import announce, find_brokers
 from streams.settings import ConfigError
 from streams.terminal import OperatorError
+
+
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Keep what a start asks for its process from the other tests."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def test_directory_is_made_and_kept_for_one(tmp_path: Path) -> None:
@@ -58,6 +70,15 @@ def test_port_in_use_names_the_port_its_user_and_the_setting() -> None:
     check_port("127.0.0.1", port, "web.port")
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_port_that_ipv4_alone_has_in_use_cannot_be_had_for_both() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(OperatorError, match=rf"port {port} on :: cannot be had"):
+            check_port("::", port, "web.port")
+    check_port("::", port, "web.port")
+
+
 def test_address_that_is_not_ours_is_told_too() -> None:
     with pytest.raises(OperatorError, match=r"on 192\.0\.2\.1 cannot be had"):
         check_port("192.0.2.1", 0, "web.port")
@@ -67,17 +88,49 @@ def test_brokers_are_those_of_the_settings_or_of_what_runs_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
-    with pytest.raises(ConfigError, match="no broker: start accueil up"):
-        find_brokers(load())
+    for or_demo in (False, True):
+        with pytest.raises(ConfigError, match="no broker: start accueil up"):
+            find_brokers(load(), or_demo=or_demo)
+    with own(tmp_path):
+        announce(tmp_path, "127.0.0.1:2", "")
+        assert find_brokers(load()) == "127.0.0.1:2"
+    monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
+    assert find_brokers(load()) == "kafka:9092"
+
+
+def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     demo = tmp_path / running.DEMO
     with own(demo):
         announce(demo, "127.0.0.1:1", "")
-        assert find_brokers(load()) == "127.0.0.1:1"
+        assert find_brokers(load(), or_demo=True) == "127.0.0.1:1"
+        with pytest.raises(ConfigError, match="no broker"):
+            find_brokers(load())
         with own(tmp_path):
             announce(tmp_path, "127.0.0.1:2", "")
-            assert find_brokers(load()) == "127.0.0.1:2"
-    monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
-    assert find_brokers(load()) == "kafka:9092"
+            assert find_brokers(load(), or_demo=True) == "127.0.0.1:2"
+
+
+@pytest.mark.parametrize("command", [["worker"], ["connect"], ["web"], ["topics", "apply"]])
+def test_real_events_do_not_end_in_the_demo(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
+    config = tmp_path / "accueil.toml"
+    config.write_text('[connectors.siege]\nconnector = "asterisk"\npath = "/var/log/asterisk/queue_log"\n')
+    demo = tmp_path / running.DEMO
+    with own(demo):
+        announce(demo, "127.0.0.1:1", "")
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", "--config", str(config), *command],
+            env=os.environ | {"ACCUEIL_WEB__PORT": str(free_port())},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.partition(" (")[0]) == (2, "accueil: no broker: start accueil up")
 
 
 def test_what_was_killed_does_not_count_though_its_process_id_is_in_use_again(tmp_path: Path) -> None:
@@ -117,3 +170,6 @@ def test_what_is_made_is_for_its_user_alone(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     with own(tmp_path):
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750  # what was there is as its owner wants it
+        (tmp_path / "logs").mkdir()
+        subprocess.run([sys.executable, "-c", "open('queue_log', 'w')"], cwd=tmp_path, check=True)
+    assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("logs", "queue_log")] == [0o700, 0o600]
