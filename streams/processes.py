@@ -22,11 +22,11 @@ from typing import Final, NamedTuple
 from streams.console import describe_state, read_line
 from streams.engine.children import die_with_parent
 from streams.phrases import cause_of
-from streams.terminal import EXIT_CONFIGURATION
+from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART
 from streams.words import say
 
 Tell = Callable[[str, str], None]
-"""Show a line to the person at the console: who, and what."""
+"""Show a line to the person at the console: who, and what. Raises nothing, though nobody may be there any more."""
 
 LOG_BYTES: Final = 5 << 20
 LOG_COPIES: Final = 2
@@ -47,7 +47,10 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class GaveUp(Exception):  # noqa: N818 - says what the tree did
-    """A child cannot be kept running; the text says which, why, and where to read more."""
+    """A child cannot be kept running; the text says which, why, and where to read more.
+
+    `exit_code` is what this process is to end with in its turn: `EXIT_CONFIGURATION` or `EXIT_RESTART`.
+    """
 
     def __init__(self, text: str, exit_code: int) -> None:
         super().__init__(text)
@@ -113,7 +116,7 @@ class Child:
                 return
             failures = 0 if self._age >= PROVEN_SECONDS else failures + 1
             if code == EXIT_CONFIGURATION or failures > len(RESTART_SECONDS):
-                raise GaveUp(self._epitaph(code), code)
+                raise GaveUp(self._epitaph(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
             delay = RESTART_SECONDS[max(failures - 1, 0)]
             self._tell(
                 self.program.name,
@@ -192,19 +195,28 @@ class Child:
             self._tell(self.program.name, self._last_line)
 
     async def _watch(self, process: Process) -> None:
-        """Wait until it is ready, then end it if it stops getting anywhere."""
+        """Tell whether it is ready, and end it if it gets nowhere."""
         health = self.program.health
-        if health is None:
-            if not self.program.ends:
-                self._announce_ready()
-            return
-        while not self._note(await _ask(*health, "/readyz")):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(PROBE_SECONDS)
-        strikes = 0
+        if health:
+            await asyncio.gather(self._watch_readiness(*health), self._watch_health(process, *health))
+        elif not self.program.ends:
+            self._announce_ready()
+
+    async def _watch_readiness(self, host: str, port: int) -> None:
+        pause_seconds = PROBE_SECONDS
+        while True:
+            if self._note(await _ask(host, port, "/readyz")):
+                pause_seconds = HEALTH_SECONDS
+            await asyncio.sleep(pause_seconds)
+
+    async def _watch_health(self, process: Process, host: str, port: int) -> None:
+        """End it once it was unwell for long. One that has never answered is starting: a broker may have to be fetched first."""
+        strikes, started = 0, False
         while strikes < UNHEALTHY_STRIKES:
             await asyncio.sleep(HEALTH_SECONDS)
-            strikes = 0 if (await _ask(*health, "/healthz")).well else strikes + 1
-            self._note(await _ask(*health, "/readyz"))
+            state = await _ask(host, port, "/healthz")
+            started = started or bool(state.text)
+            strikes = strikes + 1 if started and not state.well else 0
         self._tell(self.program.name, say("gets nowhere, killed", "n'avance plus, tué"))
         process.kill()
 
@@ -327,8 +339,8 @@ class Tree:
             for child in self._children:
                 child.kill()
         else:
-            self._tell("", say("stopping …", "arrêt …"))
             self._end.set_result(None)
+            self._tell("", say("stopping …", "arrêt …"))
 
 
 async def all_ready(children: Iterable[Child], seconds: float | None = None) -> list[Child]:

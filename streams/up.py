@@ -38,7 +38,8 @@ ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
 def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
     """Start everything, keep it running until a signal comes, stop it; return the exit code.
 
-    Raises `OperatorError` or `ConfigError`, before anything is started, for what the operator can mend.
+    Raises `OperatorError` or `ConfigError`: before anything is started for what the operator can mend, later if a part cannot
+    be kept running.
     """
     if demo:
         _refuse_mixing(config)
@@ -53,7 +54,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
         try:
             asyncio.run(Plan(settings, file, data, demo=demo).run(verbose=verbose))
         except GaveUp as gave_up:
-            raise OperatorError(str(gave_up)) from None
+            raise OperatorError(str(gave_up), gave_up.exit_code) from None
     return 0
 
 
@@ -97,11 +98,11 @@ class Plan:
     async def run(self, *, verbose: bool) -> None:
         """Start it all, and keep it until a signal comes. Raises `GaveUp`."""
         title = say("demonstration", "démonstration") if self._demo else "Accueil"
-        _tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
+        tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
         for warning in warn(self._settings):
-            _tell("", warning)
-        await Tree(self._data / "logs", _tell, verbose=verbose).run(self._grow)
-        _tell("", say("stopped", "arrêté"))
+            tell("", warning)
+        await Tree(self._data / "logs", tell, verbose=verbose).run(self._grow)
+        tell("", say("stopped", "arrêté"))
 
     async def _grow(self, tree: Tree) -> None:
         began_at = time.monotonic()
@@ -116,11 +117,11 @@ class Plan:
         if late := await all_ready(sources, SOURCE_SECONDS):  # a source that is away must not hide the board
             for child in late:
                 child.tell_trouble()
-            _tell("", say(f"the board is at {self.url}", f"le tableau est sur {self.url}"))
+            tell("", say(f"the board is at {self.url}", f"le tableau est sur {self.url}"))
             await all_ready(late)
         self._tell_places([child.program for child in board + sources])
         seconds = f"{time.monotonic() - began_at:.0f} s"
-        _tell(
+        tell(
             "",
             say(
                 f"ready after {seconds}: {self.url} (Ctrl-C to stop)",
@@ -129,14 +130,14 @@ class Plan:
         )
 
     def _tell_places(self, programs: list[Program]) -> None:
-        _tell(
+        tell(
             "",
             say("health and metrics (/healthz /readyz /metrics):", "santé et métriques (/healthz /readyz /metrics) :"),
         )
         for program in programs:
             if program.health:
                 host, port = program.health
-                _tell(program.name, str(URL.build(scheme="http", host=host, port=port, path="/metrics")))
+                tell(program.name, str(URL.build(scheme="http", host=host, port=port, path="/metrics")))
 
     def broker(self) -> Program:
         """Return Accueil's own Kafka."""
@@ -242,5 +243,11 @@ def _reached(host: str) -> str:
     return {"0.0.0.0": LOCAL, "::": "::1"}.get(host, host)  # noqa: S104 - asked, not listened on
 
 
-def _tell(name: str, text: str) -> None:
-    click.echo(f"  {name:<10} {text}" if name else f"accueil: {text}")
+def tell(name: str, text: str) -> None:
+    """Print what the part `name`, or we ourselves, have to say; once that fails (the terminal is gone), print nothing more."""
+    try:
+        click.echo(f"  {name:<10} {text}" if name else f"accueil: {text}")
+    except OSError:
+        # What is left in the buffer must go somewhere, or the exit code would be that of a failure.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

@@ -1,15 +1,19 @@
 """What `accueil up` starts, without starting it."""
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
 from connectors.sdk.lane import GRACE_SECONDS
+from streams import processes
 from streams.configuration import load
+from streams.engine.broker import free_port
 from streams.programs import BROKER_STOP_SECONDS
 from streams.settings import Settings, Web, Worker
-from streams.up import Plan
+from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
+from streams.up import Plan, up
 from streams.web.app import STOP_SECONDS
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
@@ -47,6 +51,19 @@ def test_board_is_named_as_this_machine_reaches_it(
 ) -> None:
     here = plan(settings.model_copy(update={"web": Web(host=host, port=8080)}), tmp_path)
     assert (here.web().health, here.url) == ((asked, 8080), url)
+
+
+@pytest.mark.parametrize(("exit_code", "ends_with"), [(2, EXIT_CONFIGURATION), (70, EXIT_RESTART), (1, EXIT_RESTART)])
+def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, ends_with: int
+) -> None:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
+    monkeypatch.setattr(processes, "RESTART_SECONDS", ())
+    monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
+    with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
+        up(EXAMPLE, demo=False, verbose=False)
+    assert error.value.exit_code == ends_with
 
 
 def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
