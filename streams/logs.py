@@ -9,6 +9,7 @@ import re
 import sys
 from collections import OrderedDict
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, Final, TextIO, cast
 
 import structlog
@@ -114,7 +115,7 @@ class Repeats(logging.Filter):
         """Whether `record` is to be shown; sets its `repeated`."""
         if record.levelno < logging.WARNING:
             return True
-        key = (record.name, record.levelno, _sameness(record.msg))
+        key = (record.name, record.levelno, _sameness(record))
         since, held_back = self._seen.get(key, (float("-inf"), 0))
         shown = record.created - since >= self._seconds
         self._seen[key] = (record.created, 0) if shown else (since, held_back + 1)
@@ -125,9 +126,12 @@ class Repeats(logging.Filter):
         return shown
 
 
-def _sameness(message: Any) -> str:
+def _sameness(record: logging.LogRecord) -> str:
     """Return the text of which two records that are to count as the same have the same."""
+    message = record.msg
     if not isinstance(message, dict):
+        with suppress(TypeError, ValueError, KeyError):  # values that do not fit the text: the handler says so
+            message = record.getMessage()
         return _DIGITS.sub("#", str(message))
     return repr(
         [

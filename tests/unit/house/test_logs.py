@@ -134,6 +134,19 @@ def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output) -> None:
     assert [record.get("repeated") for record in output.records] == [None, 599, 599]
 
 
+def test_values_tell_texts_of_the_standard_library_apart(output: Output) -> None:
+    logger = logging.getLogger("kafka")
+    for name in ("accueil.events", "accueil.rows", "accueil.rows"):
+        logger.warning("%s is not authorized: %s", name, "no such right")
+    assert [record["event"].partition(" ")[0] for record in output.records] == ["accueil.events", "accueil.rows"]
+
+
+def test_text_whose_values_do_not_fit_does_no_harm() -> None:
+    record = logging.LogRecord("kafka", logging.WARNING, "", 1, "%s of %s", ("one",), None)
+    repeats = logs.Repeats()
+    assert [repeats.filter(record), repeats.filter(record)] == [True, False]
+
+
 def test_texts_that_differ_are_not_held_back(output: Output) -> None:
     for text in ("broker away", "broker back", "broker away"):
         structlog.get_logger().warning(text)
