@@ -112,7 +112,10 @@ def web(settings: "Settings") -> None:
 
 @main.command(help=say("Run Accueil's own broker alone.", "Fait tourner seul le broker d'Accueil."))
 @click.option(
-    "--health-port", default=0, help=say("Where /readyz answers; 0: nowhere.", "Où répond /readyz ; 0 : nulle part.")
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help=say("Where /readyz answers; 0: nowhere.", "Où répond /readyz ; 0 : nulle part."),
 )
 @pass_settings
 def broker(settings: "Settings", health_port: int) -> None:

@@ -1,7 +1,8 @@
 """`accueil dead-letters`: list, show, replay."""
 
 import re
-from collections import Counter, deque
+from bisect import insort
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from json import dumps
@@ -13,7 +14,7 @@ from models.reasons import Reason
 from models.topics import SOURCES
 from streams import deadletters
 from streams.deadletters import DeadLetter, Filter, Replayed
-from streams.listing import EXIT_NOT_FOUND, Since, as_json, print_table, printable, when
+from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, printable, when
 from streams.reasons import describe, explain
 from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
@@ -70,7 +71,7 @@ def group() -> None:
     "list", help=say("Show the latest, and how many of each reason.", "Montre les derniers, et le compte par raison.")
 )
 @filters
-@click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
+@limit_option
 @as_json
 @pass_settings
 def list_(
@@ -78,17 +79,18 @@ def list_(
 ) -> None:
     """Print one line per dead letter."""
     counts: Counter[str] = Counter()
-    latest: deque[DeadLetter] = deque(maxlen=limit)
+    latest: list[DeadLetter] = []
     replayed: dict[str, int] = {}
     for found in _read(settings, Filter(reason, topic, since)):
         if isinstance(found, Replayed):
             replayed[found.place] = found.at
         else:
             counts[found.reason] += 1
-            latest.append(found)
-    letters = sorted(latest, key=lambda letter: letter.dead_at)
+            insort(latest, found, key=lambda letter: letter.dead_at)
+            if len(latest) > limit:
+                del latest[0]
     if json:
-        for letter in letters:
+        for letter in latest:
             click.echo(dumps(_facts(letter, replayed.get(letter.place))))
         return
     rows = [
@@ -100,7 +102,7 @@ def list_(
             when(replayed[letter.place]) if letter.place in replayed else "-",
             explain(letter.detail) or describe(letter.reason),
         )
-        for letter in letters
+        for letter in latest
     ]
     titles = (
         *("PLACE", say("WHEN", "QUAND"), say("REASON", "RAISON"), say("ORIGIN", "ORIGINE")),
@@ -191,12 +193,12 @@ def replay(
     if not yes:
         click.confirm(say("Replay them?", "Les rejouer ?"), abort=True)
     with _kafka_errors():
-        count = deadletters.replay(find_brokers(settings), letters, settings.kafka.client_options())
+        count = deadletters.replay(find_brokers(settings, or_demo=True), letters, settings.kafka.client_options())
     click.echo(say(f"{count} replayed", f"{count} rejouées"))
 
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
-    brokers = find_brokers(settings)
+    brokers = find_brokers(settings, or_demo=True)
     wait_for_broker(brokers, BROKER_SECONDS)
     with _kafka_errors():
         yield from deadletters.read(brokers, wanted, settings.kafka.client_options())

@@ -19,6 +19,14 @@ as_json = click.option(
     help=say("One JSON object per line, with codes.", "Un objet JSON par ligne, avec les codes."),
 )
 
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    help=say("Lines at most.", "Lignes au plus."),
+)
+
 
 class Since(click.ParamType):
     """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970."""

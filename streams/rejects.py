@@ -14,7 +14,8 @@ import click
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, Kept, read
 from models.reasons import Reason
-from streams.listing import EXIT_NOT_FOUND, Since, as_json, print_table, printable, when
+from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, printable, when
+from streams.phrases import cause_of
 from streams.reasons import describe, explain
 from streams.settings import Settings
 from streams.terminal import OperatorError, config_file, pass_settings
@@ -65,7 +66,7 @@ def group() -> None:
     "list", help=say("Show the latest, and how many of each reason.", "Montre les derniers, et le compte par raison.")
 )
 @filters
-@click.option("--limit", default=50, show_default=True, help=say("Lines at most.", "Lignes au plus."))
+@limit_option
 @as_json
 @pass_settings
 def list_(
@@ -89,7 +90,8 @@ def list_(
             (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER")),
             [(*key, str(count), last[key]) for key, count in counts.most_common()],
         )
-    click.echo(say(f"{len(found)} rejected records", f"{len(found)} enregistrements rejetés"))
+    where = _directory(settings)
+    click.echo(say(f"{len(found)} rejected records in {where}", f"{len(found)} enregistrements rejetés dans {where}"))
 
 
 @group.command(help=say("Show one: when it was read, and why it is here.", "En montre un : sa lecture, sa raison."))
@@ -198,11 +200,31 @@ def _replay(settings: Settings, config: Path | None, name: str, wanted: Filter, 
 
 
 def _found(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, Kept]]:
-    """Yield the wanted records, each with the name of its instance and the directory that it is kept in."""
-    for directory in sorted({path.parent for name in NAMES for path in _directory(settings).glob(f"*/*/{name}")}):
-        for kept in read(directory):
-            if wanted.fits(directory.name, kept):
-                yield directory.name, directory, kept
+    """Yield the wanted records, each with the name of its instance and the directory that it is kept in.
+
+    Raises `OperatorError` if any of it cannot be read: it belongs to the user that runs the connectors.
+    """
+    try:
+        for kind in _folders(_directory(settings)):
+            for directory in _folders(kind):
+                for kept in read(directory):
+                    if wanted.fits(directory.name, kept):
+                        yield directory.name, directory, kept
+    except OSError as error:
+        raise OperatorError(
+            say(
+                f"{error.filename} cannot be read ({cause_of(error)}): run this as the user that runs the connectors",
+                f"{error.filename} est illisible ({cause_of(error)}) : à lancer en tant qu'utilisateur des connecteurs",
+            )
+        ) from None
+
+
+def _folders(directory: Path) -> list[Path]:
+    """Return the folders in `directory`, which need not be there; raises OSError, which glob would keep to itself."""
+    try:
+        return sorted(path for path in directory.iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
 
 
 def _directory(settings: Settings) -> Path:

@@ -164,6 +164,23 @@ def test_list_ends_with_counts_even_of_what_it_does_not_show(box: Box) -> None:
     assert total == f"{count} dead letters: {count} internal_error"
 
 
+def test_list_shows_the_latest_wherever_they_lie(box: Box) -> None:
+    for age_seconds in (5000, 4000, 3000, 2000, 1000):
+        box.bury("oversized", "oversized", age_seconds=age_seconds)  # partitions 0 and 1
+    latest = sorted(box.letters(), key=lambda letter: letter.dead_at)[-3:]
+    assert {letter.partition for letter in latest} == {0, 1}
+    lines = command("list", "--reason", "oversized", "--limit", "3", "--json").output.splitlines()
+    assert [json.loads(line)["dead_at"] for line in lines] == [letter.dead_at for letter in latest]
+
+
+def test_limit_may_be_none_at_all_but_not_negative(box: Box) -> None:
+    box.bury("internal_error")
+    _titles, total = command("list", "--reason", "internal_error", "--limit", "0").output.splitlines()
+    assert total.endswith(" internal_error")
+    result = command("list", "--limit", "-1")
+    assert (result.exit_code, "--limit" in result.output) == (2, True)
+
+
 def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
     box.bury("invalid_json", value=VALUE + b"\x1b[31m")
     place = box.letters()[0].place

@@ -1,6 +1,7 @@
 """`accueil rejects`, as an operator uses it."""
 
 import json
+import re
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def test_list_shows_reasons_and_counts_and_no_content() -> None:
     assert counts.split() == ["CONNECTOR", "REASON", "COUNT", "LAST"]
     assert unknown.split()[:3] == ["siege", "unknown_record", "2"]
     assert unreadable.split()[:3] == ["siege", "invalid_utf8", "1"]
-    assert total == "3 rejected records"
+    assert total == "3 rejected records in accueil-data/connectors"
     assert "06 39" not in result.output
 
 
@@ -77,13 +78,36 @@ def test_programs_get_json(home: Path) -> None:
 def test_filters_choose() -> None:
     assert len(places("--reason", "unknown_record")) == 2
     assert len(places("--connector", "siege", "--since", "1h", "--limit", "1")) == 1
-    assert command("list", "--connector", "annexe").output == "0 rejected records\n"
+    assert command("list", "--connector", "annexe").output == "0 rejected records in accueil-data/connectors\n"
     assert places("--since", "2999-01-01T00:00") == []
 
 
 def test_where_nothing_was_rejected_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "empty"))
-    assert command("list").output == "0 rejected records\n"
+    assert command("list").output == f"0 rejected records in {tmp_path}/empty/connectors\n"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "siege:00000000"], ["replay", "--all"]])
+def test_what_cannot_be_read_is_told_and_does_not_count_as_nothing(home: Path, arguments: list[str]) -> None:
+    def refused(path: Path) -> bool:
+        result = command(*arguments)
+        told = re.fullmatch(rf"accueil: {path} cannot be read \(.+\): run this as .+\n", result.output)
+        return result.exit_code == 2 and told is not None
+
+    # Neither can be read even by root.
+    rejects, connectors = home / "rejects.jsonl", home.parents[1]
+    rejects.unlink()
+    rejects.mkdir()
+    assert refused(rejects)
+    connectors.rename("aside")
+    connectors.symlink_to(connectors.absolute())
+    assert refused(connectors)
+
+
+def test_limit_is_not_negative() -> None:
+    assert command("list", "--limit", "0").output.splitlines()[0].split() == ["PLACE", "WHEN", "REASON", "DETAIL"]
+    result = command("list", "--limit", "-1")
+    assert (result.exit_code, "--limit" in result.output) == (2, True)
 
 
 def test_show_keeps_the_content_to_itself_unless_asked_and_warns(home: Path) -> None:
@@ -157,6 +181,6 @@ def test_what_is_not_there_is_said(arguments: tuple[str, ...]) -> None:
 
 def test_it_is_said_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert command("list").output.endswith("3 enregistrements rejetés\n")
+    assert command("list").output.endswith("3 enregistrements rejetés dans accueil-data/connectors\n")
     assert "peut contenir des données personnelles" in command("show", places()[0]).output
     assert "siege : 2 restent : unknown_record" in command("replay", "--all", "--yes").output
