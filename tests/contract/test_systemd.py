@@ -13,6 +13,8 @@ from streams.cli import main
 from streams.configuration import load
 from streams.terminal import EXIT_CONFIGURATION
 
+INSTANCES = ("1", "12")
+"""How many workers there are is for the operator to say."""
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)$", re.MULTILINE)
 
@@ -34,12 +36,13 @@ def test_unit_runs_its_command_until_a_person_has_to_mend_something(unit: Path) 
     assert {"Restart=always", f"RestartPreventExitStatus={EXIT_CONFIGURATION}"} <= set(text.splitlines())
 
 
+@pytest.mark.parametrize("instance", INSTANCES)
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_settings_of_a_unit_exist(unit: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_of_a_unit_exist(unit: Path, instance: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    text = unit.read_text(encoding="utf-8").replace("%H", "host").replace("%i", "1")
+    text = unit.read_text(encoding="utf-8").replace("%H", "host").replace("%i", instance)
     for assignment in re.findall(r"ACCUEIL_\w+=[^\s…]+", text):
         name, _, value = assignment.partition("=")
         if name != "ACCUEIL_CONFIG":
@@ -50,9 +53,10 @@ def test_settings_of_a_unit_exist(unit: Path, monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
+@pytest.mark.parametrize("instance", INSTANCES)
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_has_nothing_to_say(unit: Path, tmp_path: Path) -> None:
-    copy = tmp_path / unit.name.replace("@.", "@1.")
+def test_systemd_has_nothing_to_say(unit: Path, instance: str, tmp_path: Path) -> None:
+    copy = tmp_path / unit.name.replace("@.", f"@{instance}.")
     # It looks for the program.
     copy.write_text(unit.read_text(encoding="utf-8").replace("/opt/accueil/.venv/bin/accueil", sys.executable))
     done = subprocess.run(["systemd-analyze", "verify", str(copy)], capture_output=True, text=True, check=False)
