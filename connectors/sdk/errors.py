@@ -27,6 +27,10 @@ class InstanceInUseError(ConnectorError):
     """Another process runs the same instance."""
 
 
+class StuckError(ConnectorError):
+    """An instance has not moved for so long that only a new process can help."""
+
+
 class SpoolFullError(ConnectorError):
     """The spool, or the disk it is on, has no room for these records: none of them was taken."""
 

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from connectors.sdk import registry as connectors
 from connectors.sdk.config import parse
-from connectors.sdk.errors import ConfigError
+from connectors.sdk.errors import ConfigError, StuckError
 from connectors.sdk.lane import Instance, Lane, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
@@ -21,6 +21,8 @@ from connectors.sdk.words import say
 
 INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """It names a directory, and is part of every event's id."""
+WATCH_SECONDS: Final = 1.0
+"""How often it is looked whether an instance is stuck."""
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
 
@@ -71,26 +73,43 @@ class Runner:
         ]
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; then stop reading, wait some seconds for what is on its way, and return."""
-        threads = [
-            threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
-            for lane in self._lanes
-        ]
+        """Work until `stop` is set; then stop reading, wait some seconds for what is on its way, and return.
+
+        Raises `StuckError` once one instance is stuck, after all others have stopped: the process must then leave, since a
+        thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read again.
+        """
         with _few_garbage_collections():
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            at_work = {lane: _start(lane, stop) for lane in self._lanes}
+            stuck: list[str] = []
+            while at_work:
+                next(iter(at_work.values())).join(WATCH_SECONDS)
+                at_work = {lane: thread for lane, thread in at_work.items() if thread.is_alive()}
+                if found := [lane for lane in at_work if lane.stuck]:
+                    stop.set()
+                    stuck += [lane.instance.source for lane in found]
+                    at_work = {lane: thread for lane, thread in at_work.items() if lane not in found}
+        if stuck:
+            raise StuckError(_name(stuck))
 
     def healthy(self) -> State:
         """Return whether every instance moves. If not, only a restart of the process can help."""
         stuck = [lane.instance.source for lane in self._lanes if lane.stuck]
-        return not stuck, f"{say('stuck', 'bloqué')}: {', '.join(stuck)}" if stuck else "ok"
+        return not stuck, _name(stuck) if stuck else "ok"
 
     def ready(self) -> State:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""
         troubles = [f"{lane.instance.source}: {lane.trouble}" for lane in self._lanes if lane.trouble]
         return not troubles, "; ".join(troubles) or "ok"
+
+
+def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
+    thread.start()
+    return thread
+
+
+def _name(stuck: Iterable[str]) -> str:
+    return f"{say('stuck', 'bloqué')}: {', '.join(stuck)}"
 
 
 @contextmanager
