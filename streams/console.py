@@ -17,10 +17,13 @@ SAYINGS: Final = {
         "s'est arrêté (code {exit_code}), voir {path}",
     ),
     "broker_left": (
-        "{connector}: Kafka does not answer, what comes is kept on disk",
-        "{connector} : Kafka ne répond pas, ce qui arrive est gardé sur disque",
+        "{connector}: Kafka takes nothing ({reason}), what comes is kept on disk",
+        "{connector} : Kafka ne prend rien ({reason}), ce qui arrive est gardé sur disque",
     ),
-    "broker_unreachable": ("{connector}: Kafka does not answer", "{connector} : Kafka ne répond pas"),
+    "broker_unreachable": (
+        "{connector}: Kafka cannot be reached ({error})",
+        "{connector} : Kafka est injoignable ({error})",
+    ),
     "connector_in_trouble": ("{connector} takes nothing in: {trouble}", "{connector} ne prend rien : {trouble}"),
     "delivery_gap": (
         "partition {partition} was not delivered whole, read again",
@@ -47,6 +50,10 @@ SAYINGS: Final = {
         "goes on without {count} events that {topic} no longer has",
         "continue sans {count} événements que {topic} n'a plus",
     ),
+    "rejects_dropped": (
+        "{connector}: too many records cannot be used, the {count} oldest are no longer in {path}",
+        "{connector} : trop d'enregistrements inutilisables, les {count} plus anciens ne sont plus dans {path}",
+    ),
     "spool_cut": (
         "{connector}: the end of {file} was written by half, and is written again",
         "{connector} : la fin de {file}, écrite à moitié, est reprise",
@@ -72,13 +79,30 @@ SAYINGS: Final = {
         "a defect of Accueil itself: the board stands still",
         "un défaut d'Accueil même : le tableau est figé",
     ),
-    # What /readyz answers; what is not here is in words already.
+    r"(?P<number>.*) boards are open, no more may be": (
+        "{number} boards are open, no more may be (web.max_viewers)",
+        "{number} tableaux sont ouverts, le maximum (web.max_viewers)",
+    ),
+    # What /readyz answers, the board's in the words of its page; what is not here is in words already.
     "": ("does not answer yet", "ne répond pas encore"),
     "no_broker": ("Kafka does not answer", "Kafka ne répond pas"),
-    "no_topic": ("the topics are not there yet", "les topics n'existent pas encore"),
-    "loading": ("reads the figures", "lit les chiffres"),
-    "no_figures": ("the workers have not written any figures yet", "les workers n'ont pas encore écrit de chiffres"),
-    "silent": ("the workers write no figures any more", "les workers n'écrivent plus de chiffres"),
+    "no_topic": (
+        "the topic of figures does not exist yet (accueil topics apply)",
+        "le topic des chiffres n'existe pas encore (accueil topics apply)",
+    ),
+    "loading": ("reading the figures written so far", "lecture des chiffres déjà écrits"),
+    "no_figures": (
+        "the worker has not written all of its figures yet (accueil worker)",
+        "le service de calcul n'a pas encore écrit tous ses chiffres (accueil worker)",
+    ),
+    "catching_up": (
+        "the worker has not counted all that has come yet (accueil worker)",
+        "le service de calcul n'a pas encore compté tout ce qui est arrivé (accueil worker)",
+    ),
+    "silent": (
+        "the worker has stopped writing (accueil worker)",
+        "le service de calcul n'écrit plus (accueil worker)",
+    ),
     r"partitions \[\] of \[\] recovered": ("waits for its partitions", "attend ses partitions"),
     r"partitions \[(?P<done>.*)\] of \[(?P<all>.*)\] recovered": (
         "reads the state of partitions {all} (done: {done})",

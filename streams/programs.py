@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from connectors.sdk.mistakes import guess
 from streams.configuration import DEFAULT_FILE, explain, find_file
-from streams.core.figures import Dimensions
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.prechecks import check_port, make_private
@@ -94,6 +93,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
 
     Raises `ConfigError` if there are none, or one of them cannot run, and `OperatorError` if the health port cannot be had.
     """
+    from connectors.sdk.errors import StuckError  # noqa: PLC0415
     from connectors.sdk.runner import Runner  # noqa: PLC0415
 
     instances = configure_connectors(settings, names, config)
@@ -116,7 +116,11 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
     with serve_health(
         place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
     ):
-        runner.run(stopping)
+        try:
+            runner.run(stopping)
+        except StuckError as error:
+            log.error("leaving", error=str(error))  # noqa: TRY400 - what is stuck is said in full
+            return EXIT_RESTART
     return 0
 
 
@@ -129,6 +133,7 @@ def web_options(settings: Settings) -> WebOptions:
         host=web.host,
         port=web.port,
         hosts=web.hosts,
+        max_viewers=web.max_viewers,
         title=web.title,
         time_zone=ZoneInfo(web.time_zone),
         target_seconds=web.target_seconds,
@@ -138,13 +143,13 @@ def web_options(settings: Settings) -> WebOptions:
         formula=web.formula,
         queues=tuple(
             QueueOptions(
-                dimensions=Dimensions(queue.channel.value, queue.site, queue.service, name),
-                label_fr=queue.label_fr or name,
-                label_en=queue.label_en or queue.label_fr or name,
+                dimensions=queue.place(table),
+                label_fr=queue.label_fr or queue.queue or table,
+                label_en=queue.label_en or queue.label_fr or queue.queue or table,
                 waiting=Thresholds(**dict(queue.waiting)),
                 longest_wait_seconds=Thresholds(**dict(queue.longest_wait_seconds)),
             )
-            for name, queue in web.queues.items()
+            for table, queue in web.queues.items()
         ),
         service_level=Thresholds(**dict(web.service_level)),
         abandonment=Thresholds(**dict(web.abandonment)),

@@ -209,18 +209,33 @@ FallingShares = Annotated[Shares, AfterValidator(_falling)]
 class Queue(Section):
     """How the board shows one queue. A queue that is named here is shown before its first contact."""
 
+    queue: Label = ""
+    """Its name in the connector's configuration; that of the table if not given. For sites that have queues of one name."""
     channel: Channel = Channel.CALL
     site: Label = ""
     service: Label = ""
     """As the connector's configuration gives them to this queue."""
     label_fr: str = ""
-    """Its name for people; the queue's own if not given."""
+    """Its name for people; the queue's own if not given. The board adds the site where several queues would be the same."""
     label_en: str = ""
     """The same in English; `label_fr` if not given."""
     waiting: Rising = Thresholds(**asdict(_BOARD_QUEUE.waiting))
     """Contacts that wait now."""
     longest_wait_seconds: Rising = Thresholds(**asdict(_BOARD_QUEUE.longest_wait_seconds))
     """How long the first of them has waited."""
+
+    def place(self, table: str) -> Dimensions:
+        """Return what its figures are about; `table` is the name of this table."""
+        return Dimensions(self.channel.value, self.site, self.service, self.queue or table)
+
+
+def _each_once(queues: dict[str, Queue]) -> dict[str, Queue]:
+    tables: dict[Dimensions, str] = {}
+    for table, queue in queues.items():
+        other = tables.setdefault(queue.place(table), table)
+        if other != table:
+            raise ValueError(say(f"has one queue twice: {other}, {table}", f"a deux fois une file : {other}, {table}"))
+    return queues
 
 
 class Web(Section):
@@ -231,6 +246,8 @@ class Web(Section):
     port: Port = _BOARD.port
     hosts: tuple[str, ...] = _BOARD.hosts
     """Names by which a reverse proxy on this machine asks: as long as `host` is local, only these and its own are answered."""
+    max_viewers: PositiveInt = _BOARD.max_viewers
+    """Boards open at once; further ones are refused a stream (503) and try again."""
     title: str = _BOARD.title
     """Name of the house, at the head of the board."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
@@ -238,7 +255,7 @@ class Web(Section):
     target_seconds: WaitBound = _BOARD.target_seconds
     """An answer within this time is in time: the target of the service level."""
     short_abandon_seconds: WaitBound = _BOARD.short_abandon_seconds
-    """Who hangs up within this time is left out of the service level."""
+    """Who hangs up within this time was not patient: left out of abandonment, and of the service level by `net_of_short`."""
     formula: Formula = _BOARD.formula
     """Which service level the board shows (`streams.core.figures.Formula`); the metrics have all of them."""
     stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
@@ -248,8 +265,8 @@ class Web(Section):
     service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
     """The share of answers in time, by `formula`."""
     abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
-    """The share of those offered who gave up."""
-    queues: dict[Label, Queue] = {}
+    """Of those who were answered, or waited longer than `short_abandon_seconds` and gave up: the share that gave up."""
+    queues: Annotated[dict[Label, Queue], AfterValidator(_each_once)] = {}
     """In the order of the board; others follow as they appear."""
 
 

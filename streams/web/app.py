@@ -47,6 +47,8 @@ TICK_SECONDS: Final = 5
 SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
 STOP_SECONDS: Final = 3
+READY: Final = {State.LIVE, State.CATCHING_UP}
+"""With these the board does its work; it says itself as of when its figures are."""
 HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -86,6 +88,32 @@ class Reader(Protocol):
         """End, and wait for it."""
 
 
+class Stream:
+    """Answers `/events`: to at most `most` at once, 503 to whoever comes then."""
+
+    def __init__(self, broadcaster: Broadcaster, most: int) -> None:
+        self._broadcaster = broadcaster
+        self._most = most
+        self._open = 0
+        self._told = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Stream until the viewer leaves or the server stops."""
+        if self._open >= self._most:
+            if not self._told:
+                log.warning("%s boards are open, no more may be", self._open)
+            self._told = True
+            await PlainTextResponse("too many boards are open\n", 503)(scope, receive, send)
+            return
+        self._open += 1
+        try:
+            stream = EventSourceResponse(self._broadcaster.listen(), send_timeout=SEND_TIMEOUT_SECONDS)
+            await stream(scope, receive, send)
+        finally:
+            self._open -= 1
+            self._told &= 2 * self._open > self._most  # told once, not for each who comes and goes at the limit
+
+
 class Site:
     """The routes; one instance per application."""
 
@@ -106,7 +134,7 @@ class Site:
         """All routes of the application."""
         return [
             Route("/", self._board),
-            Route("/events", self._events),
+            Route("/events", Stream(self.broadcaster, self._options.max_viewers), methods=["GET"]),
             Route("/api/board", self._api),
             Route("/metrics", self._metrics),
             Route("/healthz", self._live),
@@ -148,9 +176,6 @@ class Site:
             message=msgspec.to_builtins(self._message()),
         )
 
-    async def _events(self, _: Request) -> Response:
-        return EventSourceResponse(self.broadcaster.listen(), send_timeout=SEND_TIMEOUT_SECONDS)
-
     async def _api(self, _: Request) -> Response:
         return Response(encode(await run_sync(self._message)), media_type="application/json")
 
@@ -165,7 +190,7 @@ class Site:
 
     async def _ready(self, _: Request) -> Response:
         state = (await run_sync(self._message)).clock.state
-        return PlainTextResponse(f"{state.value}\n", 200 if state is State.LIVE else 503)
+        return PlainTextResponse(f"{state.value}\n", 200 if state in READY else 503)
 
 
 def _utc_now() -> datetime:

@@ -1,6 +1,8 @@
 """What the board shows, computed from a snapshot: the shape of `/api/board` and of every message of `/events`."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,6 +33,8 @@ class State(StrEnum):
     """Whether the figures can be trusted, and if not, what is waited for."""
 
     LIVE = "live"
+    CATCHING_UP = "catching_up"
+    """The workers write, but have not yet taken in all that has come: after a stop, or when a long log is read anew."""
     SILENT = "silent"
     """The workers have written nothing for too long."""
     NO_FIGURES = "no_figures"
@@ -107,6 +111,7 @@ class Queue(Now, frozen=True, kw_only=True):
     service: str
     queue: str
     label_fr: str
+    """No other queue has it: where several would, it says the site too."""
     label_en: str
     thresholds: QueueThresholds
 
@@ -160,6 +165,7 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Messa
     """Return the board of `snapshot`."""
     known = {queue.dimensions: queue for queue in options.queues}
     places = [*known, *sorted(snapshot.totals.keys() - known.keys())]
+    queues = [known.get(place) or _unknown(place) for place in places if place.queue]
     board = Board(
         version=version,
         formula=options.formula,
@@ -169,23 +175,51 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Messa
         abandonment=options.abandonment,
         quiet_after_seconds=options.quiet_after_seconds,
         all=_now_of(snapshot, places, options),
-        queues=[_queue_of(snapshot, known.get(place) or _unknown(place), options) for place in places if place.queue],
-        arrivals=_arrivals_of(snapshot, [place for place in places if place.queue]),
+        queues=[_queue_of(snapshot, queue, options) for queue in _tell_apart(queues)],
+        arrivals=_arrivals_of(snapshot, [queue.dimensions for queue in queues]),
         day=_curve_of(snapshot),
     )
     return Message(_clock_of(snapshot, options), board)
 
 
 def _clock_of(snapshot: Snapshot, options: WebOptions) -> Clock:
-    now = _milliseconds(snapshot.taken_at)
-    as_of = snapshot.as_of
+    return Clock(
+        _milliseconds(snapshot.taken_at),
+        snapshot.as_of,
+        snapshot.event_at,
+        _state_of(snapshot, options),
+        options.stale_after_seconds,
+    )
+
+
+def _state_of(snapshot: Snapshot, options: WebOptions) -> State:
     if snapshot.source is not Source.FOLLOWING:
-        state = State(snapshot.source.value)
-    elif as_of is None:
-        state = State.NO_FIGURES
-    else:
-        state = State.SILENT if now - as_of > 1000 * options.stale_after_seconds else State.LIVE
-    return Clock(now, as_of, snapshot.event_at, state, options.stale_after_seconds)
+        return State(snapshot.source.value)
+    if not snapshot.partitions or not snapshot.progress.keys() >= set(snapshot.partitions):
+        return State.NO_FIGURES
+    oldest = _milliseconds(snapshot.taken_at) - 1000 * options.stale_after_seconds
+    behind = [number for number in snapshot.partitions if snapshot.progress[number].step_at < oldest]
+    if not behind:
+        return State.LIVE
+    writing = all(snapshot.written_at[number] >= oldest for number in behind)
+    return State.CATCHING_UP if writing else State.SILENT
+
+
+def _tell_apart(queues: Sequence[QueueOptions]) -> list[QueueOptions]:
+    """Put behind a label that several queues have what tells them apart, mostly the site."""
+    french = _unique({queue.dimensions: queue.label_fr for queue in queues})
+    english = _unique({queue.dimensions: queue.label_en for queue in queues})
+    return [replace(queue, label_fr=french[queue.dimensions], label_en=english[queue.dimensions]) for queue in queues]
+
+
+def _unique(labels: Mapping[Dimensions, str]) -> dict[Dimensions, str]:
+    unique = dict(labels)
+    for known_by in (("site",), ("site", "service"), ("site", "service", "queue", "channel")):
+        number = Counter(unique.values())
+        for place in [place for place, label in unique.items() if number[label] > 1]:
+            words = ", ".join(filter(None, (getattr(place, name) for name in known_by)))
+            unique[place] = f"{labels[place]} ({words})" if words else labels[place]
+    return unique
 
 
 def _queue_of(snapshot: Snapshot, queue: QueueOptions, options: WebOptions) -> Queue:

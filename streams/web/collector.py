@@ -181,16 +181,24 @@ def _pipeline(snapshot: Snapshot) -> Iterator[Metric]:
         "duplicate": sum(part.duplicates for part in parts.values()),
         "dead": dead.total(),
     }
+    written = {str(number): at / 1000 for number, at in snapshot.written_at.items()}
     as_of = {str(number): part.step_at / 1000 for number, part in parts.items()}
     event = {str(number): part.event_at / 1000 for number, part in parts.items() if part.event_at}
     yield _labelled(CounterMetricFamily, "pipeline_events_processed", "Events by result.", "result", results)
     yield _labelled(CounterMetricFamily, "pipeline_dead_letters", "Records that could not be used.", "reason", dead)
     yield _labelled(
-        GaugeMetricFamily, "contact_figures_timestamp_seconds", "Figures are as of then.", "partition", as_of
+        GaugeMetricFamily,
+        "contact_figures_timestamp_seconds",
+        "Figures are as of then: long ago if no worker writes, or one that writes has not caught up yet.",
+        "partition",
+        as_of,
+    )
+    yield _labelled(
+        GaugeMetricFamily, "contact_figures_written_timestamp_seconds", "A worker last wrote.", "partition", written
     )
     yield _labelled(GaugeMetricFamily, "contact_event_timestamp_seconds", "Latest event time.", "partition", event)
     yield _plain("pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions))
-    errors = CounterMetricFamily("contact_collect_errors", "Rows of figures that could not be read.")
+    errors = CounterMetricFamily("contact_collect_errors", "How often a row of figures could not be read.")
     errors.add_metric([], snapshot.unreadable)
     yield errors
 

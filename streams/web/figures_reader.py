@@ -107,7 +107,8 @@ class FiguresReader:
         probe_at = time.monotonic() + PROBE_SECONDS
         while not self._stopping.is_set():
             for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
-                self._view.apply_all(partition.partition, [(record.key, record.value) for record in records])
+                rows = [(record.key, record.value) for record in records]
+                self._view.apply_all(partition.partition, rows, records[-1].timestamp)
             if ends and all(consumer.position(partition) >= end for partition, end in ends.items()):
                 ends = {}
                 self._tell(Source.FOLLOWING, f"{self._topic} read to its end")

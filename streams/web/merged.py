@@ -64,6 +64,8 @@ class MergedRows:
         """The moment that `day` and `recent` are about."""
         self.day = Day.of(now, zone)
         self.progress: dict[int, Progress] = {}
+        self.written_at: dict[int, int] = {}
+        """Partition → when its latest row was written, milliseconds since 1970."""
         self.totals: dict[Dimensions, Figure] = {}
         self.latest: dict[Dimensions, int] = {}
         """Start of the latest five minutes in which a contact came, of those that are kept."""
@@ -75,8 +77,9 @@ class MergedRows:
         self._buckets: dict[_Key, Figure] = {}
         self._add_up_today()
 
-    def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]) -> None:
+    def put_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int) -> None:
         """Take in rows of one partition; None removes one. What cannot be read is reported, and left out."""
+        self.written_at[partition] = written_at
         for key, value in rows:
             try:
                 self._put(partition, key or b"", value)

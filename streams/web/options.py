@@ -44,6 +44,8 @@ class WebOptions:
     """0 takes a free one."""
     hosts: tuple[str, ...] = ()
     """Names by which a reverse proxy on this machine asks; on a loopback `host` only these and its own are answered."""
+    max_viewers: int = 500
+    """Boards open at once; further ones get no stream, and try again."""
     title: str = "Accueil"
     """Name of the house, at the head of the board."""
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))

@@ -24,6 +24,8 @@ _TEXTS: Final = {
     "connecting": ("Connexion…", "Connecting…"),
     "live": ("En direct", "Live"),
     "stale": ("Données périmées", "Out-of-date data"),
+    "catching_up": ("Rattrapage en cours", "Catching up"),
+    "behind": ("chiffres à jour à {time}, il y a {age}", "figures as of {time}, {age} ago"),
     "last_data": ("dernières données à {time}, il y a {age}", "last data at {time}, {age} ago"),
     "empty": ("En attente des premières données", "Waiting for the first data"),
     "why_connection": (
@@ -32,13 +34,17 @@ _TEXTS: Final = {
     ),
     "why_no_broker": ("Kafka ne répond pas.", "Kafka does not answer."),
     "why_no_topic": (
-        "La file des chiffres n’existe pas encore dans Kafka (accueil topics apply).",
-        "The topic of figures does not exist in Kafka yet (accueil topics apply).",
+        "Le topic des chiffres n’existe pas encore (accueil topics apply).",
+        "The topic of figures does not exist yet (accueil topics apply).",
     ),
     "why_loading": ("Lecture des chiffres déjà écrits…", "Reading the figures written so far…"),
     "why_no_figures": (
         "Le service de calcul n’a pas encore écrit tous ses chiffres (accueil worker).",
         "The worker has not written all of its figures yet (accueil worker).",
+    ),
+    "why_catching_up": (
+        "Le service de calcul n’a pas encore compté tout ce qui est arrivé (accueil worker).",
+        "The worker has not counted all that has come yet (accueil worker).",
     ),
     "why_silent": (
         "Le service de calcul n’écrit plus (accueil worker).",
@@ -102,8 +108,8 @@ _TEXTS: Final = {
         "State: the most pressing, right now, of “Waiting”, “Longest” and “No agent”.",
     ),
     "no_agent_rule": (
-        "Aucun agent : quelqu’un attend et personne n’est connecté.",
-        "No agent: somebody waits and nobody is logged in.",
+        "Aucun agent : quelqu’un attend, et aucun agent n’est disponible ni en ligne.",
+        "No agent: somebody waits, and no agent is available or on contact.",
     ),
     "share_rule": (
         "Les taux ont leur marque à part, sans effet sur l’état ; à moins de {n} appels, gris sans marque.",

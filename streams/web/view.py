@@ -38,6 +38,8 @@ class Snapshot:
     """All that the topic has; none until it was read to its end once."""
     progress: Mapping[int, Progress]
     """Per partition; one that was never written to is missing."""
+    written_at: Mapping[int, int]
+    """Partition → when its latest row was written, milliseconds since 1970: a worker that has not caught up writes too."""
     totals: Mapping[Dimensions, Figure]
     """Everything since the beginning, and the stocks of now."""
     today: Mapping[Dimensions, Figure]
@@ -49,7 +51,7 @@ class Snapshot:
     latest: Mapping[Dimensions, int]
     """Start of the latest five minutes in which a contact came, seconds since 1970; missing if none came today."""
     unreadable: int
-    """Rows that could not be read: a defect, or a newer version's."""
+    """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
 
     @property
     def loaded(self) -> bool:
@@ -62,9 +64,8 @@ class Snapshot:
 
         None until every partition has said so.
         """
-        if not self.partitions or any(number not in self.progress for number in self.partitions):
-            return None
-        return min(self.progress[number].step_at for number in self.partitions)
+        parts = [self.progress.get(number) for number in self.partitions]
+        return min((part.step_at if part else 0 for part in parts), default=0) or None
 
     @property
     def event_at(self) -> int | None:
@@ -107,15 +108,18 @@ class FiguresView:
         with self._lock:
             self._filled = MergedRows(partitions, self._zone, self._shown.now, self._report_unreadable)
 
-    def apply(self, partition: int, key: bytes | None, value: bytes | None) -> None:
+    def apply(self, partition: int, key: bytes | None, value: bytes | None, written_at: int = 0) -> None:
         """Take in one row; None removes it. Never raises: what cannot be read is counted."""
-        self.apply_all(partition, [(key, value)])
+        self.apply_all(partition, [(key, value)], written_at)
 
-    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]]) -> None:
-        """Take in rows of one partition; no snapshot sees some of them without the others."""
+    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
+        """Take in rows of one partition, the last one written at `written_at` (milliseconds since 1970, 0 if not known).
+
+        No snapshot sees some of them without the others.
+        """
         with self._lock:
             into = self._shown if self._filled is None else self._filled
-            into.put_all(partition, rows)
+            into.put_all(partition, rows, written_at)
         self.on_change()
 
     def snapshot(self, now: datetime) -> Snapshot:
@@ -129,6 +133,7 @@ class FiguresView:
                 day=shown.day,
                 partitions=shown.partitions,
                 progress=dict(shown.progress),
+                written_at=dict(shown.written_at),
                 totals=dict(shown.totals),
                 today=dict(shown.today),
                 recent=shown.add_up_recent(),

@@ -18,7 +18,7 @@ from streams.web.figures_reader import FiguresReader
 from streams.web.view import FiguresView, Source
 from tests.support import kafka_io
 from tests.support.processes import wait_until
-from tests.web.rows import ROADS, SOCIAL, Worker
+from tests.web.rows import ROADS, SOCIAL, Worker, milliseconds
 
 pytestmark = pytest.mark.broker
 NOW = datetime.now(UTC)
@@ -70,6 +70,9 @@ def test_all_partitions_are_read_and_followed(kafka: EmbeddedKafka, topic: str) 
         worker.offered(SOCIAL, NOW)
         write(kafka, topic, worker.rows())
         wait_until(lambda: offered(view) == 4, "what was written since")
+        written_at = view.snapshot(NOW).written_at
+        assert set(written_at) <= {0, 1, 2}
+        assert all(milliseconds(NOW) <= at <= milliseconds(datetime.now(UTC)) for at in written_at.values())
 
 
 def test_what_was_compacted_away_is_not_missed_and_what_was_deleted_stays_deleted(

@@ -81,8 +81,9 @@ class Worker:
         total.oldest_waiting_at = milliseconds(oldest_waiting_at) if oldest_waiting_at else None
         self._put(total_key(place), encode(total))
 
-    def progress(self, at: datetime, **figures: object) -> None:
-        self._put(PROGRESS_KEY, encode(Progress(step_at=milliseconds(at), **figures)))  # type: ignore[arg-type]
+    def progress(self, at: datetime, *, written_at: datetime | None = None, **figures: object) -> None:
+        progress = Progress(step_at=milliseconds(at), **figures)  # type: ignore[arg-type]
+        self._put(PROGRESS_KEY, encode(progress), milliseconds(written_at or at))
 
     def rows(self) -> list[tuple[bytes, bytes]]:
         """Return what changed since the last time."""
@@ -101,10 +102,10 @@ class Worker:
         self._put(total_key(place), encode(self.totals[place]))
         self._put(bucket_key(_start(at), place), encode(self.buckets[_start(at), place]))
 
-    def _put(self, key: bytes, value: bytes) -> None:
+    def _put(self, key: bytes, value: bytes, written_at: int = 0) -> None:
         self._rows[key] = value
         if self.view:
-            self.view.apply(self.partition, key, value)
+            self.view.apply(self.partition, key, value, written_at)
 
 
 def _start(at: datetime) -> int:

@@ -489,6 +489,38 @@ def test_old_figures_are_shown_as_old(served: Served, page: Page) -> None:
     page.is_in("live")
 
 
+def test_figures_that_are_being_caught_up_say_as_of_when_they_are(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
+        served.follow()
+        fill(served)
+        alarm(served)
+        behind = AFTERNOON - timedelta(minutes=42)
+        served.worker.progress(behind, written_at=served.now(), event_at=milliseconds(behind))
+        for theme in ("dark", "light"):
+            page.open(f"{served.url}/?theme={theme}", WALL)
+            page.is_in("catching_up")
+            assert page.text("#stale-title") == page.text("#status .word") == "Rattrapage en cours"
+            assert page.text("#stale-detail")[2:].startswith("chiffres à jour à 14:55:12, il y a 42:")
+            assert "pas encore compté tout" in page.text("#stale-detail")
+            assert page.run(FITS) == [*WALL, 0, 0]
+            assert page.run(CONTRASTS) == []
+            page.picture(f"catching-up-{theme}")
+        served.worker.progress(served.now())
+        page.is_in("live")
+
+
+def test_a_queue_says_its_site_once_another_site_has_one_of_that_name(served: Served, page: Page) -> None:
+    served.worker.offered(Dimensions("call", "siege", "", "rsa"), served.now())
+    page.open(served.url, WALL)
+    page.shows("#rows tr:last-child th", "rsa")
+    served.worker.offered(Dimensions("call", "annexe", "", "rsa"), served.now())
+    page.shows("#rows tr:last-child th", "rsa (siege)")
+    page.shows("#rows tr:nth-last-child(2) th", "rsa (annexe)")
+    assert page.run(FITS) == [*WALL, 0, 0]
+    stay_live(served)
+    page.picture("namesakes")
+
+
 def test_quiet_is_told_from_cut_off_by_the_time_of_the_last_event(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     page.is_in("live")

@@ -50,5 +50,12 @@ def test_the_stream_is_passed_on_at_once_and_is_never_silent_for_too_long() -> N
     assert int(stream["proxy_read_timeout"].removesuffix("s")) > 2 * TICK_SECONDS
 
 
+def test_no_single_address_takes_all_places() -> None:
+    (zone,) = re.findall(r"^limit_conn_zone \$binary_remote_addr zone=(\w+):1m;$", EXAMPLE, re.MULTILINE)
+    name, most = block("= /events")["limit_conn"].split()
+    assert name == zone
+    assert 1 < int(most) < OPTIONS.max_viewers
+
+
 def test_what_is_for_prometheus_is_not_passed_on() -> None:
     assert block("= /metrics") == {"return": "404"}

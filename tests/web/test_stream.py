@@ -171,6 +171,24 @@ def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Serve
                 pass
 
 
+def test_there_is_a_limit_to_open_boards(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(replace(OPTIONS, max_viewers=2)) as served, listening(served) as first:
+
+        def refused() -> bool:
+            with httpx.stream("GET", f"{served.url}/events") as answer:
+                return answer.status_code == 503
+
+        first.board()
+        with listening(served) as second:
+            second.board()
+            assert [refused() for _ in range(3)] == [True] * 3
+            assert httpx.get(f"{served.url}/api/board").status_code == 200
+        wait_until(lambda: not refused(), "the place of who left")
+    assert [record.getMessage() for record in caplog.records if "open" in record.getMessage()] == [
+        "2 boards are open, no more may be"
+    ]
+
+
 def test_the_server_stops_with_open_streams(served: Served) -> None:
     with listening(served) as listener:
         listener.board()
@@ -204,6 +222,10 @@ def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
         return answer.status_code, answer.text.strip()
 
     assert ask() == (200, "live")
+    served.worker.progress(served.now() - timedelta(hours=1), written_at=served.now())
+    assert ask() == (200, "catching_up"), "and it says as of when its figures are"
+    served.worker.progress(served.now() - timedelta(hours=1))
+    assert ask() == (503, "silent")
     served.view.tell(Source.LOADING)
     assert ask() == (503, "loading")
     served.view.begin([0, 1])

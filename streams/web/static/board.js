@@ -156,7 +156,6 @@ function makeRow(queue) {
   const head = document.createElement("th");
   head.scope = "row";
   head.role = "rowheader";
-  head.append(nameOf(queue));
   const state = document.createElement("td");
   state.role = "cell";
   state.className = "state";
@@ -188,7 +187,8 @@ function explain(name, queue) {
 
 function showRow(entry, queue) {
   const levels = levelsOf(queue, queue.thresholds);
-  const [, state, ...cells] = entry.row.children;
+  const [head, state, ...cells] = entry.row.children;
+  write(head, nameOf(queue)); // it may change: once another site has a queue of that name, it says the site
   const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
   const [symbol, word] = isIdle(queue) ? idle : stateOf(level);
   mark(entry.row, level);
@@ -267,7 +267,8 @@ function trouble() {
 function showFreshness() {
   const why = clock ? trouble() : lost ? "connection" : "";
   const asOf = clock?.as_of ?? null;
-  const state = why ? (asOf === null ? "empty" : "stale") : !clock || lost ? "connecting" : "live";
+  const old = why === "catching_up" ? why : "stale";
+  const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
   document.body.dataset.state = state;
   write($("status").querySelector(".word"), texts[state]);
   write($("status").querySelector(".symbol"), STATE_SYMBOLS[state]);
@@ -279,12 +280,13 @@ function showFreshness() {
   $("stale").hidden = !why;
   write($("stale-title"), why && texts[state]);
   if (!why) return;
-  const age = asOf === null ? "" : say("last_data", { time: format.moment(asOf, now()), age: duration((now() - asOf) / 1000) });
+  const words = state === "stale" ? "last_data" : "behind";
+  const age = asOf === null ? "" : say(words, { time: format.moment(asOf, now()), age: duration((now() - asOf) / 1000) });
   write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
   write($("stale-detail"), age ? `– ${age}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
 }
 
-const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", stale: "■" };
+const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_up: "▲", stale: "■" };
 
 // ---------------------------------------------------------------------------------------------------------------- run
 function take(message) {

@@ -112,6 +112,10 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             ),
         ),
         (
+            '[web.queues.rsa]\n[web.queues.rsa-2]\nqueue = "rsa"',
+            "accueil.toml: web.queues has one queue twice: rsa, rsa-2",
+        ),
+        (
             "[web]\nservice_level = {attention = 80, action = 0.6}",
             "accueil.toml: web.service_level.attention must be at most 1",
         ),
@@ -260,6 +264,7 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 host = "::1"
                 port = 8081
                 hosts = ["accueil.example.org"]
+                max_viewers = 20
                 title = "Maison"
                 time_zone = "Indian/Reunion"
                 target_seconds = 30
@@ -285,6 +290,8 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.queues == (
         QueueOptions(Dimensions("call", "siege", "", "rsa"), "RSA", "RSA", Thresholds(1, 2), Thresholds(3, 4)),
     )
+    (queue,) = web_options(load(write('[web.queues.annexe-rsa]\nsite = "annexe"\nqueue = "rsa"'))).queues
+    assert queue == QueueOptions(Dimensions("call", "annexe", "", "rsa"), "rsa", "rsa")
     (queue,) = web_options(load(write("[web.queues.rsa]"))).queues
     assert queue == QueueOptions(Dimensions("call", "", "", "rsa"), "rsa", "rsa")
 

@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -184,6 +184,10 @@ def test_the_state_says_what_is_waited_for() -> None:
     states.append(board_of(view).clock.state)
     second.progress(NOON - timedelta(seconds=15, milliseconds=1))
     states.append(board_of(view).clock.state)
+    second.progress(NOON - timedelta(hours=1), written_at=NOON - timedelta(seconds=15))
+    states.append(board_of(view).clock.state)
+    first.progress(NOON - timedelta(seconds=16), written_at=NOON - timedelta(seconds=16))
+    states.append(board_of(view).clock.state)
     view.tell(Source.NO_BROKER)
     states.append(board_of(view).clock.state)
     assert states == [
@@ -194,5 +198,43 @@ def test_the_state_says_what_is_waited_for() -> None:
         State.NO_FIGURES,
         State.LIVE,
         State.SILENT,
+        State.CATCHING_UP,
+        State.SILENT,
         State.NO_BROKER,
     ]
+
+
+def test_a_worker_that_has_never_caught_up_has_no_figures_of_any_moment() -> None:
+    view = new_view()
+    Worker(view).progress(datetime.fromtimestamp(0, UTC), written_at=NOON)
+    clock = board_of(view).clock
+    assert (clock.as_of, clock.state) == (None, State.CATCHING_UP)
+
+
+def test_queues_of_one_name_say_what_tells_them_apart() -> None:
+    annexe, voirie = ROADS._replace(site="annexe"), ROADS._replace(service="voirie")
+    options = WebOptions(
+        brokers="",
+        queues=(
+            QueueOptions(ROADS, "Routes", "Roads"),
+            QueueOptions(annexe, "Routes", "Roads (annex)"),
+            QueueOptions(SOCIAL, "Social", "Social"),
+        ),
+    )
+
+    def labels() -> list[tuple[str, str]]:
+        return [(queue.label_fr, queue.label_en) for queue in board_of(view, options).board.queues]
+
+    view = new_view()
+    assert labels() == [("Routes (siege)", "Roads"), ("Routes (annexe)", "Roads (annex)"), ("Social", "Social")]
+    Worker(view).offered(voirie, NOON)
+    Worker(view).offered(voirie._replace(site=""), NOON)
+    assert [french for french, _ in labels()] == [
+        "Routes (siege)",
+        "Routes (annexe)",
+        "Social",
+        "routes",
+        "routes (siege)",
+    ]
+    Worker(view).offered(voirie._replace(service="ponts"), NOON)
+    assert [french for french, _ in labels()[3:]] == ["routes", "routes (siege, ponts)", "routes (siege, voirie)"]

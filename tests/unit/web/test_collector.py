@@ -165,6 +165,7 @@ def test_the_pipeline_says_how_far_it_is(exported: Exported) -> None:
     assert exported("pipeline_dead_letters_total", reason="invalid_json") == 2
     assert exported("contact_figures_timestamp_seconds", partition="0") == NOON.timestamp()
     assert exported("contact_figures_timestamp_seconds", partition="1") == NOON.timestamp() - 2
+    assert exported("contact_figures_written_timestamp_seconds", partition="1") == NOON.timestamp() - 2
     assert exported("contact_event_timestamp_seconds", partition="0") == 1_773_140_000
     assert exported("pipeline_expected_partitions") == 2
     exported.view.apply(0, b"?", b"?")

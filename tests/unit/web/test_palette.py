@@ -12,7 +12,7 @@ TEXT, GRAPHICS = 4.5, 3.0
 PAIRS = [
     *((colour, ground, TEXT) for colour in ("text", "muted") for ground in ("ground", "panel")),
     *((colour, "panel", TEXT) for colour in ("orange", "vermilion")),
-    ("on-colour", "vermilion", TEXT),
+    *(("on-colour", colour, TEXT) for colour in ("orange", "vermilion")),
     ("sky", "ground", GRAPHICS),
     *((f"series-{name}", "panel", GRAPHICS) for name in ("offered", "answered", "abandoned")),
 ]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.console import SAYINGS
 from streams.core.figures import Formula
 from streams.web import app
 from streams.web.board import State
@@ -28,6 +29,13 @@ def test_every_text_is_used() -> None:
     named = re.compile(r"(?:\bt\.|\btexts\.|\")(\w+)")
     used = {word for path in files for word in named.findall(path.read_text())}
     assert TEXTS["fr"].keys() - NAMED_BY_VALUE - used == set()
+
+
+@pytest.mark.parametrize("state", set(State) - {State.LIVE})
+def test_readiness_is_told_at_the_console_in_the_words_of_the_page(state: State) -> None:
+    for language, words in zip(("en", "fr"), SAYINGS[state.value], strict=True):
+        on_page = TEXTS[language][f"why_{state.value}"].translate({0x2019: "'", 0xA0: " "}).rstrip(".…")
+        assert words.lower() == on_page.lower()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
