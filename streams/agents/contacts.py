@@ -35,6 +35,7 @@ from streams.core.rows import TooManyPlaces, milliseconds
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
 from streams.engine.job import Codec, Job, Record, Step, Table
+from streams.engine.partitioner import partition_of
 
 FigureKey = tuple[int, Dimensions]
 """Bucket start in seconds since 1970, 0 for a total; and what it is about."""
@@ -143,10 +144,10 @@ class Contacts:
                 ):
                     _refuse(record, event)
                 if type(event) is AgentStateChanged:
-                    if self._fold_agent(key, event):
+                    if self._fold_agent(key, event, step):
                         folded += 1
                 else:
-                    after = self._fold_contact(key, event, step.now)
+                    after = self._fold_contact(key, event, step)
                     if after is not None:
                         folded += 1
                         entries.append(timeline.record(event, after))
@@ -172,18 +173,22 @@ class Contacts:
         counts = self._progress(step).dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
-    def _fold_contact(self, key: bytes, event: Event, now: int) -> Contact | None:
+    def _fold_contact(self, key: bytes, event: Event, step: Step) -> Contact | None:
         before = self.contacts.rows.get(key)
+        if before is None:
+            _check_partition(key, step)
         after = contact.fold(before, event)
         if after is before:
             return None
-        after.touched_at = now  # a new row, that nobody else has seen yet
+        after.touched_at = step.now  # a new row, that nobody else has seen yet
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
         return after
 
-    def _fold_agent(self, key: bytes, event: AgentStateChanged) -> bool:
+    def _fold_agent(self, key: bytes, event: AgentStateChanged, step: Step) -> bool:
         before = self.agents.rows.get(key)
+        if before is None:
+            _check_partition(key, step)
         after = agent.fold(before, event)
         if after is before:
             return False
@@ -265,6 +270,12 @@ class Contacts:
         keep = max(self._times.agent_to_live, self._times.keep.closed)
         for key in [key for key, row in self.agents.rows.items() if row.last_at + keep < now and not agent.states(row)]:
             self.agents.delete(key)
+
+
+def _check_partition(key: bytes, step: Step) -> None:
+    """Raise `Unusable` if others would write of this contact to another partition: it would get two rows."""
+    if partition_of(key, step.partitions) != step.partition:
+        raise Unusable(Reason.KEY_MISMATCH, "in another partition than the key's by murmur2")
 
 
 def _refuse(record: Record, event: Event) -> NoReturn:

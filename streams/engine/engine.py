@@ -95,7 +95,8 @@ class Engine:
         self._clock = clock
         self._sources = frozenset(job.sources)
         self._parked: dict[int, Lane] = {}
-        self._partitions: dict[str, int] = {}
+        self.partitions = 0
+        """How many each topic has, once a lane is open."""
         self._internal_errors: deque[float] = deque(maxlen=options.internal_errors + 1)
         """When the latest were."""
         self._joined = False
@@ -160,18 +161,23 @@ class Engine:
         self.log.info("partitions_closed", partitions=sorted(lanes))
 
     # ---------------------------------------------------------------------------------------------------------- outputs
-    def route(self, topic: str, pairs: Sequence[Pair]) -> Mapping[int, list[Pair]]:
+    def route(self, pairs: Sequence[Pair]) -> Mapping[int, list[Pair]]:
         """Sort records by the partition of their key."""
-        partitions = self._partitions[topic]
         routed: defaultdict[int, list[Pair]] = defaultdict(list)
         for pair in pairs:
-            routed[partition_of(pair[0], partitions)].append(pair)
+            routed[partition_of(pair[0], self.partitions)].append(pair)
         return routed
 
     async def learn_partitions(self, producer: StepProducer) -> None:
-        """Ask how many partitions the output topics have."""
-        for topic in self.job.outputs:
-            self._partitions[topic] = await producer.count_partitions(topic)
+        """Ask how many partitions the topics have. Raises `BeyondRepair` if that is not the same number for all."""
+        if self.partitions:
+            return
+        job = self.job
+        topics = [*job.sources, *job.states, *job.outputs, job.dead_letters]
+        counts = {topic: await producer.count_partitions(topic) for topic in topics}
+        if len(set(counts.values())) != 1:
+            raise BeyondRepair(f"all topics must have the same number of partitions: {counts}")
+        self.partitions = counts[topics[0]]
 
     # ---------------------------------------------------------------------------------------------------------- failure
     def note_internal_error(self, error: Exception) -> None:

@@ -128,10 +128,14 @@ class DeadLetter(NamedTuple):
 class Step:
     """What one step asks for beside its rows."""
 
-    __slots__ = ("as_of", "dead_letters", "now", "outputs", "partition")
+    __slots__ = ("as_of", "dead_letters", "now", "outputs", "partition", "partitions")
 
-    def __init__(self, partition: int, now: int, outputs: Iterable[str], as_of: int | None = None) -> None:
+    def __init__(
+        self, partition: int, now: int, outputs: Iterable[str], as_of: int | None = None, partitions: int = 1
+    ) -> None:
         self.partition: Final = partition
+        self.partitions: Final = partitions
+        """How many partitions each topic of the job has."""
         self.now: Final = now
         """The engine's clock, milliseconds since 1970: the only time that a fold may use."""
         self.as_of: Final = now if as_of is None else as_of

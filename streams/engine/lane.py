@@ -311,7 +311,7 @@ class Lane:
     def _new_step(self) -> Step:
         now = self._engine.now()
         behind = [self._taken_at.get(tp, 0) for tp in self.sources if not self._has_taken_all(tp)]
-        return Step(self.number, now, self._engine.job.outputs, min([now, *behind]))
+        return Step(self.number, now, self._engine.job.outputs, min([now, *behind]), self._engine.partitions)
 
     def _collect(self) -> dict[str, list[Pair]]:
         """Return state topic → the rows to write: each touched one, as it is now."""
@@ -356,7 +356,7 @@ class Lane:
         for topic, pairs in writes.items():
             await producer.send(TopicPartition(topic, self.number), pairs, step.now)
         for topic, pairs in step.outputs.items():
-            for partition, own in self._engine.route(topic, pairs).items():
+            for partition, own in self._engine.route(pairs).items():
                 await producer.send(TopicPartition(topic, partition), own, step.now)
         if letters := step.dead_letters:
             pairs = [(letter.record.key, letter.record.value) for letter in letters]

@@ -68,7 +68,7 @@ def work(records: dict[int, list[Record]]) -> None:
     for number, own in records.items():
         job = Contacts(number, keep)
         for records_of_step in _steps(own):
-            step = Step(number, now, [topics.TIMELINE.name])
+            step = Step(number, now, [topics.TIMELINE.name], partitions=PARTITIONS)
             job.fold(TOPIC, records_of_step, step)
             for table in job.tables:
                 for _ in table.changes():

@@ -17,6 +17,7 @@ from streams.core.contact import Keeping
 from streams.core.figures import COUNTS, PROGRESS_KEY, STOCKS, Dimensions
 from streams.core.visit import TimesToLive
 from streams.engine.job import Step
+from streams.engine.partitioner import partition_of
 from tests.support.events import AGENT, CALL, START_MS, answered_call, call_lives, make
 
 HOUR_MS = 3_600_000
@@ -202,6 +203,17 @@ def test_time_is_judged_by_when_the_broker_took_it_in() -> None:
     step = worker.step()
     worker.job.fold(TOPIC, [record(event, timestamp=START_MS)], step)
     assert [letter.reason for letter in step.dead_letters] == ["time_in_future"]
+
+
+def test_a_contact_is_in_the_partition_of_its_key_or_nowhere() -> None:
+    worker = Worker()
+    events = [make("call.queued", subject=f"{CALL}{number}", queue="mdph") for number in range(40)]
+    step = Step(0, worker.now, [topics.TIMELINE.name], partitions=4)
+    worker.fold(*events, step=step)
+    here = {event.subject.encode() for event in events if partition_of(event.subject.encode(), 4) == 0}
+    assert worker.job.contacts.rows.keys() == here
+    assert {letter.reason for letter in step.dead_letters} == {"key_mismatch"}
+    assert len(step.dead_letters) == 40 - len(here) > 0
 
 
 def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
