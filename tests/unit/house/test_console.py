@@ -55,6 +55,15 @@ def test_event_is_told_in_words_with_its_values(language: str, words: str, monke
     assert read_line(said) == (logging.WARNING, words)
 
 
+def test_why_kafka_is_away_is_told() -> None:
+    refused = line("warning", "broker_unreachable", connector="siege", error="AuthenticationFailedError", attempts=1)
+    assert read_line(refused)[1] == "siege: Kafka cannot be reached (AuthenticationFailedError)"
+    left = line("warning", "broker_left", connector="siege", reason="TopicAuthorizationFailedError", unconfirmed=3)
+    assert (
+        read_line(left)[1] == "siege: Kafka takes nothing (TopicAuthorizationFailedError), what comes is kept on disk"
+    )
+
+
 def test_event_that_nobody_put_into_words_is_told_as_it_is() -> None:
     assert read_line(line("error", "no_such_event", path="a")) == (logging.ERROR, "no_such_event path=a")
     assert read_line(line("warning", "log_lost")) == (logging.WARNING, "log_lost")

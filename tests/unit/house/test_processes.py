@@ -143,8 +143,9 @@ def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path
         await all_ready(tree.start(server("broker", tmp_path / "journal")))
         await all_ready(tree.start(python("worker", "raise SystemExit('no room')")))
 
-    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log"):
+    with pytest.raises(GaveUp, match=r"worker cannot run \(exit 1\): no room\nall it said: .*worker\.log") as gave_up:
         run(tmp_path, told, grow)
+    assert gave_up.value.exit_code == os.EX_SOFTWARE
     assert told.count("restart in") == len(processes.RESTART_SECONDS)
     assert (tmp_path / "journal").read_text() == "broker\n"
     assert children() == []
@@ -154,8 +155,9 @@ def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
         await all_ready(tree.start(python("web", "print('accueil: web.port is unknown'); raise SystemExit(2)")))
 
-    with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown"):
+    with pytest.raises(GaveUp, match=r"^web cannot run \(exit 2\): web\.port is unknown") as gave_up:
         run(tmp_path, told, grow)
+    assert gave_up.value.exit_code == 2
     assert told.count("restart") == 0
 
 
@@ -181,6 +183,22 @@ def test_child_that_gets_nowhere_is_killed_and_started_again(
 
     run(tmp_path, told, grow)
     assert told.count("gets nowhere") == 1
+
+
+def test_child_that_gets_nowhere_before_it_was_ever_ready_is_killed_too(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "HEALTH_SECONDS", 0.01)
+
+    async def grow(tree: Tree) -> None:
+        (connect,) = tree.start(server("connect", tmp_path / "journal", "never ready"))
+        await until(lambda: connect.trouble == "Kafka does not answer")
+        children()[0].send_signal(signal.SIGUSR1)
+        await until(lambda: told.count("ended (SIGKILL), restart"))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert (told.count("gets nowhere"), told.count("✓")) == (1, 0)
 
 
 def test_child_that_is_long_not_ready_says_what_it_waits_for(
@@ -275,19 +293,53 @@ def test_children_die_with_their_parent_however_it_dies(tmp_path: Path) -> None:
     wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "its end")
 
 
+def test_all_is_stopped_though_nobody_listens_any_more(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys, pathlib\n"
+        "from streams.processes import Program, Tree\n"
+        "from streams.up import tell\n"
+        "programs = [Program(name, (sys.executable, '-c', sys.argv[2]), {}, stop_seconds=0.1)\n"
+        "    for name in ('web', 'worker')]\n"
+        "async def grow(tree): tree.start(*programs)\n"
+        "async def main(): await Tree(pathlib.Path(sys.argv[1]), tell, verbose=True).run(grow)\n"
+        "asyncio.run(main())\n"
+        "tell('', 'stopped')\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), STUBBORN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as parent:
+        try:
+            logs = [tmp_path / f"{name}.log" for name in ("web", "worker")]
+            wait_until(lambda: all(log.exists() and log.read_text() for log in logs), "the children")
+            started = psutil.Process(parent.pid).children()
+            assert parent.stdout
+            parent.stdout.close()
+            parent.terminate()
+            assert parent.stderr
+            assert (parent.stderr.read(), parent.wait()) == (b"", 0)
+        finally:
+            parent.kill()
+    assert [child for child in started if child.is_running()] == []
+
+
 def line(level: str, event: str, **more: object) -> str:
     return json.dumps({"event": event, "level": level, "logger": "x", "timestamp": "t", **more})
 
 
-SAID = "\n".join([line("info", "fetching Kafka"), line("warning", "broker_unreachable", connector="siege"), "no JSON"])
+SAID = "\n".join(
+    [
+        line("info", "fetching Kafka"),
+        line("warning", "broker_unreachable", connector="siege", error="TimeoutError"),
+        "no JSON",
+    ]
+)
 
 
 @pytest.mark.parametrize(
     ("verbose", "talks", "shown"),
     [
         (False, False, []),
-        (False, True, ["fetching Kafka", "siege: Kafka does not answer"]),
-        (True, False, ["fetching Kafka", "siege: Kafka does not answer", "no JSON"]),
+        (False, True, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)"]),
+        (True, False, ["fetching Kafka", "siege: Kafka cannot be reached (TimeoutError)", "no JSON"]),
     ],
 )
 def test_start_is_shown_of_those_that_talk(
@@ -305,11 +357,11 @@ def test_start_is_shown_of_those_that_talk(
 def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None:
     async def grow(tree: Tree) -> None:
         await all_ready(tree.start(python("web", f"print({SAID!r}, flush=True); import time; time.sleep(600)")))
-        await until(lambda: told.count("siege: Kafka does not answer"))
+        await until(lambda: told.count("siege: Kafka cannot be reached (TimeoutError)"))
         interrupt()
 
     run(tmp_path, told, grow)
-    assert [text for text in told.of("web") if "✓" not in text] == ["siege: Kafka does not answer"]
+    assert [text for text in told.of("web") if "✓" not in text] == ["siege: Kafka cannot be reached (TimeoutError)"]
 
 
 def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
