@@ -4,11 +4,9 @@
 are extensions. Extension values are plain strings or integers, as CloudEvents asks: `identities` is one string.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
-
-from models.topics import Channel
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Label = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")]
@@ -28,8 +26,6 @@ class Part(BaseModel):
 
 class Envelope(Part):
     """CloudEvents attributes of one event; a subclass per event type adds `type` and `data`."""
-
-    channel_of_type: ClassVar[Channel]
 
     specversion: Literal["1.0"] = "1.0"
     id: Text

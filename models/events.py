@@ -5,7 +5,7 @@ Times are aware; durations are seconds.
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -81,7 +81,6 @@ class AgentChange(StrEnum):
 class CallEvent(Envelope):
     """Channel `call`."""
 
-    channel_of_type: ClassVar[Channel] = Channel.CALL
     channel: Literal[Channel.CALL] = Channel.CALL
 
 
@@ -214,7 +213,6 @@ class AgentStateChanged(CallEvent):
 class LetterEvent(Envelope):
     """Channel `mail`."""
 
-    channel_of_type: ClassVar[Channel] = Channel.MAIL
     channel: Literal[Channel.MAIL] = Channel.MAIL
 
 
@@ -320,7 +318,6 @@ class LetterSent(LetterEvent):
 class EmailEvent(Envelope):
     """Channel `email`."""
 
-    channel_of_type: ClassVar[Channel] = Channel.EMAIL
     channel: Literal[Channel.EMAIL] = Channel.EMAIL
 
 
@@ -349,7 +346,6 @@ class EmailAnswered(EmailEvent):
 class FormEvent(Envelope):
     """Channel `form`."""
 
-    channel_of_type: ClassVar[Channel] = Channel.FORM
     channel: Literal[Channel.FORM] = Channel.FORM
 
 
@@ -419,7 +415,6 @@ class Party(StrEnum):
 class AppointmentEvent(Envelope):
     """Channel `appointment`."""
 
-    channel_of_type: ClassVar[Channel] = Channel.APPOINTMENT
     channel: Literal[Channel.APPOINTMENT] = Channel.APPOINTMENT
 
 
@@ -482,7 +477,6 @@ class AppointmentMissed(AppointmentEvent):
 class VisitEvent(Envelope):
     """Channel `visit`."""
 
-    channel_of_type: ClassVar[Channel] = Channel.VISIT
     channel: Literal[Channel.VISIT] = Channel.VISIT
 
 
@@ -534,7 +528,6 @@ class FeedbackScale(StrEnum):
 class FeedbackEvent(Envelope):
     """Channel `feedback`; the subject is the contact that the feedback is about."""
 
-    channel_of_type: ClassVar[Channel] = Channel.FEEDBACK
     channel: Literal[Channel.FEEDBACK] = Channel.FEEDBACK
 
 

@@ -14,8 +14,8 @@ class Reason(StrEnum):
     MISSING_KEY = "missing_key"
     """The record has no key, so it cannot be tied to a contact's partition."""
     KEY_MISMATCH = "key_mismatch"
-    """The key is not the event's subject, or the record lies in another partition than its key by Kafka's own partitioner (murmur2):
-    one contact would get two rows."""
+    """The key is not the event's subject, or the record lies in another partition than Kafka's own partitioner (murmur2) gives
+    its key: one contact would get two rows."""
     OVERSIZED = "oversized"
     """The value is longer than the limit for one event."""
     INVALID_UTF8 = "invalid_utf8"

@@ -166,8 +166,8 @@ class Worker(Section):
     """A call that waits this long was forgotten by the switchboard, and is counted as such."""
     forget_answered_after_seconds: PositiveInt = 12 * 3600
     """The same for a conversation."""
-    forget_agents_after_seconds: PositiveInt = 3 * 24 * 3600
-    """An agent of whom nothing is heard for this long has left: switchboards do not tell every logout. Longer than a weekend."""
+    forget_agents_after_seconds: PositiveInt = 7 * 24 * 3600
+    """An agent of whom nothing is heard for this long has left: switchboards do not tell every logout. Holidays are shorter."""
     keep_closed_days: PositiveInt = 35
     """A contact closed for this long leaves memory. More than Kafka keeps events (30 days), and a topic can be replayed."""
     keep_touched_seconds: PositiveInt = 3600

@@ -241,7 +241,7 @@ class KafkaPublisher:
 
 
 class _Partitioner(DefaultPartitioner):
-    """As every Kafka client places a key, but hashes each one once: a contact has several events."""
+    """Places a key as Kafka's own client does, but hashes each one once: a contact has several events."""
 
     def partition(
         self, topic: str, _key: Any, serialized_key: bytes, _value: Any, _serialized_value: Any, cluster: Any
