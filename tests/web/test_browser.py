@@ -304,6 +304,9 @@ def test_the_state_sums_up_the_moment_and_not_the_rates(served: Served, page: Pa
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)
     page.shows("#rows tr:nth-child(2) .state", "■ Agir")
     assert (level(2, "waiting"), level(2, "longest")) == ("attention", "action")
+    served.worker.stocks(ROADS, served.now(), waiting=1, agents_on_contact=0, agents_available=0, agents_paused=2)
+    page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
+    assert "quelqu’un attend, et aucun agent n’est disponible ni en ligne" in rule, "though two are paused"  # noqa: RUF001
 
 
 def test_a_share_of_few_calls_is_unmarked_and_says_why(served: Served, page: Page) -> None:
