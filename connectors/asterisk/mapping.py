@@ -263,7 +263,7 @@ class QueueLogMapping:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
         queue = self._names.queue(record.queue)
         call = self._memory.call(name, record.second)
-        visit = find(call, record.queue, record.second)
+        visit = find(call, self._names.own_queue(record.queue), record.second)
         return _Stay(call, name, self._subject(name), queue.label, visit, *self._place(queue))
 
     def _last_of(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> _Stay:
@@ -274,7 +274,8 @@ class QueueLogMapping:
 
     def _reserve(self, record: Record) -> None:
         if record.call not in NO_CALL and record.queue not in NOBODY:
-            self._memory.call(self._call_of(record), record.second).reserve(record.queue, record.second)
+            call = self._memory.call(self._call_of(record), record.second)
+            call.reserve(self._names.own_queue(record.queue), record.second)
 
     def _call_of(self, record: Record) -> str:
         if record.call in NO_CALL:

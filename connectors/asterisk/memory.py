@@ -21,7 +21,7 @@ class Visit(msgspec.Struct, array_like=True):
     """A call's stay in a queue."""
 
     queue: str
-    """As Asterisk calls it: several queues may have one label."""
+    """As Asterisk calls it, since several queues may have one label; a pseudonym if that could be a number or a name."""
     since: int
     ended: int = 0
     """When the call left it or was answered to the end; 0 while it goes on, `RESERVED` if nobody knows yet that it began."""

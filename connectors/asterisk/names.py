@@ -31,6 +31,7 @@ class Names:
         self._key = key
         self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
         self.queue = lru_cache(_CACHED)(self._queue)
+        self.own_queue = lru_cache(_CACHED)(self._own_queue)
         self.agent = lru_cache(_CACHED)(self._agent)
         self.caller = lru_cache(_CACHED)(self._caller)
         self.line = lru_cache(_CACHED)(self._line)
@@ -54,6 +55,10 @@ class Names:
         known = self._config.queues.get(name, Queue())
         label = known.label or as_label(name) or self._hide("queue", name)
         return known.model_copy(update={"label": label})
+
+    def _own_queue(self, name: str) -> str:
+        """Return Asterisk's own name of a queue, which no other has, as it may be remembered."""
+        return name if LABEL.fullmatch(name) else self._hide("queue", name)
 
     def _agent(self, name: str) -> str:
         """Return the pseudonym of an agent, empty if there is none."""

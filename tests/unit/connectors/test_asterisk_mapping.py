@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -397,6 +398,13 @@ class TestLines:
             ("accueil", "standard", "siege"),
             ("aide-sociale", "social", "annexe"),
         }
+
+    @pytest.mark.parametrize("event", ["ENTERQUEUE", "NOBODY_KNOWS"])
+    def test_what_is_remembered_of_a_queue_holds_no_number(self, event: str) -> None:
+        log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "0639980001": {"label": "permanence"}})
+        log.outcome(line(event, queue="06 39 98 00 00"))
+        assert log.events(line("ENTERQUEUE", queue="0639980001"))[0].data.visit == 2
+        assert not re.search(r"39.?98", msgspec.json.encode(log.memory).decode())
 
     def test_a_position_of_an_earlier_version_is_understood(self) -> None:
         saved = b'{"seconds":{},"calls":{"%s":[%d,[["600",%d,0]],"routes","antenne"]}}' % (CALL.encode(), T, T - 9)

@@ -1,0 +1,152 @@
+"""Numbers and names planted in every field of the switchboard's log: nothing that leaves the connector holds one of them.
+
+The whole chain runs, at the most talkative level, through an outage of the broker, so that the spool is used too.
+"""
+
+import shutil
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import tomli_w
+from confluent_kafka import Message
+from prometheus_client.parser import text_string_to_metric_families
+
+from connectors.asterisk.simulate import configuration
+from models import topics
+from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle, kafka_io
+from tests.support.personal import found, written
+from tests.support.processes import Child, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+
+CALLS = topics.SOURCES[topics.Channel.CALL].name
+NUMBERS = ("0639985511", "0199001122", "0261912233", "0353013344", "0465714455", "0536495566")
+NAMES = ("Camille Exemple", "jean.modele@example.org", "PJSIP/9901")
+PROCESSES = ("connect", "worker", "web")
+FIELDS = (
+    "{t}|{id}|600|NONE|ENTERQUEUE|https://example.org/{p}|{p}|1|{p}",
+    "{t}|{id}|600|PJSIP/{p}|CONNECT|3|{p}|2",
+    "{t}|{id}|600|{p}|COMPLETECALLER|3|20|1|{p}",
+    "{t}|{id}|NONE|NONE|DID|{p}",
+    "{t}|{p}|600|NONE|ENTERQUEUE||{p}|1",
+    "{t}|{p}-{id}|600|NONE|ENTERQUEUE||{p}|1",
+    "{t}|{t}.{p}|600|NONE|ENTERQUEUE||{p}|1",
+    "{t}|{id}.1|{p}|NONE|ENTERQUEUE||{p}|1",
+    "{t}|{id}1|610|NONE|ENTERQUEUE||{p}|1",
+    "{t}|{id}1|610|{p}|BLINDTRANSFER|{p}|{p}|3|20|1",
+    "{t}|{id}2|610|NONE|EXITWITHKEY|{p}|1|1|5",
+    "{t}|{id}3|610|NONE|{p}|{p}",
+    "{t}|NONE|NONE|{p}|PAUSEALL|{p}",
+    "{t}|NONE|{p}|PJSIP/{p}|ADDMEMBER|{p}",
+    "{p}|{id}4|610|{p}|PAUSE|{p}",
+    "{t}|{id}5|610|NONE|ABANDON|{p}|1|4",
+    "{p} is no line",
+)
+
+
+def plant(now: int) -> list[str]:
+    """Return the lines: each number in each way of writing, and each name, in each field."""
+    planted = [way for number in NUMBERS for way in written(number)] + list(NAMES)
+    return [
+        field.format(t=now - 600 + place, id=f"{now}.{place}", p=personal) + "\n"
+        for place, personal in enumerate(planted, 1)
+        for field in FIELDS
+    ]
+
+
+class Chain:
+    """The processes, as a supervisor would start them, and what they answer."""
+
+    def __init__(self, bootstrap: str, directory: Path) -> None:
+        self._ports = {name: free_port() for name in PROCESSES}
+        config = directory / "accueil.toml"
+        settings = {
+            "brokers": bootstrap,
+            "data": str(directory / "data"),
+            "connect": {"health_port": self._ports["connect"]},
+            "worker": {"health_port": self._ports["worker"], "session_timeout_seconds": 3.0},
+            "web": {"port": self._ports["web"]},
+            "connectors": {"siege": {"connector": "asterisk", **configuration(directory / "queue_log")}},
+            "log": {"format": "json", "level": "debug"},
+        }
+        config.write_text(tomli_w.dumps(settings))
+        self.connect, self.worker, self.web = (
+            Child(["-m", "streams.cli", f"--config={config}", name], directory / f"{name}.log") for name in PROCESSES
+        )
+
+    def ask(self, name: str, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self._ports[name]}{path}")
+
+    def is_ready(self, name: str) -> bool:
+        try:
+            return self.ask(name, "/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def measure(self, name: str) -> float:
+        """Return a metric of the connector."""
+        families = text_string_to_metric_families(self.ask("connect", "/metrics").text)
+        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+    def answers(self) -> str:
+        """Return all that is answered: metrics, states, board and page."""
+        metrics = [self.ask(name, "/metrics").text for name in PROCESSES]
+        health = [self.ask(name, path).text for name in PROCESSES for path in ("/healthz", "/readyz")]
+        return "".join([*metrics, *health, *(self.ask("web", path).text for path in ("/", "/api/board"))])
+
+
+def test_nothing_that_was_planted_is_found_anywhere(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    lines = plant(int(time.time()))
+    log, home = tmp_path / "queue_log", tmp_path / "data" / "connectors" / "asterisk" / "siege"
+    bootstrap = own_kafka.bootstrap
+    apply(bootstrap, [TopicSpec(t.name, 2, config=COMPACTED if t.compacted else {}) for t in topics.CATALOGUE])
+    own_kafka.stop()
+    log.write_text("".join(lines[: len(lines) // 2]))
+    chain = Chain(bootstrap, tmp_path)
+    with chain.connect.start(), chain.worker, chain.web:
+        wait_until(lambda: any(path.stat().st_size for path in home.glob("spool/*")), "the spool")
+        shutil.copytree(home / "spool", tmp_path / "spool-as-it-was")
+        own_kafka.start()
+        with log.open("a") as file:
+            file.writelines(lines[len(lines) // 2 :])
+        chain.worker.start()
+        chain.web.start()
+        wait_until(lambda: chain.measure("connector_records_read_total") == len(lines), "all lines to be read")
+        wait_until(lambda: chain.measure("connector_spool_records") == 0, "the spool to be empty")
+        first = kafka_io.read(bootstrap, CALLS)[0]
+        kafka_io.produce(bootstrap, [(CALLS, b"another key", first.value())])  # so that there is a dead letter
+        wait_until(lambda: contacts_oracle.is_done(bootstrap), "all to be folded")
+        wait_until(lambda: chain.is_ready("web") and "queue-" in chain.ask("web", "/api/board").text, "the board")
+        answers = chain.answers()
+        assert [child.stop() for child in (chain.connect, chain.worker, chain.web)] == [0, 0, 0]
+
+    records = {topic.name: kafka_io.read(bootstrap, topic.name) for topic in topics.CATALOGUE}
+    for name in (CALLS, topics.CONTACTS.name, topics.FIGURES.name, topics.TIMELINE.name, topics.DEAD_LETTERS.name):
+        assert records[name], f"nothing is in {name}: this shows nothing of it"
+    places = {
+        "topics": b"".join(_content(message) for messages in records.values() for message in messages),
+        "spool": b"".join(path.read_bytes() for path in (tmp_path / "spool-as-it-was").iterdir()),
+        "cursor": b"".join(path.read_bytes() for path in home.glob("cursor-*")),
+        "logs": b"".join(path.read_bytes() for path in (own_kafka.log, *tmp_path.glob("*.log"))),
+        "answers": answers.encode(),
+    }
+    planted = log.read_bytes()
+    for place, texts in places.items():
+        assert texts, f"nothing is in {place}: this shows nothing of it"
+        for number in NUMBERS:
+            assert len(found(number, planted)) == 5
+            assert found(number, texts) == [], place
+        for name in NAMES:
+            assert name.encode() in planted
+            assert name.encode() not in texts, place
+    kept = (home / "rejects.jsonl").read_bytes()
+    assert all(found(number, kept) for number in NUMBERS), "what cannot be used is kept as it came, here alone"
+
+
+def _content(message: Message) -> bytes:
+    headers = b"".join(f"{name}={value!r}".encode() for name, value in message.headers() or ())
+    return b"\n".join((message.key() or b"", message.value() or b"", headers))
