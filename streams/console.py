@@ -83,6 +83,11 @@ SAYINGS: Final = {
         "{number} boards are open, no more may be (web.max_viewers)",
         "{number} tableaux sont ouverts, le maximum (web.max_viewers)",
     ),
+    # What libraries say; their other words stay in the files.
+    r"(Bootstrap connection to \S+ failed|Unable connect to \S+): .*AuthenticationFailed.*": (
+        "Kafka refuses the user or the password (kafka.sasl_…)",
+        "Kafka refuse l'utilisateur ou le mot de passe (kafka.sasl_…)",
+    ),
     # What /readyz answers, the board's in the words of its page; what is not here is in words already.
     "": ("does not answer yet", "ne répond pas encore"),
     "no_broker": ("Kafka does not answer", "Kafka ne répond pas"),
@@ -115,7 +120,7 @@ SAYINGS: Final = {
 def read_line(text: str) -> tuple[int, str]:
     """Return level and one line for people of a JSON log line of ours; level 0 and the text itself if it is none.
 
-    Libraries speak at INFO at most.
+    Libraries speak at INFO at most, but for what is put into words here.
     """
     try:
         record = json.loads(text)
@@ -123,9 +128,10 @@ def read_line(text: str) -> tuple[int, str]:
         number = logging.getLevelNamesMapping()[level.upper()]
     except (ValueError, AttributeError, KeyError, TypeError):
         return 0, text
-    if any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
+    words = put(SAYINGS, event, record)
+    if words is None and any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
         number = min(number, logging.INFO)
-    return number, _phrase(event, record)
+    return number, words or _as_it_is(event, record)
 
 
 def describe_state(answer: str) -> str:
@@ -133,6 +139,6 @@ def describe_state(answer: str) -> str:
     return put(SAYINGS, answer) or answer
 
 
-def _phrase(event: str, record: dict[str, Any]) -> str:
+def _as_it_is(event: str, record: dict[str, Any]) -> str:
     rest = (f"{key}={value}" for key, value in record.items() if key not in {"timestamp", "exception"})
-    return put(SAYINGS, event, record) or " ".join([event, *rest])
+    return " ".join([event, *rest])

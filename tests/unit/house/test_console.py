@@ -75,6 +75,20 @@ def test_libraries_are_never_alarming(logger: str) -> None:
     assert read_line(line("debug", "x", logger))[0] == logging.DEBUG
 
 
+@pytest.mark.parametrize(
+    ("logger", "text"),
+    [
+        ("kafka.net.manager", "Bootstrap connection to bootstrap-0 failed: [Error 58] {} (backoff 0.79 secs)"),
+        ("aiokafka", 'Unable connect to "kafka.example.org:9092": {}'),
+    ],
+)
+def test_refused_password_is_told_though_only_a_library_knows(logger: str, text: str) -> None:
+    reason = "SaslAuthenticationFailedError: Authentication failed: Invalid username or password"
+    told = read_line(line("warning", text.format(reason), logger))
+    assert told == (logging.WARNING, "Kafka refuses the user or the password (kafka.sasl_…)")
+    assert read_line(line("warning", text.format("connection refused"), logger))[0] == logging.INFO
+
+
 def test_logger_with_a_library_s_name_at_its_beginning_is_not_it() -> None:
     assert read_line(line("error", "x", "kafkaesque"))[0] == logging.ERROR
 
