@@ -345,7 +345,7 @@ def run(engine: Engine) -> int:
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:
-        return int(stop.code or 0)
+        return EX_FAILED if stop.code else 0  # Faust's own codes say no more
     finally:
         engine.stopping = True
     return 0
