@@ -65,8 +65,8 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=say(
-        "Measure throughput, memory and delay, beside the peers. Some 25 minutes, on a quiet machine.",
-        "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 25 minutes, sur une machine au repos.",
+        "Measure throughput, memory and delay, beside the peers. Some 15 minutes, on a quiet machine.",
+        "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 15 minutes, sur une machine au repos.",
     ),
 )
 @click.option(
