@@ -1,13 +1,11 @@
 """The worker through faults: rows, figures, timeline and dead letters are what the events say, each counted once."""
 
+import itertools
 import random
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Event as Flag
-from threading import Thread
 
 import msgspec
 import pytest
@@ -49,31 +47,17 @@ def worker(kafka: EmbeddedKafka, tmp_path: Path, name: str = "worker", *, instan
     )
 
 
-@contextmanager
-def source(kafka: EmbeddedKafka, seed: int = 1) -> Iterator[None]:
+def source(kafka: EmbeddedKafka, seed: int = 1) -> AbstractContextManager[None]:
     """Events in disorder, some twice, some unusable, produced until the block ends."""
-    stop = Flag()
     chance = random.Random(seed)
 
-    def feed() -> None:
-        number = seed * 1_000_000
-        while not stop.is_set():
-            events = oracle.make_lives(60, 600, start=number)
-            events += chance.sample(events, len(events) // 5)
-            chance.shuffle(events)
-            records: list[tuple[str, bytes | None, bytes | None]] = [*oracle.records(events)]
-            records += [("contact.call.v1", *chance.choice([*bad_records().values()]))]
-            kafka_io.produce(kafka.bootstrap, records)
-            number += 60
-            stop.wait(0.1)
+    def make(number: int) -> list[kafka_io.Produced]:
+        events = oracle.make_lives(60, 600, start=number)
+        events += chance.sample(events, len(events) // 5)
+        chance.shuffle(events)
+        return [*oracle.records(events), ("contact.call.v1", *chance.choice([*bad_records().values()]))]
 
-    thread = Thread(target=feed, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return kafka_io.trickle(kafka.bootstrap, (make(seed * 1_000_000 + nth * 60) for nth in itertools.count()))
 
 
 def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:

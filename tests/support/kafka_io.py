@@ -1,12 +1,17 @@
 """Writing to and reading from a real Kafka in tests, apart from the system under test: by confluent-kafka (librdkafka)."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+Produced = tuple[str, bytes | None, bytes | None]
+"""Topic, key and value."""
 
-def produce(bootstrap: str, records: Iterable[tuple[str, bytes | None, bytes | None]], **config: object) -> list[int]:
+
+def produce(bootstrap: str, records: Iterable[Produced], **config: object) -> list[int]:
     """Produce (topic, key, value) and wait for the acknowledgement; return the indexes of those acknowledged."""
     producer = Producer(
         {
@@ -28,6 +33,26 @@ def produce(bootstrap: str, records: Iterable[tuple[str, bytes | None, bytes | N
         producer.poll(0)
     assert producer.flush(60) == 0
     return acknowledged
+
+
+@contextmanager
+def trickle(bootstrap: str, batches: Iterable[Iterable[Produced]], pause_seconds: float = 0.1) -> Iterator[None]:
+    """Produce one batch after the other in the background, with a pause between, until the block ends."""
+    stop = Event()
+
+    def feed() -> None:
+        for batch in batches:
+            produce(bootstrap, batch)
+            if stop.wait(pause_seconds):
+                return
+
+    thread = Thread(target=feed, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def read(bootstrap: str, *topics: str, committed: bool = True) -> list[Message]:

@@ -2,10 +2,7 @@
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Event as Flag
-from threading import Thread
+from contextlib import AbstractContextManager
 
 import msgspec
 from confluent_kafka import Message
@@ -28,26 +25,12 @@ def make_events(name: str, count: int, *, keys: int = 50, start: int = 0) -> lis
     ]
 
 
-@contextmanager
 def trickle(
     name: str, bootstrap: str, *, seed: int = 1, count: int = 150, pause_seconds: float = 0.1
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Produce `count` events again and again in the background, with a pause between, until the block ends."""
-    stop = Flag()
-
-    def feed() -> None:
-        for number in itertools.count():
-            kafka_io.produce(bootstrap, make_events(name, count, start=number * 1000 + seed * 10_000_000))
-            if stop.wait(pause_seconds):
-                return
-
-    thread = Thread(target=feed, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    batches = (make_events(name, count, start=nth * 1000 + seed * 10_000_000) for nth in itertools.count())
+    return kafka_io.trickle(bootstrap, batches, pause_seconds)
 
 
 def is_done(name: str, bootstrap: str) -> bool:
