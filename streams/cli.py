@@ -18,6 +18,10 @@ LAZY = {
         "streams.bench:command",
         say("Throughput and latency, beside the peers.", "Débit et latence, à côté des autres moteurs."),
     ),
+    "connectors": (
+        "streams.connectors_cli:group",
+        say("Connectors: list, check, document, begin one.", "Les connecteurs : lister, vérifier, décrire, commencer."),
+    ),
     "dead-letters": (
         "streams.deadletters_cli:group",
         say(

@@ -1,7 +1,7 @@
 """How one switchboard is configured."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -44,6 +44,13 @@ class Queue(Options):
     extensions: tuple[str, ...] = ()
     """Extensions that lead to this queue, so that a transfer to one of them is known as one to this queue."""
 
+    in_french: ClassVar = {
+        "label": "Son nom dans les événements et les chiffres ; celui d'Asterisk à défaut.",
+        "service": "Le service qui répond.",
+        "site": "Où il se trouve.",
+        "extensions": "Numéros internes qui mènent à cette file, pour qu'un transfert vers l'un d'eux soit reconnu.",
+    }
+
 
 class Line(Options):
     """One number that citizens dial."""
@@ -54,6 +61,12 @@ class Line(Options):
     """Service of the call's arrival; in a queue, the call is of the queue's."""
     site: Label = ""
     """Site of the call's arrival; in a queue, the call is at the queue's."""
+
+    in_french: ClassVar = {
+        "line": "Son nom dans les événements : le numéro lui-même n'est pas publié.",
+        "service": "Service de l'arrivée de l'appel ; dans une file, l'appel est au service de la file.",
+        "site": "Site de l'arrivée de l'appel ; dans une file, l'appel est au site de la file.",
+    }
 
 
 class AsteriskConfig(ConnectorConfig):
@@ -78,3 +91,20 @@ class AsteriskConfig(ConnectorConfig):
     `did` (the first parameter is the number dialled), or `ignore`. `DID` means `did` if nothing else is said."""
     region: Region = "FR"
     """Country whose national way of writing phone numbers the log has."""
+
+    in_french: ClassVar = {
+        "path": "Le fichier, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont cherchés dans le "
+        "même répertoire.",
+        "start": "Où commencer la première fois (`beginning`, début, ou `end`, fin) ; ensuite il reprend là où il en "
+        "était.",
+        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un "
+        "appelant.",
+        "site": "Site de ce qui n'en a ni par la file ni par la ligne.",
+        "service": "Service de ce qui n'en a ni par la file ni par la ligne.",
+        "queues": "À quoi servent les files, par leur nom dans Asterisk. Les autres sont lues aussi, sous leur propre "
+        "nom.",
+        "dids": "Les numéros que composent les usagers, sous toute forme usuelle ; `*` et `?` remplacent des chiffres.",
+        "custom_events": "Sens des événements `QueueLog()` du plan de numérotation, par nom : un motif de sortie (`full`, "
+        "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé) ou `ignore`.",
+        "region": "Pays dont le journal suit l'écriture des numéros.",
+    }

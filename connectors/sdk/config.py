@@ -1,16 +1,25 @@
 """The base of every connector's configuration, and the table that documents it."""
 
+import json
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, get_args
+from collections.abc import Collection, Iterator, Mapping
+from enum import Enum
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, Final, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from connectors.sdk.errors import ConfigError, why
+from connectors.sdk.kinds import kind_of
 from connectors.sdk.mistakes import explain
 from connectors.sdk.words import say
+
+Language = Literal["en", "fr"]
+_HEADS: Final = {
+    "en": ("| option | kind | default | meaning |", "|---|---|---|---|"),
+    "fr": ("| option | genre | par défaut | sens |", "|---|---|---|---|"),
+}
 
 
 class Options(BaseModel):
@@ -21,12 +30,17 @@ class Options(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
+    in_french: ClassVar[Mapping[str, str]] = {}
+    """What the options mean, by name, as their docstrings say it in English: all of them, or none."""
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse an option that nobody documented."""
+        """Refuse an option that nobody documented, or not in both languages."""
         super().__pydantic_init_subclass__(**kwargs)
         if bare := [name for name, option in cls.model_fields.items() if not option.description]:
             raise TypeError(f"{cls.__name__}: no description of {', '.join(bare)}")
+        if cls.in_french and (differing := cls.in_french.keys() ^ cls.model_fields.keys()):
+            raise TypeError(f"{cls.__name__}.in_french: {', '.join(sorted(differing))}")
 
     @model_validator(mode="before")
     @classmethod
@@ -62,34 +76,76 @@ def is_secret(option: FieldInfo) -> bool:
     return SecretStr in (option.annotation, *get_args(option.annotation))
 
 
-def table(model: type[Options]) -> str:
-    """Return the options of `model` as a Markdown table, those of tables within it after it."""
-    return "\n".join(_rows(model, ""))
+def table(model: type[Options], language: Language = "en") -> str:
+    """Return the options of `model` as a Markdown table, those of tables within it after it.
+
+    In French, what has no French text keeps the English one: see `speaks_french`.
+    """
+    return "\n".join((*_HEADS[language], *(_row(option, language) for option in walk(model))))
 
 
-def _rows(model: type[Options], prefix: str) -> Iterator[str]:
-    if not prefix:
-        yield "| option | default | meaning |"
-        yield "|---|---|---|"
-    for name, option in model.model_fields.items():
-        default = (
-            "*required*" if option.is_required() else f"`{_written(option.get_default(call_default_factory=True))}`"
-        )
-        meaning = " ".join((option.description or "").split())
-        yield f"| `{prefix}{name}` | {default} | {meaning} |"
-        for inner in get_args(option.annotation):
-            if isinstance(inner, type) and issubclass(inner, Options):
-                yield from _rows(inner, f"{prefix}{name}.<name>.")
+def speaks_french(model: type[Options]) -> bool:
+    """Return whether every option says in French too what it means."""
+    return all(option.french for option in walk(model))
+
+
+class Option(NamedTuple):
+    """One option, of a model or of a table within it."""
+
+    path: str
+    """As in `queues.<name>.label`."""
+    field: FieldInfo
+    french: str
+    """What it means, in French; empty if nobody says so."""
+
+
+def walk(model: type[Options], prefix: str = "") -> Iterator[Option]:
+    """Yield every option, those of a table within after it."""
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{name}"
+        yield Option(path, field, model.in_french.get(name, ""))
+        for below, inner in _tables(field.annotation, path):
+            yield from walk(inner, f"{below}.")
+
+
+def _tables(annotation: Any, path: str) -> Iterator[tuple[str, type[Options]]]:
+    """Yield the models of the tables that may stand at `path`, and the path of each."""
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        yield path, annotation
+        return
+    origin = get_origin(annotation)
+    if isinstance(origin, type) and issubclass(origin, Collection):
+        path += ".<name>" if issubclass(origin, Mapping) else "[]"
+    for inner in get_args(annotation):
+        yield from _tables(inner, path)
+
+
+def _row(option: Option, language: Language) -> str:
+    path, field, meaning = option
+    required = "*required*" if language == "en" else "*obligatoire*"
+    default = required if field.is_required() else _written(field.get_default(call_default_factory=True))
+    if language == "en" or not meaning:
+        meaning = " ".join((field.description or "").split())
+    return f"| `{path}` | {kind_of(field.annotation)[language == 'fr']} | {default} | {meaning} |"
 
 
 def _written(default: Any) -> str:
+    """Return a default as TOML writes it; nothing where there is none."""
     match default:
-        case str() | SecretStr():
-            return f'"{default}"'
-        case dict() | tuple() | list() if not default:
-            return "{}" if isinstance(default, dict) else "[]"
+        case None:
+            return ""
+        case Enum():
+            return _written(default.value)
+        case bool():
+            return f"`{str(default).lower()}`"
+        case str() | PurePath() | SecretStr():
+            return f"`{json.dumps(str(default), ensure_ascii=False)}`"
+        case Options() | Mapping():
+            return "`{…}`" if isinstance(default, Mapping) and default else "`{}`"
+        case tuple() | list():
+            return f"`[{', '.join(_written(one).strip('`') for one in default)}]`"
         case _:
-            return str(default)
+            return f"`{default}`"
 
 
 def _read_secret(path: Path, key: str) -> str:

@@ -124,6 +124,8 @@ class Connector(Generic[Config]):
     open: Callable[[Config, Context], Source[Any, Any]]
     simulate: click.Command | None = None
     """Writes what such a system would, for demonstrations and tests: `accueil simulate <name>`."""
+    about: tuple[str, str] = ("", "")
+    """What it connects, in a line of English and one of French: `accueil connectors list`."""
 
 
 class Publisher(Protocol):

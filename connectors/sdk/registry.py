@@ -1,7 +1,7 @@
 """Find connectors, the built-in ones like anyone's, by the entry-point group `accueil.connectors`."""
 
 from importlib.metadata import entry_points
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from connectors.sdk.contract import Connector
 from connectors.sdk.errors import ConfigError
@@ -14,6 +14,22 @@ GROUP: Final = "accueil.connectors"
 def names() -> list[str]:
     """Return the names of all connectors installed here."""
     return sorted(entry_points(group=GROUP).names)
+
+
+class Installed(NamedTuple):
+    """A connector that some package brings."""
+
+    name: str
+    package: str
+    version: str
+
+
+def installed() -> list[Installed]:
+    """Return all connectors installed here, by name, and who brings them."""
+    found = [(one.name, one.dist) for one in entry_points(group=GROUP)]
+    return sorted(
+        Installed(name, *((package.name, package.version) if package else ("", ""))) for name, package in found
+    )
 
 
 def load(name: str) -> Connector[Any]:

@@ -17,7 +17,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
-from connectors.sdk.config import parse, table
+from connectors.sdk.config import parse, speaks_french, table
 from connectors.sdk.contract import Connector, Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConfigError
@@ -147,7 +147,11 @@ class Conformance(ABC):
         assert "a-secret-value" not in str(refusal.value)
 
     def test_the_readme_tells_all_options(self) -> None:
-        assert table(self.connector.config) in self.readme.read_text(encoding="utf-8")
+        write = f"accueil connectors docs {self.connector.name} --write"
+        assert table(self.connector.config) in self.readme.read_text(encoding="utf-8"), write
+        french = self.readme.with_name("README.fr.md")
+        if french.exists() and speaks_french(self.connector.config):
+            assert table(self.connector.config, "fr") in french.read_text(encoding="utf-8"), write
 
     def test_events_are_what_the_vocabulary_says(self, supplied: Bench) -> None:
         events = supplied.read_all(confirm=True)

@@ -9,7 +9,6 @@ import pytest
 
 import connectors.asterisk as asterisk
 from connectors.asterisk.simulate import configuration, simulate_day
-from connectors.sdk.config import table
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
 from connectors.sdk.testing import Bench, Conformance, identity
@@ -97,15 +96,3 @@ class TestConformance(Conformance):
             CursorDamagedError, match=rf"{supplied.directory}/cursor-0\.json and cursor-1\.json .* remove"
         ):
             supplied.read_all(confirm=True)
-
-    def test_the_french_readme_has_the_same_options(self) -> None:
-        def options(readme: Path) -> list[list[str]]:
-            rows = [
-                line.split("|") for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("| `")
-            ]
-            return [row[1:3] for row in rows if "`" in row[2] or "*" in row[2]]
-
-        english, french = options(self.readme), options(self.readme.with_name("README.fr.md"))
-        required = [[name, default.replace("obligatoire", "required")] for name, default in french]
-        assert required == english[: len(required)]
-        assert len(required) == table(self.connector.config).count("\n") - 1

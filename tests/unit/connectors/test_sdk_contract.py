@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import pytest
 import structlog
@@ -17,8 +19,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import Field, SecretStr
 
 from connectors.asterisk import CONNECTOR as ASTERISK
-from connectors.sdk import lane, registry, rejects
-from connectors.sdk.config import ConnectorConfig, Options, parse, table
+from connectors.sdk import docs, lane, registry, rejects
+from connectors.sdk.config import ConnectorConfig, Options, parse, speaks_french, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
 from connectors.sdk.flow import Flow
@@ -100,17 +102,97 @@ class TestConfig:
 
     def test_the_table_tells_all(self) -> None:
         assert table(Config).splitlines()[2:] == [
-            "| `server` | *required* | Its host. |",
-            '| `password` | `""` | What opens it. |',
-            "| `folders` | `{}` | What to read. |",
-            "| `folders.<name>.port` | `993` | Where it listens. |",
+            "| `server` | text | *required* | Its host. |",
+            '| `password` | secret | `""` | What opens it. |',
+            "| `folders` | table | `{}` | What to read. |",
+            "| `folders.<name>.port` | whole number | `993` | Where it listens. |",
         ]
+        assert not speaks_french(Config)
+
+
+class Kind(StrEnum):
+    LETTER = "letter"
+    PARCEL = "parcel"
+
+
+class Everything(ConnectorConfig):
+    """Options of every kind, in both languages."""
+
+    path: Path
+    """A file."""
+    kind: Kind = Kind.LETTER
+    """A choice."""
+    limit: int | None = None
+    """A limit."""
+    ratio: float = 0.5
+    """A share."""
+    strict: bool = True
+    """A switch."""
+    kinds: tuple[Kind, ...] = (Kind.LETTER,)
+    """Choices."""
+    main: Inner = Inner()
+    """A table."""
+    others: tuple[Inner, ...] = ()
+    """Tables."""
+
+    in_french: ClassVar = {
+        "path": "Un fichier.",
+        "kind": "Un choix.",
+        "limit": "Une limite.",
+        "ratio": "Une part.",
+        "strict": "Un interrupteur.",
+        "kinds": "Des choix.",
+        "main": "Une table.",
+        "others": "Des tables.",
+    }
+
+
+class TestTable:
+    def test_every_kind_of_value_has_words_in_both_languages(self) -> None:
+        english, french = (table(Everything, language).splitlines()[2:] for language in ("en", "fr"))  # type: ignore[arg-type]
+        assert english == [
+            "| `path` | path | *required* | A file. |",
+            '| `kind` | `letter`, `parcel` | `"letter"` | A choice. |',
+            "| `limit` | whole number |  | A limit. |",
+            "| `ratio` | number | `0.5` | A share. |",
+            "| `strict` | true or false | `true` | A switch. |",
+            '| `kinds` | list | `["letter"]` | Choices. |',
+            "| `main` | table | `{}` | A table. |",
+            "| `main.port` | whole number | `993` | Where it listens. |",
+            "| `others` | list | `[]` | Tables. |",
+            "| `others[].port` | whole number | `993` | Where it listens. |",
+        ]
+        assert french[0] == "| `path` | chemin | *obligatoire* | Un fichier. |"
+        assert french[3:5] == [
+            "| `ratio` | nombre | `0.5` | Une part. |",
+            "| `strict` | true ou false | `true` | Un interrupteur. |",
+        ]
+
+    def test_all_options_are_told_in_french_or_none(self) -> None:
+        assert not speaks_french(Everything)  # the table within it does not
+        with pytest.raises(TypeError, match=r"Half\.in_french: port"):
+            type(
+                "Half",
+                (ConnectorConfig,),
+                {"__annotations__": {"port": int}, "port": Field(description="Where."), "in_french": {"prt": "Où."}},
+            )
+
+    def test_it_is_written_between_two_markers_and_nowhere_else(self, tmp_path: Path) -> None:
+        readme = tmp_path / "README.md"
+        readme.write_text(f"above\n\n{docs.BEGIN}\nan older table\n{docs.END}\n\nbelow\n")
+        assert docs.update(readme, Config, "en")
+        assert not docs.update(readme, Config, "en")
+        assert readme.read_text() == f"above\n\n{docs.BEGIN}\n\n{table(Config)}\n\n{docs.END}\n\nbelow\n"
+        readme.write_text("no markers")
+        with pytest.raises(ConfigError, match=r"README\.md has no place for the table"):
+            docs.update(readme, Config, "en")
 
 
 class TestRegistry:
     def test_the_built_in_connectors_are_found_like_anyones(self) -> None:
         assert "asterisk" in registry.names()
         assert registry.load("asterisk") is ASTERISK
+        assert ("asterisk", "accueil", version("accueil")) in registry.installed()
 
     def test_one_that_is_not_there_is_named_with_those_that_are(self) -> None:
         with pytest.raises(ConfigError, match=r"no connector 'asterix' is installed; there are: .*asterisk"):

@@ -1,0 +1,55 @@
+"""What people call the kind of value that an option takes."""
+
+import types
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from enum import Enum
+from pathlib import PurePath
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+Saying = tuple[str, str]
+"""In English and in French."""
+
+TEXT: Final[Saying] = ("text", "texte")
+_NAMES: Final[tuple[tuple[type, Saying], ...]] = (
+    (bool, ("true or false", "true ou false")),
+    (int, ("whole number", "nombre entier")),
+    (float, ("number", "nombre")),
+    (PurePath, ("path", "chemin")),
+    (SecretStr, ("secret", "secret")),
+    (SecretBytes, ("secret", "secret")),
+    (date, ("date", "date")),
+    (timedelta, ("duration", "durée")),
+    (BaseModel, ("table", "table")),
+    (str, TEXT),
+    (Mapping, ("table", "table")),
+    (Sequence, ("list", "liste")),
+    (set, ("list", "liste")),
+    (frozenset, ("list", "liste")),
+)
+"""The first that fits counts: a bool is an int too, and a text a sequence."""
+
+
+def kind_of(annotation: Any) -> Saying:
+    """Return the kind of value that may stand where a model has `annotation`; a closed list of words is told in full."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return kind_of(get_args(annotation)[0])
+    if origin is Literal:
+        return _choice(get_args(annotation))
+    if origin in {Union, types.UnionType}:
+        kinds = dict.fromkeys(kind_of(one) for one in get_args(annotation) if one is not types.NoneType)
+        return " or ".join(english for english, _ in kinds), " ou ".join(french for _, french in kinds)
+    kind = origin or annotation
+    if not isinstance(kind, type):
+        return TEXT
+    if issubclass(kind, Enum):
+        return _choice(member.value for member in kind)
+    return next((saying for known, saying in _NAMES if issubclass(kind, known)), TEXT)
+
+
+def _choice(values: Any) -> Saying:
+    words = ", ".join(f"`{value}`" for value in values)
+    return words, words

@@ -1,0 +1,90 @@
+"""`accueil connectors`: what is installed, and what those need who write a connector or set one up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from json import dumps
+
+import click
+
+from connectors.sdk import docs as documents
+from connectors.sdk import registry
+from connectors.sdk.config import table
+from connectors.sdk.errors import ConfigError, ConnectorError
+from streams.listing import EXIT_NOT_FOUND, as_json, print_table
+from streams.phrases import cause_of
+from streams.settings import Settings
+from streams.terminal import OperatorError, pass_settings
+from streams.words import say
+
+
+@click.group(help=say("Connectors: what reads the source systems.", "Les connecteurs, qui lisent les outils sources."))
+def group() -> None:
+    """Hold the commands below."""
+
+
+@group.command("list", help=say("Show what is installed, and what is set up.", "Montre ce qui est installé et réglé."))
+@as_json
+@pass_settings
+def list_(settings: Settings, *, json: bool) -> None:
+    """Print one line per installed connector; on standard error, what cannot be loaded, and what is set up but not there."""
+    kinds = {name: instance.connector for name, instance in settings.connectors.items()}
+    rows = []
+    for connector in registry.installed():
+        instances = [name for name, kind in kinds.items() if kind == connector.name]
+        about = _about(connector.name)
+        rows.append((connector.name, f"{connector.package} {connector.version}", " ".join(instances) or "-", about))
+        if json:
+            click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
+    if not json:
+        titles = say("CONNECTOR", "CONNECTEUR"), say("PACKAGE", "PAQUET"), say("SET UP", "RÉGLÉ"), say("ABOUT", "RÔLE")
+        print_table(titles, rows)
+    for name, kind in kinds.items():
+        if kind not in registry.names():
+            missing = say(f"no connector {kind!r} is installed", f"aucun connecteur {kind!r} n'est installé")
+            click.echo(f"accueil: connectors.{name}.connector: {missing}", err=True)
+
+
+def _about(name: str) -> str:
+    try:
+        connector = registry.load(name)
+    except ConfigError as error:
+        return str(error)
+    return say(*connector.about) or (connector.config.__doc__ or "").partition("\n")[0]
+
+
+@group.command(
+    help=say("Show a connector's options, as its README tells them.", "Montre les options, comme au README.")
+)
+@click.argument("name")
+@click.option(
+    "--write",
+    is_flag=True,
+    help=say("Update its READMEs, between the two markers.", "Mettre à jour ses README, entre les deux repères."),
+)
+def docs(name: str, *, write: bool) -> None:
+    """Print the table of options, or write it where the connector's READMEs have it."""
+    with clear_errors():
+        connector = registry.load(name)
+        if not write:
+            click.echo(table(connector.config, "fr" if say("en", "fr") == "fr" else "en"))
+            return
+        readmes = documents.find_readmes(connector)
+        if not readmes:
+            raise OperatorError(
+                say(f"{name} has no README.md beside its code", f"{name} n'a pas de README.md près de son code"),
+                EXIT_NOT_FOUND,
+            )
+        for path, language in readmes.items():
+            changed = documents.update(path, connector.config, language)
+            click.echo(f"{path}: {say('updated', 'mis à jour') if changed else say('up to date', 'à jour')}")
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn what is wrong with a connector or a file into an `OperatorError`."""
+    try:
+        yield
+    except ConnectorError as error:
+        raise OperatorError(str(error)) from None
+    except OSError as error:
+        raise OperatorError(f"{error.filename}: {cause_of(error)}") from None

@@ -1,0 +1,19 @@
+"""What holds for every connector that Accueil brings."""
+
+import pytest
+
+from connectors.sdk import registry
+from connectors.sdk.config import table
+from connectors.sdk.docs import find_readmes
+
+BUILT_IN = [one.name for one in registry.installed() if one.package == "accueil"]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_readmes_tell_the_options_as_they_are(name: str) -> None:
+    connector = registry.load(name)
+    readmes = find_readmes(connector)
+    assert readmes
+    for path, language in readmes.items():
+        text = path.read_text(encoding="utf-8")
+        assert table(connector.config, language) in text, f"accueil connectors docs {name} --write"
