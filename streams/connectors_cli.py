@@ -9,11 +9,15 @@ import click
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
 from connectors.sdk.config import table
-from connectors.sdk.errors import ConfigError, ConnectorError
+from connectors.sdk.errors import ConfigError, ConnectorError, SourceUnavailableError, describe
+from connectors.sdk.probe import probe
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table
 from streams.phrases import cause_of
+from streams.prechecks import make_private
+from streams.programs import configure_connectors
+from streams.reasons import describe as describe_reason
 from streams.settings import Settings
-from streams.terminal import OperatorError, pass_settings
+from streams.terminal import EXIT_RESTART, OperatorError, config_file, pass_settings, start_logging
 from streams.words import say
 
 
@@ -53,6 +57,35 @@ def _about(name: str) -> str:
 
 
 @group.command(
+    help=say("Try to reach a source; publish nothing.", "Essaie d'atteindre une source, sans rien publier."),
+    epilog=say(
+        "Exit codes: 0 reached, 2 to be mended first, 70 not reached now.",
+        "Codes de sortie : 0 atteinte, 2 à corriger d'abord, 70 pas atteinte pour l'instant.",
+    ),
+)
+@click.argument("name")
+@click.pass_context
+@pass_settings
+def check(settings: Settings, context: click.Context, name: str) -> None:
+    """Check the configuration of an instance, and say what its first records are: types and counts, no values."""
+    start_logging(settings)
+    (instance,) = configure_connectors(settings, [name], config_file(context))
+    make_private(settings.data)
+    with clear_errors():
+        found = probe(instance, settings.data / "connectors")
+    reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
+    read = say(f"{found.records} records read", f"{found.records} enregistrements lus")
+    nothing = say("nothing new there just now", "rien de nouveau pour l'instant")
+    click.echo(f"{instance.source}: {reached} ({read if found.records else nothing})")
+    for kind, count in sorted(found.events.items()):
+        click.echo(f"{count:>8}  {kind}")
+    if found.ignored:
+        click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
+    for reason, count in sorted(found.rejected.items()):
+        click.echo(f"{count:>8}  {say('rejected', 'rejetés')}: {reason.value}, {describe_reason(reason)}")
+
+
+@group.command(
     help=say("Show a connector's options, as its README tells them.", "Montre les options, comme au README.")
 )
 @click.argument("name")
@@ -84,7 +117,13 @@ def clear_errors() -> Iterator[None]:
     """Turn what is wrong with a connector or a file into an `OperatorError`."""
     try:
         yield
+    except SourceUnavailableError as error:
+        raise OperatorError(str(error), EXIT_RESTART) from None
     except ConnectorError as error:
         raise OperatorError(str(error)) from None
     except OSError as error:
         raise OperatorError(f"{error.filename}: {cause_of(error)}") from None
+    except click.ClickException:
+        raise
+    except Exception as error:  # noqa: BLE001 - a traceback's text may hold values of records
+        raise OperatorError(describe(error), EXIT_RESTART) from None

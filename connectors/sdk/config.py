@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePath
@@ -31,16 +32,18 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     in_french: ClassVar[Mapping[str, str]] = {}
-    """What the options mean, by name, as their docstrings say it in English: all of them, or none."""
+    """What the options mean, by name, as their docstrings say it in English; those of a base need not be told again."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Refuse an option that nobody documented, or not in both languages."""
+        """Refuse an option that nobody documented, and a French text of an option that is not there."""
         super().__pydantic_init_subclass__(**kwargs)
         if bare := [name for name, option in cls.model_fields.items() if not option.description]:
             raise TypeError(f"{cls.__name__}: no description of {', '.join(bare)}")
-        if cls.in_french and (differing := cls.in_french.keys() ^ cls.model_fields.keys()):
-            raise TypeError(f"{cls.__name__}.in_french: {', '.join(sorted(differing))}")
+        of_bases = ChainMap(*(vars(base).get("in_french", {}) for base in cls.__mro__))
+        if unknown := of_bases.keys() - cls.model_fields.keys():
+            raise TypeError(f"{cls.__name__}.in_french: no option {', '.join(sorted(unknown))}")
+        cls.in_french = of_bases
 
     @model_validator(mode="before")
     @classmethod

@@ -126,6 +126,11 @@ class Connector(Generic[Config]):
     """Writes what such a system would, for demonstrations and tests: `accueil simulate <name>`."""
     about: tuple[str, str] = ("", "")
     """What it connects, in a line of English and one of French: `accueil connectors list`."""
+    probe: Callable[[Config, Context], Sequence[Outcome]] | None = None
+    """Reaches the source and returns what its first records mean, some or none, and changes nothing there: `accueil connectors
+    check`. Raises `SourceUnavailableError`, whose text says what to do.
+
+    If it is not given, the source is opened and read once, and nothing is acknowledged: as if the process had been killed."""
 
 
 class Publisher(Protocol):

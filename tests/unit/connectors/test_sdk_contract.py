@@ -168,11 +168,12 @@ class TestTable:
             "| `strict` | true ou false | `true` | Un interrupteur. |",
         ]
 
-    def test_all_options_are_told_in_french_or_none(self) -> None:
+    def test_a_french_text_belongs_to_an_option(self) -> None:
         assert not speaks_french(Everything)  # the table within it does not
-        with pytest.raises(TypeError, match=r"Half\.in_french: port"):
+        assert table(type("More", (Everything,), {}), "fr") == table(Everything, "fr")
+        with pytest.raises(TypeError, match=r"Wrong\.in_french: no option prt"):
             type(
-                "Half",
+                "Wrong",
                 (ConnectorConfig,),
                 {"__annotations__": {"port": int}, "port": Field(description="Where."), "in_french": {"prt": "Où."}},
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.sdk.runner import configure
 from streams.cli import main
 
 
@@ -55,6 +56,55 @@ class TestList:
         listed = [json.loads(line) for line in command("list", "--json").stdout.splitlines()]
         (asterisk,) = (one for one in listed if one["name"] == "asterisk")
         assert (asterisk["package"], asterisk["instances"]) == ("accueil", ["siege"])
+
+
+class TestCheck:
+    LOG = (
+        "1773650000|1773650000.1|600|NONE|ENTERQUEUE||0639985511|1\n"
+        "1773650004|1773650000.1|600|PJSIP/9901|CONNECT|4|1773650000.2|2\n"
+        "1773650010|1773650010.1|600|NONE|SURVEY|0639985512\n"
+        "1773650020|NONE|NONE|NONE|QUEUESTART|\n"
+    )
+
+    def test_what_is_there_is_told_by_type_and_nothing_is_kept(self, home: Path) -> None:
+        set_up(siege="asterisk")
+        Path("queue_log").write_text(self.LOG)
+        for _ in range(2):  # the second finds the same: nothing was acknowledged
+            result = command("check", "siege")
+            assert result.exit_code == 0, result.output
+            assert result.stdout.splitlines() == [
+                "asterisk/siege: the settings are right, the source can be read (4 records read)",
+                "       1  agent.state_changed",
+                "       1  call.answered",
+                "       1  call.queued",
+                "       1  of no concern to contacts",
+                "       1  rejected: unknown_record, neither the format nor the settings know this kind of record",
+            ]
+            assert "06399855" not in result.output
+        kept = {path.name for path in (home / "accueil-data" / "connectors" / "asterisk" / "siege").iterdir()}
+        assert kept == {"lock", "keys.json"}
+
+    def test_a_source_that_is_not_there_is_for_later(self) -> None:
+        set_up(siege="asterisk")
+        result = command("check", "siege")
+        assert result.exit_code == 70
+        assert "accueil: queue_log is not there: is the path right?\n" in result.stderr
+
+    def test_one_that_runs_is_left_alone(self) -> None:
+        set_up(siege="asterisk")
+        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
+            result = command("check", "siege")
+        assert result.exit_code == 2
+        assert result.stderr.endswith("is in use by another process\n")
+
+    def test_a_mistake_in_its_settings_is_named(self) -> None:
+        set_up(siege="asterisk")
+        with Path("accueil.toml").open("a") as settings:
+            settings.write('sektor = "social"\n')
+        result = command("check", "siege")
+        assert result.exit_code == 2
+        assert "connectors.siege.sektor is unknown; did you mean connectors.siege.sector?" in result.stderr
+        assert command("check", "seige").stderr.endswith("did you mean siege?\n")
 
 
 class TestDocs:
