@@ -76,7 +76,7 @@ def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any])
 
 def is_secret(option: FieldInfo) -> bool:
     """Return whether an option is never to be shown."""
-    return SecretStr in (option.annotation, *get_args(option.annotation))
+    return _holds_secret(option.annotation)
 
 
 def table(model: type[Options], language: Language = "en") -> str:
@@ -90,6 +90,10 @@ def table(model: type[Options], language: Language = "en") -> str:
 def speaks_french(model: type[Options]) -> bool:
     """Return whether every option says in French too what it means."""
     return all(option.french for option in walk(model))
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
 
 
 class Option(NamedTuple):

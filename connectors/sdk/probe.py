@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from connectors.sdk.contract import Context, Outcome, Reject
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contract import Connector, Context, Outcome, Reject
 from connectors.sdk.flow import judge
 from connectors.sdk.lane import Instance
 from models.reasons import Reason
 
-WAIT_SECONDS = 2.0
+WAIT_SECONDS: Final = 2.0
+"""How long something new is waited for."""
 
 
 class Found(NamedTuple):
@@ -33,14 +36,18 @@ def probe(instance: Instance, directory: Path) -> Found:
     What it keeps below `directory` is made if it is not there: it is its own run, which ends before anything is confirmed.
     Raises `SourceUnavailableError` and what opening a source raises, `InstanceInUseError` if it runs.
     """
-    look = instance.connector.probe
     with instance.occupied(directory) as context:
-        return _sum_up(look(instance.config, context) if look else _read_once(instance, context))
+        return look(instance.connector, instance.config, context)
 
 
-def _read_once(instance: Instance, context: Context) -> Sequence[Outcome]:
+def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Found:
+    """Do what `probe` does, for who has the instance's directory already."""
+    return _sum_up((connector.probe or partial(_read_once, connector))(config, context))
+
+
+def _read_once(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
     now = datetime.now(UTC)
-    with closing(instance.connector.open(instance.config, context)) as source:
+    with closing(connector.open(config, context)) as source:
         return [judge(source.map, source.reject, raw, now) for raw in source.read(WAIT_SECONDS)]
 
 

@@ -5,31 +5,39 @@ For pytest; it needs the connector, a configuration, records in the source's own
 # ruff: noqa: D102 - a test's name says what it shows
 
 import logging
+import re
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry, generate_latest
+from pydantic import SecretStr
 
-from connectors.sdk.config import parse, speaks_french, table
-from connectors.sdk.contract import Connector, Context
+from connectors.sdk import rejects
+from connectors.sdk.config import Options, is_secret, parse, speaks_french, table, walk
+from connectors.sdk.contract import Connector, Context, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
+from connectors.sdk.kinds import kind_of
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.rejects import Rejects
+from connectors.sdk.probe import Found, look
 from models.codec import decode, encode
 from models.events import Event
+from models.reasons import Reason
 
 INSTANCE = "essai"
+SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
+"""How options are named that hold a secret."""
 
 
 class HeldPublisher:
@@ -72,23 +80,26 @@ class Bench:
         self.registry = CollectorRegistry()
         self.source = f"{connector.name}/{INSTANCE}"
         self._connector = connector
-        self._config = parse(connector.config, INSTANCE, options)
+        self.config = parse(connector.config, INSTANCE, options)
         self._keys = keys
         self._meter = Meter(Metrics(self.registry), self.source)
+        self.positions: list[Any] = []
+        """Where the source said it was, whenever it was asked, in order."""
+        self.acknowledged: list[Any] = []
+        """What was acknowledged to it, in order."""
         make_private_directory(self.directory)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
         """Open the instance where it was acknowledged last; what is not confirmed at the end is not."""
-        keys = Keys(self._keys, self.directory)
-        context = Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
         with (
-            closing(Rejects(self.directory)) as rejects,
+            closing(rejects.Rejects(self.directory)) as kept,
             closing(HeldPublisher()) as publisher,
-            closing(self._connector.open(self._config, context)) as source,
+            closing(self._connector.open(self.config, self._context())) as source,
         ):
             source.checkpoint_seconds = 0.0
-            yield Flow(source, publisher, rejects, self._meter), publisher
+            self._watch(source)
+            yield Flow(source, publisher, kept, self._meter), publisher
 
     def read_all(self, *, confirm: bool) -> list[Event]:
         """Return the events of all that the source has, from where it was."""
@@ -98,9 +109,39 @@ class Bench:
                 publisher.confirm()
             return publisher.events
 
+    def probe(self) -> Found:
+        """Try the source as `accueil connectors check` does."""
+        return look(self._connector, self.config, self._context())
+
+    def rejected(self) -> dict[Reason, float]:
+        """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
+        labels = {"connector": self.source}
+        counts = {
+            reason: self.registry.get_sample_value("connector_errors_total", labels | {"reason": reason}) or 0.0
+            for reason in Reason
+        }
+        return {reason: count for reason, count in counts.items() if count}
+
     def records_read(self) -> float:
         """Return how many records were read since this bench was made."""
         return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
+
+    def _context(self) -> Context:
+        keys = Keys(self._keys, self.directory)
+        return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
+
+    def _watch(self, source: Source[Any, Any]) -> None:
+        tell, take = source.position, source.acknowledge
+
+        def note_position() -> Any:
+            self.positions.append(tell())
+            return self.positions[-1]
+
+        def note_acknowledged(position: Any) -> None:
+            self.acknowledged.append(position)
+            take(position)
+
+        source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
 
 
 def run_dry(flow: Flow, records_read: Callable[[], float]) -> None:
@@ -133,6 +174,14 @@ class Conformance(ABC):
         directory.mkdir(exist_ok=True)
         return Bench(self.connector, self.options(directory), directory / "data", directory.parent / "keys")
 
+    def refusal(self, options: dict[str, Any]) -> str:
+        """Return why `options` are refused, a line per mistake; nothing if they are not."""
+        try:
+            parse(self.connector.config, INSTANCE, options)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
     @pytest.fixture
     def supplied(self, tmp_path: Path) -> Bench:
         """A bench whose source, in `tmp_path`/source, has all records."""
@@ -145,6 +194,26 @@ class Conformance(ABC):
         with pytest.raises(ConfigError, match=f"{INSTANCE}.no_such_option ") as refusal:
             parse(self.connector.config, INSTANCE, options)
         assert "a-secret-value" not in str(refusal.value)
+
+    def test_every_mistake_names_its_option_and_no_value(self, tmp_path: Path) -> None:
+        options = self.options(tmp_path)
+        for name, option in self.connector.config.model_fields.items():
+            wrong = "a-secret-value" if kind_of(option.annotation)[0] == "table" else {"no_such_key": "a-secret-value"}
+            refusal = self.refusal(options | {name: wrong})
+            assert all(re.match(rf"{INSTANCE}\.{name}[. ]", line) for line in refusal.splitlines()), refusal
+            assert "a-secret-value" not in refusal
+            if option.is_required():
+                ways = {name, f"{name}_file", f"{name}_env"}
+                refusal = self.refusal({key: value for key, value in options.items() if key not in ways})
+                assert re.search(rf"^{INSTANCE}\.{name} ", refusal, re.MULTILINE), f"{name}: {refusal}"
+
+    def test_secrets_are_masked(self, tmp_path: Path) -> None:
+        model = self.connector.config
+        named = [option for option in walk(model) if SECRET_NAMES.search(option.path)]
+        assert not [option.path for option in named if not is_secret(option.field)], "make it a SecretStr"
+        config = parse(model, INSTANCE, self.options(tmp_path))
+        shown = f"{config!r} {config} {config.model_dump(mode='json')}"
+        assert not [secret for secret in secrets_of(config) if secret in shown]
 
     def test_the_readme_tells_all_options(self) -> None:
         write = f"accueil connectors docs {self.connector.name} --write"
@@ -169,6 +238,39 @@ class Conformance(ABC):
         assert identity(supplied.read_all(confirm=True)) == identity(unconfirmed)
         assert supplied.read_all(confirm=True) == []
 
+    def test_positions_are_acknowledged_in_order_and_only_once_confirmed(self, supplied: Bench) -> None:
+        with supplied.opened() as (flow, publisher):
+            run_dry(flow, supplied.records_read)
+            assert supplied.acknowledged == []
+            publisher.confirm()
+        assert supplied.acknowledged
+        assert supplied.acknowledged == supplied.positions
+
+    def test_confirmed_in_part_it_goes_on_after_that(self, supplied: Bench) -> None:
+        whole, told = identity(supplied.read_all(confirm=False)), []
+        for most in (1, 1, 2, 1_000_000):
+            with supplied.opened() as (flow, publisher):
+                run_dry(flow, supplied.records_read)
+                publisher.confirm(most)
+                told += identity(publisher.events)
+        assert list(dict.fromkeys(told)) == whole
+        assert supplied.read_all(confirm=True) == []
+
+    def test_a_bad_record_is_kept_with_its_reason(self, supplied: Bench) -> None:
+        supplied.read_all(confirm=True)
+        kept = Counter(one.reject.reason for one in rejects.read(supplied.directory))
+        assert kept, "no bad record was supplied, so this shows nothing"
+        assert kept == supplied.rejected()
+        assert Reason.INTERNAL_ERROR not in kept, "map raised: see mapping_failed in the log"
+
+    def test_a_probe_changes_nothing(self, supplied: Bench, tmp_path: Path) -> None:
+        unprobed = self.bench(tmp_path / "unprobed")
+        self.supply(tmp_path / "unprobed", 0, 1)
+        supplied.probe()
+        assert Cursor(supplied.directory).load() is None
+        assert not [*rejects.read(supplied.directory)]
+        assert identity(supplied.read_all(confirm=True)) == identity(unprobed.read_all(confirm=True))
+
     def test_a_restart_anywhere_changes_nothing(self, supplied: Bench, tmp_path: Path) -> None:
         whole = identity(supplied.read_all(confirm=True))
         bench, told = self.bench(tmp_path / "in-parts"), []
@@ -184,7 +286,9 @@ class Conformance(ABC):
         with structlog.testing.capture_logs() as logs, caplog.at_level(logging.DEBUG):
             events = supplied.read_all(confirm=True)
         metrics = generate_latest(supplied.registry).decode()
-        outside = "\n".join([*(encode(event).decode() for event in events), metrics, str(logs), caplog.text])
+        details = [one.reject.detail for one in rejects.read(supplied.directory)]
+        outside = "\n".join([*(encode(event).decode() for event in events), metrics, str(logs), caplog.text, *details])
+        assert not [secret for secret in secrets_of(supplied.config) if secret in outside]
         records = [path.read_text("utf-8", "replace") for path in (tmp_path / "source").iterdir() if path.is_file()]
         for value in self.personal:
             assert any(value in record for record in records), f"{value} is not in the records: this shows nothing"
@@ -199,3 +303,16 @@ class Conformance(ABC):
 def identity(events: Sequence[Event]) -> list[bytes]:
     """Return what must be the same whenever the same records are read: all but the time of reading."""
     return [encode(event.model_copy(update={"recordedtime": None})) for event in events]
+
+
+def secrets_of(value: Any) -> Iterator[str]:
+    """Yield every secret in a configuration."""
+    match value:
+        case SecretStr():
+            yield from filter(None, [value.get_secret_value()])
+        case Options():
+            yield from secrets_of([getattr(value, name) for name in type(value).model_fields])
+        case Mapping():
+            yield from secrets_of([*value.values()])
+        case list() | tuple():
+            yield from chain.from_iterable(map(secrets_of, value))
