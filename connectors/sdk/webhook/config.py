@@ -1,0 +1,33 @@
+"""What every connector that listens can be told."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, StringConstraints
+
+from connectors.sdk.config import ConnectorConfig
+
+
+class PushConfig(ConnectorConfig):
+    """Where one instance listens, and how much it takes."""
+
+    host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
+    """Address to listen on. Where others than this machine send, put a reverse proxy with TLS before it."""
+    port: Annotated[int, Field(ge=0, le=65_535)]
+    """Port to listen on; 0 takes any that is free, which is for tests."""
+    path: Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9/._-]*$")] = "/"
+    """Path that requests are posted to."""
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 65_536
+    """Longest body; a longer one is refused (413), before it is read if it says so itself."""
+    body_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """How long a body may take to come (408)."""
+    requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 500.0
+    """How many requests one client address may send, a second's worth of them at once (429)."""
+
+    in_french: ClassVar = {
+        "host": "Adresse d'écoute. Si d'autres machines envoient, mettre devant un mandataire inverse avec TLS.",
+        "port": "Port d'écoute ; 0 en prend un qui est libre, pour les essais.",
+        "path": "Chemin auquel les requêtes sont envoyées.",
+        "max_body_bytes": "Taille maximale d'un corps ; au-delà il est refusé (413), avant d'être lu s'il l'annonce.",
+        "body_seconds": "Temps qu'un corps peut mettre à arriver (408).",
+        "requests_per_second": "Combien de requêtes une adresse peut envoyer, dont une seconde d'un coup (429).",
+    }

@@ -1,0 +1,109 @@
+"""The hand-over between the thread of the server and the thread of the lane.
+
+The server's thread owns who waits and what is remembered; the lane's thread owns how many messages were taken. Between them
+are a queue one way, and `call_soon_threadsafe` the other. Messages are numbered in the order of the queue, so one number says
+which of them are safe.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Final, NamedTuple
+
+HELD_UP_SECONDS: Final = 2.0
+"""If the lane has not asked for so long, requests are refused: they would wait in vain."""
+REMEMBERED: Final = 50_000
+"""How many messages are known again when they come a second time; each takes about 300 bytes."""
+
+
+class Message(NamedTuple):
+    """What was posted, after its signature was found right."""
+
+    name: str
+    """The sender's id of the message; empty if it gives none."""
+    body: bytes
+    received_at: datetime
+
+
+class Intake:
+    """Messages between a server and a lane, at most `most_waiting` of them."""
+
+    def __init__(self, most_waiting: int) -> None:
+        self.taken = 0
+        """How many messages the lane has taken."""
+        self._most_waiting = most_waiting
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: SimpleQueue[Message] = SimpleQueue()
+        self._asked_at = time.monotonic()
+        self._offered = 0
+        self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
+        self._known: dict[bytes, asyncio.Future[bool]] = {}
+        self._closed = False
+
+    # ------------------------------------------------------------------------------------------- in the server's thread
+    def open(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin, in the thread of `loop`."""
+        self._loop = loop
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are not known to be safe."""
+        return len(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more message may wait."""
+        held_up = time.monotonic() - self._asked_at > HELD_UP_SECONDS
+        return not (self._closed or held_up) and self.waiting < self._most_waiting
+
+    def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
+        """Return whether a message became safe, once that is known; one that came before is not taken again."""
+        mark = hashlib.sha256(name.encode() + b"\0" + body).digest()
+        if mark in self._known:
+            return self._known[mark]
+        safe: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if not self.has_room:
+            safe.set_result(False)
+            return safe
+        self._offered += 1
+        self._waiting.append((self._offered, safe))
+        self._known[mark] = safe
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._queue.put(Message(name, body, datetime.now(UTC)))
+        return safe
+
+    def _settle(self, number: int) -> None:
+        while self._waiting and self._waiting[0][0] <= number:
+            self._waiting.popleft()[1].set_result(True)
+
+    def _refuse(self) -> None:
+        self._closed = True
+        while self._waiting:
+            self._waiting.popleft()[1].set_result(False)
+
+    # --------------------------------------------------------------------------------------------- in the lane's thread
+    def take(self, wait_seconds: float) -> list[Message]:
+        """Return what was offered, in order; nothing after `wait_seconds` without any."""
+        self._asked_at = time.monotonic()
+        messages: list[Message] = []
+        with suppress(Empty):
+            messages.append(self._queue.get(timeout=wait_seconds) if wait_seconds else self._queue.get_nowait())
+            while True:
+                messages.append(self._queue.get_nowait())
+        self.taken += len(messages)
+        return messages
+
+    def confirm(self, number: int) -> None:
+        """Say that the first `number` messages taken are safe."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._settle, number)
+
+    def close(self) -> None:
+        """Say that no other message will be safe."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._refuse)

@@ -1,0 +1,140 @@
+"""The server of one instance, in a thread of its own."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.sdk.errors import SourceUnavailableError, describe, why
+from connectors.sdk.webhook.config import PushConfig
+from connectors.sdk.webhook.intake import Intake
+from connectors.sdk.webhook.rates import Rates
+from connectors.sdk.webhook.signatures import SignatureError
+
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 2
+CONNECTIONS: Final = 2_000
+"""How many may be open, so that those who send slowly cannot take all memory."""
+RETRY: Final = {"retry-after": "5", "connection": "close"}
+CLOSE: Final = {"connection": "close"}
+"""What is left of a body that was not read would be taken for the next request."""
+
+Verify = Callable[[Mapping[str, str], bytes, float], str]
+
+log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """Decides on one request after the other: whether it is taken in, and what it is answered when."""
+
+    def __init__(self, config: PushConfig, intake: Intake, verify: Verify, answer_seconds: float) -> None:
+        self._config = config
+        self._intake = intake
+        self._verify = verify
+        self._answer_seconds = answer_seconds
+        self._rates = Rates(config.requests_per_second)
+
+    async def receive(self, request: Request) -> Response:
+        """Answer 204 once what was posted is safe; raises `HTTPException` for all other answers."""
+        client = request.client.host if request.client else ""
+        if not self._rates.admits(client, time.monotonic()):
+            raise HTTPException(429, headers=RETRY)
+        if not self._intake.has_room:
+            raise HTTPException(503, headers=RETRY)
+        body = await self._read(request)
+        safe = self._intake.offer(self._name(request.headers, body), body)
+        await asyncio.wait({safe}, timeout=self._answer_seconds)
+        if not (safe.done() and safe.result()):
+            raise HTTPException(503, headers=RETRY)
+        return Response(status_code=204)
+
+    async def _read(self, request: Request) -> bytes:
+        limit = self._config.max_body_bytes
+        if int(request.headers.get("content-length", "0")) > limit:
+            raise HTTPException(413, headers=CLOSE)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._config.body_seconds):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > limit:
+                        raise HTTPException(413, headers=CLOSE)
+        except TimeoutError:
+            raise HTTPException(408, headers=CLOSE) from None
+        except ClientDisconnect:
+            raise HTTPException(400, headers=CLOSE) from None
+        return bytes(body)
+
+    def _name(self, headers: Mapping[str, str], body: bytes) -> str:
+        try:
+            return self._verify(headers, body, time.time())
+        except SignatureError:
+            raise HTTPException(401) from None
+        except Exception as error:  # noqa: BLE001 - uvicorn would log its text, which may hold what was sent
+            log.error("verification_failed", error=describe(error))  # noqa: TRY400 - the same
+            raise HTTPException(500) from None
+
+
+class Server:
+    """Listens from its making until `close`. Raises `SourceUnavailableError` if it cannot."""
+
+    def __init__(self, config: PushConfig, gate: Gate, intake: Intake) -> None:
+        self._socket = _listen(config.host, config.port)
+        self.port: int = self._socket.getsockname()[1]
+        started = threading.Event()
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            intake.open(asyncio.get_running_loop())
+            started.set()
+            yield
+
+        app = Starlette(routes=[Route(config.path, gate.receive, methods=["POST"])], lifespan=lifespan)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="webhook", daemon=True)
+        self._thread.start()
+        if not started.wait(START_SECONDS):
+            self.close()
+            raise SourceUnavailableError("the server did not start")
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still listens."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Listen no more, let what has its answer send it, and end the rest."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS + 3)
+        self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=1_024)
+    except OSError as error:
+        raise SourceUnavailableError(why(error, f"{host}:{port}")) from None

@@ -1,0 +1,78 @@
+"""Signatures of requests: Standard Webhooks 1.0 (https://www.standardwebhooks.com).
+
+Its own library takes text where bytes are signed, and raises other errors than its own for headers of odd forms.
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import SecretStr
+
+from connectors.sdk.words import say
+
+TOLERANCE_SECONDS: Final = 300
+"""How far a message's time may be from the clock."""
+PREFIX: Final = "whsec_"
+KEY_BYTES: Final = 24
+_NAME: Final = re.compile(r"[!-~]{1,200}")
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+
+
+class SignatureError(Exception):
+    """A request is not signed as it must be. Why is nobody's business: the text is for tests."""
+
+
+def check_secret(secret: SecretStr | None) -> SecretStr | None:
+    """Return `secret`, if there is one; raises `ValueError` if it is none that Standard Webhooks would take."""
+    if secret is None:
+        return None
+    try:
+        long_enough = len(decode_secret(secret)) >= KEY_BYTES
+    except ValueError:
+        long_enough = False
+    if not long_enough:
+        raise ValueError(
+            say(
+                f"must be {PREFIX} and {KEY_BYTES} random bytes or more in Base64",
+                f"attend {PREFIX} et {KEY_BYTES} octets aléatoires ou plus en Base64",
+            )
+        )
+    return secret
+
+
+def decode_secret(secret: SecretStr) -> bytes:
+    """Return the key that `secret` is; raises `ValueError` if it is none."""
+    return base64.b64decode(secret.get_secret_value().removeprefix(PREFIX), validate=True)
+
+
+class StandardWebhooks:
+    """Signs and verifies by one of several keys, so that a key can be replaced without losing a message."""
+
+    def __init__(self, secrets: Sequence[SecretStr]) -> None:
+        self._keys = [decode_secret(secret) for secret in secrets]
+
+    def sign(self, name: str, timestamp: int, body: bytes) -> dict[str, str]:
+        """Return the headers of a message, signed with the first key."""
+        signature = _signature(self._keys[0], name, str(timestamp), body).decode()
+        return {"webhook-id": name, "webhook-timestamp": str(timestamp), "webhook-signature": signature}
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+        """Return the message's id. Raises `SignatureError`."""
+        name, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not _NAME.fullmatch(name) or not _TIMESTAMP.fullmatch(timestamp):
+            raise SignatureError("no id or no timestamp")
+        if abs(now - int(timestamp)) > TOLERANCE_SECONDS:
+            raise SignatureError("too old or too new")
+        expected = [_signature(key, name, timestamp, body) for key in self._keys]
+        given = headers.get("webhook-signature", "").encode().split(b" ")
+        if not any(hmac.compare_digest(one, right) for one in given for right in expected):
+            raise SignatureError("wrong signature")
+        return name
+
+
+def _signature(key: bytes, name: str, timestamp: str, body: bytes) -> bytes:
+    digest = hmac.digest(key, f"{name}.{timestamp}.".encode() + body, "sha256")
+    return b"v1," + base64.b64encode(digest)

@@ -1,0 +1,82 @@
+"""The base of a source that others push to."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.webhook.config import PushConfig
+from connectors.sdk.webhook.intake import Intake, Message
+from connectors.sdk.webhook.server import Gate, Server
+from connectors.sdk.words import say
+from models.reasons import Reason
+
+
+class PushSource(Source[Message, int]):
+    """Messages that are posted, each answered 2xx once it is safe. A subclass says how to `verify` and to `map`.
+
+    It listens from the first `read` on. Whoever is not answered 2xx sends again; what it sends is known by its id and
+    content, and what is known to be safe is answered at once.
+    """
+
+    most_waiting: ClassVar[int] = 1_000
+    """How many messages may be taken in and not be safe yet. This times `max_body_bytes` is what they take at most."""
+    answer_seconds: ClassVar[float] = 12.0
+    """How long a request waits for its message to be safe: longer than the broker is waited for, before the spool is used."""
+
+    def __init__(self, config: PushConfig, context: Context) -> None:
+        self.context = context
+        self._config = config
+        self._intake = Intake(self.most_waiting)
+        self._server: Server | None = None
+
+    @abstractmethod
+    def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+        """Return the sender's id of a message, empty if it gives none. Raises `SignatureError` if it is not the sender's.
+
+        Called in the server's thread: it may use nothing that other methods change. `now` is seconds since 1970; names of
+        headers are in lower case.
+        """
+
+    @property
+    def waiting(self) -> int:
+        """How many messages were taken in and not answered."""
+        return self._intake.waiting
+
+    def listen(self) -> int:
+        """Listen, if it does not yet, and return the port. Raises `SourceUnavailableError`."""
+        if self._server is None:
+            gate = Gate(self._config, self._intake, self.verify, self.answer_seconds)
+            self._server = Server(self._config, gate, self._intake)
+        return self._server.port
+
+    def read(self, wait_seconds: float) -> Sequence[Message]:
+        """Return what was posted."""
+        self.listen()
+        if self._server is not None and not self._server.alive:
+            raise ConnectorError(say("the server has ended", "le serveur s'est arrêté"))
+        return self._intake.take(wait_seconds)
+
+    def reject(self, raw: Message, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of a message."""
+        return Reject(reason, raw.body, detail, raw.name.encode())
+
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+        """Return what a rejected message means by now."""
+        return self.map(Message(reject.context.decode(), reject.record, read_at))
+
+    def position(self) -> int:
+        """Return how many messages were read."""
+        return self._intake.taken
+
+    def acknowledge(self, position: int) -> None:
+        """Answer them."""
+        self._intake.confirm(position)
+
+    def close(self) -> None:
+        """Refuse those who wait (503), and listen no more."""
+        self._intake.close()
+        if self._server is not None:
+            self._server.close()

@@ -1,0 +1,100 @@
+"""The conformance suite for connectors that listen: it posts what `bodies` has, and again what was not answered 2xx.
+
+`class TestMine(PushConformance): …` says what is sent, and how it is signed.
+"""
+
+import json
+import select
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Final
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contract import Connector, Context
+from connectors.sdk.flow import Flow
+from connectors.sdk.testing import Bench, Conformance, HeldPublisher
+from connectors.sdk.webhook.source import PushSource
+
+OUTBOX: Final = "outbox"
+ARRIVAL_SECONDS: Final = 20.0
+
+Sign = Callable[[int, bytes], Mapping[str, str]]
+
+
+class PushBench(Bench):
+    """A bench before which a sender stands, who sends in order what is in the file `outbox`, until it is answered 2xx."""
+
+    def __init__(
+        self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path, sign: Sign
+    ) -> None:
+        super().__init__(replace(connector, open=self._open), options, directory / "data", keys)
+        self._open_real = connector.open
+        self._source: PushSource
+        self._path = options.get("path", "/")
+        self._sign = sign
+        self._outbox = directory / OUTBOX
+        self._delivered: set[int] = set()
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
+        """Open the instance, and send; who was not confirmed at the end is not answered 2xx."""
+        calls: dict[int, HTTPConnection] = {}
+        with super().opened() as (flow, publisher):
+            for number, body in enumerate(self._bodies()):
+                if number not in self._delivered:
+                    calls[number] = self._post(number, body)
+                    flow.turn()
+            yield flow, publisher
+        for number, call in calls.items():
+            if call.getresponse().status // 100 == 2:
+                self._delivered.add(number)
+            call.close()
+
+    def _open(self, config: ConnectorConfig, context: Context) -> PushSource:
+        self._source = self._open_real(config, context)  # type: ignore[assignment]
+        return self._source
+
+    def _bodies(self) -> Iterator[bytes]:
+        if self._outbox.exists():
+            for line in self._outbox.read_text("utf-8", "surrogateescape").splitlines():
+                yield json.loads(line).encode("utf-8", "surrogateescape")
+
+    def _post(self, number: int, body: bytes) -> HTTPConnection:
+        before = self._source.waiting
+        call = HTTPConnection("127.0.0.1", self._source.listen(), timeout=ARRIVAL_SECONDS)
+        call.request("POST", self._path, body, dict(self._sign(number, body)))
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while self._source.waiting == before and not select.select([call.sock], [], [], 0.001)[0]:
+            assert time.monotonic() < deadline, f"message {number} was neither taken in nor answered"
+        return call
+
+
+class PushConformance(Conformance):
+    """The suite. A subclass says what the connector is and what is posted to it; its `options` have `port = 0`."""
+
+    @abstractmethod
+    def bodies(self) -> Sequence[bytes]:
+        """Return what is posted, good, bad and personal."""
+
+    @abstractmethod
+    def headers(self, number: int, body: bytes) -> Mapping[str, str]:
+        """Return the headers of the `number`-th message, signed now."""
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        """Put a portion of the bodies into the outbox."""
+        bodies = self.bodies()
+        size = -(-len(bodies) // parts)
+        directory.mkdir(exist_ok=True)
+        with (directory / OUTBOX).open("a", encoding="utf-8", errors="surrogateescape") as outbox:
+            for body in bodies[part * size : (part + 1) * size]:
+                outbox.write(json.dumps(body.decode("utf-8", "surrogateescape"), ensure_ascii=False) + "\n")
+
+    def bench(self, directory: Path) -> Bench:
+        """Return a bench with a sender before it."""
+        directory.mkdir(exist_ok=True)
+        return PushBench(self.connector, self.options(directory), directory, directory.parent / "keys", self.headers)

@@ -1,0 +1,12 @@
+"""Signed webhooks of any system, understood by configuration."""
+
+from connectors.sdk.contract import Connector
+from connectors.webhook.config import WebhookConfig
+from connectors.webhook.source import WebhookSource
+
+CONNECTOR = Connector(
+    "webhook",
+    WebhookConfig,
+    WebhookSource,
+    about=("Signed webhooks of any system, by configuration", "Webhooks signés de tout outil, par configuration"),
+)

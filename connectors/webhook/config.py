@@ -1,0 +1,143 @@
+"""How one sender of webhooks is configured."""
+
+from typing import Annotated, ClassVar, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+
+from connectors.sdk.config import Options
+from connectors.sdk.mistakes import guess
+from connectors.sdk.webhook.config import PushConfig
+from connectors.sdk.webhook.signatures import check_secret
+from connectors.sdk.words import say
+from connectors.webhook.vocabulary import KINDS, data_of
+from models.envelope import Label
+
+
+def _is_an_event(name: str) -> str:
+    if name not in KINDS:
+        raise ValueError(say("is no event of Accueil", "n'est pas un événement d'Accueil") + guess(name, KINDS))
+    return name
+
+
+def _is_a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(
+            say("must be a time zone, as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
+        ) from None
+    return name
+
+
+Place = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+"""Where a value is in a body: names, and numbers in lists, from the outside in: `data.tickets.0.id`."""
+Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
+EventType = Annotated[str, AfterValidator(_is_an_event)]
+
+
+class Kind(Options):
+    """What one type of message means."""
+
+    event: EventType
+    """The event of Accueil that it is, as `visit.arrived`."""
+    id: Place
+    """Where the sender's id of the contact is: all messages about one contact have the same."""
+    time: Place = "timestamp"
+    """Where the time is at which it happened: ISO 8601, or seconds or milliseconds since 1970."""
+    revision: Place | None = None
+    """Where that is which tells apart two such events of one contact, if a fact can be told by several messages: the event is
+    then one by contact and revision. Otherwise each message (`webhook-id`) is an event."""
+    site: Place | None = None
+    """Where the site is, by a name that `labels` has."""
+    service: Place | None = None
+    """Where the service is, by a name that `labels` has."""
+    phone: Place | None = None
+    """Where the citizen's phone number is."""
+    email: Place | None = None
+    """Where the citizen's e-mail address is."""
+    case: Place | None = None
+    """Where the number of the citizen's case is."""
+    dossier: Place | None = None
+    """Where the number of the citizen's online dossier is."""
+    rdv_user: Place | None = None
+    """Where the citizen's id in the appointment system is."""
+    data: dict[str, Place] = Field(default_factory=dict)
+    """Where what else the event has is, by its names in the event: `queue = "data.waiting_room"`."""
+
+    in_french: ClassVar = {
+        "event": "L'événement d'Accueil que c'est, comme `visit.arrived`.",
+        "id": "Où se trouve l'identifiant du contact : le même dans tous les messages d'un contact.",
+        "time": "Où se trouve l'heure du fait : ISO 8601, ou secondes ou millisecondes depuis 1970.",
+        "revision": "Où se trouve ce qui distingue deux événements pareils d'un contact, si plusieurs messages peuvent dire le "
+        "même fait : l'événement est alors un par contact et révision. Sinon chaque message (`webhook-id`) en est un.",
+        "site": "Où se trouve le site, par un nom que `labels` connaît.",
+        "service": "Où se trouve le service, par un nom que `labels` connaît.",
+        "phone": "Où se trouve le numéro de téléphone de l'usager.",
+        "email": "Où se trouve l'adresse électronique de l'usager.",
+        "case": "Où se trouve le numéro du cas de l'usager.",
+        "dossier": "Où se trouve le numéro du dossier en ligne de l'usager.",
+        "rdv_user": "Où se trouve l'identifiant de l'usager dans l'outil de rendez-vous.",
+        "data": "Où se trouve ce que l'événement a d'autre, par ses noms dans l'événement : `queue = \"data.waiting_room\"`.",
+    }
+
+    @model_validator(mode="after")
+    def _check_data(self) -> Self:
+        fields = data_of(self.event)
+        for name in self.data:
+            if name not in fields:
+                unknown = say(f"data.{name} is not in {self.event}", f"data.{name} n'est pas dans {self.event}")
+                raise ValueError(unknown + guess(name, fields, "data."))
+        for name, field in fields.items():
+            if field.is_required() and name not in self.data:
+                raise ValueError(
+                    say(f"{self.event} needs data.{name}", f"{self.event} a besoin de data.{name}"),
+                )
+        return self
+
+
+class WebhookConfig(PushConfig):
+    """One sender of signed webhooks."""
+
+    secret: Annotated[SecretStr, AfterValidator(check_secret)]
+    """What the sender signs with: `whsec_` and Base64. Give it as `secret_file` or `secret_env`."""
+    previous_secret: Annotated[SecretStr | None, AfterValidator(check_secret)] = None
+    """The secret before, which counts as well until the sender has the new one. As `previous_secret_file` or `…_env` too."""
+    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
+    """Sector whose key makes the pseudonyms: citizens of different sectors cannot be told to be the same."""
+    site: Label = ""
+    """Site of messages that name none."""
+    service: Label = ""
+    """Service of messages that name none."""
+    timezone: Annotated[str, AfterValidator(_is_a_zone)] = ""
+    """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
+    """Country whose national way of writing phone numbers the sender has."""
+    type: Place = "type"
+    """Where the type of a message is."""
+    ignored: tuple[Word, ...] = ()
+    """Types that say nothing about contacts."""
+    labels: dict[str, Label] = Field(default_factory=dict)
+    """What sites, services, queues and other words are called in events, by what the sender calls them."""
+    types: dict[str, Kind] = Field(min_length=1)
+    """What the types of messages mean, by the sender's names of them."""
+
+    in_french: ClassVar = {
+        "secret": "Ce avec quoi l'émetteur signe : `whsec_` et du Base64. À donner par `secret_file` ou `secret_env`.",
+        "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que l'émetteur ait le nouveau. De même par "
+        "`previous_secret_file` ou `…_env`.",
+        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un usager.",
+        "site": "Site des messages qui n'en nomment pas.",
+        "service": "Service des messages qui n'en nomment pas.",
+        "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",
+        "region": "Pays dont l'émetteur suit l'écriture des numéros.",
+        "type": "Où se trouve le type d'un message.",
+        "ignored": "Types qui ne disent rien des contacts.",
+        "labels": "Noms des sites, services, files et autres mots dans les événements, par ce que l'émetteur les appelle.",
+        "types": "Sens des types de messages, par les noms de l'émetteur.",
+    }
+
+    @property
+    def secrets(self) -> list[SecretStr]:
+        """The secrets that count, the newest first."""
+        return [secret for secret in (self.secret, self.previous_secret) if secret is not None]

@@ -1,0 +1,258 @@
+"""The webhook connector as a whole, over HTTP."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors.webhook as webhook
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Context
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.keys import Keys
+from connectors.sdk.webhook.source import PushSource
+from connectors.sdk.webhook.testing import PushConformance
+from connectors.webhook.source import WebhookSource
+from tests.support.processes import wait_until
+from tests.support.webhooks import OPTIONS, OTHER_SECRET, message, post, sign
+
+PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@example.org", "jean.modele", "D-7788-99")
+
+
+def day() -> list[bytes]:
+    """Visits, in order, with bad and personal ones in between."""
+    number, spaced, name, address, nick, file = PERSONAL
+    bodies = []
+    for n in range(30):
+        visitor = {"name": name, "phone": number if n % 2 else spaced, "email": address, "file": file}
+        place = {"office": "CDAS Sud", "service": "PMI", "room": "Accueil général"}
+        bodies += [
+            message("ticket.taken", n, n, visitor=visitor, **place),
+            message("ticket.called", n, n + 5, office="CDAS Sud", agent=nick),
+            message("ticket.served", n, n + 9, round=1) if n % 3 else message("ticket.lost", n, n + 7, why=name),
+        ]
+    bodies[40:40] = [
+        b"not json " + number.encode(),
+        b'{"type": "ticket.taken", "name": "\xff ' + name.encode() + b'"}',
+        message(name, 900),
+        message("desk.opened", 901, who=nick),
+        message("ticket.taken", number, 3, visitor={"name": name}),
+        message("ticket.taken", address, 3, visitor={"name": name}),
+        message("ticket.taken", 902, 3, office=name),
+        message("ticket.taken", 903, 3, room=number),
+        message("ticket.served", 904, 3, round=number),
+        message("ticket.called", 905).replace(b"2026-03-16T", name.encode()),
+        message("ticket.called", [number]),  # type: ignore[arg-type]
+        b"[" * 60_000,
+    ]
+    return bodies
+
+
+class TestConformance(PushConformance):
+    connector = webhook.CONNECTOR
+    readme = Path(webhook.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return OPTIONS
+
+    def bodies(self) -> Sequence[bytes]:
+        return day()
+
+    def headers(self, number: int, body: bytes) -> Mapping[str, str]:
+        return sign(f"msg_{number}_{hash_of(body)}", body)
+
+
+def hash_of(body: bytes) -> int:
+    """A number that differs between the bodies of a day."""
+    return sum(place * byte for place, byte in enumerate(body))
+
+
+class Desk:
+    """A source that listens, and a lane that can be told to wait."""
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        self.source = open_source(directory, **options)
+        self.port = self.source.listen()
+        self.taken: list[bytes] = []
+        self.acknowledges = True
+        self._stop = threading.Event()
+        self._lane = threading.Thread(target=self._run)
+        self._lane.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.taken += [raw.body for raw in self.source.read(0.01)]
+            if self.acknowledges:
+                self.source.acknowledge(self.source.position())
+
+    def stop(self) -> None:
+        """Let the lane do no more."""
+        self._stop.set()
+        self._lane.join()
+
+    def close(self) -> None:
+        self.stop()
+        self.source.close()
+
+    def status(self, name: str, body: bytes, **signing: Any) -> int:
+        return post(self.port, body, sign(name, body, **signing))[0]
+
+
+def open_source(directory: Path, **options: Any) -> WebhookSource:
+    context = Context("webhook/essai", directory, Cursor(directory), Keys(directory / "keys", directory).key_of)
+    return WebhookSource(parse(webhook.WebhookConfig, "essai", OPTIONS | options), context)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with closing(Desk(tmp_path)) as desk:
+        yield desk
+
+
+BODY = message("ticket.taken", 1)
+
+
+def test_a_message_is_answered_once_it_is_acknowledged(desk: Desk) -> None:
+    desk.acknowledges = False
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(desk.status, "msg_1", BODY)
+        wait_until(lambda: desk.taken, "a message")
+        assert desk.source.waiting == 1
+        assert not answer.done()
+        desk.acknowledges = True
+        assert answer.result(30) == 204
+    assert desk.source.waiting == 0
+
+
+def test_the_same_message_twice_is_taken_once_and_answered_twice(desk: Desk) -> None:
+    assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)] == [204, 204]
+    desk.acknowledges = False
+    other = message("ticket.taken", 2)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(desk.status, "msg_2", other) for _ in range(2)]
+        wait_until(lambda: len(desk.taken) == 2, "the message")
+        desk.acknowledges = True
+        assert [answer.result(30) for answer in answers] == [204, 204]
+    assert desk.taken == [BODY, other]
+    assert desk.status("msg_2", BODY) == 204
+    assert desk.taken[2:] == [BODY], "the same id with another content is no repetition"
+
+
+@pytest.mark.parametrize(
+    ("signing", "status"),
+    [
+        ({"at": time.time() - 3_600}, 401),
+        ({"at": time.time() + 3_600}, 401),
+        ({"secret": OTHER_SECRET}, 401),
+        ({}, 204),
+    ],
+)
+def test_who_signs_wrongly_or_at_another_time_is_refused(desk: Desk, signing: dict[str, Any], status: int) -> None:
+    assert desk.status("msg_1", BODY, **signing) == status
+    assert len(desk.taken) == (status == 204)
+
+
+def test_two_keys_count_while_one_is_replaced(tmp_path: Path) -> None:
+    with closing(Desk(tmp_path, previous_secret=OTHER_SECRET)) as desk:
+        assert desk.status("msg_1", BODY) == 204
+        assert desk.status("msg_2", BODY, secret=OTHER_SECRET) == 204
+
+
+def test_other_paths_and_methods_are_told_apart(desk: Desk) -> None:
+    assert post(desk.port, BODY, sign("msg_1", BODY), path="/other")[0] == 404
+    assert post(desk.port, BODY, sign("msg_1", BODY), method="PUT")[0] == 405
+    assert post(desk.port, BODY, {})[0] == 401
+    assert desk.taken == []
+
+
+def test_a_long_body_is_refused_before_it_is_sent(desk: Desk) -> None:
+    with socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n")
+        assert answer(connection).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_long_body_that_does_not_say_so_is_cut(desk: Desk) -> None:
+    chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+    with socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + 5 * chunk)
+        assert answer(connection).startswith(b"HTTP/1.1 413 ")
+    assert desk.taken == []
+
+
+def test_a_slow_body_is_cut(tmp_path: Path) -> None:
+    with (
+        closing(Desk(tmp_path, body_seconds=0.2)) as desk,
+        socket.create_connection(("127.0.0.1", desk.port), timeout=30) as connection,
+    ):
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nx")
+        assert answer(connection).startswith(b"HTTP/1.1 408 ")
+
+
+def answer(connection: socket.socket) -> bytes:
+    """All that comes until the server closes the connection."""
+    parts = []
+    while part := connection.recv(65_536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def test_who_comes_too_often_is_told_to_come_later(tmp_path: Path) -> None:
+    with closing(Desk(tmp_path, requests_per_second=0.5)) as desk:
+        assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)][1] == 429
+        assert len(desk.taken) == 1
+
+
+def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PushSource, "most_waiting", 2)
+    with closing(Desk(tmp_path)) as desk, ThreadPoolExecutor(2) as pool:
+        desk.acknowledges = False
+        answers = [pool.submit(desk.status, f"msg_{n}", BODY) for n in range(2)]
+        wait_until(lambda: desk.source.waiting == 2, "two who wait")
+        status, headers = post(desk.port, BODY, sign("msg_3", BODY))
+        assert (status, int(headers["retry-after"]) > 0) == (503, True)
+        desk.acknowledges = True
+        assert [answer.result(30) for answer in answers] == [204, 204]
+        assert desk.status("msg_3", BODY) == 204
+
+
+def test_when_nobody_reads_it_refuses_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.stop()
+    monkeypatch.setattr("connectors.sdk.webhook.intake.HELD_UP_SECONDS", 0.0)
+    assert desk.status("msg_1", BODY) == 503
+
+
+def test_who_waits_too_long_is_refused_and_may_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PushSource, "answer_seconds", 0.2)
+    with closing(Desk(tmp_path)) as desk:
+        desk.acknowledges = False
+        assert desk.status("msg_1", BODY) == 503
+        desk.acknowledges = True
+        wait_until(lambda: desk.source.waiting == 0, "the acknowledgement")
+        assert desk.status("msg_1", BODY) == 204
+        assert desk.taken == [BODY]
+
+
+def test_who_waits_when_it_ends_is_refused(desk: Desk) -> None:
+    desk.acknowledges = False
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(desk.status, "msg_1", BODY)
+        wait_until(lambda: desk.taken, "a message")
+        desk.close()
+        assert answer.result(30) == 503
+
+
+def test_who_has_the_port_is_named(desk: Desk, tmp_path: Path) -> None:
+    with (
+        closing(open_source(tmp_path, port=desk.port)) as second,
+        pytest.raises(SourceUnavailableError, match=re.escape(f"127.0.0.1:{desk.port}")),
+    ):
+        second.read(0)

@@ -1,0 +1,62 @@
+"""Messages of front desks that do not exist, and a sender of them."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from connectors.sdk.webhook.signatures import StandardWebhooks
+
+SECRET: Final = "whsec_" + "b3V2cmUtdG9pLXNlc2FtZS1wb3VyLWVzc2Fp"
+OTHER_SECRET: Final = "whsec_" + "dW4tYXV0cmUtc2VjcmV0LXBvdXItZXNzYWlz"
+BEGIN: Final = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
+OPTIONS: Final[dict[str, Any]] = {
+    "port": 0,
+    "secret": SECRET,
+    "sector": "social",
+    "ignored": ["desk.opened"],
+    "labels": {"CDAS Sud": "cdas-sud", "Accueil général": "accueil", "PMI": "pmi"},
+    "types": {
+        "ticket.taken": {
+            "event": "visit.arrived",
+            "id": "data.ticket.id",
+            "site": "data.office",
+            "service": "data.service",
+            "phone": "data.visitor.phone",
+            "email": "data.visitor.email",
+            "dossier": "data.visitor.file",
+            "data": {"queue": "data.room"},
+        },
+        "ticket.called": {"event": "visit.called", "id": "data.ticket.id", "site": "data.office"},
+        "ticket.served": {"event": "visit.served", "id": "data.ticket.id", "revision": "data.round"},
+        "ticket.lost": {"event": "visit.left", "id": "data.ticket.id"},
+    },
+}
+"""Options of an instance that understands these messages."""
+
+
+def message(kind: str, ticket: str | int, minute: float = 0, **data: Any) -> bytes:
+    """The body of a message about a ticket."""
+    at = (BEGIN + timedelta(minutes=minute)).isoformat()
+    body = {"type": kind, "timestamp": at, "data": {"ticket": {"id": ticket}, **data}}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def sign(name: str, body: bytes, *, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
+    """The headers of a message, signed now or `at`."""
+    return StandardWebhooks([SecretStr(secret)]).sign(name, int(time.time() if at is None else at), body)
+
+
+def post(port: int, body: bytes, headers: dict[str, str], *, method: str = "POST", path: str = "/") -> tuple[int, Any]:
+    """Send one request; return status and headers of the answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers
+    finally:
+        connection.close()

@@ -1,0 +1,226 @@
+"""What messages mean, by configuration."""
+
+import json
+import re
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import connectors.webhook as webhook
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.webhook.intake import Message
+from connectors.webhook.config import WebhookConfig
+from connectors.webhook.mapping import WebhookMapping
+from connectors.webhook.vocabulary import KINDS, data_of, is_closed, is_label
+from models.codec import Unusable
+from models.events import Event
+from models.identities import PseudonymKey
+from models.reasons import Reason
+from tests.support.webhooks import OPTIONS, SECRET, message
+
+NOW = datetime(2026, 3, 16, 9, tzinfo=UTC)
+KEY = PseudonymKey("social", b"k" * 32)
+
+
+def configure(**options: Any) -> WebhookConfig:
+    config = parse(WebhookConfig, "essai", OPTIONS | options)
+    assert isinstance(config, WebhookConfig)
+    return config
+
+
+def map_one(body: bytes, name: str = "msg_1", **options: Any) -> Event:
+    (event,) = WebhookMapping("webhook/essai", configure(**options), KEY).map(Message(name, body, NOW))
+    return event
+
+
+def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
+    with pytest.raises(Unusable) as refusal:
+        map_one(body, **options)
+    return refusal.value.reason, refusal.value.detail
+
+
+def kind(event: str, **places: Any) -> dict[str, Any]:
+    return {"types": {"x": {"event": event, "id": "id", "time": "at", **places}}}
+
+
+def body(**values: Any) -> bytes:
+    return json.dumps({"type": "x", "id": 7, "at": "2026-03-16T09:00:00+01:00", **values}).encode()
+
+
+def test_a_visit() -> None:
+    visitor = {"phone": "+33 6 39 98 55 12", "email": "Jean@Example.org ", "file": 4711}
+    event = map_one(message("ticket.taken", "A-42", office="CDAS Sud", room="Accueil général", visitor=visitor))
+    assert (event.type, event.subject, event.site, event.service, event.sector) == (
+        "visit.arrived", "visit:webhook/essai:A-42", "cdas-sud", "", "social",
+    )  # fmt: skip
+    assert event.time == datetime(2026, 3, 16, 8, tzinfo=UTC)
+    assert event.recordedtime == NOW
+    assert event.data.model_dump() == {"queue": "accueil"}
+    assert [one.partition(":")[0] for one in event.identities.split(" ")] == ["dossier", "email", "phone"]
+    other = {"phone": "06.39.98.55.12", "email": "jean@example.org", "file": "4711"}
+    assert map_one(message("ticket.taken", 1, visitor=other)).identities == event.identities
+
+
+def test_the_readmes_example_is_understood() -> None:
+    for readme in ("README.md", "README.fr.md"):
+        text = Path(webhook.__file__).with_name(readme).read_text(encoding="utf-8")
+        (written,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+        (posted,) = re.findall(r"(\{\"type\".*?)```", text, re.DOTALL)
+        options = tomllib.loads(written)["connectors"]["guichets"] | {"secret": SECRET}
+        del options["connector"], options["secret_file"]
+        config = WebhookConfig(**options)
+        (event,) = WebhookMapping("webhook/guichets", config, KEY).map(Message("msg_1", posted.encode(), NOW))
+        assert (event.type, event.subject, event.site) == ("visit.arrived", "visit:webhook/guichets:A-42", "cdas-sud")
+        assert event.data.model_dump() == {"queue": "accueil"}
+        assert event.identities.startswith("phone:")
+        assert [one.event for one in config.types.values()] == [
+            "visit.arrived", "visit.called", "visit.served", "visit.left",
+        ]  # fmt: skip
+
+
+def test_without_a_revision_each_message_is_an_event() -> None:
+    first, again, other = (map_one(message("ticket.called", 1), name).id for name in ("msg_1", "msg_1", "msg_2"))
+    assert first == again != other
+
+
+def test_with_a_revision_a_fact_is_an_event_however_often_it_is_told() -> None:
+    served = message("ticket.served", 1, round=1)
+    assert map_one(served, "msg_1").id == map_one(served, "msg_2").id
+    assert map_one(served).id != map_one(message("ticket.served", 1, round=2)).id
+    assert map_one(served).id != map_one(message("ticket.served", 2, round=1)).id
+
+
+@pytest.mark.parametrize("native", ["06 39 98 55 12", "0639985512", "jean.modele", "Jean", "a@example.org", "1" * 7])
+def test_a_contacts_id_that_may_tell_of_a_person_is_hidden(native: str) -> None:
+    subject = map_one(message("ticket.called", native)).subject
+    assert native not in subject
+    assert subject.startswith("visit:webhook/essai:contact-")
+    assert subject == map_one(message("ticket.served", native, round=1)).subject
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "expected"),
+    [
+        ("2026-07-01T09:00:00+02:00", "", "2026-07-01T07:00:00"),
+        ("2026-07-01T07:00:00Z", "", "2026-07-01T07:00:00"),
+        ("2026-07-01T09:00:00", "Europe/Paris", "2026-07-01T07:00:00"),
+        (1_782_889_200, "", "2026-07-01T07:00:00"),
+        (1_782_889_200_250, "", "2026-07-01T07:00:00.250000"),
+    ],
+)
+def test_times(at: Any, zone: str, expected: str) -> None:
+    event = map_one(body(at=at), timezone=zone, **kind("visit.called"))
+    assert event.time == datetime.fromisoformat(f"{expected}+00:00")
+
+
+@pytest.mark.parametrize("at", ["2026-07-01T09:00:00", "yesterday", 1e300, -1e18, "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_time_is_rejected_by_place(at: Any) -> None:
+    assert reason(body(at=at), **kind("visit.called")) == (Reason.INVALID_FIELD, "at: not a time with a zone")
+
+
+@pytest.mark.parametrize(
+    ("posted", "expected"),
+    [
+        (b"{", Reason.INVALID_JSON),
+        (b"[" * 60_000, Reason.INVALID_JSON),
+        (b"\xff", Reason.INVALID_JSON),
+        (b"[]", Reason.MISSING_FIELD),
+        (b"{}", Reason.MISSING_FIELD),
+        (message("ticket.burnt", 1), Reason.UNKNOWN_RECORD),
+        (b'{"type": {"type": 1}}', Reason.INVALID_FIELD),
+        (message("ticket.called", ""), Reason.MISSING_FIELD),
+        (message("ticket.called", 1, office="Jean Modele"), Reason.UNKNOWN_ENUM),
+        (message("ticket.taken", 1, room="0639985512"), Reason.UNKNOWN_ENUM),
+    ],
+)
+def test_what_cannot_be_used_has_a_reason(posted: bytes, expected: Reason) -> None:
+    found, detail = reason(posted)
+    assert found is expected
+    assert "Modele" not in detail
+    assert "0639985512" not in detail
+
+
+def test_data_of_other_events() -> None:
+    letter = kind("letter.registered", data={"chrono": "no"})
+    assert map_one(body(no="2026/A-17"), **letter).data.model_dump() == {"chrono": "2026/A-17"}
+    assert reason(body(no="Jean Modele"), **letter)[0] is Reason.INVALID_FIELD
+    form = kind("form.decided", data={"decision": "what"})
+    assert map_one(body(what="accepté"), labels={"accepté": "accepted"}, **form).data.model_dump(mode="json") == {
+        "decision": "accepted"
+    }
+    assert reason(body(what="Jean Modele"), **form)[0] is Reason.UNKNOWN_ENUM
+    slot = kind("appointment.booked", data={"starts_at": "slots.0.from"})
+    booked = map_one(body(slots=[{"from": "2026-04-01T10:00:00Z"}]), **slot)
+    assert booked.data.model_dump()["starts_at"] == datetime(2026, 4, 1, 10, tzinfo=UTC)
+    call = kind("call.answered", data={"agent": "who", "queue": "q", "wait_seconds": "w"})
+    answered = map_one(body(who="jean.modele", q="PMI", w=4), **call).data.model_dump()
+    assert answered["agent"].startswith("agent:")
+    assert (answered["queue"], answered["wait_seconds"]) == ("pmi", 4)
+
+
+def test_each_text_of_an_event_is_of_a_closed_set_or_named_here() -> None:
+    texts = {
+        f"{event}.{name}"
+        for event in KINDS
+        for name, field in data_of(event).items()
+        if field.annotation is str and not is_label(field) and not is_closed(field)
+    }
+    assert texts == {"call.answered.agent", "letter.registered.chrono"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (kind("visit.arived"), r"types\.x\.event .*did you mean visit\.arrived\?"),
+        (kind("agent.state_changed"), r"types\.x\.event is no event"),
+        (kind("form.submitted"), r"types\.x form\.submitted needs data\.procedure"),
+        (kind("visit.arrived", data={"qeue": "q"}), r"types\.x data\.qeue .*did you mean data\.queue\?"),
+        (kind("visit.arrived", site="a..b"), r"types\.x\.site "),
+        ({"timezone": "Europe/Rennes"}, r"timezone must be a time zone"),
+        ({"labels": {"PMI": "two words"}}, r"labels\.PMI "),
+        ({"types": {}}, r"types "),
+        ({"path": "/{all}"}, r"path "),
+        ({"secret": "s3cret"}, r"secret must be whsec_"),
+        ({"previous_secret": "s3cret"}, r"previous_secret must be whsec_"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_told_by_name(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=f"essai.{said}") as refusal:
+        configure(**options)
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_secrets_come_from_files_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    monkeypatch.setenv("ESSAI_SECRET", SECRET)
+    files = {"secret_file": str(tmp_path / "secret"), "previous_secret_env": "ESSAI_SECRET"}
+    config = parse(WebhookConfig, "essai", {**{k: v for k, v in OPTIONS.items() if k != "secret"}, **files})
+    assert isinstance(config, WebhookConfig)
+    assert [one.get_secret_value() for one in config.secrets] == [SECRET, SECRET]
+    assert SECRET not in repr(config)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+FUZZED = WebhookMapping("webhook/essai", configure(), KEY)
+
+
+@given(st.sampled_from([*OPTIONS["types"]]), st.tuples(st.just(1) | JSON, st.just(1) | JSON, JSON, JSON, JSON))
+@settings(max_examples=500, deadline=None)
+def test_whatever_comes_it_is_an_event_or_unusable(name: str, values: tuple[Any, ...]) -> None:
+    at, ticket, office, visitor, round_ = values
+    data = {"ticket": {"id": ticket}, "office": office, "visitor": {"phone": visitor, "email": round_}, "round": round_}
+    posted = json.dumps({"type": name, "timestamp": at, "data": data}).encode()
+    try:
+        FUZZED.map(Message("msg_1", posted, NOW))
+    except Unusable:
+        return
