@@ -46,7 +46,7 @@ class WebhookMapping:
         """Return the event that `message` is. Raises `Unusable` if it is none."""
         try:
             body = msgspec.json.decode(message.body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unusable(Reason.INVALID_JSON, type(error).__name__) from None
         name = _need(body, self._config.type)
         if name in self._config.ignored:

@@ -130,6 +130,7 @@ def test_what_is_no_time_is_rejected_by_place(at: Any) -> None:
         (b"{", Reason.INVALID_JSON),
         (b"[" * 60_000, Reason.INVALID_JSON),
         (b"\xff", Reason.INVALID_JSON),
+        (b'{"type": "\xff"}', Reason.INVALID_JSON),
         (b"[]", Reason.MISSING_FIELD),
         (b"{}", Reason.MISSING_FIELD),
         (message("ticket.burnt", 1), Reason.UNKNOWN_RECORD),
