@@ -12,7 +12,10 @@ from streams.words import say
 REASONS: Final = {
     Reason.NULL_VALUE: ("it has no value", "il n'a pas de valeur"),
     Reason.MISSING_KEY: ("it has no key", "il n'a pas de clé"),
-    Reason.KEY_MISMATCH: ("its key is not that of its event", "sa clé n'est pas celle de son événement"),
+    Reason.KEY_MISMATCH: (
+        "its key is not that of its event, or it lies in another partition",
+        "sa clé n'est pas celle de son événement, ou il est dans une autre partition",
+    ),
     Reason.OVERSIZED: ("it is too long", "il est trop long"),
     Reason.INVALID_UTF8: ("it is no UTF-8 text", "il n'est pas un texte UTF-8"),
     Reason.INVALID_JSON: ("it is no JSON", "il n'est pas du JSON"),
@@ -26,6 +29,10 @@ REASONS: Final = {
     Reason.UNKNOWN_ENUM: (
         "a field has none of the values that are known",
         "un champ n'a aucune des valeurs connues",
+    ),
+    Reason.TOO_MANY_PLACES: (
+        "there are too many sites, services or queues: what tells contacts apart does not belong there",
+        "trop de sites, de services ou de files : ce qui distingue les contacts n'y a pas sa place",
     ),
     Reason.TIME_IN_FUTURE: (
         "its time is in the future: is a clock wrong?",
@@ -54,6 +61,10 @@ DETAILS: Final = {
         "en avance de plus de {span} sur l'horloge",
     ),
     r"more than (?P<days>\d+) days old": ("more than {days} days old", "vieux de plus de {days} jours"),
+    r"in another partition than the key's by murmur2": (
+        "in another partition than its key's by Kafka's own partitioner (murmur2)",
+        "dans une autre partition que celle de sa clé selon le partitionneur de Kafka (murmur2)",
+    ),
     r"the key is not the event's subject": (
         "the key is not the event's subject",
         "la clé n'est pas le sujet de l'événement",

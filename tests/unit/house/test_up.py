@@ -101,7 +101,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         # A part that is killed comes back, and figures go on.
         first = up.children()["worker"]
         first.kill()
-        wait_until(lambda: "worker" in up.children() and up.children()["worker"] != first, "the worker's next life")
+        wait_until(lambda: up.children().get("worker", first) != first, "the worker's next life")
         offered = up.offered()
         wait_until(lambda: up.offered() > offered, "figures that move again")
 
