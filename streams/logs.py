@@ -38,6 +38,8 @@ LIBRARIES: Final = (
     "jgo",
     "asyncio",
     "urllib3",
+    "httpx",  # at INFO it prints whole addresses, with what is asked for
+    "httpcore",
     "uvicorn.access",
 )
 """Loggers of which only warnings and worse are written, and nothing is shown on the console of `accueil up`."""

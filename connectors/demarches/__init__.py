@@ -1,0 +1,16 @@
+"""Démarches simplifiées: online procedures of one token, from the GraphQL API."""
+
+from connectors.demarches.config import DemarchesConfig
+from connectors.demarches.source import DemarchesSource, probe
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "demarches",
+    DemarchesConfig,
+    DemarchesSource,
+    probe=probe,
+    about=(
+        "Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API",
+        "Démarches en ligne de Démarches simplifiées (demarche.numerique.gouv.fr), par son API GraphQL",
+    ),
+)

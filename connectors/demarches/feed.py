@@ -1,0 +1,121 @@
+"""One list of one procedure, followed from change to change.
+
+Each turn asks again for what changed shortly before the newest change known (the overlap): an entry of the same second, or one
+whose transaction ended late, is not missed. What comes a second time as it was is passed over. A page's cursor is the server's
+own and is not kept: after a restart the turn begins anew where the pages before had come to.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from connectors.demarches.api import Listing, Page, RefusedError, ask
+from connectors.demarches.config import DemarchesConfig
+from connectors.demarches.facts import encode, split, time_of
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.pull import Backoff, Interval, Server
+from connectors.sdk.words import say
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TOLD_AGAIN: Final = timedelta(days=30)
+"""A dossier that changes tells all its steps again, back to this long before what is known whole: what is older was told for
+sure, and those who count may have forgotten that."""
+MOST_SEEN: Final = 50_000
+
+
+class Mark(msgspec.Struct):
+    """How far a list was read."""
+
+    since: datetime | None = None
+    """The newest change read, with all before it."""
+    whole: datetime | None = None
+    """The same, as it was when the end of the list was last reached."""
+    seen: dict[str, datetime] = {}
+    """What was read of the time that is asked for again: the entries' digests, and when they changed."""
+
+
+class Feed:
+    """The list `listing` of procedure `number`, from `mark` on, which it keeps up to date."""
+
+    def __init__(self, config: DemarchesConfig, number: int, listing: Listing, mark: Mark) -> None:
+        self._number = number
+        self._listing = listing
+        self._mark = mark
+        self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
+        self._overlap = timedelta(seconds=config.overlap_seconds)
+        self._page_size = config.page_size
+        self._interval = Interval(config.poll_seconds)
+        self._backoff = Backoff()
+        self._after: str | None = None
+        self._from = self._newest = self._start
+
+    @property
+    def due(self) -> bool:
+        """Whether there is a next page, or it is time for the next turn."""
+        return not self._backoff.resting and (self._after is not None or self._interval.due)
+
+    @property
+    def trouble(self) -> str:
+        """Why the server does not answer this question; empty if it does."""
+        return self._backoff.trouble
+
+    def read(self, server: Server) -> list[bytes]:
+        """Return the facts of the next page that are new. Raises `SourceUnavailableError` if the server is away."""
+        if self._after is None:
+            self._from = self._mark.since - self._overlap if self._mark.since else self._start
+            self._newest = self._mark.since or self._start
+        try:
+            page = ask(server, self._listing, self._number, self._from, self._page_size, self._after)
+            after = self._cursor_after(page)
+        except RefusedError as error:
+            self._after = None
+            self._backoff.fail(str(error))
+            return []
+        except SourceUnavailableError:
+            self._after = None  # which may be what the server stumbles over
+            raise
+        self._backoff.succeed()
+        facts = [fact for node in page.nodes for fact in self._take(node, datetime.now(UTC))]
+        self._after = after
+        self._advance()
+        return facts
+
+    def _cursor_after(self, page: Page) -> str | None:
+        if not page.page_info.has_next_page:
+            return None
+        if page.page_info.end_cursor in {None, self._after}:
+            raise RefusedError(
+                say(
+                    f"procedure {self._number}: the server repeats a page",
+                    f"démarche {self._number} : le serveur répète une page",
+                )
+            )
+        return page.page_info.end_cursor
+
+    def _take(self, node: Any, now: datetime) -> list[bytes]:
+        changed_at = time_of(node, self._listing.changed_at)
+        if changed_at:
+            self._newest = max(self._newest, min(changed_at, now))  # a date far ahead must not hide what comes
+        digest = hashlib.sha256(encode(node)).hexdigest()[:20]
+        if digest in self._mark.seen:
+            return []
+        self._mark.seen[digest] = changed_at or self._newest
+        sure = self._mark.whole - TOLD_AGAIN if self._mark.whole else None
+        return [
+            told.fact
+            for told in split(self._number, node, now)
+            if sure is None or told.changed_at is None or told.changed_at >= sure
+        ]
+
+    def _advance(self) -> None:
+        mark = self._mark
+        ended = self._after is None
+        if ended or self._listing.in_order:
+            mark.since = self._newest
+            seen = [(at, digest) for digest, at in mark.seen.items() if at >= self._newest - self._overlap]
+            mark.seen = {digest: at for at, digest in sorted(seen)[-MOST_SEEN:]}
+        if ended:
+            mark.whole = mark.since
+            self._interval.restart()

@@ -1,0 +1,102 @@
+"""The procedures of one token, as a source that is asked for what is new."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import product
+from typing import Final
+
+import msgspec
+
+from connectors.demarches.api import LISTINGS, RefusedError, ask
+from connectors.demarches.config import DemarchesConfig
+from connectors.demarches.facts import split
+from connectors.demarches.feed import BEGINNING, Feed, Mark
+from connectors.demarches.mapping import DossierMapping
+from connectors.sdk.contract import Context, Outcome, Source
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.pull import Server
+from connectors.sdk.words import say
+
+BUSY_SECONDS: Final = 10.0
+"""How long pages without anything new are gone through in one `read`."""
+_encode: Final = msgspec.json.encode
+_decode: Final = msgspec.json.Decoder(dict[str, Mark]).decode
+
+
+class DemarchesSource(Source[bytes, bytes]):
+    """Facts about dossiers, each as JSON that stands for itself."""
+
+    checkpoint_seconds = 1.0
+
+    def __init__(self, config: DemarchesConfig, context: Context) -> None:
+        self._cursor = context.cursor
+        self._marks = _load(context.cursor)  # those of procedures no longer configured are kept too
+        self._feeds = [
+            Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()))
+            for number, listing in product(config.procedures, LISTINGS)
+        ]
+        self._mapping = DossierMapping(context.source, config, context.key_of)
+        self._server = Server(config.url, config.token)
+
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        """Return the new facts of the next page that has some."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        for feed in self._feeds:
+            while feed.due and time.monotonic() < deadline:
+                if facts := feed.read(self._server):
+                    return facts
+        if trouble := next((feed.trouble for feed in self._feeds if feed.trouble), ""):
+            raise SourceUnavailableError(trouble)  # of this procedure; the others were read
+        time.sleep(wait_seconds)
+        return ()
+
+    def map(self, raw: bytes) -> Outcome:
+        """Return what a fact means."""
+        return self._mapping.map(raw)
+
+    def position(self) -> bytes:
+        """Return how far each list was read."""
+        return _encode(self._marks)
+
+    def acknowledge(self, position: bytes) -> None:
+        """Keep it."""
+        self._cursor.save(position)
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._server.close()
+
+
+def probe(config: DemarchesConfig, context: Context) -> Sequence[Outcome]:
+    """Ask for the first entry of every list, and return what it means. Raises `SourceUnavailableError` for any refusal."""
+    mapping = DossierMapping(context.source, config, context.key_of)
+    outcomes: list[Outcome] = []
+    with closing(Server(config.url, config.token)) as server:
+        for number, listing in product(config.procedures, LISTINGS):
+            try:
+                page = ask(server, listing, number, BEGINNING, 1, None)
+            except RefusedError as error:
+                raise SourceUnavailableError(str(error)) from None
+            told = (told for node in page.nodes for told in split(number, node, datetime.now(UTC)))
+            outcomes += [mapping.map(one.fact) for one in told]
+    return outcomes
+
+
+def _load(cursor: Cursor) -> dict[str, Mark]:
+    position = cursor.load()
+    if position is None:
+        return {}
+    try:
+        return _decode(position)
+    except msgspec.DecodeError as error:
+        raise CursorDamagedError(
+            say(
+                f"the position in {cursor} is not of this version: use the version that wrote it, "
+                "or remove these files to begin as on a first start",
+                f"la position dans {cursor} n'est pas de cette version : prendre la version qui l'a écrite, "
+                "ou supprimer ces fichiers pour repartir comme la première fois",
+            )
+        ) from error

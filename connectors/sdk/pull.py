@@ -1,0 +1,247 @@
+"""What sources have in common that are asked over HTTP: one way of asking, of being refused, and of waiting.
+
+Nothing here sleeps. `Source.read` is called again and again, and until it is time the server is not asked: so no pause, however
+long, holds up a stop or makes an instance look stuck.
+
+    def read(self, wait_seconds):
+        if not self._interval.due:
+            time.sleep(wait_seconds)
+            return ()
+        page = self._server.get("/things", {"since": …})  # raises SourceUnavailableError, at once while the server rests
+        self._interval.restart()
+        …
+"""
+
+import random
+import ssl
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Annotated, Any, Final
+
+import httpx
+from pydantic import AfterValidator, SecretStr
+
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.words import say
+
+TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
+TOTAL_SECONDS: Final = 40.0
+"""The longest that one answer may take; an instance that does not move for 60 seconds is stuck."""
+LIMIT_BYTES: Final = 16 << 20
+FIRST_PAUSE_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 300.0
+LONGEST_ASKED_SECONDS: Final = 3600.0
+"""The longest pause that a server can ask for (Retry-After)."""
+JITTER: Final = 0.1
+
+
+def _check_url(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ValueError(say("is no address", "n'est pas une adresse")) from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host or parsed.userinfo or parsed.fragment:
+        raise ValueError(
+            say("must be https://…, without a name or password", "attend https://…, sans nom ni mot de passe")
+        )
+    if parsed.scheme == "http" and not _is_here(parsed.host):
+        raise ValueError(
+            say("must begin with https://: what is read is personal", "attend https:// : ce qui est lu est personnel")
+        )
+    return url.rstrip("/")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_token(token: SecretStr) -> SecretStr:
+    secret = token.get_secret_value()
+    if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise ValueError(say("is empty, or no token", "est vide, ou n'est pas un jeton"))
+    return token
+
+
+ServerUrl = Annotated[str, AfterValidator(_check_url)]
+"""An option: `https://…`, or `http://` on this machine."""
+Token = Annotated[SecretStr, AfterValidator(_check_token)]
+"""An option: a bearer token; from a file (`…_file`) or a variable (`…_env`) too."""
+
+
+class Interval:
+    """A turn about every `seconds`, the first one at once; not quite regular, so that instances do not ask all together."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time."""
+        return time.monotonic() >= self._next
+
+    def restart(self) -> None:
+        """Begin to wait for the next turn."""
+        self._next = time.monotonic() + self._seconds * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+
+
+class Backoff:
+    """How long who refuses is left alone: twice as long each time, or as long as it asks for."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._until = 0.0
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong, until it works again; empty if nothing is."""
+        return self._trouble
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is to be left alone now."""
+        return time.monotonic() < self._until
+
+    def fail(self, trouble: str, asked_seconds: float = 0.0) -> None:
+        """Take note of a failure, in words for people, and of the pause that was asked for."""
+        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 20), LONGEST_PAUSE_SECONDS)
+        pause *= random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
+        self._failures += 1
+        self._trouble = trouble
+        self._until = time.monotonic() + max(pause, min(asked_seconds, LONGEST_ASKED_SECONDS))
+
+    def succeed(self) -> None:
+        """Take note that it works."""
+        self._failures, self._until, self._trouble = 0, 0.0, ""
+
+
+class Server:
+    """The server at `url`. Call it from one thread.
+
+    Its certificate is checked by the system's authorities (`SSL_CERT_FILE` names others), proxies are those of the environment.
+    An answer is 200, in time and within `limit_bytes`; all else is `SourceUnavailableError`, in words that hold nothing of what
+    was asked or answered, and the server is left alone for a while.
+    """
+
+    def __init__(self, url: str, token: SecretStr | None = None, *, limit_bytes: int = LIMIT_BYTES) -> None:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "accueil"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        self._url = url
+        self._name = httpx.URL(url).netloc.decode()
+        self._limit_bytes = limit_bytes
+        self._backoff = Backoff()
+        # Redirects are not followed: what is personal, and the token, go where the configuration says and nowhere else.
+        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, verify=ssl.create_default_context())
+
+    def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
+        """Return what is at `path` below the server's address. Raises `SourceUnavailableError`."""
+        return self._ask(self._client.build_request("GET", self._url + path, params=params))
+
+    def post(self, body: Any, path: str = "") -> bytes:
+        """Return the answer to `body`, sent as JSON; it must change nothing there. Raises `SourceUnavailableError`."""
+        return self._ask(self._client.build_request("POST", self._url + path, json=body))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _ask(self, request: httpx.Request) -> bytes:
+        if self._backoff.resting:
+            raise SourceUnavailableError(self._backoff.trouble)
+        try:
+            answer = self._fetch(request)
+        except _RefusedError as error:
+            self._backoff.fail(f"{self._name} {error}", error.asked_seconds)
+        except httpx.HTTPError as error:
+            self._backoff.fail(f"{self._name} {_explain(error)}")
+        else:
+            self._backoff.succeed()
+            return answer
+        raise SourceUnavailableError(self._backoff.trouble) from None
+
+    def _fetch(self, request: httpx.Request) -> bytes:
+        deadline = time.monotonic() + TOTAL_SECONDS
+        response = self._client.send(request, stream=True)
+        try:
+            if response.status_code != httpx.codes.OK:
+                raise _RefusedError(_explain_status(response.status_code), _retry_after(response.headers))
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise _RefusedError(say("answers in a form not asked for", "répond sous une forme non demandée"))
+            content = bytearray()
+            for chunk in response.iter_raw():
+                content += chunk
+                if len(content) > self._limit_bytes:
+                    raise _RefusedError(
+                        say(
+                            f"answers with more than {self._limit_bytes} bytes",
+                            f"répond avec plus de {self._limit_bytes} octets",
+                        )
+                    )
+                if time.monotonic() > deadline:
+                    raise _RefusedError(say("answers too slowly", "répond trop lentement"))
+            return bytes(content)
+        finally:
+            response.close()
+
+
+class _RefusedError(Exception):
+    def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
+        super().__init__(words)
+        self.asked_seconds = asked_seconds
+
+
+def _explain_status(status: int) -> str:
+    match status:
+        case 401 | 403:
+            return say(
+                f"refuses the token ({status}): is it right, still valid, and allowed from this machine?",
+                f"refuse le jeton ({status}) : est-il juste, encore valable, et autorisé depuis cette machine ?",
+            )
+        case 429:
+            return say("wants to be asked less often (429)", "demande à être moins sollicité (429)")
+        case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return say(f"is out of order ({status})", f"est en panne ({status})")
+        case _:
+            return say(f"answers {status}: is the address right?", f"répond {status} : l'adresse est-elle juste ?")
+
+
+def _explain(error: httpx.HTTPError) -> str:
+    if isinstance(error, httpx.TimeoutException):
+        return say("does not answer in time", "ne répond pas à temps")
+    if _is_of_tls(error):
+        return say(
+            "shows a certificate that is not trusted here", "présente un certificat auquel on ne fait pas confiance ici"
+        )
+    if isinstance(error, httpx.ConnectError):
+        return say("cannot be reached: is the network there?", "est injoignable : le réseau est-il là ?")
+    return say("broke the connection off", "a coupé la connexion")
+
+
+def _is_of_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _retry_after(headers: httpx.Headers) -> float:
+    """Return the seconds that a server asks to be left alone, whether it says how long or until when; 0 if neither."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked[:9])
+    try:
+        until = parsedate_to_datetime(asked)
+    except ValueError:
+        return 0.0
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

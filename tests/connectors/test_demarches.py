@@ -1,0 +1,355 @@
+"""The connector of Démarches simplifiées as a whole, on a fake that serves the documented schema."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+import connectors.demarches as demarches
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.keys import Keys
+from connectors.sdk.rejects import read as read_rejects
+from connectors.sdk.testing import Bench, Conformance, identity
+from models.events import Event
+from models.identities import IdentityKind
+from models.reasons import Reason
+from tests.support.demarches_server import TOKEN, DemarchesServer, serving
+
+PROCEDURE = 48210
+OTHER = 48211
+BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
+PERSONAL = ("Mireille", "Exemple", "mireille.exemple@example.org", "jean.modele@example.org", "06 39 98 55 11")
+AGENT = "agent.fictif@example.org"
+
+
+def at(minute: float) -> str:
+    return (BEGIN + timedelta(minutes=minute)).isoformat()
+
+
+def dossier(number: int, minute: float, *steps: str, corrections: int = 0, **fields: Any) -> dict[str, Any]:
+    """A dossier as the server has it, with all that is not to be asked for; a step a minute before `minute`."""
+    begin = minute - len(steps)
+    return {
+        "id": f"Dossier-{number}",
+        "number": number,
+        "state": "en_instruction",
+        "archived": False,
+        "dateDepot": at(begin),
+        "dateDerniereModification": at(minute),
+        "deposeParUnTiers": False,
+        "motivation": f"{PERSONAL[0]} {PERSONAL[1]} habite ici",
+        "usager": {"id": "u", "email": PERSONAL[2]},
+        "demandeur": {"__typename": "PersonnePhysique", "id": "d", "nom": PERSONAL[1], "prenom": PERSONAL[0]},
+        "traitements": [
+            {
+                "id": f"Traitement-{number}-{place}",
+                "event": step,
+                "dateTraitement": at(begin + place),
+                "emailAgentTraitant": AGENT,
+                "motivation": PERSONAL[4],
+            }
+            for place, step in enumerate(steps)
+        ],
+        "messages": [
+            {
+                "id": f"Message-{number}-{place}",
+                "email": AGENT,
+                "body": f"{PERSONAL[0]}, rappelez le {PERSONAL[4]}",
+                "createdAt": at(begin + 0.5 + place),
+                "correction": None if place == corrections else {"reason": "incorrect", "dateResolution": at(minute)},
+            }
+            for place in range(corrections + 1)
+        ],
+        **fields,
+    }
+
+
+def deleted(number: int, minute: float) -> dict[str, Any]:
+    fields = {"id": f"DeletedDossier-{number}", "reason": "user_request", "state": "en_construction"}
+    return fields | {"number": number, "dateSupression": at(minute)}
+
+
+DOSSIERS = [
+    dossier(1, 10, "depose"),
+    dossier(2, 20, "depose", "passe_en_instruction", "accepte"),
+    dossier(3, 30, "depose", "passe_en_instruction", "repasse_en_construction", corrections=1),
+    dossier(4, 40, "depose", "un_evenement_de_demain", "classe_sans_suite"),
+    dossier(5, 40, "depose", "depose_correction_usager", "refuse_automatiquement"),
+    dossier(
+        6,
+        50,
+        "depose",
+        deposeParUnTiers=True,
+        demandeur={"__typename": "PersonnePhysique", "id": "d", "nom": "x", "prenom": "y", "email": PERSONAL[3]},
+    ),
+    dossier(7, 51, "depose", demandeur={"__typename": "PersonneMorale", "id": "m", "siret": "00000000000000"}),
+    dossier(8, 52, "depose", traitements=[{"id": "Traitement-8", "event": "depose", "dateTraitement": PERSONAL[4]}]),
+    *(dossier(number, 60, "depose", "passe_en_instruction") for number in range(9, 40)),
+]
+DELETED = {"deletedDossiers": [deleted(1, 70)], "pendingDeletedDossiers": [deleted(2, 71)]}
+
+
+def options(server: DemarchesServer, **more: Any) -> dict[str, Any]:
+    procedures = {str(PROCEDURE): {"label": "transport-adapte", "service": "transports"}}
+    return {"url": server.url, "token": TOKEN, "page_size": 7, "procedures": procedures, "poll_seconds": 3600} | more
+
+
+class TestConformance(Conformance):
+    connector = demarches.CONNECTOR
+    readme = Path(demarches.__file__).with_name("README.md")
+    personal = (*PERSONAL, AGENT)
+
+    @pytest.fixture(autouse=True)
+    def _servers(self) -> Iterator[None]:
+        self._started: dict[Path, DemarchesServer] = {}
+        with ExitStack() as self._stack:
+            yield
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        if directory not in self._started:
+            self._started[directory] = self._stack.enter_context(serving(directory / "dossiers.json"))
+        return options(self._started[directory])
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        size = -(-len(DOSSIERS) // parts)
+        content = {"dossiers": DOSSIERS[: (part + 1) * size]} | (DELETED if part == parts - 1 else {})
+        (directory / "dossiers.json").write_text(json.dumps({str(PROCEDURE): content}, ensure_ascii=False))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[DemarchesServer]:
+    with serving(tmp_path / "dossiers.json") as started:
+        yield started
+
+
+def hold(server: DemarchesServer, *dossiers: dict[str, Any], procedure: int = PROCEDURE, **lists: Any) -> None:
+    """Let the server have these dossiers in `procedure`."""
+    content = server.content() | {str(procedure): {"dossiers": dossiers, **lists}}
+    server.path.write_text(json.dumps(content))
+
+
+def bench(server: DemarchesServer, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
+    return Bench(demarches.CONNECTOR, options(server, **more), tmp_path / data, tmp_path / "keys")
+
+
+def told(events: list[Event]) -> list[tuple[str, str]]:
+    return [(event.subject.rpartition(":")[2], event.type) for event in events]
+
+
+def unavailable(bench: Bench) -> str:
+    """Why the source is not read."""
+    with bench.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+        flow.turn()
+    return str(trouble.value)
+
+
+def test_steps_and_corrections_become_events(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(
+        server,
+        dossier(3, 30, "depose", "passe_en_instruction", "repasse_en_construction", corrections=1),
+        dossier(5, 40, "depose", "passe_en_instruction_automatiquement", "refuse_automatiquement"),
+        pendingDeletedDossiers=[deleted(5, 50)],
+    )
+    events = bench(server, tmp_path).read_all(confirm=True)
+    assert told(events) == [
+        ("3", "form.submitted"),
+        ("3", "form.taken_up"),
+        ("3", "form.correction_requested"),
+        ("3", "form.corrected"),
+        ("5", "form.submitted"),
+        ("5", "form.taken_up"),
+        ("5", "form.decided"),
+        ("5", "personal_data.erased"),
+    ]
+    assert [event.time for event in events[:4]] == [BEGIN + timedelta(minutes=m) for m in (27, 28, 27.5, 30)]
+    assert {event.service for event in events} == {"transports"}
+    assert events[0].model_dump()["data"] == {"procedure": "transport-adapte"}
+    assert events[6].model_dump()["data"] == {"decision": "rejected"}
+    assert events[7].identities == ""
+
+
+def test_a_dossier_is_of_whom_it_is_for(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, *DOSSIERS[4:6])
+    one = bench(server, tmp_path)
+    own, for_another = (event.identities for event in one.read_all(confirm=True) if event.type == "form.submitted")
+    key = Keys(tmp_path / "keys", one.directory).key_of("general")
+    assert own == f"{key.pseudonym(IdentityKind.DOSSIER, '5')} {key.pseudonym(IdentityKind.EMAIL, PERSONAL[2])}"
+    assert for_another == f"{key.pseudonym(IdentityKind.DOSSIER, '6')} {key.pseudonym(IdentityKind.EMAIL, PERSONAL[3])}"
+
+
+def test_what_cannot_be_used_takes_nothing_with_it(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, DOSSIERS[3], DOSSIERS[7])
+    one = bench(server, tmp_path)
+    assert told(one.read_all(confirm=True)) == [("4", "form.submitted"), ("4", "form.decided")]
+    kept = [kept.reject for kept in read_rejects(one.directory)]
+    assert [reject.reason for reject in kept] == [Reason.UNKNOWN_RECORD, Reason.UNREADABLE_LINE]
+    assert PERSONAL[4] not in kept[1].detail
+
+
+def test_several_procedures_are_each_of_their_service_and_sector(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(1, 10, "depose"))
+    hold(server, dossier(2, 5, "depose"), procedure=OTHER)
+    procedures = {
+        PROCEDURE: {"service": "transports"},
+        OTHER: {"service": "voirie", "sector": "routes", "site": "nord"},
+    }
+    events = bench(server, tmp_path, procedures=procedures, site="siege").read_all(confirm=True)
+    places = [(event.service, event.site, event.sector) for event in events]
+    assert places == [("transports", "siege", "general"), ("voirie", "nord", "routes")]
+    assert events[1].model_dump()["data"] == {"procedure": str(OTHER)}
+
+
+def test_a_procedure_that_is_refused_does_not_hold_up_the_others(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(1, 10, "depose"))
+    one = bench(server, tmp_path, procedures={OTHER: {}, PROCEDURE: {}})
+    with one.opened() as (flow, publisher):
+        flow.turn()
+        assert told(publisher.events) == [("1", "form.submitted")]
+        with pytest.raises(SourceUnavailableError, match=f"there is no procedure {OTHER}"):
+            flow.turn()
+
+
+def test_a_probe_tells_of_any_procedure_that_is_refused(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(1, 10, "depose"))
+    assert bench(server, tmp_path).probe().events == {"form.submitted": 1}
+    with pytest.raises(SourceUnavailableError, match=f"there is no procedure {OTHER}"):
+        bench(server, tmp_path, procedures={PROCEDURE: {}, OTHER: {}}).probe()
+
+
+@pytest.mark.parametrize("page_size", [1, 3, 100])
+def test_of_many_changes_in_one_second_none_is_missed(server: DemarchesServer, tmp_path: Path, page_size: int) -> None:
+    """Nor one of the same second that comes after the last page."""
+    same = [dossier(number, 10, "depose") for number in range(1, 13)]
+    hold(server, *same[:10])
+    one = bench(server, tmp_path, page_size=page_size)
+    events = one.read_all(confirm=True)
+    hold(server, *same)
+    events += one.read_all(confirm=True)
+    assert told(events) == [(str(number), "form.submitted") for number in range(1, 13)]
+
+
+def test_one_that_became_visible_late_is_not_missed(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(2, 14, "depose"))
+    one = bench(server, tmp_path, overlap_seconds=300)
+    one.read_all(confirm=True)
+    hold(server, dossier(2, 14, "depose"), dossier(1, 10, "depose"))
+    assert told(one.read_all(confirm=True)) == [("1", "form.submitted")]
+
+
+def test_changes_during_paging_are_told(server: DemarchesServer, tmp_path: Path) -> None:
+    before = [dossier(number, number, "depose") for number in range(1, 10)]
+    after = [*before[1:], dossier(1, 20, "depose", "passe_en_instruction"), dossier(10, 21, "depose")]
+    hold(server, *before)
+    server.before_answer = lambda question: hold(server, *after) if question == 1 else None
+    events = bench(server, tmp_path, page_size=3).read_all(confirm=True)
+    assert set(told(events)) == {(str(n), "form.submitted") for n in range(1, 11)} | {("1", "form.taken_up")}
+
+
+def test_a_restart_at_any_page_misses_nothing(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, *DOSSIERS, **DELETED)
+    whole = identity(bench(server, tmp_path, "whole").read_all(confirm=True))
+    one, events = bench(server, tmp_path), []
+    for _ in range(20):
+        with one.opened() as (flow, publisher):
+            flow.turn()
+            publisher.confirm()
+            events += publisher.events
+    assert identity(events) == whole
+
+
+def test_only_what_changed_is_told_again(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(1, 10, "depose"), dossier(2, 11, "depose"))
+    one = bench(server, tmp_path)
+    first = one.read_all(confirm=True)
+    hold(server, dossier(1, 12, "depose", "accepte", dateDepot=at(9)), dossier(2, 11, "depose"))
+    again = one.read_all(confirm=True)
+    assert told(again) == [("1", "form.submitted"), ("1", "form.decided")]
+    assert again[0].id == first[0].id
+
+
+def test_what_was_told_long_ago_is_not_told_again(server: DemarchesServer, tmp_path: Path) -> None:
+    day, old, archived = 24 * 60, dossier(1, 10, "depose", "accepte"), dossier(3, 60, "depose")
+    late = dossier(2, 60 * day, "depose")
+    hold(server, old, late)
+    one = bench(server, tmp_path)
+    one.read_all(confirm=True)
+    hold(server, old | {"archived": True, "dateDerniereModification": at(61 * day)}, late, archived)
+    assert one.read_all(confirm=True) == []
+
+
+def test_on_a_first_start_it_begins_where_it_is_told(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(1, 10, "depose"), dossier(2, 24 * 60, "depose"))
+    events = bench(server, tmp_path, start=(BEGIN + timedelta(days=1)).date()).read_all(confirm=True)
+    assert told(events) == [("2", "form.submitted")]
+
+
+def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, *DOSSIERS[:1])
+    bench(server, tmp_path).read_all(confirm=True)
+    words = {word for question in server.questions for word in question["query"].replace("\n", " ").split()}
+    assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
+    assert len(server.questions) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"token": "un-autre-jeton"}, "refuses the token (403)"),
+        ({"procedures": {OTHER: {}}}, f"there is no procedure {OTHER}"),
+    ],
+)
+def test_a_wrong_configuration_is_named(
+    server: DemarchesServer, tmp_path: Path, more: dict[str, Any], words: str
+) -> None:
+    assert words in unavailable(bench(server, tmp_path, **more))
+
+
+def test_an_error_of_the_schema_is_told_without_its_text(server: DemarchesServer, tmp_path: Path) -> None:
+    server.code = "undefinedField"
+    trouble = unavailable(bench(server, tmp_path))
+    assert "answers otherwise than documented (undefinedField)" in trouble
+    assert PERSONAL[0] not in trouble
+
+
+def test_a_server_that_refuses_is_left_alone_and_then_goes_on(server: DemarchesServer, tmp_path: Path) -> None:
+    hold(server, dossier(1, 10, "depose"))
+    one = bench(server, tmp_path)
+    with one.opened() as (flow, publisher):
+        server.refusal = PlainTextResponse("", 429, {"Retry-After": "3000"})
+        for _ in range(5):
+            with pytest.raises(SourceUnavailableError, match="less often"):
+                flow.turn()
+        assert len(server.questions) == 1
+        assert publisher.events == []
+    server.refusal = None
+    assert told(one.read_all(confirm=True)) == [("1", "form.submitted")]
+
+
+def test_a_cursor_that_the_server_does_not_take_is_given_up(
+    server: DemarchesServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
+    hold(server, *(dossier(number, number, "depose") for number in range(1, 10)))
+    one = bench(server, tmp_path, page_size=3)
+    with one.opened() as (flow, publisher):
+        flow.turn()
+        server.refusal = PlainTextResponse("", 500)
+        with pytest.raises(SourceUnavailableError, match=r"out of order \(500\)"):
+            flow.turn()
+        server.refusal = None
+        for _ in range(3):
+            flow.turn()
+        assert server.questions[2]["variables"]["after"] is None
+        assert told(publisher.events) == [(str(number), "form.submitted") for number in range(1, 10)]
+
+
+def test_a_server_that_is_away_is_named(server: DemarchesServer, tmp_path: Path) -> None:
+    one = bench(server, tmp_path)
+    server.stop()
+    assert "127.0.0.1:" in (trouble := unavailable(one))
+    assert "cannot be reached" in trouble

@@ -1,0 +1,208 @@
+"""A fake of Démarches simplifiées: its documented GraphQL schema, as far as dossiers go, over a file of dossiers.
+
+Questions are judged and answered by graphql-core, so a field that the schema has not is refused as the real server refuses it.
+Like the real one it wants a token, knows only its procedures, caps pages at 100, pages by (time, number), and asks for
+patience when it is told to. What it cannot show is whether the real server has changed.
+"""
+
+import base64
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from graphql import GraphQLError, build_schema, graphql_sync
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+TOKEN = "jeton-d-essai"
+LARGEST_PAGE = 100
+SCHEMA = build_schema("""
+scalar ISO8601DateTime
+scalar ISO8601Date
+type Query { demarche(number: Int!): Demarche! }
+type Demarche {
+  id: ID!
+  number: Int!
+  title: String!
+  dossiers(first: Int, last: Int, after: String, before: String, createdSince: ISO8601DateTime,
+    updatedSince: ISO8601DateTime, state: DossierState, archived: Boolean): DossierConnection!
+  deletedDossiers(first: Int, last: Int, after: String, before: String, deletedSince: ISO8601DateTime):
+    DeletedDossierConnection!
+  pendingDeletedDossiers(first: Int, last: Int, after: String, before: String, deletedSince: ISO8601DateTime):
+    DeletedDossierConnection!
+}
+type PageInfo { endCursor: String hasNextPage: Boolean! hasPreviousPage: Boolean! startCursor: String }
+type DossierConnection { nodes: [Dossier] pageInfo: PageInfo! }
+type DeletedDossierConnection { nodes: [DeletedDossier] pageInfo: PageInfo! }
+enum DossierState { en_construction en_instruction accepte refuse sans_suite }
+enum DeletedDossierReason {
+  expired instructeur_request manager_request procedure_removed user_expired user_removed user_request
+}
+type DeletedDossier {
+  id: ID! number: Int! dateSupression: ISO8601DateTime! reason: DeletedDossierReason! state: DossierState!
+}
+type Dossier {
+  id: ID!
+  number: Int!
+  state: DossierState!
+  archived: Boolean!
+  dateDepot: ISO8601DateTime!
+  dateDerniereModification: ISO8601DateTime!
+  dateDerniereCorrectionEnAttente: ISO8601DateTime
+  datePrevisionnelleDecisionSVASVR: ISO8601Date
+  deposeParUnTiers: Boolean
+  nomMandataire: String
+  prenomMandataire: String
+  motivation: String
+  usager: Profile!
+  demandeur: Demandeur!
+  traitements: [Traitement!]!
+  messages(id: ID): [Message!]!
+}
+type Profile { id: ID! email: String! }
+interface Demandeur { id: ID! }
+type PersonnePhysique implements Demandeur {
+  id: ID! civilite: String nom: String! prenom: String! dateDeNaissance: ISO8601Date email: String
+}
+type PersonneMorale implements Demandeur { id: ID! siret: String! }
+type Traitement {
+  id: ID! event: TraitementEvent! dateTraitement: ISO8601DateTime! emailAgentTraitant: String motivation: String
+}
+scalar TraitementEvent
+enum CorrectionReason { incomplete incorrect outdated }
+type Correction { dateResolution: ISO8601DateTime reason: CorrectionReason! }
+type Message {
+  id: ID! email: String! body: String! createdAt: ISO8601DateTime! discardedAt: ISO8601DateTime correction: Correction
+}
+""")
+"""`TraitementEvent` is an enum there: here it may be anything, as it may be there tomorrow."""
+
+
+class ServerError(Exception):
+    """The real server would answer 500."""
+
+
+class DemarchesServer:
+    """Serves what is in `path`: `{"<procedure>": {"dossiers": […], "deletedDossiers": […], "pendingDeletedDossiers": […]}}`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.questions: list[dict[str, Any]] = []
+        self.refusal: Response | None = None
+        """What is answered instead, to everything."""
+        self.before_answer: Callable[[int], object] = lambda _: None
+        """Called with the number of the question, from 0 on, before it is answered."""
+        self.code = ""
+        """The code of an error that is told in place of data."""
+        app = Starlette(routes=[Route("/api/v2/graphql", self._answer, methods=["POST"])])
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/v2/graphql"
+        self._thread = Thread(target=self._server.run, args=([self._listener],))
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._listener.close()
+
+    def content(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    async def _answer(self, request: Request) -> Response:
+        body = await request.json()
+        self.questions.append(body)
+        self.before_answer(len(self.questions) - 1)
+        if self.refusal:
+            return self.refusal
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return JSONResponse(_error("Without a token, only persisted queries are allowed", "forbidden"), 403)
+        if self.code:
+            return JSONResponse(_error("Dossier de Mireille Exemple", self.code))
+        try:
+            result = graphql_sync(SCHEMA, body["query"], self, variable_values=body.get("variables"))
+        except ServerError:
+            return JSONResponse(_error("Internal Server Error", "internal_server_error"), 500)
+        for error in result.errors or ():
+            if isinstance(error.original_error, ServerError):
+                return JSONResponse(_error("Internal Server Error", "internal_server_error"), 500)
+        return JSONResponse(result.formatted)
+
+    def demarche(self, _info: object, number: int) -> "_Demarche":
+        content = self.content()
+        if str(number) not in content:
+            raise GraphQLError("Demarche not found", extensions={"code": "not_found"})
+        return _Demarche(number, content[str(number)])
+
+
+class _Demarche:
+    def __init__(self, number: int, lists: dict[str, Any]) -> None:
+        self.number = number
+        self._lists = lists
+
+    def dossiers(self, _info: object, **asked: Any) -> dict[str, Any]:
+        field = "dateDerniereModification" if asked.get("updatedSince") else "dateDepot"
+        since = asked.get("updatedSince") or asked.get("createdSince")
+        return _page(self._lists.get("dossiers", []), field, since, asked)
+
+    def deletedDossiers(self, _info: object, **asked: Any) -> dict[str, Any]:  # noqa: N802 - the schema's name
+        return _page(self._lists.get("deletedDossiers", []), "dateSupression", asked.get("deletedSince"), asked)
+
+    def pendingDeletedDossiers(self, _info: object, **asked: Any) -> dict[str, Any]:  # noqa: N802 - the schema's name
+        return _page(self._lists.get("pendingDeletedDossiers", []), "dateSupression", asked.get("deletedSince"), asked)
+
+
+def _page(entries: list[Any], field: str, since: str | None, asked: dict[str, Any]) -> dict[str, Any]:
+    if (first := asked.get("first")) is not None and first < 0:
+        raise GraphQLError('Argument "first" must be a non-negative integer', extensions={"code": "bad_request"})
+    placed = sorted(((_utc(entry[field]), entry["number"], entry) for entry in entries), key=lambda one: one[:2])
+    if since:
+        placed = [one for one in placed if one[0] >= _utc(since)]
+    if after := asked.get("after"):
+        placed = [one for one in placed if one[:2] > _place(after)]
+    size = min(first if first is not None else LARGEST_PAGE, LARGEST_PAGE)
+    page = placed[:size]
+    end = base64.b64encode(f"{page[-1][0].isoformat()};{page[-1][1]}".encode()).decode() if page else None
+    info = {"hasNextPage": len(placed) > size, "hasPreviousPage": bool(after), "endCursor": end}
+    return {"nodes": [entry for _, _, entry in page], "pageInfo": info}
+
+
+def _place(cursor: str) -> tuple[datetime, int]:
+    try:
+        decoded = base64.b64decode(cursor, validate=True).decode()
+    except ValueError:
+        raise GraphQLError("Invalid input", extensions={"code": "bad_request"}) from None
+    try:
+        at, _, number = decoded.partition(";")
+        return _utc(at), int(number)
+    except ValueError:
+        raise ServerError from None
+
+
+def _utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _error(message: str, code: str) -> dict[str, Any]:
+    return {"errors": [{"message": message, "extensions": {"code": code}}], "data": None}
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[DemarchesServer]:
+    """Serve the file at `path` until the end of the block."""
+    server = DemarchesServer(path)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
