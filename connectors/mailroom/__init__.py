@@ -1,0 +1,17 @@
+"""Mailroom: letters by their scans in a hot folder, what happens to them by sidecars."""
+
+from connectors.mailroom.config import MailroomConfig
+from connectors.mailroom.source import MailroomSource
+from connectors.sdk import folder
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "mailroom",
+    MailroomConfig,
+    MailroomSource,
+    about=(
+        "letters: scans and sidecars in a hot folder, numbered and followed",
+        "courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
+    ),
+    probe=folder.probe,
+)

@@ -1,0 +1,92 @@
+"""How one mailroom is configured."""
+
+from typing import Annotated, ClassVar, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from connectors.sdk.folder import FolderConfig
+from connectors.sdk.words import say
+from models.envelope import Label
+
+FieldName = Literal[
+    "step",
+    "chrono",
+    "scanned_at",
+    "arrived_at",
+    "at",
+    "reference",
+    "sender",
+    "email",
+    "phone",
+    "service",
+    "site",
+    "outcome",
+    "postage",
+    "cost_cents",
+]
+MAX_CHRONO: Final = 100
+
+
+def _is_a_form(form: str) -> str:
+    try:
+        written = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, 999_999_999)]
+    except (ValueError, LookupError, AttributeError, TypeError):
+        written = []
+    if len(set(written)) < 6 or max(map(len, written)) > MAX_CHRONO:
+        raise ValueError(
+            say(
+                "must hold {year} and {number}, as in {year}-{number:06}",
+                "doit contenir {year} et {number}, comme {year}-{number:06}",
+            )
+        )
+    return form
+
+
+def _is_a_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ValueError, LookupError, OSError):
+        raise ValueError(
+            say("must be a time zone such as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
+        ) from None
+    return zone
+
+
+class MailroomConfig(FolderConfig):
+    """One mailroom, by its hot folder."""
+
+    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
+    """Sector whose key makes the pseudonyms: senders of different sectors cannot be told to be the same."""
+    site: Label = ""
+    """Site of letters whose sidecar names none."""
+    service: Label = ""
+    """Service of letters whose sidecar names none."""
+    sites: dict[str, Label] = Field(default_factory=dict)
+    """What sites are called in events, by their names in sidecars. A sidecar that names another is rejected."""
+    services: dict[str, Label] = Field(default_factory=dict)
+    """The same for services."""
+    fields: dict[FieldName, str] = Field(default_factory=dict)
+    """What sidecars call the fields, by their names here; these themselves if not given."""
+    chrono: Annotated[str, AfterValidator(_is_a_form)] = "{year}-{number:06}"
+    """How chrono numbers are written: `{year}` of the scan, `{number}` from 1 on in each year. What has one keeps it."""
+    timezone: Annotated[str, AfterValidator(_is_a_zone)] = "Europe/Paris"
+    """Where times in sidecars are local, if they do not say."""
+    page_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
+    """How long counting the pages of one file may take; beyond, it is rejected."""
+    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
+    """Country whose national way of writing phone numbers sidecars have."""
+
+    in_french: ClassVar = {
+        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un expéditeur.",
+        "site": "Site des courriers dont la fiche n'en nomme pas.",
+        "service": "Service des courriers dont la fiche n'en nomme pas.",
+        "sites": "Nom des sites dans les événements, par leur nom dans les fiches. Une fiche qui en nomme un autre est rejetée.",
+        "services": "La même chose pour les services.",
+        "fields": "Comment les fiches appellent les champs, par leur nom ici ; ces noms mêmes à défaut.",
+        "chrono": "Forme des numéros chrono : `{year}`, année du scan, et `{number}`, à partir de 1 chaque année. Ce qui en a un "
+        "le garde.",
+        "timezone": "Où les heures des fiches sont locales, si elles ne le disent pas.",
+        "page_seconds": "Temps laissé pour compter les pages d'un fichier ; au-delà, il est rejeté.",
+        "region": "Pays dont les fiches suivent l'écriture nationale des numéros de téléphone.",
+    }

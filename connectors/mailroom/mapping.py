@@ -1,0 +1,237 @@
+"""What a scan and what sidecars say, as events.
+
+A letter's contact is its chrono number, so that whoever knows that can tell what became of it. Ids of its events are made of the
+scan's content and the sidecar's reference; ids of later steps of the chrono, the step, and when it is said to have happened.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.sidecar import Row
+from models.codec import Unusable, check_time
+from models.events import (
+    CloseOutcome,
+    Event,
+    LetterAcknowledged,
+    LetterAnswered,
+    LetterArrived,
+    LetterArrivedData,
+    LetterAssigned,
+    LetterClosed,
+    LetterClosedData,
+    LetterRegistered,
+    LetterRegisteredData,
+    LetterSent,
+    LetterSentData,
+    PostageClass,
+)
+from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+Closed = TypeVar("Closed", bound=StrEnum)
+FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
+MAX_COST_CENTS: Final = 1_000_000
+ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
+"""Within every day, one on which clocks are put forward too."""
+
+
+class Step(StrEnum):
+    """What can happen to a letter that is in the register."""
+
+    ASSIGNED = "assigned"
+    ACKNOWLEDGED = "acknowledged"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+    SENT = "sent"
+
+
+class Scan(NamedTuple):
+    """What is known of a scan without its sidecar."""
+
+    sha256: str
+    pages: int
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter that may be registered."""
+
+    key: str
+    """The same for the same scan with the same reference."""
+    year: int
+    envelope: dict[str, Any]
+    data: LetterArrivedData
+
+
+class Mapping:
+    """What rows of sidecars mean in one instance."""
+
+    def __init__(self, source: str, config: MailroomConfig, key: PseudonymKey) -> None:
+        self._source = source
+        self._config = config
+        self._key = key
+        self._zone = ZoneInfo(config.timezone)
+
+    def letter(self, scan: Scan, row: Row, claimed_at: datetime) -> Letter:
+        """Return the letter that `scan` is of, given its sidecar's row (empty: it has none). Raises `Unusable`."""
+        if self._value(row, "step"):
+            raise Unusable(Reason.INVALID_FIELD, "step: beside a scan")
+        scanned_at = self._time(row, "scanned_at") or scan.written_at
+        check_time(scanned_at, claimed_at)
+        arrived_at = self._time(row, "arrived_at")
+        if arrived_at:
+            check_time(arrived_at, claimed_at)
+        return Letter(
+            key=f"{scan.sha256}|{self._value(row, 'reference')}",
+            year=scanned_at.astimezone(self._zone).year,
+            envelope={
+                "time": scanned_at,
+                "recordedtime": claimed_at,
+                "identities": self._identities(row),
+                **self._places(row, self._config.site, self._config.service),
+            },
+            data=LetterArrivedData(pages=scan.pages, admitted_at=arrived_at),
+        )
+
+    def arrival(self, letter: Letter, chrono: str) -> list[Event]:
+        """Return the events of a letter that got its number."""
+        arrived, registered = (
+            {**self._common(f"{letter.key}|{what}", chrono), **letter.envelope, "sequence": order}
+            for order, what in (("1", "arrived"), ("2", "registered"))
+        )
+        return [
+            LetterArrived(**arrived, data=letter.data),
+            LetterRegistered(**registered, data=LetterRegisteredData(chrono=chrono)),
+        ]
+
+    def step(
+        self, row: Row, sha256: str, written_at: datetime, claimed_at: datetime, is_known: Callable[[str], bool]
+    ) -> Event:
+        """Return what a row without a scan says happened to a letter whose chrono `is_known`. Raises `Unusable`.
+
+        `sha256` and `written_at` are of the sidecar: they stand in for the time that the row does not tell. Of a mere date, it is
+        the end, or when the sidecar was written if that was on that day: a letter is not answered before it came.
+        """
+        chrono, step = self._need(row, "chrono"), self._choice(row, "step", Step)
+        if not is_known(chrono):
+            raise Unusable(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
+        happened_at = self._time(row, "at") or written_at
+        if _is_date(self._value(row, "at")):
+            happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
+        check_time(happened_at, claimed_at)
+        places = self._places(row, "", "")
+        data: dict[str, Any] = {}
+        if step is Step.ASSIGNED and not places["service"]:
+            raise Unusable(Reason.MISSING_FIELD, "service")
+        if step is Step.CLOSED and self._value(row, "outcome"):
+            data = {"data": LetterClosedData(outcome=self._choice(row, "outcome", CloseOutcome))}
+        if step is Step.SENT:
+            data = {
+                "data": LetterSentData(postage=self._choice(row, "postage", PostageClass), cost_cents=self._cost(row))
+            }
+        said = self._value(row, "at") or sha256
+        reference = self._pseudonym(self._value(row, "reference"))
+        native = "|".join((chrono, step, said, places["service"], reference))
+        common = self._common(native, chrono) | places | data
+        return _STEPS[step](**common, time=happened_at, recordedtime=claimed_at, sequence="3")
+
+    # ------------------------------------------------------------------------------------------------------------ fields
+    def _common(self, native: str, chrono: str) -> dict[str, Any]:
+        return {
+            "id": event_id(self._source, native),
+            "source": self._source,
+            "subject": contact_id(Channel.MAIL, self._source, chrono),
+            "sector": self._config.sector,
+        }
+
+    def _value(self, row: Row, name: FieldName) -> str:
+        return row.get(self._config.fields.get(name, name), "")
+
+    def _need(self, row: Row, name: FieldName) -> str:
+        if value := self._value(row, name):
+            return value
+        raise Unusable(Reason.MISSING_FIELD, name)
+
+    def _choice(self, row: Row, name: FieldName, choices: type[Closed]) -> Closed:
+        try:
+            return choices(self._need(row, name))
+        except ValueError:
+            raise Unusable(Reason.UNKNOWN_ENUM, name) from None
+
+    def _cost(self, row: Row) -> int:
+        value = self._need(row, "cost_cents")
+        if not (value.isascii() and value.isdigit() and len(value) <= 7 and int(value) <= MAX_COST_CENTS):
+            raise Unusable(Reason.INVALID_FIELD, "cost_cents")
+        return int(value)
+
+    def _time(self, row: Row, name: FieldName) -> datetime | None:
+        if not (value := self._value(row, name)):
+            return None
+        try:
+            read = _parse(value)
+            local = read if read.tzinfo else read.replace(tzinfo=self._zone)
+            return local.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise Unusable(Reason.INVALID_FIELD, name) from None
+
+    def _places(self, row: Row, site: str, service: str) -> dict[str, str]:
+        return {
+            "site": self._place(row, "site", self._config.sites, site),
+            "service": self._place(row, "service", self._config.services, service),
+        }
+
+    def _place(self, row: Row, name: FieldName, known: dict[str, str], otherwise: str) -> str:
+        if not (value := self._value(row, name)):
+            return otherwise
+        if value not in known:
+            raise Unusable(Reason.UNKNOWN_ENUM, name)
+        return known[value]
+
+    def _identities(self, row: Row) -> str:
+        email, phone = self._value(row, "email"), self._value(row, "phone")
+        known = (
+            (IdentityKind.CASE, self._value(row, "sender")),
+            (IdentityKind.EMAIL, normalise_email(email)),
+            (IdentityKind.PHONE, normalise_phone(phone, self._config.region)),
+        )
+        return " ".join(self._key.pseudonym(kind, value) for kind, value in known if value)
+
+    def _pseudonym(self, reference: str) -> str:
+        return reference and self._key.pseudonym(IdentityKind.CASE, reference)
+
+
+_STEPS: Final[dict[Step, Callable[..., Event]]] = {
+    Step.ASSIGNED: LetterAssigned,
+    Step.ACKNOWLEDGED: LetterAcknowledged,
+    Step.ANSWERED: LetterAnswered,
+    Step.CLOSED: LetterClosed,
+    Step.SENT: LetterSent,
+}
+
+
+def _parse(value: str) -> datetime:
+    if "/" not in value:
+        return datetime.fromisoformat(value)
+    for form in FRENCH:
+        try:
+            return datetime.strptime(value, form)  # noqa: DTZ007 - whose zone it is, the caller knows
+        except ValueError:
+            continue
+    raise ValueError
+
+
+def _is_date(value: str) -> bool:
+    return 0 < len(value) <= 10
+
+
+def once_each(events: Sequence[Event]) -> list[Event]:
+    """Return `events` without those that a sidecar tells twice."""
+    return list({event.id: event for event in events}.values())

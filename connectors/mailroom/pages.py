@@ -1,0 +1,77 @@
+"""How many pages a scan has, asked of a process that can be lost: a file may be made to exhaust whoever reads it."""
+
+import socket
+import subprocess
+import sys
+from math import ceil
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from connectors.mailroom import counting
+from models.codec import Unusable
+from models.reasons import Reason
+
+MEMORY_MEGABYTES: Final = 512
+MAX_PAGES: Final = 100_000
+START_SECONDS: Final = 20.0
+"""How long the process may take until it is ready."""
+_WHY: Final = {
+    counting.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
+    counting.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),
+    counting.TOO_COSTLY: (Reason.OVERSIZED, "counting its pages takes too much time or memory"),
+}
+
+
+class PageCounter:
+    """Counts pages, `seconds` at most for each file. The process is started when it is needed."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket
+
+    def count(self, file: BinaryIO) -> int:
+        """Return how many pages `file` has. Raises `Unusable` if it is no scan, or costs too much."""
+        answer = self._ask(file)
+        if answer in _WHY:
+            raise Unusable(*_WHY[answer])
+        if int(answer) > MAX_PAGES:
+            raise Unusable(Reason.OVERSIZED, f"more than {MAX_PAGES} pages")
+        return int(answer)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process:
+            self._link.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _ask(self, file: BinaryIO) -> str:
+        try:
+            if not self._process:
+                self._start()
+            socket.send_fds(self._link, [b"?"], [file.fileno()])
+            if answer := self._link.recv(32):
+                return answer.decode()
+        except OSError:  # it takes too long, or is dead
+            pass
+        self.close()
+        return counting.TOO_COSTLY
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            limits = (str(theirs.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
+            self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
+                [sys.executable, "-I", str(Path(counting.__file__)), *limits],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={},
+            )
+        self._link = ours
+        self._link.settimeout(START_SECONDS)
+        self._link.recv(1)
+        self._link.settimeout(self._seconds)

@@ -1,0 +1,75 @@
+"""Sidecars: JSON, CSV or XML, as rows of named texts. What they say is not understood here, only read."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
+from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
+
+from models.codec import Unusable
+from models.reasons import Reason
+
+Row = dict[str, str]
+MAX_ROWS: Final = 1000
+MAX_LENGTH: Final = 1000
+"""Of a value; longer ones are free text, which nobody asks for."""
+
+
+def read_rows(content: bytes, suffix: str) -> list[Row]:
+    """Return what a sidecar says, 1 to `MAX_ROWS` rows; values without spaces around them, and no empty ones.
+
+    Raises `Unusable` for anything else, document types and entities in XML among it.
+    """
+    try:
+        rows = [_clean(row) for row in _READERS[suffix](content)]
+    except (ValueError, csv.Error, ParseError, RecursionError, LookupError) as error:
+        kind = "a forbidden declaration" if isinstance(error, DefusedXmlException) else suffix[1:].upper()
+        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {kind}") from None
+    if not rows or len(rows) > MAX_ROWS:
+        raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows, 1 to {MAX_ROWS} are possible")
+    return rows
+
+
+def _read_json(content: bytes) -> list[Any]:
+    # Numbers stay as they are written: a reference may begin with zeros or have any length.
+    read = json.loads(content.decode("utf-8-sig"), parse_int=str, parse_float=str)
+    rows = read if isinstance(read, list) else [read]
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError
+    return rows
+
+
+def _read_csv(content: bytes) -> list[Any]:
+    text = _decode(content)
+    head = text.partition("\n")[0]
+    return list(csv.DictReader(io.StringIO(text), delimiter=max(";,\t", key=head.count), strict=True))
+
+
+def _read_xml(content: bytes) -> list[Any]:
+    root = fromstring(content, forbid_dtd=True)
+    rows = list(root) if any(len(child) for child in root) else [root]
+    return [_fields(row) for row in rows]
+
+
+def _fields(row: Iterable[Element]) -> dict[str, str | None]:
+    return {field.tag.rpartition("}")[2]: field.text for field in row}
+
+
+def _decode(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")  # what Windows programs in France write
+
+
+def _clean(row: dict[Any, Any]) -> Row:
+    texts = {name: value.strip() for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
+    return {name: value for name, value in texts.items() if 0 < len(value) <= MAX_LENGTH}
+
+
+_READERS: Final = {".json": _read_json, ".csv": _read_csv, ".xml": _read_xml}
+SUFFIXES: Final = frozenset(_READERS)

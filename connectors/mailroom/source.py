@@ -1,0 +1,96 @@
+"""The hot folder of one mailroom, as a source."""
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from connectors.mailroom import sidecar
+from connectors.mailroom.config import MailroomConfig
+from connectors.mailroom.mapping import Mapping, Scan, once_each
+from connectors.mailroom.pages import PageCounter
+from connectors.mailroom.register import Register
+from connectors.mailroom.sidecar import Row, read_rows
+from connectors.sdk.contract import Context
+from connectors.sdk.folder import SIDECAR_BYTES, Claim, FolderSource, Taken, Told, digest, open_safely
+from models.codec import Unusable
+from models.reasons import Reason
+
+
+class MailroomSource(FolderSource):
+    """Scans become letters with a number, sidecars alone become what happened to them."""
+
+    contents: ClassVar = frozenset({".pdf", ".tif", ".tiff"})
+    sidecars: ClassVar = sidecar.SUFFIXES
+
+    def __init__(self, config: MailroomConfig, context: Context) -> None:
+        self._chrono = config.chrono
+        self._limit = config.max_megabytes << 20
+        self._mapping = Mapping(context.source, config, context.key_of(config.sector))
+        super().__init__(config, context)
+        try:
+            self._register = Register(context.directory, context.cursor)
+        except BaseException:
+            super().close()
+            raise
+        self._counter = PageCounter(config.page_seconds)
+
+    def read(self, wait_seconds: float) -> Sequence[Taken]:
+        """Return the next claims, their numbers safe in the register."""
+        taken = super().read(wait_seconds)
+        self._register.commit()
+        return taken
+
+    def take(self, claim: Claim) -> Told:
+        """Return what a scan, its sidecar, or a sidecar alone means."""
+        rows, sha256, written_at = _read_sidecar(claim)
+        if not claim.contents:
+            return self._take_steps(claim, rows, sha256, written_at)
+        if len(rows) > 1:
+            raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows beside one scan")
+        scan = self._scan(claim)
+        letter = self._mapping.letter(scan, rows[0] if rows else {}, claim.claimed_at)
+        chrono = self._register.number(letter.key, letter.year, self._chrono)
+        return Told(self._mapping.arrival(letter, chrono), chrono)
+
+    def close(self) -> None:
+        """Close the register and the folder."""
+        self._counter.close()
+        self._register.close()
+        super().close()
+
+    def _take_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> Told:
+        events = []
+        for place, row in enumerate(rows, start=1):
+            try:
+                events.append(self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.knows))
+            except Unusable as error:
+                raise Unusable(error.reason, f"row {place}: {error.detail}") from None
+        return Told(once_each(events))
+
+    def _scan(self, claim: Claim) -> Scan:
+        (path,) = claim.contents
+        with open_safely(path, self._limit) as file:
+            return Scan(digest(file, self._limit), self._counter.count(file), _written_at(file, claim))
+
+
+def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:
+    """Return its rows, its hash, and when it was written; of none, no rows."""
+    if not claim.sidecars:
+        return [], "", claim.claimed_at
+    (path,) = claim.sidecars
+    with open_safely(path, SIDECAR_BYTES) as file:
+        sha256 = digest(file, SIDECAR_BYTES)
+        file.seek(0)
+        return read_rows(file.read(SIDECAR_BYTES), _suffix(path)), sha256, _written_at(file, claim)
+
+
+def _written_at(file: BinaryIO, claim: Claim) -> datetime:
+    """Return when a file was written, by its own time; never later than it was taken, whatever a scanner's clock says."""
+    written_at = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+    return min(written_at, claim.claimed_at)
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()

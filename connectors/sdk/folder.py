@@ -1,0 +1,482 @@
+"""A hot folder as a source: files that others drop, taken exactly once, whatever they are and whenever we are killed.
+
+What belongs together (a scan and its sidecar: same name, another suffix) is *claimed*: renamed into a directory of its own under
+`work/`, which only we can write to. There it is read, told, and, once that is safe, renamed as a whole to `done/<date>/`, or to
+`rejected/<reason>/` beside a file that says why. A claim is never undone: what is in `work/` at the start is read again, and
+gives the same events.
+
+| in `work/` | killed in between, at the next start |
+|---|---|
+| `<claim>.<n>.part` | has fewer than n files: those that are still in the inbox follow |
+| `<claim>` | is read and told again, with the same ids |
+| `<claim>.gone` | is deleted |
+
+No name that others gave is trusted: none leaves the directory entry that it stands in, is logged, or is made a path of.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import time
+from abc import abstractmethod
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, BinaryIO, ClassVar, Final, Literal, NamedTuple
+
+import structlog
+from pydantic import Field, ValidationInfo, field_validator
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.errors import ConfigError, ConnectorError, InstanceInUseError, SourceUnavailableError, describe, why
+from connectors.sdk.files import PRIVATE_DIRECTORY, make_private_directory, write_new
+from connectors.sdk.words import say
+from models.codec import Unusable
+from models.events import Event
+from models.reasons import Reason
+
+LIST_SECONDS: Final = 0.25
+"""How often an inbox without anything ready is listed."""
+BATCH_SECONDS: Final = 1.0
+"""After this long, what was read is told before more is."""
+CLAIMS: Final = 500
+"""How many claims are made at once."""
+CHUNK_BYTES: Final = 1 << 20
+SIDECAR_BYTES: Final = 1 << 20
+HIDDEN: Final = re.compile(r"\.[^.]|.*\.(?:part|tmp|filepart|crdownload)\Z", re.DOTALL | re.IGNORECASE)
+"""Names of files that somebody is still writing, and will rename, or that no one dropped."""
+STAMP: Final = "%Y%m%dT%H%M%S.%f"
+OURS: Final = re.compile(r"\d{8}T\d{6}\.\d{6}(?:\.\d+\.part|\.gone)?", re.ASCII)
+"""What may be in `work/`; anything else is left alone."""
+OPEN_SAFELY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+log = structlog.get_logger(__name__)
+
+
+class FolderConfig(ConnectorConfig):
+    """What every hot folder needs to know."""
+
+    inbox: Path
+    """The directory that files are dropped in. Subdirectories are left alone."""
+    archive: Path
+    """Where files go: `work/`, `done/<date>/`, `rejected/<reason>/`. On the file system of the inbox, and apart from it."""
+    settle_seconds: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    """A file is taken once its size and time of writing have not changed for so long. 0: files are renamed into place whole."""
+    pair_seconds: Annotated[float, Field(ge=0, le=86400)] = 30.0
+    """A file whose counterpart (scan, sidecar) has not come after so long stands for itself."""
+    max_megabytes: Annotated[int, Field(ge=1, le=2048)] = 100
+    """Larger files are rejected unread."""
+    afterwards: Literal["keep", "delete"] = "keep"
+    """What becomes of files that were taken in: kept in `done/`, or deleted. What was rejected is always kept."""
+
+    in_french: ClassVar = {
+        "inbox": "Le dossier où les fichiers sont déposés. Ses sous-dossiers sont laissés tels quels.",
+        "archive": "Où vont les fichiers : `work/`, `done/<date>/`, `rejected/<motif>/`. Sur le système de fichiers d'`inbox`, "
+        "et à part.",
+        "settle_seconds": "Un fichier est pris quand sa taille et sa date d'écriture n'ont pas changé depuis ce temps. 0 : les "
+        "fichiers arrivent entiers, par renommage.",
+        "pair_seconds": "Un fichier dont le pendant (scan, fiche) n'est pas venu après ce temps vaut pour lui seul.",
+        "max_megabytes": "Un fichier plus gros est rejeté sans être lu.",
+        "afterwards": "Ce que deviennent les fichiers pris en compte : gardés dans `done/` (`keep`) ou supprimés (`delete`). Ce "
+        "qui est rejeté est toujours gardé.",
+    }
+
+    @field_validator("archive")
+    @classmethod
+    def _apart(cls, archive: Path, info: ValidationInfo) -> Path:
+        inbox = info.data.get("inbox")
+        if inbox and overlap(inbox, archive):
+            raise ValueError(
+                say("must be neither the inbox nor within it nor around it", "ne doit ni contenir inbox ni s'y trouver")
+            )
+        return archive
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was dropped together, and now is ours alone."""
+
+    directory: Path
+    claimed_at: datetime
+    contents: tuple[Path, ...] = field(repr=False)
+    """Files whose suffix is one of `FolderSource.contents`."""
+    sidecars: tuple[Path, ...] = field(repr=False)
+    others: tuple[Path, ...] = field(repr=False)
+
+
+class Told(NamedTuple):
+    """What a claim means."""
+
+    events: Sequence[Event]
+    label: str = ""
+    """Begins its name in `done/`, for people; no personal data."""
+
+
+class Taken(NamedTuple):
+    """A claim that was read."""
+
+    claim: Claim
+    outcome: Outcome
+    label: str
+
+
+@dataclass(slots=True)
+class _Settlement:
+    taken: Taken
+    reject: Reject | None
+
+
+class _Seen(NamedTuple):
+    state: tuple[int, int, int]
+    since: float
+
+
+class FolderSource(Source[Taken, int]):
+    """The base of connectors that read a hot folder: a subclass says which suffixes there are, and what a claim means.
+
+    The inbox's listing is held in memory, the files are not.
+    """
+
+    contents: ClassVar[frozenset[str]]
+    """Suffixes, in lower case, of what is dropped."""
+    sidecars: ClassVar[frozenset[str]]
+    """Suffixes of what is said of it."""
+
+    def __init__(self, config: FolderConfig, context: Context) -> None:
+        """Go on with what is in `work/`.
+
+        Raises `ConfigError`, `InstanceInUseError` if another instance has the same archive, and `SourceUnavailableError`.
+        """
+        self._config = config
+        self._work = config.archive / "work"
+        self._seen: dict[str, _Seen] = {}
+        self._listed_at = float("-inf")
+        self._read = self._settled = 0
+        self._unsettled: deque[_Settlement] = deque()
+        check_folders(config, context)
+        make_private_directory(self._work)
+        self._lock = _lock(config.archive)
+        try:
+            self._claims = deque(self._recover())
+        except OSError as error:
+            os.close(self._lock)
+            raise self._stopped_by(error) from None
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    @abstractmethod
+    def take(self, claim: Claim) -> Told:
+        """Read `claim` and return what it means: whenever it is read, the same event ids.
+
+        Raises `Unusable` if it means nothing; any other error but an `OSError` is taken for a defect, and rejects it too.
+        """
+
+    def read(self, wait_seconds: float) -> Sequence[Taken]:
+        """Return the next claims, read."""
+        try:
+            if not self._claims and time.monotonic() - self._listed_at >= LIST_SECONDS:
+                self._claim_what_is_ready()
+            taken = self._take_some()
+        except OSError as error:
+            raise SourceUnavailableError(why(error, self._config.inbox)) from None
+        if not taken:
+            time.sleep(wait_seconds)
+        return taken
+
+    def map(self, raw: Taken) -> Outcome:
+        """Return what was read of a claim."""
+        self._read += 1
+        self._unsettled.append(_Settlement(raw, raw.outcome if isinstance(raw.outcome, Reject) else None))
+        return raw.outcome
+
+    def reject(self, raw: Taken, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of a claim, which says under which name it is kept."""
+        reject = _reject(raw.claim, reason, detail)
+        self._unsettled[-1].reject = reject
+        return reject
+
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the contract's
+        """Return `reject`: to be taken again, the files are moved back to the inbox."""
+        return reject
+
+    def position(self) -> int:
+        """Return how many claims were read."""
+        return self._read
+
+    def acknowledge(self, position: int) -> None:
+        """Move the files that are safe out of `work/`."""
+        while self._settled < position:
+            try:
+                self._settle(self._unsettled.popleft())
+            except OSError as error:
+                raise self._stopped_by(error) from None
+            self._settled += 1
+
+    def close(self) -> None:
+        """Let go of the archive."""
+        os.close(self._lock)
+
+    def _stopped_by(self, error: OSError) -> ConnectorError:
+        """Return why to begin anew from what is in `work/`; not in the error's words: a file's name may be a person's."""
+        return ConnectorError(why(error, say(f"a file of {self._config.inbox}", f"un fichier de {self._config.inbox}")))
+
+    # ---------------------------------------------------------------------------------------------------------- claiming
+    def _claim_what_is_ready(self) -> None:
+        claimed = [self._claim(names) for names in self._ready()[:CLAIMS]]
+        self._claims.extend(claim for claim in claimed if claim)
+        if not claimed:
+            self._listed_at = time.monotonic()
+
+    def _ready(self) -> list[list[str]]:
+        """Return the names of what is whole and belongs together, the oldest first."""
+        self._look()
+        now = time.monotonic()
+        groups: dict[str, list[str]] = defaultdict(list)
+        for name in self._seen:
+            groups[Path(name).stem].append(name)
+
+        def is_ready(names: list[str]) -> bool:
+            waited = now - max(self._seen[name].since for name in names)
+            patience = self._config.settle_seconds
+            return waited >= (patience if self._is_whole(names) else max(patience, self._config.pair_seconds))
+
+        def age(names: list[str]) -> tuple[int, str]:
+            return min(self._seen[name].state[1] for name in names), min(names)
+
+        return sorted((sorted(names) for names in groups.values() if is_ready(names)), key=age)
+
+    def _is_whole(self, names: list[str]) -> bool:
+        suffixes = {_suffix(name) for name in names}
+        known = self.contents | self.sidecars
+        return not suffixes <= known or bool(suffixes & self.contents and suffixes & self.sidecars)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        seen = {}
+        with os.scandir(self._config.inbox) as entries:
+            for entry in entries:
+                if HIDDEN.match(entry.name) or entry.is_dir(follow_symlinks=False):
+                    continue
+                with suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    state = (found.st_size, found.st_mtime_ns, found.st_ino)
+                    before = self._seen.get(entry.name)
+                    seen[entry.name] = before if before and before.state == state else _Seen(state, now)
+        self._seen = seen
+
+    def _claim(self, names: list[str]) -> Claim | None:
+        stamp = datetime.now(UTC)
+        while True:
+            name = stamp.strftime(STAMP)
+            part = self._work / f"{name}.{len(names)}.part"
+            if not (self._work / name).exists():
+                with suppress(FileExistsError):
+                    part.mkdir(PRIVATE_DIRECTORY)
+                    break
+            stamp += timedelta(microseconds=1)
+        return self._finish(part, names)
+
+    def _finish(self, part: Path, names: list[str]) -> Claim | None:
+        """Let what is still missing in `part` follow, and call it a claim."""
+        try:
+            for name in names:
+                with suppress(FileNotFoundError):  # its writer took it back
+                    (self._config.inbox / name).rename(part / name)
+        except OSError as error:
+            with suppress(OSError):
+                part.rmdir()
+            raise self._stopped_by(error) from None
+        if not any(part.iterdir()):
+            part.rmdir()
+            return None
+        directory = part.rename(part.with_name(part.name.rsplit(".", 2)[0]))
+        return self._claim_at(directory)
+
+    def _claim_at(self, directory: Path) -> Claim:
+        def of(chosen: Callable[[str], bool]) -> tuple[Path, ...]:
+            return tuple(path for path in files if chosen(_suffix(path.name)))
+
+        files = sorted(directory.iterdir())
+        known = self.contents | self.sidecars
+        claimed_at = datetime.strptime(directory.name, STAMP).replace(tzinfo=UTC)
+        return Claim(
+            directory,
+            claimed_at,
+            of(self.contents.__contains__),
+            of(self.sidecars.__contains__),
+            of(lambda suffix: suffix not in known),
+        )
+
+    def _recover(self) -> list[Claim]:
+        claims = []
+        for entry in sorted(path for path in self._work.iterdir() if OURS.fullmatch(path.name)):
+            if entry.name.endswith(".gone"):
+                shutil.rmtree(entry)
+            elif entry.name.endswith(".part"):
+                claims.append(self._finish(entry, self._missing(entry)))
+            else:
+                claims.append(self._claim_at(entry))
+        return [claim for claim in claims if claim]
+
+    def _missing(self, part: Path) -> list[str]:
+        there = [path.name for path in part.iterdir()]
+        if not there or len(there) >= int(part.name.split(".")[-2]):
+            return []
+        stem = Path(there[0]).stem
+        return [path.name for path in self._config.inbox.iterdir() if path.stem == stem]
+
+    # ----------------------------------------------------------------------------------------------------------- reading
+    def _take_some(self) -> list[Taken]:
+        taken: list[Taken] = []
+        until = time.monotonic() + BATCH_SECONDS
+        while self._claims and time.monotonic() < until:
+            try:
+                taken.append(self._take(self._claims[0]))
+            except OSError:
+                if not taken:
+                    raise
+                break  # it is raised the next time; these come first
+            self._claims.popleft()
+        return taken
+
+    def _take(self, claim: Claim) -> Taken:
+        try:
+            _check_parts(claim)
+            told = self.take(claim)
+        except Unusable as error:
+            return Taken(claim, _reject(claim, error.reason, error.detail), "")
+        except PermissionError:
+            return Taken(claim, _reject(claim, Reason.UNREADABLE_LINE, "this user may not read it"), "")
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect must not stop the source for ever
+            log.error("taking_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+            return Taken(claim, _reject(claim, Reason.INTERNAL_ERROR, ""), "")
+        return Taken(claim, told.events, told.label)
+
+    # ---------------------------------------------------------------------------------------------------------- settling
+    def _settle(self, settlement: _Settlement) -> None:
+        (claim, _, label), reject = settlement.taken, settlement.reject
+        name = claim.directory.name
+        if reject:
+            place = self._config.archive / "rejected" / reject.reason.value
+            make_private_directory(place)
+            # Beside the files, under a name of ours: among them, a link of that name could wait for us.
+            said = {"reason": reject.reason.value, "detail": reject.detail, "claimed_at": claim.claimed_at.isoformat()}
+            write_new(place / f"{name}.json", json.dumps(said).encode() + b"\n")
+            claim.directory.rename(place / name)
+        elif self._config.afterwards == "delete":
+            shutil.rmtree(claim.directory.rename(self._work / f"{name}.gone"))
+        else:
+            place = self._config.archive / "done" / claim.claimed_at.date().isoformat()
+            make_private_directory(place)
+            claim.directory.rename(place / "_".join(filter(None, (re.sub(r"[^A-Za-z0-9.-]", "-", label), name))))
+
+
+@contextmanager
+def open_safely(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
+    """Open a regular file of at most `limit_bytes`, following no link and never waiting for anyone.
+
+    Raises `Unusable` for anything else, unread.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):  # to open a device may do something
+        raise Unusable(Reason.UNREADABLE_LINE, "no regular file")
+    with os.fdopen(os.open(path, OPEN_SAFELY), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit_bytes:
+            raise Unusable(Reason.OVERSIZED, f"{size} bytes, at most {limit_bytes}")
+        if not size:
+            raise Unusable(Reason.UNREADABLE_LINE, "empty")
+        yield file
+
+
+def digest(file: BinaryIO, limit_bytes: int) -> str:
+    """Return the SHA-256 of `file`, in constant memory. Raises `Unusable` if it has grown beyond `limit_bytes`."""
+    sha256 = hashlib.sha256()
+    length = 0
+    while chunk := file.read(CHUNK_BYTES):
+        length += len(chunk)
+        if length > limit_bytes:
+            raise Unusable(Reason.OVERSIZED, f"more than {limit_bytes} bytes")
+        sha256.update(chunk)
+    return sha256.hexdigest()
+
+
+def check_folders(config: FolderConfig, context: Context) -> None:
+    """Refuse folders that cannot work together, as they are now: links may have changed since the configuration was read.
+
+    Raises `ConfigError`, and `SourceUnavailableError` if the inbox is not there or cannot be used.
+    """
+    if overlap(config.inbox, config.archive) or overlap(config.inbox, context.directory):
+        raise ConfigError(
+            say(
+                f"{config.inbox} overlaps the archive or the data directory: what goes out would come in again",
+                f"{config.inbox} chevauche archive ou le dossier des données : ce qui sort rentrerait",
+            )
+        )
+    try:
+        with os.scandir(config.inbox):
+            device = config.inbox.stat().st_dev
+    except OSError as error:
+        raise SourceUnavailableError(why(error, config.inbox)) from None
+    if not os.access(config.inbox, os.W_OK | os.X_OK):
+        raise SourceUnavailableError(
+            say(f"no right to move files out of {config.inbox}", f"pas le droit d'ôter des fichiers de {config.inbox}")
+        )
+    nearest = next(path for path in (config.archive, *config.archive.absolute().parents) if path.exists())
+    if nearest.stat().st_dev != device:
+        raise ConfigError(
+            say(
+                f"{config.archive} is on another file system than {config.inbox}: files can only be renamed within one",
+                f"{config.archive} n'est pas sur le système de fichiers de {config.inbox} : y renommer est impossible",
+            )
+        )
+
+
+def probe(config: FolderConfig, context: Context) -> Sequence[Outcome]:
+    """Try whether the folders can be used, and touch no file: for `Connector.probe`. Raises what `check_folders` does."""
+    check_folders(config, context)
+    return ()
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Return whether two directories are the same, or one lies within the other, links followed."""
+    one, other = one.resolve(), other.resolve()
+    return one == other or one in other.parents or other in one.parents
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _check_parts(claim: Claim) -> None:
+    if claim.others or len(claim.contents) > 1 or len(claim.sidecars) > 1:
+        raise Unusable(Reason.UNKNOWN_RECORD, "files that are neither a scan, nor a sidecar, nor one of each")
+
+
+def _reject(claim: Claim, reason: Reason, detail: str) -> Reject:
+    return Reject(reason, f"rejected/{reason.value}/{claim.directory.name}".encode(), detail)
+
+
+def _lock(archive: Path) -> int:
+    descriptor = os.open(archive, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+            raise
+        raise InstanceInUseError(
+            say(f"{archive} is the archive of another instance", f"{archive} est l'archive d'une autre instance")
+        ) from None
+    return descriptor

@@ -1,0 +1,372 @@
+"""The mailroom connector as a whole, on files."""
+
+import json
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import connectors.mailroom as mailroom
+from connectors.mailroom.config import MailroomConfig
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Context
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.errors import ConfigError, ConnectorError, InstanceInUseError, SourceUnavailableError
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.flow import Flow
+from connectors.sdk.keys import Keys, load_key
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.rejects import Rejects
+from connectors.sdk.testing import Bench, Conformance
+from models.events import Event
+from tests.connectors.test_kills import Topic, kill_at_every_act
+from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
+
+PERSONAL = ("Mireille Exemple", "mireille@example.org", "0639985511", "12 rue du Modele", "dossier-mireille", "Recours")
+SERVICES = {"Direction de l'enfance": "enfance", "Routes": "routes"}
+
+
+def configuration(directory: Path) -> dict[str, Any]:
+    (directory / "inbox").mkdir(parents=True, exist_ok=True)
+    return {
+        "inbox": str(directory / "inbox"),
+        "archive": str(directory / "archive"),
+        "settle_seconds": 0,
+        "pair_seconds": 0,
+        "page_seconds": 1,
+        "service": "accueil",
+        "services": SERVICES,
+    }
+
+
+class Room:
+    """A mailroom in a directory."""
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        self.inbox, self.archive = directory / "inbox", directory / "archive"
+        self.options = configuration(directory) | options
+        self.bench = Bench(mailroom.CONNECTOR, self.options, directory / "data", directory / "keys")
+
+    def read(self) -> list[Event]:
+        return self.bench.read_all(confirm=True)
+
+    def rejected(self) -> dict[str, str]:
+        """The reasons and details of what was rejected, by the first name of the files."""
+        found = {}
+        for said in self.archive.glob("rejected/*/*.json"):
+            reason = json.loads(said.read_text())
+            assert reason["reason"] == said.parent.name
+            name = min(path.name for path in said.with_suffix("").iterdir())
+            found[name] = f"{reason['reason']}: {reason['detail']}"
+        return found
+
+    def done(self) -> list[str]:
+        return sorted(path.name for path in self.archive.glob("done/*/*/*"))
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(tmp_path)
+
+
+class TestConformance(Conformance):
+    connector = mailroom.CONNECTOR
+    readme = Path(mailroom.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return configuration(directory)
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        jobs = self.jobs(directory / "inbox")
+        size = -(-len(jobs) // parts)
+        for job in jobs[part * size : (part + 1) * size]:
+            job()
+        (directory / "what-was-dropped").write_text("\n".join(PERSONAL))
+
+    def jobs(self, inbox: Path) -> list[Callable[[], object]]:
+        """Letters, steps and bad files; some with personal values in what they say and in their names."""
+        inbox.mkdir(parents=True, exist_ok=True)
+        name, email, phone, street, sender, subject = PERSONAL
+        private = {"nom": name, "email": email, "phone": phone, "adresse": street, "sender": sender, "objet": subject}
+        jobs: list[Callable[[], object]] = [partial(drop_letter, inbox, n, **private) for n in range(20)]
+        steps = [
+            {"chrono": "2026-000002", "step": "assigned", "at": "2026-03-20T12:00", "service": "Routes", **private},
+            {"chrono": "2026-000002", "step": "closed", "at": "2026-03-21", "outcome": "resolved"},
+            {"chrono": name, "step": "answered"},
+            {"chrono": "2026-000001", "step": subject},
+            {"chrono": "2026-000001", "step": "assigned", "service": name},
+        ]
+        for order, step in enumerate(steps, start=100):
+            jobs.append(partial(drop, inbox / f"{name} {order}.json", json.dumps(step).encode(), order))
+        jobs.append(partial(drop, inbox / f"{name}.pdf", pdf(99), 200))
+        jobs.append(partial(drop, inbox / f"{name}, broken.pdf", b"%PDF-1.4 " + name.encode(), 201))
+        jobs.append(partial(drop, inbox / f"{email}.docx", subject.encode(), 202))
+        return jobs
+
+
+def test_a_letter_and_what_becomes_of_it(room: Room) -> None:
+    drop(room.inbox / "a.pdf", pdf(1, pages=3), 1)
+    drop(room.inbox / "a.xml", b"<courrier><arrived_at>2026-03-18</arrived_at><sender>77</sender></courrier>", 1)
+    drop(room.inbox / "b.tiff", tiff(2), 2)
+    arrived, registered, other, _ = room.read()
+    assert (arrived.type, arrived.data.pages, arrived.data.admitted_at.isoformat()) == (
+        "letter.arrived",
+        3,
+        "2026-03-17T23:00:00+00:00",
+    )
+    assert arrived.identities.startswith("case:")
+    assert arrived.time.isoformat() == "2026-03-20T09:46:41+00:00"
+    assert (registered.type, registered.data.chrono) == ("letter.registered", "2026-000001")
+    assert arrived.subject == registered.subject == "mail:mailroom/essai:2026-000001"
+    assert (other.data.pages, other.identities, other.service) == (2, "", "accueil")
+    steps = (
+        "chrono;step;at;service;postage;cost_cents;outcome\n"
+        "2026-000001;assigned;20/03/2026 11:00;Direction de l'enfance;;;\n"
+        "2026-000001;acknowledged;20/03/2026;;;;\n"
+        "2026-000001;sent;2026-03-21;;lettre_verte;139;\n"
+        "2026-000001;closed;2026-03-23T10:00:00+01:00;;;;resolved\n"
+    )
+    drop(room.inbox / "steps.csv", steps.encode("cp1252"), 3)
+    assigned, acknowledged, sent, closed = room.read()
+    assert (assigned.type, assigned.service, assigned.time.isoformat()) == (
+        "letter.assigned",
+        "enfance",
+        "2026-03-20T10:00:00+00:00",
+    )
+    assert (acknowledged.type, acknowledged.time) == ("letter.acknowledged", arrived.time.replace(second=43))
+    assert (sent.data.postage, sent.data.cost_cents) == ("lettre_verte", 139)
+    assert (closed.type, closed.data.outcome) == ("letter.closed", "resolved")
+    assert {event.subject for event in (assigned, acknowledged, sent, closed)} == {arrived.subject}
+    assert room.rejected() == {}
+    assert list(room.inbox.iterdir()) == []
+    assert room.done() == ["a.pdf", "a.xml", "b.tiff", "steps.csv"]
+    assert len(list(room.archive.glob("done/*/2026-000001_*/a.xml"))) == 1
+
+
+def test_numbers_begin_anew_each_year_and_have_no_gaps(room: Room) -> None:
+    for order, scanned_at in enumerate(("2025-12-31T23:30", "2026-01-01T00:10", "2025-12-31T23:40")):
+        drop_letter(room.inbox, order, scanned_at=scanned_at)
+        drop(room.inbox / f"{order}.pdf", b"broken", order)
+    chronos = [event.data.chrono for event in room.read() if event.type == "letter.registered"]
+    assert chronos == ["2025-000001", "2026-000001", "2025-000002"]
+
+
+def test_the_same_letter_dropped_again_is_the_same(room: Room) -> None:
+    drop_letter(room.inbox, 1)
+    first = room.read()
+    drop_letter(room.inbox, 1)
+    assert [event.id for event in room.read()] == [event.id for event in first]
+    drop(room.inbox / "scan00001.pdf", pdf(1))
+    (other, _) = room.read()
+    assert other.subject != first[0].subject
+
+
+BAD = {
+    "empty.pdf": (b"", "unreadable_line: empty"),
+    "broken.pdf": (pdf(1)[:-200], "unreadable_line: no PDF"),
+    "text.pdf": (b"no PDF at all", "unreadable_line: no PDF"),
+    "locked.pdf": (pdf(1, password="geheim"), "unreadable_line: encrypted"),
+    "pages.pdf": (page_bomb(), "oversized: counting its pages"),
+    "image.tif": (tiff(1)[:40], "unreadable_line: no PDF"),
+    "letter.docx": (b"PK", "unknown_record: "),
+    "laughs.xml": (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "unreadable_line: sidecar: a forbidden declaration"),
+    "deep.json": (b"[" * 500_000, "unreadable_line: sidecar: JSON"),
+    "list.json": (b"[1, 2]", "unreadable_line: sidecar: JSON"),
+    "none.json": (b"[]", "unreadable_line: sidecar: 0 rows"),
+    "nul.csv": (b"chrono\n\0\n", "missing_field: row 1: step"),
+    "unknown.json": (b'{"chrono": "2026-000077", "step": "answered"}', "unknown_record: row 1: chrono"),
+    "path.json": (b'{"chrono": "../../x", "step": "answered"}', "unknown_record: row 1: chrono"),
+    "..\\..\\evil.pdf": (b"x", "unreadable_line: no PDF"),
+    "%2e%2e%2fevil.pdf": (b"x", "unreadable_line: no PDF"),
+    "n" * 251 + ".pdf": (b"x", "unreadable_line: no PDF"),
+    os.fsdecode(b"\xff\xfe\n;.pdf"): (b"x", "unreadable_line: no PDF"),
+}
+
+
+def test_bad_files_are_rejected_with_their_reasons_and_good_ones_after_them_are_read(room: Room) -> None:
+    for order, (name, (content, _)) in enumerate(BAD.items()):
+        drop(room.inbox / name, content, order)
+    drop_letter(room.inbox, 500)
+    assert [event.type for event in room.read()] == ["letter.arrived", "letter.registered"]
+    rejected = room.rejected()
+    assert rejected.keys() == BAD.keys()
+    assert [name for name, (_, why) in BAD.items() if not rejected[name].startswith(why)] == []
+    assert list(room.inbox.iterdir()) == []
+
+
+def test_what_is_no_regular_file_is_never_opened(room: Room, tmp_path: Path) -> None:
+    secret = drop(tmp_path / "secret.pdf", pdf(1))
+    (room.inbox / "link.pdf").symlink_to(secret)
+    (room.inbox / "loop.pdf").symlink_to("loop.pdf")
+    (room.inbox / "reason.json").symlink_to(secret)
+    os.mkfifo(room.inbox / "pipe.pdf")
+    (room.inbox / "folder.pdf").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(room.inbox / "socket.pdf"))
+    assert room.read() == []
+    assert set(room.rejected().values()) == {"unreadable_line: no regular file"}
+    assert room.rejected().keys() == {"link.pdf", "loop.pdf", "reason.json", "pipe.pdf", "socket.pdf"}
+    assert [path.name for path in room.inbox.iterdir()] == ["folder.pdf"]
+    assert secret.read_bytes() == pdf(1)
+
+
+def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: Room) -> None:
+    with (room.inbox / "huge.pdf").open("wb") as huge:
+        huge.truncate(2 << 30)
+    drop(room.inbox / "stream.pdf", stream_bomb(900), 1)
+    drop(room.inbox / "pages.pdf", page_bomb(), 2)
+    drop_letter(room.inbox, 3)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(room.read()) == 2
+    grown_kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kilobytes < 64 << 10
+    assert room.rejected()["huge.pdf"] == "oversized: 2147483648 bytes, at most 104857600"
+    assert {"stream.pdf", "pages.pdf"} < room.rejected().keys()
+
+
+def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
+    room = Room(tmp_path, settle_seconds=3600, pair_seconds=3600)
+    drop_letter(room.inbox, 1)
+    drop(room.inbox / "lone.pdf", pdf(2))
+    (room.inbox / "draft.pdf.part").write_bytes(b"half")
+    assert room.read() == []
+    room = Room(tmp_path, settle_seconds=0, pair_seconds=3600)
+    assert len(room.read()) == 2
+    assert sorted(path.name for path in room.inbox.iterdir()) == ["draft.pdf.part", "lone.pdf"]
+
+
+def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
+    room = Room(tmp_path, afterwards="delete")
+    drop_letter(room.inbox, 1)
+    drop(room.inbox / "bad.pdf", b"bad")
+    assert len(room.read()) == 2
+    assert [path.name for path in room.archive.rglob("*.pdf")] == ["bad.pdf"]
+    assert list((room.archive / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("archive", ["inbox", "inbox/archive", ".", "link/archive"])
+def test_folders_that_overlap_are_refused(tmp_path: Path, archive: str) -> None:
+    options = configuration(tmp_path) | {"archive": str(tmp_path / archive)}
+    (tmp_path / "link").symlink_to(tmp_path / "inbox")
+    with pytest.raises(ConfigError, match=r"^essai\.archive "):
+        parse(MailroomConfig, "essai", options)
+
+
+@pytest.mark.parametrize(
+    "form", ["{number}", "{year}", "{year}-{month}", "{year.__class__}{number}", "{", "{year}{number}" * 40]
+)
+def test_a_chrono_without_year_or_number_is_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(ConfigError, match=r"^essai\.chrono must hold"):
+        parse(MailroomConfig, "essai", configuration(tmp_path) | {"chrono": form})
+
+
+def test_two_instances_do_not_share_an_archive(room: Room, tmp_path: Path) -> None:
+    other = Bench(mailroom.CONNECTOR, room.options, tmp_path / "other", tmp_path / "keys")
+    with room.bench.opened(), pytest.raises(InstanceInUseError, match="archive of another instance"), other.opened():
+        pass
+
+
+def test_without_its_register_it_gives_no_numbers(room: Room) -> None:
+    drop_letter(room.inbox, 1)
+    room.read()
+    register = room.bench.directory / "register.sqlite"
+    register.write_bytes(b"spoilt" * 1000)
+    with pytest.raises(ConnectorError, match="is damaged: restore it"):
+        room.read()
+    register.unlink()
+    with pytest.raises(ConnectorError, match="is not there, but was: restore it"):
+        room.read()
+
+
+def test_an_inbox_that_is_away_is_waited_for(room: Room) -> None:
+    with room.bench.opened() as (flow, publisher):
+        room.inbox.rename(room.inbox.with_name("away"))
+        with pytest.raises(SourceUnavailableError, match="inbox is not there"):
+            flow.turn()
+        room.inbox.with_name("away").rename(room.inbox)
+        drop_letter(room.inbox, 1)
+        flow.turn()
+        assert len(publisher.events) == 2
+
+
+def connect(keys: Path, afterwards: str, directory: Path) -> None:
+    """Take what is in a hot folder, which is filled on the first start."""
+    inbox = directory / "inbox"
+    make_private_directory(directory / "state")
+    context = Context(
+        "mailroom/essai", directory / "state", Cursor(directory / "state"), Keys(keys, directory / "state").key_of
+    )
+    config = MailroomConfig(**configuration(directory) | {"afterwards": afterwards})
+    meter = Meter(Metrics(CollectorRegistry()), "mailroom/essai")
+    with (
+        closing(Rejects(directory / "state")) as rejects,
+        closing(Topic(directory / "topic")) as topic,
+        closing(mailroom.CONNECTOR.open(config, context)) as source,
+    ):
+        flow = Flow(source, topic, rejects, meter)
+        while any(inbox.iterdir()) or any((directory / "archive" / "work").iterdir()):
+            flow.turn()
+        flow.settle(5)
+
+
+@pytest.mark.parametrize("afterwards", ["keep", "delete"])
+def test_killed_at_every_act_it_tells_every_file_and_keeps_it_once(tmp_path: Path, afterwards: str) -> None:
+    load_key(tmp_path / "keys", "general")
+
+    def job(directory: Path) -> None:
+        connect(tmp_path / "keys", afterwards, directory)
+
+    places = [tmp_path / "runs" / str(number) for number in range(1, 400)]
+    for place in places:
+        (place / "inbox").mkdir(parents=True)
+        drop_letter(place / "inbox", 1)
+        drop(place / "inbox" / "bad.pdf", b"bad", 2)
+    runs = kill_at_every_act(job, tmp_path / "runs")
+    assert 20 < len(runs) < len(places)
+    told = [(place / "topic").read_text().split() for place in runs]
+    assert len(told[-1]) == len(set(told[-1])) == 2
+    assert all(set(ids) == set(told[-1]) for ids in told)
+    assert any(len(ids) > len(told[-1]) for ids in told), "nothing was told twice: no kill fell where it matters"
+    kept = ["bad.pdf"] + ["scan00001.json", "scan00001.pdf"] * (afterwards == "keep")
+    for place in runs:
+        assert sorted(path.name for path in place.glob("archive/*/*/*/*")) == kept
+        assert list((place / "archive" / "work").iterdir()) == []
+
+
+def test_a_burst_killed_at_random_moments(room: Room, tmp_path: Path) -> None:
+    letters = 500
+    for number in range(letters):
+        drop_letter(room.inbox, number)
+    load_key(tmp_path / "keys", "general")
+
+    def run(most_seconds: float) -> int:
+        child = os.fork()
+        if child == 0:
+            with suppress(BaseException):
+                signal.signal(signal.SIGALRM, signal.SIG_DFL)
+                signal.setitimer(signal.ITIMER_REAL, most_seconds)  # its signal ends us wherever we are
+                connect(tmp_path / "keys", "keep", tmp_path)
+                os._exit(0)
+            os._exit(1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    codes, most_seconds = [], 0.05
+    while (code := run(most_seconds)) != 0:
+        codes.append(code)
+        most_seconds *= 1.5
+    assert len(codes) > 2
+    assert set(codes) == {-signal.SIGALRM}
+    told = set((tmp_path / "topic").read_text().split())
+    assert len(told) == 2 * letters
+    assert len(room.done()) == 2 * letters
+    chronos = {path.name.partition("_")[0] for path in room.archive.glob("done/*/*")}
+    assert chronos == {f"2026-{number:06}" for number in range(1, letters + 1)}

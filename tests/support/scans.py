@@ -1,0 +1,86 @@
+"""Scans and sidecars as a mailroom's scanner writes them, and files as an attacker would."""
+
+import io
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pypdf import PdfWriter
+
+WRITTEN_AT = 1_774_000_000
+"""2026-03-20 09:46:40 UTC: when the first one was written, seconds since 1970."""
+
+
+def pdf(number: int, pages: int = 1, password: str = "") -> bytes:
+    """A PDF that differs from those of other numbers."""
+    writer = PdfWriter()
+    for _ in range(pages):
+        writer.add_blank_page(595, 842)
+    writer.add_metadata({"/Title": f"scan {number}"})
+    if password:
+        writer.encrypt(password)
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
+
+
+def tiff(pages: int) -> bytes:
+    written = io.BytesIO()
+    first, *rest = (Image.new("1", (20, 20), page % 2) for page in range(pages))
+    first.save(written, "TIFF", save_all=True, append_images=rest)
+    return written.getvalue()
+
+
+def page_bomb() -> bytes:
+    """A few hundred bytes, and ten thousand million pages: each node has the next one ten times."""
+    levels = 10
+    objects = [b"<< /Type /Catalog /Pages 2 0 R >>"]
+    for level in range(levels):
+        kids = b" ".join([b"%d 0 R" % (level + 3)] * 10)
+        objects.append(b"<< /Type /Pages /Count 10 /Kids [%s] >>" % kids)
+    objects.append(b"<< /Type /Page /MediaBox [0 0 9 9] >>")
+    return _assemble(objects)
+
+
+def stream_bomb(megabytes: int) -> bytes:
+    """An object stream that is small until it is unpacked."""
+    packed = zlib.compress(b"2 0 << >> " + b" " * (megabytes << 20), 9)
+    pages = b"<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d >> stream\n%s\nendstream"
+    body = b"%PDF-1.5\n"
+    places = [len(body)]
+    body += b"1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
+    places.append(len(body))
+    body += b"3 0 obj\n" + pages % (len(packed), packed) + b"\nendobj\n"
+    start = len(body)
+    rows = [(0, 0, 255), (1, places[0], 0), (2, 3, 0), (1, places[1], 0), (1, start, 0)]
+    index = b"".join(kind.to_bytes(1) + place.to_bytes(4) + last.to_bytes(1) for kind, place, last in rows)
+    head = b"<< /Type /XRef /Size 5 /W [1 4 1] /Root 1 0 R /Length %d >>" % len(index)
+    return body + b"4 0 obj\n%s stream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (head, index, start)
+
+
+def _assemble(objects: list[bytes]) -> bytes:
+    body, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    tail = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))
+    return body + head + table + tail
+
+
+def drop(path: Path, content: bytes, order: int = 0) -> Path:
+    """Put a file into a hot folder as careful scanners do: written elsewhere, renamed into place."""
+    draft = path.with_name(f".{order}.draft")
+    draft.write_bytes(content)
+    os.utime(draft, (WRITTEN_AT + order, WRITTEN_AT + order))
+    return draft.rename(path)
+
+
+def drop_letter(inbox: Path, number: int, **says: Any) -> None:
+    """A scan and its JSON sidecar."""
+    drop(inbox / f"scan{number:05}.pdf", pdf(number), number)
+    drop(inbox / f"scan{number:05}.json", json.dumps({"reference": f"R{number}", **says}).encode(), number)
