@@ -1,0 +1,144 @@
+"""Signed webhooks at a steady rate: how soon each is answered, which is once its event is acknowledged by Kafka.
+
+    python -m tests.bench.webhooks --rate 1200 --seconds 30
+
+One process runs the connector as in operation, beside a real Kafka; this one signs and sends, over some connections that stay
+open. A delay runs from the moment when a message was to be sent, so what had to wait for a free connection is in it.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from http.client import HTTPException
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import click
+
+from connectors.sdk.spool import DEFAULT_LIMIT_BYTES
+from models.codec import decode
+from models.topics import SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.topics import TopicSpec, apply
+from streams.words import say
+from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings, percentile
+from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.support.kafka_io import read
+from tests.support.processes import Child, wait_until
+from tests.support.webhooks import message, post, sign
+
+TOPIC: Final = SOURCES[Channel.VISIT].name
+CONNECTOR: Final = Path(__file__).parents[1] / "connectors" / "run_webhook.py"
+CONNECTIONS: Final = 100
+WARM_UP_SECONDS: Final = 3
+LEAD_SECONDS: Final = 0.1
+
+
+def measure(*, rate: int, seconds: int) -> dict[str, Any]:
+    """Send `rate` messages a second for so long; return what was answered when, and whether Kafka has all of them."""
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
+        kafka = EmbeddedKafka(Path(folder) / "kafka")
+        kafka.start()
+        try:
+            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            return _run(kafka.bootstrap, Path(folder), rate, seconds)
+        finally:
+            kafka.stop()
+
+
+def _run(bootstrap: str, folder: Path, rate: int, seconds: int) -> dict[str, Any]:
+    port = free_port()
+    place = [bootstrap, str(folder / "data"), str(port), str(DEFAULT_LIMIT_BYTES)]
+    with Child([str(CONNECTOR), *place], folder / "connector.log") as connector:
+        connector.start()
+        wait_until(lambda: _answers(port), "the first answer")
+        asyncio.run(_send(port, "warm-up", rate, WARM_UP_SECONDS))
+        before, began_at = cpu_seconds(connector.pid), time.monotonic()
+        answers = asyncio.run(_send(port, "measured", rate, seconds))
+        took = time.monotonic() - began_at - LEAD_SECONDS
+        busy = (cpu_seconds(connector.pid) - before) / took
+        connector.stop()
+    told = {decode(record.value()).id for record in read(bootstrap, TOPIC)}
+    delays = [delay for status, delay in answers if status == b"204"]
+    wanted = 1 + rate * (WARM_UP_SECONDS + seconds)
+    return {
+        "requests_per_second": len(answers) / took,
+        "answered_204": len(delays),
+        "median_ms": 1000 * median(delays),
+        "p99_ms": 1000 * percentile(delays, 0.99),
+        "longest_ms": 1000 * max(delays),
+        "connector_cores": busy,
+        "correct": "exact" if len(told) == wanted and len(delays) == len(answers) else f"{len(told)} of {wanted}",
+    }
+
+
+def _answers(port: int) -> bool:
+    body = message("ticket.called", 1)
+    with suppress(OSError, HTTPException):
+        return post(port, body, sign("first", body))[0] == 204  # type: ignore[no-any-return]
+    return False
+
+
+async def _send(port: int, name: str, rate: int, seconds: int) -> list[tuple[bytes, float]]:
+    """Return the status of each answer, and the seconds that it took."""
+    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
+    answers: list[tuple[bytes, float]] = []
+
+    async def send(number: int, due_at: float) -> None:
+        reader, writer = connection = await free.get()
+        writer.write(_request(f"{name}-{number}", message("ticket.called", number % 50_000, number / 600_000)))
+        head = await reader.readuntil(b"\r\n\r\n")
+        answers.append((head[9:12], time.perf_counter() - due_at))
+        free.put_nowait(connection)
+
+    begin = time.perf_counter() + LEAD_SECONDS
+    async with asyncio.TaskGroup() as group:
+        for number in range(rate * seconds):
+            due_at = begin + number / rate
+            if (pause := due_at - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            group.create_task(send(number, due_at))
+    while not free.empty():
+        free.get_nowait()[1].close()
+    return answers
+
+
+def _request(name: str, body: bytes) -> bytes:
+    headers = {"host": "bench", "content-length": str(len(body)), **sign(name, body)}
+    return b"POST / HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items()).encode() + b"\r\n" + body
+
+
+def goals(run: Run) -> list[Goal]:
+    """Return what must be reached."""
+    return [
+        Goal("webhooks.per_second", say("webhooks/s", "webhooks/s"), run["requests_per_second"], 1_000),
+        Goal(
+            "webhooks.p99_ms", say("answered in, 99 %, ms", "réponse en, 99 %, ms"), run["p99_ms"], 100, at_least=False
+        ),
+    ]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rate", default=1_200, show_default=True, type=click.IntRange(min=1))
+@click.option("--seconds", default=30, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+def main(*, rate: int, seconds: int, file: Path | None) -> None:
+    """Measure, print, and write if asked to; exit 1 if not every message was answered 204 and is in Kafka."""
+    forget_settings()
+    run = measure(rate=rate, seconds=seconds)
+    for name, value in run.items():
+        click.echo(f"{name:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
+    click.echo(f"\n{goals_table(goals(run))}")
+    if file:
+        write_json(file, describe_machine() | {"webhooks": run, "goals": [goal.to_json() for goal in goals(run)]})
+    if run["correct"] != "exact":
+        sys.exit(say("not exact", "inexact"))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.webhooks")
