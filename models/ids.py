@@ -24,6 +24,11 @@ def contact_id(channel: Channel, source: str, native_id: str) -> str:
     return f"{channel.value}:{source}:{_plain(native_id)}"
 
 
+def source_of(contact: str) -> str:
+    """Return the source that a contact id names; empty if it names none."""
+    return contact.split(":", 2)[1] if contact.count(":") > 1 else ""
+
+
 def agent_id(source: str, pseudonym: str) -> str:
     """Return the id of one agent of a source; `pseudonym` comes from `models.identities`."""
     return f"agent:{source}:{pseudonym}"

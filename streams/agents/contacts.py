@@ -13,7 +13,9 @@ import msgspec
 from models import topics
 from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
 from models.events import AgentStateChanged, Event
+from models.ids import source_of
 from models.reasons import Reason
+from models.topics import Channel
 from streams.core import agent, contact, timeline
 from streams.core.agent import Agent
 from streams.core.contact import Contact, Keeping
@@ -42,6 +44,10 @@ FigureKey = tuple[int, Dimensions]
 
 HEARTBEAT_MS: Final = 5_000
 """An idle partition says this often that its figures are as of now."""
+HISTORY_MS: Final = 5 * 60_000
+"""A switchboard's event that the broker took in so long after it happened is history: somebody reads an old log."""
+GRACE_MS: Final = 5_000
+"""A source that told no history for so long, or told what has just happened, has come to the present."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
 AGENT_PREFIX: Final = b"agent:"
@@ -109,6 +115,9 @@ class Contacts:
         self._changed: Final[dict[bytes, Contact | None]] = {}
         """What is not yet counted: rows as they were."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
+        self._history: Final[dict[str, tuple[int, int]]] = {}
+        """Source that tells history → when it last did, and as of when: the worker's clock, event time."""
+        self._patient_until: int | None = None
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
@@ -128,7 +137,7 @@ class Contacts:
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         self._edited.begin(self._oldest_bucket(step.now))
-        progress = self._progress(step)
+        progress = self._progress()
         latest, folded, rejected = progress.event_at, 0, 0
         entries = step.outputs[topics.TIMELINE.name]
         for record in records:
@@ -143,6 +152,10 @@ class Contacts:
                     or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
                     _refuse(record, event)
+                if record.timestamp - at > HISTORY_MS and event.channel is Channel.CALL:
+                    self._history[event.source] = step.now, at
+                elif self._history:
+                    self._history.pop(event.source, None)
                 if type(event) is AgentStateChanged:
                     if self._fold_agent(key, event, step):
                         folded += 1
@@ -161,6 +174,7 @@ class Contacts:
         progress.events += folded
         progress.duplicates += len(records) - folded - rejected
         progress.event_at = latest
+        self._tell_as_of(progress, step)
         self._count_changes()
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
@@ -170,7 +184,7 @@ class Contacts:
     def _reject(self, topic: str, record: Record, unusable: Unusable, step: Step) -> None:
         reason = unusable.reason.value
         step.reject(topic, record, reason, unusable.detail)
-        counts = self._progress(step).dead_letters
+        counts = self._progress().dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
     def _fold_contact(self, key: bytes, event: Event, step: Step) -> Contact | None:
@@ -216,23 +230,22 @@ class Contacts:
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
 
-    def _progress(self, step: Step) -> Progress:
-        progress = self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0))
-        # While catching up it only ever grows; by the clock, which may be put right, when all is taken.
-        progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
-        return progress
+    def _progress(self) -> Progress:
+        return self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0))
+
+    def _tell_as_of(self, progress: Progress, step: Step) -> None:
+        history = [at for _, at in self._history.values()]
+        if history:
+            progress.step_at = min(step.as_of, *history)
+        else:  # while catching up it only ever grows; by the clock, which may be put right, when all is taken
+            progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
 
     # ------------------------------------------------------------------------------------------------------------- tick
     def tick(self, step: Step) -> None:
         """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
         self._edited.begin(self._oldest_bucket(step.now))
-        rows = self.contacts.rows
-        for key in self.waiting.due(step.now, self._times.to_live):
-            before = rows[key]
-            after = contact.forget(before, step.now, self._times.to_live)
-            if after is not before:
-                self.contacts.put(key, after)
-                self._changed[key] = before
+        self._end_history(step.now)
+        self._forget_calls(step.now)
         if due := abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000:
             self._swept_at = step.now
             self._forget_agents(step.now)
@@ -242,7 +255,7 @@ class Contacts:
             self._drop_old(step.now)
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
-            self._progress(step)
+            self._tell_as_of(self._progress(), step)
 
     def _drop_closed(self, now: int) -> None:
         rows = self.contacts.rows
@@ -255,6 +268,26 @@ class Contacts:
             expires_at = contact.expires_at(row, self._times.keep) if row else None
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
+
+    def _end_history(self, now: int) -> None:
+        for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:
+            del self._history[source]
+
+    def _forget_calls(self, now: int) -> None:
+        """Give up calls, but none of a source that is still telling what was long ago: their end is yet to come."""
+        if self._patient_until is None:  # who reads history may do so on behalf of the worker before this one
+            self._patient_until = now + GRACE_MS
+        if now < self._patient_until:
+            return
+        rows = self.contacts.rows
+        for key in self.waiting.due(now, self._times.to_live):
+            if source_of(key.decode()) in self._history:
+                continue
+            before = rows[key]
+            after = contact.forget(before, now, self._times.to_live)
+            if after is not before:
+                self.contacts.put(key, after)
+                self._changed[key] = before
 
     def _forget_agents(self, now: int) -> None:
         for key, before in list(self.agents.rows.items()):

@@ -193,7 +193,8 @@ class Progress(msgspec.Struct):
     """How far a partition is: one row per partition, written with every step, and by a tick when nothing happens."""
 
     step_at: int
-    """All that the sources held by then is counted, milliseconds since 1970: now, or earlier while the worker catches up."""
+    """All that happened by then is counted, as far as anybody told it: milliseconds since 1970. Now, or earlier while the worker
+    catches up, or a connector reads an old log."""
     event_at: int = 0
     """The latest event time seen, milliseconds since 1970."""
     events: int = 0

@@ -217,7 +217,7 @@ class Lane:
 
     def seek_again(self, why: str) -> None:
         """Make the consumer deliver from `positions` again."""
-        self._engine.log.warning("delivery_gap", partition=self.number, detail=why)
+        self._engine.log.info("delivery_gap", partition=self.number, detail=why)
         metrics.DELIVERY_GAPS.inc()
         self._seeking = True
 

@@ -267,11 +267,39 @@ def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
     worker = Worker()
     worker.fold(*answered_call()[:2])
     worker.commit()
+    worker.tick()
     worker.tick(HOUR_MS - 1)
     assert worker.total() == {"offered": 1, "waiting": 1}
     worker.tick(1)
     assert worker.total() == {"offered": 1, "left_forgotten": 1}
     assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
+
+
+def test_no_call_is_given_up_while_its_source_tells_what_was_long_ago() -> None:
+    worker = Worker()
+    worker.now += DAY_MS
+    worker.tick()
+    worker.tick(60_000)
+    other = "call:asterisk/annexe:1740988800.7"
+    worker.fold(*answered_call()[:2])  # of yesterday, told now
+    worker.job.fold(TOPIC, [record(event) for event in answered_call(other, queue="apa")[:2]], worker.step())
+    worker.commit()
+    told_until = START_MS + 5_000
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == told_until
+    for _ in range(3):
+        worker.tick(1_500)
+        assert worker.job.progress.rows[PROGRESS_KEY].step_at == told_until
+        assert worker.total() == {"offered": 1, "waiting": 1}
+        assert worker.total(PLACE._replace(queue="apa")) == {"offered": 1, "left_forgotten": 1}
+    worker.fold(*answered_call()[2:])
+    worker.commit()
+    assert "left_forgotten" not in worker.total()
+    worker.tick(5_000)  # the log is read to its end: now silence means something
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
+    worker.fold(make("call.arrived", 60, subject=f"{CALL}1"))
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 60_000
+    worker.fold(make("call.arrived", (worker.now - START_MS) / 1000, subject=f"{CALL}2"))
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
 
 def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
