@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from json import dumps
+from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -11,6 +13,7 @@ from connectors.sdk import registry
 from connectors.sdk.config import table
 from connectors.sdk.errors import ConfigError, ConnectorError, SourceUnavailableError, describe
 from connectors.sdk.probe import probe
+from connectors.sdk.scaffold import Kind, begin
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table
 from streams.phrases import cause_of
 from streams.prechecks import make_private
@@ -110,6 +113,43 @@ def docs(name: str, *, write: bool) -> None:
         for path, language in readmes.items():
             changed = documents.update(path, connector.config, language)
             click.echo(f"{path}: {say('updated', 'mis à jour') if changed else say('up to date', 'à jour')}")
+
+
+@group.command(
+    help=say("Begin a connector, in a package of its own.", "Commence un connecteur, dans un paquet à lui."),
+    epilog=say(
+        "tail follows a log, pull asks an API, push is posted to. What is written passes its tests.",
+        "tail suit un journal, pull interroge une API, push reçoit des requêtes. Ce qui est écrit passe ses tests.",
+    ),
+)
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(get_args(Kind)),
+    default="tail",
+    show_default=True,
+    help=say("How its source is read.", "Comment sa source est lue."),
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help=say("Where its directory is made; here if not given.", "Où créer son dossier ; ici par défaut."),
+)
+def new(name: str, kind: Kind, into: Path) -> None:
+    """Write the package, and say what to do next."""
+    with clear_errors():
+        root = begin(name, kind, into)
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        click.echo(path)
+    click.echo()
+    click.echo(say("Next:", "Ensuite :"))
+    click.echo(f"  pip install -e '{root}[test]'")
+    click.echo(f"  pytest {root}")
+    mapping = next(root.rglob("mapping.py"))
+    click.echo(
+        say(f"  then change config.py, source.py and {mapping}", f"  puis modifier config.py, source.py et {mapping}")
+    )
 
 
 @contextmanager

@@ -154,6 +154,9 @@ def test_wheel_holds_the_three_packages_and_what_they_need(tmp_path: Path) -> No
         "streams/demo.toml",
         "streams/locale/fr/LC_MESSAGES/accueil.mo",
         "models/schemas/published.json",
+        "models/py.typed",
+        "connectors/py.typed",
+        "connectors/sdk/templates/push/accueil_NAME/source.py.jinja",
         "streams/web/templates/board.html",
     } <= set(files)
     assert any(file.startswith("streams/web/static/") for file in files)
