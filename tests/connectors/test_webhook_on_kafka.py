@@ -22,6 +22,7 @@ from models.topics import SOURCES, Channel
 from streams.engine.broker import EmbeddedKafka, free_port
 from streams.engine.topics import TopicSpec, apply
 from tests.support.kafka_io import read
+from tests.support.personal import found
 from tests.support.processes import Child, wait_until
 from tests.support.webhooks import OPTIONS, message, post, sign
 
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.broker
 
 TOPIC = SOURCES[Channel.VISIT].name
 SMALL_SPOOL_BYTES = SPOOL_ROOM_BYTES + 20_000
+NAME, NUMBER = "Mireille Exemple", "06 39 98 55 12"
 STEPS = ("ticket.taken", "ticket.called", "ticket.served")
 
 
@@ -70,7 +72,11 @@ def guichets(broker: EmbeddedKafka, tmp_path: Path, request: pytest.FixtureReque
 
 
 def visit(number: int) -> list[tuple[str, bytes]]:
-    return [(f"msg_{number}_{step}", message(kind, number, step, round=1)) for step, kind in enumerate(STEPS)]
+    visitor = {"name": NAME, "phone": NUMBER}
+    return [
+        (f"msg_{number}_{step}", message(kind, number, step, round=1, visitor=visitor))
+        for step, kind in enumerate(STEPS)
+    ]
 
 
 def told(broker: EmbeddedKafka) -> dict[bytes, list[str]]:
@@ -113,7 +119,12 @@ def test_killed_under_load_with_its_broker_killed_too(broker: EmbeddedKafka, gui
         for number, steps in enumerate(visits)
     }
     wait_until(lambda: told(broker) == expected, "all events, each visit's in order")
+    guichets.send("msg_bad", message(NUMBER, NAME))
     assert guichets.child.stop() == 0
+    outside = b"".join(record.key() + record.value() for record in read(broker.bootstrap, TOPIC))
+    outside += guichets.child.log.read_bytes()
+    assert found(NUMBER, outside) == []
+    assert NAME.encode() not in outside
 
 
 @pytest.mark.parametrize("guichets", [SMALL_SPOOL_BYTES], indirect=True)
