@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from connectors.mailroom import counting
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.words import say
 from models.codec import Unusable
 from models.reasons import Reason
 
@@ -31,7 +33,10 @@ class PageCounter:
         self._link: socket.socket
 
     def count(self, file: BinaryIO) -> int:
-        """Return how many pages `file` has. Raises `Unusable` if it is no scan, or costs too much."""
+        """Return how many pages `file` has.
+
+        Raises `Unusable` if it is no scan, or costs too much, and `ConnectorError` if the process does not start.
+        """
         answer = self._ask(file)
         if answer in _WHY:
             raise Unusable(*_WHY[answer])
@@ -48,9 +53,11 @@ class PageCounter:
             self._process = None
 
     def _ask(self, file: BinaryIO) -> str:
+        if self._process and self._process.poll() is not None:
+            self.close()  # it was killed while it had nothing to do
+        if not self._process:
+            self._start()
         try:
-            if not self._process:
-                self._start()
             socket.send_fds(self._link, [b"?"], [file.fileno()])
             if answer := self._link.recv(32):
                 return answer.decode()
@@ -73,5 +80,16 @@ class PageCounter:
             )
         self._link = ours
         self._link.settimeout(START_SECONDS)
-        self._link.recv(1)
+        try:
+            ready = self._link.recv(1)
+        except OSError:
+            ready = b""
+        if not ready:
+            self.close()
+            raise ConnectorError(
+                say(
+                    "the process that counts pages does not start",
+                    "le processus qui compte les pages ne démarre pas",
+                )
+            )
         self._link.settimeout(self._seconds)

@@ -20,25 +20,25 @@ CREATE TABLE IF NOT EXISTS letters (
 class Register:
     """The register in `directory`, an SQLite file. `cursor` remembers that there is one.
 
-    Raises `ConnectorError` if it is damaged, or was there and is gone: numbers would be given a second time.
+    Raises `ConnectorError` if it is damaged, or was there and is gone: numbers would be given a second time. So do its methods,
+    if it cannot be used now.
     """
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
-        path = directory / "register.sqlite"
-        if not path.exists():
-            if cursor.load() is not None:
-                raise _lost(say(f"{path} is not there, but was", f"{path} n'existe plus"))
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._path = directory / "register.sqlite"
+        was_there = cursor.load() is not None
+        if was_there and not (self._path.exists() and self._path.stat().st_size):
+            raise self._lost(say("is not there, but was", "n'existe plus"))
+        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        self._database = sqlite3.connect(self._path, isolation_level=None)
         try:
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
-            self._database.execute(TABLE)
-            if cursor.load() is None:
+            for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", TABLE):
+                self._do(command)
+            if not was_there:
                 cursor.save(b"register")
-        except sqlite3.DatabaseError:
+        except BaseException:
             self._database.close()
-            raise _lost(say(f"{path} is damaged", f"{path} est abîmé")) from None
+            raise
 
     def number(self, letter: str, year: int, form: str) -> str:
         """Return the chrono of `letter`: the one it has, or else the next of `year`, written as `form` says.
@@ -46,12 +46,12 @@ class Register:
         It is safe after the next `commit`.
         """
         if known := self._ask("SELECT chrono FROM letters WHERE letter = ?", letter):
-            return str(known[0])
-        self._begin()
-        ((last,),) = self._database.execute("SELECT max(number) FROM letters WHERE year = ?", (year,))
-        number = (last or 0) + 1
+            return str(known)
+        if not self._database.in_transaction:
+            self._do("BEGIN IMMEDIATE")
+        number = int(self._ask("SELECT max(number) FROM letters WHERE year = ?", year) or 0) + 1
         chrono = form.format(year=year, number=number)
-        self._database.execute("INSERT INTO letters VALUES (?, ?, ?, ?)", (letter, chrono, year, number))
+        self._do("INSERT INTO letters VALUES (?, ?, ?, ?)", letter, chrono, year, number)
         return chrono
 
     def knows(self, chrono: str) -> bool:
@@ -61,26 +61,31 @@ class Register:
     def commit(self) -> None:
         """Wait until all numbers that were given are on disk."""
         if self._database.in_transaction:
-            self._database.execute("COMMIT")
+            self._do("COMMIT")
 
     def close(self) -> None:
         """Close the file. Numbers since the last `commit` were not given."""
         self._database.close()
 
-    def _begin(self) -> None:
-        if not self._database.in_transaction:
-            self._database.execute("BEGIN IMMEDIATE")
-
-    def _ask(self, question: str, value: str) -> tuple[object, ...] | None:
-        found: tuple[object, ...] | None = self._database.execute(question, (value,)).fetchone()
+    def _ask(self, question: str, value: str | int) -> str | int | None:
+        """Return the first column of the first row of the answer, if there is any."""
+        row = self._do(question, value).fetchone()
+        found: str | int | None = row and row[0]
         return found
 
+    def _do(self, command: str, *values: str | int) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(command, values)
+        except (
+            sqlite3.OperationalError
+        ) as error:  # the disk is full, another program holds the file: no fault of a letter's
+            raise ConnectorError(f"{self._path}: {error}") from None
+        except sqlite3.DatabaseError:
+            raise self._lost(say("is damaged", "est abîmé")) from None
 
-def _lost(what: str) -> ConnectorError:
-    return ConnectorError(
-        what
-        + say(
-            ": restore it from its backup, since chrono numbers would be given a second time",
-            " : le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
+    def _lost(self, what: str) -> ConnectorError:
+        advice = say(
+            "restore it from its backup, since chrono numbers would be given a second time",
+            "le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
         )
-    )
+        return ConnectorError(f"{self._path} {what}{say(':', ' :')} {advice}")

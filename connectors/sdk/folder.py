@@ -178,7 +178,8 @@ class FolderSource(Source[Taken, int]):
     def take(self, claim: Claim) -> Told:
         """Read `claim` and return what it means: whenever it is read, the same event ids.
 
-        Raises `Unusable` if it means nothing; any other error but an `OSError` is taken for a defect, and rejects it too.
+        Raises `Unusable` if it means nothing. An `OSError` or a `ConnectorError` is no fault of the claim's: it is read again.
+        Any other error is taken for a defect, and rejects it.
         """
 
     def read(self, wait_seconds: float) -> Sequence[Taken]:
@@ -232,9 +233,14 @@ class FolderSource(Source[Taken, int]):
 
     # ---------------------------------------------------------------------------------------------------------- claiming
     def _claim_what_is_ready(self) -> None:
-        claimed = [self._claim(names) for names in self._ready()[:CLAIMS]]
-        self._claims.extend(claim for claim in claimed if claim)
-        if not claimed:
+        ready = self._ready()[:CLAIMS]
+        try:
+            for names in ready:
+                if claim := self._claim(names):
+                    self._claims.append(claim)
+        except OSError as error:
+            raise self._stopped_by(error) from None
+        if not ready:
             self._listed_at = time.monotonic()
 
     def _ready(self) -> list[list[str]]:
@@ -292,10 +298,10 @@ class FolderSource(Source[Taken, int]):
             for name in names:
                 with suppress(FileNotFoundError):  # its writer took it back
                     (self._config.inbox / name).rename(part / name)
-        except OSError as error:
+        except OSError:
             with suppress(OSError):
                 part.rmdir()
-            raise self._stopped_by(error) from None
+            raise
         if not any(part.iterdir()):
             part.rmdir()
             return None
@@ -333,7 +339,8 @@ class FolderSource(Source[Taken, int]):
         if not there or len(there) >= int(part.name.split(".")[-2]):
             return []
         stem = Path(there[0]).stem
-        return [path.name for path in self._config.inbox.iterdir() if path.stem == stem]
+        waiting = [path for path in self._config.inbox.iterdir() if path.stem == stem and not path.is_dir()]
+        return [path.name for path in waiting if not HIDDEN.match(path.name)]
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def _take_some(self) -> list[Taken]:
@@ -342,7 +349,7 @@ class FolderSource(Source[Taken, int]):
         while self._claims and time.monotonic() < until:
             try:
                 taken.append(self._take(self._claims[0]))
-            except OSError:
+            except (OSError, ConnectorError):
                 if not taken:
                     raise
                 break  # it is raised the next time; these come first
@@ -357,7 +364,7 @@ class FolderSource(Source[Taken, int]):
             return Taken(claim, _reject(claim, error.reason, error.detail), "")
         except PermissionError:
             return Taken(claim, _reject(claim, Reason.UNREADABLE_LINE, "this user may not read it"), "")
-        except OSError:
+        except (OSError, ConnectorError):
             raise
         except Exception as error:  # noqa: BLE001 - a defect must not stop the source for ever
             log.error("taking_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 import connectors.mailroom as mailroom
 from connectors.mailroom.config import MailroomConfig
+from connectors.mailroom.pages import PageCounter
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
@@ -282,9 +284,31 @@ def test_without_its_register_it_gives_no_numbers(room: Room) -> None:
     register.write_bytes(b"spoilt" * 1000)
     with pytest.raises(ConnectorError, match="is damaged: restore it"):
         room.read()
-    register.unlink()
-    with pytest.raises(ConnectorError, match="is not there, but was: restore it"):
-        room.read()
+    for lose in (lambda: register.write_bytes(b""), register.unlink):
+        lose()
+        with pytest.raises(ConnectorError, match="is not there, but was: restore it"):
+            room.read()
+
+
+def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: Room) -> None:
+    room.read()
+    drop_letter(room.inbox, 1)
+    other = sqlite3.connect(room.bench.directory / "register.sqlite", isolation_level=None)
+    with closing(other), room.bench.opened() as (flow, _):
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConnectorError, match=r"register\.sqlite: database is locked"):
+            flow.turn()
+    assert len(room.read()) == 2
+    assert room.rejected() == {}
+
+
+def test_a_page_counter_that_died_idle_rejects_nothing(room: Room) -> None:
+    with closing(PageCounter(5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
+        assert counter.count(file) == 2
+        assert counter._process
+        counter._process.kill()
+        counter._process.wait()
+        assert counter.count(file) == 2
 
 
 def test_an_inbox_that_is_away_is_waited_for(room: Room) -> None:
