@@ -1,6 +1,7 @@
 """Démarches simplifiées: online procedures of one token, from the GraphQL API."""
 
 from connectors.demarches.config import DemarchesConfig
+from connectors.demarches.simulate.command import command
 from connectors.demarches.source import DemarchesSource, probe
 from connectors.sdk.contract import Connector
 
@@ -8,6 +9,7 @@ CONNECTOR = Connector(
     "demarches",
     DemarchesConfig,
     DemarchesSource,
+    simulate=command,
     probe=probe,
     about=(
         "Online procedures of Démarches simplifiées (demarche.numerique.gouv.fr), by its GraphQL API",

@@ -9,7 +9,7 @@ import base64
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -103,18 +103,11 @@ class DemarchesServer:
         self.code = ""
         """The code of an error that is told in place of data."""
         app = Starlette(routes=[Route("/api/v2/graphql", self._answer, methods=["POST"])])
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/api/v2/graphql"
-        self._thread = Thread(target=self._server.run, args=([self._listener],))
-
-    def start(self) -> None:
-        self._thread.start()
+        self._running = ExitStack()
+        self.url = self._running.enter_context(served_at(app)) + "/api/v2/graphql"
 
     def stop(self) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
-        self._listener.close()
+        self._running.close()
 
     def content(self) -> dict[str, Any]:
         return json.loads(self.path.read_text()) if self.path.exists() else {}
@@ -198,10 +191,23 @@ def _error(message: str, code: str) -> dict[str, Any]:
 
 
 @contextmanager
+def served_at(app: Starlette) -> Iterator[str]:
+    """Serve `app` until the end of the block, at an address that is yielded."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@contextmanager
 def serving(path: Path) -> Iterator[DemarchesServer]:
     """Serve the file at `path` until the end of the block."""
     server = DemarchesServer(path)
-    server.start()
     try:
         yield server
     finally:
