@@ -111,6 +111,8 @@ class WebhookConfig(PushConfig):
     """Service of messages that name none."""
     timezone: Annotated[str, AfterValidator(_is_a_zone)] = ""
     """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
+    daily_ids: bool = False
+    """Whether the sender's ids of contacts begin anew each day, as tickets do: the day, in `timezone`, is then part of them."""
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
     """Country whose national way of writing phone numbers the sender has."""
     type: Place = "type"
@@ -130,6 +132,8 @@ class WebhookConfig(PushConfig):
         "site": "Site des messages qui n'en nomment pas.",
         "service": "Service des messages qui n'en nomment pas.",
         "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",
+        "daily_ids": "Si les identifiants de l'émetteur recommencent chaque jour, comme ceux des tickets : le jour, dans "
+        "`timezone`, en fait alors partie.",
         "region": "Pays dont l'émetteur suit l'écriture des numéros.",
         "type": "Où se trouve le type d'un message.",
         "ignored": "Types qui ne disent rien des contacts.",

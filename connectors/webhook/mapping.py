@@ -62,7 +62,8 @@ class WebhookMapping:
         return (decode(msgspec.json.encode(event)),)
 
     def _envelope(self, kind: Kind, body: Any, message: Message) -> dict[str, Any]:
-        contact = self._contact(str(_need(body, kind.id)))
+        happened_at = self._time(_need(body, kind.time), kind.time)
+        contact = self._contact(str(_need(body, kind.id)), happened_at)
         if kind.revision is None:
             native, revision = message.name, ""
         else:
@@ -72,19 +73,20 @@ class WebhookMapping:
             "id": event_id(self._source, f"{kind.event}|{native}", revision),
             "source": self._source,
             "subject": contact_id(channel_of(kind.event), self._source, contact),
-            "time": self._time(_need(body, kind.time), kind.time),
+            "time": happened_at,
             "recordedtime": message.received_at,
             "sector": self._config.sector,
             "site": self._label(body, kind.site) or self._config.site,
             "service": self._label(body, kind.service) or self._config.service,
         }
 
-    def _contact(self, native: str) -> str:
+    def _contact(self, native: str, happened_at: datetime) -> str:
+        day = f"{happened_at.astimezone(self._zone or UTC):%Y%m%d}-" if self._config.daily_ids else ""
         if PLAIN_ID.fullmatch(native):
-            return native
+            return day + native
         # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
         digest = hmac.digest(self._key.secret, f"contact\0{native}".encode(), "sha256")[:15]
-        return f"contact-{urlsafe_b64encode(digest).decode()}"
+        return f"{day}contact-{urlsafe_b64encode(digest).decode()}"
 
     def _time(self, value: Value, place: str) -> datetime:
         try:
@@ -94,7 +96,7 @@ class WebhookMapping:
                     at = at.replace(tzinfo=self._zone)
             else:
                 at = datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS else value, UTC)
-            if at.tzinfo is not None:
+            if at.tzinfo is not None and at.year < datetime.max.year:  # so that it is a time in every zone
                 return at.astimezone(UTC)
         except (ValueError, OverflowError, OSError):
             pass

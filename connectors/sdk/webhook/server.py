@@ -21,6 +21,7 @@ from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Intake
 from connectors.sdk.webhook.rates import Rates
 from connectors.sdk.webhook.signatures import SignatureError
+from connectors.sdk.words import say
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
@@ -108,6 +109,7 @@ class Server:
                 ws="none",
                 lifespan="on",
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 server_header=False,
                 limit_concurrency=CONNECTIONS,
@@ -118,7 +120,8 @@ class Server:
         self._thread.start()
         if not started.wait(START_SECONDS):
             self.close()
-            raise SourceUnavailableError("the server did not start")
+            raise SourceUnavailableError(say("the server did not start", "le serveur n'a pas démarré"))
+        log.info("webhook_listens", host=config.host, port=self.port)
 
     @property
     def alive(self) -> bool:

@@ -25,6 +25,7 @@ from models.reasons import Reason
 from tests.support.webhooks import OPTIONS, SECRET, message
 
 NOW = datetime(2026, 3, 16, 9, tzinfo=UTC)
+ZONE = "Europe/Paris"
 KEY = PseudonymKey("social", b"k" * 32)
 
 
@@ -76,7 +77,11 @@ def test_the_readmes_example_is_understood() -> None:
         del options["connector"], options["secret_file"]
         config = WebhookConfig(**options)
         (event,) = WebhookMapping("webhook/guichets", config, KEY).map(Message("msg_1", posted.encode(), NOW))
-        assert (event.type, event.subject, event.site) == ("visit.arrived", "visit:webhook/guichets:A-42", "cdas-sud")
+        assert (event.type, event.subject, event.site) == (
+            "visit.arrived",
+            "visit:webhook/guichets:20260316-A-42",
+            "cdas-sud",
+        )
         assert event.data.model_dump() == {"queue": "accueil"}
         assert event.identities.startswith("phone:")
         assert [one.event for one in config.types.values()] == [
@@ -104,12 +109,20 @@ def test_a_contacts_id_that_may_tell_of_a_person_is_hidden(native: str) -> None:
     assert subject == map_one(message("ticket.served", native, round=1)).subject
 
 
+def test_ids_that_begin_anew_each_day_are_of_their_day() -> None:
+    late = "2026-07-01T23:30:00Z"
+    one, other = (map_one(body(at=late), daily_ids=True, timezone=zone, **kind("visit.called")) for zone in ("", ZONE))
+    assert (one.subject, other.subject) == ("visit:webhook/essai:20260701-7", "visit:webhook/essai:20260702-7")
+    again = map_one(body(at="2026-07-03T09:00:00Z", r=1), daily_ids=True, **kind("visit.called", revision="r"))
+    assert again.id != map_one(body(at=late, r=1), daily_ids=True, **kind("visit.called", revision="r")).id
+
+
 @pytest.mark.parametrize(
     ("at", "zone", "expected"),
     [
         ("2026-07-01T09:00:00+02:00", "", "2026-07-01T07:00:00"),
         ("2026-07-01T07:00:00Z", "", "2026-07-01T07:00:00"),
-        ("2026-07-01T09:00:00", "Europe/Paris", "2026-07-01T07:00:00"),
+        ("2026-07-01T09:00:00", ZONE, "2026-07-01T07:00:00"),
         (1_782_889_200, "", "2026-07-01T07:00:00"),
         (1_782_889_200_250, "", "2026-07-01T07:00:00.250000"),
     ],
@@ -119,7 +132,9 @@ def test_times(at: Any, zone: str, expected: str) -> None:
     assert event.time == datetime.fromisoformat(f"{expected}+00:00")
 
 
-@pytest.mark.parametrize("at", ["2026-07-01T09:00:00", "yesterday", 1e300, -1e18, "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    "at", ["2026-07-01T09:00:00", "yesterday", 1e300, -1e18, "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"]
+)
 def test_what_is_no_time_is_rejected_by_place(at: Any) -> None:
     assert reason(body(at=at), **kind("visit.called")) == (Reason.INVALID_FIELD, "at: not a time with a zone")
 
