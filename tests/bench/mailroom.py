@@ -1,0 +1,149 @@
+"""A burst of scans with sidecars: how many files a second become events that Kafka has, and that none is lost or told as two.
+
+    python -m tests.bench.mailroom --letters 10000 --kills 20
+
+One process runs the connector as in operation, beside a real Kafka. It is first left alone with half of the letters, and measured
+until the last of them is in `done/`; then killed at random moments while it takes the other half.
+
+The scans are blank pages of half a kilobyte: what is measured is the cost of a file, not of its bytes. Memory is the connector's own
+process; the one that counts pages has a limit of its own.
+"""
+
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import click
+import psutil
+
+from models.codec import decode
+from models.topics import SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from streams.words import say
+from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings
+from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.support.kafka_io import read
+from tests.support.processes import Child, wait_until
+from tests.support.scans import drop_letter
+
+TOPIC: Final = SOURCES[Channel.MAIL].name
+CONNECTOR: Final = Path(__file__).parents[1] / "connectors" / "run_mailroom.py"
+PATIENCE_SECONDS: Final = 600
+
+
+def measure(*, letters: int, kills: int) -> dict[str, Any]:
+    """Drop `letters` with their sidecars in two bursts; return how fast, and whether Kafka and `done/` have each once."""
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
+        kafka = EmbeddedKafka(Path(folder) / "kafka")
+        kafka.start()
+        try:
+            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            room = _Room(kafka.bootstrap, Path(folder))
+            half = letters // 2
+            run = room.measure(range(half))
+            killed = room.kill(range(half, letters), kills)
+            return run | {"kills": killed, "correct": room.verify(letters)}
+        finally:
+            kafka.stop()
+
+
+class _Room:
+    def __init__(self, bootstrap: str, folder: Path) -> None:
+        self._bootstrap = bootstrap
+        self._inbox, self._archive = folder / "inbox", folder / "archive"
+        self._inbox.mkdir()
+        place = [bootstrap, str(folder / "data"), str(self._inbox), str(self._archive)]
+        self._connector = Child([str(CONNECTOR), *place], folder / "connector.log")
+
+    def measure(self, numbers: range) -> dict[str, Any]:
+        self._drop(numbers)
+        with self._connector as connector:
+            began_at = time.monotonic()
+            process = psutil.Process(connector.start().pid)
+            most = 0
+
+            def is_done() -> bool:
+                nonlocal most
+                most = max(most, process.memory_info().rss)
+                return self._is_empty()
+
+            wait_until(is_done, "the burst to be done", PATIENCE_SECONDS)
+            took = time.monotonic() - began_at
+            busy = cpu_seconds(connector.pid) / took
+            connector.stop()
+        return {"files_per_second": 2 * len(numbers) / took, "connector_cores": busy, "memory_mib": most / MIB}
+
+    def kill(self, numbers: range, kills: int) -> int:
+        self._drop(numbers)
+        random, killed = Random(kills), 0  # the moments are drawn, not secret
+        with self._connector as connector:
+            for number in range(kills):
+                left = len(numbers) * (kills - number) // (kills + 1)  # spread over the burst, whatever the speed
+                connector.start()
+                wait_until(lambda left=left: self._left() <= left, "some to be taken", PATIENCE_SECONDS)
+                time.sleep(random.uniform(0, 0.3))
+                connector.kill()
+                connector.wait()
+                killed += not self._is_empty()
+            connector.start()
+            wait_until(self._is_empty, "the rest to be done", PATIENCE_SECONDS)
+            connector.stop()
+        return killed
+
+    def verify(self, letters: int) -> str:
+        events = {event.id: event for event in (decode(record.value()) for record in read(self._bootstrap, TOPIC))}
+        told = Counter((event.type, event.subject) for event in events.values())
+        kept = {path.name.partition("_")[0] for path in self._archive.glob("done/*/*")}
+        files = sum(1 for _ in self._archive.glob("done/*/*/*"))
+        found = {len(events) / 2, len(told) / 2, len(kept), files / 2, max(map(_number, kept))}
+        return "exact" if found == {letters} else f"{sorted(found)} of {letters}"
+
+    def _drop(self, numbers: range) -> None:
+        for number in numbers:
+            drop_letter(self._inbox, number, sender=f"{number}", objet="recours", arrived_at="2026-03-18")
+
+    def _left(self) -> int:
+        return sum(1 for path in self._inbox.iterdir() if path.suffix == ".pdf")
+
+    def _is_empty(self) -> bool:
+        return not any(self._inbox.iterdir()) and not any((self._archive / "work").iterdir())
+
+
+def _number(chrono: str) -> int:
+    return int(chrono.partition("-")[2])
+
+
+def goals(run: Run) -> list[Goal]:
+    """Return what must be reached."""
+    return [
+        Goal(
+            "mailroom.files_per_second", say("scans and sidecars/s", "scans et fiches/s"), run["files_per_second"], 200
+        ),
+        Goal("mailroom.memory_mib", say("memory, MiB", "mémoire, Mio"), run["memory_mib"], 200, at_least=False),
+    ]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--letters", default=10_000, show_default=True, type=click.IntRange(min=2))
+@click.option("--kills", default=20, show_default=True, type=click.IntRange(min=0))
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+def main(*, letters: int, kills: int, file: Path | None) -> None:
+    """Measure, print, and write if asked to; exit 1 if not each letter was told and kept exactly once."""
+    forget_settings()
+    run = measure(letters=letters, kills=kills)
+    for name, value in run.items():
+        click.echo(f"{name:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
+    click.echo(f"\n{goals_table(goals(run))}")
+    if file:
+        write_json(file, describe_machine() | {"mailroom": run, "goals": [goal.to_json() for goal in goals(run)]})
+    if run["correct"] != "exact":
+        sys.exit(say("not exact", "inexact"))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.mailroom")
