@@ -7,7 +7,7 @@ vocabulary names.
 import hmac
 import re
 from base64 import urlsafe_b64encode
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -96,7 +96,7 @@ class WebhookMapping:
                     at = at.replace(tzinfo=self._zone)
             else:
                 at = datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS else value, UTC)
-            if at.tzinfo is not None and at.year < datetime.max.year:  # so that it is a time in every zone
+            if at.tzinfo is not None and at.year < MAXYEAR:  # so that it is a time in every zone
                 return at.astimezone(UTC)
         except (ValueError, OverflowError, OSError):
             pass
