@@ -5,8 +5,8 @@
 One process runs the connector as in operation, beside a real Kafka. It is first left alone with half of the letters, and measured
 until the last of them is in `done/`; then killed at random moments while it takes the other half.
 
-The scans are blank pages of half a kilobyte: what is measured is the cost of a file, not of its bytes. Memory is the connector's own
-process; the one that counts pages has a limit of its own.
+The scans are blank pages of half a kilobyte: what is measured is the cost of a file, not of its bytes. Memory is the connector's
+own process; the one that counts pages has a limit of its own.
 """
 
 import sys
