@@ -7,6 +7,9 @@ import pytest
 
 from streams.engine.broker import EmbeddedKafka
 
+collect_ignore = ["packages"]
+"""Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
+
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:

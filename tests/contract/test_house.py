@@ -17,6 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 OURS = {"models", "streams", "connectors", "tests"}
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(root|home/\w+|Users/\w+)/|/tmp/\w")
 MAY_NAME_PATHS = {"tests/contract/test_house.py"}
+BRING_THEIR_OWN = re.compile(r"tests/bench/peers/|tests/packages/|connectors/sdk/testing\.py")
+"""Programs with requirements of their own, packages of others, and a kit for their tests, which bring pytest."""
 HOSTS = re.compile(r"https?://|index-url|find-links|file:")
 
 
@@ -41,8 +43,8 @@ def tracked() -> list[Path]:
 def imported(folders: tuple[str, ...]) -> Iterator[str]:
     for folder in folders:
         for path in (ROOT / folder).rglob("*.py"):
-            if "bench/peers" in path.as_posix() or path == ROOT / "connectors/sdk/testing.py":
-                continue  # programs with requirements of their own; a kit for others' tests, which bring pytest
+            if BRING_THEIR_OWN.match(path.relative_to(ROOT).as_posix()):
+                continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
                     yield from (alias.name.partition(".")[0] for alias in node.names)

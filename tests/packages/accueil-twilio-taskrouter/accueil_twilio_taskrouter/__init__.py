@@ -1,0 +1,16 @@
+"""Twilio TaskRouter: calls that wait for and get an agent, from the event callbacks of a workspace."""
+
+from connectors.sdk.contract import Connector
+
+from accueil_twilio_taskrouter.config import TwilioTaskrouterConfig
+from accueil_twilio_taskrouter.source import TwilioTaskrouterSource
+
+CONNECTOR = Connector(
+    "twilio_taskrouter",
+    TwilioTaskrouterConfig,
+    TwilioTaskrouterSource,
+    about=(
+        "Twilio TaskRouter: calls in its queues, from the event callbacks of a workspace",
+        "Twilio TaskRouter : appels dans ses files, par les rappels d'événements d'un espace de travail",
+    ),
+)
