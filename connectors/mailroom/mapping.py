@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import Row
 from models.codec import Unusable, check_time
 from models.events import (
@@ -113,24 +114,30 @@ class Mapping:
         ]
 
     def step(
-        self, row: Row, sha256: str, written_at: datetime, claimed_at: datetime, is_known: Callable[[str], bool]
-    ) -> Event:
-        """Return what a row without a scan says happened to a letter whose chrono `is_known`. Raises `Unusable`.
+        self,
+        row: Row,
+        sha256: str,
+        written_at: datetime,
+        claimed_at: datetime,
+        place_of: Callable[[str, datetime], Place | None],
+    ) -> tuple[str, Event]:
+        """Return which chrono a row without a scan is about, and what it says happened. Raises `Unusable`.
 
+        `place_of` a chrono at a time is whose the letter was, if there is one; it is the step's place if the row names none.
         `sha256` and `written_at` are of the sidecar: they stand in for the time that the row does not tell. Of a mere date, it is
         the end, or when the sidecar was written if that was on that day: a letter is not answered before it came.
         """
         chrono, step = self._need(row, "chrono"), self._choice(row, "step", Step)
-        if not is_known(chrono):
-            raise Unusable(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
         happened_at = self._time(row, "at") or written_at
         if _is_date(self._value(row, "at")):
             happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
         check_time(happened_at, claimed_at)
-        places = self._places(row, "", "")
+        if not (place := place_of(chrono, happened_at)):
+            raise Unusable(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
+        named = self._places(row, "", "")["service"]
         data: dict[str, Any] = {}
-        if step is Step.ASSIGNED and not places["service"]:
-            raise Unusable(Reason.MISSING_FIELD, "service")
+        if step is Step.ASSIGNED:
+            self._need(row, "service")
         if step is Step.CLOSED and self._value(row, "outcome"):
             data = {"data": LetterClosedData(outcome=self._choice(row, "outcome", CloseOutcome))}
         if step is Step.SENT:
@@ -139,9 +146,9 @@ class Mapping:
             }
         said = self._value(row, "at") or sha256
         reference = self._pseudonym(self._value(row, "reference"))
-        native = "|".join((chrono, step, said, places["service"], reference))
-        common = self._common(native, chrono) | places | data
-        return _STEPS[step](**common, time=happened_at, recordedtime=claimed_at, sequence="3")
+        native = f"{chrono}|{step}|{said}|{named}|{reference}"
+        common = self._common(native, chrono) | self._places(row, *place) | data
+        return chrono, _STEPS[step](**common, time=happened_at, recordedtime=claimed_at, sequence="3")
 
     # ------------------------------------------------------------------------------------------------------------ fields
     def _common(self, native: str, chrono: str) -> dict[str, Any]:

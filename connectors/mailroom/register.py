@@ -1,20 +1,40 @@
-"""The register of letters: which chrono number each has. Numbers begin anew each year, without gaps."""
+"""The register of letters: which chrono number each has, and whose they were since when.
+
+Numbers begin anew each year, without gaps.
+"""
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.files import PRIVATE_FILE
 from connectors.sdk.words import say
 
-TABLE: Final = """
+LETTERS: Final = """
 CREATE TABLE IF NOT EXISTS letters (
     letter TEXT PRIMARY KEY, chrono TEXT NOT NULL UNIQUE, year INTEGER NOT NULL, number INTEGER NOT NULL, UNIQUE (year, number)
 ) WITHOUT ROWID
 """
+PLACES: Final = """
+CREATE TABLE IF NOT EXISTS places (
+    chrono TEXT NOT NULL, since TEXT NOT NULL, site TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (chrono, since)
+) WITHOUT ROWID
+"""
+LATEST: Final = "SELECT site, service FROM places WHERE chrono = ? AND since <= ? ORDER BY since DESC LIMIT 1"
+FIRST: Final = "SELECT site, service FROM places WHERE chrono = ? ORDER BY since LIMIT 1"
+
+
+class Place(NamedTuple):
+    """Whose a letter is."""
+
+    site: str
+    service: str
 
 
 class Register:
@@ -32,7 +52,7 @@ class Register:
         os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
         self._database = sqlite3.connect(self._path, isolation_level=None)
         try:
-            for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", TABLE):
+            for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", LETTERS, PLACES):
                 self._do(command)
             if not was_there:
                 cursor.save(b"register")
@@ -46,17 +66,38 @@ class Register:
         It is safe after the next `commit`.
         """
         if known := self._ask("SELECT chrono FROM letters WHERE letter = ?", letter):
-            return str(known)
-        if not self._database.in_transaction:
-            self._do("BEGIN IMMEDIATE")
-        number = int(self._ask("SELECT max(number) FROM letters WHERE year = ?", year) or 0) + 1
+            return str(known[0])
+        (last,) = self._ask("SELECT max(number) FROM letters WHERE year = ?", year) or (0,)
+        number = (last or 0) + 1
         chrono = form.format(year=year, number=number)
         self._do("INSERT INTO letters VALUES (?, ?, ?, ?)", letter, chrono, year, number)
         return chrono
 
-    def knows(self, chrono: str) -> bool:
-        """Return whether a letter has this chrono."""
-        return self._ask("SELECT 1 FROM letters WHERE chrono = ?", chrono) is not None
+    def put(self, chrono: str, since: datetime, place: Place) -> None:
+        """Remember whose a letter is from `since` on."""
+        self._do("INSERT OR REPLACE INTO places VALUES (?, ?, ?, ?)", chrono, _sortable(since), *place)
+
+    def place(self, chrono: str, at: datetime) -> Place | None:
+        """Return whose a letter was: at the time, not by now, so that it is the same whenever it is asked.
+
+        Before it came it is whose it was first; None if no letter has this chrono.
+        """
+        found = self._ask(LATEST, chrono, _sortable(at)) or self._ask(FIRST, chrono)
+        return Place(*found) if found else None
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Do all that is done within, or, if it fails, nothing."""
+        if not self._database.in_transaction:
+            self._do("BEGIN IMMEDIATE")
+        self._do("SAVEPOINT claim")
+        try:
+            yield
+        except BaseException:
+            self._do("ROLLBACK TO claim")
+            raise
+        finally:
+            self._do("RELEASE claim")
 
     def commit(self) -> None:
         """Wait until all numbers that were given are on disk."""
@@ -67,11 +108,9 @@ class Register:
         """Close the file. Numbers since the last `commit` were not given."""
         self._database.close()
 
-    def _ask(self, question: str, value: str | int) -> str | int | None:
-        """Return the first column of the first row of the answer, if there is any."""
-        row = self._do(question, value).fetchone()
-        found: str | int | None = row and row[0]
-        return found
+    def _ask(self, question: str, *values: str | int) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._do(question, *values).fetchone()
+        return row
 
     def _do(self, command: str, *values: str | int) -> sqlite3.Cursor:
         try:
@@ -89,3 +128,7 @@ class Register:
             "le restaurer de sa sauvegarde, sans quoi des numéros chrono seraient donnés deux fois",
         )
         return ConnectorError(f"{self._path} {what}{say(':', ' :')} {advice}")
+
+
+def _sortable(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -10,11 +10,12 @@ from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
 from connectors.mailroom.mapping import Mapping, Scan, once_each
 from connectors.mailroom.pages import PageCounter
-from connectors.mailroom.register import Register
+from connectors.mailroom.register import Place, Register
 from connectors.mailroom.sidecar import Row, read_rows
 from connectors.sdk.contract import Context
 from connectors.sdk.folder import SIDECAR_BYTES, Claim, FolderSource, Taken, Told, digest, open_safely
 from models.codec import Unusable
+from models.events import Event, LetterAssigned
 from models.reasons import Reason
 
 
@@ -51,8 +52,11 @@ class MailroomSource(FolderSource):
             raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows beside one scan")
         scan = self._scan(claim)
         letter = self._mapping.letter(scan, rows[0] if rows else {}, claim.claimed_at)
-        chrono = self._register.number(letter.key, letter.year, self._chrono)
-        return Told(self._mapping.arrival(letter, chrono), chrono)
+        with self._register.all_or_nothing():
+            chrono = self._register.number(letter.key, letter.year, self._chrono)
+            arrived, registered = self._mapping.arrival(letter, chrono)
+            self._register.put(chrono, arrived.time, Place(arrived.site, arrived.service))
+        return Told([arrived, registered], chrono)
 
     def close(self) -> None:
         """Close the register and the folder."""
@@ -61,12 +65,16 @@ class MailroomSource(FolderSource):
         super().close()
 
     def _take_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> Told:
-        events = []
-        for place, row in enumerate(rows, start=1):
-            try:
-                events.append(self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.knows))
-            except Unusable as error:
-                raise Unusable(error.reason, f"row {place}: {error.detail}") from None
+        events: list[Event] = []
+        with self._register.all_or_nothing():
+            for number, row in enumerate(rows, start=1):
+                try:
+                    chrono, step = self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.place)
+                except Unusable as error:
+                    raise Unusable(error.reason, f"row {number}: {error.detail}") from None
+                if isinstance(step, LetterAssigned):
+                    self._register.put(chrono, step.time, Place(step.site, step.service))
+                events.append(step)
         return Told(once_each(events))
 
     def _scan(self, claim: Claim) -> Scan:

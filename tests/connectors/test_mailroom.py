@@ -147,11 +147,38 @@ def test_a_letter_and_what_becomes_of_it(room: Room) -> None:
     assert (acknowledged.type, acknowledged.time) == ("letter.acknowledged", arrived.time.replace(second=43))
     assert (sent.data.postage, sent.data.cost_cents) == ("lettre_verte", 139)
     assert (closed.type, closed.data.outcome) == ("letter.closed", "resolved")
+    assert (acknowledged.service, sent.service, closed.service) == ("accueil", "enfance", "enfance")
     assert {event.subject for event in (assigned, acknowledged, sent, closed)} == {arrived.subject}
     assert room.rejected() == {}
     assert list(room.inbox.iterdir()) == []
     assert room.done() == ["a.pdf", "a.xml", "b.tiff", "steps.csv"]
     assert len(list(room.archive.glob("done/*/2026-000001_*/a.xml"))) == 1
+
+
+def test_a_step_is_the_services_that_had_the_letter_then_in_whatever_order_it_is_told(room: Room) -> None:
+    drop(room.inbox / "a.pdf", pdf(1), 1)
+    room.read()
+    told = (
+        ("closed", "2026-03-25T10:00", ""),
+        ("assigned", "2026-03-24T10:00", "Routes"),
+        ("acknowledged", "2026-03-23T10:00", ""),
+        ("closed", "2026-03-26T10:00", ""),
+        ("acknowledged", "2026-03-01T10:00", ""),
+    )
+    for order, (step, at, service) in enumerate(told):
+        row = {"chrono": "2026-000001", "step": step, "at": at, "service": service}
+        drop(room.inbox / f"{order}.json", json.dumps(row).encode(), order)
+    assert [event.service for event in room.read()] == ["accueil", "routes", "accueil", "routes", "accueil"]
+
+
+def test_a_sidecar_with_one_bad_row_changes_nothing(room: Room) -> None:
+    drop(room.inbox / "a.pdf", pdf(1), 1)
+    room.read()
+    rows = "chrono,step,at,service\n2026-000001,assigned,2026-03-24T10:00,Routes\n2026-000009,closed,,\n"
+    drop(room.inbox / "b.csv", rows.encode(), 2)
+    drop(room.inbox / "c.json", b'{"chrono": "2026-000001", "step": "closed", "at": "2026-03-25T10:00"}', 3)
+    assert [event.service for event in room.read()] == ["accueil"]
+    assert room.rejected() == {"b.csv": "unknown_record: row 2: chrono: no letter has it"}
 
 
 def test_numbers_begin_anew_each_year_and_have_no_gaps(room: Room) -> None:
