@@ -4,10 +4,12 @@ It is read where the connectors keep it, below the data directory of this machin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import tzinfo
 from json import dumps
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
 
@@ -21,7 +23,12 @@ from streams.settings import Settings
 from streams.terminal import OperatorError, config_file, pass_settings
 from streams.words import say
 
+if TYPE_CHECKING:
+    from connectors.sdk.lane import Instance
+
 F = TypeVar("F", bound=Callable[..., Any])
+MOST_DETAILS: Final = 20
+"""How many details are counted each by itself."""
 
 
 class Filter(NamedTuple):
@@ -72,7 +79,7 @@ def group() -> None:
 def list_(
     settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
-    """Print one line per record, without its content, and one per connector and reason."""
+    """Print one line per record, without its content, and how many there are of each kind."""
     found = [(name, kept) for name, _, kept in _found(settings, Filter(connector, reason, since))]
     found.sort(key=lambda one: one[1].read_at)
     latest = found[-limit:] if limit else []
@@ -81,14 +88,13 @@ def list_(
             click.echo(dumps(_facts(name, kept)))
         return
     if found:
-        at, why = say("WHEN", "QUAND"), say("REASON", "RAISON")
-        print_table(("PLACE", at, why, say("DETAIL", "DÉTAIL")), [_row(name, kept) for name, kept in latest])
-        counts = Counter((name, kept.reject.reason.value) for name, kept in found)
-        last = {(name, kept.reject.reason.value): when(_milliseconds(kept)) for name, kept in found}
+        zone = settings.web.zone
+        at, why, detail = say("WHEN", "QUAND"), say("REASON", "RAISON"), say("DETAIL", "DÉTAIL")
+        print_table(("PLACE", at, why, detail), [_row(name, kept, zone) for name, kept in latest])
         click.echo()
         print_table(
-            (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER")),
-            [(*key, str(count), last[key]) for key, count in counts.most_common()],
+            (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER"), detail),
+            _totals(found, zone),
         )
     where = _directory(settings)
     click.echo(say(f"{len(found)} rejected records in {where}", f"{len(found)} enregistrements rejetés dans {where}"))
@@ -116,7 +122,7 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
             say("reason", "raison"): f"{kept.reject.reason.value}, {describe(kept.reject.reason)}",
             say("detail", "détail"): explain(kept.reject.detail),
             say("connector", "connecteur"): name,
-            say("read at", "lu le"): when(_milliseconds(kept)),
+            say("read at", "lu le"): when(_milliseconds(kept), settings.web.zone),
             say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
         }.items():
             if text:
@@ -135,13 +141,18 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
 
 @group.command(
     help=say(
-        "Map them again, once the configuration is mended; the connector must be stopped.",
-        "Les relit, une fois la configuration corrigée ; le connecteur doit être arrêté.",
+        "Map them again, once the configuration is mended; the connector must be stopped, but for --dry-run.",
+        "Les relit, une fois la configuration corrigée ; le connecteur doit être arrêté, sauf avec --dry-run.",
     )
 )
 @click.argument("places", metavar="[PLACE]...", nargs=-1)
 @filters
-@click.option("--all", "everything", is_flag=True, help=say("All that there are.", "Tous."))
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help=say("All that there are, or all that fit.", "Tous, ou tous ceux qui répondent aux filtres."),
+)
 @click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
 @click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
 @pass_settings
@@ -159,7 +170,7 @@ def replay(
     yes: bool,
 ) -> None:
     """Map the chosen records again; what still cannot be used stays. An event that comes twice counts once."""
-    if everything == any((places, reason, connector, since)):
+    if not any((everything, places, reason, connector, since)):
         raise click.UsageError(say("choose which, or --all", "dire lesquels, ou --all"))
     wanted = Filter(connector, reason, since, frozenset(places))
     found = [(name, kept) for name, _, kept in _found(settings, wanted)]
@@ -171,23 +182,25 @@ def replay(
     if not found:
         click.echo(say("no such record", "aucun enregistrement de ce genre"))
         return
-    if not (dry_run or yes):
-        click.confirm(say("Map them again?", "Les relire ?"), abort=True)
-    for name in names:
-        _replay(settings, config_file(context), name, wanted, dry_run=dry_run)
+    from streams.programs import configure_connectors  # noqa: PLC0415 - brings kafka-python, which list does without
+
+    instances = configure_connectors(settings, [*names], config_file(context))
+    if not dry_run:
+        for instance in instances:
+            with _operator_errors(instance.name), instance.occupied(_directory(settings)):
+                pass  # before anything is asked: one that runs has to be stopped first
+        if not yes:
+            click.confirm(say("Map them again?", "Les relire ?"), abort=True)
+    for instance in instances:
+        _replay(settings, instance, wanted, dry_run=dry_run)
 
 
-def _replay(settings: Settings, config: Path | None, name: str, wanted: Filter, *, dry_run: bool) -> None:
-    from connectors.sdk.replay import replay as map_again  # noqa: PLC0415 - brings kafka-python, which list does without
-    from streams.programs import configure_connectors  # noqa: PLC0415
+def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run: bool) -> None:
+    from connectors.sdk.replay import replay as map_again  # noqa: PLC0415
 
-    (instance,) = configure_connectors(settings, [name], config)
-    try:
+    name = instance.name
+    with _operator_errors(name):
         result = map_again(instance, _directory(settings), lambda kept: wanted.fits(name, kept), dry_run=dry_run)
-    except InstanceInUseError as error:
-        raise OperatorError(f"{name}: {error}" + say(": stop it first", " : l'arrêter d'abord")) from None
-    except ConnectorError as error:
-        raise OperatorError(f"{name}: {error}") from None
     click.echo(
         say(
             f"{name}: {result.used} usable now, events: {result.events}",
@@ -197,6 +210,16 @@ def _replay(settings: Settings, config: Path | None, name: str, wanted: Filter, 
     )
     for reason, count in result.unusable.most_common():
         click.echo(say(f"{name}: {count} stay: {reason}", f"{name} : {count} restent : {reason}"))
+
+
+@contextmanager
+def _operator_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InstanceInUseError as error:
+        raise OperatorError(f"{name}: {error}" + say(": stop it first", " : l'arrêter d'abord")) from None
+    except ConnectorError as error:
+        raise OperatorError(f"{name}: {error}") from None
 
 
 def _found(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, Kept]]:
@@ -243,9 +266,24 @@ def _milliseconds(kept: Kept) -> int:
     return int(kept.read_at.timestamp() * 1000)
 
 
-def _row(name: str, kept: Kept) -> tuple[str, ...]:
-    detail = explain(kept.reject.detail) or describe(kept.reject.reason)
-    return _place(name, kept), when(_milliseconds(kept)), kept.reject.reason.value, detail
+def _row(name: str, kept: Kept, zone: tzinfo) -> tuple[str, ...]:
+    return _place(name, kept), when(_milliseconds(kept), zone), kept.reject.reason.value, _detail(kept)
+
+
+def _totals(found: Sequence[tuple[str, Kept]], zone: tzinfo) -> list[tuple[str, ...]]:
+    """Return a row per connector, reason and detail, the most frequent first; what is not among those, by reason alone."""
+    kinds = [(name, kept.reject.reason.value, _detail(kept)) for name, kept in found]
+    frequent = {kind for kind, _ in Counter(kinds).most_common(MOST_DETAILS)}
+    counted = [kind if kind in frequent else (*kind[:2], "…") for kind in kinds]
+    last = dict(zip(counted, (_milliseconds(kept) for _, kept in found), strict=True))
+    return [
+        (name, reason, str(count), when(last[name, reason, detail], zone), detail)
+        for (name, reason, detail), count in Counter(counted).most_common()
+    ]
+
+
+def _detail(kept: Kept) -> str:
+    return explain(kept.reject.detail) or describe(kept.reject.reason)
 
 
 def _facts(name: str, kept: Kept) -> dict[str, Any]:

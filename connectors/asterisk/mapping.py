@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome, Line, Queue
 from connectors.asterisk.memory import Call, Memory
-from connectors.asterisk.names import Names
+from connectors.asterisk.names import LABEL, Names
 from connectors.asterisk.records import (
     AGENTS,
     COMPLETED,
@@ -105,7 +105,7 @@ class QueueLogMapping:
             handler = self._handlers.get(record.event)
             if handler is None:
                 self._reserve(record)
-                return self.reject(line, Reason.UNKNOWN_RECORD)
+                return self.reject(line, Reason.UNKNOWN_RECORD, _no_meaning_of(record.event))
             return handler(
                 record,
                 {
@@ -298,6 +298,13 @@ class QueueLogMapping:
             "service": stay.service,
             "site": stay.site,
         }
+
+
+def _no_meaning_of(event: str) -> str:
+    """Return what to do about an event of no meaning; empty if its name is not one that can be shown."""
+    if not LABEL.fullmatch(event):
+        return ""
+    return say(f"{event} has no meaning in custom_events", f"{event} n'a pas de sens dans custom_events")
 
 
 def _ignore(_: Record, __: _Envelope) -> Sequence[Event]:

@@ -43,7 +43,7 @@ class Reject:
     record: bytes = field(repr=False)
     """The record as it came. It may hold personal data, so it is neither logged nor published."""
     detail: str = ""
-    """What is wrong, without any of the record's values."""
+    """What is wrong, without any of the record's values but the name of its kind, if that is one plain word."""
     context: bytes = field(default=b"", repr=False)
     """UTF-8 text: what earlier records said that this one depends on, so that it can be mapped again alone."""
 
@@ -122,6 +122,7 @@ class Connector(Generic[Config]):
     """As in `asterisk`: first part of the `source` of its events."""
     config: type[Config]
     open: Callable[[Config, Context], Source[Any, Any]]
+    """Changes nothing that a process relies on which runs the same instance, or raises `InstanceInUseError`."""
     simulate: click.Command | None = None
     """Writes what such a system would, for demonstrations and tests: `accueil simulate <name>`."""
     about: tuple[str, str] = ("", "")

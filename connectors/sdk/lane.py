@@ -23,7 +23,7 @@ from connectors.sdk.files import PRIVATE_FILE, make_private_directory
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter
-from connectors.sdk.rejects import Rejects
+from connectors.sdk.rejects import Notice, Rejects
 from connectors.sdk.spool import Spool
 from connectors.sdk.words import say
 from models.reasons import Reason
@@ -57,14 +57,18 @@ class Instance(NamedTuple):
         """`<connector>/<instance>`."""
         return f"{self.connector.name}/{self.name}"
 
+    def context(self, directory: Path) -> Context:
+        """Return what the instance keeps below `directory`, which another process may be working on."""
+        home = directory / self.connector.name / self.name
+        make_private_directory(home)
+        return Context(self.source, home, Cursor(home), Keys(directory / "keys", home).key_of)
+
     @contextmanager
     def occupied(self, directory: Path) -> Iterator[Context]:
         """Have what the instance keeps below `directory` for this process alone. Raises `InstanceInUseError`."""
-        home = directory / self.connector.name / self.name
-        make_private_directory(home)
-        keys = Keys(directory / "keys", home)
-        with _held(home / "lock"):
-            yield Context(self.source, home, Cursor(home), keys.key_of)
+        context = self.context(directory)
+        with _held(context.directory / "lock"):
+            yield context
 
 
 OpenPublisher = Callable[[str, Spool, Meter], Publisher]
@@ -94,6 +98,7 @@ class Lane:
         self._meter = meter
         self._spool_limit = spool_limit_bytes
         self._turned_at = self._told_at = time.monotonic()
+        self._notice = Notice()
         meter.spool_limit.set(spool_limit_bytes)
 
     @property
@@ -135,6 +140,7 @@ class Lane:
         else:
             held_up = time.monotonic() - flow.read_at > HELD_UP_SECONDS
             self._report(NO_ROOM if held_up else "")
+        self._notice.tell()
 
     def _report(self, trouble: str, **details: Any) -> None:
         now = time.monotonic()
@@ -150,7 +156,7 @@ class Lane:
     def _opened(self) -> Iterator[Flow]:
         with (
             self.instance.occupied(self._directory) as context,
-            closing(Rejects(context.directory)) as rejects,
+            closing(Rejects(context.directory, notice=self._notice)) as rejects,
             closing(self._open_publisher(context.source, self._spool(context), self._meter)) as publisher,
             closing(self.instance.connector.open(self.instance.config, context)) as source,
         ):

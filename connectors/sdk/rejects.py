@@ -1,13 +1,15 @@
 """Records that could not be used, kept with their reason beside the cursor.
 
-They may hold personal data, so they never leave the connector's directory; the oldest go when there are too many, which is
-logged and counted.
+They may hold personal data, so they never leave the connector's directory; the oldest go when there are too many. That there
+are any is logged and counted, and so is that some went.
 """
 
 import hashlib
 import json
 import os
+import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedWriter
 from pathlib import Path
@@ -22,6 +24,10 @@ from models.reasons import Reason
 DEFAULT_LIMIT_BYTES: Final = 16 << 20
 NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
 """The older one first."""
+GATHER_SECONDS: Final = 5.0
+"""How long records that are rejected one after the other are counted, before they are told of."""
+TELL_SECONDS: Final = 300.0
+"""How often they are told of at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +41,28 @@ class Kept(NamedTuple):
     reject: Reject
 
 
+class Notice:
+    """Logs how many records of one instance were rejected since it was said last; it outlives the files."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._due_at = float("inf")
+        self._next_at = 0.0
+
+    def count(self) -> None:
+        """Note one more."""
+        if not self._count:
+            self._due_at = max(time.monotonic() + GATHER_SECONDS, self._next_at)
+        self._count += 1
+
+    def tell(self) -> None:
+        """Log it, if there are any and it is time to."""
+        now = time.monotonic()
+        if now >= self._due_at:
+            log.warning("records_rejected", count=self._count)
+            self._count, self._due_at, self._next_at = 0, float("inf"), now + TELL_SECONDS
+
+
 class Rejects:
     """The file `rejects.jsonl` in `directory`, and `rejects.old.jsonl` before it: together `limit_bytes` at most, about.
 
@@ -42,9 +70,12 @@ class Rejects:
     `record.encode("utf-8", "surrogateescape")` gives back what came), and `context`.
     """
 
-    def __init__(self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+    def __init__(
+        self, directory: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES, *, notice: Notice | None = None
+    ) -> None:
         self._old, self.path = (directory / name for name in NAMES)
         self._limit = limit_bytes // 2
+        self._notice = notice or Notice()
         self._file = self._open()
         self._dirty = False
 
@@ -55,6 +86,7 @@ class Rejects:
         dropped = self._rotate() if full else 0
         self._file.write(line)
         self._dirty = True
+        self._notice.count()
         return dropped
 
     def sync(self) -> None:
@@ -109,9 +141,8 @@ def remove(directory: Path, places: Collection[str]) -> None:
 
 def _lines(directory: Path) -> Iterator[tuple[str, bytes]]:
     for name in NAMES:
-        path = directory / name
-        if path.exists():
-            yield from ((name, line) for line in path.read_bytes().splitlines())
+        with suppress(FileNotFoundError):
+            yield from ((name, line) for line in (directory / name).read_bytes().splitlines())
 
 
 def _pack(reject: Reject) -> bytes:

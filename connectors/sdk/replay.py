@@ -1,12 +1,12 @@
 """Map again what was rejected, after the configuration or the connector was mended.
 
-Ids of events are made of what records say, so what is told a second time counts once. The instance must not run meanwhile: its
-events go to its spool, which is sent first when it starts.
+Ids of events are made of what records say, so what is told a second time counts once. The instance must not run meanwhile, but
+for a dry run: its events go to its spool, which is sent first when it starts.
 """
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -42,13 +42,14 @@ def replay(
 ) -> Replayed:
     """Map again those of the records kept for `instance` that are `chosen`, and keep no longer those that can be used.
 
-    `directory` is that of all connectors. With `dry_run` nothing is changed. Raises `InstanceInUseError` if the instance
-    runs, `SpoolFullError` if its spool has no room (then nothing is changed), and what opening its source raises.
+    `directory` is that of all connectors. With `dry_run` nothing is changed, and the instance may run. Raises
+    `InstanceInUseError` if it runs, or has a source that can be opened only once, `SpoolFullError` if its spool has no room
+    (then nothing is changed), and what opening its source raises.
     """
     now = datetime.now(UTC)
     used, unusable, payloads = set(), Counter[Reason](), list[bytes]()
     with (
-        instance.occupied(directory) as context,
+        nullcontext(instance.context(directory)) if dry_run else instance.occupied(directory) as context,
         closing(instance.connector.open(instance.config, context)) as source,
     ):
         for kept in filter(chosen, rejects.read(context.directory)):

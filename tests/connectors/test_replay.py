@@ -146,6 +146,14 @@ def test_it_does_not_disturb_one_that_runs(switchboard: Switchboard) -> None:
     assert len(switchboard.kept()) == 1
 
 
+def test_what_it_would_do_can_be_asked_while_the_connector_runs(switchboard: Switchboard) -> None:
+    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
+    switchboard.bench({}).read_all(confirm=True)
+    with switchboard.instance({}).occupied(switchboard.directory / "data"):
+        assert switchboard.replay({"SURVEY": "full"}, dry_run=True) == (1, 1, {})
+    assert len(switchboard.kept()) == 1
+
+
 def test_without_room_nothing_is_changed(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
     switchboard.bench({}).read_all(confirm=True)

@@ -221,6 +221,23 @@ def test_why_a_line_is_rejected(said: str | bytes, reason: Reason) -> None:
     assert log.events(ENTER), "the line after it is read"
 
 
+@pytest.mark.parametrize(
+    ("event", "detail"),
+    [
+        ("SURVEY", "SURVEY has no meaning in custom_events"),
+        ("Rappel_2.b-1", "Rappel_2.b-1 has no meaning in custom_events"),
+        *(
+            (personal, "")
+            for personal in ("0639980000", "A-06.39_98.00.00", "a@example.org", "M. Exemple", "E" * 65, "")
+        ),
+    ],
+)
+def test_an_event_that_nobody_explained_is_named_if_its_name_is_a_word(event: str, detail: str) -> None:
+    reject = Log().outcome(line(event, 5))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.detail) == (Reason.UNKNOWN_RECORD, detail)
+
+
 def test_numbers_that_are_not_there_or_negative_are_left_out() -> None:
     (event,) = Log().last(ENTER, line("ABANDON", "", -1, -3))
     assert data_of(event) == HERE

@@ -361,6 +361,27 @@ class TestLane:
         assert 0 < kept < 20
         assert setting.count("connector_rejects_dropped_total") == 20 - kept
 
+    def test_what_cannot_be_used_is_told_once_in_a_while_whatever_happens_meanwhile(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def told() -> list[tuple[int, str]]:
+            return [(entry["count"], entry["log_level"]) for entry in logs if entry["event"] == "records_rejected"]
+
+        monkeypatch.setattr(lane, "RESTART_SECONDS", (0.001,))
+        monkeypatch.setattr(rejects, "GATHER_SECONDS", 0.0)
+        with structlog.testing.capture_logs() as logs, Setting(tmp_path, 99, 13) as setting:
+            wait_until(lambda: told() == [(2, "warning")], "both in one line", 10)
+            setting.stock += [99, 99, -2]
+            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError"), "a new start", 10)
+            setting.stock[4] = 5
+            setting.wait_for("acknowledge 5")
+            assert len(told()) == 1
+        monkeypatch.setattr(rejects, "TELL_SECONDS", 0.0)
+        with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
+            wait_until(lambda: told() == [(1, "warning")], "it", 10)
+            setting.stock.append(99)
+            wait_until(lambda: len(told()) == 2, "it again", 10)
+
     def test_a_source_that_is_not_there_is_waited_for(self, tmp_path: Path) -> None:
         with Setting(tmp_path, -1) as setting:
             wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble", 10)

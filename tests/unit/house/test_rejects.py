@@ -2,7 +2,7 @@
 
 import json
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for line, reason in zip(
             LINES, (Reason.UNKNOWN_RECORD, Reason.UNKNOWN_RECORD, Reason.INVALID_UTF8), strict=True
         ):
-            rejects.add(Reject(reason, line, "at byte 20" if b"|" not in line else "", CONTEXT))
+            event = line.split(b"|")[4].decode() if b"|" in line else ""
+            detail = f"{event} has no meaning in custom_events" if event else "at byte 20"
+            rejects.add(Reject(reason, line, detail, CONTEXT))
         rejects.close()
         return context.directory
 
@@ -55,20 +57,44 @@ def places(*options: str) -> list[str]:
 def test_list_shows_reasons_and_counts_and_no_content() -> None:
     result = command("list")
     assert result.exit_code == 0, result.output
-    titles, *rows, _, counts, unknown, unreadable, total = result.output.splitlines()
+    titles, *rows, _, counts, full, survey, unreadable, total = result.output.splitlines()
     assert titles.split() == ["PLACE", "WHEN", "REASON", "DETAIL"]
     assert len(rows) == 3
-    assert counts.split() == ["CONNECTOR", "REASON", "COUNT", "LAST"]
-    assert unknown.split()[:3] == ["siege", "unknown_record", "2"]
-    assert unreadable.split()[:3] == ["siege", "invalid_utf8", "1"]
+    assert counts.split() == ["CONNECTOR", "REASON", "COUNT", "LAST", "DETAIL"]
+    for row, reason, detail in (
+        (full, "unknown_record", "FULL has no meaning in custom_events"),
+        (survey, "unknown_record", "SURVEY has no meaning in custom_events"),
+        (unreadable, "invalid_utf8", "from byte 20 on"),
+    ):
+        assert row.split()[:3] == ["siege", reason, "1"]
+        assert row.endswith(f"  {detail}")
     assert total == "3 rejected records in accueil-data/connectors"
     assert "06 39" not in result.output
+
+
+def test_only_frequent_details_have_a_line_of_their_own(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.rejects.MOST_DETAILS", 1)
+    with closing(Rejects(home)) as rejects:
+        for byte in (20, 20, 21, 22):
+            rejects.add(Reject(Reason.INVALID_UTF8, b"\xff", f"at byte {byte}"))
+    *_, frequent, unknown, others, total = command("list").output.splitlines()
+    assert (frequent.split()[1:3], frequent[-15:]) == (["invalid_utf8", "3"], "from byte 20 on")
+    assert (unknown.split()[1:3], unknown[-2:]) == (["unknown_record", "2"], " …")
+    assert (others.split()[1:3], others[-2:]) == (["invalid_utf8", "2"], " …")
+    assert total.startswith("7 rejected records")
+
+
+@pytest.mark.parametrize(("zone", "offset"), [("Asia/Kolkata", "+05:30"), ("UTC", "+00:00")])
+def test_times_are_those_of_the_board(monkeypatch: pytest.MonkeyPatch, zone: str, offset: str) -> None:
+    monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", zone)
+    assert command("list").output.count(f"{offset}  ") == 6
+    assert f"{offset}\n" in command("show", places()[0]).output
 
 
 def test_programs_get_json(home: Path) -> None:
     listed = [json.loads(line) for line in command("list", "--json").output.splitlines()]
     assert [(one["connector"], one["reason"], one["detail"]) for one in listed][1:] == [
-        ("siege", "unknown_record", ""),
+        ("siege", "unknown_record", "SURVEY has no meaning in custom_events"),
         ("siege", "invalid_utf8", "at byte 20"),
     ]
     (shown,) = command("show", listed[0]["place"], "--value", "--json").stdout.splitlines()
@@ -155,9 +181,14 @@ def test_replay_leaves_a_running_connector_alone() -> None:
     with ExitStack() as running:
         instance = configure("siege", "asterisk", {"path": "queue_log"})
         running.enter_context(instance.occupied(Path("accueil-data/connectors")))
-        result = command("replay", "--all", "--yes")
+        before = places()
+        result = command("replay", "--all", answer="y\n")
+        asked = command("replay", "--all", "--dry-run")
     assert result.exit_code == 2
     assert result.output.splitlines()[-1].endswith("is in use by another process: stop it first")
+    assert "Map them again?" not in result.output
+    assert (asked.exit_code, places()) == (0, before)
+    assert "siege: 0 usable now, events: 0" in asked.output
 
 
 def test_a_connector_that_is_configured_no_longer_cannot_replay() -> None:
@@ -167,9 +198,13 @@ def test_a_connector_that_is_configured_no_longer_cannot_replay() -> None:
     assert "connectors.siege" in result.output
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all", "--reason", "unknown_record")])
-def test_replay_needs_a_choice(arguments: tuple[str, ...]) -> None:
-    result = command("replay", *arguments)
+def test_all_of_a_reason_is_a_choice() -> None:
+    mend()
+    assert command("replay", "--all", "--reason", "invalid_utf8", "--yes").output.splitlines()[0] == "1 → siege"
+
+
+def test_replay_needs_a_choice() -> None:
+    result = command("replay", "--yes")
     assert (result.exit_code, "choose which, or --all" in result.output) == (2, True)
 
 
