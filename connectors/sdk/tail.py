@@ -24,6 +24,8 @@ CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
 HEAD_BYTES: Final = 1024
 POLL_SECONDS: Final = 0.02
+JUST_SECONDS: Final = 1.0
+"""Of a file that had nothing more so short a time ago, all was read: a reader that keeps up looks far more often."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
 """What a rotation adds to a log's name: a number or a date. Another log's name may begin like this one's."""
 
@@ -71,6 +73,8 @@ class LineTail:
         self._offset = 0
         self._head = b""
         self._skipping = False
+        self._whole_at = float("-inf")
+        """When the file had nothing more that was not read, by the monotonic clock."""
 
     @property
     def position(self) -> TailPosition | None:
@@ -113,8 +117,10 @@ class LineTail:
         chunk = os.pread(self._file, CHUNK_BYTES, self._offset)
         if self._was_rewritten():
             log.info("log_rewritten", file=self._path.name)
-            self._find(self._place())
+            self._find(self._place(), read_whole=time.monotonic() - self._whole_at < JUST_SECONDS)
             return []
+        if not chunk:
+            self._whole_at = time.monotonic()
         taken = self._take(chunk)
         return self._go_on(chunk) if taken is None else taken
 
@@ -169,8 +175,11 @@ class LineTail:
             self._seek_end()
         self._kept = self._place()
 
-    def _find(self, position: TailPosition) -> None:
-        """Go to `position`, wherever its file is by now, or if it is lost to the file that was begun after it."""
+    def _find(self, position: TailPosition, *, read_whole: bool = False) -> None:
+        """Go to `position`, wherever its file is by now, or if it is gone to the file that was begun after it.
+
+        Unless it was `read_whole`, something may be lost then.
+        """
         matching = [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
         if matching:
             best = max(matching, key=lambda file: (file.inode == position.inode, file.path == self._path))
@@ -178,7 +187,7 @@ class LineTail:
             self._skipping = position.skipping
             self._jump(position.offset)
         else:
-            if position.offset:
+            if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
             self._enter(_open(self._successor(position)), position)
 
@@ -205,6 +214,7 @@ class LineTail:
         self._file, self._inode, self._modified_ns = opened
         self._kept = kept
         self._offset, self._head, self._skipping = 0, b"", False
+        self._whole_at = float("-inf")
 
     def _advance(self, read: bytes, modified_ns: int) -> None:
         # The head is of what was read, not of what is there by now: the file may just have been truncated.

@@ -9,7 +9,9 @@ from random import Random
 from typing import Any, Literal
 
 import pytest
+import structlog
 
+from connectors.sdk import tail
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.tail import CHUNK_BYTES, MAX_LINE_BYTES, LineTail, TailPosition
 
@@ -328,6 +330,37 @@ def test_copied_and_truncated_just_as_it_is_read(reader: Reader, log: Path, monk
     write(log, "three")
     later(log, 1)
     assert reader.read() == [b"three"]
+
+
+@pytest.mark.parametrize(("just_seconds", "told"), [(float("inf"), []), (0.0, ["warning"])])
+@pytest.mark.parametrize("grown", [False, True])
+def test_a_file_that_is_cut_is_told_as_lost_only_if_its_end_was_not_seen(
+    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, just_seconds: float, told: list[str], grown: bool
+) -> None:
+    monkeypatch.setattr(tail, "JUST_SECONDS", just_seconds)
+    write(log, "one", "two")
+    with structlog.testing.capture_logs() as logs:
+        assert reader.read() == [b"one", b"two"]
+        os.truncate(log, 0)
+        if grown:
+            write(log, "three is a longer line")
+        assert reader.read() == [b"three is a longer line"] * grown
+    assert [entry["log_level"] for entry in logs if entry["event"] == "log_rewritten"] == ["info"]
+    assert [entry["log_level"] for entry in logs if entry["event"] == "log_lost"] == told
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_file_that_is_cut_before_its_end_was_seen_is_told_as_lost(reader: Reader, log: Path, away: bool) -> None:
+    write(log, "one")
+    with structlog.testing.capture_logs() as logs:
+        if away:
+            assert reader.read() == [b"one"]
+            reader.restart()
+        else:
+            assert reader.tail.read(0) == [b"one"]
+        write(log, "2", mode="w")
+        assert reader.read() == [b"2"]
+    assert "log_lost" in [entry["event"] for entry in logs]
 
 
 def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
