@@ -33,8 +33,9 @@ def simulate_live(
 ) -> Ledger:
     """Append the log of a switchboard that never closes to `into` as things happen, until `stop` is set; then end all calls.
 
-    `calls_per_hour` are those of a usual hour. At twice the `speed`, calls come twice as often and everything takes half the
-    time. To `catch_up` is to write first, at once, what happened today until now. Returns what really happened.
+    `calls_per_hour` are those of a usual hour: how many come follows the hour of the day. At twice the `speed`, calls come
+    twice as often and everything takes half the time. To `catch_up` is to write first, at once, what happened today until now.
+    Returns what really happened.
     """
     with into.open("ab", buffering=0) as log:
         switchboard = Switchboard(

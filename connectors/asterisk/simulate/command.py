@@ -2,13 +2,14 @@
 
 import signal
 import threading
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
 from connectors.asterisk.simulate.clock import simulate_day, simulate_live
+from connectors.asterisk.simulate.ledger import Ledger
 from connectors.sdk.words import say
 
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
@@ -25,12 +26,20 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
     "--into",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help=say("The queue_log to append to.", "Le queue_log à compléter."),
+    help=say("The queue_log to write.", "Le queue_log à écrire."),
 )
 @click.option(
     "--day",
     type=click.DateTime(["%Y-%m-%d"]),
     help=say("Write this whole day at once.", "Écrire cette journée entière d'un coup."),
+)
+@click.option(
+    "--append",
+    is_flag=True,
+    help=say(
+        "Put the day after what the file holds; live, that is always so.",
+        "Mettre la journée à la suite du fichier ; au fil de l'eau, c'est toujours le cas.",
+    ),
 )
 @click.option(
     "--live",
@@ -56,7 +65,10 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
     type=ABOVE_ZERO,
     default=300,
     show_default=True,
-    help=say("Calls per hour, live.", "Appels par heure, au fil de l'eau."),
+    help=say(
+        "Calls of a usual hour, live; how many come follows the hour of the day, and is never less than 0.6 times that.",
+        "Appels d'une heure ordinaire, au fil de l'eau ; leur nombre suit l'heure, et ne descend pas sous 0,6 fois cela.",
+    ),
 )
 @click.option(
     "--speed",
@@ -82,6 +94,7 @@ def command(
     *,
     into: Path,
     day: datetime | None,
+    append: bool,
     live: bool,
     seed: int,
     calls: int,
@@ -95,8 +108,9 @@ def command(
         raise click.UsageError(say("either --day or --live", "soit --day, soit --live"))
     try:
         if day is not None:
-            truth = simulate_day(into, day=day.date(), seed=seed, calls=calls)
+            truth = _write_day(into, day.date(), seed, calls, append=append)
         else:
+            click.echo(say(f"writing to {into}, until stopped", f"écrit dans {into}, jusqu'à l'arrêt"))
             stop = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stop.set())
@@ -110,3 +124,20 @@ def command(
         ) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or into}: {error.strerror}") from None
+
+
+def _write_day(into: Path, day: date, seed: int, calls: int, *, append: bool) -> Ledger:
+    held = into.stat().st_size if into.exists() else 0
+    if held and not append:
+        raise click.ClickException(
+            say(
+                f"{into} is not empty: --append puts the day after what it holds",
+                f"{into} n'est pas vide : --append met la journée à la suite",
+            )
+        )
+    truth = simulate_day(into, day=day, seed=seed, calls=calls)
+    with into.open("rb") as log:
+        log.seek(held)
+        lines = sum(1 for _ in log)
+    click.echo(say(f"{lines} lines written to {into}", f"{lines} lignes écrites dans {into}"))
+    return truth

@@ -23,8 +23,8 @@ CURVE: Final = (
 BUSIEST: Final = max(height for _, height in CURVE)
 USUAL_HOURS: Final = 9
 """A usual day's calls would take so long if they came evenly."""
-NIGHT: Final = 0.25
-"""Of a switchboard that never closes, at the least."""
+QUIET: Final = 0.65
+"""Of a switchboard that never closes, at the least: 0.6 times a usual hour."""
 WRAP_UP_SECONDS: Final = 20
 """What rings and notes take, about, beside the conversation."""
 TRANSFERS: Final = 1.08
@@ -58,7 +58,7 @@ class Rhythm:
     def usual_calls_per_hour(self, at: float) -> float:
         """Return how many call at that time of a usual day."""
         _, hour = _clock(at)
-        return self.calls / _AREA * max(_height(hour), NIGHT if self.always else 0.0)
+        return self.calls / _AREA * max(_height(hour), QUIET if self.always else 0.0)
 
     def is_open(self, service: Service, at: float) -> bool:
         """Return whether `service` takes calls at `at`."""

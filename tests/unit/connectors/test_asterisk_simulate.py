@@ -217,6 +217,11 @@ class TestLive:
         calls = sum("|DID|" in line for line in lines)
         assert 0.8 < calls / (3 * 2_700 / 9 * 1.4) < 1.4
 
+    def test_a_quiet_hour_has_more_than_half_the_calls_of_a_usual_one(self) -> None:
+        for hour, least in ((3, 0.6), (12.5, 0.6), (18.5, 0.6), (10, 1.2)):
+            at = NINE + (hour - 9) * 3_600
+            assert least <= Rhythm(2_700, always=True).calls_per_hour(at) / 300 < least + 0.3
+
     def test_it_never_closes(self) -> None:
         for hour, day in ((3, date(2026, 11, 24)), (12, date(2026, 11, 22))):
             at = datetime(day.year, day.month, day.day, hour, tzinfo=ZONE).timestamp()
@@ -299,6 +304,21 @@ class TestCommand:
         assert log.read_bytes() == (tmp_path / "again").read_bytes()
         assert ledger.read_text() == again.to_json()
 
+    def test_it_says_what_it_wrote_and_adds_a_second_day_only_if_it_is_told_to(self, tmp_path: Path) -> None:
+        def write(*options: str) -> tuple[int, str]:
+            day = ["--day", "2026-11-23", "--calls", "20", "--into", str(log)]
+            result = CliRunner().invoke(command, [*day, *options])
+            return result.exit_code, result.output
+
+        log = tmp_path / "queue_log"
+        log.touch()
+        assert write() == (0, f"{len(log.read_bytes().splitlines())} lines written to {log}\n")
+        once = log.read_bytes()
+        refused = f"Error: {log} is not empty: --append puts the day after what it holds\n"
+        assert (write(), log.read_bytes()) == ((1, refused), once)
+        assert write("--append") == (0, f"{len(once.splitlines())} lines written to {log}\n")
+        assert log.read_bytes() == once * 2
+
     @pytest.mark.parametrize("options", [[], ["--live", "--day", "2026-11-23"]])
     def test_it_is_either_a_day_or_live(self, tmp_path: Path, options: list[str]) -> None:
         result = CliRunner().invoke(command, [*options, "--into", str(tmp_path / "log")])
@@ -317,4 +337,5 @@ class TestCommand:
         places[option] = str(tmp_path / "nowhere" / "log")
         arguments = ["--day", "2026-11-23", "--calls", "20", *(word for place in places.items() for word in place)]
         result = CliRunner().invoke(command, arguments)
-        assert (result.exit_code, result.output) == (1, f"Error: {tmp_path}/nowhere is no folder: create it first\n")
+        assert result.exit_code == 1
+        assert result.output.endswith(f"Error: {tmp_path}/nowhere is no folder: create it first\n")
