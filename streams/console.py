@@ -39,8 +39,8 @@ SAYINGS: Final = {
     ),
     "leaving": ("cannot go on: {error}", "ne peut pas continuer : {error}"),
     "log_lost": (
-        "{connector}: {file} went away before it was read to its end",
-        "{connector} : {file} a disparu avant d'être lu jusqu'au bout",
+        "{connector}: {file} is another file than before, whose last lines may not have been read",
+        "{connector} : {file} n'est plus le même fichier, et les dernières lignes de l'ancien n'ont peut-être pas été lues",
     ),
     "mapping_failed": (
         "{connector}: a defect in the connector ({error}), the record is kept apart",
@@ -49,6 +49,10 @@ SAYINGS: Final = {
     "records_expired": (
         "goes on without {count} events that {topic} no longer has",
         "continue sans {count} événements que {topic} n'a plus",
+    ),
+    "records_rejected": (
+        "{connector}: records that could not be used: {count} (see them: accueil rejects list)",
+        "{connector} : enregistrements inutilisables : {count} (les voir : accueil rejects list)",
     ),
     "rejects_dropped": (
         "{connector}: too many records cannot be used, the {count} oldest are no longer in {path}",
