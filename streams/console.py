@@ -105,8 +105,8 @@ SAYINGS: Final = {
         "le service de calcul n'a pas encore écrit tous ses chiffres (accueil worker)",
     ),
     "catching_up": (
-        "the worker has not counted all that has come yet (accueil worker)",
-        "le service de calcul n'a pas encore compté tout ce qui est arrivé (accueil worker)",
+        "a connector is reading an old log, or the worker is catching up: what came later is not counted yet",
+        "un connecteur lit un journal ancien, ou le service de calcul rattrape son retard : la suite n'est pas encore comptée",
     ),
     "silent": (
         "the worker has stopped writing (accueil worker)",

@@ -124,6 +124,7 @@ class Site:
         self._now = now
         self._version = _version()
         self._page = _load_page()
+        self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         self._registry = CollectorRegistry()
         self._registry.register(FiguresCollector(view, options, now))
         ProcessCollector(registry=self._registry)
@@ -170,7 +171,7 @@ class Site:
             theme=theme,
             other_theme=_other(THEMES, theme),
             t=TEXTS[language],
-            title=self._options.title,
+            title=self._titles[language],
             time_zone=self._options.time_zone.key,
             version=self._version,
             message=msgspec.to_builtins(self._message()),

@@ -34,7 +34,8 @@ class State(StrEnum):
 
     LIVE = "live"
     CATCHING_UP = "catching_up"
-    """The workers write, but have not yet taken in all that has come: after a stop, or when a long log is read anew."""
+    """The workers write, but the figures are of an earlier time: a worker takes in what came while it was stopped, or a connector
+    reads an old log, whose events may be years old."""
     SILENT = "silent"
     """The workers have written nothing for too long."""
     NO_FIGURES = "no_figures"
@@ -66,13 +67,14 @@ class Ratio(msgspec.Struct, frozen=True):
 class Flows(msgspec.Struct, frozen=True):
     """What happened in a span of time."""
 
-    offered: int
+    received: int
+    """As many as were answered, abandoned, left or still wait."""
     answered: int
     abandoned: int
     """All of them; `abandoned_short` of them within the short-abandon limit."""
     abandoned_short: int
     left: int
-    """Left the queue otherwise."""
+    """Left otherwise: turned away, sent elsewhere, given up by the switchboard …"""
     transferred: int
     service_level: Ratio
     abandonment: Ratio
@@ -122,7 +124,7 @@ class Curve(msgspec.Struct, frozen=True):
     start: int
     end: int
     step: int
-    offered: list[int]
+    received: list[int]
     answered: list[int]
     abandoned: list[int]
 
@@ -256,7 +258,7 @@ def flows_of(figure: Figure, options: WebOptions) -> Flows:
     short = within(figure.counts, ABANDON_START, WAIT_BOUNDS, options.short_abandon_seconds)
     patient = count["abandoned"] - short
     return Flows(
-        offered=count["offered"],
+        received=count["offered"],
         answered=count["answered"],
         abandoned=count["abandoned"],
         abandoned_short=short,
@@ -286,11 +288,11 @@ def _curve_of(snapshot: Snapshot) -> Curve:
     day = snapshot.day
     last = max([int(snapshot.taken_at.timestamp()), *snapshot.curve])
     starts = range(day.start, min(last + 1, day.end), BUCKET_SECONDS)
-    offered, answered, abandoned = (
+    received, answered, abandoned = (
         [snapshot.curve[start].counts[INDEX[name]] if start in snapshot.curve else 0 for start in starts]
         for name in ("offered", "answered", "abandoned")
     )
-    return Curve(day.start, day.end, BUCKET_SECONDS, offered, answered, abandoned)
+    return Curve(day.start, day.end, BUCKET_SECONDS, received, answered, abandoned)
 
 
 def _add_up(figures: Mapping[Dimensions, Figure], places: Iterable[Dimensions]) -> Figure:

@@ -43,9 +43,11 @@ HISTOGRAMS: Final = (
     ("contact_abandon_wait_seconds", "Waits given up.", "abandon_wait_milliseconds", ABANDON_START, WAIT_BOUNDS),
     ("contact_handle_seconds", "Time of agents with contacts.", "handle_milliseconds", HANDLE_START, HANDLE_BOUNDS),
 )
-TODAY: Final = ("offered", "answered", "abandoned", "abandoned_short", "left", "transferred")
-FACTS: Final = COUNTS[: COUNTS.index("wait_milliseconds")]
-"""The counts that count facts; the others measure them."""
+TODAY: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
+FACTS: Final = {
+    "received" if name == "offered" else name: INDEX[name] for name in COUNTS[: COUNTS.index("wait_milliseconds")]
+}
+"""The counts that count facts, the others measure them; under the names that people read."""
 AGENT_STATES: Final = ("available", "on_contact", "paused")
 
 _Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
@@ -88,13 +90,25 @@ class FiguresCollector(Collector):
             return lambda figure: {(): figure.counts[INDEX[name]]}
 
         level = f"of the service level at {self._target} s, by the named formula."
-        yield counter("contact_received", "Entered a queue.", count("offered"))
+        yield counter(
+            "contact_received",
+            "Came to a queue, also if it turned them away: answered, abandoned, left otherwise, or still waiting.",
+            count("offered"),
+        )
         yield counter("contact_answered", "Taken by an agent.", count("answered"))
         yield counter("contact_transferred", "Handed on by an agent.", count("transferred"))
         yield counter(
-            "contact_abandoned", f"Given up; short: within {self._short} s of waiting.", self._abandoned, "short"
+            "contact_abandoned",
+            f"Given up while waiting; short: within {self._short} s.",
+            self._abandoned,
+            "short",
         )
-        yield counter("contact_left_queue", "Left the queue otherwise.", _left, "reason")
+        yield counter(
+            "contact_left_queue",
+            "Left a queue neither answered nor given up, by reason, such as full, closed, diverted, timeout.",
+            _left,
+            "reason",
+        )
         yield counter("contact_service_level_numerator", f"Numerator {level}", lambda f: self._level(f, 0), "formula")
         yield counter(
             "contact_service_level_denominator", f"Denominator {level}", lambda f: self._level(f, 1), "formula"
@@ -113,15 +127,26 @@ class FiguresCollector(Collector):
         def gauge(name: str, about: str, read: Callable[[Figure], _Values], *labels: str) -> Metric:
             return _per_place(GaugeMetricFamily, name, about, totals, read, *labels)
 
-        yield gauge("contact_backlog_items", "Open now.", _backlog, "state")
+        yield gauge(
+            "contact_backlog_items", "Open now: waiting in a queue, or in progress with an agent.", _backlog, "state"
+        )
         yield gauge(
             "contact_agents",
             "Agents now, in each queue that they serve, and once each under an empty queue.",
             _agents,
             "state",
         )
-        yield gauge("contact_oldest_item_timestamp_seconds", "Since when the first waits; absent if none.", _oldest)
-        yield gauge("contact_sla_target_seconds", "Promised delay.", lambda _: {("answer",): self._target}, "policy")
+        yield gauge(
+            "contact_oldest_item_timestamp_seconds",
+            "When the one who waits longest came to the queue; absent if nobody waits.",
+            _oldest,
+        )
+        yield gauge(
+            "contact_sla_target_seconds",
+            "Waits of at most so long are in time, for the service level.",
+            lambda _: {("answer",): self._target},
+            "policy",
+        )
         yield _per_place(
             CounterMetricFamily,
             "contact_corrected",
@@ -158,7 +183,7 @@ def _oldest(figure: Figure) -> _Values:
 
 
 def _corrected(figure: Figure) -> _Values:
-    return {(fact,): figure.corrected.get(INDEX[fact], 0) for fact in FACTS}
+    return {(fact,): figure.corrected.get(index, 0) for fact, index in FACTS.items()}
 
 
 def _histograms(ever: Mapping[Dimensions, Figure]) -> Iterator[Metric]:
@@ -189,7 +214,8 @@ def _pipeline(snapshot: Snapshot) -> Iterator[Metric]:
     yield _labelled(
         GaugeMetricFamily,
         "contact_figures_timestamp_seconds",
-        "Figures are as of then: long ago if no worker writes, or one that writes has not caught up yet.",
+        "Figures are as of then: earlier than now if no worker writes, if one that writes has not caught up yet,"
+        " or while a connector reads an old log: then the time of its events, days or years ago.",
         "partition",
         as_of,
     )

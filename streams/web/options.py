@@ -48,6 +48,8 @@ class WebOptions:
     """Boards open at once; further ones get no stream, and try again."""
     title: str = "Accueil"
     """Name of the house, at the head of the board."""
+    title_en: str = ""
+    """The same in English; empty if it has no other name."""
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
     """Cuts the days."""
     target_seconds: int = 20

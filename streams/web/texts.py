@@ -24,9 +24,11 @@ _TEXTS: Final = {
     "connecting": ("Connexion…", "Connecting…"),
     "live": ("En direct", "Live"),
     "stale": ("Données périmées", "Out-of-date data"),
-    "catching_up": ("Rattrapage en cours", "Catching up"),
-    "behind": ("chiffres à jour à {time}, il y a {age}", "figures as of {time}, {age} ago"),
-    "last_data": ("dernières données à {time}, il y a {age}", "last data at {time}, {age} ago"),
+    "catching_up": ("Lecture de l’historique", "Reading history"),
+    "behind": ("on en est {when}", "{when}"),
+    "last_figures": ("derniers chiffres {when}", "last figures {when}"),
+    "at_time": ("à {time}, il y a {age}", "at {time}, {age} ago"),
+    "at_date": ("au {date}, {time}", "at {date}, {time}"),
     "empty": ("En attente des premières données", "Waiting for the first data"),
     "why_connection": (
         "Ce tableau n’a plus de liaison avec son serveur ; il réessaie.",
@@ -43,8 +45,8 @@ _TEXTS: Final = {
         "The worker has not written all of its figures yet (accueil worker).",
     ),
     "why_catching_up": (
-        "Le service de calcul n’a pas encore compté tout ce qui est arrivé (accueil worker).",
-        "The worker has not counted all that has come yet (accueil worker).",
+        "Un connecteur lit un journal ancien, ou le service de calcul rattrape son retard : la suite n’est pas encore comptée.",
+        "A connector is reading an old log, or the worker is catching up: what came later is not counted yet.",
     ),
     "why_silent": (
         "Le service de calcul n’écrit plus (accueil worker).",
@@ -55,8 +57,8 @@ _TEXTS: Final = {
     "no_call_today": ("Aucun appel aujourd’hui.", "No call today."),
     "at_site": ("{site} : {words}", "{site}: {words}"),
     "why_no_call": (
-        "Si le service est ouvert, le standard n’est peut-être plus lu : prévenir qui tient Accueil (accueil connect).",
-        "If the service is open, the switchboard may no longer be read: tell whoever runs Accueil (accueil connect).",
+        "Si le service est ouvert, le standard n’est peut-être plus lu : prévenir l’administrateur d’Accueil (accueil connect).",
+        "If the service is open, the switchboard may no longer be read: tell the administrator of Accueil (accueil connect).",
     ),
     # tiles
     "tiles": ("Chiffres de l’ensemble", "Figures of all queues"),
@@ -68,14 +70,18 @@ _TEXTS: Final = {
     "agents_available": ("Agents disponibles", "Agents available"),
     "in_progress_now": ("{n} en conversation", "{n} in conversation"),
     "nobody_waits": ("personne n’attend", "nobody is waiting"),
+    "wait_unknown": ("inconnue pour l’instant", "not known just now"),
     "no_agent": ("Aucun agent", "No agent"),
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
     "abandoned_of": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
-    "short_apart": ("et {short} en {limit} s ou moins", "and {short} within {limit} s"),
+    "short_apart": ("hors abandons en {limit} s ou moins ({short})", "abandons within {limit} s apart ({short})"),
     "too_few": ("Trop peu d’appels", "Too few calls"),
     "no_call_yet": ("pas encore d’appel", "no call yet"),
-    "of_offered": ("sur {n} reçus", "of {n} received"),
+    "of_received": (
+        "sur {received} reçus ; abandons :\N{NO-BREAK SPACE}{abandoned}, autres sorties :\N{NO-BREAK SPACE}{left}",
+        "of {received} received; {abandoned} abandoned, {left} left otherwise",
+    ),
     "agents_busy": ("{busy} en ligne, {paused} en pause", "{busy} on contact, {paused} paused"),
     # levels
     "normal": ("Normal", "Normal"),
@@ -95,9 +101,10 @@ _TEXTS: Final = {
     "available": ("Dispo.", "Available"),
     "on_contact": ("En ligne", "On contact"),
     "paused": ("En pause", "Paused"),
-    "offered": ("Reçus", "Received"),
+    "received": ("Reçus", "Received"),
     "answered": ("Répondus", "Answered"),
     "abandoned": ("Abandonnés", "Abandoned"),
+    "left": ("Autres sorties", "Left otherwise"),
     "level_short": ("Niveau de service", "Service level"),
     "level_recent": ("30 dernières min", "Last 30 min"),
     "abandonment_short": ("Taux d’abandon", "Abandon rate"),
@@ -115,6 +122,10 @@ _TEXTS: Final = {
         "Les taux ont leur marque à part, sans effet sur l’état ; à moins de {n} appels, gris sans marque.",
         "Rates have a mark of their own, which does not change the state; of fewer than {n} calls, grey and unmarked.",
     ),
+    "sum_rule": (
+        "Reçus = répondus + abandonnés + autres sorties (file pleine, fermée, renvoi, délai dépassé…) + en attente.",
+        "Received = answered + abandoned + left otherwise (queue full, closed, diverted, timed out…) + waiting.",
+    ),
     "marks": ("▲ attention, ■ agir.", "▲ attention, ■ act."),
     "from": ("▲ à partir de {attention}, ■ à partir de {action}", "▲ from {attention}, ■ from {action}"),
     "below": ("▲ sous {attention}, ■ sous {action}", "▲ below {attention}, ■ below {action}"),
@@ -127,8 +138,8 @@ _TEXTS: Final = {
     # the chart
     "chart": ("Appels du jour, par 5 minutes", "Calls today, per 5 minutes"),
     "chart_summary": (
-        "Courbe du jour : {offered} reçus, {answered} répondus, {abandoned} abandonnés.",
-        "Today’s curve: {offered} received, {answered} answered, {abandoned} abandoned.",
+        "Courbe du jour : {received} reçus, {answered} répondus, {abandoned} abandonnés.",
+        "Today’s curve: {received} received, {answered} answered, {abandoned} abandoned.",
     ),
     "chart_at": ("à {time}", "at {time}"),
     "chart_under_way": ("depuis {time}, en cours", "since {time}, under way"),
@@ -148,7 +159,7 @@ _TEXTS: Final = {
         "Service level: (answered + abandoned) within {target} s ÷ (answered + abandoned).",
     ),
     "formula_offered_share": (
-        "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandonnés + sortis autrement).",
+        "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandonnés + autres sorties).",
         "Service level: answered within {target} s ÷ (answered + abandoned + left otherwise).",
     ),
     "formula_net_of_short": (

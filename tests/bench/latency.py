@@ -71,7 +71,7 @@ class Board:
 def _lines_in(board: dict[str, Any]) -> int:
     """Return how many of our lines a board shows: each entered the queue, or left it."""
     today = (queue["today"] for queue in board["queues"] if queue["queue"] == QUEUE)
-    return sum(flows["offered"] + flows["abandoned"] for flows in today)
+    return sum(flows["received"] + flows["abandoned"] for flows in today)
 
 
 class Up:

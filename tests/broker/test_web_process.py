@@ -42,8 +42,8 @@ def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: Embedd
         answer = ask("/readyz")
         return answer.text == f"{state}\n" and answer.status_code == (200 if state == "live" else 503)
 
-    def offered() -> int:
-        return int(ask("/api/board").json()["board"]["all"]["today"]["offered"])
+    def received() -> int:
+        return int(ask("/api/board").json()["board"]["all"]["today"]["received"])
 
     def write() -> None:
         now = datetime.now(UTC)
@@ -60,14 +60,14 @@ def test_a_broker_may_be_away_at_the_start_and_be_killed_later(own_kafka: Embedd
         wait_until(lambda: is_in("no_figures"), "the topic to be found")
         write()
         wait_until(lambda: is_in("live"), "figures")
-        assert offered() == 1
+        assert received() == 1
 
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_in("no_broker"), "the loss to be noticed")
-        assert offered() == 1, "the last figures are kept"
+        assert received() == 1, "the last figures are kept"
         own_kafka.start()
         write()
-        wait_until(lambda: is_in("live") and offered() == 2, "figures after the restart")
+        wait_until(lambda: is_in("live") and received() == 2, "figures after the restart")
 
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_in("no_broker"), "the loss to be noticed")

@@ -277,7 +277,7 @@ def test_a_narrow_screen_shows_every_figure_under_its_heading(
         "return [...document.querySelectorAll('#rows tr:first-child td.number')]"
         ".map((cell) => getComputedStyle(cell, '::before').content)"
     )
-    assert len(headings) == 14
+    assert len(headings) == 15
     assert all(heading.startswith('"') and len(heading) > 5 for heading in headings)
     stay_live(served)
     page.picture(f"{size[0]}-{language}-{theme}")
@@ -334,10 +334,10 @@ def test_the_step_under_way_is_no_part_of_the_curve(served: Served, page: Page) 
     moments = page.run(
         "const { Chart } = await import('/static/chart.js'); const seen = [];"
         "const chart = new Chart(document.createElement('div'), 'Europe/Paris', { hour: String }, 'x', () => {});"
-        "const day = { start: 0, end: 86400, step: 300, offered: [4, 5, 3], answered: [4, 5, 0], abandoned: [0, 0, 0] };"
+        "const day = { start: 0, end: 86400, step: 300, received: [4, 5, 3], answered: [4, 5, 0], abandoned: [0, 0, 0] };"
         "for (const now of [10, 650, 900]) {"
         "  chart.show(day, now);"
-        "  seen.push([chart.columns[0], chart.columns[1], chart.open?.from, chart.open?.values.offered,"
+        "  seen.push([chart.columns[0], chart.columns[1], chart.open?.from, chart.open?.values.received,"
         "             chart.moment(chart.columns[0].length - 1)?.underWay]);"
         "} return seen;"
     )
@@ -502,14 +502,61 @@ def test_figures_that_are_being_caught_up_say_as_of_when_they_are(page: Page) ->
         for theme in ("dark", "light"):
             page.open(f"{served.url}/?theme={theme}", WALL)
             page.is_in("catching_up")
-            assert page.text("#stale-title") == page.text("#status .word") == "Rattrapage en cours"
-            assert page.text("#stale-detail")[2:].startswith("chiffres à jour à 14:55:12, il y a 42:")
-            assert "pas encore compté tout" in page.text("#stale-detail")
+            assert page.text("#stale-title") == page.text("#status .word") == "Lecture de l’historique"  # noqa: RUF001
+            assert page.text("#stale-detail")[2:].startswith("on en est à 14:55:12, il y a 42:")
+            assert "rattrape son retard" in page.text("#stale-detail")
+            assert_no_alarm(page)
             assert page.run(FITS) == [*WALL, 0, 0]
             assert page.run(CONTRASTS) == []
             page.picture(f"catching-up-{theme}")
         served.worker.progress(served.now())
         page.is_in("live")
+        page.shows("#rows tr:nth-child(1) .state", "■ Agir")
+        page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
+
+
+def assert_no_alarm(page: Page) -> None:
+    """Nothing of `main` has a level, by colour, symbol or word; nobody is said to have waited until now."""
+    assert page.run("return document.querySelectorAll('main [data-level]:not([data-level=normal])').length") == 0
+    words = "return [...document.querySelectorAll('#rows .state, .tile .level')].map((e) => e.textContent.trim())"
+    assert set(page.run(words)) == {"", "\N{EN DASH}"}
+    waits = "return [...document.querySelectorAll('#tile-longest_wait .value, td.longest')].map((e) => e.textContent)"
+    assert set(page.run(waits)) == {"\N{EN DASH}"}
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "moment"),
+    [
+        ("fr", 2, "Lecture de l’historique – on en est au dimanche 8 mars, 08:27."),  # noqa: RUF001
+        ("en", 2, "Reading history – at Sunday 8 March, 08:27."),  # noqa: RUF001
+        ("fr", 730, "Lecture de l’historique – on en est au 10 mars 2024, 08:27."),  # noqa: RUF001
+        ("en", 730, "Reading history – at 10 March 2024, 08:27."),  # noqa: RUF001
+    ],
+)
+@pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
+def test_history_that_is_read_says_its_date_and_alarms_nobody(
+    page: Page, size: tuple[int, int], language: str, days: int, moment: str
+) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
+        served.follow()
+        fill(served)
+        at = AFTERNOON.replace(hour=8, minute=27) - timedelta(days=days)
+        for place in PLACES[:3]:
+            served.worker.stocks(place, at - timedelta(seconds=90), waiting=12)
+        for _ in range(20):
+            served.worker.abandoned(ROADS, AFTERNOON, wait_seconds=60)
+        served.worker.progress(at, written_at=served.now(), event_at=milliseconds(at))
+        page.open(f"{served.url}/?lang={language}", size)
+        page.is_in("catching_up")
+        assert page.run("return document.querySelector('#stale').innerText").replace("\n", " ")[2:].startswith(moment)
+        assert_no_alarm(page)
+        assert not page.text("#announce"), "nor is a screen reader told of any"
+        assert page.run(CONTRASTS) == []
+        assert page.run("return document.documentElement.scrollWidth") == size[0]
+        page.picture(f"history-{size[0]}-{language}-{days}")
+        stay_live(served)
+        page.is_in("live")
+        assert "■" in page.text("#rows tr:nth-child(1) .state")
 
 
 def test_a_queue_says_its_site_once_another_site_has_one_of_that_name(served: Served, page: Page) -> None:
@@ -551,7 +598,7 @@ def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Pag
         second.follow()
         second.worker.offered(SOCIAL, second.now(), 3)
         wait_until(lambda: (stay_live(second), page.state() == "live")[1], "the board to be live again", 20)
-        page.shows("#tile-handled .detail", "sur 3 reçus")
+        wait_until(lambda: page.text("#tile-handled .detail").startswith("sur 3 reçus"), "the new calls", 10)
 
 
 def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:

@@ -77,8 +77,8 @@ def listening(served: Served) -> Iterator[Listener]:
         yield Listener(response)
 
 
-def offered(board: Any) -> int:
-    return int(board["all"]["today"]["offered"])
+def received(board: Any) -> int:
+    return int(board["all"]["today"]["received"])
 
 
 def test_a_listener_gets_the_board_at_once_and_then_what_changes(served: Served) -> None:
@@ -90,11 +90,11 @@ def test_a_listener_gets_the_board_at_once_and_then_what_changes(served: Served)
         message = json.loads(first["data"])
         assert message["clock"]["state"] == "live"
         assert message["board"]["queues"][0]["label_fr"] == "Aide sociale"
-        assert offered(message["board"]) == 0
+        assert received(message["board"]) == 0
         for number in (1, 2, 3):
             served.worker.offered(SOCIAL, served.now())
             event = listener.event()
-            while "board" not in json.loads(event["data"]) or offered(json.loads(event["data"])["board"]) < number:
+            while "board" not in json.loads(event["data"]) or received(json.loads(event["data"])["board"]) < number:
                 event = listener.event()
             assert int(event["id"]) > int(first["id"])
 
@@ -105,7 +105,7 @@ def test_many_changes_make_few_messages_and_the_last_one_is_right(served: Served
         for _ in range(3000):
             served.worker.offered(SOCIAL, served.now())
         boards = 1
-        while offered(listener.board()) < 3000:
+        while received(listener.board()) < 3000:
             boards += 1
         assert boards < 300
 
@@ -132,10 +132,10 @@ def test_who_comes_late_gets_the_latest_board(served: Served) -> None:
     with listening(served) as first:
         first.board()
         served.worker.offered(SOCIAL, served.now(), 4)
-        while offered(first.board()) < 4:
+        while received(first.board()) < 4:
             pass
         with listening(served) as second:
-            assert offered(second.board()) == 4
+            assert received(second.board()) == 4
 
 
 def test_who_leaves_is_forgotten_and_nobody_listening_costs_nothing(served: Served) -> None:
@@ -167,7 +167,7 @@ def test_a_listener_that_takes_nothing_does_not_hold_up_the_others(served: Serve
         wait_until(lambda: served.broadcaster._listeners == 2, "both to listen")
         for number in range(1, 31):
             served.worker.offered(SOCIAL, served.now())
-            while offered(listener.board()) < number:
+            while received(listener.board()) < number:
                 pass
 
 
@@ -251,6 +251,13 @@ def test_the_page_is_french_first_and_english_on_demand(served: Served) -> None:
     assert '<html lang="en"' in english
     assert "Longest wait" in english
     assert "Maison &lt;test&gt;" in french
+    assert "Maison &lt;test&gt;" in english, "a house that has one name"
+
+
+def test_a_house_may_have_an_english_name() -> None:
+    with serving(replace(OPTIONS, title_en="House")) as served:
+        titles = [httpx.get(f"{served.url}/", params={"lang": lang}).text.split("h1>")[1] for lang in ("fr", "en")]
+    assert titles == ["Maison &lt;test&gt;</", "House</"]
 
 
 def test_a_choice_is_kept_by_the_browser_and_gives_way_to_the_next() -> None:

@@ -21,7 +21,9 @@ let lost = false;
 
 const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const now = () => Date.now() + clockAhead;
-const waited = (figures) => (figures.oldest_waiting_at === null ? null : Math.max(0, now() - figures.oldest_waiting_at) / 1000);
+// Whether the figures are of now. Old ones alarm nobody, and how long those in them have waited since, nobody knows.
+const areCurrent = () => !["stale", "catching_up"].includes(document.body.dataset.state);
+const waited = ({ oldest_waiting_at: since }) => (since === null || !areCurrent() ? null : Math.max(0, now() - since) / 1000);
 
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -33,7 +35,7 @@ const staffed = (figures) => figures.agents_available + figures.agents_on_contac
 const noAgent = (figures) => figures.waiting > 0 && !staffed(figures);
 
 function levelsOf(figures, thresholds) {
-  return {
+  const levels = {
     waiting: noAgent(figures) ? ACTION : levelOf(figures.waiting, thresholds.waiting),
     longest: levelOf(waited(figures), thresholds.longest_wait_seconds),
     service: levelOfShare(figures.today.service_level, board.service_level),
@@ -41,6 +43,7 @@ function levelsOf(figures, thresholds) {
     abandonment: levelOfShare(figures.today.abandonment, board.abandonment),
     available: noAgent(figures) ? ACTION : NORMAL,
   };
+  return areCurrent() ? levels : mapValues(levels, () => NORMAL);
 }
 
 function mark(element, level) {
@@ -55,9 +58,10 @@ const tooFew = ["○", texts.too_few];
 const stateOfShare = (ratio, level) => (isSmall(ratio) ? tooFew : stateOf(level));
 
 // -------------------------------------------------------------------------------------------------------------- tiles
-function showTile(name, value, unit, detail, level, [symbol, word] = stateOf(level)) {
+function showTile(name, value, unit, detail, level, state = stateOf(level)) {
   const tile = $(`tile-${name}`);
   const part = (selector) => tile.querySelector(selector);
+  const [symbol, word] = areCurrent() ? state : stateOf(null);
   mark(tile, level ?? NORMAL);
   tile.classList.toggle("long", value.length > 5);
   write(part(".value"), value);
@@ -79,9 +83,10 @@ function showTiles() {
     if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
   }
   const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER });
+  const whose = !areCurrent() ? texts.wait_unknown : longest ? nameOf(longest) : texts.nobody_waits;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
   showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
-  showTile("longest_wait", duration(waited(all)), "", longest ? nameOf(longest) : texts.nobody_waits, worst.longest);
+  showTile("longest_wait", duration(waited(all)), "", whose, worst.longest);
   showTile(
     "service_level",
     format.hundredths(today.service_level),
@@ -98,7 +103,7 @@ function showTiles() {
     levels.abandonment,
     stateOfShare(today.abandonment, levels.abandonment),
   );
-  showTile("handled", format.count(today.answered), "", say("of_offered", counts({ n: today.offered })), null);
+  showTile("handled", format.count(today.answered), "", say("of_received", counts(today)), null);
   showTile(
     "agents_available",
     format.count(all.agents_available),
@@ -130,9 +135,10 @@ const COLUMNS = [
   ["available", (f) => format.count(f.agents_available)],
   ["on_contact", (f) => format.count(f.agents_on_contact)],
   ["paused", (f) => format.count(f.agents_paused)],
-  ["offered", (f) => format.count(f.today.offered)],
+  ["received", (f) => format.count(f.today.received)],
   ["answered", (f) => format.count(f.today.answered)],
   ["abandoned", (f) => format.count(f.today.abandoned)],
+  ["left", (f) => format.count(f.today.left)],
   ["abandonment", (f) => format.percent(f.today.abandonment)],
   ["service", (f) => format.percent(f.today.service_level)],
   ["recent", (f) => format.percent(f.recent_service_level)],
@@ -185,16 +191,22 @@ function explain(name, queue) {
   return `${sample} – ${say(limits.action < limits.attention ? "below" : "from", percents)}`;
 }
 
+function stateOfRow(queue, level) {
+  if (!areCurrent()) return ["", "–"];
+  if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
+  return isIdle(queue) ? idle : stateOf(level);
+}
+
 function showRow(entry, queue) {
   const levels = levelsOf(queue, queue.thresholds);
   const [head, state, ...cells] = entry.row.children;
   write(head, nameOf(queue)); // it may change: once another site has a queue of that name, it says the site
   const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
-  const [symbol, word] = isIdle(queue) ? idle : stateOf(level);
+  const [symbol, word] = stateOfRow(queue, level);
   mark(entry.row, level);
   entry.row.classList.toggle("idle", isIdle(queue));
   write(state.firstChild, symbol);
-  write(state.lastChild, noAgent(queue) ? texts.no_agent : word);
+  write(state.lastChild, word);
   COLUMNS.forEach(([name, text], index) => {
     const cell = cells[index];
     write(cell.firstChild, text(queue));
@@ -203,7 +215,7 @@ function showRow(entry, queue) {
     const title = explain(name, queue);
     if (cell.title !== title) cell.title = title;
   });
-  if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: word }));
+  if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: texts[NAMES[level]] }));
   entry.level = level;
 }
 
@@ -228,7 +240,7 @@ function showTable() {
 // -------------------------------------------------------------------------------------------------------------- chart
 function showMoment(moment) {
   const values = moment ? moment.values : board?.all.today;
-  for (const name of ["offered", "answered", "abandoned"]) {
+  for (const name of ["received", "answered", "abandoned"]) {
     write(document.querySelector(`.series-${name} .value`), values ? format.count(values[name] ?? 0) : "");
   }
   const name = moment?.underWay ? "chart_under_way" : "chart_at";
@@ -276,14 +288,19 @@ function showFreshness() {
   const eventAt = clock?.event_at ?? null;
   $("last-event").hidden = eventAt === null;
   write($("event-at"), eventAt === null ? "" : format.moment(eventAt, now()));
-  write($("date"), format.day(now()));
+  write($("date"), format.today(now()));
   $("stale").hidden = !why;
   write($("stale-title"), why && texts[state]);
   if (!why) return;
-  const words = state === "stale" ? "last_data" : "behind";
-  const age = asOf === null ? "" : say(words, { time: format.moment(asOf, now()), age: duration((now() - asOf) / 1000) });
+  const words = asOf !== null && say(state === "stale" ? "last_figures" : "behind", { when: when(asOf) });
   write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
-  write($("stale-detail"), age ? `– ${age}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
+  write($("stale-detail"), words ? `– ${words}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
+}
+
+/** Return in words when the figures are from: how old they are, or the date if that is not today's. */
+function when(asOf) {
+  if (format.isToday(asOf, now())) return say("at_time", { time: format.time(asOf), age: duration((now() - asOf) / 1000) });
+  return say("at_date", { date: format.date(asOf, now()), time: format.hour(asOf) });
 }
 
 const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_up: "▲", stale: "■" };
@@ -318,20 +335,17 @@ function makeRoom() {
 }
 
 function tick() {
-  if (board) {
-    showTiles();
-    showTable();
-  }
-  showFreshness();
-  if (board) {
-    showQuiet();
-    makeRoom();
-  }
+  showFreshness(); // first: whether the figures are of now decides how they are shown
+  if (!board) return;
+  showTiles();
+  showTable();
+  showQuiet();
+  makeRoom();
 }
 
 take(JSON.parse($("message").textContent));
 follow(take, () => {
   lost = true;
-  showFreshness();
+  tick();
 });
 setInterval(tick, 1000);

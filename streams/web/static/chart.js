@@ -1,8 +1,8 @@
 // The day's curve. Series are told apart by colour and by dash; the legend is HTML and shows the moment under the cursor.
 // The step under way is no part of the curve: not all of its calls have come yet, and a fall to them would be none.
 
-const NAMES = ["offered", "answered", "abandoned"];
-const DASHES = { offered: [], answered: [10, 5], abandoned: [2, 4] };
+const NAMES = ["received", "answered", "abandoned"];
+const DASHES = { received: [], answered: [10, 5], abandoned: [2, 4] };
 // The usual working day is always in sight; earlier and later calls widen it.
 const FIRST_HOUR = 8;
 const LAST_HOUR = 18;
@@ -26,14 +26,14 @@ export class Chart {
 
   /** Show `day` as of `now`, in seconds. */
   show(day, now) {
-    const { start, end, step, offered } = day;
-    const times = offered.map((_, index) => start + index * step);
+    const { start, end, step, received } = day;
+    const times = received.map((_, index) => start + index * step);
     const closed = times.filter((time) => time + step <= now).length;
     const until = start + closed * step;
     const values = (name) => [...day[name].slice(0, closed), day[name][closed - 1] ?? null];
     this.columns = [[...times.slice(0, closed), until], ...NAMES.map(values)];
     const sum = (name) => [name, day[name].slice(closed).reduce((total, number) => total + number, 0)];
-    this.open = closed < offered.length ? { from: until, to: now, values: Object.fromEntries(NAMES.map(sum)) } : null;
+    this.open = closed < received.length ? { from: until, to: now, values: Object.fromEntries(NAMES.map(sum)) } : null;
     const busy = times.filter((_, index) => NAMES.some((name) => day[name][index]));
     this.range = [
       Math.min(start + FIRST_HOUR * HOUR, busy.length ? busy[0] - step : end),
@@ -95,9 +95,9 @@ export class Chart {
     return {
       label: name,
       stroke: colour,
-      width: name === "offered" ? 2 : 2.5,
+      width: name === "received" ? 2 : 2.5,
       dash: DASHES[name],
-      fill: name === "offered" ? token("--series-offered-fill") : undefined,
+      fill: name === "received" ? token("--series-received-fill") : undefined,
       paths: uPlot.paths.stepped({ align: 1 }),
       points: { show: false },
     };

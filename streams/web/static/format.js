@@ -1,5 +1,7 @@
 // Figures as people read them: French or English numbers, waits as 3:12, times of day in the house's zone, 24-hour.
 
+const MONTHS = 180 * 86_400_000; // in milliseconds
+
 const pad = (number) => String(number).padStart(2, "0");
 
 /** Return `m:ss`, or `h:mm:ss` from an hour on; a dash for nothing. */
@@ -21,7 +23,9 @@ export class Format {
     const time = { timeZone, hourCycle: "h23", hour: "2-digit", minute: "2-digit" };
     this.minutes = new Intl.DateTimeFormat(locale, time);
     this.seconds = new Intl.DateTimeFormat(locale, { ...time, second: "2-digit" });
-    this.date = new Intl.DateTimeFormat(locale, { timeZone, weekday: "long", day: "numeric", month: "long" });
+    const date = { timeZone, day: "numeric", month: "long" };
+    this.weekday = new Intl.DateTimeFormat(locale, { ...date, weekday: "long" });
+    this.year = new Intl.DateTimeFormat(locale, { ...date, year: "numeric" });
     this.percentSign = lang === "fr" ? "\u202f%" : "%";
   }
 
@@ -38,16 +42,23 @@ export class Format {
     return text === "–" ? text : text + this.percentSign;
   }
 
-  /** Return the time of day, with its date if that is not today's. */
-  moment(milliseconds, now) {
-    const [time, date] = [this.seconds.format(milliseconds), this.date.format(milliseconds)];
-    return date === this.date.format(now) ? time : `${time}, ${date}`;
-  }
-
   hour = (milliseconds) => this.minutes.format(milliseconds);
 
-  day(milliseconds) {
-    const text = this.date.format(milliseconds);
+  time = (milliseconds) => this.seconds.format(milliseconds);
+
+  isToday = (milliseconds, now) => this.year.format(milliseconds) === this.year.format(now);
+
+  /** Return the date: of the last months with the day of the week, of earlier ones with the year. */
+  date = (milliseconds, now) => (now - milliseconds < MONTHS ? this.weekday : this.year).format(milliseconds);
+
+  /** Return the time of day, with its date if that is not today's. */
+  moment(milliseconds, now) {
+    const time = this.time(milliseconds);
+    return this.isToday(milliseconds, now) ? time : `${time}, ${this.date(milliseconds, now)}`;
+  }
+
+  today(now) {
+    const text = this.weekday.format(now);
     return text.charAt(0).toUpperCase() + text.slice(1);
   }
 }

@@ -155,8 +155,8 @@ def test_a_delay_ends_with_the_first_message_that_shows_the_line() -> None:
     assert [latency._first(seen, count) for count in (1, 2, 3)] == [10.1, 10.1, 10.2]
     board = {
         "queues": [
-            {"queue": "bench", "today": {"offered": 5, "abandoned": 4}},
-            {"queue": "accueil", "today": {"offered": 70, "abandoned": 7}},
+            {"queue": "bench", "today": {"received": 5, "abandoned": 4}},
+            {"queue": "accueil", "today": {"received": 70, "abandoned": 7}},
         ]
     }
     assert latency._lines_in(board) == 9

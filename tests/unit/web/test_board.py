@@ -47,7 +47,7 @@ def test_a_queue_s_day_is_told_with_what_it_is_made_of() -> None:
     roads, social = board_of(busy_view()).board.queues
     assert (roads.label_fr, social.label_fr) == ("Routes", "aide-sociale")
     today = social.today
-    assert (today.offered, today.answered, today.abandoned, today.abandoned_short, today.left) == (8, 4, 3, 1, 1)
+    assert (today.received, today.answered, today.abandoned, today.abandoned_short, today.left) == (8, 4, 3, 1, 1)
     assert today.service_level == Ratio(2, 4 + 2)
     assert today.abandonment == Ratio(2, 4 + 2)
     assert today.mean_wait_seconds == 36.5
@@ -124,13 +124,13 @@ def test_without_calls_there_is_nothing_to_divide_by() -> None:
     (roads,) = board.queues
     assert roads.today.service_level == roads.today.abandonment == Ratio(0, 0)
     assert roads.today.mean_wait_seconds is roads.today.mean_handle_seconds is roads.oldest_waiting_at is None
-    assert sum(board.day.offered) == 0
+    assert sum(board.day.received) == 0
 
 
 def test_the_curve_holds_every_five_minutes_of_the_day_so_far() -> None:
     day = board_of(busy_view()).board.day
-    assert len(day.offered) == len(day.answered) == len(day.abandoned) == 12 * 12 + 1
-    assert (day.offered[-1], day.answered[-1], day.abandoned[-1]) == (9, 5, 3)
+    assert len(day.received) == len(day.answered) == len(day.abandoned) == 12 * 12 + 1
+    assert (day.received[-1], day.answered[-1], day.abandoned[-1]) == (9, 5, 3)
     assert (day.end - day.start) // day.step == 288
 
 

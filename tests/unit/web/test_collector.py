@@ -9,7 +9,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from models.reasons import Reason
-from streams.core.figures import Dimensions, Formula, total_key
+from streams.core.figures import LEFT, Dimensions, Formula, total_key
 from streams.web.board import Flows, make_message
 from streams.web.collector import FiguresCollector
 from streams.web.options import QueueOptions, WebOptions
@@ -55,7 +55,7 @@ def test_metrics_and_board_tell_the_same_numbers(exported: Exported) -> None:
     board = make_message(exported.view.snapshot(NOON), OPTIONS, "v").board
     for queue in board.queues:
         place = Dimensions(queue.channel, queue.site, queue.service, queue.queue)
-        for flow in ("offered", "answered", "abandoned", "abandoned_short", "left", "transferred"):
+        for flow in ("received", "answered", "abandoned", "abandoned_short", "left", "transferred"):
             assert exported("contact_today_items", place, flow=flow) == getattr(queue.today, flow), flow
         for state in ("available", "on_contact", "paused"):
             assert exported("contact_agents", place, state=state) == getattr(queue, f"agents_{state}")
@@ -65,7 +65,7 @@ def test_metrics_and_board_tell_the_same_numbers(exported: Exported) -> None:
         assert oldest == (queue.oldest_waiting_at and queue.oldest_waiting_at / 1000)
     social = next(queue for queue in board.queues if queue.queue == SOCIAL.queue)
     assert isinstance(social.today, Flows)
-    assert social.today.offered == 8, "yesterday's are in the totals only"
+    assert social.today.received == 8, "yesterday's are in the totals only"
     assert exported("contact_received_total", SOCIAL) == 9
 
 
@@ -110,6 +110,32 @@ def test_a_fact_that_is_taken_back_makes_no_counter_fall(exported: Exported) -> 
     assert exported("contact_left_queue_total", SOCIAL, reason="timeout") == before == 1
     assert exported("contact_corrected_total", SOCIAL, fact="left_timeout") == 1
     assert exported("contact_today_items", SOCIAL, flow="left") == 0
+
+
+def test_what_is_received_is_called_so_everywhere_and_is_the_sum_of_what_became_of_it(exported: Exported) -> None:
+    exported.worker.offered(SOCIAL, NOON, 3)
+    ways = [
+        exported("contact_answered_total", SOCIAL),
+        *(exported("contact_abandoned_total", SOCIAL, short=short) for short in ("true", "false")),
+        *(exported("contact_left_queue_total", SOCIAL, reason=name.removeprefix("left_")) for name in LEFT),
+        exported("contact_backlog_items", SOCIAL, state="waiting"),
+    ]
+    assert exported("contact_received_total", SOCIAL) == sum(number or 0 for number in ways) == 12
+    assert exported("contact_today_items", SOCIAL, flow="received") == 11
+    assert exported("contact_corrected_total", SOCIAL, fact="received") == 0
+    flows = {
+        sample.labels.get(name)
+        for m in exported.registry.collect()
+        for sample in m.samples
+        for name in ("flow", "fact")
+    }
+    assert "offered" not in flows
+
+
+def test_the_help_says_that_figures_may_be_of_long_ago(exported: Exported) -> None:
+    helps = {family.name: family.documentation for family in exported.registry.collect()}
+    assert "old log" in helps["contact_figures_timestamp_seconds"]
+    assert "turned them away" in helps["contact_received"]
 
 
 def test_there_are_no_figures_before_they_were_read() -> None:

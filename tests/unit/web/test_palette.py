@@ -14,7 +14,7 @@ PAIRS = [
     *((colour, "panel", TEXT) for colour in ("orange", "vermilion")),
     *(("on-colour", colour, TEXT) for colour in ("orange", "vermilion")),
     ("sky", "ground", GRAPHICS),
-    *((f"series-{name}", "panel", GRAPHICS) for name in ("offered", "answered", "abandoned")),
+    *((f"series-{name}", "panel", GRAPHICS) for name in ("received", "answered", "abandoned")),
 ]
 
 
