@@ -120,8 +120,10 @@ def _read(consumer: KafkaConsumer, wanted: Filter) -> Iterator[DeadLetter | Repl
     numbers = sorted(consumer.partitions_for_topic(topic) or ())
     if wanted.places:
         numbers = [number for number in numbers if any(place.startswith(f"{number}:") for place in wanted.places)]
+    if not numbers:
+        return
     partitions = [TopicPartition(topic, number) for number in numbers]
-    ends = consumer.end_offsets(partitions) if partitions else {}
+    ends = consumer.end_offsets(partitions)
     consumer.assign(partitions)
     _seek(consumer, partitions, wanted.since)
     heard_at = time.monotonic()
@@ -135,7 +137,7 @@ def _read(consumer: KafkaConsumer, wanted: Filter) -> Iterator[DeadLetter | Repl
 
 def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since: int | None) -> None:
     consumer.seek_to_beginning(*partitions)
-    if since is None or not partitions:
+    if since is None:
         return
     # A dead letter is written at `dead_at`, by a clock that may be off a little: the filter decides, this spares reading.
     for partition, found in consumer.offsets_for_times(dict.fromkeys(partitions, max(since - 3_600_000, 0))).items():

@@ -33,7 +33,7 @@ def filters(command: F) -> F:
         click.option(
             "--topic",
             type=click.Choice([topic.name for topic in SOURCES.values()]),
-            help=say("Where they came from.", "D'où elles venaient."),
+            help=say("Where they came from.", "D'où ils venaient."),
         ),
         click.option(
             "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
@@ -93,13 +93,14 @@ def list_(
         for letter in latest:
             click.echo(dumps(_facts(letter, replayed.get(letter.place))))
         return
+    zone = settings.web.zone
     rows = [
         (
             letter.place,
-            when(letter.dead_at),
+            when(letter.dead_at, zone),
             letter.reason,
             letter.origin,
-            when(replayed[letter.place]) if letter.place in replayed else "-",
+            when(replayed[letter.place], zone) if letter.place in replayed else "-",
             explain(letter.detail) or describe(letter.reason),
         )
         for letter in latest
@@ -115,7 +116,7 @@ def list_(
     )
 
 
-@group.command(help=say("Show one: where it came from, and why it is here.", "En montre une : son origine, sa raison."))
+@group.command(help=say("Show one: where it came from, and why it is here.", "En montre un : son origine, sa raison."))
 @click.argument("place", metavar="PARTITION:OFFSET", type=Place())
 @click.option(
     "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
@@ -135,15 +136,16 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     if json:
         click.echo(dumps(_facts(letter, replayed_at) | (_content(letter) if value else {})))
         return
+    zone = settings.web.zone
     size = f"{len(letter.value)} {say('bytes', 'octets')}" if letter.value is not None else "null"
     for name, text in {
         say("reason", "raison"): ", ".join(filter(None, [letter.reason, describe(letter.reason)])),
         say("detail", "détail"): explain(letter.detail),
         say("origin", "origine"): letter.origin,
-        say("written at", "écrite le"): when(letter.origin_timestamp),
-        say("dead since", "morte depuis"): when(letter.dead_at),
+        say("written at", "écrite le"): when(letter.origin_timestamp, zone),
+        say("dead since", "morte depuis"): when(letter.dead_at, zone),
         say("replayed from", "rejouée depuis"): letter.replayed_from,
-        say("replayed at", "rejouée le"): when(replayed_at) if replayed_at else "",
+        say("replayed at", "rejouée le"): when(replayed_at, zone) if replayed_at else "",
         say("value", "valeur"): size,
     }.items():
         if text:
@@ -155,10 +157,15 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
         click.echo(f"\n{printable(letter.value)}")
 
 
-@group.command(help=say("Send them back to where they came from.", "Les renvoie d'où elles venaient."))
+@group.command(help=say("Send them back to where they came from.", "Les renvoie d'où ils venaient."))
 @click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
 @filters
-@click.option("--all", "everything", is_flag=True, help=say("All that there are.", "Toutes."))
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help=say("All that there are, or all that fit.", "Tous, ou tous ceux qui répondent aux filtres."),
+)
 @click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
 @click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
 @pass_settings
@@ -174,7 +181,7 @@ def replay(
     yes: bool,
 ) -> None:
     """Publish the chosen records again; an event that comes twice counts once."""
-    if everything == any((places, reason, topic, since)):
+    if not any((everything, places, reason, topic, since)):
         raise click.UsageError(say("choose which, or --all", "dire lesquelles, ou --all"))
     found = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
     letters = [one for one in found if isinstance(one, DeadLetter)]

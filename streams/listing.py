@@ -3,11 +3,13 @@
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Final
 
 import click
 
+from streams.configuration import load
+from streams.terminal import clear_errors, config_file
 from streams.words import say
 
 EXIT_NOT_FOUND: Final = 1
@@ -29,7 +31,10 @@ limit_option = click.option(
 
 
 class Since(click.ParamType):
-    """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970."""
+    """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970.
+
+    A time without an offset is one of `web.time_zone`, as the lists show it.
+    """
 
     name = "time"
 
@@ -38,14 +43,18 @@ class Since(click.ParamType):
         if span := re.fullmatch(r"(\d+)([smhd])", value):
             return int((time.time() - int(span[1]) * _SPAN_SECONDS[span[2]]) * 1000)
         try:
-            return int(datetime.fromisoformat(value).timestamp() * 1000)
+            time_at = datetime.fromisoformat(value)
         except ValueError:
             self.fail(say("use 90m, 7d or 2026-11-25T08:00", "écrire 90m, 7d ou 2026-11-25T08:00"), param, ctx)
+        if time_at.tzinfo is None and ctx is not None:
+            with clear_errors():
+                time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
+        return int(time_at.timestamp() * 1000)
 
 
-def when(milliseconds: int) -> str:
-    """Return a time in milliseconds since 1970 as the clock here shows it."""
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().isoformat(" ", "seconds")
+def when(milliseconds: int, zone: tzinfo) -> str:
+    """Return a time in milliseconds since 1970 as the clocks of `zone` show it, with its offset."""
+    return datetime.fromtimestamp(milliseconds / 1000, zone).isoformat(" ", "seconds")
 
 
 def printable(content: bytes | None) -> str:

@@ -250,6 +250,8 @@ class Web(Section):
     """Boards open at once; further ones are refused a stream (503) and try again."""
     title: str = _BOARD.title
     """Name of the house, at the head of the board."""
+    title_en: str = _BOARD.title_en
+    """The same in English; empty if it has no other name."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
     """Whose midnight begins the day."""
     target_seconds: WaitBound = _BOARD.target_seconds
@@ -268,6 +270,11 @@ class Web(Section):
     """Of those who were answered, or waited longer than `short_abandon_seconds` and gave up: the share that gave up."""
     queues: Annotated[dict[Label, Queue], AfterValidator(_each_once)] = {}
     """In the order of the board; others follow as they appear."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """`time_zone`, as what tells times."""
+        return ZoneInfo(self.time_zone)
 
 
 class Log(Section):

@@ -3,8 +3,10 @@
 import json
 import os
 import time
+from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -193,11 +195,11 @@ def test_show_keeps_the_content_to_itself_unless_asked(box: Box) -> None:
     assert "\x1b" not in content
 
 
-def test_what_is_not_there_is_said(box: Box) -> None:
-    result = command("show", "0:999999")
-    assert (result.exit_code, result.output) == (1, "accueil: no dead letter at 0:999999\n")
-    result = command("replay", "0:999999", "--yes")
-    assert (result.exit_code, result.output) == (1, "accueil: no dead letter at 0:999999\n")
+@pytest.mark.parametrize("place", ["0:999999", "99:1"])
+def test_what_is_not_there_is_said(box: Box, place: str) -> None:
+    for arguments in (("show", place), ("replay", place, "--yes")):
+        result = command(*arguments)
+        assert (result.exit_code, result.output) == (1, f"accueil: no dead letter at {place}\n")
 
 
 def test_what_is_not_there_is_said_in_french(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,11 +272,27 @@ def test_replay_asks_first(box: Box) -> None:
     assert len(box.replayed()) == 2  # the same event, with the same id: it counts once
 
 
-@pytest.mark.parametrize("arguments", [(), ("--all", "--reason", "invalid_json")])
-def test_replay_needs_a_choice(arguments: tuple[str, ...]) -> None:
-    result = command("replay", *arguments)
+def test_replay_needs_a_choice() -> None:
+    result = command("replay")
     assert result.exit_code == 2
     assert "choose which, or --all" in result.output
+
+
+def test_all_with_a_filter_means_all_of_these(box: Box) -> None:
+    box.bury("time_in_past", "unknown_type", "time_in_past")
+    result = command("replay", "--all", "--reason", "time_in_past", "--dry-run")
+    assert (result.exit_code, result.output) == (0, f"2 → {box.origin}\n")
+
+
+def test_times_are_those_of_the_board_with_their_offset(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", "Indian/Reunion")
+    box.bury("invalid_json")
+    (letter,) = box.letters()
+    shown = command("show", letter.place).output
+    assert "written at     2025-11-24 20:00:00+04:00\n" in shown
+    died_at = datetime.fromtimestamp(letter.dead_at / 1000, ZoneInfo("Indian/Reunion")).isoformat(" ", "seconds")
+    assert f"dead since     {died_at}\n" in shown
+    assert died_at in command("list", "--limit", "1000").output
 
 
 def test_absent_broker_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

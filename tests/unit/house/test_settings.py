@@ -266,6 +266,7 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 hosts = ["accueil.example.org"]
                 max_viewers = 20
                 title = "Maison"
+                title_en = "House"
                 time_zone = "Indian/Reunion"
                 target_seconds = 30
                 short_abandon_seconds = 5

@@ -1,0 +1,47 @@
+"""Times that people read and write are those of `web.time_zone`."""
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from streams.listing import Since, when
+from streams.settings import Web
+
+NOON_AT = 1_764_068_400_000
+"""25 November 2025, 11:00 in UTC."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def since(text: str) -> str:
+    @click.command()
+    @click.argument("at", type=Since())
+    def command(at: int) -> None:
+        click.echo(at)
+
+    return CliRunner().invoke(command, [text]).output
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("Europe/Paris", "2025-11-25 12:00:00+01:00"),
+        ("America/Cayenne", "2025-11-25 08:00:00-03:00"),
+        ("UTC", "2025-11-25 11:00:00+00:00"),
+    ],
+)
+def test_time_that_is_shown_may_be_given_with_or_without_its_offset(
+    zone: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", zone)
+    assert when(NOON_AT, Web(time_zone=zone).zone) == text
+    assert since(text) == since(text[:19]) == f"{NOON_AT}\n"
+
+
+def test_what_is_no_time_is_refused_with_examples() -> None:
+    assert "use 90m, 7d or 2026-11-25T08:00" in since("noon")
