@@ -62,8 +62,8 @@ def main(config: Path | None) -> None:
 @main.command(
     help=say("Start everything on this machine.", "Démarre tout sur cette machine."),
     epilog=say(
-        "Once all is ready it shows where each part answers /healthz, /readyz and /metrics.",
-        "Une fois tout prêt, montre où chaque partie répond à /healthz, /readyz et /metrics.",
+        "It shows where each part answers /healthz, /readyz and /metrics.",
+        "Montre où chaque partie répond à /healthz, /readyz et /metrics.",
     ),
 )
 @click.option("--demo", is_flag=True, help=say("With a simulated switchboard.", "Avec un standard simulé."))
@@ -146,7 +146,6 @@ def apply(settings: "Settings", wait: float) -> None:
     from streams.catalogue import apply_topics, specs  # noqa: PLC0415
     from streams.running import find_brokers  # noqa: PLC0415
 
-    start_logging(settings)
     with clear_errors():
         changes = apply_topics(settings, find_brokers(settings), wait)
     count = len(specs(settings))

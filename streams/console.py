@@ -5,7 +5,10 @@ The files keep every line as it was said; libraries' own words stay there.
 
 import json
 import logging
+from io import TextIOBase
 from typing import Any, Final
+
+import click
 
 from streams.logs import LIBRARIES
 from streams.phrases import put
@@ -15,6 +18,10 @@ SAYINGS: Final = {
     "broker ended by itself": (
         "stopped by itself (code {exit_code}), see {path}",
         "s'est arrêté (code {exit_code}), voir {path}",
+    ),
+    "broker killed": (
+        "was killed: by somebody, or by the system for want of memory",
+        "a été tué : par quelqu'un, ou par le système à court de mémoire",
     ),
     "broker_left": (
         "{connector}: Kafka takes nothing ({reason}), what comes is kept on disk",
@@ -66,9 +73,17 @@ SAYINGS: Final = {
         "{connector}: a part of the spool is damaged, set aside in {file}",
         "{connector} : une partie de la file sur disque est abîmée, mise de côté dans {file}",
     ),
+    "taking_failed": (
+        "a defect in the connector ({error}), the file is kept apart",
+        "un défaut du connecteur ({error}), le fichier est mis de côté",
+    ),
     "tick_failed": (
         "a defect of Accueil itself ({error}): what depends on time alone waits for the next try",
         "un défaut d'Accueil même ({error}) : ce qui ne dépend que du temps attend le prochain essai",
+    ),
+    "verification_failed": (
+        "a defect in the connector ({error}): a message was not taken",
+        "un défaut du connecteur ({error}) : un message n'a pas été pris",
     ),
     "waiting_for_broker": ("waits for Kafka at {url}", "attend Kafka sur {url}"),
     r"a row of figures cannot be read: (?P<error>.*)": (
@@ -136,6 +151,17 @@ def read_line(text: str) -> tuple[int, str]:
     if words is None and any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
         number = min(number, logging.INFO)
     return number, words or _as_it_is(event, record)
+
+
+class Console(TextIOBase):
+    """Takes the JSON log of a command, and shows the person who gave it what matters: warnings and worse, in words."""
+
+    def write(self, text: str) -> int:
+        """Show `text`, a log line, if it matters."""
+        level, words = read_line(text)
+        if level >= logging.WARNING:
+            click.echo(f"accueil: {words}", err=True)
+        return len(text)
 
 
 def describe_state(answer: str) -> str:

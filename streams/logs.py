@@ -10,6 +10,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import MutableMapping
 from contextlib import suppress
+from io import TextIOBase
 from typing import Any, Final, TextIO, cast
 
 import structlog
@@ -57,7 +58,7 @@ _PERSONAL: Final = re.compile(
 )
 
 
-def configure(level: str = "info", style: str = "console", stream: TextIO | None = None) -> None:
+def configure(level: str = "info", style: str = "console", stream: TextIO | TextIOBase | None = None) -> None:
     """Send all logging of this process to `stream` (stderr), as lines for people (`console`) or as JSON (`json`).
 
     Errors that nobody catches are logged in the same way. May be called again: the last call counts.

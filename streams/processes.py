@@ -19,6 +19,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from yarl import URL
+
 from streams.console import describe_state, read_line
 from streams.engine.children import die_with_parent
 from streams.phrases import cause_of
@@ -76,6 +78,13 @@ class Program:
     talks: bool = False
     """Whether what it says is shown until it is ready: for what takes long the first time."""
 
+    def address(self, path: str) -> str:
+        """Return where it answers `path`; empty if it has no `health`."""
+        if not self.health:
+            return ""
+        host, port = self.health
+        return str(URL.build(scheme="http", host=host, port=port, path=path))
+
 
 class _State(NamedTuple):
     well: bool
@@ -91,6 +100,8 @@ class Child:
         """Set once it is ready for the first time, or has ended as it should."""
         self.trouble = ""
         """Why it is not ready now, in words; empty if it is."""
+        self._where = ""
+        """Where it says so itself; empty as long as it does not answer."""
         self.log = logs / f"{program.name}.log"
         self._tell = tell
         self._file = _LogFile(self.log, lambda trouble: tell(program.name, trouble))
@@ -107,7 +118,7 @@ class Child:
         failures = 0
         while True:
             self._began_at = self._unready_at = time.monotonic()
-            self._told, self.trouble = None, describe_state("")
+            self._told, self.trouble, self._where = None, describe_state(""), ""
             code = await self._live()
             if self._stopping.is_set():
                 return
@@ -231,6 +242,7 @@ class Child:
         if not self.trouble:
             self._unready_at = now
         self.trouble = describe_state(state.text)
+        self._where = f" ({self.program.address('/readyz')})" if state.text else ""
         if now - self._unready_at >= PATIENCE_SECONDS:
             self.tell_trouble()
         return False
@@ -239,7 +251,7 @@ class Child:
         """Tell the person at the console that it is not ready, and why, unless that was told already."""
         if self._told is not False and not self._stopping.is_set():
             self._told = False
-            self._tell(self.program.name, say(f"not ready: {self.trouble}", f"pas prêt : {self.trouble}"))
+            self._tell(self.program.name, say("not ready: ", "pas prêt : ") + self.trouble + self._where)
 
     @property
     def _age(self) -> float:

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import ValidationError
@@ -55,7 +54,10 @@ def run_broker(settings: Settings, health_port: int) -> int:
     kafka.stop(timeout_seconds=BROKER_STOP_SECONDS)
     if exit_code is None:
         return 0
-    log.error("broker ended by itself", exit_code=exit_code, path=str(kafka.log))
+    if exit_code == -signal.SIGKILL:
+        log.error("broker killed")
+    else:
+        log.error("broker ended by itself", exit_code=exit_code, path=str(kafka.last_word))
     return EXIT_RESTART
 
 
@@ -135,7 +137,8 @@ def web_options(settings: Settings) -> WebOptions:
         hosts=web.hosts,
         max_viewers=web.max_viewers,
         title=web.title,
-        time_zone=ZoneInfo(web.time_zone),
+        title_en=web.title_en,
+        time_zone=web.zone,
         target_seconds=web.target_seconds,
         short_abandon_seconds=web.short_abandon_seconds,
         stale_after_seconds=web.stale_after_seconds,

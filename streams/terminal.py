@@ -3,6 +3,7 @@
 import gettext
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -70,7 +71,7 @@ class LazyGroup(click.Group):
         rows += [
             (name, command.get_short_help_str(200)) for name, command in self.commands.items() if not command.hidden
         ]
-        with formatter.section(say("Commands", "Commandes")):
+        with formatter.section(say("Commands", "Commandes ")):
             formatter.write_dl(sorted(rows))
 
 
@@ -105,13 +106,26 @@ def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
         from streams.configuration import load  # noqa: PLC0415
 
         with clear_errors():
-            return context.invoke(command, load(config_file(context)), *args, **kwargs)
+            settings = load(config_file(context))
+            _start_telling(settings)
+            return context.invoke(command, settings, *args, **kwargs)
 
     return run
 
 
 def start_logging(settings: Any) -> None:
-    """Log as the settings say."""
+    """Log as the settings say: for what runs until it is stopped."""
     from streams import logs  # noqa: PLC0415
 
     logs.configure(settings.log.level, settings.log.format)
+
+
+def _start_telling(settings: Any) -> None:
+    """Tell whoever gave a command what matters of its log, in words; libraries are left out. Where JSON is asked for, log."""
+    from streams import console, logs  # noqa: PLC0415
+
+    if settings.log.format == "json":
+        start_logging(settings)
+    else:
+        logs.configure("warning", "json", console.Console())
+        sys.excepthook = sys.__excepthook__  # a defect is shown whole

@@ -101,6 +101,14 @@ class Plan:
         tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
         for warning in warn(self._settings):
             tell("", warning)
+        if not self._settings.connectors:
+            tell(
+                "",
+                say(
+                    "no connector configured, so nothing comes in: write a table [connectors.<name>] in accueil.toml, see README",
+                    "aucun connecteur configuré, rien n'arrivera : écrire [connectors.<nom>] dans accueil.toml, voir README",
+                ),
+            )
         await Tree(self._data / "logs", tell, verbose=verbose).run(self._grow)
         tell("", say("stopped", "arrêté"))
 
@@ -114,12 +122,13 @@ class Plan:
         sources = tree.start(*self.connect(), *([self.simulator()] if self._demo else []))
         await all_ready(board)
         announce(self._data, self._brokers, self.url)
-        if late := await all_ready(sources, SOURCE_SECONDS):  # a source that is away must not hide the board
+        late = await all_ready(sources, SOURCE_SECONDS)
+        self._tell_places([child.program for child in board + sources])
+        if late:  # a source that is away must not hide the board
             for child in late:
                 child.tell_trouble()
             tell("", say(f"the board is at {self.url}", f"le tableau est sur {self.url}"))
             await all_ready(late)
-        self._tell_places([child.program for child in board + sources])
         seconds = f"{time.monotonic() - began_at:.0f} s"
         tell(
             "",
@@ -135,9 +144,8 @@ class Plan:
             say("health and metrics (/healthz /readyz /metrics):", "santé et métriques (/healthz /readyz /metrics) :"),
         )
         for program in programs:
-            if program.health:
-                host, port = program.health
-                tell(program.name, str(URL.build(scheme="http", host=host, port=port, path="/metrics")))
+            if address := program.address("/metrics"):
+                tell(program.name, address)
 
     def broker(self) -> Program:
         """Return Accueil's own Kafka."""

@@ -125,10 +125,20 @@ class EmbeddedKafka:
         """Where the broker writes what it has to say."""
         return self.directory / "broker.log"
 
+    @property
+    def last_word(self) -> Path:
+        """Where to read why it ended: its log, or what Java itself said, whichever was written to last."""
+        written = [path for path in (self.log, self._output) if path.exists() and path.stat().st_size]
+        return max(written, key=lambda path: path.stat().st_mtime, default=self.log)
+
+    @property
+    def _output(self) -> Path:
+        return self.directory / "java.out"
+
     def start(self, timeout_seconds: float = 60) -> None:
         """Start the broker, formatting its directory the first time, and return once it accepts connections.
 
-        Raises `BrokerError` if it does not, naming its log.
+        Raises `BrokerError` if it does not, naming the file that says why.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = self.port or free_port()
@@ -144,7 +154,7 @@ class EmbeddedKafka:
             find_classpath(self._progress),
         ]
         properties = self._write_properties()
-        with (self.directory / "java.out").open("wb") as output:
+        with self._output.open("wb") as output:
             if not (self.directory / "data" / "meta.properties").exists():
                 self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -192,16 +202,16 @@ class EmbeddedKafka:
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise BrokerError(
-                    f"Kafka ended with code {process.returncode} while starting, see {self.log}",
-                    f"Kafka s'est arrêté au démarrage (code {process.returncode}), voir {self.log}",
+                    f"Kafka ended with code {process.returncode} while starting, see {self.last_word}",
+                    f"Kafka s'est arrêté au démarrage (code {process.returncode}), voir {self.last_word}",
                 )
             if listens(self.bootstrap):
                 return
             time.sleep(0.05)
         self.stop(signal.SIGKILL)
         raise BrokerError(
-            f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.log}",
-            f"Kafka n'est pas prêt après {timeout_seconds:.0f} s, voir {self.log}",
+            f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.last_word}",
+            f"Kafka n'est pas prêt après {timeout_seconds:.0f} s, voir {self.last_word}",
         )
 
 

@@ -128,6 +128,17 @@ def test_log_of_the_broker_is_bounded(tmp_path: Path) -> None:
     assert kafka.log.with_name("broker.log.1").stat().st_size == LOG_BYTES + 1
 
 
+@pytest.mark.broker
+def test_what_java_says_is_where_its_end_is_told_to_be(tmp_path: Path) -> None:
+    kafka = EmbeddedKafka(tmp_path / "kafka", heap="none")
+    formatted = kafka.directory / "data" / "meta.properties"
+    formatted.parent.mkdir(parents=True)
+    formatted.touch()
+    with pytest.raises(BrokerError, match=r"ended with code 1 while starting, see \S*java\.out$"):
+        kafka.start()
+    assert "-Xmxnone" in kafka.last_word.read_text()
+
+
 def test_listening_is_asked_of_addresses_of_both_families() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         assert listens(f"127.0.0.1:{server.getsockname()[1]}")

@@ -57,6 +57,9 @@ def test_help_is_in_the_language_of_the_locale() -> None:
     ("arguments", "words"),
     [
         (("--help",), "Usage : accueil"),
+        (("--help",), "\nCommandes :\n"),
+        (("version", "--help"), "\nOptions :\n"),
+        (("topics", "--help"), "\nCommandes :\n"),
         (("nowhere",), "Erreur : Il n'y a pas de commande 'nowhere'."),
         (("up", "--domo"), "Vouliez-vous dire --demo ?"),
         (("dead-letters", "show"), "Erreur : Il manque l'argument 'PARTITION:OFFSET'."),
@@ -243,6 +246,30 @@ def test_topics_without_a_broker_may_be_tried_again(language: str, line: str) ->
         timeout=60,
     )
     assert (done.returncode, done.stderr.splitlines()) == (os.EX_SOFTWARE, [line])
+
+
+def test_commands_tell_what_matters_in_words_and_leave_libraries_out() -> None:
+    code = """
+import logging, click, structlog
+from streams.terminal import pass_settings
+
+@click.command()
+@pass_settings
+def command(settings):
+    logging.getLogger("kafka.net.selector").warning("<Task 1> ran for 0.104s, blocking the event loop")
+    logging.getLogger("kafka.net.manager").warning("Bootstrap connection to b failed: AuthenticationFailedError")
+    structlog.get_logger("connectors.sdk").warning("spool_cut", connector="siege", file="spool")
+    click.echo("all is well")
+
+command()
+"""
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "all is well\n"
+    assert done.stderr.splitlines() == [
+        "accueil: Kafka refuses the user or the password (kafka.sasl_…)",
+        "accueil: siege: the end of spool was written by half, and is written again",
+    ]
 
 
 def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,18 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
     assert error.value.exit_code == ends_with
 
 
+@pytest.mark.parametrize("config", [None, EXAMPLE])
+def test_who_has_no_connector_is_told_that_nothing_comes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
+    monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+    with pytest.raises(OperatorError, match="cannot run"):
+        up(config, demo=False, verbose=False)
+    assert ("no connector configured" in capsys.readouterr().out) == (config is None)
+
+
 def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
         monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)

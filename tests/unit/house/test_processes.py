@@ -234,10 +234,12 @@ def test_child_that_is_not_ready_any_more_says_so_and_when_it_is_again(
     assert [text[:9].rstrip(" 0123456789.s") for text in told.of("web")] == ["✓", "not ready", "✓"]
 
 
-def test_those_that_are_not_ready_in_time_are_named(tmp_path: Path, told: Told) -> None:
+def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(tmp_path: Path, told: Told) -> None:
+    journal = tmp_path / "journal"
+    late = server("connect", journal, "never ready")
+
     async def grow(tree: Tree) -> None:
-        journal = tmp_path / "journal"
-        started = tree.start(server("worker", journal), server("connect", journal, "never ready"))
+        started = tree.start(server("worker", journal), late)
         await all_ready(started[:1])
         await until(lambda: started[1].trouble == "Kafka does not answer")
         assert await all_ready(started, 0.01) == started[1:]
@@ -246,7 +248,7 @@ def test_those_that_are_not_ready_in_time_are_named(tmp_path: Path, told: Told) 
         interrupt()
 
     run(tmp_path, told, grow)
-    assert told.of("connect") == ["not ready: Kafka does not answer"]
+    assert told.of("connect") == [f"not ready: Kafka does not answer ({late.address('/readyz')})"]
 
 
 def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:

@@ -116,7 +116,9 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         assert set(children) == {"broker", "java", "worker", "connect", "web", "simulate"}
         offered = up.offered()
         up.process.send_signal(signal.SIGINT)
-        assert "accueil: stopped" in up.rest()
+        rest = up.rest()
+        assert "accueil: stopped" in rest
+        assert "kafka      was killed: " in rest
         assert up.process.wait() == 0
         assert [name for name, child in children.items() if child.is_running()] == []
         assert not (up.data / "running.json").exists()
