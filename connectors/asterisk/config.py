@@ -105,6 +105,7 @@ class AsteriskConfig(ConnectorConfig):
         "nom.",
         "dids": "Les numéros que composent les usagers, sous toute forme usuelle ; `*` et `?` remplacent des chiffres.",
         "custom_events": "Sens des événements `QueueLog()` du plan de numérotation, par nom : un motif de sortie (`full`, "
-        "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé) ou `ignore`.",
+        "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé) ou `ignore`. `DID` a le sens de `did` "
+        "si rien d'autre n'est dit.",
         "region": "Pays dont le journal suit l'écriture des numéros.",
     }
