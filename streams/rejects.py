@@ -217,9 +217,9 @@ def _operator_errors(name: str) -> Iterator[None]:
     try:
         yield
     except InstanceInUseError as error:
-        raise OperatorError(f"{name}: {error}" + say(": stop it first", " : l'arrêter d'abord")) from None
+        raise OperatorError(say(f"{name}: {error}: stop it first", f"{name} : {error} : l'arrêter d'abord")) from None
     except ConnectorError as error:
-        raise OperatorError(f"{name}: {error}") from None
+        raise OperatorError(say(f"{name}: {error}", f"{name} : {error}")) from None
 
 
 def _found(settings: Settings, wanted: Filter) -> Iterator[tuple[str, Path, Kept]]:
