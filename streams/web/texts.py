@@ -75,12 +75,12 @@ _TEXTS: Final = {
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),
     "abandoned_of": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
-    "short_apart": ("hors abandons en {limit} s ou moins ({short})", "abandons within {limit} s apart ({short})"),
+    "short_apart": ("hors abandons en {limit} s ({short})", "abandons within {limit} s apart ({short})"),
     "too_few": ("Trop peu d’appels", "Too few calls"),
     "no_call_yet": ("pas encore d’appel", "no call yet"),
     "of_received": (
-        "sur {received} reçus ; abandons :\N{NO-BREAK SPACE}{abandoned}, autres sorties :\N{NO-BREAK SPACE}{left}",
-        "of {received} received; {abandoned} abandoned, {left} left otherwise",
+        "sur {received} reçus, autres sorties :\N{NO-BREAK SPACE}{left}",
+        "of {received} received, {left} left otherwise",
     ),
     "agents_busy": ("{busy} en ligne, {paused} en pause", "{busy} on contact, {paused} paused"),
     # levels
