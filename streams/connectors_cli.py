@@ -11,7 +11,7 @@ import click
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
 from connectors.sdk.config import table
-from connectors.sdk.errors import ConfigError, ConnectorError, SourceUnavailableError, describe
+from connectors.sdk.errors import ConfigError, ConnectorError, SourceUnavailableError
 from connectors.sdk.probe import probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table
@@ -163,7 +163,3 @@ def clear_errors() -> Iterator[None]:
         raise OperatorError(str(error)) from None
     except OSError as error:
         raise OperatorError(f"{error.filename}: {cause_of(error)}") from None
-    except click.ClickException:
-        raise
-    except Exception as error:  # noqa: BLE001 - a traceback's text may hold values of records
-        raise OperatorError(describe(error), EXIT_RESTART) from None

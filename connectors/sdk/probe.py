@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Outcome, Reject
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe
 from connectors.sdk.flow import judge
 from connectors.sdk.lane import Instance
 from models.reasons import Reason
@@ -34,10 +35,15 @@ def probe(instance: Instance, directory: Path) -> Found:
     """Read once from where `instance` is, and tell what came. Nothing is published, kept, or acknowledged.
 
     What it keeps below `directory` is made if it is not there: it is its own run, which ends before anything is confirmed.
-    Raises `SourceUnavailableError` and what opening a source raises, `InstanceInUseError` if it runs.
+    Raises `SourceUnavailableError` where a run would be tried again, `InstanceInUseError` if it runs, other `ConnectorError`s.
     """
     with instance.occupied(directory) as context:
-        return look(instance.connector, instance.config, context)
+        try:
+            return look(instance.connector, instance.config, context)
+        except ConnectorError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in a run; its own text may hold values of records
+            raise SourceUnavailableError(describe(error)) from None
 
 
 def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Found:

@@ -1,0 +1,161 @@
+"""Connectors that each do one thing wrong, and the conformance suite on them: `test_conformance.py` runs it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from connectors.sdk.config import ConnectorConfig, table
+from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
+from connectors.sdk.testing import Conformance
+from models.events import VisitArrived
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+NAME = "Mireille.Exemple"
+
+
+class Config(ConnectorConfig):
+    path: Path
+    """Lines `number,epoch,name`."""
+
+
+class Lines(Source[bytes, int]):
+    """Does all as it must be done."""
+
+    def __init__(self, config: Config, context: Context) -> None:
+        self.path, self.context = config.path, context
+        self.place = int(context.cursor.load() or 0)
+
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        new = self.path.read_bytes().splitlines()[self.place :][:3]
+        self.place += len(new)
+        return new
+
+    def map(self, raw: bytes) -> Outcome:
+        try:
+            number, epoch, name = raw.decode().split(",")
+            time = datetime.fromtimestamp(int(epoch), UTC)
+        except (ValueError, OverflowError):
+            return Reject(Reason.UNREADABLE_LINE, raw)
+        source = self.context.source
+        subject = contact_id(Channel.VISIT, source, self.called(number, name))
+        return [VisitArrived(id=self.id_of(number), source=source, subject=subject, time=time)]
+
+    def called(self, number: str, name: str) -> str:
+        return number
+
+    def id_of(self, number: str) -> str:
+        return event_id(self.context.source, number)
+
+    def position(self) -> int:
+        return self.place
+
+    def acknowledge(self, position: int) -> None:
+        self.context.cursor.save(str(position).encode())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Faultless(Conformance):
+    personal = (NAME,)
+    source: type[Lines] = Lines
+    config: type[ConnectorConfig] = Config
+    probe: Any = None
+
+    def __init_subclass__(cls) -> None:
+        cls.connector = Connector("faulty", cls.config, cls.source, probe=cls.probe)  # type: ignore[arg-type]
+        cls.readme = Path(__file__)
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return {"path": str(directory / "lines")}
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        lines = [b"%d,%d,%s\n" % (n, 1_773_650_000 + n, NAME.encode()) for n in range(60)]
+        lines[20:20] = [b"nonsense\n", b"1,never," + NAME.encode() + b"\n"]
+        size = -(-len(lines) // parts)
+        with (directory / "lines").open("ab") as file:
+            file.writelines(lines[part * size : (part + 1) * size])
+
+    def test_the_readme_tells_all_options(self) -> None:
+        assert table(self.config)
+
+
+class TestFaultless(Faultless):
+    """Passes."""
+
+
+class TestAcknowledgesWhatItReads(Faultless):
+    class source(Lines):  # noqa: N801
+        def read(self, wait_seconds: float) -> Sequence[bytes]:
+            new = super().read(wait_seconds)
+            self.context.cursor.save(str(self.place).encode())
+            return new
+
+
+class TestAcknowledgesMoreThanWasConfirmed(Faultless):
+    class source(Lines):  # noqa: N801
+        def acknowledge(self, position: int) -> None:
+            super().acknowledge(self.place)
+
+
+class TestNumbersByReading(Faultless):
+    numbers = count()
+
+    class source(Lines):  # noqa: N801
+        def id_of(self, number: str) -> str:
+            return event_id(self.context.source, str(next(TestNumbersByReading.numbers)))
+
+
+class TestMapRaises(Faultless):
+    class source(Lines):  # noqa: N801
+        def map(self, raw: bytes) -> Outcome:
+            raw.decode().split(",")[2]
+            return super().map(raw)
+
+
+class TestDropsWhatIsBad(Faultless):
+    class source(Lines):  # noqa: N801
+        def map(self, raw: bytes) -> Outcome:
+            outcome = super().map(raw)
+            return () if isinstance(outcome, Reject) else outcome
+
+
+class TestPublishesNames(Faultless):
+    class source(Lines):  # noqa: N801
+        def called(self, number: str, name: str) -> str:
+            return f"{name}-{number}"
+
+
+class TestLogsNames(Faultless):
+    class source(Lines):  # noqa: N801
+        def called(self, number: str, name: str) -> str:
+            structlog.get_logger().info("visitor", name=name)
+            return number
+
+
+class TestRejectsWithNames(Faultless):
+    class source(Lines):  # noqa: N801
+        def map(self, raw: bytes) -> Outcome:
+            outcome = super().map(raw)
+            return Reject(outcome.reason, raw, str(raw)) if isinstance(outcome, Reject) else outcome
+
+
+class TestShowsItsSecret(Faultless):
+    class config(Config):  # noqa: N801
+        password: str = ""
+        """What opens it."""
+
+
+def _acknowledge_all(config: Config, context: Context) -> Sequence[Outcome]:
+    context.cursor.save(b"10")
+    return ()
+
+
+class TestProbeAcknowledges(Faultless):
+    probe = staticmethod(_acknowledge_all)

@@ -1,0 +1,44 @@
+"""The conformance suite finds what is wrong, and nothing where nothing is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import ROOT
+
+FOUND_BY = {
+    "AcknowledgesWhatItReads": "nothing_is_acknowledged_before_it_is_confirmed",
+    "AcknowledgesMoreThanWasConfirmed": "confirmed_in_part_it_goes_on_after_that",
+    "NumbersByReading": "the_same_records_have_the_same_ids",
+    "MapRaises": "a_bad_record_is_kept_with_its_reason",
+    "DropsWhatIsBad": "a_bad_record_is_kept_with_its_reason",
+    "PublishesNames": "nothing_personal_leaves",
+    "LogsNames": "nothing_personal_leaves",
+    "RejectsWithNames": "nothing_personal_leaves",
+    "ShowsItsSecret": "secrets_are_masked",
+    "ProbeAcknowledges": "a_probe_changes_nothing",
+}
+
+
+@pytest.fixture(scope="module")
+def failures() -> set[tuple[str, str]]:
+    """What fails: the fault, and the test that finds it."""
+    suite = Path(__file__).with_name("faulty.py")
+    options = ("-q", "-rf", "--tb=no", "--no-header", "-p", "no:cacheprovider")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(suite)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stdout
+    return set(re.findall(r"^FAILED \S+::Test(\w+)::test_(\w+)", done.stdout, re.MULTILINE))
+
+
+@pytest.mark.parametrize(("fault", "test"), FOUND_BY.items())
+def test_a_fault_is_found(failures: set[tuple[str, str]], fault: str, test: str) -> None:
+    assert (fault, test) in failures
+
+
+def test_what_is_right_passes(failures: set[tuple[str, str]]) -> None:
+    assert {fault for fault, _ in failures} == FOUND_BY.keys()
