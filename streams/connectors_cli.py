@@ -146,9 +146,12 @@ def new(name: str, kind: Kind, into: Path) -> None:
     click.echo(say("Next:", "Ensuite :"))
     click.echo(f"  pip install -e '{root}[test]'")
     click.echo(f"  pytest {root}")
-    mapping = next(root.rglob("mapping.py"))
+    place = root / f"accueil_{name}"
     click.echo(
-        say(f"  then change config.py, source.py and {mapping}", f"  puis modifier config.py, source.py et {mapping}")
+        say(
+            f"  then change config.py, source.py and mapping.py in {place}",
+            f"  puis modifier config.py, source.py et mapping.py dans {place}",
+        )
     )
 
 

@@ -1,0 +1,88 @@
+"""What a probe does, and what it leaves alone."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
+from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError
+from connectors.sdk.lane import Instance
+from connectors.sdk.probe import Found, probe
+from models.events import VisitArrived
+from models.reasons import Reason
+
+NOW = datetime.now(UTC)
+
+
+class Visits(Source[timedelta | None, int]):
+    """Visits by how long ago they were."""
+
+    def __init__(self, stock: Sequence[timedelta | None], acts: list[str], config: Any, context: Context) -> None:
+        self.stock, self.acts = stock, acts
+
+    def read(self, wait_seconds: float) -> Sequence[timedelta | None]:
+        self.acts.append("read")
+        return self.stock
+
+    def map(self, raw: timedelta | None) -> Outcome:
+        if raw is None:
+            return ()
+        if not raw:
+            raise ValueError("a secret value")
+        return [VisitArrived(id=str(raw), source="desk/a", subject=f"visit:desk/a:{raw.seconds}", time=NOW - raw)]
+
+    def position(self) -> int:
+        raise AssertionError("nothing was published")
+
+    def acknowledge(self, position: int) -> None:
+        raise AssertionError("nothing was confirmed")
+
+    def close(self) -> None:
+        self.acts.append("close")
+
+
+def instance(stock: Sequence[timedelta | None], acts: list[str], **more: Any) -> Instance:
+    return Instance("a", Connector("desk", ConnectorConfig, partial(Visits, stock, acts), **more), ConnectorConfig())
+
+
+def test_it_reads_once_and_tells_types_and_counts(tmp_path: Path) -> None:
+    acts: list[str] = []
+    minutes = [timedelta(minutes=1), timedelta(minutes=2), None, timedelta(0), timedelta(days=-2)]
+    assert probe(instance(minutes, acts), tmp_path) == Found(
+        records=5,
+        ignored=1,
+        events=Counter({"visit.arrived": 2}),
+        rejected=Counter({Reason.INTERNAL_ERROR: 1, Reason.TIME_IN_FUTURE: 1}),
+    )
+    assert acts == ["read", "close"]
+    assert [path.name for path in (tmp_path / "desk" / "a").iterdir()] == ["lock"]
+
+
+def test_a_connector_may_probe_in_its_own_way(tmp_path: Path) -> None:
+    acts: list[str] = []
+
+    def look(config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
+        return [Reject(Reason.UNKNOWN_RECORD, context.source.encode())]
+
+    assert probe(instance([None], acts, probe=look), tmp_path).rejected == {Reason.UNKNOWN_RECORD: 1}
+    assert acts == []
+
+
+def test_a_defect_is_told_without_its_text(tmp_path: Path) -> None:
+    def look(config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
+        raise ValueError("a secret value")
+
+    with pytest.raises(SourceUnavailableError, match=r"^ValueError at test_sdk_probe\.py:\d+$"):
+        probe(instance([], [], probe=look), tmp_path)
+
+
+def test_one_that_runs_is_not_probed(tmp_path: Path) -> None:
+    one = instance([], [])
+    with one.occupied(tmp_path), pytest.raises(InstanceInUseError):
+        probe(one, tmp_path)
