@@ -66,6 +66,9 @@ class MailroomConfig(FolderConfig):
     """What sites are called in events, by their names in sidecars. A sidecar that names another is rejected."""
     services: dict[str, Label] = Field(default_factory=dict)
     """The same for services."""
+    separators: dict[str, Label] = Field(default_factory=dict)
+    """Services by what their separator sheets say (Code 128 or QR, `MAARCH_` before it or not). A scan without a sidecar is as
+    many letters as sheets divide it into. Without any, no sheets are looked for, which is faster."""
     fields: dict[FieldName, str] = Field(default_factory=dict)
     """What sidecars call the fields, by their names here; these themselves if not given."""
     chrono: Annotated[str, AfterValidator(_is_a_form)] = "{year}-{number:06}"
@@ -73,7 +76,7 @@ class MailroomConfig(FolderConfig):
     timezone: Annotated[str, AfterValidator(_is_a_zone)] = "Europe/Paris"
     """Where times in sidecars are local, if they do not say."""
     page_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
-    """How long counting the pages of one file may take; beyond, it is rejected."""
+    """How long reading the pages of one file may take; beyond, it is rejected. Sheets take some 0.1 s per page."""
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
     """Country whose national way of writing phone numbers sidecars have."""
 
@@ -87,6 +90,10 @@ class MailroomConfig(FolderConfig):
         "chrono": "Forme des numéros chrono : `{year}`, année du scan, et `{number}`, à partir de 1 chaque année. Ce qui en a un "
         "le garde.",
         "timezone": "Où les heures des fiches sont locales, si elles ne le disent pas.",
-        "page_seconds": "Temps laissé pour compter les pages d'un fichier ; au-delà, il est rejeté.",
+        "separators": "Services par ce que disent leurs feuilles de séparation (Code 128 ou QR, précédé ou non de `MAARCH_`). Un "
+        "scan sans fiche fait autant de courriers que les feuilles y délimitent. Sans cette option, elles ne sont pas "
+        "cherchées : c'est plus rapide.",
+        "page_seconds": "Temps laissé pour lire les pages d'un fichier ; au-delà, il est rejeté. Les feuilles prennent environ "
+        "0,1 s par page.",
         "region": "Pays dont les fiches suivent l'écriture nationale des numéros de téléphone.",
     }

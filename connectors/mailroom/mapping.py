@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import Row
 from models.codec import Unusable, check_time
@@ -39,6 +40,8 @@ from models.topics import Channel
 Closed = TypeVar("Closed", bound=StrEnum)
 FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
 MAX_COST_CENTS: Final = 1_000_000
+PREFIX: Final = "MAARCH_"
+"""Before what Maarch's own separator sheets say."""
 ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
 """Within every day, one on which clocks are put forward too."""
 
@@ -57,8 +60,16 @@ class Scan(NamedTuple):
     """What is known of a scan without its sidecar."""
 
     sha256: str
-    pages: int
+    pages: Pages
     written_at: datetime
+
+
+class Part(NamedTuple):
+    """Pages of a scan that are one letter."""
+
+    pages: int
+    service: str
+    """As its separator sheet says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +92,16 @@ class Mapping:
         self._key = key
         self._zone = ZoneInfo(config.timezone)
 
-    def letter(self, scan: Scan, row: Row, claimed_at: datetime) -> Letter:
-        """Return the letter that `scan` is of, given its sidecar's row (empty: it has none). Raises `Unusable`."""
+    def letters(self, scan: Scan, row: Row, claimed_at: datetime) -> list[Letter]:
+        """Return the letters that `scan` is of, given its sidecar's row (empty: it has none). Raises `Unusable`."""
+        parts = cut(scan.pages, self._config.separators)
+        if not parts:
+            raise Unusable(Reason.UNREADABLE_LINE, "nothing but separator sheets")
+        if len(parts) == 1:
+            return [self._letter(scan, parts[0], "", row, claimed_at)]
+        return [self._letter(scan, part, f"|{number}", row, claimed_at) for number, part in enumerate(parts, start=1)]
+
+    def _letter(self, scan: Scan, part: Part, which: str, row: Row, claimed_at: datetime) -> Letter:
         if self._value(row, "step"):
             raise Unusable(Reason.INVALID_FIELD, "step: beside a scan")
         scanned_at = self._time(row, "scanned_at") or scan.written_at
@@ -91,15 +110,15 @@ class Mapping:
         if arrived_at:
             check_time(arrived_at, claimed_at)
         return Letter(
-            key=f"{scan.sha256}|{self._value(row, 'reference')}",
+            key=f"{scan.sha256}|{self._value(row, 'reference')}{which}",
             year=scanned_at.astimezone(self._zone).year,
             envelope={
                 "time": scanned_at,
                 "recordedtime": claimed_at,
                 "identities": self._identities(row),
-                **self._places(row, self._config.site, self._config.service),
+                **self._places(row, self._config.site, part.service or self._config.service),
             },
-            data=LetterArrivedData(pages=scan.pages, admitted_at=arrived_at),
+            data=LetterArrivedData(pages=part.pages, admitted_at=arrived_at),
         )
 
     def arrival(self, letter: Letter, chrono: str) -> list[Event]:
@@ -237,6 +256,19 @@ def _parse(value: str) -> datetime:
 
 def _is_date(value: str) -> bool:
     return 0 < len(value) <= 10
+
+
+def cut(pages: Pages, services: dict[str, str]) -> list[Part]:
+    """Return the letters between the separator sheets, which are no letters themselves; the first may have none before it."""
+    sheets: dict[int, str] = {}
+    for page, text in pages.barcodes:
+        known = next((name for name in (text, text.removeprefix(PREFIX)) if name in services), None)
+        if known is not None:
+            sheets.setdefault(page, services[known])
+    starts = {-1: "", **sheets}
+    ends = [*sheets, pages.count]
+    parts = [Part(end - start - 1, service) for (start, service), end in zip(starts.items(), ends, strict=True)]
+    return [part for part in parts if part.pages]
 
 
 def once_each(events: Sequence[Event]) -> list[Event]:

@@ -1,4 +1,4 @@
-"""How many pages a scan has, asked of a process that can be lost: a file may be made to exhaust whoever reads it."""
+"""What is on the pages of a scan, asked of a process that can be lost: a file may be made to exhaust whoever reads it."""
 
 import socket
 import subprocess
@@ -6,6 +6,8 @@ import sys
 from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Final
+
+import msgspec
 
 from connectors.mailroom import counting
 from connectors.sdk.errors import ConnectorError
@@ -20,29 +22,39 @@ START_SECONDS: Final = 20.0
 _WHY: Final = {
     counting.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
     counting.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),
-    counting.TOO_COSTLY: (Reason.OVERSIZED, "counting its pages takes too much time or memory"),
+    counting.UNSHOWABLE: (Reason.UNREADABLE_LINE, "images in a form that separator sheets cannot be looked for in"),
+    counting.TOO_COSTLY: (Reason.OVERSIZED, "reading its pages takes too much time or memory"),
 }
 
 
+class Pages(msgspec.Struct, frozen=True, array_like=True):
+    """What is on the pages of a scan."""
+
+    count: int
+    barcodes: tuple[tuple[int, str], ...] = ()
+    """Page, from 0 on, and text."""
+
+
 class PageCounter:
-    """Counts pages, `seconds` at most for each file. The process is started when it is needed."""
+    """Reads scans, `seconds` at most for each. The process is started when it is needed."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket
 
-    def count(self, file: BinaryIO) -> int:
-        """Return how many pages `file` has.
+    def examine(self, file: BinaryIO, *, sheets: bool) -> Pages:
+        """Return how many pages `file` has, and, if `sheets` are asked for, the barcodes on them.
 
         Raises `Unusable` if it is no scan, or costs too much, and `ConnectorError` if the process does not start.
         """
-        answer = self._ask(file)
+        answer = self._ask(file, counting.FIND if sheets else counting.COUNT)
         if answer in _WHY:
             raise Unusable(*_WHY[answer])
-        if int(answer) > MAX_PAGES:
+        pages = msgspec.json.decode(answer, type=Pages)
+        if pages.count > MAX_PAGES:
             raise Unusable(Reason.OVERSIZED, f"more than {MAX_PAGES} pages")
-        return int(answer)
+        return pages
 
     def close(self) -> None:
         """End the process."""
@@ -52,14 +64,14 @@ class PageCounter:
             self._process.wait()
             self._process = None
 
-    def _ask(self, file: BinaryIO) -> str:
+    def _ask(self, file: BinaryIO, wish: bytes) -> str:
         if self._process and self._process.poll() is not None:
             self.close()  # it was killed while it had nothing to do
         if not self._process:
             self._start()
         try:
-            socket.send_fds(self._link, [b"?"], [file.fileno()])
-            if answer := self._link.recv(32):
+            socket.send_fds(self._link, [wish], [file.fileno()])
+            if answer := self._link.recv(counting.ANSWER_BYTES):
                 return answer.decode()
         except OSError:  # it takes too long, or is dead
             pass
@@ -88,8 +100,8 @@ class PageCounter:
             self.close()
             raise ConnectorError(
                 say(
-                    "the process that counts pages does not start",
-                    "le processus qui compte les pages ne démarre pas",
+                    "the process that reads pages does not start",
+                    "le processus qui lit les pages ne démarre pas",
                 )
             )
         self._link.settimeout(self._seconds)

@@ -27,6 +27,7 @@ class MailroomSource(FolderSource):
 
     def __init__(self, config: MailroomConfig, context: Context) -> None:
         self._chrono = config.chrono
+        self._separated = bool(config.separators)
         self._limit = config.max_megabytes << 20
         self._mapping = Mapping(context.source, config, context.key_of(config.sector))
         super().__init__(config, context)
@@ -51,12 +52,16 @@ class MailroomSource(FolderSource):
         if len(rows) > 1:
             raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows beside one scan")
         scan = self._scan(claim)
-        letter = self._mapping.letter(scan, rows[0] if rows else {}, claim.claimed_at)
+        letters = self._mapping.letters(scan, rows[0] if rows else {}, claim.claimed_at)
+        events, chronos = list[Event](), list[str]()
         with self._register.all_or_nothing():
-            chrono = self._register.number(letter.key, letter.year, self._chrono)
-            arrived, registered = self._mapping.arrival(letter, chrono)
-            self._register.put(chrono, arrived.time, Place(arrived.site, arrived.service))
-        return Told([arrived, registered], chrono)
+            for letter in letters:
+                chrono = self._register.number(letter.key, letter.year, self._chrono)
+                arrived, registered = self._mapping.arrival(letter, chrono)
+                self._register.put(chrono, arrived.time, Place(arrived.site, arrived.service))
+                events += [arrived, registered]
+                chronos.append(chrono)
+        return Told(events, chronos[0] if len(chronos) == 1 else f"{chronos[0]}..{chronos[-1]}")
 
     def close(self) -> None:
         """Close the register and the folder."""
@@ -80,7 +85,9 @@ class MailroomSource(FolderSource):
     def _scan(self, claim: Claim) -> Scan:
         (path,) = claim.contents
         with open_safely(path, self._limit) as file:
-            return Scan(digest(file, self._limit), self._counter.count(file), _written_at(file, claim))
+            sha256 = digest(file, self._limit)
+            pages = self._counter.examine(file, sheets=self._separated and not claim.sidecars)
+            return Scan(sha256, pages, _written_at(file, claim))
 
 
 def _read_sidecar(claim: Claim) -> tuple[list[Row], str, datetime]:

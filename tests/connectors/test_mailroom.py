@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 import connectors.mailroom as mailroom
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.pages import PageCounter
+from connectors.mailroom.pages import PageCounter, Pages
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
@@ -30,6 +30,7 @@ from connectors.sdk.rejects import Rejects
 from connectors.sdk.testing import Bench, Conformance
 from models.events import Event
 from tests.connectors.test_kills import Topic, kill_at_every_act
+from tests.support import scans
 from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
 
 PERSONAL = ("Mireille Exemple", "mireille@example.org", "0639985511", "12 rue du Modele", "dossier-mireille", "Recours")
@@ -181,6 +182,28 @@ def test_a_sidecar_with_one_bad_row_changes_nothing(room: Room) -> None:
     assert room.rejected() == {"b.csv": "unknown_record: row 2: chrono: no letter has it"}
 
 
+@pytest.mark.parametrize("kind", ["PDF", "TIFF"])
+def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> None:
+    room = Room(tmp_path, separators={"ENF": "enfance", "VOIRIE": "routes"}, page_seconds=30)
+    stack = scans.stack(kind, "", "ENF", "", "8A 0123 4567 8", "QR:MAARCH_VOIRIE", "VOIRIE", "", "ENF")
+    drop(room.inbox / f"stack.{kind}", stack, 1)
+    events = room.read()
+    letters = [(event.data.pages, event.service) for event in events if event.type == "letter.arrived"]
+    assert letters == [(1, "accueil"), (2, "enfance"), (1, "routes")]
+    chronos = [event.data.chrono for event in events if event.type == "letter.registered"]
+    assert chronos == ["2026-000001", "2026-000002", "2026-000003"]
+    (kept,) = room.archive.glob("done/*/*")
+    assert kept.name.startswith("2026-000001..2026-000003_")
+    drop(room.inbox / f"stack.{kind}", stack, 1)
+    assert [event.id for event in room.read()] == [event.id for event in events]
+    drop(room.inbox / f"stack.{kind}", stack, 1)
+    drop(room.inbox / "stack.json", b'{"reference": "whole"}', 1)
+    assert [event.data.pages for event in room.read() if event.type == "letter.arrived"] == [8]
+    drop(room.inbox / f"sheets.{kind}", scans.stack(kind, "ENF", "ENF"), 2)
+    assert room.read() == []
+    assert list(room.rejected().values()) == ["unreadable_line: nothing but separator sheets"]
+
+
 def test_numbers_begin_anew_each_year_and_have_no_gaps(room: Room) -> None:
     for order, scanned_at in enumerate(("2025-12-31T23:30", "2026-01-01T00:10", "2025-12-31T23:40")):
         drop_letter(room.inbox, order, scanned_at=scanned_at)
@@ -204,7 +227,7 @@ BAD = {
     "broken.pdf": (pdf(1)[:-200], "unreadable_line: no PDF"),
     "text.pdf": (b"no PDF at all", "unreadable_line: no PDF"),
     "locked.pdf": (pdf(1, password="geheim"), "unreadable_line: encrypted"),
-    "pages.pdf": (page_bomb(), "oversized: counting its pages"),
+    "pages.pdf": (page_bomb(), "oversized: reading its pages"),
     "image.tif": (tiff(1)[:40], "unreadable_line: no PDF"),
     "letter.docx": (b"PK", "unknown_record: "),
     "laughs.xml": (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "unreadable_line: sidecar: a forbidden declaration"),
@@ -331,11 +354,11 @@ def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: Roo
 
 def test_a_page_counter_that_died_idle_rejects_nothing(room: Room) -> None:
     with closing(PageCounter(5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
-        assert counter.count(file) == 2
+        assert counter.examine(file, sheets=False) == Pages(2)
         assert counter._process
         counter._process.kill()
         counter._process.wait()
-        assert counter.count(file) == 2
+        assert counter.examine(file, sheets=True) == Pages(2)
 
 
 def test_an_inbox_that_is_away_is_waited_for(room: Room) -> None:

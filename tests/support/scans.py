@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import zxingcpp
 from PIL import Image
 from pypdf import PdfWriter
 
@@ -28,9 +29,27 @@ def pdf(number: int, pages: int = 1, password: str = "") -> bytes:
 
 
 def tiff(pages: int) -> bytes:
+    return _save("TIFF", [Image.new("1", (20, 20), page % 2) for page in range(pages)])
+
+
+def stack(kind: str, *pages: str) -> bytes:
+    """A scan (PDF, TIFF) of pages at 150 dpi: blank ones, and for a text a sheet with that as Code 128, or QR after `QR:`."""
+    return _save(kind, [_sheet(text) for text in pages])
+
+
+def _sheet(text: str) -> Image.Image:
+    page = Image.new("L", (1240, 1754), 255)
+    if text:
+        form = zxingcpp.BarcodeFormat.QRCode if text.startswith("QR:") else zxingcpp.BarcodeFormat.Code128
+        code = zxingcpp.create_barcode(text.removeprefix("QR:"), form).to_image(scale=4)
+        height, width = code.shape
+        page.paste(Image.frombytes("L", (width, height), memoryview(code).tobytes()), (150, 300))
+    return page.convert("1")
+
+
+def _save(kind: str, pages: list[Image.Image]) -> bytes:
     written = io.BytesIO()
-    first, *rest = (Image.new("1", (20, 20), page % 2) for page in range(pages))
-    first.save(written, "TIFF", save_all=True, append_images=rest)
+    pages[0].save(written, kind, save_all=True, append_images=pages[1:])
     return written.getvalue()
 
 
