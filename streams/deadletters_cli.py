@@ -195,6 +195,8 @@ def replay(
         click.echo(f"{count} → {name}")
     if before := len({letter.place for letter in letters} & {one.place for one in found if isinstance(one, Replayed)}):
         click.echo(say(f"{before} of them were replayed before", f"dont {before} déjà rejouées"))
+    if not letters:
+        click.echo(say("no such dead letter", "aucune lettre morte de ce genre"))
     if dry_run or not letters:
         return
     if not yes:

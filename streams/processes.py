@@ -242,7 +242,7 @@ class Child:
         if not self.trouble:
             self._unready_at = now
         self.trouble = describe_state(state.text)
-        self._where = f" ({self.program.address('/readyz')})" if state.text else ""
+        self._where = f" → {self.program.address('/readyz')}" if state.text else ""
         if now - self._unready_at >= PATIENCE_SECONDS:
             self.tell_trouble()
         return False

@@ -282,6 +282,8 @@ def test_all_with_a_filter_means_all_of_these(box: Box) -> None:
     box.bury("time_in_past", "unknown_type", "time_in_past")
     result = command("replay", "--all", "--reason", "time_in_past", "--dry-run")
     assert (result.exit_code, result.output) == (0, f"2 → {box.origin}\n")
+    result = command("replay", "--all", "--reason", "time_in_future")
+    assert (result.exit_code, result.output) == (0, "no such dead letter\n")
 
 
 def test_times_are_those_of_the_board_with_their_offset(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
