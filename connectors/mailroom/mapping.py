@@ -148,9 +148,9 @@ class Mapping:
         """
         chrono, step = self._need(row, "chrono"), self._choice(row, "step", Step)
         happened_at = self._time(row, "at") or written_at
+        check_time(happened_at, claimed_at)
         if _is_date(self._value(row, "at")):
             happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
-        check_time(happened_at, claimed_at)
         if not (place := place_of(chrono, happened_at)):
             raise Unusable(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
         named = self._places(row, "", "")["service"]

@@ -1,0 +1,93 @@
+"""Sidecars of any content: rows or a reason, and nothing of them in an event or a reason."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.mapping import Mapping, Part, Scan, cut
+from connectors.mailroom.pages import Pages
+from connectors.mailroom.register import Place
+from connectors.mailroom.sidecar import SUFFIXES, Row, read_rows
+from models.codec import Unusable, decode, encode
+from models.events import Event
+from models.identities import PseudonymKey
+
+NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
+CONFIG = MailroomConfig.model_validate({"inbox": "in", "archive": "out", "services": {"Routes": "routes"}})
+MAPPING = Mapping("mailroom/essai", CONFIG, PseudonymKey("general", bytes(32)))
+SCAN = Scan("0" * 64, Pages(3), NOW)
+SECRET = "mireille.exemple"
+TEXTS = """2026-03-20|20/03/2026 11:00|0001-01-01|9999-12-31|9999-12-31T23:59:59-14:00|assigned|sent|closed|resolved
+|Routes|lettre_verte|139|٣|-1|99999999999999999999|mireille.exemple@example.org"""
+values = st.sampled_from(TEXTS.split("|")) | st.text(max_size=20).map(lambda text: SECRET + text)
+rows = st.dictionaries(st.sampled_from(get_args(FieldName)), values)
+
+
+def place_of(chrono: str, at: datetime) -> Place | None:
+    return None if SECRET in chrono else Place("siege", "accueil")
+
+
+def events_of(row: Row) -> list[Event]:
+    letters = MAPPING.letters(SCAN, row, NOW)
+    return [event for letter in letters for event in MAPPING.arrival(letter, "2026-000001")]
+
+
+def step_of(row: Row) -> list[Event]:
+    return [MAPPING.step(row, "1" * 64, NOW, NOW, place_of)[1]]
+
+
+@given(st.sampled_from(sorted(SUFFIXES)), st.binary() | st.text().map(str.encode))
+def test_any_bytes_are_rows_or_unusable(suffix: str, content: bytes) -> None:
+    with suppress(Unusable):
+        assert all(isinstance(value, str) for row in read_rows(content, suffix) for value in row.values())
+
+
+@given(rows)
+def test_any_row_is_events_or_unusable(row: Row) -> None:
+    for tell in (events_of, step_of):
+        with suppress(Unusable):
+            events = tell(row)
+            assert [decode(encode(event)) for event in events] == events
+            assert SECRET not in str(events)
+
+
+@given(rows)
+def test_no_reason_tells_a_value(row: Row) -> None:
+    told = []
+    for tell in (events_of, step_of):
+        try:
+            tell(row)
+        except Unusable as error:
+            told.append(str(error))
+    assert SECRET not in str(told)
+
+
+def test_the_three_formats_say_the_same() -> None:
+    wanted = [{"chrono": "2026-000001", "step": "answered", "at": "2026-03-20"}]
+    assert (
+        read_rows(b'\xef\xbb\xbf{"chrono": "2026-000001", "step": " answered", "at": "2026-03-20", "x": null}', ".json")
+        == wanted
+    )
+    assert read_rows(b"chrono;step;at;objet\r\n2026-000001;answered;2026-03-20;\r\n", ".csv") == wanted
+    fields = "<chrono>2026-000001</chrono><step>answered</step><at>2026-03-20</at>"
+    assert read_rows(f'<c xmlns="urn:x">{fields}</c>'.encode(), ".xml") == wanted
+    assert read_rows(f"<all><c>{fields}</c><c>{fields}</c></all>".encode("utf-16"), ".xml") == wanted * 2
+
+
+@pytest.mark.parametrize(
+    ("count", "barcodes", "parts"),
+    [
+        (3, (), [Part(3, "")]),
+        (3, ((0, "A"),), [Part(2, "a")]),
+        (4, ((1, "MAARCH_A"), (2, "B")), [Part(1, ""), Part(1, "b")]),
+        (3, ((1, "unknown"), (1, "B"), (1, "A")), [Part(1, ""), Part(1, "b")]),
+        (2, ((0, "A"), (1, "B")), []),
+    ],
+)
+def test_a_stack_is_cut_at_its_sheets(count: int, barcodes: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
+    assert cut(Pages(count, barcodes), {"A": "a", "B": "b"}) == parts
