@@ -20,7 +20,7 @@ from streams.prechecks import make_private
 from streams.programs import configure_connectors
 from streams.reasons import describe as describe_reason
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, OperatorError, config_file, pass_settings, start_logging
+from streams.terminal import EXIT_RESTART, OperatorError, config_file, pass_settings
 from streams.words import say
 
 
@@ -71,7 +71,6 @@ def _about(name: str) -> str:
 @pass_settings
 def check(settings: Settings, context: click.Context, name: str) -> None:
     """Check the configuration of an instance, and say what its first records are: types and counts, no values."""
-    start_logging(settings)
     (instance,) = configure_connectors(settings, [name], config_file(context))
     make_private(settings.data)
     with clear_errors():
