@@ -70,7 +70,7 @@ _TEXTS: Final = {
     "agents_available": ("Agents disponibles", "Agents available"),
     "in_progress_now": ("{n} en conversation", "{n} in conversation"),
     "nobody_waits": ("personne n’attend", "nobody is waiting"),
-    "wait_unknown": ("inconnue pour l’instant", "not known just now"),
+    "not_available": ("non disponible pour l’instant", "not available just now"),
     "no_agent": ("Aucun agent", "No agent"),
     "no_agent_logged_in": ("aucun agent connecté", "no agent logged in"),
     "in_target": ("{numerator} sur {denominator} en {target} s", "{numerator} of {denominator} within {target} s"),

@@ -603,12 +603,14 @@ def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Pag
 
 def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
+        served.worker.stocks(SOCIAL, AFTERNOON - timedelta(days=2), waiting=12)  # of another partition than is missing
         served.view.tell(Source.NO_TOPIC)
         page.open(served.url, WALL)
         page.is_in("empty")
         assert page.text("#stale-title") == "En attente des premières données"
         assert "accueil topics apply" in page.text("#stale-detail")
         assert not page.run("return document.querySelector('main').checkVisibility()")
+        assert not page.text("#announce"), "nor are screen readers told what was long ago"
         page.picture("empty")
         served.follow()
         page.is_in("live")

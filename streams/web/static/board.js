@@ -22,7 +22,7 @@ let lost = false;
 const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const now = () => Date.now() + clockAhead;
 // Whether the figures are of now. Old ones alarm nobody, and how long those in them have waited since, nobody knows.
-const areCurrent = () => !["stale", "catching_up"].includes(document.body.dataset.state);
+const areCurrent = () => ["live", "connecting"].includes(document.body.dataset.state);
 const waited = ({ oldest_waiting_at: since }) => (since === null || !areCurrent() ? null : Math.max(0, now() - since) / 1000);
 
 function write(element, text) {
@@ -83,7 +83,7 @@ function showTiles() {
     if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
   }
   const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER });
-  const whose = !areCurrent() ? texts.wait_unknown : longest ? nameOf(longest) : texts.nobody_waits;
+  const whose = !areCurrent() ? texts.not_available : longest ? nameOf(longest) : texts.nobody_waits;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
   showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
   showTile("longest_wait", duration(waited(all)), "", whose, worst.longest);
@@ -118,7 +118,8 @@ function showTiles() {
 
 /** Return in words what a share is made of. */
 function madeOf(ratio, name, more) {
-  return ratio.denominator ? [say(name, limits(ratio)), more].filter(Boolean).join(", ") : texts.no_call_yet;
+  if (!ratio.denominator) return areCurrent() ? texts.no_call_yet : texts.not_available;
+  return [say(name, limits(ratio)), more].filter(Boolean).join(", ");
 }
 
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
