@@ -1,7 +1,7 @@
 """Begin a connector: a small package of its own that works, passes the conformance suite, and is there to be changed."""
 
-import importlib.util
 import re
+import runpy
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 import jinja2
 
 from connectors.sdk import docs, registry
-from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.words import say
 
@@ -46,7 +45,7 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
         place = root / path.replace("NAME", name)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8")
-    model = _load(root / package / "config.py", f"{title}Config")
+    model = runpy.run_path(str(root / package / "config.py"))[f"{title}Config"]
     for readme, language in docs.READMES.items():
         docs.update(root / readme, model, language)
     return root
@@ -67,13 +66,3 @@ def _render(kind: Kind, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             path = template.relative_to(TEMPLATES)
             rendered = environment.get_template(path.as_posix()).render(values)
             yield path.relative_to(of).as_posix().removesuffix(SUFFIX), rendered
-
-
-def _load(path: Path, name: str) -> type[ConnectorConfig]:
-    specification = importlib.util.spec_from_file_location("accueil_new_config", path)
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    model: type[ConnectorConfig] = getattr(module, name)
-    return model
