@@ -32,10 +32,6 @@ SAYINGS: Final = {
         "{connector} : Kafka est injoignable ({error})",
     ),
     "connector_in_trouble": ("{connector} takes nothing in: {trouble}", "{connector} ne prend rien : {trouble}"),
-    "delivery_gap": (
-        "partition {partition} was not delivered whole, read again",
-        "partition {partition} livrée avec un trou, relue",
-    ),
     "internal_error": (
         "a defect of Accueil itself ({error}): the record is a dead letter",
         "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",
