@@ -10,8 +10,8 @@ CONNECTOR = Connector(
     MailroomConfig,
     MailroomSource,
     about=(
-        "letters: scans and sidecars in a hot folder, numbered and followed",
-        "courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
+        "Letters: scans and sidecars in a hot folder, numbered and followed",
+        "Courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
     ),
     probe=folder.probe,
 )

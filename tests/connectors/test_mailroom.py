@@ -10,12 +10,14 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 import connectors.mailroom as mailroom
+import connectors.sdk.folder
 from connectors.mailroom.config import MailroomConfig
 from connectors.mailroom.pages import PageCounter, Pages
 from connectors.sdk.config import parse
@@ -294,6 +296,26 @@ def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
     room = Room(tmp_path, settle_seconds=0, pair_seconds=3600)
     assert len(room.read()) == 2
     assert sorted(path.name for path in room.inbox.iterdir()) == ["draft.pdf.part", "lone.pdf"]
+
+
+def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda seconds: None)
+    monkeypatch.setattr(connectors.sdk.folder, "time", clock)
+    room = Room(tmp_path, settle_seconds=2, pair_seconds=2)
+    whole = pdf(1)
+    with room.bench.opened() as (flow, publisher):
+        for now, written, events in (
+            (0.0, 100, 0),
+            (1.5, 300, 0),
+            (3.0, len(whole), 0),
+            (4.5, len(whole), 0),
+            (5.5, len(whole), 2),
+        ):
+            clock.now = now
+            if now < 4:
+                (room.inbox / "slow.pdf").write_bytes(whole[:written])
+            flow.turn()
+            assert len(publisher.events) == events
 
 
 def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
