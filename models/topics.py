@@ -78,3 +78,6 @@ DEAD_LETTERS: Final = Topic(
 )
 STATES: Final = (CONTACTS, FIGURES)
 CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, SLA, DEAD_LETTERS)
+
+REPLAYED_FROM: Final = "replayed_from"
+"""Header of a record that was a dead letter and was sent again: the place of that, PARTITION:OFFSET."""

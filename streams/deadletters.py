@@ -9,12 +9,10 @@ from typing import Any, Final, NamedTuple
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from models.topics import DEAD_LETTERS
+from models.topics import DEAD_LETTERS, REPLAYED_FROM
 
 ORIGINAL: Final = "original."
 """Before the names of the headers that the record itself had."""
-REPLAYED_FROM: Final = "replayed_from"
-"""Header of a record that was replayed: the place of its dead letter."""
 REPLAYED: Final = "replayed"
 """Header of the note that is left beside a dead letter once it was replayed: its place."""
 MAX_REQUEST_BYTES: Final = 4 << 20

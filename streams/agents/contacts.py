@@ -117,7 +117,7 @@ class Contacts:
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source that tells history → when it last did, and as of when: the worker's clock, event time."""
-        self._patient_until: int | None = None
+        self._ticking_since: int | None = None
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
@@ -152,10 +152,8 @@ class Contacts:
                     or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
                     _refuse(record, event)
-                if record.timestamp - at > HISTORY_MS and event.channel is Channel.CALL:
-                    self._history[event.source] = step.now, at
-                elif self._history:
-                    self._history.pop(event.source, None)
+                if self._history or record.timestamp - at > HISTORY_MS:
+                    self._note_history(record, event, at, step.now)
                 if type(event) is AgentStateChanged:
                     if self._fold_agent(key, event, step):
                         folded += 1
@@ -206,6 +204,7 @@ class Contacts:
         after = agent.fold(before, event)
         if after is before:
             return False
+        after.touched_at = step.now
         self.agents.put(key, after)
         self._changed_agents.setdefault(key, before)
         count_rings(before, after, self._edit)
@@ -236,7 +235,7 @@ class Contacts:
     def _tell_as_of(self, progress: Progress, step: Step) -> None:
         history = [at for _, at in self._history.values()]
         if history:
-            progress.step_at = min(step.as_of, *history)
+            progress.step_at = min([*history, *filter(None, [step.as_of])])
         else:  # while catching up it only ever grows; by the clock, which may be put right, when all is taken
             progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
 
@@ -245,13 +244,15 @@ class Contacts:
         """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
         self._edited.begin(self._oldest_bucket(step.now))
         self._end_history(step.now)
-        self._forget_calls(step.now)
-        if due := abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000:
-            self._swept_at = step.now
-            self._forget_agents(step.now)
+        due = abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
+        if not self._is_patient(step.now):
+            self._forget_calls(step.now)
+            if due:
+                self._forget_agents(step.now)
         self._count_changes()
         self._drop_closed(step.now)
         if due:
+            self._swept_at = step.now
             self._drop_old(step.now)
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
@@ -269,16 +270,25 @@ class Contacts:
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
 
+    def _note_history(self, record: Record, event: Event, at: int, now: int) -> None:
+        """Note whether its source tells history. A dead letter sent again is old, and says nothing of that."""
+        if record.timestamp - at <= HISTORY_MS:
+            self._history.pop(event.source, None)
+        elif event.channel is Channel.CALL and all(name != topics.REPLAYED_FROM for name, _ in record.headers):
+            self._history[event.source] = now, at
+
     def _end_history(self, now: int) -> None:
         for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:
             del self._history[source]
 
+    def _is_patient(self, now: int) -> bool:
+        """Whether it is too early to know which sources tell history: they may have told it to the worker before this one."""
+        if self._ticking_since is None:
+            self._ticking_since = now
+        return abs(now - self._ticking_since) < GRACE_MS
+
     def _forget_calls(self, now: int) -> None:
         """Give up calls, but none of a source that is still telling what was long ago: their end is yet to come."""
-        if self._patient_until is None:  # who reads history may do so on behalf of the worker before this one
-            self._patient_until = now + GRACE_MS
-        if now < self._patient_until:
-            return
         rows = self.contacts.rows
         for key in self.waiting.due(now, self._times.to_live):
             if source_of(key.decode()) in self._history:
@@ -291,6 +301,8 @@ class Contacts:
 
     def _forget_agents(self, now: int) -> None:
         for key, before in list(self.agents.rows.items()):
+            if source_of(key.decode()) in self._history:
+                continue
             after = agent.forget(before, now, self._times.agent_to_live)
             if after is not before:
                 self.agents.put(key, after)
@@ -300,9 +312,10 @@ class Contacts:
         oldest = self._oldest_bucket(now)
         for place in [place for place in self.figures.rows if 0 < place[0] < oldest]:
             self.figures.delete(place)
-        keep = max(self._times.agent_to_live, self._times.keep.closed)
-        for key in [key for key, row in self.agents.rows.items() if row.last_at + keep < now and not agent.states(row)]:
-            self.agents.delete(key)
+        keep, touched = max(self._times.agent_to_live, self._times.keep.closed), self._times.keep.touched
+        for key, row in list(self.agents.rows.items()):
+            if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):
+                self.agents.delete(key)
 
 
 def _check_partition(key: bytes, step: Step) -> None:

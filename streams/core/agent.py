@@ -1,7 +1,7 @@
 """One agent: the row that `agent.state_changed` events fold to, and the state per queue that it means.
 
 Each thing that changes is a register of its own, in which the latest event wins, by time and then `sequence`. So the same
-events give the same row in any order and however often they come.
+events give the same row in any order and however often they come; `forget` alone depends on when somebody looked.
 
 Agents share a topic with contacts; the key's prefix `agent:` tells them apart.
 """
@@ -50,6 +50,9 @@ class Agent(Row, tag=1):
     """The latest unanswered rings, sorted. One from before the first of `RINGS_REMEMBERED` is taken for a repetition."""
     silent_since: int = 0
     """What was told up to here, milliseconds since 1970, no longer holds (`forget`)."""
+
+    touched_at: int = 0
+    """When a worker last changed the row, by its own clock; set by the worker, no part of what the events mean."""
 
     @property
     def last_at(self) -> int:

@@ -140,7 +140,7 @@ class Step:
         """The engine's clock, milliseconds since 1970: the only time that a fold may use."""
         self.as_of: Final = now if as_of is None else as_of
         """All that the sources held by then, by their records' timestamps, is in this step or an earlier one: `now`, or earlier
-        while the partition has not caught up."""
+        while the partition has not caught up, or 0 if that is not known yet."""
         self.outputs: Final[dict[str, list[Pair]]] = {topic: [] for topic in outputs}
         """Topic → records to write, each to the partition of its key."""
         self.dead_letters: Final[list[DeadLetter]] = []

@@ -203,9 +203,6 @@ class Lane:
             self._queue.append(batch)
             self._wake.set()
 
-    def _has_taken_all(self, tp: TopicPartition) -> bool:
-        return self._end(tp) <= self.positions[tp] and not any(batch.tp == tp for batch in self._queue)
-
     @property
     def lag(self) -> int:
         """Records (and markers) that the sources are known to hold and that no step has committed yet."""
@@ -267,7 +264,7 @@ class Lane:
         for batch in batches:
             if batch.records:
                 self._taken_at[batch.tp] = batch.records[-1].timestamp
-        step = self._new_step()
+        step = self._new_step(batches)
         try:
             for batch in batches:
                 self.job.fold(batch.tp.topic, batch.records, step)
@@ -282,7 +279,7 @@ class Lane:
                     await self._step(half)
                 return
             self._engine.note_internal_error(error)
-            step = self._new_step()
+            step = self._new_step(batches)
             for batch in batches:
                 for record in batch.records:
                     self.job.set_aside(batch.tp.topic, record, error, step)
@@ -308,9 +305,10 @@ class Lane:
         """Return when to tick again, later and later while it fails."""
         return time.monotonic() + self._engine.options.tick_seconds * (1 << min(self._failed_ticks, 6))
 
-    def _new_step(self) -> Step:
+    def _new_step(self, batches: Sequence[Batch] = ()) -> Step:
         now = self._engine.now()
-        behind = [self._taken_at.get(tp, 0) for tp in self.sources if not self._has_taken_all(tp)]
+        done = self._done | {batch.tp: batch.next for batch in batches}
+        behind = [self._taken_at.get(tp, 0) for tp in self.sources if done[tp] < self._end(tp)]
         return Step(self.number, now, self._engine.job.outputs, min([now, *behind]), self._engine.partitions)
 
     def _collect(self) -> dict[str, list[Pair]]:

@@ -19,11 +19,7 @@ encode_offsets = msgspec.json.Encoder().encode
 _decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
 
 
-class InvariantBroken(RuntimeError):  # noqa: N818 - what it says
-    """State, group and source disagree: going on could lose or repeat something."""
-
-
-class BeyondRepair(InvariantBroken):
+class BeyondRepair(RuntimeError):  # noqa: N818 - what it says
     """What stands in the topics cannot be gone on with: to start again changes nothing, a person has to decide."""
 
 
@@ -100,12 +96,15 @@ class Recovery:
         The state's offsets are the truth. The group's are in the same transactions, so they may be gone (the broker forgets those
         of a group that was away for a week), but never others.
 
-        Raises `InvariantBroken` if state and group contradict each other, and `BeyondRepair` if the source was made anew, or lost
-        records unless `skip_expired`.
+        Raises `BeyondRepair` if state and group contradict each other, or the source was made anew, or lost records unless
+        `skip_expired`.
         """
         committed = self.committed.get(topic)
         if group not in {None, committed}:
-            raise InvariantBroken(f"{topic}: state says {committed}, group says {group}")
+            raise BeyondRepair(
+                f"{topic}: the next offset is {committed} by the state topics, and {group} by the consumer group: "
+                "if the state topics were made anew on purpose, delete the group too"
+            )
         begin, end = self.begins[topic], self.ends[topic]
         position = begin if committed is None else committed
         expired = max(0, begin - position)
@@ -122,7 +121,7 @@ class Recovery:
 def _load(topic: str, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
     try:
         known = any(load(record.key, record.value) for load in loads)
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, TypeError, IndexError, msgspec.MsgspecError) as error:
         raise BeyondRepair(f"{topic}, offset {record.offset}: {error}") from error
     if not known:
         raise BeyondRepair(f"{topic}, offset {record.offset}: a key that no table knows")

@@ -302,6 +302,39 @@ def test_no_call_is_given_up_while_its_source_tells_what_was_long_ago() -> None:
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
 
 
+def test_a_dead_letter_sent_again_is_no_history() -> None:
+    worker = Worker()
+    worker.now += DAY_MS
+    step = worker.step()
+    sent = record(answered_call()[1], timestamp=worker.now, headers=[(topics.REPLAYED_FROM, b"0:7")])
+    worker.job.fold(TOPIC, [sent], step)
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
+
+
+def test_history_is_as_of_its_own_time_even_if_other_sources_are_not_known_yet() -> None:
+    worker = Worker()
+    step = Step(0, START_MS + DAY_MS, [topics.TIMELINE.name], 0)
+    worker.job.fold(TOPIC, [record(answered_call()[1], timestamp=step.now)], step)
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 5_000
+
+
+def test_an_old_ring_told_again_within_the_hour_counts_once() -> None:
+    worker = Worker()
+    worker.now = START_MS + 90 * DAY_MS
+    where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
+    ring = make("agent.state_changed", 0, change="ring_unanswered", **where)
+    worker.fold(ring)
+    worker.commit()
+    for _ in range(4):
+        worker.tick(10 * 60_000)
+    worker.fold(ring)
+    worker.commit()
+    assert worker.total()["ring_unanswered"] == 1
+    for _ in range(3):
+        worker.tick(HOUR_MS)
+    assert not worker.job.agents.rows
+
+
 def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
     worker = Worker()
     where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}

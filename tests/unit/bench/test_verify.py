@@ -27,7 +27,11 @@ def make_calls(count: int = 400) -> tuple[Ledger, Topics]:
     records = [record for line in lines for record in calls.records(line)]
     job = Contacts(0, Times(TimesToLive(14_400_000, 43_200_000), Keeping(10**12, 0), 10**12, 10**12))
     step = Step(0, NOW_MS, [topics.TIMELINE.name])
-    job.fold(TOPIC, [SimpleNamespace(key=record.key, value=record.value, timestamp=NOW_MS) for record in records], step)
+    job.fold(
+        TOPIC,
+        [SimpleNamespace(key=record.key, value=record.value, timestamp=NOW_MS, headers=()) for record in records],
+        step,
+    )
     written: Topics = {topic.name: [] for topic in topics.STATES}
     for each in job.tables:
         written[each.topic] += [Stored(0, key or b"", value) for key, value in each.changes()]
