@@ -102,11 +102,16 @@ class Feed:
         if digest in self._mark.seen:
             return []
         self._mark.seen[digest] = changed_at or self._newest
-        sure = self._mark.whole - TOLD_AGAIN if self._mark.whole else None
+        facts = list(split(self._number, node, now))
+        if self._mark.whole is None:
+            return [told.fact for told in facts]
+        sure = self._mark.whole - TOLD_AGAIN
+        # what precedes the start was told with what followed it first, and not before
+        was_told = any(told.changed_at and self._start <= told.changed_at < sure for told in facts)
         return [
             told.fact
-            for told in split(self._number, node, now)
-            if sure is None or told.changed_at is None or told.changed_at >= sure
+            for told in facts
+            if told.changed_at is None or told.changed_at >= sure or (told.changed_at < self._start and not was_told)
         ]
 
     def _advance(self) -> None:

@@ -288,6 +288,26 @@ def test_on_a_first_start_it_begins_where_it_is_told(server: DemarchesServer, tm
     assert told(events) == [("2", "form.submitted")]
 
 
+def test_what_precedes_the_start_is_told_once_when_its_dossier_first_changes(
+    server: DemarchesServer, tmp_path: Path
+) -> None:
+    day = 24 * 60
+    before = dossier(1, 10, "depose")
+    hold(server, before, dossier(2, 60 * day, "depose"))
+    one = bench(server, tmp_path, start=(BEGIN + timedelta(days=1)).date())
+    assert told(one.read_all(confirm=True)) == [("2", "form.submitted")]
+    taken_up = dossier(1, 61 * day, "depose", "passe_en_instruction")
+    taken_up["traitements"][0] = before["traitements"][0]
+    hold(server, taken_up)
+    assert told(one.read_all(confirm=True)) == [("1", "form.submitted"), ("1", "form.taken_up")]
+    hold(server, dossier(2, 100 * day, "depose"))
+    one.read_all(confirm=True)
+    decided = dossier(1, 101 * day, "depose", "passe_en_instruction", "accepte")
+    decided["traitements"][:2] = taken_up["traitements"]
+    hold(server, decided)
+    assert told(one.read_all(confirm=True)) == [("1", "form.decided")]
+
+
 def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, *DOSSIERS[:1])
     bench(server, tmp_path).read_all(confirm=True)
