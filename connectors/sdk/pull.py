@@ -12,6 +12,7 @@ long, holds up a stop or makes an instance look stuck.
         …
 """
 
+import asyncio
 import random
 import ssl
 import time
@@ -27,9 +28,10 @@ from pydantic import AfterValidator, SecretStr
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.words import say
 
-TIMEOUT: Final = httpx.Timeout(30.0, connect=5.0)
-TOTAL_SECONDS: Final = 40.0
-"""The longest that one answer may take; an instance that does not move for 60 seconds is stuck."""
+TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
+TOTAL_SECONDS: Final = 30.0
+"""The longest that one answer may take, from looking up the name to its last byte; an instance that does not move for 60 seconds
+is stuck."""
 LIMIT_BYTES: Final = 16 << 20
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
@@ -139,7 +141,8 @@ class Server:
         self._limit_bytes = limit_bytes
         self._backoff = Backoff()
         # Redirects are not followed: what is personal, and the token, go where the configuration says and nowhere else.
-        self._client = httpx.Client(headers=headers, timeout=TIMEOUT, verify=ssl.create_default_context())
+        self._client = httpx.AsyncClient(headers=headers, timeout=TIMEOUT, verify=ssl.create_default_context())
+        self._runner = asyncio.Runner()  # in it any wait can be cut short, whatever is waited for
 
     def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
         """Return what is at `path` below the server's address. Raises `SourceUnavailableError`."""
@@ -151,13 +154,14 @@ class Server:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        with self._runner:
+            self._runner.run(self._client.aclose())
 
     def _ask(self, request: httpx.Request) -> bytes:
         if self._backoff.resting:
             raise SourceUnavailableError(self._backoff.trouble)
         try:
-            answer = self._fetch(request)
+            answer = self._runner.run(self._fetch_in_time(request))
         except _RefusedError as error:
             self._backoff.fail(f"{self._name} {error}", error.asked_seconds)
         except httpx.HTTPError as error:
@@ -167,16 +171,22 @@ class Server:
             return answer
         raise SourceUnavailableError(self._backoff.trouble) from None
 
-    def _fetch(self, request: httpx.Request) -> bytes:
-        deadline = time.monotonic() + TOTAL_SECONDS
-        response = self._client.send(request, stream=True)
+    async def _fetch_in_time(self, request: httpx.Request) -> bytes:
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                return await self._fetch(request)
+        except TimeoutError:
+            raise _RefusedError(say("answers too slowly", "répond trop lentement")) from None
+
+    async def _fetch(self, request: httpx.Request) -> bytes:
+        response = await self._client.send(request, stream=True)
         try:
             if response.status_code != httpx.codes.OK:
                 raise _RefusedError(_explain_status(response.status_code), _retry_after(response.headers))
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(say("answers in a form not asked for", "répond sous une forme non demandée"))
             content = bytearray()
-            for chunk in response.iter_raw():
+            async for chunk in response.aiter_raw():
                 content += chunk
                 if len(content) > self._limit_bytes:
                     raise _RefusedError(
@@ -185,11 +195,9 @@ class Server:
                             f"répond avec plus de {self._limit_bytes} octets",
                         )
                     )
-                if time.monotonic() > deadline:
-                    raise _RefusedError(say("answers too slowly", "répond trop lentement"))
             return bytes(content)
         finally:
-            response.close()
+            await response.aclose()
 
 
 class _RefusedError(Exception):

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.sdk import pull
+from connectors.sdk import lane, pull
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server, ServerUrl, Token
@@ -184,9 +185,30 @@ def test_what_would_have_to_be_unpacked_is_refused(there: Misbehaving, server: S
     assert trouble(server).endswith("answers in a form not asked for")
 
 
-def test_an_answer_that_trickles_is_cut(there: Misbehaving, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pull, "TOTAL_SECONDS", -1.0)
+@pytest.mark.parametrize(
+    "begun", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"]
+)
+def test_an_answer_that_trickles_is_cut(
+    there: Misbehaving, server: Server, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    """Wherever it does; each byte comes soon after the one before."""
+    cut = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        with suppress(OSError):
+            handler.wfile.write(begun)
+            while not cut.wait(0.05):
+                handler.wfile.write(b"x")
+
+    there.answer = trickle
+    monkeypatch.setattr(pull, "TOTAL_SECONDS", 0.5)
     assert trouble(server).endswith("answers too slowly")
+    cut.set()
+
+
+def test_the_longest_answer_leaves_the_instance_alive() -> None:
+    assert pull.TIMEOUT.connect + pull.TIMEOUT.read + pull.TOTAL_SECONDS < lane.STUCK_SECONDS
 
 
 def test_a_connection_that_breaks_is_told(there: Misbehaving, server: Server) -> None:
