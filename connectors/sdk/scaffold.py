@@ -5,6 +5,7 @@ import runpy
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal
 
 import jinja2
@@ -41,13 +42,17 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
         raise ConfigError(say(f"{root} is there already", f"{root} existe déjà"))
     package, title = f"accueil_{name}", "".join(part.capitalize() for part in name.split("_"))
     values = {"name": name, "kind": kind, "package": package, "title": title, "accueil": version("accueil")}
-    for path, text in _render(kind, values | {"begin": docs.BEGIN, "end": docs.END}):
-        place = root / path.replace("NAME", name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, encoding="utf-8")
-    model = runpy.run_path(str(root / package / "config.py"))[f"{title}Config"]
-    for readme, language in docs.READMES.items():
-        docs.update(root / readme, model, language)
+    into.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=into, prefix=".begun-") as begun:  # so that it is there whole or not at all
+        draft = Path(begun) / root.name
+        for path, text in _render(kind, values | {"begin": docs.BEGIN, "end": docs.END}):
+            place = draft / path.replace("NAME", name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
+        model = runpy.run_path(str(draft / package / "config.py"))[f"{title}Config"]
+        for readme, language in docs.READMES.items():
+            docs.update(draft / readme, model, language)
+        draft.rename(root)
     return root
 
 

@@ -1,5 +1,6 @@
 """What `accueil connectors new` writes works as it is written."""
 
+from errno import ENOSPC
 from pathlib import Path
 from typing import get_args
 
@@ -82,6 +83,17 @@ def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, complaint: 
     assert result.exit_code == 2
     assert complaint in result.stderr
     assert not [*tmp_path.iterdir()]
+
+
+def test_what_failed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("connectors.sdk.docs.update", fail)
+        assert new("guichet", "--into", str(tmp_path)).exit_code == 2
+    assert not [*tmp_path.iterdir()]
+    assert new("guichet", "--into", str(tmp_path)).exit_code == 0
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
