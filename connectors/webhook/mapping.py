@@ -29,7 +29,7 @@ PLAIN_ID: Final = re.compile(
 )
 """Ids that say nothing about a person: UUIDs, and numbers of tickets. All others are replaced by a keyed hash."""
 REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
-"""What a reference looks like, and no name or address does."""
+"""What a reference looks like: capitals and digits, at least one digit. No e-mail address does, nor a name in small letters."""
 Value = str | int | float | bool
 
 
@@ -48,10 +48,10 @@ class WebhookMapping:
             body = msgspec.json.decode(message.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Unusable(Reason.INVALID_JSON, type(error).__name__) from None
-        name = _need(body, self._config.type)
+        name = str(_need(body, self._config.type))
         if name in self._config.ignored:
             return ()
-        kind = self._config.types.get(str(name))
+        kind = self._config.types.get(name)
         if kind is None:
             raise Unusable(Reason.UNKNOWN_RECORD, "its type is not in `types`")
         event = {

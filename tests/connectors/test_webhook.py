@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
+from connectors.sdk.webhook import connections
+from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.webhook.source import WebhookSource
 from tests.support.processes import wait_until
-from tests.support.webhooks import OPTIONS, OTHER_SECRET, message, post, sign
+from tests.support.webhooks import BEGIN, OPTIONS, OTHER_SECRET, message, post, sign
 
 PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@example.org", "jean.modele", "D-7788-99")
 
@@ -209,6 +211,43 @@ def test_who_comes_too_often_is_told_to_come_later(tmp_path: Path) -> None:
     with closing(Desk(tmp_path, requests_per_second=0.5)) as desk:
         assert [desk.status("msg_1", BODY), desk.status("msg_1", BODY)][1] == 429
         assert len(desk.taken) == 1
+
+
+def test_a_type_that_is_a_number_is_ignored_by_name(tmp_path: Path) -> None:
+    with closing(open_source(tmp_path, ignored=["7"])) as source:
+        assert source.map(Message("msg_1", b'{"type": 7}', BEGIN)) == ()
+
+
+def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether nothing comes, or headers come without end, or that after an answer; and others are served again."""
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 1.0)
+    with closing(Desk(tmp_path)) as desk, ExitStack() as stack:
+        begun = b"POST / HTTP/1.1\r\nhost: example.org\r\n"
+        for said in (b"", begun, begun + b"content-length: 0\r\n\r\n" + begun):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30))
+            client.sendall(said)
+            answers = client.makefile("rb").read() if said else client.recv(1)
+            assert answers.count(b"HTTP/1.1 401") == said.count(b"content-length")
+        assert desk.status("msg_1", message("ticket.taken", 1)) == 204
+
+
+def test_connections_beyond_a_number_are_closed_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "CONNECTIONS", 3)
+    with ExitStack() as stack:
+        open_ones = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(4)
+        ]
+        with suppress(ConnectionError):
+            assert open_ones[3].recv(1) == b""
+        open_ones[0].close()
+        wait_until(lambda: not refused(desk), "room for a request")
+
+
+def refused(desk: Desk) -> bool:
+    try:
+        return desk.status("msg_1", message("ticket.taken", 1)) != 204
+    except ConnectionError:
+        return True
 
 
 def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ class Intake:
 
     def confirm(self, number: int) -> None:
         """Say that the first `number` messages taken are safe."""
-        if self._loop is not None:
+        if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._settle, number)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from connectors.sdk.errors import SourceUnavailableError, describe, why
 from connectors.sdk.webhook.config import PushConfig
+from connectors.sdk.webhook.connections import Connection
 from connectors.sdk.webhook.intake import Intake
 from connectors.sdk.webhook.rates import Rates
 from connectors.sdk.webhook.signatures import SignatureError
@@ -25,8 +26,6 @@ from connectors.sdk.words import say
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
-CONNECTIONS: Final = 2_000
-"""How many may be open, so that those who send slowly cannot take all memory."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """What is left of a body that was not read would be taken for the next request."""
@@ -105,14 +104,13 @@ class Server:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=Connection,
                 ws="none",
                 lifespan="on",
                 log_config=None,
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                limit_concurrency=CONNECTIONS,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
         )

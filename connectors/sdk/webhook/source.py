@@ -21,8 +21,9 @@ class PushSource(Source[Message, int]):
     content, and what is known to be safe is answered at once.
     """
 
-    most_waiting: ClassVar[int] = 1_000
-    """How many messages may be taken in and not be safe yet. This times `max_body_bytes` is what they take at most."""
+    most_waiting: ClassVar[int] = 400
+    """How many messages may be taken in and not be safe yet: fewer than may be connected, so that others are
+    told 503. This times `max_body_bytes` is what they take at most."""
     answer_seconds: ClassVar[float] = 12.0
     """How long a request waits for its message to be safe: longer than the broker is waited for, before the spool is used."""
 
