@@ -12,6 +12,7 @@ what they do in `read` and `acknowledge`:
 |---|---|---|
 | tail | what was added to the file | save the position with `Context.cursor` |
 | pull | the next page of the other system's list | the same |
+| hot folder | the files that were dropped and are whole, claimed by moving them | move them to where they are kept |
 | push | requests that have come in (a bounded queue; full: 503 and Retry-After) | answer them with 2xx |
 """
 
