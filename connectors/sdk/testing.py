@@ -4,8 +4,11 @@ For pytest; it needs the connector, a configuration, records in the source's own
 """
 # ruff: noqa: D102 - a test's name says what it shows
 
+import base64
+import hashlib
 import logging
 import re
+import uuid
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,11 +36,15 @@ from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.probe import Found, look
 from models.codec import decode, encode
 from models.events import Event
+from models.identities import normalise_email, normalise_phone
+from models.ids import event_id
 from models.reasons import Reason
 
 INSTANCE = "essai"
 SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
 """How options are named that hold a secret."""
+PHONE: Final = re.compile(r"\+?[0-9 .()/-]{6,}")
+"""What is written as a phone number is."""
 
 
 class HeldPublisher:
@@ -290,16 +297,21 @@ class Conformance(ABC):
         assert told + len(last) > len(whole), "no record was read a second time, so this shows nothing"
 
     def test_nothing_personal_leaves(self, supplied: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        records = contents(tmp_path / "source", but=supplied.directory)
+        missing = [value for value in self.personal if value not in records]
+        assert not missing, f"{missing} not in the records: this shows nothing"
         with structlog.testing.capture_logs() as logs, caplog.at_level(logging.DEBUG):
+            probed = supplied.probe()
             events = supplied.read_all(confirm=True)
         metrics = generate_latest(supplied.registry).decode()
         details = [one.reject.detail for one in rejects.read(supplied.directory)]
-        outside = "\n".join([*(encode(event).decode() for event in events), metrics, str(logs), caplog.text, *details])
-        assert not [secret for secret in secrets_of(supplied.config) if secret in outside]
-        records = [path.read_text("utf-8", "replace") for path in (tmp_path / "source").iterdir() if path.is_file()]
+        told = [*(encode(event).decode() for event in events), metrics, str(logs), caplog.text, str(probed), *details]
+        outside = "\n".join(told).lower()
+        assert not [secret for secret in secrets_of(supplied.config) if secret.lower() in outside]
         for value in self.personal:
-            assert any(value in record for record in records), f"{value} is not in the records: this shows nothing"
-            assert value not in outside
+            assert not [how for how, text in disguises(value, supplied.source).items() if text.lower() in outside], (
+                value
+            )
 
     def test_what_is_kept_is_for_this_user_alone(self, supplied: Bench, tmp_path: Path) -> None:
         supplied.read_all(confirm=True)
@@ -310,6 +322,37 @@ class Conformance(ABC):
 def identity(events: Sequence[Event]) -> list[bytes]:
     """Return what must be the same whenever the same records are read: all but the time of reading."""
     return [encode(event.model_copy(update={"recordedtime": None})) for event in events]
+
+
+def contents(directory: Path, but: Path) -> str:
+    """Return what the files in `directory` are called and hold, at any depth, except those in `but`."""
+    files = [path for path in directory.rglob("*") if path.is_file() and not path.is_relative_to(but)]
+    return "\n".join(f"{path.relative_to(directory)}\n{path.read_text('utf-8', 'replace')}" for path in files)
+
+
+def disguises(value: str, source: str) -> dict[str, str]:
+    """Return the forms in which a personal value could get out: as it is, normalised, and by a hash that anyone can compute.
+
+    Those of a hash are its first 16 characters: enough, should it be cut.
+    """
+    plain = {
+        "as it is": value,
+        "phone": normalise_phone(value) or value,
+        "e-mail": normalise_email(value) or value,
+    }
+    if PHONE.fullmatch(value):
+        plain |= {"digits": re.sub(r"\D", "", value), "phone, in digits": plain["phone"].removeprefix("+")}
+    forms = dict(plain)
+    for how, text in plain.items():
+        for name in ("md5", "sha1", "sha256", "sha512"):
+            digest = hashlib.new(name, text.encode(), usedforsecurity=False)
+            forms[f"{name} of {how}"] = digest.hexdigest()[:16]
+            forms[f"{name} of {how}, in Base64"] = base64.urlsafe_b64encode(digest.digest()).decode()[:16]
+        for namespace in (uuid.NAMESPACE_DNS, uuid.NAMESPACE_URL, uuid.NAMESPACE_OID, uuid.NAMESPACE_X500):
+            for make in (uuid.uuid3, uuid.uuid5):
+                forms[f"{make.__name__} of {how}, in {namespace}"] = str(make(namespace, text))
+        forms[f"event of {how}"] = event_id(source, text)
+    return forms
 
 
 def secrets_of(value: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,22 @@ class TestPublishesNames(Faultless):
     class source(Lines):  # noqa: N801
         def called(self, number: str, name: str) -> str:
             return f"{name}-{number}"
+
+
+class TestPublishesNamesInCapitals(Faultless):
+    class source(Lines):  # noqa: N801
+        def called(self, number: str, name: str) -> str:
+            return f"{name.upper()}-{number}"
+
+
+class TestPublishesHashesOfNames(Faultless):
+    class source(Lines):  # noqa: N801
+        def called(self, number: str, name: str) -> str:
+            return f"{number}-{sha256(name.encode()).hexdigest()[:20]}"
+
+
+class TestHasNoNames(Faultless):
+    personal = (NAME, "Jean Modele")
 
 
 class TestLogsNames(Faultless):

@@ -3,10 +3,14 @@
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
+from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 
+from connectors.sdk.testing import disguises
+from models.ids import event_id
 from tests.support.processes import ROOT
 
 FOUND_BY = {
@@ -16,6 +20,9 @@ FOUND_BY = {
     "MapRaises": "a_bad_record_is_kept_with_its_reason",
     "DropsWhatIsBad": "a_bad_record_is_kept_with_its_reason",
     "PublishesNames": "nothing_personal_leaves",
+    "PublishesNamesInCapitals": "nothing_personal_leaves",
+    "PublishesHashesOfNames": "nothing_personal_leaves",
+    "HasNoNames": "nothing_personal_leaves",
     "LogsNames": "nothing_personal_leaves",
     "RejectsWithNames": "nothing_personal_leaves",
     "ShowsItsSecret": "secrets_are_masked",
@@ -38,6 +45,22 @@ def failures() -> set[tuple[str, str]]:
 @pytest.mark.parametrize(("fault", "test"), FOUND_BY.items())
 def test_a_fault_is_found(failures: set[tuple[str, str]], fault: str, test: str) -> None:
     assert (fault, test) in failures
+
+
+@pytest.mark.parametrize(
+    "leaked",
+    [
+        "+33639985511",
+        "33639985511",
+        "0639985511",
+        sha256(b"+33639985511").hexdigest(),
+        sha256(b"0639985511").hexdigest()[:24],
+        str(uuid5(NAMESPACE_DNS, "+33639985511")),
+        event_id("pbx/essai", "0639985511"),
+    ],
+)
+def test_the_forms_of_a_phone_number_are_known(leaked: str) -> None:
+    assert [how for how, text in disguises("06 39 98 55 11", "pbx/essai").items() if text in leaked]
 
 
 def test_what_is_right_passes(failures: set[tuple[str, str]]) -> None:
