@@ -27,7 +27,6 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     bench = PushBench(connector, {"port": 0, "secret": SECRET}, tmp_path, tmp_path / "keys", sign)
     (tmp_path / OUTBOX).write_text(
         r'"{\"number\": 1, \"epoch\": 1773650000, \"what\": \"in\"}"' + "\n"
-        r'"{\"number\": 9, \"epoch\": 1773650000, \"what\": \"in\", \"forged\": 1}"' + "\n"
         r'"{\"number\": 1, \"epoch\": 1773650600, \"what\": \"out\"}"' + "\n"
         r'"{\"number\": 2, \"epoch\": 1773650700, \"what\": \"lost\"}"' + "\n"
         r'"nonsense"' + "\n"
@@ -39,3 +38,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("visit.left", "visit:tickets/essai:1"),
     ]
     assert bench.read_all(confirm=True) == []
+    with (tmp_path / OUTBOX).open("a") as outbox:
+        outbox.write(r'"{\"number\": 9, \"epoch\": 1773650000, \"what\": \"in\", \"forged\": 1}"' + "\n")
+    with pytest.raises(AssertionError, match=r"refused for ever: \{4: 401\}"):
+        bench.read_all(confirm=True)

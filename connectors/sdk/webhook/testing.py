@@ -8,7 +8,7 @@ import select
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
@@ -18,6 +18,7 @@ from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import Bench, Conformance, HeldPublisher
+from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.source import PushSource
 
 OUTBOX: Final = "outbox"
@@ -33,16 +34,17 @@ class PushBench(Bench):
         self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path, sign: Sign
     ) -> None:
         super().__init__(replace(connector, open=self._open), options, directory / "data", keys)
+        assert isinstance(self.config, PushConfig)
+        self._path = self.config.path
         self._open_real = connector.open
         self._source: PushSource
-        self._path = options.get("path", "/")
         self._sign = sign
         self._outbox = directory / OUTBOX
         self._delivered: set[int] = set()
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
-        """Open the instance, and send; who was not confirmed at the end is not answered 2xx."""
+        """Open the instance, and send. Whoever was confirmed at the end must be answered 2xx, and whoever was not, 503."""
         calls: dict[int, HTTPConnection] = {}
         with super().opened() as (flow, publisher):
             for number, body in enumerate(self._bodies()):
@@ -50,10 +52,13 @@ class PushBench(Bench):
                     calls[number] = self._post(number, body)
                     flow.turn()
             yield flow, publisher
-        for number, call in calls.items():
-            if call.getresponse().status // 100 == 2:
-                self._delivered.add(number)
-            call.close()
+            confirmed = not publisher.pending
+        statuses = {number: _status(call) for number, call in calls.items()}
+        delivered = {number for number, status in statuses.items() if status // 100 == 2}
+        self._delivered |= delivered
+        refused = {number: status for number, status in statuses.items() if number not in delivered}
+        assert all(status == 503 for status in refused.values()), f"refused for ever: {refused}"
+        assert not (confirmed and refused), f"confirmed, but not delivered: {refused}"
 
     def _open(self, config: ConnectorConfig, context: Context) -> PushSource:
         self._source = self._open_real(config, context)  # type: ignore[assignment]
@@ -72,6 +77,11 @@ class PushBench(Bench):
         while self._source.waiting == before and not select.select([call.sock], [], [], 0.001)[0]:
             assert time.monotonic() < deadline, f"message {number} was neither taken in nor answered"
         return call
+
+
+def _status(call: HTTPConnection) -> int:
+    with closing(call):
+        return call.getresponse().status
 
 
 class PushConformance(Conformance):
