@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.demarches.api import Listing, Page, RefusedError, ask
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import encode, split, time_of
+from connectors.demarches.facts import Told, encode, split, time_of
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server
 from connectors.sdk.words import say
@@ -34,6 +34,8 @@ class Mark(msgspec.Struct):
     """The same, as it was when the end of the list was last reached."""
     seen: dict[str, datetime] = {}
     """What was read of the time that is asked for again: the entries' digests, and when they changed."""
+    early: set[str] = set()
+    """The numbers of the dossiers that were told since the start and had steps before it."""
 
 
 class Feed:
@@ -102,17 +104,21 @@ class Feed:
         if digest in self._mark.seen:
             return []
         self._mark.seen[digest] = changed_at or self._newest
+        sure = self._mark.whole - TOLD_AGAIN if self._mark.whole else None
         facts = list(split(self._number, node, now))
-        if self._mark.whole is None:
-            return [told.fact for told in facts]
-        sure = self._mark.whole - TOLD_AGAIN
-        # what precedes the start was told with what followed it first, and not before
-        was_told = any(told.changed_at and self._start <= told.changed_at < sure for told in facts)
-        return [
-            told.fact
-            for told in facts
-            if told.changed_at is None or told.changed_at >= sure or (told.changed_at < self._start and not was_told)
-        ]
+        if self._is_first_read(node, facts):
+            sure = None
+        return [told.fact for told in facts if sure is None or told.changed_at is None or told.changed_at >= sure]
+
+    def _is_first_read(self, node: Any, facts: list[Told]) -> bool:
+        """Whether a dossier has steps from before the start, and none of it was told yet; from now on it was."""
+        if not any(told.changed_at and told.changed_at < self._start for told in facts):
+            return False
+        number = str(node.get("number"))
+        if number in self._mark.early:
+            return False
+        self._mark.early.add(number)
+        return True
 
     def _advance(self) -> None:
         mark = self._mark

@@ -300,9 +300,11 @@ def test_what_precedes_the_start_is_told_once_when_its_dossier_first_changes(
     taken_up["traitements"][0] = before["traitements"][0]
     hold(server, taken_up)
     assert told(one.read_all(confirm=True)) == [("1", "form.submitted"), ("1", "form.taken_up")]
-    hold(server, dossier(2, 100 * day, "depose"))
-    one.read_all(confirm=True)
-    decided = dossier(1, 101 * day, "depose", "passe_en_instruction", "accepte")
+    hold(server, taken_up | {"dateDerniereModification": at(99 * day)}, dossier(2, 100 * day, "depose"))
+    assert told(one.read_all(confirm=True)) == [("1", "form.taken_up"), ("2", "form.submitted")]
+    hold(server, taken_up | {"dateDerniereModification": at(150 * day)})
+    assert one.read_all(confirm=True) == []
+    decided = dossier(1, 151 * day, "depose", "passe_en_instruction", "accepte")
     decided["traitements"][:2] = taken_up["traitements"]
     hold(server, decided)
     assert told(one.read_all(confirm=True)) == [("1", "form.decided")]
