@@ -1,17 +1,18 @@
 """Count the pages of files that cannot be trusted, and find their separator sheets: a program that may be killed at any time.
 
-Started as `counting.py SOCKET SECONDS MEGABYTES`, it takes open files by that socket, one message each: `COUNT`, or `FIND` with
-the sheets too. It answers each with a JSON list, the number of pages and the barcodes as `[page, text]`, or with a word that says
-why not. It can write no file, and has so much memory, and for each file so much processor time.
+Started as `counting.py SOCKET SECONDS MEGABYTES`, with a JSON list of what sheets may say as its input, it takes open files by
+that socket, one message each: `COUNT`, or `FIND` with the sheets too. It answers each with a JSON list, the number of pages and
+the sheets as `[page, text]`, or with a word that says why not: all of them, or none. It can write no file, and has so much
+memory, and for each file so much processor time. Who started it ends it: what stops a whole service does not.
 """
 
 import json
 import os
 import resource
+import signal
 import socket
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Container, Iterable, Iterator
 from typing import BinaryIO, Final
 
 import zxingcpp
@@ -26,60 +27,55 @@ HEAD_BYTES: Final = 1024
 """Where the mark of a PDF must be."""
 TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FORMATS: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode])
-IMAGES: Final = 4
-"""How many images of a page are looked at: a scanned page is one."""
-SHEETS: Final = 500
-"""How many barcodes are told."""
-TEXT: Final = 64
-"""How long they may be."""
 
 Pages = Iterable[Iterable[Image.Image]]
 
 
-def examine(file: BinaryIO, wish: bytes) -> str:
-    """Return what is to be answered for `file`, by what it is and not by its name."""
+def examine(file: BinaryIO, sheets: Container[str]) -> str:
+    """Return what is to be answered for `file`, by what it is and not by its name; `sheets` are looked for, if there are any."""
     try:
         file.seek(0)
         head = file.read(HEAD_BYTES)
         file.seek(0)
         if head.startswith(TIFF):
             with Image.open(file, formats=["TIFF"]) as image:
-                return _answer(
-                    int(getattr(image, "n_frames", 1)), ([frame] for frame in ImageSequence.Iterator(image)), wish
-                )
+                pages = ([frame] for frame in ImageSequence.Iterator(image))
+                return _answer(int(getattr(image, "n_frames", 1)), pages, sheets)
         if b"%PDF-" not in head:
             return UNREADABLE
         reader = PdfReader(file)
         if reader.is_encrypted:
             return ENCRYPTED
-        return _answer(reader.get_num_pages(), (_images(reader, page) for page in range(reader.get_num_pages())), wish)
+        count = reader.get_num_pages()
+        return _answer(count, (_images(reader, page) for page in range(count)), sheets)
     except (MemoryError, LimitReachedError):
         return TOO_COSTLY
     except Exception:  # noqa: BLE001 - whatever a parser says of it
         return UNREADABLE
 
 
-def _answer(count: int, pages: Pages, wish: bytes) -> str:
+def _answer(count: int, pages: Pages, sheets: Container[str]) -> str:
     if not count:
         return UNREADABLE
     try:
-        return json.dumps([count, list(islice(_find(pages), SHEETS)) if wish == FIND else []])
+        answer = json.dumps([count, list(_find(pages, sheets)) if sheets else []])
     except (MemoryError, LimitReachedError):
         raise
     except Exception:  # noqa: BLE001 - whatever a decoder of images says
         return UNSHOWABLE
+    return answer if len(answer) <= ANSWER_BYTES else TOO_COSTLY
 
 
-def _find(pages: Pages) -> Iterator[tuple[int, str]]:
+def _find(pages: Pages, sheets: Container[str]) -> Iterator[tuple[int, str]]:
+    """Yield the pages that are sheets, each once, and what they say."""
     for number, images in enumerate(pages):
-        for image in images:
-            for code in zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS):
-                if code.text.isascii() and len(code.text) <= TEXT:
-                    yield number, code.text
+        said = (code.text for image in images for code in zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS))
+        if text := next((text for text in said if text in sheets), None):
+            yield number, text
 
 
 def _images(reader: PdfReader, page: int) -> Iterator[Image.Image]:
-    for image in islice(reader.pages[page].images, IMAGES):
+    for image in reader.pages[page].images:
         if image.image is None:
             raise ValueError
         yield image.image
@@ -87,6 +83,9 @@ def _images(reader: PdfReader, page: int) -> Iterator[Image.Image]:
 
 def main() -> None:
     """Answer until nobody asks."""
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)
+    sheets = frozenset(json.load(sys.stdin))
     descriptor, seconds, megabytes = map(int, sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -99,7 +98,7 @@ def main() -> None:
                 return
             resource.setrlimit(resource.RLIMIT_CPU, (int(sum(os.times()[:2])) + seconds + 1, most))
             with os.fdopen(files[0], "rb") as file:
-                answer = examine(file, wish)
+                answer = examine(file, sheets if wish == FIND else ())
             link.send(answer.encode())
 
 

@@ -4,7 +4,7 @@ A letter's contact is its chrono number, so that whoever knows that can tell wha
 scan's content and the sidecar's reference; ids of later steps of the chrono, the step, and when it is said to have happened.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -269,6 +269,11 @@ def cut(pages: Pages, services: dict[str, str]) -> list[Part]:
     ends = [*sheets, pages.count]
     parts = [Part(end - start - 1, service) for (start, service), end in zip(starts.items(), ends, strict=True)]
     return [part for part in parts if part.pages]
+
+
+def sheet_texts(services: Iterable[str]) -> list[str]:
+    """Return what the separator sheets of `services` may say."""
+    return [f"{prefix}{name}" for name in services for prefix in ("", PREFIX)]
 
 
 def once_each(events: Sequence[Event]) -> list[Event]:

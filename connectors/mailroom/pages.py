@@ -1,8 +1,13 @@
 """What is on the pages of a scan, asked of a process that can be lost: a file may be made to exhaust whoever reads it."""
 
+import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,11 +24,15 @@ MEMORY_MEGABYTES: Final = 512
 MAX_PAGES: Final = 100_000
 START_SECONDS: Final = 20.0
 """How long the process may take until it is ready."""
+ATTEMPTS: Final = 3
+"""How often the process is lost before that is taken for the file's doing."""
+LOST: Final = "lost"
 _WHY: Final = {
     counting.ENCRYPTED: (Reason.UNREADABLE_LINE, "encrypted"),
     counting.UNREADABLE: (Reason.UNREADABLE_LINE, "no PDF or TIFF with pages"),
     counting.UNSHOWABLE: (Reason.UNREADABLE_LINE, "images in a form that separator sheets cannot be looked for in"),
     counting.TOO_COSTLY: (Reason.OVERSIZED, "reading its pages takes too much time or memory"),
+    LOST: (Reason.UNREADABLE_LINE, f"the process that reads its pages broke down {ATTEMPTS} times"),
 }
 
 
@@ -32,23 +41,26 @@ class Pages(msgspec.Struct, frozen=True, array_like=True):
 
     count: int
     barcodes: tuple[tuple[int, str], ...] = ()
-    """Page, from 0 on, and text."""
+    """Pages, from 0 on, that are separator sheets, and what they say."""
 
 
 class PageCounter:
-    """Reads scans, `seconds` at most for each. The process is started when it is needed."""
+    """Reads scans, `seconds` at most for each. The process is started when it is needed. `sheets` is what sheets may say."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, sheets: Iterable[str] = ()) -> None:
         self._seconds = seconds
+        self._sheets = json.dumps(sorted(sheets)).encode()
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket
 
     def examine(self, file: BinaryIO, *, sheets: bool) -> Pages:
-        """Return how many pages `file` has, and, if `sheets` are asked for, the barcodes on them.
+        """Return how many pages `file` has, and, if `sheets` are asked for, which of them are sheets.
 
         Raises `Unusable` if it is no scan, or costs too much, and `ConnectorError` if the process does not start.
         """
-        answer = self._ask(file, counting.FIND if sheets else counting.COUNT)
+        wish = counting.FIND if sheets else counting.COUNT
+        answers = (self._ask(file, wish) for _ in range(ATTEMPTS))
+        answer = next((answer for answer in answers if answer != LOST), LOST)
         if answer in _WHY:
             raise Unusable(*_WHY[answer])
         pages = msgspec.json.decode(answer, type=Pages)
@@ -67,24 +79,27 @@ class PageCounter:
     def _ask(self, file: BinaryIO, wish: bytes) -> str:
         if self._process and self._process.poll() is not None:
             self.close()  # it was killed while it had nothing to do
-        if not self._process:
-            self._start()
+        process = self._process or self._start()
         try:
-            socket.send_fds(self._link, [wish], [file.fileno()])
-            if answer := self._link.recv(counting.ANSWER_BYTES):
-                return answer.decode()
-        except OSError:  # it takes too long, or is dead
-            pass
+            with suppress(ConnectionError):
+                socket.send_fds(self._link, [wish], [file.fileno()])
+                if answer := self._link.recv(counting.ANSWER_BYTES):
+                    return answer.decode()
+            too_costly = process.wait(self._seconds) == -signal.SIGXCPU
+        except (TimeoutError, subprocess.TimeoutExpired):
+            too_costly = True
         self.close()
-        return counting.TOO_COSTLY
+        return counting.TOO_COSTLY if too_costly else LOST
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        with theirs, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
+            sheets.write(self._sheets)
+            sheets.seek(0)
             limits = (str(theirs.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
-            self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
+            process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
                 [sys.executable, "-I", str(Path(counting.__file__)), *limits],
-                stdin=subprocess.DEVNULL,
+                stdin=sheets,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -105,3 +120,4 @@ class PageCounter:
                 )
             )
         self._link.settimeout(self._seconds)
+        return process

@@ -46,6 +46,7 @@ class Register:
 
     def __init__(self, directory: Path, cursor: Cursor) -> None:
         self._path = directory / "register.sqlite"
+        self._begun = False
         was_there = cursor.load() is not None
         if was_there and not (self._path.exists() and self._path.stat().st_size):
             raise self._lost(say("is not there, but was", "n'existe plus"))
@@ -88,8 +89,10 @@ class Register:
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Do all that is done within, or, if it fails, nothing."""
-        if not self._database.in_transaction:
+        if not self._begun:
             self._do("BEGIN IMMEDIATE")
+            self._begun = True
+        self._check_transaction()
         self._do("SAVEPOINT claim")
         try:
             yield
@@ -100,13 +103,23 @@ class Register:
             self._do("RELEASE claim")
 
     def commit(self) -> None:
-        """Wait until all numbers that were given are on disk."""
-        if self._database.in_transaction:
+        """Wait until all numbers that were given are on disk.
+
+        Raises `ConnectorError` if they are not: some of them will be given to other letters.
+        """
+        if self._begun:
+            self._check_transaction()
             self._do("COMMIT")
+            self._begun = False
 
     def close(self) -> None:
         """Close the file. Numbers since the last `commit` were not given."""
         self._database.close()
+
+    def _check_transaction(self) -> None:
+        if not self._database.in_transaction:  # when a disk fails, SQLite may roll back by itself
+            what = say("could not be written to", "n'a pas pu être écrit")
+            raise ConnectorError(f"{self._path} {what}")
 
     def _ask(self, question: str, *values: str | int) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._do(question, *values).fetchone()

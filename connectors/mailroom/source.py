@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 
 from connectors.mailroom import sidecar
 from connectors.mailroom.config import MailroomConfig
-from connectors.mailroom.mapping import Mapping, Scan, once_each
+from connectors.mailroom.mapping import Mapping, Scan, once_each, sheet_texts
 from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Place, Register
 from connectors.mailroom.sidecar import Row, read_rows
@@ -36,7 +36,7 @@ class MailroomSource(FolderSource):
         except BaseException:
             super().close()
             raise
-        self._counter = PageCounter(config.page_seconds)
+        self._counter = PageCounter(config.page_seconds, sheet_texts(config.separators))
 
     def read(self, wait_seconds: float) -> Sequence[Taken]:
         """Return the next claims, their numbers safe in the register."""

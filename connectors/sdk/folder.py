@@ -3,11 +3,11 @@
 What belongs together (a scan and its sidecar: same name, another suffix) is *claimed*: renamed into a directory of its own under
 `work/`, which only we can write to. There it is read, told, and, once that is safe, renamed as a whole to `done/<date>/`, or to
 `rejected/<reason>/` beside a file that says why. A claim is never undone: what is in `work/` at the start is read again, and
-gives the same events.
+gives the same events, unless someone still writes to it: a file that was open when it was moved stays open.
 
 | in `work/` | killed in between, at the next start |
 |---|---|
-| `<claim>.<n>.part` | has fewer than n files: those that are still in the inbox follow |
+| `<claim>.<n>.part` | may have fewer than n files: those that are still in the inbox follow, once they can be moved |
 | `<claim>` | is read and told again, with the same ids |
 | `<claim>.gone` | is deleted |
 
@@ -25,7 +25,7 @@ import stat
 import time
 from abc import abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,6 +48,10 @@ LIST_SECONDS: Final = 0.25
 """How often an inbox without anything ready is listed."""
 BATCH_SECONDS: Final = 1.0
 """After this long, what was read is told before more is."""
+HELD: Final = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.ETXTBSY})
+"""Errors of moving a file that another program holds, or that is another user's."""
+HELD_SECONDS: Final = 5.0
+"""After this long, it is tried again to move it."""
 CLAIMS: Final = 500
 """How many claims are made at once."""
 CHUNK_BYTES: Final = 1 << 20
@@ -73,8 +77,8 @@ class FolderConfig(ConnectorConfig):
     """A file is taken once its size and time of writing have not changed for so long. 0: files are renamed into place whole."""
     pair_seconds: Annotated[float, Field(ge=0, le=86400)] = 30.0
     """A file whose counterpart (scan, sidecar) has not come after so long stands for itself."""
-    max_megabytes: Annotated[int, Field(ge=1, le=2048)] = 100
-    """Larger files are rejected unread."""
+    max_megabytes: Annotated[int, Field(ge=1, le=256)] = 100
+    """Larger files are rejected unread. The folder must give one of them within some 20 seconds."""
     afterwards: Literal["keep", "delete"] = "keep"
     """What becomes of files that were taken in: kept in `done/`, or deleted. What was rejected is always kept."""
 
@@ -85,7 +89,8 @@ class FolderConfig(ConnectorConfig):
         "settle_seconds": "Un fichier est pris quand sa taille et sa date d'écriture n'ont pas changé depuis ce temps. 0 : les "
         "fichiers arrivent entiers, par renommage.",
         "pair_seconds": "Un fichier dont le pendant (scan, fiche) n'est pas venu après ce temps vaut pour lui seul.",
-        "max_megabytes": "Un fichier plus gros est rejeté sans être lu.",
+        "max_megabytes": "Un fichier plus gros est rejeté sans être lu. Le dossier doit pouvoir en donner un en une vingtaine de "
+        "secondes.",
         "afterwards": "Ce que deviennent les fichiers pris en compte : gardés dans `done/` (`keep`) ou supprimés (`delete`). Ce "
         "qui est rejeté est toujours gardé.",
     }
@@ -159,6 +164,9 @@ class FolderSource(Source[Taken, int]):
         self._config = config
         self._work = config.archive / "work"
         self._seen: dict[str, _Seen] = {}
+        self._listing: Generator[bool] = self._list()
+        self._parts: dict[str, Path] = {}
+        self._held: dict[str, float] = {}
         self._listed_at = float("-inf")
         self._read = self._settled = 0
         self._unsettled: deque[_Settlement] = deque()
@@ -190,6 +198,8 @@ class FolderSource(Source[Taken, int]):
             taken = self._take_some()
         except OSError as error:
             raise SourceUnavailableError(why(error, self._config.inbox)) from None
+        if not taken and self._held:
+            raise SourceUnavailableError(self._explain_held())
         if not taken:
             time.sleep(wait_seconds)
         return taken
@@ -225,6 +235,7 @@ class FolderSource(Source[Taken, int]):
 
     def close(self) -> None:
         """Let go of the archive."""
+        self._listing.close()
         os.close(self._lock)
 
     def _stopped_by(self, error: OSError) -> ConnectorError:
@@ -233,80 +244,121 @@ class FolderSource(Source[Taken, int]):
 
     # ---------------------------------------------------------------------------------------------------------- claiming
     def _claim_what_is_ready(self) -> None:
+        """Claim what can be moved; what cannot is tried again later, and holds up nothing else."""
+        if not self._look():
+            return
         ready = self._ready()[:CLAIMS]
+        until = time.monotonic() + BATCH_SECONDS
         try:
-            for names in ready:
-                if claim := self._claim(names):
+            for stem, names in ready:
+                if claim := self._claim(stem, names):
                     self._claims.append(claim)
+                if time.monotonic() > until:
+                    break
         except OSError as error:
             raise self._stopped_by(error) from None
         if not ready:
             self._listed_at = time.monotonic()
 
-    def _ready(self) -> list[list[str]]:
-        """Return the names of what is whole and belongs together, the oldest first."""
-        self._look()
+    def _ready(self) -> list[tuple[str, list[str]]]:
+        """Return the names of what is whole and belongs together, by their stem, the oldest first."""
         now = time.monotonic()
-        groups: dict[str, list[str]] = defaultdict(list)
+        groups: dict[str, list[str]] = defaultdict(list, {stem: [] for stem in self._parts})
         for name in self._seen:
             groups[Path(name).stem].append(name)
+        self._held = {stem: until for stem, until in self._held.items() if stem in groups}
 
-        def is_ready(names: list[str]) -> bool:
-            waited = now - max(self._seen[name].since for name in names)
+        def is_ready(stem: str, names: list[str]) -> bool:
+            waited = now - max((self._seen[name].since for name in names), default=float("-inf"))
             patience = self._config.settle_seconds
-            return waited >= (patience if self._is_whole(names) else max(patience, self._config.pair_seconds))
+            is_whole = stem in self._parts or self._is_whole(names)
+            return waited >= (patience if is_whole else max(patience, self._config.pair_seconds))
 
-        def age(names: list[str]) -> tuple[int, str]:
-            return min(self._seen[name].state[1] for name in names), min(names)
+        def age(group: tuple[str, list[str]]) -> tuple[int, str]:
+            stem, names = group
+            return min((self._seen[name].state[1] for name in names), default=0), stem
 
-        return sorted((sorted(names) for names in groups.values() if is_ready(names)), key=age)
+        free = ((stem, sorted(names)) for stem, names in groups.items() if self._held.get(stem, now) <= now)
+        return sorted(((stem, names) for stem, names in free if is_ready(stem, names)), key=age)
 
     def _is_whole(self, names: list[str]) -> bool:
         suffixes = {_suffix(name) for name in names}
         known = self.contents | self.sidecars
         return not suffixes <= known or bool(suffixes & self.contents and suffixes & self.sidecars)
 
-    def _look(self) -> None:
-        now = time.monotonic()
-        seen = {}
-        with os.scandir(self._config.inbox) as entries:
-            for entry in entries:
-                if HIDDEN.match(entry.name) or entry.is_dir(follow_symlinks=False):
-                    continue
-                with suppress(FileNotFoundError):
-                    found = entry.stat(follow_symlinks=False)
-                    state = (found.st_size, found.st_mtime_ns, found.st_ino)
-                    before = self._seen.get(entry.name)
-                    seen[entry.name] = before if before and before.state == state else _Seen(state, now)
-        self._seen = seen
+    def _look(self) -> bool:
+        """List the inbox, and return whether that came to its end: on a slow share it takes several turns."""
+        try:
+            return next(self._listing)
+        except OSError:
+            self._listing = self._list()
+            raise
 
-    def _claim(self, names: list[str]) -> Claim | None:
+    def _list(self) -> Generator[bool]:
+        while True:
+            seen: dict[str, _Seen] = {}
+            until = time.monotonic() + BATCH_SECONDS
+            with os.scandir(self._config.inbox) as entries:
+                for entry in entries:
+                    if time.monotonic() > until:
+                        yield False
+                        until = time.monotonic() + BATCH_SECONDS
+                    with suppress(FileNotFoundError):
+                        self._note(entry, seen)
+            self._seen = seen
+            yield True
+
+    def _note(self, entry: os.DirEntry[str], seen: dict[str, _Seen]) -> None:
+        if HIDDEN.match(entry.name) or entry.is_dir(follow_symlinks=False):
+            return
+        found = entry.stat(follow_symlinks=False)
+        state = (found.st_size, found.st_mtime_ns, found.st_ino)
+        before = self._seen.get(entry.name)
+        seen[entry.name] = before if before and before.state == state else _Seen(state, time.monotonic())
+
+    def _claim(self, stem: str, names: list[str]) -> Claim | None:
+        """Claim files, or what is still missing in a claim that was begun; return None if they are gone or held."""
+        part = self._parts.pop(stem, None) or self._begin(len(names))
+        self._held.pop(stem, None)
+        try:
+            for name in names:
+                if not os.path.lexists(part / name):
+                    with suppress(FileNotFoundError):  # its writer took it back
+                        (self._config.inbox / name).rename(part / name)
+        except OSError as error:
+            if any(part.iterdir()):
+                self._parts[stem] = part
+            else:
+                part.rmdir()
+            if error.errno not in HELD:
+                raise
+            self._held[stem] = time.monotonic() + HELD_SECONDS
+            return None
+        return self._finish(part)
+
+    def _begin(self, size: int) -> Path:
         stamp = datetime.now(UTC)
         while True:
             name = stamp.strftime(STAMP)
-            part = self._work / f"{name}.{len(names)}.part"
+            part = self._work / f"{name}.{size}.part"
             if not (self._work / name).exists():
                 with suppress(FileExistsError):
                     part.mkdir(PRIVATE_DIRECTORY)
-                    break
+                    return part
             stamp += timedelta(microseconds=1)
-        return self._finish(part, names)
 
-    def _finish(self, part: Path, names: list[str]) -> Claim | None:
-        """Let what is still missing in `part` follow, and call it a claim."""
-        try:
-            for name in names:
-                with suppress(FileNotFoundError):  # its writer took it back
-                    (self._config.inbox / name).rename(part / name)
-        except OSError:
-            with suppress(OSError):
-                part.rmdir()
-            raise
+    def _finish(self, part: Path) -> Claim | None:
         if not any(part.iterdir()):
             part.rmdir()
             return None
-        directory = part.rename(part.with_name(part.name.rsplit(".", 2)[0]))
-        return self._claim_at(directory)
+        return self._claim_at(part.rename(part.with_name(part.name.rsplit(".", 2)[0])))
+
+    def _explain_held(self) -> str:
+        count, inbox = len(self._held), self._config.inbox
+        return say(
+            f"{count} of the files in {inbox} may not be moved: another program holds them, or they are another user's",
+            f"{count} des fichiers de {inbox} ne peuvent être déplacés : un autre programme les tient, ou ils sont à un autre",
+        )
 
     def _claim_at(self, directory: Path) -> Claim:
         def of(chosen: Callable[[str], bool]) -> tuple[Path, ...]:
@@ -329,18 +381,17 @@ class FolderSource(Source[Taken, int]):
             if entry.name.endswith(".gone"):
                 shutil.rmtree(entry)
             elif entry.name.endswith(".part"):
-                claims.append(self._finish(entry, self._missing(entry)))
+                claims.append(self._go_on_with(entry))
             else:
                 claims.append(self._claim_at(entry))
         return [claim for claim in claims if claim]
 
-    def _missing(self, part: Path) -> list[str]:
+    def _go_on_with(self, part: Path) -> Claim | None:
         there = [path.name for path in part.iterdir()]
         if not there or len(there) >= int(part.name.split(".")[-2]):
-            return []
-        stem = Path(there[0]).stem
-        waiting = [path for path in self._config.inbox.iterdir() if path.stem == stem and not path.is_dir()]
-        return [path.name for path in waiting if not HIDDEN.match(path.name)]
+            return self._finish(part)
+        self._parts[Path(there[0]).stem] = part
+        return None
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def _take_some(self) -> list[Taken]:

@@ -1,5 +1,7 @@
 """The mailroom connector as a whole, on files."""
 
+import errno
+import io
 import json
 import os
 import resource
@@ -9,15 +11,20 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import zxingcpp
+from PIL import Image
 from prometheus_client import CollectorRegistry
+from pypdf import PdfWriter
 
 import connectors.mailroom as mailroom
 import connectors.sdk.folder
+from connectors.mailroom import counting
 from connectors.mailroom.config import MailroomConfig
 from connectors.mailroom.pages import PageCounter, Pages
 from connectors.sdk.config import parse
@@ -37,6 +44,20 @@ from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, 
 
 PERSONAL = ("Mireille Exemple", "mireille@example.org", "0639985511", "12 rue du Modele", "dossier-mireille", "Recours")
 SERVICES = {"Direction de l'enfance": "enfance", "Routes": "routes"}
+
+
+DYING = """
+import os, signal, socket, sys
+with open({tally!r}, "ab") as tally:
+    if tally.tell() >= {deaths}:
+        os.execv(sys.executable, [sys.executable, "-I", {real!r}, *sys.argv[1:]])
+    tally.write(b".")
+with socket.socket(fileno=int(sys.argv[1])) as link:
+    link.send(b"!")
+    socket.recv_fds(link, 1, 1)
+    os.kill(os.getpid(), signal.SIGSEGV)
+"""
+"""A page counter that dies at its first letters, and then is a good one."""
 
 
 def configuration(directory: Path) -> dict[str, Any]:
@@ -95,7 +116,6 @@ class TestConformance(Conformance):
         size = -(-len(jobs) // parts)
         for job in jobs[part * size : (part + 1) * size]:
             job()
-        (directory / "what-was-dropped").write_text("\n".join(PERSONAL))
 
     def jobs(self, inbox: Path) -> list[Callable[[], object]]:
         """Letters, steps and bad files; some with personal values in what they say and in their names."""
@@ -375,12 +395,119 @@ def test_a_register_that_cannot_be_written_to_is_no_fault_of_a_letters(room: Roo
 
 
 def test_a_page_counter_that_died_idle_rejects_nothing(room: Room) -> None:
-    with closing(PageCounter(5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
+    with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
         assert counter.examine(file, sheets=False) == Pages(2)
         assert counter._process
         counter._process.kill()
         counter._process.wait()
         assert counter.examine(file, sheets=True) == Pages(2)
+
+
+def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: Room) -> None:
+    with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
+        counter.examine(file, sheets=False)
+        process = counter._process
+        assert process
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            process.send_signal(stop)
+        assert counter.examine(file, sheets=False) == Pages(2)
+        assert counter._process is process
+
+
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_page_counter_that_dies_at_work_is_asked_again_but_not_for_ever(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    program = tmp_path / "dying.py"
+    program.write_text(DYING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=counting.__file__))
+    monkeypatch.setattr(counting, "__file__", str(program))
+    drop_letter(room.inbox, 1)
+    assert len(room.read()) == 2 * (deaths < 3)
+    assert (tmp_path / "tally").stat().st_size == deaths
+    rejected = {"scan00001.json": "unreadable_line: the process that reads its pages broke down 3 times"}
+    assert room.rejected() == (rejected if deaths == 3 else {})
+
+
+def test_a_sheet_is_found_whatever_else_is_on_its_page(tmp_path: Path) -> None:
+    writer = PdfWriter(io.BytesIO(scans.stack("PDF", "A", "B", "C", "D", "E", "ENF", "")))
+    page, *others, last = writer.pages
+    for other in others:
+        page.merge_page(other)
+    together = PdfWriter()
+    for kept in (last, page, last):
+        together.add_page(kept)
+    together.write(tmp_path / "stack.pdf")
+    with closing(PageCounter(30, ["ENF"])) as counter, (tmp_path / "stack.pdf").open("rb") as file:
+        assert counter.examine(file, sheets=True) == Pages(3, ((1, "ENF"),))
+
+
+def test_sheets_are_told_after_any_number_of_other_barcodes_and_all_or_none() -> None:
+    form, name = zxingcpp.BarcodeFormat.QRCode, "E" * 60
+    other, sheet = (Image.fromarray(zxingcpp.create_barcode(text, form).to_image(scale=3)) for text in ("other", name))
+    assert counting._answer(1001, [[other]] * 1000 + [[sheet]], {name}) == f'[1001, [[1000, "{name}"]]]'
+    assert counting._answer(1000, [[sheet]] * 1000, {name}) == counting.TOO_COSTLY
+
+
+def test_a_disk_that_fails_gives_no_number_twice(room: Room) -> None:
+    room.read()
+    for number in range(3):
+        drop_letter(room.inbox, number)
+    with closing(sqlite3.connect(room.bench.directory / "register.sqlite", isolation_level=None)) as disk:
+        disk.execute(
+            "CREATE TRIGGER fails BEFORE INSERT ON letters WHEN new.number = 3 BEGIN SELECT RAISE(ROLLBACK, ''); END"
+        )
+        with room.bench.opened() as (flow, publisher):
+            with pytest.raises(ConnectorError, match=r"register\.sqlite could not be written to"):
+                flow.turn()
+            assert publisher.events == []
+        disk.execute("DROP TRIGGER fails")
+    events = room.read()
+    chronos = [event.data.chrono for event in events if event.type == "letter.registered"]
+    assert chronos == ["2026-000001", "2026-000002", "2026-000003"]
+
+
+def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, rename = {"scan00001.pdf", "lone.pdf"}, Path.rename
+
+    def rename_unless_held(path: Path, target: Path) -> Path:
+        if path.parent == room.inbox and path.name in held:
+            raise PermissionError(errno.EPERM, "held")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_unless_held)
+    monkeypatch.setattr(connectors.sdk.folder, "HELD_SECONDS", 0)
+    drop(room.inbox / "lone.pdf", pdf(7), 0)
+    for number in (1, 2):
+        drop_letter(room.inbox, number)
+    for _ in range(2):  # at work, and opened anew
+        with room.bench.opened() as (flow, publisher):
+            with suppress(SourceUnavailableError):
+                flow.turn()
+            with pytest.raises(SourceUnavailableError, match=r"2 of the files in .* may not be moved"):
+                flow.turn()
+            publisher.confirm()
+    assert room.done() == ["scan00002.json", "scan00002.pdf"]
+    drop(room.inbox / "scan00001.json", b"{}", 9)  # comes meanwhile, and is none of theirs
+    held.clear()
+    assert len(room.read()) == 4
+    assert room.done() == ["lone.pdf", *[f"scan0000{n}.{kind}" for n in (1, 2) for kind in ("json", "pdf")]]
+    assert room.rejected().keys() == {"scan00001.json"}
+
+
+def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = count(0, 0.4)
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda seconds: None)
+    monkeypatch.setattr(connectors.sdk.folder, "time", clock)
+    for number in range(4):
+        drop_letter(room.inbox, number)
+    with room.bench.opened() as (flow, publisher):
+        flow.turn()
+        assert publisher.events == []
+        for _ in range(50):
+            flow.turn()
+        assert len(publisher.events) == 8
 
 
 def test_an_inbox_that_is_away_is_waited_for(room: Room) -> None:
