@@ -59,6 +59,7 @@ def test_records_per_transaction_are_capped(name: str, kafka: EmbeddedKafka, tmp
     assert steps >= 2000 / 100
 
 
+@pytest.mark.timeout(300)
 def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = f"ledger-{uuid.uuid4().hex[:8]}"
     config = {
@@ -86,7 +87,7 @@ def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKa
             return len(kafka_io.read(kafka.bootstrap, f"{name}-rows")) < written / 2
 
         child.start()
-        wait_until(compacted, "the cleaner to compact the state topic")
+        wait_until(compacted, "the cleaner to compact the state topic", 150)
         wait_until(lambda: ledger.is_done(name, kafka.bootstrap), "the rest to be folded")
         assert child.stop() == 0
         kafka_io.produce(kafka.bootstrap, ledger.make_events(name, 500, keys=40, start=5000))
