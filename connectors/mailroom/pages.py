@@ -92,26 +92,26 @@ class PageCounter:
         return counting.TOO_COSTLY if too_costly else LOST
 
     def _start(self) -> subprocess.Popen[bytes]:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
-            sheets.write(self._sheets)
-            sheets.seek(0)
-            limits = (str(theirs.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
-            process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
-                [sys.executable, "-I", str(Path(counting.__file__)), *limits],
-                stdin=sheets,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={},
-            )
-        self._link = ours
+        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._link.settimeout(START_SECONDS)
+        limits = (str(theirs.fileno()), str(ceil(self._seconds)), str(MEMORY_MEGABYTES))
         try:
+            with theirs, os.fdopen(os.memfd_create("sheets"), "w+b") as sheets:
+                sheets.write(self._sheets)
+                sheets.seek(0)
+                process = self._process = subprocess.Popen(  # noqa: S603 - this Python, and a file of ours
+                    [sys.executable, "-I", str(Path(counting.__file__)), *limits],
+                    stdin=sheets,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env={},
+                )
             ready = self._link.recv(1)
-        except OSError:
+        except OSError:  # no fault of the file's, for which it would be taken
             ready = b""
         if not ready:
+            self._link.close()
             self.close()
             raise ConnectorError(
                 say(

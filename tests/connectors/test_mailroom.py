@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from functools import partial
@@ -426,6 +427,15 @@ def test_a_page_counter_that_dies_at_work_is_asked_again_but_not_for_ever(
     assert (tmp_path / "tally").stat().st_size == deaths
     rejected = {"scan00001.json": "unreadable_line: the process that reads its pages broke down 3 times"}
     assert room.rejected() == (rejected if deaths == 3 else {})
+
+
+def test_a_page_counter_that_cannot_start_is_no_fault_of_a_letters(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_letter(room.inbox, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(room.inbox))
+        with pytest.raises(ConnectorError, match="does not start"):
+            room.read()
+    assert len(room.read()) == 2
 
 
 def test_a_sheet_is_found_whatever_else_is_on_its_page(tmp_path: Path) -> None:
