@@ -35,7 +35,7 @@ class PushBench(Bench):
     ) -> None:
         super().__init__(replace(connector, open=self._open), options, directory / "data", keys)
         assert isinstance(self.config, PushConfig)
-        self._path = self.config.path
+        self._path, self._limit = self.config.path, self.config.max_body_bytes
         self._open_real = connector.open
         self._source: PushSource
         self._sign = sign
@@ -44,17 +44,27 @@ class PushBench(Bench):
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
-        """Open the instance, and send. Whoever was confirmed at the end must be answered 2xx, and whoever was not, 503."""
+        """Open the instance, and send. Whoever was confirmed at the end must be answered 2xx, and whoever was not, 503.
+
+        What is longer than the limit must be answered 413, and is not sent again.
+        """
         calls: dict[int, HTTPConnection] = {}
+        too_long: set[int] = set()
         with super().opened() as (flow, publisher):
             for number, body in enumerate(self._bodies()):
                 if number not in self._delivered:
+                    if len(body) > self._limit:
+                        too_long.add(number)
                     calls[number] = self._post(number, body)
                     flow.turn()
             yield flow, publisher
             confirmed = not publisher.pending
         statuses = {number: _status(call) for number, call in calls.items()}
-        delivered = {number for number, status in statuses.items() if status // 100 == 2}
+        delivered = {
+            number
+            for number, status in statuses.items()
+            if (status == 413 if number in too_long else status // 100 == 2)
+        }
         self._delivered |= delivered
         refused = {number: status for number, status in statuses.items() if number not in delivered}
         assert all(status == 503 for status in refused.values()), f"refused for ever: {refused}"
