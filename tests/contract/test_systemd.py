@@ -52,10 +52,12 @@ def test_settings_of_a_unit_exist(unit: Path, instance: str, monkeypatch: pytest
     assert settings.log.format == "json"
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here")
 @pytest.mark.parametrize("instance", INSTANCES)
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_has_nothing_to_say(unit: Path, instance: str, tmp_path: Path) -> None:
+    if not shutil.which("systemd-analyze"):
+        assert not os.environ.get("CI"), "systemd-analyze is missing: apt-get install systemd"
+        pytest.skip("no systemd here")
     copy = tmp_path / unit.name.replace("@.", f"@{instance}.")
     # It looks for the program.
     copy.write_text(unit.read_text(encoding="utf-8").replace("/opt/accueil/.venv/bin/accueil", sys.executable))
