@@ -5,9 +5,9 @@ Times are aware; durations are seconds.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from models.envelope import Envelope, Label, Part
 from models.topics import Channel
@@ -516,13 +516,19 @@ class VisitLeft(VisitEvent):
 
 # ------------------------------------------------------------------------------------------------------------- feedback
 class FeedbackScale(StrEnum):
-    """What a score means."""
+    """What a score means; the name ends with the lowest and the highest."""
 
     CSAT_5 = "csat_1_5"
     CES_5 = "ces_1_5"
     CES_7 = "ces_1_7"
     NPS = "nps_0_10"
     JDMA = "jdma_0_10"
+
+    @property
+    def scores(self) -> range:
+        """All scores that there are on it."""
+        lowest, highest = self.value.rsplit("_", 2)[1:]
+        return range(int(lowest), int(highest) + 1)
 
 
 class FeedbackEvent(Envelope):
@@ -543,6 +549,12 @@ class FeedbackGivenData(Part):
 
     scale: FeedbackScale
     score: Annotated[int, Field(ge=0, le=10)]
+
+    @model_validator(mode="after")
+    def _check_score(self) -> Self:
+        if self.score not in self.scale.scores:
+            raise ValueError("the score is not on the scale")
+        return self
 
 
 class FeedbackGiven(FeedbackEvent):

@@ -29,7 +29,8 @@ from pydantic_settings import (
 from connectors.sdk.errors import why
 from models.envelope import Label
 from models.topics import Channel
-from streams.core.figures import WAIT_BOUNDS, Dimensions, Formula
+from streams.core.figures import Dimensions, Formula
+from streams.core.layouts import WAIT_BOUNDS
 from streams.web.options import QueueOptions, WebOptions
 from streams.words import say
 

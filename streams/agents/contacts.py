@@ -6,6 +6,7 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 from collections.abc import Iterator, Sequence
 from copy import copy
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple, NoReturn
 
 import msgspec
@@ -33,6 +34,7 @@ from streams.core.figures import (
     parse_key,
     total_key,
 )
+from streams.core.layouts import LAYOUTS
 from streams.core.rows import TooManyPlaces, milliseconds
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
@@ -93,7 +95,8 @@ class _Edited(dict[FigureKey, Figure]):
         self._oldest = oldest
 
     def __missing__(self, key: FigureKey) -> Figure:
-        figure = new_figure() if 0 < key[0] < self._oldest else self._figures.edit(key, new_figure)
+        make = partial(new_figure, LAYOUTS[key[1].channel])
+        figure = make() if 0 < key[0] < self._oldest else self._figures.edit(key, make)
         self[key] = figure
         return figure
 
@@ -218,9 +221,13 @@ class Contacts:
         for key, before in self._changed.items():
             after = self.contacts.rows[key]
             count_contact(before, after, self._edit)
-            if self.waiting.update(key, before, after):
-                for visit in after.visits:  # the longest wait there may be another one, even if no count has changed
+            if self.waiting.update(
+                key, before, after
+            ):  # the longest wait there may be another one, even if no count has changed
+                for visit in after.visits:
                     self._edit((0, visit.place))
+                if not after.visits:
+                    self._edit((0, after.place))
         self._changed.clear()
         for start, place in self.figures.before:
             if start == 0:
@@ -363,6 +370,10 @@ def _load_figure_key(key: bytes) -> FigureKey | None:
     return None if dimensions is None else (start, dimensions)
 
 
+def _load_figure(key: FigureKey, value: bytes) -> Figure:
+    return decode_figure(value, LAYOUTS[key[1].channel])
+
+
 def _copy_figure(row: Figure) -> Figure:
     return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
 
@@ -379,7 +390,11 @@ _CONTACTS: Final[Codec[bytes, Contact]] = Codec(
 )
 _AGENTS: Final[Codec[bytes, Agent]] = Codec(bytes, _agent_key, agent.encode, lambda _, value: agent.decode(value), copy)
 _FIGURES: Final[Codec[FigureKey, Figure]] = Codec(
-    _dump_figure_key, _load_figure_key, encode_figure, lambda _, value: decode_figure(value), _copy_figure
+    _dump_figure_key,
+    _load_figure_key,
+    encode_figure,
+    lambda key, value: decode_figure(value, LAYOUTS[key[1].channel]),
+    _copy_figure,
 )
 _PROGRESS: Final[Codec[bytes, Progress]] = Codec(
     bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress

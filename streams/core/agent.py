@@ -103,7 +103,7 @@ def _remember(rings: tuple[Ring, ...], ring: Ring) -> tuple[Ring, ...]:
 
 
 def states(agent: Agent) -> dict[Dimensions, str]:
-    """Return place → state (a name of `figures.STOCKS`): each queue that the agent is logged in to, and once without a queue.
+    """Return place → state (a name in `layouts.QUEUES`): each queue that the agent is logged in to, and once without a queue.
 
     Who pauses or takes a contact in a queue without any known login or logout is a member of it. On a contact, an agent is
     so in all queues, also while paused. Without a queue stands the best of these states, so that agents can be counted once

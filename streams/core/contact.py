@@ -7,18 +7,15 @@ All times are milliseconds since 1970 UTC, all durations milliseconds. A row is 
 """
 
 import sys
-from enum import StrEnum
-from operator import attrgetter
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Final, NamedTuple
 
 from models.events import Event
 from models.identities import IdentityKind
 from models.topics import Channel
 from streams.core import visit as queue_visit
 from streams.core.figures import Dimensions
-from streams.core.rows import MARK_BYTES, MAX_PLACES, Codec, Row, mark, milliseconds, shared
+from streams.core.milestone import Milestone, State, add_milestone, latest, standing
+from streams.core.rows import MARK_BYTES, Codec, Row, mark, milliseconds, shared
 from streams.core.visit import TimesToLive, Visit, add_evidence, tell
 
 SEEN_EVENTS: Final = 32
@@ -26,47 +23,6 @@ SEEN_EVENTS: Final = 32
 MAX_IDENTITIES: Final = 8
 
 
-class State(StrEnum):
-    """Who has to act."""
-
-    WAITING = "waiting"
-    """The service: nobody took the matter up yet."""
-    IN_PROGRESS = "in_progress"
-    """The service: somebody is at it."""
-    PENDING_CITIZEN = "pending_citizen"
-    """The citizen."""
-    CLOSED = "closed"
-    """Nobody."""
-
-
-STATE_AFTER: Final = {
-    "call.arrived": State.WAITING,
-    "letter.arrived": State.WAITING,
-    "letter.registered": State.WAITING,
-    "letter.assigned": State.IN_PROGRESS,
-    "letter.answered": State.CLOSED,
-    "letter.closed": State.CLOSED,
-    "email.received": State.WAITING,
-    "email.answered": State.CLOSED,
-    "form.submitted": State.WAITING,
-    "form.taken_up": State.IN_PROGRESS,
-    "form.correction_requested": State.PENDING_CITIZEN,
-    "form.corrected": State.IN_PROGRESS,
-    "form.decided": State.CLOSED,
-    "appointment.booked": State.PENDING_CITIZEN,
-    "appointment.moved": State.PENDING_CITIZEN,
-    "appointment.checked_in": State.WAITING,
-    "appointment.attended": State.CLOSED,
-    "appointment.missed": State.CLOSED,
-    "appointment.cancelled": State.CLOSED,
-    "visit.arrived": State.WAITING,
-    "visit.called": State.IN_PROGRESS,
-    "visit.served": State.CLOSED,
-    "visit.left": State.CLOSED,
-}
-"""Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
-
-_RANK: Final = {kind: rank for rank, kind in enumerate(STATE_AFTER)}
 _STARTS: Final = frozenset(
     {
         "call.arrived",
@@ -75,23 +31,9 @@ _STARTS: Final = frozenset(
         "email.received",
         "form.submitted",
         "appointment.booked",
-        "visit.arrived",
     }
 )
 _ERASED: Final = "personal_data.erased"
-
-
-class Milestone(Row):
-    """The evidence of one kind of event that concerns the contact as a whole."""
-
-    type: str
-    """The event type."""
-    first_at: int
-    last_at: int
-    place: Dimensions
-    """Where, as the last of them told it."""
-    detail: str
-    """`data` of the last of them, as JSON; empty if it had none."""
 
 
 class Contact(Row, tag=1):
@@ -106,7 +48,7 @@ class Contact(Row, tag=1):
     identities: str = ""
     """Pseudonyms, strongest first, separated by a space; none after an erasure."""
     visits: tuple[Visit, ...] = ()
-    """Stays in queues, by number: calls only."""
+    """Stays in queues, by number: of calls, and of visitors."""
     milestones: tuple[Milestone, ...] = ()
     """All else that happened, by type."""
     touched_at: int = 0
@@ -122,7 +64,12 @@ class Contact(Row, tag=1):
         """Where it is: its last queue, or what its latest milestone told; what knows more goes first."""
         if self.visits:
             return self.visits[-1].place
-        return max(self.milestones, key=lambda told: (-told.place.count(""), told.last_at, told.type)).place
+        return max(self.own or self.milestones, key=_by_knowledge).place
+
+    @property
+    def own(self) -> tuple[Milestone, ...]:
+        """The milestones of its own channel: what others say of the contact, such as opinions, is not among them."""
+        return tuple(told for told in self.milestones if told.place.channel == self.channel)
 
     @property
     def reopened(self) -> bool:
@@ -138,7 +85,7 @@ class Contact(Row, tag=1):
         call's last queue; of the other channels it is known when they are closed.
         """
         if not self.visits:
-            return _standing(self._latest())
+            return standing(latest(self.milestones))
         state = State.CLOSED
         for visit in self.visits:
             story = tell(visit)
@@ -165,22 +112,7 @@ class Contact(Row, tag=1):
             return None
         if self.visits:
             return max(max(story.outcome_at, story.finished_at) for story in map(tell, self.visits))
-        return latest.last_at if (latest := self._latest()) else self.last_at
-
-    def _latest(self) -> Milestone | None:
-        """Return the milestone that decides the state."""
-        decisive = (milestone for milestone in self.milestones if milestone.type in _RANK)
-        return max(decisive, key=lambda told: (told.last_at, _RANK[told.type]), default=None)
-
-
-def _standing(latest: Milestone | None) -> tuple[State, str]:
-    if latest is None:
-        return State.CLOSED, ""
-    state = STATE_AFTER[latest.type]
-    if state is not State.CLOSED:
-        return state, ""
-    told = msgspec.json.decode(latest.detail or "{}", type=dict[str, Any])
-    return state, str(told.get("outcome") or told.get("decision") or latest.type.partition(".")[2])
+        return decisive.last_at if (decisive := latest(self.milestones)) else self.last_at
 
 
 # --------------------------------------------------------------------------------------------------------------- folding
@@ -209,7 +141,9 @@ def fold(row: Contact | None, event: Event) -> Contact:
         _add_identities(after, identities)
     visits = add_evidence(after.visits, event, at)
     if visits is None:
-        _add_milestone(after, event, at)
+        after.milestones = add_milestone(after.milestones, event, at)
+        if event.type == _ERASED:
+            after.identities = ""
     else:
         after.visits = visits
     return row if row is not None and len(after.seen) == _SEEN_BYTES and after == row else after
@@ -233,27 +167,6 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
     return channel is Channel.FEEDBACK, channel.value
 
 
-def _add_milestone(after: Contact, event: Event, at: int) -> None:
-    data = vars(event.data)
-    detail = sys.intern(_encode_json(data).decode()) if data else ""
-    place = shared(event.channel.value, event.site, event.service, data.get("queue", ""), MAX_PLACES)
-    told = Milestone(event.type, at, at, place, detail)
-    after.milestones = _merge(after.milestones, told) if after.milestones else (told,)
-    if told.type == _ERASED:
-        after.identities = ""
-
-
-def _merge(milestones: tuple[Milestone, ...], told: Milestone) -> tuple[Milestone, ...]:
-    by_type = {milestone.type: milestone for milestone in milestones}
-    if known := by_type.get(told.type):
-        told.first_at = min(known.first_at, told.first_at)
-        told.last_at, told.place, told.detail = max(
-            (known.last_at, known.place, known.detail), (told.last_at, told.place, told.detail)
-        )
-    by_type[told.type] = told
-    return tuple(sorted(by_type.values(), key=attrgetter("type")))
-
-
 def _add_identities(after: Contact, told: str) -> None:
     if any(milestone.type == _ERASED for milestone in after.milestones):
         return
@@ -263,7 +176,8 @@ def _add_identities(after: Contact, told: str) -> None:
     after.identities = told
 
 
-_encode_json: Final = msgspec.json.Encoder().encode
+def _by_knowledge(told: Milestone) -> tuple[int, int, str]:
+    return -told.place.count(""), told.last_at, told.type
 
 
 def _by_strength(identity: str) -> tuple[int, str]:

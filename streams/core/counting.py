@@ -1,8 +1,8 @@
 """How a change of a row changes the figures: by the difference between the facts before and after.
 
-A fact is one thing to be counted. What a row's facts are is a pure function of the row, so figures are exact whatever the
-order of the events, and adding up the changes gives the same as counting the last row alone. Nor does it matter whether a row
-is counted after every event or after many: only what was counted wrong in between shows as corrected or does not.
+What a row's facts are is a pure function of the row (`facts`), so figures are exact whatever the order of the events, and adding
+up the changes gives the same as counting the last row alone. Nor does it matter whether a row is counted after every event or
+after many: only what was counted wrong in between shows as corrected or does not.
 """
 
 from collections.abc import Callable
@@ -10,40 +10,15 @@ from typing import Final
 
 from streams.core.agent import Agent, states
 from streams.core.contact import Contact
-from streams.core.figures import (
-    ABANDON_START,
-    BUCKET_SECONDS,
-    HANDLE_BOUNDS,
-    HANDLE_START,
-    INDEX,
-    STOCK_INDEX,
-    WAIT_BOUNDS,
-    WAIT_START,
-    Dimensions,
-    Figure,
-    wait_slot,
-)
-from streams.core.visit import Visit, find, tell
+from streams.core.facts import Fact, Facts, facts_of_milestones, facts_of_visit, start_of_bucket
+from streams.core.figures import Dimensions, Figure
+from streams.core.layouts import LAYOUTS, QUEUES, Layout
+from streams.core.visit import Visit, find
 
 Edit = Callable[[tuple[int, Dimensions]], Figure]
 """Hands out the row to change: of the bucket that starts at these seconds since 1970, or with 0 the total row."""
 
-Fact = tuple[int | None, int, int]
-"""Bucket start, index in counts, duration in milliseconds (0 if it has no distribution). A stock has no bucket: None, index
-in stocks, 0."""
-
-_BUCKET_MS: Final = BUCKET_SECONDS * 1000
-_DISTRIBUTIONS: Final = {
-    INDEX["answered"]: (INDEX["wait_milliseconds"], WAIT_START, WAIT_BOUNDS),
-    INDEX["abandoned"]: (INDEX["abandon_wait_milliseconds"], ABANDON_START, WAIT_BOUNDS),
-    INDEX["transferred"]: (INDEX["handle_milliseconds"], HANDLE_START, HANDLE_BOUNDS),
-    INDEX["ended"]: (INDEX["handle_milliseconds"], HANDLE_START, HANDLE_BOUNDS),
-}
-"""Count → sum, first slot and bounds of the distribution of its durations."""
-_OFFERED: Final = INDEX["offered"]
-_RING_UNANSWERED: Final = INDEX["ring_unanswered"]
-_WAITING: Final[Fact] = (None, STOCK_INDEX["waiting"], 0)
-_IN_PROGRESS: Final[Fact] = (None, STOCK_INDEX["in_progress"], 0)
+_RING_UNANSWERED: Final = QUEUES.index["ring_unanswered"]
 
 
 def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> None:
@@ -51,18 +26,36 @@ def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> 
 
     A tombstone (`after` is None) changes nothing: what was counted stays counted.
     """
-    if after is None or (before is not None and before.visits is after.visits):
+    if after is None:
         return
     known = before.visits if before is not None else ()
-    for visit in after.visits:
+    if after.visits is not known:
+        _count_visits(known, after.visits, edit)
+    if before is None:
+        if after.milestones:
+            _count_milestones({}, facts_of_milestones(after), edit)
+    elif after.milestones is not before.milestones or (after.visits is not known and after.milestones):
+        _count_milestones(facts_of_milestones(before), facts_of_milestones(after), edit)
+
+
+def _count_visits(known: tuple[Visit, ...], visits: tuple[Visit, ...], edit: Edit) -> None:
+    for visit in visits:
         former = find(known, visit.number)
         if former is visit:
             continue
-        was = () if former is None else facts(former)
+        was = () if former is None else facts_of_visit(former)
         if former is not None and former.place != visit.place:
             _change(former.place, was, (), edit)
             was = ()
-        _change(visit.place, was, facts(visit), edit)
+        _change(visit.place, was, facts_of_visit(visit), edit)
+
+
+def _count_milestones(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts], edit: Edit) -> None:
+    for place, facts in was.items():
+        _change(place, facts, now.get(place, ()), edit)
+    for place, facts in now.items():
+        if place not in was:
+            _change(place, (), facts, edit)
 
 
 States = dict[Dimensions, str]
@@ -76,11 +69,11 @@ def count_agent(before: Agent | None, after: Agent | None, edit: Edit) -> None:
         former = was.pop(place, None)
         if former is not state:
             stocks = edit((0, place)).stocks
-            stocks[STOCK_INDEX[state]] += 1
+            stocks[QUEUES.stock_index[state]] += 1
             if former is not None:
-                stocks[STOCK_INDEX[former]] -= 1
+                stocks[QUEUES.stock_index[former]] -= 1
     for place, former in was.items():
-        edit((0, place)).stocks[STOCK_INDEX[former]] -= 1
+        edit((0, place)).stocks[QUEUES.stock_index[former]] -= 1
 
 
 def count_rings(before: Agent | None, after: Agent, edit: Edit) -> None:
@@ -94,51 +87,30 @@ def count_rings(before: Agent | None, after: Agent, edit: Edit) -> None:
     told = {ring.mark for ring in after.rings}
     for ring in set(known).difference(after.rings):
         if ring.mark in told:
-            _count((_bucket(ring.at), _RING_UNANSWERED, 0), -1, ring.place, edit((0, ring.place)), edit)
+            _count((start_of_bucket(ring.at), _RING_UNANSWERED, 0), -1, ring.place, QUEUES, edit((0, ring.place)), edit)
     for ring in set(after.rings).difference(known):
-        _count((_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, edit((0, ring.place)), edit)
+        _count((start_of_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, QUEUES, edit((0, ring.place)), edit)
 
 
-def facts(visit: Visit) -> tuple[Fact, ...]:
-    """Return what a visit contributes to the figures of its place.
-
-    It is always offered, and has either an outcome or the stock `waiting`: `offered = answered + abandoned + left + waiting`.
-    """
-    story = tell(visit)
-    offered = (_bucket(story.queued_at), _OFFERED, 0)
-    if story.outcome == "waiting":
-        return offered, _WAITING
-    index = INDEX[story.outcome]
-    outcome = (_bucket(story.outcome_at), index, story.wait_ms if index in _DISTRIBUTIONS else 0)
-    if not story.finish:
-        return offered, outcome
-    if story.finish == "in_progress":
-        return offered, outcome, _IN_PROGRESS
-    return offered, outcome, (_bucket(story.finished_at), INDEX[story.finish], story.handle_ms)
-
-
-def _bucket(at: int) -> int:
-    return at // _BUCKET_MS * BUCKET_SECONDS
-
-
-def _change(place: Dimensions, was: tuple[Fact, ...], now: tuple[Fact, ...], edit: Edit) -> None:
+def _change(place: Dimensions, was: Facts, now: Facts, edit: Edit) -> None:
     if was == now:
         return
+    layout = LAYOUTS[place.channel]
     total = edit((0, place))
     for fact in was:
         if fact not in now:
-            _count(fact, -1, place, total, edit)
+            _count(fact, -1, place, layout, total, edit)
     for fact in now:
         if fact not in was:
-            _count(fact, 1, place, total, edit)
+            _count(fact, 1, place, layout, total, edit)
 
 
-def _count(fact: Fact, sign: int, place: Dimensions, total: Figure, edit: Edit) -> None:
-    start, index, duration_ms = fact
+def _count(fact: Fact, sign: int, place: Dimensions, layout: Layout, total: Figure, edit: Edit) -> None:
+    start, index, amount = fact
     if start is None:
         total.stocks[index] += sign
         return
-    changes = _changes(index, duration_ms)
+    changes = layout.changes(index, amount)
     for figure in (total, edit((start, place))):
         counts = figure.counts
         for changed, by in changes:
@@ -146,15 +118,3 @@ def _count(fact: Fact, sign: int, place: Dimensions, total: Figure, edit: Edit) 
         if sign < 0:
             for changed, by in changes:
                 figure.corrected[changed] = figure.corrected.get(changed, 0) + by
-
-
-_ONE: Final = tuple(((index, 1),) for index in range(len(INDEX)))
-
-
-def _changes(index: int, duration_ms: int) -> tuple[tuple[int, int], ...]:
-    """Return which counts one more changes, and by how much: its own, and sum and slot of its distribution."""
-    distribution = _DISTRIBUTIONS.get(index)
-    if distribution is None:
-        return _ONE[index]
-    sum_index, first_slot, bounds = distribution
-    return (index, 1), (sum_index, duration_ms), (wait_slot(first_slot, bounds, duration_ms), 1)

@@ -1,7 +1,7 @@
 """Figures: exact counts and distributions per queue, as rows of state.
 
-A figure row is a vector of integers with one fixed layout. What a contact contributes is a pure function of its row; a change
-of the row changes the figures by the difference, so they are exact under any order, duplicate or late arrival.
+A figure row is a vector of integers; `layouts` says what each of them counts. What a contact contributes is a pure function of
+its row; a change of the row changes the figures by the difference, so they are exact under any order, duplicate or late arrival.
 
 Each fact is counted twice: in the `total` row of its queue, and in the 5-minute `bucket` row of the time it happened. Five
 minutes divide every offset of civil time from UTC in use, so buckets add up to local days.
@@ -10,67 +10,24 @@ minutes divide every offset of civil time from UTC in use, so buckets add up to 
 `counts + corrected` never falls, which is what Prometheus asks of a counter.
 """
 
-from bisect import bisect_left
-from collections.abc import Sequence
 from enum import StrEnum
 from operator import add
 from typing import Final, NamedTuple
 
 import msgspec
 
-BUCKET_SECONDS: Final = 300
+from streams.core.layouts import LEFT, QUEUES, Layout
 
-# Bounds are inclusive (le), in seconds. A service-level target or short-abandon limit must be one of the bounds, so that
-# changing it needs no recount. Source: the usual targets of switchboards (15, 20, 30, 60 …), one list for waits.
-WAIT_BOUNDS: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
-HANDLE_BOUNDS: Final = (15, 30, 60, 120, 180, 300, 480, 600, 900, 1200, 1800, 3600)
+BUCKET_SECONDS: Final = 300
 
 
 class Dimensions(NamedTuple):
-    """What a figure is about: all four from closed sets, empty if not known."""
+    """What a figure is about: all four from closed sets, empty if not known. The channel says which numbers there are."""
 
     channel: str
     site: str
     service: str
     queue: str
-
-
-COUNTS: Final = (
-    "offered",
-    "answered",
-    "abandoned",
-    "left_timeout",
-    "left_empty",
-    "left_key",
-    "left_full",
-    "left_closed",
-    "left_diverted",
-    "left_withdrawn",
-    "left_incompatible",
-    "left_other",
-    "left_forgotten",
-    "transferred",
-    "ended",
-    "ended_forgotten",
-    "ring_unanswered",
-    "wait_milliseconds",
-    "abandon_wait_milliseconds",
-    "handle_milliseconds",
-    *(f"wait_le_{bound}" for bound in (*WAIT_BOUNDS, "inf")),
-    *(f"abandon_wait_le_{bound}" for bound in (*WAIT_BOUNDS, "inf")),
-    *(f"handle_le_{bound}" for bound in (*HANDLE_BOUNDS, "inf")),
-)
-"""Names of `Figure.counts`. A histogram slot counts what is above the bound before and at most its own: not cumulative."""
-
-STOCKS: Final = ("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused")
-"""Names of `Figure.stocks`: how many there are now."""
-
-INDEX: Final = {name: index for index, name in enumerate(COUNTS)}
-STOCK_INDEX: Final = {name: index for index, name in enumerate(STOCKS)}
-WAIT_START: Final = INDEX["wait_le_5"]
-ABANDON_START: Final = INDEX["abandon_wait_le_5"]
-HANDLE_START: Final = INDEX["handle_le_15"]
-LEFT: Final = tuple(name for name in COUNTS if name.startswith("left_"))
 
 
 class Figure(msgspec.Struct, array_like=True):
@@ -81,26 +38,27 @@ class Figure(msgspec.Struct, array_like=True):
     corrected: dict[int, int]
     """Index in `counts` → how much was taken out of it again."""
     oldest_waiting_at: int | None = None
-    """When the longest waiting contact entered its queue, milliseconds since 1970; None if none waits. Total rows only."""
+    """When the contact came that waits longest, in a queue or for a service to act; milliseconds since 1970, None if none waits.
+    Total rows only."""
 
 
-def new_figure() -> Figure:
+def new_figure(layout: Layout = QUEUES) -> Figure:
     """Return a row of zeros."""
-    return Figure([0] * len(COUNTS), [0] * len(STOCKS), {})
+    return Figure([0] * len(layout.counts), [0] * len(layout.stocks), {})
 
 
 encode_figure: Final = msgspec.json.Encoder().encode
 _decode_figure: Final = msgspec.json.Decoder(Figure).decode
 
 
-def decode_figure(value: bytes) -> Figure:
+def decode_figure(value: bytes, layout: Layout = QUEUES) -> Figure:
     """Return the row of `encode_figure`; one that a release with fewer counts or stocks wrote gets zeros for the others.
 
     Raises `msgspec.DecodeError` for what is no row.
     """
     figure = _decode_figure(value)
-    figure.counts += [0] * (len(COUNTS) - len(figure.counts))
-    figure.stocks += [0] * (len(STOCKS) - len(figure.stocks))
+    figure.counts += [0] * (len(layout.counts) - len(figure.counts))
+    figure.stocks += [0] * (len(layout.stocks) - len(figure.stocks))
     return figure
 
 
@@ -115,25 +73,22 @@ def merge(into: Figure, other: Figure) -> None:
     )
 
 
-def wait_slot(start: int, bounds: tuple[int, ...], milliseconds: int) -> int:
-    """Return the index in `counts` of the histogram slot for a duration."""
-    return start + bisect_left(bounds, milliseconds / 1000)
-
-
 # ------------------------------------------------------------------------------------------------------- reading figures
 def left(figure: Figure) -> int:
     """Return how many left a queue neither answered nor by hanging up."""
-    return sum(figure.counts[INDEX[name]] for name in LEFT)
+    return sum(figure.counts[QUEUES.index[name]] for name in LEFT)
 
 
-def within(counts: Sequence[int], start: int, bounds: tuple[int, ...], seconds: int) -> int:
-    """Return how many durations of the distribution at `start` were at most `seconds`.
+def within(figure: Figure, duration: str, seconds: int, layout: Layout = QUEUES) -> int:
+    """Return how many of the layout's durations of that name were at most `seconds`.
 
     Raises `ValueError` that names the bounds if `seconds` is none of them: between two bounds nobody counted.
     """
+    bounds = layout.durations[duration].bounds
     if seconds not in bounds:
         raise ValueError(f"{seconds} s is not counted, only {', '.join(map(str, bounds))}")
-    return sum(counts[start : start + bounds.index(seconds) + 1])
+    start = layout.start(duration)
+    return sum(figure.counts[start : start + bounds.index(seconds) + 1])
 
 
 class Formula(StrEnum):
@@ -173,18 +128,18 @@ def service_level(
     Raises `ValueError` if one of the two is not in `WAIT_BOUNDS`.
     """
     counts = figure.counts
-    answered, abandoned = counts[INDEX["answered"]], counts[INDEX["abandoned"]]
-    answered_in_time = within(counts, WAIT_START, WAIT_BOUNDS, target_seconds)
+    answered, abandoned = counts[QUEUES.index["answered"]], counts[QUEUES.index["abandoned"]]
+    answered_in_time = within(figure, "wait", target_seconds)
     match formula:
         case Formula.ANSWERED_SHARE:
             return Share(answered_in_time, answered)
         case Formula.REMOVED_SHARE:
-            abandoned_in_time = within(counts, ABANDON_START, WAIT_BOUNDS, target_seconds)
+            abandoned_in_time = within(figure, "abandon_wait", target_seconds)
             return Share(answered_in_time + abandoned_in_time, answered + abandoned)
         case Formula.OFFERED_SHARE:
             return Share(answered_in_time, answered + abandoned + left(figure))
         case Formula.NET_OF_SHORT:
-            short = within(counts, ABANDON_START, WAIT_BOUNDS, short_seconds)
+            short = within(figure, "abandon_wait", short_seconds)
             return Share(answered_in_time, answered + abandoned - short)
 
 

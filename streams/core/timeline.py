@@ -7,7 +7,8 @@ import msgspec
 
 from models.events import Event
 from models.topics import Channel
-from streams.core.contact import Contact, State
+from streams.core.contact import Contact
+from streams.core.milestone import State
 
 
 class Entry(msgspec.Struct, gc=False):

@@ -1,4 +1,4 @@
-"""One stay of a call in a queue: its evidence, and the story that the evidence tells.
+"""One stay in a queue, of a call or of a visitor: its evidence, and the story that the evidence tells.
 
 Evidence only ever grows: by the earliest time, the shortest duration, the place told first. So it is the same in whatever
 order, and however often, the events come.
@@ -51,7 +51,7 @@ def find(visits: tuple[Visit, ...], number: int) -> Visit | None:
 
 # ---------------------------------------------------------------------------------------------------------------- story
 class Story(msgspec.Struct, gc=False):
-    """What the evidence says. `outcome` and `finish` are names of `figures.COUNTS` or `figures.STOCKS`, or empty."""
+    """What the evidence says. `outcome` and `finish` are names in `layouts.QUEUES`, or empty."""
 
     queued_at: int
     """When the wait began, told or derived."""
@@ -144,6 +144,10 @@ _FIELD: Final = {
     "call.left_queue": "left_at",
     "call.transferred": "transferred_at",
     "call.ended": "ended_at",
+    "visit.arrived": "queued_at",
+    "visit.called": "answered_at",
+    "visit.left": "abandoned_at",
+    "visit.served": "ended_at",
 }
 """Event type → the field that holds when it first happened."""
 
@@ -154,8 +158,8 @@ def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visi
     if field is None:
         return None
     data = vars(event.data)
-    number = data["visit"]
-    place = shared("call", event.site, event.service, data["queue"], MAX_PLACES)
+    number = data.get("visit", 1)
+    place = shared(event.channel.value, event.site, event.service, data.get("queue", ""), MAX_PLACES)
     for index, known in enumerate(visits):
         if known.number == number:
             visit = known.__copy__()

@@ -1,4 +1,4 @@
-"""Which contacts of a partition wait, and since when: found without looking at every row.
+"""Which contacts of a partition are open, and since when: found without looking at every row.
 
 A cache of the rows and nothing more: `rebuild` makes the same index from the rows.
 """
@@ -8,8 +8,9 @@ from heapq import heappop, heappush
 from typing import Final, Generic, TypeVar
 
 from streams.core.contact import Contact
+from streams.core.facts import open_since
 from streams.core.figures import Dimensions
-from streams.core.visit import TimesToLive, Visit, tell
+from streams.core.visit import TimesToLive, tell
 
 Key = TypeVar("Key", str, bytes)
 
@@ -18,13 +19,15 @@ _SLACK: Final = 1024
 
 
 _Span = tuple[str, Dimensions, int]
-"""A wait or a conversation that goes on: stock, where, since when."""
+"""What goes on: kind, where, since when. The kinds are a stay in a queue that is `waiting` or `in_progress`, and a `matter` that
+waits for a service to act."""
+_WAITS: Final = ("waiting", "matter")
 
 
 class WaitingIndex(Generic[Key]):
-    """Open visits by place and time.
+    """What is open by place and time.
 
-    A heap per stock and place holds (since, key). Entries are not taken out when a visit goes on: they are stale then, and
+    A heap per kind and place holds (since, key). Entries are not taken out when a visit goes on: they are stale then, and
     dropped when they come to the top, or all together when they become too many.
     """
 
@@ -45,11 +48,15 @@ class WaitingIndex(Generic[Key]):
 
     def update(self, key: Key, before: Contact | None, after: Contact | None) -> bool:
         """Take in that the row of `key` was `before`, and is `after` (None: there is none); return whether that matters."""
-        visits = after.visits if after is not None else ()
-        if before is not None and before.visits is visits:
+        if (
+            before is not None
+            and after is not None
+            and before.visits is after.visits
+            and before.milestones is after.milestones
+        ):
             return False
         known = self._open.get(key, ())
-        spans = _spans(visits)
+        spans = _spans(after) if after is not None else ()
         if spans == known:
             return False
         if spans:
@@ -65,21 +72,29 @@ class WaitingIndex(Generic[Key]):
 
     def oldest(self, place: Dimensions) -> int | None:
         """Return since when the longest waiting contact at `place` waits, milliseconds since 1970; None if none does."""
-        heap = self._heaps.get(("waiting", place), [])
-        while heap and not self._is_open(("waiting", place, heap[0][0]), heap[0][1]):
-            heappop(heap)
-            self._entries -= 1
-        return heap[0][0] if heap else None
+        found = []
+        for kind in _WAITS:
+            heap = self._heaps.get((kind, place), [])
+            while heap and not self._is_open((kind, place, heap[0][0]), heap[0][1]):
+                heappop(heap)
+                self._entries -= 1
+            found += heap[:1]
+        return min(found)[0] if found else None
 
     def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
-        """Return the contacts with a wait or conversation that outlived its time to live at `now_ms`, longest first."""
+        """Return the contacts with a wait or conversation that outlived its time to live at `now_ms`, longest first.
+
+        A matter lives until it is closed.
+        """
         found: list[tuple[int, Key]] = []
-        for (stock, place), heap in self._heaps.items():
-            limit = now_ms - (ttl.waiting if stock == "waiting" else ttl.in_progress)
+        limits = {"waiting": now_ms - ttl.waiting, "in_progress": now_ms - ttl.in_progress}
+        for (kind, place), heap in self._heaps.items():
+            if (limit := limits.get(kind)) is None:
+                continue
             passed = []
             while heap and heap[0][0] <= limit:
                 passed.append(heappop(heap))
-            still_open = [(since, key) for since, key in passed if self._is_open((stock, place, since), key)]
+            still_open = [(since, key) for since, key in passed if self._is_open((kind, place, since), key)]
             self._entries -= len(passed) - len(still_open)
             for entry in still_open:
                 heappush(heap, entry)
@@ -90,8 +105,8 @@ class WaitingIndex(Generic[Key]):
         return span in self._open.get(key, ())
 
     def _push(self, span: _Span, key: Key) -> None:
-        stock, place, since = span
-        heappush(self._heaps.setdefault((stock, place), []), (since, key))
+        kind, place, since = span
+        heappush(self._heaps.setdefault((kind, place), []), (since, key))
         self._entries += 1
 
     def _drop_stale(self) -> None:
@@ -102,9 +117,12 @@ class WaitingIndex(Generic[Key]):
                 self._push(span, key)
 
 
-def _spans(visits: tuple[Visit, ...]) -> tuple[_Span, ...]:
+def _spans(row: Contact) -> tuple[_Span, ...]:
+    if not row.visits:
+        since = open_since(row)
+        return () if since is None else (("matter", row.place, since),)
     spans: list[_Span] = []
-    for visit in visits:
+    for visit in row.visits:
         story = tell(visit)
         if story.outcome == "waiting":
             spans.append(("waiting", visit.place, story.outcome_at))

@@ -9,13 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from streams.core.figures import (
-    ABANDON_START,
     BUCKET_SECONDS,
-    COUNTS,
-    HANDLE_START,
-    INDEX,
-    STOCKS,
-    WAIT_BOUNDS,
     Dimensions,
     Figure,
     Formula,
@@ -25,6 +19,7 @@ from streams.core.figures import (
     service_level,
     within,
 )
+from streams.core.layouts import LAYOUTS, QUEUES
 from streams.web.options import QueueOptions, Thresholds, WebOptions
 from streams.web.view import Snapshot, Source
 
@@ -166,7 +161,8 @@ class Message(msgspec.Struct, frozen=True):
 def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Message:
     """Return the board of `snapshot`."""
     known = {queue.dimensions: queue for queue in options.queues}
-    places = [*known, *sorted(snapshot.totals.keys() - known.keys())]
+    found = {place for place in snapshot.totals if LAYOUTS[place.channel] is QUEUES}
+    places = [*known, *sorted(found - known.keys())]
     queues = [known.get(place) or _unknown(place) for place in places if place.queue]
     board = Board(
         version=version,
@@ -236,7 +232,7 @@ def _queue_of(snapshot: Snapshot, queue: QueueOptions, options: WebOptions) -> Q
 
 def _now_of(snapshot: Snapshot, places: Sequence[Dimensions], options: WebOptions) -> Now:
     total = _add_up(snapshot.totals, places)
-    stocks = dict(zip(STOCKS, total.stocks, strict=True)) | _agents_of(snapshot, places)
+    stocks = dict(zip(QUEUES.stocks, total.stocks, strict=True)) | _agents_of(snapshot, places)
     return Now(
         **stocks,
         oldest_waiting_at=total.oldest_waiting_at,
@@ -248,14 +244,16 @@ def _now_of(snapshot: Snapshot, places: Sequence[Dimensions], options: WebOption
 def _agents_of(snapshot: Snapshot, places: Sequence[Dimensions]) -> dict[str, int]:
     """Count agents once, if the figures do so: who serves several queues is in each of them, and once under no queue."""
     once = _add_up(snapshot.totals, [place for place in places if not place.queue])
-    agents = {name: number for name, number in zip(STOCKS, once.stocks, strict=True) if name.startswith("agents_")}
+    agents = {
+        name: number for name, number in zip(QUEUES.stocks, once.stocks, strict=True) if name.startswith("agents_")
+    }
     return agents if any(agents.values()) else {}
 
 
 def flows_of(figure: Figure, options: WebOptions) -> Flows:
     """Return what the counts of `figure` say happened."""
-    count = dict(zip(COUNTS, figure.counts, strict=True))
-    short = within(figure.counts, ABANDON_START, WAIT_BOUNDS, options.short_abandon_seconds)
+    count = dict(zip(QUEUES.counts, figure.counts, strict=True))
+    short = within(figure, "abandon_wait", options.short_abandon_seconds)
     patient = count["abandoned"] - short
     return Flows(
         received=count["offered"],
@@ -267,7 +265,7 @@ def flows_of(figure: Figure, options: WebOptions) -> Flows:
         service_level=_service_level(figure, options),
         abandonment=Ratio(patient, count["answered"] + patient),
         mean_wait_seconds=_mean_seconds(count["wait_milliseconds"], count["answered"]),
-        mean_handle_seconds=_mean_seconds(count["handle_milliseconds"], sum(figure.counts[HANDLE_START:])),
+        mean_handle_seconds=_mean_seconds(count["handle_milliseconds"], sum(figure.counts[QUEUES.start("handle") :])),
     )
 
 
@@ -286,10 +284,11 @@ def _arrivals_of(snapshot: Snapshot, places: Iterable[Dimensions]) -> list[Arriv
 
 def _curve_of(snapshot: Snapshot) -> Curve:
     day = snapshot.day
-    last = max([int(snapshot.taken_at.timestamp()), *snapshot.curve])
+    curves = [curve for channel, curve in snapshot.curve.items() if LAYOUTS[channel] is QUEUES]
+    last = max([int(snapshot.taken_at.timestamp()), *(start for curve in curves for start in curve)])
     starts = range(day.start, min(last + 1, day.end), BUCKET_SECONDS)
     received, answered, abandoned = (
-        [snapshot.curve[start].counts[INDEX[name]] if start in snapshot.curve else 0 for start in starts]
+        [sum(curve[start].counts[QUEUES.index[name]] for curve in curves if start in curve) for start in starts]
         for name in ("offered", "answered", "abandoned")
     )
     return Curve(day.start, day.end, BUCKET_SECONDS, received, answered, abandoned)

@@ -17,15 +17,6 @@ from prometheus_client.registry import Collector
 
 from models.reasons import Reason
 from streams.core.figures import (
-    ABANDON_START,
-    COUNTS,
-    HANDLE_BOUNDS,
-    HANDLE_START,
-    INDEX,
-    LEFT,
-    STOCK_INDEX,
-    WAIT_BOUNDS,
-    WAIT_START,
     Dimensions,
     Figure,
     Formula,
@@ -33,20 +24,19 @@ from streams.core.figures import (
     service_level,
     within,
 )
+from streams.core.layouts import LAYOUTS, LEFT, QUEUES
 from streams.web.board import flows_of
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView, Snapshot
 
 PLACE: Final = Dimensions._fields
 HISTOGRAMS: Final = (
-    ("contact_wait_seconds", "Waits of the answered.", "wait_milliseconds", WAIT_START, WAIT_BOUNDS),
-    ("contact_abandon_wait_seconds", "Waits given up.", "abandon_wait_milliseconds", ABANDON_START, WAIT_BOUNDS),
-    ("contact_handle_seconds", "Time of agents with contacts.", "handle_milliseconds", HANDLE_START, HANDLE_BOUNDS),
+    ("contact_wait_seconds", "Waits of the answered.", "wait"),
+    ("contact_abandon_wait_seconds", "Waits given up.", "abandon_wait"),
+    ("contact_handle_seconds", "Time of agents with contacts.", "handle"),
 )
 TODAY: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
-FACTS: Final = {
-    "received" if name == "offered" else name: INDEX[name] for name in COUNTS[: COUNTS.index("wait_milliseconds")]
-}
+FACTS: Final = {"received" if name == "offered" else name: QUEUES.index[name] for name in QUEUES.facts}
 """The counts that count facts, the others measure them; under the names that people read."""
 AGENT_STATES: Final = ("available", "on_contact", "paused")
 
@@ -74,7 +64,9 @@ class FiguresCollector(Collector):
         snapshot = self._view.snapshot(self._now())
         if not snapshot.loaded:
             return
-        totals = {queue.dimensions: new_figure() for queue in self._options.queues} | dict(snapshot.totals)
+        totals = {queue.dimensions: new_figure() for queue in self._options.queues} | {
+            place: figure for place, figure in snapshot.totals.items() if LAYOUTS[place.channel] is QUEUES
+        }
         yield from self._flows(_ever(totals))
         yield from self._stocks(totals)
         yield self._today(snapshot, totals)
@@ -87,7 +79,7 @@ class FiguresCollector(Collector):
             return _per_place(CounterMetricFamily, name, about, ever, read, *labels)
 
         def count(name: str) -> Callable[[Figure], _Values]:
-            return lambda figure: {(): figure.counts[INDEX[name]]}
+            return lambda figure: {(): figure.counts[QUEUES.index[name]]}
 
         level = f"of the service level at {self._target} s, by the named formula."
         yield counter(
@@ -115,8 +107,8 @@ class FiguresCollector(Collector):
         )
 
     def _abandoned(self, figure: Figure) -> _Values:
-        short = within(figure.counts, ABANDON_START, WAIT_BOUNDS, self._short)
-        return {("true",): short, ("false",): figure.counts[INDEX["abandoned"]] - short}
+        short = within(figure, "abandon_wait", self._short)
+        return {("true",): short, ("false",): figure.counts[QUEUES.index["abandoned"]] - short}
 
     def _level(self, figure: Figure, part: int) -> _Values:
         return {
@@ -167,15 +159,15 @@ class FiguresCollector(Collector):
 
 
 def _left(figure: Figure) -> _Values:
-    return {(name.removeprefix("left_"),): figure.counts[INDEX[name]] for name in LEFT}
+    return {(name.removeprefix("left_"),): figure.counts[QUEUES.index[name]] for name in LEFT}
 
 
 def _backlog(figure: Figure) -> _Values:
-    return {(state,): figure.stocks[STOCK_INDEX[state]] for state in ("waiting", "in_progress")}
+    return {(state,): figure.stocks[QUEUES.stock_index[state]] for state in ("waiting", "in_progress")}
 
 
 def _agents(figure: Figure) -> _Values:
-    return {(state,): figure.stocks[STOCK_INDEX[f"agents_{state}"]] for state in AGENT_STATES}
+    return {(state,): figure.stocks[QUEUES.stock_index[f"agents_{state}"]] for state in AGENT_STATES}
 
 
 def _oldest(figure: Figure) -> _Values:
@@ -187,12 +179,13 @@ def _corrected(figure: Figure) -> _Values:
 
 
 def _histograms(ever: Mapping[Dimensions, Figure]) -> Iterator[Metric]:
-    for name, about, total, start, bounds in HISTOGRAMS:
+    for name, about, duration in HISTOGRAMS:
         family = HistogramMetricFamily(name, about, labels=PLACE)
-        texts = [*(f"{float(bound)}" for bound in bounds), "+Inf"]
+        start, total = QUEUES.start(duration), QUEUES.index[f"{duration}_milliseconds"]
+        texts = [*(f"{float(bound)}" for bound in QUEUES.durations[duration].bounds), "+Inf"]
         for place, figure in ever.items():
             cumulative = accumulate(figure.counts[start : start + len(texts)])
-            family.add_metric(place, list(zip(texts, cumulative, strict=True)), figure.counts[INDEX[total]] / 1000)
+            family.add_metric(place, list(zip(texts, cumulative, strict=True)), figure.counts[total] / 1000)
         yield family
 
 

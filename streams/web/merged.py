@@ -10,9 +10,6 @@ import msgspec
 
 from streams.core.figures import (
     BUCKET_SECONDS,
-    COUNTS,
-    INDEX,
-    STOCKS,
     Dimensions,
     Figure,
     Progress,
@@ -21,6 +18,7 @@ from streams.core.figures import (
     new_figure,
     parse_key,
 )
+from streams.core.layouts import LAYOUTS, Layout
 
 RECENT_SECONDS: Final = 1800
 """What "recent" means: the buckets that lie wholly within this many seconds."""
@@ -28,9 +26,9 @@ RECENT_SECONDS: Final = 1800
 _Key = tuple[int, Dimensions]
 """Start of a bucket, or `_TOTAL`, and what it is about."""
 _TOTAL: Final = 0
-_OFFERED: Final = INDEX["offered"]
-_ZEROS: Final = [0] * len(COUNTS)
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, IndexError)
+_CAME: Final = 0
+"""In every layout the first count says how many contacts came."""
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
 
 
@@ -116,6 +114,8 @@ class MergedRows:
         kind, start, dimensions = parse_key(key)
         if dimensions is None:
             self.progress[partition] = _decode_progress(value or b"")
+        elif dimensions.channel not in LAYOUTS:
+            raise LookupError("a channel of a newer release")
         elif kind == "total" or start >= self._keep_from:
             rows = self._rows.setdefault((start, dimensions), {})
             if value is None:
@@ -127,15 +127,16 @@ class MergedRows:
     def _merge_touched(self) -> None:
         for key in self._touched:
             start, dimensions = key
-            merged = new_figure()
-            for figure in self._decode(self._rows[key].values()):
+            layout = LAYOUTS[dimensions.channel]
+            merged = new_figure(layout)
+            for figure in self._decode(self._rows[key].values(), layout):
                 merge(merged, figure)
             if start == _TOTAL:
                 self.totals[dimensions] = merged
             else:
                 self._count_today(key, merged, self._buckets.get(key))
                 self._buckets[key] = merged
-                if merged.counts[_OFFERED]:
+                if merged.counts[_CAME]:
                     self.latest[dimensions] = max(start, self.latest.get(dimensions, 0))
             if not self._rows[key]:
                 self._forget(key)
@@ -149,16 +150,16 @@ class MergedRows:
         else:
             self._buckets.pop(key, None)
 
-    def _decode(self, values: Iterable[bytes]) -> Iterator[Figure]:
+    def _decode(self, values: Iterable[bytes], layout: Layout) -> Iterator[Figure]:
         for value in values:
             try:
-                yield decode_figure(value)
+                yield decode_figure(value, layout)
             except _UNREADABLE as error:
                 self._report(error)
 
     def _add_up_today(self) -> None:
         self.today: dict[Dimensions, Figure] = {}
-        self.curve: dict[int, Figure] = {}
+        self.curve: dict[str, dict[int, Figure]] = {}
         for key, figure in self._buckets.items():
             self._count_today(key, figure, None)
 
@@ -166,7 +167,8 @@ class MergedRows:
         start, dimensions = key
         if self.day.start <= start < self.day.end:
             self.today[dimensions] = _exchange(self.today.get(dimensions), new, old)
-            self.curve[start] = _exchange(self.curve.get(start), new, old)
+            curve = self.curve.setdefault(dimensions.channel, {})
+            curve[start] = _exchange(curve.get(start), new, old)
 
 
 def _recent_start(now: datetime) -> int:
@@ -176,5 +178,6 @@ def _recent_start(now: datetime) -> int:
 
 def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:
     """Return `sum_` with `new` counted in place of `old`; a new row, since snapshots share the ones they were given."""
-    rows = (row.counts if row else _ZEROS for row in (sum_, new, old))
-    return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(STOCKS), {})
+    zeros = [0] * len(new.counts)
+    rows = (row.counts if row else zeros for row in (sum_, new, old))
+    return Figure([total + plus - minus for total, plus, minus in zip(*rows, strict=True)], [0] * len(new.stocks), {})

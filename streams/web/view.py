@@ -46,8 +46,8 @@ class Snapshot:
     """Counts since midnight."""
     recent: Mapping[Dimensions, Figure]
     """Counts of the last half hour."""
-    curve: Mapping[int, Figure]
-    """Today's counts of all queues together: start of the five minutes → counts."""
+    curve: Mapping[str, Mapping[int, Figure]]
+    """Today's counts of each channel: start of the five minutes → counts."""
     latest: Mapping[Dimensions, int]
     """Start of the latest five minutes in which a contact came, seconds since 1970; missing if none came today."""
     unreadable: int
@@ -137,7 +137,7 @@ class FiguresView:
                 totals=dict(shown.totals),
                 today=dict(shown.today),
                 recent=shown.add_up_recent(),
-                curve=dict(shown.curve),
+                curve={channel: dict(curve) for channel, curve in shown.curve.items()},
                 latest=dict(shown.latest),
                 unreadable=self._unreadable,
             )

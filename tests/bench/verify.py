@@ -10,7 +10,8 @@ import msgspec
 from models import topics
 from streams.agents.contacts import AGENT_PREFIX
 from streams.core import contact
-from streams.core.figures import INDEX, STOCK_INDEX, Progress, decode_figure, parse_key
+from streams.core.figures import Progress, decode_figure, parse_key
+from streams.core.layouts import QUEUES
 from streams.core.visit import tell
 from streams.engine.recovery import OFFSETS_KEY
 from tests.bench.calls import Ledger, Story
@@ -90,9 +91,9 @@ def _figures(read: Read, ledger: Ledger, *, kept: bool) -> Iterator[str]:
             continue
         figure = decode_figure(value)
         told = counts if kind == "total" else by_bucket
-        told.update({(place.queue, name): figure.counts[INDEX[name]] for name in NAMES})
+        told.update({(place.queue, name): figure.counts[QUEUES.index[name]] for name in NAMES})
         if kind == "total":
-            open_now += sum(figure.stocks[STOCK_INDEX[name]] for name in ("waiting", "in_progress"))
+            open_now += sum(figure.stocks[QUEUES.stock_index[name]] for name in ("waiting", "in_progress"))
     if +counts != ledger.counts():
         yield f"figures count {_sums(counts)} instead of {_sums(ledger.counts())}"
     if kept and +by_bucket != +counts:

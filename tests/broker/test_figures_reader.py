@@ -11,7 +11,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from streams.core.figures import INDEX, Dimensions, bucket_key, total_key
+from streams.core.figures import Dimensions, bucket_key, total_key
+from streams.core.layouts import QUEUES
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from streams.web.figures_reader import FiguresReader
@@ -46,7 +47,7 @@ def reading(broker: EmbeddedKafka, topic: str, view: FiguresView | None = None) 
 
 def offered(view: FiguresView, place: Dimensions = SOCIAL) -> int | None:
     total = view.snapshot(NOW).totals.get(place)
-    return total.counts[INDEX["offered"]] if total else None
+    return total.counts[QUEUES.index["offered"]] if total else None
 
 
 def follows(view: FiguresView) -> bool:

@@ -15,20 +15,8 @@ from confluent_kafka import Message
 
 from connectors.asterisk.simulate import TARGET_SECONDS, Ledger, configuration, simulate_day
 from models import topics
-from streams.core.figures import (
-    COUNTS,
-    LEFT,
-    PROGRESS_KEY,
-    STOCKS,
-    WAIT_BOUNDS,
-    WAIT_START,
-    Figure,
-    decode_figure,
-    merge,
-    new_figure,
-    parse_key,
-    within,
-)
+from streams.core.figures import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
+from streams.core.layouts import LEFT, QUEUES
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
@@ -50,13 +38,13 @@ def totals(bootstrap: str) -> dict[str, Figure]:
 
 def as_tally(figure: Figure) -> dict[str, object]:
     """Return a figure in the words of the simulator's ledger."""
-    counts = dict(zip(COUNTS, figure.counts, strict=True))
-    stocks = dict(zip(STOCKS, figure.stocks, strict=True))
+    counts = dict(zip(QUEUES.counts, figure.counts, strict=True))
+    stocks = dict(zip(QUEUES.stocks, figure.stocks, strict=True))
     left = {name.removeprefix("left_"): counts[name] for name in LEFT if counts[name] and name != "left_forgotten"}
     return {
         "offered": counts["offered"],
         "answered": counts["answered"],
-        "answered_in_time": within(figure.counts, WAIT_START, WAIT_BOUNDS, TARGET_SECONDS),
+        "answered_in_time": within(figure, "wait", TARGET_SECONDS),
         "abandoned": counts["abandoned"],
         "short_abandoned": counts["abandon_wait_le_5"] + counts["abandon_wait_le_10"],
         "left": left,

@@ -9,7 +9,8 @@ from models.events import AgentChange, AgentStateChanged
 from streams.core import agent
 from streams.core.agent import RINGS_REMEMBERED, Agent, states
 from streams.core.counting import count_agent, count_rings
-from streams.core.figures import INDEX, STOCKS, Dimensions, Figure, new_figure
+from streams.core.figures import Dimensions, Figure, new_figure
+from streams.core.layouts import QUEUES
 from tests.support.events import AGENT, agent_events, deliveries, make, sets_of
 
 Events = list[AgentStateChanged]
@@ -17,7 +18,7 @@ Figures = dict[tuple[int, Dimensions], Figure]
 
 EVENT_SETS = sets_of(agent_events(), max_size=10)
 DELIVERIES = EVENT_SETS.flatmap(lambda events: st.tuples(deliveries(events), deliveries(events)))
-RING = INDEX["ring_unanswered"]
+RING = QUEUES.index["ring_unanswered"]
 
 
 def fold_and_count(events: Events) -> tuple[Agent, Figures]:
@@ -31,7 +32,7 @@ def fold_and_count(events: Events) -> tuple[Agent, Figures]:
         stocks = {place: row_of.stocks for (start, place), row_of in figures.items() if start == 0}
         told = states(row)
         assert {
-            place: dict(zip(STOCKS, counts, strict=True))[told[place]]
+            place: dict(zip(QUEUES.stocks, counts, strict=True))[told[place]]
             for place, counts in stocks.items()
             if place in told
         } == dict.fromkeys(told, 1)

@@ -11,11 +11,13 @@ from models.events import Event
 from streams.core import contact
 from streams.core.contact import SEEN_EVENTS, Contact, State
 from streams.core.counting import count_contact
-from streams.core.figures import INDEX, STOCK_INDEX, Dimensions, Figure, left, merge, new_figure
+from streams.core.figures import Dimensions, Figure, merge
+from streams.core.layouts import QUEUES
 from streams.core.visit import TimesToLive, tell
 from streams.core.waiting import WaitingIndex
 from tests.support.events import (
     CALL,
+    KINDS_OF_CHANNELS,
     SECONDS,
     START_MS,
     call_lives,
@@ -24,13 +26,13 @@ from tests.support.events import (
     queue_events,
     sets_of,
 )
-
-Figures = dict[tuple[int, Dimensions], Figure]
+from tests.support.figures import Figures, check_invariant
 
 EVENT_SETS = st.one_of(
     call_lives(),
     sets_of(queue_events()),
     sets_of(contact_events()),
+    *(sets_of(contact_events(kinds)) for kinds in KINDS_OF_CHANNELS),
 )
 DELIVERIES = EVENT_SETS.flatmap(lambda events: st.tuples(deliveries(events), deliveries(events)))
 TTL = TimesToLive(waiting=2_000_000, in_progress=3_000_000)
@@ -44,12 +46,8 @@ def fold_all(events: Iterable[Event], row: Contact | None = None) -> Contact:
     return row
 
 
-def new_figures() -> Figures:
-    return defaultdict(new_figure)
-
-
 def count_once(row: Contact) -> Figures:
-    figures = new_figures()
+    figures = Figures()
     count_contact(None, row, figures.__getitem__)
     return figures
 
@@ -60,7 +58,7 @@ def what_is_true_now(figures: Figures) -> dict[tuple[int, Dimensions], tuple[lis
 
 def check(figures: Figures) -> None:
     """Check what holds in any figures, whatever was counted."""
-    from_buckets = new_figures()
+    from_buckets = Figures()
     for (start, place), figure in figures.items():
         counts, stocks = figure.counts, figure.stocks
         assert min(*counts, *stocks) >= 0
@@ -68,11 +66,7 @@ def check(figures: Figures) -> None:
             merge(from_buckets[0, place], figure)
             assert not any(stocks)
         else:
-            answered = counts[INDEX["answered"]]
-            finished = sum(counts[INDEX[name]] for name in ("transferred", "ended", "ended_forgotten"))
-            settled = answered + counts[INDEX["abandoned"]] + left(figure)
-            assert counts[INDEX["offered"]] == settled + stocks[STOCK_INDEX["waiting"]]
-            assert answered == finished + stocks[STOCK_INDEX["in_progress"]]
+            check_invariant(place, figure)
     for key, figure in from_buckets.items():
         assert figure.counts == figures[key].counts
         assert figure.corrected == figures[key].corrected
@@ -87,7 +81,7 @@ def test_order_and_repetition_do_not_matter(both: tuple[list[Event], list[Event]
 
 @given(EVENT_SETS.flatmap(deliveries))
 def test_figures_are_those_of_the_last_row_alone(events: list[Event]) -> None:
-    figures = new_figures()
+    figures = Figures()
     row: Contact | None = None
     for event in events:
         ever_before = {key: ever_counted(figure) for key, figure in figures.items()}
@@ -213,5 +207,5 @@ def test_a_visit_of_which_only_a_later_event_is_known_was_offered(kind: str, eve
     row = contact.fold(None, event.draw(contact_events((kind,), CALL)))
     figures = count_once(row)
     check(figures)
-    assert sum(figure.counts[INDEX["offered"]] for (start, _), figure in figures.items() if start == 0) == 1
+    assert sum(figure.counts[QUEUES.index["offered"]] for (start, _), figure in figures.items() if start == 0) == 1
     assert row.reopened

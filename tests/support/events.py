@@ -176,10 +176,15 @@ _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "visit.served": {},
     "visit.left": {},
     "feedback.invited": {},
-    "feedback.given": {"scale": st.sampled_from(FeedbackScale), "score": st.integers(0, 10)},
+    "feedback.given": {"scale": st.sampled_from(FeedbackScale)},
     "personal_data.erased": {},
 }
 CONTACT_TYPES = (*_IN_QUEUE, *_OTHERS)
+KINDS_OF_CHANNELS = tuple(
+    tuple(kind for kind in CONTACT_TYPES if kind.partition(".")[0] in (noun, "feedback", "personal_data"))
+    for noun in ("letter", "email", "form", "appointment", "visit")
+)
+"""What may happen to one contact, by channel."""
 
 
 @st.composite
@@ -192,6 +197,8 @@ def contact_events(
     """Any event of one contact, whatever sense it makes: few places, times and durations, so that many meet."""
     kind = draw(st.sampled_from(kinds))
     data = {name: draw(values) for name, values in (_IN_QUEUE.get(kind) or _OTHERS.get(kind, {})).items()}
+    if kind == "feedback.given":
+        data["score"] = draw(st.sampled_from(data["scale"].scores))
     if kind in _IN_QUEUE:
         data |= {"queue": draw(st.sampled_from(["mdph", "apa"])), "visit": draw(st.integers(1, 3))}
     if kind == "personal_data.erased":

@@ -5,23 +5,16 @@ from datetime import datetime
 import msgspec
 
 from streams.core.figures import (
-    ABANDON_START,
     BUCKET_SECONDS,
-    HANDLE_BOUNDS,
-    HANDLE_START,
-    INDEX,
     PROGRESS_KEY,
-    STOCK_INDEX,
-    WAIT_BOUNDS,
-    WAIT_START,
     Dimensions,
     Figure,
     Progress,
     bucket_key,
     new_figure,
     total_key,
-    wait_slot,
 )
+from streams.core.layouts import QUEUES
 from streams.web.view import FiguresView
 
 encode = msgspec.json.encode
@@ -44,40 +37,44 @@ class Worker:
         self._rows: dict[bytes, bytes] = {}
 
     def offered(self, place: Dimensions, at: datetime, number: int = 1) -> None:
-        self._count(place, at, {INDEX["offered"]: number})
+        self._count(place, at, {QUEUES.index["offered"]: number})
 
     def answered(
         self, place: Dimensions, at: datetime, wait_seconds: float, handle_seconds: float | None = None
     ) -> None:
         wait = int(wait_seconds * 1000)
-        counts = {INDEX["offered"]: 1, INDEX["answered"]: 1, INDEX["wait_milliseconds"]: wait}
-        counts[wait_slot(WAIT_START, WAIT_BOUNDS, wait)] = 1
+        counts = {QUEUES.index["offered"]: 1, QUEUES.index["answered"]: 1, QUEUES.index["wait_milliseconds"]: wait}
+        counts[QUEUES.slot("wait", wait)] = 1
         if handle_seconds is not None:
             handle = int(handle_seconds * 1000)
-            counts |= {INDEX["ended"]: 1, INDEX["handle_milliseconds"]: handle}
-            counts[wait_slot(HANDLE_START, HANDLE_BOUNDS, handle)] = 1
+            counts |= {QUEUES.index["ended"]: 1, QUEUES.index["handle_milliseconds"]: handle}
+            counts[QUEUES.slot("handle", handle)] = 1
         self._count(place, at, counts)
 
     def abandoned(self, place: Dimensions, at: datetime, wait_seconds: float) -> None:
         wait = int(wait_seconds * 1000)
-        counts = {INDEX["offered"]: 1, INDEX["abandoned"]: 1, INDEX["abandon_wait_milliseconds"]: wait}
-        counts[wait_slot(ABANDON_START, WAIT_BOUNDS, wait)] = 1
+        counts = {
+            QUEUES.index["offered"]: 1,
+            QUEUES.index["abandoned"]: 1,
+            QUEUES.index["abandon_wait_milliseconds"]: wait,
+        }
+        counts[QUEUES.slot("abandon_wait", wait)] = 1
         self._count(place, at, counts)
 
     def left(self, place: Dimensions, at: datetime, reason: str) -> None:
-        self._count(place, at, {INDEX["offered"]: 1, INDEX[f"left_{reason}"]: 1})
+        self._count(place, at, {QUEUES.index["offered"]: 1, QUEUES.index[f"left_{reason}"]: 1})
 
     def took_back(self, place: Dimensions, at: datetime, name: str) -> None:
         """A later event corrects a fact that was counted."""
-        self._count(place, at, {INDEX[name]: -1})
+        self._count(place, at, {QUEUES.index[name]: -1})
         for figure in (self.totals[place], self.buckets[_start(at), place]):
-            figure.corrected[INDEX[name]] = figure.corrected.get(INDEX[name], 0) + 1
+            figure.corrected[QUEUES.index[name]] = figure.corrected.get(QUEUES.index[name], 0) + 1
         self._touch(place, at)
 
     def stocks(self, place: Dimensions, oldest_waiting_at: datetime | None = None, **stocks: int) -> None:
         total = self.totals.setdefault(place, new_figure())
         for name, number in stocks.items():
-            total.stocks[STOCK_INDEX[name]] = number
+            total.stocks[QUEUES.stock_index[name]] = number
         total.oldest_waiting_at = milliseconds(oldest_waiting_at) if oldest_waiting_at else None
         self._put(total_key(place), encode(total))
 

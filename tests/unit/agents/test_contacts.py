@@ -14,7 +14,8 @@ from models.codec import encode
 from models.events import Event
 from streams.agents.contacts import Contacts, Times
 from streams.core.contact import Keeping
-from streams.core.figures import COUNTS, PROGRESS_KEY, STOCKS, Dimensions
+from streams.core.figures import PROGRESS_KEY, Dimensions
+from streams.core.layouts import QUEUES
 from streams.core.visit import TimesToLive
 from streams.engine.job import Step
 from streams.engine.partitioner import partition_of
@@ -70,7 +71,7 @@ class Worker:
     def total(self, place: Dimensions = PLACE) -> dict[str, int]:
         """Return what is not zero in the total row of `place`."""
         figure = self.job.figures.rows[0, place]
-        named = dict(zip((*COUNTS, *STOCKS), (*figure.counts, *figure.stocks), strict=True))
+        named = dict(zip((*QUEUES.counts, *QUEUES.stocks), (*figure.counts, *figure.stocks), strict=True))
         return {name: number for name, number in named.items() if number}
 
 
@@ -355,7 +356,7 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     worker.now = START_MS + HOUR_MS
     worker.fold(*answered_call(), make("agent.state_changed", 0, change="logged_in", **where))
     worker.commit()
-    counted = {name: number for name, number in worker.total().items() if name in COUNTS}
+    counted = {name: number for name, number in worker.total().items() if name in QUEUES.counts}
     worker.tick(36 * DAY_MS)
     for _ in range(2):  # the sweep begins anew, and goes over the rows
         worker.tick(HOUR_MS)

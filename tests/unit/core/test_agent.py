@@ -7,7 +7,8 @@ import pytest
 from streams.core import agent
 from streams.core.agent import Agent, states
 from streams.core.counting import count_rings
-from streams.core.figures import INDEX, Dimensions, Figure, new_figure
+from streams.core.figures import Dimensions, Figure, new_figure
+from streams.core.layouts import QUEUES
 from streams.core.rows import UnknownVersion
 from tests.support.events import AGENT, make
 
@@ -102,7 +103,7 @@ def test_a_ring_told_again_elsewhere_counts_once_wherever_it_was_told_first() ->
             row = after
         counts.append(
             {
-                place.service: figure.counts[INDEX["ring_unanswered"]]
+                place.service: figure.counts[QUEUES.index["ring_unanswered"]]
                 for (at, place), figure in figures.items()
                 if not at
             }

@@ -193,8 +193,8 @@ def test_a_row_of_old_events_is_kept_after_its_last_change() -> None:
         (["appointment.booked", "appointment.checked_in"], (State.WAITING, "")),
         (["appointment.booked", "appointment.missed"], (State.CLOSED, "missed")),
         (["appointment.booked", "appointment.cancelled"], (State.CLOSED, "cancelled")),
-        (["visit.arrived", "visit.called"], (State.IN_PROGRESS, "")),
-        (["visit.arrived", "visit.left"], (State.CLOSED, "left")),
+        (["visit.arrived", "visit.called"], (State.IN_PROGRESS, "answered")),
+        (["visit.arrived", "visit.left"], (State.CLOSED, "abandoned")),
         (["feedback.given"], (State.CLOSED, "")),
     ],
 )

@@ -1,22 +1,21 @@
 """What is counted, where and when."""
 
-from collections import defaultdict
-
 from models.events import Event
 from streams.core import contact
 from streams.core.contact import Contact
 from streams.core.counting import count_contact
-from streams.core.figures import BUCKET_SECONDS, COUNTS, STOCKS, Dimensions, Figure, new_figure
+from streams.core.figures import BUCKET_SECONDS, Dimensions, Figure
+from tests.support import figures as support
 from tests.support.events import START_MS, answered_call, make
+from tests.support.figures import Figures
 
 PLACE = Dimensions("call", "siege", "autonomie", "mdph")
 START = START_MS // 1000
 assert START % BUCKET_SECONDS == 0
-Figures = dict[tuple[int, Dimensions], Figure]
 
 
 def count(*events: Event) -> tuple[Contact, Figures]:
-    figures: Figures = defaultdict(new_figure)
+    figures = Figures()
     row: Contact | None = None
     for event in events:
         after = contact.fold(row, event)
@@ -27,10 +26,7 @@ def count(*events: Event) -> tuple[Contact, Figures]:
 
 
 def named(figure: Figure) -> dict[str, int]:
-    """Return what is not zero, by name; corrected ones with a minus."""
-    counts = {name: count for name, count in zip(COUNTS, figure.counts, strict=True) if count}
-    stocks = {name: count for name, count in zip(STOCKS, figure.stocks, strict=True) if count}
-    return counts | stocks | {f"-{COUNTS[index]}": taken for index, taken in figure.corrected.items()}
+    return support.named(PLACE, figure)
 
 
 def test_each_fact_is_counted_in_the_bucket_of_its_own_time() -> None:

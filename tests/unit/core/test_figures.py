@@ -3,13 +3,6 @@
 import pytest
 
 from streams.core.figures import (
-    ABANDON_START,
-    COUNTS,
-    INDEX,
-    LEFT,
-    STOCKS,
-    WAIT_BOUNDS,
-    WAIT_START,
     Figure,
     Formula,
     decode_figure,
@@ -18,15 +11,15 @@ from streams.core.figures import (
     merge,
     new_figure,
     service_level,
-    wait_slot,
     within,
 )
+from streams.core.layouts import LEFT, QUEUES
 
 
 def figure(**counts: int) -> Figure:
     row = new_figure()
     for name, value in counts.items():
-        row.counts[INDEX[name]] = value
+        row.counts[QUEUES.index[name]] = value
     return row
 
 
@@ -66,7 +59,7 @@ def test_the_default_formula_is_net_of_short(day: Figure) -> None:
 
 def test_who_left_otherwise_counts_as_offered_and_nowhere_else(day: Figure) -> None:
     for name in LEFT:
-        day.counts[INDEX[name]] = 1
+        day.counts[QUEUES.index[name]] = 1
     assert left(day) == len(LEFT)
     denominators = {formula: service_level(day, 20, 20, formula).denominator for formula in Formula}
     assert denominators == {
@@ -82,10 +75,10 @@ def test_nothing_has_no_service_level() -> None:
 
 
 def test_within_refuses_what_is_no_bound_and_names_the_bounds(day: Figure) -> None:
-    assert within(day.counts, WAIT_START, WAIT_BOUNDS, 20) == 80
-    assert within(day.counts, ABANDON_START, WAIT_BOUNDS, 5) == 0
+    assert within(day, "wait", 20) == 80
+    assert within(day, "abandon_wait", 5) == 0
     with pytest.raises(ValueError, match=r"22 s is not counted, only 5, 10, 15, 20, .* 1800"):
-        within(day.counts, WAIT_START, WAIT_BOUNDS, 22)
+        within(day, "wait", 22)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +92,7 @@ def test_within_refuses_what_is_no_bound_and_names_the_bounds(day: Figure) -> No
     ],
 )
 def test_bounds_are_inclusive(milliseconds: int, name: str) -> None:
-    assert COUNTS[wait_slot(WAIT_START, WAIT_BOUNDS, milliseconds)] == name
+    assert QUEUES.counts[QUEUES.slot("wait", milliseconds)] == name
 
 
 def test_merging_adds_and_keeps_the_oldest() -> None:
@@ -125,5 +118,5 @@ def test_bytes_give_the_same_row_back() -> None:
 
 def test_a_row_of_a_release_with_fewer_counts_is_filled_up() -> None:
     row = decode_figure(b"[[4,1],[2],{},null]")
-    assert row.counts == [4, 1] + [0] * (len(COUNTS) - 2)
-    assert row.stocks == [2] + [0] * (len(STOCKS) - 1)
+    assert row.counts == [4, 1] + [0] * (len(QUEUES.counts) - 2)
+    assert row.stocks == [2] + [0] * (len(QUEUES.stocks) - 1)

@@ -11,7 +11,8 @@ from connectors.sdk import registry
 from connectors.sdk.config import ConnectorConfig, Options
 from connectors.sdk.contract import Connector, Context, Source
 from streams.configuration import describe, find_file, load
-from streams.core.figures import WAIT_BOUNDS, Dimensions
+from streams.core.figures import Dimensions
+from streams.core.layouts import WAIT_BOUNDS
 from streams.programs import web_options
 from streams.settings import ConfigError, Kafka, Settings
 from streams.web.options import QueueOptions, Thresholds, WebOptions

@@ -6,7 +6,8 @@ import pytest
 from models.events import AgentStateChanged
 from streams.core import agent
 from streams.core.counting import count_agent
-from streams.core.figures import INDEX, Dimensions, Figure, Formula, encode_figure, new_figure, total_key
+from streams.core.figures import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
+from streams.core.layouts import QUEUES
 from streams.web.board import Arrivals, Message, Now, Ratio, State, make_message
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import FiguresView, Source
@@ -164,7 +165,7 @@ def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
     view = new_view()
     worker = Worker(view)
     worker.offered(ROADS, NOON - timedelta(hours=2))
-    worker._count(ROADS, NOON, {INDEX["left_forgotten"]: 1})
+    worker._count(ROADS, NOON, {QUEUES.index["left_forgotten"]: 1})
     (arrivals,) = board_of(view).board.arrivals
     assert arrivals.until == milliseconds(NOON - timedelta(hours=2)) + 300_000
 

@@ -9,7 +9,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from models.reasons import Reason
-from streams.core.figures import LEFT, Dimensions, Formula, total_key
+from streams.core.figures import Dimensions, Formula, total_key
+from streams.core.layouts import LEFT
 from streams.web.board import Flows, make_message
 from streams.web.collector import FiguresCollector
 from streams.web.options import QueueOptions, WebOptions

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.figures import INDEX, PROGRESS_KEY, STOCK_INDEX, bucket_key, new_figure, total_key
+from streams.core.figures import PROGRESS_KEY, bucket_key, new_figure, total_key
+from streams.core.layouts import QUEUES
 from streams.web.merged import Day
 from streams.web.view import FiguresView, Snapshot, Source
 from tests.web.rows import ROADS, SOCIAL, Worker, encode, milliseconds
@@ -23,7 +24,7 @@ def view_at(now: datetime, partitions: int = 1) -> FiguresView:
 
 
 def today(snapshot: Snapshot, name: str = "offered") -> int:
-    return sum(figure.counts[INDEX[name]] for figure in snapshot.today.values())
+    return sum(figure.counts[QUEUES.index[name]] for figure in snapshot.today.values())
 
 
 def test_rows_of_all_partitions_add_up() -> None:
@@ -37,8 +38,8 @@ def test_rows_of_all_partitions_add_up() -> None:
     snapshot = view.snapshot(NOON)
 
     total = snapshot.totals[SOCIAL]
-    assert total.counts[INDEX["answered"]] == 2
-    assert total.stocks[STOCK_INDEX["waiting"]] == 3
+    assert total.counts[QUEUES.index["answered"]] == 2
+    assert total.stocks[QUEUES.stock_index["waiting"]] == 3
     assert total.oldest_waiting_at == milliseconds(NOON - timedelta(seconds=70))
     assert today(snapshot, "answered") == 2
 
@@ -62,7 +63,7 @@ def test_a_tombstone_removes_a_row() -> None:
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
         view.apply(0, key, None)
     assert today(view.snapshot(NOON)) == 5
-    assert view.snapshot(NOON).totals[SOCIAL].counts[INDEX["offered"]] == 5
+    assert view.snapshot(NOON).totals[SOCIAL].counts[QUEUES.index["offered"]] == 5
     for key in (total_key(SOCIAL), bucket_key(int(NOON.timestamp()), SOCIAL)):
         view.apply(1, key, None)
     gone = view.snapshot(NOON)
@@ -83,8 +84,8 @@ def test_the_day_ends_at_midnight_in_paris() -> None:
 
     after = view.snapshot(midnight)
     assert today(after) == 2
-    assert after.totals[SOCIAL].counts[INDEX["offered"]] == 5
-    assert list(after.curve) == [int(midnight.timestamp())]
+    assert after.totals[SOCIAL].counts[QUEUES.index["offered"]] == 5
+    assert list(after.curve["call"]) == [int(midnight.timestamp())]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_a_day_holds_all_of_its_hours(date: tuple[int, int, int], hours: int) ->
 
     assert (snapshot.day.end - snapshot.day.start) / 3600 == hours
     assert today(snapshot) == hours
-    assert sum(figure.counts[INDEX["offered"]] for figure in snapshot.curve.values()) == hours
+    assert sum(figure.counts[QUEUES.index["offered"]] for figure in snapshot.curve["call"].values()) == hours
 
 
 def test_the_hour_that_comes_twice_is_counted_twice() -> None:
@@ -116,7 +117,7 @@ def test_the_hour_that_comes_twice_is_counted_twice() -> None:
     worker.offered(SOCIAL, second, 3)
     snapshot = view.snapshot(second)
     assert today(snapshot) == 7
-    assert sorted(snapshot.curve) == [int(first.timestamp()), int(first.timestamp()) + 3600]
+    assert sorted(snapshot.curve["call"]) == [int(first.timestamp()), int(first.timestamp()) + 3600]
 
 
 def test_recent_is_the_last_half_hour_even_across_midnight() -> None:
@@ -127,7 +128,7 @@ def test_recent_is_the_last_half_hour_even_across_midnight() -> None:
     worker.offered(SOCIAL, datetime(2026, 3, 10, 23, 45, tzinfo=PARIS), 10)
     worker.offered(SOCIAL, datetime(2026, 3, 11, 0, 11, tzinfo=PARIS), 1)
     snapshot = view.snapshot(now)
-    assert snapshot.recent[SOCIAL].counts[INDEX["offered"]] == 11
+    assert snapshot.recent[SOCIAL].counts[QUEUES.index["offered"]] == 11
     assert today(snapshot) == 1
     assert view.snapshot(now + timedelta(minutes=29)).recent == {}
 
@@ -223,7 +224,7 @@ def test_figures_kept_as_they_change_equal_figures_added_up_at_the_end(
     for place, partition, offset, number, look, dead in steps:
         start = int(NOON.timestamp()) + 300 * offset
         figure = new_figure()
-        figure.counts[INDEX["offered"]] = number
+        figure.counts[QUEUES.index["offered"]] = number
         for key in (total_key(place), bucket_key(start, place)):  # type: ignore[arg-type]
             last[partition, key] = value = None if dead else encode(figure)
             view.apply(partition, key, value)
@@ -237,7 +238,7 @@ def test_figures_kept_as_they_change_equal_figures_added_up_at_the_end(
 
     assert changed.totals == afresh.totals
     assert _without_zeros(changed.today) == _without_zeros(afresh.today)
-    assert _without_zeros(changed.curve) == _without_zeros(afresh.curve)
+    assert _without_zeros(changed.curve.get("call", {})) == _without_zeros(afresh.curve.get("call", {}))
     assert _without_zeros(changed.recent) == _without_zeros(afresh.recent)
 
 
@@ -258,7 +259,7 @@ def test_no_snapshot_sees_half_a_step() -> None:
     seen = []
     while writer.is_alive():
         snapshot = view.snapshot(NOON)
-        total = snapshot.totals.get(SOCIAL, new_figure()).counts[INDEX["answered"]]
+        total = snapshot.totals.get(SOCIAL, new_figure()).counts[QUEUES.index["answered"]]
         seen.append((total, today(snapshot, "answered")))
     writer.join()
     assert all(total == of_today for total, of_today in seen)

@@ -1,0 +1,180 @@
+"""What a contact contributes to the figures: facts, a pure function of its row.
+
+A fact is one thing to be counted, at the place where its contact is, in the five minutes when it happened.
+"""
+
+from typing import Final
+
+from models.topics import Channel
+from streams.core.contact import Contact
+from streams.core.figures import BUCKET_SECONDS, Dimensions
+from streams.core.layouts import APPOINTMENTS, FEEDBACK, LAYOUTS, MATTERS, QUEUES
+from streams.core.milestone import Milestone, State, latest, standing
+from streams.core.rows import milliseconds, shared
+from streams.core.visit import Visit, tell
+
+Fact = tuple[int | None, int, int]
+"""Start of the five minutes in seconds since 1970, index in counts, its duration in milliseconds or its amount (0 if it has
+neither). A stock has no time: None, index in stocks, 0."""
+Facts = tuple[Fact, ...]
+
+LONGEST_ADMISSION_MS: Final = 366 * 86_400_000
+"""A letter admitted longer before its scan than this was not: somebody mistyped the year."""
+_BUCKET_MS: Final = BUCKET_SECONDS * 1000
+
+
+def start_of_bucket(at: int) -> int:
+    """Return the start of the five minutes of `at` (milliseconds since 1970) in seconds since 1970."""
+    return at // _BUCKET_MS * BUCKET_SECONDS
+
+
+# ---------------------------------------------------------------------------------------------------------------- queues
+_OFFERED: Final = QUEUES.index["offered"]
+_WAITING: Final[Fact] = (None, QUEUES.stock_index["waiting"], 0)
+_IN_PROGRESS: Final[Fact] = (None, QUEUES.stock_index["in_progress"], 0)
+
+
+def facts_of_visit(visit: Visit) -> Facts:
+    """Return what a stay in a queue contributes to the figures of its place.
+
+    It is always offered, and has either an outcome or the stock `waiting`: `offered = answered + abandoned + left + waiting`.
+    """
+    story = tell(visit)
+    offered = (start_of_bucket(story.queued_at), _OFFERED, 0)
+    if story.outcome == "waiting":
+        return offered, _WAITING
+    index = QUEUES.index[story.outcome]
+    outcome = (start_of_bucket(story.outcome_at), index, story.wait_ms if QUEUES.has_duration(index) else 0)
+    if not story.finish:
+        return offered, outcome
+    if story.finish == "in_progress":
+        return offered, outcome, _IN_PROGRESS
+    return offered, outcome, (start_of_bucket(story.finished_at), QUEUES.index[story.finish], story.handle_ms)
+
+
+# ---------------------------------------------------------------------------------------------------- all other channels
+def facts_of_milestones(row: Contact) -> dict[Dimensions, Facts]:
+    """Return what all but the stays in queues contributes: place → facts."""
+    if not row.milestones:
+        return {}
+    told: dict[Dimensions, Facts] = {}
+    own = row.own
+    if own and not row.visits:
+        layout = LAYOUTS[row.channel]
+        facts = (
+            _facts_of_matter(own) if layout is MATTERS else _facts_of_appointment(own) if layout is APPOINTMENTS else ()
+        )
+        if facts:
+            told[row.place] = facts
+    if opinions := _facts_of_feedback(row):
+        where = row.place
+        about = row.channel.value if row.channel is not Channel.FEEDBACK else ""
+        told[shared(Channel.FEEDBACK.value, where.site, where.service, about)] = opinions
+    return told
+
+
+_STEPS: Final = {
+    "letter.registered": "registered",
+    "letter.assigned": "assigned",
+    "letter.acknowledged": "acknowledged",
+    "email.acknowledged": "acknowledged",
+    "form.taken_up": "assigned",
+    "form.correction_requested": "correction_requested",
+    "form.corrected": "corrected",
+}
+"""Event type → count of the contacts to which it happened."""
+_RESPONSES: Final = frozenset({"letter.answered", "email.answered", "form.correction_requested", "form.decided"})
+"""What tells the citizen something of a person's for the first time."""
+_SENT: Final = "letter.sent"
+_SILENT: Final = frozenset({_SENT, "personal_data.erased"})
+"""What does not say that anything was received."""
+
+
+def open_since(row: Contact) -> int | None:
+    """Return since when a matter waits for the service to act, milliseconds since 1970; None if it does not."""
+    if row.visits or LAYOUTS[row.channel] is not MATTERS:
+        return None
+    own = row.own
+    state, _ = standing(latest(own))
+    return _received_at(own) if state in (State.WAITING, State.IN_PROGRESS) else None
+
+
+def _received_at(own: tuple[Milestone, ...]) -> int | None:
+    """Return when a matter was received, told or derived; None if all that is known was sent."""
+    times = [told.first_at for told in own if told.type not in _SILENT]
+    if not times:
+        return None
+    for told in own:
+        if told.type == "letter.arrived" and (admitted := told.data.admitted_at):
+            admitted_at = milliseconds(admitted)
+            if 0 <= told.first_at - admitted_at <= LONGEST_ADMISSION_MS:
+                times.append(admitted_at)
+    return min(times)
+
+
+def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
+    index = MATTERS.index
+    facts: list[Fact] = []
+    for told in own:
+        if told.type == _SENT:
+            sent = told.data
+            at = start_of_bucket(told.last_at)
+            facts += (at, index[f"sent_{sent.postage}"], 0), (at, index["postage_cents"], sent.cost_cents)
+    received_at, decisive = _received_at(own), latest(own)
+    if received_at is None or decisive is None:  # sent, or no more known than that it was acknowledged
+        return tuple(facts)
+    facts.append((start_of_bucket(received_at), index["received"], 0))
+    for told in own:
+        if step := _STEPS.get(told.type):
+            delay_ms = told.first_at - received_at if MATTERS.has_duration(index[step]) else 0
+            facts.append((start_of_bucket(told.first_at), index[step], delay_ms))
+    responded_at = min((told.first_at for told in own if told.type in _RESPONSES), default=None)
+    if responded_at is not None:
+        facts.append((start_of_bucket(responded_at), index["responded"], responded_at - received_at))
+    state, outcome = standing(decisive)
+    if state is not State.CLOSED:
+        facts.append((None, MATTERS.stock_index[state], 0))
+    else:
+        facts.append((start_of_bucket(decisive.last_at), index[f"closed_{outcome}"], decisive.last_at - received_at))
+    return tuple(facts)
+
+
+_APPOINTMENT_STEPS: Final = {"appointment.moved": "moved", "appointment.checked_in": "checked_in"}
+
+
+def _facts_of_appointment(own: tuple[Milestone, ...]) -> Facts:
+    decisive = latest(own)
+    if decisive is None:
+        return ()
+    index = APPOINTMENTS.index
+    by_type = {told.type: told for told in own}
+    booked = by_type.get("appointment.booked")
+    booked_at = min(told.first_at for told in own)
+    lead_ms = 0
+    if booked is not None and (starts_at := booked.data.starts_at):
+        lead_ms = max(0, milliseconds(starts_at) - booked_at)
+    facts: list[Fact] = [(start_of_bucket(booked_at), index["booked"], lead_ms)]
+    if booked is not None and booked.data.by == "citizen":
+        facts.append((start_of_bucket(booked_at), index["booked_by_citizen"], 0))
+    for kind, step in _APPOINTMENT_STEPS.items():
+        if told := by_type.get(kind):
+            facts.append((start_of_bucket(told.first_at), index[step], 0))
+    state, outcome = standing(decisive)
+    if state is not State.CLOSED:
+        facts.append((None, APPOINTMENTS.stock_index[state], 0))
+    else:
+        name = f"cancelled_by_{decisive.data.by}" if outcome == "cancelled" else outcome
+        facts.append((start_of_bucket(decisive.last_at), index[name], 0))
+    return tuple(facts)
+
+
+def _facts_of_feedback(row: Contact) -> Facts:
+    facts: list[Fact] = []
+    for told in row.milestones:
+        if told.place.channel == Channel.FEEDBACK:
+            if told.type == "feedback.invited":
+                facts.append((start_of_bucket(told.first_at), FEEDBACK.index["invited"], 0))
+            elif scale := told.data.scale:
+                name = f"given_{scale}_{told.data.score}"
+                facts.append((start_of_bucket(told.last_at), FEEDBACK.index[name], 0))
+    return tuple(facts)

@@ -1,0 +1,158 @@
+"""What is counted: the names of the numbers in a row of figures, for each kind of channel.
+
+A layout only ever grows, and at its end: a row that an earlier release wrote has fewer numbers.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from models.events import CloseOutcome, FeedbackScale, FormDecision, LeaveReason, PostageClass
+from models.topics import Channel
+
+# Bounds are inclusive (le), in seconds. A service-level target or short-abandon limit must be one of the bounds, so that
+# changing it needs no recount. Source: the usual targets of switchboards (15, 20, 30, 60 …), one list for waits; and what
+# administrations promise (5 days for an e-mail, 15 for a letter) with the legal delays to acknowledge (7 and 14 days).
+WAIT_BOUNDS: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1800)
+HANDLE_BOUNDS: Final = (15, 30, 60, 120, 180, 300, 480, 600, 900, 1200, 1800, 3600)
+_DAY: Final = 86_400
+DELAY_BOUNDS: Final = (900, 3600, 7200, 14_400, 28_800, *(_DAY * days for days in (1, 2, 3, 5, 7, 10, 14, 15, 30, 60)))
+LEAD_BOUNDS: Final = tuple(_DAY * days for days in (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90))
+
+
+class Duration(NamedTuple):
+    """A distribution: a sum in milliseconds, and slots that count what is above the bound before and at most their own."""
+
+    name: str
+    bounds: tuple[int, ...]
+    """Inclusive, in seconds; one more slot counts what is longer than all."""
+    of: tuple[str, ...]
+    """The counts whose facts have such a duration."""
+
+
+class Layout:
+    """The numbers of one row: `counts`, each with its name, the sums and slots of durations among them; and `stocks`."""
+
+    def __init__(
+        self, facts: Iterable[str], durations: Iterable[Duration], stocks: Iterable[str], amounts: Iterable[str] = ()
+    ) -> None:
+        durations, amounts = tuple(durations), tuple(amounts)
+        self.facts: Final = tuple(facts)
+        """The counts that count facts; the others measure them. The first says how many contacts came."""
+        sums = [f"{duration.name}_milliseconds" for duration in durations]
+        slots = [f"{duration.name}_le_{bound}" for duration in durations for bound in (*duration.bounds, "inf")]
+        self.counts: Final = (*self.facts, *amounts, *sums, *slots)
+        self.stocks: Final = tuple(stocks)
+        """How many there are now."""
+        self.index: Final = MappingProxyType({name: index for index, name in enumerate(self.counts)})
+        self.stock_index: Final = MappingProxyType({name: index for index, name in enumerate(self.stocks)})
+        self.durations: Final[Mapping[str, Duration]] = MappingProxyType({told.name: told for told in durations})
+        self._durations = {self.index[fact]: told for told in durations for fact in told.of}
+        self._amounts = frozenset(self.index[name] for name in amounts)
+        self._one = tuple(((index, 1),) for index in range(len(self.facts)))
+
+    def start(self, duration: str) -> int:
+        """Return the index in `counts` of the first slot of a distribution."""
+        return self.index[f"{duration}_le_{self.durations[duration].bounds[0]}"]
+
+    def slot(self, duration: str, milliseconds: int) -> int:
+        """Return the index in `counts` of the slot that a duration falls in."""
+        return self.start(duration) + bisect_left(self.durations[duration].bounds, milliseconds / 1000)
+
+    def has_duration(self, index: int) -> bool:
+        """Whether a fact of this count has a duration."""
+        return index in self._durations
+
+    def changes(self, index: int, amount: int) -> tuple[tuple[int, int], ...]:
+        """Return which counts one more fact changes, and by how much: its own, and sum and slot of its distribution.
+
+        `amount` is its duration in milliseconds, or what it adds to a count that is itself an amount.
+        """
+        duration = self._durations.get(index)
+        if duration is None:
+            return ((index, amount),) if index in self._amounts else self._one[index]
+        name = duration.name
+        return (index, 1), (self.index[f"{name}_milliseconds"], amount), (self.slot(name, amount), 1)
+
+
+LEFT: Final = (*(f"left_{reason}" for reason in LeaveReason), "left_forgotten")
+
+QUEUES: Final = Layout(
+    facts=(
+        "offered",
+        "answered",
+        "abandoned",
+        *LEFT,
+        "transferred",
+        "ended",
+        "ended_forgotten",
+        "ring_unanswered",
+    ),
+    durations=(
+        Duration("wait", WAIT_BOUNDS, ("answered",)),
+        Duration("abandon_wait", WAIT_BOUNDS, ("abandoned",)),
+        Duration("handle", HANDLE_BOUNDS, ("transferred", "ended")),
+    ),
+    stocks=("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused"),
+)
+"""Who waits in a queue: calls and visits. `offered = answered + abandoned + left_* + waiting`."""
+
+OPEN: Final = ("waiting", "in_progress", "pending_citizen")
+"""The states of a contact that is open; see `contact.State`."""
+CLOSED: Final = tuple(f"closed_{outcome}" for outcome in dict.fromkeys(("answered", *CloseOutcome, *FormDecision)))
+
+MATTERS: Final = Layout(
+    facts=(
+        "received",
+        "registered",
+        "assigned",
+        "acknowledged",
+        "correction_requested",
+        "corrected",
+        "responded",
+        *CLOSED,
+        *(f"sent_{postage}" for postage in PostageClass),
+    ),
+    amounts=("postage_cents",),
+    durations=(
+        Duration("registration", DELAY_BOUNDS, ("registered",)),
+        Duration("assignment", DELAY_BOUNDS, ("assigned",)),
+        Duration("acknowledgement", DELAY_BOUNDS, ("acknowledged",)),
+        Duration("first_response", DELAY_BOUNDS, ("responded",)),
+        Duration("resolution", DELAY_BOUNDS, CLOSED),
+    ),
+    stocks=OPEN,
+)
+"""What is written: mail, e-mail, forms. `received = closed_* + waiting + in_progress + pending_citizen`; all durations are
+elapsed time since it was received. `sent_*` are letters that left the house, and `postage_cents` what that cost."""
+
+CANCELLED: Final = ("cancelled_by_citizen", "cancelled_by_service")
+
+APPOINTMENTS: Final = Layout(
+    facts=("booked", "booked_by_citizen", "moved", "checked_in", *CANCELLED, "attended", "missed"),
+    durations=(Duration("lead", LEAD_BOUNDS, ("booked",)),),
+    stocks=OPEN,
+)
+"""`booked = cancelled_* + attended + missed + waiting + pending_citizen`: who has checked in is waiting, who is yet to come is
+pending. `lead` is from the booking to the time booked first."""
+
+FEEDBACK: Final = Layout(
+    facts=("invited", *(f"given_{scale}_{score}" for scale in FeedbackScale for score in scale.scores)),
+    durations=(),
+    stocks=(),
+)
+"""Opinions: one contact's last of each scale. The `queue` of such a row is the channel that the opinions are about."""
+
+LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
+    {
+        Channel.CALL: QUEUES,
+        Channel.VISIT: QUEUES,
+        Channel.MAIL: MATTERS,
+        Channel.EMAIL: MATTERS,
+        Channel.FORM: MATTERS,
+        Channel.APPOINTMENT: APPOINTMENTS,
+        Channel.FEEDBACK: FEEDBACK,
+    }
+)
+"""Channel → what its rows count."""

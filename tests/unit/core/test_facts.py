@@ -1,0 +1,238 @@
+"""What the channels without a queue, and visits, contribute to the figures."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from models.events import Event
+from streams.core import contact
+from streams.core.counting import count_contact
+from streams.core.figures import Dimensions
+from streams.core.waiting import WaitingIndex
+from tests.support.events import START, START_MS, answered_call, make
+from tests.support.figures import Figures, check_invariant, named
+
+DAY = 86_400
+WHERE: dict[str, Any] = {"site": "siege", "service": "autonomie"}
+MAIL = "mail:mailroom/siege:2025A-1"
+FORM = "form:demarches/siege:12"
+BOOKING = "appointment:rdv/siege:7"
+VISIT = "visit:webhook/cdas:31"
+
+LETTER = [
+    make("letter.arrived", 0, subject=MAIL, site="siege", pages=2),
+    make("letter.registered", 600, subject=MAIL, site="siege", chrono="2025A-1"),
+    make("letter.assigned", 2 * 3600, subject=MAIL, **WHERE),
+    make("letter.acknowledged", DAY, subject=MAIL, **WHERE),
+    make("letter.answered", 4 * DAY, subject=MAIL, **WHERE),
+]
+
+
+def count(events: Iterable[Event]) -> dict[str, dict[str, int]]:
+    """Return what is not zero in the total rows, by channel and service."""
+    figures = Figures()
+    row: contact.Contact | None = None
+    for event in events:
+        after = contact.fold(row, event)
+        count_contact(row, after, figures.__getitem__)
+        row = after
+    for (start, place), figure in figures.items():
+        if not start:
+            check_invariant(place, figure)
+        figure.corrected.clear()
+    totals = {place: named(place, figure) for (start, place), figure in figures.items() if not start}
+    return {f"{place.channel}/{place.service}": numbers for place, numbers in totals.items() if numbers}
+
+
+def test_a_letter_is_counted_at_the_service_that_answers_it() -> None:
+    assert count(LETTER) == {
+        "mail/autonomie": {
+            "received": 1,
+            "registered": 1,
+            "assigned": 1,
+            "acknowledged": 1,
+            "responded": 1,
+            "closed_answered": 1,
+            "registration_milliseconds": 600_000,
+            "registration_le_900": 1,
+            "assignment_milliseconds": 7_200_000,
+            "assignment_le_7200": 1,
+            "acknowledgement_milliseconds": DAY * 1000,
+            "acknowledgement_le_86400": 1,
+            "first_response_milliseconds": 4 * DAY * 1000,
+            "first_response_le_432000": 1,
+            "resolution_milliseconds": 4 * DAY * 1000,
+            "resolution_le_432000": 1,
+        }
+    }
+
+
+def test_the_order_in_which_a_letter_is_told_does_not_matter() -> None:
+    assert all(count(order) == count(LETTER) for order in permutations(LETTER))
+
+
+def test_a_letter_is_received_when_it_was_admitted() -> None:
+    friday = START - timedelta(days=3)
+    late = [make("letter.arrived", 0, subject=MAIL, admitted_at=friday), LETTER[1]]
+    assert count(late)["mail/"]["registration_milliseconds"] == 3 * DAY * 1000 + 600_000
+    mistyped = [make("letter.arrived", 0, subject=MAIL, admitted_at=START - timedelta(days=3650)), LETTER[1]]
+    assert count(mistyped)["mail/"]["registration_milliseconds"] == 600_000
+
+
+def test_a_letter_sent_is_none_received() -> None:
+    sent = make("letter.sent", 0, subject=MAIL, **WHERE, postage="lettre_recommandee", cost_cents=574)
+    assert count([sent]) == {"mail/autonomie": {"sent_lettre_recommandee": 1, "postage_cents": 574}}
+    assert count([*LETTER, sent])["mail/autonomie"]["received"] == 1
+
+
+def test_what_is_known_to_be_acknowledged_alone_is_not_counted_yet() -> None:
+    assert count([LETTER[3]]) == {}
+    assert count([LETTER[3], LETTER[0]])["mail/autonomie"]["received"] == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([], {"waiting": 1}),
+        (["form.taken_up"], {"in_progress": 1, "assigned": 1}),
+        (
+            ["form.taken_up", "form.correction_requested"],
+            {"pending_citizen": 1, "assigned": 1, "correction_requested": 1, "responded": 1},
+        ),
+        (
+            ["form.correction_requested", "form.corrected"],
+            {"in_progress": 1, "correction_requested": 1, "corrected": 1, "responded": 1},
+        ),
+        (["form.decided"], {"closed_accepted": 1, "responded": 1}),
+    ],
+)
+def test_a_form_is_in_the_stock_of_who_has_to_act(steps: list[str], expected: dict[str, int]) -> None:
+    events = [
+        make("form.submitted", 0, subject=FORM, procedure="apa", **WHERE),
+        *(
+            make(kind, at, subject=FORM, **WHERE, **({"decision": "accepted"} if kind == "form.decided" else {}))
+            for at, kind in enumerate(steps, 1)
+        ),
+    ]
+    counted = count(events)["form/autonomie"]
+    assert {name: n for name, n in counted.items() if "_le_" not in name and "millis" not in name} == {
+        "received": 1,
+        **expected,
+    }
+
+
+def test_a_form_is_counted_under_its_procedure() -> None:
+    row = contact.fold(None, make("form.submitted", 0, subject=FORM, procedure="apa", **WHERE))
+    row = contact.fold(row, make("form.taken_up", 5, subject=FORM, **WHERE))
+    assert row.place == Dimensions("form", "siege", "autonomie", "apa")
+
+
+def test_a_conversation_that_goes_on_is_open_again() -> None:
+    subject = "email:imap/contact:1"
+    events = [
+        make("email.received", 0, subject=subject, **WHERE),
+        make("email.answered", 3600, subject=subject, **WHERE),
+        make("email.received", 2 * 3600, subject=subject, **WHERE),
+    ]
+    counted = count(events)["email/autonomie"]
+    assert (counted["received"], counted["responded"], counted["waiting"]) == (1, 1, 1)
+    assert "closed_answered" not in counted
+    closed = count([*events, make("email.answered", 3 * 3600, subject=subject, **WHERE)])["email/autonomie"]
+    assert closed["resolution_milliseconds"] == 3 * 3600 * 1000
+    assert closed["first_response_milliseconds"] == 3600 * 1000
+
+
+def book(by: str = "citizen") -> Event:
+    starts_at = START + timedelta(days=6)
+    return make("appointment.booked", 0, subject=BOOKING, **WHERE, starts_at=starts_at, by=by)
+
+
+def test_an_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
+    lead = {"lead_milliseconds": 6 * DAY * 1000, "lead_le_604800": 1}
+    booked = {"booked": 1, "booked_by_citizen": 1, **lead}
+    key = "appointment/autonomie"
+    assert count([book()])[key] == {**booked, "pending_citizen": 1}
+    assert count([book("service")])[key] == {"booked": 1, **lead, "pending_citizen": 1}
+    there = make("appointment.checked_in", 6 * DAY, subject=BOOKING, **WHERE)
+    assert count([book(), there])[key] == {**booked, "checked_in": 1, "waiting": 1}
+    done = make("appointment.attended", 6 * DAY + 60, subject=BOOKING, **WHERE)
+    assert count([book(), there, done])[key] == {**booked, "checked_in": 1, "attended": 1}
+    assert count([book(), make("appointment.missed", 7 * DAY, subject=BOOKING, **WHERE)])[key] == {
+        **booked,
+        "missed": 1,
+    }
+    off = make("appointment.cancelled", 60, subject=BOOKING, **WHERE, by="service")
+    moved = make("appointment.moved", 30, subject=BOOKING, **WHERE, starts_at=START + timedelta(days=9))
+    assert count([book(), moved, off])[key] == {**booked, "moved": 1, "cancelled_by_service": 1}
+
+
+def test_an_appointment_whose_booking_was_never_told_is_booked_nevertheless() -> None:
+    missed = make("appointment.missed", 0, subject=BOOKING, **WHERE)
+    assert count([missed])["appointment/autonomie"]["booked"] == 1
+
+
+def test_a_visit_is_a_stay_in_a_queue() -> None:
+    where = {"subject": VISIT, **WHERE}
+    visit = [
+        make("visit.arrived", 0, **where, queue="guichet"),
+        make("visit.called", 400, **where),
+        make("visit.served", 1000, **where),
+    ]
+    expected = {"offered": 1, "answered": 1, "wait_milliseconds": 400_000, "wait_le_600": 1}
+    assert count(visit)["visit/autonomie"] == {
+        **expected,
+        "ended": 1,
+        "handle_milliseconds": 600_000,
+        "handle_le_600": 1,
+    }
+    assert count(visit[:1])["visit/autonomie"] == {"offered": 1, "waiting": 1}
+    left = count([visit[0], make("visit.left", 700, **where)])["visit/autonomie"]
+    assert (left["offered"], left["abandoned"], left["abandon_wait_le_900"]) == (1, 1, 1)
+
+
+def test_an_opinion_is_counted_where_its_contact_was_for_the_channel_it_was() -> None:
+    call = answered_call(**WHERE)
+    opinions = [
+        make("feedback.invited", 900),
+        make("feedback.given", 1000, scale="csat_1_5", score=2),
+        make("feedback.given", 1010, scale="csat_1_5", score=4),
+        make("feedback.given", 1000, scale="nps_0_10", score=9),
+    ]
+    for order in permutations(opinions):
+        counted = count([*call, *order])
+        assert counted["feedback/autonomie"] == {"invited": 1, "given_csat_1_5_4": 1, "given_nps_0_10_9": 1}
+        assert counted["call/autonomie"]["ended"] == 1
+    row = contact.fold(contact.fold(None, call[1]), opinions[0])
+    assert row.channel == "call"
+    early = count([*opinions, *call])
+    assert early == count([*call, *opinions])
+
+
+def test_an_opinion_about_what_nobody_told_is_counted_without_a_channel() -> None:
+    subject = "feedback:jdma/transport:77"
+    counted = count([make("feedback.given", 0, subject=subject, **WHERE, scale="jdma_0_10", score=7)])
+    assert counted == {"feedback/autonomie": {"given_jdma_0_10_7": 1}}
+
+
+def test_a_score_that_is_not_on_the_scale_is_no_event() -> None:
+    with pytest.raises(ValueError, match="not on the scale"):
+        make("feedback.given", 0, scale="csat_1_5", score=0)
+
+
+def test_a_matter_waits_from_when_it_was_received_until_the_citizen_has_to_act() -> None:
+    index = WaitingIndex[str]()
+    row: contact.Contact | None = None
+    seen: list[int | None] = []
+    place = Dimensions("form", "siege", "autonomie", "apa")
+    for at, kind in enumerate(
+        ("form.submitted", "form.taken_up", "form.correction_requested", "form.corrected", "form.decided")
+    ):
+        data = {"form.submitted": {"procedure": "apa"}, "form.decided": {"decision": "rejected"}}.get(kind, {})
+        after = contact.fold(row, make(kind, at, subject=FORM, **WHERE, **data))
+        index.update("key", row, after)
+        seen.append(index.oldest(place))
+        row = after
+    assert seen == [START_MS, START_MS, None, START_MS, None]
