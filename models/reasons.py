@@ -38,6 +38,9 @@ class Reason(StrEnum):
     """The event claims to have happened later than clocks may differ."""
     TIME_IN_PAST = "time_in_past"
     """The event claims to be older than any contact kept."""
+    TOLD_AGAIN = "told_again"
+    """The event is of an unknown call or visit, and long before what its source told already: most likely it was counted, and its
+    contact dropped since."""
     UNREADABLE_LINE = "unreadable_line"
     """A line or record of a source system has not the form that the source's format promises."""
     UNKNOWN_RECORD = "unknown_record"

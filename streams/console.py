@@ -131,6 +131,40 @@ SAYINGS: Final = {
 }
 """What the parts say, and how to put it; in braces, values of the log record or of the pattern."""
 
+WHY: Final = {
+    r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were taken": (
+        "Kafka deleted {count} events of {topic} before they were counted; to go on without them: worker.skip_expired = true",
+        "Kafka a supprimé {count} événements de {topic} jamais comptés ; pour continuer sans eux : worker.skip_expired = true",
+    ),
+    r"(?P<topic>\S+): the next offset is (?P<state>\S+) by the state topics, and (?P<group>\S+) by the consumer group": (
+        "{topic} was taken up to {state} by the state, to {group} by the group (see « Power cut » in ARCHITECTURE.md)",
+        "{topic} est pris jusqu'à {state} selon l'état, {group} selon le groupe (voir « Power cut » dans ARCHITECTURE.md)",
+    ),
+    r"(?P<topic>\S+): the next offset is (?P<next>\d+), but the topic ends at (?P<end>\d+)": (
+        "{topic} was taken up to {next}, but ends at {end} (see « Power cut » in ARCHITECTURE.md)",
+        "{topic} est pris jusqu'à {next}, mais finit à {end} (voir « Power cut » dans ARCHITECTURE.md)",
+    ),
+    r"not all topics have the same number of partitions: (?P<counts>.*)": (
+        "not all topics have the same number of partitions: {counts}",
+        "les topics n'ont pas tous le même nombre de partitions : {counts}",
+    ),
+    r"more than (?P<number>\d+) records could not be folded": (
+        "more than {number} events in an hour met a defect of Accueil itself, and are dead letters",
+        "plus de {number} événements en une heure ont rencontré un défaut d'Accueil même, et sont des lettres mortes",
+    ),
+    r"no progress for (?P<seconds>\d+) s": ("no progress for {seconds} s", "aucun progrès depuis {seconds} s"),
+    r"InvalidSessionTimeoutError.*": (
+        "the broker refuses worker.session_timeout_seconds (its group.min.session.timeout.ms)",
+        "le broker refuse worker.session_timeout_seconds (son group.min.session.timeout.ms)",
+    ),
+    r"(Group|Topic|TransactionalId)Authorization.*": (
+        "the broker refuses a right on a group, a topic, or a transactional id",
+        "le broker refuse un droit sur un groupe, un topic ou un identifiant de transaction",
+    ),
+    "no acknowledgement": ("no acknowledgement", "aucun accusé de réception"),
+}
+"""Why something could not be done, as the engine says it, which has one language."""
+
 
 def read_line(text: str) -> tuple[int, str]:
     """Return level and one line for people of a JSON log line of ours; level 0 and the text itself if it is none.
@@ -143,6 +177,9 @@ def read_line(text: str) -> tuple[int, str]:
         number = logging.getLevelNamesMapping()[level.upper()]
     except (ValueError, AttributeError, KeyError, TypeError):
         return 0, text
+    for name in ("error", "reason"):
+        if name in record:
+            record[name] = put(WHY, str(record[name])) or record[name]
     words = put(SAYINGS, event, record)
     if words is None and any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
         number = min(number, logging.INFO)

@@ -39,6 +39,10 @@ REASONS: Final = {
         "son heure est à venir : une horloge fausse ?",
     ),
     Reason.TIME_IN_PAST: ("it is too old", "il est trop ancien"),
+    Reason.TOLD_AGAIN: (
+        "it is older than what is still known of its source: most likely it was counted before",
+        "il est plus ancien que ce qu'on sait encore de sa source : il a sans doute déjà été compté",
+    ),
     Reason.UNREADABLE_LINE: ("the line has not the form it should have", "la ligne n'a pas la forme attendue"),
     Reason.UNKNOWN_RECORD: (
         "neither the format nor the settings know this kind of record",

@@ -60,7 +60,8 @@ class Spool:
         self._segment_bytes = segment_bytes
         paths = sorted(directory.glob("*.spool"))
         self._segments = deque(_recover(path, last=path == paths[-1]) for path in paths)
-        self._next_number = self._segments[-1].number + 1 if self._segments else 0
+        used = [int(path.stem) for pattern in ("*.spool", "*.bad") for path in directory.glob(pattern)]
+        self._next_number = max(used, default=-1) + 1  # what was set aside keeps its name
         self._appended = sum(segment.records for segment in self._segments)
         self._start = self._read = Mark(0, 0, 0)
         self._descriptor: int | None = None
@@ -175,8 +176,10 @@ def _frames(content: bytes, offset: int) -> Iterator[bytes]:
     while offset + _HEAD.size <= len(content):
         length, checksum = _HEAD.unpack_from(content, offset)
         offset += _HEAD.size
+        if length > len(content) - offset:  # before it is copied: of a damaged segment every byte is tried
+            return
         payload = content[offset : offset + length]
-        if len(payload) < length or _checksum(payload) != checksum:
+        if _checksum(payload) != checksum:
             return
         offset += length
         yield payload

@@ -48,8 +48,11 @@ HEARTBEAT_MS: Final = 5_000
 """An idle partition says this often that its figures are as of now."""
 HISTORY_MS: Final = 5 * 60_000
 """A switchboard's event that the broker took in so long after it happened is history: somebody reads an old log."""
-GRACE_MS: Final = 5_000
-"""A source that told no history for so long, or told what has just happened, has come to the present."""
+GRACE_MS: Final = 30_000
+"""A source that told no history for so long, or told what has just happened, has come to the present. Meanwhile its connector may
+be started anew, and connect again."""
+TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
+"""Channels whose sources tell things in the order in which they happen."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
 AGENT_PREFIX: Final = b"agent:"
@@ -120,12 +123,13 @@ class Contacts:
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source that tells history → when it last did, and as of when: the worker's clock, event time."""
-        self._ticking_since: int | None = None
+        self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
     def restore(self) -> None:
         """Rebuild the index of who waits from the rows."""
+        self._ticked_at = 0
         self.waiting.rebuild(self.contacts.rows)
 
     def undo(self) -> None:
@@ -141,7 +145,7 @@ class Contacts:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress()
-        latest, folded, rejected = progress.event_at, 0, 0
+        latest, folded, rejected, told_at = progress.event_at, 0, 0, progress.told_at
         entries = step.outputs[topics.TIMELINE.name]
         for record in records:
             try:
@@ -157,11 +161,13 @@ class Contacts:
                     _refuse(record, event)
                 if self._history or record.timestamp - at > HISTORY_MS:
                     self._note_history(record, event, at, step.now)
+                if event.channel in TOLD_LIVE and at > told_at.get(event.source, 0):
+                    told_at[event.source] = at
                 if type(event) is AgentStateChanged:
                     if self._fold_agent(key, event, step):
                         folded += 1
                 else:
-                    after = self._fold_contact(key, event, step)
+                    after = self._fold_contact(key, event, at, step)
                     if after is not None:
                         folded += 1
                         entries.append(timeline.record(event, after))
@@ -188,10 +194,12 @@ class Contacts:
         counts = self._progress().dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
-    def _fold_contact(self, key: bytes, event: Event, step: Step) -> Contact | None:
+    def _fold_contact(self, key: bytes, event: Event, at: int, step: Step) -> Contact | None:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
+            if event.channel in TOLD_LIVE and at < self._progress().told_at[event.source] - self._times.keep.closed:
+                raise Unusable(Reason.TOLD_AGAIN, "older than any contact of its source that is still known")
         after = contact.fold(before, event)
         if after is before:
             return None
@@ -250,16 +258,17 @@ class Contacts:
     def tick(self, step: Step) -> None:
         """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
         self._edited.begin(self._oldest_bucket(step.now))
-        self._end_history(step.now)
-        due = abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
-        if not self._is_patient(step.now):
+        patient = self._is_patient(step.now)
+        due = not patient and abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
+        if not patient:
+            self._end_history(step.now)
             self._forget_calls(step.now)
-            if due:
-                self._forget_agents(step.now)
+        if due:
+            self._swept_at = step.now
+            self._forget_agents(step.now)
         self._count_changes()
         self._drop_closed(step.now)
         if due:
-            self._swept_at = step.now
             self._drop_old(step.now)
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
@@ -289,9 +298,13 @@ class Contacts:
             del self._history[source]
 
     def _is_patient(self, now: int) -> bool:
-        """Whether it is too early to know which sources tell history: they may have told it to the worker before this one."""
-        if self._ticking_since is None:
+        """Whether it is too early to know which sources tell history: nothing could be heard of them until a moment ago.
+
+        So it is after a start, and after a time without ticks, as when the broker was away.
+        """
+        if abs(now - self._ticked_at) >= GRACE_MS:
             self._ticking_since = now
+        self._ticked_at = now
         return abs(now - self._ticking_since) < GRACE_MS
 
     def _forget_calls(self, now: int) -> None:
@@ -379,7 +392,7 @@ def _copy_figure(row: Figure) -> Figure:
 
 
 def _copy_progress(row: Progress) -> Progress:
-    return msgspec.structs.replace(row, dead_letters={**row.dead_letters})
+    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, told_at={**row.told_at})
 
 
 _encode_progress: Final = msgspec.json.Encoder().encode

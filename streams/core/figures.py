@@ -158,6 +158,8 @@ class Progress(msgspec.Struct):
     """Deliveries of an event that was folded before: nothing changed."""
     dead_letters: dict[str, int] = {}
     """Reason → records that became dead letters."""
+    told_at: dict[str, int] = {}
+    """Source of calls or visits → the latest event time that it told, milliseconds since 1970."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1

@@ -21,7 +21,17 @@ from typing import Any, Final
 import aiokafka.producer.sender
 import faust
 import structlog
-from aiokafka.errors import InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState, KafkaError, ProducerFenced
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    InvalidSessionTimeoutError,
+    InvalidTxnState,
+    KafkaError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
@@ -33,15 +43,23 @@ from streams.engine.lane import Lane
 from streams.engine.partitioner import partition_of
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import BeyondRepair
+from streams.engine.waits import wait_for
 
 EX_FENCED: Final = os.EX_TEMPFAIL
 EX_FAILED: Final = os.EX_SOFTWARE
 EX_FINAL: Final = 2
-"""A person has to act: too many records that our own code fails on, records gone before they were taken, rows of a later release.
-For a supervisor: not to be started again."""
+"""A person has to act: too many records that our own code fails on, records gone before they were taken, rows of a later release,
+rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
 HOUR_SECONDS: Final = 3600
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
+REFUSED: Final = (
+    InvalidSessionTimeoutError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+"""What the broker will refuse again, until somebody changes a setting here or there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +135,7 @@ class Engine:
     async def wait_until_wanted(self) -> None:
         """Wait until a lane may have room, but not long: partitions may change meanwhile."""
         self.wanted.clear()
-        try:
-            async with asyncio.timeout(0.05):
-                await self.wanted.wait()
-        except TimeoutError:
-            pass
+        await wait_for(self.wanted, 0.05)
 
     def announce(self, batches: Iterable[Batch]) -> None:
         """Note batches that are on their way through Faust to their lanes."""
@@ -176,7 +190,7 @@ class Engine:
         topics = [*job.sources, *job.states, *job.outputs, job.dead_letters]
         counts = {topic: await producer.count_partitions(topic) for topic in topics}
         if len(set(counts.values())) != 1:
-            raise BeyondRepair(f"all topics must have the same number of partitions: {counts}")
+            raise BeyondRepair(f"not all topics have the same number of partitions: {counts}")
         self.partitions = counts[topics[0]]
 
     # ---------------------------------------------------------------------------------------------------------- failure
@@ -197,9 +211,9 @@ class Engine:
     def die(self, error: BaseException, code: int = EX_FAILED) -> None:
         """Leave at once: nothing may run after a step whose outcome is unknown, or that was fenced."""
         fenced = isinstance(error, FENCED)
-        if isinstance(error, BeyondRepair):
+        if isinstance(error, (BeyondRepair, *REFUSED)):
             code = EX_FINAL
-        self.log.error("leaving", error=repr(error), exc_info=None if fenced else error)
+        self.log.error("leaving", error=_describe(error), exc_info=None if fenced else error)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(EX_FENCED if fenced else code)
@@ -262,6 +276,11 @@ class Engine:
         """Return whether all assigned partitions are recovered, and in words which are; a spare worker has none."""
         ready = [number for number, lane in sorted(self.lanes.items()) if lane.ready]
         return self._joined and len(ready) == len(self.lanes), f"partitions {ready} of {sorted(self.lanes)} recovered"
+
+
+def _describe(error: BaseException) -> str:
+    """Return what is wrong in words, where an error of ours has them; else with the name of its class."""
+    return str(error) if isinstance(error, BeyondRepair | RuntimeError) and str(error) else repr(error)
 
 
 def build_app(engine: Engine) -> faust.App:

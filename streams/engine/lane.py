@@ -19,6 +19,7 @@ from streams.engine.checkpoints import reach
 from streams.engine.job import DeadLetter, Header, Pair, PartitionJob, Step
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
+from streams.engine.waits import wait_for
 
 if TYPE_CHECKING:
     from streams.engine.engine import Engine
@@ -122,11 +123,7 @@ class Lane:
         if seconds <= 0 or self._closing:
             return
         self._wake.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+        await wait_for(self._wake, seconds)
 
     # -------------------------------------------------------------------------------------------------------- recovery
     async def _open(self) -> None:

@@ -102,19 +102,15 @@ class Recovery:
         committed = self.committed.get(topic)
         if group not in {None, committed}:
             raise BeyondRepair(
-                f"{topic}: the next offset is {committed} by the state topics, and {group} by the consumer group: "
-                "if the state topics were made anew on purpose, delete the group too"
+                f"{topic}: the next offset is {committed} by the state topics, and {group} by the consumer group"
             )
         begin, end = self.begins[topic], self.ends[topic]
         position = begin if committed is None else committed
         expired = max(0, begin - position)
         if expired and not skip_expired:
-            raise BeyondRepair(
-                f"{topic}: {expired} records were deleted by retention before they were taken; "
-                "to go on without them, set skip_expired"
-            )
+            raise BeyondRepair(f"{topic}: {expired} records were deleted by retention before they were taken")
         if position > end:
-            raise BeyondRepair(f"{topic}: next offset {position} is beyond the end {end}: the topic was made anew")
+            raise BeyondRepair(f"{topic}: the next offset is {position}, but the topic ends at {end}")
         return position + expired, expired
 
 

@@ -23,6 +23,8 @@ from tests.support.events import AGENT, CALL, START_MS, answered_call, call_live
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+PAUSE_MS = 20_000
+"""Long between ticks, but no gap."""
 TIMES = Times(
     to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS),
     keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
@@ -47,7 +49,14 @@ class Worker:
         return step
 
     def tick(self, after_ms: int = 0) -> Step:
-        self.now += after_ms
+        """Tick after a time in which there were others too, so that at its end silence means something."""
+        before = self.now
+        for earlier_ms in (2 * PAUSE_MS, PAUSE_MS):
+            if after_ms > earlier_ms:
+                self.now = before + after_ms - earlier_ms
+                self.job.tick(self.step())
+                self.commit()
+        self.now = before + after_ms
         step = self.step()
         self.job.tick(step)
         self.commit()
@@ -295,7 +304,7 @@ def test_no_call_is_given_up_while_its_source_tells_what_was_long_ago() -> None:
     worker.fold(*answered_call()[2:])
     worker.commit()
     assert "left_forgotten" not in worker.total()
-    worker.tick(5_000)  # the log is read to its end: now silence means something
+    worker.tick(35_000)  # the log is read to its end: now silence means something
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
     worker.fold(make("call.arrived", 60, subject=f"{CALL}1"))
     assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 60_000
@@ -366,3 +375,48 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     assert not worker.job.agents.rows
     assert worker.total() == counted
     assert [start for start, _ in worker.job.figures.rows if start] == []
+
+
+def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice() -> None:
+    worker = Worker()
+    late = 60 * 86_400
+    log = [*answered_call(), *answered_call(f"{CALL}9", at=late)]
+    worker.now = START_MS + (late + 300) * 1000
+    worker.fold(*log)
+    worker.commit()
+    counted = worker.total()
+    for _ in range(3):  # the first call is dropped: it was closed long enough ago, and nobody touched it for an hour
+        worker.tick(HOUR_MS)
+    assert list(worker.job.contacts.rows) == [f"{CALL}9".encode()]
+    step = worker.fold(*log)
+    worker.commit()
+    assert {letter.reason for letter in step.dead_letters} == {"told_again"}
+    assert len(step.dead_letters) == 4
+    assert worker.total() == counted
+    assert worker.job.progress.rows[PROGRESS_KEY].duplicates == 4
+
+
+def test_another_source_may_tell_older_things() -> None:
+    worker = Worker()
+    worker.now = START_MS + 60 * DAY_MS
+    worker.fold(*answered_call(at=59 * 86_400))
+    other = "call:asterisk/annexe:1740988800.7"
+    step = worker.fold(*answered_call(other))
+    assert step.dead_letters == []
+
+
+def test_history_does_not_end_in_a_time_in_which_nothing_could_be_heard() -> None:
+    worker = Worker()
+    worker.now += DAY_MS
+    worker.tick(60_000)
+    worker.fold(*answered_call()[:2])  # of yesterday, told now
+    worker.commit()
+    worker.now += 600_000  # the broker was away, and there was no tick
+    worker.job.tick(worker.step())
+    worker.commit()
+    assert worker.total() == {"offered": 1, "waiting": 1}
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == START_MS + 5_000
+    worker.fold(*answered_call()[2:])
+    worker.commit()
+    assert "left_forgotten" not in worker.total()
+    assert not any(row.corrected.get(QUEUES.index["left_forgotten"]) for row in worker.job.figures.rows.values())

@@ -22,7 +22,7 @@ def test_a_source_never_taken_from_begins_at_its_beginning() -> None:
         ({"committed": {"calls": 50}}, 49, "is 50 by the state topics, and 49 by"),
         ({"committed": {}}, 49, "is None by the state topics, and 49 by"),
         ({"committed": {"calls": 19}}, 19, "1 records were deleted by retention"),
-        ({"committed": {"calls": 91}}, 91, "the topic was made anew"),
+        ({"committed": {"calls": 91}}, 91, "is 91, but the topic ends at 90"),
     ],
 )
 def test_what_does_not_agree_is_refused(known: dict[str, dict[str, int]], group: int, why: str) -> None:
