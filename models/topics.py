@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 DAY_MS: Final = 86_400_000
+EVENTS_KEPT_MS: Final = 30 * DAY_MS
 
 
 class Channel(StrEnum):
@@ -49,7 +50,7 @@ def _events(name: str, about: str) -> Topic:
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": "1048588",
     }  # a dead letter holds that much
-    return Topic(name, key="contact id", about=about, retention_ms=30 * DAY_MS, config=config)
+    return Topic(name, key="contact id", about=about, retention_ms=EVENTS_KEPT_MS, config=config)
 
 
 SOURCES: Final[dict[Channel, Topic]] = {

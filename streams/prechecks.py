@@ -10,6 +10,7 @@ from typing import Final
 
 import psutil
 
+from models.topics import DAY_MS, EVENTS_KEPT_MS
 from streams.phrases import cause_of
 from streams.running import claim
 from streams.settings import Settings
@@ -18,6 +19,8 @@ from streams.words import say
 
 FREE_BYTES: Final = 1 << 30
 """With less room on the disk, nothing is started: a broker without room stops in the middle."""
+TOLD_SECONDS: Final = 5
+"""A partition with nothing to do says this often that it has counted all; see `streams.agents.contacts.HEARTBEAT_MS`."""
 
 
 @contextmanager
@@ -60,17 +63,36 @@ def make_private(directory: Path) -> None:
 
 def warn(settings: Settings) -> list[str]:
     """Return a line for each setting that works, but hardly as it was meant."""
-    processes, partitions = settings.worker.processes, settings.partitions
-    if processes <= partitions:
-        return []
-    return [
-        say(
-            f"worker.processes = {processes}, but partitions = {partitions}: "
-            f"{processes - partitions} of the workers will have nothing to do",
-            f"worker.processes = {processes}, mais partitions = {partitions} : "
-            f"{processes - partitions} des workers n'auront rien à faire",
+    processes, partitions, kept = settings.worker.processes, settings.partitions, settings.worker.keep_closed_days
+    stale, told = settings.web.stale_after_seconds, 2 * (TOLD_SECONDS + settings.worker.tick_seconds)
+    warnings = []
+    if processes > partitions:
+        warnings.append(
+            say(
+                f"worker.processes = {processes}, but partitions = {partitions}: "
+                f"{processes - partitions} of the workers will have nothing to do",
+                f"worker.processes = {processes}, mais partitions = {partitions} : "
+                f"{processes - partitions} des workers n'auront rien à faire",
+            )
         )
-    ]
+    if kept * DAY_MS <= EVENTS_KEPT_MS:
+        warnings.append(
+            say(
+                f"worker.keep_closed_days = {kept}: Kafka keeps events longer, and one told again would count again",
+                f"worker.keep_closed_days = {kept} : Kafka garde les événements plus longtemps, et un événement redit "
+                "compterait deux fois",
+            )
+        )
+    if stale < told:
+        warnings.append(
+            say(
+                f"web.stale_after_seconds = {stale:g}: a quiet worker writes less often, below {told:g} the board is stale "
+                "now and then",
+                f"web.stale_after_seconds = {stale:g} : un worker sans travail écrit moins souvent, au-dessous de {told:g} le "
+                "tableau se dira périmé de temps en temps",
+            )
+        )
+    return warnings
 
 
 def check_port(host: str, port: int, setting: str) -> None:

@@ -153,7 +153,7 @@ class Worker(Section):
     """Names the consumer group and the transactions: never change it on data that is to be kept."""
     instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     """A name that this worker alone has and keeps (static membership): after a restart it goes on at once."""
-    tick_seconds: PositiveFloat = 1.0
+    tick_seconds: Annotated[float, Field(gt=0, le=5)] = 1.0
     """How often what depends on time alone is looked at."""
     linger_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
     """Steps of a partition begin at least this far apart while there is little to do: saves CPU, costs as much delay."""
@@ -286,10 +286,14 @@ class Log(Section):
 
 
 class Demo(Section):
-    """The simulated switchboard of `accueil up --demo`."""
+    """The simulated source systems of `accueil up --demo`."""
 
     seed: NonNegativeInt = 1
     calls_per_hour: PositiveFloat = 300.0
+    contacts_per_year: PositiveFloat = 500_000.0
+    """Of all channels but calls, as many as come with so many in all."""
+    history_days: NonNegativeInt = 3
+    """Of these days, the first of them today, the figures are at once when it is started for the first time."""
     speed: PositiveFloat = 1.0
     """Simulated seconds per second."""
 

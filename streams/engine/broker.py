@@ -50,6 +50,9 @@ PROPERTIES: Final = {
     "num.network.threads": "2",
     "num.io.threads": "4",
     "log.cleaner.dedupe.buffer.size": str(16 << 20),
+    # One broker has no replica that would know what a power cut takes from the page cache.
+    "log.flush.interval.ms": "1000",
+    "log.flush.scheduler.interval.ms": "1000",
 }
 
 

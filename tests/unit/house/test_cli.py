@@ -164,6 +164,22 @@ def test_more_workers_than_partitions_are_warned_of(monkeypatch: pytest.MonkeyPa
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "bad", "good", "words"),
+    [
+        ("ACCUEIL_WORKER__KEEP_CLOSED_DAYS", "30", "31", "one told again would count again"),
+        ("ACCUEIL_WEB__STALE_AFTER_SECONDS", "11.9", "12", "below 12 the board is stale now and then"),
+    ],
+)
+def test_settings_that_would_make_figures_lie_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, name: str, bad: str, good: str, words: str
+) -> None:
+    monkeypatch.setenv(name, bad)
+    assert words in run("config", "check").stderr
+    monkeypatch.setenv(name, good)
+    assert run("config", "check").stderr == ""
+
+
 SIEGE = {"ACCUEIL_CONNECTORS__SIEGE__CONNECTOR": "asterisk", "ACCUEIL_CONNECTORS__SIEGE__PATH": "queue_log"}
 
 
