@@ -1,5 +1,6 @@
 """Each program of the process tree, from the settings. What only one of them needs is imported when it runs."""
 
+import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -164,5 +165,4 @@ def serve(settings: Settings) -> int:
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
-    serve_board(web_options(settings))
-    return 0
+    return 0 if serve_board(web_options(settings)) else os.EX_SOFTWARE

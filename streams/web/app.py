@@ -147,11 +147,11 @@ class Site:
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
         """Read and publish while the application runs."""
         self._view.on_change = self.broadcaster.poke
-        self._publishing = asyncio.create_task(self.broadcaster.run())
+        publishing = asyncio.create_task(self.broadcaster.run())
         self._reader.start()
         yield
         await run_sync(self._reader.stop)
-        self._publishing.cancel()
+        publishing.cancel()
 
     def _message(self) -> Message:
         return make_message(self._view.snapshot(self._now()), self._options, self._version)
@@ -185,8 +185,6 @@ class Site:
         return Response(await run_sync(encoder, self._registry), headers={"content-type": content_type})
 
     async def _live(self, _: Request) -> Response:
-        if self._publishing.done():
-            return PlainTextResponse("the board is no longer made, see the log\n", 503)
         return PlainTextResponse("live\n")
 
     async def _ready(self, _: Request) -> Response:
@@ -213,7 +211,7 @@ def create_app(
 
 
 class Server(uvicorn.Server):
-    """A server that ends the streams when it stops: by themselves they never would."""
+    """A server that ends the streams when it stops, since by themselves they never would; and that stops if there is no board."""
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(
@@ -235,14 +233,20 @@ class Server(uvicorn.Server):
             yield
             self._captured_signals.clear()
 
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to stop; asked ten times a second."""
+        return await super().on_tick(counter) or self._broadcaster.failed
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; takes at most `STOP_SECONDS` for what is under way."""
         await self._broadcaster.close()
         await super().shutdown(sockets)
 
 
-def serve(options: WebOptions) -> None:
-    """Serve the board until SIGINT or SIGTERM. Raises OSError at once if the port cannot be had.
+def serve(options: WebOptions) -> bool:
+    """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
+
+    Raises OSError at once if the port cannot be had.
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
@@ -256,7 +260,9 @@ def serve(options: WebOptions) -> None:
         reader = FiguresReader(view, options.brokers, options.client)
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        Server(create_app(view, reader, options)).run([listener])
+        app = create_app(view, reader, options)
+        Server(app).run([listener])
+        return not app.state.broadcaster.failed
 
 
 def _answered_hosts(options: WebOptions) -> list[str]:

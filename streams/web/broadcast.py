@@ -60,6 +60,8 @@ class Broadcaster:
         self._listeners = 0
         self._newcomers = False
         self._closed = False
+        self.failed = False
+        """Whether no board can be made any more: the process is to be started anew."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def poke(self) -> None:
@@ -71,7 +73,7 @@ class Broadcaster:
     async def run(self) -> None:
         """Publish until cancelled: when something changed, and at least every `tick_seconds`.
 
-        Whatever `make` raises is logged and ends it: the process is to be started anew.
+        Whatever `make` raises is logged and ends it, and it has `failed`.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -84,7 +86,7 @@ class Broadcaster:
                 await asyncio.sleep(COALESCE_SECONDS)
         except Exception:
             log.exception("the board can no longer be made")
-            raise
+            self.failed = True
 
     async def close(self) -> None:
         """End all streams, so that the server can stop."""

@@ -54,6 +54,10 @@ class Served:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Stop the server as SIGTERM does, and wait for its end."""
         self._server.should_exit = True

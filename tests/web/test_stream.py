@@ -234,12 +234,11 @@ def test_ready_means_that_the_figures_can_be_trusted(served: Served) -> None:
     assert httpx.get(f"{served.url}/healthz").text == "live\n"
 
 
-def test_a_board_that_can_no_longer_be_made_is_no_longer_healthy(
-    served: Served, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_who_can_no_longer_make_a_board_leaves(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     served.broadcaster._make = lambda: 1 // 0  # type: ignore[assignment,return-value]
     with listening(served):
-        wait_until(lambda: httpx.get(f"{served.url}/healthz").status_code == 503, "the failure to be told")
+        wait_until(lambda: not served.running, "the server to leave")
+    assert served.broadcaster.failed, "for an exit code that says so"
     assert "no longer be made" in caplog.text
 
 
