@@ -189,8 +189,9 @@ def _no_story(timestamp: int) -> dict[str, Any]:
 def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any] | None = None) -> int:
     """Write each record, byte for byte, to the topic and partition it came from; return how many, all acknowledged.
 
-    Those that are not `replayable` are passed over. An event has its id within, so one that is replayed twice counts once.
-    Then a note is left beside each letter. Raises `KafkaError` at the first that is not acknowledged: those before it are.
+    Those that are not `replayable` are passed over. An event has its id within, so one that is replayed twice counts once, as
+    long as its contact is known. Then a note is left beside each letter. Raises `KafkaError` at the first that is not
+    acknowledged: those before it are.
     """
     producer = KafkaProducer(
         bootstrap_servers=brokers,

@@ -3,44 +3,44 @@
 import re
 from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from json import dumps
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
-from models.reasons import Reason
 from models.topics import SOURCES
 from streams import deadletters
 from streams.deadletters import DeadLetter, Filter, Replayed
-from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, printable, when
+from streams.listing import (
+    EXIT_NOT_FOUND,
+    as_json,
+    filtered_by,
+    limit_option,
+    print_table,
+    printable,
+    replay_options,
+    value_option,
+    when,
+)
 from streams.reasons import describe, explain
 from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
 from streams.words import say
 
-F = TypeVar("F", bound=Callable[..., Any])
 BROKER_SECONDS: Final = 3.0
 """How long a broker may take to answer: a person waits."""
 
 
-def filters(command: F) -> F:
-    """Give `command` the options by which dead letters are chosen."""
-    for option in (
-        click.option("--since", type=Since(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date.")),
-        click.option(
-            "--topic",
-            type=click.Choice([topic.name for topic in SOURCES.values()]),
-            help=say("Where they came from.", "D'où ils venaient."),
-        ),
-        click.option(
-            "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
-        ),
-    ):
-        command = option(command)
-    return command
+filters = filtered_by(
+    click.option(
+        "--topic",
+        type=click.Choice([topic.name for topic in SOURCES.values()]),
+        help=say("Where they came from.", "D'où ils venaient."),
+    )
+)
 
 
 class Place(click.ParamType):
@@ -118,9 +118,7 @@ def list_(
 
 @group.command(help=say("Show one: where it came from, and why it is here.", "En montre un : son origine, sa raison."))
 @click.argument("place", metavar="PARTITION:OFFSET", type=Place())
-@click.option(
-    "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
-)
+@value_option
 @as_json
 @pass_settings
 def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
@@ -160,14 +158,10 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
 @group.command(help=say("Send them back to where they came from.", "Les renvoie d'où ils venaient."))
 @click.argument("places", metavar="[PARTITION:OFFSET]...", nargs=-1, type=Place())
 @filters
+@replay_options
 @click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help=say("All that there are, or all that fit.", "Tous, ou tous ceux qui répondent aux filtres."),
+    "--again", is_flag=True, help=say("Also those that were replayed before.", "Aussi ceux qui ont déjà été rejoués.")
 )
-@click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
-@click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
 @pass_settings
 def replay(
     settings: Settings,
@@ -179,24 +173,35 @@ def replay(
     everything: bool,
     dry_run: bool,
     yes: bool,
+    again: bool,
 ) -> None:
-    """Publish the chosen records again; an event that comes twice counts once."""
+    """Publish the chosen records again, but those that were replayed before only if told so, or where they are named.
+
+    An event that comes twice counts once, as long as its contact is known (`worker.keep_closed_days`).
+    """
     if not any((everything, places, reason, topic, since)):
         raise click.UsageError(say("choose which, or --all", "dire lesquelles, ou --all"))
     found = list(_read(settings, Filter(reason, topic, since, frozenset(places))))
     letters = [one for one in found if isinstance(one, DeadLetter)]
     if missing := sorted(set(places) - {letter.place for letter in letters}):
         raise OperatorError(_none_at(missing), EXIT_NOT_FOUND)
+    if not letters:
+        click.echo(say("no such dead letter", "aucune lettre morte de ce genre"))
+    known = set() if places or again else {one.place for one in found if isinstance(one, Replayed)}
+    if before := sum(letter.place in known for letter in letters):
+        letters = [letter for letter in letters if letter.place not in known]
+        click.echo(
+            say(
+                f"{before} replayed before: left out (--again takes them too)",
+                f"{before} déjà rejouées : laissées (--again les prend aussi)",
+            )
+        )
     if useless := sum(not letter.replayable for letter in letters):
         click.echo(
             say(f"{useless} without content or origin: left out", f"{useless} sans contenu ou sans origine : laissées")
         )
     for name, count in Counter(letter.origin_topic for letter in letters if letter.replayable).items():
         click.echo(f"{count} → {name}")
-    if before := len({letter.place for letter in letters} & {one.place for one in found if isinstance(one, Replayed)}):
-        click.echo(say(f"{before} of them were replayed before", f"dont {before} déjà rejouées"))
-    if not letters:
-        click.echo(say("no such dead letter", "aucune lettre morte de ce genre"))
     if dry_run or not letters:
         return
     if not yes:

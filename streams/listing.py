@@ -2,16 +2,18 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
+from models.reasons import Reason
 from streams.configuration import load
 from streams.terminal import clear_errors, config_file
 from streams.words import say
 
+F = TypeVar("F", bound=Callable[..., Any])
 EXIT_NOT_FOUND: Final = 1
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -50,6 +52,40 @@ class Since(click.ParamType):
             with clear_errors():
                 time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
         return int(time_at.timestamp() * 1000)
+
+
+value_option = click.option(
+    "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
+)
+
+_since_option = click.option("--since", type=Since(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date."))
+_reason_option = click.option(
+    "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
+)
+_all_option = click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help=say("All that there are, or all that fit.", "Tous, ou tous ceux qui répondent aux filtres."),
+)
+_dry_run_option = click.option(
+    "--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait.")
+)
+_yes_option = click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+
+
+def filtered_by(whose: Callable[[F], F]) -> Callable[[F], F]:
+    """Give a command the options by which records are chosen: `--reason`, that of `whose` they are, and `--since`."""
+
+    def give(command: F) -> F:
+        return _reason_option(whose(_since_option(command)))
+
+    return give
+
+
+def replay_options(command: F) -> F:
+    """Give a command the options of a replay: `--all`, `--dry-run`, `--yes`."""
+    return _all_option(_dry_run_option(_yes_option(command)))
 
 
 def when(milliseconds: int, zone: tzinfo) -> str:

@@ -4,19 +4,28 @@ It is read where the connectors keep it, below the data directory of this machin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, Kept, read
-from models.reasons import Reason
-from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, printable, when
+from streams.listing import (
+    EXIT_NOT_FOUND,
+    as_json,
+    filtered_by,
+    limit_option,
+    print_table,
+    printable,
+    replay_options,
+    value_option,
+    when,
+)
 from streams.phrases import cause_of
 from streams.reasons import describe, explain
 from streams.settings import Settings
@@ -26,7 +35,6 @@ from streams.words import say
 if TYPE_CHECKING:
     from connectors.sdk.lane import Instance
 
-F = TypeVar("F", bound=Callable[..., Any])
 MOST_DETAILS: Final = 20
 """How many details are counted each by itself."""
 
@@ -51,17 +59,9 @@ class Filter(NamedTuple):
         )
 
 
-def filters(command: F) -> F:
-    """Give `command` the options by which records are chosen."""
-    for option in (
-        click.option("--since", type=Since(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date.")),
-        click.option("--connector", help=say("Whose: the name in accueil.toml.", "De qui : le nom dans accueil.toml.")),
-        click.option(
-            "--reason", type=click.Choice([reason.value for reason in Reason]), help=say("Why.", "Pour quelle raison.")
-        ),
-    ):
-        command = option(command)
-    return command
+filters = filtered_by(
+    click.option("--connector", help=say("Whose: the name in accueil.toml.", "De qui : le nom dans accueil.toml."))
+)
 
 
 @click.group(help=say("What connectors could not map.", "Ce que les connecteurs n'ont pu lire."))
@@ -102,9 +102,7 @@ def list_(
 
 @group.command(help=say("Show one: when it was read, and why it is here.", "En montre un : sa lecture, sa raison."))
 @click.argument("place", metavar="PLACE")
-@click.option(
-    "--value", is_flag=True, help=say("Its content too: may be personal.", "Son contenu aussi, peut-être personnel.")
-)
+@value_option
 @as_json
 @pass_settings
 def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
@@ -147,14 +145,7 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
 )
 @click.argument("places", metavar="[PLACE]...", nargs=-1)
 @filters
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help=say("All that there are, or all that fit.", "Tous, ou tous ceux qui répondent aux filtres."),
-)
-@click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
-@click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+@replay_options
 @pass_settings
 @click.pass_context
 def replay(

@@ -216,8 +216,12 @@ def test_what_was_replayed_is_marked_and_repeated_only_with_a_word(box: Box) -> 
         assert rows[letter.place].partition(letter.origin)[2].split()[0].startswith(mark)
     assert "replayed at    20" in command("show", first.place).output
     assert "replayed at" not in command("show", second.place).output
-    both = command("replay", first.place, second.place, "--dry-run").output
-    assert both == f"2 → {box.origin}\n1 of them were replayed before\n"
+    named = command("replay", first.place, second.place, "--dry-run").output
+    assert named == f"2 → {box.origin}\n"
+    others = command("replay", "--topic", box.origin, "--dry-run").output
+    assert others == f"1 replayed before: left out (--again takes them too)\n1 → {box.origin}\n"
+    again = command("replay", "--topic", box.origin, "--dry-run", "--again").output
+    assert again == named
     assert box.letters() == [first, second]  # the note is no letter itself
 
 
