@@ -161,13 +161,11 @@ class Contacts:
                     _refuse(record, event)
                 if self._history or record.timestamp - at > HISTORY_MS:
                     self._note_history(record, event, at, step.now)
-                if event.channel in TOLD_LIVE and at > told_at.get(event.source, 0):
-                    told_at[event.source] = at
                 if type(event) is AgentStateChanged:
                     if self._fold_agent(key, event, step):
                         folded += 1
                 else:
-                    after = self._fold_contact(key, event, at, step)
+                    after = self._fold_contact(key, event, at, told_at, step)
                     if after is not None:
                         folded += 1
                         entries.append(timeline.record(event, after))
@@ -194,12 +192,12 @@ class Contacts:
         counts = self._progress().dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
-    def _fold_contact(self, key: bytes, event: Event, at: int, step: Step) -> Contact | None:
+    def _fold_contact(self, key: bytes, event: Event, at: int, told_at: dict[str, int], step: Step) -> Contact | None:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
-            if event.channel in TOLD_LIVE and at < self._progress().told_at[event.source] - self._times.keep.closed:
-                raise Unusable(Reason.TOLD_AGAIN, "older than any contact of its source that is still known")
+            if event.channel in TOLD_LIVE:
+                self._check_news(event.source, at, told_at)
         after = contact.fold(before, event)
         if after is before:
             return None
@@ -207,6 +205,14 @@ class Contacts:
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
         return after
+
+    def _check_news(self, source: str, at: int, told_at: dict[str, int]) -> None:
+        """Raise `Unusable` if a contact that begins at `at` may have been counted and dropped before."""
+        latest = told_at.get(source, 0)
+        if at < latest - self._times.keep.closed:
+            raise Unusable(Reason.TOLD_AGAIN, "older than any contact of its source that is still known")
+        if at > latest:
+            told_at[source] = at
 
     def _fold_agent(self, key: bytes, event: AgentStateChanged, step: Step) -> bool:
         before = self.agents.rows.get(key)

@@ -45,17 +45,17 @@ def _count_visits(known: tuple[Visit, ...], visits: tuple[Visit, ...], edit: Edi
             continue
         was = () if former is None else facts_of_visit(former)
         if former is not None and former.place != visit.place:
-            _change(former.place, was, (), edit)
+            _change(former.place, was, (), QUEUES, edit)
             was = ()
-        _change(visit.place, was, facts_of_visit(visit), edit)
+        _change(visit.place, was, facts_of_visit(visit), QUEUES, edit)
 
 
 def _count_milestones(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts], edit: Edit) -> None:
     for place, facts in was.items():
-        _change(place, facts, now.get(place, ()), edit)
+        _change(place, facts, now.get(place, ()), LAYOUTS[place.channel], edit)
     for place, facts in now.items():
         if place not in was:
-            _change(place, (), facts, edit)
+            _change(place, (), facts, LAYOUTS[place.channel], edit)
 
 
 States = dict[Dimensions, str]
@@ -92,10 +92,9 @@ def count_rings(before: Agent | None, after: Agent, edit: Edit) -> None:
         _count((start_of_bucket(ring.at), _RING_UNANSWERED, 0), 1, ring.place, QUEUES, edit((0, ring.place)), edit)
 
 
-def _change(place: Dimensions, was: Facts, now: Facts, edit: Edit) -> None:
+def _change(place: Dimensions, was: Facts, now: Facts, layout: Layout, edit: Edit) -> None:
     if was == now:
         return
-    layout = LAYOUTS[place.channel]
     total = edit((0, place))
     for fact in was:
         if fact not in now:

@@ -29,6 +29,8 @@ def start_of_bucket(at: int) -> int:
 
 
 # ---------------------------------------------------------------------------------------------------------------- queues
+_INDEX: Final = dict(QUEUES.index)
+_WITH_DURATION: Final = QUEUES.with_duration
 _OFFERED: Final = QUEUES.index["offered"]
 _WAITING: Final[Fact] = (None, QUEUES.stock_index["waiting"], 0)
 _IN_PROGRESS: Final[Fact] = (None, QUEUES.stock_index["in_progress"], 0)
@@ -43,13 +45,13 @@ def facts_of_visit(visit: Visit) -> Facts:
     offered = (start_of_bucket(story.queued_at), _OFFERED, 0)
     if story.outcome == "waiting":
         return offered, _WAITING
-    index = QUEUES.index[story.outcome]
-    outcome = (start_of_bucket(story.outcome_at), index, story.wait_ms if QUEUES.has_duration(index) else 0)
+    index = _INDEX[story.outcome]
+    outcome = (start_of_bucket(story.outcome_at), index, story.wait_ms if index in _WITH_DURATION else 0)
     if not story.finish:
         return offered, outcome
     if story.finish == "in_progress":
         return offered, outcome, _IN_PROGRESS
-    return offered, outcome, (start_of_bucket(story.finished_at), QUEUES.index[story.finish], story.handle_ms)
+    return offered, outcome, (start_of_bucket(story.finished_at), _INDEX[story.finish], story.handle_ms)
 
 
 # ---------------------------------------------------------------------------------------------------- all other channels
@@ -58,9 +60,8 @@ def facts_of_milestones(row: Contact) -> dict[Dimensions, Facts]:
     if not row.milestones:
         return {}
     told: dict[Dimensions, Facts] = {}
-    own = row.own
-    if own and not row.visits:
-        layout = LAYOUTS[row.channel]
+    layout = LAYOUTS[row.channel]
+    if layout is not QUEUES and not row.visits and (own := row.own):
         facts = (
             _facts_of_matter(own) if layout is MATTERS else _facts_of_appointment(own) if layout is APPOINTMENTS else ()
         )
@@ -126,7 +127,7 @@ def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
     facts.append((start_of_bucket(received_at), index["received"], 0))
     for told in own:
         if step := _STEPS.get(told.type):
-            delay_ms = told.first_at - received_at if MATTERS.has_duration(index[step]) else 0
+            delay_ms = told.first_at - received_at if index[step] in MATTERS.with_duration else 0
             facts.append((start_of_bucket(told.first_at), index[step], delay_ms))
     responded_at = min((told.first_at for told in own if told.type in _RESPONSES), default=None)
     if responded_at is not None:

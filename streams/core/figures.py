@@ -159,7 +159,7 @@ class Progress(msgspec.Struct):
     dead_letters: dict[str, int] = {}
     """Reason → records that became dead letters."""
     told_at: dict[str, int] = {}
-    """Source of calls or visits → the latest event time that it told, milliseconds since 1970."""
+    """Source of calls or visits → when its latest contact began, milliseconds since 1970."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1

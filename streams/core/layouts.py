@@ -48,7 +48,13 @@ class Layout:
         self.index: Final = MappingProxyType({name: index for index, name in enumerate(self.counts)})
         self.stock_index: Final = MappingProxyType({name: index for index, name in enumerate(self.stocks)})
         self.durations: Final[Mapping[str, Duration]] = MappingProxyType({told.name: told for told in durations})
-        self._durations = {self.index[fact]: told for told in durations for fact in told.of}
+        self._measured = {
+            self.index[fact]: (self.index[f"{told.name}_milliseconds"], self.start(told.name), told.bounds)
+            for told in durations
+            for fact in told.of
+        }
+        self.with_duration: Final = frozenset(self._measured)
+        """The indexes of the counts whose facts have a duration."""
         self._amounts = frozenset(self.index[name] for name in amounts)
         self._one = tuple(((index, 1),) for index in range(len(self.facts)))
 
@@ -60,20 +66,16 @@ class Layout:
         """Return the index in `counts` of the slot that a duration falls in."""
         return self.start(duration) + bisect_left(self.durations[duration].bounds, milliseconds / 1000)
 
-    def has_duration(self, index: int) -> bool:
-        """Whether a fact of this count has a duration."""
-        return index in self._durations
-
     def changes(self, index: int, amount: int) -> tuple[tuple[int, int], ...]:
         """Return which counts one more fact changes, and by how much: its own, and sum and slot of its distribution.
 
         `amount` is its duration in milliseconds, or what it adds to a count that is itself an amount.
         """
-        duration = self._durations.get(index)
-        if duration is None:
+        measured = self._measured.get(index)
+        if measured is None:
             return ((index, amount),) if index in self._amounts else self._one[index]
-        name = duration.name
-        return (index, 1), (self.index[f"{name}_milliseconds"], amount), (self.slot(name, amount), 1)
+        total, start, bounds = measured
+        return (index, 1), (total, amount), (start + bisect_left(bounds, amount / 1000), 1)
 
 
 LEFT: Final = (*(f"left_{reason}" for reason in LeaveReason), "left_forgotten")
@@ -144,15 +146,13 @@ FEEDBACK: Final = Layout(
 )
 """Opinions: one contact's last of each scale. The `queue` of such a row is the channel that the opinions are about."""
 
-LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
-    {
-        Channel.CALL: QUEUES,
-        Channel.VISIT: QUEUES,
-        Channel.MAIL: MATTERS,
-        Channel.EMAIL: MATTERS,
-        Channel.FORM: MATTERS,
-        Channel.APPOINTMENT: APPOINTMENTS,
-        Channel.FEEDBACK: FEEDBACK,
-    }
-)
+LAYOUTS: Final[Mapping[str, Layout]] = {
+    Channel.CALL: QUEUES,
+    Channel.VISIT: QUEUES,
+    Channel.MAIL: MATTERS,
+    Channel.EMAIL: MATTERS,
+    Channel.FORM: MATTERS,
+    Channel.APPOINTMENT: APPOINTMENTS,
+    Channel.FEEDBACK: FEEDBACK,
+}
 """Channel → what its rows count."""

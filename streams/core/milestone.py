@@ -95,7 +95,7 @@ def add_milestone(milestones: tuple[Milestone, ...], event: Event, at: int) -> t
     detail = sys.intern(_encode_json(data).decode()) if data else ""
     kind = event.type if (scale := data.get("scale")) is None else sys.intern(f"{event.type}:{scale}")
     queue = data.get("queue") or data.get("procedure") or ""
-    told = Milestone(kind, at, at, shared(event.channel.value, event.site, event.service, queue, MAX_PLACES), detail)
+    told = Milestone(kind, at, at, shared(event.channel, event.site, event.service, queue, MAX_PLACES), detail)
     return _merge(milestones, told) if milestones else (told,)
 
 

@@ -55,7 +55,7 @@ def shared(channel: str, site: str, service: str, queue: str, limit: int | None 
     if place is None:
         if limit is not None and len(_PLACES) >= limit:
             raise TooManyPlaces
-        place = Dimensions(channel, site, service, queue)
+        place = Dimensions(str(channel), site, service, queue)
         _PLACES[place] = place
     return place
 

@@ -159,7 +159,7 @@ def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visi
         return None
     data = vars(event.data)
     number = data.get("visit", 1)
-    place = shared(event.channel.value, event.site, event.service, data.get("queue", ""), MAX_PLACES)
+    place = shared(event.channel, event.site, event.service, data.get("queue", ""), MAX_PLACES)
     for index, known in enumerate(visits):
         if known.number == number:
             visit = known.__copy__()

@@ -72,8 +72,8 @@ def settle(kafka: EmbeddedKafka, child: Child | None = None) -> dict[str, int]:
 def test_every_reason_becomes_a_dead_letter_and_stops_nothing(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     bad = bad_records()
     good = oracle.make_lives(60, 600)
-    kafka_io.produce(kafka.bootstrap, [("contact.call.v1", *pair) for pair in bad.values()])
     kafka_io.produce(kafka.bootstrap, [*oracle.records(good)])
+    kafka_io.produce(kafka.bootstrap, [("contact.call.v1", *pair) for pair in bad.values()])
     with worker(kafka, tmp_path).start() as child:
         counts = settle(kafka, child)
         assert child.stop() == 0

@@ -19,11 +19,15 @@ class RawName(str):
 
 
 def bad_records() -> dict[Reason, Pair]:
-    """Return reason → key and value of a record that the contacts agent must reject for it."""
+    """Return reason → key and value of a record that the contacts agent must reject for it.
+
+    `TOLD_AGAIN` only once its source has told something of now in the same partition.
+    """
     key = CALL.encode()
     event = make("call.queued", queue="mdph")
     good = encode(event)
     now = datetime.now(UTC)
+    ended = make("call.ended", subject="call:asterisk/siege:unheard-of", queue="mdph", ended_by="caller")
     return {
         Reason.NULL_VALUE: (key, None),
         Reason.MISSING_KEY: (None, good),
@@ -40,5 +44,9 @@ def bad_records() -> dict[Reason, Pair]:
             encode(make("call.left_queue", queue="mdph", reason="full")).replace(b'"full"', b'"bored"'),
         ),
         Reason.TIME_IN_FUTURE: (key, encode(event.model_copy(update={"time": now + timedelta(hours=1)}))),
+        Reason.TOLD_AGAIN: (
+            ended.subject.encode(),
+            encode(ended.model_copy(update={"time": now - timedelta(days=100)})),
+        ),
         Reason.TIME_IN_PAST: (key, encode(event.model_copy(update={"time": now - timedelta(days=4000)}))),
     }

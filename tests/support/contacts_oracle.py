@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from confluent_kafka import Message
@@ -20,6 +20,7 @@ from tests.support import kafka_io
 from tests.support.events import START, answered_call, make
 from tests.support.figures import Figures, check_invariant
 
+KEEP_CLOSED = timedelta(days=35)
 SOURCES = [topic.name for topic in topics.SOURCES.values()]
 Numbers = tuple[list[int], list[int], int | None]
 
@@ -32,6 +33,8 @@ class Truth:
     figures: Figures = field(default_factory=Figures)
     ids: Counter[str] = field(default_factory=Counter)
     dead: Counter[tuple[str, int]] = field(default_factory=Counter)
+    told: dict[str, datetime] = field(default_factory=dict)
+    """Source of calls → when its latest call began."""
     deliveries: int = 0
     events: int = 0
 
@@ -97,9 +100,15 @@ def compute(bootstrap: str) -> dict[int, Truth]:
         except Unusable:
             truth.dead[message.topic(), message.offset()] += 1
             continue
-        if message.key() != event.subject.encode() or not -60 < _age_seconds(event) < 86_400:
+        if message.key() != event.subject.encode() or not -60 < _age_seconds(event) < 315_576_000:
             truth.dead[message.topic(), message.offset()] += 1
             continue
+        if event.channel == "call" and event.type != "agent.state_changed" and message.key() not in truth.rows:
+            latest = truth.told.get(event.source, event.time)
+            if event.time < latest - KEEP_CLOSED:
+                truth.dead[message.topic(), message.offset()] += 1
+                continue
+            truth.told[event.source] = max(event.time, latest)
         _fold(truth, message.key(), event)
     return truths
 
