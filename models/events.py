@@ -423,6 +423,8 @@ class AppointmentSlotData(Part):
 
     starts_at: AwareDatetime
     by: Party = Party.CITIZEN
+    queue: Label = ""
+    """What it is for, as a word of the configuration."""
 
 
 class AppointmentBooked(AppointmentEvent):
