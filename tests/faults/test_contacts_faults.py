@@ -128,7 +128,7 @@ def test_dead_letters_replayed_twice_count_once(kafka: EmbeddedKafka, tmp_path: 
     with worker(kafka, tmp_path).start() as child:
         for _ in range(2):
             replay = Child(
-                ["-m", "streams.cli", "dead-letters", "replay", "--reason", "internal_error", "--yes"],
+                ["-m", "streams.cli", "dead-letters", "replay", "--reason", "internal_error", "--yes", "--again"],
                 tmp_path / "replay.log",
                 **child.environment,
             )

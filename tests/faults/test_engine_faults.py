@@ -142,5 +142,6 @@ def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKa
                 time.sleep(3)
                 own_kafka.start()
         settle(name, own_kafka)
+    assert child.exits == [0], "it waits for the broker, and need not be started anew"
     lines = len(child.text.splitlines())
     assert lines < MAX_LINES, f"{lines} lines of log: not quiet while the broker is away"
