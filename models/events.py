@@ -194,6 +194,33 @@ class CallEnded(CallEvent):
     data: CallEndedData
 
 
+class CallMenuChosenData(Part):
+    """What the caller chose in a voice menu."""
+
+    option: Label = ""
+    """The configuration's name of the choice; empty if it has none."""
+
+
+class CallMenuChosen(CallEvent):
+    """A caller made a choice in a voice menu."""
+
+    type: Literal["call.menu_chosen"] = "call.menu_chosen"
+    data: CallMenuChosenData = CallMenuChosenData()
+
+
+class CallVoicemailLeftData(Part):
+    """The message itself stays where it is."""
+
+    duration_seconds: Seconds | None = None
+
+
+class CallVoicemailLeft(CallEvent):
+    """A caller left a voice message."""
+
+    type: Literal["call.voicemail_left"] = "call.voicemail_left"
+    data: CallVoicemailLeftData = CallVoicemailLeftData()
+
+
 class AgentStateChangedData(Part):
     """One change; the subject is the agent."""
 
@@ -583,6 +610,8 @@ CallEvents = (
     | CallLeftQueue
     | CallTransferred
     | CallEnded
+    | CallMenuChosen
+    | CallVoicemailLeft
     | AgentStateChanged
 )
 LetterEvents = (
