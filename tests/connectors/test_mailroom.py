@@ -9,7 +9,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import partial
 from itertools import count
@@ -24,7 +24,9 @@ from prometheus_client import CollectorRegistry
 from pypdf import PdfWriter
 
 import connectors.mailroom as mailroom
-import connectors.sdk.folder
+import connectors.mailroom.source
+import connectors.sdk.folder.inbox
+import connectors.sdk.folder.source
 from connectors.mailroom import counting
 from connectors.mailroom.config import MailroomConfig
 from connectors.mailroom.pages import PageCounter, Pages
@@ -104,6 +106,29 @@ def room(tmp_path: Path) -> Room:
     return Room(tmp_path)
 
 
+def set_clock(monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace) -> None:
+    for module in (connectors.sdk.folder.inbox, connectors.sdk.folder.source):
+        monkeypatch.setattr(module, "time", clock)
+
+
+@pytest.fixture(scope="module")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageCounter]:
+    """A page counter that is at work."""
+    scan = drop(tmp_path_factory.mktemp("scan") / "a.pdf", pdf(1))
+    with closing(PageCounter(20)) as counter, scan.open("rb") as file:
+        counter.examine(file, sheets=False)
+        yield counter
+
+
+@pytest.fixture
+def lasting(counter: PageCounter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all sources of a test use one page counter: to start one takes longer than all else."""
+    borrowed = SimpleNamespace(examine=counter.examine, close=lambda: None)
+    monkeypatch.setattr(connectors.mailroom.source, "PageCounter", lambda *_: borrowed)
+    monkeypatch.setattr(counter._process, "poll", lambda: None)  # a fork could not ask for it
+
+
+@pytest.mark.usefixtures("lasting")
 class TestConformance(Conformance):
     connector = mailroom.CONNECTOR
     readme = Path(mailroom.__file__).with_name("README.md")
@@ -321,7 +346,7 @@ def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
 
 def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda seconds: None)
-    monkeypatch.setattr(connectors.sdk.folder, "time", clock)
+    set_clock(monkeypatch, clock)
     room = Room(tmp_path, settle_seconds=2, pair_seconds=2)
     whole = pdf(1)
     with room.bench.opened() as (flow, publisher):
@@ -485,7 +510,7 @@ def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: 
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", rename_unless_held)
-    monkeypatch.setattr(connectors.sdk.folder, "HELD_SECONDS", 0)
+    monkeypatch.setattr(connectors.sdk.folder.inbox, "HELD_SECONDS", 0)
     drop(room.inbox / "lone.pdf", pdf(7), 0)
     for number in (1, 2):
         drop_letter(room.inbox, number)
@@ -509,7 +534,7 @@ def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
 ) -> None:
     seconds = count(0, 0.4)
     clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda seconds: None)
-    monkeypatch.setattr(connectors.sdk.folder, "time", clock)
+    set_clock(monkeypatch, clock)
     for number in range(4):
         drop_letter(room.inbox, number)
     with room.bench.opened() as (flow, publisher):
@@ -551,6 +576,7 @@ def connect(keys: Path, afterwards: str, directory: Path) -> None:
         flow.settle(5)
 
 
+@pytest.mark.usefixtures("lasting")
 @pytest.mark.parametrize("afterwards", ["keep", "delete"])
 def test_killed_at_every_act_it_tells_every_file_and_keeps_it_once(tmp_path: Path, afterwards: str) -> None:
     load_key(tmp_path / "keys", "general")

@@ -1,0 +1,161 @@
+"""The archive of a hot folder: `work/`, where files are claimed by moving them there, `done/` and `rejected/`."""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from connectors.sdk.contract import Reject
+from connectors.sdk.errors import InstanceInUseError
+from connectors.sdk.files import PRIVATE_DIRECTORY, make_private_directory, write_new
+from connectors.sdk.folder.config import FolderConfig
+from connectors.sdk.folder.inbox import Group, Suffixes, suffix_of
+from connectors.sdk.words import say
+
+STAMP: Final = "%Y%m%dT%H%M%S.%f"
+OURS: Final = re.compile(r"\d{8}T\d{6}\.\d{6}(?:\.\d+\.part|\.gone)?", re.ASCII)
+"""What may be in `work/`; anything else is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was dropped together, and now is ours alone."""
+
+    directory: Path
+    claimed_at: datetime
+    contents: tuple[Path, ...] = field(repr=False)
+    """Files whose suffix is one of `FolderSource.contents`."""
+    sidecars: tuple[Path, ...] = field(repr=False)
+    others: tuple[Path, ...] = field(repr=False)
+
+
+class Archive:
+    """The archive of one instance, until it is closed. All methods raise OSError."""
+
+    def __init__(self, config: FolderConfig, suffixes: Suffixes) -> None:
+        """Take it, and go on with what is in `work/`. Raises `InstanceInUseError` if another instance has it."""
+        self._inbox, self._directory, self._work = config.inbox, config.archive, config.archive / "work"
+        self._deletes = config.afterwards == "delete"
+        self._suffixes = suffixes
+        self._parts: dict[str, Path] = {}
+        make_private_directory(self._work)
+        self._lock = _lock(config.archive)
+        try:
+            self.found = self._recover()
+            """What was claimed and not settled."""
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def begun(self) -> Collection[str]:
+        """The names of groups that were claimed in part."""
+        return self._parts.keys()
+
+    def claim(self, group: Group) -> Claim | None:
+        """Claim files, or what is still missing in a claim that was begun; return None if they are gone."""
+        part = self._parts.pop(group.stem, None) or self._begin(len(group.names))
+        try:
+            for name in group.names:
+                if not os.path.lexists(part / name):
+                    with suppress(FileNotFoundError):  # its writer took it back
+                        (self._inbox / name).rename(part / name)
+        except OSError:
+            if any(part.iterdir()):
+                self._parts[group.stem] = part
+            else:
+                part.rmdir()
+            raise
+        return self._finish(part)
+
+    def settle(self, claim: Claim, label: str, reject: Reject | None) -> None:
+        """Move the files of a claim to where they are kept, or delete them. `label` begins their name in `done/`."""
+        name = claim.directory.name
+        if reject:
+            place = self._directory / "rejected" / reject.reason.value
+            make_private_directory(place)
+            # Beside the files, under a name of ours: among them, a link of that name could wait for us.
+            said = {"reason": reject.reason.value, "detail": reject.detail, "claimed_at": claim.claimed_at.isoformat()}
+            write_new(place / f"{name}.json", json.dumps(said).encode() + b"\n")
+            claim.directory.rename(place / name)
+        elif self._deletes:
+            shutil.rmtree(claim.directory.rename(self._work / f"{name}.gone"))
+        else:
+            place = self._directory / "done" / claim.claimed_at.date().isoformat()
+            make_private_directory(place)
+            claim.directory.rename(place / "_".join(filter(None, (re.sub(r"[^A-Za-z0-9.-]", "-", label), name))))
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._lock)
+
+    def _begin(self, size: int) -> Path:
+        stamp = datetime.now(UTC)
+        while True:
+            name = stamp.strftime(STAMP)
+            part = self._work / f"{name}.{size}.part"
+            if not (self._work / name).exists():
+                with suppress(FileExistsError):
+                    part.mkdir(PRIVATE_DIRECTORY)
+                    return part
+            stamp += timedelta(microseconds=1)
+
+    def _finish(self, part: Path) -> Claim | None:
+        if not any(part.iterdir()):
+            part.rmdir()
+            return None
+        return self._claim_at(part.rename(part.with_name(part.name.rsplit(".", 2)[0])))
+
+    def _claim_at(self, directory: Path) -> Claim:
+        def of(chosen: Callable[[str], bool]) -> tuple[Path, ...]:
+            return tuple(path for path in files if chosen(suffix_of(path.name)))
+
+        files = sorted(directory.iterdir())
+        contents, sidecars = self._suffixes
+        return Claim(
+            directory,
+            datetime.strptime(directory.name, STAMP).replace(tzinfo=UTC),
+            of(contents.__contains__),
+            of(sidecars.__contains__),
+            of(lambda suffix: suffix not in contents | sidecars),
+        )
+
+    def _recover(self) -> list[Claim]:
+        claims = []
+        for entry in sorted(path for path in self._work.iterdir() if OURS.fullmatch(path.name)):
+            if entry.name.endswith(".gone"):
+                shutil.rmtree(entry)
+            elif entry.name.endswith(".part"):
+                claims.append(self._go_on_with(entry))
+            else:
+                claims.append(self._claim_at(entry))
+        return [claim for claim in claims if claim]
+
+    def _go_on_with(self, part: Path) -> Claim | None:
+        there = [path.name for path in part.iterdir()]
+        if not there or len(there) >= int(part.name.split(".")[-2]):
+            return self._finish(part)
+        self._parts[Path(there[0]).stem] = part
+        return None
+
+
+def _lock(archive: Path) -> int:
+    descriptor = os.open(archive, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+            raise
+        raise InstanceInUseError(
+            say(f"{archive} is the archive of another instance", f"{archive} est l'archive d'une autre instance")
+        ) from None
+    return descriptor

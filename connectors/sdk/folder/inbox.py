@@ -1,0 +1,123 @@
+"""What lies in the inbox: since when, and what of it belongs together."""
+
+import os
+import re
+import time
+from collections import defaultdict
+from collections.abc import Collection, Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from connectors.sdk.folder.config import FolderConfig
+
+LIST_SECONDS: Final = 1.0
+"""After this long, a listing is interrupted, to go on with the next turn."""
+HIDDEN: Final = re.compile(r"\.[^.]|.*\.(?:part|tmp|filepart|crdownload)\Z", re.DOTALL | re.IGNORECASE)
+"""Names of files that somebody is still writing, and will rename, or that no one dropped."""
+HELD_SECONDS: Final = 5.0
+"""After this long, it is tried again to move a file that could not be moved."""
+
+
+class Suffixes(NamedTuple):
+    """What belongs together: of a name, one file of the `contents` and one of the `sidecars`; in lower case."""
+
+    contents: frozenset[str]
+    sidecars: frozenset[str]
+
+    def are_whole(self, names: Collection[str]) -> bool:
+        """Return whether nothing more is to come beside these files."""
+        suffixes = {suffix_of(name) for name in names}
+        known = self.contents | self.sidecars
+        return not suffixes <= known or bool(suffixes & self.contents and suffixes & self.sidecars)
+
+
+class Group(NamedTuple):
+    """Files of one name."""
+
+    stem: str
+    names: list[str]
+
+
+class _Seen(NamedTuple):
+    state: tuple[int, int, int]
+    since: float
+
+
+class Inbox:
+    """The listing of the inbox, which is held in memory."""
+
+    def __init__(self, config: FolderConfig, suffixes: Suffixes) -> None:
+        self._config = config
+        self._suffixes = suffixes
+        self._held: dict[str, float] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._listing = self._list()
+
+    def look(self) -> bool:
+        """List it, and return whether that came to its end: on a slow share it takes several turns. Raises OSError."""
+        try:
+            return next(self._listing)
+        except OSError:
+            self._listing = self._list()
+            raise
+
+    def ready(self, begun: Collection[str]) -> list[Group]:
+        """Return what is whole and belongs together, the oldest first; what was `begun`, whatever is there of it."""
+        now = time.monotonic()
+        groups: dict[str, list[str]] = defaultdict(list, {stem: [] for stem in begun})
+        for name in self._seen:
+            groups[Path(name).stem].append(name)
+        self._held = {stem: until for stem, until in self._held.items() if stem in groups and until > now}
+        free = (Group(stem, sorted(names)) for stem, names in groups.items() if stem not in self._held)
+
+        def is_ready(group: Group) -> bool:
+            waited = now - max((self._seen[name].since for name in group.names), default=float("-inf"))
+            patience = self._config.settle_seconds
+            is_whole = group.stem in begun or self._suffixes.are_whole(group.names)
+            return waited >= (patience if is_whole else max(patience, self._config.pair_seconds))
+
+        def age(group: Group) -> tuple[int, str]:
+            return min((self._seen[name].state[1] for name in group.names), default=0), group.stem
+
+        return sorted(filter(is_ready, free), key=age)
+
+    @property
+    def held(self) -> int:
+        """How many groups cannot be moved."""
+        return len(self._held)
+
+    def hold(self, stem: str) -> None:
+        """Leave this group alone for some seconds: it cannot be moved."""
+        self._held[stem] = time.monotonic() + HELD_SECONDS
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        self._listing.close()
+
+    def _list(self) -> Generator[bool]:
+        while True:
+            seen: dict[str, _Seen] = {}
+            until = time.monotonic() + LIST_SECONDS
+            with os.scandir(self._config.inbox) as entries:
+                for entry in entries:
+                    if time.monotonic() > until:
+                        yield False
+                        until = time.monotonic() + LIST_SECONDS
+                    with suppress(FileNotFoundError):
+                        self._note(entry, seen)
+            self._seen = seen
+            yield True
+
+    def _note(self, entry: os.DirEntry[str], seen: dict[str, _Seen]) -> None:
+        if HIDDEN.match(entry.name) or entry.is_dir(follow_symlinks=False):
+            return
+        found = entry.stat(follow_symlinks=False)
+        state = (found.st_size, found.st_mtime_ns, found.st_ino)
+        before = self._seen.get(entry.name)
+        seen[entry.name] = before if before and before.state == state else _Seen(state, time.monotonic())
+
+
+def suffix_of(name: str) -> str:
+    """Return the suffix of a file's name, in lower case."""
+    return Path(name).suffix.lower()
