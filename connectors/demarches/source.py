@@ -15,15 +15,11 @@ from connectors.demarches.facts import split
 from connectors.demarches.feed import BEGINNING, Feed, Mark
 from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Context, Outcome, Source
-from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Server
-from connectors.sdk.words import say
 
 BUSY_SECONDS: Final = 10.0
 """How long pages without anything new are gone through in one `read`."""
-_encode: Final = msgspec.json.encode
-_decode: Final = msgspec.json.Decoder(dict[str, Mark]).decode
 
 
 class DemarchesSource(Source[bytes, bytes]):
@@ -33,7 +29,9 @@ class DemarchesSource(Source[bytes, bytes]):
 
     def __init__(self, config: DemarchesConfig, context: Context) -> None:
         self._cursor = context.cursor
-        self._marks = _load(context.cursor)  # those of procedures no longer configured are kept too
+        self._marks = (
+            context.cursor.load_as(dict[str, Mark]) or {}
+        )  # those of procedures no longer configured are kept too
         self._feeds = [
             Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()))
             for number, listing in product(config.procedures, LISTINGS)
@@ -59,7 +57,7 @@ class DemarchesSource(Source[bytes, bytes]):
 
     def position(self) -> bytes:
         """Return how far each list was read."""
-        return _encode(self._marks)
+        return msgspec.json.encode(self._marks)
 
     def acknowledge(self, position: bytes) -> None:
         """Keep it."""
@@ -83,20 +81,3 @@ def probe(config: DemarchesConfig, context: Context) -> Sequence[Outcome]:
             told = (told for node in page.nodes for told in split(number, node, datetime.now(UTC)))
             outcomes += [mapping.map(one.fact) for one in told]
     return outcomes
-
-
-def _load(cursor: Cursor) -> dict[str, Mark]:
-    position = cursor.load()
-    if position is None:
-        return {}
-    try:
-        return _decode(position)
-    except msgspec.DecodeError as error:
-        raise CursorDamagedError(
-            say(
-                f"the position in {cursor} is not of this version: use the version that wrote it, "
-                "or remove these files to begin as on a first start",
-                f"la position dans {cursor} n'est pas de cette version : prendre la version qui l'a écrite, "
-                "ou supprimer ces fichiers pour repartir comme la première fois",
-            )
-        ) from error

@@ -7,12 +7,15 @@ counts: some records are then told a second time, with the same event ids.
 import json
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
+
+import msgspec
 
 from connectors.sdk.errors import CursorDamagedError
 from connectors.sdk.files import replace
 from connectors.sdk.words import say
 
+_Position = TypeVar("_Position")
 NAMES: Final = ("cursor-0.json", "cursor-1.json")
 
 
@@ -41,6 +44,23 @@ class Cursor:
             )
         self._generation, position = max(whole, default=(0, None))
         return position
+
+    def load_as(self, kind: type[_Position]) -> _Position | None:
+        """Return the newest position, of which the JSON was saved, or None on a first start. Raises `CursorDamagedError`."""
+        position = self.load()
+        if position is None:
+            return None
+        try:
+            return msgspec.json.decode(position, type=kind)
+        except msgspec.DecodeError as error:
+            raise CursorDamagedError(
+                say(
+                    f"the position in {self} is not of this version: use the version that wrote it, "
+                    "or remove these files to begin as on a first start",
+                    f"la position dans {self} n'est pas de cette version : prendre la version qui l'a écrite, "
+                    "ou supprimer ces fichiers pour repartir comme la première fois",
+                )
+            ) from error
 
     def save(self, position: bytes) -> None:
         """Keep `position` (UTF-8 text), durably."""
