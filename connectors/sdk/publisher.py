@@ -13,26 +13,24 @@ import contextlib
 import gc
 import logging
 import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.partitioner.default import DefaultPartitioner, murmur2
 
+from connectors.sdk.link import Link, Producer
 from connectors.sdk.metrics import Meter
+from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Mark, Spool
-from models.codec import encode
 from models.envelope import CONTENT_TYPE
 from models.events import Event
-from models.topics import SOURCES
 
 WINDOW_EVENTS: Final = 5_000
 """How many events may be on their way: kafka-python's own buffer has no bound."""
@@ -42,7 +40,6 @@ CHUNK_EVENTS: Final = 1_000
 CONNECT_SECONDS: Final = 1.0
 """How long the first connection is waited for before events go to the spool."""
 ABANDON_SECONDS: Final = 5.0
-RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 PRODUCER: Final = {
     "acks": "all",
     "enable_idempotence": True,
@@ -56,39 +53,7 @@ PRODUCER: Final = {
 }
 HEADERS: Final = [("content-type", CONTENT_TYPE)]
 
-_SHAPE: Final = struct.Struct("<QHH")
-
 log = structlog.get_logger(__name__)
-
-
-class Record(NamedTuple):
-    """What Kafka gets of one event, and when that happened, milliseconds since 1970."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    happened_ms: int
-
-
-def to_record(event: Event) -> Record:
-    """Return the record of `event`: to the topic of its channel, keyed by its subject."""
-    return Record(
-        SOURCES[event.channel].name, event.subject.encode(), encode(event), int(event.time.timestamp() * 1000)
-    )
-
-
-def pack(record: Record) -> bytes:
-    """Return `record` as the bytes that the spool keeps."""
-    topic = record.topic.encode()
-    return _SHAPE.pack(record.happened_ms, len(topic), len(record.key)) + topic + record.key + record.value
-
-
-def unpack(payload: bytes) -> Record:
-    """Return the record that `pack` made `payload` of."""
-    happened_ms, topic, key = _SHAPE.unpack_from(payload)
-    key_at = _SHAPE.size + topic
-    value_at = key_at + key
-    return Record(payload[_SHAPE.size : key_at].decode(), payload[key_at:value_at], payload[value_at:], happened_ms)
 
 
 @dataclass(slots=True)
@@ -107,6 +72,7 @@ class KafkaPublisher:
 
     `brokers` is `host:port,…`; `options` go to kafka-python (security). After `patience_seconds` without an acknowledgement
     the broker counts as away. Only the first event for a topic waits for the broker, for as long at most.
+    `open_producer` makes another producer in the place of Kafka's.
     """
 
     def __init__(
@@ -118,16 +84,15 @@ class KafkaPublisher:
         client_id: str,
         options: Mapping[str, Any] | None = None,
         patience_seconds: float = 10.0,
+        open_producer: Callable[[], Producer] | None = None,
     ) -> None:
         self._spool = spool
         self._meter = meter
         self._patience = patience_seconds
         self._deliveries: deque[_Delivery] = deque()
         self._on_their_way = 0
-        self._link = _Link(
-            brokers.split(","),
-            {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})},
-        )
+        settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
+        self._link = Link(open_producer or partial(_open_producer, brokers.split(","), settings), (KafkaError, OSError))
         self._link.connect(CONNECT_SECONDS)
         self._show_spool()
 
@@ -264,67 +229,14 @@ class _Producer(KafkaProducer):
         gc.collect()  # kafka-python leaves the sockets of vain attempts to connect in reference cycles
 
 
-class _Link:
-    """The producer while there is a connection; making one is left to another thread, and repeated with growing pauses."""
-
-    def __init__(self, brokers: Sequence[str], options: Mapping[str, Any]) -> None:
-        logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
-        self.producer: _Producer | None = None
-        self._brokers = brokers
-        self._options = options
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-connect")
-        self._opening: Future[_Producer] | None = None
-        self._failures = 0
-        self._try_at = 0.0
-
-    def connect(self, wait_seconds: float) -> None:
-        """Begin to connect if it is time, or see whether that has succeeded, waiting up to `wait_seconds`."""
-        if self._opening is None:
-            pause = self._try_at - time.monotonic()
-            if pause > 0:
-                time.sleep(min(pause, wait_seconds))
-                return
-            self._opening = self._thread.submit(self._open)
-        if not wait([self._opening], wait_seconds).done:
-            return
-        opened, self._opening = self._opening, None
-        try:
-            self.producer = opened.result()
-        except (KafkaError, OSError) as error:
-            self._pause()
-            log.warning("broker_unreachable", error=type(error).__name__, attempts=self._failures)
-        else:
-            log.info("broker_connected")
-
-    def works(self) -> None:
-        """Take note that the broker does what it is there for."""
-        self._failures = 0
-
-    def abandon(self) -> None:
-        """Close the connection without waiting for anything that is on its way."""
-        if self.producer is not None:
-            self.producer.abandon()
-            self.producer = None
-            self._pause()
-
-    def close(self) -> None:
-        """Close the connection, or the one that is being made."""
-        self._thread.shutdown(wait=True)
-        if self._opening is not None and self._opening.exception() is None:
-            self.producer = self._opening.result()
-        self.abandon()
-
-    def _open(self) -> _Producer:
-        _knock(self._brokers)
-        try:
-            return _Producer(bootstrap_servers=self._brokers, partitioner=_Partitioner(), **self._options)
-        except KafkaError:
-            gc.collect()  # as in abandon
-            raise
-
-    def _pause(self) -> None:
-        self._try_at = time.monotonic() + RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
-        self._failures += 1
+def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Producer:
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
+    _knock(brokers)
+    try:
+        return _Producer(bootstrap_servers=brokers, partitioner=_Partitioner(), **options)
+    except KafkaError:
+        gc.collect()  # as in abandon
+        raise
 
 
 def _knock(brokers: Sequence[str]) -> None:

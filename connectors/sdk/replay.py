@@ -15,7 +15,7 @@ from connectors.sdk import rejects
 from connectors.sdk.contract import Outcome, Reject, Source
 from connectors.sdk.flow import judge
 from connectors.sdk.lane import Instance
-from connectors.sdk.publisher import pack, to_record
+from connectors.sdk.record import pack, to_record
 from connectors.sdk.rejects import Kept
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from models.reasons import Reason

@@ -1,5 +1,6 @@
 """Connectors that each do one thing wrong, and the conformance suite on them: `test_conformance.py` runs it."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,6 +12,7 @@ import structlog
 
 from connectors.sdk.config import ConnectorConfig, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
+from connectors.sdk.files import PRIVATE_FILE
 from connectors.sdk.testing import Conformance
 from models.events import VisitArrived
 from models.ids import contact_id, event_id
@@ -103,6 +105,27 @@ class TestAcknowledgesMoreThanWasConfirmed(Faultless):
     class source(Lines):  # noqa: N801
         def acknowledge(self, position: int) -> None:
             super().acknowledge(self.place)
+
+
+class TestReadsAhead(Faultless):
+    class source(Lines):  # noqa: N801
+        ahead: Sequence[bytes] = ()
+
+        def read(self, wait_seconds: float) -> Sequence[bytes]:
+            now, self.ahead = self.ahead or super().read(wait_seconds), super().read(wait_seconds)
+            return now
+
+
+class TestWritesItsPlaceInPlace(Faultless):
+    class source(Lines):  # noqa: N801
+        def __init__(self, config: Config, context: Context) -> None:
+            super().__init__(config, context)
+            self.saved = context.directory / "place"
+            self.place = int(self.saved.read_text() if self.saved.exists() else 0)
+
+        def acknowledge(self, position: int) -> None:
+            with self.saved.open("w", opener=lambda path, flags: os.open(path, flags, PRIVATE_FILE)) as file:
+                file.write(str(position))
 
 
 class TestNumbersByReading(Faultless):

@@ -16,6 +16,8 @@ from tests.support.processes import ROOT
 FOUND_BY = {
     "AcknowledgesWhatItReads": "nothing_is_acknowledged_before_it_is_confirmed",
     "AcknowledgesMoreThanWasConfirmed": "confirmed_in_part_it_goes_on_after_that",
+    "ReadsAhead": "while_the_broker_is_away_it_spools_then_refuses_then_tells_all_in_order",
+    "WritesItsPlaceInPlace": "killed_before_any_act_it_loses_nothing",
     "NumbersByReading": "the_same_records_have_the_same_ids",
     "MapRaises": "a_bad_record_is_kept_with_its_reason",
     "DropsWhatIsBad": "a_bad_record_is_kept_with_its_reason",

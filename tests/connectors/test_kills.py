@@ -26,11 +26,10 @@ from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
+from connectors.sdk.testing.kills import NAMED
 from models.events import Event
 
 KILLED = 137
-NAMED = frozenset({"os.mkdir", "os.rename", "os.remove", "os.link", "os.truncate", "os.rmdir", "os.symlink"})
-"""What the interpreter itself announces, whoever calls it; making a file is `open`."""
 
 
 class Acts:

@@ -11,7 +11,7 @@ from connectors.asterisk.simulate import configuration, simulate_day
 from connectors.sdk import rejects
 from connectors.sdk.errors import InstanceInUseError, SpoolFullError
 from connectors.sdk.lane import Instance
-from connectors.sdk.publisher import unpack
+from connectors.sdk.record import unpack
 from connectors.sdk.replay import Replayed, replay
 from connectors.sdk.runner import configure
 from connectors.sdk.spool import Spool

@@ -33,7 +33,7 @@ def day() -> list[bytes]:
     """Visits, in order, with bad and personal ones in between."""
     number, spaced, name, address, nick, file = PERSONAL
     bodies = []
-    for n in range(30):
+    for n in range(12):
         visitor = {"name": name, "phone": number if n % 2 else spaced, "email": address, "file": file}
         place = {"office": "CDAS Sud", "service": "PMI", "room": "Accueil général"}
         bodies += [
@@ -41,7 +41,7 @@ def day() -> list[bytes]:
             message("ticket.called", n, n + 5, office="CDAS Sud", agent=nick),
             message("ticket.served", n, n + 9, round=1) if n % 3 else message("ticket.lost", n, n + 7, why=name),
         ]
-    bodies[40:40] = [
+    bodies[20:20] = [
         b"not json " + number.encode(),
         b'{"type": "ticket.taken", "name": "\xff ' + name.encode() + b'"}',
         message(name, 900),

@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 OURS = {"models", "streams", "connectors", "tests"}
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(root|home/\w+|Users/\w+)/|/tmp/\w")
 MAY_NAME_PATHS = {"tests/contract/test_house.py"}
-BRING_THEIR_OWN = re.compile(r"tests/bench/peers/|tests/packages/|connectors/sdk/testing\.py")
+BRING_THEIR_OWN = re.compile(r"tests/bench/peers/|tests/packages/|connectors/sdk/testing/")
 """Programs with requirements of their own, packages of others, and a kit for their tests, which bring pytest."""
 HOSTS = re.compile(r"https?://|index-url|find-links|file:")
 

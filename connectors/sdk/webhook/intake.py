@@ -33,13 +33,14 @@ class Intake:
     """Messages between a server and a lane, at most `most_waiting` of them."""
 
     def __init__(self, most_waiting: int) -> None:
+        self.offered = 0
+        """How many messages were taken in."""
         self.taken = 0
-        """How many messages the lane has taken."""
+        """How many of them the lane has taken."""
         self._most_waiting = most_waiting
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
-        self._offered = 0
         self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
         self._known: dict[bytes, asyncio.Future[bool]] = {}
         self._closed = False
@@ -69,12 +70,13 @@ class Intake:
         if not self.has_room:
             safe.set_result(False)
             return safe
-        self._offered += 1
-        self._waiting.append((self._offered, safe))
+        number = self.offered + 1
+        self._waiting.append((number, safe))
         self._known[mark] = safe
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
         self._queue.put(Message(name, body, datetime.now(UTC)))
+        self.offered = number  # last: the lane then finds it in the queue
         return safe
 
     def _settle(self, number: int) -> None:

@@ -46,6 +46,16 @@ class PushSource(Source[Message, int]):
         """How many messages were taken in and not answered."""
         return self._intake.waiting
 
+    @property
+    def arrived(self) -> int:
+        """How many messages were taken in since it was opened."""
+        return self._intake.offered
+
+    @property
+    def unread(self) -> int:
+        """How many of them were not read yet."""
+        return self._intake.offered - self._intake.taken
+
     def listen(self) -> int:
         """Listen, if it does not yet, and return the port. Raises `SourceUnavailableError`."""
         if self._server is None:

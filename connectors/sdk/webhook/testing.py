@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.contract import Connector, Context
+from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.flow import Flow
-from connectors.sdk.testing import Bench, Conformance, HeldPublisher
+from connectors.sdk.testing import Bench, Conformance
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.source import PushSource
 
@@ -43,22 +43,27 @@ class PushBench(Bench):
         self._delivered: set[int] = set()
 
     @contextmanager
-    def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
+    def opened_to(self, publisher: Publisher) -> Iterator[Flow]:
         """Open the instance, and send. Whoever was confirmed at the end must be answered 2xx, and whoever was not, 503.
 
         What is longer than the limit must be answered 413, and is not sent again.
         """
         calls: dict[int, HTTPConnection] = {}
-        too_long: set[int] = set()
-        with super().opened() as (flow, publisher):
-            for number, body in enumerate(self._bodies()):
-                if number not in self._delivered:
-                    if len(body) > self._limit:
-                        too_long.add(number)
-                    calls[number] = self._post(number, body)
-                    flow.turn()
-            yield flow, publisher
-            confirmed = not publisher.pending
+        confirmed = False
+        try:
+            with super().opened_to(publisher) as flow:
+                for number, body in enumerate(self._bodies()):
+                    if number not in self._delivered:
+                        calls[number] = self._post(number, body)
+                        if publisher.ready:
+                            flow.turn()
+                yield flow
+                confirmed = not publisher.pending and not self._source.unread
+        finally:
+            self._hear(calls, confirmed=confirmed)
+
+    def _hear(self, calls: Mapping[int, HTTPConnection], *, confirmed: bool) -> None:
+        too_long = {number for number, body in enumerate(self._bodies()) if len(body) > self._limit}
         statuses = {number: _status(call) for number, call in calls.items()}
         delivered = {
             number
@@ -80,11 +85,11 @@ class PushBench(Bench):
                 yield json.loads(line).encode("utf-8", "surrogateescape")
 
     def _post(self, number: int, body: bytes) -> HTTPConnection:
-        before = self._source.waiting
+        before = self._source.arrived
         call = HTTPConnection("127.0.0.1", self._source.listen(), timeout=ARRIVAL_SECONDS)
         call.request("POST", self._path, body, dict(self._sign(number, body)))
         deadline = time.monotonic() + ARRIVAL_SECONDS
-        while self._source.waiting == before and not select.select([call.sock], [], [], 0.001)[0]:
+        while self._source.arrived == before and not select.select([call.sock], [], [], 0.001)[0]:
             assert time.monotonic() < deadline, f"message {number} was neither taken in nor answered"
         return call
 

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry
 
 from connectors.sdk.errors import SpoolFullError
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.publisher import SPOOL_ROOM_BYTES, KafkaPublisher, Record, pack, to_record, unpack
+from connectors.sdk.publisher import SPOOL_ROOM_BYTES, KafkaPublisher
+from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Spool
 from models.codec import decode
 from models.events import CallQueued, CallQueuedData, Event

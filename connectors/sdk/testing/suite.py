@@ -1,166 +1,38 @@
-"""What every connector must do, as tests to inherit: `class TestMine(Conformance): …` is most of a connector's test file.
-
-For pytest; it needs the connector, a configuration, records in the source's own format, and the personal values in them.
-"""
+"""The suite: what every connector must do, as tests."""
 # ruff: noqa: D102 - a test's name says what it shows
 
-import base64
-import hashlib
 import logging
 import re
-import uuid
 from abc import ABC, abstractmethod
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from itertools import chain
+from collections import Counter
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, ClassVar, Final
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry, generate_latest
-from pydantic import SecretStr
+from prometheus_client import generate_latest
 
 from connectors.sdk import rejects
-from connectors.sdk.config import Options, is_secret, parse, speaks_french, table, walk
-from connectors.sdk.contract import Connector, Context, Source
+from connectors.sdk.config import is_secret, parse, speaks_french, table, walk
+from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.files import make_private_directory
-from connectors.sdk.flow import Flow
-from connectors.sdk.keys import Keys
 from connectors.sdk.kinds import kind_of
-from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.probe import Found, look
+from connectors.sdk.publisher import SPOOL_ROOM_BYTES
+from connectors.sdk.testing.bench import INSTANCE, Bench, identity, run_dry
+from connectors.sdk.testing.broker import Broker
+from connectors.sdk.testing.kills import Kills
+from connectors.sdk.testing.leaks import contents, disguises, secrets_of
 from models.codec import decode, encode
-from models.events import Event
-from models.identities import normalise_email, normalise_phone
-from models.ids import event_id
 from models.reasons import Reason
 
-INSTANCE = "essai"
 SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
 """How options are named that hold a secret."""
-PHONE: Final = re.compile(r"\+?[0-9 .()/-]{6,}")
-"""What is written as a phone number is."""
-
-
-class HeldPublisher:
-    """A publisher that confirms nothing until it is told to."""
-
-    ready = True
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.safe: list[Event] = []
-        """Those of them that were confirmed: all that is left of them if the process is killed."""
-        self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
-
-    @property
-    def pending(self) -> bool:
-        """Whether something is held."""
-        return bool(self._held)
-
-    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
-        """Take events and hold them."""
-        self.events.extend(events)
-        self._held.append((events, confirmed))
-
-    def poll(self, wait_seconds: float) -> None:
-        """Do nothing."""
-
-    def confirm(self, most: int = 1_000_000) -> None:
-        """Confirm the oldest `most` of what is held."""
-        for _ in range(min(most, len(self._held))):
-            events, confirmed = self._held.popleft()
-            self.safe.extend(events)
-            confirmed()
-
-    def close(self) -> None:
-        """Forget what is held, as a process does that is killed."""
-        self._held.clear()
-
-
-class Bench:
-    """One instance of a connector on a workbench: opened and closed at will, its publisher held."""
-
-    def __init__(self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path) -> None:
-        self.directory = directory / connector.name / INSTANCE
-        self.registry = CollectorRegistry()
-        self.source = f"{connector.name}/{INSTANCE}"
-        self._connector = connector
-        self.config = parse(connector.config, INSTANCE, options)
-        self._keys = keys
-        self._meter = Meter(Metrics(self.registry), self.source)
-        self.positions: list[Any] = []
-        """Where the source said it was, whenever it was asked, in order."""
-        self.acknowledged: list[Any] = []
-        """What was acknowledged to it, in order."""
-        make_private_directory(self.directory)
-
-    @contextmanager
-    def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
-        """Open the instance where it was acknowledged last; what is not confirmed at the end is not."""
-        with (
-            closing(rejects.Rejects(self.directory)) as kept,
-            closing(HeldPublisher()) as publisher,
-            closing(self._connector.open(self.config, self._context())) as source,
-        ):
-            source.checkpoint_seconds = 0.0
-            self._watch(source)
-            yield Flow(source, publisher, kept, self._meter), publisher
-
-    def read_all(self, *, confirm: bool) -> list[Event]:
-        """Return the events of all that the source has, from where it was."""
-        with self.opened() as (flow, publisher):
-            run_dry(flow, self.records_read)
-            if confirm:
-                publisher.confirm()
-            return publisher.events
-
-    def probe(self) -> Found:
-        """Try the source as `accueil connectors check` does."""
-        return look(self._connector, self.config, self._context())
-
-    def rejected(self) -> dict[Reason, float]:
-        """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
-        labels = {"connector": self.source}
-        counts = {
-            reason: self.registry.get_sample_value("connector_errors_total", labels | {"reason": reason}) or 0.0
-            for reason in Reason
-        }
-        return {reason: count for reason, count in counts.items() if count}
-
-    def records_read(self) -> float:
-        """Return how many records were read since this bench was made."""
-        return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
-
-    def _context(self) -> Context:
-        keys = Keys(self._keys, self.directory)
-        return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
-
-    def _watch(self, source: Source[Any, Any]) -> None:
-        tell, take = source.position, source.acknowledge
-
-        def note_position() -> Any:
-            self.positions.append(tell())
-            return self.positions[-1]
-
-        def note_acknowledged(position: Any) -> None:
-            self.acknowledged.append(position)
-            take(position)
-
-        source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
-
-
-def run_dry(flow: Flow, records_read: Callable[[], float]) -> None:
-    """Let `flow` turn until the source has nothing more."""
-    before = -1.0
-    while records_read() != before:
-        before = records_read()
-        flow.turn()
+SMALL_SPOOL_BYTES: Final = SPOOL_ROOM_BYTES + 1
+"""What is full after one reading that gives events."""
 
 
 class Conformance(ABC):
@@ -269,7 +141,7 @@ class Conformance(ABC):
 
     def test_a_bad_record_is_kept_with_its_reason(self, supplied: Bench) -> None:
         supplied.read_all(confirm=True)
-        kept = Counter(one.reject.reason for one in rejects.read(supplied.directory))
+        kept = reasons_kept(supplied)
         assert kept, "no bad record was supplied, so this shows nothing"
         assert kept == supplied.rejected()
         assert Reason.INTERNAL_ERROR not in kept, "map raised: see mapping_failed in the log"
@@ -318,51 +190,42 @@ class Conformance(ABC):
         kept = [supplied.directory, *supplied.directory.rglob("*"), *(tmp_path / "keys").rglob("*")]
         assert not [path for path in kept if path.stat().st_mode & 0o077]
 
+    def test_killed_before_any_act_it_loses_nothing(self, supplied: Bench, tmp_path: Path) -> None:
+        whole, bad = identity(supplied.read_all(confirm=True)), reasons_kept(supplied)
+        kills, before = Kills(tmp_path), -1
+        for world in map("world-{}".format, count()):
+            bench, broker = self.bench(tmp_path / world), Broker()
+            self.supply(tmp_path / world, 0, 1)
+            bench.live(broker, kills)
+            assert list(dict.fromkeys(identity(broker.events))) == whole
+            assert bad <= reasons_kept(bench)
+            assert bench.read_all(confirm=True) == []
+            if kills.count == before:
+                break
+            before = kills.count
+        assert kills.count, "nothing was done, so this shows nothing"
 
-def identity(events: Sequence[Event]) -> list[bytes]:
-    """Return what must be the same whenever the same records are read: all but the time of reading."""
-    return [encode(event.model_copy(update={"recordedtime": None})) for event in events]
+    def test_while_the_broker_is_away_it_spools_then_refuses_then_tells_all_in_order(
+        self, supplied: Bench, tmp_path: Path
+    ) -> None:
+        whole = identity(supplied.read_all(confirm=True))
+        bench, broker = self.bench(tmp_path / "away"), Broker(away=True)
+        self.supply(tmp_path / "away", 0, 2)
+        with bench.connected(broker, SMALL_SPOOL_BYTES) as (flow, publisher):
+            run_dry(flow, bench.records_read)
+            assert not publisher.ready, "the first half of the records has no event, so this shows nothing"
+        read = bench.records_read()
+        self.supply(tmp_path / "away", 1, 2)
+        for _ in range(2):  # refused, whether it goes on or begins anew
+            with bench.connected(broker, SMALL_SPOOL_BYTES) as (flow, _):
+                run_dry(flow, bench.records_read)
+            assert bench.records_read() == read
+        broker.away = False
+        bench.send_all(broker, SMALL_SPOOL_BYTES)
+        assert list(dict.fromkeys(identity(broker.events))) == whole
+        assert bench.read_all(confirm=True) == []
 
 
-def contents(directory: Path, but: Path) -> str:
-    """Return what the files in `directory` are called and hold, at any depth, except those in `but`."""
-    files = [path for path in directory.rglob("*") if path.is_file() and not path.is_relative_to(but)]
-    return "\n".join(f"{path.relative_to(directory)}\n{path.read_text('utf-8', 'replace')}" for path in files)
-
-
-def disguises(value: str, source: str) -> dict[str, str]:
-    """Return the forms in which a personal value could get out: as it is, normalised, and by a hash that anyone can compute.
-
-    Those of a hash are its first 16 characters: enough, should it be cut.
-    """
-    plain = {
-        "as it is": value,
-        "phone": normalise_phone(value) or value,
-        "e-mail": normalise_email(value) or value,
-    }
-    if PHONE.fullmatch(value):
-        plain |= {"digits": re.sub(r"\D", "", value), "phone, in digits": plain["phone"].removeprefix("+")}
-    forms = dict(plain)
-    for how, text in plain.items():
-        for name in ("md5", "sha1", "sha256", "sha512"):
-            digest = hashlib.new(name, text.encode(), usedforsecurity=False)
-            forms[f"{name} of {how}"] = digest.hexdigest()[:16]
-            forms[f"{name} of {how}, in Base64"] = base64.urlsafe_b64encode(digest.digest()).decode()[:16]
-        for namespace in (uuid.NAMESPACE_DNS, uuid.NAMESPACE_URL, uuid.NAMESPACE_OID, uuid.NAMESPACE_X500):
-            for make in (uuid.uuid3, uuid.uuid5):
-                forms[f"{make.__name__} of {how}, in {namespace}"] = str(make(namespace, text))
-        forms[f"event of {how}"] = event_id(source, text)
-    return forms
-
-
-def secrets_of(value: Any) -> Iterator[str]:
-    """Yield every secret in a configuration."""
-    match value:
-        case SecretStr():
-            yield from filter(None, [value.get_secret_value()])
-        case Options():
-            yield from secrets_of([getattr(value, name) for name in type(value).model_fields])
-        case Mapping():
-            yield from secrets_of([*value.values()])
-        case list() | tuple():
-            yield from chain.from_iterable(map(secrets_of, value))
+def reasons_kept(bench: Bench) -> Counter[Reason]:
+    """Return how many of the records that are kept have which reason."""
+    return Counter(one.reject.reason for one in rejects.read(bench.directory))

@@ -1,0 +1,185 @@
+"""A workbench for one connector."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from connectors.sdk import rejects
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Connector, Context, Publisher, Source
+from connectors.sdk.cursor import Cursor
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.flow import Flow
+from connectors.sdk.keys import Keys
+from connectors.sdk.metrics import Meter, Metrics
+from connectors.sdk.probe import Found, look
+from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
+from connectors.sdk.testing.broker import Broker
+from connectors.sdk.testing.kills import Kills, reach
+from models.codec import encode
+from models.events import Event
+from models.reasons import Reason
+
+INSTANCE = "essai"
+
+
+class HeldPublisher:
+    """A publisher that confirms nothing until it is told to."""
+
+    ready = True
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.safe: list[Event] = []
+        """Those of them that were confirmed: all that is left of them if the process is killed."""
+        self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is held."""
+        return bool(self._held)
+
+    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        """Take events and hold them."""
+        self.events.extend(events)
+        self._held.append((events, confirmed))
+
+    def poll(self, wait_seconds: float) -> None:
+        """Do nothing."""
+
+    def confirm(self, most: int = 1_000_000) -> None:
+        """Confirm the oldest `most` of what is held."""
+        for _ in range(min(most, len(self._held))):
+            events, confirmed = self._held.popleft()
+            self.safe.extend(events)
+            confirmed()
+
+    def close(self) -> None:
+        """Forget what is held, as a process does that is killed."""
+        self._held.clear()
+
+
+class Bench:
+    """One instance of a connector on a workbench: opened and closed at will, its publisher held, or with a broker."""
+
+    def __init__(self, connector: Connector[Any], options: dict[str, Any], directory: Path, keys: Path) -> None:
+        self.directory = directory / connector.name / INSTANCE
+        self.registry = CollectorRegistry()
+        self.source = f"{connector.name}/{INSTANCE}"
+        self._connector = connector
+        self.config = parse(connector.config, INSTANCE, options)
+        self._keys = keys
+        self._meter = Meter(Metrics(self.registry), self.source)
+        self.positions: list[Any] = []
+        """Where the source said it was, whenever it was asked, in order."""
+        self.acknowledged: list[Any] = []
+        """What was acknowledged to it, in order."""
+        make_private_directory(self.directory)
+
+    @contextmanager
+    def opened_to(self, publisher: Publisher) -> Iterator[Flow]:
+        """Open the instance where it was acknowledged last; what is not confirmed at the end is not. Closes `publisher`."""
+        with (
+            closing(publisher),
+            closing(rejects.Rejects(self.directory)) as kept,
+            closing(self._connector.open(self.config, self._context())) as source,
+        ):
+            source.checkpoint_seconds = 0.0
+            self._watch(source)
+            yield Flow(source, publisher, kept, self._meter)
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
+        """Open the instance, and hold what it publishes."""
+        publisher = HeldPublisher()
+        with self.opened_to(publisher) as flow:
+            yield flow, publisher
+
+    @contextmanager
+    def connected(
+        self, broker: Broker, spool_bytes: int = DEFAULT_LIMIT_BYTES
+    ) -> Iterator[tuple[Flow, KafkaPublisher]]:
+        """Open the instance as in operation, with the spool that it left, and `broker`."""
+        spool = Spool(self.directory / "spool", spool_bytes)
+        publisher = KafkaPublisher("", spool, self._meter, client_id=INSTANCE, open_producer=broker.open_producer)
+        with self.opened_to(publisher) as flow:
+            yield flow, publisher
+
+    def read_all(self, *, confirm: bool) -> list[Event]:
+        """Return the events of all that the source has, from where it was."""
+        with self.opened() as (flow, publisher):
+            run_dry(flow, self.records_read)
+            if confirm:
+                publisher.confirm()
+            return publisher.events
+
+    def send_all(self, broker: Broker, spool_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        """Take in all that the source has, from where it was, until all of it is safe, on disk while `broker` is away."""
+        with self.connected(broker, spool_bytes) as (flow, publisher):
+            run_dry(flow, self.records_read, publisher)
+
+    def live(self, broker: Broker, kills: Kills) -> None:
+        """Take in all that the source has, life after life, until one is not killed. Every second finds `broker` away."""
+        for number in count():
+            broker.away = number % 2 == 1
+            before = kills.count
+            with kills.life():
+                self.send_all(broker)
+            if kills.count == before and not broker.away:
+                return
+
+    def probe(self) -> Found:
+        """Try the source as `accueil connectors check` does."""
+        return look(self._connector, self.config, self._context())
+
+    def rejected(self) -> dict[Reason, float]:
+        """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
+        labels = {"connector": self.source}
+        counts = {
+            reason: self.registry.get_sample_value("connector_errors_total", labels | {"reason": reason}) or 0.0
+            for reason in Reason
+        }
+        return {reason: count for reason, count in counts.items() if count}
+
+    def records_read(self) -> float:
+        """Return how many records were read since this bench was made."""
+        return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
+
+    def _context(self) -> Context:
+        keys = Keys(self._keys, self.directory)
+        return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
+
+    def _watch(self, source: Source[Any, Any]) -> None:
+        tell, take = source.position, source.acknowledge
+
+        def note_position() -> Any:
+            reach("position")
+            self.positions.append(tell())
+            return self.positions[-1]
+
+        def note_acknowledged(position: Any) -> None:
+            reach("acknowledge")
+            self.acknowledged.append(position)
+            take(position)
+            reach("acknowledged")
+
+        source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
+
+
+def run_dry(flow: Flow, records_read: Callable[[], float], publisher: KafkaPublisher | None = None) -> None:
+    """Let `flow` turn until the source has nothing more, and, if there is a `publisher` of operation, nothing is on its way."""
+    before = -1.0
+    while records_read() != before or (publisher and (publisher.pending or not publisher.ready)):
+        before = records_read()
+        flow.turn()
+
+
+def identity(events: Sequence[Event]) -> list[bytes]:
+    """Return what must be the same whenever the same records are read: all but the time of reading."""
+    return [encode(event.model_copy(update={"recordedtime": None})) for event in events]

@@ -1,0 +1,54 @@
+"""What stands in for Kafka where none is: it keeps what it is sent, in order, and may be away."""
+
+from typing import Final
+
+from connectors.sdk.link import Producer
+from connectors.sdk.testing.kills import reach
+from models.codec import decode
+from models.events import Event
+
+
+class Broker:
+    """For `KafkaPublisher(…, open_producer=broker.open_producer)`. What it has, it has whoever is killed."""
+
+    def __init__(self, *, away: bool = False) -> None:
+        self.away = away
+        """If so, no connection to it can be made."""
+        self._values: list[bytes] = []
+
+    @property
+    def events(self) -> list[Event]:
+        """What it was sent, in order; what was sent twice is there twice."""
+        return [decode(value) for value in self._values]
+
+    def open_producer(self) -> Producer:
+        """Connect. Raises `ConnectionRefusedError` while it is away."""
+        if self.away:
+            raise ConnectionRefusedError
+        return _Connection(self._values)
+
+
+class _Connection:
+    def __init__(self, values: list[bytes]) -> None:
+        self._values = values
+
+    def send(self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]) -> "_Acknowledged":  # noqa: ARG002
+        reach("send")
+        self._values.append(value)
+        return _ACKNOWLEDGED
+
+    def abandon(self) -> None:
+        """Nothing is on its way."""
+
+
+class _Acknowledged:
+    """The future of what is there already."""
+
+    is_done = True
+    exception = None
+
+    def failed(self) -> bool:
+        return False
+
+
+_ACKNOWLEDGED: Final = _Acknowledged()
