@@ -1,31 +1,43 @@
 """A pytest plugin for `make test`: says which folder of tests begins, and how many there are in it."""
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 
 class Folders:
-    """Tells the folders of `items` as they begin."""
+    """Tells the folders of tests, each as the first of its tests begins."""
 
-    def __init__(self, items: list[pytest.Item], terminal: pytest.TerminalReporter) -> None:
-        self._counts = Counter(_folder(item.nodeid) for item in items)
+    def __init__(self, tests: Sequence[str], terminal: pytest.TerminalReporter) -> None:
+        self._untold = Counter(map(_folder, tests))
         self._terminal = terminal
-        self._current = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Write a heading before the first test of a folder."""
-        if (folder := _folder(nodeid)) != self._current:
-            self._current = folder
+        if count := self._untold.pop(folder := _folder(nodeid), 0):
             self._terminal.ensure_newline()
-            self._terminal.write_sep("─", f"{folder} ({self._counts[folder]})")
+            self._terminal.write_sep("─", f"{folder} ({count})")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Begin to tell, now that the tests are known."""
-    if terminal := session.config.pluginmanager.get_plugin("terminalreporter"):
-        session.config.pluginmanager.register(Folders(session.items, terminal))
+    _begin(session.config, [item.nodeid for item in session.items])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """Begin to tell, now that the first of several processes knows the tests."""
+    _begin(node.config, ids)
+
+
+def _begin(config: pytest.Config, tests: Sequence[str]) -> None:
+    plugins = config.pluginmanager
+    terminal = plugins.get_plugin("terminalreporter")
+    if terminal and not plugins.has_plugin("folders"):
+        plugins.register(Folders(tests, terminal), "folders")
 
 
 def _folder(nodeid: str) -> str:

@@ -3,18 +3,26 @@ from pathlib import Path
 
 import pytest
 
+from models.events import FeedbackScale
+from models.topics import Channel
 from streams.console import SAYINGS
 from streams.core.figures import Formula
 from streams.web import app
 from streams.web.board import State
 from streams.web.choices import THEMES
+from streams.web.queues import CHANNELS
 from streams.web.texts import LANGUAGES, TEXTS
 
 BOARD = Path(app.__file__).parent
+BY_CHANNEL = (("channel", ""), ("no", "_since"), ("no", "_today"))
+BY_QUEUES = (("small_sample", ""), ("no", "_yet"))
 NAMED_BY_VALUE = {
     *(f"why_{state.value}" for state in State if state is not State.LIVE),
     *(f"{kind}_{formula.value}" for kind in ("name", "formula") for formula in Formula),
     "why_connection",
+    *(f"{name}_{channel.value}{end}" for channel in Channel for name, end in BY_CHANNEL),
+    *(f"{name}_{channel.value}{end}" for channel in CHANNELS for name, end in BY_QUEUES),
+    *(f"scale_{scale.value}" for scale in FeedbackScale),
     *THEMES,
 }
 
@@ -31,7 +39,7 @@ def test_every_text_is_used() -> None:
     assert TEXTS["fr"].keys() - NAMED_BY_VALUE - used == set()
 
 
-@pytest.mark.parametrize("state", set(State) - {State.LIVE})
+@pytest.mark.parametrize("state", [state for state in State if state is not State.LIVE])
 def test_readiness_is_told_at_the_console_in_the_words_of_the_page(state: State) -> None:
     for language, words in zip(("en", "fr"), SAYINGS[state.value], strict=True):
         on_page = TEXTS[language][f"why_{state.value}"].translate({0x2019: "'", 0xA0: " "}).rstrip(".…")
