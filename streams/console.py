@@ -49,6 +49,10 @@ SAYINGS: Final = {
         "{connector}: a defect in the connector ({error}), the record is kept apart",
         "{connector} : un défaut du connecteur ({error}), l'enregistrement est mis de côté",
     ),
+    "messages_missed": (
+        "{connector}: {count} changes that no message had told were found by asking: do all of its webhooks come?",
+        "{connector} : {count} changements qu'aucun message n'avait dits, trouvés en demandant : ses webhooks viennent-ils ?",
+    ),
     "records_expired": (
         "goes on without {count} events that {topic} no longer has",
         "continue sans {count} événements que {topic} n'a plus",

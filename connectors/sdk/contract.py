@@ -27,6 +27,7 @@ import click
 
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.cursor import Cursor
+from connectors.sdk.reconcile import Tally
 from models.events import Event
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -109,6 +110,11 @@ class Source(ABC, Generic[Raw, Position]):
     @abstractmethod
     def acknowledge(self, position: Position) -> None:
         """Take note that all up to `position` is safe. Called in order."""
+
+    @property
+    def tally(self) -> Tally | None:
+        """How well the source pushes, as far as it is acknowledged; None if it is not also asked."""
+        return None
 
     @abstractmethod
     def close(self) -> None:

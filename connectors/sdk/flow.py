@@ -34,6 +34,7 @@ class Flow:
         self._busy = False
         self._unmarked = True  # where it began is to be kept too
         self._marked_at = 0.0
+        meter.show_tally(source.tally)
 
     def turn(self) -> None:
         """Take in what is new, if there is room, and confirm what is safe. Raises `SourceUnavailableError`."""
@@ -75,6 +76,7 @@ class Flow:
     def _acknowledge(self, position: Any) -> None:
         self._rejects.sync()
         self._source.acknowledge(position)
+        self._meter.show_tally(self._source.tally)
 
     def _map(self, raws: Sequence[Any]) -> list[Event]:
         events: list[Event] = []

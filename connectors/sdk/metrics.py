@@ -1,7 +1,11 @@
 """What a connector tells Prometheus about itself. Labels are the instance's name and closed reasons, nothing from a record."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from collections import Counter
 
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import Counter as CounterMetric
+
+from connectors.sdk.reconcile import Finding, Tally
 from models.reasons import Reason
 
 
@@ -9,8 +13,8 @@ class Metrics:
     """The metrics of all connectors of one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, ["connector", *labels], registry=registry)
+        def counter(name: str, text: str, *labels: str) -> CounterMetric:
+            return CounterMetric(name, text, ["connector", *labels], registry=registry)
 
         def gauge(name: str, text: str) -> Gauge:
             return Gauge(name, text, ["connector"], registry=registry)
@@ -32,6 +36,13 @@ class Metrics:
         self.last_success = gauge(
             "connector_last_success_timestamp_seconds", "When the source was last read, even if nothing was new"
         )
+        self.reconciled = counter(
+            "connector_reconciled_total",
+            "What asking the source has found of its messages: missing (none had told it; less late is never told), late "
+            "(after it, or something newer, was known), duplicate, corrected (otherwise by now than it was told)",
+            "finding",
+        )
+        self.compared = gauge("connector_compared_timestamp_seconds", "When the source was last asked for all there is")
         self.spool_bytes = gauge("connector_spool_bytes", "Room that events waiting for the broker take on disk")
         self.spool_records = gauge("connector_spool_records", "Events waiting on disk for the broker")
         self.spool_limit = gauge("connector_spool_limit_bytes", "Room that they may take")
@@ -53,6 +64,8 @@ class Meter:
         self.spool_limit = metrics.spool_limit.labels(source)
         self._last_event = metrics.last_event.labels(source)
         self._newest = 0.0
+        self._metrics, self._name = metrics, source
+        self._shown = Counter[Finding]()
 
     def count_published(self, events: int, newest: float) -> None:
         """Count events that the broker acknowledged; `newest` is the latest of their times, seconds since 1970."""
@@ -60,3 +73,14 @@ class Meter:
         if newest > self._newest:
             self._newest = newest
             self._last_event.set(newest)
+
+    def show_tally(self, tally: Tally | None) -> None:
+        """Show what was found by asking the source; nothing if it is not asked."""
+        if tally is None:
+            return
+        for finding in Finding:
+            count = tally.counts.get(finding, 0)
+            self._metrics.reconciled.labels(self._name, finding.value).inc(max(0, count - self._shown[finding]))
+            self._shown[finding] = count
+        if tally.compared_at:
+            self._metrics.compared.labels(self._name).set(tally.compared_at)

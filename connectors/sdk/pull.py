@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import httpx
 from pydantic import AfterValidator, SecretStr
@@ -124,6 +124,14 @@ class Backoff:
         self._failures, self._until, self._trouble = 0, 0.0, ""
 
 
+class Answer(NamedTuple):
+    """What a server answered."""
+
+    content: bytes
+    headers: Mapping[str, str]
+    """By their names, in lower case."""
+
+
 class Server:
     """The server at `url`. Call it from one thread.
 
@@ -146,22 +154,23 @@ class Server:
 
     def get(self, path: str = "", params: Mapping[str, str | int] | None = None) -> bytes:
         """Return what is at `path` below the server's address. Raises `SourceUnavailableError`."""
-        return self._ask(self._client.build_request("GET", self._url + path, params=params))
+        return self.ask("GET", path, params=params).content
 
     def post(self, body: Any, path: str = "") -> bytes:
         """Return the answer to `body`, sent as JSON; it must change nothing there. Raises `SourceUnavailableError`."""
-        return self._ask(self._client.build_request("POST", self._url + path, json=body))
+        return self.ask("POST", path, json=body).content
 
-    def close(self) -> None:
-        """Close the connections."""
-        with self._runner:
-            self._runner.run(self._client.aclose())
+    def ask(self, method: str, path: str = "", **request: Any) -> Answer:
+        """Return the answer to a request, of which `params`, `json` and `headers` are as httpx takes them.
 
-    def _ask(self, request: httpx.Request) -> bytes:
+        Raises `SourceUnavailableError`.
+        """
         if self._backoff.resting:
             raise SourceUnavailableError(self._backoff.trouble)
         try:
-            answer = self._runner.run(self._fetch_in_time(request))
+            answer = self._runner.run(
+                self._fetch_in_time(self._client.build_request(method, self._url + path, **request))
+            )
         except _RefusedError as error:
             self._backoff.fail(f"{self._name} {error}", error.asked_seconds)
         except httpx.HTTPError as error:
@@ -171,14 +180,19 @@ class Server:
             return answer
         raise SourceUnavailableError(self._backoff.trouble) from None
 
-    async def _fetch_in_time(self, request: httpx.Request) -> bytes:
+    def close(self) -> None:
+        """Close the connections."""
+        with self._runner:
+            self._runner.run(self._client.aclose())
+
+    async def _fetch_in_time(self, request: httpx.Request) -> Answer:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 return await self._fetch(request)
         except TimeoutError:
             raise _RefusedError(say("answers too slowly", "répond trop lentement")) from None
 
-    async def _fetch(self, request: httpx.Request) -> bytes:
+    async def _fetch(self, request: httpx.Request) -> Answer:
         response = await self._client.send(request, stream=True)
         try:
             if response.status_code != httpx.codes.OK:
@@ -195,7 +209,7 @@ class Server:
                             f"répond avec plus de {self._limit_bytes} octets",
                         )
                     )
-            return bytes(content)
+            return Answer(bytes(content), response.headers)
         finally:
             await response.aclose()
 

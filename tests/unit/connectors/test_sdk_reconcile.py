@@ -1,0 +1,165 @@
+"""What is found by asking a source that also pushes."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk import reconcile
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.reconcile import Finding, Reconciler, Telling, microseconds
+
+UNTIL = datetime(2026, 3, 16, tzinfo=UTC)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Reconciler]:
+    with closing(Reconciler(tmp_path)) as memory:
+        yield memory
+
+
+def found(memory: Reconciler) -> dict[Finding, int]:
+    """What was found, whether kept or not."""
+    return {finding: count for finding, count in memory.seal().tally.counts.items() if count}
+
+
+def test_what_is_pushed_and_then_found_the_same_is_nothing(memory: Reconciler) -> None:
+    assert memory.push("a", 10, "open", UNTIL).before == ()
+    before, after = memory.find("a", 20, "open", UNTIL)
+    assert before == after == (Telling(10, "open", pushed=True),)
+    assert found(memory) == {}
+
+
+def test_what_nobody_pushed_is_missing_once_it_was_asked_to_the_end(memory: Reconciler) -> None:
+    memory.find("before", 10, "open", UNTIL)
+    assert memory.end_round(1.0) == {}
+    memory.find("before", 20, "open", UNTIL)
+    before, after = memory.find("a", 20, "open", UNTIL)
+    assert (before, after) == ((), (Telling(20, "open", pushed=False),))
+    memory.find("a", 30, "open", UNTIL)
+    assert memory.end_round(2.0) == {Finding.MISSING: 1}
+    assert memory.end_round(3.0) == {}
+
+
+def test_what_is_pushed_after_it_was_found_is_late_and_twice_a_duplicate(memory: Reconciler) -> None:
+    memory.end_round(1.0)
+    memory.find("a", 20, "open", UNTIL)
+    assert memory.push("a", 10, "open", UNTIL).after[-1] == Telling(20, "open", pushed=False)
+    assert memory.push("a", 10, "open", UNTIL).after == memory.push("a", 10, "open", UNTIL).before
+    assert found(memory) == {Finding.MISSING: 1, Finding.LATE: 1, Finding.DUPLICATE: 2}
+
+
+def test_what_is_found_otherwise_is_corrected(memory: Reconciler) -> None:
+    memory.push("a", 10, "open", UNTIL)
+    assert memory.find("a", 20, "closed", UNTIL).after[-1] == Telling(20, "closed", pushed=False)
+    memory.find("a", 30, "closed", UNTIL)
+    assert found(memory) == {Finding.CORRECTED: 1}
+
+
+def test_an_answer_from_before_what_was_pushed_is_passed_over(memory: Reconciler) -> None:
+    memory.push("a", 20, "closed", UNTIL)
+    before, after = memory.find("a", 10, "open", UNTIL)
+    assert before == after
+    assert found(memory) == {}
+
+
+def test_a_fact_that_never_changes_is_told_in_both_ways(memory: Reconciler) -> None:
+    memory.end_round(1.0)
+    memory.push("pushed", 0, "", UNTIL)
+    memory.find("pushed", 0, "", UNTIL)
+    memory.find("found", 0, "", UNTIL)
+    memory.push("found", 0, "", UNTIL)
+    memory.push("found", 0, "", UNTIL)
+    assert found(memory) == {Finding.MISSING: 1, Finding.LATE: 1, Finding.DUPLICATE: 1}
+
+
+def test_what_was_told_is_the_same_in_any_order(memory: Reconciler) -> None:
+    told = [Telling(at, state, pushed=True) for at, state in ((10, "a"), (20, "b"), (30, "a"), (40, "c"))]
+    for number, order in enumerate(permutations(told)):
+        for one in order:
+            after = memory.push(f"{number}", one.at, one.state, UNTIL).after
+        assert after == tuple(told)
+
+
+def test_of_the_same_time_what_comes_later_counts(memory: Reconciler) -> None:
+    memory.push("a", 10, "z", UNTIL)
+    assert [one.state for one in memory.push("a", 10, "a", UNTIL).after] == ["z", "a"]
+    assert found(memory) == {}
+
+
+def test_what_is_not_kept_is_learned_again_and_counted_once(tmp_path: Path) -> None:
+    for _ in range(3):
+        with closing(Reconciler(tmp_path)) as memory:
+            memory.end_round(1.0)
+            assert memory.find("a", 10, "open", UNTIL).before == ()
+            assert memory.kept.compared_at == 0
+    with closing(Reconciler(tmp_path)) as memory:
+        memory.end_round(2.0)
+        memory.find("a", 10, "open", UNTIL)
+        memory.keep(memory.seal())
+        memory.push("b", 10, "open", UNTIL)
+    with closing(Reconciler(tmp_path)) as memory:
+        assert memory.kept.compared_at == 2.0
+        assert {finding: count for finding, count in memory.kept.counts.items() if count} == {Finding.MISSING: 1}
+        assert memory.find("a", 20, "open", UNTIL).before == (Telling(10, "open", pushed=False),)
+        assert memory.push("b", 10, "open", UNTIL).before == ()
+
+
+def test_what_is_learned_while_the_rest_is_not_kept_yet_is_not_lost(memory: Reconciler) -> None:
+    memory.push("a", 10, "open", UNTIL)
+    first = memory.seal()
+    memory.push("a", 20, "closed", UNTIL)
+    memory.keep(first)
+    assert [one.state for one in memory.push("a", 30, "open", UNTIL).before] == ["open", "closed"]
+    memory.keep(memory.seal())
+    assert [one.state for one in memory.find("a", 30, "open", UNTIL).before] == ["open", "closed", "open"]
+
+
+def test_it_forgets_first_what_ends_first(tmp_path: Path) -> None:
+    with closing(Reconciler(tmp_path, most_keys=100)) as memory:
+        for number in range(300):
+            memory.push(f"{number}", 10, "open", UNTIL + timedelta(days=number % 150))
+            memory.keep(memory.seal())
+        known = [number for number in range(300) if memory.push(f"{number}", 11, "open", UNTIL).before]
+    assert 95 <= len(known) <= 102
+    assert min(number % 150 for number in known) >= 95
+
+
+def test_of_one_key_it_remembers_the_first_and_the_latest(memory: Reconciler) -> None:
+    for at in range(100):
+        after = memory.push("a", at, str(at), UNTIL).after
+    assert [one.at for one in after] == [0, *range(100 - reconcile.MOST_TELLINGS + 1, 100)]
+
+
+def test_its_files_are_for_this_user_alone(tmp_path: Path, memory: Reconciler) -> None:
+    memory.push("a", 10, "open", UNTIL)
+    memory.keep(memory.seal())
+    assert {path.name for path in tmp_path.iterdir()} >= {"told.sqlite"}
+    assert not [path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
+
+
+def test_a_damaged_memory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "told.sqlite").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(ConnectorError, match=r"told\.sqlite is damaged: remove it"):
+        Reconciler(tmp_path)
+
+
+def test_a_memory_that_cannot_be_written_keeps_nothing_by_half(tmp_path: Path, memory: Reconciler) -> None:
+    memory.push("a", 10, "open", UNTIL)
+    changes = memory.seal()
+    with closing(Reconciler(tmp_path)) as other:
+        other._do("BEGIN IMMEDIATE")
+        memory._do("PRAGMA busy_timeout = 0")
+        with pytest.raises(ConnectorError, match="locked"):
+            memory.keep(changes)
+        other._do("COMMIT")
+        assert other.push("a", 10, "open", UNTIL).before == ()
+    memory.keep(changes)
+    assert memory.push("a", 10, "open", UNTIL).before != ()
+
+
+def test_times_are_in_microseconds() -> None:
+    assert microseconds(datetime(2026, 3, 16, 8, 0, 0, 123_457, tzinfo=UTC)) == 1_773_648_000_123_457
