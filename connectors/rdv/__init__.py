@@ -1,0 +1,18 @@
+"""RDV Service Public and RDV-Solidarités: appointments, by webhooks and by the API that tells what they did not."""
+
+from connectors.rdv.config import RdvConfig
+from connectors.rdv.simulate.command import command
+from connectors.rdv.source import RdvSource, probe
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "rdv",
+    RdvConfig,
+    RdvSource,
+    simulate=command,
+    probe=probe,
+    about=(
+        "Appointments of RDV Service Public and RDV-Solidarités, by webhooks and API",
+        "Rendez-vous de RDV Service Public et RDV-Solidarités, par webhooks et API",
+    ),
+)

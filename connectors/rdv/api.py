@@ -1,0 +1,136 @@
+"""The API of RDV Service Public: all appointments of a window, page after page.
+
+Sources: `app/controllers/api/v1` and `docs/api/v1` of betagouv/rdv-service-public. An organisation that the account may not see
+is not refused, it has no appointments.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from connectors.rdv.account import Signed, choose
+from connectors.rdv.config import Api
+from connectors.rdv.facts import split_listed
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.pull import Backoff, Server
+from connectors.sdk.webhook.polled import Page, Rounds
+from connectors.sdk.words import say
+
+MOST_PAGES: Final = 1_000
+"""Of one organisation, in one round."""
+
+
+class _Meta(msgspec.Struct):
+    total_pages: int
+
+
+class _Listing(msgspec.Struct):
+    rdvs: list[Any]
+    meta: _Meta
+
+
+_decode: Final = msgspec.json.Decoder(_Listing).decode
+
+
+class Window(NamedTuple):
+    """What is asked for: appointments that begin between two times."""
+
+    begin: datetime
+    end: datetime
+
+    @classmethod
+    def around(cls, now: datetime, api: Api) -> "Window":
+        """Return the window that is configured."""
+        return cls(now - timedelta(days=api.days_back), now + timedelta(days=api.days_ahead))
+
+
+class Session:
+    """One account, signed in when it is needed. For one thread; what it has to remember is in `directory`."""
+
+    def __init__(self, api: Api, directory: Path) -> None:
+        self._url = api.url
+        self._server = Server(api.url)
+        self._sign_in = choose(api, directory)
+        self._backoff = Backoff()
+        self._signed = Signed({}, 0.0)
+        self._until = 0.0
+
+    def ask(self, organisation: int, window: Window, page: int) -> tuple[list[bytes], bool]:
+        """Return the facts of a page, and whether it is the last. Raises `SourceUnavailableError`."""
+        if self._backoff.resting:
+            raise SourceUnavailableError(self._backoff.trouble)
+        path = f"/api/v1/organisations/{organisation}/rdvs"
+        params = {"starts_after": window.begin.isoformat(), "starts_before": window.end.isoformat(), "page": page}
+        try:
+            answer = self._server.ask("GET", path, params=params, headers=self._headers())
+        except SourceUnavailableError:
+            self._until = 0.0  # it may be that it is no longer signed in
+            raise
+        try:
+            listing = _decode(answer.content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._misunderstood() from None
+        self._backoff.succeed()
+        told_at = _date_of(answer.headers)
+        facts = [fact for rdv in listing.rdvs for fact in split_listed(rdv, told_at)]
+        return facts, page >= min(listing.meta.total_pages, MOST_PAGES)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._server.close()
+
+    def _headers(self) -> Mapping[str, str]:
+        if time.monotonic() >= self._until:
+            signed = self._sign_in(self._server)
+            if signed is None:
+                raise self._misunderstood()
+            self._signed, self._until = signed, time.monotonic() + signed.seconds
+        return self._signed.headers
+
+    def _misunderstood(self) -> SourceUnavailableError:
+        self._backoff.fail(
+            say(
+                f"{self._url} answers otherwise than documented: is the address right?",
+                f"{self._url} répond autrement que documenté : l'adresse est-elle juste ?",
+            )
+        )
+        return SourceUnavailableError(self._backoff.trouble)
+
+
+class RdvRounds(Rounds):
+    """All appointments of the window, organisation after organisation."""
+
+    def __init__(self, api: Api, organisations: list[int], directory: Path) -> None:
+        self._api = api
+        self._organisations = organisations
+        self._session = Session(api, directory)
+        self._place, self._page = 0, 1
+        self._window = Window.around(datetime.now(UTC), api)
+
+    def next_page(self) -> Page:
+        """Ask for the next page."""
+        now = datetime.now(UTC)
+        if (self._place, self._page) == (0, 1):
+            self._window = Window.around(now, self._api)
+        facts, is_last = self._session.ask(self._organisations[self._place], self._window, self._page)
+        self._page += 1
+        if is_last:
+            self._place, self._page = (self._place + 1) % len(self._organisations), 1
+        return Page(facts, now, is_last and self._place == 0)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._session.close()
+
+
+def _date_of(headers: Mapping[str, str]) -> datetime:
+    """Return when the server answered, by its own clock; by ours if it does not say."""
+    try:
+        return parsedate_to_datetime(headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return datetime.now(UTC)

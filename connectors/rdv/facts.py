@@ -1,0 +1,152 @@
+"""What a message or an answer says, one participation at a time, and without what no event needs.
+
+One person's part in an appointment is what is told of: an appointment for several has a status for each, and the server's guide
+asks for those to be used. Formats: `app/blueprints` and `docs/api` of betagouv/rdv-service-public. Times are as Ruby writes them,
+`2026-03-20 10:00:00 +0100` or `… UTC`, in whole seconds; ISO 8601 is taken as well.
+"""
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from connectors.sdk.reconcile import microseconds
+
+RANKS: Final = {"created": 0, "updated": 1, "destroyed": 2, "found": 3}
+"""How something is told, in the order of what is told as of the same second, for which there is no other."""
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+_RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")
+
+
+class Person(msgspec.Struct):
+    """How somebody can be reached."""
+
+    email: str | None = None
+    phone_number: str | None = None
+    phone_number_formatted: str | None = None
+
+
+class User(Person, kw_only=True):
+    """Who comes; `responsible` is who answers for a child."""
+
+    id: Positive
+    responsible: Person | None = None
+
+
+class Participation(msgspec.Struct):
+    """One person's part in an appointment."""
+
+    id: Positive
+    status: str
+    user: User | None = None
+    created_by_type: str | None = None
+    created_by: str | None = None
+
+
+class Named(msgspec.Struct):
+    """Something with a number: an organisation, a lieu."""
+
+    id: Positive
+
+
+class Motif(Named):
+    """What an appointment is for."""
+
+    service_id: int | None = None
+
+
+class Rdv(msgspec.Struct):
+    """An appointment, without its participations."""
+
+    id: Positive
+    starts_at: str
+    ends_at: str | None = None
+    duration_in_min: int | None = None
+    created_at: str | None = None
+    cancelled_at: str | None = None
+    collectif: bool | None = None
+    created_by_type: str | None = None
+    created_by: str | None = None
+    organisation: Named | None = None
+    motif: Motif | None = None
+    lieu: Named | None = None
+
+
+class Fact(msgspec.Struct):
+    """One participation, as it was when it was told."""
+
+    how: str
+    """One of `RANKS`."""
+    told_at: str
+    """By the server's clock."""
+    rdv: Rdv
+    participation: Participation
+    reason: str | None = None
+    """Why it was destroyed, if that is not what somebody wanted."""
+
+    @property
+    def as_of(self) -> int:
+        """When it was told, in microseconds: those of a second in the order of `RANKS`."""
+        return microseconds(parse_time(self.told_at)) + RANKS[self.how]
+
+
+decode: Final = msgspec.json.Decoder(Fact).decode
+"""Raises `msgspec.DecodeError` and `UnicodeDecodeError`, whose texts hold no values."""
+_encode: Final = msgspec.json.encode
+
+
+def split_message(body: bytes) -> list[bytes]:
+    """Return the facts of a webhook; none if it is not about an appointment, itself if it has not the form of one."""
+    with suppress(*_UNREADABLE):
+        match msgspec.json.decode(body):
+            case {"meta": {"model": "Rdv", "event": how, "timestamp": told_at, **meta}, "data": dict(rdv)}:
+                return _split(rdv, {"how": how, "told_at": told_at, "reason": meta.get("webhook_reason")})
+            case {"meta": {"model": str(model)}} if model != "Rdv":
+                return []
+    return [body]
+
+
+def split_listed(rdv: Any, told_at: datetime) -> list[bytes]:
+    """Return the facts of an appointment that was listed; of one that cannot be read, one that cannot be used."""
+    try:
+        return _split(rdv, {"how": "found", "told_at": told_at.isoformat()})
+    except _UNREADABLE:
+        return [_encode({"rdv": None})]
+
+
+def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
+    common = about | {"rdv": _trim(rdv, Rdv)}
+    match rdv:
+        case {"participations": list(people)} | {"rdvs_users": list(people)}:  # the latter until 2023
+            return [_encode(common | {"participation": _trim(person, Participation)}) for person in people]
+        case _:
+            return [_encode(common)]
+
+
+def parse_time(text: str) -> datetime:
+    """Return the time that the server wrote, in UTC. Raises `ValueError`."""
+    at = datetime.fromisoformat(_RUBY_ZONE.sub(lambda zone: f"{zone[1]}:{zone[2]}" if zone[1] else "+00:00", text))
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return at.astimezone(UTC)
+
+
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError, TypeError)
+"""What comes of numbers and depths that JSON may have and we cannot read or write, too."""
+_BELOW: Final[dict[str, type[msgspec.Struct]]] = {
+    "organisation": Named,
+    "motif": Motif,
+    "lieu": Named,
+    "user": User,
+    "responsible": Person,
+}
+
+
+def _trim(node: Any, kind: type[msgspec.Struct]) -> Any:
+    """Return of `node` what `kind` has, at any depth; what is no object as it is."""
+    if not isinstance(node, dict):
+        return node
+    there = [name for name in kind.__struct_fields__ if name in node]
+    return {name: _trim(node[name], _BELOW[name]) if name in _BELOW else node[name] for name in there}

@@ -1,0 +1,201 @@
+"""What a fact about an appointment means."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from connectors.rdv.config import RdvConfig
+from connectors.rdv.facts import RANKS, Fact, Person, Rdv, User, decode, parse_time
+from connectors.rdv.history import (
+    BOOKED,
+    DELETED,
+    ERASED,
+    MOVED,
+    OPEN,
+    RENAMED,
+    STATUSES,
+    WAITING,
+    State,
+    Step,
+    steps,
+)
+from connectors.sdk.reconcile import Reconciler
+from models.codec import Unusable, check_time
+from models.events import (
+    AppointmentAttended,
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentCancelledData,
+    AppointmentCheckedIn,
+    AppointmentMissed,
+    AppointmentMoved,
+    AppointmentSlotData,
+    Event,
+    Party,
+    PersonalDataErased,
+)
+from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+CITIZENS: Final = frozenset({"User", "user", "FileAttente", "file_attente"})
+"""Who books for himself: at once, or by taking an earlier appointment that the waiting list offers."""
+SHORTEST_SECONDS: Final = 60
+LONGEST_SECONDS: Final = 86_400
+USUAL_SECONDS: Final = 1_800
+_AT_THE_TIME: Final[dict[str, type[AppointmentCheckedIn | AppointmentAttended | AppointmentMissed]]] = {
+    WAITING: AppointmentCheckedIn,
+    "seen": AppointmentAttended,
+    "noshow": AppointmentMissed,
+}
+_CANCELLED_BY: Final = {"excused": Party.CITIZEN, "revoked": Party.SERVICE, DELETED: Party.SERVICE}
+
+
+class _Times(NamedTuple):
+    """The times of an appointment, in UTC."""
+
+    starts_at: datetime
+    created_at: datetime | None
+    cancelled_at: datetime | None
+    length_seconds: int
+
+
+class RdvMapping:
+    """Maps facts, with what `reconciler` knows of those before."""
+
+    def __init__(
+        self, source: str, config: RdvConfig, key_of: Callable[[str], PseudonymKey], reconciler: Reconciler
+    ) -> None:
+        self._source = source
+        self._config = config
+        self._reconciler = reconciler
+        places = (
+            *config.motifs.values(),
+            *config.lieux.values(),
+            *config.services.values(),
+            *config.organisations.values(),
+        )
+        self._keys = {sector: key_of(sector) for sector in {config.sector, *(place.sector for place in places)} - {""}}
+
+    def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
+        """Return the events that a fact tells and no fact before it. Raises `Unusable`."""
+        try:
+            fact = decode(raw)
+        except UnicodeDecodeError:
+            raise Unusable(Reason.UNREADABLE_LINE) from None
+        except msgspec.DecodeError as error:
+            raise Unusable(Reason.UNREADABLE_LINE, str(error)) from None
+        if fact.how not in RANKS:
+            raise Unusable(Reason.UNKNOWN_RECORD, "meta.event")
+        times, as_of = _read_times(fact)
+        check_time(parse_time(fact.told_at), read_at)  # before it is remembered: what is rejected can be mapped again
+        key = f"{fact.rdv.id}-{fact.participation.id}"
+        state = str(State(int(times.starts_at.timestamp()), _status(fact)))
+        take = self._reconciler.find if fact.how == "found" else self._reconciler.push
+        before, after = take(key, as_of, state, times.starts_at)
+        known = {(step.native, step.revision) for step in steps(before, times.length_seconds)}
+        new = [step for step in steps(after, times.length_seconds) if (step.native, step.revision) not in known]
+        return [self._event(step, fact, key, times, read_at) for step in new]
+
+    def _event(self, step: Step, fact: Fact, key: str, times: _Times, read_at: datetime) -> Event:
+        sector = self._place(fact.rdv, "sector")
+        about: dict[str, Any] = {
+            "id": event_id(self._source, f"{key}|{step.native}", step.revision),
+            "source": self._source,
+            "subject": contact_id(Channel.APPOINTMENT, self._source, key),
+            "time": _time_of(step, fact.rdv, times),
+            "recordedtime": read_at,
+            "sector": sector,
+            "site": self._place(fact.rdv, "site"),
+            "service": self._place(fact.rdv, "service"),
+        }
+        if step.kind == ERASED:
+            return PersonalDataErased(**about, channel=Channel.APPOINTMENT)
+        about["identities"] = " ".join(_identities(fact.participation.user, self._keys[sector]))
+        if kind := _AT_THE_TIME.get(step.kind):
+            return kind(**about)
+        if party := _CANCELLED_BY.get(step.kind):
+            return AppointmentCancelled(**about, data=AppointmentCancelledData(by=party))
+        slot: dict[str, Any] = {
+            "starts_at": datetime.fromtimestamp(step.starts_at, UTC),
+            "queue": self._place(fact.rdv, "queue"),
+        }
+        if step.kind == MOVED:
+            return AppointmentMoved(**about, data=AppointmentSlotData(**slot, by=Party.SERVICE))
+        by = Party.SERVICE if step.revision else _booked_by(fact)
+        return AppointmentBooked(**about, data=AppointmentSlotData(**slot, by=by))
+
+    def _place(self, rdv: Rdv, name: str) -> str:
+        """Return site, service, queue or sector of an appointment: what is nearest to it goes first."""
+        config, motif = self._config, rdv.motif
+        tables = (
+            (config.motifs, motif.id if motif else None),
+            (config.lieux, rdv.lieu.id if rdv.lieu else None),
+            (config.services, motif.service_id if motif else None),
+            (config.organisations, rdv.organisation.id if rdv.organisation else None),
+        )
+        found = (getattr(table[number], name) for table, number in tables if number is not None and number in table)
+        return str(next(filter(None, found), getattr(config, name)))
+
+
+def _status(fact: Fact) -> str:
+    status = RENAMED.get(fact.participation.status, fact.participation.status)
+    if status not in STATUSES:
+        raise Unusable(Reason.UNKNOWN_ENUM, "participation.status")
+    if fact.how != "destroyed":
+        return status
+    if fact.reason == "rgpd":
+        return ERASED
+    return DELETED if status in {OPEN, WAITING} else status
+
+
+def _read_times(fact: Fact) -> tuple[_Times, int]:
+    rdv = fact.rdv
+    try:
+        starts_at = parse_time(rdv.starts_at)
+        created_at, cancelled_at, ends_at = (
+            parse_time(text) if text else None for text in (rdv.created_at, rdv.cancelled_at, rdv.ends_at)
+        )
+        as_of = fact.as_of
+    except (ValueError, OverflowError):
+        raise Unusable(Reason.UNREADABLE_LINE, "not a time with a zone") from None
+    length = (ends_at - starts_at).total_seconds() if ends_at else (rdv.duration_in_min or 0) * 60
+    length_seconds = int(length) if SHORTEST_SECONDS <= length <= LONGEST_SECONDS else USUAL_SECONDS
+    return _Times(starts_at, created_at, cancelled_at, length_seconds), as_of
+
+
+def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
+    """Return when a step happened: what the server says of it, if it does, and no later than it told it."""
+    at = datetime.fromtimestamp(step.at // 1_000_000, UTC)
+    if step.kind == BOOKED and not step.revision and times.created_at:
+        return min(times.created_at, at)
+    if step.kind in {"excused", "revoked"} and step.is_last and times.cancelled_at and not rdv.collectif:
+        return min(times.cancelled_at, at)
+    return at
+
+
+def _booked_by(fact: Fact) -> Party:
+    told = (
+        fact.participation.created_by_type,
+        fact.participation.created_by,
+        fact.rdv.created_by_type,
+        fact.rdv.created_by,
+    )
+    return Party.CITIZEN if next(filter(None, told), "") in CITIZENS else Party.SERVICE
+
+
+def _identities(user: User | None, key: PseudonymKey) -> Iterator[str]:
+    """Yield the pseudonyms of who comes: a child is reached by who answers for it."""
+    if user is None:
+        return
+    yield key.pseudonym(IdentityKind.RDV_USER, str(user.id))
+    people: list[Person] = [user, *([user.responsible] if user.responsible else [])]
+    emails = (normalise_email(person.email) for person in people if person.email)
+    if email := next(filter(None, emails), None):
+        yield key.pseudonym(IdentityKind.EMAIL, email)
+    numbers = (text for person in people for text in (person.phone_number_formatted, person.phone_number) if text)
+    if phone := next(filter(None, map(normalise_phone, numbers)), None):
+        yield key.pseudonym(IdentityKind.PHONE, phone)

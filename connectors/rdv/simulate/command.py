@@ -1,0 +1,72 @@
+"""`accueil simulate rdv`."""
+
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import click
+
+from connectors.rdv.simulate.lives import ORGANISATIONS, Lives
+from connectors.rdv.simulate.server import HOST, RdvServer, Sender, configuration, served
+from connectors.rdv.simulate.service import RdvService
+from connectors.sdk.words import say
+
+STEP_SECONDS: Final = 1.0
+PAST: Final = timedelta(days=14)
+
+
+@click.command(
+    "rdv",
+    help=say(
+        "Be a RDV Service Public whose appointments do not exist: send its webhooks, serve its API, and print the "
+        "configuration that reads both.",
+        "Joue un RDV Service Public dont les rendez-vous n'existent pas : envoie ses webhooks, sert son API, et écrit la "
+        "configuration qui lit les deux.",
+    ),
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8484,
+    show_default=True,
+    help=say("Where the API listens, on this machine only.", "Où l'API écoute, sur cette machine seulement."),
+)
+@click.option(
+    "--to",
+    type=click.IntRange(1, 65_535),
+    default=8702,
+    show_default=True,
+    help=say("Port of this machine that webhooks are sent to.", "Port de cette machine où vont les webhooks."),
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help=say("The same seed draws the same appointments.", "La même graine tire les mêmes rendez-vous."),
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=2_000, min_open=True),
+    default=20,
+    show_default=True,
+    help=say("New appointments per hour, on average.", "Nouveaux rendez-vous par heure, en moyenne."),
+)
+def command(*, port: int, to: int, seed: int, rate: float) -> None:
+    """Serve and send until stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    service, sender = RdvService(), Sender(f"http://{HOST}:{to}/")
+    lives = Lives(service, seed, datetime.now(UTC) - PAST, rate)
+    lives.play(datetime.now(UTC))  # what is past is told by the API alone
+    service.outbox.clear()
+    try:
+        with served(RdvServer(service, ORGANISATIONS).app, port) as address:
+            click.echo(configuration(address, to, ORGANISATIONS))
+            while not stop.wait(STEP_SECONDS):
+                lives.play(datetime.now(UTC))
+                sender.send_all(service.outbox)
+    except OSError as error:
+        raise click.ClickException(f"{HOST}:{port}: {error.strerror}") from None

@@ -1,0 +1,191 @@
+"""The HTTP side of a fake RDV Service Public: its API, and the sender of its webhooks.
+
+Like the real one, the API signs an agent in by e-mail and password, and wants the three headers of the sign-in with each request;
+or it renews the tokens of an application, where the token before ends when the new one is used. It shows nothing of
+organisations that the agent is not in, and refuses more than 50 requests a minute.
+"""
+
+import http.client
+import secrets
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors.rdv.simulate.service import RdvService
+from connectors.rdv.source import sign
+
+HOST: Final = "127.0.0.1"
+EMAIL: Final = "accueil@example.org"
+PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing
+SECRET: Final = "simulation"  # noqa: S105 - the same
+APPLICATION: Final = {"client_id": "accueil", "client_secret": "simulation"}
+REQUESTS_PER_MINUTE: Final = 50
+TIMEOUT_SECONDS: Final = 10.0
+
+
+class RdvServer:
+    """The API of `service`, for one agent who is in `organisations`."""
+
+    def __init__(
+        self, service: RdvService, organisations: Collection[int], *, requests_per_minute: int = REQUESTS_PER_MINUTE
+    ) -> None:
+        self.interfere: Callable[[Request], Response | None] = lambda _: None
+        """Returns what is answered instead, if anything."""
+        self.asked: list[str] = []
+        """The paths that were asked for."""
+        self.refresh_tokens = {"simulation"}
+        """Those that are good."""
+        self._service = service
+        self._organisations = organisations
+        self._rate = requests_per_minute
+        self._requests: deque[float] = deque()
+        self._session: dict[str, str] = {}
+        self._bearers: dict[str, str] = {}
+        routes = [
+            Route("/api/v1/auth/sign_in", self._sign_in, methods=["POST"]),
+            Route("/oauth/token", self._renew, methods=["POST"]),
+            Route("/api/v1/organisations/{organisation}/rdvs", self._list, methods=["GET"]),
+        ]
+        self.app = Starlette(routes=routes)
+
+    def forget_sessions(self) -> None:
+        """Let nobody be signed in any more, as a day later."""
+        self._session.clear()
+        self._bearers.clear()
+
+    async def _sign_in(self, request: Request) -> Response:
+        if refusal := self._refuse(request):
+            return refusal
+        account = await request.json()
+        if (account.get("email"), account.get("password")) != (EMAIL, PASSWORD):
+            return self._answer({"success": False, "errors": ["Mot de passe ou identifiant invalide."]}, 401)
+        # One device at a time: whoever signed in before is no longer.
+        self._session = {"access-token": secrets.token_urlsafe(16), "client": secrets.token_urlsafe(16), "uid": EMAIL}
+        return self._answer({"data": {"id": 7, "email": EMAIL, "uid": EMAIL}}, 200, **self._session)
+
+    async def _renew(self, request: Request) -> Response:
+        if refusal := self._refuse(request):
+            return refusal
+        form = dict(parse_qsl((await request.body()).decode()))
+        if any(form.get(name) != value for name, value in APPLICATION.items()):
+            return self._answer({"error": "invalid_client"}, 401)
+        if form.get("grant_type") != "refresh_token" or form.get("refresh_token") not in self.refresh_tokens:
+            return self._answer({"error": "invalid_grant"}, 400)
+        access, refresh = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+        self._bearers[access] = form["refresh_token"]
+        self.refresh_tokens.add(refresh)
+        token = {"access_token": access, "token_type": "Bearer", "expires_in": 7_200, "refresh_token": refresh}
+        return self._answer(token | {"scope": "write", "created_at": int(self._service.now.timestamp())})
+
+    async def _list(self, request: Request) -> Response:
+        if refusal := self._refuse(request):
+            return refusal
+        if not self._knows(request):
+            return self._answer({"errors": ["Vous devez vous connecter."]}, 401)
+        organisation = request.path_params["organisation"]
+        seen = [number for number in self._organisations if str(number) == organisation]
+        begin, end = (datetime.fromisoformat(request.query_params[name]) for name in ("starts_after", "starts_before"))
+        return self._answer(self._service.page(seen, begin, end, int(request.query_params.get("page", "1"))))
+
+    def _knows(self, request: Request) -> bool:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if bearer in self._bearers:
+            self.refresh_tokens.discard(self._bearers[bearer])
+            return True
+        return bool(self._session) and all(request.headers.get(name) == value for name, value in self._session.items())
+
+    def _refuse(self, request: Request) -> Response | None:
+        self.asked.append(request.url.path)
+        if instead := self.interfere(request):
+            return instead
+        now = time.monotonic()
+        while self._requests and self._requests[0] < now - 60:
+            self._requests.popleft()
+        if len(self._requests) >= self._rate:
+            wait = str(int(self._requests[0] + 61 - now))
+            return self._answer(
+                {"errors": ["Limite d'appels API atteinte. Merci de patienter."]}, 429, **{"Retry-After": wait}
+            )
+        self._requests.append(now)
+        return None
+
+    def _answer(self, content: object, status: int = 200, **headers: str) -> Response:
+        date = format_datetime(self._service.now.astimezone(UTC), usegmt=True)
+        return JSONResponse(content, status, headers={"Date": date, **headers})
+
+
+@contextmanager
+def served(app: Starlette, port: int = 0) -> Iterator[str]:
+    """Serve `app` on this machine until the end of the block, at an address that is yielded."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=False))
+    with socket.create_server((HOST, port)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],), name="rdv")
+        thread.start()
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+class Sender:
+    """Sends webhooks to `url`, signed with `secret`; what is not answered 2xx waits in `backlog`, to be sent again."""
+
+    def __init__(self, url: str, secret: str = SECRET) -> None:
+        self.backlog: deque[bytes] = deque()
+        self.url = url
+        self._key = secret.encode()
+
+    def send(self, body: bytes) -> bool:
+        """Send one; return whether it was taken."""
+        taken = 200 <= self._post(body) < 300
+        if not taken:
+            self.backlog.append(body)
+        return taken
+
+    def send_all(self, outbox: deque[bytes]) -> None:
+        """Try once more each of those that were not taken, then send what is in `outbox`, and take it out."""
+        for _ in range(len(self.backlog)):
+            self.send(self.backlog.popleft())
+        while outbox:
+            self.send(outbox.popleft())
+
+    def _post(self, body: bytes) -> int:
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "X-Lapin-Signature": sign(self._key, body),
+        }
+        url = urlsplit(self.url)
+        call = http.client.HTTPConnection(url.hostname or HOST, url.port, timeout=TIMEOUT_SECONDS)
+        try:
+            with closing(call):
+                call.request("POST", url.path or "/", body, headers)
+                answer = call.getresponse()
+                answer.read()
+                return answer.status
+        except (OSError, http.client.HTTPException):
+            return 0
+
+
+def configuration(address: str, port: int, organisations: Collection[int]) -> str:
+    """Return what `accueil.toml` needs to be sent webhooks at `port`, and to ask the API at `address`."""
+    places = [f'[connectors.simulation.organisations.{number}]\nsite = "mds-{number}"\n' for number in organisations]
+    head = f'[connectors.simulation]\nconnector = "rdv"\nport = {port}\nsecret = "{SECRET}"\n'
+    api = (
+        f'[connectors.simulation.api]\nurl = "{address}"\nemail = "{EMAIL}"\npassword = "{PASSWORD}"\n'
+        "round_seconds = 60\n"
+    )
+    return "\n".join([head, *places, api])

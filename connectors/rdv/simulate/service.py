@@ -1,0 +1,270 @@
+"""The appointments of a fake RDV Service Public, and what it tells of them.
+
+One object, driven from outside: what happens is a method, at a time that is given. Nothing is remembered anywhere else.
+"""
+
+import json
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from threading import RLock
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+PER_PAGE: Final = 100
+PARIS: Final = ZoneInfo("Europe/Paris")
+USUAL_MINUTES: Final = 30
+
+
+@dataclass(frozen=True)
+class Citizen:
+    """Somebody who does not exist."""
+
+    id: int
+    first_name: str
+    last_name: str
+    email: str | None = None
+    phone: str | None = None
+    responsible: "Citizen | None" = None
+    """Who answers for a child."""
+
+
+@dataclass
+class _Participation:
+    id: int
+    citizen: Citizen
+    by: str
+    status: str = "unknown"
+
+
+@dataclass
+class _Rdv:
+    id: int
+    organisation: int
+    motif: int
+    service: int
+    lieu: int | None
+    starts_at: datetime
+    minutes: int
+    by: str
+    created_at: datetime
+    collectif: bool
+    participations: list[_Participation]
+    status: str = "unknown"
+    cancelled_at: datetime | None = None
+
+
+@dataclass
+class RdvService:
+    """The service. Whoever sends its webhooks takes their bodies from `outbox`, in order.
+
+    Its methods may be called from several threads; they return or take the number of an appointment.
+    """
+
+    outbox: deque[bytes] = field(default_factory=deque)
+    ledger: Counter[str] = field(default_factory=Counter)
+    """How many events of each type tell what happened, one for each who takes part."""
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    """The time of what happened last; `elapse` lets it pass."""
+    _rdvs: dict[int, _Rdv] = field(default_factory=dict)
+    _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+    _lock: RLock = field(default_factory=RLock)
+
+    def elapse(self, now: datetime) -> None:
+        """Let it be `now`."""
+        with self._lock:
+            self.now = max(self.now, now)
+
+    def book(
+        self,
+        at: datetime,
+        starts_at: datetime,
+        citizens: Sequence[Citizen],
+        *,
+        organisation: int,
+        motif: int,
+        service: int = 1,
+        lieu: int | None = None,
+        minutes: int = USUAL_MINUTES,
+        by: str = "User",
+        collectif: bool = False,
+    ) -> int:
+        """Book an appointment of `citizens`, by `User`, `Agent`, `Prescripteur` or `FileAttente`.
+
+        As the real one does, it tells that it was created, and at once that it was updated.
+        """
+        with self._lock:
+            people = [_Participation(self._numbers(), citizen, by) for citizen in citizens]
+            rdv = _Rdv(
+                self._numbers(), organisation, motif, service, lieu, starts_at, minutes, by, at, collectif, people
+            )
+            self._rdvs[rdv.id] = rdv
+            self.ledger["appointment.booked"] += len(people)
+            self._tell(rdv, "created", at)
+            self._tell(rdv, "updated", at)
+            return rdv.id
+
+    def join(self, at: datetime, number: int, citizen: Citizen, by: str = "User") -> None:
+        """Let one more come to a collective appointment."""
+        with self._lock:
+            rdv = self._rdvs[number]
+            rdv.participations.append(_Participation(self._numbers(), citizen, by))
+            self.ledger["appointment.booked"] += 1
+            self._tell(rdv, "updated", at)
+
+    def move(self, at: datetime, number: int, starts_at: datetime) -> None:
+        """Let an appointment be at another time."""
+        with self._lock:
+            rdv = self._rdvs[number]
+            rdv.starts_at = starts_at
+            self.ledger["appointment.moved"] += len(rdv.participations)
+            self._tell(rdv, "updated", at)
+
+    def cancel(self, at: datetime, number: int, by: str = "citizen", citizen: int | None = None) -> None:
+        """Cancel it, for one `citizen` alone if given: by the `citizen` or the `service`."""
+        self._set(at, number, "excused" if by == "citizen" else "revoked", "appointment.cancelled", citizen)
+
+    def check_in(self, at: datetime, number: int) -> None:
+        """Let the citizen be there, as older versions of the real one could tell."""
+        self._set(at, number, "waiting", "appointment.checked_in", None)
+
+    def attend(self, at: datetime, number: int, citizen: int | None = None) -> None:
+        """Let it have taken place."""
+        self._set(at, number, "seen", "appointment.attended", citizen)
+
+    def miss(self, at: datetime, number: int, citizen: int | None = None) -> None:
+        """Let the citizen not have come."""
+        self._set(at, number, "noshow", "appointment.missed", citizen)
+
+    def reset(self, at: datetime, number: int) -> None:
+        """Take back that it was cancelled, attended or missed."""
+        self._set(at, number, "unknown", "appointment.booked", None)
+
+    def delete(self, at: datetime, number: int) -> None:
+        """Delete it, which cancels it if it was to come."""
+        with self._lock:
+            rdv = self._rdvs.pop(number)
+            self.ledger["appointment.cancelled"] += sum(
+                one.status in {"unknown", "waiting"} for one in rdv.participations
+            )
+            self._tell(rdv, "destroyed", at)
+
+    def erase(self, at: datetime, number: int) -> None:
+        """Delete it because it is old."""
+        with self._lock:
+            rdv = self._rdvs.pop(number)
+            self.ledger["personal_data.erased"] += len(rdv.participations)
+            self._tell(rdv, "destroyed", at, reason="rgpd")
+
+    def page(self, organisations: Sequence[int], begin: datetime, end: datetime, page: int) -> dict[str, Any]:
+        """Return a page of the appointments of `organisations` that begin between two times."""
+        with self._lock:
+            found = [
+                rdv for rdv in self._rdvs.values() if rdv.organisation in organisations and begin < rdv.starts_at < end
+            ]
+            pages = max(1, -(-len(found) // PER_PAGE))
+            return {
+                "rdvs": [render(rdv) for rdv in found[(page - 1) * PER_PAGE : page * PER_PAGE]],
+                "meta": {
+                    "current_page": page,
+                    "next_page": page + 1 if page < pages else None,
+                    "prev_page": page - 1 if page > 1 else None,
+                    "total_pages": pages,
+                    "total_count": len(found),
+                },
+            }
+
+    def _set(self, at: datetime, number: int, status: str, event: str, citizen: int | None) -> None:
+        with self._lock:
+            rdv = self._rdvs[number]
+            changed = [one for one in rdv.participations if citizen in {None, one.citizen.id} and one.status != status]
+            for one in changed:
+                one.status = status
+            if citizen is None and rdv.status != status:
+                rdv.status = status
+                rdv.cancelled_at = at if status in {"excused", "revoked", "noshow"} else None
+            self.ledger[event] += len(changed)
+            self._tell(rdv, "updated", at)
+
+    def _tell(self, rdv: _Rdv, event: str, at: datetime, reason: str | None = None) -> None:
+        self.now = max(self.now, at)
+        meta = {"model": "Rdv", "event": event, "webhook_reason": reason, "timestamp": _write(at)}
+        self.outbox.append(json.dumps({"data": render(rdv), "meta": meta}, ensure_ascii=False).encode())
+
+
+def render(rdv: _Rdv) -> dict[str, Any]:
+    """Return an appointment as the real one writes it, with all the personal data that it tells."""
+    agent = {"id": 7, "email": "agent.fictif@example.org", "first_name": "Camille", "last_name": "Fictif"}
+    return {
+        "id": rdv.id,
+        "uuid": f"00000000-0000-4000-8000-{rdv.id:012d}",
+        "status": rdv.status,
+        "starts_at": _write(rdv.starts_at),
+        "ends_at": _write(rdv.starts_at + timedelta(minutes=rdv.minutes)),
+        "duration_in_min": rdv.minutes,
+        "address": "1 rue Imaginaire, 00000 Exemple",
+        "context": f"{rdv.participations[0].citizen.first_name} vient avec ses papiers" if rdv.participations else None,
+        "cancelled_at": _write(rdv.cancelled_at) if rdv.cancelled_at else None,
+        "max_participants_count": None,
+        "users_count": sum(one.status not in {"excused", "revoked"} for one in rdv.participations),
+        "name": None,
+        "collectif": rdv.collectif,
+        "created_by_type": rdv.by,
+        "created_by_id": 7,
+        "created_at": _write(rdv.created_at),
+        "created_by": {"FileAttente": "file_attente"}.get(rdv.by, rdv.by.lower()),
+        "organisation": {
+            "id": rdv.organisation,
+            "name": "Maison imaginaire",
+            "phone_number": "0199000001",
+            "email": None,
+        },
+        "motif": {
+            "id": rdv.motif,
+            "name": "Premier rendez-vous",
+            "location_type": "public_office",
+            "service_id": rdv.service,
+            "collectif": rdv.collectif,
+            "organisation_id": rdv.organisation,
+        },
+        "users": [_render_user(one.citizen) for one in rdv.participations],
+        "participations": [
+            {
+                "id": one.id,
+                "status": one.status,
+                "send_lifecycle_notifications": True,
+                "send_reminder_notification": True,
+                "created_by_type": one.by,
+                "created_by": one.by.lower(),
+                "user": _render_user(one.citizen),
+            }
+            for one in rdv.participations
+        ],
+        "agents": [agent],
+        "lieu": None if rdv.lieu is None else {"id": rdv.lieu, "name": "Lieu imaginaire", "single_use": False},
+    }
+
+
+def _render_user(citizen: Citizen) -> dict[str, Any]:
+    return {
+        "id": citizen.id,
+        "first_name": citizen.first_name,
+        "last_name": citizen.last_name,
+        "birth_name": None,
+        "birth_date": "1990-01-01",
+        "email": citizen.email,
+        "address": "2 rue Imaginaire, 00000 Exemple",
+        "phone_number": citizen.phone,
+        "phone_number_formatted": None,
+        "case_number": None,
+        "notes": f"{citizen.last_name} préfère le matin",
+        "responsible_id": citizen.responsible.id if citizen.responsible else None,
+        "responsible": _render_user(citizen.responsible) if citizen.responsible else None,
+    }
+
+
+def _write(at: datetime) -> str:
+    """Return a time as Ruby writes it."""
+    return at.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S %z")

@@ -1,0 +1,76 @@
+"""The appointments of some organisations: pushed, and found."""
+
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import ClassVar, Final
+
+from connectors.rdv.api import RdvRounds, Session, Window
+from connectors.rdv.config import RdvConfig
+from connectors.rdv.facts import split_message
+from connectors.rdv.mapping import RdvMapping
+from connectors.sdk.contract import Context, Outcome
+from connectors.sdk.webhook.intake import Message
+from connectors.sdk.webhook.polled import Asking, PolledSource
+from connectors.sdk.webhook.signatures import SignatureError
+from models.codec import Unusable
+
+SIGNATURE: Final = "x-lapin-signature"
+
+
+class RdvSource(PolledSource):
+    """Webhooks that are signed as RDV Service Public signs, and its API."""
+
+    most_waiting: ClassVar[int] = 100
+
+    def __init__(self, config: RdvConfig, context: Context) -> None:
+        api, organisations = config.api, [*config.organisations]
+        super().__init__(
+            config,
+            context,
+            Asking(lambda: RdvRounds(api, organisations, context.directory), api.round_seconds, api.page_seconds)
+            if api
+            else None,
+        )
+        self._keys = [secret.get_secret_value().encode() for secret in config.secrets]
+        self._mapping = RdvMapping(context.source, config, context.key_of, self.reconciler)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:  # noqa: ARG002 - no time is signed
+        """Return a name of its own for each message: the sender gives none, and the memory knows what came before."""
+        given = headers.get(SIGNATURE, "").encode()
+        if not any(hmac.compare_digest(given, sign(key, body).encode()) for key in self._keys):
+            raise SignatureError("wrong signature")
+        return secrets.token_hex(8)
+
+    def split(self, message: Message) -> Sequence[bytes]:
+        """Return the facts of a webhook."""
+        return split_message(message.body)
+
+    def map_fact(self, fact: Message) -> Outcome:
+        """Return what a fact means."""
+        try:
+            return self._mapping.map(fact.body, fact.received_at)
+        except Unusable as error:
+            return self.reject(fact, error.reason, error.detail)
+
+
+def sign(key: bytes, body: bytes) -> str:
+    """Return the signature of `body`, as the sender makes it (`app/jobs/webhook_job.rb` of betagouv/rdv-service-public)."""
+    return hmac.digest(key, body, "sha256").hex()
+
+
+def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
+    """Listen for a moment, ask the API for the first page of every organisation, and return what the pages mean.
+
+    Raises `SourceUnavailableError`.
+    """
+    with closing(RdvSource(config, context)) as source:
+        source.listen()
+        if config.api is None:
+            return ()
+        now = datetime.now(UTC)
+        with closing(Session(config.api, context.directory)) as session:
+            pages = [session.ask(number, Window.around(now, config.api), 1)[0] for number in config.organisations]
+        return [source.map(Message("", fact, now)) for page in pages for fact in page]

@@ -1,0 +1,135 @@
+"""A fake RDV Service Public, the real connector before it, and what goes wrong between them."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import connectors.rdv as rdv
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, Sender, served
+from connectors.rdv.simulate.service import Citizen, RdvService
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.flow import Flow
+from connectors.sdk.reconcile import Finding
+from connectors.sdk.testing import Bench, HeldPublisher
+from models.events import Event
+from streams.engine.broker import free_port
+from tests.support.processes import wait_until
+
+ORGANISATION = 11
+OTHER = 12
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""The window that is asked for is around the real now, so what happens is too."""
+MIREILLE = Citizen(501, "Mireille", "Exemple", "Mireille.Exemple@example.org", "06 39 98 55 11")
+
+
+def hours(number: float) -> datetime:
+    """The time so many hours from now."""
+    return NOW + timedelta(hours=number)
+
+
+def options(**more: Any) -> dict[str, Any]:
+    """Options of an instance that is only sent webhooks."""
+    return {
+        "port": 0,
+        "secret": SECRET,
+        "requests_per_second": 100_000,
+        "organisations": {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}},
+        "motifs": {101: {"service": "pmi", "queue": "consultation", "sector": "pmi"}},
+        **more,
+    }
+
+
+class Town:
+    """The service with its API, and the connector on a workbench, whose publisher confirms all at once."""
+
+    def __init__(self, address: str, server: RdvServer, service: RdvService, directory: Path, **api: Any) -> None:
+        self.service, self.server = service, server
+        port = free_port()
+        self.sender = Sender(f"http://127.0.0.1:{port}/")
+        self.options = options(
+            port=port,
+            api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0, **api},
+        )
+        self.bench = Bench(rdv.CONNECTOR, self.options, directory / "data", directory / "keys")
+        self.events: list[Event] = []
+        """Those that are safe."""
+        self.trouble = ""
+        """Why the connector was told nothing at its last turn; empty if it was not so."""
+        self._open: tuple[Flow, HeldPublisher]
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """Let the connector run; a round begins at once."""
+        with self.bench.opened() as self._open:
+            yield
+            self.events += self._open[1].safe
+
+    def turn(self) -> None:
+        """Let the connector turn once, and what it published be safe."""
+        flow, publisher = self._open
+        self.trouble = ""
+        try:
+            flow.turn()
+        except SourceUnavailableError as error:
+            self.trouble = str(error)
+        publisher.confirm()
+
+    def go_round(self) -> None:
+        """Let the connector turn until it was told all there is."""
+        before = self.compared_at
+        wait_until(lambda: self.turn() or self.compared_at != before, "a whole round")
+
+    def deliver(self, bodies: Sequence[bytes]) -> list[bool]:
+        """Send webhooks, one after the other; return which were taken."""
+        self.turn()
+        with ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(lambda: [self.sender.send(body) for body in bodies])
+            while not answers.done():
+                self.turn()
+        return answers.result()
+
+    def deliver_outbox(self) -> list[bool]:
+        """Send what the service has to send."""
+        bodies = [*self.service.outbox]
+        self.service.outbox.clear()
+        return self.deliver(bodies)
+
+    @property
+    def compared_at(self) -> float:
+        return (
+            self.bench.registry.get_sample_value("connector_compared_timestamp_seconds", {"connector": "rdv/essai"})
+            or 0
+        )
+
+    @property
+    def findings(self) -> dict[Finding, float]:
+        """What was found, as Prometheus is told it; without what was not."""
+        counts = {
+            finding: self.bench.registry.get_sample_value(
+                "connector_reconciled_total", {"connector": "rdv/essai", "finding": finding.value}
+            )
+            for finding in Finding
+        }
+        return {finding: count for finding, count in counts.items() if count}
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Contact and type of the events, in order."""
+        return [(event.subject.rpartition(":")[2], event.type) for event in self.events]
+
+
+@contextmanager
+def town(directory: Path, visible: Sequence[int] = (ORGANISATION, OTHER), **api: Any) -> Iterator[Town]:
+    """A town, until the end of the block, whose agent sees the appointments of some organisations."""
+    service = RdvService()
+    server = RdvServer(service, visible, requests_per_minute=1_000)
+    with served(server.app) as address:
+        yield Town(address, server, service, directory, **api)
+
+
+def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **more: Any) -> int:
+    """Book an appointment of Mireille, or of others."""
+    return service.book(at, starts_at, citizens or [MIREILLE], **{"organisation": ORGANISATION, "motif": 101} | more)
