@@ -1,13 +1,13 @@
 """How one sender of webhooks is configured."""
 
 from typing import Annotated, ClassVar, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.sdk.config import Options
 from connectors.sdk.mistakes import guess
 from connectors.sdk.webhook.config import PushConfig
+from connectors.sdk.webhook.places import Place, Zone
 from connectors.sdk.webhook.signatures import check_secret
 from connectors.sdk.words import say
 from connectors.webhook.vocabulary import KINDS, data_of
@@ -20,18 +20,6 @@ def _is_an_event(name: str) -> str:
     return name
 
 
-def _is_a_zone(name: str) -> str:
-    try:
-        ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(
-            say("must be a time zone, as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
-        ) from None
-    return name
-
-
-Place = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
-"""Where a value is in a body: names, and numbers in lists, from the outside in: `data.tickets.0.id`."""
 Word = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+$")]
 EventType = Annotated[str, AfterValidator(_is_an_event)]
 
@@ -109,7 +97,7 @@ class WebhookConfig(PushConfig):
     """Site of messages that name none."""
     service: Label = ""
     """Service of messages that name none."""
-    timezone: Annotated[str, AfterValidator(_is_a_zone)] = ""
+    timezone: Zone = ""
     """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
     daily_ids: bool = False
     """Whether the sender's ids of contacts begin anew each day, as tickets do: the day, in `timezone`, is then part of them."""

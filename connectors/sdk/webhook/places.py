@@ -1,0 +1,101 @@
+"""Where things are in a message, for connectors that understand bodies by configuration, and what of them may get out."""
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from datetime import MAXYEAR, UTC, datetime
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from pydantic import AfterValidator, StringConstraints
+
+from connectors.sdk.words import say
+from models.codec import Unusable
+from models.identities import PseudonymKey
+from models.reasons import Reason
+
+MILLISECONDS: Final = 1e11
+"""From here on a number is a time in milliseconds: as seconds it would be the year 5138."""
+PLAIN_ID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
+)
+"""Ids that say nothing about a person: UUIDs, and numbers of tickets. All others are replaced by a keyed hash."""
+Value = str | int | float | bool
+
+
+def _is_a_zone(name: str) -> str:
+    try:
+        ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(
+            say("must be a time zone, as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
+        ) from None
+    return name
+
+
+Place = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
+"""Where a value is in a body: names, and numbers in lists, from the outside in: `data.tickets.0.id`."""
+Zone = Annotated[str, AfterValidator(_is_a_zone)]
+"""A time zone, or empty."""
+
+
+def parse_body(body: bytes) -> Any:
+    """Return what a body says as JSON. Raises `Unusable` if it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unusable(Reason.INVALID_JSON, type(error).__name__) from None
+
+
+def find(body: Any, place: str | None) -> Value | None:
+    """Return what is at `place` in `body`; None if nothing is, or null, or an empty text. Raises `Unusable`."""
+    if place is None:
+        return None
+    for name in place.split("."):
+        match body:
+            case dict():
+                body = body.get(name)
+            case list() if name.isdecimal() and int(name) < len(body):
+                body = body[int(name)]
+            case _:
+                return None
+    if isinstance(body, dict | list):
+        raise Unusable(Reason.INVALID_FIELD, f"{place}: not a single value")
+    return None if body == "" else body
+
+
+def need(body: Any, place: str) -> Value:
+    """Return what is at `place` in `body`. Raises `Unusable` if nothing is."""
+    value = find(body, place)
+    if value is None:
+        raise Unusable(Reason.MISSING_FIELD, place)
+    return value
+
+
+def read_time(value: Value, place: str, zone: ZoneInfo | None) -> datetime:
+    """Return the time that `value` is: ISO 8601, in `zone` if it has none, or seconds or milliseconds since 1970.
+
+    Raises `Unusable`.
+    """
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value)
+            if at.tzinfo is None and zone is not None:
+                at = at.replace(tzinfo=zone)
+        else:
+            at = datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS else value, UTC)
+        if at.tzinfo is not None and at.year < MAXYEAR:  # so that it is a time in every zone
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise Unusable(Reason.INVALID_FIELD, f"{place}: not a time with a zone")
+
+
+def veil(native: str, key: PseudonymKey) -> str:
+    """Return a sender's id of a contact as it may get out: itself if it says nothing about a person, else a keyed hash."""
+    if PLAIN_ID.fullmatch(native):
+        return native
+    # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
+    digest = hmac.digest(key.secret, f"contact\0{native}".encode(), "sha256")[:15]
+    return f"contact-{urlsafe_b64encode(digest).decode()}"
