@@ -1,0 +1,18 @@
+"""JeDonneMonAvis: what citizens think of procedures and places, from its open API."""
+
+from connectors.jdma.config import JdmaConfig
+from connectors.jdma.simulate.command import command
+from connectors.jdma.source import JdmaSource, probe
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "jdma",
+    JdmaConfig,
+    JdmaSource,
+    simulate=command,
+    probe=probe,
+    about=(
+        "Satisfaction from JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), by its open API",
+        "Satisfaction de JeDonneMonAvis (jedonnemonavis.numerique.gouv.fr), par son API ouverte",
+    ),
+)

@@ -1,0 +1,67 @@
+"""What a review means: how satisfied somebody was, out of ten, as JeDonneMonAvis itself counts it.
+
+Its score of satisfaction is the mean of good 10, medium 5 and bad 0 (`get-observatoire-stats.ts` of its published code).
+"""
+
+from typing import Final
+
+import msgspec
+
+from connectors.jdma.config import JdmaConfig, Place
+from connectors.jdma.facts import Fact, decode
+from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.words import say
+from models.events import FeedbackGiven, FeedbackGivenData, FeedbackScale
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+SCORES: Final = {"good": 10, "medium": 5, "bad": 0}
+
+
+class ReviewMapping:
+    """Maps reviews, each for itself."""
+
+    def __init__(self, source: str, config: JdmaConfig) -> None:
+        self._source = source
+        self._config = config
+
+    def map(self, raw: bytes) -> Outcome:
+        """Return what a review means, or why it means nothing; raises nothing."""
+        try:
+            fact = decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
+        if fact.form not in self._config.forms:
+            return Reject(
+                Reason.UNKNOWN_RECORD,
+                raw,
+                say("its form is not configured", "son formulaire n'est pas dans la configuration"),
+            )
+        intentions = set(fact.intentions)
+        if not intentions:
+            return ()  # of a form that does not ask whether one was satisfied
+        if len(intentions) > 1:
+            return Reject(Reason.INVALID_FIELD, raw, say("satisfied and not", "satisfait et pas satisfait"))
+        score = SCORES.get(intentions.pop() or "")
+        if score is None:
+            return Reject(
+                Reason.UNKNOWN_ENUM,
+                raw,
+                say("neither good nor medium nor bad", "ni bon, ni moyen, ni mauvais"),
+            )
+        return (self._given(fact, score),)
+
+    def _given(self, fact: Fact, score: int) -> FeedbackGiven:
+        form = self._config.forms[fact.form]
+        button = form.buttons.get(fact.button_id, Place())
+        return FeedbackGiven(
+            id=event_id(self._source, f"review|{fact.id}"),
+            source=self._source,
+            subject=contact_id(Channel.FEEDBACK, self._source, str(fact.id)),
+            time=fact.created_at,
+            recordedtime=fact.read_at,
+            site=button.site or form.site or self._config.site,
+            service=button.service or form.service or self._config.service,
+            data=FeedbackGivenData(scale=FeedbackScale.JDMA, score=score),
+        )

@@ -1,0 +1,91 @@
+"""`accueil simulate jdma`."""
+
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import click
+
+from connectors.jdma.simulate.opinions import BUTTONS, FORMS, Opinion, opinions
+from connectors.jdma.simulate.server import TOKEN, Jdma, served
+from connectors.sdk.words import say
+
+STEP_SECONDS: Final = 0.5
+BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
+
+
+@click.command(
+    "jdma",
+    help=say(
+        "Serve opinions that nobody had, and print the configuration that reads them.",
+        "Sert des avis que personne n'a eus, et écrit la configuration qui les lit.",
+    ),
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8484,
+    show_default=True,
+    help=say("Where to listen, on this machine only.", "Où écouter, sur cette machine seulement."),
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help=say("The same seed gives the same opinions.", "La même graine donne les mêmes avis."),
+)
+@click.option(
+    "--days",
+    type=click.IntRange(0, 365),
+    default=14,
+    show_default=True,
+    help=say("How many days ago the first ones were given.", "De combien de jours datent les premiers."),
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=500, min_open=True),
+    default=6,
+    show_default=True,
+    help=say("Opinions per hour, on average.", "Avis par heure, en moyenne."),
+)
+def command(*, port: int, seed: int, days: int, rate: float) -> None:
+    """Serve until stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    jdma = Jdma(*FORMS)
+    told = datetime.now(UTC) - timedelta(days=days)
+    try:
+        with served(jdma, port) as url:
+            click.echo(configuration(url))
+            while not stop.is_set():
+                now = datetime.now(UTC)
+                for opinion in opinions(seed, told, now, rate):
+                    give(jdma, opinion)
+                told = now
+                stop.wait(STEP_SECONDS)
+    except OSError as error:
+        raise click.ClickException(f"127.0.0.1:{port}: {error.strerror}") from None
+
+
+def give(jdma: Jdma, opinion: Opinion) -> None:
+    """Give an opinion, and change it if it is changed."""
+    number = jdma.give_opinion(opinion.form, opinion.button, opinion.at, opinion.satisfaction, opinion.verbatim)
+    if opinion.changed_at:
+        jdma.change_opinion(number, opinion.changed_at, opinion.changed_to)
+
+
+def configuration(url: str) -> str:
+    """Return what `accueil.toml` needs to read what is served at `url`, at once: nothing is told twice here."""
+    head = f'[connectors.avis]\nconnector = "jdma"\nurl = "{url}"\ntoken = "{TOKEN}"\nsettle_seconds = 0\npoll_seconds = 5\n'
+    tables = []
+    for form, label in FORMS.items():
+        tables.append(f'[connectors.avis.forms.{form}]\nservice = "{label}"\n')
+        tables += [
+            f'[connectors.avis.forms.{form}.buttons.{button}]\nsite = "{BUTTON_SITES[button]}"\n'
+            for button in BUTTONS[form]
+            if button in BUTTON_SITES
+        ]
+    return "\n".join([head, *tables])

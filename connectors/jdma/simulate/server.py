@@ -1,0 +1,200 @@
+"""A fake of JeDonneMonAvis: it takes opinions as its forms do, and serves them as its open API does.
+
+What it refuses is what the published code refuses (`webapp-backoffice/src/server/trpc.ts`, `open-api/reviews-list.ts`,
+`webapp-form/src/server/routers/review`): a key it does not know, a form that is not there, a page of more than 100, a day or a
+cursor that is none, a change after an hour; and it asks whoever comes too often to wait.
+"""
+
+import base64
+import json
+import re
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from threading import Lock, Thread
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
+BASE: Final = "/api/open-api"
+LARGEST_PAGE: Final = 100
+CHANGEABLE: Final = timedelta(hours=1)
+MINUTE_SECONDS: Final = 60.0
+SMILEYS: Final = {"bad": 1, "medium": 2, "good": 3}
+"""What is answered to the question of satisfaction, and the number of the answer (`webapp-form/src/utils/form.tsx`)."""
+DAYS_BEGIN: Final = timedelta(hours=1)
+"""The hour, in UTC, at which the days of `start_date` begin in winter; those of `end_date` end at midnight."""
+
+Review = dict[str, Any]
+
+
+class Jdma:
+    """The forms `forms`, without opinions at first. Its methods may be called while it is served."""
+
+    def __init__(self, *forms: int, token: str = TOKEN, requests_per_minute: int = 60) -> None:
+        self.reviews: list[Review] = []
+        """All that was given, as it is told."""
+        self.questions: list[dict[str, str]] = []
+        """The parameters of all requests, in order."""
+        self.before_answer: Callable[[], Response | None] = lambda: None
+        """Called before each answer; what it returns is answered instead."""
+        self._forms = forms
+        self._token = token
+        self._limit = requests_per_minute
+        self._asked_at: deque[float] = deque()
+        self._lock = Lock()
+
+    # ------------------------------------------------------------------------------------------------- what citizens do
+    def give_opinion(self, form: int, button: int, at: datetime, satisfaction: str, verbatim: str = "") -> int:
+        """Answer how satisfied one was (`good`, `medium`, `bad`), and maybe write something; return the review's number."""
+        with self._lock:
+            number = len(self.reviews) + 1
+            self.reviews.append(
+                {
+                    "id": number,
+                    "created_at": _written(at),
+                    "form_id": form,
+                    "button_id": button,
+                    "has_verbatim": bool(verbatim),
+                    "answers": [
+                        _answer("satisfaction", satisfaction, SMILEYS[satisfaction], satisfaction, "radio"),
+                        *([_answer("verbatim", verbatim, 0, "neutral", "text")] if verbatim else []),
+                    ],
+                }
+            )
+            return number
+
+    def change_opinion(self, number: int, at: datetime, satisfaction: str) -> None:
+        """Answer otherwise. Raises `LookupError` an hour after the opinion was given, as the form does."""
+        with self._lock:
+            review = self.reviews[number - 1]
+            if at - datetime.fromisoformat(review["created_at"]) > CHANGEABLE:
+                raise LookupError("Review not found")
+            review["answers"][0] = _answer("satisfaction", satisfaction, SMILEYS[satisfaction], satisfaction, "radio")
+
+    # ------------------------------------------------------------------------------------------------------ what it serves
+    @property
+    def app(self) -> Starlette:
+        """The application that serves it."""
+        return Starlette(routes=[Route(f"{BASE}/avis", self._list, methods=["GET"])])
+
+    async def _list(self, request: Request) -> Response:
+        self.questions.append(dict(request.query_params))
+        if instead := self.before_answer():
+            return instead
+        if request.headers.get("authorization") != f"Bearer {self._token}":
+            return _refuse(401, "UNAUTHORIZED", "Please provide a valid API key")
+        if wait_seconds := self._wait_seconds(time.monotonic()):
+            return _refuse(429, "TOO_MANY_REQUESTS", "Too many requests", {"retry-after": str(wait_seconds)})
+        return self._answer(dict(request.query_params))
+
+    def _wait_seconds(self, now: float) -> int:
+        while self._asked_at and self._asked_at[0] <= now - MINUTE_SECONDS:
+            self._asked_at.popleft()
+        if len(self._asked_at) >= self._limit:
+            return max(1, round(self._asked_at[0] + MINUTE_SECONDS - now))
+        self._asked_at.append(now)
+        return 0
+
+    def _answer(self, asked: dict[str, str]) -> Response:
+        try:
+            form, limit = int(asked["form_id"]), int(asked.get("limit", "50"))
+            first, last = (_day(asked.get(name)) for name in ("start_date", "end_date"))
+            after = _decode_cursor(asked["cursor"]) if "cursor" in asked else None
+        except (ValueError, KeyError, TypeError):
+            return _refuse(400, "BAD_REQUEST", "Input validation failed")
+        if not 1 <= limit <= LARGEST_PAGE or (first and last and first > last):
+            return _refuse(400, "BAD_REQUEST", "Input validation failed")
+        if form not in self._forms:
+            return _refuse(404, "NOT_FOUND", "Formulaire introuvable ou inaccessible")
+        with self._lock:
+            placed = [(review["created_at"], review["id"], review) for review in self.reviews]
+        rows = sorted(
+            (
+                row
+                for row in placed
+                if row[2]["form_id"] == form and (after is None or row[:2] < after) and _is_within(row[0], first, last)
+            ),
+            key=lambda row: row[:2],
+            reverse=True,
+        )
+        page = rows[:limit]
+        more = len(rows) > limit
+        metadata = {
+            "product_id": 1,
+            "form_template_slug": "root",
+            "next_cursor": _encode_cursor(*page[-1][:2]) if more else None,
+            "has_more": more,
+            "limit": limit,
+        }
+        return JSONResponse({"data": [review for _, _, review in page], "metadata": metadata})
+
+
+@contextmanager
+def served(jdma: Jdma, port: int = 0) -> Iterator[str]:
+    """Serve `jdma` on this machine until the end of the block, at an address that is yielded. Raises OSError."""
+    server = uvicorn.Server(uvicorn.Config(jdma.app, log_config=None, access_log=False))
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}{BASE}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _answer(code: str, text: str, item: int, intention: str, kind: str) -> dict[str, Any]:
+    return {
+        "field_code": code,
+        "field_label": code.capitalize(),
+        "answer_text": text,
+        "answer_item_id": item,
+        "intention": intention,
+        "kind": kind,
+        "parent_answer_id": None,
+        "parent": None,
+    }
+
+
+def _written(at: datetime) -> str:
+    """Return a time as JavaScript's `toISOString` writes it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        raise ValueError
+    return date.fromisoformat(text)
+
+
+def _is_within(created_at: str, first: date | None, last: date | None) -> bool:
+    try:
+        at = datetime.fromisoformat(created_at)
+    except ValueError:
+        return True
+    begin, end = (datetime(*day.timetuple()[:3], tzinfo=UTC) if day else None for day in (first, last))
+    return (begin is None or at >= begin + DAYS_BEGIN) and (end is None or at < end + timedelta(days=1))
+
+
+def _encode_cursor(created_at: str, number: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"ts": created_at, "id": number}).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(raw: str) -> tuple[str, int]:
+    decoded = json.loads(base64.urlsafe_b64decode(raw + "=" * (-len(raw) % 4)))
+    return str(decoded["ts"]), int(decoded["id"])
+
+
+def _refuse(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:
+    return JSONResponse({"message": message, "code": code}, status, headers)

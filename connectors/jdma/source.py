@@ -1,0 +1,85 @@
+"""The forms of one API key, as a source that is asked for what is new."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from connectors.jdma.api import ask
+from connectors.jdma.config import JdmaConfig
+from connectors.jdma.facts import encode, strip
+from connectors.jdma.feed import BEGINNING, Feed, Mark
+from connectors.jdma.mapping import ReviewMapping
+from connectors.sdk.contract import Context, Outcome, Source
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.pull import Server
+
+BUSY_SECONDS: Final = 10.0
+"""How long pages without anything new are gone through in one `read`."""
+REST_SECONDS: Final = 75.0
+"""After a refusal nothing is asked for so long: the server bans an address for ten keys refused within ten minutes."""
+
+
+class JdmaSource(Source[bytes, bytes]):
+    """Reviews, each as JSON that stands for itself."""
+
+    checkpoint_seconds = 1.0
+
+    def __init__(self, config: JdmaConfig, context: Context) -> None:
+        self._cursor = context.cursor
+        self._marks = context.cursor.load_as(dict[str, Mark]) or {}  # those of forms no longer configured are kept too
+        self._feeds = [Feed(config, form, self._marks.setdefault(str(form), Mark())) for form in config.forms]
+        self._mapping = ReviewMapping(context.source, config)
+        self._rests_until = 0.0
+
+    def read(self, wait_seconds: float) -> Sequence[bytes]:
+        """Return the new reviews of the next span that has some."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        if time.monotonic() >= self._rests_until:
+            for feed in self._feeds:
+                while feed.due and time.monotonic() < deadline:
+                    if facts := self._ask(feed):
+                        return facts
+        if trouble := next((feed.trouble for feed in self._feeds if feed.trouble), ""):
+            raise SourceUnavailableError(trouble)  # of this form; the others were read
+        time.sleep(wait_seconds)
+        return ()
+
+    def map(self, raw: bytes) -> Outcome:
+        """Return what a review means."""
+        return self._mapping.map(raw)
+
+    def position(self) -> bytes:
+        """Return how far each form was read."""
+        return msgspec.json.encode(self._marks)
+
+    def acknowledge(self, position: bytes) -> None:
+        """Keep it."""
+        self._cursor.save(position)
+
+    def close(self) -> None:
+        """Let go of the server."""
+        for feed in self._feeds:
+            feed.close()
+
+    def _ask(self, feed: Feed) -> Sequence[bytes]:
+        try:
+            return feed.read()
+        except SourceUnavailableError:
+            self._rests_until = time.monotonic() + REST_SECONDS
+            raise
+
+
+def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:
+    """Ask for the newest review of every form, and return what it means. Raises `SourceUnavailableError` for any refusal."""
+    mapping = ReviewMapping(context.source, config)
+    outcomes: list[Outcome] = []
+    now = datetime.now(UTC)
+    with closing(Server(config.url, config.token)) as server:
+        for form in config.forms:
+            page = ask(server, form, BEGINNING.date(), now.date(), limit=1)
+            outcomes += [mapping.map(encode({"form": form, "read_at": now, **strip(node)})) for node in page.data]
+    return outcomes

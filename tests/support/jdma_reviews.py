@@ -1,0 +1,68 @@
+"""Reviews as JeDonneMonAvis tells them, in a file that its fake serves."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.jdma.simulate.server import Jdma, served
+
+FORM = 7001
+OTHER = 7002
+BUTTON = 910
+BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
+
+
+def at(minute: float) -> str:
+    """A time as the server writes it."""
+    return (BEGIN + timedelta(minutes=minute)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def review(number: int, minute: float, *satisfaction: str | None, verbatim: str = "", **fields: Any) -> dict[str, Any]:
+    """A review with all that its form asks."""
+    said = [("satisfaction", f"réponse {one}", one, "radio") for one in satisfaction]
+    said += [("comprehension", "4", "good", "radio"), ("contact_email", verbatim, "neutral", "text")]
+    said += [("verbatim", verbatim, "neutral", "text")] if verbatim else []
+    answers = [
+        {
+            "field_code": code,
+            "field_label": code,
+            "answer_text": text,
+            "answer_item_id": 1,
+            "intention": intention,
+            "kind": kind,
+            "parent_answer_id": None,
+            "parent": None,
+        }
+        for code, text, intention, kind in said
+    ]
+    about = {"id": number, "created_at": at(minute), "form_id": FORM, "button_id": BUTTON}
+    return about | {"has_verbatim": bool(verbatim), "answers": answers} | fields
+
+
+def hold(path: Path, *reviews: Any) -> None:
+    """Let the server have these reviews."""
+    path.write_text(json.dumps(reviews, ensure_ascii=False), encoding="utf-8")
+
+
+class Served:
+    """A fake whose reviews are those of the file at `path`."""
+
+    def __init__(self, jdma: Jdma, url: str) -> None:
+        self.jdma = jdma
+        self.url = url
+
+
+@contextmanager
+def serving(path: Path, **options: Any) -> Iterator[Served]:
+    """Serve the file at `path` until the end of the block."""
+    jdma = Jdma(FORM, OTHER, **{"requests_per_minute": 100_000, **options})
+
+    def load() -> None:
+        jdma.reviews[:] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+    jdma.before_answer = load
+    with served(jdma) as url:
+        yield Served(jdma, url)
