@@ -348,11 +348,17 @@ class EmailEvent(Envelope):
     channel: Literal[Channel.EMAIL] = Channel.EMAIL
 
 
+class EmailReceivedData(Part):
+    """Where it waits."""
+
+    queue: Label = ""
+
+
 class EmailReceived(EmailEvent):
     """An e-mail came in."""
 
     type: Literal["email.received"] = "email.received"
-    data: Nothing = Nothing()
+    data: EmailReceivedData = EmailReceivedData()
 
 
 class EmailAcknowledged(EmailEvent):

@@ -149,6 +149,17 @@ def test_breaking_change_is_refused(change: Change, reason: str) -> None:
     assert list(schema.incompatibilities(CALL, changed)) == [reason]
 
 
+def test_new_field_of_data_that_may_be_left_out_is_taken() -> None:
+    before = PUBLISHED["visit.arrived.v1"]
+    assert before["properties"]["data"]["default"] == {"queue": ""}
+    changed = copy.deepcopy(before)
+    data(changed).update(note={"type": "string", "default": ""})
+    changed["properties"]["data"]["default"] = {"queue": "", "note": ""}
+    assert list(schema.incompatibilities(before, changed)) == []
+    changed["properties"]["data"]["default"] = {"queue": "accueil", "note": ""}
+    assert list(schema.incompatibilities(before, changed)) == ["data: means something else when it is left out"]
+
+
 def test_event_type_that_goes_is_refused() -> None:
     rest = {name: one for name, one in schema.generate().items() if name != "visit.served.v1"}
     assert schema.broken_promises(rest, PUBLISHED) == ["visit.served.v1: is gone"]
