@@ -1,0 +1,17 @@
+"""Surveys of any tool: who was invited, and what was answered, tied to the contact it is about."""
+
+from connectors.sdk.contract import Connector
+from connectors.survey.config import SurveyConfig
+from connectors.survey.simulate import command
+from connectors.survey.source import SurveySource
+
+CONNECTOR = Connector(
+    "survey",
+    SurveyConfig,
+    SurveySource,
+    simulate=command,
+    about=(
+        "Invitations and answers of a survey tool (Formbricks and others), by signed webhook",
+        "Invitations et réponses d'un outil d'enquête (Formbricks et autres), par webhook signé",
+    ),
+)

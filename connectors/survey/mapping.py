@@ -1,0 +1,91 @@
+"""What a message of a survey tool means, by the configuration.
+
+Of what somebody answered only the score is looked at: what was written stays where it is.
+"""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.sdk.contract import Outcome
+from connectors.sdk.webhook.intake import Message
+from connectors.sdk.webhook.places import Value, find, need, parse_body, read_time, veil
+from connectors.survey.config import Kind, SurveyConfig
+from connectors.survey.reference import ForgedError, References
+from models.codec import Unusable
+from models.events import FeedbackGiven, FeedbackGivenData, FeedbackInvited, FeedbackScale
+from models.identities import PseudonymKey
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+
+class SurveyMapping:
+    """Maps the messages of one tool, each by itself."""
+
+    def __init__(self, source: str, config: SurveyConfig, key: PseudonymKey) -> None:
+        self._source = source
+        self._config = config
+        self._key = key
+        self._references = References(config.reference_secrets)
+        self._zone = ZoneInfo(config.timezone) if config.timezone else None
+
+    def map(self, message: Message) -> Outcome:
+        """Return what a message tells, nothing if it is of an ignored type. Raises `Unusable`."""
+        body = parse_body(message.body)
+        name = str(need(body, self._config.type))
+        if name in self._config.ignored:
+            return ()
+        kind = self._config.types.get(name)
+        if kind is None:
+            raise Unusable(Reason.UNKNOWN_RECORD, "its type is not in `types`")
+        native = veil(str(need(body, kind.id)), self._key)
+        happened_at = read_time(need(body, kind.time), kind.time, self._zone)
+        about: dict[str, Any] = {
+            "source": self._source,
+            "subject": self._subject(kind, body, native),
+            "time": happened_at,
+            "recordedtime": message.received_at,
+            "sector": self._config.sector,
+            "site": self._config.site,
+            "service": self._config.service,
+        }
+        # The time is part of the id: who answers anew is counted as answering last.
+        fact, at = f"{kind.event}|{native}", happened_at.isoformat(timespec="milliseconds")
+        if not kind.scores:
+            return (FeedbackInvited(**about, id=event_id(self._source, fact, at)),)
+        return tuple(
+            FeedbackGiven(
+                **about,
+                id=event_id(self._source, f"{fact}|{scale}", at),
+                data=FeedbackGivenData(scale=scale, score=score),
+            )
+            for scale, score in _read_scores(kind, body)
+        )
+
+    def _subject(self, kind: Kind, body: Any, native: str) -> str:
+        reference = find(body, kind.reference)
+        if reference is None:
+            return contact_id(Channel.FEEDBACK, self._source, native)
+        try:
+            return self._references.read(str(reference))
+        except ForgedError:
+            raise Unusable(Reason.INVALID_FIELD, f"{kind.reference}: not a reference of ours") from None
+
+
+def _read_scores(kind: Kind, body: Any) -> list[tuple[FeedbackScale, int]]:
+    """Return the scores that were given, at least one. Raises `Unusable`."""
+    found = [(scale, place, find(body, place)) for scale, place in kind.scores.items()]
+    scores = [(scale, _read_score(value, place, scale)) for scale, place, value in found if value is not None]
+    if not scores:
+        raise Unusable(Reason.MISSING_FIELD, ", ".join(kind.scores.values()))
+    return scores
+
+
+def _read_score(value: Value, place: str, scale: FeedbackScale) -> int:
+    try:
+        score = float(value)
+    except ValueError:
+        score = float("nan")
+    if isinstance(value, bool) or score not in scale.scores:
+        raise Unusable(Reason.INVALID_FIELD, f"{place}: not a score on {scale}")
+    return int(score)

@@ -1,0 +1,161 @@
+"""A survey tool that does not exist: it invites and is answered, by signed webhook.
+
+Answers have the form of Formbricks' `responseFinished` (https://formbricks.com/docs, "Webhooks"). Formbricks itself invites
+nobody: invitations have the form of the README's.
+"""
+
+import json
+import signal
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final, TextIO
+
+import click
+from pydantic import SecretStr
+
+from connectors.sdk.webhook.sender import NotTakenError, Sender
+from connectors.sdk.words import say
+from connectors.survey.reference import References
+
+SURVEY: Final = "clsatisfaction00accueil"
+QUESTION: Final = "satisfaction"
+COMMENT: Final = "commentaire"
+REFERENCE: Final = "ref"
+RETRY_SECONDS: Final = 1.0
+NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:accueil:simulate:survey")
+TYPES: Final = {
+    "invitationSent": {"event": "feedback.invited", "id": "data.id", "time": "data.sentAt", "reference": "data.ref"},
+    "responseFinished": {
+        "event": "feedback.given",
+        "id": "data.id",
+        "time": "data.updatedAt",
+        "reference": f"data.data.{REFERENCE}",
+        "scores": {"csat_1_5": f"data.data.{QUESTION}"},
+    },
+}
+"""The connector's `types` for these messages; its `type` is `event`."""
+
+
+class SurveyTool:
+    """Posts to the connector at `url`, signing with `secret`; its links carry `references`."""
+
+    def __init__(self, url: str, secret: SecretStr, references: References) -> None:
+        self._sender = Sender(url, secret)
+        self._references = references
+
+    def invite(self, contact: str, at: datetime, invitation: str) -> None:
+        """Invite whoever the contact was of. `invitation` is the tool's own id. Raises `NotTakenError`."""
+        self._send(write_invitation(invitation, at, self._references.make(contact)))
+
+    def answer(self, contact: str | None, at: datetime, response: str, score: int, comment: str = "") -> None:
+        """Answer with a score and maybe some words; `response` is the tool's own id. Raises `NotTakenError`.
+
+        Without a contact, the link carried no reference.
+        """
+        reference = {REFERENCE: self._references.make(contact)} if contact else {}
+        said = {QUESTION: score, **({COMMENT: comment} if comment else {}), **reference}
+        self._send(write_response(response, at, said))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._sender.close()
+
+    def _send(self, body: bytes) -> None:
+        self._sender.send(f"msg_{uuid.uuid5(NAMESPACE, body.decode())}", body)
+
+
+def write_invitation(native: str, at: datetime, reference: str) -> bytes:
+    """Return the body that tells of an invitation."""
+    data = {"id": native, "sentAt": _written(at), "ref": reference}
+    return json.dumps({"event": "invitationSent", "data": data}).encode()
+
+
+def write_response(native: str, at: datetime, said: dict[str, Any]) -> bytes:
+    """Return the body that tells of an answer; `said` is by the ids of questions and hidden fields."""
+    data: dict[str, Any] = {
+        "contact": None,
+        "contactAttributes": None,
+        "createdAt": _written(at),
+        "data": said,
+        "displayId": None,
+        "endingId": "endingId",
+        "finished": True,
+        "id": native,
+        "language": "fr",
+        "meta": {"url": f"https://enquetes.example.org/s/{SURVEY}", "userAgent": {"device": "mobile"}},
+        "singleUseId": None,
+        "surveyId": SURVEY,
+        "tags": [],
+        "ttc": {"_total": 4948},
+        "updatedAt": _written(at),
+        "variables": {},
+    }
+    body = {"webhookId": "clwebhook00accueil", "event": "responseFinished", "data": data}
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@click.command(
+    "survey",
+    help=say(
+        "Post invitations to a survey about calls that do not exist, and answers to it, until stopped.",
+        "Envoie les invitations à une enquête sur des appels qui n'existent pas, et ses réponses, jusqu'à l'arrêt.",
+    ),
+)
+@click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
+@click.option(
+    "--secret-file",
+    type=click.File(encoding="utf-8"),
+    required=True,
+    help=say("The connector's secret_file.", "Le secret_file du connecteur."),
+)
+@click.option(
+    "--reference-secret-file",
+    type=click.File(encoding="utf-8"),
+    required=True,
+    help=say("The connector's reference_secret_file.", "Le reference_secret_file du connecteur."),
+)
+@click.option("--seed", type=int, default=1, show_default=True, help=say("Draws the same answers.", "Tire les mêmes."))
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=36_000, min_open=True),
+    default=60,
+    show_default=True,
+    help=say("Invitations per hour.", "Invitations par heure."),
+)
+def command(*, url: str, secret_file: TextIO, reference_secret_file: TextIO, seed: int, rate: float) -> None:
+    """Post until stopped; what is not taken is sent again."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    secret, reference_secret = (SecretStr(file.read().strip()) for file in (secret_file, reference_secret_file))
+    tool = SurveyTool(url, secret, References([reference_secret]))
+    random = Random(seed)  # noqa: S311 - has to be the same each time
+    begin = int(time.time())
+    for turn in range(1 << 30):
+        contact = f"call:asterisk/siege:{begin}.{turn}"
+        now = datetime.now(UTC)
+        _insist(stop, tool.invite, contact, now, f"invitation-{begin}-{turn}")
+        if random.random() < 0.4:
+            score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
+            _insist(stop, tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
+        if stop.wait(3600 / rate):
+            break
+    tool.close()
+
+
+def _insist(stop: threading.Event, act: Any, *what: Any) -> None:
+    while not stop.is_set():
+        try:
+            act(*what)
+        except NotTakenError as error:
+            click.echo(f"accueil: {error}", err=True)
+            stop.wait(RETRY_SECONDS)
+        else:
+            return

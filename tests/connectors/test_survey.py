@@ -1,0 +1,128 @@
+"""The survey connector as a whole, over HTTP, on messages in the form of Formbricks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+import connectors.survey as survey
+from connectors.sdk.testing import Bench
+from connectors.sdk.webhook.sender import NotTakenError
+from connectors.sdk.webhook.testing import PushConformance
+from connectors.survey.simulate import SurveyTool
+from models.events import Event
+from tests.support.processes import wait_until
+from tests.support.surveys import BEGIN, CALL, FOREIGN, OPTIONS, REFERENCE_SECRET, REFERENCES, answer, invitation
+from tests.support.webhooks import OTHER_SECRET, SECRET, sign
+
+PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "on m'a raccroché au nez")
+
+
+def day() -> list[bytes]:
+    """Invitations and answers, with bad and personal ones in between."""
+    name, address, number, words = PERSONAL
+    bodies = []
+    for n in range(25):
+        reference = REFERENCES.make(f"call:asterisk/siege:1773648000.{n}")
+        bodies += [
+            invitation(f"clinvitation{n}", n, reference),
+            answer(f"clresponse{n}", n + 3, 1 + n % 5, reference, commentaire=f"{words}, {name}", telephone=number),
+        ]
+    bodies[20:20] = [
+        b"not json " + number.encode(),
+        answer(number, 3, 4, commentaire=words),
+        answer(address, 4, 5),
+        answer("clresponse900", 5, 4, FOREIGN.make(CALL)),
+        answer("clresponse901", 6, 4, address),
+        answer("clresponse902", 7, 11, commentaire=name),
+        answer("clresponse903", 8, words),
+        json.dumps({"event": "testEndpoint", "contact": address}).encode(),
+        json.dumps({"event": name}).encode(),
+    ]
+    return bodies
+
+
+class TestConformance(PushConformance):
+    connector = survey.CONNECTOR
+    readme = Path(survey.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return OPTIONS
+
+    def bodies(self) -> Sequence[bytes]:
+        return day()
+
+    def headers(self, number: int, body: bytes) -> Mapping[str, str]:
+        return sign(f"msg_{number}_{len(body)}", body)
+
+
+@contextmanager
+def listening(tmp_path: Path) -> Iterator[tuple[str, list[Event]]]:
+    """The connector at work, at an address, and what it has told."""
+    bench = Bench(survey.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
+    stop = threading.Event()
+    with bench.opened() as (flow, publisher):
+        source: Any = flow._source
+        port = source.listen()
+
+        def work() -> None:
+            while not stop.is_set():
+                flow.turn()
+                publisher.confirm()
+
+        lane = threading.Thread(target=work)
+        lane.start()
+        try:
+            yield f"http://127.0.0.1:{port}/", publisher.events
+        finally:
+            stop.set()
+            lane.join()
+
+
+def test_a_tool_that_invites_and_is_answered(tmp_path: Path) -> None:
+    with (
+        listening(tmp_path) as (url, events),
+        closing(SurveyTool(url, SecretStr(SECRET), REFERENCES)) as tool,
+    ):
+        tool.invite(CALL, BEGIN, "invitation-1")
+        tool.answer(CALL, BEGIN + timedelta(minutes=3), "response-1", 5, "merci")
+        tool.answer(CALL, BEGIN + timedelta(minutes=3), "response-1", 5, "merci")
+        tool.answer(None, BEGIN, "response-2", 1)
+        assert [(event.type, event.subject.partition(":")[0]) for event in events] == [
+            ("feedback.invited", "call"),
+            ("feedback.given", "call"),
+            ("feedback.given", "feedback"),
+        ]
+
+
+def test_who_signs_with_another_secret_is_not_heard(tmp_path: Path) -> None:
+    with (
+        listening(tmp_path) as (url, events),
+        closing(SurveyTool(url, SecretStr(OTHER_SECRET), REFERENCES)) as tool,
+    ):
+        with pytest.raises(NotTakenError, match="signature"):
+            tool.invite(CALL, BEGIN, "invitation-1")
+        assert events == []
+
+
+def test_the_command_posts_until_it_is_stopped(tmp_path: Path) -> None:
+    for name, secret in (("secret", SECRET), ("reference", REFERENCE_SECRET)):
+        (tmp_path / name).write_text(secret)
+    command = [sys.executable, "-c", "from connectors.survey import CONNECTOR; CONNECTOR.simulate()", "--rate", "36000"]
+    command += ["--secret-file", str(tmp_path / "secret"), "--reference-secret-file", str(tmp_path / "reference")]
+    with listening(tmp_path) as (url, events), subprocess.Popen([*command, "--url", url], env=os.environ) as posting:
+        wait_until(lambda: {event.type for event in events} >= {"feedback.invited", "feedback.given"}, "both")
+        posting.send_signal(signal.SIGTERM)
+        assert posting.wait(20) == 0
+    assert all(event.subject.startswith("call:asterisk/siege:") for event in events)

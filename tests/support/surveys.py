@@ -1,0 +1,36 @@
+"""Options and messages of a survey tool that does not exist."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from connectors.survey.reference import References
+from connectors.survey.simulate import TYPES, write_invitation, write_response
+from tests.support.webhooks import OTHER_SECRET, SECRET
+
+BEGIN: Final = datetime(2026, 3, 16, 8, tzinfo=UTC)
+CALL: Final = "call:asterisk/siege:1773648000.12"
+REFERENCE_SECRET: Final = "whsec_" + "cmVmZXJlbmNlcy1kLWVzc2FpLXBhcy1wb3VyLWRlLXZyYWk="
+REFERENCES: Final = References([SecretStr(REFERENCE_SECRET)])
+FOREIGN: Final = References([SecretStr(OTHER_SECRET)])
+OPTIONS: Final[dict[str, Any]] = {
+    "port": 0,
+    "secret": SECRET,
+    "reference_secret": REFERENCE_SECRET,
+    "type": "event",
+    "ignored": ["testEndpoint", "responseCreated", "responseUpdated"],
+    "types": TYPES,
+}
+
+
+def answer(native: str, minute: float, score: Any, reference: str | None = None, **said: Any) -> bytes:
+    """An answer as the tool posts it."""
+    said = {"satisfaction": score, **said} if score is not None else said
+    said |= {"ref": reference} if reference is not None else {}
+    return write_response(native, BEGIN + timedelta(minutes=minute), said)
+
+
+def invitation(native: str, minute: float, reference: str) -> bytes:
+    """An invitation as who invites posts it."""
+    return write_invitation(native, BEGIN + timedelta(minutes=minute), reference)

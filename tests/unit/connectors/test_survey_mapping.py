@@ -1,0 +1,236 @@
+"""References, and what messages of a survey tool mean."""
+
+import json
+import re
+import string
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+import connectors.survey as survey
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Reject
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.webhook.intake import Message
+from connectors.survey.config import SurveyConfig
+from connectors.survey.links import command
+from connectors.survey.mapping import SurveyMapping
+from connectors.survey.reference import ForgedError, References
+from models.codec import Unusable
+from models.events import Event, FeedbackScale
+from models.identities import PseudonymKey
+from models.reasons import Reason
+from tests.support.surveys import (
+    BEGIN,
+    CALL,
+    FOREIGN,
+    OPTIONS,
+    REFERENCE_SECRET,
+    REFERENCES,
+    answer,
+    invitation,
+)
+from tests.support.webhooks import OTHER_SECRET, SECRET
+
+NOW = datetime(2026, 3, 17, tzinfo=UTC)
+KEY = PseudonymKey("general", b"k" * 32)
+DOSSIER = "form:demarches/social:123456"
+PLACE = "data.data.satisfaction"
+
+
+def configure(**options: Any) -> SurveyConfig:
+    config = parse(SurveyConfig, "essai", OPTIONS | options)
+    assert isinstance(config, SurveyConfig)
+    return config
+
+
+def map_one(body: bytes, name: str = "msg_1", **options: Any) -> Event:
+    outcome = SurveyMapping("survey/essai", configure(**options), KEY).map(Message(name, body, NOW))
+    (event,) = outcome  # type: ignore[misc]
+    return event
+
+
+def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
+    with pytest.raises(Unusable) as refusal:
+        map_one(body, **options)
+    return refusal.value.reason, refusal.value.detail
+
+
+def test_an_answer_is_about_the_contact_whose_reference_it_carries() -> None:
+    event = map_one(answer("clresponse1", 5, 4, REFERENCES.make(CALL), commentaire="j'ai attendu"))
+    assert (event.type, event.subject, event.channel) == ("feedback.given", CALL, "feedback")
+    assert event.time == BEGIN + timedelta(minutes=5)
+    assert event.model_dump()["data"] == {"scale": "csat_1_5", "score": 4}
+    invited = map_one(invitation("clinvitation1", 1, REFERENCES.make(CALL)))
+    assert (invited.type, invited.subject) == ("feedback.invited", CALL)
+
+
+def test_an_answer_without_a_reference_stands_for_itself() -> None:
+    event = map_one(answer("cljwy2m8r0001qhclco1godnu", 5, 4))
+    assert event.subject.startswith("feedback:survey/essai:contact-")
+    assert "cljwy2m8r" not in event.subject
+    assert map_one(answer("42", 5, 4)).subject == "feedback:survey/essai:42"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        FOREIGN.make(CALL),
+        CALL,
+        REFERENCES.make(CALL)[:-1],
+        "A" + REFERENCES.make(CALL)[1:],
+        REFERENCES.make(CALL) + "AAAA",
+        "é",
+        "=",
+        "A",
+    ],
+)
+def test_a_forged_reference_is_refused(reference: str) -> None:
+    assert reason(answer("1", 5, 4, reference)) == (Reason.INVALID_FIELD, "data.data.ref: not a reference of ours")
+
+
+def test_a_reference_tells_nothing_and_is_always_the_same() -> None:
+    reference = REFERENCES.make(DOSSIER)
+    assert reference == References([SecretStr(REFERENCE_SECRET)]).make(DOSSIER)
+    assert set(reference) <= {*string.ascii_letters, *string.digits, "-", "_"}
+    assert "123456" not in reference
+    assert reference != REFERENCES.make(DOSSIER[:-1] + "7")
+
+
+def test_references_of_the_secret_before_still_count() -> None:
+    old = References([SecretStr(OTHER_SECRET)]).make(CALL)
+    assert map_one(answer("1", 5, 4, old), previous_reference_secret=OTHER_SECRET).subject == CALL
+
+
+@pytest.mark.parametrize(
+    "contact", ["", "call", "agent:asterisk/siege:7", "feedback:jdma/x:1", "call:a:b c", "call::1"]
+)
+def test_only_contacts_have_references(contact: str) -> None:
+    with pytest.raises(ValueError, match="not the id of a contact"):
+        REFERENCES.make(contact)
+
+
+@given(st.text(max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_no_text_is_taken_for_a_reference(text: str) -> None:
+    with pytest.raises(ForgedError):
+        REFERENCES.read(text)
+
+
+@pytest.mark.parametrize("scale", FeedbackScale)
+def test_scores_are_whole_numbers_on_their_scale(scale: FeedbackScale) -> None:
+    low, high = scale.scores[0], scale.scores[-1]
+    types = {"responseFinished": OPTIONS["types"]["responseFinished"] | {"scores": {scale.value: PLACE}}}
+    for score in (low, high, float(low), str(high)):
+        event = map_one(answer("1", 5, score), types=types)
+        assert event.model_dump()["data"] == {"scale": scale, "score": int(float(score))}
+    for score in (low - 1, high + 1, low + 0.5, "très bien", True, "nan", 1e300):
+        expected = Reason.INVALID_FIELD, f"{PLACE}: not a score on {scale}"
+        assert reason(answer("1", 5, score), types=types) == expected
+
+
+def test_an_answer_may_have_several_scores() -> None:
+    scores = {"csat_1_5": PLACE, "nps_0_10": "data.data.recommandation"}
+    config = configure(types={"responseFinished": OPTIONS["types"]["responseFinished"] | {"scores": scores}})
+    mapping = SurveyMapping("survey/essai", config, KEY)
+
+    def told(**said: Any) -> dict[str, tuple[str, int]]:
+        outcome = mapping.map(
+            Message("m", answer("r", 5, said.pop("satisfaction", None), REFERENCES.make(CALL), **said), NOW)
+        )
+        assert not isinstance(outcome, Reject)
+        assert {event.subject for event in outcome} == {CALL}
+        data = [(event.id, event.model_dump()["data"]) for event in outcome]
+        return {one["scale"]: (name, one["score"]) for name, one in data}
+
+    both = told(satisfaction=4, recommandation=9)
+    assert {scale: score for scale, (_, score) in both.items()} == {"csat_1_5": 4, "nps_0_10": 9}
+    assert len({name for name, _ in both.values()}) == 2
+    assert told(recommandation=9) == {"nps_0_10": both["nps_0_10"]}, "who skips a question is told all the same"
+
+
+def test_an_answer_without_a_score_is_not_taken_for_one() -> None:
+    assert reason(answer("1", 5, None)) == (Reason.MISSING_FIELD, PLACE)
+
+
+def test_what_is_told_twice_counts_once_and_what_is_answered_anew_counts_anew() -> None:
+    first = map_one(answer("r", 5, 4), "msg_1")
+    assert first.id == map_one(answer("r", 5, 4), "msg_2").id
+    later = map_one(answer("r", 9, 2), "msg_3")
+    assert (later.id != first.id, later.subject) == (True, first.subject)
+    assert first.id != map_one(answer("s", 5, 4)).id
+
+
+@pytest.mark.parametrize("event", ["testEndpoint", "responseCreated", "responseUpdated"])
+def test_other_messages_of_the_tool_are_ignored(event: str) -> None:
+    outcome = SurveyMapping("survey/essai", configure(), KEY).map(
+        Message("m", json.dumps({"event": event}).encode(), NOW)
+    )
+    assert outcome == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"{", Reason.INVALID_JSON),
+        (b"[1]", Reason.MISSING_FIELD),
+        (b'{"event": "Mireille"}', Reason.UNKNOWN_RECORD),
+        (b'{"event": "responseFinished"}', Reason.MISSING_FIELD),
+        (answer("1", 5, 4).replace(b"2026-03-16T", b"hier "), Reason.INVALID_FIELD),
+        (answer("1", 5, {"a": 1}), Reason.INVALID_FIELD),
+    ],
+)
+def test_what_cannot_be_used_says_why(body: bytes, expected: Reason) -> None:
+    refused, detail = reason(body)
+    assert refused is expected
+    assert "Mireille" not in detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "mistake"),
+    [
+        ({"event": "feedback.given"}, "feedback.given needs scores"),
+        ({"event": "feedback.invited", "scores": {"nps_0_10": "s"}}, "feedback.invited has no scores"),
+        ({"event": "visit.arrived"}, "must be 'feedback.invited' or 'feedback.given'"),
+        ({"event": "feedback.given", "scores": {"csat": "s"}}, "csat_1_5"),
+    ],
+)
+def test_mistakes_in_a_type_are_told(kind: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(mistake)):
+        configure(types={"x": {"id": "id", **kind}})
+
+
+def test_the_readmes_example_is_understood() -> None:
+    for readme in ("README.md", "README.fr.md"):
+        text = Path(survey.__file__).with_name(readme).read_text(encoding="utf-8")
+        (written,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+        options = tomllib.loads(written)["connectors"]["enquetes"]
+        assert options.pop("connector") == "survey"
+        assert [options.pop(f"{name}_file") for name in ("secret", "reference_secret")]
+        config = configure(**options)
+        event = map_one(answer("r", 5, 4, REFERENCES.make(CALL)), **options)
+        assert (event.type, event.subject) == ("feedback.given", CALL)
+        assert {kind.event for kind in config.types.values()} == {"feedback.invited", "feedback.given"}
+
+
+def test_references_are_printed_for_who_invites(tmp_path: Path) -> None:
+    secret = tmp_path / "reference.secret"
+    secret.write_text(REFERENCE_SECRET + "\n")
+    run = CliRunner().invoke
+    named = run(command, ["--secret-file", str(secret), CALL, DOSSIER])
+    assert named.output.split() == [REFERENCES.make(CALL), REFERENCES.make(DOSSIER)]
+    read = run(command, ["--secret-file", str(secret)], input=f"{CALL}\n{DOSSIER}\n")
+    assert read.output == named.output
+    wrong = run(command, ["--secret-file", str(secret), "06 39 98 55 11"])
+    assert wrong.exit_code == 1
+    assert "06 39" not in wrong.output
+    secret.write_text(SECRET[:20])
+    assert run(command, ["--secret-file", str(secret), CALL]).exit_code == 1
+    assert run(command, ["--secret-file", str(tmp_path / "none"), CALL]).exit_code == 1
