@@ -28,12 +28,20 @@ LAZY = {
             "Records that could not be used: list, show, replay.", "Les enregistrements inutilisables : voir, rejouer."
         ),
     ),
+    "desk": (
+        "connectors.webhook.desk.command:command",
+        say("The pages of a front desk: tickets, and calls.", "Les pages d'un guichet : les tickets, les appels."),
+    ),
     "rejects": (
         "streams.rejects:group",
         say(
             "What connectors could not map: list, show, replay.",
             "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
         ),
+    ),
+    "survey-reference": (
+        "connectors.survey.links:command",
+        say("References of contacts, for links to surveys.", "Les références de contacts, pour les liens d'enquêtes."),
     ),
 }
 

@@ -1,0 +1,87 @@
+"""`accueil desk`."""
+
+import signal
+import socket
+import threading
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+import click
+import uvicorn
+
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConnectorError, why
+from connectors.sdk.webhook.connections import Connection
+from connectors.sdk.words import say
+from connectors.webhook.desk.app import create_app
+from connectors.webhook.desk.config import DeskConfig
+from connectors.webhook.desk.desk import Desk, utc_now
+
+STOP_SECONDS = 3
+
+
+@click.command(
+    "desk",
+    help=say(
+        "Serve the pages of a front desk: a kiosk for tickets, and the agents'. FILE has its settings.",
+        "Sert les pages d'un guichet : une borne à tickets, et celle des agents. FILE en a les réglages.",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def command(file: Path) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        config = read(file)
+        with listen(config) as listener, closing(Desk(config, report, utc_now)) as desk:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    create_app(desk, config),
+                    http=Connection,
+                    ws="none",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    timeout_graceful_shutdown=STOP_SECONDS,
+                )
+            )
+            thread = threading.Thread(target=server.run, args=([listener],))
+            thread.start()
+            address = f"http://{config.host}:{listener.getsockname()[1]}"
+            click.echo(say(f"kiosk: {address}/", f"borne : {address}/"))
+            click.echo(say(f"agents: {address}/agent", f"agents : {address}/agent"))
+            stop.wait()
+            server.should_exit = True
+            thread.join()
+    except ConnectorError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def read(file: Path) -> DeskConfig:
+    """Return the settings in a file. Raises `ConnectorError`, a line per mistake."""
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConnectorError(why(error, file)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConnectorError(f"{file}: {error}") from None
+    config = parse(DeskConfig, file.stem, given)
+    assert isinstance(config, DeskConfig)
+    return config
+
+
+def report(trouble: str) -> None:
+    """Say what is wrong with the sending, or that it works again."""
+    click.echo(f"accueil: {trouble or say('all is sent again', 'tout est de nouveau envoyé')}", err=True)
+
+
+def listen(config: DeskConfig) -> socket.socket:
+    """Return a socket that listens. Raises `ConnectorError`."""
+    try:
+        family, *_, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise ConnectorError(why(error, f"{config.host}:{config.port}")) from None

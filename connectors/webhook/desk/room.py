@@ -1,0 +1,181 @@
+"""The waiting room: which tickets there are, and what may be done with them. No clock, no disk.
+
+What somebody wishes to do is resolved to an action first, which names its ticket and its time, and can be kept. An action is then
+applied, now and after each restart, always with the same outcome.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+MOST_WAITING: Final = 300
+"""More are not let in: somebody is playing with the buttons."""
+LONGEST_WAITED_MS: Final = 7 * 86_400_000
+Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
+
+
+class Step(StrEnum):
+    """What can be done."""
+
+    TAKE = "take"
+    """A visitor takes a ticket."""
+    CALL = "call"
+    """An agent calls a visitor to a counter."""
+    SERVE = "serve"
+    """The visitor was served."""
+    LEAVE = "leave"
+    """The visitor left without."""
+
+
+class Wish(msgspec.Struct):
+    """What a page asks for. Asked again with the same `id`, it is the same wish."""
+
+    id: Id
+    step: Step
+    waited_ms: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_WAITED_MS)] = 0
+    """How long ago the button was pressed."""
+    queue: str = ""
+    """Which one a ticket is taken for."""
+    queues: list[str] = []
+    """From which ones the next visitor is called; from all if there are none."""
+    ticket: str = ""
+    """Who is served or has left."""
+    counter: Annotated[str, msgspec.Meta(max_length=8)] = ""
+    """Where one is called to."""
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What was done."""
+
+    id: str
+    step: Step
+    ticket: str
+    at: datetime
+    queue: str
+    counter: str = ""
+
+
+class Ticket(msgspec.Struct):
+    """One visit."""
+
+    id: str
+    number: str
+    queue: str
+    taken_at: datetime
+    counter: str = ""
+    called_at: datetime | None = None
+    over: bool = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody called it yet."""
+        return not self.over and self.called_at is None
+
+
+class RefusedError(Exception):
+    """A wish cannot be granted; the text is a word for the pages: `nobody`, `over`, `unknown`, `full`."""
+
+
+class Room:
+    """The tickets of one desk; `letters` has the queues, and what their numbers begin with."""
+
+    def __init__(self, letters: Mapping[str, str], zone: ZoneInfo) -> None:
+        self._letters = letters
+        self._zone = zone
+        self._tickets: dict[str, Ticket] = {}
+        self._done: dict[str, str] = {}
+        self._numbers: Counter[tuple[date, str]] = Counter()
+
+    @property
+    def waiting(self) -> list[Ticket]:
+        """Who waits, the longest first."""
+        return sorted((one for one in self._tickets.values() if one.waits), key=_age)
+
+    @property
+    def called(self) -> list[Ticket]:
+        """Who was called and is not served yet, the last first."""
+        called = (one for one in self._tickets.values() if one.called_at and not one.over)
+        return sorted(called, key=lambda one: one.called_at or one.taken_at, reverse=True)
+
+    def day_of(self, at: datetime) -> date:
+        """Return the day that `at` is in."""
+        return at.astimezone(self._zone).date()
+
+    def of_action(self, action: str) -> Ticket | None:
+        """Return the ticket of an action that was applied, by its id; None if it was not."""
+        return self._tickets.get(self._done.get(action, ""))
+
+    def resolve(self, wish: Wish, now: datetime) -> Action:
+        """Return what is done to grant a wish. Raises `RefusedError`."""
+        at = now - timedelta(milliseconds=wish.waited_ms)
+        if wish.step is Step.TAKE:
+            if wish.queue not in self._letters:
+                raise RefusedError("unknown")
+            if len(self.waiting) >= MOST_WAITING:
+                raise RefusedError("full")
+            return Action(wish.id, wish.step, wish.id, at, wish.queue)
+        if wish.step is Step.CALL:
+            ticket = self._next(wish.queues)
+            at = max(at, ticket.taken_at)
+            return Action(wish.id, wish.step, ticket.id, at, ticket.queue, wish.counter)
+        ticket = self._open(wish)
+        return Action(wish.id, wish.step, ticket.id, max(at, ticket.called_at or ticket.taken_at), ticket.queue)
+
+    def apply(self, action: Action) -> Ticket | None:
+        """Do what an action says, and return its ticket; None if that was forgotten."""
+        if action.step is Step.TAKE:
+            place = self.day_of(action.at), action.queue
+            self._numbers[place] += 1
+            number = f"{self._letters.get(action.queue, '')}{self._numbers[place]:03}"
+            self._tickets[action.ticket] = Ticket(action.ticket, number, action.queue, action.at)
+        ticket = self._tickets.get(action.ticket)
+        if ticket is None:
+            return None
+        self._done[action.id] = ticket.id
+        if action.step is Step.CALL:
+            ticket.called_at, ticket.counter = action.at, action.counter
+        elif action.step is not Step.TAKE:
+            ticket.over = True
+        return ticket
+
+    def close_days(self, today: date) -> Iterator[Action]:
+        """Yield what is done with tickets of days before `today`: who was called was served, who waited has left."""
+        for ticket in list(self._tickets.values()):
+            if not ticket.over and (day := self.day_of(ticket.taken_at)) < today:
+                step = Step.LEAVE if ticket.waits else Step.SERVE
+                midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), self._zone)
+                native = str(uuid.uuid5(uuid.UUID(ticket.id), step.value))
+                at = max(midnight - timedelta(seconds=1), ticket.called_at or ticket.taken_at)
+                yield Action(native, step, ticket.id, at, ticket.queue)
+
+    def forget(self, before: date) -> None:
+        """Forget what was over before that day."""
+        self._tickets = {
+            name: one for name, one in self._tickets.items() if not one.over or self.day_of(one.taken_at) >= before
+        }
+        self._done = {action: ticket for action, ticket in self._done.items() if ticket in self._tickets}
+        self._numbers = Counter({place: count for place, count in self._numbers.items() if place[0] >= before})
+
+    def _next(self, queues: list[str]) -> Ticket:
+        for ticket in self.waiting:
+            if not queues or ticket.queue in queues:
+                return ticket
+        raise RefusedError("nobody")
+
+    def _open(self, wish: Wish) -> Ticket:
+        ticket = self._tickets.get(wish.ticket)
+        if ticket is None:
+            raise RefusedError("unknown")
+        if ticket.over or (wish.step is Step.SERVE and ticket.waits):
+            raise RefusedError("over")
+        return ticket
+
+
+def _age(ticket: Ticket) -> tuple[datetime, str]:
+    return ticket.taken_at, ticket.number

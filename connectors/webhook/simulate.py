@@ -1,0 +1,121 @@
+"""A front desk that does not exist: its visits are posted by signed webhook, as those of a real desk are (`desk`)."""
+
+import signal
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from random import Random
+from typing import Final, TextIO
+
+import click
+from pydantic import SecretStr
+
+from connectors.sdk.webhook.sender import NotTakenError, Sender
+from connectors.sdk.words import say
+from connectors.webhook.desk.messages import tell
+from connectors.webhook.desk.room import Action, Step
+
+RETRY_SECONDS: Final = 1.0
+SITE: Final = "CDAS Sud"
+QUEUES: Final = ("Accueil général", "PMI")
+GIVES_UP: Final = 0.1
+
+
+class FrontDesk:
+    """The desk of `site`, which posts to the connector at `url`. Tickets are named by UUIDs of the caller's.
+
+    A step is told again under the same id if it is done again. Its methods raise `NotTakenError`.
+    """
+
+    def __init__(self, url: str, secret: SecretStr, site: str = SITE) -> None:
+        self._sender = Sender(url, secret)
+        self._site = site
+
+    def take(self, ticket: str, queue: str, at: datetime) -> None:
+        """A visitor takes a ticket."""
+        self._do(Step.TAKE, ticket, queue, at)
+
+    def call(self, ticket: str, queue: str, at: datetime, counter: str = "1") -> None:
+        """An agent calls the visitor."""
+        self._do(Step.CALL, ticket, queue, at, counter)
+
+    def serve(self, ticket: str, queue: str, at: datetime) -> None:
+        """The visitor was served."""
+        self._do(Step.SERVE, ticket, queue, at)
+
+    def leave(self, ticket: str, queue: str, at: datetime) -> None:
+        """The visitor left without."""
+        self._do(Step.LEAVE, ticket, queue, at)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._sender.close()
+
+    def _do(self, step: Step, ticket: str, queue: str, at: datetime, counter: str = "") -> None:
+        name = str(uuid.uuid5(uuid.UUID(ticket), step.value))
+        self._sender.send(*tell(Action(name, step, ticket, at, queue, counter), self._site))
+
+
+@click.command(
+    "webhook",
+    help=say(
+        "Post the visits of a front desk that does not exist, until stopped.",
+        "Envoie les visites d'un guichet qui n'existe pas, jusqu'à l'arrêt.",
+    ),
+    epilog=say(
+        f"The connector's labels need {SITE!r} and {', '.join(map(repr, QUEUES))}.",
+        f"Il faut aux labels du connecteur {SITE!r} et {', '.join(map(repr, QUEUES))}.",
+    ),
+)
+@click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
+@click.option(
+    "--secret-file",
+    type=click.File(encoding="utf-8"),
+    required=True,
+    help=say("The connector's secret_file.", "Le secret_file du connecteur."),
+)
+@click.option("--seed", type=int, default=1, show_default=True, help=say("Draws the same.", "Tire les mêmes."))
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=36_000, min_open=True),
+    default=60,
+    show_default=True,
+    help=say("Visitors per hour.", "Visiteurs par heure."),
+)
+def command(*, url: str, secret_file: TextIO, seed: int, rate: float) -> None:
+    """Post until stopped; what is not taken is sent again."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    desk = FrontDesk(url, SecretStr(secret_file.read().strip()))
+    random = Random(seed)  # noqa: S311 - has to be the same each time
+    waiting: deque[tuple[str, str]] = deque()
+    at_counter: deque[tuple[str, str]] = deque()
+    while not stop.is_set():
+        waiting.append((str(uuid.uuid4()), random.choice(QUEUES)))
+        _insist(stop, desk.take, *waiting[-1])
+        if at_counter:
+            _insist(stop, desk.serve, *at_counter.popleft())
+        if len(waiting) > random.randrange(6):
+            first = waiting.popleft()
+            if random.random() < GIVES_UP:
+                _insist(stop, desk.leave, *first)
+            else:
+                _insist(stop, desk.call, *first)
+                at_counter.append(first)
+        stop.wait(3600 / rate)
+    desk.close()
+
+
+def _insist(stop: threading.Event, act: Callable[[str, str, datetime], None], ticket: str, queue: str) -> None:
+    now = datetime.now(UTC)
+    while not stop.is_set():
+        try:
+            act(ticket, queue, now)
+        except NotTakenError as error:
+            click.echo(f"accueil: {error}", err=True)
+            stop.wait(RETRY_SECONDS)
+        else:
+            return

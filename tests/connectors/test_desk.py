@@ -1,0 +1,237 @@
+"""A desk as a whole: what is done on its pages is told by the connector, once, whatever happens in between."""
+
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from pydantic import SecretStr
+
+from connectors.sdk.config import parse
+from connectors.webhook.desk import desk as desks
+from connectors.webhook.desk.config import DeskConfig
+from connectors.webhook.simulate import FrontDesk
+from models.events import Event
+from tests.support.desks import CHILDREN, GENERAL, README, Served, desk_options, hearing, options_of, serving_desk
+from tests.support.processes import wait_until
+from tests.support.webhooks import OTHER_SECRET, SECRET
+
+NOWHERE = "http://127.0.0.1:9/"
+
+
+def told(events: list[Event]) -> list[tuple[str, str]]:
+    return [(event.type, event.site) for event in events]
+
+
+def visit(served: Served, queue: str, counter: str = "1") -> str:
+    """A visitor comes, is called and served."""
+    ticket: str = served.act("take", queue=queue)[1]["ticket"]["id"]
+    assert served.act("call", counter=counter)[0] == 200
+    assert served.act("serve", ticket=ticket)[0] == 200
+    return ticket
+
+
+def test_a_visit_is_told_step_by_step(tmp_path: Path) -> None:
+    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url)) as served:
+        ticket = visit(served, GENERAL)
+        gone = served.act("take", queue=CHILDREN)[1]["ticket"]
+        assert gone["number"] == "P001"
+        served.act("leave", ticket=gone["id"])
+        served.all_is_sent()
+    steps = ["visit.arrived", "visit.called", "visit.served", "visit.arrived", "visit.left"]
+    assert told(events) == [(step, "cdas-sud") for step in steps]
+    assert [event.subject.rpartition(":")[2] for event in events] == 3 * [ticket] + 2 * [gone["id"]]
+    assert [event.model_dump()["data"].get("queue") for event in events] == ["accueil", None, None, "pmi", None]
+    assert not [event for event in events if abs(event.time - datetime.now(UTC)) > timedelta(minutes=1)]
+    assert {event.identities for event in events} == {""}
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.fr.md"])
+def test_what_a_readme_sets_up_works(tmp_path: Path, readme: str) -> None:
+    desk, connector = options_of(README.with_name(readme))
+    config = parse(DeskConfig, "cdas-sud", desk | {"secret": SECRET})
+    assert isinstance(config, DeskConfig)
+    assert {config.site, *config.queues} <= connector["labels"].keys()
+    with hearing(tmp_path) as (url, events):
+        options = desk | {"secret": SECRET, "url": url, "data": str(tmp_path / "desk")}
+        with serving_desk(options) as served:
+            for queue in config.queues:
+                visit(served, queue)
+            served.all_is_sent()
+    assert len(events) == 3 * len(config.queues)
+
+
+def test_what_is_pressed_twice_is_done_once(tmp_path: Path) -> None:
+    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url)) as served:
+        take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
+        assert served.post(take) == served.post(take)
+        served.act("take", queue=GENERAL)
+        call = {"id": str(uuid.uuid4()), "step": "call", "counter": "1"}
+        assert served.post(call) == served.post(call)
+        assert [one["number"] for one in served.state()["waiting"]] == ["A002"]
+        served.all_is_sent()
+    assert Counter(event.type for event in events) == {"visit.arrived": 2, "visit.called": 1}
+
+
+def test_while_the_connector_is_away_all_is_kept_and_sent_in_order_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the desk is started anew meanwhile."""
+    monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.01,))
+    with hearing(tmp_path) as (url, _):
+        port = int(url.rstrip("/").rpartition(":")[2])
+    with serving_desk(desk_options(tmp_path, url)) as served:
+        tickets = [visit(served, GENERAL)]
+        wait_until(lambda: served.state()["trouble"], "the trouble to be told")
+        assert served.reports == [f"127.0.0.1:{port} does not answer"]
+    with serving_desk(desk_options(tmp_path, url)) as served:
+        tickets.append(visit(served, CHILDREN))
+        assert served.state()["unsent"] == 6
+        with hearing(tmp_path, port) as (_, events):
+            served.all_is_sent()
+        assert served.reports[-1] == ""
+        assert served.state()["trouble"] == ""
+    assert [(event.type.rpartition(".")[2], event.subject[-36:]) for event in events] == [
+        (step, ticket) for ticket in tickets for step in ("arrived", "called", "served")
+    ]
+
+
+def test_a_wrong_secret_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.01,))
+    with hearing(tmp_path) as (url, events):
+        with serving_desk(desk_options(tmp_path, url, secret=OTHER_SECRET)) as served:
+            visit(served, GENERAL)
+            wait_until(lambda: "signature" in served.state()["trouble"], "the trouble to be told")
+            assert events == []
+        with serving_desk(desk_options(tmp_path, url)) as served:
+            served.all_is_sent()
+            assert len(events) == 3
+
+
+def test_at_midnight_who_waits_has_left(tmp_path: Path) -> None:
+    now = datetime(2026, 3, 16, 16, tzinfo=UTC)
+    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+        served.act("take", queue=GENERAL)
+        served.act("take", queue=GENERAL)
+        served.act("call", counter="1")
+        now += timedelta(hours=16)
+        assert (served.state()["waiting"], served.state()["called"]) == ([], [])
+        assert served.act("take", queue=GENERAL)[1]["ticket"]["number"] == "A001"
+        served.all_is_sent()
+    steps = ["visit.arrived", "visit.arrived", "visit.called", "visit.served", "visit.left", "visit.arrived"]
+    assert [event.type for event in events] == steps
+    assert {event.time for event in events[3:5]} == {datetime(2026, 3, 16, 22, 59, 59, tzinfo=UTC)}
+
+
+def test_what_is_no_wish_is_refused(tmp_path: Path) -> None:
+    with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
+        take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
+        wrong: list[Any] = [b"{", [], {}, take | {"id": "1"}, take | {"step": "eat"}, take | {"waited_ms": -1}, b"\xff"]
+        assert [served.post(one)[0] for one in wrong] == 7 * [400]
+        assert served.post(take | {"queue": "x" * 5000})[0] == 413
+        assert served.post(take | {"queue": "Cantine"}) == (409, {"refused": "unknown"})
+        assert served.act("call") == (409, {"refused": "nobody"})
+        assert served.ask("GET", "/api/actions")[0] == 405
+        assert served.state()["unsent"] == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"content_type": "text/plain"}, {"content_type": "application/x-www-form-urlencoded"}, {"host": "evil.example"}],
+)
+def test_pages_of_others_can_do_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
+    """What a browser sends for them without asking, or by a name that they let lead here."""
+    with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
+        take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
+        assert served.post(take, **headers)[0] in {400, 415}
+        assert served.state()["waiting"] == []
+
+
+def test_a_full_disk_is_told_as_a_wish_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
+        take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}
+        with monkeypatch.context() as patched:
+            patched.setattr("connectors.webhook.desk.journal.os.fsync", full)
+            assert served.post(take) == (503, {"refused": "later"})
+            assert served.state()["waiting"] == []
+        assert served.post(take)[1]["ticket"]["number"] == "A001"
+
+
+def full(_: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
+    """The real command, killed again and again while visitors come and go."""
+    with hearing(tmp_path) as (url, events):
+        options = desk_options(tmp_path, url)
+        del options["secret"]
+        (tmp_path / "secret").write_text(SECRET)
+        (tmp_path / "guichet.toml").write_text(tomli_w.dumps(options | {"secret_file": str(tmp_path / "secret")}))
+        run = [sys.executable, "-c", "from connectors.webhook.desk.command import command; command()"]
+        wishes = [{"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL} for _ in range(40)]
+        answers: dict[str, Any] = {}
+        for life in range(5):
+            with subprocess.Popen(
+                [*run, str(tmp_path / "guichet.toml")],
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "LANG": "C"},
+            ) as process:
+                assert process.stdout
+                address = process.stdout.readline().split()[1].rstrip("/")
+                served = Served(None, address, [])  # type: ignore[arg-type]
+                for wish in wishes[max(0, 8 * life - 3) : 8 * life + 8]:
+                    status, answer = served.post(wish)
+                    assert status == 200
+                    assert answers.setdefault(wish["id"], answer) == answer
+                process.send_signal(signal.SIGKILL if life < 4 else signal.SIGTERM)
+                if life == 4:
+                    assert process.wait(20) == 0
+        with serving_desk(options | {"secret": SECRET}) as last:
+            last.all_is_sent()
+            assert len(last.state()["waiting"]) == len(wishes)
+    assert Counter(event.type for event in events) == {"visit.arrived": len(wishes)}
+    assert len({answer["ticket"]["number"] for answer in answers.values()}) == len(wishes)
+
+
+def test_a_desk_that_does_not_exist_tells_visits_as_one_that_does(tmp_path: Path) -> None:
+    at = datetime(2026, 3, 16, 9, tzinfo=UTC)
+    with hearing(tmp_path) as (url, events), closing(FrontDesk(url, SecretStr(SECRET))) as desk:
+        ticket, other = (str(uuid.UUID(int=number)) for number in (1, 2))
+        for _ in range(2):
+            desk.take(ticket, GENERAL, at)
+        desk.call(ticket, GENERAL, at + timedelta(minutes=3))
+        desk.serve(ticket, GENERAL, at + timedelta(minutes=9))
+        desk.take(other, CHILDREN, at)
+        desk.leave(other, CHILDREN, at + timedelta(minutes=30))
+    assert [event.type for event in events] == [
+        "visit.arrived", "visit.called", "visit.served", "visit.arrived", "visit.left",
+    ]  # fmt: skip
+    assert [(event.time - at).seconds // 60 for event in events] == [0, 3, 9, 0, 30]
+
+
+def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    command = [
+        sys.executable,
+        "-c",
+        "from connectors.webhook import CONNECTOR; CONNECTOR.simulate()",
+        "--rate",
+        "36000",
+    ]
+    with hearing(tmp_path) as (url, events):
+        command += ["--url", url, "--secret-file", str(tmp_path / "secret")]
+        with subprocess.Popen(command, env=os.environ) as process:
+            everything = {"visit.arrived", "visit.called", "visit.served", "visit.left"}
+            wait_until(lambda: {event.type for event in events} == everything, "all kinds of steps")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0

@@ -1,0 +1,280 @@
+"""The waiting room of a desk, its journal, and what it tells."""
+
+import errno
+import json
+import os
+import re
+import uuid
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.sdk.config import parse, speaks_french, table
+from connectors.sdk.errors import ConfigError, ConnectorError, InstanceInUseError
+from connectors.webhook.desk import room as rooms
+from connectors.webhook.desk.command import read
+from connectors.webhook.desk.config import DeskConfig
+from connectors.webhook.desk.journal import NAME, Journal
+from connectors.webhook.desk.messages import tell
+from connectors.webhook.desk.room import Action, RefusedError, Room, Step, Wish
+from tests.support.desks import CHILDREN, GENERAL, README, desk_options
+
+NOW = datetime(2026, 3, 16, 9, tzinfo=UTC)
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def wish(step: Step, **more: Any) -> Wish:
+    return Wish(str(uuid.uuid4()), step, **more)
+
+
+class Day:
+    """A room in which a minute passes with each wish."""
+
+    def __init__(self) -> None:
+        self.room = Room({GENERAL: "A", CHILDREN: "P"}, PARIS)
+        self.now = NOW
+        self.actions: list[Action] = []
+
+    def do(self, step: Step, **more: Any) -> Any:
+        self.now += timedelta(minutes=1)
+        action = self.room.resolve(wish(step, **more), self.now)
+        self.actions.append(action)
+        return self.room.apply(action)
+
+    def refused(self, step: Step, **more: Any) -> str:
+        with pytest.raises(RefusedError) as refusal:
+            self.do(step, **more)
+        return str(refusal.value)
+
+
+def test_visitors_are_called_in_the_order_in_which_they_came() -> None:
+    day = Day()
+    numbers = [day.do(Step.TAKE, queue=queue).number for queue in (GENERAL, CHILDREN, GENERAL)]
+    assert numbers == ["A001", "P001", "A002"]
+    assert day.do(Step.CALL, queues=[CHILDREN], counter="2").number == "P001"
+    assert [day.do(Step.CALL, counter="1").number for _ in range(2)] == ["A001", "A002"]
+    assert day.refused(Step.CALL) == "nobody"
+    assert [(one.number, one.counter) for one in day.room.called] == [("A002", "1"), ("A001", "1"), ("P001", "2")]
+
+
+def test_a_visit_ends_once() -> None:
+    day = Day()
+    ticket = day.do(Step.TAKE, queue=GENERAL).id
+    assert day.refused(Step.SERVE, ticket=ticket) == "over", "nobody called it"
+    day.do(Step.CALL)
+    day.do(Step.SERVE, ticket=ticket)
+    assert day.refused(Step.SERVE, ticket=ticket) == day.refused(Step.LEAVE, ticket=ticket) == "over"
+    assert day.refused(Step.LEAVE, ticket=str(uuid.uuid4())) == "unknown"
+    assert day.refused(Step.TAKE, queue="Cantine") == "unknown"
+    assert (day.room.waiting, day.room.called) == ([], [])
+
+
+def test_who_presses_without_end_is_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "MOST_WAITING", 2)
+    day = Day()
+    day.do(Step.TAKE, queue=GENERAL)
+    day.do(Step.TAKE, queue=CHILDREN)
+    assert day.refused(Step.TAKE, queue=GENERAL) == "full"
+
+
+def test_what_was_pressed_earlier_happened_earlier_but_no_step_before_the_one_before() -> None:
+    day = Day()
+    ticket = day.do(Step.TAKE, queue=GENERAL, waited_ms=5_000)
+    assert ticket.taken_at == day.now - timedelta(seconds=5)
+    called = day.do(Step.CALL, waited_ms=3_600_000)
+    assert called.called_at == ticket.taken_at
+    assert day.room.resolve(wish(Step.SERVE, ticket=ticket.id, waited_ms=3_600_000), day.now).at == ticket.taken_at
+
+
+def test_a_new_day_begins_with_new_numbers_and_nobody() -> None:
+    day = Day()
+    waiting, called, served = (day.do(Step.TAKE, queue=GENERAL).id for _ in range(3))
+    for _ in range(3):
+        day.do(Step.CALL)
+    day.do(Step.SERVE, ticket=served)
+    again = day.do(Step.TAKE, queue=GENERAL).id
+    today = date(2026, 3, 17)
+    closing = {action.ticket: action for action in day.room.close_days(today)}
+    assert {ticket: action.step for ticket, action in closing.items()} == {
+        waiting: Step.SERVE, called: Step.SERVE, again: Step.LEAVE,
+    }  # fmt: skip
+    assert {action.at.astimezone(PARIS) for action in closing.values()} == {
+        datetime(2026, 3, 16, 23, 59, 59, tzinfo=PARIS)
+    }
+    assert [*day.room.close_days(today)] == [*closing.values()], "with the same ids, should it be done again"
+    for action in closing.values():
+        day.room.apply(action)
+    day.room.forget(today)
+    assert [*day.room.close_days(today)] == []
+    day.now += timedelta(days=1)
+    assert day.do(Step.TAKE, queue=GENERAL).number == "A001"
+
+
+steps = st.sampled_from([Step.TAKE, Step.TAKE, Step.CALL, Step.SERVE, Step.LEAVE])
+
+
+@given(st.lists(st.tuples(steps, st.sampled_from([GENERAL, CHILDREN]), st.integers(0, 9)), max_size=60))
+@settings(deadline=None)
+def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[Step, str, int]]) -> None:
+    day = Day()
+    for step, queue, place in wishes:
+        known = [ticket.id for ticket in (*day.room.waiting, *day.room.called)]
+        ticket = known[place % len(known)] if known else ""
+        try:
+            day.do(step, queue=queue, queues=[queue] if place % 2 else [], ticket=ticket, counter=str(place))
+        except RefusedError:
+            continue
+    again = Room({GENERAL: "A", CHILDREN: "P"}, PARIS)
+    for action in day.actions:
+        again.apply(action)
+    assert (again.waiting, again.called) == (day.room.waiting, day.room.called)
+    assert len({action.id for action in day.actions}) == len(day.actions)
+
+
+def test_what_is_told_names_no_counter_of_persons() -> None:
+    action = Action("11111111-1111-4111-8111-111111111111", Step.CALL, str(uuid.UUID(int=7)), NOW, GENERAL, "3")
+    name, body = tell(action, "CDAS Sud")
+    assert name == action.id
+    assert json.loads(body) == {
+        "type": "ticket.called",
+        "timestamp": "2026-03-16T09:00:00.000+00:00",
+        "data": {"ticket": {"id": str(uuid.UUID(int=7))}, "office": "CDAS Sud", "room": GENERAL, "counter": "3"},
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ the journal
+def action(number: int, at: datetime = NOW) -> Action:
+    return Action(str(uuid.UUID(int=number)), Step.TAKE, str(uuid.UUID(int=number)), at, GENERAL)
+
+
+def opened(directory: Path) -> tuple[list[int], list[int]]:
+    """The numbers of what a journal has, and of what it has not sent."""
+    journal = Journal(directory)
+    journal.close()
+    return [uuid.UUID(one.id).int for one in journal.actions], [
+        uuid.UUID(line.action.id).int for line in journal.unsent
+    ]
+
+
+def test_what_was_kept_is_there_again_and_what_was_sent_is_not_sent_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "desk")
+    for number in range(1, 5):
+        journal.append(action(number))
+    journal.confirm()
+    journal.confirm()
+    journal.close()
+    assert opened(tmp_path / "desk") == ([1, 2, 3, 4], [3, 4])
+    assert not [path for path in (tmp_path / "desk").rglob("*") if path.stat().st_mode & 0o077]
+
+
+@pytest.mark.parametrize("cut", [1, 10, 60])
+def test_a_line_that_was_being_written_is_cut_off(tmp_path: Path, cut: int) -> None:
+    journal = Journal(tmp_path)
+    for number in (1, 2):
+        journal.append(action(number))
+    journal.close()
+    content = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).write_bytes(content[:-cut])
+    assert opened(tmp_path) == ([1], [1])
+    journal = Journal(tmp_path)
+    journal.append(action(3))
+    journal.close()
+    assert opened(tmp_path) == ([1, 3], [1, 3])
+
+
+def test_a_damaged_journal_is_named_and_not_used(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"something else\n")
+    with pytest.raises(ConnectorError, match=re.escape(f"{tmp_path / NAME} is damaged")):
+        Journal(tmp_path)
+
+
+def test_two_desks_cannot_have_one_journal(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    with pytest.raises(InstanceInUseError):
+        Journal(tmp_path)
+    journal.close()
+    opened(tmp_path)
+
+
+def test_what_a_full_disk_did_not_take_was_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    journal.append(action(1))
+    write = os.write
+    with monkeypatch.context() as patched:
+
+        def half(file: int, content: bytes) -> int:
+            write(file, content[:20])
+            raise OSError(errno.ENOSPC, "full")
+
+        patched.setattr(os, "write", half)
+        with pytest.raises(OSError, match="full"):
+            journal.append(action(2))
+    journal.append(action(3))
+    journal.close()
+    assert opened(tmp_path) == ([1, 3], [1, 3])
+
+
+def test_what_is_old_and_sent_is_dropped_and_nothing_else(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for number in range(1, 6):
+        journal.append(action(number, NOW - timedelta(days=5 - number)))
+    for _ in range(3):
+        journal.confirm()
+    journal.drop(lambda one: one.at < NOW - timedelta(days=2))
+    journal.append(action(6))
+    assert [line.number for line in journal.unsent] == [4, 5, 6]
+    journal.close()
+    assert opened(tmp_path) == ([3, 4, 5, 6], [4, 5, 6])
+    journal = Journal(tmp_path)
+    for _ in range(3):
+        journal.confirm()
+    journal.drop(lambda _: True)
+    journal.append(action(7))
+    journal.close()
+    assert opened(tmp_path) == ([7], [7]), "numbers go on, though nothing is left"
+
+
+# ------------------------------------------------------------------------------------------------------------- the settings
+def test_the_readmes_tell_all_options() -> None:
+    assert table(DeskConfig) in README.read_text(encoding="utf-8")
+    assert table(DeskConfig, "fr") in README.with_name("README.fr.md").read_text(encoding="utf-8")
+    assert speaks_french(DeskConfig)
+
+
+def test_both_readmes_have_the_same_parts() -> None:
+    english, french = (
+        re.findall(r"^ *(#+ |\||```\w*)", README.with_name(name).read_text(encoding="utf-8"), re.MULTILINE)
+        for name in ("README.md", "README.fr.md")
+    )
+    assert english == french
+
+
+@pytest.mark.parametrize(
+    ("more", "mistake"),
+    [
+        ({"url": "http://accueil.example.org/"}, "guichet.url must begin with https://"),
+        ({"secret": "whsec_short"}, "guichet.secret must be whsec_"),
+        ({"queues": {}}, "guichet.queues"),
+        (
+            {"queues": {"a": {"fr": "a", "en": "a", "letter": "A"}, "b": {"fr": "b", "en": "b", "letter": "A"}}},
+            "one letter",
+        ),
+        ({"quues": {}}, "did you mean guichet.queues?"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, more: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(mistake)):
+        parse(DeskConfig, "guichet", desk_options(tmp_path, "http://127.0.0.1:1/") | more)
+
+
+def test_settings_are_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ConnectorError, match="is not there"):
+        read(tmp_path / "guichet.toml")
+    (tmp_path / "guichet.toml").write_text("port = ")
+    with pytest.raises(ConnectorError, match=re.escape("guichet.toml: Invalid value")):
+        read(tmp_path / "guichet.toml")

@@ -1,0 +1,341 @@
+"""The pages of a desk in a real browser, on a real desk that tells a real connector."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+
+from connectors.webhook.desk import desk as desks
+from models.events import Event
+from tests.support.desks import CHILDREN, GENERAL, desk_options, hearing, serving_desk
+from tests.support.processes import wait_until
+
+pytestmark = pytest.mark.browser
+
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+KIOSK, LAPTOP, PHONE = (1080, 1920), (1366, 768), (390, 844)
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
+AUDIT = """
+const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
+const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+const part = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+const light = ([red, green, blue]) => 0.2126 * part(red) + 0.7152 * part(green) + 0.0722 * part(blue);
+const ground = (element) => {
+  for (; element; element = element.parentElement) {
+    const colour = parse(getComputedStyle(element).backgroundColor);
+    if (colour.length === 3 || colour[3] === 1) return colour;
+  }
+  return [255, 255, 255];
+};
+const contrast = (element) => {
+  const [dark, bright] = [light(parse(getComputedStyle(element).color)), light(ground(element))].sort((a, b) => a - b);
+  return (bright + 0.05) / (dark + 0.05);
+};
+const says = (element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+const all = [...document.querySelectorAll("body *")].filter(shown);
+const text = (element) => element?.textContent.trim();
+const name = (element) => element.getAttribute("aria-label") || text(element) || text(element.labels?.[0]);
+const controls = all.filter((element) => element.matches("button, select, input"));
+const box = (element) => (element.closest("label") ?? element).getBoundingClientRect();
+const small = (element) => Math.min(box(element).width, box(element).height);
+return {
+  faint: all.filter((one) => says(one) && !one.disabled && contrast(one) < 4.5).map((one) => one.outerHTML),
+  nameless: controls.filter((one) => !name(one)).map((one) => one.outerHTML),
+  small: controls.filter((one) => small(one) < 44).map((one) => one.outerHTML),
+  headings: all.filter((one) => one.matches("h1")).length,
+  twice: [...document.querySelectorAll("[id]")].map((one) => one.id).filter((id, place, ids) => ids.indexOf(id) !== place),
+  dangling: [...document.querySelectorAll("[aria-labelledby], [for]")]
+    .map((one) => one.getAttribute("aria-labelledby") ?? one.getAttribute("for")).filter((id) => !document.getElementById(id)),
+  sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  lang: document.documentElement.lang,
+};
+"""
+"""What of WCAG 2.2 AA a program can see: 1.3.1, 1.4.3, 1.4.10, 2.5.8 (and more: 44 px), 3.1.1, 4.1.2."""
+
+
+class Page:
+    """One window of Chromium."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def open(self, url: str, size: tuple[int, int]) -> None:
+        width, height = size
+        self.driver.get_log("browser")
+        self.driver.get_log("performance")
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.driver.get(url)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+
+    def text(self, selector: str) -> str:
+        return str(self.run("return document.querySelector(arguments[0]).textContent.trim()", selector))
+
+    def sees(self, selector: str) -> bool:
+        return bool(self.run("return document.querySelector(arguments[0])?.checkVisibility() ?? false", selector))
+
+    def shows(self, selector: str, text: str) -> None:
+        wait_until(
+            lambda: self.sees(selector) and self.text(selector) == text,
+            f"{text!r} in {selector}",
+            15,
+            lambda: self.run("return document.body.innerText"),
+        )
+
+    def click(self, selector: str) -> None:
+        is_on = "return !document.querySelector(arguments[0]).disabled"
+        wait_until(lambda: self.sees(selector) and self.run(is_on, selector), selector, 15)
+        self.driver.find_element("css selector", selector).click()
+
+    def picture(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.driver.save_screenshot(str(ARTIFACTS / f"desk-{name}.png"))
+
+    def audit(self) -> None:
+        """What a program can see of accessibility is right."""
+        found = self.run(AUDIT)
+        assert found.pop("lang") in {"fr", "en"}
+        assert found == {
+            "faint": [],
+            "nameless": [],
+            "small": [],
+            "headings": 1,
+            "twice": [],
+            "dangling": [],
+            "sideways": 0,
+        }
+
+    def assert_quiet(self, url: str) -> None:
+        """No script complained, no policy was broken, and nobody else was asked anything."""
+        assert self.driver.get_log("browser") == []
+        assert self.run("return window.violations") == []
+        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        assert asked
+        assert not [one for one in asked if not one.startswith(url)]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        assert not os.environ.get("CI"), "chromium is missing: apt-get install chromium chromium-driver"
+        pytest.skip("chromium is missing: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-sync",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--hide-scrollbars",
+        "--accept-lang=fr",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(driver: webdriver.Chrome) -> Iterator[Page]:
+    yield Page(driver)
+    driver.get("about:blank")
+
+
+class Stand:
+    """A desk that can be taken away and put back, and the connector that hears it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._stack = ExitStack()
+        self.url, self.events = "", list[Event]()
+        self._connector, self.events = self._stack.enter_context(hearing(directory))
+        self._options = desk_options(directory, self._connector)
+        self._desk = ExitStack()
+        self.serve()
+
+    def serve(self) -> None:
+        port = int(self.url.rpartition(":")[2] or 0)
+        self.served = self._desk.enter_context(serving_desk(self._options, port=port))
+        self.url = self.served.url
+
+    def take_away(self) -> None:
+        self._desk.close()
+
+    def close(self) -> None:
+        self._desk.close()
+        self._stack.close()
+
+    def told(self) -> Counter[str]:
+        """What was told, once all was sent."""
+        self.served.all_is_sent()
+        return Counter(event.type for event in self.events)
+
+
+@pytest.fixture
+def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+    monkeypatch.setattr(desks, "PAUSES_SECONDS", (0.05,))
+    stand = Stand(tmp_path)
+    yield stand
+    stand.close()
+
+
+QUEUE = f'#queues button[data-queue="{GENERAL}"]'
+
+
+def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: Page) -> None:
+    page.open(stand.url, KIOSK)
+    page.shows(f"{QUEUE} strong", "Accueil général")
+    page.picture("kiosk")
+    page.audit()
+    page.click(QUEUE)
+    page.shows("#number", "A001")
+    page.shows("#before", "Vous êtes le prochain.")
+    assert page.run("return document.activeElement.id") == "taken", "who hears the page hears the number"
+    page.picture("kiosk-number")
+    page.audit()
+    page.click("#taken .back")
+    page.shows(f"{QUEUE} span", "1 personne attend")
+    page.assert_quiet(stand.url)
+
+    page.open(f"{stand.url}/agent", LAPTOP)
+    page.shows("#waiting th", "A001")
+    page.picture("agent")
+    page.audit()
+    page.click("#call")
+    page.shows(".current", "A001 Accueil général, depuis 0 min")
+    page.picture("agent-called")
+    page.audit()
+    page.driver.refresh()
+    page.shows(".current", "A001 Accueil général, depuis 0 min")
+    page.click("#serve")
+    page.shows(".current", "Personne à ce guichet")
+    page.shows("#nobody", "Personne n'attend.")
+    assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
+    page.assert_quiet(stand.url)
+
+
+def test_who_speaks_english_is_answered_in_english(stand: Stand, page: Page) -> None:
+    page.open(stand.url, KIOSK)
+    page.click('[data-lang="en"]')
+    page.shows("#welcome", "Welcome")
+    page.shows(f"{QUEUE} strong", "General reception")
+    assert page.run("return [document.documentElement.lang, document.title]") == ["en", "Reception"]
+    page.audit()
+    page.click(QUEUE)
+    page.shows("#before", "You are next.")
+    page.picture("kiosk-english")
+    page.open(f"{stand.url}/agent", LAPTOP)
+    page.click('[data-lang="en"]')
+    page.shows("#call", "Call the next visitor")
+    page.driver.refresh()
+    page.shows("#call", "Call the next visitor")
+    page.run("localStorage.clear()")
+
+
+def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: Stand, page: Page) -> None:
+    for queue in (GENERAL, CHILDREN, CHILDREN):
+        stand.served.act("take", queue=queue)
+    page.open(f"{stand.url}/agent", LAPTOP)
+    page.shows("#count", "(3)")
+    page.click(f'#queues input[value="{GENERAL}"]')
+    page.run("const box = document.querySelector('#counter'); box.value = '3'; box.dispatchEvent(new Event('change'))")
+    page.click("#call")
+    wait_until(lambda: page.text(".current").startswith("P001 Protection"), "the ticket", 15)
+    page.click("#absent")
+    page.shows(".current", "Personne à ce guichet")
+    page.driver.refresh()
+    page.shows("#count", "(2)")
+    assert page.run("return document.querySelector('#counter').value") == "3"
+    page.click("#call")
+    wait_until(lambda: page.text(".current").startswith("P002"), "the ticket", 15)
+    page.click('#waiting button[aria-label="A001 est parti"]')
+    page.shows("#nobody", "Personne n'attend.")
+    assert stand.told() == {"visit.arrived": 3, "visit.called": 2, "visit.left": 2}
+    page.run("localStorage.clear()")
+
+
+def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: Page) -> None:
+    stand.served.act("take", queue=GENERAL)
+    page.open(f"{stand.url}/agent", LAPTOP)
+    page.shows("#count", "(1)")
+    stand.served.act("call", counter="2")
+    page.run("document.querySelector('#call').disabled = false; document.querySelector('#call').click()")
+    page.shows("#refusal", "Plus personne n'attend.")
+    assert stand.told() == {"visit.arrived": 1, "visit.called": 1}
+
+
+def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Stand, page: Page) -> None:
+    """Also if the page is loaded anew meanwhile."""
+    page.open(stand.url, KIOSK)
+    page.shows(f"{QUEUE} strong", "Accueil général")
+    stand.take_away()
+    page.click(QUEUE)
+    page.shows("#moment-title", "Un instant…")
+    page.shows("#later-title", "Votre arrivée est notée")
+    page.picture("kiosk-later")
+    page.audit()
+    page.click("#later .back")
+    page.click(f'#queues button[data-queue="{CHILDREN}"]')
+    kept = "return Object.keys(localStorage).filter((key) => key.startsWith('accueil.desk.kiosk.')).length"
+    assert page.run(kept) == 2
+    stand.serve()
+    page.open(stand.url, KIOSK)
+    wait_until(lambda: page.run(kept) == 0, "all to be sent", 20)
+    assert stand.told() == {"visit.arrived": 2}
+    assert [one["number"] for one in stand.served.state()["waiting"]] == ["A001", "P001"]
+    assert stand.events[0].time < stand.events[1].time
+
+
+def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: Page) -> None:
+    ticket = stand.served.act("take", queue=GENERAL)[1]["ticket"]["id"]
+    stand.served.act("call", counter="1")
+    page.open(f"{stand.url}/agent", LAPTOP)
+    page.shows(".current", "A001 Accueil général, depuis 0 min")
+    stand.take_away()
+    wait_until(lambda: page.sees("#trouble"), "the notice", 15)
+    page.click("#serve")
+    page.shows("#busy", "Envoi en cours…")
+    page.picture("agent-cut-off")
+    page.audit()
+    stand.serve()
+    page.shows(".current", "Personne à ce guichet")
+    wait_until(lambda: not page.sees("#trouble"), "no notice", 15)
+    assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
+    assert stand.events[-1].subject.endswith(ticket)
+
+
+def test_both_pages_fit_on_a_phone(stand: Stand, page: Page) -> None:
+    for number in range(12):
+        stand.served.act("take", queue=(GENERAL, CHILDREN)[number % 2])
+    for path in ("/", "/agent"):
+        page.open(stand.url + path, PHONE)
+        wait_until(lambda: page.run("return document.querySelectorAll('#queues *').length > 1"), "the queues", 15)
+        page.picture(f"phone{path.replace('/', '-')}")
+        page.audit()
+
+
+def test_the_pages_say_which_policy_they_keep(stand: Stand) -> None:
+    for path in ("/", "/agent", "/static/kiosk.js", "/api/state", "/nowhere"):
+        connection = stand.served
+        status, _ = connection.ask("GET", path)
+        assert status == (404 if path == "/nowhere" else 200)
