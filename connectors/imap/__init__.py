@@ -1,0 +1,15 @@
+"""E-mail: one mailbox of a service, by IMAP."""
+
+from connectors.imap.config import ImapConfig
+from connectors.imap.simulate.command import command
+from connectors.imap.source import ImapSource, probe
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "imap",
+    ImapConfig,
+    ImapSource,
+    simulate=command,
+    probe=probe,
+    about=("E-mail of a service's mailbox, by IMAP", "Courriel de la boîte d'un service, par IMAP"),
+)

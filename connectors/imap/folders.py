@@ -1,0 +1,142 @@
+"""The folders of one mailbox, each followed from uid to uid, and their messages in the order in which they came.
+
+A message never gets a smaller uid than those before it, so a folder is read as far as its mark. Folders are read side by side:
+what has waited while nobody looked comes out as it would have come, a question before its answer.
+"""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from connectors.imap.session import Fetched, Session
+
+WINDOW: Final = 50_000
+"""How many uids are asked for at a time, whether they are there or not: their list must fit in one line (1 MB)."""
+MOST: Final = 500
+"""How many messages are fetched at a time: their uids must fit in one line that any server takes (8 kB, RFC 2683). From all
+folders together about twice as many are held."""
+FIRST: Final = 50
+FAST_SECONDS: Final = 1.0
+SLOW_SECONDS: Final = 5.0
+_NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Mark(msgspec.Struct):
+    """How far a folder was read."""
+
+    validity: int = 0
+    """The UIDVALIDITY that `uid` belongs to."""
+    uid: int = 0
+    """What has this uid, or a smaller one, was read."""
+
+
+class Folder:
+    """One folder from `mark` on, which it keeps up to date. Mail from before `since` is passed over."""
+
+    def __init__(self, name: str, mark: Mark, since: date | None, *, sent: bool) -> None:
+        self.name = name
+        self.sent = sent
+        self.trouble = False
+        """Whether the server does not open it."""
+        self._mark = mark
+        self._since = since
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was not taken yet."""
+        self._searched = self._last = self._mark.uid
+        self._found: deque[int] = deque()
+        self._ready: deque[Fetched] = deque()
+
+    def look(self, session: Session) -> None:
+        """See what is new."""
+        opened = session.look(self.name)
+        if opened.validity != self._mark.validity:
+            self._mark.validity, self._mark.uid = opened.validity, 0
+            self.reset()
+        self._last = opened.next_uid - 1
+
+    @property
+    def behind(self) -> bool:
+        """Whether there may be more to take."""
+        return bool(self._ready) or bool(self._found) or self._searched < self._last
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next message came; None if it is not known."""
+        if not self._ready:
+            return None
+        return self._ready[0].received_at or _NO_TIME
+
+    def fill(self, session: Session, most: int) -> int:
+        """Fetch the next messages, `most` or fewer, if there are none, and return how many; look for them at least."""
+        if self._ready:
+            return 0
+        if not self._found:
+            first, self._searched = self._searched + 1, min(self._searched + WINDOW, self._last)
+            self._found.extend(session.search(self.name, first, self._searched, self._since))
+        batch = [self._found.popleft() for _ in range(min(most, len(self._found)))]
+        if batch:
+            self._ready.extend(session.fetch(self.name, batch))
+        self._settle()
+        return len(batch)
+
+    def take(self) -> Fetched:
+        """Return the next message."""
+        fetched = self._ready.popleft()
+        self._mark.uid = fetched.uid
+        self._settle()
+        return fetched
+
+    def _settle(self) -> None:
+        if not self._ready and not self._found:
+            self._mark.uid = max(self._mark.uid, self._searched)
+
+
+class Taken(NamedTuple):
+    """A message, and where it was."""
+
+    folder: Folder
+    fetched: Fetched
+
+
+class Batch:
+    """How many messages are fetched at a time: as many as the server gives in good time."""
+
+    def __init__(self) -> None:
+        self.size = FIRST
+
+    def fill(self, folder: Folder, session: Session, share: int) -> None:
+        """Let `folder` fetch what is next, one of `share` that do."""
+        began_at = time.monotonic()
+        count = folder.fill(session, max(1, min(self.size, 2 * MOST // share)))
+        took = time.monotonic() - began_at
+        if took > SLOW_SECONDS:
+            self.size = max(1, self.size // 2)
+        elif count >= self.size and took < FAST_SECONDS:
+            self.size = min(2 * self.size, MOST)
+
+
+def merge(folders: Sequence[Folder], session: Session, batch: Batch, deadline: float) -> list[Taken]:
+    """Return the next messages of all folders, in the order in which they came; of one second, those of earlier folders first.
+
+    It ends where one of them has to fetch more, or at `deadline` of the monotonic clock; with none, it is to be called again
+    while any folder is behind.
+    """
+    behind = [folder for folder in folders if folder.behind]
+    for folder in behind:
+        batch.fill(folder, session, len(behind))
+        if time.monotonic() > deadline:
+            return []
+    taken = []
+    while behind := [folder for folder in behind if folder.behind]:
+        times = [(folder.next_at, folder) for folder in behind]
+        if any(at is None for at, _ in times):
+            break
+        _, first = min(times, key=lambda one: one[0] or _NO_TIME)
+        taken.append(Taken(first, first.take()))
+    return taken

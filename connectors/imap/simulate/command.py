@@ -1,0 +1,100 @@
+"""`accueil simulate imap`."""
+
+import json
+import signal
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from connectors.imap.config import ImapConfig
+from connectors.imap.session import FAILURES, explain
+from connectors.imap.simulate.lives import Step, steps
+from connectors.imap.simulate.mailbox import Mailbox
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError
+from connectors.sdk.words import say
+
+NAME: Final = "simulation"
+
+
+@click.command(
+    "imap",
+    help=say(
+        "Fill a real mailbox, made for this, with mail that nobody wrote, and print the configuration that reads it.",
+        "Remplit une vraie boîte, créée pour cela, de courriels que nul n'a écrits, et écrit la configuration qui la lit.",
+    ),
+)
+@click.option("--host", required=True, help=say("The server.", "Le serveur."))
+@click.option("--port", type=click.IntRange(1, 65_535), help=say("Its port.", "Son port."))
+@click.option("--tls", type=click.Choice(["implicit", "starttls", "none"]), default="implicit", show_default=True)
+@click.option("--ca-file", type=click.Path(path_type=Path), help=say("Its authority.", "Son autorité."))
+@click.option("--username", required=True, help=say("Whose mailbox it is.", "À qui est la boîte."))
+@click.option(
+    "--password-file", required=True, help=say("A file with the password.", "Un fichier avec le mot de passe.")
+)
+@click.option(
+    "--address",
+    default="accueil@example.org",
+    show_default=True,
+    help=say("The address that citizens write to.", "L'adresse à laquelle les usagers écrivent."),
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help=say("The same seed gives the same mail.", "La même graine donne le même courrier."),
+)
+@click.option(
+    "--days",
+    type=click.IntRange(0, 365),
+    default=14,
+    show_default=True,
+    help=say("How many days ago the first mail came.", "De combien de jours date le premier courrier."),
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=500, min_open=True),
+    default=6,
+    show_default=True,
+    help=say("Conversations per hour, on average.", "Conversations par heure, en moyenne."),
+)
+def command(*, seed: int, days: int, rate: float, address: str, **options: Any) -> None:
+    """Write until stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    given = {name: value for name, value in options.items() if value is not None} | {"addresses": {address: {}}}
+    try:
+        config = parse(ImapConfig, NAME, given)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    assert isinstance(config, ImapConfig)
+    try:
+        mailbox = Mailbox(config)
+        click.echo(_configuration(given))
+        for step in steps(seed, datetime.now(UTC) - timedelta(days=days), rate):
+            if stop.wait(max(0.0, (step.at - datetime.now(UTC)).total_seconds())):
+                break
+            write(mailbox, step)
+        mailbox.close()
+    except FAILURES as error:
+        raise click.ClickException(explain(error, config)) from None
+
+
+def write(mailbox: Mailbox, step: Step) -> None:
+    """Let `step` happen in `mailbox`."""
+    thread = [step.reference(number) for number in step.thread]
+    getattr(mailbox, step.what)(step.reference(step.number), step.at, step.citizen, thread)
+
+
+def _configuration(given: dict[str, Any]) -> str:
+    """Return what `accueil.toml` needs to read the mailbox."""
+    values = {"connector": "imap"} | {name: value for name, value in given.items() if name != "addresses"}
+    (address,) = given["addresses"]
+    lines = [f"{name} = {json.dumps(value, default=str)}" for name, value in values.items()]
+    place = f"[connectors.{NAME}.addresses.{json.dumps(address)}]"
+    return "\n".join([f"[connectors.{NAME}]", *lines, "", place, 'queue = "accueil"'])

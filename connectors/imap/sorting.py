@@ -1,0 +1,108 @@
+"""What messages are, one after the other: whose they are, and which conversation they go on with.
+
+A conversation is a contact. It begins with a message that follows none that is known, and is named after the first message that
+it refers to, and who wrote: so it has the same name if it is met from its middle, and a circular that many answer makes as many
+contacts. What follows a known message, by whoever it is, is of its conversation.
+"""
+
+from datetime import datetime
+from functools import partial
+
+from connectors.imap.config import ImapConfig
+from connectors.imap.headers import Headers, parse
+from connectors.imap.mail import Kind, Mail
+from connectors.imap.session import Fetched
+from connectors.imap.threads import Thread, Threads
+
+
+class Addresses:
+    """What the configuration says of addresses."""
+
+    def __init__(self, config: ImapConfig) -> None:
+        self._mains = {alias: main for main, place in config.addresses.items() for alias in (main, *place.aliases)}
+        self._domains = frozenset(config.domains)
+        self._forms = frozenset(config.forms)
+
+    def main(self, *addresses: str) -> str:
+        """Return the first of the configured addresses that one of these is, or is an alias or a plus address of; or empty."""
+        known = (self._mains.get(address) or self._mains.get(_plain(address)) for address in addresses)
+        return next(filter(None, known), "")
+
+    def is_ours(self, address: str) -> bool:
+        """Return whether the service itself writes from there."""
+        return bool(self.main(address)) or address.rpartition("@")[2] in self._domains
+
+    def is_form(self, address: str) -> bool:
+        """Return whether what comes from there was written by who is to be replied to."""
+        return address in self._forms
+
+
+class Sorter:
+    """Sorts messages, each once, and remembers their conversations in `threads`."""
+
+    def __init__(self, config: ImapConfig, threads: Threads) -> None:
+        self._addresses = Addresses(config)
+        self.threads = threads
+
+    def sort(self, folder: str, fetched: Fetched, read_at: datetime, *, sent: bool) -> Mail | None:
+        """Return what a message of a folder (one of `sent` mail?) is; None if it was told before."""
+        headers = parse(fetched.headers)
+        mail = partial(Mail, folder, fetched.uid, fetched.received_at, read_at)
+        if not (headers.message_id or headers.date):
+            return mail(Kind.NAMELESS)
+        message = self._name(headers)
+        known = self.threads.find(headers.message_id, message)
+        if known and known[1]:
+            return None
+        is_form = self._addresses.is_form(headers.sender)
+        is_ours = not is_form and (sent or self._addresses.is_ours(headers.sender))
+        if not is_form and (headers.report or (headers.automatic and not is_ours)):
+            return mail(Kind.AUTOMATIC)
+        writer = headers.reply_to if is_form else headers.sender or headers.reply_to
+        thread = (
+            known[0] if known else self._thread_sent(headers) if is_ours else self._thread_received(headers, writer)
+        )
+        if thread is None:
+            return mail(Kind.OTHER)
+        self.threads.add(headers.message_id, message, thread)
+        kind, people = Kind.RECEIVED, tuple(filter(None, [writer]))
+        if is_ours:
+            people = tuple(one for one in headers.recipients if self.threads.person(one) in thread.people)
+            kind = Kind.OTHER if not people else Kind.ACKNOWLEDGED if headers.automatic else Kind.ANSWERED
+        return mail(kind, message.hex(), thread.contact.hex(), thread.place, people)
+
+    def _name(self, headers: Headers) -> bytes:
+        """Return what tells a message from all others: some programs give the same id to many."""
+        if headers.message_id:
+            return self.threads.digest("message", headers.message_id, headers.date)
+        return self.threads.digest("message", "", headers.date, headers.sender, *headers.recipients)
+
+    def _thread_received(self, headers: Headers, writer: str) -> Thread:
+        reachable = [one for one in (writer, headers.reply_to) if one and not self._addresses.is_ours(one)]
+        people = map(self.threads.person, reachable)
+        place = self._addresses.main(*headers.delivered_to, *headers.recipients)
+        if before := self.threads.follow(headers.references):
+            return Thread(before.contact, tuple(dict.fromkeys([*before.people, *people])), place or before.place)
+        return Thread(self._contact(headers, writer), tuple(dict.fromkeys(people)), place)
+
+    def _thread_sent(self, headers: Headers) -> Thread | None:
+        if before := self.threads.follow(headers.references):
+            return before
+        # An automatic acknowledgement may be there a moment before what it acknowledges.
+        strangers = [one for one in headers.recipients if not self._addresses.is_ours(one)]
+        if headers.automatic and headers.references and len(strangers) == 1:
+            contact, people = self._contact(headers, strangers[0]), (self.threads.person(strangers[0]),)
+            return Thread(contact, people, self._addresses.main(headers.sender))
+        return None
+
+    def _contact(self, headers: Headers, citizen: str) -> bytes:
+        root = headers.references[-1] if headers.references else headers.message_id
+        if not root or (not headers.references and self.threads.follow([root])):  # another message has the same id
+            root = self._name(headers).hex()
+        return self.threads.digest("contact", root, citizen)
+
+
+def _plain(address: str) -> str:
+    """Return an address without what follows a plus (RFC 5233)."""
+    local_part, _, domain = address.rpartition("@")
+    return f"{local_part.partition('+')[0]}@{domain}"

@@ -1,0 +1,109 @@
+"""One mailbox, as a source that is asked for what is new."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from connectors.imap.config import ImapConfig
+from connectors.imap.folders import Mark, Taken
+from connectors.imap.mail import Mail, decode, encode
+from connectors.imap.mapping import MailMapping
+from connectors.imap.reader import BUSY_SECONDS, Reader
+from connectors.imap.sorting import Sorter
+from connectors.imap.threads import Threads
+from connectors.sdk.contract import Context, Outcome, Reject, Source
+from connectors.sdk.errors import SourceUnavailableError
+from models.reasons import Reason
+
+
+class _Saved(msgspec.Struct):
+    marks: dict[str, Mark] = {}
+    """How far each folder was read; also those that are no longer configured."""
+    told: int = 0
+    """The number of the last message that was told, see `Threads`."""
+
+
+class ImapSource(Source[Mail, bytes]):
+    """Messages of all folders, each once, in the order in which they came."""
+
+    checkpoint_seconds = 1.0
+
+    def __init__(self, config: ImapConfig, context: Context) -> None:
+        self._config = config
+        self._context = context
+        self._saved = context.cursor.load_as(_Saved) or _Saved()
+        self._mapping = MailMapping(context.source, config, context.key_of)
+        self._reader = Reader(config, self._saved.marks)
+        self._sorter: Sorter | None = None
+
+    def read(self, wait_seconds: float) -> Sequence[Mail]:
+        """Return the next messages, their conversations safe on disk."""
+        sorter = self._sorter or self._open()
+        deadline = time.monotonic() + BUSY_SECONDS
+        while taken := self._reader.read(wait_seconds):
+            mails = sort(sorter, taken)
+            sorter.threads.commit()
+            if mails or time.monotonic() > deadline:
+                return mails
+            wait_seconds = 0.0
+        return ()
+
+    def map(self, raw: Mail) -> Outcome:
+        """Return what a message means."""
+        return self._mapping.map(raw)
+
+    def reject(self, raw: Mail, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of a message: as what it was sorted, and where it is."""
+        return Reject(reason, encode(raw), detail)
+
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:  # noqa: ARG002 - the message has it
+        """Return what a message means that was rejected."""
+        return self._mapping.map(decode(reject.record))
+
+    def position(self) -> bytes:
+        """Return how far each folder was read, and which messages are told."""
+        if self._sorter:
+            self._saved.told = self._sorter.threads.newest
+        return msgspec.json.encode(self._saved)
+
+    def acknowledge(self, position: bytes) -> None:
+        """Keep it."""
+        self._context.cursor.save(position)
+
+    def close(self) -> None:
+        """Let go of the server and of the file of conversations."""
+        self._reader.close()
+        if self._sorter:
+            self._sorter.threads.close()
+
+    def _open(self) -> Sorter:
+        # Not before there is something to read: who only maps again what was rejected may do so while another reads.
+        key = self._context.key_of(self._config.sector)
+        self._sorter = Sorter(self._config, Threads(self._context.directory, key, self._saved.told))
+        return self._sorter
+
+
+def sort(sorter: Sorter, taken: Sequence[Taken]) -> list[Mail]:
+    """Return what these messages are, but for those that were told before."""
+    now = datetime.now(UTC)
+    sorted_ = (sorter.sort(folder.name, fetched, now, sent=folder.sent) for folder, fetched in taken)
+    return [mail for mail in sorted_ if mail]
+
+
+def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
+    """Look at every folder, and return what the first messages mean. Raises `SourceUnavailableError` if one does not open."""
+    key, mapping = context.key_of(config.sector), MailMapping(context.source, config, context.key_of)
+    with (
+        TemporaryDirectory() as directory,
+        closing(Threads(Path(directory), key, 0)) as threads,
+        closing(Reader(config, {})) as reader,
+    ):
+        taken = reader.read(0.0)
+        if reader.trouble:
+            raise SourceUnavailableError(reader.trouble)
+        return [mapping.map(mail) for mail in sort(Sorter(config, threads), taken)]

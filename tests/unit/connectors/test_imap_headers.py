@@ -1,0 +1,143 @@
+"""What headers say, whatever they hold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.imap.headers import FIELDS, LIMIT_BYTES, MOST_RECIPIENTS, MOST_REFERENCES, Headers, parse
+
+NAMES = [name for names in FIELDS for name in names]
+PIECES = st.sampled_from(
+    [
+        *(f"{name}: ".encode() for name in NAMES),
+        *(
+            b"<a@example.org>",
+            b"a@example.org",
+            b"=?utf-8?q?=E9?=",
+            b"=?x-unknown?b?////?=",
+            b"(",
+            b")",
+            b'"',
+            b"\\",
+            b",",
+            b";",
+        ),
+        *(
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b" ",
+            b"\t",
+            b"\r\n ",
+            b"\xe9",
+            b"\xff\xfe",
+            b"\0",
+            b"<>",
+            b"@",
+            b":",
+            b"multipart/report",
+            b"<" * 40,
+        ),
+        *(
+            b"bulk",
+            b"auto-replied",
+            "é🙂".encode(),
+            b"undisclosed-recipients:;",
+            b"[",
+            b"]",
+            b"%s",
+            b"\x85",
+            b"\xe2\x80\xa8",
+        ),
+    ]
+)
+BLOCKS = st.lists(PIECES | st.binary(max_size=8), max_size=30).map(b"".join)
+
+
+def of(*lines: str) -> Headers:
+    return parse(("\r\n".join([*lines, "", ""]).encode("latin-1"),))
+
+
+@given(st.lists(BLOCKS, max_size=3))
+def test_whatever_they_hold_can_be_read(blocks: list[bytes]) -> None:
+    headers = parse(tuple(blocks))
+    assert headers == parse(tuple(blocks))
+    texts = [headers.message_id, headers.date, headers.sender, headers.reply_to, *headers.references]
+    assert all(text.encode() is not None for text in [*texts, *headers.recipients, *headers.delivered_to])
+    assert all("@" in address for address in (*headers.recipients, *headers.delivered_to))
+
+
+@pytest.mark.parametrize(
+    ("line", "message_id"),
+    [
+        ("Message-ID: <a.b@example.org>", "a.b@example.org"),
+        ("MESSAGE-ID:\r\n <a.b@example.org> (of a program)", "a.b@example.org"),
+        ("Message-Id: a.b@example.org", "a.b@example.org"),
+        ("Message-Id: ", ""),
+        ("X-Message-Id: <a>", ""),
+    ],
+)
+def test_an_id_is_found(line: str, message_id: str) -> None:
+    assert of(line).message_id == message_id
+
+
+def test_references_are_the_nearest_first() -> None:
+    assert of("References: <1@x>\r\n\t<2@x> <3@x>", "In-Reply-To: Your mail <3@x> of Monday").references == (
+        "3@x",
+        "2@x",
+        "1@x",
+    )
+    assert of("In-Reply-To: <2@x>").references == ("2@x",)
+    many = of("References: " + " ".join(f"<{number}@x>" for number in range(900))).references
+    assert (len(many), many[0], many[-1]) == (MOST_REFERENCES, "899@x", "0@x")
+
+
+def test_addresses_are_found_however_they_are_written() -> None:
+    headers = of(
+        'From: "Exemple, Mireille" <Mireille.Exemple@Example.ORG>',
+        "Reply-To: =?iso-8859-1?q?R=E9ponse?= <reponse@example.org>",
+        "To: Service: accueil@example.org, b@example.org;, <accueil@example.org>",
+        "Cc: caf\xe9 <cafe@example.org>",
+        "Delivered-To: mdph@example.org",
+    )
+    assert headers.sender == "mireille.exemple@example.org"
+    assert headers.reply_to == "reponse@example.org"
+    assert set(headers.recipients) == {"accueil@example.org", "b@example.org", "cafe@example.org"}
+    assert headers.delivered_to == ("mdph@example.org",)
+    assert of("From: Mairie, service <technique@example.org> x").sender == "technique@example.org"
+    assert of("Sender: robot@example.org", "From: nobody").sender == "robot@example.org"
+
+
+@pytest.mark.parametrize(
+    ("line", "automatic", "report"),
+    [
+        ("Subject: Bonjour", False, False),
+        ("Auto-Submitted: no", False, False),
+        ("Auto-Submitted: auto-replied; owner-email=x", True, False),
+        ("auto-submitted: Auto-Generated", True, False),
+        ("Precedence: bulk", True, False),
+        ("Precedence: list", False, False),
+        ("X-Auto-Response-Suppress: DR, OOF, AutoReply", True, False),
+        ("X-Auto-Response-Suppress: DR, RN", False, False),
+        ("X-Autoreply: yes", True, False),
+        ("X-Autorespond: no", False, False),
+        ("Return-Path: <>", True, False),
+        ("Return-Path: <a@example.org>", False, False),
+        ("Content-Type: multipart/report; report-type=delivery-status", True, True),
+        ("Content-Type: Multipart/Report; report-type=disposition-notification", True, True),
+        ("X-Failed-Recipients: a@example.org", True, True),
+        ("From: Mail Delivery System <MAILER-DAEMON@example.org>", True, True),
+        ("Content-Type: multipart/mixed", False, False),
+    ],
+)
+def test_programs_are_told_from_people(line: str, automatic: bool, report: bool) -> None:
+    assert (of(line).automatic, of(line).report) == (automatic, report)
+
+
+def test_what_is_cut_off_is_not_taken_for_an_address() -> None:
+    crowd = ", ".join(f"usager{number:06}@example.org" for number in range(5000)).encode()
+    headers = parse((b"From: a@example.org\r\n\r\n", (b"To: " + crowd)[:LIMIT_BYTES]))
+    assert headers.sender == "a@example.org"
+    assert len(headers.recipients) == MOST_RECIPIENTS
+    short = (b"To: " + b"x" * (LIMIT_BYTES - 40) + b"@example.org, tronque@example.orga")[:LIMIT_BYTES]
+    assert not [one for one in parse((short.ljust(LIMIT_BYTES, b"x"),)).recipients if "tronque" in one]

@@ -1,0 +1,175 @@
+"""What messages are, and which conversation they are of, on a real file of conversations."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import count, permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.imap import threads as threads_module
+from connectors.imap.config import ImapConfig
+from connectors.imap.mail import Kind, Mail
+from connectors.imap.session import Fetched
+from connectors.imap.sorting import Addresses, Sorter
+from connectors.imap.threads import MOST_PEOPLE, Threads
+from models.identities import PseudonymKey
+
+AT = datetime(2026, 3, 16, 9, tzinfo=UTC)
+KEY = PseudonymKey("general", b"k" * 32)
+OURS, CITIZEN = "accueil@example.org", "mireille.exemple@example.org"
+OPTIONS: dict[str, Any] = {"host": "localhost", "username": "u", "password": "p", "addresses": {OURS: {}}}
+UIDS = count(1)
+
+
+def config(**more: Any) -> ImapConfig:
+    return ImapConfig.model_validate(OPTIONS | more)
+
+
+def message(name: str, sender: str = CITIZEN, to: str = OURS, follows: str = "", **headers: str) -> Fetched:
+    lines = [f"Message-ID: <{name}>", f"Date: {name}", f"From: {sender}", f"To: {to}"]
+    lines += [f"References: {' '.join(f'<{one}>' for one in follows.split())}"] if follows else []
+    lines += [f"{header.replace('_', '-')}: {value}" for header, value in headers.items()]
+    return Fetched(next(UIDS), AT, ("\r\n".join([*lines, "", ""]).encode(),))
+
+
+class Desk:
+    """A sorter and its conversations, opened and closed at will."""
+
+    def __init__(self, directory: Path, **more: Any) -> None:
+        self._directory = directory
+        self._config = config(**more)
+        self.told = 0
+        self.open()
+
+    def open(self) -> None:
+        self.threads = Threads(self._directory, KEY, self.told)
+        self._sorter = Sorter(self._config, self.threads)
+
+    def sort(self, fetched: Fetched, *, sent: bool = False) -> Mail | None:
+        mail = self._sorter.sort("INBOX", fetched, AT, sent=sent)
+        self.threads.commit()
+        return mail
+
+    def kinds(self, *mails: Mail | None) -> list[Kind | None]:
+        return [mail and mail.kind for mail in mails]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    one = Desk(tmp_path)
+    yield one
+    one.threads.close()
+
+
+def contacts(*mails: Mail | None) -> list[int]:
+    """The numbers of their contacts, in the order in which they came up."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(mail.contact, len(numbers)) for mail in mails if mail]
+
+
+def test_a_contact_has_the_same_name_wherever_its_conversation_is_met_first(tmp_path: Path) -> None:
+    """Where the messages say what they all began with."""
+    mails = [(message("1"), False), (message("2", OURS, CITIZEN, "1"), True), (message("3", follows="1 2"), False)]
+    names = set()
+    for number, order in enumerate(permutations(mails)):
+        place = tmp_path / str(number)
+        place.mkdir()
+        with closing(Threads(place, KEY, 0)) as threads:
+            sorter = Sorter(config(), threads)
+            told = [sorter.sort("INBOX", fetched, AT, sent=sent) for fetched, sent in order]
+        names |= {mail.contact for mail in told if mail and mail.contact}
+    assert len(names) == 1
+
+
+def test_a_reply_to_a_reply_is_found_by_its_nearest(desk: Desk) -> None:
+    first = desk.sort(message("1"))
+    second = desk.sort(message("2", OURS, CITIZEN, "1"), sent=True)
+    third = desk.sort(message("3", In_Reply_To="<2>"))
+    other = desk.sort(message("4", In_Reply_To="<nobody-knows>"))
+    assert contacts(first, second, third, other) == [0, 0, 0, 1]
+
+
+def test_who_answers_from_another_address_is_of_the_same_contact(desk: Desk) -> None:
+    first = desk.sort(message("1", Reply_To="autre@example.org"))
+    answered = desk.sort(message("2", OURS, "autre@example.org", "1"), sent=True)
+    third = desk.sort(message("3", "autre@example.org", follows="1 2"))
+    assert contacts(first, answered, third) == [0, 0, 0]
+    assert desk.kinds(first, answered, third) == [Kind.RECEIVED, Kind.ANSWERED, Kind.RECEIVED]
+
+
+def test_known_after_a_restart_what_was_told_is_not_told_again(desk: Desk) -> None:
+    mails = [message("1"), message("2"), message("3")]
+    first = [desk.sort(one) for one in mails[:2]]
+    desk.told = desk.threads.newest
+    unsafe = desk.sort(mails[2])
+    desk.threads.close()
+    desk.open()
+    again = [desk.sort(one) for one in (*mails, *mails)]
+    assert all(first)
+    assert again == [None, None, unsafe, None, None, None]
+
+
+def test_what_was_not_told_for_sure_is_told_after_every_restart(desk: Desk) -> None:
+    """Also if others are told meanwhile."""
+    first, second = message("1"), message("2")
+    told = desk.sort(first)
+    for name in ("3", "4", "5"):
+        desk.threads.close()
+        desk.open()
+        assert desk.sort(message(name))
+        desk.told = desk.threads.newest
+    desk.threads.close()
+    desk.open()
+    assert desk.sort(first) == told
+    assert desk.sort(second)
+
+
+def test_the_oldest_are_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads_module, "MOST", 10)
+    for number in range(30):
+        desk.sort(message(f"{number}"))
+    (kept,) = desk.threads._do("SELECT count(*) FROM messages").fetchone()
+    assert kept == 10
+
+
+def test_a_crowd_in_one_conversation_is_bounded(desk: Desk) -> None:
+    first = desk.sort(message("0"))
+    for number in range(1, 40):
+        desk.sort(message(f"{number}", f"usager{number}@example.org", follows="0"))
+        desk.sort(message(f"a{number}", f"autre{number}@example.org", follows=f"{number}"))
+    last = desk.sort(message("last", OURS, CITIZEN, "0 39"), sent=True)
+    assert contacts(first, last) == [0, 0]
+    found = desk.threads.follow(["a39"])
+    assert found
+    assert len(found.people) <= MOST_PEOPLE
+    assert last
+    assert last.kind is Kind.ANSWERED
+
+
+def test_no_address_and_no_id_is_in_the_file(desk: Desk, tmp_path: Path) -> None:
+    desk.sort(message("un-identifiant@example.org"))
+    desk.threads.close()
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    desk.open()
+    assert len(content) > 1000
+    assert not [text for text in (b"mireille", b"identifiant") if text in content.lower()]
+
+
+def test_what_has_neither_id_nor_date_is_nameless(desk: Desk) -> None:
+    nameless = Fetched(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
+    dated = Fetched(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
+    assert desk.kinds(desk.sort(nameless), desk.sort(Fetched(3, AT, ()))) == [Kind.NAMELESS, Kind.NAMELESS]
+    assert desk.kinds(desk.sort(dated), desk.sort(dated)) == [Kind.RECEIVED, None]
+
+
+def test_addresses_are_known_by_their_names() -> None:
+    addresses = Addresses(
+        config(addresses={OURS: {"aliases": ["Contact@example.org"]}}, domains=["Agents.example.org"])
+    )
+    assert addresses.main("x@example.org", "contact+recours@example.org") == OURS
+    assert addresses.main("x@example.org") == ""
+    assert addresses.is_ours("qui@agents.example.org")
+    assert not addresses.is_ours("qui@autres.example.org")
