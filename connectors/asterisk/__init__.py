@@ -1,17 +1,19 @@
-"""Asterisk: calls and agents of its queues, from `queue_log`."""
+"""Asterisk: calls and agents of its queues, from `queue_log`, the manager interface, or both."""
 
 from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.probe import probe
 from connectors.asterisk.simulate.command import command
-from connectors.asterisk.source import QueueLogSource
+from connectors.asterisk.source import AsteriskSource
 from connectors.sdk.contract import Connector
 
 CONNECTOR = Connector(
     "asterisk",
     AsteriskConfig,
-    QueueLogSource,
+    AsteriskSource,
     simulate=command,
+    probe=probe,
     about=(
-        "Telephone switchboard Asterisk: calls and agents of its queues, from queue_log",
-        "Standard téléphonique Asterisk : appels et agents de ses files, par queue_log",
+        "Telephone switchboard Asterisk: calls and agents of its queues, from queue_log and the manager interface (AMI)",
+        "Standard téléphonique Asterisk : appels et agents de ses files, par queue_log et l'interface de gestion (AMI)",
     ),
 )

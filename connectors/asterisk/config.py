@@ -1,9 +1,10 @@
 """How one switchboard is configured."""
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from connectors.asterisk.records import KNOWN
 from connectors.sdk.config import ConnectorConfig, Options
@@ -24,12 +25,30 @@ def _is_an_outcome(outcome: str) -> str:
     return outcome
 
 
-OUTCOMES: Final = (*LeaveReason, "did", "ignore")
+def _is_one_line(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value() or not secret.get_secret_value().isprintable():
+        raise ValueError(say("is empty, or more than one line", "est vide, ou fait plus d'une ligne"))
+    return secret
+
+
+def is_here(host: str) -> bool:
+    """Return whether `host` is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+OUTCOMES: Final = (*LeaveReason, "did", "menu", "voicemail", "ignore")
 """What an event of the dialplan's own can mean."""
 Sector = Annotated[Label, StringConstraints(min_length=1)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_not_asterisks_own)]
 CustomOutcome = Annotated[str, AfterValidator(_is_an_outcome)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,253}$")]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Word = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
+Secret = Annotated[SecretStr, AfterValidator(_is_one_line)]
 
 
 class Queue(Options):
@@ -69,13 +88,59 @@ class Line(Options):
     }
 
 
-class AsteriskConfig(ConnectorConfig):
-    """One Asterisk, by its `queue_log`."""
+class Manager(Options):
+    """The manager interface (AMI) of one Asterisk: `manager.conf`."""
 
-    path: Path
+    host: Host
+    """Where it is."""
+    port: Port | None = None
+    """Its port; 5038 if not given, 5039 with TLS."""
+    username: Word
+    """The user of `manager.conf`, with `read = agent,call,dialplan,user`."""
+    secret: Secret
+    """Its secret."""
+    auth: Literal["md5", "plain"] = "md5"
+    """How the secret is shown: as the answer to a challenge, or as it is, which some gateways ask for."""
+    tls: bool | None = None
+    """Whether the connection is encrypted (`tlsenable` in `manager.conf`); if not given, yes unless it is on this machine."""
+    authorities: Path | None = None
+    """A file of certificates (PEM) that its own is checked by; those of the system if not given."""
+    log_elsewhere: bool = False
+    """Whether another Accueil reads the log of this Asterisk: it alone then tells of calls that began before the connection."""
+
+    in_french: ClassVar = {
+        "host": "Où elle se trouve.",
+        "port": "Son port ; 5038 à défaut, 5039 avec TLS.",
+        "username": "L'utilisateur de `manager.conf`, avec `read = agent,call,dialplan,user`.",
+        "secret": "Son mot de passe (`secret`).",
+        "auth": "Comment il est montré : en réponse à un défi (`md5`), ou tel quel (`plain`), ce que demandent certaines "
+        "passerelles.",
+        "tls": "Si la connexion est chiffrée (`tlsenable` dans `manager.conf`) ; à défaut, oui sauf sur cette machine.",
+        "authorities": "Un fichier de certificats (PEM) qui valident le sien ; ceux du système à défaut.",
+        "log_elsewhere": "Si un autre Accueil lit le journal de cet Asterisk : lui seul parle alors des appels commencés "
+        "avant la connexion.",
+    }
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.tls if self.tls is not None else not is_here(self.host)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.host, self.port or (5039 if self.encrypted else 5038)
+
+
+class AsteriskConfig(ConnectorConfig):
+    """One Asterisk, by its `queue_log`, its manager interface, or both."""
+
+    path: Path | None = None
     """The file, usually `/var/log/asterisk/queue_log`. Rotated files are looked for in the same directory."""
     start: Literal["beginning", "end"] = "beginning"
     """Where to begin on a first start; afterwards it goes on where it was."""
+    ami: Manager | None = None
+    """The manager interface, beside the log or in its place."""
     sector: Sector = "general"
     """Sector whose key makes the pseudonyms: callers of different sectors cannot be told to be the same."""
     site: Label = ""
@@ -88,15 +153,20 @@ class AsteriskConfig(ConnectorConfig):
     """The numbers that citizens dial, as the log has them or in any usual form; `*` and `?` match any digits and one."""
     custom_events: dict[EventName, CustomOutcome] = Field(default_factory=dict)
     """What the dialplan's own `QueueLog()` events mean, by name: a reason to leave a queue (`full`, `closed`, `diverted` …),
-    `did` (the first parameter is the number dialled), or `ignore`. `DID` means `did` if nothing else is said."""
+    `did` (the first parameter is the number dialled), `menu` (the parameters are what was chosen), `voicemail` (the first is the
+    duration in seconds), or `ignore`. `DID` means `did` if nothing else is said. With `ami`, those of `UserEvent()` as well."""
+    menu_options: dict[str, Label] = Field(default_factory=dict)
+    """What is chosen in voice menus, by what the dialplan writes: a key (`2`), or several parameters with `-` between (`main-2`).
+    Of others, only single digits are shown."""
     region: Region = "FR"
-    """Country whose national way of writing phone numbers the log has."""
+    """Country whose national way of writing phone numbers is used."""
 
     in_french: ClassVar = {
         "path": "Le fichier, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont cherchés dans le "
         "même répertoire.",
         "start": "Où commencer la première fois (`beginning`, début, ou `end`, fin) ; ensuite il reprend là où il en "
         "était.",
+        "ami": "L'interface de gestion (AMI), à côté du journal ou à sa place.",
         "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un "
         "appelant.",
         "site": "Site de ce qui n'en a ni par la file ni par la ligne.",
@@ -105,7 +175,16 @@ class AsteriskConfig(ConnectorConfig):
         "nom.",
         "dids": "Les numéros que composent les usagers, sous toute forme usuelle ; `*` et `?` remplacent des chiffres.",
         "custom_events": "Sens des événements `QueueLog()` du plan de numérotation, par nom : un motif de sortie (`full`, "
-        "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé) ou `ignore`. `DID` a le sens de `did` "
-        "si rien d'autre n'est dit.",
-        "region": "Pays dont le journal suit l'écriture des numéros.",
+        "`closed`, `diverted` …), `did` (le premier paramètre est le numéro composé), `menu` (les paramètres sont le choix), "
+        "`voicemail` (le premier est la durée en secondes) ou `ignore`. `DID` a le sens de `did` si rien d'autre n'est dit. Avec "
+        "`ami`, ceux de `UserEvent()` par ces noms aussi.",
+        "menu_options": "Ce qui est choisi dans les menus vocaux, par ce qu'écrit le plan de numérotation : une touche (`2`), ou "
+        "plusieurs paramètres séparés par `-` (`main-2`). Des autres, seuls les chiffres isolés sont montrés.",
+        "region": "Pays dont l'écriture nationale des numéros est suivie.",
     }
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Self:
+        if self.path is None and self.ami is None:
+            raise ValueError(say("needs path, ami, or both", "a besoin de path, d'ami, ou des deux"))
+        return self

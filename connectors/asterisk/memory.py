@@ -1,6 +1,6 @@
-"""What has to be remembered of earlier lines to name later ones, and to name them alike after a restart.
+"""What has to be remembered of earlier records to name later ones, and to name them alike after a restart.
 
-It is saved with the position in the log. It is a function of the lines alone: times are the log's own.
+It is saved with the position in the log. It is a function of the records alone: times are Asterisk's own.
 """
 
 from itertools import islice
@@ -12,6 +12,8 @@ CALL_SECONDS: Final = 6 * 3600
 """A call that the log has not mentioned for so long is forgotten."""
 MAX_CALLS: Final = 20_000
 MAX_VISITS: Final = 1_000
+MAX_KINDS: Final = 200
+"""So many different things that happen several times are counted in a call."""
 RESERVED: Final = -1
 MAX_SECONDS: Final = 8
 """Seconds whose lines are counted: a busy switchboard's lines are a second out of order now and then."""
@@ -21,7 +23,7 @@ class Visit(msgspec.Struct, array_like=True):
     """A call's stay in a queue."""
 
     queue: str
-    """As Asterisk calls it, since several queues may have one label; a pseudonym if that could be a number or a name."""
+    """As `Names.own_queue` calls it, since several queues may have one label."""
     since: int
     ended: int = 0
     """When the call left it or was answered to the end; 0 while it goes on, `RESERVED` if nobody knows yet that it began."""
@@ -87,11 +89,13 @@ class Second(msgspec.Struct, array_like=True):
 
 
 class Memory(msgspec.Struct):
-    """What is remembered of one log."""
+    """What is remembered of one Asterisk, as one of its interfaces told it."""
 
     seconds: dict[int, Second] = {}
     calls: dict[str, Call] = {}
     """The one mentioned last comes last."""
+    told: dict[str, dict[str, list[int]]] = {}
+    """Of a call, what may happen several times in it, and in which seconds it did."""
 
     def begin_line(self, second: int) -> str:
         """Take note of a line, and return its place among those of its second, such that places sort as text."""
@@ -109,6 +113,14 @@ class Memory(msgspec.Struct):
         changes[change] = changes.get(change, 0) + 1
         return changes[change]
 
+    def ordinal(self, call: str, what: str, second: int) -> int:
+        """Return whether `what` happens the first, second … time in `call`, the same if the same record comes again."""
+        told = self.told.setdefault(call, {})
+        seconds = told.get(what, [])
+        if second not in seconds and len(seconds) < MAX_VISITS and (seconds or len(told) < MAX_KINDS):
+            told[what] = seconds = [*seconds, second]
+        return seconds.index(second) + 1 if second in seconds else MAX_VISITS
+
     def call(self, name: str, second: int) -> Call:
         """Return what is known of a call, which is mentioned now; forget those that were not for long."""
         call = self.calls.pop(name, None) or Call(second, [])
@@ -120,7 +132,8 @@ class Memory(msgspec.Struct):
     def excerpt(self, second: int, name: str) -> "Memory":
         """Return what the line that was begun last, of `second` and of the call `name`, depends on: enough to map it alone."""
         lines, call = self.seconds[second].lines - 1, self.calls.get(name)
-        return Memory({second: Second(lines)}, {name: call} if call else {})
+        told = self.told.get(name)
+        return Memory({second: Second(lines)}, {name: call} if call else {}, {name: told} if told else {})
 
     def _forget(self, second: int) -> None:
         # Two at a time, and those of a later time too: so one line with a time that cannot be forgets two calls, not all, and
@@ -128,3 +141,4 @@ class Memory(msgspec.Struct):
         for name, oldest in list(islice(self.calls.items(), 2)):
             if abs(second - oldest.second) > CALL_SECONDS or len(self.calls) > MAX_CALLS:
                 del self.calls[name]
+                self.told.pop(name, None)

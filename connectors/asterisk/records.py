@@ -1,4 +1,4 @@
-"""Lines of `queue_log` as Asterisk writes them: `epoch|callid|queue|agent|EVENT|parameter|…`.
+"""Records as Asterisk writes them to `queue_log`: `epoch|callid|queue|agent|EVENT|parameter|…`.
 
 Which events there are, and what their parameters mean: the Queue Logs page of the Asterisk documentation, and every
 `ast_queue_log` call in `apps/app_queue.c`.
@@ -48,6 +48,16 @@ AGENTS: Final = {
     "UNPAUSE": AgentChange.UNPAUSED,
     "UNPAUSEALL": AgentChange.UNPAUSED,
 }
+TURNED_AWAY: Final = {
+    "=full": LeaveReason.FULL,
+    "=empty": LeaveReason.EMPTY,
+    "=other": LeaveReason.OTHER,
+}
+"""Why a call left a queue, or did not enter it, where the log says nothing; the wait is at 0, if it is there."""
+CONVERSATION_OVER: Final = "=over"
+"""A conversation ended while nobody looked; wait and conversation are at 0 and 1, if they are there."""
+MESSAGE_LEFT: Final = "=message"
+"""A voice message was left; its duration is at 0, if it is there."""
 IGNORED: Final = frozenset({"QUEUESTART", "CONFIGRELOAD", "PENALTY", "RINGINUSE", "RINGCANCELED", "OUTCALL"})
 KNOWN: Final = frozenset(
     {"ENTERQUEUE", "CONNECT", "ABANDON", "RINGNOANSWER", *LEFT, *COMPLETED, *TRANSFERRED, *AGENTS, *IGNORED}
@@ -66,7 +76,7 @@ class LogLine(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A line taken apart."""
+    """A line taken apart, or what another interface tells in its place."""
 
     second: int
     """Seconds since 1970, always UTC."""

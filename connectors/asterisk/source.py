@@ -1,19 +1,24 @@
-"""The log of one Asterisk, as a source: a tail, and what has to be remembered of it."""
+"""One Asterisk as a source: its log, its manager interface, or both, and what has to be remembered of each."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import msgspec
 
 from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.manager.mapping import Context as ManagerContext
+from connectors.asterisk.manager.mapping import ManagerRecord
+from connectors.asterisk.manager.part import ManagerPart, ManagerState
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.records import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import CursorDamagedError
+from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.spool import Mark
 from connectors.sdk.tail import LineTail, TailPosition
 from connectors.sdk.words import say
 from models.reasons import Reason
@@ -22,28 +27,34 @@ from models.reasons import Reason
 class _Saved(msgspec.Struct):
     tail: TailPosition | None
     memory: Memory
+    manager: ManagerState = msgspec.field(default_factory=ManagerState)
+
+
+class Position(NamedTuple):
+    """Where the source is."""
+
+    saved: bytes
+    """What the cursor keeps."""
+    mark: Mark | None
+    """Up to where the journal of the manager interface is no longer needed."""
 
 
 _encode: Final = msgspec.json.encode
 _decode: Final = msgspec.json.Decoder(_Saved).decode
 
 
-class QueueLogSource(Source[LogLine, bytes]):
+class LogPart:
     """Lines of `queue_log`, across rotation and restart."""
 
-    checkpoint_seconds = 0.25
-
-    def __init__(self, config: AsteriskConfig, context: Context) -> None:
-        self._cursor: Cursor = context.cursor
-        saved = _load(self._cursor)
-        self._memory = saved.memory
-        self._tail = LineTail(config.path, saved.tail, config.start)
+    def __init__(self, path: Path, config: AsteriskConfig, context: Context, saved: _Saved) -> None:
+        self.memory = saved.memory
+        self.tail = LineTail(path, saved.tail, config.start)
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.key_of(config.sector))
-        self._mapping = self._mapping_with(self._memory)
+        self._mapping = self._mapping_with(self.memory)
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
         """Return the next lines."""
-        lines = self._tail.read(wait_seconds)
+        lines = self.tail.read(wait_seconds)
         now = datetime.now(UTC)
         return [LogLine(line, now) for line in lines]
 
@@ -60,17 +71,79 @@ class QueueLogSource(Source[LogLine, bytes]):
         memory = msgspec.json.decode(reject.context, type=Memory)
         return self._mapping_with(memory).map(LogLine(reject.record, read_at))
 
-    def position(self) -> bytes:
-        """Return the place in the log and what is remembered there."""
-        return _encode(_Saved(self._tail.position, self._memory))
-
-    def acknowledge(self, position: bytes) -> None:
-        """Keep it."""
-        self._cursor.save(position)
-
     def close(self) -> None:
         """Close the log."""
-        self._tail.close()
+        self.tail.close()
+
+
+class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
+    """What one Asterisk tells. If one of its two parts is away, the other goes on."""
+
+    checkpoint_seconds = 0.25
+    trouble = ""
+
+    def __init__(self, config: AsteriskConfig, context: Context) -> None:
+        self._cursor: Cursor = context.cursor
+        self._saved = saved = _load(self._cursor)
+        self._log = LogPart(config.path, config, context, saved) if config.path else None
+        self._manager = ManagerPart(config, config.ami, context, saved.manager) if config.ami else None
+        self._parts: list[LogPart | ManagerPart] = [part for part in (self._log, self._manager) if part is not None]
+
+    def read(self, wait_seconds: float) -> Sequence[LogLine | ManagerRecord]:
+        """Return what is new of both."""
+        found: list[LogLine | ManagerRecord] = []
+        there: list[LogPart | ManagerPart] = []
+        troubles = []
+        for part in self._parts:
+            try:
+                found += part.read(0.0)
+                there.append(part)
+            except SourceUnavailableError as error:
+                troubles.append(str(error))
+        self.trouble = "; ".join(troubles)
+        if not there:
+            raise SourceUnavailableError(self.trouble)
+        return found or there[-1].read(wait_seconds)
+
+    def map(self, raw: LogLine | ManagerRecord) -> Outcome:
+        """Return what a line or a message means."""
+        if isinstance(raw, LogLine):
+            assert self._log is not None
+            return self._log.map(raw)
+        assert self._manager is not None
+        return self._manager.map(raw)
+
+    def reject(self, raw: LogLine | ManagerRecord, reason: Reason, detail: str = "") -> Reject:
+        """Return the rejection of a line or a message."""
+        if isinstance(raw, LogLine):
+            assert self._log is not None
+            return self._log.reject(raw, reason, detail)
+        assert self._manager is not None
+        return self._manager.reject(raw, reason, detail)
+
+    def map_again(self, reject: Reject, read_at: datetime) -> Outcome:
+        """Return what a line or a message means that was rejected; the rejection itself if that part is no longer configured."""
+        if reject.context.startswith(b'{"manager"'):
+            watch = msgspec.json.decode(reject.context, type=ManagerContext).manager
+            return self._manager.map_again(reject.record, watch, read_at) if self._manager else reject
+        return self._log.map_again(reject, read_at) if self._log else reject
+
+    def position(self) -> Position:
+        """Return the place in the log, the number of the last message, and what is remembered there."""
+        if self._log is not None:
+            self._saved.tail = self._log.tail.position
+        return Position(_encode(self._saved), self._manager.mark if self._manager else None)
+
+    def acknowledge(self, position: Position) -> None:
+        """Keep it."""
+        self._cursor.save(position.saved)
+        if self._manager is not None and position.mark is not None:
+            self._manager.drop(position.mark)
+
+    def close(self) -> None:
+        """Let go of both."""
+        for part in self._parts:
+            part.close()
 
 
 def _load(cursor: Cursor) -> _Saved:

@@ -20,7 +20,7 @@ from models.codec import decode
 from models.events import Event
 from models.reasons import Reason
 
-MENDED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted"}
+MENDED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "MENU": "menu", "VOICEMAIL": "voicemail"}
 UNREADABLE = b"no line at all"
 
 

@@ -1,21 +1,28 @@
-"""A switchboard that does not exist: a seeded day, or an endless one as of now, as native `queue_log` lines.
+"""A switchboard that does not exist: a seeded day, or an endless one as of now, as native `queue_log` lines, and live.
 
 `services` says which queues there are, `rhythm` when citizens call and how many agents that takes, `switchboard` what becomes of
 each call, and `ledger` keeps what really happened, against which figures made from the log can be checked. `clock` lets it all
-happen, at once or in real time; `command` is `accueil simulate asterisk`.
+happen, at once or in real time; `voice` tells it as the manager interface does and `manager` serves that; `exchange` does what it
+is told by who knows better what is to happen; `command` is `accueil simulate asterisk`.
 """
 
 from connectors.asterisk.simulate.clock import simulate_day, simulate_live
+from connectors.asterisk.simulate.exchange import Exchange
 from connectors.asterisk.simulate.ledger import SHORT_SECONDS, TARGET_SECONDS, Ledger, Tally
+from connectors.asterisk.simulate.manager import ManagerServer
 from connectors.asterisk.simulate.services import CALLER_RANGES, SERVICES, configuration
+from connectors.asterisk.simulate.voice import Voice
 
 __all__ = [
     "CALLER_RANGES",
     "SERVICES",
     "SHORT_SECONDS",
     "TARGET_SECONDS",
+    "Exchange",
     "Ledger",
+    "ManagerServer",
     "Tally",
+    "Voice",
     "configuration",
     "simulate_day",
     "simulate_live",

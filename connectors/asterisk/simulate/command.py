@@ -2,14 +2,19 @@
 
 import signal
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
 import click
 
-from connectors.asterisk.simulate.clock import simulate_day, simulate_live
+from connectors.asterisk.simulate.clock import Publish, simulate_day, simulate_live
 from connectors.asterisk.simulate.ledger import Ledger
+from connectors.asterisk.simulate.manager import HOST, SECRET, USERNAME, ManagerServer
+from connectors.asterisk.simulate.voice import Voice
 from connectors.sdk.words import say
 
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
@@ -86,6 +91,15 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
     ),
 )
 @click.option(
+    "--ami-port",
+    type=click.IntRange(0, 65_535),
+    help=say(
+        "Live: tell the same on a manager interface at this port, on this machine only, and print how to read it.",
+        "Au fil de l'eau : dire la même chose sur une interface de gestion à ce port, sur cette machine seulement, et "
+        "écrire comment la lire.",
+    ),
+)
+@click.option(
     "--ledger",
     type=click.Path(dir_okay=False, path_type=Path),
     help=say("Where to write what really happened.", "Où écrire ce qui s'est vraiment passé."),
@@ -101,11 +115,14 @@ def command(
     rate: float,
     speed: float,
     catch_up: bool,
+    ami_port: int | None,
     ledger: Path | None,
 ) -> None:
     """Write lines as an Asterisk would."""
     if live == (day is not None):
         raise click.UsageError(say("either --day or --live", "soit --day, soit --live"))
+    if day is not None and ami_port is not None:
+        raise click.UsageError(say("--ami-port needs --live", "--ami-port demande --live"))
     try:
         if day is not None:
             truth = _write_day(into, day.date(), seed, calls, append=append)
@@ -114,7 +131,10 @@ def command(
             stop = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stop.set())
-            truth = simulate_live(into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up)
+            with _serving(ami_port) as publish:
+                truth = simulate_live(
+                    into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up, publish=publish
+                )
         if ledger:
             ledger.write_text(truth.to_json(), encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -124,6 +144,21 @@ def command(
         ) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or into}: {error.strerror}") from None
+
+
+@contextmanager
+def _serving(port: int | None) -> Iterator[Publish | None]:
+    """Have a manager interface, if it is wanted."""
+    if port is None:
+        yield None
+        return
+    try:
+        manager = ManagerServer(Voice(clock=time.time), port=port)
+    except OSError as error:
+        raise click.ClickException(f"{HOST}:{port}: {error.strerror}") from None
+    with closing(manager):
+        click.echo(f'ami = {{ host = "{HOST}", port = {manager.port}, username = "{USERNAME}", secret = "{SECRET}" }}')
+        yield manager.publish
 
 
 def _write_day(into: Path, day: date, seed: int, calls: int, *, append: bool) -> Ledger:

@@ -48,6 +48,9 @@ class Ledger:
 
     calls: int = 0
     """How many reached the switchboard."""
+    menu_choices: int = 0
+    messages: int = 0
+    """How many callers left a voice message."""
     queues: dict[str, Tally] = field(default_factory=lambda: {service.label: Tally() for service in SERVICES})
 
     def to_json(self) -> str:

@@ -45,10 +45,11 @@ SERVICES: Final = (
 )
 
 
-def configuration(path: Path) -> dict[str, Any]:
-    """Return the options of the connector that reads the simulated log at `path`."""
+def configuration(path: Path | None = None, ami: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the options of the connector that reads the simulated log at `path`, the simulated manager interface, or both."""
     return {
-        "path": str(path),
+        **({"path": str(path)} if path else {}),
+        **({"ami": ami} if ami else {}),
         "sector": "demonstration",
         "site": "siege",
         "queues": {
@@ -56,5 +57,7 @@ def configuration(path: Path) -> dict[str, Any]:
             for service in SERVICES
         },
         "dids": {service.number: {"line": service.label, "service": service.label} for service in SERVICES},
-        "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted"},
+        "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted"}
+        | {"MENU": "menu", "VOICEMAIL": "voicemail"},
+        "menu_options": {str(key): service.label for key, service in enumerate(SERVICES, 1)},
     }

@@ -27,7 +27,11 @@ BLIND_TRANSFER: Final = 0.06
 ATTENDED_TRANSFER: Final = 0.03
 AGENT_HANGS_UP: Final = 0.3
 OVERFLOWS: Final = 0.5
-"""How likely it is that something happens to a call; the last, that one who waited too long is passed to the first queue."""
+THROUGH_A_MENU: Final = 0.5
+LEAVES_A_MESSAGE: Final = 0.3
+"""How likely it is that something happens to a call; the last three, that one who waited too long is passed to the first queue,
+that one comes through a voice menu, and that one who was not answered leaves a voice message."""
+MESSAGE_SECONDS: Final = (8, 60)
 RUSH_EVERY_SECONDS: Final = 2.5 * HOUR
 """Mean, in each queue."""
 RUSH_SECONDS: Final = (420, 1020)
@@ -106,6 +110,7 @@ class Switchboard(Agenda):
         super().__init__()
         self.ledger = Ledger()
         self._random = Random(seed)  # noqa: S311 - a simulation
+        self._aside = Random(seed + 1)  # noqa: S311 - of what changes nothing else
         self._write = write
         self._rhythm = rhythm
         self._unique = count()
@@ -172,6 +177,9 @@ class Switchboard(Agenda):
         call = _Call(f"{int(self.now)}.{next(self._unique)}", number)
         self.ledger.calls += 1
         self._log(call.id, None, None, "DID", desk.service.number)
+        if self._aside.random() < THROUGH_A_MENU:
+            self.ledger.menu_choices += 1
+            self._log(call.id, None, None, "MENU", 1 + self._desks.index(desk))
         if not self._rhythm.is_open(desk.service, self.now):
             self._turn_away(desk, call, "CLOSED")
         elif self._random.random() < DIVERTED:
@@ -184,6 +192,8 @@ class Switchboard(Agenda):
         desk.tally.offered += 1
         _add(desk.tally.left, event.lower())
         self._log(call.id, desk, None, event, "")
+        if event == "CLOSED":
+            self._maybe_leave_message(call)
 
     def _enter(self, desk: _Desk, call: _Call) -> None:
         service = desk.service
@@ -239,6 +249,17 @@ class Switchboard(Agenda):
         self._log(call.id, desk, None, "EXITWITHTIMEOUT", *self._exit(desk, call))
         if desk is not self._desks[0] and self._random.random() < OVERFLOWS:
             self._enter(self._desks[0], call)
+        else:
+            self._maybe_leave_message(call)
+
+    def _maybe_leave_message(self, call: _Call) -> None:
+        if self._aside.random() < LEAVES_A_MESSAGE:
+            seconds = self._aside.uniform(*MESSAGE_SECONDS)
+            self.after(seconds, self._leave_message, call, int(seconds))
+
+    def _leave_message(self, call: _Call, seconds: int) -> None:
+        self.ledger.messages += 1
+        self._log(call.id, None, None, "VOICEMAIL", seconds)
 
     def _press_key(self, desk: _Desk, call: _Call) -> None:
         _add(desk.tally.left, "key")

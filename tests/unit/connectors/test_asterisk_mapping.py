@@ -41,7 +41,9 @@ OPTIONS = {
         "0353010?00": {"line": "motif"},
         "0465*": {"line": "etoile"},
     },
-    "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "INFO": "ignore", "NUMERO": "did"},
+    "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "INFO": "ignore", "NUMERO": "did"}
+    | {"MENU": "menu", "VOICEMAIL": "voicemail"},
+    "menu_options": {"2": "rsa"},
 }
 
 
@@ -429,6 +431,41 @@ class TestLines:
         assert Log(memory).events(line("ABANDON", 1, 1, 9))[0].data.visit == 1
 
 
+class TestSteps:
+    def test_a_choice_in_a_menu_is_known_by_its_name(self) -> None:
+        menu = line("MENU", 2, queue="NONE")
+        events = Log().events(
+            menu, menu, line("MENU", 2, at=T + 9, queue="NONE"), line("MENU", "0639980000", queue="NONE")
+        )
+        assert [(event.type, event.data.option) for event in events] == [
+            *[("call.menu_chosen", "rsa")] * 3,
+            ("call.menu_chosen", ""),
+        ]
+        assert len({event.id for event in events}) == 3, "the same line again is the same event"
+
+    def test_what_is_explained_later_is_counted_as_if_it_had_been_at_once(self) -> None:
+        said = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
+        unexplained = Log(custom_events={})
+        rejects = [unexplained.outcome(one) for one in said]
+        memories = [msgspec.json.decode(one.context, type=Memory) for one in rejects if isinstance(one, Reject)]
+        again = [Log(memory).events(one)[0].id for memory, one in zip(memories, said, strict=True)]
+        assert again == [event.id for event in Log().events(*said)]
+
+    def test_a_voice_message_has_its_duration(self) -> None:
+        (event,) = Log().events(line("VOICEMAIL", 23, queue="NONE"))
+        assert (event.type, data_of(event)) == ("call.voicemail_left", {"duration_seconds": 23})
+
+    def test_a_call_rings_in_vain_as_often_as_it_does(self) -> None:
+        def ring(at: int, agent: str = "PJSIP/31") -> str:
+            return line("RINGNOANSWER", 15000, at=at, agent=agent)
+
+        rings = [ring(T + 15), ring(T + 30), ring(T + 30), ring(T + 30, "PJSIP/32"), ring(T + 45)]
+        events = Log().events(ENTER, *rings)[1:]
+        assert len({event.id for event in events}) == 4
+        shifted = Log().events(line("ENTERQUEUE", at=T + 1), ring(T + 16), ring(T + 31))[1:]
+        assert [event.id for event in shifted] == [events[0].id, events[1].id], "the second of a ring is not in its id"
+
+
 class TestIds:
     def test_lines_of_one_second_are_in_order(self) -> None:
         log = Log()
@@ -552,7 +589,7 @@ class TestConfig:
             ({"queues": {"600": {"label": "aide sociale"}}}, r"essai\.queues\.600\.label must match"),
             (
                 {"custom_events": {"FULL": "ful"}},
-                r"^essai\.custom_events\.FULL must be one of timeout, .*, did, ignore$",
+                r"^essai\.custom_events\.FULL must be one of timeout, .*, did, menu, voicemail, ignore$",
             ),
             ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is an event of Asterisk's own"),
             ({"region": "France"}, r"essai\.region must match"),
@@ -564,8 +601,8 @@ class TestConfig:
         with pytest.raises(ConfigError, match=complaint):
             Log(**options)
 
-    def test_the_file_must_be_named(self) -> None:
-        with pytest.raises(ConfigError, match=r"essai\.path is missing"):
+    def test_something_must_be_listened_to(self) -> None:
+        with pytest.raises(ConfigError, match=r"^essai needs path, ami, or both$"):
             parse(AsteriskConfig, "essai", {})
 
 

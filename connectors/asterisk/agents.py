@@ -1,0 +1,83 @@
+"""What agents do, as events: by themselves, and in a call."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from connectors.asterisk.memory import Call, Memory
+from connectors.asterisk.names import Names
+from connectors.asterisk.records import Record
+from connectors.sdk.words import say
+from models.codec import Unusable
+from models.events import AgentChange, AgentStateChanged, AgentStateChangedData, Event
+from models.ids import agent_id, event_id
+from models.reasons import Reason
+
+Envelope = dict[str, Any]
+"""What all events of a record have in common."""
+
+
+class Stay(NamedTuple):
+    """A call's stay in a queue."""
+
+    remembered: Call
+    call: str
+    subject: str
+    queue: str
+    visit: int
+    service: str
+    site: str
+
+
+class AgentFacts:
+    """Tells what records say of agents."""
+
+    def __init__(self, source: str, names: Names, memory: Memory) -> None:
+        self._source = source
+        self._names = names
+        self._memory = memory
+
+    def ring_unanswered(self, stay: Stay, record: Record, said: Envelope) -> Sequence[Event]:
+        """Return that a call rang unanswered: the first, second … time in this stay at this agent."""
+        agent = self._names.agent(record.agent)
+        turn = self._memory.ordinal(stay.call, f"{agent}|{stay.visit}", record.second) if agent else 0
+        return self.in_call(stay, AgentChange.RING_UNANSWERED, record, said, f"|{turn}")
+
+    def in_call(
+        self, stay: Stay, change: AgentChange, record: Record, said: Envelope, note: str = ""
+    ) -> Sequence[Event]:
+        """Return what a call changes for the agent of the record, if there is one."""
+        agent = self._names.agent(record.agent)
+        if not agent:
+            return ()
+        native = f"{agent}|{stay.queue}|{change.value}|{stay.call}|{stay.visit}{note}"
+        return (self.event(agent, change, stay.queue, stay.service, stay.site, native, said),)
+
+    def changed(self, change: AgentChange, record: Record, said: Envelope) -> Sequence[Event]:
+        """Return what an agent did by himself. Raises `Unusable`."""
+        agent = self._names.agent(record.agent)
+        if not agent:
+            raise Unusable(Reason.UNREADABLE_LINE, say("it names no agent", "elle ne nomme pas d'agent"))
+        queue = self._names.queue(record.queue)
+        changes = [change]
+        if record.event == "ADDMEMBER" and record.text(0) == "PAUSED":
+            changes.append(AgentChange.PAUSED)
+        events = []
+        for place, each in enumerate(changes):
+            what = f"{agent}|{queue.label}|{each.value}"
+            native = f"{what}|{record.second}|{self._memory.count_change(record.second, what)}"
+            order = {"sequence": f"{said['sequence']}.{place}"} if place else {}
+            events.append(self.event(agent, each, queue.label, *self._names.place(queue), native, said | order))
+        return events
+
+    def event(
+        self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, said: Envelope
+    ) -> AgentStateChanged:
+        """Return one change of an agent's state; `agent` is the pseudonym."""
+        return AgentStateChanged(
+            **said,
+            id=event_id(self._source, native),
+            subject=agent_id(self._source, agent),
+            service=service,
+            site=site,
+            data=AgentStateChangedData(change=change, queue=queue),
+        )

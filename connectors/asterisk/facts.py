@@ -1,0 +1,274 @@
+"""What the records of one Asterisk mean, whichever interface told them: a call's stay in a queue, and what agents do.
+
+A call (its unique id) may stay in several queues one after the other; the stays are its visits 1 … n. Ids of events are made
+of what records say, never of where they stand, and of no time where the fact can be told without: so a copy of the log, and the
+manager interface of the same Asterisk, which tells things some milliseconds sooner or later, tell the same events.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from connectors.asterisk.agents import AgentFacts, Envelope, Stay
+from connectors.asterisk.config import AsteriskConfig, CustomOutcome, Line
+from connectors.asterisk.memory import Call, Memory
+from connectors.asterisk.names import Names
+from connectors.asterisk.records import (
+    AGENTS,
+    COMPLETED,
+    CONVERSATION_OVER,
+    IGNORED,
+    LEFT,
+    MESSAGE_LEFT,
+    NO_CALL,
+    NOBODY,
+    TRANSFERRED,
+    TURNED_AWAY,
+    Record,
+)
+from connectors.sdk.words import say
+from models.codec import Unusable
+from models.events import (
+    AgentChange,
+    CallAbandoned,
+    CallAbandonedData,
+    CallAnswered,
+    CallAnsweredData,
+    CallArrived,
+    CallArrivedData,
+    CallEnded,
+    CallEndedData,
+    CallLeftQueue,
+    CallLeftQueueData,
+    CallMenuChosen,
+    CallMenuChosenData,
+    CallQueued,
+    CallQueuedData,
+    CallTransferred,
+    CallTransferredData,
+    CallVoicemailLeft,
+    CallVoicemailLeftData,
+    EndedBy,
+    Event,
+    LeaveReason,
+    TransferKind,
+)
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+_Handler = Callable[[Record, Envelope], Sequence[Event]]
+
+
+class Facts:
+    """Tells what records mean, in order; what earlier ones said is in `memory`."""
+
+    def __init__(self, source: str, config: AsteriskConfig, names: Names, memory: Memory) -> None:
+        self._source = source
+        self._config = config
+        self._names = names
+        self._memory = memory
+        self._agents = AgentFacts(source, names, memory)
+        custom: dict[str, CustomOutcome] = {"DID": "did", **config.custom_events}
+        self._handlers: dict[str, _Handler] = {
+            "ENTERQUEUE": self._queued,
+            "CONNECT": self._answered,
+            "ABANDON": self._abandoned,
+            "RINGNOANSWER": self._ring_unanswered,
+            **{event: partial(self._left, reason, place) for event, (reason, place) in LEFT.items()},
+            **{event: partial(self._ended, by) for event, by in COMPLETED.items()},
+            **{event: partial(self._transferred, kind) for event, kind in TRANSFERRED.items()},
+            **{event: partial(self._agents.changed, change) for event, change in AGENTS.items()},
+            **dict.fromkeys(IGNORED, _ignore),
+            **{event: partial(self._left, reason, 0) for event, reason in TURNED_AWAY.items()},
+            CONVERSATION_OVER: partial(self._ended, EndedBy.SYSTEM),
+            MESSAGE_LEFT: self._message_left,
+            **{event: self._custom(outcome) for event, outcome in custom.items()},
+        }
+
+    def tell(self, record: Record, read_at: datetime) -> Sequence[Event] | None:
+        """Return what `record` means; None if its event has no meaning, by itself or by the configuration.
+
+        Raises `Unusable`.
+        """
+        said: Envelope = {
+            "source": self._source,
+            "time": record.time,
+            "recordedtime": read_at,
+            "sequence": self._memory.begin_line(record.second),
+            "sector": self._config.sector,
+        }
+        handler = self._handlers.get(record.event)
+        if handler is None:
+            self._reserve(record)
+            return None
+        return handler(record, said)
+
+    # --------------------------------------------------------------------------------------------------- outside queues
+    def _arrived(self, record: Record, said: Envelope) -> Sequence[Event]:
+        line = self._names.line(record.text(0))
+        data = CallArrivedData(line=line.line if line else "")
+        return (CallArrived(**self._envelope("call.arrived", self._outside(record, line), said), data=data),)
+
+    def _menu_chosen(self, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._outside(record)
+        chosen = _joined(record)
+        note = f"{self._names.hide('menu', chosen)}|{self._turn(stay.call, record, chosen)}"
+        data = CallMenuChosenData(option=self._names.menu_option(chosen))
+        return (CallMenuChosen(**self._envelope("call.menu_chosen", stay, said, note), data=data),)
+
+    def _message_left(self, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._outside(record)
+        note = str(self._turn(stay.call, record))
+        data = CallVoicemailLeftData(duration_seconds=record.seconds(0))
+        return (CallVoicemailLeft(**self._envelope("call.voicemail_left", stay, said, note), data=data),)
+
+    def _turn(self, call: str, record: Record, chosen: str = "") -> int:
+        """Return whether such a record comes the first, second … time in a call."""
+        return self._memory.ordinal(call, self._names.hide("step", f"{record.event}|{chosen}"), record.second)
+
+    # ------------------------------------------------------------------------------------------------------- in a queue
+    def _queued(self, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._stay(record, Call.enter)
+        data = CallQueuedData(queue=stay.queue, visit=stay.visit, position=record.position(2))
+        caller = self._names.caller(record.text(1))
+        return (CallQueued(**self._envelope("call.queued", stay, said), identities=caller, data=data),)
+
+    def _answered(self, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._stay(record)
+        data = CallAnsweredData(
+            queue=stay.queue,
+            visit=stay.visit,
+            agent=self._names.agent(record.agent),
+            wait_seconds=record.seconds(0),
+            ring_seconds=record.seconds(2),
+        )
+        return (
+            CallAnswered(**self._envelope("call.answered", stay, said), data=data),
+            *self._agents.in_call(stay, AgentChange.CONTACT_STARTED, record, said),
+        )
+
+    def _abandoned(self, record: Record, said: Envelope) -> Sequence[Event]:
+        # It may name an agent, if the caller hung up just as one answered: the conversation did not begin.
+        stay = self._last_of(record)
+        data = CallAbandonedData(
+            queue=stay.queue,
+            visit=stay.visit,
+            position=record.position(0),
+            original_position=record.position(1),
+            wait_seconds=record.seconds(2),
+        )
+        return (CallAbandoned(**self._envelope("call.abandoned", stay, said), data=data),)
+
+    def _left(self, reason: LeaveReason, wait: int | None, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._last_of(record, Call.turn_away)
+        data = CallLeftQueueData(queue=stay.queue, visit=stay.visit, reason=reason, wait_seconds=record.seconds(wait))
+        return (CallLeftQueue(**self._envelope("call.left_queue", stay, said, reason.value), data=data),)
+
+    def _ended(self, by: EndedBy, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._last_of(record)
+        data = CallEndedData(
+            queue=stay.queue,
+            visit=stay.visit,
+            ended_by=by,
+            wait_seconds=record.seconds(0),
+            handle_seconds=record.seconds(1),
+        )
+        return (
+            CallEnded(**self._envelope("call.ended", stay, said), data=data),
+            *self._agents.in_call(stay, AgentChange.CONTACT_ENDED, record, said),
+        )
+
+    def _transferred(self, kind: TransferKind, record: Record, said: Envelope) -> Sequence[Event]:
+        stay = self._last_of(record)
+        attended = kind is TransferKind.ATTENDED
+        shift = 1 if attended and record.text(0) == "LINK" else 0
+        data = CallTransferredData(
+            queue=stay.queue,
+            visit=stay.visit,
+            kind=kind,
+            to_queue="" if attended else self._names.queue_of_extension(record.text(0)),
+            wait_seconds=record.seconds(2 + shift),
+            handle_seconds=record.seconds(3 + shift),
+        )
+        return (
+            CallTransferred(**self._envelope("call.transferred", stay, said), data=data),
+            *self._agents.in_call(stay, AgentChange.CONTACT_ENDED, record, said),
+        )
+
+    def _ring_unanswered(self, record: Record, said: Envelope) -> Sequence[Event]:
+        return self._agents.ring_unanswered(self._stay(record), record, said)
+
+    def _custom(self, outcome: CustomOutcome) -> _Handler:
+        match outcome:
+            case "did":
+                return self._arrived
+            case "menu":
+                return self._menu_chosen
+            case "voicemail":
+                return self._message_left
+            case "ignore":
+                return _ignore
+            case reason:
+                return partial(self._left, LeaveReason(reason), None)
+
+    # ------------------------------------------------------------------------------------------------------------ stays
+    def _stay(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> Stay:
+        name = self._call_of(record)
+        if record.queue in NOBODY:
+            raise Unusable(Reason.UNREADABLE_LINE, say("it names no queue", "elle ne nomme pas de file"))
+        queue = self._names.queue(record.queue)
+        call = self._memory.call(name, record.second)
+        visit = find(call, self._names.own_queue(record.queue), record.second)
+        return Stay(call, name, self._subject(name), queue.label, visit, *self._names.place(queue))
+
+    def _last_of(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> Stay:
+        """Return the stay that `record` says is over."""
+        stay = self._stay(record, find)
+        stay.remembered.end(stay.visit, record.second)
+        return stay
+
+    def _outside(self, record: Record, line: Line | None = None) -> Stay:
+        """Return the call of a record, as a stay in no queue."""
+        name = self._call_of(record)
+        call = self._memory.call(name, record.second)
+        return Stay(call, name, self._subject(name), "", 0, *self._names.place(line))
+
+    def _reserve(self, record: Record) -> None:
+        """Keep the numbers free that a record of an unknown event may need, should somebody say later what it means."""
+        if record.call in NO_CALL:
+            return
+        name = self._call_of(record)
+        call = self._memory.call(name, record.second)
+        if record.queue not in NOBODY:
+            call.reserve(self._names.own_queue(record.queue), record.second)
+        self._turn(name, record)
+        self._turn(name, record, _joined(record))
+
+    def _call_of(self, record: Record) -> str:
+        if record.call in NO_CALL:
+            raise Unusable(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
+        return self._names.call(record.call)
+
+    def _subject(self, call: str) -> str:
+        return contact_id(Channel.CALL, self._source, call)
+
+    def _envelope(self, kind: str, stay: Stay, said: Envelope, note: str = "") -> Envelope:
+        native = f"{stay.call}|{stay.visit}|{kind}{'|' if note else ''}{note}"
+        return {
+            **said,
+            "id": event_id(self._source, native),
+            "subject": stay.subject,
+            "service": stay.service,
+            "site": stay.site,
+        }
+
+
+def _ignore(_: Record, __: Envelope) -> Sequence[Event]:
+    """Say nothing: the record concerns neither a contact nor an agent's state."""
+    return ()
+
+
+def _joined(record: Record) -> str:
+    """Return what was chosen in a menu: the parameters, of which there may be several."""
+    return "-".join(filter(None, record.parameters))

@@ -1,0 +1,62 @@
+"""What a message says, with the names that events have, and records as the log would have them."""
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from connectors.asterisk.manager.wire import Message
+from connectors.asterisk.names import Known, Names
+from connectors.asterisk.records import NO_CALL, Record
+
+TRANSFERS: Final = frozenset({"BlindTransfer", "AttendedTransfer"})
+MAX_DIGITS: Final = 8
+
+
+class Said(NamedTuple):
+    """One message."""
+
+    event: str
+    second: int
+    unique_id: str
+    """Of the call, as Asterisk has it."""
+    call: str
+    """As `Names.call` calls it; empty if there is none."""
+    queue: str
+    """As `Names.own_queue` calls it; empty if there is none."""
+    agent: str
+    """The pseudonym; empty if there is none."""
+    message: Message
+
+    def get(self, key: str) -> str:
+        """Return a value, empty if it is not there."""
+        return self.message.get(key, "")
+
+    def number(self, key: str) -> str:
+        """Return a value that is a whole number, empty if it is none."""
+        value = self.get(key)
+        return value if value.isdecimal() and value.isascii() and len(value) <= MAX_DIGITS else ""
+
+    def at(self, *, queue: str, second: int | None = None) -> "Said":
+        """Return what is said of the same call, in another queue, and perhaps at another time."""
+        return self._replace(queue=queue, second=self.second if second is None else second)
+
+
+def hear(message: Message, second: int, names: Names) -> Said:
+    """Return what a message says. `second` is when, in seconds since 1970."""
+    event = message.get("Event", "")
+    unique_id = message.get("TransfereeUniqueid" if event in TRANSFERS else "Uniqueid", "")
+    agent = message.get("Agent") or message.get("MemberName") or message.get("Name") or message.get("Interface", "")
+    return Said(
+        event,
+        second,
+        unique_id,
+        "" if unique_id in NO_CALL else names.call(unique_id),
+        names.own_queue(message.get("Queue", "")),
+        names.agent(agent),
+        message,
+    )
+
+
+def record(said: Said, event: str, *parameters: str) -> Record:
+    """Return a record of what is said."""
+    time = datetime.fromtimestamp(said.second, UTC)
+    return Record(said.second, time, Known(said.call), Known(said.queue), Known(said.agent), event, list(parameters))

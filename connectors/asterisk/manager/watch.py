@@ -1,0 +1,69 @@
+"""What is remembered of a switchboard that is watched, beside what the log would have said."""
+
+from typing import Final
+
+import msgspec
+
+from connectors.asterisk.memory import Memory
+
+MAX_CALLS: Final = 20_000
+
+
+class Leaving(msgspec.Struct, array_like=True):
+    """A wait that is over, while it is not known yet how."""
+
+    second: int
+    queue: str
+    position: str = ""
+    first_position: str = ""
+    wait_seconds: str = ""
+
+
+class Progress(msgspec.Struct, array_like=True):
+    """How far a call is. Queues are as `Names.own_queue` calls them."""
+
+    waiting: str = ""
+    """The queue in which it waits."""
+    since: int = 0
+    place: str = ""
+    """Where in the dialplan, in a word that does not tell it."""
+    asked: str = ""
+    """The queue that the dialplan wanted it in last."""
+    given_up: Leaving | None = None
+    """It left without an answer, because it hung up or for another reason."""
+    gone: Leaving | None = None
+    """It left, answered or by a key."""
+    dropped: bool = False
+    """It was told how it left."""
+    transfer: str = ""
+    """The record of the log that its transfer will be, and the extension if a queue is there: `BLINDTRANSFER|610`."""
+
+
+class Watch(msgspec.Struct):
+    """What is remembered."""
+
+    since: int = 0
+    """Since when this connection watches, by the switchboard's clock."""
+    memory: Memory = msgspec.field(default_factory=Memory)
+    hears_dialplan: bool = False
+    """Whether events of the class dialplan come, which tell how a wait ended."""
+    calls: dict[str, Progress] = {}
+    """The one that something happened to last comes last."""
+    talks: dict[str, tuple[str, str]] = {}
+    """Call → queue and agent, of conversations."""
+    members: dict[str, dict[str, bool]] = {}
+    """Queue → agent → whether paused there."""
+
+    def progress(self, call: str) -> Progress:
+        """Return how far a call is, to which something happens now."""
+        progress = self.calls.pop(call, None) or Progress()
+        self.calls[call] = progress
+        if len(self.calls) > MAX_CALLS:
+            del self.calls[next(iter(self.calls))]
+        return progress
+
+    def excerpt(self, second: int, call: str) -> "Watch":
+        """Return what the record that was begun last, of `second` and `call`, depends on: enough to map it alone."""
+        memory = self.memory.excerpt(second, call) if second in self.memory.seconds else Memory()
+        progress = self.calls.get(call)
+        return Watch(self.since, memory, self.hears_dialplan, {call: progress} if progress else {})
