@@ -18,7 +18,7 @@ from streams.prechecks import check_port, make_private
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
-from streams.web.options import QueueOptions, Thresholds, WebOptions
+from streams.web.options import WebOptions
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -141,22 +141,16 @@ def web_options(settings: Settings) -> WebOptions:
         title_en=web.title_en,
         time_zone=web.zone,
         target_seconds=web.target_seconds,
+        desk_target_seconds=web.desk_target_seconds,
         short_abandon_seconds=web.short_abandon_seconds,
         stale_after_seconds=web.stale_after_seconds,
         quiet_after_seconds=web.quiet_after_seconds,
+        quiet_after_seconds_of={channel.value: seconds for channel, seconds in web.quiet_after_seconds_of.items()},
         formula=web.formula,
-        queues=tuple(
-            QueueOptions(
-                dimensions=queue.place(table),
-                label_fr=queue.label_fr or queue.queue or table,
-                label_en=queue.label_en or queue.label_fr or queue.queue or table,
-                waiting=Thresholds(**dict(queue.waiting)),
-                longest_wait_seconds=Thresholds(**dict(queue.longest_wait_seconds)),
-            )
-            for table, queue in web.queues.items()
-        ),
-        service_level=Thresholds(**dict(web.service_level)),
-        abandonment=Thresholds(**dict(web.abandonment)),
+        queues=tuple(queue.of_board(table) for table, queue in web.queues.items()),
+        services=tuple(service.of_board(table) for table, service in web.services.items()),
+        service_level=web.service_level.of_board(),
+        abandonment=web.abandonment.of_board(),
     )
 
 

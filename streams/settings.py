@@ -4,14 +4,10 @@ The text under a setting is its documentation.
 """
 
 import ssl
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     NonNegativeInt,
@@ -27,77 +23,17 @@ from pydantic_settings import (
 )
 
 from connectors.sdk.errors import why
-from models.envelope import Label
-from models.topics import Channel
-from streams.core.figures import Dimensions, Formula
-from streams.core.layouts import WAIT_BOUNDS
-from streams.web.options import QueueOptions, WebOptions
-from streams.words import say
-
-_BOARD: Final = WebOptions(brokers="")
-_BOARD_QUEUE: Final = QueueOptions(Dimensions("", "", "", ""), label_fr="", label_en="")
-"""What the board does if it is told nothing: its defaults have their home there."""
+from streams.sections import Section
+from streams.web_settings import Web
 
 
 class ConfigError(Exception):
     """The configuration cannot be used: the text says where, which key, and what is allowed. Fix it and start again."""
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, OSError, ValueError):
-        raise ValueError(
-            say("must be a time zone such as Europe/Paris", "attend un fuseau comme Europe/Paris")
-        ) from None
-    return name
-
-
-def _one_of_the_bounds(seconds: int) -> int:
-    # Figures hold waits by these bounds: with a target between two of them, who was answered in time could not be told.
-    if seconds not in WAIT_BOUNDS:
-        bounds = ", ".join(map(str, WAIT_BOUNDS))
-        raise ValueError(say(f"must be one of {bounds}", f"attend une de ces valeurs : {bounds}"))
-    return seconds
-
-
-def _rising(thresholds: "Thresholds") -> "Thresholds":
-    if thresholds.action < thresholds.attention:
-        raise ValueError(
-            say(
-                "has its thresholds reversed: it is bad when high, so action must be at least attention",
-                "a ses seuils inversés : il est mauvais quand il est haut, action doit valoir au moins attention",
-            )
-        )
-    return thresholds
-
-
-def _falling(thresholds: "Thresholds") -> "Thresholds":
-    if thresholds.action > thresholds.attention:
-        raise ValueError(
-            say(
-                "has its thresholds reversed: it is bad when low, so action must be at most attention",
-                "a ses seuils inversés : il est mauvais quand il est bas, action doit valoir au plus attention",
-            )
-        )
-    return thresholds
-
-
-Port = Annotated[int, Field(ge=1, le=65535)]
 PortOrNone = Annotated[int, Field(ge=0, le=65535)]
-WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
 Brokers = Annotated[str, StringConstraints(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """What all sections share."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
 
 
 class Kafka(Section):
@@ -186,96 +122,6 @@ class Connect(Section):
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
-
-
-class Thresholds(Section):
-    """From which value on a figure asks for attention, and from which for action."""
-
-    attention: NotNegative
-    action: NotNegative
-
-
-class Shares(Thresholds):
-    """The same for a share of contacts: 0.8 is four of five."""
-
-    attention: Share
-    action: Share
-
-
-Rising = Annotated[Thresholds, AfterValidator(_rising)]
-RisingShares = Annotated[Shares, AfterValidator(_rising)]
-FallingShares = Annotated[Shares, AfterValidator(_falling)]
-
-
-class Queue(Section):
-    """How the board shows one queue. A queue that is named here is shown before its first contact."""
-
-    queue: Label = ""
-    """Its name in the connector's configuration; that of the table if not given. For sites that have queues of one name."""
-    channel: Channel = Channel.CALL
-    site: Label = ""
-    service: Label = ""
-    """As the connector's configuration gives them to this queue."""
-    label_fr: str = ""
-    """Its name for people; the queue's own if not given. The board adds the site where several queues would be the same."""
-    label_en: str = ""
-    """The same in English; `label_fr` if not given."""
-    waiting: Rising = Thresholds(**asdict(_BOARD_QUEUE.waiting))
-    """Contacts that wait now."""
-    longest_wait_seconds: Rising = Thresholds(**asdict(_BOARD_QUEUE.longest_wait_seconds))
-    """How long the first of them has waited."""
-
-    def place(self, table: str) -> Dimensions:
-        """Return what its figures are about; `table` is the name of this table."""
-        return Dimensions(self.channel.value, self.site, self.service, self.queue or table)
-
-
-def _each_once(queues: dict[str, Queue]) -> dict[str, Queue]:
-    tables: dict[Dimensions, str] = {}
-    for table, queue in queues.items():
-        other = tables.setdefault(queue.place(table), table)
-        if other != table:
-            raise ValueError(say(f"has one queue twice: {other}, {table}", f"a deux fois une file : {other}, {table}"))
-    return queues
-
-
-class Web(Section):
-    """The live board and the business metrics."""
-
-    host: str = _BOARD.host
-    """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
-    port: Port = _BOARD.port
-    hosts: tuple[str, ...] = _BOARD.hosts
-    """Names by which a reverse proxy on this machine asks: as long as `host` is local, only these and its own are answered."""
-    max_viewers: PositiveInt = _BOARD.max_viewers
-    """Boards open at once; further ones are refused a stream (503) and try again."""
-    title: str = _BOARD.title
-    """Name of the house, at the head of the board."""
-    title_en: str = _BOARD.title_en
-    """The same in English; empty if it has no other name."""
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
-    """Whose midnight begins the day."""
-    target_seconds: WaitBound = _BOARD.target_seconds
-    """An answer within this time is in time: the target of the service level."""
-    short_abandon_seconds: WaitBound = _BOARD.short_abandon_seconds
-    """Who hangs up within this time was not patient: left out of abandonment, and of the service level by `net_of_short`."""
-    formula: Formula = _BOARD.formula
-    """Which service level the board shows (`streams.core.figures.Formula`); the metrics have all of them."""
-    stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
-    """Figures older than this are shown as out of date."""
-    quiet_after_seconds: PositiveFloat = _BOARD.quiet_after_seconds
-    """When nobody has come from a site for this long, the board asks whether its source has stopped."""
-    service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
-    """The share of answers in time, by `formula`."""
-    abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
-    """Of those who were answered, or waited longer than `short_abandon_seconds` and gave up: the share that gave up."""
-    queues: Annotated[dict[Label, Queue], AfterValidator(_each_once)] = {}
-    """In the order of the board; others follow as they appear."""
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """`time_zone`, as what tells times."""
-        return ZoneInfo(self.time_zone)
 
 
 class Log(Section):

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from models.topics import Channel
 from streams.core.figures import Dimensions, Formula
+from streams.core.layouts import LAYOUTS, QUEUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,13 @@ class Thresholds:
     action: float
 
 
+LONGEST_WAIT_SECONDS: Final = {
+    Channel.CALL: Thresholds(attention=120, action=300),
+    Channel.VISIT: Thresholds(attention=900, action=1800),
+}
+"""Where nothing else is said: one waits longer at a desk than on the telephone."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueOptions:
     """A queue that is shown, and exported with zeros, even before its first contact."""
@@ -28,7 +37,18 @@ class QueueOptions:
     label_en: str
     waiting: Thresholds = Thresholds(attention=5, action=10)
     """Contacts waiting now."""
-    longest_wait_seconds: Thresholds = Thresholds(attention=120, action=300)
+    longest_wait_seconds: Thresholds = LONGEST_WAIT_SECONDS[Channel.CALL]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What people call a service."""
+
+    service: str
+    label_fr: str
+    label_en: str
+    places: tuple[Dimensions, ...] = ()
+    """Shown, and exported with zeros, even before their first contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +74,46 @@ class WebOptions:
     """Cuts the days."""
     target_seconds: int = 20
     """Answered within this many seconds counts for the service level; one of the bounds of waits."""
+    desk_target_seconds: int = 900
+    """The same at a front desk: called within this many seconds."""
     short_abandon_seconds: int = 10
     """Given up within this many seconds is a short abandon; one of the bounds of waits."""
     stale_after_seconds: float = 15.0
     """Older figures are called out of date. Workers write at least every 5 s."""
     quiet_after_seconds: float = 3600.0
-    """A site from where nobody has come for so long is told, since its source may have stopped."""
+    """A site from where nobody has called, or come to a desk, for so long is told, since its source may have stopped."""
+    quiet_after_seconds_of: Mapping[str, float] = field(default_factory=dict)
+    """Channel → the same, for a channel that is not judged by `quiet_after_seconds`."""
     formula: Formula = Formula.NET_OF_SHORT
     """Which service level the board shows; the metrics have all of them."""
     queues: tuple[QueueOptions, ...] = ()
     """In the order of the board; others follow as they appear."""
+    services: tuple[ServiceOptions, ...] = ()
+    """In the order of the board; others follow as they appear."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
     abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
+
+    @property
+    def known(self) -> tuple[Dimensions, ...]:
+        """All places that there are before their first contact."""
+        return (
+            *(queue.dimensions for queue in self.queues),
+            *(place for service in self.services for place in service.places),
+        )
+
+    def labels_of(self, service: str) -> tuple[str, str]:
+        """Return what a service is called in French and in English: its own name if no setting says more."""
+        labels = ((known.label_fr, known.label_en) for known in self.services if known.service == service)
+        return next(labels, (service, service))
+
+    def target_of(self, channel: str) -> int:
+        """Return the target of the service level of a channel that has queues, in seconds."""
+        return self.desk_target_seconds if channel == Channel.VISIT else self.target_seconds
+
+    def quiet_after(self, channel: str) -> float | None:
+        """Return after how many seconds without anybody a channel is quiet.
+
+        None if it is not judged: letters come by the day, and forms when they like.
+        """
+        usual = self.quiet_after_seconds if LAYOUTS[channel] is QUEUES else None
+        return self.quiet_after_seconds_of.get(channel, usual)

@@ -60,6 +60,30 @@ _TEXTS: Final = {
         "Si le service est ouvert, le standard n’est peut-être plus lu : prévenir l’administrateur d’Accueil (accueil connect).",
         "If the service is open, the switchboard may no longer be read: tell the administrator of Accueil (accueil connect).",
     ),
+    "no_visit_since": ("Aucune visite depuis {time}.", "No visit since {time}."),
+    "no_visit_today": ("Aucune visite aujourd’hui.", "No visit today."),
+    "no_mail_since": ("Aucun courrier depuis {time}.", "No letter since {time}."),
+    "no_mail_today": ("Aucun courrier aujourd’hui.", "No letter today."),
+    "no_email_since": ("Aucun e-mail depuis {time}.", "No e-mail since {time}."),
+    "no_email_today": ("Aucun e-mail aujourd’hui.", "No e-mail today."),
+    "no_form_since": ("Aucune démarche en ligne depuis {time}.", "No online procedure since {time}."),
+    "no_form_today": ("Aucune démarche en ligne aujourd’hui.", "No online procedure today."),
+    "no_appointment_since": ("Aucun rendez-vous pris depuis {time}.", "No appointment booked since {time}."),
+    "no_appointment_today": ("Aucun rendez-vous pris aujourd’hui.", "No appointment booked today."),
+    "no_feedback_since": ("Aucun avis demandé depuis {time}.", "No opinion asked for since {time}."),
+    "no_feedback_today": ("Aucun avis demandé aujourd’hui.", "No opinion asked for today."),
+    "why_nobody": (
+        "Si le service est ouvert, la source n’est peut-être plus lue : prévenir l’administrateur d’Accueil (accueil connect).",
+        "If the service is open, the source may no longer be read: tell the administrator of Accueil (accueil connect).",
+    ),
+    # channels
+    "channel_call": ("Téléphone", "Telephone"),
+    "channel_visit": ("Guichets", "Front desks"),
+    "channel_mail": ("Courrier", "Letters"),
+    "channel_email": ("E-mails", "E-mails"),
+    "channel_form": ("Démarches en ligne", "Online procedures"),
+    "channel_appointment": ("Rendez-vous", "Appointments"),
+    "channel_feedback": ("Avis du jour", "Opinions today"),
     # tiles
     "tiles": ("Chiffres de l’ensemble", "Figures of all queues"),
     "waiting": ("En attente", "Waiting"),
@@ -78,6 +102,7 @@ _TEXTS: Final = {
     "short_apart": ("hors abandons en {limit} s ({short})", "abandons within {limit} s apart ({short})"),
     "too_few": ("Trop peu d’appels", "Too few calls"),
     "no_call_yet": ("pas encore d’appel", "no call yet"),
+    "no_visit_yet": ("pas encore de visite", "no visit yet"),
     "of_received": (
         "sur {received} reçus, autres sorties :\N{NO-BREAK SPACE}{left}",
         "of {received} received, {left} left otherwise",
@@ -130,10 +155,61 @@ _TEXTS: Final = {
     "from": ("▲ à partir de {attention}, ■ à partir de {action}", "▲ from {attention}, ■ from {action}"),
     "below": ("▲ sous {attention}, ■ sous {action}", "▲ below {attention}, ■ below {action}"),
     "sample": ("{numerator} sur {denominator}", "{numerator} of {denominator}"),
-    "small_sample": ("{sample} : trop peu d’appels pour une marque", "{sample}: too few calls for a mark"),
+    "small_sample_call": ("{sample} : trop peu d’appels pour une marque", "{sample}: too few calls for a mark"),
+    "small_sample_visit": ("{sample} : trop peu de visites pour une marque", "{sample}: too few visits for a mark"),
+    "no_name": ("Sans nom", "No name"),
+    "agents_unknown": ("aucune source ne parle des agents du guichet", "no source tells of agents at the desk"),
     "no_queues": (
         "Aucune file : elles apparaissent avec leur premier appel, ou dès qu’elles sont configurées.",
         "No queue: queues appear with their first call, or as soon as they are configured.",
+    ),
+    # services
+    "services": ("Services", "Services"),
+    "service": ("Service", "Service"),
+    "all_services": ("Ensemble", "All"),
+    "no_service": ("Sans service", "No service yet"),
+    "closed": ("Traités", "Done"),
+    "to_do": ("À traiter", "To do"),
+    "pending_citizen": ("Chez l’usager", "With citizen"),
+    "oldest": ("Plus ancien", "Oldest"),
+    "first_response": ("1re réponse", "1st answer"),
+    "mean_of": ("moyenne de {n}", "mean of {n}"),
+    "booked": ("Pris", "Booked"),
+    "attended": ("Honorés", "Attended"),
+    "missed": ("Manqués", "Missed"),
+    "cancelled": ("Annulés", "Cancelled"),
+    "cancelled_by": (
+        "par l’usager : {citizen}, par le service : {service}",
+        "by the citizen: {citizen}, by the service: {service}",
+    ),
+    "upcoming": ("À venir", "To come"),
+    "given": ("Réponses", "Answers"),
+    "invited": ("invitations : {n}", "invitations: {n}"),
+    "scale_csat_1_5": ("Satisfaits", "Satisfied"),
+    "scale_ces_1_5": ("Effort, sur 5", "Effort, of 5"),
+    "scale_ces_1_7": ("Effort, sur 7", "Effort, of 7"),
+    "scale_nps_0_10": ("NPS", "NPS"),
+    "scale_jdma_0_10": ("JDMA, sur 10", "JDMA, of 10"),
+    "few_answers": ("trop peu de réponses pour une note : {n}", "too few answers for a score: {n}"),
+    "services_rule": (
+        (
+            "Reçus, traités, pris, honorés, manqués, annulés : aujourd’hui. Les autres : en ce moment. Plus ancien : reçu il y a"
+            " tant, et le service doit agir. 1re réponse : délai moyen de celles du jour, nuits et week-ends compris."
+        ),
+        (
+            "Received, done, booked, attended, missed, cancelled: today. The others: right now. Oldest: received so long ago,"
+            " and the service has to act. 1st answer: mean time of today’s, nights and weekends included."
+        ),
+    ),
+    "opinions_rule": (
+        (
+            "Satisfaits : notes 4 et 5. NPS : part des 9 et 10, moins celle des 0 à 6. Entre parenthèses : nombre de réponses ;"
+            " à moins de {n}, pas de note."
+        ),
+        (
+            "Satisfied: scores 4 and 5. NPS: share of 9 and 10, less that of 0 to 6. In brackets: number of answers; of fewer"
+            " than {n}, no score."
+        ),
     ),
     # the chart
     "chart": ("Appels du jour, par 5 minutes", "Calls today, per 5 minutes"),
@@ -166,6 +242,7 @@ _TEXTS: Final = {
         "Niveau de service : répondus en {target} s ou moins ÷ (répondus + abandonnés après plus de {limit} s).",
         "Service level: answered within {target} s ÷ (answered + abandoned after more than {limit} s).",
     ),
+    "desk_target": ("Aux guichets : en {target} ou moins.", "At front desks: within {target}."),
     "abandonment_formula": (
         "Taux d’abandon : abandonnés après plus de {limit} s ÷ (répondus + ces abandonnés).",
         "Abandonment rate: abandoned after more than {limit} s ÷ (answered + those abandoned).",

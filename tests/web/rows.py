@@ -14,12 +14,18 @@ from streams.core.figures import (
     new_figure,
     total_key,
 )
-from streams.core.layouts import QUEUES
+from streams.core.layouts import LAYOUTS, QUEUES
 from streams.web.view import FiguresView
 
 encode = msgspec.json.encode
 SOCIAL = Dimensions("call", "siege", "social", "aide-sociale")
 ROADS = Dimensions("call", "siege", "routes", "routes")
+DESK = Dimensions("visit", "annexe", "social", "")
+MAIL = Dimensions("mail", "siege", "social", "")
+EMAIL = Dimensions("email", "siege", "social", "")
+FORM = Dimensions("form", "siege", "social", "apa")
+APPOINTMENT = Dimensions("appointment", "annexe", "social", "")
+OPINION = Dimensions("feedback", "siege", "social", "call")
 
 
 def milliseconds(at: datetime) -> int:
@@ -35,6 +41,15 @@ class Worker:
         self.totals: dict[Dimensions, Figure] = {}
         self.buckets: dict[tuple[int, Dimensions], Figure] = {}
         self._rows: dict[bytes, bytes] = {}
+
+    def count(self, place: Dimensions, at: datetime, *facts: str, amount: float = 0, **numbers: int) -> None:
+        """Count facts of any channel once each, of so many seconds if they have a duration, and `numbers` of others."""
+        layout = LAYOUTS[place.channel]
+        counts: dict[int, int] = {layout.index[name]: number for name, number in numbers.items()}
+        for fact in facts:
+            for index, number in layout.changes(layout.index[fact], int(amount * 1000)):
+                counts[index] = counts.get(index, 0) + number
+        self._count(place, at, counts)
 
     def offered(self, place: Dimensions, at: datetime, number: int = 1) -> None:
         self._count(place, at, {QUEUES.index["offered"]: number})
@@ -66,15 +81,17 @@ class Worker:
 
     def took_back(self, place: Dimensions, at: datetime, name: str) -> None:
         """A later event corrects a fact that was counted."""
-        self._count(place, at, {QUEUES.index[name]: -1})
+        self.count(place, at, **{name: -1})
+        index = LAYOUTS[place.channel].index[name]
         for figure in (self.totals[place], self.buckets[_start(at), place]):
-            figure.corrected[QUEUES.index[name]] = figure.corrected.get(QUEUES.index[name], 0) + 1
+            figure.corrected[index] = figure.corrected.get(index, 0) + 1
         self._touch(place, at)
 
     def stocks(self, place: Dimensions, oldest_waiting_at: datetime | None = None, **stocks: int) -> None:
-        total = self.totals.setdefault(place, new_figure())
+        layout = LAYOUTS[place.channel]
+        total = self.totals.setdefault(place, new_figure(layout))
         for name, number in stocks.items():
-            total.stocks[QUEUES.stock_index[name]] = number
+            total.stocks[layout.stock_index[name]] = number
         total.oldest_waiting_at = milliseconds(oldest_waiting_at) if oldest_waiting_at else None
         self._put(total_key(place), encode(total))
 
@@ -88,8 +105,9 @@ class Worker:
         return rows
 
     def _count(self, place: Dimensions, at: datetime, counts: dict[int, int]) -> None:
-        total = self.totals.setdefault(place, new_figure())
-        bucket = self.buckets.setdefault((_start(at), place), new_figure())
+        layout = LAYOUTS[place.channel]
+        total = self.totals.setdefault(place, new_figure(layout))
+        bucket = self.buckets.setdefault((_start(at), place), new_figure(layout))
         for figure in (total, bucket):
             for index, number in counts.items():
                 figure.counts[index] += number

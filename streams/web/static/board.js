@@ -2,62 +2,29 @@
 // the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
 
 import { Chart } from "./chart.js";
-import { Format, duration, share } from "./format.js";
-import { ACTION, ATTENTION, NAMES, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, levelOf, levelOfShare } from "./levels.js";
+import { duration, share } from "./format.js";
+import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall } from "./levels.js";
+import { $, areCurrent, counts, format, nameOf, now, say, setClock, texts, timeZone, version, write } from "./page.js";
+import { idle, isIdle, levelsOf, mark, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
+import { showServices } from "./services.js";
 import { follow } from "./stream.js";
 
-const texts = JSON.parse(document.getElementById("texts").textContent);
-const { version, timeZone } = document.body.dataset;
-const lang = document.documentElement.lang;
-const format = new Format(lang, timeZone);
-const $ = (id) => document.getElementById(id);
 const chart = new Chart($("chart"), timeZone, format, texts.under_way, showMoment);
 
 let board = null;
 let clock = null;
-let clockAhead = 0; // of ours, the server's clock, in milliseconds
 let heardAt = performance.now();
 let lost = false;
 
-const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
-const now = () => Date.now() + clockAhead;
-// Whether the figures are of now. Old ones alarm nobody, and how long those in them have waited since, nobody knows.
-const areCurrent = () => ["live", "connecting"].includes(document.body.dataset.state);
-const waited = ({ oldest_waiting_at: since }) => (since === null || !areCurrent() ? null : Math.max(0, now() - since) / 1000);
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-// ------------------------------------------------------------------------------------------------------------- levels
-const isIdle = (figures) => !figures.waiting && !figures.in_progress && !staffed(figures) && !figures.agents_paused;
-const staffed = (figures) => figures.agents_available + figures.agents_on_contact > 0;
-const noAgent = (figures) => figures.waiting > 0 && !staffed(figures);
-
-function levelsOf(figures, thresholds) {
-  const levels = {
-    waiting: noAgent(figures) ? ACTION : levelOf(figures.waiting, thresholds.waiting),
-    longest: levelOf(waited(figures), thresholds.longest_wait_seconds),
-    service: levelOfShare(figures.today.service_level, board.service_level),
-    recent: levelOfShare(figures.recent_service_level, board.service_level),
-    abandonment: levelOfShare(figures.today.abandonment, board.abandonment),
-    available: noAgent(figures) ? ACTION : NORMAL,
-  };
-  return areCurrent() ? levels : mapValues(levels, () => NORMAL);
-}
-
-function mark(element, level) {
-  const name = NAMES[level];
-  if (element.dataset.level !== name) element.dataset.level = name;
-}
-
-/** Return the symbol and the word of a level; nothing for what has none. */
-const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
-const idle = ["○", texts.idle];
+// -------------------------------------------------------------------------------------------------------------- tiles
 const tooFew = ["○", texts.too_few];
 const stateOfShare = (ratio, level) => (isSmall(ratio) ? tooFew : stateOf(level));
+const NEVER = { attention: Infinity, action: Infinity };
 
-// -------------------------------------------------------------------------------------------------------------- tiles
+const isCall = ({ channel }) => channel === "call";
+// Where there is no telephone nothing is said of it; where there is nothing yet, it will be the first.
+const hasTelephone = () => board.queues.some(isCall) || !(board.queues.length || board.services.length);
+
 function showTile(name, value, unit, detail, level, state = stateOf(level)) {
   const tile = $(`tile-${name}`);
   const part = (selector) => tile.querySelector(selector);
@@ -76,13 +43,13 @@ function showTiles() {
   const { today } = all;
   const worst = { waiting: NORMAL, longest: NORMAL };
   let longest = null;
-  for (const queue of board.queues) {
-    const levels = levelsOf(queue, queue.thresholds);
+  for (const queue of board.queues.filter(isCall)) {
+    const levels = levelsOf(queue, queue.thresholds, board);
     worst.waiting = Math.max(worst.waiting, levels.waiting);
     worst.longest = Math.max(worst.longest, levels.longest);
     if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
   }
-  const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER });
+  const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
   const whose = !areCurrent() ? texts.not_available : longest ? nameOf(longest) : texts.nobody_waits;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
   showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
@@ -123,120 +90,6 @@ function madeOf(ratio, name, more) {
 }
 
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
-const NEVER = { attention: Infinity, action: Infinity };
-const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
-const counts = (values) => mapValues(values, format.count);
-
-// -------------------------------------------------------------------------------------------------------------- table
-const AGENTS = ["available", "on_contact", "paused"];
-const COLUMNS = [
-  ["waiting", (f) => format.count(f.waiting)],
-  ["longest", (f) => duration(waited(f))],
-  ["in_progress", (f) => format.count(f.in_progress)],
-  ["available", (f) => format.count(f.agents_available)],
-  ["on_contact", (f) => format.count(f.agents_on_contact)],
-  ["paused", (f) => format.count(f.agents_paused)],
-  ["received", (f) => format.count(f.today.received)],
-  ["answered", (f) => format.count(f.today.answered)],
-  ["abandoned", (f) => format.count(f.today.abandoned)],
-  ["left", (f) => format.count(f.today.left)],
-  ["abandonment", (f) => format.percent(f.today.abandonment)],
-  ["service", (f) => format.percent(f.today.service_level)],
-  ["recent", (f) => format.percent(f.recent_service_level)],
-  ["mean_wait", (f) => duration(f.today.mean_wait_seconds)],
-  ["mean_handle", (f) => duration(f.today.mean_handle_seconds)],
-];
-const SHARES = {
-  abandonment: (f) => [f.today.abandonment, board.abandonment],
-  service: (f) => [f.today.service_level, board.service_level],
-  recent: (f) => [f.recent_service_level, board.service_level],
-};
-const rows = new Map(); // key of a queue → its row and the level last said
-const headings = [...document.querySelectorAll("thead th.number")].map((head) => head.textContent);
-
-const keyOf = (queue) => JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]);
-const nameOf = (queue) => queue[`label_${lang}`];
-
-function makeRow(queue) {
-  const row = document.createElement("tr");
-  row.role = "row"; // said again, since a table that is laid out as cards is none to some browsers
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.role = "rowheader";
-  const state = document.createElement("td");
-  state.role = "cell";
-  state.className = "state";
-  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
-  row.append(head, state);
-  COLUMNS.forEach(([name], index) => {
-    const cell = document.createElement("td");
-    cell.role = "cell";
-    cell.className = `number ${name}`;
-    cell.dataset.heading = AGENTS.includes(name) ? `${texts.agents} ${headings[index].toLowerCase()}` : headings[index];
-    cell.append(document.createElement("span"));
-    row.append(cell);
-  });
-  return { row, level: NORMAL };
-}
-
-/** Return in words from where on a figure is marked, and why a share is not. */
-function explain(name, queue) {
-  if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
-  if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
-  if (!(name in SHARES)) return "";
-  const [ratio, limits] = SHARES[name](queue);
-  if (!ratio.denominator) return texts.no_call_yet;
-  const sample = say("sample", counts(ratio));
-  if (isSmall(ratio)) return say("small_sample", { sample });
-  const percents = mapValues(limits, (limit) => format.percent({ numerator: limit, denominator: 1 }));
-  return `${sample} – ${say(limits.action < limits.attention ? "below" : "from", percents)}`;
-}
-
-function stateOfRow(queue, level) {
-  if (!areCurrent()) return ["", "–"];
-  if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
-  return isIdle(queue) ? idle : stateOf(level);
-}
-
-function showRow(entry, queue) {
-  const levels = levelsOf(queue, queue.thresholds);
-  const [head, state, ...cells] = entry.row.children;
-  write(head, nameOf(queue)); // it may change: once another site has a queue of that name, it says the site
-  const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
-  const [symbol, word] = stateOfRow(queue, level);
-  mark(entry.row, level);
-  entry.row.classList.toggle("idle", isIdle(queue));
-  write(state.firstChild, symbol);
-  write(state.lastChild, word);
-  COLUMNS.forEach(([name, text], index) => {
-    const cell = cells[index];
-    write(cell.firstChild, text(queue));
-    mark(cell, levels[name] ?? NORMAL);
-    cell.classList.toggle("few", name in SHARES && isSmall(SHARES[name](queue)[0]));
-    const title = explain(name, queue);
-    if (cell.title !== title) cell.title = title;
-  });
-  if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: texts[NAMES[level]] }));
-  entry.level = level;
-}
-
-function showTable() {
-  const keys = new Set(board.queues.map(keyOf));
-  for (const [key, entry] of rows) {
-    if (!keys.has(key)) {
-      entry.row.remove();
-      rows.delete(key);
-    }
-  }
-  board.queues.forEach((queue, index) => {
-    const key = keyOf(queue);
-    if (!rows.has(key)) rows.set(key, makeRow(queue));
-    const entry = rows.get(key);
-    if ($("rows").children[index] !== entry.row) $("rows").insertBefore(entry.row, $("rows").children[index] ?? null);
-    showRow(entry, queue);
-  });
-  $("no-queues").hidden = board.queues.length > 0;
-}
 
 // -------------------------------------------------------------------------------------------------------------- chart
 function showMoment(moment) {
@@ -257,14 +110,16 @@ function showDay() {
 // -------------------------------------------------------------------------------------------------------------- quiet
 /** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */
 function showQuiet() {
-  const known = board.arrivals.length ? board.arrivals : [{ site: "", until: null }];
-  const quiet = known.filter(({ until }) => now() - (until ?? board.day.start * 1000) > board.quiet_after_seconds * 1000);
-  const sentences = quiet.map(({ site, until }) => {
-    const words = until === null ? texts.no_call_today : say("no_call_since", { time: format.hour(until) });
+  const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
+  const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
+  const quiet = known.filter((source) => now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000);
+  const sentences = quiet.map(({ channel, site, until }) => {
+    const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
     return known.length > 1 && site ? say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) }) : words;
   });
   $("quiet").hidden = !quiet.length || document.body.dataset.state !== "live";
-  write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, texts.why_no_call].join(" ") : "");
+  const why = quiet.every(isCall) ? texts.why_no_call : texts.why_nobody;
+  write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, why].join(" ") : "");
 }
 
 // ---------------------------------------------------------------------------------------------------------- freshness
@@ -311,15 +166,27 @@ function take(message) {
   heardAt = performance.now();
   lost = false;
   clock = message.clock;
-  clockAhead = clock.now - Date.now();
+  setClock(clock.now);
   if (message.board) {
     if (message.board.version !== version) renew(message.board.version);
     board = message.board;
+    document.body.toggleAttribute("data-many", board.services.length > 0); // first: it decides how large the chart writes
     showDay();
     write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
-    write($("formula"), `${say(`formula_${board.formula}`, limits())} ${say("abandonment_formula", limits())}`);
+    write($("formula"), formulas().join(" "));
   }
   tick();
+}
+
+/** Return in words how shares are computed. */
+function formulas() {
+  if (!board.queues.length && board.services.length) return [];
+  const desks = board.queues.some(({ channel }) => channel === "visit");
+  return [
+    say(`formula_${board.formula}`, limits()),
+    desks && say("desk_target", { target: format.age(board.desk_target_seconds) }),
+    say("abandonment_formula", limits()),
+  ].filter(Boolean);
 }
 
 /** A wall screen stays open for months: it takes up a new version of this page by itself, trying once. */
@@ -331,15 +198,19 @@ function renew(wanted) {
 
 /** Tell the style sheet how many rows there must be room for; a banner takes that of three. */
 function makeRoom() {
-  const banner = !$("quiet").hidden || !$("stale").hidden;
-  document.body.style.setProperty("--rows", board.queues.length + (banner ? 3 : 0));
+  const banner = $("quiet").hidden && $("stale").hidden ? 0 : 3;
+  for (const [name, body] of [["--rows", "rows"], ["--services", "services-rows"]]) {
+    document.body.style.setProperty(name, $(body).children.length + banner);
+  }
 }
 
 function tick() {
   showFreshness(); // first: whether the figures are of now decides how they are shown
   if (!board) return;
+  document.querySelector(".tiles").hidden = document.querySelector(".day").hidden = !hasTelephone();
   showTiles();
-  showTable();
+  showQueues(board);
+  showServices(board);
   showQuiet();
   makeRoom();
 }

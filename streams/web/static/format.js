@@ -1,6 +1,9 @@
 // Figures as people read them: French or English numbers, waits as 3:12, times of day in the house's zone, 24-hour.
 
 const MONTHS = 180 * 86_400_000; // in milliseconds
+const HOUR = 3600; // in seconds
+const DAY = 24 * HOUR;
+const MANY_DAYS = 10; // from so many on hours do not matter
 
 const pad = (number) => String(number).padStart(2, "0");
 
@@ -26,6 +29,9 @@ export class Format {
     const date = { timeZone, day: "numeric", month: "long" };
     this.weekday = new Intl.DateTimeFormat(locale, { ...date, weekday: "long" });
     this.year = new Intl.DateTimeFormat(locale, { ...date, year: "numeric" });
+    this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+    this.withSign = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "exceptZero" });
+    this.dayUnit = lang === "fr" ? "j" : "d";
     this.percentSign = lang === "fr" ? "\u202f%" : "%";
   }
 
@@ -40,6 +46,21 @@ export class Format {
   percent(ratio) {
     const text = this.hundredths(ratio);
     return text === "–" ? text : text + this.percentSign;
+  }
+
+  /** To a whole percent: a share of few is not known better. */
+  wholePercent = (ratio) => this.whole.format(100 * share(ratio)) + this.percentSign;
+
+  signed = (number) => this.withSign.format(number);
+
+  /** Return how long something has lasted, in days and hours, in hours, or in minutes; a dash for nothing. */
+  age(seconds) {
+    if (seconds === null || seconds === undefined) return "–";
+    const [days, hours] = [Math.floor(seconds / DAY), Math.floor(seconds / HOUR)];
+    const unit = (number, name) => `${this.count(number)}\u202f${name}`;
+    if (days >= MANY_DAYS) return unit(days, this.dayUnit);
+    if (days) return `${unit(days, this.dayUnit)}\u00a0${unit(hours % 24, "h")}`;
+    return hours ? unit(hours, "h") : unit(Math.floor(seconds / 60), "min");
   }
 
   hour = (milliseconds) => this.minutes.format(milliseconds);

@@ -10,7 +10,7 @@ from streams.programs import configure_connectors
 from streams.up import DEMO_FILE
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
-MADE_UP = ("connectors.", "web.queues.")
+MADE_UP = ("connectors.", "web.queues.", "web.services.")
 
 
 def test_example_is_valid() -> None:

@@ -15,7 +15,7 @@ from streams.core.figures import Dimensions
 from streams.core.layouts import WAIT_BOUNDS
 from streams.programs import web_options
 from streams.settings import ConfigError, Kafka, Settings
-from streams.web.options import QueueOptions, Thresholds, WebOptions
+from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +74,10 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             "accueil.toml: web.queues.rsa.lable_fr is unknown; did you mean web.queues.rsa.label_fr?",
         ),
         ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
+        (
+            '[web.queues.lettres]\nchannel = "mail"',
+            "accueil.toml: web.queues.lettres.channel must be 'call' or 'visit'",
+        ),
         ("[web]\nport = 0", "accueil.toml: web.port must be at least 1"),
         ("[worker]\nhealth_port = -1", "accueil.toml: worker.health_port must be at least 0"),
         ('[web]\nport = "http"', "accueil.toml: web.port must be a whole number"),
@@ -270,9 +274,11 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 title_en = "House"
                 time_zone = "Indian/Reunion"
                 target_seconds = 30
+                desk_target_seconds = 600
                 short_abandon_seconds = 5
                 stale_after_seconds = 20
                 quiet_after_seconds = 600
+                quiet_after_seconds_of = {mail = 14400}
                 formula = "offered_share"
                 service_level = {attention = 0.9, action = 0.7}
                 abandonment = {attention = 0.05, action = 0.1}
@@ -281,6 +287,11 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 label_fr = "RSA"
                 waiting = {attention = 1, action = 2}
                 longest_wait_seconds = {attention = 3, action = 4}
+                [web.services.autonomie]
+                label_fr = "Autonomie"
+                site = "siege"
+                channels = ["mail", "appointment"]
+                procedures = ["apa"]
                 [kafka]
                 security_protocol = "SASL_PLAINTEXT"
                 """
@@ -289,6 +300,18 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     same = {field.name for field in fields(WebOptions) if getattr(options, field.name) == getattr(plain, field.name)}
     assert same == {"brokers"}
+    assert options.services == (
+        ServiceOptions(
+            "autonomie",
+            "Autonomie",
+            "Autonomie",
+            (
+                Dimensions("mail", "siege", "autonomie", ""),
+                Dimensions("appointment", "siege", "autonomie", ""),
+                Dimensions("form", "siege", "autonomie", "apa"),
+            ),
+        ),
+    )
     assert options.queues == (
         QueueOptions(Dimensions("call", "siege", "", "rsa"), "RSA", "RSA", Thresholds(1, 2), Thresholds(3, 4)),
     )
@@ -296,6 +319,16 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     assert queue == QueueOptions(Dimensions("call", "annexe", "", "rsa"), "rsa", "rsa")
     (queue,) = web_options(load(write("[web.queues.rsa]"))).queues
     assert queue == QueueOptions(Dimensions("call", "", "", "rsa"), "rsa", "rsa")
+
+
+def test_a_front_desk_is_told_with_the_patience_of_desks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
+    (desk,) = web_options(load(write('[web.queues.cdas]\nchannel = "visit"'))).queues
+    assert desk.longest_wait_seconds == Thresholds(900, 1800)
+    (desk,) = web_options(
+        load(write('[web.queues.cdas]\nchannel = "visit"\nlongest_wait_seconds = {attention = 1, action = 2}'))
+    ).queues
+    assert desk.longest_wait_seconds == Thresholds(1, 2)
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -8,11 +8,13 @@ from streams.core import agent
 from streams.core.counting import count_agent
 from streams.core.figures import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
 from streams.core.layouts import QUEUES
-from streams.web.board import Arrivals, Message, Now, Ratio, State, make_message
-from streams.web.options import QueueOptions, WebOptions
+from streams.web.board import Message, State, make_message
+from streams.web.options import QueueOptions, ServiceOptions, Thresholds, WebOptions
+from streams.web.queues import Arrivals, Now
+from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
 from tests.support.events import make
-from tests.web.rows import ROADS, SOCIAL, Worker, milliseconds
+from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker, milliseconds
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))
@@ -93,7 +95,7 @@ def test_agents_as_the_worker_counts_them_are_one_each_on_the_whole_and_no_queue
 
     board = board_of(view).board
 
-    def agents(now: Now) -> tuple[int, int, int]:
+    def agents(now: Now) -> tuple[int | None, ...]:
         return now.agents_available, now.agents_on_contact, now.agents_paused
 
     assert {queue.queue: agents(queue) for queue in board.queues} == {
@@ -154,11 +156,14 @@ def test_when_somebody_last_came_is_told_per_site() -> None:
     worker.offered(annexe, NOON - timedelta(hours=13))
     worker.stocks(annexe, agents_available=1)
     until = milliseconds(NOON - timedelta(minutes=15))
-    assert board_of(view).board.arrivals == [Arrivals("call", "siege", until), Arrivals("call", "annexe", None)]
+    assert board_of(view).board.arrivals == [
+        Arrivals("call", "siege", until, 3600),
+        Arrivals("call", "annexe", None, 3600),
+    ]
 
 
 def test_a_queue_that_is_known_by_its_setting_alone_has_a_site_where_nobody_came() -> None:
-    assert board_of(new_view()).board.arrivals == [Arrivals("call", "siege", None)]
+    assert board_of(new_view()).board.arrivals == [Arrivals("call", "siege", None, 3600)]
 
 
 def test_a_call_that_was_forgotten_is_nobody_who_came() -> None:
@@ -239,3 +244,69 @@ def test_queues_of_one_name_say_what_tells_them_apart() -> None:
     ]
     Worker(view).offered(voirie._replace(service="ponts"), NOON)
     assert [french for french, _ in labels()[3:]] == ["routes", "routes (siege, ponts)", "routes (siege, voirie)"]
+
+
+# -------------------------------------------------------------------------------------------------------- front desks
+def at_a_desk() -> FiguresView:
+    view = busy_view()
+    worker = Worker(view)
+    worker.answered(DESK, NOON, 600, handle_seconds=300)
+    worker.answered(DESK, NOON, 901)
+    worker.stocks(DESK, NOON - timedelta(minutes=20), waiting=2, in_progress=1)
+    return view
+
+
+def test_front_desks_stand_after_the_telephone_even_without_the_name_of_a_queue() -> None:
+    queues = board_of(at_a_desk()).board.queues
+    assert [(queue.channel, queue.queue, queue.label_fr) for queue in queues] == [
+        ("call", "routes", "Routes"),
+        ("call", "aide-sociale", "aide-sociale"),
+        ("visit", "", "social"),
+    ]
+    desk = queues[-1]
+    assert (desk.waiting, desk.in_progress, desk.today.answered) == (2, 1, 2)
+    assert desk.today.service_level == Ratio(1, 2), "within the target of desks"
+    assert desk.thresholds.longest_wait_seconds == Thresholds(900, 1800)
+
+
+def test_nobody_tells_of_agents_at_a_desk() -> None:
+    desk = board_of(at_a_desk()).board.queues[-1]
+    assert desk.agents_available is desk.agents_on_contact is desk.agents_paused is None
+
+
+def test_tiles_and_curve_are_of_the_telephone_alone() -> None:
+    assert board_of(at_a_desk()).board.all == board_of(busy_view()).board.all
+    assert board_of(at_a_desk()).board.day == board_of(busy_view()).board.day
+
+
+def test_a_desk_may_have_queues_and_a_service_a_name_for_people() -> None:
+    view = at_a_desk()
+    Worker(view).offered(DESK._replace(queue="papiers"), NOON)
+    Worker(view).offered(DESK._replace(service=""), NOON)
+    options = WebOptions(brokers="", services=(ServiceOptions("social", "Solidarités", "Social support"),))
+    desks = [queue for queue in board_of(view, options).board.queues if queue.channel == "visit"]
+    assert [queue.label_fr for queue in desks] == ["annexe", "Solidarités", "papiers"]
+    assert [queue.label_en for queue in desks] == ["annexe", "Social support", "papiers"]
+
+
+def test_a_desk_and_a_telephone_queue_may_share_a_name() -> None:
+    view = busy_view()
+    Worker(view).offered(DESK._replace(queue="aide-sociale"), NOON)
+    assert [queue.label_fr for queue in board_of(view).board.queues][1:] == ["aide-sociale", "aide-sociale"]
+
+
+# ------------------------------------------------------------------------------------------------------ quiet channels
+def test_only_who_comes_by_the_minute_is_missed_by_the_hour() -> None:
+    view = busy_view()
+    worker = Worker(view)
+    worker.offered(DESK, NOON)
+    worker.count(MAIL, NOON - timedelta(hours=5), "received")
+    until = milliseconds(NOON) + 300_000
+    judged = [Arrivals("call", "siege", until, 3600), Arrivals("visit", "annexe", until, 3600)]
+    assert board_of(view).board.arrivals == judged
+    options = WebOptions(brokers="", quiet_after_seconds_of={"mail": 14_400, "visit": 7200})
+    assert board_of(view, options).board.arrivals == [
+        Arrivals("call", "siege", until, 3600),
+        Arrivals("mail", "siege", until - 5 * 3_600_000, 14_400),
+        Arrivals("visit", "annexe", until, 7200),
+    ]

@@ -11,9 +11,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from models.reasons import Reason
 from streams.core.figures import Dimensions, Formula, total_key
 from streams.core.layouts import LEFT
-from streams.web.board import Flows, make_message
+from streams.web.board import make_message
 from streams.web.collector import FiguresCollector
 from streams.web.options import QueueOptions, WebOptions
+from streams.web.queues import Flows
 from streams.web.view import FiguresView, Source
 from tests.web.rows import ROADS, SOCIAL, Worker, encode
 

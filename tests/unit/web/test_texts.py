@@ -3,18 +3,26 @@ from pathlib import Path
 
 import pytest
 
+from models.events import FeedbackScale
+from models.topics import Channel
 from streams.console import SAYINGS
 from streams.core.figures import Formula
 from streams.web import app
 from streams.web.board import State
 from streams.web.choices import THEMES
+from streams.web.queues import CHANNELS
 from streams.web.texts import LANGUAGES, TEXTS
 
 BOARD = Path(app.__file__).parent
+BY_CHANNEL = (("channel", ""), ("no", "_since"), ("no", "_today"))
+BY_QUEUES = (("small_sample", ""), ("no", "_yet"))
 NAMED_BY_VALUE = {
     *(f"why_{state.value}" for state in State if state is not State.LIVE),
     *(f"{kind}_{formula.value}" for kind in ("name", "formula") for formula in Formula),
     "why_connection",
+    *(f"{name}_{channel.value}{end}" for channel in Channel for name, end in BY_CHANNEL),
+    *(f"{name}_{channel.value}{end}" for channel in CHANNELS for name, end in BY_QUEUES),
+    *(f"scale_{scale.value}" for scale in FeedbackScale),
     *THEMES,
 }
 

@@ -1,0 +1,34 @@
+"""Appointments."""
+
+from streams.core.figures import Figure
+from streams.core.layouts import APPOINTMENTS, CANCELLED
+from streams.web.metrics.measure import Counter, Histogram, Measure, Values, channels_of, count, counts
+
+_BOOKED, _BY_CITIZEN = (APPOINTMENTS.index[name] for name in ("booked", "booked_by_citizen"))
+
+
+def measures() -> list[Measure]:
+    """Return the metrics of appointments; how many were booked is `contact_received_total`."""
+    channels = channels_of(APPOINTMENTS)
+    return [
+        Counter(
+            "contact_appointment",
+            "What became of appointments, in the end.",
+            counts(APPOINTMENTS, {name: name for name in ("attended", "missed", *CANCELLED)}),
+            ("outcome",),
+        ),
+        Counter(
+            "contact_appointment_booked",
+            "Appointments booked, by whom.",
+            dict.fromkeys(channels, _booked),
+            ("by",),
+        ),
+        Counter("contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENTS, "moved")),
+        Counter("contact_appointment_checked_in", "Citizens who came to one.", count(APPOINTMENTS, "checked_in")),
+        Histogram("contact_appointment_lead_seconds", "From the booking to the time booked first.", "lead", channels),
+    ]
+
+
+def _booked(figure: Figure) -> Values:
+    by_citizen = figure.counts[_BY_CITIZEN]
+    return {("citizen",): by_citizen, ("service",): figure.counts[_BOOKED] - by_citizen}

@@ -1,0 +1,57 @@
+"""How far the figures are, and what could not be counted."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from models.reasons import Reason
+from streams.web.view import Snapshot
+
+_Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
+_AS_OF: Final = (
+    "Figures are as of then: earlier than now if no worker writes, if one that writes has not caught up yet,"
+    " or while a connector reads an old log: then the time of its events, days or years ago."
+)
+
+
+def collect(snapshot: Snapshot) -> Iterator[Metric]:
+    """Yield the metrics of the way that figures take."""
+    parts = snapshot.progress
+    dead = Counter({reason.value: 0 for reason in Reason})
+    for part in parts.values():
+        dead.update(part.dead_letters)
+    results = {
+        "ok": sum(part.events for part in parts.values()),
+        "duplicate": sum(part.duplicates for part in parts.values()),
+        "dead": dead.total(),
+    }
+    written = {str(number): at / 1000 for number, at in snapshot.written_at.items()}
+    as_of = {str(number): part.step_at / 1000 for number, part in parts.items()}
+    event = {str(number): part.event_at / 1000 for number, part in parts.items() if part.event_at}
+    yield _labelled(CounterMetricFamily, "pipeline_events_processed", "Events by result.", "result", results)
+    yield _labelled(CounterMetricFamily, "pipeline_dead_letters", "Records that could not be used.", "reason", dead)
+    yield _labelled(GaugeMetricFamily, "contact_figures_timestamp_seconds", _AS_OF, "partition", as_of)
+    yield _labelled(
+        GaugeMetricFamily, "contact_figures_written_timestamp_seconds", "A worker last wrote.", "partition", written
+    )
+    yield _labelled(GaugeMetricFamily, "contact_event_timestamp_seconds", "Latest event time.", "partition", event)
+    yield plain("pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions))
+    errors = CounterMetricFamily("contact_collect_errors", "How often a row of figures could not be read.")
+    errors.add_metric([], snapshot.unreadable)
+    yield errors
+
+
+def plain(name: str, about: str, number: float) -> Metric:
+    """Return a gauge without labels."""
+    metric = GaugeMetricFamily(name, about)
+    metric.add_metric((), number)
+    return metric
+
+
+def _labelled(family: _Family, name: str, about: str, label: str, numbers: Mapping[str, float]) -> Metric:
+    metric = family(name, about, labels=(label,))
+    for value, number in numbers.items():
+        metric.add_metric((value,), number)
+    return metric

@@ -1,0 +1,85 @@
+"""Who waits in a queue, and the agents who serve it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from models.topics import Channel
+from streams.core.figures import Figure, Formula, service_level, within
+from streams.core.layouts import LEFT, QUEUES
+from streams.web.metrics.measure import (
+    Counter,
+    Gauge,
+    Histogram,
+    Measure,
+    Reads,
+    Values,
+    channels_of,
+    count,
+    counts,
+)
+from streams.web.options import WebOptions
+
+AGENT_STATES: Final = ("available", "on_contact", "paused")
+CHANNELS: Final = channels_of(QUEUES)
+
+
+def measures(options: WebOptions) -> list[Measure]:
+    """Return the metrics of queues."""
+    targets = f"{options.target_seconds} s, at desks {options.desk_target_seconds} s"
+    level = f"of the service level at {targets}, by the named formula."
+    short = options.short_abandon_seconds
+    return [
+        Counter("contact_transferred", "Handed on by an agent.", count(QUEUES, "transferred")),
+        Counter(
+            "contact_abandoned",
+            f"Given up while waiting; short: within {short} s.",
+            dict.fromkeys(CHANNELS, lambda figure: _abandoned(figure, short)),
+            ("short",),
+        ),
+        Counter(
+            "contact_left_queue",
+            "Left a queue neither answered nor given up, by reason, such as full, closed, diverted, timeout.",
+            counts(QUEUES, {name.removeprefix("left_"): name for name in LEFT}),
+            ("reason",),
+        ),
+        Counter("contact_service_level_numerator", f"Numerator {level}", _level(options, 0), ("formula",)),
+        Counter("contact_service_level_denominator", f"Denominator {level}", _level(options, 1), ("formula",)),
+        Histogram("contact_wait_seconds", "Waits of the answered.", "wait", CHANNELS),
+        Histogram("contact_abandon_wait_seconds", "Waits given up.", "abandon_wait", CHANNELS),
+        Histogram("contact_handle_seconds", "Time of agents with contacts.", "handle", CHANNELS),
+        Gauge(
+            "contact_agents",
+            "Agents now, in each queue that they serve, and once each under an empty queue.",
+            {Channel.CALL: _agents},
+            ("state",),
+        ),
+        Gauge(
+            "contact_sla_target_seconds",
+            "Waits of at most so long are in time, for the service level.",
+            {channel: _always(("answer",), options.target_of(channel)) for channel in CHANNELS},
+            ("policy",),
+        ),
+    ]
+
+
+def _abandoned(figure: Figure, short_seconds: int) -> Values:
+    short = within(figure, "abandon_wait", short_seconds)
+    return {("true",): short, ("false",): figure.counts[QUEUES.index["abandoned"]] - short}
+
+
+def _level(options: WebOptions, part: int) -> Reads:
+    def read(target: int) -> Callable[[Figure], Values]:
+        return lambda figure: {
+            (formula.value,): service_level(figure, target, options.short_abandon_seconds, formula)[part]
+            for formula in Formula
+        }
+
+    return {channel: read(options.target_of(channel)) for channel in CHANNELS}
+
+
+def _agents(figure: Figure) -> Values:
+    return {(state,): figure.stocks[QUEUES.stock_index[f"agents_{state}"]] for state in AGENT_STATES}
+
+
+def _always(labels: tuple[str, ...], number: float) -> Callable[[Figure], Values]:
+    return lambda _: {labels: number}

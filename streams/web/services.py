@@ -1,0 +1,171 @@
+"""What a service has to do: letters, e-mails, forms, appointments, and what citizens think of it."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from models.events import FeedbackScale
+from models.topics import Channel
+from streams.core.figures import Dimensions, Figure
+from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, LAYOUTS, MATTERS
+from streams.web.options import WebOptions
+from streams.web.sums import Ratio, add_up, divide_seconds
+from streams.web.view import Snapshot
+
+SATISFIED: Final = 4
+"""From this score of 5 on a citizen is satisfied."""
+PROMOTES: Final = 9
+"""From this score of 10 on a citizen recommends the service (Net Promoter Score)."""
+DETRACTS: Final = 6
+"""Up to this one a citizen does not."""
+
+
+class Matters(msgspec.Struct, frozen=True):
+    """Letters, e-mails or forms: what today has brought, and what is open now."""
+
+    received: int
+    closed: int
+    """Answered, decided, or closed otherwise."""
+    waiting: int
+    """Open, and nobody has taken them up."""
+    in_progress: int
+    pending_citizen: int
+    """Open, but it is the citizen who has to act."""
+    oldest_open_at: int | None
+    """When the one was received that waits longest for the service to act, milliseconds since 1970; None if none does."""
+    responded: int
+    """Those to which a person first answered today."""
+    mean_first_response_seconds: float | None
+    """How long these took since they were received, nights and holidays too; None without any."""
+
+
+class Appointments(msgspec.Struct, frozen=True):
+    """Appointments: what happened today, and those to come."""
+
+    booked: int
+    attended: int
+    missed: int
+    cancelled_by_citizen: int
+    cancelled_by_service: int
+    waiting: int
+    """Citizens who have come, and are not seen yet."""
+    upcoming: int
+    """Booked, and yet to come, on any day."""
+
+
+class Opinions(msgspec.Struct, frozen=True):
+    """What citizens said today. Of few answers a score says little: the page shows none of fewer than five."""
+
+    invited: int
+    given: int
+    """Answers, on all scales."""
+    scores: dict[str, Ratio]
+    """Scale that was ever used → its score: of `csat_1_5` the share that is satisfied, of `nps_0_10` promoters less detractors
+    (may be negative), of others the mean. The denominator is the number of answers."""
+
+
+class Channels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One service's figures, or those of all; None, and left out of what is sent, where there was never anything."""
+
+    mail: Matters | None = None
+    email: Matters | None = None
+    form: Matters | None = None
+    appointment: Appointments | None = None
+    feedback: Opinions | None = None
+
+
+class Service(Channels, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    service: str
+    """Empty for what no service has yet."""
+    label_fr: str
+    label_en: str
+
+
+def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
+    """Return the figures of all services together, and of each: those that the options name first."""
+    shown: dict[str, list[Dimensions]] = {service.service: [] for service in options.services}
+    places = {place for place in (*options.known, *snapshot.totals) if place.channel in _READERS}
+    for place in sorted(places, key=lambda place: (not place.service, place.service, place)):
+        shown.setdefault(place.service, []).append(place)
+    services = []
+    for name, of_service in shown.items():
+        if of_service:
+            french, english = options.labels_of(name)
+            told = _channels_of(snapshot, of_service)
+            services.append(Service(**told, service=name, label_fr=french, label_en=english))
+    return Channels(**_channels_of(snapshot, places)), services
+
+
+def _channels_of(snapshot: Snapshot, places: Collection[Dimensions]) -> dict[str, Any]:
+    told = {}
+    for channel, read in _READERS.items():
+        if of_channel := [place for place in places if place.channel == channel]:
+            layout = LAYOUTS[channel]
+            told[channel.value] = read(
+                add_up(snapshot.totals, of_channel, layout), add_up(snapshot.today, of_channel, layout)
+            )
+    return told
+
+
+def _read_matters(total: Figure, today: Figure) -> Matters:
+    count = dict(zip(MATTERS.counts, today.counts, strict=True))
+    return Matters(
+        received=count["received"],
+        closed=sum(count[name] for name in CLOSED),
+        **dict(zip(MATTERS.stocks, total.stocks, strict=True)),
+        oldest_open_at=total.oldest_waiting_at,
+        responded=count["responded"],
+        mean_first_response_seconds=divide_seconds(count["first_response_milliseconds"], count["responded"]),
+    )
+
+
+def _read_appointments(total: Figure, today: Figure) -> Appointments:
+    count = dict(zip(APPOINTMENTS.counts, today.counts, strict=True))
+    return Appointments(
+        **{name: count[name] for name in ("booked", "attended", "missed", *CANCELLED)},
+        waiting=total.stocks[APPOINTMENTS.stock_index["waiting"]],
+        upcoming=total.stocks[APPOINTMENTS.stock_index["pending_citizen"]],
+    )
+
+
+def _read_opinions(total: Figure, today: Figure) -> Opinions:
+    scores = {scale.value: score(scale, today) for scale in FeedbackScale if any(answers(scale, total).values())}
+    given = sum(ratio.denominator for ratio in scores.values())
+    return Opinions(today.counts[FEEDBACK.index["invited"]], given, scores)
+
+
+def names_of(scale: FeedbackScale) -> dict[int, str]:
+    """Return the count of each score of a scale."""
+    return {given: f"given_{scale}_{given}" for given in scale.scores}
+
+
+def answers(scale: FeedbackScale, figure: Figure) -> dict[int, int]:
+    """Return how many gave each score of a scale."""
+    return {given: figure.counts[FEEDBACK.index[name]] for given, name in names_of(scale).items()}
+
+
+def score(scale: FeedbackScale, figure: Figure) -> Ratio:
+    """Return the score that the answers on a scale give; see `Opinions.scores`."""
+    number = answers(scale, figure)
+    total = sum(number.values())
+    match scale:
+        case FeedbackScale.CSAT_5:
+            return Ratio(sum(times for given, times in number.items() if given >= SATISFIED), total)
+        case FeedbackScale.NPS:
+            promoters = sum(times for given, times in number.items() if given >= PROMOTES)
+            return Ratio(promoters - sum(times for given, times in number.items() if given <= DETRACTS), total)
+        case _:
+            return Ratio(sum(given * times for given, times in number.items()), total)
+
+
+_READERS: Final[Mapping[Channel, Callable[[Figure, Figure], msgspec.Struct]]] = {
+    Channel.MAIL: _read_matters,
+    Channel.EMAIL: _read_matters,
+    Channel.FORM: _read_matters,
+    Channel.APPOINTMENT: _read_appointments,
+    Channel.FEEDBACK: _read_opinions,
+}
+"""Channel → how its figures are read, of ever and of today."""

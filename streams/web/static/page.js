@@ -1,0 +1,71 @@
+// What all parts of the page share: its words, how it writes figures, its clock.
+
+import { Format } from "./format.js";
+
+export const texts = JSON.parse(document.getElementById("texts").textContent);
+export const { version, timeZone } = document.body.dataset;
+export const lang = document.documentElement.lang;
+export const format = new Format(lang, timeZone);
+
+export const $ = (id) => document.getElementById(id);
+export const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+export const nameOf = (thing) => thing[`label_${lang}`];
+export const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
+export const counts = (values) => mapValues(values, format.count);
+
+let clockAhead = 0; // of ours, the server's clock, in milliseconds
+
+export const setClock = (serverNow) => {
+  clockAhead = serverNow - Date.now();
+};
+export const now = () => Date.now() + clockAhead;
+
+// Whether the figures are of now. Old ones alarm nobody, and how long those in them have waited since, nobody knows.
+export const areCurrent = () => ["live", "connecting"].includes(document.body.dataset.state);
+
+/** Return for how many seconds something has lasted since `since`; null if nothing has, or nobody knows. */
+export const lasted = (since) => (since === null || !areCurrent() ? null : Math.max(0, now() - since) / 1000);
+
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function explain(element, title) {
+  if (element.title !== title) element.title = title;
+}
+
+/** Make an element of a table; its role is said again, since a table that is laid out as cards is none to some browsers. */
+export function make(tag, role, className = "") {
+  const element = document.createElement(tag);
+  element.setAttribute("role", role);
+  if (className) element.className = className;
+  return element;
+}
+
+/** The rows of a table, kept in step with what they show. */
+export class Rows {
+  constructor(body, makeRow) {
+    this.body = body;
+    this.makeRow = makeRow;
+    this.entries = new Map(); // key → { row, … }
+  }
+
+  /** Have one row per item, in their order: made when its key is new, and filled by `show(entry, item)`. */
+  show(items, keyOf, show) {
+    const keys = items.map(keyOf);
+    for (const [key, { row }] of this.entries) {
+      if (!keys.includes(key)) {
+        row.remove();
+        this.entries.delete(key);
+      }
+    }
+    items.forEach((item, index) => {
+      const key = keys[index];
+      if (!this.entries.has(key)) this.entries.set(key, this.makeRow(item));
+      const entry = this.entries.get(key);
+      const there = this.body.children[index] ?? null;
+      if (there !== entry.row) this.body.insertBefore(entry.row, there);
+      show(entry, item);
+    });
+  }
+}

@@ -1,0 +1,141 @@
+// The table of queues, and how pressing their figures are. Calls and visits stand under the name of their channel, if there are both.
+
+import { duration } from "./format.js";
+import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare } from "./levels.js";
+import { $, Rows, areCurrent, counts, explain, format, lasted, make, mapValues, nameOf, say, texts, write } from "./page.js";
+
+// ------------------------------------------------------------------------------------------------------------- levels
+export const staffed = (figures) => figures.agents_available + figures.agents_on_contact > 0;
+export const isIdle = (figures) => !figures.waiting && !figures.in_progress && !staffed(figures) && !figures.agents_paused;
+export const noAgent = (figures) => figures.waiting > 0 && figures.agents_available !== null && !staffed(figures);
+export const waited = (figures) => lasted(figures.oldest_waiting_at);
+
+export function levelsOf(figures, thresholds, board) {
+  const levels = {
+    waiting: noAgent(figures) ? ACTION : levelOf(figures.waiting, thresholds.waiting),
+    longest: levelOf(waited(figures), thresholds.longest_wait_seconds),
+    service: levelOfShare(figures.today.service_level, board.service_level),
+    recent: levelOfShare(figures.recent_service_level, board.service_level),
+    abandonment: levelOfShare(figures.today.abandonment, board.abandonment),
+    available: noAgent(figures) ? ACTION : NORMAL,
+  };
+  return areCurrent() ? levels : mapValues(levels, () => NORMAL);
+}
+
+export function mark(element, level) {
+  const name = NAMES[level];
+  if (element.dataset.level !== name) element.dataset.level = name;
+}
+
+/** Return the symbol and the word of a level; nothing for what has none. */
+export const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
+export const idle = ["○", texts.idle];
+
+// -------------------------------------------------------------------------------------------------------------- table
+const AGENTS = ["available", "on_contact", "paused"];
+const agents = (number) => (number === null ? "–" : format.count(number));
+const COLUMNS = [
+  ["waiting", (f) => format.count(f.waiting)],
+  ["longest", (f) => duration(waited(f))],
+  ["in_progress", (f) => format.count(f.in_progress)],
+  ["available", (f) => agents(f.agents_available)],
+  ["on_contact", (f) => agents(f.agents_on_contact)],
+  ["paused", (f) => agents(f.agents_paused)],
+  ["received", (f) => format.count(f.today.received)],
+  ["answered", (f) => format.count(f.today.answered)],
+  ["abandoned", (f) => format.count(f.today.abandoned)],
+  ["left", (f) => format.count(f.today.left)],
+  ["abandonment", (f) => format.percent(f.today.abandonment)],
+  ["service", (f) => format.percent(f.today.service_level)],
+  ["recent", (f) => format.percent(f.recent_service_level)],
+  ["mean_wait", (f) => duration(f.today.mean_wait_seconds)],
+  ["mean_handle", (f) => duration(f.today.mean_handle_seconds)],
+];
+const SHARES = {
+  abandonment: (f, board) => [f.today.abandonment, board.abandonment],
+  service: (f, board) => [f.today.service_level, board.service_level],
+  recent: (f, board) => [f.recent_service_level, board.service_level],
+};
+const headings = [...document.querySelectorAll("#queues thead th.number")].map((head) => head.textContent);
+const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeHeading(channel)));
+
+const keyOf = ({ channel, queue }) => JSON.stringify(queue ? [queue.channel, queue.site, queue.service, queue.queue] : channel);
+
+function makeHeading(channel) {
+  const row = make("tr", "row", "channel");
+  const head = make("th", "rowheader");
+  head.scope = "rowgroup";
+  head.colSpan = 2 + COLUMNS.length;
+  head.textContent = texts[`channel_${channel}`];
+  row.append(head);
+  return { row };
+}
+
+function makeRow() {
+  const row = make("tr", "row");
+  const head = make("th", "rowheader");
+  head.scope = "row";
+  const state = make("td", "cell", "state");
+  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
+  row.append(head, state);
+  COLUMNS.forEach(([name], index) => {
+    const cell = make("td", "cell", `number ${name}`);
+    cell.dataset.heading = AGENTS.includes(name) ? `${texts.agents} ${headings[index].toLowerCase()}` : headings[index];
+    cell.append(document.createElement("span"));
+    row.append(cell);
+  });
+  return { row, level: NORMAL };
+}
+
+/** Return in words from where on a figure is marked, and why a share is not. */
+function reasonFor(name, queue, board) {
+  if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
+  if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
+  if (AGENTS.includes(name) && queue.agents_available === null) return texts.agents_unknown;
+  if (!(name in SHARES)) return "";
+  const [ratio, limits] = SHARES[name](queue, board);
+  if (!ratio.denominator) return texts[`no_${queue.channel}_yet`];
+  const sample = say("sample", counts(ratio));
+  if (isSmall(ratio)) return say(`small_sample_${queue.channel}`, { sample });
+  const percents = mapValues(limits, (limit) => format.percent({ numerator: limit, denominator: 1 }));
+  return `${sample} – ${say(limits.action < limits.attention ? "below" : "from", percents)}`;
+}
+
+function stateOfRow(queue, level) {
+  if (!areCurrent()) return ["", "–"];
+  if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
+  return isIdle(queue) ? idle : stateOf(level);
+}
+
+function showRow(entry, queue, board) {
+  const levels = levelsOf(queue, queue.thresholds, board);
+  const [head, state, ...cells] = entry.row.children;
+  write(head, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
+  const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
+  const [symbol, word] = stateOfRow(queue, level);
+  mark(entry.row, level);
+  entry.row.classList.toggle("idle", isIdle(queue));
+  write(state.firstChild, symbol);
+  write(state.lastChild, word);
+  COLUMNS.forEach(([name, text], index) => {
+    const cell = cells[index];
+    write(cell.firstChild, text(queue));
+    mark(cell, levels[name] ?? NORMAL);
+    cell.classList.toggle("few", name in SHARES && isSmall(SHARES[name](queue, board)[0]));
+    explain(cell, reasonFor(name, queue, board));
+  });
+  if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: texts[NAMES[level]] }));
+  entry.level = level;
+}
+
+/** Show all queues; the names of channels only where there are others than calls. */
+export function showQueues(board) {
+  const { queues, services } = board;
+  const grouped = queues.some(({ channel }) => channel !== "call");
+  const items = queues.flatMap((queue, index) =>
+    grouped && queue.channel !== queues[index - 1]?.channel ? [{ channel: queue.channel }, { queue }] : [{ queue }],
+  );
+  table.show(items, keyOf, (entry, { queue }) => queue && showRow(entry, queue, board));
+  $("no-queues").hidden = queues.length > 0;
+  $("queues").hidden = !queues.length && services.length > 0;
+}

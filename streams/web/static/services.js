@@ -1,0 +1,146 @@
+// The table of services: a row each, and a group of columns per channel that there is – what is written, appointments, opinions.
+
+import { share } from "./format.js";
+import { $, Rows, counts, explain, format, lasted, make, nameOf, say, texts, write } from "./page.js";
+
+// Of fewer answers a score says more about a citizen than about the service.
+const FEWEST_ANSWERS = 5;
+
+const number = (name) => [name, (f) => format.count(f[name])];
+const received = ["received", (f) => format.count(f.received)];
+const closed = ["closed", (f) => format.count(f.closed)];
+const waiting = ["to_do", (f) => format.count(f.waiting)];
+const oldest = ["oldest", (f) => format.age(lasted(f.oldest_open_at))];
+const response = [
+  "first_response",
+  (f) => format.age(f.mean_first_response_seconds),
+  (f) => (f.responded ? say("mean_of", counts({ n: f.responded })) : ""),
+];
+// Channel → its columns: the name of the heading, what the cell says, and what explains it.
+const COLUMNS = {
+  mail: [received, closed, waiting, number("in_progress"), oldest, response],
+  email: [received, closed, waiting, oldest, response],
+  form: [received, closed, waiting, number("in_progress"), number("pending_citizen"), oldest, response],
+  appointment: [
+    number("booked"),
+    number("attended"),
+    number("missed"),
+    [
+      "cancelled",
+      (f) => format.count(f.cancelled_by_citizen + f.cancelled_by_service),
+      (f) => say("cancelled_by", counts({ citizen: f.cancelled_by_citizen, service: f.cancelled_by_service })),
+    ],
+    number("upcoming"),
+  ],
+};
+const SCORES = {
+  csat_1_5: (ratio) => format.wholePercent(ratio),
+  nps_0_10: (ratio) => format.signed(100 * share(ratio)),
+};
+
+/** Return the columns of opinions: how many there are, and one score per scale that is in use. */
+function columnsOfOpinions(scales) {
+  const given = ["given", (f) => format.count(f.given), (f) => say("invited", counts({ n: f.invited }))];
+  return [given, ...scales.map((scale) => [`scale_${scale}`, (f) => scoreOn(scale, f), (f) => fewOn(scale, f)])];
+}
+
+const answersOn = (scale, { scores }) => scores[scale]?.denominator ?? 0;
+const isFew = (scale, f) => answersOn(scale, f) < FEWEST_ANSWERS;
+
+/** Return a score with how many answers it is made of; of too few, their number alone. */
+function scoreOn(scale, f) {
+  const answers = answersOn(scale, f);
+  if (!answers) return "–";
+  const score = SCORES[scale] ?? ((ratio) => format.tenths.format(share(ratio)));
+  return isFew(scale, f) ? `(${format.count(answers)})` : `${score(f.scores[scale])} (${format.count(answers)})`;
+}
+
+const fewOn = (scale, f) => (isFew(scale, f) ? say("few_answers", counts({ n: answersOn(scale, f) })) : "");
+
+// -------------------------------------------------------------------------------------------------------------- table
+let shape = ""; // which columns there are
+let columns = []; // [channel, heading, text, title], as they stand
+const table = new Rows($("services-rows"), makeRow);
+const ALL = Symbol("all services");
+
+/** Return the groups of columns that `all` has figures for: channel → its columns. */
+function groupsOf(all) {
+  const groups = { ...COLUMNS, feedback: columnsOfOpinions(Object.keys(all.feedback?.scores ?? {})) };
+  return Object.entries(groups).filter(([channel]) => all[channel]);
+}
+
+function makeHead(groups) {
+  const [names, headings] = [make("tr", "row", "groups"), make("tr", "row")];
+  const service = make("th", "columnheader");
+  service.scope = "col";
+  service.textContent = texts.service;
+  names.append(make("td", "cell"));
+  headings.append(service);
+  for (const [channel, its] of groups) {
+    const group = make("th", "columnheader");
+    group.scope = "colgroup";
+    group.colSpan = its.length;
+    group.textContent = texts[`channel_${channel}`];
+    names.append(group);
+    for (const [name] of its) {
+      const head = make("th", "columnheader", "number");
+      head.classList.toggle("first", name === its[0][0]);
+      head.scope = "col";
+      head.textContent = texts[name];
+      headings.append(head);
+    }
+  }
+  $("services-head").replaceChildren(names, headings);
+}
+
+function makeRow() {
+  const row = make("tr", "row");
+  const head = make("th", "rowheader");
+  head.scope = "row";
+  row.append(head);
+  const groups = {}; // where there is no room for the head of the table, the name of each group stands in the row
+  const cells = columns.map(([channel, name]) => {
+    const cell = make("td", "cell", "number");
+    cell.dataset.heading = texts[name];
+    cell.append(document.createElement("span"));
+    if (!groups[channel]) {
+      groups[channel] = make("td", "cell", "group");
+      groups[channel].textContent = texts[`channel_${channel}`];
+      row.append(groups[channel]);
+      cell.classList.add("first");
+    }
+    row.append(cell);
+    return cell;
+  });
+  return { row, head, groups, cells };
+}
+
+function showRow({ row, head, groups, cells }, service) {
+  write(head, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
+  row.classList.toggle("total", service.service === undefined);
+  columns.forEach(([channel, , text, title = () => ""], index) => {
+    const figures = service[channel];
+    const cell = cells[index];
+    write(cell.firstChild, figures ? text(figures) : "");
+    explain(cell, figures ? title(figures) : "");
+    cell.classList.toggle("none", !figures);
+    groups[channel].classList.toggle("none", !figures);
+  });
+}
+
+/** Show all services, and above them their sum if there are several; nothing where there are only queues. */
+export function showServices({ services, all_services: all }) {
+  $("services").hidden = !services.length;
+  if (!services.length) return;
+  const groups = groupsOf(all);
+  const wanted = JSON.stringify(groups.map(([channel, its]) => [channel, its.map(([name]) => name)]));
+  if (wanted !== shape) {
+    shape = wanted;
+    columns = groups.flatMap(([channel, its]) => its.map((column) => [channel, ...column]));
+    makeHead(groups);
+    table.show([], String, () => {});
+  }
+  const items = services.length > 1 ? [all, ...services] : services;
+  table.show(items, ({ service }) => service ?? ALL, showRow);
+  write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(FEWEST_ANSWERS) }) : "");
+}

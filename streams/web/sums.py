@@ -1,0 +1,35 @@
+"""Sums of figures, and what is divided of them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+
+from streams.core.figures import Dimensions, Figure, merge, new_figure
+from streams.core.layouts import Layout
+
+
+class Ratio(msgspec.Struct, frozen=True):
+    """A quotient that can be added up and checked; nothing to tell while the denominator is 0."""
+
+    numerator: int
+    denominator: int
+
+
+def add_up(figures: Mapping[Dimensions, Figure], places: Iterable[Dimensions], layout: Layout) -> Figure:
+    """Return the sum of the figures of `places`, which are all of `layout`; those without figures count nothing."""
+    total = new_figure(layout)
+    for place in places:
+        if place in figures:
+            merge(total, figures[place])
+    return total
+
+
+def divide_seconds(milliseconds: int, number: int) -> float | None:
+    """Return the mean of `number` durations in seconds, to a tenth; None if there are none."""
+    return round(milliseconds / number / 1000, 1) if number else None
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Return milliseconds since 1970."""
+    return int(moment.timestamp() * 1000)

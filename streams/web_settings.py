@@ -1,0 +1,211 @@
+"""What can be set of the board and the business metrics: names, kinds, bounds and defaults."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+
+from models.envelope import Label
+from models.topics import Channel
+from streams.core.figures import Dimensions, Formula
+from streams.core.layouts import WAIT_BOUNDS
+from streams.sections import Port, Section
+from streams.web import options
+from streams.web.options import LONGEST_WAIT_SECONDS, QueueOptions, ServiceOptions, WebOptions
+from streams.words import say
+
+_BOARD: Final = WebOptions(brokers="")
+_BOARD_QUEUE: Final = QueueOptions(Dimensions("", "", "", ""), label_fr="", label_en="")
+"""What the board does if it is told nothing: its defaults have their home there."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        raise ValueError(
+            say("must be a time zone such as Europe/Paris", "attend un fuseau comme Europe/Paris")
+        ) from None
+    return name
+
+
+def _one_of_the_bounds(seconds: int) -> int:
+    # Figures hold waits by these bounds: with a target between two of them, who was answered in time could not be told.
+    if seconds not in WAIT_BOUNDS:
+        bounds = ", ".join(map(str, WAIT_BOUNDS))
+        raise ValueError(say(f"must be one of {bounds}", f"attend une de ces valeurs : {bounds}"))
+    return seconds
+
+
+def _rising(thresholds: "Thresholds") -> "Thresholds":
+    if thresholds.action < thresholds.attention:
+        raise ValueError(
+            say(
+                "has its thresholds reversed: it is bad when high, so action must be at least attention",
+                "a ses seuils inversés : il est mauvais quand il est haut, action doit valoir au moins attention",
+            )
+        )
+    return thresholds
+
+
+def _falling(thresholds: "Thresholds") -> "Thresholds":
+    if thresholds.action > thresholds.attention:
+        raise ValueError(
+            say(
+                "has its thresholds reversed: it is bad when low, so action must be at most attention",
+                "a ses seuils inversés : il est mauvais quand il est bas, action doit valoir au plus attention",
+            )
+        )
+    return thresholds
+
+
+WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Thresholds(Section):
+    """From which value on a figure asks for attention, and from which for action."""
+
+    attention: NotNegative
+    action: NotNegative
+
+    def of_board(self) -> options.Thresholds:
+        """Return this as the board takes it."""
+        return options.Thresholds(self.attention, self.action)
+
+
+class Shares(Thresholds):
+    """The same for a share of contacts: 0.8 is four of five."""
+
+    attention: Share
+    action: Share
+
+
+Rising = Annotated[Thresholds, AfterValidator(_rising)]
+RisingShares = Annotated[Shares, AfterValidator(_rising)]
+FallingShares = Annotated[Shares, AfterValidator(_falling)]
+
+
+class Queue(Section):
+    """How the board shows one queue. A queue that is named here is shown before its first contact."""
+
+    queue: Label = ""
+    """Its name in the connector's configuration; that of the table if not given. For sites that have queues of one name."""
+    channel: Literal["call", "visit"] = "call"
+    """On the telephone, or at a front desk."""
+    site: Label = ""
+    service: Label = ""
+    """As the connector's configuration gives them to this queue."""
+    label_fr: str = ""
+    """Its name for people; the queue's own if not given. The board adds the site where several queues would be the same."""
+    label_en: str = ""
+    """The same in English; `label_fr` if not given."""
+    waiting: Rising = Thresholds(**asdict(_BOARD_QUEUE.waiting))
+    """Contacts that wait now."""
+    longest_wait_seconds: Rising = Thresholds(**asdict(_BOARD_QUEUE.longest_wait_seconds))
+    """How long the first of them has waited; at a front desk 900 and 1800 if not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _let_desks_wait_longer(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("channel") == Channel.VISIT:
+            return {"longest_wait_seconds": asdict(LONGEST_WAIT_SECONDS[Channel.VISIT])} | values
+        return values
+
+    def place(self, table: str) -> Dimensions:
+        """Return what its figures are about; `table` is the name of this table."""
+        return Dimensions(self.channel, self.site, self.service, self.queue or table)
+
+    def of_board(self, table: str) -> QueueOptions:
+        """Return this as the board takes it."""
+        name = self.queue or table
+        return QueueOptions(
+            dimensions=self.place(table),
+            label_fr=self.label_fr or name,
+            label_en=self.label_en or self.label_fr or name,
+            waiting=self.waiting.of_board(),
+            longest_wait_seconds=self.longest_wait_seconds.of_board(),
+        )
+
+
+class Service(Section):
+    """How the board shows one service. What is named here of its work is shown before it happens."""
+
+    label_fr: str = ""
+    """Its name for people; that of the table, which is its name in the connectors' configuration, if not given."""
+    label_en: str = ""
+    """The same in English; `label_fr` if not given."""
+    site: Label = ""
+    """As the connectors' configuration gives it to the service."""
+    channels: tuple[Literal["mail", "email", "appointment"], ...] = ()
+    """How it is reached, beside queues and forms."""
+    procedures: tuple[Label, ...] = ()
+    """Its online procedures, as the connector's configuration names them."""
+
+    def of_board(self, table: str) -> ServiceOptions:
+        """Return this as the board takes it; `table` is the name of this table."""
+        return ServiceOptions(
+            service=table,
+            label_fr=self.label_fr or table,
+            label_en=self.label_en or self.label_fr or table,
+            places=(
+                *(Dimensions(channel, self.site, table, "") for channel in self.channels),
+                *(Dimensions(Channel.FORM.value, self.site, table, procedure) for procedure in self.procedures),
+            ),
+        )
+
+
+def _each_once(queues: dict[str, Queue]) -> dict[str, Queue]:
+    tables: dict[Dimensions, str] = {}
+    for table, queue in queues.items():
+        other = tables.setdefault(queue.place(table), table)
+        if other != table:
+            raise ValueError(say(f"has one queue twice: {other}, {table}", f"a deux fois une file : {other}, {table}"))
+    return queues
+
+
+class Web(Section):
+    """The live board and the business metrics."""
+
+    host: str = _BOARD.host
+    """Where to listen; 0.0.0.0 for everywhere (put a reverse proxy with authentication before it)."""
+    port: Port = _BOARD.port
+    hosts: tuple[str, ...] = _BOARD.hosts
+    """Names by which a reverse proxy on this machine asks: as long as `host` is local, only these and its own are answered."""
+    max_viewers: PositiveInt = _BOARD.max_viewers
+    """Boards open at once; further ones are refused a stream (503) and try again."""
+    title: str = _BOARD.title
+    """Name of the house, at the head of the board."""
+    title_en: str = _BOARD.title_en
+    """The same in English; empty if it has no other name."""
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
+    """Whose midnight begins the day."""
+    target_seconds: WaitBound = _BOARD.target_seconds
+    """An answer within this time is in time: the target of the service level."""
+    desk_target_seconds: WaitBound = _BOARD.desk_target_seconds
+    """The same at front desks: called within this time."""
+    short_abandon_seconds: WaitBound = _BOARD.short_abandon_seconds
+    """Who hangs up within this time was not patient: left out of abandonment, and of the service level by `net_of_short`."""
+    formula: Formula = _BOARD.formula
+    """Which service level the board shows (`streams.core.figures.Formula`); the metrics have all of them."""
+    stale_after_seconds: PositiveFloat = _BOARD.stale_after_seconds
+    """Figures older than this are shown as out of date."""
+    quiet_after_seconds: PositiveFloat = _BOARD.quiet_after_seconds
+    """When nobody has called a site, or come to its desk, for this long, the board asks whether its source has stopped."""
+    quiet_after_seconds_of: dict[Channel, Annotated[float, Field(gt=0, le=86_400)]] = Field(default_factory=dict)
+    """The same for each channel that is to be judged otherwise: letters, for one, are not unless they stand here."""
+    service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
+    """The share of answers in time, by `formula`."""
+    abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
+    """Of those who were answered, or waited longer than `short_abandon_seconds` and gave up: the share that gave up."""
+    queues: Annotated[dict[Label, Queue], AfterValidator(_each_once)] = Field(default_factory=dict)
+    """In the order of the board; others follow as they appear."""
+    services: dict[Label, Service] = Field(default_factory=dict)
+    """By their names in the connectors' configuration; in the order of the board, others follow as they appear."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """`time_zone`, as what tells times."""
+        return ZoneInfo(self.time_zone)

@@ -1,0 +1,273 @@
+"""The metrics of letters, e-mails, forms, appointments, visits and opinions."""
+
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from models.events import CloseOutcome, FormDecision
+from models.topics import Channel
+from streams.core import facts
+from streams.core.figures import Dimensions
+from streams.core.layouts import CLOSED, LAYOUTS, MATTERS
+from streams.web.board import make_message
+from streams.web.collector import FiguresCollector
+from streams.web.metrics.matters import FACTS, STEPS
+from streams.web.options import ServiceOptions, WebOptions
+from streams.web.view import FiguresView, Source
+from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
+OPTIONS = WebOptions(
+    brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, EMAIL, FORM, APPOINTMENT)),)
+)
+DAY = 86_400
+ABOUT_CALLS = Dimensions("call", "siege", "social", "")
+
+
+class Exported:
+    """A registry with the collector alone, and its samples by name and labels."""
+
+    def __init__(self, options: WebOptions = OPTIONS) -> None:
+        self.view = FiguresView(options.time_zone, NOON)
+        self.view.begin([0])
+        self.view.tell(Source.FOLLOWING)
+        self.worker = Worker(self.view)
+        self.options = options
+        self.registry = CollectorRegistry()
+        self.registry.register(FiguresCollector(self.view, options, lambda: NOON))
+
+    def __call__(self, name: str, place: Dimensions, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, place._asdict() | labels)
+
+    def numbers(self) -> dict[tuple[str, str], float]:
+        samples = [sample for family in self.registry.collect() for sample in family.samples]
+        return {(sample.name, str(sorted(sample.labels.items()))): sample.value for sample in samples}
+
+    def counted(self) -> dict[tuple[str, str], float]:
+        return {key: value for key, value in self.numbers().items() if key[0].endswith(("_total", "_count"))}
+
+
+@pytest.fixture
+def exported() -> Exported:
+    return Exported()
+
+
+def fill(worker: Worker) -> None:
+    """Let something of every kind happen."""
+    for place in (MAIL, EMAIL, FORM):
+        worker.count(place, NOON, "received")
+        worker.stocks(place, NOON - timedelta(days=2), waiting=3, in_progress=1)
+    worker.count(MAIL, NOON, "registered", amount=600)
+    worker.count(MAIL, NOON, "assigned", "acknowledged", amount=3 * DAY)
+    worker.count(MAIL, NOON, "responded", "closed_answered", amount=5 * DAY)
+    worker.count(MAIL, NOON, "sent_lettre_recommandee", postage_cents=574)
+    worker.count(EMAIL, NOON - timedelta(days=1), "responded", "closed_answered", amount=61)
+    worker.count(FORM, NOON, "correction_requested", "corrected")
+    worker.count(FORM, NOON, "closed_accepted", amount=40 * DAY)
+    worker.count(APPOINTMENT, NOON, "booked", "booked_by_citizen", amount=6 * DAY)
+    worker.count(APPOINTMENT, NOON, "booked", amount=200 * DAY)
+    worker.count(APPOINTMENT, NOON, "moved", "checked_in", "cancelled_by_service", "attended", attended=2, missed=1)
+    worker.stocks(APPOINTMENT, waiting=1, pending_citizen=8)
+    worker.count(OPINION, NOON, invited=9, given_csat_1_5_4=2, given_nps_0_10_10=1)
+    worker.answered(DESK, NOON, 400, handle_seconds=60)
+
+
+def test_what_came_is_counted_under_one_name_in_every_channel(exported: Exported) -> None:
+    fill(exported.worker)
+    exported.worker.offered(SOCIAL, NOON, 5)
+    numbers = [exported("contact_received_total", p) for p in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT)]
+    assert numbers == [5, 1, 1, 1, 1, 2]
+    assert exported("contact_today_items", APPOINTMENT, flow="received") == 2
+    answered = [exported("contact_answered_total", p) for p in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT)]
+    assert answered == [0, 1, 1, 1, 0, None]
+
+
+def test_the_way_of_a_letter_is_counted_and_measured(exported: Exported) -> None:
+    fill(exported.worker)
+    for step in ("registered", "assigned", "acknowledged"):
+        assert exported(f"contact_{step}_total", MAIL) == 1, step
+        assert exported("contact_today_items", MAIL, flow=step) == 1
+    assert exported("contact_registration_seconds_bucket", MAIL, le="900.0") == 1
+    assert exported("contact_assignment_seconds_bucket", MAIL, le="172800.0") == 0
+    assert exported("contact_assignment_seconds_bucket", MAIL, le="259200.0") == 1
+    assert exported("contact_acknowledgement_seconds_sum", MAIL) == 3 * DAY
+    assert exported("contact_first_response_seconds_bucket", MAIL, le="432000.0") == 1
+    assert exported("contact_resolution_seconds_sum", MAIL) == 5 * DAY
+    assert exported("contact_closed_total", MAIL, outcome="answered") == 1
+    assert exported("contact_closed_total", MAIL, outcome="duplicate") == 0
+    assert exported("contact_today_items", MAIL, flow="closed") == 1
+    assert exported("contact_today_items", EMAIL, flow="closed") == 0, "that was yesterday"
+    assert exported("contact_first_response_seconds_sum", EMAIL) == 61
+
+
+def test_postage_is_told_in_euros(exported: Exported) -> None:
+    fill(exported.worker)
+    assert exported("contact_sent_total", MAIL, postage="lettre_recommandee") == 1
+    assert exported("contact_sent_total", MAIL, postage="lettre_verte") == 0
+    assert exported("contact_postage_euros_total", MAIL) == 5.74
+    assert exported("contact_postage_euros_total", EMAIL) is None
+
+
+def test_a_form_may_be_corrected_and_is_decided(exported: Exported) -> None:
+    fill(exported.worker)
+    assert exported("contact_form_correction_total", FORM, step="requested") == 1
+    assert exported("contact_form_correction_total", FORM, step="received") == 1
+    assert exported("contact_closed_total", FORM, outcome="accepted") == 1
+    assert exported("contact_resolution_seconds_bucket", FORM, le="5184000.0") == 1
+    assert exported("contact_resolution_seconds_bucket", FORM, le="2592000.0") == 0
+
+
+def test_appointments_end_in_one_of_four_ways(exported: Exported) -> None:
+    fill(exported.worker)
+    outcomes = ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service")
+    assert [exported("contact_appointment_total", APPOINTMENT, outcome=name) for name in outcomes] == [3, 1, 0, 1]
+    assert exported("contact_appointment_booked_total", APPOINTMENT, by="citizen") == 1
+    assert exported("contact_appointment_booked_total", APPOINTMENT, by="service") == 1
+    assert exported("contact_appointment_lead_seconds_bucket", APPOINTMENT, le="604800.0") == 1
+    assert exported("contact_appointment_lead_seconds_bucket", APPOINTMENT, le="+Inf") == 2
+    assert exported("contact_backlog_items", APPOINTMENT, state="pending_citizen") == 8
+    assert exported("contact_backlog_items", APPOINTMENT, state="waiting") == 1
+
+
+def test_opinions_stand_under_the_channel_that_they_are_about(exported: Exported) -> None:
+    fill(exported.worker)
+    assert exported("contact_survey_invited_total", ABOUT_CALLS) == 9
+    assert exported("contact_feedback_total", ABOUT_CALLS, scale="csat_1_5", score="4") == 2
+    assert exported("contact_feedback_total", ABOUT_CALLS, scale="csat_1_5", score="1") == 0
+    assert exported("contact_feedback_total", ABOUT_CALLS, scale="nps_0_10", score="10") == 1
+    assert exported("contact_feedback_total", ABOUT_CALLS, scale="jdma_0_10", score="10") is None, "nobody uses it"
+    assert exported("contact_today_items", ABOUT_CALLS, flow="given") == 3
+    elsewhere = OPINION._replace(service="routes", queue="mail")
+    exported.worker.count(elsewhere, NOON, "invited")
+    about_letters = Dimensions("mail", "siege", "routes", "")
+    assert exported("contact_feedback_total", about_letters, scale="csat_1_5", score="5") == 0, "used elsewhere"
+
+
+def test_what_is_open_is_told_with_its_oldest(exported: Exported) -> None:
+    fill(exported.worker)
+    for place in (MAIL, EMAIL, FORM):
+        assert exported("contact_backlog_items", place, state="waiting") == 3
+        assert exported("contact_backlog_items", place, state="in_progress") == 1
+        assert exported("contact_backlog_items", place, state="pending_citizen") == 0
+        oldest = exported("contact_oldest_item_timestamp_seconds", place)
+        assert oldest == (NOON - timedelta(days=2)).timestamp()
+
+
+def test_desks_have_a_target_of_their_own_and_no_agents(exported: Exported) -> None:
+    fill(exported.worker)
+    exported.worker.answered(SOCIAL, NOON, 400)
+    level = {"formula": "answered_share"}
+    assert exported("contact_sla_target_seconds", DESK, policy="answer") == 900
+    assert exported("contact_service_level_numerator_total", DESK, **level) == 1
+    assert exported("contact_service_level_numerator_total", SOCIAL, **level) == 0
+    assert exported("contact_agents", SOCIAL, state="available") == 0
+    assert exported("contact_agents", DESK, state="available") is None
+
+
+def test_what_moves_to_another_service_makes_no_counter_fall(exported: Exported) -> None:
+    worker = exported.worker
+    unassigned = MAIL._replace(service="")
+    worker.count(unassigned, NOON, "received", "responded")
+    worker.count(unassigned, NOON, "sent_lettre_verte", postage_cents=139)
+    before = exported("contact_received_total", unassigned)
+    for name in ("received", "responded", "sent_lettre_verte"):
+        worker.took_back(unassigned, NOON, name)
+    for _ in range(139):
+        worker.took_back(unassigned, NOON, "postage_cents")
+    worker.count(MAIL, NOON, "received")
+    assert exported("contact_received_total", unassigned) == before == 1
+    for fact in ("received", "answered", "sent_lettre_verte"):
+        assert exported("contact_corrected_total", unassigned, fact=fact) == 1, fact
+    assert exported("contact_postage_euros_total", unassigned) == 1.39
+    assert exported("contact_postage_corrected_euros_total", unassigned) == 1.39
+    assert exported("contact_today_items", unassigned, flow="received") == 0
+    assert exported("contact_received_total", MAIL) == 1
+    worker.count(OPINION, NOON, given_csat_1_5_5=1)
+    worker.took_back(OPINION, NOON, "given_csat_1_5_5")
+    assert exported("contact_feedback_total", ABOUT_CALLS, scale="csat_1_5", score="5") == 1
+    assert exported("contact_corrected_total", ABOUT_CALLS, fact="given_csat_1_5_5") == 1
+    worker.took_back(APPOINTMENT, NOON, "booked")
+    assert exported("contact_corrected_total", APPOINTMENT, fact="received") == 1
+
+
+def test_places_that_the_settings_name_have_all_their_series_before_anything_happens(exported: Exported) -> None:
+    exported.worker.progress(NOON)
+    before = exported.numbers().keys()
+    for place in (MAIL, EMAIL, FORM, APPOINTMENT):
+        for name in FACTS.get(Channel(place.channel), LAYOUTS[place.channel].facts):
+            exported.worker.count(place, NOON, name, amount=1)
+        exported.worker.stocks(place, waiting=1)
+    assert exported.numbers().keys() == before
+
+
+NOT_SHOWN = {"ended_forgotten", "ring_unanswered"}
+"""What is counted, and told by no counter: a call that the switchboard forgot, an agent who let it ring."""
+
+
+def test_nothing_that_is_counted_is_left_out(exported: Exported) -> None:
+    left_out = set()
+    before = exported.counted()
+    for place in (SOCIAL, DESK, MAIL, EMAIL, FORM, APPOINTMENT, OPINION):
+        for name in FACTS.get(Channel(place.channel), LAYOUTS[place.channel].facts):
+            exported.worker.count(place, NOON, name, amount=1)
+            after = exported.counted()
+            if after == before:
+                left_out.add(name)
+            before = after
+    assert left_out == NOT_SHOWN
+
+
+def test_the_steps_of_a_channel_are_those_that_its_events_tell() -> None:
+    nouns = {"letter": Channel.MAIL, "email": Channel.EMAIL, "form": Channel.FORM}
+    told: dict[Channel, set[str]] = {channel: set() for channel in nouns.values()}
+    for kind, step in facts._STEPS.items():
+        told[nouns[kind.partition(".")[0]]].add(step)
+    assert {channel: set(steps) for channel, steps in STEPS.items()} == told
+    every = {name for facts_ in FACTS.values() for name in facts_}
+    assert every == set(MATTERS.facts)
+    assert set(CLOSED) == {f"closed_{name}" for name in ("answered", *CloseOutcome, *FormDecision)}
+
+
+def test_metrics_and_board_tell_the_same_of_services(exported: Exported) -> None:
+    fill(exported.worker)
+    (service,) = make_message(exported.view.snapshot(NOON), OPTIONS, "v").board.services
+    for place, told in ((MAIL, service.mail), (EMAIL, service.email), (FORM, service.form)):
+        assert told is not None
+        assert exported("contact_today_items", place, flow="received") == told.received
+        assert exported("contact_today_items", place, flow="closed") == told.closed
+        for state in ("waiting", "in_progress", "pending_citizen"):
+            assert exported("contact_backlog_items", place, state=state) == getattr(told, state)
+    appointment = service.appointment
+    assert appointment is not None
+    for outcome in ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service"):
+        assert exported("contact_today_items", APPOINTMENT, flow=outcome) == getattr(appointment, outcome)
+
+
+def test_promtool_finds_nothing_to_say_of_any_channel(exported: Exported) -> None:
+    fill(exported.worker)
+    exported.worker.answered(SOCIAL, NOON, 4)
+    exported.worker.progress(NOON)
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing: apt-get install prometheus"
+    answer = subprocess.run(
+        [promtool, "check", "metrics"], input=generate_latest(exported.registry), capture_output=True, check=False
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+
+
+def test_a_large_house_has_a_bounded_number_of_series() -> None:
+    exported = Exported(WebOptions(brokers=""))
+    worker = exported.worker
+    for number in range(10):
+        service = f"service-{number}"
+        worker.offered(Dimensions("call", "siege", service, service), NOON)
+        worker.count(Dimensions("mail", "siege", service, ""), NOON, "received")
+        worker.count(Dimensions("form", "siege", service, f"procedure-{number}"), NOON, "received")
+        if number < 4:
+            worker.count(Dimensions("appointment", "siege", service, ""), NOON, "booked")
+            worker.count(Dimensions("feedback", "siege", service, "call"), NOON, given_csat_1_5_5=1, given_nps_0_10_9=1)
+    assert len(exported.numbers()) < 5000

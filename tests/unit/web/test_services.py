@@ -1,0 +1,172 @@
+"""What the board shows of letters, e-mails, forms, appointments and opinions."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from models.events import FeedbackScale
+from streams.core.figures import new_figure
+from streams.core.layouts import FEEDBACK
+from streams.web.board import Board, make_message
+from streams.web.options import ServiceOptions, WebOptions
+from streams.web.services import Appointments, Channels, Matters, Opinions, Service, names_of, score
+from streams.web.sums import Ratio
+from streams.web.view import FiguresView, Source
+from tests.web.rows import APPOINTMENT, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker, milliseconds
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
+PLAIN = WebOptions(brokers="")
+DAY = 86_400
+
+
+class House:
+    """A board and the worker who fills it."""
+
+    def __init__(self, options: WebOptions = PLAIN) -> None:
+        self.options = options
+        self.view = FiguresView(options.time_zone, NOON)
+        self.view.begin([0])
+        self.view.tell(Source.FOLLOWING)
+        self.worker = Worker(self.view)
+
+    def board(self) -> Board:
+        return make_message(self.view.snapshot(NOON), self.options, "v").board
+
+    def services(self) -> list[Service]:
+        return self.board().services
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_where_there_are_only_telephones_there_are_no_services(house: House) -> None:
+    house.worker.offered(SOCIAL, NOON)
+    assert house.services() == []
+    assert house.board().all_services == Channels()
+
+
+def test_letters_are_told_by_what_today_brought_and_what_is_open(house: House) -> None:
+    yesterday = NOON - timedelta(days=1)
+    house.worker.count(MAIL, yesterday, "received", "closed_answered", amount=60)
+    for days in (1, 4):
+        house.worker.count(MAIL, NOON, "responded", "closed_answered", amount=days * DAY)
+    house.worker.count(MAIL, NOON, "closed_duplicate", amount=DAY)
+    house.worker.count(MAIL, NOON, received=3)
+    oldest = NOON - timedelta(days=9)
+    house.worker.stocks(MAIL, oldest, waiting=4, in_progress=2)
+    (service,) = house.services()
+    assert service.mail == Matters(
+        received=3,
+        closed=3,
+        waiting=4,
+        in_progress=2,
+        pending_citizen=0,
+        oldest_open_at=milliseconds(oldest),
+        responded=2,
+        mean_first_response_seconds=2.5 * DAY,
+    )
+    assert service.email is service.form is service.appointment is service.feedback is None
+
+
+def test_nothing_answered_today_has_no_mean(house: House) -> None:
+    house.worker.count(EMAIL, NOON, "received")
+    (service,) = house.services()
+    assert service.email is not None
+    assert service.email.mean_first_response_seconds is service.email.oldest_open_at is None
+
+
+def test_a_service_is_one_row_whatever_its_sites_and_procedures(house: House) -> None:
+    worker = house.worker
+    worker.count(FORM, NOON, received=2)
+    worker.count(FORM._replace(queue="mdph"), NOON, received=3)
+    worker.count(FORM._replace(site="annexe"), NOON, received=5)
+    worker.stocks(FORM, NOON - timedelta(days=2), waiting=1, pending_citizen=4)
+    worker.stocks(FORM._replace(site="annexe"), NOON - timedelta(days=3), in_progress=1)
+    worker.count(MAIL._replace(service="routes"), NOON, received=1)
+    routes, social = house.services()
+    assert (routes.service, routes.form) == ("routes", None)
+    assert social.form is not None
+    assert (social.form.received, social.form.waiting, social.form.in_progress) == (10, 1, 1)
+    assert social.form.pending_citizen == 4
+    assert social.form.oldest_open_at == milliseconds(NOON - timedelta(days=3))
+    together = house.board().all_services
+    assert together.form == social.form
+    assert together.mail is not None
+    assert (together.mail.received, together.appointment) == (1, None)
+
+
+def test_appointments_are_told_by_how_they_ended_today(house: House) -> None:
+    worker = house.worker
+    worker.count(APPOINTMENT, NOON, "booked", amount=DAY)
+    worker.count(APPOINTMENT, NOON, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, checked_in=6)
+    worker.count(APPOINTMENT, NOON - timedelta(days=1), attended=40)
+    worker.stocks(APPOINTMENT, waiting=1, pending_citizen=17)
+    (service,) = house.services()
+    assert service.appointment == Appointments(
+        booked=1, attended=5, missed=2, cancelled_by_citizen=3, cancelled_by_service=1, waiting=1, upcoming=17
+    )
+
+
+def test_opinions_are_told_per_scale_that_is_in_use(house: House) -> None:
+    worker = house.worker
+    worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_4=1, given_csat_1_5_3=2)
+    worker.count(OPINION._replace(queue="mail"), NOON, given_csat_1_5_1=2)
+    worker.count(OPINION, NOON - timedelta(days=1), given_jdma_0_10_9=7)
+    (service,) = house.services()
+    assert service.feedback == Opinions(20, 8, {"csat_1_5": Ratio(4, 8), "jdma_0_10": Ratio(0, 0)})
+
+
+@pytest.mark.parametrize(
+    ("scale", "scores", "expected"),
+    [
+        (FeedbackScale.CSAT_5, [1, 3, 4, 5, 5], Ratio(3, 5)),
+        (FeedbackScale.NPS, [10, 9, 8, 7, 6, 0, 3], Ratio(-1, 7)),
+        (FeedbackScale.JDMA, [0, 10, 7], Ratio(17, 3)),
+        (FeedbackScale.CES_5, [1, 5], Ratio(6, 2)),
+        (FeedbackScale.CES_7, [7], Ratio(7, 1)),
+        (FeedbackScale.NPS, [], Ratio(0, 0)),
+    ],
+)
+def test_each_scale_has_its_score(scale: FeedbackScale, scores: list[int], expected: Ratio) -> None:
+    figure = new_figure(FEEDBACK)
+    for given in scores:
+        figure.counts[FEEDBACK.index[names_of(scale)[given]]] += 1
+    assert score(scale, figure) == expected
+
+
+def test_services_stand_as_the_settings_say_then_by_name_and_what_has_none_last() -> None:
+    house = House(
+        WebOptions(
+            brokers="",
+            services=(
+                ServiceOptions("social", "Solidarités", "Social support"),
+                ServiceOptions("none", "Rien", "None"),
+            ),
+        )
+    )
+    for service in ("", "archives", "social", "routes"):
+        house.worker.count(MAIL._replace(service=service), NOON, "received")
+    assert [(row.service, row.label_fr, row.label_en) for row in house.services()] == [
+        ("social", "Solidarités", "Social support"),
+        ("archives", "archives", "archives"),
+        ("routes", "routes", "routes"),
+        ("", "", ""),
+    ]
+
+
+def test_a_place_that_the_settings_name_is_there_before_its_first_contact() -> None:
+    house = House(WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM)),)))
+    (service,) = house.services()
+    assert service.mail == service.form == Matters(0, 0, 0, 0, 0, None, 0, None)
+    assert service.email is None
+
+
+def test_what_is_sent_is_told_in_one_form(house: House) -> None:
+    house.worker.count(OPINION, NOON, given_csat_1_5_5=1)
+    told = msgspec.json.decode(msgspec.json.encode(house.board()))
+    assert told == msgspec.to_builtins(house.board())
+    assert told["services"][0]["feedback"]["scores"] == {"csat_1_5": {"numerator": 1, "denominator": 1}}

@@ -1,0 +1,389 @@
+"""The board of a house that is reached in every way: queues, desks and services, in a real Chromium."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from streams.core.figures import Dimensions
+from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from tests.support.processes import wait_until
+from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, PHONE, SMALL_TABLET, TABLET, WALL, Page
+from tests.web.rows import Worker, milliseconds
+from tests.web.served import Served, serving
+
+pytestmark = pytest.mark.browser
+
+AFTERNOON = datetime(2026, 3, 10, 15, 37, 12, tzinfo=ZoneInfo("Europe/Paris"))
+DAY = 86_400
+CALLS = [
+    ("accueil", "Accueil général", "Switchboard"),
+    ("mdph", "MDPH, handicap", "Disability office (MDPH)"),
+    ("rsa", "RSA et insertion", "Income support (RSA)"),
+    ("pmi", "PMI, petite enfance", "Mother and child care (PMI)"),
+    ("transports", "Transports scolaires", "School transport"),
+    ("routes", "Routes", "Roads"),
+    ("archives", "Archives", "Archives"),
+]
+DESKS = [
+    ("nord", "CDAS Nord, guichet", "Centre North, desk"),
+    ("sud", "CDAS Sud, guichet", "Centre South, desk"),
+    ("est", "CDAS Est, guichet", "Centre East, desk"),
+    ("ouest", "CDAS Ouest, guichet", "Centre West, desk"),
+]
+SERVICES = [
+    *CALLS,
+    ("colleges", "Collèges et bourses", "Schools and grants"),
+    ("enfance", "Aide à l’enfance", "Child welfare"),  # noqa: RUF001
+    ("transport-adapte", "Transport adapté", "Adapted transport"),
+    ("voirie", "Arrêtés de voirie", "Road works permits"),
+    ("agriculture", "Aides agricoles", "Farm subsidies"),
+    ("action-sociale", "Action sociale", "Social work"),
+]
+OPTIONS = WebOptions(
+    brokers="",
+    title="Accueil du Département",
+    stale_after_seconds=3,
+    queues=(
+        *(QueueOptions(Dimensions("call", "siege", name, name), french, english) for name, french, english in CALLS),
+        *(QueueOptions(Dimensions("visit", site, "accueil", "accueil"), *labels) for site, *labels in DESKS),
+    ),
+    services=tuple(ServiceOptions(*labels) for labels in SERVICES),
+)
+ROWS = 1 + len(SERVICES) + 1
+"""All, each, and what has no service yet."""
+WRITTEN = ("mdph", "rsa", "transports", "archives", "routes", "colleges", "enfance", "accueil")
+DECIDED = ("transport-adapte", "voirie", "agriculture")
+
+
+def fill(worker: Worker) -> None:
+    """A working day so far, in every channel."""
+    for minutes in range(0, 7 * 60 + 30, 5):
+        at = AFTERNOON.replace(hour=8, minute=5) + timedelta(minutes=minutes)
+        for index, queue in enumerate(OPTIONS.queues):
+            for number in range(max(0, 4 - index % 7 - abs(minutes - 120) // 60)):
+                patience = 60 if queue.dimensions.channel == "visit" else 1
+                worker.answered(queue.dimensions, at, patience * (3 + 9 * number), handle_seconds=180)
+    for index, queue in enumerate(OPTIONS.queues):
+        worker.offered(queue.dimensions, AFTERNOON)
+        worker.stocks(queue.dimensions, in_progress=index % 3, waiting=0)
+        if queue.dimensions.channel == "call":
+            worker.stocks(queue.dimensions, in_progress=index % 3, agents_available=2, agents_on_contact=index % 3)
+    for index, service in enumerate(WRITTEN):
+        mail = Dimensions("mail", "siege", service, "")
+        worker.count(mail, AFTERNOON, received=37 - 4 * index, closed_answered=12 + index)
+        worker.count(mail, AFTERNOON, "responded", "closed_redirected", amount=(2.2 + index) * DAY)
+        worker.stocks(mail, AFTERNOON - timedelta(days=4 + 3 * index, hours=7), waiting=120 - index, in_progress=1204)
+        if index % 3 == 0:
+            email = Dimensions("email", "siege", service, "")
+            worker.count(email, AFTERNOON, received=96, closed_answered=71)
+            worker.count(email, AFTERNOON, "responded", amount=5 * 3600)
+            worker.stocks(email, AFTERNOON - timedelta(hours=30), waiting=214)
+        opinion = Dimensions("feedback", "siege", service, "call")
+        worker.count(opinion, AFTERNOON, invited=60, given_csat_1_5_5=3 * index, given_csat_1_5_2=index)
+        worker.count(opinion, AFTERNOON, given_nps_0_10_9=2 * index, given_nps_0_10_3=index, given_jdma_0_10_8=index)
+    for service in DECIDED:
+        form = Dimensions("form", "siege", service, service)
+        worker.count(form, AFTERNOON, received=48, closed_accepted=20, closed_rejected=2)
+        worker.stocks(form, AFTERNOON - timedelta(days=19), waiting=31, in_progress=44, pending_citizen=17)
+    for service in ("pmi", "rsa", "action-sociale"):
+        appointment = Dimensions("appointment", "nord", service, "")
+        worker.count(appointment, AFTERNOON, booked=31, attended=44, missed=3, cancelled_by_citizen=4)
+        worker.stocks(appointment, waiting=2, pending_citizen=1312)
+    unassigned = Dimensions("mail", "siege", "", "")
+    worker.count(unassigned, AFTERNOON, received=4)
+    worker.stocks(unassigned, AFTERNOON - timedelta(minutes=50), waiting=4)
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Served]:
+    """One board for all tests that do not change it."""
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
+        served.follow()
+        fill(served.worker)
+        yield served
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
+        served.follow()
+        yield served
+
+
+def cells(page: Page, row: int) -> dict[str, str]:
+    """Return what a row of services says: channel and heading → text."""
+    found = page.run(
+        f"const row = document.querySelectorAll('#services-rows tr')[{row}]; let group = ''; const said = {{}};"
+        "for (const cell of row.querySelectorAll('td')) {"
+        "  if (cell.classList.contains('group')) group = cell.textContent;"
+        "  else said[`${group}: ${cell.dataset.heading}`] = cell.textContent.replace(/[\\u00a0\\u202f]/g, ' ');"
+        "} return said;"
+    )
+    return {name: text for name, text in found.items() if text}
+
+
+def names(page: Page, body: str) -> list[str]:
+    return list(page.run(f"return [...document.querySelectorAll('#{body} tr')].map((r) => r.children[0].textContent)"))
+
+
+ROOM = """
+const page = document.documentElement;
+const beyond = (box) => [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
+const boxes = [...document.querySelectorAll("main > section, .tile")].filter((box) => box.checkVisibility());
+const cut = boxes.filter((box) => box.scrollHeight > box.clientHeight + 1);
+return [page.scrollWidth, page.scrollHeight, ...[...document.querySelectorAll(".scroll")].flatMap(beyond), cut.length];
+"""
+SMALLEST = """
+return Math.min(...[...document.querySelectorAll("td")].map((cell) => parseFloat(getComputedStyle(cell).fontSize)));
+"""
+AGES = """
+const cells = [...document.querySelectorAll("#services-rows td")].filter((cell) => cell.dataset.heading === "Plus ancien");
+return cells.map((cell) => cell.textContent);
+"""
+GROUPS = """
+const shown = (row) => [...row.querySelectorAll(".group")].filter((group) => group.checkVisibility()).length;
+return [...document.querySelectorAll("#services-rows tr")].map(shown);
+"""
+FOCUSED = """
+const element = document.activeElement;
+return element.getAttribute("aria-labelledby") || element.className || element.getAttribute("href");
+"""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_all_channels_are_on_the_wall_without_scrolling(house: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
+    page.is_in("live")
+    house.worker.progress(house.now())
+    page.picture(f"channels-wall-{language}-{theme}")
+    assert len(names(page, "services-rows")) == ROWS
+    assert len(names(page, "rows")) == len(OPTIONS.queues) + 2, "and the names of two channels"
+    assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0]
+    assert page.run("return document.querySelector('#chart canvas').width") > 300
+    assert page.run(SMALLEST) >= 13
+    assert page.run(CONTRASTS) == []
+    page.assert_quiet()
+
+
+def test_a_banner_finds_room_on_the_wall(page: Page) -> None:
+    with serving(OPTIONS, AFTERNOON) as served:
+        served.follow()
+        fill(served.worker)
+        page.open(served.url, WALL)
+        page.is_in("stale")
+        page.picture("channels-wall-stale")
+        assert page.run(ROOM)[:2] == list(WALL)
+        assert page.run("return document.querySelector('footer').getBoundingClientRect().bottom") <= WALL[1]
+        assert page.run(CONTRASTS) == []
+        assert set(page.run(AGES)) == {"", "\N{EN DASH}"}, "how old it is by now nobody knows"
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("size", [LAPTOP, DESK], ids=["1366", "1280"])
+def test_a_desk_scrolls_down_and_never_sideways(
+    house: Served, page: Page, size: tuple[int, int], language: str
+) -> None:
+    page.open(f"{house.url}/?lang={language}&theme=light", size)
+    page.is_in("live")
+    page.picture(f"channels-{size[0]}-{language}")
+    wide, _, *boxes, cut = page.run(ROOM)
+    assert (wide, cut) == (size[0], 0)
+    if size == LAPTOP:
+        assert boxes == [0, 0, 0, 0]
+    else:
+        assert boxes[0] == boxes[1] == boxes[3] == 0, "the box of services alone may scroll, its names stay in sight"
+    page.run("scrollTo(0, document.documentElement.scrollHeight)")
+    assert page.run("return document.querySelector('footer').getBoundingClientRect().bottom") <= size[1]
+    page.picture(f"channels-{size[0]}-{language}-end")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
+def test_a_narrow_screen_shows_each_service_under_its_channels(
+    house: Served, page: Page, size: tuple[int, int], language: str, theme: str
+) -> None:
+    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+    page.is_in("live")
+    assert page.run("return document.documentElement.scrollWidth") == size[0]
+    assert page.run(BESIDE) == []
+    assert page.run(CONTRASTS) == []
+    shown = page.run(GROUPS)
+    assert shown[0] == 5, "all services together have all channels"
+    assert 0 < shown[-1] < 5, "the last one has only letters"
+    page.picture(f"channels-{size[0]}-{language}-{theme}")
+    page.run("document.querySelector('#services').scrollIntoView()")
+    page.picture(f"channels-{size[0]}-{language}-{theme}-services")
+
+
+def test_a_service_says_what_came_what_is_open_and_what_is_thought_of_it(house: Served, page: Page) -> None:
+    page.open(f"{house.url}/?lang=fr", WALL)
+    page.is_in("live")
+    listed = names(page, "services-rows")
+    assert (listed[0], listed[1], listed[-1]) == ("Ensemble", "Accueil général", "Sans service")
+    assert cells(page, listed.index("RSA et insertion")) == {
+        "Courrier: Reçus": "33",
+        "Courrier: Traités": "14",
+        "Courrier: À traiter": "119",
+        "Courrier: En cours": "1 204",
+        "Courrier: Plus ancien": "7 j 7 h",
+        "Courrier: 1re réponse": "3 j 4 h",
+        "Rendez-vous: Pris": "31",
+        "Rendez-vous: Honorés": "44",
+        "Rendez-vous: Manqués": "3",
+        "Rendez-vous: Annulés": "4",
+        "Rendez-vous: À venir": "1 312",
+        "Avis du jour: Réponses": "8",
+        "Avis du jour: Satisfaits": "(4)",
+        "Avis du jour: NPS": "(3)",
+        "Avis du jour: JDMA, sur 10": "(1)",
+    }
+    archives = cells(page, listed.index("Archives"))
+    assert archives["Avis du jour: Satisfaits"] == "75 % (12)"
+    assert archives["Avis du jour: NPS"] == "+33 (9)"
+    accueil = cells(page, listed.index("Accueil général"))
+    assert accueil["Avis du jour: Satisfaits"] == "75 % (28)"
+    assert accueil["Avis du jour: JDMA, sur 10"] == "8,0 (7)"
+    assert cells(page, listed.index("Transport adapté"))["Démarches en ligne: Chez l’usager"] == "17"  # noqa: RUF001
+    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] == "50 min"
+
+
+def test_the_row_of_all_is_the_sum(house: Served, page: Page) -> None:
+    page.open(f"{house.url}/?lang=en", WALL)
+    page.is_in("live")
+    total, *others = (cells(page, row) for row in range(ROWS))
+    for name in ("Letters: Received", "E-mails: To do", "Online procedures: With citizen", "Appointments: To come"):
+        numbers = [int(row[name].replace(",", "")) for row in others if name in row]
+        assert int(total[name].replace(",", "")) == sum(numbers), name
+    assert total["Letters: Oldest"] == "25 d"
+
+
+def test_desks_stand_apart_from_the_telephone_and_know_no_agents(served: Served, page: Page) -> None:
+    page.open(served.url, WALL)
+    page.is_in("live")
+    assert names(page, "rows")[0] == "Téléphone"
+    assert names(page, "rows")[8:10] == ["Guichets", "CDAS Nord, guichet"]
+    nord = Dimensions("visit", "nord", "accueil", "accueil")
+    served.worker.stocks(nord, served.now() - timedelta(seconds=30), waiting=1)
+    row = "#rows tr:nth-child(10)"
+    page.shows(f"{row} td.waiting", "1")
+    assert page.text(f"{row} .state") == "● Normal", "nobody is missed who was never told of"
+    assert page.text(f"{row} td.available") == "\N{EN DASH}"
+    assert page.text("#tile-waiting .value") == "0", "tiles are the telephone's"
+    served.worker.stocks(nord, served.now() - timedelta(seconds=1801), waiting=1)
+    page.shows(f"{row} .state", "■ Agir")
+    assert page.text("#tile-longest_wait .level .word") == "Normal"
+    assert "Aux guichets : en 15" in page.text("#formula").replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_figures_of_services_move_when_they_change(served: Served, page: Page) -> None:
+    page.open(served.url, WALL)
+    page.is_in("live")
+    assert not page.run("return document.querySelector('#services').checkVisibility()"), "no empty section"
+    mail = Dimensions("mail", "siege", "rsa", "")
+    served.worker.count(mail, served.now(), "received")
+    wait_until(lambda: names(page, "services-rows") == ["RSA et insertion"], "its row, which is its own sum", 10)
+    assert cells(page, 0)["Courrier: Reçus"] == "1"
+    served.worker.count(mail._replace(service="mdph"), served.now(), received=2)
+    wait_until(lambda: len(names(page, "services-rows")) == 3, "the second service", 10)
+    assert cells(page, 0)["Courrier: Reçus"] == "3"
+    assert page.run("return document.querySelectorAll('#services-head .groups th').length") == 1
+    served.worker.count(mail._replace(channel="email"), served.now(), received=5)
+    wait_until(lambda: "E-mails: Reçus" in cells(page, 0), "the columns of a second channel", 10)
+    assert cells(page, 0)["E-mails: Reçus"] == "5"
+    page.assert_quiet()
+
+
+def test_where_there_is_no_telephone_nothing_is_said_of_it(page: Page) -> None:
+    with serving(WebOptions(brokers="", stale_after_seconds=600), AFTERNOON) as served:
+        served.follow()
+        served.worker.count(Dimensions("mail", "siege", "rsa", ""), served.now(), "received")
+        for size in (WALL, PHONE):
+            page.open(served.url, size)
+            page.is_in("live")
+            for section in (".tiles", ".day", "#queues", "#quiet"):
+                assert not page.run(f"return document.querySelector('{section}').checkVisibility()"), section
+            page.picture(f"letters-only-{size[0]}")
+
+
+def test_where_there_is_only_a_telephone_nothing_else_is_there(page: Page) -> None:
+    queue = OPTIONS.queues[0]
+    with serving(WebOptions(brokers="", stale_after_seconds=600, queues=(queue,)), AFTERNOON) as served:
+        served.follow()
+        served.worker.offered(queue.dimensions, served.now())
+        page.open(served.url, WALL)
+        page.is_in("live")
+        assert names(page, "rows") == ["Accueil général"]
+        assert not page.run("return document.querySelector('#services').checkVisibility()")
+        assert "guichets" not in page.text("#formula")
+
+
+def test_a_quiet_desk_is_told_and_a_day_without_letters_is_not(page: Page) -> None:
+    desk = Dimensions("visit", "nord", "accueil", "accueil")
+    mail = Dimensions("mail", "siege", "rsa", "")
+    options = WebOptions(brokers="", stale_after_seconds=600)
+    morning = AFTERNOON.replace(hour=9, minute=1)
+
+    def quiet(options: WebOptions) -> Any:
+        with serving(options, AFTERNOON) as served:
+            served.follow()
+            served.worker.offered(desk, morning)
+            served.worker.count(mail, morning, "received")
+            page.open(served.url, WALL)
+            page.is_in("live")
+            return page.text("#quiet").replace("\N{NO-BREAK SPACE}", " ")
+
+    assert quiet(options).startswith("▲ Aucune visite depuis 09:05. Si le service est ouvert, la source")
+    judged = quiet(replace(options, quiet_after_seconds_of={"mail": 3600}))
+    assert "siege : aucun courrier depuis 09:05." in judged
+    assert quiet(replace(options, quiet_after_seconds=DAY)) == ""
+
+
+def test_the_keyboard_reaches_the_table_of_services(house: Served, page: Page) -> None:
+    page.open(house.url, WALL)
+    page.is_in("live")
+    reached = []
+    for _ in range(7):
+        page.driver.switch_to.active_element.send_keys(Keys.TAB)
+        reached.append(page.run(FOCUSED))
+    assert reached == ["skip", "/?theme=light", "/?lang=en", "queues-title", "services-title", "/api/board", "/metrics"]
+
+
+STRUCTURE = """
+const tables = [...document.querySelectorAll("table")].filter((table) => table.checkVisibility());
+return tables.map((table) => {
+  const shown = (row) => [...row.children].filter((cell) => getComputedStyle(cell).display !== "none");
+  const width = (row) => shown(row).reduce((sum, cell) => sum + cell.colSpan, 0);
+  const widths = new Set([...table.rows].map(width));
+  const roles = [...table.querySelectorAll("tr, th, td, thead, tbody")].filter((e) => !e.getAttribute("role")).length;
+  const headless = [...table.querySelectorAll("tbody tr")].filter((row) => !row.querySelector("th[scope]")).length;
+  return [widths.size, roles, headless];
+});
+"""
+
+
+def test_every_cell_stands_under_its_heading(house: Served, page: Page) -> None:
+    page.open(house.url, WALL)
+    page.is_in("live")
+    assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
+    twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
+    assert page.run(twice) == 0
+
+
+def test_history_that_is_read_shows_no_age(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=60), AFTERNOON) as served:
+        served.follow()
+        fill(served.worker)
+        at = AFTERNOON - timedelta(days=30)
+        served.worker.progress(at, written_at=served.now(), event_at=milliseconds(at))
+        page.open(served.url, WALL)
+        page.is_in("catching_up")
+        page.picture("channels-history")
+        assert cells(page, 0)["Courrier: Plus ancien"] == "\N{EN DASH}"
+        assert page.run(CONTRASTS) == []
