@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,9 @@ LAZY = {
     ),
 }
 
+SIMULATORS = "accueil.simulators"
+"""Group of entry points: click commands under `accueil simulate` that are no single connector's."""
+
 
 @click.group(
     cls=LazyGroup,
@@ -74,7 +78,7 @@ def main(config: Path | None) -> None:
         "Montre où chaque partie répond à /healthz, /readyz et /metrics.",
     ),
 )
-@click.option("--demo", is_flag=True, help=say("With a simulated switchboard.", "Avec un standard simulé."))
+@click.option("--demo", is_flag=True, help=say("With simulated source systems.", "Avec des outils simulés."))
 @click.option(
     "--verbose", is_flag=True, help=say("Show all that the parts say.", "Montre tout ce que disent les parties.")
 )
@@ -162,18 +166,22 @@ def apply(settings: "Settings", wait: float) -> None:
 
 
 class Simulators(click.Group):
-    """The commands of the connectors that can simulate their systems."""
+    """The commands of the connectors that can simulate their systems, and what simulates many of them together."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of those connectors."""
+        """Return the names of those connectors, after those of entry points `accueil.simulators`."""
         from connectors.sdk import registry  # noqa: PLC0415
 
-        return [name for name in registry.names() if self.get_command(ctx, name)]
+        together = sorted(entry_points(group=SIMULATORS).names)
+        return together + [name for name in registry.names() if self.get_command(ctx, name)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return the command of a connector, if there is one."""
+        """Return the command of that name, if there is one."""
         from connectors.sdk import errors, registry  # noqa: PLC0415
 
+        for together in entry_points(group=SIMULATORS, name=cmd_name):
+            command: click.Command = together.load()
+            return command
         if cmd_name not in registry.names():
             return None
         try:

@@ -137,9 +137,9 @@ class Demo(Section):
     seed: NonNegativeInt = 1
     calls_per_hour: PositiveFloat = 300.0
     contacts_per_year: PositiveFloat = 500_000.0
-    """Of all channels but calls, as many as come with so many in all."""
-    history_days: NonNegativeInt = 3
-    """Of these days, the first of them today, the figures are at once when it is started for the first time."""
+    """Of all channels together; how many of them are calls, `calls_per_hour` says."""
+    history_days: Annotated[int, Field(ge=0, le=60)] = 3
+    """At its first start, that many days are played at once, today among them, so that the board is not empty."""
     speed: PositiveFloat = 1.0
     """Simulated seconds per second."""
 

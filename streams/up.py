@@ -13,7 +13,7 @@ from typing import Final
 import click
 from yarl import URL
 
-from streams.configuration import CONFIG_VARIABLE, find_file, load
+from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
 from streams.prechecks import check_port, own, warn
 from streams.processes import GaveUp, Program, Tree, all_ready
@@ -24,8 +24,8 @@ from streams.terminal import OperatorError
 from streams.words import say
 
 DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
-DEMO_LOG: Final = "queue_log"
-"""In the demo's data directory: what the simulated switchboard writes, and the real connector reads."""
+SYSTEMS: Final = "systems"
+"""In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 5.0
 """How long the sources may take when the board is ready, before they are named."""
@@ -101,7 +101,7 @@ class Plan:
         tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
         for warning in warn(self._settings):
             tell("", warning)
-        if not self._settings.connectors:
+        if not self._settings.connectors and not self._demo:
             tell(
                 "",
                 say(
@@ -115,7 +115,8 @@ class Plan:
     async def _grow(self, tree: Tree) -> None:
         began_at = time.monotonic()
         # Together, since they load while the broker starts; it is the topics that wait for it.
-        broker = tree.start(*([] if self._settings.brokers else [self.broker()]), self.topics())
+        first = [*([] if self._settings.brokers else [self.broker()]), self.topics()]
+        broker = tree.start(*first, *([self.systems()] if self._demo else []))
         board = tree.start(self.web())
         await all_ready(broker)
         board += tree.start(*self.workers())
@@ -195,13 +196,15 @@ class Plan:
 
     def connect(self) -> Iterator[Program]:
         """Yield what runs the connectors, if there are any."""
-        connect, names = self._settings.connect, self._settings.connectors
+        connect, environment = self._settings.connect, {}
+        names = self._settings.connectors
+        if self._demo:
+            environment = {CONFIG_VARIABLE: str(self._systems / DEFAULT_FILE)}
+            names = load(self._systems / DEFAULT_FILE).connectors
         if not names:
             return
         port = connect.health_port or free_port()
-        environment = {"ACCUEIL_CONNECT__HEALTH_PORT": str(port)}
-        if self._demo:
-            environment |= {f"ACCUEIL_CONNECTORS__{name.upper()}__PATH": str(self._data / DEMO_LOG) for name in names}
+        environment["ACCUEIL_CONNECT__HEALTH_PORT"] = str(port)
         yield self._program(
             "connect",
             ("connect",),
@@ -212,14 +215,30 @@ class Plan:
             about=", ".join(names),
         )
 
+    def systems(self) -> Program:
+        """Return what makes ports, secrets and settings for the demo's source systems, then ends."""
+        return self._program("systems", (*self._simulate, "--prepare"), ends=True)
+
     def simulator(self) -> Program:
-        """Return the demo's switchboard."""
-        demo, output = self._settings.demo, self._data / DEMO_LOG
-        options = {"into": output, "seed": demo.seed, "rate": demo.calls_per_hour, "speed": demo.speed}
+        """Return the demo's source systems."""
+        demo = self._settings.demo
+        options = {
+            "seed": demo.seed,
+            "per-year": demo.contacts_per_year,
+            "calls-per-hour": demo.calls_per_hour,
+            "speed": demo.speed,
+            "history": demo.history_days,  # a board that begins with more than an empty day
+        }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        if not output.exists():  # a board that begins with its morning
-            arguments.append("--catch-up")
-        return self._program("simulator", ("simulate", "asterisk", "--live", *arguments), stop_seconds=2)
+        return self._program("simulator", (*self._simulate, "--live", *arguments), stop_seconds=5)
+
+    @property
+    def _systems(self) -> Path:
+        return self._data / SYSTEMS
+
+    @property
+    def _simulate(self) -> tuple[str, ...]:
+        return ("simulate", "all", f"--into={self._systems}")
 
     def _program(
         self,

@@ -1,6 +1,7 @@
 """Mailroom: letters by their scans in a hot folder, what happens to them by sidecars."""
 
 from connectors.mailroom.config import MailroomConfig
+from connectors.mailroom.simulate.command import command
 from connectors.mailroom.source import MailroomSource
 from connectors.sdk import folder
 from connectors.sdk.contract import Connector
@@ -13,5 +14,6 @@ CONNECTOR = Connector(
         "Letters: scans and sidecars in a hot folder, numbered and followed",
         "Courriers : scans et fiches d'un dossier surveillé, numérotés et suivis",
     ),
+    simulate=command,
     probe=folder.probe,
 )

@@ -18,6 +18,7 @@ ROOMS = {
     "streams/web": ["models", "streams.core", "streams.web"],
     "connectors/sdk": ["models", "connectors.sdk"],
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],
+    "connectors/simulator": ["models", "connectors"],
 }
 LIBRARIES = {
     "faust": ["streams/engine/", "streams/agents/"],
@@ -52,7 +53,8 @@ def allowed(path: str) -> list[str]:
     folder = path.rpartition("/")[0]
     system = path.split("/")[1] if path.count("/") > 1 else ""
     if path.startswith("connectors/") and system not in {"", "sdk"}:
-        return [one.replace("<system>", system) for one in ROOMS["connectors/<system>"]]
+        room = ROOMS.get(f"connectors/{system}", ROOMS["connectors/<system>"])
+        return [one.replace("<system>", system) for one in room]
     fitting = [room for room in ROOMS if f"{folder}/".startswith(f"{room}/")]
     return ROOMS[max(fitting, key=len)] if fitting else []
 

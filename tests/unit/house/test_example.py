@@ -1,10 +1,11 @@
-"""The settings that are shipped are valid: the example shows every setting, the demo those of its switchboard."""
+"""The settings that are shipped are valid: the example shows every setting, the demo the queues that are simulated."""
 
 from pathlib import Path
 
 import pytest
 
-from connectors.asterisk.simulate import configuration
+from connectors.asterisk.simulate import SERVICES
+from connectors.simulator.house import HEADQUARTERS, VISITS
 from streams.configuration import describe, load
 from streams.programs import configure_connectors
 from streams.up import DEMO_FILE
@@ -30,10 +31,8 @@ def test_example_shows_every_setting_with_its_default(monkeypatch: pytest.Monkey
     assert [key for key in shown if key.rpartition(".")[2] not in text] == []
 
 
-def test_demo_reads_the_switchboard_that_is_simulated() -> None:
+def test_demo_shows_the_queues_that_are_simulated() -> None:
     settings = load(DEMO_FILE)
-    path = Path("queue_log")
-    assert settings.connectors["demo"].options == configuration(path)
-    queues = {(queue.site, queue.service, name) for name, queue in settings.web.queues.items()}
-    assert queues == {("siege", queue["service"], queue["label"]) for queue in configuration(path)["queues"].values()}
-    assert configure_connectors(settings)[0].source == "asterisk/demo"
+    shown = {queue.place(name) for name, queue in settings.web.queues.items()}
+    calls = {("call", HEADQUARTERS, service.label, service.label) for service in SERVICES}
+    assert shown == calls | {("visit", *place) for place, _ in VISITS.places}

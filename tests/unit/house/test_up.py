@@ -14,7 +14,11 @@ import httpx
 import psutil
 import pytest
 
+from models import topics
+from models.topics import Channel
+from streams.core.figures import parse_key
 from streams.engine.broker import free_port
+from tests.support import kafka_io
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.broker
@@ -51,6 +55,12 @@ class Up:
         metric = r'^contact_service_level_denominator_total\{.*formula="offered_share".*\} (\S+)$'
         return sum(float(value) for value in re.findall(metric, text, re.MULTILINE))
 
+    def channels(self) -> set[str]:
+        """Channels that have figures."""
+        brokers = json.loads((self.data / "running.json").read_text())["brokers"]
+        keys = (parse_key(message.key()) for message in kafka_io.read(brokers, topics.FIGURES.name))
+        return {place.channel for _, _, place in keys if place}
+
     def rest(self) -> str:
         """Wait for the end, and return what was still said."""
         assert self.process.stdout
@@ -63,7 +73,11 @@ def start(data: Path, port: int) -> Iterator[Up]:
         **os.environ,
         "ACCUEIL_DATA": str(data),
         "ACCUEIL_WEB__PORT": str(port),
-        "ACCUEIL_DEMO__CALLS_PER_HOUR": "20000",
+        # Lively from the first second, without a past.
+        "ACCUEIL_DEMO__SPEED": "20",
+        "ACCUEIL_DEMO__CALLS_PER_HOUR": "1000",
+        "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "2000000",
+        "ACCUEIL_DEMO__HISTORY_DAYS": "0",
         "PYTHONUNBUFFERED": "1",
     }
     command = [sys.executable, "-m", "streams.cli", "up", "--demo"]
@@ -91,8 +105,9 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as up:
         ready = [line.split()[0] for line in up.lines if "✓" in line]
-        assert set(ready) >= {"kafka", "topics", "worker", "web"}
+        assert set(ready) >= {"kafka", "topics", "systems", "worker", "web"}
         wait_until(lambda: up.offered() > 20, "figures that move")
+        wait_until(lambda: up.channels() >= {*Channel} - {Channel.FEEDBACK}, "figures of all channels")
 
         # A second one on the same data, or on the same port, is refused.
         assert f"in use by another accueil up (pid {up.process.pid})" in refused(tmp_path, free_port())

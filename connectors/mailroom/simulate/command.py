@@ -1,0 +1,87 @@
+"""`accueil simulate mailroom`."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import click
+
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.words import say
+
+SERVICES: Final = ("mdph", "rsa", "pmi", "archives")
+STACK_EVERY: Final = 10
+"""Every so many letters, some more come as a stack with separator sheets."""
+
+
+@click.command(
+    "mailroom",
+    help=say(
+        "Drop scans of letters that nobody wrote, and print the configuration that reads them.",
+        "Dépose les scans de courriers que personne n'a écrits, et écrit la configuration qui les lit.",
+    ),
+)
+@click.option(
+    "--into",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help=say("Directory for the hot folder and its archive.", "Dossier du dépôt et de son archive."),
+)
+@click.option(
+    "--letters",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help=say(
+        "How many letters have sidecars; the stacks come on top.", "Courriers avec fiche ; les piles s'y ajoutent."
+    ),
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help=say("The same seed gives the same letters.", "La même graine donne les mêmes courriers."),
+)
+def command(*, into: Path, letters: int, seed: int) -> None:
+    """Drop them all at once."""
+    from connectors.mailroom.simulate.mailroom import Mailroom  # noqa: PLC0415 - a running connector does without its libraries
+
+    inbox, archive = into.resolve() / "inbox", into.resolve() / "archive"
+    for folder in (inbox, archive):
+        make_private_directory(folder)
+    mailroom = Mailroom(inbox, archive)
+    random = Random(seed)  # noqa: S311 - a simulation
+    first_at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=letters)
+    for number in range(letters):
+        name, at = f"{seed}-{number:06}", first_at + timedelta(seconds=number)
+        says = {
+            "reference": name,
+            "arrived_at": (at - timedelta(hours=random.randint(1, 30))).isoformat(),
+            "service": random.choice(SERVICES),
+            "email": f"usager{random.randrange(3_000)}@example.org",
+        }
+        mailroom.drop_letter(name, scanned_at=at, pages=random.randint(1, 4), says=says)
+        if number % STACK_EVERY == STACK_EVERY - 1:
+            sheets = [(service, random.randint(1, 3)) for service in random.sample(SERVICES, 3)]
+            mailroom.drop_stack(f"{name}-stack", scanned_at=at, letters=sheets, code=random.choice(("code128", "qr")))
+    click.echo(configuration(inbox, archive))
+
+
+def configuration(inbox: Path, archive: Path) -> str:
+    """Return what `accueil.toml` needs to read what was dropped."""
+    names = "\n".join(f'{service} = "{service}"' for service in SERVICES)
+    return f"""[connectors.simulation]
+connector = "mailroom"
+inbox = {json.dumps(str(inbox))}
+archive = {json.dumps(str(archive))}
+settle_seconds = 0
+
+[connectors.simulation.services]
+{names}
+
+[connectors.simulation.separators]
+{names}
+"""

@@ -1,0 +1,203 @@
+"""The département at work: deeds in their order, each done in its system, and written to the ledger."""
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any, Final
+from zlib import crc32
+
+from connectors.asterisk.simulate.rhythm import Rhythm
+from connectors.simulator.deeds import Deed, Matter
+from connectors.simulator.house import CALLS
+from connectors.simulator.ledger import Ledger
+from connectors.simulator.plan import Plan
+from connectors.simulator.population import draw, who_has
+from connectors.simulator.stage import Stage
+from connectors.simulator.stories import Teller
+from connectors.simulator.systems.appointments import Appointments
+from connectors.simulator.systems.calls import Calls, Conversation
+from connectors.simulator.systems.dossiers import Dossiers
+from connectors.simulator.systems.opinions import Opinions
+from connectors.simulator.systems.post import Post
+from connectors.simulator.systems.surveys import Surveys
+from connectors.simulator.systems.system import System
+from connectors.simulator.systems.webhooks import FrontDesks, Helpdesk
+from connectors.simulator.working import A_YEAR, Office
+from models.topics import Channel
+
+SYSTEMS: Final[tuple[Callable[[Stage], System], ...]] = (
+    Post,
+    Dossiers,
+    Appointments,
+    FrontDesks,
+    Opinions,
+)
+"""Those that need nothing but a stage."""
+CALL_NUMBERS: Final = 1_500_000_000
+"""From here on, matters are calls: far from those of plans."""
+ASKED: Final = 0.08
+"""Of those who had a conversation, so many are asked for an opinion."""
+
+
+class Departement:
+    """All systems on one stage, and the plan that is played in them. Use it from one thread.
+
+    `mailbox` are options of the connector `imap`, for a mailbox made for this; if not given, e-mail is told by webhooks.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        plan: Plan,
+        *,
+        calls_per_day: float | None = None,
+        mailbox: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.ledger = Ledger()
+        self.played = 0
+        """How many deeds were done."""
+        self.calls = Calls(stage)
+        self._plan = plan
+        self._calls_per_day = calls_per_day or plan.per_year * CALLS / A_YEAR
+        self._systems: list[System] = [
+            *(make(stage) for make in SYSTEMS),
+            _make_mailboxes(stage, mailbox) if mailbox else Helpdesk(stage),
+            self.calls,
+            Surveys(stage, self._contact_of),
+        ]
+        self._following: list[tuple[datetime, int, Deed]] = []
+        """What follows from calls."""
+        self._order = count()
+        self._deeds: Iterator[Deed] = iter(())
+        self._next: Deed | None = None
+        self._now = self._quickened_at = datetime.min.replace(tzinfo=UTC)
+        self._speed = 1.0
+
+    def connectors(self) -> dict[str, dict[str, Any]]:
+        """Return the tables of the connectors that read the systems, by their names."""
+        return {system.instance: {"connector": system.connector, **system.options()} for system in self._systems}
+
+    @contextmanager
+    def opened(self, since: datetime, resumed_at: datetime | None = None) -> Iterator[None]:
+        """Let all systems stand, ready to play what begins at `since` or later.
+
+        What happened until `resumed_at` was played already. Raises `OSError` if a system cannot stand.
+        """
+        with ExitStack() as stack:
+            for system in self._systems:
+                stack.callback(system.close)
+                system.open(lambda: self._now)
+            self._deeds = self._plan.deeds(since)
+            self._advance()
+            if resumed_at:
+                self._recall(resumed_at)
+            self._now = resumed_at or since
+            callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
+            self.calls.begin(
+                self._now,
+                seed=self._plan.seed,
+                rhythm=Rhythm(self._calls_per_day, always=self._plan.always),
+                callers=lambda: draw(self._plan.seed, callers).phone,
+                ended=self._follow,
+            )
+            self.ledger.calls = self.calls.ledger
+            yield
+
+    @property
+    def now(self) -> datetime:
+        """Up to when all has happened."""
+        return self._now
+
+    @property
+    def next_at(self) -> float:
+        """When something happens next, seconds since 1970."""
+        first = self._first()
+        return min(self.calls.next_at, first.at.timestamp() if first else float("inf"))
+
+    def play_until(self, until: datetime, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Let all happen that happens until then, or as long as one is to `go_on`."""
+        while go_on():
+            first = self._first()
+            self.calls.advance(min(until, first.at) if first else until)
+            deed = self._first()  # a call may have led to one that comes before
+            if deed is None or deed.at > until:
+                self._now = until
+                return
+            self._take(deed)
+            self._now = deed.at
+            if system := self._system_of(deed):
+                system.play(deed)
+                self.ledger.note(deed)
+                self.played += 1
+
+    def quicken(self, speed: float) -> None:
+        """From now on, let all come so many times as often, and take as much less time."""
+        self._speed, self._quickened_at = speed, self._now
+        self.calls.quicken(speed)
+        if self._next:
+            self._next = self._quickened(self._next)
+
+    def settle(self) -> bool:
+        """Let systems go on with what waits for connectors; return whether nothing waits any more."""
+        settled = [system.settle() for system in self._systems]  # of each, whatever the others say
+        return all(settled)
+
+    def _recall(self, until: datetime) -> None:
+        while (deed := self._first()) and deed.at <= until:
+            self._take(deed)
+            if system := self._system_of(deed):
+                system.recall(deed)
+                self.ledger.note(deed)
+
+    def _contact_of(self, matter: Matter) -> str:
+        own = (system.contact(matter) for system in self._systems if system.channel is matter.channel)
+        return next(own, "")
+
+    def _system_of(self, deed: Deed) -> System | None:
+        return next((system for system in self._systems if system.takes(deed)), None)
+
+    # ------------------------------------------------------------------------------------------------- what comes next
+    def _first(self) -> Deed | None:
+        if self._following and (self._next is None or self._following[0][0] < self._next.at):
+            return self._following[0][2]
+        return self._next
+
+    def _take(self, deed: Deed) -> None:
+        if deed is self._next:
+            self._advance()
+        else:
+            heapq.heappop(self._following)
+
+    def _advance(self) -> None:
+        deed = next(self._deeds, None)
+        self._next = self._quickened(deed) if deed else None
+
+    def _quickened(self, deed: Deed) -> Deed:
+        return deed._replace(at=self._sooner(deed.at), when=self._sooner(deed.when) if deed.when else None)
+
+    def _sooner(self, at: datetime) -> datetime:
+        wait = at - self._quickened_at
+        if self._speed == 1 or wait < timedelta():
+            return at
+        return self._quickened_at + timedelta(seconds=int(wait.total_seconds() / self._speed))
+
+    def _follow(self, over: Conversation) -> None:
+        """Let who was talked to give an opinion, perhaps."""
+        if not over.phone:
+            return
+        number = CALL_NUMBERS + crc32(over.call.encode()) % (2**31 - CALL_NUMBERS - 1)
+        random = Random(f"{self._plan.seed}|{over.call}")  # noqa: S311 - has to be the same each time
+        who = who_has(self._plan.seed, over.phone)
+        call = Matter(number, Channel.CALL, over.place, who, native=over.call)
+        teller = Teller(self._plan.seed, random, Office(self._plan.always), count(number + 1))
+        for deed in teller.opinion(over.ended_at, call, ASKED):
+            heapq.heappush(self._following, (deed.at, next(self._order), deed))
+
+
+def _make_mailboxes(stage: Stage, server: Mapping[str, Any]) -> System:
+    from connectors.simulator.systems.mailboxes import Mailboxes  # noqa: PLC0415 - hardly anyone has one
+
+    return Mailboxes(stage, server)

@@ -1,0 +1,55 @@
+"""The plan: all that will happen, in order of time, drawn from a seed."""
+
+import heapq
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Final, NamedTuple
+
+from connectors.simulator.deeds import Deed
+from connectors.simulator.stories import BEGINNINGS, Teller
+from connectors.simulator.working import PARIS, Office, midnight
+
+FIRST_DAY: Final = date(2020, 1, 1)
+NUMBERS_PER_DAY: Final = 100_000
+"""Matters that one day can begin; the day is part of their numbers."""
+
+
+class Plan(NamedTuple):
+    """What happens if nobody looks; the switchboard's calls apart, which are drawn when they come."""
+
+    seed: int
+    per_year: float
+    """Contacts of a year, calls among them."""
+    always: bool = False
+    """Whether all days and hours are like those of work: for demonstrations at any time."""
+
+    def day(self, day: date, since: datetime) -> Iterator[Deed]:
+        """Yield the deeds of the stories that begin on `day`, at `since` or later: in no order, and on later days too."""
+        numbers = count((day - FIRST_DAY).days * NUMBERS_PER_DAY)
+        office = Office(self.always)
+        for beginning in BEGINNINGS:
+            often = self.per_year * beginning.kind.share * beginning.factor
+            chance = Random(f"{self.seed}|{day}|{beginning.name}")  # noqa: S311 - has to be the same each time
+            arrivals = beginning.kind.rhythm.arrivals(often, day, chance, always=self.always)
+            for which, at in enumerate(arrivals):
+                own = Random(f"{self.seed}|{day}|{beginning.name}|{which}")  # noqa: S311
+                deeds = beginning.tell(Teller(self.seed, own, office, numbers), at)
+                if at >= since:
+                    yield from deeds
+                else:
+                    for _ in deeds:  # so that the numbers of the others are the same
+                        pass
+
+    def deeds(self, since: datetime) -> Iterator[Deed]:
+        """Yield the deeds of all stories that begin at `since` or later, in order, without end."""
+        day = since.astimezone(PARIS).date()
+        order = count()
+        planned: list[tuple[datetime, int, Deed]] = []
+        while True:
+            for deed in self.day(day, since):
+                heapq.heappush(planned, (deed.at, next(order), deed))
+            day += timedelta(days=1)
+            while planned and planned[0][0] < midnight(day):
+                yield heapq.heappop(planned)[2]

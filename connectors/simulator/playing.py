@@ -1,0 +1,108 @@
+"""Two ways to play: a span of days as fast as its connectors take it, or as time goes by."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self
+
+from connectors.sdk.files import replace
+from connectors.simulator.departement import Departement
+from connectors.simulator.working import PARIS, midnight
+
+SLICE: Final = timedelta(days=1)
+"""Of simulated time; then connectors are waited for."""
+LOOK_SECONDS: Final = 0.1
+"""How often it is looked whether anything still waits."""
+PATIENCE_SECONDS: Final = 20.0
+"""How long a live simulation waits for connectors before it goes on with the next day of the past."""
+LATE_SECONDS: Final = 1.0
+"""The longest that a live step waits while something waits for a connector."""
+SAVE_SECONDS: Final = 5.0
+"""How often it is noted how far a live simulation has come."""
+
+
+def play_span(
+    departement: Departement,
+    since: datetime,
+    until: datetime,
+    stop: threading.Event,
+    *,
+    tell: Callable[[datetime], None] = lambda _: None,
+    patience_seconds: float = float("inf"),
+) -> bool:
+    """Play all from `since` to `until`, telling of each day; return False if it was stopped before.
+
+    After each day, connectors are waited for with `patience_seconds`: some systems tell only how things stand.
+    """
+    at = since
+    while at < until and not stop.is_set():
+        at = min(at + SLICE, until)
+        departement.play_until(at, lambda: not stop.is_set())
+        give_up_at = time.monotonic() + patience_seconds
+        while not departement.settle() and time.monotonic() < give_up_at and not stop.wait(LOOK_SECONDS):
+            pass
+        tell(at)
+    return not stop.is_set()
+
+
+class Mark(NamedTuple):
+    """How far a live simulation has come, and what it is of: another one begins anew."""
+
+    of: dict[str, Any]
+    since: datetime
+    played_until: datetime
+
+    @classmethod
+    def new(cls, of: dict[str, Any], history: int) -> Self:
+        """Return the mark of a simulation that begins so many days ago, at midnight; 0: now."""
+        now = _now().replace(microsecond=0)
+        begin = midnight(now.astimezone(PARIS).date() - timedelta(days=history - 1)) if history else now
+        return cls(of, begin, begin)
+
+    @classmethod
+    def load(cls, path: Path, of: dict[str, Any]) -> Self | None:
+        """Return what was saved, None if nothing was of this simulation."""
+        if not path.exists():
+            return None
+        saved = json.loads(path.read_bytes())
+        if saved["of"] != of:
+            return None
+        return cls(of, *(datetime.fromisoformat(saved[name]) for name in cls._fields[1:]))
+
+    def save(self, path: Path) -> None:
+        """Put it on disk."""
+        replace(path, json.dumps(self._asdict(), default=datetime.isoformat).encode())
+
+
+def play_live(departement: Departement, mark: Mark, path: Path, stop: threading.Event, speed: float = 1.0) -> None:
+    """Play what has happened since `mark`, then go on as time goes by until `stop` is set; keep the mark in the file `path`.
+
+    The mark moves on when nothing waits any more: what waited at a stop is played again, and is the same. At twice the `speed`,
+    all comes twice as often and takes half the time. At the end all calls are ended.
+    """
+
+    def save(_: datetime) -> None:
+        if departement.settle():
+            mark._replace(played_until=departement.now).save(path)
+
+    play_span(departement, departement.now, _now(), stop, tell=save, patience_seconds=PATIENCE_SECONDS)
+    departement.quicken(speed)
+    saved_at = _now()
+    while not stop.is_set():
+        now = _now()
+        departement.play_until(now, lambda: not stop.is_set())
+        settled = departement.settle()
+        if now - saved_at >= timedelta(seconds=SAVE_SECONDS):
+            save(now)
+            saved_at = now
+        wait = departement.next_at - _now().timestamp()
+        stop.wait(max(0.0, min(wait, SAVE_SECONDS if settled else LATE_SECONDS)))
+    departement.calls.end(_now())
+    save(_now())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""The source systems of the département, each played through its own interface."""

@@ -1,0 +1,137 @@
+"""Calls: the switchboard of the `asterisk` connector's own simulation, whose callers are the département's citizens."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Final, NamedTuple
+
+from connectors.asterisk.simulate import Ledger, configuration
+from connectors.asterisk.simulate.rhythm import Rhythm
+from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call
+from connectors.simulator.deeds import Deed, Matter, Place, What
+from connectors.simulator.house import HEADQUARTERS, SECTOR
+from connectors.simulator.stage import Stage
+from connectors.simulator.systems.system import System
+from models.ids import contact_id
+from models.topics import Channel
+
+QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
+"""Services without a queue of their own → whose answers for them; the first queue for all others."""
+
+
+class Conversation(NamedTuple):
+    """One that is over."""
+
+    ended_at: datetime
+    call: str
+    """What the switchboard calls it."""
+    place: Place
+    phone: str
+    """The caller's number; empty if withheld."""
+
+
+class Calls(System):
+    """Calls come and go by themselves, as `advance` lets them."""
+
+    instance = "standard"
+    connector = "asterisk"
+    channel = Channel.CALL
+    whats = frozenset({What.CALLED})
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self._path = stage.root / "queue_log"
+        self._log: BinaryIO | None = None
+        self._board: _Board | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of the connector."""
+        return configuration(self._path) | {"sector": SECTOR, "site": HEADQUARTERS}
+
+    def begin(
+        self,
+        at: datetime,
+        *,
+        seed: int,
+        rhythm: Rhythm,
+        callers: Callable[[], str],
+        ended: Callable[[Conversation], None],
+    ) -> None:
+        """Begin to take calls. `callers` draws the numbers of those who call of their own accord."""
+        log = self._log = self._path.open("ab", buffering=0)
+        self._board = _Board(seed, lambda line: log.write(line.encode("ascii")), rhythm, callers, ended)
+        self._board.begin(at.timestamp())
+
+    @property
+    def board(self) -> "_Board":
+        """The switchboard, once it has begun."""
+        assert self._board is not None
+        return self._board
+
+    @property
+    def ledger(self) -> Ledger:
+        """What became of the calls."""
+        return self.board.ledger
+
+    @property
+    def next_at(self) -> float:
+        """When something happens next, seconds since 1970."""
+        return self.board.next_at
+
+    def quicken(self, speed: float) -> None:
+        """From now on, let calls come so many times as often, and everything take as much less time."""
+        self.board.pace = 1 / speed
+
+    def contact(self, matter: Matter) -> str:
+        """Return the contact that a call is."""
+        return contact_id(self.channel, self.source, matter.reference)
+
+    def advance(self, until: datetime) -> None:
+        """Let happen what happens by itself until then."""
+        self.board.run_until(until.timestamp())
+
+    def play(self, deed: Deed) -> None:
+        """Let a citizen call about a matter."""
+        service = deed.matter.place.service
+        self.advance(deed.at)
+        self.board.call(deed.at.timestamp(), QUEUES.get(service, service), deed.matter.citizen.phone)
+
+    def end(self, at: datetime) -> None:
+        """End all calls at once, as a switchboard does that is shut down."""
+        self.advance(at)
+        self.board.end(at.timestamp())
+
+    def close(self) -> None:
+        """Close the log."""
+        if self._log:
+            self._log.close()
+
+
+class _Board(Switchboard):
+    """A switchboard that citizens call who have a reason to, among the others, and that tells of conversations."""
+
+    def __init__(
+        self,
+        seed: int,
+        write: Callable[[str], object],
+        rhythm: Rhythm,
+        callers: Callable[[], str],
+        ended: Callable[[Conversation], None],
+    ) -> None:
+        super().__init__(seed, write, rhythm)
+        self._callers, self._ended = callers, ended
+        self._dialling = ""
+
+    def call(self, at: float, queue: str, phone: str) -> None:
+        """Let `phone` call now, at `at`."""
+        self.now, self._dialling = at, phone
+        self._arrive(next((desk for desk in self._desks if desk.service.label == queue), self._desks[0]))
+        self._dialling = ""
+
+    def _number(self) -> str:
+        return self._dialling or self._callers()
+
+    def _complete(self, agent: _Agent, call: _Call) -> None:
+        super()._complete(agent, call)
+        label = agent.desk.service.label
+        ended_at = datetime.fromtimestamp(int(self.now), UTC)
+        self._ended(Conversation(ended_at, call.id, Place(HEADQUARTERS, label, label), call.number))

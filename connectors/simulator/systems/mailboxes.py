@@ -1,0 +1,67 @@
+"""E-mail in a real mailbox, made for this: citizens and services write to it by APPEND."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connectors.imap.config import ImapConfig
+from connectors.imap.simulate.mailbox import Mailbox
+from connectors.sdk.config import parse
+from connectors.simulator.deeds import Deed, What
+from connectors.simulator.house import EMAIL_SERVICES, HEADQUARTERS, SECTOR
+from connectors.simulator.stage import Stage
+from connectors.simulator.systems.system import POLL_SECONDS, Now, System
+from models.topics import Channel
+
+DOMAIN: Final = "accueil.example.org"
+
+
+class Mailboxes(System):
+    """One mailbox for the addresses of all services; `server` has the connector's options that say where it is.
+
+    Raises `ConfigError` if they cannot be used.
+    """
+
+    instance = "messagerie"
+    connector = "imap"
+    channel = Channel.EMAIL
+    whats = frozenset({What.EMAIL_RECEIVED, What.EMAIL_ACKNOWLEDGED, What.EMAIL_ANSWERED})
+
+    def __init__(self, stage: Stage, server: Mapping[str, Any]) -> None:
+        super().__init__(stage)
+        self._server = dict(server)
+        self._configs = {service: self._config(service) for service in EMAIL_SERVICES}
+        self._boxes: dict[str, Mailbox] = {}
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of the connector."""
+        places = {_address(service): {"service": service, "site": HEADQUARTERS} for service in EMAIL_SERVICES}
+        return {**self._server, "addresses": places, "sector": SECTOR, "poll_seconds": POLL_SECONDS}
+
+    def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
+        """Log in. Raises what `connectors.imap.session.FAILURES` are."""
+        self._boxes = {service: Mailbox(config) for service, config in self._configs.items()}
+
+    def play(self, deed: Deed) -> None:
+        """Write a message."""
+        box, asked = self._boxes[deed.matter.place.service], deed.matter.reference
+        match deed.what:
+            case What.EMAIL_RECEIVED:
+                box.receive(asked, deed.at, deed.matter.citizen.email)
+            case What.EMAIL_ACKNOWLEDGED:
+                box.acknowledge(f"{asked}-received", deed.at, deed.matter.citizen.email, [asked])
+            case What.EMAIL_ANSWERED:
+                box.answer(f"{asked}-answer", deed.at, deed.matter.citizen.email, [asked])
+
+    def close(self) -> None:
+        """Log out."""
+        for box in self._boxes.values():
+            box.close()
+
+    def _config(self, service: str) -> ImapConfig:
+        config = parse(ImapConfig, self.instance, {**self._server, "addresses": {_address(service): {}}})
+        assert isinstance(config, ImapConfig)
+        return config
+
+
+def _address(service: str) -> str:
+    return f"{service}@{DOMAIN}"

@@ -1,0 +1,89 @@
+"""The simulated département through the real connectors: the figures are its ledger, number for number."""
+
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.simulator.departement import Departement
+from connectors.simulator.ledger import Numbers
+from connectors.simulator.plan import Plan
+from connectors.simulator.playing import play_span
+from connectors.simulator.stage import Stage
+from connectors.simulator.working import PARIS, midnight
+from models.events import Event
+from models.topics import Channel
+from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN
+from tests.support.departement import Folded, differences, last_monday, read
+from tests.support.processes import wait_until
+
+STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
+DAYS = 7
+PER_YEAR = 40_000
+
+
+class Week:
+    """A week that was played, and read until it agreed."""
+
+    def __init__(self, directory: Path, keys: Path | None = None) -> None:
+        self.keys = directory / "data" / "keys"
+        if keys:  # ids of agents are made of pseudonyms
+            shutil.copytree(keys, self.keys)
+        since = last_monday()
+        until = midnight(since.astimezone(PARIS).date() + timedelta(days=DAYS))
+        stage, folded = Stage(directory / "stage"), Folded()
+        departement = Departement(stage, Plan(1, PER_YEAR))
+        stage.write_settings(departement.connectors())
+
+        def disagree() -> list[object]:
+            folded.add(collected.events)
+            return [*differences(folded.numbers(until), self.ledger)]
+
+        with read(stage, directory / "data") as collected, departement.opened(since):
+            assert play_span(departement, since, until, threading.Event())
+            self.ledger = departement.ledger.numbers()
+            wait_until(lambda: not disagree(), "the figures to be the ledger's", 90, otherwise=disagree)
+        self.events: Sequence[Event] = collected.events
+        self.figures = folded.numbers(until)
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
+    return Week(tmp_path_factory.mktemp("week"))
+
+
+def test_figures_are_the_ledger_number_for_number(week: Week) -> None:
+    assert week.figures == week.ledger
+    assert {place[0] for place in week.figures} == {*Channel}
+
+
+def total(numbers: Numbers, *names: str) -> int:
+    return sum(numbers.get(name, 0) for name in names)
+
+
+def test_who_came_is_accounted_for_on_every_channel(week: Week) -> None:
+    for (channel, *_), numbers in week.figures.items():
+        match channel:
+            case Channel.CALL | Channel.VISIT:
+                assert numbers["offered"] == total(numbers, "answered", "abandoned", *LEFT, "waiting")
+            case Channel.MAIL | Channel.EMAIL | Channel.FORM:
+                assert numbers["received"] == total(numbers, *CLOSED, *OPEN)
+            case Channel.APPOINTMENT:
+                assert numbers["booked"] == total(numbers, *CANCELLED, "attended", "missed", *OPEN)
+
+
+def test_the_same_seed_gives_the_same_ids(week: Week, tmp_path: Path) -> None:
+    assert ids(Week(tmp_path, week.keys).events) == ids(week.events)
+
+
+def ids(events: Sequence[Event]) -> Counter[tuple[str, ...]]:
+    """What tells events apart, whatever the order in which they were read; steps of letters by what they say."""
+    return Counter(
+        # A letter's number, which ids of its steps are made of, depends on when the connector found it in the folder.
+        (event.type, str(event.time), event.service, "" if event.type in STEPS else event.id)
+        for event in {event.id: event for event in events}.values()
+    )

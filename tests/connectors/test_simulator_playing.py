@@ -1,0 +1,128 @@
+"""The simulated département stops and goes on, and its command."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from connectors.sdk.runner import configure
+from connectors.simulator.command import command
+from connectors.simulator.departement import Departement
+from connectors.simulator.ledger import Numbers, Where
+from connectors.simulator.plan import Plan
+from connectors.simulator.playing import Mark, play_live, play_span
+from connectors.simulator.stage import Stage
+from models.topics import Channel
+from tests.support.departement import Folded, differences, last_monday, read
+from tests.support.processes import wait_until
+
+PLAN = Plan(3, 40_000)
+SINCE = last_monday()
+CALLS = {Channel.CALL, Channel.FEEDBACK}
+
+
+def but_calls(numbers: dict[Where, Numbers]) -> dict[Where, Numbers]:
+    """What the plan alone decides."""
+    return {place: told for place, told in numbers.items() if place[0] not in CALLS}
+
+
+def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> None:
+    stage, folded = Stage(tmp_path / "stage"), Folded()
+    stop, until = SINCE + timedelta(days=1, hours=11), SINCE + timedelta(days=2)
+    stage.write_settings(Departement(stage, PLAN).connectors())
+    with read(stage, tmp_path / "data") as collected:
+        first = Departement(stage, PLAN)
+        with first.opened(SINCE):
+            assert play_span(first, SINCE, stop, threading.Event())
+        second = Departement(stage, PLAN)
+        with second.opened(SINCE, stop):
+            assert play_span(second, stop, until, threading.Event())
+            expected = but_calls(second.ledger.numbers())
+
+            def disagree() -> list[object]:
+                folded.add(collected.events)
+                return [*differences(but_calls(folded.numbers(until)), expected)]
+
+            wait_until(lambda: not disagree(), "the figures to be the ledger's", otherwise=disagree)
+    assert second.played < first.played
+    assert {place[0] for place in expected} == {*Channel} - CALLS
+
+
+def test_live_it_plays_the_past_first_and_remembers_how_far_it_came(tmp_path: Path) -> None:
+    stage, stop = Stage(tmp_path / "stage"), threading.Event()
+    departement = Departement(stage, Plan(1, 200_000, always=True))
+    stage.write_settings(departement.connectors())
+    mark = Mark.new({"seed": 1}, 0)
+    mark = mark._replace(since=mark.since - timedelta(hours=2), played_until=mark.since - timedelta(hours=2))
+    path = tmp_path / "mark"
+    with read(stage, tmp_path / "data") as collected, departement.opened(mark.since):
+        playing = threading.Thread(target=play_live, args=(departement, mark, path, stop, 200.0))
+        playing.start()
+        wait_until(path.exists, "the past")
+        before = len(collected.events)
+        wait_until(lambda: len(collected.events) > before + 20, "the present")
+        stop.set()
+        playing.join()
+    saved = Mark.load(path, {"seed": 1})
+    assert saved
+    assert saved.since == mark.since < saved.played_until
+    assert timedelta() <= datetime.now(UTC) - saved.played_until < timedelta(minutes=5)
+
+
+def test_the_command_prepares_settings_that_all_connectors_take(tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, ["--into", str(tmp_path / "systems"), "--prepare"])
+    assert done.exit_code == 0, done.output
+    settings = tmp_path / "systems" / "accueil.toml"
+    assert stat.S_IMODE(settings.stat().st_mode) == 0o600
+    tables = tomllib.loads(settings.read_text())["connectors"]
+    for name, table in tables.items():
+        assert configure(name, table.pop("connector"), table).source
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        ([], "--prepare"),
+        (["--live", "--days", "3"], "--live"),
+        (["--days", "2", "--from", "2999-01-01"], "must be over"),
+    ],
+)
+def test_the_command_refuses_what_makes_no_sense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], refusal: str
+) -> None:
+    monkeypatch.setenv("LANG", "C")
+    done = CliRunner().invoke(command, ["--into", str(tmp_path / "systems"), *arguments])
+    assert done.exit_code == 2
+    assert refusal in done.output
+
+
+def test_the_command_plays_days_and_tells_what_happened(tmp_path: Path) -> None:
+    program = ["-c", "from connectors.simulator.command import command; command()", "--into", str(tmp_path / "stage")]
+    options = ["--days", "1", "--from", f"{SINCE + timedelta(hours=12):%Y-%m-%d}", "--per-year", "5000"]
+    ledger = tmp_path / "ledger.json"
+    subprocess.run([sys.executable, *program, "--prepare"], check=True)
+    with (
+        read(Stage(tmp_path / "stage"), tmp_path / "data"),
+        subprocess.Popen(
+            [sys.executable, *program, *options, "--ledger", str(ledger)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "LANG": "C", "PYTHONUNBUFFERED": "1"},
+        ) as process,
+    ):
+        assert process.stdout
+        while "serving until stopped" not in (line := process.stdout.readline()):
+            assert line, "it ended"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    told = json.loads(ledger.read_text())
+    assert {place["channel"] for place in told} >= {"call", "mail", "email"}
