@@ -1,0 +1,18 @@
+"""Maarch Courrier and MEM Courrier: letters that are registered and followed there, by the REST API."""
+
+from connectors.maarch.config import MaarchConfig
+from connectors.maarch.simulate.command import command
+from connectors.maarch.source import MaarchSource, probe
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "maarch",
+    MaarchConfig,
+    MaarchSource,
+    simulate=command,
+    probe=probe,
+    about=(
+        "Letters of Maarch Courrier or MEM Courrier, by its REST API",
+        "Courriers de Maarch Courrier ou MEM Courrier, par son API REST",
+    ),
+)

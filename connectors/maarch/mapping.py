@@ -1,0 +1,203 @@
+"""What a fact about a letter means.
+
+Ids are made of the letter's number, the fact and its time, and never of the chrono: that is the same again in another year or
+installation.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from pydantic import ValidationError
+
+from connectors.maarch.clock import read_local, to_utc
+from connectors.maarch.config import Entity, MaarchConfig, Meaning, Place
+from connectors.maarch.facts import Fact, Kind, decode
+from connectors.maarch.statuses import STATUSES, is_closed
+from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.words import say
+from models.codec import Unusable
+from models.events import (
+    CloseOutcome,
+    Event,
+    LetterAcknowledged,
+    LetterAnswered,
+    LetterArrived,
+    LetterArrivedData,
+    LetterAssigned,
+    LetterClosed,
+    LetterClosedData,
+    LetterRegistered,
+    LetterRegisteredData,
+    LetterSent,
+    LetterSentData,
+)
+from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.ids import contact_id, event_id
+from models.reasons import Reason
+from models.topics import Channel
+
+MOST_CENTS: Final = 1_000_000
+PLAIN: Final = re.compile(r"[A-Za-z0-9_]{1,10}")
+"""A code of a status, and nothing else."""
+_NOWHERE: Final = Entity()
+
+
+class LetterMapping:
+    """Maps facts, each for itself."""
+
+    def __init__(self, source: str, config: MaarchConfig, key_of: Callable[[str], PseudonymKey]) -> None:
+        self._source = source
+        self._config = config
+        self._zone = ZoneInfo(config.timezone)
+        self._statuses: dict[str, Meaning] = {**STATUSES, **config.statuses}
+        sectors = {config.sector, *(entity.sector for entity in config.entities.values() if entity.sector)}
+        self._keys = {sector: key_of(sector) for sector in sectors}
+        self._meanings: dict[Kind, Callable[[Fact], Sequence[Event]]] = {
+            "arrived": self._arrived,
+            "registered": self._registered,
+            "assigned": self._assigned,
+            "acknowledged": self._acknowledged,
+            "status": self._changed_status,
+            "sent": self._sent,
+        }
+
+    def map(self, raw: bytes) -> Outcome:
+        """Return what a fact means, or why it means nothing; raises nothing."""
+        try:
+            fact = decode(raw)
+            return self._meanings[fact.kind](fact)
+        except msgspec.DecodeError as error:
+            return Reject(Reason.UNREADABLE_LINE, raw, str(error))
+        except UnicodeDecodeError:
+            return Reject(Reason.UNREADABLE_LINE, raw)
+        except Unusable as error:
+            return Reject(error.reason, raw, error.detail)
+        except ValidationError as error:
+            return Reject(Reason.INVALID_FIELD, raw, ".".join(map(str, error.errors()[0]["loc"])))
+
+    # ------------------------------------------------------------------------------------------------------------- facts
+    def _arrived(self, fact: Fact) -> Sequence[Event]:
+        letter = fact.letter
+        registered_at = self._time("creation_date", letter.creation_date)
+        admitted_at = self._time("admission_date", letter.admission_date) if letter.admission_date else None
+        arrived_at = min(admitted_at or registered_at, registered_at)  # it is not registered before it came
+        about = self._about(fact, "arrived", arrived_at)
+        return (LetterArrived(**about, data=LetterArrivedData(admitted_at=admitted_at and arrived_at)),)
+
+    def _registered(self, fact: Fact) -> Sequence[Event]:
+        chrono = fact.letter.alt_identifier or ""
+        about = self._about(fact, f"registered|{chrono}", self._time("creation_date", fact.letter.creation_date))
+        return (LetterRegistered(**about, data=LetterRegisteredData(chrono=chrono)),)
+
+    def _assigned(self, fact: Fact) -> Sequence[Event]:
+        what = f"assigned|{fact.letter.destination}"
+        return (LetterAssigned(**self._about(fact, what, self._time("modification_date", fact.at))),)
+
+    def _acknowledged(self, fact: Fact) -> Sequence[Event]:
+        return (LetterAcknowledged(**self._about(fact, "acknowledged", self._time("sendDate", fact.at))),)
+
+    def _changed_status(self, fact: Fact) -> Sequence[Event]:
+        status = fact.letter.status or ""
+        meaning = self._statuses.get(status)
+        if not status or (meaning == "open" and not self._was_closed(fact)):
+            return ()
+        if meaning is None:
+            raise _unknown(status)
+        at = self._time("modification_date", fact.at)
+        if meaning == "open":
+            return (LetterAssigned(**self._about(fact, f"reopened|{status}", at)),)
+        if meaning == "answered":
+            return (LetterAnswered(**self._about(fact, "answered", at)),)
+        if meaning == "archived" and self._was_closed(fact):
+            return ()
+        outcome = CloseOutcome.RESOLVED if meaning == "archived" else CloseOutcome(meaning)
+        return self._closed(fact, outcome, self._closed_at(fact, at))
+
+    def _closed(self, fact: Fact, outcome: CloseOutcome, at: datetime) -> Sequence[Event]:
+        closed = LetterClosed(**self._about(fact, f"closed|{outcome}", at), data=LetterClosedData(outcome=outcome))
+        answered_before = self._statuses.get(fact.was) == "answered"
+        if outcome is not CloseOutcome.RESOLVED or not self._config.answered_when_resolved or answered_before:
+            return (closed,)
+        return (LetterAnswered(**self._about(fact, "answered", at)), closed)
+
+    def _sent(self, fact: Fact) -> Sequence[Event]:
+        letter, postage = fact.letter, self._config.postage
+        if postage is None:
+            return ()
+        if (postage_class := postage.classes.get(letter.postage or "")) is None:
+            raise Unusable(Reason.UNKNOWN_ENUM, "postage")
+        about = self._about(fact, "sent", self._time("departure_date", letter.departure_date or ""))
+        return (LetterSent(**about, data=LetterSentData(postage=postage_class, cost_cents=_cents(letter.cost or ""))),)
+
+    # ------------------------------------------------------------------------------------------------------------- parts
+    def _was_closed(self, fact: Fact) -> bool:
+        return is_closed(self._statuses.get(fact.was, "open"))
+
+    def _closed_at(self, fact: Fact, found_at: datetime) -> datetime:
+        """Return when a letter was closed: its closing date, unless that is of an earlier time that it was closed."""
+        if not fact.letter.closing_date:
+            return found_at
+        closed_at = self._time("closing_date", fact.letter.closing_date)
+        reopened = fact.was_since and closed_at < self._time("modification_date", fact.was_since)
+        return found_at if reopened else closed_at
+
+    def _about(self, fact: Fact, what: str, at: datetime) -> dict[str, Any]:
+        number = str(fact.letter.res_id)
+        entity, place = self._place(fact)
+        sector = entity.sector or self._config.sector
+        return {
+            "id": event_id(self._source, f"{number}|{what}", at.isoformat()),
+            "source": self._source,
+            "subject": contact_id(Channel.MAIL, self._source, number),
+            "time": at,
+            "recordedtime": fact.read_at,
+            "sector": sector,
+            "site": entity.site or place.site or self._config.site,
+            "service": entity.service or place.service or self._config.service,
+            "identities": self._identities(fact, self._keys[sector]),
+        }
+
+    def _place(self, fact: Fact) -> tuple[Entity, Place]:
+        entity = self._config.entities.get(fact.letter.destination or "", _NOWHERE)
+        return entity, self._config.doctypes.get(fact.letter.type_id or 0, _NOWHERE)
+
+    def _identities(self, fact: Fact, key: PseudonymKey) -> str:
+        """Return the pseudonyms of the case, and of one sender: several wrote together, and are not the same person."""
+        email, phone = "", ""
+        if len(fact.senders) == 1:
+            email, phone = fact.senders[0].email or "", fact.senders[0].phone or ""
+        known = (
+            (IdentityKind.CASE, (fact.letter.case or "").strip()),
+            (IdentityKind.EMAIL, normalise_email(email)),
+            (IdentityKind.PHONE, normalise_phone(phone, self._config.region)),
+        )
+        return " ".join(key.pseudonym(kind, value) for kind, value in known if value)
+
+    def _time(self, field: str, text: str) -> datetime:
+        try:
+            return to_utc(read_local(text), self._zone)
+        except (ValueError, OverflowError):
+            raise Unusable(Reason.INVALID_FIELD, field) from None
+
+
+def _unknown(status: str) -> Unusable:
+    word = status if PLAIN.fullmatch(status) else "?"
+    return Unusable(
+        Reason.UNKNOWN_RECORD,
+        say(f"a status that means nothing here: {word}", f"un statut sans signification ici : {word}"),
+    )
+
+
+def _cents(euros: str) -> int:
+    try:
+        cents = Decimal(euros.replace(",", ".").removesuffix("€").strip()) * 100
+        if 0 <= cents <= MOST_CENTS and cents == int(cents):
+            return int(cents)
+    except (ArithmeticError, ValueError):
+        pass
+    raise Unusable(Reason.INVALID_FIELD, "cost")

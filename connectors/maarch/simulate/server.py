@@ -1,0 +1,184 @@
+"""The server of a Maarch that does not exist: the routes that the connector asks, and what the real ones refuse.
+
+Refusals as in the published code: `rest/index.php` (no user, a route that is not authorised), `ResController::getList` and
+`PreparedClauseController::isRequestValid` (a question that is none), `hasRightByResId` (a letter out of perimeter). What it
+cannot show is whether the real server has changed.
+"""
+
+import base64
+import binascii
+import re
+import socket
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from connectors.maarch.simulate.database import Database, Row
+
+HOST: Final = "127.0.0.1"
+LOGIN: Final = "accueil"
+PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing
+_WRITES: Final = (
+    r"\b(?:abort|alter|copy|create|delete|disgard|drop|execute|grant|insert|load|lock|move|reset|truncate|update{})\b"
+)
+NOT_IN_CLAUSE: Final = re.compile(_WRITES.format(""), re.IGNORECASE)
+NOT_IN_SELECT: Final = re.compile(_WRITES.format("|select"), re.IGNORECASE)
+
+
+class Refusal(Exception):  # noqa: N818 - what the server answers, no failure of it
+    """An answer other than 200."""
+
+    def __init__(self, status: int, errors: str) -> None:
+        super().__init__(errors)
+        self.response: Response = JSONResponse({"errors": errors}, status)
+
+
+class Rest:
+    """The routes of `database`, for the one user that there is."""
+
+    perimeter: str | None = "1=1"
+    """Which letters the user's groups may see; None for a user without a group."""
+    authorized: Sequence[str] = ()
+    """The routes that the user may ask, all if there are none: `users.authorized_api`."""
+    token: str | None = None
+    """A bearer token that is taken beside login and password."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def app(self) -> Starlette:
+        """Return the application, with its routes below `/rest`."""
+        routes = {
+            "POST/res/list": self._list,
+            "GET/resources/{resId}/contacts": self._contacts,
+            "GET/resources/{resId}/acknowledgementReceipts": self._receipts,
+        }
+
+        def endpoint(route: str) -> Any:
+            async def answer(request: Request) -> Response:
+                try:
+                    self._let_in(request, route)
+                    body = await request.json() if request.method == "POST" else {}
+                    return JSONResponse(routes[route](request, body))
+                except Refusal as refusal:
+                    return refusal.response
+
+            return answer
+
+        return Starlette(
+            routes=[
+                Route("/rest/" + route.partition("/")[2], endpoint(route), methods=[route.partition("/")[0]])
+                for route in routes
+            ]
+        )
+
+    # ------------------------------------------------------------------------------------------------------------ routes
+    def _list(self, _: Request, body: dict[str, Any]) -> Mapping[str, Any]:
+        for field in ("select", "clause"):
+            if not isinstance(body.get(field), str) or not body[field]:
+                raise Refusal(400, f"Bad Request: {field} is not valid")
+        for field, kind in (("orderBy", list), ("limit", int)):
+            if body.get(field) and not isinstance(body[field], kind):
+                raise Refusal(400, f"Bad Request: {field} parameter not valid")
+        select, clause = body["select"], body["clause"]
+        if NOT_IN_CLAUSE.search(clause) or NOT_IN_SELECT.search(" AND ".join(select.split(","))):
+            raise Refusal(400, "La requête n'est pas valide")
+        if self.perimeter is None:
+            raise Refusal(400, "User has no groups")
+        try:
+            rows = self.database.select(
+                "res_view_letterbox",
+                select,
+                f"({clause}) AND ({self.perimeter})",
+                body.get("orderBy") or (),
+                body.get("limit") or 0,
+            )
+        except sqlite3.Error:
+            raise Refusal(400, "La requête n'est pas valide") from None
+        return {"resources": rows, "count": len(rows)}
+
+    def _contacts(self, request: Request, _: dict[str, Any]) -> Mapping[str, Any]:
+        number = self._letter(request)
+        mode = {"senders": "sender", "recipients": "recipient"}.get(request.query_params.get("type", ""), "")
+        linked = self.database.select("resource_contacts", "*", f"res_id = {number} AND mode = '{mode}'")
+        return {"contacts": [self._contact(one) for one in linked]}
+
+    def _receipts(self, request: Request, _: dict[str, Any]) -> Sequence[Mapping[str, Any]]:
+        number = self._letter(request)
+        receipts = self.database.select("acknowledgement_receipts", "*", f"res_id = {number}")
+        return [
+            {
+                "id": receipt["id"],
+                "resId": number,
+                "type": "simple",
+                "format": receipt["format"],
+                "userLabel": "",
+                "creationDate": receipt["creation_date"],
+                "sendDate": receipt["send_date"],
+                "contact": None,
+            }
+            for receipt in receipts
+        ]
+
+    # ------------------------------------------------------------------------------------------------------------- parts
+    def _let_in(self, request: Request, route: str) -> None:
+        if not self._is_user(request.headers.get("Authorization", "")):
+            raise Refusal(401, "Authentication Failed")
+        if self.authorized and route not in self.authorized:
+            raise Refusal(403, "This route is not authorized for this user")
+
+    def _is_user(self, authorization: str) -> bool:
+        kind, _, credentials = authorization.partition(" ")
+        if kind == "Bearer":
+            return bool(self.token) and credentials == self.token
+        try:
+            return kind == "Basic" and base64.b64decode(credentials, validate=True).decode() == f"{LOGIN}:{PASSWORD}"
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+
+    def _letter(self, request: Request) -> int:
+        number = request.path_params["resId"]
+        clause = f"res_id = {number} AND ({self.perimeter})"
+        if not number.isdecimal() or not self.database.select("res_view_letterbox", "res_id", clause):
+            raise Refusal(403, "Document out of perimeter")
+        return int(number)
+
+    def _contact(self, linked: Row) -> Mapping[str, Any]:
+        if linked["type"] != "contact":
+            return {"type": linked["type"], "lastname": "", "email": None, "phone": None}
+        (contact,) = self.database.select("contacts", "*", f"id = {linked['item_id']}")
+        return {
+            "type": "contact",
+            "firstname": contact["firstname"],
+            "lastname": contact["lastname"],
+            "company": contact["company"],
+            "addressStreet": contact["address_street"],
+            "addressPostcode": contact["address_postcode"],
+            "addressTown": contact["address_town"],
+            "email": contact["email"],
+            "phone": contact["phone"],
+            "notes": contact["notes"],
+        }
+
+
+@contextmanager
+def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """Serve `app` on this machine until the end of the block, at an address that is yielded. Raises `OSError`."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    with socket.create_server((HOST, port)) as listener:
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://{HOST}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,0 +1,34 @@
+"""What the statuses of letters mean: those that Maarch brings (`sql/data_fr.sql`), unless the configuration says otherwise."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from connectors.maarch.config import Meaning
+from models.events import CloseOutcome
+
+STATUSES: Final[Mapping[str, Meaning]] = {
+    **dict.fromkeys(
+        (
+            *("INIT", "NEW", "NUMQUAL", "OUT", "RET", "COU", "ATT", "ATT_MP", "STDBY", "SVX"),
+            *("VAL", "VALSG", "EVIS", "ESIG", "REJ_SIGN", "EENV", "EAVIS", "ESIGAR", "EENVAR"),
+            *("GRC", "GRC_TRT", "GRC_ALERT", "PJQUAL", "SEND_MASS", "PND", "DSTRIBUTED", "RETRN", "NO_RETRN"),
+        ),
+        "open",
+    ),
+    "ENVDONE": "answered",
+    "END": "resolved",
+    "SSUITE": "no_action",
+    "DEL": "no_action",
+    **dict.fromkeys(("EXP_SEDA", "SEND_SEDA", "ACK_SEDA", "REPLY_SEDA"), "archived"),
+}
+OUTCOMES: Final = frozenset(CloseOutcome)
+
+
+def is_closed(meaning: Meaning) -> bool:
+    """Return whether nothing more is to be done."""
+    return meaning == "archived" or meaning in OUTCOMES
+
+
+def closed_statuses(configured: Mapping[str, Meaning]) -> list[str]:
+    """Return the statuses that mean that a letter is closed."""
+    return [status for status, meaning in {**STATUSES, **configured}.items() if is_closed(meaning)]

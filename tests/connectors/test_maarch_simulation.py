@@ -1,0 +1,157 @@
+"""Letters that do not exist, read by the real connector; and what the simulated server refuses."""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import connectors.maarch as maarch
+from connectors.maarch.simulate.command import configuration
+from connectors.maarch.simulate.lives import Simulation
+from connectors.maarch.simulate.maarch import SimulatedMaarch
+from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest, serving
+from connectors.sdk.testing import Bench, identity
+
+BEGIN = datetime(2026, 3, 22, tzinfo=UTC)
+PER_HOUR = 0.5
+HOUR = timedelta(hours=1)
+LAST_LINE = 'service = "colleges"\n'
+CONTACTS = "/rest/resources/{}/contacts?type=senders"
+
+
+def bench(address: str, tmp_path: Path, name: str = "data") -> Bench:
+    options = tomllib.loads(configuration(address))["connectors"]["simulation"]
+    assert options.pop("connector") == "maarch"
+    return Bench(maarch.CONNECTOR, options, tmp_path / name, tmp_path / "keys")
+
+
+def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
+    """Number for number, over twelve days that are looked at every four hours; clocks change meanwhile."""
+    simulated, now = SimulatedMaarch(), BEGIN
+    simulation = Simulation(simulated, 7, BEGIN, PER_HOUR)
+    told: Counter[str] = Counter()
+    ids = set()
+    with serving(Rest(simulated.database).app()) as address:
+        one = bench(address, tmp_path)
+        while now < BEGIN + timedelta(days=12):
+            now += 4 * HOUR
+            simulation.advance(now)
+            events = one.read_all(confirm=True)
+            told.update(event.type for event in events)
+            ids |= {event.id for event in events}
+    assert told == simulation.ledger
+    assert len(told) == 7
+    assert len(ids) == told.total()
+    assert one.rejected() == {}
+
+
+def test_a_seed_gives_the_same_letters(tmp_path: Path) -> None:
+    def read(seed: int, name: str, steps: int) -> list[bytes]:
+        simulated = SimulatedMaarch()
+        simulation = Simulation(simulated, seed, BEGIN, PER_HOUR)
+        for step in range(steps):
+            simulation.advance(BEGIN + timedelta(days=2) * (step + 1) / steps)
+        with serving(Rest(simulated.database).app()) as address:
+            return identity(bench(address, tmp_path, name).read_all(confirm=True))
+
+    assert read(1, "first", 1) == read(1, "again", 12) != read(2, "other", 1)
+
+
+def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from connectors.maarch import CONNECTOR; CONNECTOR.simulate()"]
+    with subprocess.Popen(
+        [*command, "--port", "0", "--days", "2"], stdout=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        assert process.stdout
+        try:
+            lines = [*iter(process.stdout.readline, LAST_LINE)]
+            options = tomllib.loads("".join(lines))["connectors"]["simulation"]
+            assert options.pop("connector") == "maarch"
+            one = Bench(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+            assert one.probe().events.total() > 0
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- refusals
+@pytest.fixture
+def rest() -> Iterator[tuple[Rest, httpx.Client]]:
+    simulated = SimulatedMaarch()
+    simulated.register(BEGIN, "DAS", email="mireille.exemple@example.org")
+    simulated.register(BEGIN, "DRT")
+    server = Rest(simulated.database)
+    with serving(server.app()) as address, httpx.Client(base_url=address, auth=(LOGIN, PASSWORD)) as client:
+        yield server, client
+
+
+QUESTION: dict[str, Any] = {"select": "res_id", "clause": "1=1", "orderBy": ["res_id"], "limit": 5}
+
+
+def test_what_is_right_is_answered(rest: tuple[Rest, httpx.Client]) -> None:
+    _, client = rest
+    answer = client.post("/rest/res/list", json=QUESTION).json()
+    assert answer == {"resources": [{"res_id": 1}, {"res_id": 2}], "count": 2}
+    (contact,) = client.get(CONTACTS.format(1)).json()["contacts"]
+    assert contact["email"] == "mireille.exemple@example.org"
+
+
+@pytest.mark.parametrize(
+    ("change", "errors"),
+    [
+        ({"select": ""}, "Bad Request: select is not valid"),
+        ({"clause": None}, "Bad Request: clause is not valid"),
+        ({"orderBy": "res_id"}, "Bad Request: orderBy parameter not valid"),
+        ({"limit": "5"}, "Bad Request: limit parameter not valid"),
+        ({"clause": "1=1; delete from res_letterbox"}, "La requête n'est pas valide"),
+        ({"select": "(select 1)"}, "La requête n'est pas valide"),
+        ({"select": "no_such_column"}, "La requête n'est pas valide"),
+        ({"clause": "res_id >"}, "La requête n'est pas valide"),
+    ],
+)
+def test_a_question_that_is_none_is_refused(
+    rest: tuple[Rest, httpx.Client], change: dict[str, Any], errors: str
+) -> None:
+    answer = rest[1].post("/rest/res/list", json=QUESTION | change)
+    assert (answer.status_code, answer.json()) == (400, {"errors": errors})
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Basic !", "Basic " + base64.b64encode(b"accueil:autre").decode(), "Bearer autre"],
+)
+def test_who_is_no_user_is_refused(rest: tuple[Rest, httpx.Client], authorization: str) -> None:
+    answer = httpx.post(
+        str(rest[1].base_url) + "/rest/res/list", json=QUESTION, headers={"Authorization": authorization}
+    )
+    assert (answer.status_code, answer.json()) == (401, {"errors": "Authentication Failed"})
+
+
+def test_what_is_out_of_perimeter_is_not_there(rest: tuple[Rest, httpx.Client]) -> None:
+    server, client = rest
+    server.perimeter = "destination = 'DAS'"
+    assert client.post("/rest/res/list", json=QUESTION).json()["count"] == 1
+    assert client.get(CONTACTS.format(1)).status_code == 200
+    for letter in (2, 3, "x"):
+        answer = client.get(CONTACTS.format(letter))
+        assert (answer.status_code, answer.json()) == (403, {"errors": "Document out of perimeter"})
+
+
+def test_a_user_without_groups_or_rights_is_refused(rest: tuple[Rest, httpx.Client]) -> None:
+    server, client = rest
+    server.authorized = ["GET/resources/{resId}/contacts"]
+    answer = client.post("/rest/res/list", json=QUESTION)
+    assert (answer.status_code, answer.json()) == (403, {"errors": "This route is not authorized for this user"})
+    server.authorized, server.perimeter = (), None
+    answer = client.post("/rest/res/list", json=QUESTION)
+    assert (answer.status_code, answer.json()) == (400, {"errors": "User has no groups"})

@@ -1,0 +1,67 @@
+"""Local times without a zone, through the nights when clocks change."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.maarch.clock import begin_before, read_local, to_local, to_utc, write_local
+from connectors.maarch.config import MaarchConfig
+from connectors.maarch.facts import Letter
+from connectors.maarch.listing import Changes, Mark, Open
+
+PARIS = ZoneInfo("Europe/Paris")
+OVERLAP = timedelta(minutes=5)
+PUT_BACK = datetime(2026, 10, 25, 1, tzinfo=UTC)
+PUT_FORWARD = datetime(2026, 3, 29, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-03-16 09:00:00", "2026-03-16 09:00:00.12", "2026-03-16 09:00:00.123456", "2026-03-16"]
+)
+def test_times_are_read_as_postgresql_writes_them(text: str) -> None:
+    assert write_local(read_local(text)).startswith(text)
+
+
+@pytest.mark.parametrize("text", ["", "hier", "20260-03-16 00:00:00", "2026-02-30 00:00:00", "2026-03-16 09:00:00+01"])
+def test_what_is_no_local_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"isoformat|out of range|zone"):
+        read_local(text)
+
+
+@given(st.datetimes(datetime(1990, 1, 1), datetime(2040, 1, 1)))  # noqa: DTZ001 - the strategy's way
+def test_a_moment_is_what_it_was_in_its_zone(moment: datetime) -> None:
+    aware = moment.replace(tzinfo=UTC)
+    back = to_utc(to_local(aware, PARIS), PARIS)
+    assert aware - back in {timedelta(0), timedelta(hours=1)}
+
+
+@pytest.mark.parametrize("around", [PUT_BACK, PUT_FORWARD, datetime(2026, 7, 1, tzinfo=UTC)])
+@given(st.integers(-4 * 3600, 4 * 3600), st.integers(0, 4 * 3600))
+def test_nothing_written_since_is_before_the_beginning(around: datetime, offset: int, later: int) -> None:
+    """Whatever was written from the overlap before the newest change on, its local time is asked for."""
+    newest = around + timedelta(seconds=offset)
+    written = newest - OVERLAP + timedelta(seconds=later)
+    assert to_local(written, PARIS) >= begin_before(to_local(newest, PARIS), OVERLAP, PARIS)
+
+
+def test_the_beginning_is_not_much_earlier_than_it_has_to_be() -> None:
+    local = datetime(2026, 7, 1, 12)  # noqa: DTZ001 - local, as the database's
+    assert begin_before(local, OVERLAP, PARIS) == local - OVERLAP
+
+
+def test_changes_are_asked_for_from_the_overlap_on_and_then_page_by_page() -> None:
+    config = MaarchConfig.model_validate(
+        {"url": "https://courrier.example.org", "login": "a", "password": "b", "start": "2026-01-01", "models": [1, 4]}
+    )
+    mark = Mark()
+    changes = Changes(config, mark)
+    assert "model_id in (1, 4)" in changes.clause(None)
+    assert changes.clause(None).endswith(">= '2026-01-01 00:00:00.000000'")
+    letter = Letter(7, "2026-03-16 09:00:00", "incoming", modification_date="2026-03-16 10:00:00.25")
+    assert changes.clause(letter).endswith(", res_id) > ('2026-03-16 10:00:00.250000', 7)")
+    changes.take_note(letter)
+    assert changes.clause(None).endswith(">= '2026-03-16 09:55:00.250000'")
+    assert "'2026-01-01 00:00:00.000000'" in Open(config).clause(None)

@@ -1,0 +1,162 @@
+"""What facts about letters mean, whatever they hold."""
+
+import json
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.maarch.config import MaarchConfig
+from connectors.maarch.facts import Known, Letter, compare, encode
+from connectors.maarch.feed import read_row
+from connectors.maarch.mapping import LetterMapping
+from connectors.maarch.statuses import STATUSES, closed_statuses
+from connectors.sdk.contract import Reject
+from models.codec import decode
+from models.codec import encode as encode_event
+from models.identities import PseudonymKey
+from models.reasons import Reason
+
+AT = "2026-03-16 09:00:00.5"
+READ_AT = datetime(2026, 3, 16, 9, tzinfo=UTC)
+PERSONAL = "mireille.exemple@example.org"
+BASE: dict[str, Any] = {"url": "https://courrier.example.org", "login": "accueil", "password": "secret"}
+POSTAGE = {"class_field": 1, "cost_field": 2, "classes": {"Lettre verte": "lettre_verte"}}
+ROW: dict[str, Any] = {
+    "res_id": 7,
+    "category_id": "incoming",
+    "creation_date": AT,
+    "modification_date": AT,
+    "closing_date": AT,
+    "admission_date": "2026-03-15 00:00:00",
+    "departure_date": None,
+    "status": "END",
+    "destination": "DAS",
+    "type_id": 101,
+    "alt_identifier": "MAARCH/2026A/7",
+    "case": PERSONAL,
+}
+SENT = ROW | {"category_id": "outgoing", "departure_date": AT, "postage": "Lettre verte", "cost": "1,39"}
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.sampled_from([AT, PERSONAL, "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def mapping(**more: Any) -> LetterMapping:
+    config = MaarchConfig.model_validate(BASE | {"postage": POSTAGE} | more)
+    return LetterMapping("maarch/essai", config, lambda sector: PseudonymKey(sector, b"k" * 32))
+
+
+MAPPING = mapping()
+
+
+def map_row(row: Any, *, known: Known | None = None, by: LetterMapping = MAPPING) -> list[Any]:
+    """The events, and the reasons of what gives none."""
+    letter = read_row(msgspec.Raw(json.dumps(row).encode()))
+    records = [letter] if isinstance(letter, bytes) else map(encode, compare(letter, known, "", READ_AT)[0])
+    outcomes: list[Any] = []
+    for record in records:
+        outcome = by.map(record)
+        if isinstance(outcome, Reject):
+            assert PERSONAL not in outcome.detail
+            outcomes.append(outcome.reason)
+        else:
+            assert [decode(encode_event(event)) for event in outcome] == list(outcome)
+            outcomes += outcome
+    return outcomes
+
+
+def test_a_whole_letter_is_understood() -> None:
+    types = [event.type for event in map_row(ROW)]
+    assert types == ["letter.arrived", "letter.registered", "letter.assigned", "letter.closed"]
+    assert [event.type for event in map_row(SENT)] == ["letter.sent"]
+
+
+@given(st.sampled_from([ROW, SENT]), st.sampled_from([*ROW, "postage", "cost"]), JSON)
+def test_whatever_one_column_is_nothing_is_raised(whole: dict[str, Any], column: str, value: Any) -> None:
+    map_row(deepcopy(whole) | {column: value})
+
+
+@given(JSON)
+def test_whatever_a_row_is_nothing_is_raised(row: Any) -> None:
+    map_row(row)
+
+
+@given(st.binary())
+def test_whatever_a_record_is_nothing_is_raised(record: bytes) -> None:
+    assert isinstance(MAPPING.map(record), Reject)
+
+
+@pytest.mark.parametrize("row", [None, [], "x", {"res_id": 7}, ROW | {"res_id": 0}, ROW | {"creation_date": None}])
+def test_what_is_no_letter_is_kept(row: Any) -> None:
+    assert map_row(row) == [Reason.UNREADABLE_LINE]
+
+
+@pytest.mark.parametrize(("status", "meaning"), STATUSES.items())
+def test_every_published_status_is_known(status: str, meaning: str) -> None:
+    told = [event.type for event in map_row(ROW | {"status": status})][3:]
+    assert told == {"open": [], "answered": ["letter.answered"]}.get(meaning, ["letter.closed"])
+
+
+def test_the_configuration_may_say_otherwise_what_a_status_means() -> None:
+    changed = mapping(statuses={"STDBY": "resolved", "END": "open"})
+    assert map_row(ROW | {"status": "STDBY"}, by=changed)[-1].type == "letter.closed"
+    assert map_row(ROW, by=changed)[-1].type == "letter.assigned"
+    assert "END" not in closed_statuses({"END": "open"})
+    assert "STDBY" in closed_statuses({"STDBY": "resolved"})
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"alt_identifier": "x" * 101}, Reason.INVALID_FIELD),
+        ({"status": "MARS"}, Reason.UNKNOWN_RECORD),
+        ({"admission_date": "20260-03-16 00:00:00"}, Reason.INVALID_FIELD),
+    ],
+)
+def test_what_one_column_cannot_be_costs_one_fact(columns: dict[str, Any], reason: Reason) -> None:
+    told = map_row(ROW | columns)
+    assert [one for one in told if isinstance(one, Reason)] == [reason]
+    assert len(told) == 4
+
+
+def test_a_status_that_may_be_anything_is_not_repeated() -> None:
+    letter = Letter(7, AT, "incoming", status=PERSONAL)
+    (*_, record) = map(encode, compare(letter, None, "", READ_AT)[0])
+    outcome = MAPPING.map(record)
+    assert isinstance(outcome, Reject)
+    assert PERSONAL not in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("cost", "cents"),
+    [("1,39", 139), ("1.39", 139), ("2", 200), ("0", 0), ("1,39 €", 139), (" 7,05", 705)],
+)
+def test_a_cost_is_read_in_euros(cost: str, cents: int) -> None:
+    (event,) = map_row(SENT | {"cost": cost})
+    assert event.data.cost_cents == cents
+
+
+@pytest.mark.parametrize("cost", ["gratuit", "-1", "1,395", "NaN", "1e99", "10001"])
+def test_a_cost_that_is_none_is_refused(cost: str) -> None:
+    assert map_row(SENT | {"cost": cost}) == [Reason.INVALID_FIELD]
+
+
+def test_a_postage_without_a_name_here_is_refused() -> None:
+    assert map_row(SENT | {"postage": "Pigeon"}) == [Reason.UNKNOWN_ENUM]
+
+
+def test_ids_do_not_depend_on_chronos_alone() -> None:
+    """Two installations, or two letters, may have the same."""
+    assert {event.id for event in map_row(ROW)}.isdisjoint(event.id for event in map_row(ROW | {"res_id": 8}))
