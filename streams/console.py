@@ -32,6 +32,10 @@ SAYINGS: Final = {
         "{connector} : Kafka est injoignable ({error})",
     ),
     "connector_in_trouble": ("{connector} takes nothing in: {trouble}", "{connector} ne prend rien : {trouble}"),
+    "connector_takes_in_part": (
+        "{connector} takes in a part only: {trouble}",
+        "{connector} ne prend qu'une partie : {trouble}",
+    ),
     "internal_error": (
         "a defect of Accueil itself ({error}): the record is a dead letter",
         "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",

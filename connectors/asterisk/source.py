@@ -80,14 +80,19 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
     """What one Asterisk tells. If one of its two parts is away, the other goes on."""
 
     checkpoint_seconds = 0.25
-    trouble = ""
 
     def __init__(self, config: AsteriskConfig, context: Context) -> None:
         self._cursor: Cursor = context.cursor
         self._saved = saved = _load(self._cursor)
         self._log = LogPart(config.path, config, context, saved) if config.path else None
         self._manager = ManagerPart(config, config.ami, context, saved.manager) if config.ami else None
+        self._trouble = ""
         self._parts: list[LogPart | ManagerPart] = [part for part in (self._log, self._manager) if part is not None]
+
+    @property
+    def trouble(self) -> str:
+        """Why one of the two is not read now."""
+        return self._trouble
 
     def read(self, wait_seconds: float) -> Sequence[LogLine | ManagerRecord]:
         """Return what is new of both."""
@@ -100,9 +105,9 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
                 there.append(part)
             except SourceUnavailableError as error:
                 troubles.append(str(error))
-        self.trouble = "; ".join(troubles)
+        self._trouble = "; ".join(troubles)
         if not there:
-            raise SourceUnavailableError(self.trouble)
+            raise SourceUnavailableError(self._trouble)
         return found or there[-1].read(wait_seconds)
 
     def map(self, raw: LogLine | ManagerRecord) -> Outcome:

@@ -112,6 +112,11 @@ class Source(ABC, Generic[Raw, Position]):
         """Take note that all up to `position` is safe. Called in order."""
 
     @property
+    def trouble(self) -> str:
+        """Why a part of the source is not read now, though the rest is, in words for people; empty if all of it is."""
+        return ""
+
+    @property
     def tally(self) -> Tally | None:
         """How well the source pushes, as far as it is acknowledged; None if it is not also asked."""
         return None

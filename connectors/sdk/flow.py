@@ -36,6 +36,11 @@ class Flow:
         self._marked_at = 0.0
         meter.show_tally(source.tally)
 
+    @property
+    def trouble(self) -> str:
+        """Why a part of the source is not read now; empty if all of it is."""
+        return self._source.trouble
+
     def turn(self) -> None:
         """Take in what is new, if there is room, and confirm what is safe. Raises `SourceUnavailableError`."""
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)

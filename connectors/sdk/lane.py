@@ -139,18 +139,23 @@ class Lane:
             stop.wait(UNAVAILABLE_SECONDS)
         else:
             held_up = time.monotonic() - flow.read_at > HELD_UP_SECONDS
-            self._report(NO_ROOM if held_up else "")
+            if held_up:
+                self._report(NO_ROOM)
+            else:
+                self._report(flow.trouble, in_part=True)
         self._notice.tell()
 
-    def _report(self, trouble: str, **details: Any) -> None:
+    def _report(self, trouble: str, *, in_part: bool = False, **details: Any) -> None:
         now = time.monotonic()
         if trouble == self.trouble and not (trouble and now - self._told_at > REMIND_SECONDS):
             return
         self.trouble, self._told_at = trouble, now
-        if trouble:
-            log.warning("connector_in_trouble", trouble=trouble, **details)
-        else:
+        if not trouble:
             log.info("connector_takes_in")
+        elif in_part:
+            log.warning("connector_takes_in_part", trouble=trouble)
+        else:
+            log.warning("connector_in_trouble", trouble=trouble, **details)
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:

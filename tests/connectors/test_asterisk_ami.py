@@ -377,10 +377,12 @@ class TestAway:
             scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
             scene.log.unlink()
             wait_until(lambda: flow.turn() or publisher.events, "the manager interface", 5)
+            assert "queue_log is not there" in flow.trouble
         manager.close()
         with scene.bench.opened() as (flow, publisher):
             scene.exchange.arrive(NINE + 2, caller="", dialled="0199000010")
             wait_until(lambda: flow.turn() or len(publisher.events) > 1, "the log", 5)
+            wait_until(lambda: flow.turn() or "cannot be reached" in flow.trouble, "the trouble", 5)
 
     def test_if_both_are_away_both_are_named(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = Scene(tmp_path, manager, with_log=True)
