@@ -131,6 +131,20 @@ def test_at_midnight_who_waits_has_left(tmp_path: Path) -> None:
     assert {event.time for event in events[3:5]} == {datetime(2026, 3, 16, 22, 59, 59, tzinfo=UTC)}
 
 
+def test_who_came_yesterday_to_a_page_that_was_cut_off_does_not_wait_today(tmp_path: Path) -> None:
+    now = datetime(2026, 3, 17, 8, tzinfo=UTC)
+    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+        assert served.act("take", queue=GENERAL, waited_ms=16 * 3_600_000)[1]["ticket"]["number"] == "A001"
+        assert served.state()["waiting"] == []
+        assert served.act("take", queue=GENERAL, waited_ms=1 << 53)[0] == 200
+        assert served.act("take", queue=GENERAL)[1]["ticket"]["number"] == "A001"
+        served.all_is_sent()
+    assert [event.time for event in events][:2] == [
+        datetime(2026, 3, 16, 16, tzinfo=UTC), datetime(2026, 3, 16, 22, 59, 59, tzinfo=UTC),
+    ]  # fmt: skip
+    assert [event.type.rpartition(".")[2] for event in events] == ["arrived", "left", "arrived", "left", "arrived"]
+
+
 def test_what_is_no_wish_is_refused(tmp_path: Path) -> None:
     with serving_desk(desk_options(tmp_path, NOWHERE)) as served:
         take = {"id": str(uuid.uuid4()), "step": "take", "queue": GENERAL}

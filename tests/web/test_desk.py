@@ -2,20 +2,25 @@
 
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from selenium import webdriver
 
 from connectors.webhook.desk import desk as desks
+from connectors.webhook.desk.app import STATIC
 from models.events import Event
 from tests.support.desks import CHILDREN, GENERAL, desk_options, hearing, serving_desk
 from tests.support.processes import wait_until
+from tests.support.webhooks import SECRET
 
 pytestmark = pytest.mark.browser
 
@@ -334,8 +339,48 @@ def test_both_pages_fit_on_a_phone(stand: Stand, page: Page) -> None:
         page.audit()
 
 
-def test_the_pages_say_which_policy_they_keep(stand: Stand) -> None:
-    for path in ("/", "/agent", "/static/kiosk.js", "/api/state", "/nowhere"):
-        connection = stand.served
-        status, _ = connection.ask("GET", path)
-        assert status == (404 if path == "/nowhere" else 200)
+def test_every_answer_has_the_policy_and_none_has_the_secret(stand: Stand) -> None:
+    files = [f"/static/{path.name}" for path in STATIC.iterdir()]
+    assert len(files) >= 7
+    for path in ("/", "/agent", "/api/state", "/nowhere", *files):
+        try:
+            answer = urlopen(stand.url + path)  # our own server
+        except HTTPError as error:
+            answer = error
+            assert path == "/nowhere"
+        with answer:
+            assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+            assert "unsafe" not in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert SECRET.removeprefix("whsec_").encode() not in answer.read()
+
+
+def test_pages_have_no_script_or_style_of_their_own_and_name_nobody_else() -> None:
+    for page in STATIC.glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|https?:", text), page.name
+    for file in STATIC.iterdir():
+        assert "http" not in file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", ""), file.name
+
+
+def test_all_is_said_in_both_languages(page: Page, stand: Stand) -> None:
+    page.open(stand.url, LAPTOP)
+    names = {
+        name
+        for file in STATIC.glob("*.*")
+        for name in re.findall(r'(?:data-(?:text|label|title)="|say\(")(\w+)', file.read_text())
+    }
+    assert len(names) > 25
+    script = """
+    const [names, done] = arguments;
+    import("/static/texts.js").then(({ say, speak, LANGUAGES }) => {
+      const said = LANGUAGES.map((language) => { speak(language); return names.map((name) => say(name)); });
+      done(said);
+    }, (error) => done(String(error)));
+    """
+    french, english = page.driver.execute_async_script(script, sorted(names))  # type: ignore[no-untyped-call]
+    same = [name for name, one, other in zip(sorted(names), french, english, strict=True) if one == other]
+    assert same == ["action", "minutes"]
+    texts = (STATIC / "texts.js").read_text(encoding="utf-8")
+    names_of = [re.findall(r"^    (\w+):", block, re.MULTILINE) for block in texts.split("\n  en: {")]
+    assert names_of[0] == names_of[1]

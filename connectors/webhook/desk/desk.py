@@ -52,6 +52,7 @@ class Desk:
                 return done
             ticket = self._do(self._room.resolve(wish, self._now()))
             assert ticket is not None
+            self._close_days()  # which it may be of, if its page was cut off overnight
             return ticket
 
     def state(self) -> dict[str, Any]:
@@ -93,11 +94,14 @@ class Desk:
         today = self._room.day_of(self._now())
         if today <= self._day:
             return
-        for action in self._room.close_days(today):
-            self._do(action)
+        self._day = today
+        self._close_days()
         self._room.forget(today)
         self._journal.drop(lambda action: self._room.day_of(action.at) < today - KEPT_DAYS)
-        self._day = today
+
+    def _close_days(self) -> None:
+        for action in self._room.close_days(self._day):
+            self._do(action)
 
     # ------------------------------------------------------------------------------------- in the thread that sends
     def _run(self) -> None:

@@ -16,7 +16,8 @@ import msgspec
 
 MOST_WAITING: Final = 300
 """More are not let in: somebody is playing with the buttons."""
-LONGEST_WAITED_MS: Final = 7 * 86_400_000
+LONGEST_WAITED: Final = timedelta(days=30)
+"""A button that was pressed longer ago was pressed so long ago: clocks that jump must not lead into another century."""
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 
@@ -38,7 +39,7 @@ class Wish(msgspec.Struct):
 
     id: Id
     step: Step
-    waited_ms: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_WAITED_MS)] = 0
+    waited_ms: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
     """How long ago the button was pressed."""
     queue: str = ""
     """Which one a ticket is taken for."""
@@ -113,7 +114,7 @@ class Room:
 
     def resolve(self, wish: Wish, now: datetime) -> Action:
         """Return what is done to grant a wish. Raises `RefusedError`."""
-        at = now - timedelta(milliseconds=wish.waited_ms)
+        at = now - min(timedelta(milliseconds=wish.waited_ms), LONGEST_WAITED)
         if wish.step is Step.TAKE:
             if wish.queue not in self._letters:
                 raise RefusedError("unknown")
