@@ -54,7 +54,7 @@ const controls = all.filter((element) => element.matches("button, select, input"
 const box = (element) => (element.closest("label") ?? element).getBoundingClientRect();
 const small = (element) => Math.min(box(element).width, box(element).height);
 return {
-  faint: all.filter((one) => says(one) && !one.disabled && contrast(one) < 4.5).map((one) => one.outerHTML),
+  faint: all.filter((one) => says(one) && contrast(one) < 4.5).map((one) => one.outerHTML),
   nameless: controls.filter((one) => !name(one)).map((one) => one.outerHTML),
   small: controls.filter((one) => small(one) < 44).map((one) => one.outerHTML),
   headings: all.filter((one) => one.matches("h1")).length,
@@ -99,9 +99,9 @@ class Page:
             lambda: self.run("return document.body.innerText"),
         )
 
-    def click(self, selector: str) -> None:
-        is_on = "return !document.querySelector(arguments[0]).disabled"
-        wait_until(lambda: self.sees(selector) and self.run(is_on, selector), selector, 15)
+    def click(self, selector: str, *, is_on: bool = True) -> None:
+        state = "return document.querySelector(arguments[0]).ariaDisabled !== 'true'"
+        wait_until(lambda: self.sees(selector) and self.run(state, selector) is is_on, selector, 15)
         self.driver.find_element("css selector", selector).click()
 
     def picture(self, name: str) -> None:
@@ -235,6 +235,8 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: P
     page.click("#serve")
     page.shows(".current", "Personne à ce guichet")
     page.shows("#nobody", "Personne n'attend.")
+    assert page.run("return document.activeElement.id") == "serve", "it is off, and the place is not lost"
+    page.click("#serve", is_on=False)
     assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
     page.assert_quiet(stand.url)
 
@@ -284,7 +286,7 @@ def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: Page) -> No
     page.open(f"{stand.url}/agent", LAPTOP)
     page.shows("#count", "(1)")
     stand.served.act("call", counter="2")
-    page.run("document.querySelector('#call').disabled = false; document.querySelector('#call').click()")
+    page.run("document.querySelector('#call').ariaDisabled = 'false'; document.querySelector('#call').click()")
     page.shows("#refusal", "Plus personne n'attend.")
     assert stand.told() == {"visit.arrived": 1, "visit.called": 1}
 

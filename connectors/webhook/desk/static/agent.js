@@ -66,6 +66,13 @@ const nameOf = (queue) => state.queues.find(({ name }) => name === queue)?.[curr
 const minutes = (ticket) => Math.floor(ticket.seconds / 60);
 const here = () => state.called.find((ticket) => ticket.counter === counter());
 
+// A button that is off keeps the focus, so that who uses the keyboard does not lose their place.
+const allow = (button, on) => button.setAttribute("aria-disabled", String(!on));
+const onPress = (button, act) =>
+  button.addEventListener("click", () => {
+    if (button.getAttribute("aria-disabled") !== "true") act();
+  });
+
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text; // said aloud only when it changes
 }
@@ -82,8 +89,9 @@ function draw() {
   const callable = state.waiting.filter(({ queue }) => chosen().includes(queue));
   write($("current-number"), ticket?.number ?? "");
   write($("current-detail"), ticket ? `${nameOf(ticket.queue)}, ${say("since", { minutes: minutes(ticket) })}` : say("nobody_here"));
-  $("call").disabled = pending || Boolean(ticket) || !callable.length;
-  $("serve").disabled = $("absent").disabled = pending || !ticket;
+  allow($("call"), !pending && !ticket && callable.length > 0);
+  allow($("serve"), !pending && Boolean(ticket));
+  allow($("absent"), !pending && Boolean(ticket));
   write($("busy"), pending ? say("busy") : "");
   write($("count"), `(${state.waiting.length})`);
   $("nobody").hidden = state.waiting.length > 0;
@@ -106,7 +114,7 @@ function drawWaiting() {
     const button = row.children[3].firstChild;
     write(button, say("gone"));
     button.setAttribute("aria-label", say("gone_number", ticket));
-    button.disabled = outbox.size > 0;
+    allow(button, outbox.size === 0);
   }
 }
 
@@ -115,7 +123,7 @@ function makeRow({ id, number }) {
   row.dataset.ticket = id;
   const head = Object.assign(document.createElement("th"), { scope: "row", textContent: number });
   const button = Object.assign(document.createElement("button"), { type: "button" });
-  button.addEventListener("click", () => wish({ step: "leave", ticket: id }));
+  onPress(button, () => wish({ step: "leave", ticket: id }));
   const last = document.createElement("td");
   last.append(button);
   row.append(head, document.createElement("td"), document.createElement("td"), last);
@@ -149,9 +157,9 @@ function choose(language) {
   draw();
 }
 
-$("call").addEventListener("click", () => wish({ step: "call", queues: chosen(), counter: counter() }));
-$("serve").addEventListener("click", () => wish({ step: "serve", ticket: here().id }));
-$("absent").addEventListener("click", () => wish({ step: "leave", ticket: here().id }));
+onPress($("call"), () => wish({ step: "call", queues: chosen(), counter: counter() }));
+onPress($("serve"), () => wish({ step: "serve", ticket: here().id }));
+onPress($("absent"), () => wish({ step: "leave", ticket: here().id }));
 $("counter").addEventListener("change", () => {
   keep("counter", counter());
   draw();
