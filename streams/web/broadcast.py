@@ -25,6 +25,7 @@ RETRY_MS: Final = 2_000
 
 log = logging.getLogger(__name__)
 encode = msgspec.json.Encoder().encode
+_RETRY: Final = b"retry: %d\n" % RETRY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class Published:
     """The number of the message in which the board last changed."""
     board: bytes
     full: bytes
-    """The message with its board, for whoever has not seen it."""
+    """The message with its board, for whoever has not seen it: as the event that is sent, made once for all."""
     brief: bytes
-    """The message without."""
+    """The message without, likewise."""
     clock: Clock | None
     at: float
 
@@ -94,8 +95,8 @@ class Broadcaster:
         async with self._published:
             self._published.notify_all()
 
-    async def listen(self) -> AsyncIterator[ServerSentEvent]:
-        """Yield the board at once, then what is new as it comes."""
+    async def listen(self) -> AsyncIterator[bytes]:
+        """Yield the board at once, then what is new as it comes: events, as they are sent."""
         number, board_number = self._last.number, -1
         self._listeners += 1
         self._newcomers = True
@@ -105,10 +106,10 @@ class Broadcaster:
                 last = await self._after(number)
                 if self._closed:
                     return
-                retry = RETRY_MS if board_number < 0 else None
-                data = last.full if last.board_number > board_number else last.brief
+                begin = _RETRY if board_number < 0 else b""
+                event = last.full if last.board_number > board_number else last.brief
                 number, board_number = last.number, last.board_number
-                yield ServerSentEvent(data.decode(), id=str(number), retry=retry, sep="\n")
+                yield begin + event
         finally:
             self._listeners -= 1
 
@@ -130,8 +131,8 @@ class Broadcaster:
             number=number,
             board_number=number if changed else last.board_number,
             board=board,
-            full=encode({"clock": message.clock, "board": msgspec.Raw(board)}),
-            brief=encode({"clock": message.clock}),
+            full=_make_event(number, {"clock": message.clock, "board": msgspec.Raw(board)}),
+            brief=_make_event(number, {"clock": message.clock}),
             clock=message.clock,
             at=at,
         )
@@ -141,3 +142,7 @@ class Broadcaster:
     def _tells_time(self, clock: Clock, at: float) -> bool:
         last = self._last
         return last.clock is None or clock.state is not last.clock.state or at - last.at >= CLOCK_SECONDS
+
+
+def _make_event(number: int, message: dict[str, object]) -> bytes:
+    return ServerSentEvent(encode(message).decode(), id=str(number), sep="\n").encode()

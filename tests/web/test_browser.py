@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from sse_starlette import ServerSentEvent
 
 from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, WebOptions
@@ -85,10 +84,10 @@ def test_the_figures_are_there_when_the_page_is(served: Served, page: Page) -> N
         assert page.run("return document.querySelectorAll('#rows tr').length") == len(PLACES)
 
 
-async def nothing() -> AsyncIterator[ServerSentEvent]:
+async def nothing() -> AsyncIterator[bytes]:
     """A stream that never says anything."""
     await asyncio.Event().wait()
-    yield ServerSentEvent()
+    yield b""
 
 
 def test_a_stream_that_never_begins_is_told(served: Served, page: Page) -> None:
