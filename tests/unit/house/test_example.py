@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from connectors.asterisk.simulate import SERVICES
-from connectors.simulator.house import HEADQUARTERS, VISITS
+from connectors.simulator.house import (
+    APPOINTMENTS,
+    EMAILS,
+    FORMS,
+    HEADQUARTERS,
+    LETTERS,
+    MAARCH_LETTERS,
+    VISITS,
+)
 from streams.configuration import describe, load
 from streams.programs import configure_connectors
 from streams.up import DEMO_FILE
@@ -36,3 +44,8 @@ def test_demo_shows_the_queues_that_are_simulated() -> None:
     shown = {queue.place(name) for name, queue in settings.web.queues.items()}
     calls = {("call", HEADQUARTERS, service.label, service.label) for service in SERVICES}
     assert shown == calls | {("visit", *place) for place, _ in VISITS.places}
+
+
+def test_demo_has_a_name_for_every_service_that_is_simulated() -> None:
+    kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, APPOINTMENTS)
+    assert load(DEMO_FILE).web.services.keys() == {place.service for kind in kinds for place, _ in kind.places}
