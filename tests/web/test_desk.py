@@ -1,9 +1,6 @@
 """The pages of a desk in a real browser, on a real desk that tells a real connector."""
 
-import json
-import os
 import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,15 +18,11 @@ from models.events import Event
 from tests.support.desks import CHILDREN, GENERAL, desk_options, hearing, serving_desk
 from tests.support.processes import wait_until
 from tests.support.webhooks import SECRET
+from tests.web.browser import LAPTOP, PHONE, Page
 
 pytestmark = pytest.mark.browser
 
-ARTIFACTS = Path(__file__).parents[1] / "artifacts"
-KIOSK, LAPTOP, PHONE = (1080, 1920), (1366, 768), (390, 844)
-WATCH = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-"""
+KIOSK = (1080, 1920)
 AUDIT = """
 const shown = (element) => element.checkVisibility() && element.getClientRects().length > 0;
 const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -68,25 +61,11 @@ return {
 """What of WCAG 2.2 AA a program can see: 1.3.1, 1.4.3, 1.4.10, 2.5.8 (and more: 44 px), 3.1.1, 4.1.2."""
 
 
-class Page:
-    """One window of Chromium."""
-
-    def __init__(self, driver: webdriver.Chrome) -> None:
-        self.driver = driver
-
-    def open(self, url: str, size: tuple[int, int]) -> None:
-        width, height = size
-        self.driver.get_log("browser")
-        self.driver.get_log("performance")
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        self.driver.get(url)
+class DeskPage(Page):
+    """A window on a desk."""
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
-
-    def text(self, selector: str) -> str:
-        return str(self.run("return document.querySelector(arguments[0]).textContent.trim()", selector))
 
     def sees(self, selector: str) -> bool:
         return bool(self.run("return document.querySelector(arguments[0])?.checkVisibility() ?? false", selector))
@@ -105,8 +84,7 @@ class Page:
         self.driver.find_element("css selector", selector).click()
 
     def picture(self, name: str) -> None:
-        ARTIFACTS.mkdir(exist_ok=True)
-        self.driver.save_screenshot(str(ARTIFACTS / f"desk-{name}.png"))
+        super().picture(f"desk-{name}")
 
     def audit(self) -> None:
         """What a program can see of accessibility is right."""
@@ -122,48 +100,17 @@ class Page:
             "sideways": 0,
         }
 
-    def assert_quiet(self, url: str) -> None:
+    def assert_quiet_at(self, url: str) -> None:
         """No script complained, no policy was broken, and nobody else was asked anything."""
-        assert self.driver.get_log("browser") == []
-        assert self.run("return window.violations") == []
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        self.assert_quiet()
+        asked = self.requests()
         assert asked
         assert not [one for one in asked if not one.startswith(url)]
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and chromedriver):
-        assert not os.environ.get("CI"), "chromium is missing: apt-get install chromium chromium-driver"
-        pytest.skip("chromium is missing: apt-get install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-sync",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--no-first-run",
-        "--hide-scrollbars",
-        "--accept-lang=fr",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
-def page(driver: webdriver.Chrome) -> Iterator[Page]:
-    yield Page(driver)
+def page(driver: webdriver.Chrome) -> Iterator[DeskPage]:
+    yield DeskPage(driver)
     driver.get("about:blank")
 
 
@@ -207,7 +154,7 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
 QUEUE = f'#queues button[data-queue="{GENERAL}"]'
 
 
-def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: Page) -> None:
+def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: DeskPage) -> None:
     page.open(stand.url, KIOSK)
     page.shows(f"{QUEUE} strong", "Accueil général")
     page.picture("kiosk")
@@ -220,7 +167,7 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: P
     page.audit()
     page.click("#taken .back")
     page.shows(f"{QUEUE} span", "1 personne attend")
-    page.assert_quiet(stand.url)
+    page.assert_quiet_at(stand.url)
 
     page.open(f"{stand.url}/agent", LAPTOP)
     page.shows("#waiting th", "A001")
@@ -238,10 +185,10 @@ def test_a_visitor_takes_a_ticket_and_is_called_and_served(stand: Stand, page: P
     assert page.run("return document.activeElement.id") == "serve", "it is off, and the place is not lost"
     page.click("#serve", is_on=False)
     assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
-    page.assert_quiet(stand.url)
+    page.assert_quiet_at(stand.url)
 
 
-def test_who_speaks_english_is_answered_in_english(stand: Stand, page: Page) -> None:
+def test_who_speaks_english_is_answered_in_english(stand: Stand, page: DeskPage) -> None:
     page.open(stand.url, KIOSK)
     page.click('[data-lang="en"]')
     page.shows("#welcome", "Welcome")
@@ -259,7 +206,7 @@ def test_who_speaks_english_is_answered_in_english(stand: Stand, page: Page) -> 
     page.run("localStorage.clear()")
 
 
-def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: Stand, page: Page) -> None:
+def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: Stand, page: DeskPage) -> None:
     for queue in (GENERAL, CHILDREN, CHILDREN):
         stand.served.act("take", queue=queue)
     page.open(f"{stand.url}/agent", LAPTOP)
@@ -281,7 +228,7 @@ def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: St
     page.run("localStorage.clear()")
 
 
-def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: Page) -> None:
+def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: DeskPage) -> None:
     stand.served.act("take", queue=GENERAL)
     page.open(f"{stand.url}/agent", LAPTOP)
     page.shows("#count", "(1)")
@@ -291,7 +238,7 @@ def test_two_agents_do_not_call_the_same_visitor(stand: Stand, page: Page) -> No
     assert stand.told() == {"visit.arrived": 1, "visit.called": 1}
 
 
-def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Stand, page: Page) -> None:
+def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Stand, page: DeskPage) -> None:
     """Also if the page is loaded anew meanwhile."""
     page.open(stand.url, KIOSK)
     page.shows(f"{QUEUE} strong", "Accueil général")
@@ -313,7 +260,7 @@ def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Sta
     assert stand.events[0].time < stand.events[1].time
 
 
-def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: Page) -> None:
+def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: DeskPage) -> None:
     ticket = stand.served.act("take", queue=GENERAL)[1]["ticket"]["id"]
     stand.served.act("call", counter="1")
     page.open(f"{stand.url}/agent", LAPTOP)
@@ -331,7 +278,7 @@ def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: Pag
     assert stand.events[-1].subject.endswith(ticket)
 
 
-def test_both_pages_fit_on_a_phone(stand: Stand, page: Page) -> None:
+def test_both_pages_fit_on_a_phone(stand: Stand, page: DeskPage) -> None:
     for number in range(12):
         stand.served.act("take", queue=(GENERAL, CHILDREN)[number % 2])
     for path in ("/", "/agent"):
@@ -365,7 +312,7 @@ def test_pages_have_no_script_or_style_of_their_own_and_name_nobody_else() -> No
         assert "http" not in file.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", ""), file.name
 
 
-def test_all_is_said_in_both_languages(page: Page, stand: Stand) -> None:
+def test_all_is_said_in_both_languages(page: DeskPage, stand: Stand) -> None:
     page.open(stand.url, LAPTOP)
     names = {
         name
