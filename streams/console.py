@@ -36,6 +36,10 @@ SAYINGS: Final = {
         "{connector} takes in a part only: {trouble}",
         "{connector} ne prend qu'une partie : {trouble}",
     ),
+    "gone_not_believed": (
+        "{connector}: {count} things are no longer there, which is not believed: does its account see less than before?",
+        "{connector} : {count} choses ne sont plus là, ce qu'on ne croit pas : son compte voit-il moins qu'avant ?",
+    ),
     "internal_error": (
         "a defect of Accueil itself ({error}): the record is a dead letter",
         "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",

@@ -27,6 +27,7 @@ MOST_PAGES: Final = 1_000
 
 class _Meta(msgspec.Struct):
     total_pages: int
+    total_count: int
 
 
 class _Listing(msgspec.Struct):
@@ -49,6 +50,18 @@ class Window(NamedTuple):
         return cls(now - timedelta(days=api.days_back), now + timedelta(days=api.days_ahead))
 
 
+class Answer(NamedTuple):
+    """A page of appointments."""
+
+    facts: list[bytes]
+    numbers: set[int]
+    """Of the appointments on it."""
+    total: int
+    """How many there are on all pages."""
+    as_of: datetime
+    is_last: bool
+
+
 class Session:
     """One account, signed in when it is needed. For one thread; what it has to remember is in `directory`."""
 
@@ -60,8 +73,8 @@ class Session:
         self._signed = Signed({}, 0.0)
         self._until = 0.0
 
-    def ask(self, organisation: int, window: Window, page: int) -> tuple[list[bytes], bool]:
-        """Return the facts of a page, and whether it is the last. Raises `SourceUnavailableError`."""
+    def ask(self, organisation: int, window: Window, page: int) -> Answer:
+        """Return a page. Raises `SourceUnavailableError`."""
         if self._backoff.resting:
             raise SourceUnavailableError(self._backoff.trouble)
         path = f"/api/v1/organisations/{organisation}/rdvs"
@@ -76,9 +89,11 @@ class Session:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._misunderstood() from None
         self._backoff.succeed()
-        told_at = _date_of(answer.headers)
-        facts = [fact for rdv in listing.rdvs for fact in split_listed(rdv, told_at)]
-        return facts, page >= min(listing.meta.total_pages, MOST_PAGES)
+        as_of = _date_of(answer.headers)
+        facts = [fact for rdv in listing.rdvs for fact in split_listed(rdv, as_of)]
+        numbers = {rdv["id"] for rdv in listing.rdvs if isinstance(rdv, dict) and isinstance(rdv.get("id"), int)}
+        is_last = page >= min(listing.meta.total_pages, MOST_PAGES)
+        return Answer(facts, numbers, listing.meta.total_count, as_of, is_last)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -111,17 +126,25 @@ class RdvRounds(Rounds):
         self._session = Session(api, directory)
         self._place, self._page = 0, 1
         self._window = Window.around(datetime.now(UTC), api)
+        self._numbers: set[int] = set()
+        self._whole = True
 
     def next_page(self) -> Page:
         """Ask for the next page."""
         now = datetime.now(UTC)
         if (self._place, self._page) == (0, 1):
-            self._window = Window.around(now, self._api)
-        facts, is_last = self._session.ask(self._organisations[self._place], self._window, self._page)
+            self._window, self._whole = Window.around(now, self._api), True
+        answer = self._session.ask(self._organisations[self._place], self._window, self._page)
+        self._numbers |= answer.numbers
         self._page += 1
-        if is_last:
-            self._place, self._page = (self._place + 1) % len(self._organisations), 1
-        return Page(facts, now, is_last and self._place == 0)
+        if not answer.is_last:
+            return Page(answer.facts, now, answer.as_of, is_last=False)
+        # In no order that is promised, one may slip from a page that is to come to one that was.
+        self._whole = self._whole and len(self._numbers) == answer.total
+        self._numbers = set()
+        self._place, self._page = (self._place + 1) % len(self._organisations), 1
+        ended = self._place == 0
+        return Page(answer.facts, now, answer.as_of, ended, self._window if ended and self._whole else None)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -14,7 +14,10 @@ import msgspec
 
 from connectors.sdk.reconcile import microseconds
 
-RANKS: Final = {"created": 0, "updated": 1, "destroyed": 2, "found": 3}
+DESTROYED: Final = "destroyed"
+FOUND: Final = "found"
+GONE: Final = "gone"
+RANKS: Final = {"created": 0, "updated": 1, DESTROYED: 2, FOUND: 3, GONE: 3}
 """How something is told, in the order of what is told as of the same second, for which there is no other."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")
@@ -111,9 +114,17 @@ def split_message(body: bytes) -> list[bytes]:
 def split_listed(rdv: Any, told_at: datetime) -> list[bytes]:
     """Return the facts of an appointment that was listed; of one that cannot be read, one that cannot be used."""
     try:
-        return _split(rdv, {"how": "found", "told_at": told_at.isoformat()})
+        return _split(rdv, {"how": FOUND, "told_at": told_at.isoformat()})
     except _UNREADABLE:
         return [_encode({"rdv": None})]
+
+
+def tell_gone(key: str, starts_at: int, status: str, told_at: datetime) -> bytes:
+    """Return the fact that a participation is no longer there, which began at `starts_at` (seconds since 1970)."""
+    rdv, _, participation = key.partition("-")
+    begin = datetime.fromtimestamp(starts_at, UTC).isoformat()
+    about = {"how": GONE, "told_at": told_at.isoformat(), "rdv": {"id": int(rdv), "starts_at": begin}}
+    return _encode(about | {"participation": {"id": int(participation), "status": status}})
 
 
 def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import RANKS, Fact, Person, Rdv, User, decode, parse_time
+from connectors.rdv.facts import DESTROYED, FOUND, GONE, RANKS, Fact, Person, Rdv, User, decode, parse_time
 from connectors.rdv.history import (
     BOOKED,
     DELETED,
@@ -94,14 +94,14 @@ class RdvMapping:
         check_time(parse_time(fact.told_at), read_at)  # before it is remembered: what is rejected can be mapped again
         key = f"{fact.rdv.id}-{fact.participation.id}"
         state = str(State(int(times.starts_at.timestamp()), _status(fact)))
-        take = self._reconciler.find if fact.how == "found" else self._reconciler.push
+        take = self._reconciler.find if RANKS[fact.how] == RANKS[FOUND] else self._reconciler.push
         before, after = take(key, as_of, state, times.starts_at)
         known = {(step.native, step.revision) for step in steps(before, times.length_seconds)}
         new = [step for step in steps(after, times.length_seconds) if (step.native, step.revision) not in known]
         return [self._event(step, fact, key, times, read_at) for step in new]
 
     def _event(self, step: Step, fact: Fact, key: str, times: _Times, read_at: datetime) -> Event:
-        sector = self._place(fact.rdv, "sector")
+        sector = self._place(fact, "sector")
         about: dict[str, Any] = {
             "id": event_id(self._source, f"{key}|{step.native}", step.revision),
             "source": self._source,
@@ -109,28 +109,31 @@ class RdvMapping:
             "time": _time_of(step, fact.rdv, times),
             "recordedtime": read_at,
             "sector": sector,
-            "site": self._place(fact.rdv, "site"),
-            "service": self._place(fact.rdv, "service"),
+            "site": self._place(fact, "site"),
+            "service": self._place(fact, "service"),
         }
         if step.kind == ERASED:
             return PersonalDataErased(**about, channel=Channel.APPOINTMENT)
-        about["identities"] = " ".join(_identities(fact.participation.user, self._keys[sector]))
+        if user := fact.participation.user:
+            about["identities"] = " ".join(_identities(user, self._keys[sector]))
         if kind := _AT_THE_TIME.get(step.kind):
             return kind(**about)
         if party := _CANCELLED_BY.get(step.kind):
             return AppointmentCancelled(**about, data=AppointmentCancelledData(by=party))
         slot: dict[str, Any] = {
             "starts_at": datetime.fromtimestamp(step.starts_at, UTC),
-            "queue": self._place(fact.rdv, "queue"),
+            "queue": self._place(fact, "queue"),
         }
         if step.kind == MOVED:
             return AppointmentMoved(**about, data=AppointmentSlotData(**slot, by=Party.SERVICE))
         by = Party.SERVICE if step.revision else _booked_by(fact)
         return AppointmentBooked(**about, data=AppointmentSlotData(**slot, by=by))
 
-    def _place(self, rdv: Rdv, name: str) -> str:
+    def _place(self, fact: Fact, name: str) -> str:
         """Return site, service, queue or sector of an appointment: what is nearest to it goes first."""
-        config, motif = self._config, rdv.motif
+        if fact.how == GONE:  # nobody says any more where it was
+            return ""
+        config, rdv, motif = self._config, fact.rdv, fact.rdv.motif
         tables = (
             (config.motifs, motif.id if motif else None),
             (config.lieux, rdv.lieu.id if rdv.lieu else None),
@@ -145,7 +148,7 @@ def _status(fact: Fact) -> str:
     status = RENAMED.get(fact.participation.status, fact.participation.status)
     if status not in STATUSES:
         raise Unusable(Reason.UNKNOWN_ENUM, "participation.status")
-    if fact.how != "destroyed":
+    if fact.how not in {DESTROYED, GONE}:
         return status
     if fact.reason == "rgpd":
         return ERASED
@@ -187,10 +190,8 @@ def _booked_by(fact: Fact) -> Party:
     return Party.CITIZEN if next(filter(None, told), "") in CITIZENS else Party.SERVICE
 
 
-def _identities(user: User | None, key: PseudonymKey) -> Iterator[str]:
+def _identities(user: User, key: PseudonymKey) -> Iterator[str]:
     """Yield the pseudonyms of who comes: a child is reached by who answers for it."""
-    if user is None:
-        return
     yield key.pseudonym(IdentityKind.RDV_USER, str(user.id))
     people: list[Person] = [user, *([user.responsible] if user.responsible else [])]
     emails = (normalise_email(person.email) for person in people if person.email)

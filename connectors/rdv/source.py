@@ -9,11 +9,12 @@ from typing import ClassVar, Final
 
 from connectors.rdv.api import RdvRounds, Session, Window
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import split_message
+from connectors.rdv.facts import split_message, tell_gone
+from connectors.rdv.history import OPEN, WAITING, read
 from connectors.rdv.mapping import RdvMapping
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.polled import Asking, PolledSource
+from connectors.sdk.webhook.polled import Asking, Page, PolledSource
 from connectors.sdk.webhook.signatures import SignatureError
 from models.codec import Unusable
 
@@ -48,6 +49,11 @@ class RdvSource(PolledSource):
         """Return the facts of a webhook."""
         return split_message(message.body)
 
+    def tell_gone(self, key: str, state: str, page: Page) -> bytes:
+        """Return that a participation was deleted, and no webhook told so; of one that was over, that does not matter."""
+        starts_at, status = read(state)
+        return tell_gone(key, starts_at, status, page.as_of) if status in {OPEN, WAITING} else b""
+
     def map_fact(self, fact: Message) -> Outcome:
         """Return what a fact means."""
         try:
@@ -72,5 +78,5 @@ def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
             return ()
         now = datetime.now(UTC)
         with closing(Session(config.api, context.directory)) as session:
-            pages = [session.ask(number, Window.around(now, config.api), 1)[0] for number in config.organisations]
+            pages = [session.ask(number, Window.around(now, config.api), 1).facts for number in config.organisations]
         return [source.map(Message("", fact, now)) for page in pages for fact in page]

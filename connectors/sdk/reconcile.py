@@ -41,11 +41,15 @@ MOST_TELLINGS: Final = 16
 SETTINGS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "CREATE TABLE IF NOT EXISTS told (key TEXT PRIMARY KEY, until REAL NOT NULL, tellings BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE IF NOT EXISTS told (
+        key TEXT PRIMARY KEY, until REAL NOT NULL, found INTEGER NOT NULL, tellings BLOB NOT NULL
+    ) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS told_until ON told (until)",
     "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
 )
-KEEP: Final = "INSERT OR REPLACE INTO told VALUES (?, ?, ?)"
+KEEP: Final = "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?)"
+RECALL: Final = "SELECT tellings, until, found FROM told WHERE key = ?"
+FOUND: Final = "SELECT key FROM told WHERE found AND until > ? AND until < ?"
 FORGET: Final = """
 DELETE FROM told WHERE key IN (
     SELECT key FROM told ORDER BY until LIMIT max(0, (SELECT count(*) FROM told) - ?)
@@ -97,9 +101,24 @@ class Tally(NamedTuple):
     """When the source was last asked to the end, seconds since 1970; 0 if it never was."""
 
 
+Span = tuple[datetime, datetime]
+"""A time, from when to when."""
+
+
+class Round(NamedTuple):
+    """What came of asking for all there is."""
+
+    found: Mapping[Finding, int]
+    """What was found since the round before."""
+    gone: Mapping[str, str]
+    """What is no longer there: keys, and the states in which they were told last."""
+
+
 class _Known(NamedTuple):
-    tellings: Tellings
-    until: float
+    tellings: Tellings = ()
+    until: float = 0.0
+    found: bool = False
+    """Whether it was ever told to who asked."""
 
 
 class Changes(NamedTuple):
@@ -126,6 +145,8 @@ class Reconciler:
         self._added = 0
         self._recent: dict[str, _Known] = {}
         self._unsealed: dict[str, _Known] = {}
+        self._seen: set[str] = set()
+        self._unseen: set[str] = set()
         os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
         self._database = sqlite3.connect(self._path, isolation_level=None)
         try:
@@ -146,33 +167,43 @@ class Reconciler:
         return self._kept
 
     def push(self, key: str, at: int, state: str, until: datetime) -> Taken:
-        """Take note of a message: `key` was in `state` at `at`, in microseconds; nobody tells of it any more after `until`."""
-        before = self._recall(key)
-        told = Telling(at, state, pushed=True)
+        """Take note of a message: `key` was in `state` at `at`, in microseconds, and ends, as far as is known, at `until`."""
+        known = self._recall(key)
+        before, told = known.tellings, Telling(at, state, pushed=True)
         if told in before:
             self._counts[Finding.DUPLICATE] += 1
             return Taken(before, before)
         if before and (at < before[-1].at or (at == before[-1].at and not before[-1].pushed)):
             self._counts[Finding.LATE] += 1
-        return self._learn(key, before, told, until)
+        return self._learn(key, known, told, until)
 
     def find(self, key: str, at: int, state: str, until: datetime) -> Taken:
         """Take note of an answer, as `push` does of a message; one that is older than what is known is passed over."""
-        before = self._recall(key)
+        self._seen.add(key)
+        known = self._recall(key)
+        before = known.tellings
         if before and (before[-1].state == state or at <= before[-1].at):
+            if not known.found:
+                self._remember(key, known._replace(found=True))
             return Taken(before, before)
         if before:
             self._counts[Finding.CORRECTED] += 1
         elif self._compared_at:
             self._counts[Finding.MISSING] += 1
-        return self._learn(key, before, Telling(at, state, pushed=False), until)
+        return self._learn(key, known._replace(found=True), Telling(at, state, pushed=False), until)
 
-    def end_round(self, now: float) -> dict[Finding, int]:
-        """Take note that the source was asked to the end at `now`; return what was found since the round before."""
+    def end_round(self, now: float, span: Span | None = None) -> Round:
+        """Take note that the source was asked to the end at `now`, and return what came of it.
+
+        `span` is the time in which all that ends was told of; None if it is not sure that all was. What ends in it and was found
+        before, but neither in this round nor in the last such round before, is gone.
+        """
         found = {finding: self._counts[finding] - self._reported[finding] for finding in Finding}
         self._reported = Counter(self._counts)
         self._compared_at = now
-        return {finding: count for finding, count in found.items() if count}
+        seen, self._seen = self._seen, set()
+        gone = self._find_gone(span, seen) if span is not None else {}
+        return Round({finding: count for finding, count in found.items() if count}, gone)
 
     def seal(self) -> Changes:
         """Return what was learned since it was called last."""
@@ -187,7 +218,7 @@ class Reconciler:
         self._do("BEGIN IMMEDIATE")
         try:
             for key, known in changes.known.items():
-                self._do(KEEP, key, known.until, _encode(known.tellings))
+                self._do(KEEP, key, known.until, known.found, _encode(known.tellings))
             values = [*changes.tally.counts.items(), (COMPARED, changes.tally.compared_at)]
             for name, value in values:
                 self._do("INSERT OR REPLACE INTO tally VALUES (?, ?)", name, value)
@@ -205,19 +236,32 @@ class Reconciler:
         """Close the file. What was not kept is forgotten."""
         self._database.close()
 
-    def _recall(self, key: str) -> Tellings:
+    def _recall(self, key: str) -> _Known:
         if recent := self._recent.get(key):
-            return recent.tellings
-        row = self._do("SELECT tellings FROM told WHERE key = ?", key).fetchone()
-        return _decode(row[0]) if row else ()
+            return recent
+        row = self._do(RECALL, key).fetchone()
+        return _Known(_decode(row[0]), row[1], bool(row[2])) if row else _Known()
 
-    def _learn(self, key: str, before: Tellings, told: Telling, until: datetime) -> Taken:
+    def _learn(self, key: str, known: _Known, told: Telling, until: datetime) -> Taken:
+        before = known.tellings
         place = bisect_right(before, told.at, key=attrgetter("at"))
         after = (*before[:place], told, *before[place:])
         if len(after) > MOST_TELLINGS:
             after = (after[0], *after[1 - MOST_TELLINGS :])
-        self._recent[key] = self._unsealed[key] = _Known(after, until.timestamp())
+        ends_at = until.timestamp() if after[-1] is told else known.until
+        self._remember(key, known._replace(tellings=after, until=ends_at))
         return Taken(before, after)
+
+    def _remember(self, key: str, known: _Known) -> None:
+        self._recent[key] = self._unsealed[key] = known
+
+    def _find_gone(self, span: Span, seen: set[str]) -> dict[str, str]:
+        begin, end = (at.timestamp() for at in span)
+        found = {key for (key,) in self._do(FOUND, begin, end)} - self._recent.keys()
+        found |= {key for key, known in self._recent.items() if known.found and begin < known.until < end}
+        unseen = found - seen
+        gone, self._unseen = unseen & self._unseen, unseen
+        return {key: self._recall(key).tellings[-1].state for key in sorted(gone)}
 
     def _tally(self) -> Tally:
         return Tally(dict(self._counts), self._compared_at)

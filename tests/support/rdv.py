@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import connectors.rdv as rdv
+from connectors.rdv.config import RdvConfig
 from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, Sender, served
 from connectors.rdv.simulate.service import Citizen, RdvService
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.rdv.source import RdvSource
+from connectors.sdk.contract import Context
 from connectors.sdk.flow import Flow
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.testing import Bench, HeldPublisher
@@ -20,6 +23,7 @@ from tests.support.processes import wait_until
 
 ORGANISATION = 11
 OTHER = 12
+PLACES = {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}}
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The window that is asked for is around the real now, so what happens is too."""
 MIREILLE = Citizen(501, "Mireille", "Exemple", "Mireille.Exemple@example.org", "06 39 98 55 11")
@@ -36,7 +40,7 @@ def options(**more: Any) -> dict[str, Any]:
         "port": 0,
         "secret": SECRET,
         "requests_per_second": 100_000,
-        "organisations": {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}},
+        "organisations": PLACES,
         "motifs": {101: {"service": "pmi", "queue": "consultation", "sector": "pmi"}},
         **more,
     }
@@ -45,20 +49,33 @@ def options(**more: Any) -> dict[str, Any]:
 class Town:
     """The service with its API, and the connector on a workbench, whose publisher confirms all at once."""
 
-    def __init__(self, address: str, server: RdvServer, service: RdvService, directory: Path, **api: Any) -> None:
+    def __init__(
+        self,
+        address: str,
+        server: RdvServer,
+        service: RdvService,
+        directory: Path,
+        organisations: Sequence[int],
+        api: dict[str, Any],
+    ) -> None:
         self.service, self.server = service, server
         port = free_port()
         self.sender = Sender(f"http://127.0.0.1:{port}/")
         self.options = options(
             port=port,
-            api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0, **api},
+            organisations={number: PLACES.get(number, {}) for number in organisations},
+            api={"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 3600, "page_seconds": 0} | api,
         )
-        self.bench = Bench(rdv.CONNECTOR, self.options, directory / "data", directory / "keys")
+        self.bench = Bench(
+            replace(rdv.CONNECTOR, open=self._open_source), self.options, directory / "data", directory / "keys"
+        )
         self.events: list[Event] = []
         """Those that are safe."""
-        self.trouble = ""
-        """Why the connector was told nothing at its last turn; empty if it was not so."""
         self._open: tuple[Flow, HeldPublisher]
+
+    def _open_source(self, config: RdvConfig, context: Context) -> RdvSource:
+        self._source = RdvSource(config, context)
+        return self._source
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -70,16 +87,14 @@ class Town:
     def turn(self) -> None:
         """Let the connector turn once, and what it published be safe."""
         flow, publisher = self._open
-        self.trouble = ""
-        try:
-            flow.turn()
-        except SourceUnavailableError as error:
-            self.trouble = str(error)
+        flow.turn()
         publisher.confirm()
 
     def go_round(self) -> None:
-        """Let the connector turn until it was told all there is."""
+        """Let the connector turn until it was told all there is, once more if it was before."""
         before = self.compared_at
+        if self._source._asker:
+            self._source._asker._interval._next = 0.0
         wait_until(lambda: self.turn() or self.compared_at != before, "a whole round")
 
     def deliver(self, bodies: Sequence[bytes]) -> list[bool]:
@@ -96,6 +111,11 @@ class Town:
         bodies = [*self.service.outbox]
         self.service.outbox.clear()
         return self.deliver(bodies)
+
+    @property
+    def trouble(self) -> str:
+        """Why the connector is not told what it asks."""
+        return self._open[0].trouble
 
     @property
     def compared_at(self) -> float:
@@ -122,12 +142,18 @@ class Town:
 
 
 @contextmanager
-def town(directory: Path, visible: Sequence[int] = (ORGANISATION, OTHER), **api: Any) -> Iterator[Town]:
-    """A town, until the end of the block, whose agent sees the appointments of some organisations."""
+def town(
+    directory: Path,
+    organisations: Sequence[int] = (ORGANISATION, OTHER),
+    *,
+    visible: Sequence[int] | None = None,
+    **api: Any,
+) -> Iterator[Town]:
+    """A town, until the end of the block; its agent sees the appointments of `visible`, of all if not given."""
     service = RdvService()
-    server = RdvServer(service, visible, requests_per_minute=1_000)
+    server = RdvServer(service, visible or organisations, requests_per_minute=1_000)
     with served(server.app) as address:
-        yield Town(address, server, service, directory, **api)
+        yield Town(address, server, service, directory, organisations, api)
 
 
 def book(service: RdvService, at: datetime, starts_at: datetime, *citizens: Citizen, **more: Any) -> int:

@@ -61,6 +61,10 @@ class RdvServer:
         ]
         self.app = Starlette(routes=routes)
 
+    def show(self, organisations: Collection[int]) -> None:
+        """Let the agent be in other organisations."""
+        self._organisations = organisations
+
     def forget_sessions(self) -> None:
         """Let nobody be signed in any more, as a day later."""
         self._session.clear()

@@ -114,6 +114,14 @@ class RdvService:
             self.ledger["appointment.booked"] += 1
             self._tell(rdv, "updated", at)
 
+    def leave(self, at: datetime, number: int, citizen: int) -> None:
+        """Take somebody out of an appointment, which tells of the others alone."""
+        with self._lock:
+            rdv = self._rdvs[number]
+            rdv.participations = [one for one in rdv.participations if one.citizen.id != citizen]
+            self.ledger["appointment.cancelled"] += 1
+            self._tell(rdv, "updated", at)
+
     def move(self, at: datetime, number: int, starts_at: datetime) -> None:
         """Let an appointment be at another time."""
         with self._lock:

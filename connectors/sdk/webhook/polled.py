@@ -20,11 +20,13 @@ import structlog
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Interval
-from connectors.sdk.reconcile import Changes, Finding, Reconciler, Tally
+from connectors.sdk.reconcile import Changes, Finding, Reconciler, Span, Tally
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 
+MOST_GONE: Final = 20
+"""If more is gone in one round, that is not believed: the account may see less than before."""
 LOOK_SECONDS: Final = 0.1
 """How often it is looked whether it is time to ask, or to end."""
 
@@ -36,8 +38,12 @@ class Page(NamedTuple):
 
     facts: Sequence[bytes]
     read_at: datetime
+    as_of: datetime
+    """The same by the source's clock."""
     is_last: bool
-    """Whether all there is was told with it: it ends a round."""
+    """Whether it ends a round."""
+    span: Span | None = None
+    """Of the last page: the time in which all that ends was told of in this round; None if it is not sure that all was."""
 
 
 class Rounds(ABC):
@@ -143,7 +149,8 @@ class PolledSource(PushSource):
         self.reconciler = Reconciler(context.directory)
         self._asking = asking
         self._asker: Asker | None = None
-        self._ended_at = 0.0
+        self._ended: Page | None = None
+        self._gone: list[Message] = []
         self._sealed: deque[_Sealed] = deque()
         self._positions = 0
 
@@ -155,26 +162,34 @@ class PolledSource(PushSource):
     def map_fact(self, fact: Message) -> Outcome:
         """Return what a fact means, as `map` does; it is in the body."""
 
+    def tell_gone(self, key: str, state: str, page: Page) -> bytes:  # noqa: ARG002 - other sources need it
+        """Return the fact that what `key` names is no longer there, in two rounds; it was told last to be in `state`.
+
+        As it is here, that means nothing.
+        """
+        return b""
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not told what it asks."""
+        return self._asker.trouble if self._asker else ""
+
     @property
     def tally(self) -> Tally:
         """What was found by asking."""
         return self.reconciler.kept
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
-        """Return the facts of what was posted, and of the next page.
-
-        Raises `SourceUnavailableError` while the server does not answer and nothing is posted.
-        """
+        """Return the facts of what was posted, and of the next page."""
         if self._asking is not None and self._asker is None:
             self._asker = Asker(self._asking)
         page = self._asker.take() if self._asker else None
-        messages = super().read(0.0 if page else wait_seconds)
-        facts = [fact for message in messages for fact in self._facts_of(message)]
+        facts, self._gone = self._gone, []
+        messages = super().read(0.0 if page or facts else wait_seconds)
+        facts += [fact for message in messages for fact in self._facts_of(message)]
         if page is not None:
             facts += [Message("", fact, page.read_at) for fact in page.facts or (b"",)]
-            self._ended_at = time.time() if page.is_last else self._ended_at
-        elif not messages and self._asker and self._asker.trouble:
-            raise SourceUnavailableError(self._asker.trouble)
+            self._ended = page if page.is_last else self._ended
         return facts
 
     def map(self, raw: Message) -> Outcome:
@@ -183,9 +198,9 @@ class PolledSource(PushSource):
 
     def position(self) -> int:
         """Return the number of this position."""
-        if self._ended_at:
-            self._tell(self.reconciler.end_round(self._ended_at))
-            self._ended_at = 0.0
+        if self._ended is not None:
+            self._end_round(self._ended)
+            self._ended = None
         self._sealed.append(_Sealed(super().position(), self.reconciler.seal()))
         self._positions += 1
         return self._positions
@@ -207,8 +222,14 @@ class PolledSource(PushSource):
     def _facts_of(self, message: Message) -> Sequence[Message]:
         return [message._replace(body=fact) for fact in self.split(message) or (b"",)]
 
-    def _tell(self, found: dict[Finding, int]) -> None:
+    def _end_round(self, page: Page) -> None:
+        found, gone = self.reconciler.end_round(time.time(), page.span)
         for finding, count in found.items():
             log.info("reconciled", reason=finding.value, count=count)
         if missed := found.get(Finding.MISSING, 0) + found.get(Finding.CORRECTED, 0):
             log.warning("messages_missed", count=missed)
+        facts = [fact for key, state in gone.items() if (fact := self.tell_gone(key, state, page))]
+        if len(facts) > MOST_GONE:
+            log.warning("gone_not_believed", count=len(facts))
+        else:
+            self._gone = [Message("", fact, page.read_at) for fact in facts]

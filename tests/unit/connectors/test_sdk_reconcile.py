@@ -35,13 +35,13 @@ def test_what_is_pushed_and_then_found_the_same_is_nothing(memory: Reconciler) -
 
 def test_what_nobody_pushed_is_missing_once_it_was_asked_to_the_end(memory: Reconciler) -> None:
     memory.find("before", 10, "open", UNTIL)
-    assert memory.end_round(1.0) == {}
+    assert memory.end_round(1.0).found == {}
     memory.find("before", 20, "open", UNTIL)
     before, after = memory.find("a", 20, "open", UNTIL)
     assert (before, after) == ((), (Telling(20, "open", pushed=False),))
     memory.find("a", 30, "open", UNTIL)
-    assert memory.end_round(2.0) == {Finding.MISSING: 1}
-    assert memory.end_round(3.0) == {}
+    assert memory.end_round(2.0).found == {Finding.MISSING: 1}
+    assert memory.end_round(3.0).found == {}
 
 
 def test_what_is_pushed_after_it_was_found_is_late_and_twice_a_duplicate(memory: Reconciler) -> None:
@@ -116,6 +116,34 @@ def test_what_is_learned_while_the_rest_is_not_kept_yet_is_not_lost(memory: Reco
     assert [one.state for one in memory.push("a", 30, "open", UNTIL).before] == ["open", "closed"]
     memory.keep(memory.seal())
     assert [one.state for one in memory.find("a", 30, "open", UNTIL).before] == ["open", "closed", "open"]
+
+
+SPAN = (UNTIL - timedelta(days=1), UNTIL + timedelta(days=1))
+
+
+def test_what_was_found_and_is_no_more_in_two_rounds_is_gone(tmp_path: Path) -> None:
+    with closing(Reconciler(tmp_path)) as memory:
+        for key, until in (("gone", UNTIL), ("there", UNTIL), ("elsewhere", UNTIL + timedelta(days=2))):
+            memory.push(key, 10, "open", until)
+            memory.find(key, 10, "open", until)
+        memory.push("never found", 10, "open", UNTIL)
+        assert memory.end_round(1.0, SPAN).gone == {}
+        memory.keep(memory.seal())
+    with closing(Reconciler(tmp_path)) as memory:
+        gone = []
+        for number in range(4):
+            memory.find("there", 20, "open", UNTIL)
+            gone.append(memory.end_round(number, SPAN if number != 1 else None).gone)
+    assert gone == [{}, {}, {"gone": "open"}, {"gone": "open"}]
+
+
+def test_what_moved_out_of_the_time_asked_for_is_not_gone(memory: Reconciler) -> None:
+    memory.find("a", 10, "open", UNTIL)
+    memory.keep(memory.seal())
+    memory.push("a", 20, "later", UNTIL + timedelta(days=9))
+    assert [memory.end_round(number, SPAN).gone for number in range(3)] == [{}, {}, {}]
+    memory.keep(memory.seal())
+    assert memory.end_round(4, SPAN).gone == {}
 
 
 def test_it_forgets_first_what_ends_first(tmp_path: Path) -> None:
