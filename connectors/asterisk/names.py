@@ -38,12 +38,13 @@ class Names:
         self._config = config
         self._key = key
         self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
-        self._queues = {self._own_queue(name): queue for name, queue in config.queues.items()}
         self._cached_queue = lru_cache(_CACHED)(self._queue)
         self._cached_own_queue = lru_cache(_CACHED)(self._own_queue)
         self._cached_agent = lru_cache(_CACHED)(self._agent)
         self.caller = lru_cache(_CACHED)(self._caller)
+        self.hide = lru_cache(_CACHED)(self._hide)
         self.line = lru_cache(_CACHED)(self._line)
+        self._queues = {self._own_queue(name): queue for name, queue in config.queues.items()}
 
     def call(self, unique_id: str) -> str:
         """Return the native id of a call: what Asterisk made is kept, what anyone else did is replaced."""
@@ -79,7 +80,7 @@ class Names:
         """Return service and site of a queue or a line. Never of both: all that concerns a queue is to be in one place."""
         return (of and of.service) or self._config.service, (of and of.site) or self._config.site
 
-    def hide(self, kind: str, name: str) -> str:
+    def _hide(self, kind: str, name: str) -> str:
         """Return a word that stands for `name` and does not tell it."""
         # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
         digest = hmac.digest(self._key.secret, f"{kind}\0{name}".encode(), "sha256")[:9]
