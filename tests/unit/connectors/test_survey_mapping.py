@@ -4,6 +4,7 @@ import json
 import re
 import string
 import tomllib
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,25 @@ def test_what_is_told_twice_counts_once_and_what_is_answered_anew_counts_anew() 
     later = map_one(answer("r", 9, 2), "msg_3")
     assert (later.id != first.id, later.subject) == (True, first.subject)
     assert first.id != map_one(answer("s", 5, 4)).id
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+anything = st.recursive(
+    scalars, lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=5), one, max_size=3)
+)
+said = st.fixed_dictionaries({}, optional={"satisfaction": st.integers(-1, 6) | anything, "ref": anything})
+data = st.fixed_dictionaries(
+    {}, optional={"id": anything, "updatedAt": st.just("2026-03-16T08:00:00Z") | anything, "data": said}
+)
+
+
+@given(st.fixed_dictionaries({}, optional={"event": st.just("responseFinished") | anything, "data": data | anything}))
+@settings(max_examples=400, deadline=None)
+def test_whatever_is_posted_is_an_event_or_unusable(message: Any) -> None:
+    mapping = SurveyMapping("survey/essai", configure(), KEY)
+    with suppress(Unusable):
+        outcome = mapping.map(Message("msg_1", json.dumps(message).encode(), NOW))
+        assert all(event.type == "feedback.given" for event in outcome)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("event", ["testEndpoint", "responseCreated", "responseUpdated"])

@@ -1,0 +1,94 @@
+"""Whatever the server tells becomes a fact, and whatever a fact is becomes an opinion, nothing, or a rejection."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.jdma.config import JdmaConfig
+from connectors.jdma.facts import decode, encode, strip, time_of
+from connectors.jdma.mapping import ReviewMapping
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Reject
+from models.events import FeedbackGiven
+from models.reasons import Reason
+from tests.support.jdma_reviews import FORM, review
+
+NOW = datetime(2026, 3, 17, tzinfo=UTC)
+CONFIG = parse(JdmaConfig, "essai", {"token": "x", "forms": {FORM: {}}})
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+answers = st.lists(
+    st.fixed_dictionaries({}, optional={"field_code": st.just("satisfaction") | scalars, "intention": anything})
+    | anything,
+    max_size=3,
+)
+nodes = anything | st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.integers(1, 99) | anything,
+        "created_at": st.sampled_from(["2026-03-16T08:00:00.000Z", "2026-03-16T08:00:00", "hier"]) | anything,
+        "button_id": st.integers(1, 9) | anything,
+        "answers": answers | anything,
+        "verbatim": st.just("Mireille Exemple"),
+    },
+)
+
+
+def mapping() -> ReviewMapping:
+    assert isinstance(CONFIG, JdmaConfig)
+    return ReviewMapping("jdma/essai", CONFIG)
+
+
+def told(node: Any, form: int = FORM) -> Any:
+    # As it comes: through JSON.
+    about = strip(json.loads(json.dumps(node)))
+    assert isinstance(time_of(about), datetime | None)
+    return mapping().map(encode({"form": form, "read_at": NOW, **about}))
+
+
+@given(nodes)
+@settings(max_examples=400, deadline=None)
+def test_nothing_that_is_told_is_raised_over(node: Any) -> None:
+    outcome = told(node)
+    if isinstance(outcome, Reject):
+        assert "Mireille" not in outcome.detail + outcome.record.decode()
+    else:
+        assert all(isinstance(event, FeedbackGiven) for event in outcome)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_are_raised_over(raw: bytes) -> None:
+    outcome = mapping().map(raw)
+    assert isinstance(outcome, Reject)
+    assert outcome.record == raw
+
+
+@pytest.mark.parametrize(("intention", "score"), [("good", 10), ("medium", 5), ("bad", 0)])
+def test_points_are_those_that_the_server_gives(intention: str, score: int) -> None:
+    (event,) = told(review(7, 1, intention))
+    assert event.model_dump()["data"] == {"scale": "jdma_0_10", "score": score}
+    assert event.recordedtime == NOW
+
+
+@pytest.mark.parametrize("intention", ["very_good", "very_bad", "neutral", "GOOD", "", None])
+def test_other_words_are_not_guessed_at(intention: str | None) -> None:
+    assert told(review(7, 1, intention)).reason is Reason.UNKNOWN_ENUM
+
+
+def test_a_form_that_is_not_configured_any_more_is_told_apart() -> None:
+    assert told(review(7, 1, "good"), form=1).reason is Reason.UNKNOWN_RECORD
+
+
+def test_of_a_review_only_what_is_needed_is_kept() -> None:
+    kept = strip(review(7, 1, "good", verbatim="Mireille Exemple"))
+    assert kept.keys() == {"id", "created_at", "button_id", "intentions"}
+    fact = decode(encode({"form": FORM, "read_at": NOW, **kept}))
+    assert (fact.id, fact.intentions) == (7, ["good"])
