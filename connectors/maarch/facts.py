@@ -57,8 +57,8 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     """When it happened, local, if the letter itself does not say so."""
     was: str = ""
     """Of a status, the one before."""
-    was_since: str = ""
-    """Since when that was known, local."""
+    since: str = ""
+    """Since when that was known, local; of an assignment, since when the present status is."""
     senders: tuple[Sender, ...] = ()
 
 
@@ -89,19 +89,19 @@ def compare(letter: Letter, known: Known | None, acknowledged: str, read_at: dat
     after = _look_at(letter, before, acknowledged)
     facts: list[Fact] = []
 
-    def tell(kind: Kind, at: str = "", was: str = "", was_since: str = "") -> None:
-        facts.append(Fact(kind, letter, read_at, at, was, was_since))
+    def tell(kind: Kind, at: str = "", was: str = "", since: str = "") -> None:
+        facts.append(Fact(kind, letter, read_at, at, was, since))
 
     if after.arrived != before.arrived:
         tell("arrived")
     if after.chrono != before.chrono:
         tell("registered")
     if after.destination != before.destination:
-        tell("assigned", write_local(letter.changed_at) if known else letter.creation_date)
+        tell("assigned", write_local(letter.changed_at) if known else letter.creation_date, since=after.since)
     if after.acknowledged != before.acknowledged:
         tell("acknowledged", after.acknowledged)
     if after.status != before.status:
-        tell("status", after.since, before.status, before.since)
+        tell("status", after.since, was=before.status, since=before.since)
     if after.sent != before.sent:
         tell("sent")
     return facts, after

@@ -95,8 +95,11 @@ class LetterMapping:
         return (LetterRegistered(**about, data=LetterRegisteredData(chrono=chrono)),)
 
     def _assigned(self, fact: Fact) -> Sequence[Event]:
-        what = f"assigned|{fact.letter.destination}"
-        return (LetterAssigned(**self._about(fact, what, self._time("modification_date", fact.at))),)
+        at = self._time("modification_date", fact.at)
+        if is_closed(self._statuses.get(fact.letter.status or "", "open")):
+            closed_at = self._time("closing_date", fact.letter.closing_date or fact.since)
+            at = min(at, closed_at)  # a letter that is found closed was assigned before, or would count as open again
+        return (LetterAssigned(**self._about(fact, f"assigned|{fact.letter.destination}", at)),)
 
     def _acknowledged(self, fact: Fact) -> Sequence[Event]:
         return (LetterAcknowledged(**self._about(fact, "acknowledged", self._time("sendDate", fact.at))),)
@@ -143,7 +146,7 @@ class LetterMapping:
         if not fact.letter.closing_date:
             return found_at
         closed_at = self._time("closing_date", fact.letter.closing_date)
-        reopened = fact.was_since and closed_at < self._time("modification_date", fact.was_since)
+        reopened = fact.since and closed_at < self._time("modification_date", fact.since)
         return found_at if reopened else closed_at
 
     def _about(self, fact: Fact, what: str, at: datetime) -> dict[str, Any]:
