@@ -86,8 +86,8 @@ class ImapConfig(ConnectorConfig):
     ca_file: Path | None = None
     """The authority that the server's certificate is of, in PEM; the system's authorities if not given."""
     folders: Annotated[tuple[Line, ...], Field(min_length=1)] = ("INBOX",)
-    """Folders that mail comes to or is filed in; the first is watched. `*` stands for anything, `%` for one level, without
-    drafts, junk and trash."""
+    """Folders that mail comes to or is filed in, as the server writes them; the first is watched. `*` stands for anything, `%`
+    for one level, but for what the server marks as drafts, junk or trash."""
     sent: tuple[Line, ...] = ()
     """Folders that answers are kept in; the one that the server says is for that, if not given."""
     domains: tuple[Domain, ...] = ()
@@ -116,8 +116,8 @@ class ImapConfig(ConnectorConfig):
         "tls": "Comment la connexion est chiffrée : dès le début, par STARTTLS, ou pas du tout, vers cette machine seulement.",
         "port": "Le port ; à défaut 993, ou 143 sans `implicit`.",
         "ca_file": "L'autorité dont est le certificat du serveur, en PEM ; à défaut celles du système.",
-        "folders": "Dossiers où le courrier arrive ou se range ; le premier est surveillé. `*` remplace tout, `%` un niveau, "
-        "sans brouillons, indésirables ni corbeille.",
+        "folders": "Dossiers où le courrier arrive ou se range, écrits comme le serveur ; le premier est surveillé. `*` remplace "
+        "tout, `%` un niveau, sauf ce que le serveur marque comme brouillons, indésirables ou corbeille.",
         "sent": "Dossiers où sont gardées les réponses ; à défaut celui que le serveur dit l'être.",
         "domains": "Domaines des agents eux-mêmes : ce qu'ils écrivent ne demande rien, et répond si cela va à qui a demandé.",
         "forms": "Adresses d'où écrit le formulaire de contact d'un site : qui a écrit est dans `Reply-To`.",

@@ -314,6 +314,26 @@ def test_however_long_the_headers_are_a_message_is_known(server: Dovecot, user: 
     assert told(events) == [(0, "received"), (0, "answered")]
 
 
+@pytest.mark.parametrize("window", [1, 3])
+def test_uids_far_apart_are_found(
+    server: Dovecot, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    """Whether there are many in a row that are not there any more, or none at all."""
+    monkeypatch.setattr("connectors.imap.folders.WINDOW", window)
+    put(server, user, *(mail(f"{n}", n, folder="INBOX" if n % 9 == 0 else "Sent") for n in range(40)))
+    with server.client(user) as client:
+        client.select_folder("Sent")
+        client.delete_messages(client.search())
+        client.expunge()
+        client.select_folder("INBOX")
+        client.delete_messages([1, 2, 4])
+        client.expunge()
+    one = bench(server, user, tmp_path)
+    events = one.read_all(confirm=True)
+    assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (18, 36)]
+    assert one.read_all(confirm=True) == []
+
+
 def test_nothing_is_changed_in_the_mailbox(server: Dovecot, user: str, tmp_path: Path) -> None:
     put(server, user, *MAILS)
     with server.client(user) as client:
@@ -334,9 +354,12 @@ def test_what_came_before_the_start_is_not_read(server: Dovecot, user: str, tmp_
     assert told(one.read_all(confirm=True)) == [(0, "received")]
 
 
-def test_mail_is_told_as_it_comes(server: Dovecot, user: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tls", ["none", "implicit"])
+def test_mail_is_told_as_it_comes(server: Dovecot, user: str, tmp_path: Path, tls: str) -> None:
     """Long before the next turn."""
-    with bench(server, user, tmp_path).opened() as (flow, publisher):
+    port = server.tls_port if tls == "implicit" else server.port
+    one = bench(server, user, tmp_path, tls=tls, port=port, ca_file=str(server.ca_file))
+    with one.opened() as (flow, publisher):
         for number in range(3):
             put(server, user, mail(f"{number}", number), answer(f"{number}-answered", number, f"{number}"))
             until(flow, publisher, 2 * number + 1)

@@ -34,7 +34,7 @@ def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
         assert isinstance(config, ImapConfig)
         mailbox = Mailbox(config)
         bench = Bench(imap.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-        week = [*takewhile(lambda step: step.at < BEGIN + timedelta(days=7), steps(7, BEGIN, 4))]
+        week = [*takewhile(lambda step: step.at < BEGIN + timedelta(days=7), steps(7, BEGIN, 1.5))]
         for day in range(7):
             for step in week:
                 if BEGIN + timedelta(days=day) <= step.at < BEGIN + timedelta(days=day + 1):
