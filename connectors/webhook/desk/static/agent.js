@@ -78,7 +78,7 @@ function write(element, text) {
 }
 
 function draw() {
-  const trouble = cutOff ? say("cut_off") : state?.trouble ? say("unsent", { count: state.unsent, trouble: state.trouble }) : "";
+  const trouble = cutOff ? say("cut_off") : state?.trouble ? say("unsent", { count: state.unsent }) : "";
   write($("trouble"), trouble);
   $("trouble").hidden = !trouble;
   if (!state) return;

@@ -5,7 +5,7 @@ import { LANGUAGES, current, say, sayCount, speak } from "./texts.js";
 
 const STATE_MS = 3000;
 const PATIENCE_MS = 6000; // how long somebody stands before "one moment"
-const SHOWN_MS = 12000; // how long a number is shown
+const SHOWN_MS = 20000; // how long a number is shown after the last touch
 const LANGUAGE_MS = 45000; // how long another language stays chosen, with nobody there
 const $ = (id) => document.getElementById(id);
 const VIEWS = ["choose", "moment", "taken", "later", "full"];
@@ -14,6 +14,7 @@ let queues = [];
 let asked = ""; // the wish of whoever stands there
 let timer = 0;
 let languageTimer = 0;
+let shownMs = 0; // how long the view is shown; 0 for without end
 
 const outbox = new Outbox("kiosk", (wish, answer) => {
   if (wish.id !== asked) return; // of somebody who has gone to the counter
@@ -29,11 +30,17 @@ const outbox = new Outbox("kiosk", (wish, answer) => {
 });
 
 function show(view, forMs = 0) {
-  clearTimeout(timer);
   for (const name of VIEWS) $(name).hidden = name !== view;
   if (view === "choose") asked = "";
   else $(view).focus();
-  if (forMs) timer = setTimeout(() => show("choose"), forMs);
+  shownMs = forMs;
+  stay();
+}
+
+/** Let what is shown stay as long again. */
+function stay() {
+  clearTimeout(timer);
+  if (shownMs) timer = setTimeout(() => show("choose"), shownMs);
 }
 
 function nameOf(queue) {
@@ -44,7 +51,6 @@ function take(queue) {
   asked = outbox.put({ step: "take", queue });
   show("moment");
   timer = setTimeout(() => show("later", SHOWN_MS), PATIENCE_MS);
-  keepLanguage();
 }
 
 function drawQueues() {
@@ -100,6 +106,12 @@ function keepLanguage() {
 }
 
 for (const button of document.querySelectorAll("[data-lang]")) button.addEventListener("click", () => choose(button.dataset.lang));
+for (const touch of ["pointerdown", "keydown"]) {
+  document.addEventListener(touch, () => {
+    if (shownMs) stay();
+    keepLanguage();
+  });
+}
 for (const button of document.querySelectorAll(".back")) button.addEventListener("click", () => show("choose"));
 speak(LANGUAGES[0]);
 refresh();
