@@ -20,7 +20,7 @@ from connectors.sdk.errors import SourceUnavailableError
 
 BUSY_SECONDS: Final = 2.0
 """How long letters are gone through in one `read`."""
-PROBED: Final = 5
+PROBED: Final = 20
 """How many letters are looked at to try whether all works."""
 _encode: Final = msgspec.json.encode
 

@@ -219,13 +219,14 @@ def test_a_probe_tells_what_the_first_letters_are(server: MaarchServer, tmp_path
     server.hold(*LETTERS[:9], acknowledgement_receipts=RECEIPTS_SENT)
     found = bench(server, tmp_path).probe()
     assert found.events == {
-        "letter.arrived": 5,
-        "letter.registered": 5,
-        "letter.assigned": 5,
+        "letter.arrived": 7,
+        "letter.registered": 7,
+        "letter.assigned": 7,
         "letter.acknowledged": 1,
         "letter.answered": 1,
-        "letter.closed": 1,
+        "letter.closed": 2,
     }
+    assert found.rejected.keys() == {Reason.UNKNOWN_RECORD, Reason.INVALID_FIELD, Reason.UNREADABLE_LINE}
 
 
 def test_a_server_that_asks_for_patience_is_left_alone_and_then_goes_on(server: MaarchServer, tmp_path: Path) -> None:
