@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from connectors.asterisk.comparison import Comparison
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.manager.mapping import Context as ManagerContext
 from connectors.asterisk.manager.mapping import ManagerRecord
@@ -18,6 +19,7 @@ from connectors.asterisk.records import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.reconcile import Changes, Tally
 from connectors.sdk.spool import Mark
 from connectors.sdk.tail import LineTail, TailPosition
 from connectors.sdk.words import say
@@ -37,6 +39,8 @@ class Position(NamedTuple):
     """What the cursor keeps."""
     mark: Mark | None
     """Up to where the journal of the manager interface is no longer needed."""
+    changes: Changes | None
+    """What was learned by comparing the two."""
 
 
 _encode: Final = msgspec.json.encode
@@ -86,8 +90,14 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         self._saved = saved = _load(self._cursor)
         self._log = LogPart(config.path, config, context, saved) if config.path else None
         self._manager = ManagerPart(config, config.ami, context, saved.manager) if config.ami else None
+        self._comparison = Comparison(context.directory) if self._log and self._manager else None
         self._trouble = ""
         self._parts: list[LogPart | ManagerPart] = [part for part in (self._log, self._manager) if part is not None]
+
+    @property
+    def tally(self) -> Tally | None:
+        """How well the manager interface tells what the log has."""
+        return self._comparison.tally if self._comparison else None
 
     @property
     def trouble(self) -> str:
@@ -114,9 +124,15 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         """Return what a line or a message means."""
         if isinstance(raw, LogLine):
             assert self._log is not None
-            return self._log.map(raw)
+            outcome = self._log.map(raw)
+            if self._comparison is not None and self._manager is not None:
+                self._comparison.read(outcome, self._manager.state.watch.since)
+            return outcome
         assert self._manager is not None
-        return self._manager.map(raw)
+        outcome = self._manager.map(raw)
+        if self._comparison is not None:
+            self._comparison.hear(outcome)
+        return outcome
 
     def reject(self, raw: LogLine | ManagerRecord, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a line or a message."""
@@ -137,11 +153,17 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         """Return the place in the log, the number of the last message, and what is remembered there."""
         if self._log is not None:
             self._saved.tail = self._log.tail.position
-        return Position(_encode(self._saved), self._manager.mark if self._manager else None)
+        return Position(
+            _encode(self._saved),
+            self._manager.mark if self._manager else None,
+            self._comparison.seal() if self._comparison else None,
+        )
 
     def acknowledge(self, position: Position) -> None:
         """Keep it."""
         self._cursor.save(position.saved)
+        if self._comparison is not None and position.changes is not None:
+            self._comparison.keep(position.changes)
         if self._manager is not None and position.mark is not None:
             self._manager.drop(position.mark)
 
@@ -149,6 +171,8 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         """Let go of both."""
         for part in self._parts:
             part.close()
+        if self._comparison is not None:
+            self._comparison.close()
 
 
 def _load(cursor: Cursor) -> _Saved:

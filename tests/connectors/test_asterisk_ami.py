@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 import connectors.asterisk as asterisk
+from connectors.asterisk import comparison
 from connectors.asterisk.manager.session import Session
 from connectors.asterisk.simulate import Exchange, Ledger, ManagerServer, configuration, simulate_day
 from connectors.asterisk.simulate.rhythm import ZONE
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.reconcile import Finding
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance
 from models.events import Event
@@ -305,6 +307,42 @@ class TestInTheMiddle:
         events = scene.listen(lambda: call_in_two_queues(scene.exchange))
         twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
         assert set(twice.values()) == {2}
+
+
+class TestComparison:
+    @pytest.fixture(autouse=True)
+    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(comparison, "GRACE_SECONDS", 0.0)
+
+    def counts(self, scene: Scene) -> dict[str, int]:
+        """What was found, as far as it is kept."""
+        with scene.bench.opened() as (_, publisher):
+            publisher.confirm()
+        registry = scene.bench.registry
+        found = {finding.value: {"connector": scene.bench.source, "finding": finding.value} for finding in Finding}
+        return {
+            name: int(registry.get_sample_value("connector_reconciled_total", of) or 0) for name, of in found.items()
+        }
+
+    def test_what_only_the_log_told_is_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        scene.listen()
+        before = self.counts(scene)
+        voice, manager._tell = manager._tell, lambda event: None  # type: ignore[method-assign]
+        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        after = self.counts(scene)
+        assert {name: after[name] - before[name] for name in after} == {
+            "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
+        }  # fmt: skip
+        manager._tell = voice  # type: ignore[method-assign]
+
+    def test_what_both_tell_is_missed_by_none_in_the_end(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        scene.listen()
+        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        counts = self.counts(scene)
+        assert counts["missing"] == counts["late"]
+        assert counts["duplicate"] == counts["corrected"] == 0
 
 
 class TestAway:
