@@ -7,7 +7,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.errors import describe
-from connectors.sdk.webhook.sender import NotTakenError, Sender
+from connectors.sdk.webhook.sender import Sender
 from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.journal import Journal
 from connectors.webhook.desk.messages import tell
@@ -115,7 +115,7 @@ class Desk:
                 with self._lock:
                     self._begin_day()
                 self._more.wait(DAY_SECONDS)
-            except (NotTakenError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and tried again
                 self._tell(describe(error))
                 self._stop.wait(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS) - 1)])
                 failures += 1
