@@ -105,13 +105,18 @@ def test_a_reference_tells_nothing_and_is_always_the_same() -> None:
     assert reference != REFERENCES.make(DOSSIER[:-1] + "7")
 
 
+def test_the_longest_id_of_a_contact_is_that_of_events() -> None:
+    longest = f"{CALL:0<200}"
+    assert map_one(answer("1", 5, 4, REFERENCES.make(longest))).subject == longest
+
+
 def test_references_of_the_secret_before_still_count() -> None:
     old = References([SecretStr(OTHER_SECRET)]).make(CALL)
     assert map_one(answer("1", 5, 4, old), previous_reference_secret=OTHER_SECRET).subject == CALL
 
 
 @pytest.mark.parametrize(
-    "contact", ["", "call", "agent:asterisk/siege:7", "feedback:jdma/x:1", "call:a:b c", "call::1"]
+    "contact", ["", "call", "agent:asterisk/siege:7", "feedback:jdma/x:1", "call:a:b c", "call::1", f"{CALL:0<201}"]
 )
 def test_only_contacts_have_references(contact: str) -> None:
     with pytest.raises(ValueError, match="not the id of a contact"):
