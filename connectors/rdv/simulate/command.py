@@ -48,7 +48,7 @@ PAST: Final = timedelta(days=14)
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0, max=2_000, min_open=True),
+    type=click.FloatRange(min=0, max=200, min_open=True),
     default=20,
     show_default=True,
     help=say("New appointments per hour, on average.", "Nouveaux rendez-vous par heure, en moyenne."),
@@ -58,10 +58,10 @@ def command(*, port: int, to: int, seed: int, rate: float) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    service, sender = RdvService(), Sender(f"http://{HOST}:{to}/")
+    service, sender = RdvService(tells=False), Sender(f"http://{HOST}:{to}/")
     lives = Lives(service, seed, datetime.now(UTC) - PAST, rate)
     lives.play(datetime.now(UTC))  # what is past is told by the API alone
-    service.outbox.clear()
+    service.tells = True
     try:
         with served(RdvServer(service, ORGANISATIONS).app, port) as address:
             click.echo(configuration(address, to, ORGANISATIONS))
