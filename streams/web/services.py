@@ -85,9 +85,13 @@ class Service(Channels, frozen=True, kw_only=True):
 
 
 def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
-    """Return the figures of all services together, and of each: those that the options name first."""
+    """Return the figures of all services together, and of each: those that the options name first.
+
+    Where all that was ever counted is counted elsewhere now, as of a letter that got its service, there is nothing to show.
+    """
     shown: dict[str, list[Dimensions]] = {service.service: [] for service in options.services}
-    places = {place for place in (*options.known, *snapshot.totals) if place.channel in _READERS}
+    found = (place for place, figure in snapshot.totals.items() if any(figure.counts) or any(figure.stocks))
+    places = {place for place in (*options.known, *found) if place.channel in _READERS}
     for place in sorted(places, key=lambda place: (not place.service, place.service, place)):
         shown.setdefault(place.service, []).append(place)
     services = []

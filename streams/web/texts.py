@@ -186,10 +186,10 @@ _TEXTS: Final = {
     "given": ("Réponses", "Answers"),
     "invited": ("invitations : {n}", "invitations: {n}"),
     "scale_csat_1_5": ("Satisfaits", "Satisfied"),
-    "scale_ces_1_5": ("Effort, sur 5", "Effort, of 5"),
-    "scale_ces_1_7": ("Effort, sur 7", "Effort, of 7"),
+    "scale_ces_1_5": ("Effort, sur\N{NO-BREAK SPACE}5", "Effort, of\N{NO-BREAK SPACE}5"),
+    "scale_ces_1_7": ("Effort, sur\N{NO-BREAK SPACE}7", "Effort, of\N{NO-BREAK SPACE}7"),
     "scale_nps_0_10": ("NPS", "NPS"),
-    "scale_jdma_0_10": ("JDMA, sur 10", "JDMA, of 10"),
+    "scale_jdma_0_10": ("JDMA, sur\N{NO-BREAK SPACE}10", "JDMA, of\N{NO-BREAK SPACE}10"),
     "few_answers": ("trop peu de réponses pour une note : {n}", "too few answers for a score: {n}"),
     "services_rule": (
         (

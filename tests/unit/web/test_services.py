@@ -170,3 +170,12 @@ def test_what_is_sent_is_told_in_one_form(house: House) -> None:
     told = msgspec.json.decode(msgspec.json.encode(house.board()))
     assert told == msgspec.to_builtins(house.board())
     assert told["services"][0]["feedback"]["scores"] == {"csat_1_5": {"numerator": 1, "denominator": 1}}
+
+
+def test_where_everything_is_counted_elsewhere_by_now_there_is_no_row(house: House) -> None:
+    unassigned = MAIL._replace(service="")
+    house.worker.count(unassigned, NOON, "received")
+    assert [row.service for row in house.services()] == [""]
+    house.worker.took_back(unassigned, NOON, "received")
+    house.worker.count(MAIL, NOON, "received")
+    assert [row.service for row in house.services()] == ["social"]
