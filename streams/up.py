@@ -120,7 +120,8 @@ class Plan:
         board = tree.start(self.web())
         await all_ready(broker)
         board += tree.start(*self.workers())
-        sources = tree.start(*self.connect(), *([self.simulator()] if self._demo else []))
+        # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
+        sources = tree.start(*([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
         announce(self._data, self._brokers, self.url)
         late = await all_ready(sources, SOURCE_SECONDS)

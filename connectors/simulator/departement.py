@@ -20,6 +20,7 @@ from connectors.simulator.stories import Teller
 from connectors.simulator.systems.appointments import Appointments
 from connectors.simulator.systems.calls import Calls, Conversation
 from connectors.simulator.systems.dossiers import Dossiers
+from connectors.simulator.systems.ged import Ged
 from connectors.simulator.systems.opinions import Opinions
 from connectors.simulator.systems.post import Post
 from connectors.simulator.systems.surveys import Surveys
@@ -29,6 +30,7 @@ from connectors.simulator.working import A_YEAR, Office
 from models.topics import Channel
 
 SYSTEMS: Final[tuple[Callable[[Stage], System], ...]] = (
+    Ged,
     Post,
     Dossiers,
     Appointments,

@@ -129,6 +129,7 @@ class Teller:
         """Tell of a dossier of an online procedure."""
         matter = self._matter(Channel.FORM, FORMS.draw(self.random))
         yield Deed(at, What.FORM_SUBMITTED, matter)
+        yield from self.opinion(at, matter, 0.1)
         ready_at = at
         if self._chance(0.3):
             asked_at = self._later(at, 6)
@@ -141,9 +142,7 @@ class Teller:
             yield Deed(ready_at, What.FORM_CORRECTED, matter)
         taken_up_at = self._later(ready_at, 10)
         yield Deed(taken_up_at, What.FORM_TAKEN_UP, matter)
-        decided_at = self._later(taken_up_at, 4 * HOURS_A_DAY)
-        yield Deed(decided_at, What.FORM_DECIDED, matter, self._one_of(DECISIONS))
-        yield from self.opinion(decided_at, matter, 0.15)
+        yield Deed(self._later(taken_up_at, 4 * HOURS_A_DAY), What.FORM_DECIDED, matter, self._one_of(DECISIONS))
 
     def appointment(self, at: datetime, matter: Matter | None = None) -> Deeds:
         """Tell of an appointment, booked at `at`."""
@@ -187,7 +186,7 @@ class Teller:
 
     # --------------------------------------------------------------------------------------------------- what follows
     def opinion(self, at: datetime, matter: Matter, asked: float) -> Deeds:
-        """Tell whether somebody gives an opinion: after an invitation, or at the end of an online procedure."""
+        """Tell whether somebody gives an opinion: after an invitation, or once an online procedure is filled in."""
         if not self._chance(asked):
             return
         feedback = self._follow(matter, Channel.FEEDBACK, Why.ASKED_FOR_OPINION)

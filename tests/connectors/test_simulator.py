@@ -4,7 +4,7 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,19 +22,19 @@ from tests.support.departement import Folded, differences, last_monday, read
 from tests.support.processes import wait_until
 
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
-DAYS = 7
+CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma"}
 PER_YEAR = 40_000
 
 
-class Week:
-    """A week that was played, and read until it agreed."""
+class Days:
+    """Days that were played, and read until figures and ledger agreed."""
 
-    def __init__(self, directory: Path, keys: Path | None = None) -> None:
+    def __init__(self, directory: Path, days: int, keys: Path | None = None) -> None:
         self.keys = directory / "data" / "keys"
         if keys:  # ids of agents are made of pseudonyms
             shutil.copytree(keys, self.keys)
         since = last_monday()
-        until = midnight(since.astimezone(PARIS).date() + timedelta(days=DAYS))
+        self.until = until = midnight(since.astimezone(PARIS).date() + timedelta(days=days))
         stage, folded = Stage(directory / "stage"), Folded()
         departement = Departement(stage, Plan(1, PER_YEAR))
         stage.write_settings(departement.connectors())
@@ -52,38 +52,42 @@ class Week:
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Week:
-    return Week(tmp_path_factory.mktemp("week"))
+def week(tmp_path_factory: pytest.TempPathFactory) -> Days:
+    return Days(tmp_path_factory.mktemp("week"), 7)
 
 
-def test_figures_are_the_ledger_number_for_number(week: Week) -> None:
+def test_figures_are_the_ledger_number_for_number(week: Days) -> None:
     assert week.figures == week.ledger
     assert {place[0] for place in week.figures} == {*Channel}
+    assert {event.source.partition("/")[0] for event in week.events} == CONNECTORS
 
 
 def total(numbers: Numbers, *names: str) -> int:
     return sum(numbers.get(name, 0) for name in names)
 
 
-def test_who_came_is_accounted_for_on_every_channel(week: Week) -> None:
+def test_who_came_is_accounted_for_on_every_channel(week: Days) -> None:
     for (channel, *_), numbers in week.figures.items():
         match channel:
             case Channel.CALL | Channel.VISIT:
-                assert numbers["offered"] == total(numbers, "answered", "abandoned", *LEFT, "waiting")
+                assert numbers.get("offered", 0) == total(numbers, "answered", "abandoned", *LEFT, "waiting")
             case Channel.MAIL | Channel.EMAIL | Channel.FORM:
-                assert numbers["received"] == total(numbers, *CLOSED, *OPEN)
+                assert numbers.get("received", 0) == total(numbers, *CLOSED, *OPEN)
             case Channel.APPOINTMENT:
-                assert numbers["booked"] == total(numbers, *CANCELLED, "attended", "missed", *OPEN)
+                assert numbers.get("booked", 0) == total(numbers, *CANCELLED, "attended", "missed", *OPEN)
 
 
-def test_the_same_seed_gives_the_same_ids(week: Week, tmp_path: Path) -> None:
-    assert ids(Week(tmp_path, week.keys).events) == ids(week.events)
+def test_the_same_seed_gives_the_same_ids(week: Days, tmp_path: Path) -> None:
+    begin = Days(tmp_path, 2, week.keys)
+    assert ids(begin.events, begin.until) == ids(week.events, begin.until)
 
 
-def ids(events: Sequence[Event]) -> Counter[tuple[str, ...]]:
-    """What tells events apart, whatever the order in which they were read; steps of letters by what they say."""
+def ids(events: Sequence[Event], until: datetime) -> Counter[tuple[str, ...]]:
+    """What tells events until then apart, whatever the order in which they were read; steps of letters by what they say."""
     return Counter(
         # A letter's number, which ids of its steps are made of, depends on when the connector found it in the folder.
         (event.type, str(event.time), event.service, "" if event.type in STEPS else event.id)
         for event in {event.id: event for event in events}.values()
+        # When a letter had come is told by whoever registers it later.
+        if event.time < until and event.type != "letter.arrived"
     )

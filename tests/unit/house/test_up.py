@@ -150,9 +150,9 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
 
 def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path) -> None:
     config = tmp_path / "accueil.toml"
-    config.write_text('[connectors.siege]\nconnector = "asterisk"\n')
+    config.write_text('[connectors.siege]\nconnector = "mailroom"\narchive = "archive"\n')
     command = [sys.executable, "-m", "streams.cli", "--config", str(config), "up"]
     environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, f"accueil: {config}: connectors.siege.path is missing\n")
+    assert (done.returncode, done.stderr) == (2, f"accueil: {config}: connectors.siege.inbox is missing\n")
     assert done.stdout == ""
