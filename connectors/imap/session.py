@@ -116,9 +116,8 @@ class Session:
         if not self._can_idle:
             time.sleep(seconds)
             return False
-        if not self._idling:
-            self._client.idle()
-            self._idling = True
+        if not self._idling and self._idle():
+            return True
         with selectors.DefaultSelector() as selector:
             selector.register(self._client.socket(), selectors.EVENT_READ)
             return bool(selector.select(seconds))
@@ -160,6 +159,24 @@ class Session:
         if self.opened != folder:
             self.look(folder)
         self._stop_idling()
+
+    def _idle(self) -> bool:
+        """Begin to idle, if the server lets us, and return whether it had something to tell before."""
+        told = False
+        try:
+            self._client.idle()
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError as error:
+            if "b'* " not in str(error):
+                self._can_idle = False
+                return False
+            # The library expects nothing here, but servers may tell at any time (RFC 3501, 5.2).
+            told = True
+            while self._client._imap._get_response() is not None:  # noqa: SLF001 - until it says that it idles
+                pass
+        self._idling = True
+        return told
 
     def _stop_idling(self) -> None:
         if self._idling:

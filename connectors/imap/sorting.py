@@ -59,9 +59,8 @@ class Sorter:
         if not is_form and (headers.report or (headers.automatic and not is_ours)):
             return mail(Kind.AUTOMATIC)
         writer = headers.reply_to if is_form else headers.sender or headers.reply_to
-        thread = (
-            known[0] if known else self._thread_sent(headers) if is_ours else self._thread_received(headers, writer)
-        )
+        new = self._thread_sent(headers) if is_ours else self._thread_received(headers, writer)
+        thread = known[0] if known else new
         if thread is None:
             return mail(Kind.OTHER)
         self.threads.add(headers.message_id, message, thread)
@@ -82,7 +81,7 @@ class Sorter:
         people = map(self.threads.person, reachable)
         place = self._addresses.main(*headers.delivered_to, *headers.recipients)
         if before := self.threads.follow(headers.references):
-            return Thread(before.contact, tuple(dict.fromkeys([*before.people, *people])), place or before.place)
+            return Thread(before.contact, tuple(dict.fromkeys([*people, *before.people])), place or before.place)
         return Thread(self._contact(headers, writer), tuple(dict.fromkeys(people)), place)
 
     def _thread_sent(self, headers: Headers) -> Thread | None:

@@ -35,7 +35,7 @@ class Thread(NamedTuple):
 
     contact: bytes
     people: tuple[bytes, ...]
-    """Who asked: digests of addresses."""
+    """Who asked, the latest first: digests of addresses."""
     place: str
     """The address of the service that was asked."""
 

@@ -20,7 +20,8 @@ ANSWERS = {
     r"EXAMINE .*": "* 9 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 10] ok\r\n",
     r"LOGOUT": "* BYE\r\n",
 }
-"""What is answered to commands before `OK`; if it begins with NO or BAD, that; if with BYE, it hangs up."""
+"""What is answered to commands before `OK`; if it begins with NO or BAD, that; if with BYE, it hangs up; if it ends with +, `OK`
+comes after the next line."""
 
 
 def fetched(uid: int, *, bare: bool = False) -> str:
@@ -45,6 +46,10 @@ def serving(answers: dict[str, str]) -> Iterator[ImapConfig]:
                     if answer.startswith("BYE"):
                         file.write(b"* BYE\r\n")
                         return
+                    if answer.endswith("+"):
+                        file.write(f"{answer} go on\r\n".encode())
+                        file.readline()
+                        answer = ""
                     refused = answer.startswith(("NO", "BAD"))
                     file.write((f"{tag} {answer}\r\n" if refused else f"{answer}{tag} OK done\r\n").encode())
 
@@ -126,6 +131,24 @@ def test_a_server_that_hangs_up_in_the_middle_is_gone() -> None:
         with pytest.raises(IMAPClientAbortError) as failure:
             session.look("INBOX")
         assert "broke the connection off" in explain(failure.value, config)
+
+
+def test_news_that_comes_before_the_server_idles_is_no_failure() -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "* 10 EXISTS\r\n* 1 RECENT\r\n+"}
+    with serving(answers) as config, closing(Session(config)) as session:
+        session.look("INBOX")
+        assert session.wait(0)
+        assert not session.wait(0.1)
+        assert session.look("INBOX") == (7, 10)
+
+
+def test_a_server_that_refuses_to_idle_is_not_asked_again() -> None:
+    answers = {r"CAPABILITY": "* CAPABILITY IMAP4rev1 IDLE\r\n", r"IDLE": "NO not now"}
+    with serving(answers) as config, closing(Session(config)) as session:
+        session.look("INBOX")
+        assert not session.wait(0)
+        assert not session.wait(0)
+        assert session.look("INBOX") == (7, 10)
 
 
 def test_a_password_with_other_letters_is_sent_as_it_is() -> None:
