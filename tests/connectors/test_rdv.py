@@ -420,14 +420,14 @@ def test_killed_for_real_nothing_is_lost_or_counted_twice(tmp_path: Path) -> Non
         script = str(Path(__file__).with_name("run_rdv.py"))
         with Child([script, str(settings), str(tmp_path / "process"), str(topic)], tmp_path / "log") as child:
             child.start().wait_for("connector_takes_in")
-            for number in range(40):
+            for number in range(24):
                 bodies = plan(place.service, random, number, may_move=number % 10 != 1)
                 if number % 10 == 1:
                     continue
                 for place_in_life, body in enumerate(bodies):
                     for _ in range(1 if place_in_life == 0 else random.choices([0, 1, 2], [1, 8, 1])[0]):
                         place.sender.send(body)
-                if number % 20 == 10:
+                if number % 10 == 6:
                     child.kill()
                     child.wait()
                     child.start()

@@ -181,6 +181,7 @@ class PolledSource(PushSource):
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
         """Return the facts of what was posted, and of the next page."""
+        self.listen()  # first: if that fails, nothing was taken
         if self._asking is not None and self._asker is None:
             self._asker = Asker(self._asking)
         page = self._asker.take() if self._asker else None
