@@ -187,6 +187,17 @@ def test_a_banner_finds_room_on_the_wall(page: Page) -> None:
         assert set(page.run(AGES)) == {"", "\N{EN DASH}"}, "how old it is by now nobody knows"
 
 
+def test_all_sites_may_be_quiet_at_once(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=2)) as served:
+        served.follow()
+        fill(served.worker)
+        page.open(served.url, WALL)
+        page.is_in("live")
+        page.picture("channels-wall-quiet")
+        assert page.text("#quiet").count("15:40") == 5, "the telephone and four desks"
+        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("language", ["fr", "en"])
 @pytest.mark.parametrize("size", [WINDOW, LAPTOP, DESK], ids=["1920", "1366", "1280"])
 def test_a_desk_scrolls_down_and_never_sideways(
@@ -355,6 +366,22 @@ def test_the_keyboard_reaches_the_table_of_services(house: Served, page: Page) -
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run(FOCUSED))
     assert reached == ["skip", "/?theme=light", "/?lang=en", "queues-title", "services-title", "/api/board", "/metrics"]
+
+
+@pytest.mark.parametrize(
+    ("language", "ages"),
+    [
+        ("fr", ["\N{EN DASH}", "0 min", "59 min", "1 h", "23 h", "1 j 0 h", "9 j 23 h", "10 j", "1 204 j"]),
+        ("en", ["\N{EN DASH}", "0 min", "59 min", "1 h", "23 h", "1 d 0 h", "9 d 23 h", "10 d", "1,204 d"]),
+    ],
+)
+def test_an_age_is_told_as_exactly_as_it_matters(house: Served, page: Page, language: str, ages: list[str]) -> None:
+    page.open(house.url)
+    told = page.run(
+        f"const {{ Format }} = await import('/static/format.js'); const format = new Format('{language}', 'UTC');"
+        "return [null, 59, 3599, 3600, 86399, 86400, 863999, 864000, 1204 * 86400].map((age) => format.age(age));"
+    )
+    assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in told] == ages
 
 
 STRUCTURE = """
