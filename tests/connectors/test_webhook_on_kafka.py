@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.keys import load_key
-from connectors.sdk.publisher import SPOOL_ROOM_BYTES
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES
 from connectors.sdk.webhook.intake import Message
 from connectors.webhook.config import WebhookConfig

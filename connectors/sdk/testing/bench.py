@@ -13,12 +13,12 @@ from connectors.sdk import rejects
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Connector, Context, Publisher, Source
 from connectors.sdk.cursor import Cursor
+from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.probe import Found, look
-from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from connectors.sdk.testing.broker import Broker
 from connectors.sdk.testing.kills import Kills, reach
@@ -104,10 +104,10 @@ class Bench:
     @contextmanager
     def connected(
         self, broker: Broker, spool_bytes: int = DEFAULT_LIMIT_BYTES
-    ) -> Iterator[tuple[Flow, KafkaPublisher]]:
+    ) -> Iterator[tuple[Flow, SpooledPublisher]]:
         """Open the instance as in operation, with the spool that it left, and `broker`."""
         spool = Spool(self.directory / "spool", spool_bytes)
-        publisher = KafkaPublisher("", spool, self._meter, client_id=INSTANCE, open_producer=broker.open_producer)
+        publisher = SpooledPublisher(spool, self._meter, broker.open_producer)
         with self.opened_to(publisher) as flow:
             yield flow, publisher
 
@@ -172,7 +172,7 @@ class Bench:
         source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
 
 
-def run_dry(flow: Flow, records_read: Callable[[], float], publisher: KafkaPublisher | None = None) -> None:
+def run_dry(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:
     """Let `flow` turn until the source has nothing more, and, if there is a `publisher` of operation, nothing is on its way."""
     before = -1.0
     while records_read() != before or (publisher and (publisher.pending or not publisher.ready)):

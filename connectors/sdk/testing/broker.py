@@ -9,7 +9,7 @@ from models.events import Event
 
 
 class Broker:
-    """For `KafkaPublisher(…, open_producer=broker.open_producer)`. What it has, it has whoever is killed."""
+    """For `SpooledPublisher(…, broker.open_producer)`. What it has, it has whoever is killed."""
 
     def __init__(self, *, away: bool = False) -> None:
         self.away = away

@@ -19,9 +19,9 @@ from connectors.sdk import rejects
 from connectors.sdk.config import is_secret, parse, speaks_french, table, walk
 from connectors.sdk.contract import Connector
 from connectors.sdk.cursor import Cursor
+from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.kinds import kind_of
-from connectors.sdk.publisher import SPOOL_ROOM_BYTES
 from connectors.sdk.testing.bench import INSTANCE, Bench, identity, run_dry
 from connectors.sdk.testing.broker import Broker
 from connectors.sdk.testing.kills import Kills

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.errors import SpoolFullError
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.publisher import SPOOL_ROOM_BYTES, KafkaPublisher
+from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Spool
 from models.codec import decode
