@@ -90,8 +90,7 @@ def _changes(before: State | None, now: State, at: int, begin: int, end: int) ->
     if now.status == before.status:
         return
     if now.status == OPEN:
-        if before.status != WAITING:
-            yield BOOKED, BOOKED, at
+        yield BOOKED, BOOKED, at
     elif now.status in AT_THE_TIME and before.status in {OPEN, WAITING}:
         yield now.status, now.status, min(at, end)
     else:
