@@ -38,8 +38,8 @@ class Metrics:
         )
         self.reconciled = counter(
             "connector_reconciled_total",
-            "What asking the source has found of its messages: missing (none had told it; less late is never told), late "
-            "(after it, or something newer, was known), duplicate, corrected (otherwise by now than it was told)",
+            "What asking the source has found of its messages: missing (none had told it), late (after it, or something "
+            "newer, was known), duplicate, corrected (otherwise by now than it was told)",
             "finding",
         )
         self.compared = gauge("connector_compared_timestamp_seconds", "When the source was last asked for all there is")

@@ -10,11 +10,11 @@ both ways are read, and the same memory judges both. It keeps, by a key that bot
 | pushed | just this | `duplicate` |
 | pushed | this or something else, from later | `late` |
 
-So *missing less late* is what no message has told to this day. What is asked before it was ever asked to the end is not missing:
-nothing was pushed before it was set up.
+What is found before the source was ever asked to the end is not missing: nothing was pushed before it was set up.
 
-A key is a fact that never changes (its event's id; all tell the same state and time, `""` and a constant), or a thing whose state
-changes (an appointment, with its start and status). Time is the source's own, of when it was as told.
+A key is a fact that never changes (its event's id; all tell the same state and time, `""` and a constant): then *missing less late*
+is what no message has told to this day. Or it is a thing whose state changes (an appointment, with its start and status), of which
+several messages may tell. Time is the source's own, of when it was as told.
 """
 
 import os
