@@ -12,9 +12,9 @@ both ways are read, and the same memory judges both. It keeps, by a key that bot
 
 What is found before the source was ever asked to the end is not missing: nothing was pushed before it was set up.
 
-A key is a fact that never changes (its event's id; all tell the same state and time, `""` and a constant): then *missing less late*
-is what no message has told to this day. Or it is a thing whose state changes (an appointment, with its start and status), of which
-several messages may tell. Time is the source's own, of when it was as told.
+A key is a fact that never changes (its event's id; all tell the same state and time, `""` and a constant): then *missing less
+late* is what no message has told to this day. Or it is a thing whose state changes (an appointment, with its start and status),
+of which several messages may tell. Time is the source's own, of when it was as told.
 """
 
 import os
