@@ -1,0 +1,41 @@
+"""The e-mail of the simulated département, written to a real mailbox and read from there by the real connector."""
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from connectors.simulator.departement import Departement
+from connectors.simulator.ledger import Numbers, Where
+from connectors.simulator.plan import Plan
+from connectors.simulator.playing import play_span
+from connectors.simulator.stage import Stage
+from models.topics import Channel
+from tests.support.departement import Folded, differences, last_monday, read
+from tests.support.dovecot import dovecot, needs_dovecot
+from tests.support.processes import wait_until
+
+pytestmark = needs_dovecot
+
+
+def of_email(numbers: dict[Where, Numbers]) -> dict[Where, Numbers]:
+    return {place: told for place, told in numbers.items() if place[0] == Channel.EMAIL}
+
+
+def test_what_is_read_from_the_mailbox_is_what_was_written(tmp_path: Path) -> None:
+    since, until = last_monday(), last_monday() + timedelta(days=2)
+    stage, folded = Stage(tmp_path / "stage"), Folded()
+    with dovecot() as server:
+        mailbox = server.options(server.add_user("departement"))
+        departement = Departement(stage, Plan(1, 40_000), mailbox=mailbox)
+        stage.write_settings(departement.connectors())
+        with read(stage, tmp_path / "data") as collected, departement.opened(since):
+            assert play_span(departement, since, until, threading.Event())
+            expected = of_email(departement.ledger.numbers())
+
+            def disagree() -> list[object]:
+                folded.add(collected.events)
+                return [*differences(of_email(folded.numbers(until)), expected)]
+
+            wait_until(lambda: not disagree(), "the figures to be the ledger's", otherwise=disagree)
+    assert sum(numbers["received"] for numbers in expected.values()) > 10
+    assert {event.source for event in collected.events if event.channel is Channel.EMAIL} == {"imap/messagerie"}
