@@ -93,7 +93,7 @@ class Reader:
         return first.behind or session.wait(wait_seconds)
 
     def _look(self, session: Session) -> None:
-        """Look at all folders, the first one last, so that it is the one that is watched if nothing is new."""
+        """Look at all folders, the first one last: so a question is seen whose answer is, and it is open to be watched."""
         known = {folder.name: folder for folder in self._folders}
         self._folders = [known.get(name) or self._begin(name) for name in self._names(session)]
         for folder in reversed(self._folders):

@@ -1,5 +1,6 @@
 """The connector of e-mail as a whole, on a real Dovecot."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -273,15 +274,20 @@ def test_what_is_filed_elsewhere_is_not_told_again(server: Dovecot, user: str, t
 
 
 def test_renumbered_nothing_is_told_again_and_nothing_is_missed(server: Dovecot, user: str, tmp_path: Path) -> None:
+    """What comes after it may have a smaller uid than what was read before."""
     put(server, user, *(mail(f"{n}", n) for n in range(70)))
     one = bench(server, user, tmp_path)
     assert len(one.read_all(confirm=True)) == 70
     with server.client(user) as client:
-        before = client.folder_status("INBOX", "UIDVALIDITY")
+        before = client.select_folder("INBOX")
+        client.delete_messages(client.search()[:40])
+        client.expunge()
     server.renumber(user)
     put(server, user, mail("after", 99))
     with server.client(user) as client:
-        assert client.folder_status("INBOX", "UIDVALIDITY") != before
+        after = client.select_folder("INBOX")
+    assert after[b"UIDVALIDITY"] != before[b"UIDVALIDITY"]
+    assert after[b"UIDNEXT"] < before[b"UIDNEXT"]
     assert [event.time for event in one.read_all(confirm=True)] == [BEGIN + timedelta(minutes=99)]
     assert one.read_all(confirm=True) == []
 
@@ -331,6 +337,8 @@ def test_uids_far_apart_are_found(
     one = bench(server, user, tmp_path)
     events = one.read_all(confirm=True)
     assert [event.time for event in events] == [BEGIN + timedelta(minutes=minute) for minute in (18, 36)]
+    read_up_to = {name: mark["uid"] for name, mark in json.loads(one.positions[-1])["marks"].items()}
+    assert read_up_to == {"INBOX": 5, "Sent": 35}
     assert one.read_all(confirm=True) == []
 
 
@@ -446,11 +454,15 @@ def test_a_wrong_configuration_is_named(
     assert words in unavailable(bench(server, user, tmp_path, **given))
 
 
-def test_who_is_refused_does_not_try_again_soon(server: Dovecot, user: str, tmp_path: Path) -> None:
+def test_who_is_refused_does_not_try_again_soon(
+    server: Dovecot, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.0)
     with bench(server, user, tmp_path, password="un-autre").opened() as (flow, _):
         for _ in range(5):
             with pytest.raises(SourceUnavailableError, match="refuses"):
                 flow.turn()
+    wait_until(lambda: f"user=<{user}>" in server.log(), "the server to tell of it")
     assert server.log().count(f"user=<{user}>") == 1
 
 

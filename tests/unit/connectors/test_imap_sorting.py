@@ -127,6 +127,20 @@ def test_what_was_not_told_for_sure_is_told_after_every_restart(desk: Desk) -> N
     assert desk.sort(second)
 
 
+def test_a_file_that_lacks_what_was_told_last_gives_no_number_twice(desk: Desk) -> None:
+    """As one from a backup: what comes now must not pass for told."""
+    desk.sort(message("1"))
+    desk.told = 50
+    desk.threads.close()
+    desk.open()
+    fresh = message("2")
+    first = desk.sort(fresh)
+    desk.threads.close()
+    desk.open()
+    assert first
+    assert desk.sort(fresh) == first
+
+
 def test_the_oldest_are_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads_module, "MOST", 10)
     for number in range(30):
