@@ -29,7 +29,13 @@ NAME: Final = "simulation"
 )
 @click.option("--host", required=True, help=say("The server.", "Le serveur."))
 @click.option("--port", type=click.IntRange(1, 65_535), help=say("Its port.", "Son port."))
-@click.option("--tls", type=click.Choice(["implicit", "starttls", "none"]), default="implicit", show_default=True)
+@click.option(
+    "--tls",
+    type=click.Choice(["implicit", "starttls", "none"]),
+    default="implicit",
+    show_default=True,
+    help=say("How the connection is encrypted.", "Comment la connexion est chiffrée."),
+)
 @click.option("--ca-file", type=click.Path(path_type=Path), help=say("Its authority.", "Son autorité."))
 @click.option("--username", required=True, help=say("Whose mailbox it is.", "À qui est la boîte."))
 @click.option(

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
-from connectors.imap.config import ImapConfig
+from connectors.imap.config import LONGEST_POLL_SECONDS, ImapConfig
 from connectors.imap.session import FAILURES, Session, explain, is_refused
+from connectors.sdk.pull import JITTER
 
 DATE = "16-Mar-2026 08:00:00 +0000"
 ANSWERS = {
@@ -149,6 +150,10 @@ def test_a_server_that_refuses_to_idle_is_not_asked_again() -> None:
         assert not session.wait(0)
         assert not session.wait(0)
         assert session.look("INBOX") == (7, 10)
+
+
+def test_the_server_hears_of_us_before_it_may_log_us_off() -> None:
+    assert LONGEST_POLL_SECONDS * (1 + JITTER) < 29 * 60  # RFC 2177
 
 
 def test_a_password_with_other_letters_is_sent_as_it_is() -> None:
