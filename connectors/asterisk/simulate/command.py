@@ -129,9 +129,9 @@ def command(
         else:
             click.echo(say(f"writing to {into}, until stopped", f"écrit dans {into}, jusqu'à l'arrêt"))
             stop = threading.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: stop.set())
             with _serving(ami_port) as publish:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    signal.signal(number, lambda *_: stop.set())
                 truth = simulate_live(
                     into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up, publish=publish
                 )

@@ -1,4 +1,5 @@
 import collections
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -327,6 +328,20 @@ class TestCommand:
         result = CliRunner().invoke(command, [*options, "--into", str(tmp_path / "log")])
         assert result.exit_code == 2
         assert "either --day or --live" in result.output
+
+    def test_a_manager_interface_is_only_for_what_happens_now(self, tmp_path: Path) -> None:
+        into = ["--into", str(tmp_path / "log")]
+        result = CliRunner().invoke(command, ["--day", "2026-11-23", "--ami-port", "0", *into])
+        assert result.exit_code == 2
+        assert "--ami-port needs --live" in result.output
+
+    def test_a_port_in_use_is_one_clear_line(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            arguments = ["--live", "--ami-port", str(port), "--into", str(tmp_path / "log")]
+            result = CliRunner().invoke(command, arguments)
+        assert result.exit_code == 1
+        assert f"Error: 127.0.0.1:{port}: Address already in use\n" in result.output
 
     @pytest.mark.parametrize("option", ["--speed=0", "--speed=-1", "--rate=0", "--rate=-3", "--calls=0"])
     def test_what_can_never_come_is_refused_by_name(self, tmp_path: Path, option: str) -> None:
