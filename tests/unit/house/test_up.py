@@ -75,7 +75,7 @@ def start(data: Path, port: int) -> Iterator[Up]:
         "ACCUEIL_WEB__PORT": str(port),
         # Lively from the first second, without a past.
         "ACCUEIL_DEMO__SPEED": "20",
-        "ACCUEIL_DEMO__CALLS_PER_HOUR": "1000",
+        "ACCUEIL_DEMO__CALLS_PER_HOUR": "500",
         "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "2000000",
         "ACCUEIL_DEMO__HISTORY_DAYS": "0",
         "PYTHONUNBUFFERED": "1",
@@ -101,6 +101,7 @@ def refused(data: Path, port: int) -> str:
     return done.stderr
 
 
+@pytest.mark.timeout(300)
 def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as up:
