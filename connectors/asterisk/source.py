@@ -110,15 +110,16 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         there: list[LogPart | ManagerPart] = []
         troubles = []
         for part in self._parts:
+            idle = part is self._parts[-1] and not found
             try:
-                found += part.read(0.0)
+                found += part.read(wait_seconds if idle else 0.0)
                 there.append(part)
             except SourceUnavailableError as error:
                 troubles.append(str(error))
         self._trouble = "; ".join(troubles)
         if not there:
             raise SourceUnavailableError(self._trouble)
-        return found or there[-1].read(wait_seconds)
+        return there[0].read(wait_seconds) if troubles and not found else found
 
     def map(self, raw: LogLine | ManagerRecord) -> Outcome:
         """Return what a line or a message means."""

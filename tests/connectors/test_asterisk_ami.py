@@ -1,7 +1,9 @@
 """The manager interface of an Asterisk: alone, beside the log, away, come again."""
 
 import collections
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -422,6 +424,17 @@ class TestAway:
             wait_until(lambda: flow.turn() or len(publisher.events) > 1, "the log", 5)
             wait_until(lambda: flow.turn() or "cannot be reached" in flow.trouble, "the trouble", 5)
 
+    def test_one_that_goes_away_does_not_disturb_the_other(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        with scene.bench.opened() as (flow, publisher):
+            flow.turn()
+            publisher.confirm()  # else it does not wait for messages
+            away = threading.Timer(0.1, manager.close)  # while it waits, most likely
+            away.start()
+            wait_until(lambda: flow.turn() or flow.trouble, "the trouble", 5)
+            flow.turn()
+            away.join()
+
     def test_if_both_are_away_both_are_named(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = Scene(tmp_path, manager, with_log=True)
         scene.log.unlink()
@@ -461,9 +474,6 @@ class TestLogin:
         assert manager.refusals == 1, "it was asked again at once"
 
     def test_who_is_no_manager_interface_is_told(self, tmp_path: Path) -> None:
-        import socket
-        import threading
-
         def answer() -> None:
             connection, _ = listener.accept()
             connection.sendall(b"220 mail.example.org ESMTP\r\n")
