@@ -34,6 +34,10 @@ _TEXTS: Final = {
         "Ce tableau n’a plus de liaison avec son serveur ; il réessaie.",
         "This board has lost its server; it keeps trying.",
     ),
+    "why_crowded": (
+        "Trop de tableaux sont ouverts : celui-ci attend qu’un autre se ferme (web.max_viewers, ou limit_conn du relais).",
+        "Too many boards are open: this one waits for another to close (web.max_viewers, or the proxy’s limit_conn).",
+    ),
     "why_no_broker": ("Kafka ne répond pas.", "Kafka does not answer."),
     "why_no_topic": (
         "Le topic des chiffres n’existe pas encore (accueil topics apply).",

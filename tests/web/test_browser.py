@@ -15,6 +15,7 @@ from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import Source
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, PHONE, SMALL_TABLET, TABLET, WALL, Page
+from tests.web.listener import listening
 from tests.web.rows import ROADS, SOCIAL, milliseconds
 from tests.web.served import Served, serving
 
@@ -474,6 +475,17 @@ def test_a_board_that_lost_its_server_says_so_and_comes_back_by_itself(page: Pag
         second.worker.offered(SOCIAL, second.now(), 3)
         wait_until(lambda: (stay_live(second), page.state() == "live")[1], "the board to be live again", 20)
         wait_until(lambda: page.text("#tile-handled .detail").startswith("sur 3 reçus"), "the new calls", 10)
+
+
+def test_a_board_too_many_says_that_it_is_one_and_goes_on_when_another_closes(page: Page) -> None:
+    with serving(replace(OPTIONS, max_viewers=1), AFTERNOON) as served:
+        served.follow()
+        with listening(served) as other:
+            other.board()
+            page.open(served.url)
+            page.is_in("stale")
+            wait_until(lambda: "Trop de tableaux" in page.text("#stale-detail"), "the reason to be told")
+        wait_until(lambda: (stay_live(served), page.state() == "live")[1], "the board to be live", 20)
 
 
 def test_before_the_first_figures_it_says_what_it_waits_for(page: Page) -> None:

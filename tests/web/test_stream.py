@@ -4,7 +4,6 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from streams.web.broadcast import RETRY_MS
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import Source
 from tests.support.processes import Child, wait_until
+from tests.web.listener import listening
 from tests.web.rows import ROADS, SOCIAL
 from tests.web.served import Served, serving
 
@@ -34,47 +34,6 @@ def served() -> Iterator[Served]:
     with serving(OPTIONS) as served:
         served.follow()
         yield served
-
-
-class Listener:
-    """One open stream, read message by message."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        self._lines = response.iter_lines()
-
-    def event(self) -> dict[str, str]:
-        """Return the fields of the next event, comments left out."""
-        fields: dict[str, str] = {}
-        for line in self._lines:
-            if line.startswith(":"):
-                continue
-            if line:
-                name, _, value = line.partition(": ")
-                fields[name] = value
-            elif fields:
-                return fields
-        raise EOFError
-
-    def message(self) -> Any:
-        return json.loads(self.event()["data"])
-
-    def run_out(self) -> None:
-        """Read until the stream ends, which raises EOFError."""
-        while True:
-            self.event()
-
-    def board(self) -> Any:
-        """Return the next board; messages that only tell the time are passed over."""
-        while "board" not in (message := self.message()):
-            pass
-        return message["board"]
-
-
-@contextmanager
-def listening(served: Served) -> Iterator[Listener]:
-    with httpx.stream("GET", f"{served.url}/events", timeout=20) as response:
-        yield Listener(response)
 
 
 def received(board: Any) -> int:

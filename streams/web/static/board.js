@@ -14,7 +14,7 @@ const chart = new Chart($("chart"), timeZone, format, texts.under_way, showMomen
 let board = null;
 let clock = null;
 let heardAt = performance.now();
-let lost = false;
+let lost = ""; // why no message comes
 
 // -------------------------------------------------------------------------------------------------------------- tiles
 const tooFew = ["○", texts.too_few];
@@ -127,13 +127,13 @@ function showQuiet() {
 function trouble() {
   const limit = clock.stale_after_seconds * 1000;
   const old = clock.as_of !== null && now() - clock.as_of > limit;
-  if (performance.now() - heardAt > limit || (lost && old)) return "connection";
+  if (performance.now() - heardAt > limit || (lost && old)) return lost || "connection";
   if (clock.state !== "live") return clock.state;
   return old ? "silent" : "";
 }
 
 function showFreshness() {
-  const why = clock ? trouble() : lost ? "connection" : "";
+  const why = clock ? trouble() : lost;
   const asOf = clock?.as_of ?? null;
   const old = why === "catching_up" ? why : "stale";
   const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
@@ -164,7 +164,7 @@ const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_u
 // ---------------------------------------------------------------------------------------------------------------- run
 function take(message) {
   heardAt = performance.now();
-  lost = false;
+  lost = "";
   clock = message.clock;
   setClock(clock.now);
   if (message.board) {
@@ -216,8 +216,8 @@ function tick() {
 }
 
 take(JSON.parse($("message").textContent));
-follow(take, () => {
-  lost = true;
+follow(take, (why) => {
+  lost = why;
   tick();
 });
 setInterval(tick, 1000);

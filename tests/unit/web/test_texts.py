@@ -20,6 +20,7 @@ NAMED_BY_VALUE = {
     *(f"why_{state.value}" for state in State if state is not State.LIVE),
     *(f"{kind}_{formula.value}" for kind in ("name", "formula") for formula in Formula),
     "why_connection",
+    "why_crowded",
     *(f"{name}_{channel.value}{end}" for channel in Channel for name, end in BY_CHANNEL),
     *(f"{name}_{channel.value}{end}" for channel in CHANNELS for name, end in BY_QUEUES),
     *(f"scale_{scale.value}" for scale in FeedbackScale),

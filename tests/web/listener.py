@@ -1,0 +1,51 @@
+"""Who listens to the board's stream, message by message."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from tests.web.served import Served
+
+
+class Listener:
+    """One open stream, read message by message."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.iter_lines()
+
+    def event(self) -> dict[str, str]:
+        """Return the fields of the next event, comments left out."""
+        fields: dict[str, str] = {}
+        for line in self._lines:
+            if line.startswith(":"):
+                continue
+            if line:
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif fields:
+                return fields
+        raise EOFError
+
+    def message(self) -> Any:
+        return json.loads(self.event()["data"])
+
+    def run_out(self) -> None:
+        """Read until the stream ends, which raises EOFError."""
+        while True:
+            self.event()
+
+    def board(self) -> Any:
+        """Return the next board; messages that only tell the time are passed over."""
+        while "board" not in (message := self.message()):
+            pass
+        return message["board"]
+
+
+@contextmanager
+def listening(served: Served) -> Iterator[Listener]:
+    with httpx.stream("GET", f"{served.url}/events", timeout=20) as response:
+        yield Listener(response)
