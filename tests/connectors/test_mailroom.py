@@ -70,7 +70,7 @@ def configuration(directory: Path) -> dict[str, Any]:
         "archive": str(directory / "archive"),
         "settle_seconds": 0,
         "pair_seconds": 0,
-        "page_seconds": 1,
+        "page_seconds": 2,
         "service": "accueil",
         "services": SERVICES,
     }
@@ -104,6 +104,13 @@ class Room:
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
     return Room(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take all at once, however slow the machine is just now."""
+    monkeypatch.setattr(connectors.sdk.folder.source, "BATCH_SECONDS", 60)
+    monkeypatch.setattr(connectors.sdk.folder.inbox, "LIST_SECONDS", 60)
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace) -> None:
@@ -532,6 +539,7 @@ def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: 
 def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(connectors.sdk.folder.inbox, "LIST_SECONDS", 1)
     seconds = count(0, 0.4)
     clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda seconds: None)
     set_clock(monkeypatch, clock)

@@ -1,5 +1,6 @@
 """A workbench for one connector."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -27,6 +28,8 @@ from models.events import Event
 from models.reasons import Reason
 
 INSTANCE = "essai"
+STALLED_SECONDS = 0.5
+"""A turn that took so long shows nothing by finding nothing: a source may end it before it has looked at all."""
 
 
 class HeldPublisher:
@@ -174,10 +177,11 @@ class Bench:
 
 def run_dry(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:
     """Let `flow` turn until the source has nothing more, and, if there is a `publisher` of operation, nothing is on its way."""
-    before = -1.0
-    while records_read() != before or (publisher and (publisher.pending or not publisher.ready)):
-        before = records_read()
+    dry = False
+    while not dry or (publisher and (publisher.pending or not publisher.ready)):
+        before, began_at = records_read(), time.monotonic()
         flow.turn()
+        dry = records_read() == before and time.monotonic() - began_at < STALLED_SECONDS
 
 
 def identity(events: Sequence[Event]) -> list[bytes]:
