@@ -86,8 +86,8 @@ def ids(events: Sequence[Event], until: datetime) -> Counter[tuple[str, ...]]:
     """What tells events until then apart, whatever the order in which they were read; steps of letters by what they say."""
     return Counter(
         # A letter's number, which ids of its steps are made of, depends on when the connector found it in the folder.
-        (event.type, str(event.time), event.service, "" if event.type in STEPS else event.id)
+        (event.type, *((str(event.time), event.service) if event.type in STEPS else (event.id,)))
         for event in {event.id: event for event in events}.values()
-        # When a letter had come is told by whoever registers it later.
-        if event.time < until and event.type != "letter.arrived"
+        # When a letter had come is told by whoever registers it later, how agents are by when the switchboard was asked.
+        if event.time < until and event.type not in {"letter.arrived", "agent.state_changed"}
     )

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, NamedTuple
 
-from connectors.asterisk.simulate import Ledger, configuration
+from connectors.asterisk.simulate import Ledger, ManagerServer, Voice, configuration
+from connectors.asterisk.simulate.manager import HOST, USERNAME
 from connectors.asterisk.simulate.rhythm import Rhythm
 from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call
 from connectors.simulator.deeds import Deed, Matter, Place, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
 from connectors.simulator.stage import Stage
-from connectors.simulator.systems.system import System
+from connectors.simulator.systems.system import Now, System
 from models.ids import contact_id
 from models.topics import Channel
 
@@ -30,7 +31,7 @@ class Conversation(NamedTuple):
 
 
 class Calls(System):
-    """Calls come and go by themselves, as `advance` lets them."""
+    """Calls come and go by themselves, as `advance` lets them. They are told by the log, and live by the manager interface."""
 
     instance = "standard"
     connector = "asterisk"
@@ -41,11 +42,24 @@ class Calls(System):
         super().__init__(stage)
         self._path = stage.root / "queue_log"
         self._log: BinaryIO | None = None
+        self._manager: ManagerServer | None = None
         self._board: _Board | None = None
 
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
-        return configuration(self._path) | {"sector": SECTOR, "site": HEADQUARTERS}
+        manager = {
+            "host": HOST,
+            "port": self.stage.port(self.instance),
+            "username": USERNAME,
+            "secret_file": str(self.stage.secret(self.instance)),
+        }
+        return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
+
+    def open(self, now: Now) -> None:  # noqa: ARG002 - calls tell what time it is
+        """Open the log, and let the manager interface be asked."""
+        self._log = self._path.open("ab", buffering=0)
+        secret = self.stage.secret(self.instance).read_text(encoding="ascii")
+        self._manager = ManagerServer(Voice(), port=self.stage.port(self.instance), secret=secret)
 
     def begin(
         self,
@@ -56,9 +70,8 @@ class Calls(System):
         callers: Callable[[], str],
         ended: Callable[[Conversation], None],
     ) -> None:
-        """Begin to take calls. `callers` draws the numbers of those who call of their own accord."""
-        log = self._log = self._path.open("ab", buffering=0)
-        self._board = _Board(seed, lambda line: log.write(line.encode("ascii")), rhythm, callers, ended)
+        """Begin to take calls, once it is open. `callers` draws the numbers of those who call of their own accord."""
+        self._board = _Board(seed, self._tell, rhythm, callers, ended)
         self._board.begin(at.timestamp())
 
     @property
@@ -101,9 +114,17 @@ class Calls(System):
         self.board.end(at.timestamp())
 
     def close(self) -> None:
-        """Close the log."""
+        """Close the log, and cut who is connected."""
+        if self._manager:
+            self._manager.close()
         if self._log:
             self._log.close()
+
+    def _tell(self, line: str) -> None:
+        assert self._log is not None
+        assert self._manager is not None
+        self._log.write(line.encode("ascii"))
+        self._manager.publish(line, self.board.now)
 
 
 class _Board(Switchboard):

@@ -35,7 +35,7 @@ class Opinions(System):
         return {
             "token": TOKEN,
             "url": f"http://{LOCAL}:{self.stage.port(self.instance)}{BASE}",
-            "poll_seconds": POLL_SECONDS,
+            "poll_seconds": 2 * POLL_SECONDS,  # it refuses who asks more than once a second
             "settle_seconds": 0,
             "site": HEADQUARTERS,
             "forms": {str(number): {"service": service} for service, number in FORMS.items()},
