@@ -62,7 +62,7 @@ class SurveyConfig(PushConfig):
     previous_reference_secret: MaybeSecret = None
     """The one before, whose references count as well."""
     sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
-    """Sector whose key hides ids that may tell of a person."""
+    """Sector whose key hides ids that may tell of a person; and of what is tied to no contact. A contact keeps its own."""
     site: Label = ""
     """Site of invitations and answers; of what is tied to a contact, its own if not given."""
     service: Label = ""
@@ -83,7 +83,8 @@ class SurveyConfig(PushConfig):
         "reference_secret": "Ce avec quoi sont faites les références dans les liens : de même forme, et à personne d'autre qu'à "
         "qui invite et à ce connecteur.",
         "previous_reference_secret": "Celui d'avant, dont les références valent aussi.",
-        "sector": "Secteur dont la clé cache les identifiants qui peuvent parler d'une personne.",
+        "sector": "Secteur dont la clé cache les identifiants qui peuvent parler d'une personne ; et de ce qui n'est rattaché à aucun "
+        "contact. Un contact garde le sien.",
         "site": "Site des invitations et réponses ; à défaut, pour ce qui est rattaché à un contact, le sien.",
         "service": "Service des invitations et réponses ; à défaut, pour ce qui est rattaché à un contact, le sien.",
         "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",

@@ -40,12 +40,13 @@ class SurveyMapping:
             raise Unusable(Reason.UNKNOWN_RECORD, "its type is not in `types`")
         native = veil(str(need(body, kind.id)), self._key)
         happened_at = read_time(need(body, kind.time), kind.time, self._zone)
+        reference = find(body, kind.reference)
         about: dict[str, Any] = {
             "source": self._source,
-            "subject": self._subject(kind, body, native),
+            "subject": self._subject(kind, reference, native),
             "time": happened_at,
             "recordedtime": message.received_at,
-            "sector": self._config.sector,
+            "sector": self._config.sector if reference is None else "",  # a contact keeps the sector of its own source
             "site": self._config.site,
             "service": self._config.service,
         }
@@ -62,8 +63,7 @@ class SurveyMapping:
             for scale, score in _read_scores(kind, body)
         )
 
-    def _subject(self, kind: Kind, body: Any, native: str) -> str:
-        reference = find(body, kind.reference)
+    def _subject(self, kind: Kind, reference: Value | None, native: str) -> str:
         if reference is None:
             return contact_id(Channel.FEEDBACK, self._source, native)
         try:
@@ -84,7 +84,7 @@ def _read_scores(kind: Kind, body: Any) -> list[tuple[FeedbackScale, int]]:
 def _read_score(value: Value, place: str, scale: FeedbackScale) -> int:
     try:
         score = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         score = float("nan")
     if isinstance(value, bool) or score not in scale.scores:
         raise Unusable(Reason.INVALID_FIELD, f"{place}: not a score on {scale}")

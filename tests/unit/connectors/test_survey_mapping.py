@@ -67,6 +67,7 @@ def reason(body: bytes, **options: Any) -> tuple[Reason, str]:
 def test_an_answer_is_about_the_contact_whose_reference_it_carries() -> None:
     event = map_one(answer("clresponse1", 5, 4, REFERENCES.make(CALL), commentaire="j'ai attendu"))
     assert (event.type, event.subject, event.channel) == ("feedback.given", CALL, "feedback")
+    assert event.sector == "", "the call has its own, and the two must not mix"
     assert event.time == BEGIN + timedelta(minutes=5)
     assert event.model_dump()["data"] == {"scale": "csat_1_5", "score": 4}
     invited = map_one(invitation("clinvitation1", 1, REFERENCES.make(CALL)))
@@ -76,6 +77,7 @@ def test_an_answer_is_about_the_contact_whose_reference_it_carries() -> None:
 def test_an_answer_without_a_reference_stands_for_itself() -> None:
     event = map_one(answer("cljwy2m8r0001qhclco1godnu", 5, 4))
     assert event.subject.startswith("feedback:survey/essai:contact-")
+    assert event.sector == "general"
     assert "cljwy2m8r" not in event.subject
     assert map_one(answer("42", 5, 4)).subject == "feedback:survey/essai:42"
 
@@ -137,7 +139,7 @@ def test_scores_are_whole_numbers_on_their_scale(scale: FeedbackScale) -> None:
     for score in (low, high, float(low), str(high)):
         event = map_one(answer("1", 5, score), types=types)
         assert event.model_dump()["data"] == {"scale": scale, "score": int(float(score))}
-    for score in (low - 1, high + 1, low + 0.5, "très bien", True, "nan", 1e300):
+    for score in (low - 1, high + 1, low + 0.5, "très bien", True, "nan", 1e300, 10**400):
         expected = Reason.INVALID_FIELD, f"{PLACE}: not a score on {scale}"
         assert reason(answer("1", 5, score), types=types) == expected
 
