@@ -5,7 +5,7 @@ The text under a setting is its documentation.
 
 import ssl
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     ConfigDict,
@@ -32,7 +32,8 @@ class ConfigError(Exception):
 
 
 PortOrNone = Annotated[int, Field(ge=0, le=65535)]
-Brokers = Annotated[str, StringConstraints(pattern=r"^$|^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")]
+_BROKER: Final = r"([^\s,:\[\]]+|\[[0-9a-fA-F:]+\]):\d+"
+Brokers = Annotated[str, StringConstraints(pattern=rf"^$|^{_BROKER}(,{_BROKER})*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
@@ -87,7 +88,7 @@ class Worker(Section):
     """How many `accueil up` starts; more than there are partitions have nothing to do."""
     app_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "accueil"
     """Names the consumer group and the transactions: never change it on data that is to be kept."""
-    instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
+    instance_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,128}$")] = ""
     """A name that this worker alone has and keeps (static membership): after a restart it goes on at once."""
     tick_seconds: Annotated[float, Field(gt=0, le=5)] = 1.0
     """How often what depends on time alone is looked at."""
@@ -103,6 +104,8 @@ class Worker(Section):
     """A call that waits this long was forgotten by the switchboard, and is counted as such."""
     forget_answered_after_seconds: PositiveInt = 12 * 3600
     """The same for a conversation."""
+    forget_visits_after_seconds: PositiveInt = 12 * 3600
+    """A visitor who waits, or is at a desk, for this long has left: nobody told."""
     forget_agents_after_seconds: PositiveInt = 7 * 24 * 3600
     """An agent of whom nothing is heard for this long has left: switchboards do not tell every logout. Holidays are shorter."""
     keep_closed_days: PositiveInt = 35

@@ -55,6 +55,7 @@ def times(settings: Settings) -> Times:
         to_live=TimesToLive(
             waiting=worker.forget_waiting_after_seconds * 1000,
             in_progress=worker.forget_answered_after_seconds * 1000,
+            visit=worker.forget_visits_after_seconds * 1000,
         ),
         keep=Keeping(closed=worker.keep_closed_days * DAY_MS, touched=worker.keep_touched_seconds * 1000),
         agent_to_live=worker.forget_agents_after_seconds * 1000,

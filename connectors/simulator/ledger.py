@@ -96,7 +96,7 @@ class _Account:
                 self.counts["postage_cents"] = deed.amount
             case Deed(what=What.APPOINTMENT_BOOKED, when=datetime() as slot):
                 self._add("lead", slot - deed.at)
-                self.counts |= {"booked_by_citizen": 1} if deed.value == "citizen" else {}
+                self.counts |= {f"booked_by_{deed.value}": 1}
             case Deed(what=What.VISITOR_CALLED):
                 self.since = deed.at
             case Deed(what=What.VISITOR_SERVED):

@@ -23,16 +23,6 @@ SEEN_EVENTS: Final = 32
 MAX_IDENTITIES: Final = 8
 
 
-_STARTS: Final = frozenset(
-    {
-        "call.arrived",
-        "letter.arrived",
-        "letter.sent",
-        "email.received",
-        "form.submitted",
-        "appointment.booked",
-    }
-)
 _ERASED: Final = "personal_data.erased"
 
 
@@ -70,13 +60,6 @@ class Contact(Row, tag=1):
     def own(self) -> tuple[Milestone, ...]:
         """The milestones of its own channel: what others say of the contact, such as opinions, is not among them."""
         return tuple(told for told in self.milestones if told.place.channel == self.channel)
-
-    @property
-    def reopened(self) -> bool:
-        """Whether nothing that begins a contact was seen: it was tombstoned before, or its beginning never told."""
-        return all(visit.queued_at is None for visit in self.visits) and not any(
-            milestone.type in _STARTS for milestone in self.milestones
-        )
 
     def standing(self) -> tuple[State, str]:
         """Return who has to act, and what became of it in one word, empty while that is open.

@@ -86,6 +86,7 @@ _STEPS: Final = {
 """Event type → count of the contacts to which it happened."""
 _RESPONSES: Final = frozenset({"letter.answered", "email.answered", "form.correction_requested", "form.decided"})
 """What tells the citizen something of a person's for the first time."""
+_BEGINNINGS: Final = frozenset({"letter.arrived", "email.received", "form.submitted"})
 _SENT: Final = "letter.sent"
 _SILENT: Final = frozenset({_SENT, "personal_data.erased"})
 """What does not say that anything was received."""
@@ -101,10 +102,13 @@ def open_since(row: Contact) -> int | None:
 
 
 def _received_at(own: tuple[Milestone, ...]) -> int | None:
-    """Return when a matter was received, told or derived; None if all that is known was sent."""
-    times = [told.first_at for told in own if told.type not in _SILENT]
-    if not times:
+    """Return when a matter was received; None if that was not told: it was sent, or counted and dropped before.
+
+    Earlier news than its beginning is believed more than the beginning's time.
+    """
+    if all(told.type not in _BEGINNINGS for told in own):
         return None
+    times = [told.first_at for told in own if told.type not in _SILENT]
     for told in own:
         if told.type == "letter.arrived" and (admitted := told.data.admitted_at):
             admitted_at = milliseconds(admitted)
@@ -122,7 +126,7 @@ def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
             at = start_of_bucket(told.last_at)
             facts += (at, index[f"sent_{sent.postage}"], 0), (at, index["postage_cents"], sent.cost_cents)
     received_at, decisive = _received_at(own), latest(own)
-    if received_at is None or decisive is None:  # sent, or no more known than that it was acknowledged
+    if received_at is None or decisive is None:
         return tuple(facts)
     facts.append((start_of_bucket(received_at), index["received"], 0))
     for told in own:
@@ -144,19 +148,18 @@ _APPOINTMENT_STEPS: Final = {"appointment.moved": "moved", "appointment.checked_
 
 
 def _facts_of_appointment(own: tuple[Milestone, ...]) -> Facts:
-    decisive = latest(own)
-    if decisive is None:
+    by_type = {told.type: told for told in own}
+    booked, decisive = by_type.get("appointment.booked"), latest(own)
+    if booked is None or decisive is None:  # its booking is yet to be told, or it was counted and dropped before
         return ()
     index = APPOINTMENTS.index
-    by_type = {told.type: told for told in own}
-    booked = by_type.get("appointment.booked")
     booked_at = min(told.first_at for told in own)
-    lead_ms = 0
-    if booked is not None and (starts_at := booked.data.starts_at):
-        lead_ms = max(0, milliseconds(starts_at) - booked_at)
-    facts: list[Fact] = [(start_of_bucket(booked_at), index["booked"], lead_ms)]
-    if booked is not None and booked.data.by == "citizen":
-        facts.append((start_of_bucket(booked_at), index["booked_by_citizen"], 0))
+    starts_at = booked.data.starts_at
+    lead_ms = 0 if starts_at is None else max(0, milliseconds(starts_at) - booked_at)
+    facts: list[Fact] = [
+        (start_of_bucket(booked_at), index["booked"], lead_ms),
+        (start_of_bucket(booked_at), index[f"booked_by_{booked.data.by}"], 0),
+    ]
     for kind, step in _APPOINTMENT_STEPS.items():
         if told := by_type.get(kind):
             facts.append((start_of_bucket(told.first_at), index[step], 0))

@@ -132,7 +132,7 @@ elapsed time since it was received. `sent_*` are letters that left the house, an
 CANCELLED: Final = ("cancelled_by_citizen", "cancelled_by_service")
 
 APPOINTMENTS: Final = Layout(
-    facts=("booked", "booked_by_citizen", "moved", "checked_in", *CANCELLED, "attended", "missed"),
+    facts=("booked", "booked_by_citizen", "booked_by_service", "moved", "checked_in", *CANCELLED, "attended", "missed"),
     durations=(Duration("lead", LEAD_BOUNDS, ("booked",)),),
     stocks=OPEN,
 )

@@ -67,7 +67,7 @@ class Milestone(Row):
     place: Dimensions
     """Where, as the last of them told it."""
     detail: str
-    """`data` of the last of them, as JSON; empty if it had none."""
+    """`data` of the last of them, as JSON without what is empty; empty if it had none."""
 
     @property
     def data(self) -> "Detail":
@@ -92,11 +92,12 @@ class Detail(msgspec.Struct, frozen=True, gc=False):
 def add_milestone(milestones: tuple[Milestone, ...], event: Event, at: int) -> tuple[Milestone, ...]:
     """Return `milestones`, which stand by type, with what `event` tells. Raises `rows.TooManyPlaces`."""
     data = vars(event.data)
-    detail = sys.intern(_encode_json(data).decode()) if data else ""
+    told = {name: value for name, value in data.items() if value not in (None, "")}
+    detail = sys.intern(_encode_json(told).decode()) if told else ""
     kind = event.type if (scale := data.get("scale")) is None else sys.intern(f"{event.type}:{scale}")
     queue = data.get("queue") or data.get("procedure") or ""
-    told = Milestone(kind, at, at, shared(event.channel, event.site, event.service, queue, MAX_PLACES), detail)
-    return _merge(milestones, told) if milestones else (told,)
+    new = Milestone(kind, at, at, shared(event.channel, event.site, event.service, queue, MAX_PLACES), detail)
+    return _merge(milestones, new) if milestones else (new,)
 
 
 def _merge(milestones: tuple[Milestone, ...], told: Milestone) -> tuple[Milestone, ...]:

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from models.events import Event, LeaveReason
+from models.topics import Channel
 from streams.core.figures import Dimensions
 from streams.core.rows import MAX_PLACES, Row, shared
 
@@ -73,7 +74,8 @@ def tell(visit: Visit) -> Story:
     """Return the story of a visit.
 
     Where evidence contradicts itself the stronger wins, whichever came first: answered (or what only follows an answer),
-    abandoned, left, forgotten, waiting; and transferred, ended, forgotten, in progress.
+    abandoned, left, forgotten, waiting; and transferred, ended, forgotten, in progress. But a visitor who was called and left
+    without being served was not there any more.
 
     What no event told is derived from what later ones did: an answer without a beginning was queued `wait_ms` before.
     """
@@ -90,6 +92,8 @@ def _tell(visit: Visit) -> Story:
     answered_at = _answer(visit)
     if answered_at is None:
         outcome, outcome_at = _no_answer(visit)
+    elif visit.abandoned_at is not None and visit.ended_at is None and visit.place.channel == Channel.VISIT:
+        outcome, outcome_at = "abandoned", min(answered_at, visit.abandoned_at)  # was called, and no longer there
     else:
         outcome, outcome_at = "answered", answered_at
         finish, finished_at, handle_ms = _conversation(visit, answered_at)
@@ -193,10 +197,20 @@ def _shortest(known_ms: int | None, seconds: float) -> int:
 
 # ------------------------------------------------------------------------------------------------------------ forgetting
 class TimesToLive(NamedTuple):
-    """How long a call can wait or talk before the switchboard must have forgotten to tell the end. Milliseconds."""
+    """How long somebody can wait or talk before the source must have forgotten to tell the end. Milliseconds."""
 
     waiting: int
+    """Of calls."""
     in_progress: int
+    """Of calls."""
+    visit: int
+    """Of visitors, both: a waiting room may take half a day."""
+
+    def of(self, channel: str, kind: str) -> int:
+        """Return the time for `waiting` or `in_progress` in a channel."""
+        if channel == Channel.VISIT:
+            return self.visit
+        return self.waiting if kind == "waiting" else self.in_progress
 
 
 def forget(visit: Visit, now_ms: int, ttl: TimesToLive) -> Visit:
@@ -204,12 +218,12 @@ def forget(visit: Visit, now_ms: int, ttl: TimesToLive) -> Visit:
 
     It is given up as of the end of that time, not of `now_ms`, so that it does not matter when somebody looked.
     """
-    story = tell(visit)
-    if story.outcome == "waiting" and (end := story.outcome_at + ttl.waiting) <= now_ms:
+    story, channel = tell(visit), visit.place.channel
+    if story.outcome == "waiting" and (end := story.outcome_at + ttl.of(channel, "waiting")) <= now_ms:
         after = visit.__copy__()
         after.left_forgotten_at = end
         return after
-    if story.finish == "in_progress" and (end := story.finished_at + ttl.in_progress) <= now_ms:
+    if story.finish == "in_progress" and (end := story.finished_at + ttl.of(channel, "in_progress")) <= now_ms:
         after = visit.__copy__()
         after.ended_forgotten_at = end
         return after

@@ -87,10 +87,10 @@ class WaitingIndex(Generic[Key]):
         A matter lives until it is closed.
         """
         found: list[tuple[int, Key]] = []
-        limits = {"waiting": now_ms - ttl.waiting, "in_progress": now_ms - ttl.in_progress}
         for (kind, place), heap in self._heaps.items():
-            if (limit := limits.get(kind)) is None:
+            if kind == "matter":
                 continue
+            limit = now_ms - ttl.of(place.channel, kind)
             passed = []
             while heap and heap[0][0] <= limit:
                 passed.append(heappop(heap))

@@ -20,7 +20,7 @@ from streams.core.figures import Dimensions, Figure, new_figure
 from streams.core.layouts import LAYOUTS
 from streams.core.visit import TimesToLive
 
-TO_LIVE = TimesToLive(waiting=3_600_000, in_progress=12 * 3_600_000)
+TO_LIVE = TimesToLive(waiting=3_600_000, in_progress=12 * 3_600_000, visit=12 * 3_600_000)
 
 
 def last_monday() -> datetime:
@@ -107,7 +107,9 @@ class Folded:
         ]
         for row, after in forgotten:
             count_contact(row, after, self._edit)
-        named = {tuple(place): _name(place, figure) for (start, place), figure in self._figures.items() if not start}
+        named = {
+            tuple(place): name_numbers(place, figure) for (start, place), figure in self._figures.items() if not start
+        }
         for row, after in forgotten:
             count_contact(after, row, self._edit)
         return {place: numbers for place, numbers in named.items() if numbers}
@@ -116,7 +118,8 @@ class Folded:
         return self._figures.setdefault(key, new_figure(LAYOUTS[key[1].channel]))
 
 
-def _name(place: Dimensions, figure: Figure) -> Numbers:
+def name_numbers(place: Dimensions, figure: Figure) -> Numbers:
+    """Return the numbers of a figure that the ledger has too, without those that are 0."""
     layout = LAYOUTS[place.channel]
     numbers = dict(zip(layout.counts, figure.counts, strict=True)) | dict(
         zip(layout.stocks, figure.stocks, strict=True)

@@ -35,7 +35,7 @@ def check_invariant(place: Dimensions, total: Figure) -> None:
     elif layout is APPOINTMENTS:
         settled = sum(count[name] for name in (*CANCELLED, "attended", "missed"))
         assert count["booked"] == settled + sum(stock.values())
-        assert count["booked_by_citizen"] <= count["booked"]
+        assert count["booked"] == count["booked_by_citizen"] + count["booked_by_service"]
     for name, duration in layout.durations.items():
         start = layout.start(name)
         measured = sum(total.counts[start : start + len(duration.bounds) + 1])

@@ -1,10 +1,8 @@
 """Appointments."""
 
-from streams.core.figures import Figure
+from models.events import Party
 from streams.core.layouts import APPOINTMENTS, CANCELLED
-from streams.web.metrics.measure import Counter, Histogram, Measure, Values, channels_of, count, counts
-
-_BOOKED, _BY_CITIZEN = (APPOINTMENTS.index[name] for name in ("booked", "booked_by_citizen"))
+from streams.web.metrics.measure import Counter, Histogram, Measure, channels_of, count, counts
 
 
 def measures() -> list[Measure]:
@@ -20,15 +18,10 @@ def measures() -> list[Measure]:
         Counter(
             "contact_appointment_booked",
             "Appointments booked, by whom.",
-            dict.fromkeys(channels, _booked),
+            counts(APPOINTMENTS, {by: f"booked_by_{by}" for by in Party}),
             ("by",),
         ),
         Counter("contact_appointment_moved", "Appointments moved at least once.", count(APPOINTMENTS, "moved")),
         Counter("contact_appointment_checked_in", "Citizens who came to one.", count(APPOINTMENTS, "checked_in")),
         Histogram("contact_appointment_lead_seconds", "From the booking to the time booked first.", "lead", channels),
     ]
-
-
-def _booked(figure: Figure) -> Values:
-    by_citizen = figure.counts[_BY_CITIZEN]
-    return {("citizen",): by_citizen, ("service",): figure.counts[_BOOKED] - by_citizen}

@@ -26,7 +26,7 @@ DAY_MS = 24 * HOUR_MS
 PAUSE_MS = 20_000
 """Long between ticks, but no gap."""
 TIMES = Times(
-    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS),
+    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
     keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
     agent_to_live=3 * DAY_MS,
     keep_buckets=8 * DAY_MS,

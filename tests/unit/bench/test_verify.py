@@ -25,7 +25,7 @@ def make_calls(count: int = 400) -> tuple[Ledger, Topics]:
     calls = Calls(1, longest_wait=240, longest_talk=900)
     lines = calls.lines(BEGIN + nth / 4 for nth in range(count))
     records = [record for line in lines for record in calls.records(line)]
-    job = Contacts(0, Times(TimesToLive(14_400_000, 43_200_000), Keeping(10**12, 0), 10**12, 10**12))
+    job = Contacts(0, Times(TimesToLive(14_400_000, 43_200_000, 43_200_000), Keeping(10**12, 0), 10**12, 10**12))
     step = Step(0, NOW_MS, [topics.TIMELINE.name])
     job.fold(
         TOPIC,

@@ -13,7 +13,7 @@ from streams.core.rows import UnknownVersion
 from streams.core.visit import Story, TimesToLive, tell
 from tests.support.events import CASE, PHONE, START_MS, answered_call, make
 
-TTL = TimesToLive(waiting=3_600_000, in_progress=7_200_000)
+TTL = TimesToLive(waiting=3_600_000, in_progress=7_200_000, visit=43_200_000)
 MAIL = "mail:maarch:42"
 
 KEEP = Keeping(closed=1_000, touched=0)
@@ -45,7 +45,6 @@ def test_an_answered_call() -> None:
     assert (row.sector, row.identities, row.citizen) == ("social", PHONE, PHONE)
     assert row.place == ("call", "siege", "autonomie", "mdph")
     assert row.closed_at == row.last_at == START_MS + 205_000
-    assert not row.reopened
 
 
 def test_waits_and_conversations_nobody_told_are_the_time_between() -> None:
@@ -104,11 +103,9 @@ def test_an_answer_without_a_beginning_was_queued_before_and_the_real_beginning_
     answered = make("call.answered", 100, queue="mdph", wait_seconds=30)
     row = fold(answered)
     assert stories(row)[0].queued_at == START_MS + 70_000
-    assert row.reopened
     row = fold(make("call.queued", 69, queue="mdph"), row=row)
     assert stories(row)[0].queued_at == START_MS + 69_000
     assert stories(row)[0].wait_ms == 30_000
-    assert not row.reopened
 
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred"])

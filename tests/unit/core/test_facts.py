@@ -88,7 +88,7 @@ def test_a_letter_sent_is_none_received() -> None:
     assert count([*LETTER, sent])["mail/autonomie"]["received"] == 1
 
 
-def test_what_is_known_to_be_acknowledged_alone_is_not_counted_yet() -> None:
+def test_a_letter_is_counted_once_its_beginning_is_told() -> None:
     assert count([LETTER[3]]) == {}
     assert count([LETTER[3], LETTER[0]])["mail/autonomie"]["received"] == 1
 
@@ -155,7 +155,7 @@ def test_an_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
     booked = {"booked": 1, "booked_by_citizen": 1, **lead}
     key = "appointment/autonomie"
     assert count([book()])[key] == {**booked, "pending_citizen": 1}
-    assert count([book("service")])[key] == {"booked": 1, **lead, "pending_citizen": 1}
+    assert count([book("service")])[key] == {"booked": 1, "booked_by_service": 1, **lead, "pending_citizen": 1}
     there = make("appointment.checked_in", 6 * DAY, subject=BOOKING, **WHERE)
     assert count([book(), there])[key] == {**booked, "checked_in": 1, "waiting": 1}
     done = make("appointment.attended", 6 * DAY + 60, subject=BOOKING, **WHERE)
@@ -169,9 +169,11 @@ def test_an_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
     assert count([book(), moved, off])[key] == {**booked, "moved": 1, "cancelled_by_service": 1}
 
 
-def test_an_appointment_whose_booking_was_never_told_is_booked_nevertheless() -> None:
-    missed = make("appointment.missed", 0, subject=BOOKING, **WHERE)
-    assert count([missed])["appointment/autonomie"]["booked"] == 1
+def test_news_of_what_was_counted_and_dropped_before_counts_nothing() -> None:
+    assert count([make("appointment.missed", 0, subject=BOOKING, **WHERE)]) == {}
+    assert count([make("letter.closed", 0, subject=MAIL, **WHERE)]) == {}
+    assert count(LETTER[1:]) == {}
+    assert count([make("email.answered", 0, subject="email:imap/contact:1", **WHERE)]) == {}
 
 
 def test_a_visit_is_a_stay_in_a_queue() -> None:
@@ -191,6 +193,14 @@ def test_a_visit_is_a_stay_in_a_queue() -> None:
     assert count(visit[:1])["visit/autonomie"] == {"offered": 1, "waiting": 1}
     left = count([visit[0], make("visit.left", 700, **where)])["visit/autonomie"]
     assert (left["offered"], left["abandoned"], left["abandon_wait_le_900"]) == (1, 1, 1)
+    not_there = [*visit[:2], make("visit.left", 410, **where)]
+    for order in permutations(not_there):
+        assert count(order)["visit/autonomie"] == {
+            "offered": 1,
+            "abandoned": 1,
+            "abandon_wait_milliseconds": 400_000,
+            "abandon_wait_le_600": 1,
+        }
 
 
 def test_an_opinion_is_counted_where_its_contact_was_for_the_channel_it_was() -> None:

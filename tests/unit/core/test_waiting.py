@@ -23,11 +23,11 @@ def test_entries_of_calls_that_went_on_do_not_pile_up() -> None:
             before = after
     assert len(index) < 1_100
     assert index.oldest(PLACE) == START_MS + 5_000
-    assert index.due(START_MS + 10_000_000, TimesToLive(waiting=1_000, in_progress=1_000)) == ["call:a:0"]
+    assert index.due(START_MS + 10_000_000, TimesToLive(waiting=1_000, in_progress=1_000, visit=1_000)) == ["call:a:0"]
 
 
 def test_due_is_told_again_until_the_row_changes() -> None:
-    ttl = TimesToLive(waiting=60_000, in_progress=60_000)
+    ttl = TimesToLive(waiting=60_000, in_progress=60_000, visit=60_000)
     row = contact.fold(None, answered_call("call:a:0")[1])
     index = WaitingIndex({"call:a:0": row})
     now = START_MS + 100_000

@@ -363,3 +363,16 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.web.queues["rsa"].label_fr == "RSA"
     assert settings.web.abandonment.action == 0.3
     assert isinstance(settings, Settings)
+
+
+@pytest.mark.parametrize(
+    ("brokers", "good"),
+    [("[::1]:9092,kafka-2:9092", True), ("::1:9092", False), ("[kafka]:9092", False), ("kafka", False)],
+)
+def test_brokers_are_host_and_port(brokers: str, good: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", brokers)
+    if good:
+        assert load().brokers == brokers
+    else:
+        with pytest.raises(ConfigError, match="ACCUEIL_BROKERS"):
+            load()

@@ -69,7 +69,7 @@ def fill(worker: Worker) -> None:
     worker.count(FORM, NOON, "correction_requested", "corrected")
     worker.count(FORM, NOON, "closed_accepted", amount=40 * DAY)
     worker.count(APPOINTMENT, NOON, "booked", "booked_by_citizen", amount=6 * DAY)
-    worker.count(APPOINTMENT, NOON, "booked", amount=200 * DAY)
+    worker.count(APPOINTMENT, NOON, "booked", "booked_by_service", amount=200 * DAY)
     worker.count(APPOINTMENT, NOON, "moved", "checked_in", "cancelled_by_service", "attended", attended=2, missed=1)
     worker.stocks(APPOINTMENT, waiting=1, pending_citizen=8)
     worker.count(OPINION, NOON, invited=9, given_csat_1_5_4=2, given_nps_0_10_10=1)
