@@ -4,6 +4,7 @@ Routes as in its published `rest/index.php`, answers as in `ResController`, `Con
 `AcknowledgementReceiptController`. No subject, text or file is asked for; of senders nothing but how they are reached is decoded.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ CONTACTS: Final = "GET/resources/{resId}/contacts"
 RECEIPTS: Final = "GET/resources/{resId}/acknowledgementReceipts"
 """Routes, as the options of a user of Maarch's name them."""
 TRIES: Final = 3
-"""How often the server may fail on what belongs to one letter, before that is gone without."""
+"""How often the server may fail on what belongs to one letter, or answer what cannot be read, before that is gone without."""
 
 
 class RefusedError(Exception):
@@ -81,7 +82,7 @@ class Maarch(Server):
         self._select = ", ".join((*COLUMNS, *_custom(config)))
         self._requests = 0
         self._status = 0
-        self._failing = ("", 0)
+        self._failures: Counter[str] = Counter()
 
     def list_letters(self, clause: str, order: Sequence[str], limit: int) -> list[msgspec.Raw]:
         """Return the rows that `clause` is true of, as they came."""
@@ -99,19 +100,13 @@ class Maarch(Server):
 
     def receipt_sent_at(self, letter: int) -> str:
         """Return when the first acknowledgement of receipt was sent, local; empty if none was."""
-        content = self._find(f"/resources/{letter}/acknowledgementReceipts", RECEIPTS)
-        if content is None:
-            return ""
-        dates = [receipt.send_date for receipt in _decode(content, list[_Receipt], RECEIPTS)]
-        return min(filter(None, dates), default="")
+        receipts = self._find(list[_Receipt], RECEIPTS, letter) or []
+        return min(filter(None, (receipt.send_date for receipt in receipts)), default="")
 
     def senders(self, letter: int) -> tuple[Sender, ...]:
         """Return how the citizens who sent a letter are reached, as far as that is known."""
-        content = self._find(f"/resources/{letter}/contacts", CONTACTS, {"type": "senders"})
-        if content is None:
-            return ()
-        contacts = _decode(content, _Contacts, CONTACTS).contacts
-        citizens = [contact for contact in contacts if contact.type == "contact"]
+        found = self._find(_Contacts, CONTACTS, letter, {"type": "senders"}) or _Contacts([])
+        citizens = [contact for contact in found.contacts if contact.type == "contact"]
         return tuple(Sender(one.email, one.phone) for one in citizens if one.email or one.phone)
 
     def _list(self, kind: Any, select: str, clause: str, order: Sequence[str], limit: int) -> Any:
@@ -119,26 +114,31 @@ class Maarch(Server):
         content = self._ask_for(lambda: self.post(question, "/res/list"), LIST)
         return _decode(content, kind, LIST)
 
-    def _find(self, path: str, route: str, params: dict[str, str | int] | None = None) -> bytes | None:
-        """Return what is there; None if there is nothing, or if the server fails on it time and again."""
+    def _find(self, kind: Any, route: str, letter: int, params: dict[str, str | int] | None = None) -> Any:
+        """Return what belongs to a letter; None if there is nothing, or if the server fails on it time and again."""
+        named = route.replace("{resId}", str(letter))
         requests = self._requests
         try:
-            return self._ask_for(lambda: self.get(path, params), route)
-        except (SourceUnavailableError, RefusedError):
-            if self._requests > requests and (self._is_gone() or self._fails_again(path)):
+            content = self._ask_for(lambda: self.get(named.removeprefix("GET"), params), route)
+            found = _decode(content, kind, named)
+        except (SourceUnavailableError, RefusedError) as error:
+            if self._requests > requests and (self._is_gone() or self._fails_again(named, error)):
                 self._backoff.succeed()
-                return None
-            raise
+                found = None
+            else:
+                raise
+        del self._failures[named]
+        return found
 
     def _is_gone(self) -> bool:
         return self._status in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}
 
-    def _fails_again(self, path: str) -> bool:
-        if self._status != httpx.codes.INTERNAL_SERVER_ERROR:
+    def _fails_again(self, named: str, error: Exception) -> bool:
+        is_unreadable = self._status == httpx.codes.OK and isinstance(error, RefusedError)
+        if not (is_unreadable or self._status == httpx.codes.INTERNAL_SERVER_ERROR):
             return False
-        failing, times = self._failing
-        self._failing = (path, times + 1 if failing == path else 1)
-        return self._failing[1] >= TRIES
+        self._failures[named] += 1
+        return self._failures[named] >= TRIES
 
     def _ask_for(self, ask: Callable[[], bytes], route: str) -> bytes:
         try:

@@ -10,8 +10,9 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 import connectors.maarch as maarch
-from connectors.maarch.api import CONTACTS, LIST, RECEIPTS
+from connectors.maarch.api import CONTACTS, LIST, RECEIPTS, TRIES
 from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.flow import Flow
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, identity, run_dry
 from models.reasons import Reason
@@ -29,6 +30,7 @@ from tests.support.maarch_letters import (
     when,
 )
 from tests.support.maarch_server import MaarchServer, served
+from tests.support.processes import wait_until
 
 
 @pytest.fixture
@@ -266,6 +268,34 @@ def test_a_letter_that_the_server_fails_on_holds_up_no_other(
         flow.turn()
         assert told(publisher.events)[3:] == [("2", "arrived"), ("2", "registered"), ("2", "assigned")]
     assert server.asked.count(CONTACTS) == 5
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"contacts": null}', '{"contacts": [{"type": "contact", "phone": 639985511}]}', "<html>"]
+)
+def test_a_letter_whose_senders_cannot_be_read_is_named_and_then_holds_up_no_other(
+    server: MaarchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    """In both lists, of which each comes upon another first."""
+    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.05)
+    server.refusals[CONTACTS] = PlainTextResponse(answer, 200)
+    server.hold(letter(1, 11), letter(2, 10))
+    names = CONTACTS.replace("{resId}", "[12]")
+    with bench(server, tmp_path).opened() as (flow, publisher):
+        with pytest.raises(SourceUnavailableError, match=f"{names}: the server answers otherwise than published"):
+            flow.turn()
+        wait_until(
+            lambda: turned(flow) and len(publisher.events) == 6, "both letters", 30, lambda: told(publisher.events)
+        )
+    assert {number for number, _ in told(publisher.events)} == {"1", "2"}
+    assert server.asked.count(CONTACTS) == 2 * TRIES
+
+
+def turned(flow: Flow) -> bool:
+    """Let `flow` turn, whether it can read or not."""
+    with suppress(SourceUnavailableError):
+        flow.turn()
+    return True
 
 
 def test_a_server_that_does_not_order_is_refused(server: MaarchServer, tmp_path: Path) -> None:
