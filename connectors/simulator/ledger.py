@@ -43,7 +43,7 @@ RULES: Final = {
     What.CORRECTION_REQUESTED: _Rule(("correction_requested", "responded"), "pending_citizen"),
     What.FORM_CORRECTED: _Rule(("corrected",), "in_progress"),
     What.FORM_DECIDED: _Rule(("responded", "closed_{value}"), ""),
-    What.APPOINTMENT_BOOKED: _Rule(("booked",), "pending_citizen"),
+    What.APPOINTMENT_BOOKED: _Rule(("booked", "booked_by_{value}"), "pending_citizen"),
     What.APPOINTMENT_MOVED: _Rule(("moved",), "pending_citizen"),
     What.APPOINTMENT_CANCELLED: _Rule(("cancelled_by_{value}",), ""),
     What.CHECKED_IN: _Rule(("checked_in",), "waiting"),

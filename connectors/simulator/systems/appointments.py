@@ -1,9 +1,10 @@
 """Appointments: a RDV Service Public that sends its webhooks, and answers by its API for those that got lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
-from operator import methodcaller
+from functools import partial
+from threading import Lock
 from typing import Any, Final
 
 from connectors.rdv.simulate.server import EMAIL, HOST, PASSWORD, RdvServer, Sender, served
@@ -22,8 +23,8 @@ LIEUX: Final = {site: 31 + place for place, site in enumerate(CENTRES)}
 SERVICES: Final = {
     service: 1 + place for place, service in enumerate(sorted({place.service for place, _ in APPOINTMENTS.places}))
 }
-SENDERS: Final = 2
-ROUND_SECONDS: Final = 60
+SENDERS: Final = 4
+ROUND_SECONDS: Final = 300
 """How often the connector asks the API."""
 
 
@@ -48,6 +49,7 @@ class Appointments(System):
         super().__init__(stage)
         self._numbers: Iterator[int] = iter(())
         self._service = RdvService(_numbers=lambda: next(self._numbers))
+        self._lock = Lock()
         self._stack = ExitStack()
         self._outbox: Outbox[_Webhooks] | None = None
 
@@ -83,17 +85,13 @@ class Appointments(System):
         self._stack.callback(self._outbox.close)
 
     def play(self, deed: Deed) -> None:
-        """Let it happen, and send what that makes the service tell."""
+        """Let it happen when what that makes the service tell can be sent: the API is not to know it long before."""
         assert self._outbox is not None
-        self._happen(deed)
-        while self._service.outbox:
-            body = self._service.outbox.popleft()
-            self._outbox.put(methodcaller("send", body), deed.matter.number)
+        self._outbox.put(_Message(partial(self._happen, deed)), deed.matter.number)
 
     def recall(self, deed: Deed) -> None:
         """Let it have happened."""
         self._happen(deed)
-        self._service.outbox.clear()
 
     def settle(self) -> bool:
         """Return whether all was taken."""
@@ -103,7 +101,15 @@ class Appointments(System):
         """Serve and send no more."""
         self._stack.close()
 
-    def _happen(self, deed: Deed) -> None:
+    def _happen(self, deed: Deed) -> list[bytes]:
+        """Let a deed be done, and return what the service tells of it."""
+        with self._lock:
+            self._act(deed)
+            told = [*self._service.outbox]
+            self._service.outbox.clear()
+            return told
+
+    def _act(self, deed: Deed) -> None:
         _, rdv = _numbers_of(deed.matter)
         match deed:
             case Deed(what=What.APPOINTMENT_BOOKED, when=slot) if slot:
@@ -133,6 +139,21 @@ class Appointments(System):
             lieu=LIEUX[place.site],
             by="User" if deed.value == "citizen" else "Agent",
         )
+
+
+class _Message:
+    """What is told of a deed, which is done the first time that it is to be sent."""
+
+    def __init__(self, happen: Callable[[], list[bytes]]) -> None:
+        self._happen = happen
+        self._bodies: list[bytes] | None = None
+
+    def __call__(self, webhooks: "_Webhooks") -> None:
+        if self._bodies is None:
+            self._bodies = self._happen()
+        while self._bodies:
+            webhooks.send(self._bodies[0])
+            del self._bodies[0]
 
 
 class _Webhooks:

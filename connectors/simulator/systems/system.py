@@ -10,8 +10,8 @@ from connectors.simulator.stage import Stage
 from models.topics import Channel
 
 Now = Callable[[], datetime]
-POLL_SECONDS: Final = 5
-"""How often connectors ask those systems that tell nothing by themselves."""
+POLL_SECONDS: Final = 6
+"""How often connectors ask those systems that tell nothing by themselves; not 5, after which servers end idle connections."""
 
 
 class System(ABC):

@@ -1,0 +1,61 @@
+"""The simulated département through connectors, Kafka and worker as they run: the figures are its ledger."""
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.simulator.departement import Departement
+from connectors.simulator.ledger import Numbers, Where
+from connectors.simulator.plan import Plan
+from connectors.simulator.playing import play_span
+from connectors.simulator.stage import Stage
+from models import topics
+from models.topics import Channel
+from streams.core.figures import Dimensions, Figure, decode_figure, merge, new_figure, parse_key
+from streams.core.layouts import LAYOUTS
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import kafka_io
+from tests.support.departement import differences, last_monday, name_numbers
+from tests.support.processes import Child, supervised, wait_until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+
+
+def written(bootstrap: str) -> dict[Where, Numbers]:
+    """The worker's figures over all partitions, by the names of the ledger."""
+    figures: dict[Dimensions, Figure] = {}
+    for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
+        kind, _, place = parse_key(key)
+        if kind == "total" and place is not None:
+            layout = LAYOUTS[place.channel]
+            merge(figures.setdefault(place, new_figure(layout)), decode_figure(value, layout))
+    named = {tuple(place): name_numbers(place, figure) for place, figure in figures.items()}
+    return {place: numbers for place, numbers in named.items() if numbers}
+
+
+def test_the_workers_figures_are_the_ledger(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    since = last_monday()
+    until = since + timedelta(days=2)
+    apply(
+        own_kafka.bootstrap, [TopicSpec(t.name, 4, config=COMPACTED if t.compacted else {}) for t in topics.CATALOGUE]
+    )
+    stage = Stage(tmp_path / "stage")
+    departement = Departement(stage, Plan(5, 60_000))
+    stage.write_settings(departement.connectors())
+    place = {"ACCUEIL_BROKERS": own_kafka.bootstrap, "ACCUEIL_DATA": str(tmp_path / "data")}
+    program = ["-m", "streams.cli", f"--config={stage.settings}"]
+    connect = Child([*program, "connect"], tmp_path / "connect.log", **place)
+    worker = Child([*program, "worker"], tmp_path / "worker.log", **place)
+    with supervised(connect), supervised(worker), departement.opened(since):
+        assert play_span(departement, since, until, threading.Event())
+        expected = departement.ledger.numbers()
+
+        def disagree() -> list[object]:
+            return [*differences(written(own_kafka.bootstrap), expected)]
+
+        wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
+    assert {where[0] for where in expected} == {*Channel}
+    assert kafka_io.read(own_kafka.bootstrap, topics.DEAD_LETTERS.name) == []
