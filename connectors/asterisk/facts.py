@@ -1,8 +1,9 @@
 """What the records of one Asterisk mean, whichever interface told them: a call's stay in a queue, and what agents do.
 
-A call (its unique id) may stay in several queues one after the other; the stays are its visits 1 … n. Ids of events are made
-of what records say, never of where they stand, and of no time where the fact can be told without: so a copy of the log, and the
-manager interface of the same Asterisk, which tells things some milliseconds sooner or later, tell the same events.
+A call (its unique id) may stay in several queues one after the other; the stays are its visits 1 … n. A queue that does not take
+it is visited too, but not every interface tells of that: such visits have numbers of their own. Ids of events are made of what
+records say, never of where they stand, and of no time where the fact can be told without: so a copy of the log, and the manager
+interface of the same Asterisk, which tells things some milliseconds sooner or later, tell the same events.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,7 +81,7 @@ class Facts:
             **{event: partial(self._transferred, kind) for event, kind in TRANSFERRED.items()},
             **{event: partial(self._agents.changed, change) for event, change in AGENTS.items()},
             **dict.fromkeys(IGNORED, _ignore),
-            **{event: partial(self._left, reason, 0) for event, reason in TURNED_AWAY.items()},
+            **{event: partial(self._turned_away, reason, 0) for event, reason in TURNED_AWAY.items()},
             CONVERSATION_OVER: partial(self._ended, EndedBy.SYSTEM),
             MESSAGE_LEFT: self._message_left,
             **{event: self._custom(outcome) for event, outcome in custom.items()},
@@ -123,9 +124,9 @@ class Facts:
         data = CallVoicemailLeftData(duration_seconds=record.seconds(0))
         return (CallVoicemailLeft(**self._envelope("call.voicemail_left", stay, said, note), data=data),)
 
-    def _turn(self, call: str, record: Record, chosen: str = "") -> int:
+    def _turn(self, call: str, record: Record, what: str = "") -> int:
         """Return whether such a record comes the first, second … time in a call."""
-        return self._memory.ordinal(call, self._names.hide("step", f"{record.event}|{chosen}"), record.second)
+        return self._memory.ordinal(call, self._names.hide("step", f"{record.event}|{what}"), record.second)
 
     # ------------------------------------------------------------------------------------------------------- in a queue
     def _queued(self, record: Record, said: Envelope) -> Sequence[Event]:
@@ -161,7 +162,25 @@ class Facts:
         return (CallAbandoned(**self._envelope("call.abandoned", stay, said), data=data),)
 
     def _left(self, reason: LeaveReason, wait: int | None, record: Record, said: Envelope) -> Sequence[Event]:
-        stay = self._last_of(record, Call.turn_away)
+        return self._tell_left(self._last_of(record), reason, wait, record, said)
+
+    def _turned_away(self, reason: LeaveReason, wait: int | None, record: Record, said: Envelope) -> Sequence[Event]:
+        """Return that a call left a queue, if it was in it, or was not taken.
+
+        Several names may tell one refusal: the first that one name tells is the first that any does, and so on.
+        """
+        stay = self._stay(record, Call.going_on)
+        if stay.visit:
+            stay.remembered.end(stay.visit, record.second)
+        else:
+            queue = self._names.own_queue(record.queue)
+            turn = self._turn(stay.call, record, queue)
+            stay = stay._replace(visit=self._memory.refuse(stay.call, f"{queue}|{turn}"))
+        return self._tell_left(stay, reason, wait, record, said)
+
+    def _tell_left(
+        self, stay: Stay, reason: LeaveReason, wait: int | None, record: Record, said: Envelope
+    ) -> Sequence[Event]:
         data = CallLeftQueueData(queue=stay.queue, visit=stay.visit, reason=reason, wait_seconds=record.seconds(wait))
         return (CallLeftQueue(**self._envelope("call.left_queue", stay, said, reason.value), data=data),)
 
@@ -210,7 +229,7 @@ class Facts:
             case "ignore":
                 return _ignore
             case reason:
-                return partial(self._left, LeaveReason(reason), None)
+                return partial(self._turned_away, LeaveReason(reason), None)
 
     # ------------------------------------------------------------------------------------------------------------ stays
     def _stay(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> Stay:
@@ -222,9 +241,9 @@ class Facts:
         visit = find(call, self._names.own_queue(record.queue), record.second)
         return Stay(call, name, self._subject(name), queue.label, visit, *self._names.place(queue))
 
-    def _last_of(self, record: Record, find: Callable[[Call, str, int], int] = Call.stay) -> Stay:
+    def _last_of(self, record: Record) -> Stay:
         """Return the stay that `record` says is over."""
-        stay = self._stay(record, find)
+        stay = self._stay(record)
         stay.remembered.end(stay.visit, record.second)
         return stay
 
@@ -235,15 +254,14 @@ class Facts:
         return Stay(call, name, self._subject(name), "", 0, *self._names.place(line))
 
     def _reserve(self, record: Record) -> None:
-        """Keep the numbers free that a record of an unknown event may need, should somebody say later what it means."""
+        """Count a record of an unknown event in all ways in which it may count, should somebody say later what it means."""
         if record.call in NO_CALL:
             return
         name = self._call_of(record)
-        call = self._memory.call(name, record.second)
-        if record.queue not in NOBODY:
-            call.reserve(self._names.own_queue(record.queue), record.second)
+        self._memory.call(name, record.second)
         self._turn(name, record)
         self._turn(name, record, _joined(record))
+        self._turn(name, record, self._names.own_queue(record.queue))
 
     def _call_of(self, record: Record) -> str:
         if record.call in NO_CALL:

@@ -4,19 +4,21 @@ It is saved with the position in the log. It is a function of the records alone:
 """
 
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
+from zlib import crc32
 
 import msgspec
 
 CALL_SECONDS: Final = 6 * 3600
 """A call that the log has not mentioned for so long is forgotten."""
 MAX_CALLS: Final = 20_000
-MAX_VISITS: Final = 1_000
+MAX_VISITS: Final = 500
+"""Stays that began with an entry are numbered from 1 to this, those without one from the next number to its double."""
 MAX_KINDS: Final = 200
 """So many different things that happen several times are counted in a call."""
-RESERVED: Final = -1
 MAX_SECONDS: Final = 8
 """Seconds whose lines are counted: a busy switchboard's lines are a second out of order now and then."""
+T = TypeVar("T")
 
 
 class Visit(msgspec.Struct, array_like=True):
@@ -26,7 +28,7 @@ class Visit(msgspec.Struct, array_like=True):
     """As `Names.own_queue` calls it, since several queues may have one label."""
     since: int
     ended: int = 0
-    """When the call left it or was answered to the end; 0 while it goes on, `RESERVED` if nobody knows yet that it began."""
+    """When the call left it or was answered to the end; 0 while it goes on."""
 
 
 class Call(msgspec.Struct, array_like=True):
@@ -35,12 +37,12 @@ class Call(msgspec.Struct, array_like=True):
     second: int
     """When the log mentioned it last."""
     visits: list[Visit]
+    """Its stays that began with an entry, by number."""
 
     def enter(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay that begins now, the same if the same line comes again."""
         for ordinal, visit in enumerate(self.visits, 1):
             if visit.queue == queue and visit.since == second:
-                visit.ended = max(visit.ended, 0)
                 return ordinal
         if len(self.visits) < MAX_VISITS:
             self.visits.append(Visit(queue, second))
@@ -51,33 +53,24 @@ class Call(msgspec.Struct, array_like=True):
 
         If the log did not say that it began (it was begun to be read later, or the switchboard forgot), it begins now.
         """
-        for ordinal in range(len(self.visits), 0, -1):
-            visit = self.visits[ordinal - 1]
-            if visit.queue == queue and visit.since <= second and visit.ended != RESERVED:
-                return ordinal
-        return self.enter(queue, second)
+        return self._last(queue, second) or self.enter(queue, second)
 
-    def reserve(self, queue: str, second: int) -> None:
-        """Keep an ordinal free for what a line of an unknown event may turn out to be: a stay that ends as it begins.
-
-        So that line can be mapped later, and no other stay has its ordinal. Until then it is no stay of any other line's.
-        """
-        goes_on = any(
-            visit.queue == queue and (visit.since == second or (visit.since < second and visit.ended in {0, second}))
-            for visit in self.visits
-        )
-        if not goes_on and len(self.visits) < MAX_VISITS:
-            self.visits.append(Visit(queue, second, RESERVED))
-
-    def turn_away(self, queue: str, second: int) -> int:
-        """Return the ordinal of the stay that ends now: the one that goes on, or one that only begins to end at once."""
-        ordinal = self.stay(queue, second)
-        return ordinal if self.visits[ordinal - 1].ended in {0, second} else self.enter(queue, second)
+    def going_on(self, queue: str, second: int) -> int:
+        """Return the ordinal of the stay in `queue` that goes on, or ends now; 0 if there is none."""
+        ordinal = self._last(queue, second)
+        return ordinal if ordinal and self.visits[ordinal - 1].ended in {0, second} else 0
 
     def end(self, ordinal: int, second: int) -> None:
         """Take note that a stay is over."""
         visit = self.visits[ordinal - 1]
         visit.ended = visit.ended or second
+
+    def _last(self, queue: str, second: int) -> int:
+        for ordinal in range(len(self.visits), 0, -1):
+            visit = self.visits[ordinal - 1]
+            if visit.queue == queue and visit.since <= second:
+                return ordinal
+        return 0
 
 
 class Second(msgspec.Struct, array_like=True):
@@ -96,6 +89,8 @@ class Memory(msgspec.Struct):
     """The one mentioned last comes last."""
     told: dict[str, dict[str, list[int]]] = {}
     """Of a call, what may happen several times in it, and in which seconds it did."""
+    refusals: dict[str, dict[int, str]] = {}
+    """Of a call, its stays that no entry began, by number."""
 
     def begin_line(self, second: int) -> str:
         """Take note of a line, and return its place among those of its second, such that places sort as text."""
@@ -121,6 +116,19 @@ class Memory(msgspec.Struct):
             told[what] = seconds = [*seconds, second]
         return seconds.index(second) + 1 if second in seconds else MAX_VISITS
 
+    def refuse(self, call: str, refusal: str) -> int:
+        """Return the number of a stay that no entry began, the same for the same `refusal`.
+
+        It depends on nothing else, but for one in hundreds that another has already: what tells of some refusals and not of
+        others numbers them, and all other stays, like what tells of all.
+        """
+        known = self.refusals.setdefault(call, {})
+        for step in range(MAX_VISITS):
+            number = MAX_VISITS + 1 + (crc32(refusal.encode()) + step) % MAX_VISITS
+            if known.setdefault(number, refusal) == refusal:
+                break
+        return number
+
     def call(self, name: str, second: int) -> Call:
         """Return what is known of a call, which is mentioned now; forget those that were not for long."""
         call = self.calls.pop(name, None) or Call(second, [])
@@ -131,9 +139,8 @@ class Memory(msgspec.Struct):
 
     def excerpt(self, second: int, name: str) -> "Memory":
         """Return what the line that was begun last, of `second` and of the call `name`, depends on: enough to map it alone."""
-        lines, call = self.seconds[second].lines - 1, self.calls.get(name)
-        told = self.told.get(name)
-        return Memory({second: Second(lines)}, {name: call} if call else {}, {name: told} if told else {})
+        counted = {second: Second(self.seconds[second].lines - 1)}
+        return Memory(counted, _only(name, self.calls), _only(name, self.told), _only(name, self.refusals))
 
     def _forget(self, second: int) -> None:
         # Two at a time, and those of a later time too: so one line with a time that cannot be forgets two calls, not all, and
@@ -142,3 +149,8 @@ class Memory(msgspec.Struct):
             if abs(second - oldest.second) > CALL_SECONDS or len(self.calls) > MAX_CALLS:
                 del self.calls[name]
                 self.told.pop(name, None)
+                self.refusals.pop(name, None)
+
+
+def _only(name: str, of: dict[str, T]) -> dict[str, T]:
+    return {name: of[name]} if name in of else {}

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from itertools import permutations
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -14,6 +15,9 @@ from connectors.asterisk.manager.kept import LONGEST, Told, keep
 from connectors.asterisk.manager.mapping import Context, ManagerMapping, ManagerRecord
 from connectors.asterisk.manager.watch import Watch
 from connectors.asterisk.manager.wire import CONNECTED, LISTED, MAX_MESSAGE_BYTES, OVERSIZED, Message, Reader, write
+from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.memory import Memory
+from connectors.asterisk.records import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
@@ -94,6 +98,7 @@ ASKED = step("600", T + 0.2, "queues", Application="Queue", AppData="600,t,,,300
 ABANDON = said("QueueCallerAbandon", T + 9.25, Queue=600, Position=1, OriginalPosition=2, HoldTime=9)
 LEAVE = said("QueueCallerLeave", T + 9.25, Queue=600, Count=0, Position=1)
 WHO = {"Queue": 600, "MemberName": "PJSIP/31", "Interface": "Local/31@x"}
+REFUSED = {"visit": 863}
 CONNECT = said("AgentConnect", T + 9.25, **WHO, HoldTime=9, RingTime=4)
 HANGUP = said("Hangup", T + 9.4)
 
@@ -147,10 +152,10 @@ TALKED = {"wait_seconds": 9, "handle_seconds": 51}
         ([JOIN, LEAVE, step("1")], "call.left_queue", {"reason": "key", "wait_seconds": 9}),
         ([JOIN, said("AgentDump", **WHO)], "call.left_queue", {"reason": "other"}),
         ([step("600", Application="Queue", AppData="600,t,,,300"), variable("QUEUESTATUS", "FULL")], "call.left_queue",
-            {"reason": "full"}),
+            {"reason": "full"} | REFUSED),
         ([step("600", Application="Queue", AppData="600"), variable("QUEUESTATUS", "JOINEMPTY")], "call.left_queue",
-            {"reason": "empty"}),
-        ([said("UserEvent", UserEvent="FULL", Queue=600)], "call.left_queue", {"reason": "full"}),
+            {"reason": "empty"} | REFUSED),
+        ([said("UserEvent", UserEvent="FULL", Queue=600)], "call.left_queue", {"reason": "full"} | REFUSED),
     ],
 )  # fmt: skip
 def test_what_messages_say_of_a_call(messages: list[Message], kind: str, data: dict[str, Any]) -> None:
@@ -291,6 +296,83 @@ class TestBesideTheLog:
         listed = ear.outcome({"Event": LISTED, "Timestamp": f"{T}.5"}, members=[row], entries=[entry])
         assert not isinstance(listed, Reject)
         assert [event.type for event in listed] == ["agent.state_changed"]
+
+
+def asked(queue: int, at: float) -> Message:
+    return step("s", at, "queues", Application="Queue", AppData=f"{queue},t")
+
+
+def log_line(event: str, queue: int, at: int, *parameters: object) -> str:
+    return "|".join(map(str, (at, CALL, queue, "NONE", event, *parameters)))
+
+
+Step = tuple[list[Message], list[str]]
+"""What the manager interface tells, and what the log has of it."""
+QUEUED: Step = (
+    [JOIN, ASKED, ABANDON, LEAVE, variable("QUEUESTATUS", "TIMEOUT")],
+    [log_line("ENTERQUEUE", 600, T, "", "0639980000", 2), log_line("EXITWITHTIMEOUT", 600, T + 9, 1, 2, 9)],
+)
+QUEUED_ELSEWHERE: Step = (
+    [asked(610, T + 20.1), said("QueueCallerJoin", T + 20.2, Queue=610, Position=1, Exten=610)],
+    [log_line("ENTERQUEUE", 610, T + 20, "", "", 1)],
+)
+FULL: Step = [asked(600, T + 10.1), variable("QUEUESTATUS", "FULL", T + 10.2)], [log_line("FULL", 600, T + 11)]
+EMPTY: Step = [asked(620, T + 12.1), variable("QUEUESTATUS", "JOINEMPTY", T + 12.2)], [log_line("EMPTY", 620, T + 12)]
+WRITTEN: Step = [said("UserEvent", T + 13.9, UserEvent="FULL", Queue=630)], [log_line("FULL", 630, T + 14)]
+UNKNOWN: Step = [said("UserEvent", T + 15.1, UserEvent="NEWS", Queue=600)], [log_line("NEWS", 600, T + 15)]
+
+
+class TestBesideTheLogOrAlone:
+    """A fact has one id and one number, whether the log, the manager interface or both tell of it, and of what was before."""
+
+    OPTIONS: ClassVar = {"custom_events": {"FULL": "full", "EMPTY": "empty"}}
+
+    def hear(self, *steps: Step) -> list[Event]:
+        return Ear(**self.OPTIONS).hear(*(message for messages, _ in steps for message in messages))
+
+    def read(self, *steps: Step) -> list[Event]:
+        mapping = QueueLogMapping("asterisk/essai", config(**self.OPTIONS), KEY, Memory())
+        outcomes = [mapping.map(LogLine(line.encode(), NOW)) for _, lines in steps for line in lines]
+        return [event for outcome in outcomes if not isinstance(outcome, Reject) for event in outcome]
+
+    @pytest.mark.parametrize("by_manager", range(4))
+    @pytest.mark.parametrize("by_log", range(4))
+    @pytest.mark.parametrize("steps", [*permutations([FULL, EMPTY, WRITTEN, UNKNOWN], 2)])
+    def test_who_tells_of_a_refusal_moves_no_number(
+        self, steps: tuple[Step, Step], by_log: int, by_manager: int
+    ) -> None:
+        def told(by: int) -> list[Step]:
+            return [QUEUED, *(step for place, step in enumerate(steps) if by & 1 << place), QUEUED_ELSEWHERE]
+
+        heard, read = self.hear(*told(by_manager)), self.read(*told(by_log))
+        facts = {(event.type, event.data.queue, getattr(event.data, "reason", "")) for event in [*heard, *read]}
+        stays = {(event.data.queue, event.data.visit) for event in [*heard, *read]}
+        assert len({event.id for event in [*heard, *read]}) == len(facts)
+        assert len({visit for _, visit in stays}) == len(stays)
+        assert {("accueil", 1), ("mdph", 2)} <= stays
+        if by_manager == by_log:
+            assert [event.id for event in heard] == [event.id for event in read]
+
+    def test_a_refusal_that_several_names_tell_is_one(self) -> None:
+        asked_for, full = FULL[0]
+        written = said("UserEvent", T + 11.01, UserEvent="FULL", Queue=600)
+        first, again = self.hear(([asked_for, full, written], []))
+        assert (first.id, first.data.visit) == (again.id, again.data.visit)
+
+    def test_what_a_name_means_that_is_explained_later_is_numbered_as_if_it_had_been_at_once(self) -> None:
+        lines = [log_line("BUSY", 600, T + n) for n in range(3)]
+        unexplained = QueueLogMapping("asterisk/essai", config(), KEY, Memory())
+        rejects = [unexplained.map(LogLine(line.encode(), NOW)) for line in lines]
+        explained = config(custom_events={"BUSY": "full"})
+
+        def again(memory: Memory, line: str) -> list[str]:
+            outcome = QueueLogMapping("asterisk/essai", explained, KEY, memory).map(LogLine(line.encode(), NOW))
+            assert not isinstance(outcome, Reject)
+            return [event.id for event in outcome]
+
+        memories = [msgspec.json.decode(one.context, type=Memory) for one in rejects if isinstance(one, Reject)]
+        at_once = Memory()
+        assert list(map(again, memories, lines)) == [again(at_once, line) for line in lines]
 
 
 class TestPrivacy:

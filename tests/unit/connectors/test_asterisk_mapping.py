@@ -274,9 +274,32 @@ class TestVisits:
         assert Log().events(said)[0].data.visit == 1
 
     def test_a_queue_that_turns_a_call_away_is_visited_too(self) -> None:
-        full = line("FULL", at=T + 90)
-        events = Log().events(ENTER, line("COMPLETECALLER", 1, 2, at=T + 60), full, line("DIVERTED", at=T + 91), full)
-        assert [event.data.visit for event in events] == [1, 1, 2, 3, 2]
+        events = Log().events(
+            ENTER,
+            line("COMPLETECALLER", 1, 2, at=T + 60),
+            line("FULL", at=T + 90),
+            line("FULL", at=T + 91),
+            line("FULL", at=T + 91, queue="610"),
+            line("FULL", at=T + 90),
+            line("DIVERTED", at=T + 92),
+        )
+        first, second, other, copy, named_otherwise = (event.data.visit for event in events[2:])
+        assert copy == named_otherwise == first
+        assert len({first, second, other}) == 3
+        assert all(MAX_VISITS < visit <= 2 * MAX_VISITS for visit in (first, second, other))
+
+    def test_it_is_numbered_apart_from_queues_that_take_it(self) -> None:
+        enter = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 20, queue="610")]
+        with_refusals = [line("FULL", at=T - 9), *enter[:2], line("CLOSED", at=T + 15, queue="610"), *enter[2:]]
+        ids = {event.id for event in Log().events(*with_refusals)}
+        assert ids > {event.id for event in Log().events(*enter)}
+        assert len(ids) == 5
+
+    def test_refusals_of_one_number_are_told_apart(self) -> None:
+        memory = Memory()
+        numbers = [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_VISITS)]
+        assert sorted(numbers) == list(range(MAX_VISITS + 1, 2 * MAX_VISITS + 1))
+        assert [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_VISITS)] == numbers
 
     def test_a_call_that_is_diverted_while_it_waits_leaves_the_queue_it_waits_in(self) -> None:
         assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1
@@ -418,11 +441,11 @@ class TestLines:
             ("aide-sociale", "social", "annexe"),
         }
 
-    @pytest.mark.parametrize("event", ["ENTERQUEUE", "NOBODY_KNOWS"])
-    def test_what_is_remembered_of_a_queue_holds_no_number(self, event: str) -> None:
+    @pytest.mark.parametrize(("event", "visits"), [("ENTERQUEUE", 2), ("FULL", 1), ("NOBODY_KNOWS", 1)])
+    def test_what_is_remembered_of_a_queue_holds_no_number(self, event: str, visits: int) -> None:
         log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "0639980001": {"label": "permanence"}})
         log.outcome(line(event, queue="06 39 98 00 00"))
-        assert log.events(line("ENTERQUEUE", queue="0639980001"))[0].data.visit == 2
+        assert log.events(line("ENTERQUEUE", queue="0639980001"))[0].data.visit == visits
         assert not re.search(r"39.?98", msgspec.json.encode(log.memory).decode())
 
     def test_a_position_of_an_earlier_version_is_understood(self) -> None:
@@ -499,7 +522,7 @@ class TestIds:
             "2dea4d62-38ae-5df0-8b2c-5b7544da88f4",
             "da380512-ab81-5daa-a809-68018e3b72a7",
             "1c4e5e56-c557-5382-b97b-989ab6d21943",
-            "9f06f87c-0891-5c60-b219-7af320726790",
+            "ce27aa02-59f9-5e5b-a8de-37698f1403eb",
         ]
 
 
