@@ -73,6 +73,10 @@ SAYINGS: Final = {
         "{connector}: too many records cannot be used, the {count} oldest are no longer in {path}",
         "{connector} : trop d'enregistrements inutilisables, les {count} plus anciens ne sont plus dans {path}",
     ),
+    "requests_refused": (
+        "{connector}: messages refused: {count} (HTTP {reason}; 401: is the sender's secret another, or a clock wrong?)",
+        "{connector} : messages refusés : {count} (HTTP {reason} ; 401 : l'émetteur a-t-il un autre secret, une autre heure ?)",
+    ),
     "spool_cut": (
         "{connector}: the end of {file} was written by half, and is written again",
         "{connector} : la fin de {file}, écrite à moitié, est reprise",

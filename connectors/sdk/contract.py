@@ -17,7 +17,7 @@ what they do in `read` and `acknowledge`:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -120,6 +120,11 @@ class Source(ABC, Generic[Raw, Position]):
     def tally(self) -> Tally | None:
         """How well the source pushes, as far as it is acknowledged; None if it is not also asked."""
         return None
+
+    @property
+    def answers(self) -> Mapping[int, int]:
+        """How many requests were answered with which HTTP status since it was opened; nothing if it is not posted to."""
+        return {}
 
     @abstractmethod
     def close(self) -> None:

@@ -35,6 +35,7 @@ class Flow:
         self._unmarked = True  # where it began is to be kept too
         self._marked_at = 0.0
         meter.show_tally(source.tally)
+        meter.show_answers(source.answers)
 
     @property
     def trouble(self) -> str:
@@ -43,6 +44,7 @@ class Flow:
 
     def turn(self) -> None:
         """Take in what is new, if there is room, and confirm what is safe. Raises `SourceUnavailableError`."""
+        self._meter.show_answers(self._source.answers)
         self._publisher.poll(0.0 if self._busy else WAIT_SECONDS)
         self._busy = False
         if not self._publisher.ready:

@@ -23,7 +23,8 @@ from connectors.sdk.files import PRIVATE_FILE, make_private_directory
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
 from connectors.sdk.metrics import Meter
-from connectors.sdk.rejects import Notice, Rejects
+from connectors.sdk.notice import Notice
+from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
 from connectors.sdk.words import say
 from models.reasons import Reason
@@ -98,7 +99,7 @@ class Lane:
         self._meter = meter
         self._spool_limit = spool_limit_bytes
         self._turned_at = self._told_at = time.monotonic()
-        self._notice = Notice()
+        self._notice = Notice()  # of what is rejected; it outlives the source
         meter.spool_limit.set(spool_limit_bytes)
 
     @property
@@ -143,7 +144,8 @@ class Lane:
                 self._report(NO_ROOM)
             else:
                 self._report(flow.trouble, in_part=True)
-        self._notice.tell()
+        if told := self._notice.take():
+            log.warning("records_rejected", **told)
 
     def _report(self, trouble: str, *, in_part: bool = False, **details: Any) -> None:
         now = time.monotonic()

@@ -1,6 +1,7 @@
 """What a connector tells Prometheus about itself. Labels are the instance's name and closed reasons, nothing from a record."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client import Counter as CounterMetric
@@ -43,6 +44,11 @@ class Metrics:
             "finding",
         )
         self.compared = gauge("connector_compared_timestamp_seconds", "When the source was last asked for all there is")
+        self.requests = counter(
+            "connector_requests_total",
+            "Requests to a source that is posted to, by how they were answered: 204 is safe, 401 has a wrong signature or time",
+            "status",
+        )
         self.spool_bytes = gauge("connector_spool_bytes", "Room that events waiting for the broker take on disk")
         self.spool_records = gauge("connector_spool_records", "Events waiting on disk for the broker")
         self.spool_limit = gauge("connector_spool_limit_bytes", "Room that they may take")
@@ -66,6 +72,7 @@ class Meter:
         self._newest = 0.0
         self._metrics, self._name = metrics, source
         self._shown = Counter[Finding]()
+        self._answered = Counter[int]()
 
     def count_published(self, events: int, newest: float) -> None:
         """Count events that the broker acknowledged; `newest` is the latest of their times, seconds since 1970."""
@@ -73,6 +80,12 @@ class Meter:
         if newest > self._newest:
             self._newest = newest
             self._last_event.set(newest)
+
+    def show_answers(self, answers: Mapping[int, int]) -> None:
+        """Show how requests were answered since the source was opened; then, too, so that it is known where that begins."""
+        for status, count in answers.items():
+            self._metrics.requests.labels(self._name, str(status)).inc(max(0, count - self._answered[status]))
+            self._answered[status] = count
 
     def show_tally(self, tally: Tally | None) -> None:
         """Show what was found by asking the source; nothing if it is not asked."""

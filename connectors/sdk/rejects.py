@@ -7,7 +7,6 @@ are any is logged and counted, and so is that some went.
 import hashlib
 import json
 import os
-import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,15 +18,12 @@ import structlog
 
 from connectors.sdk.contract import Reject
 from connectors.sdk.files import PRIVATE_FILE, replace, sync_directory
+from connectors.sdk.notice import Notice
 from models.reasons import Reason
 
 DEFAULT_LIMIT_BYTES: Final = 16 << 20
 NAMES: Final = ("rejects.old.jsonl", "rejects.jsonl")
 """The older one first."""
-GATHER_SECONDS: Final = 5.0
-"""How long records that are rejected one after the other are counted, before they are told of."""
-TELL_SECONDS: Final = 300.0
-"""How often they are told of at most."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,28 +35,6 @@ class Kept(NamedTuple):
     """A short name, which it keeps for as long as it is there."""
     read_at: datetime
     reject: Reject
-
-
-class Notice:
-    """Logs how many records of one instance were rejected since it was said last; it outlives the files."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._due_at = float("inf")
-        self._next_at = 0.0
-
-    def count(self) -> None:
-        """Note one more."""
-        if not self._count:
-            self._due_at = max(time.monotonic() + GATHER_SECONDS, self._next_at)
-        self._count += 1
-
-    def tell(self) -> None:
-        """Log it, if there are any and it is time to."""
-        now = time.monotonic()
-        if now >= self._due_at:
-            log.warning("records_rejected", count=self._count)
-            self._count, self._due_at, self._next_at = 0, float("inf"), now + TELL_SECONDS
 
 
 class Rejects:
@@ -86,7 +60,7 @@ class Rejects:
         dropped = self._rotate() if full else 0
         self._file.write(line)
         self._dirty = True
-        self._notice.count()
+        self._notice.count(reject.reason.value)
         return dropped
 
     def sync(self) -> None:

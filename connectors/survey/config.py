@@ -83,8 +83,8 @@ class SurveyConfig(PushConfig):
         "reference_secret": "Ce avec quoi sont faites les références dans les liens : de même forme, et à personne d'autre qu'à "
         "qui invite et à ce connecteur.",
         "previous_reference_secret": "Celui d'avant, dont les références valent aussi.",
-        "sector": "Secteur dont la clé cache les identifiants qui peuvent parler d'une personne ; et de ce qui n'est rattaché à aucun "
-        "contact. Un contact garde le sien.",
+        "sector": "Secteur dont la clé cache les identifiants qui peuvent parler d'une personne ; et de ce qui n'est rattaché à "
+        "aucun contact. Un contact garde le sien.",
         "site": "Site des invitations et réponses ; à défaut, pour ce qui est rattaché à un contact, le sien.",
         "service": "Service des invitations et réponses ; à défaut, pour ce qui est rattaché à un contact, le sien.",
         "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 import connectors.webhook as webhook
+from connectors.sdk import notice
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
+from connectors.sdk.testing import Bench
 from connectors.sdk.webhook import connections
+from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
@@ -261,6 +265,62 @@ def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkey
         desk.acknowledges = True
         assert [answer.result(30) for answer in answers] == [204, 204]
         assert desk.status("msg_3", BODY) == 204
+
+
+def test_who_is_still_sending_has_a_place_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any signature is seen, so that no more is held than what may wait."""
+    monkeypatch.setattr(PushSource, "most_waiting", 2)
+    with closing(Desk(tmp_path, body_seconds=60)) as desk, ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(2)]
+        for client in slow:
+            client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
+        wait_until(lambda: desk.status("msg_1", BODY, secret=OTHER_SECRET) == 503, "both to have a place")
+        assert desk.status("msg_1", BODY) == 503
+        slow[0].sendall(b"}")
+        assert slow[0].recv(12) == b"HTTP/1.1 401"
+        assert desk.status("msg_1", BODY) == 204
+        slow[1].close()
+        wait_until(lambda: desk.source.answers[400] == 1, "who went away to be noticed")
+    assert desk.taken == [BODY]
+
+
+def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> list[tuple[int, str, str]]:
+        refused = [entry for entry in logs if entry["event"] == "requests_refused"]
+        return [(entry["count"], entry["reason"], entry["log_level"]) for entry in refused]
+
+    monkeypatch.setattr(notice, "GATHER_SECONDS", 0.0)
+    with capture_logs() as logs, closing(Desk(tmp_path, max_body_bytes=1_024)) as desk:
+        assert desk.status("msg_1", BODY) == 204
+        assert desk.status("msg_1", BODY, secret=OTHER_SECRET) == 401
+        wait_until(lambda: told() == [(1, "401", "warning")], "the refusal to be told")
+        assert [desk.status("msg_1", BODY, at=0), desk.status("msg_1", b" " * 1_025)] == [401, 413]
+        assert desk.status("msg_2", BODY) == 204, "and the lane has turned since"
+        assert len(told()) == 1
+        assert {status: count for status, count in desk.source.answers.items() if count} == {204: 2, 401: 2, 413: 1}
+    with capture_logs() as logs:
+        answers = Answers()
+        for status in (413, 401, 204, 503, 401):
+            answers.count(status)
+        answers.tell()
+        answers.tell()
+    assert told() == [(3, "401, 413", "warning")]
+
+
+def test_answers_are_counted_whatever_became_of_the_source_before(tmp_path: Path) -> None:
+    bench = Bench(webhook.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
+
+    def counted(status: int) -> float | None:
+        labels = {"connector": bench.source, "status": str(status)}
+        return bench.registry.get_sample_value("connector_requests_total", labels)
+
+    for life in range(1, 3):
+        with bench.opened() as (flow, _):
+            source: Any = flow._source
+            headers = sign("msg_1", BODY, secret=OTHER_SECRET)
+            assert post(source.listen(), BODY, headers)[0] == 401
+            flow.turn()
+            assert (counted(401), counted(413), counted(204)) == (life, 0, 0)
 
 
 def test_when_nobody_reads_it_refuses_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
@@ -30,7 +31,7 @@ class Message(NamedTuple):
 
 
 class Intake:
-    """Messages between a server and a lane, at most `most_waiting` of them."""
+    """Messages between a server and a lane, at most `most_waiting` of them, with those of which the body is still to come."""
 
     def __init__(self, most_waiting: int) -> None:
         self.offered = 0
@@ -38,6 +39,7 @@ class Intake:
         self.taken = 0
         """How many of them the lane has taken."""
         self._most_waiting = most_waiting
+        self._coming = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
@@ -59,7 +61,16 @@ class Intake:
     def has_room(self) -> bool:
         """Whether one more message may wait."""
         held_up = time.monotonic() - self._asked_at > HELD_UP_SECONDS
-        return not (self._closed or held_up) and self.waiting < self._most_waiting
+        return not (self._closed or held_up) and self.waiting + self._coming < self._most_waiting
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keep a place for a message while it is read; offer it in the same breath as the place is given back."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
         """Return whether a message became safe, once that is known; one that came before is not taken again."""

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.sdk.errors import SourceUnavailableError, describe, why
+from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.connections import Connection
 from connectors.sdk.webhook.intake import Intake
@@ -38,26 +39,41 @@ log = structlog.get_logger(__name__)
 class Gate:
     """Decides on one request after the other: whether it is taken in, and what it is answered when."""
 
-    def __init__(self, config: PushConfig, intake: Intake, verify: Verify, answer_seconds: float) -> None:
+    def __init__(
+        self, config: PushConfig, intake: Intake, answers: Answers, verify: Verify, answer_seconds: float
+    ) -> None:
         self._config = config
         self._intake = intake
+        self._answers = answers
         self._verify = verify
         self._answer_seconds = answer_seconds
         self._rates = Rates(config.requests_per_second)
 
     async def receive(self, request: Request) -> Response:
         """Answer 204 once what was posted is safe; raises `HTTPException` for all other answers."""
+        try:
+            await self._take_in(request)
+        except HTTPException as error:
+            self._answers.count(error.status_code)
+            raise
+        self._answers.count(204)
+        return Response(status_code=204)
+
+    async def _take_in(self, request: Request) -> None:
         client = request.client.host if request.client else ""
         if not self._rates.admits(client, time.monotonic()):
             raise HTTPException(429, headers=RETRY)
         if not self._intake.has_room:
             raise HTTPException(503, headers=RETRY)
-        body = await self._read(request)
-        safe = self._intake.offer(self._name(request.headers, body), body)
+        safe = self._intake.offer(*await self._message(request))  # and have its body no longer, while it waits
         await asyncio.wait({safe}, timeout=self._answer_seconds)
         if not (safe.done() and safe.result()):
             raise HTTPException(503, headers=RETRY)
-        return Response(status_code=204)
+
+    async def _message(self, request: Request) -> tuple[str, bytes]:
+        with self._intake.place():
+            body = await self._read(request)
+        return self._name(request.headers, body), body
 
     async def _read(self, request: Request) -> bytes:
         limit = self._config.max_body_bytes

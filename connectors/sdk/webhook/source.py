@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
+from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Intake, Message
 from connectors.sdk.webhook.server import Gate, Server
@@ -22,8 +23,8 @@ class PushSource(Source[Message, int]):
     """
 
     most_waiting: ClassVar[int] = 400
-    """How many messages may be taken in and not be safe yet: fewer than may be connected, so that others are
-    told 503. This times `max_body_bytes` is what they take at most."""
+    """How many messages may be on their way in, or taken in and not be safe yet: fewer than may be connected, so that others
+    are told 503. This times `max_body_bytes` is what they take at most."""
     answer_seconds: ClassVar[float] = 12.0
     """How long a request waits for its message to be safe: longer than the broker is waited for, before the spool is used."""
 
@@ -31,6 +32,7 @@ class PushSource(Source[Message, int]):
         self.context = context
         self._config = config
         self._intake = Intake(self.most_waiting)
+        self._answers = Answers()
         self._server: Server | None = None
 
     @abstractmethod
@@ -59,7 +61,7 @@ class PushSource(Source[Message, int]):
     def listen(self) -> int:
         """Listen, if it does not yet, and return the port. Raises `SourceUnavailableError`."""
         if self._server is None:
-            gate = Gate(self._config, self._intake, self.verify, self.answer_seconds)
+            gate = Gate(self._config, self._intake, self._answers, self.verify, self.answer_seconds)
             self._server = Server(self._config, gate, self._intake)
         return self._server.port
 
@@ -68,6 +70,7 @@ class PushSource(Source[Message, int]):
         self.listen()
         if self._server is not None and not self._server.alive:
             raise ConnectorError(say("the server has ended", "le serveur s'est arrêté"))
+        self._answers.tell()
         return self._intake.take(wait_seconds)
 
     def reject(self, raw: Message, reason: Reason, detail: str = "") -> Reject:
@@ -85,6 +88,11 @@ class PushSource(Source[Message, int]):
     def acknowledge(self, position: int) -> None:
         """Answer them."""
         self._intake.confirm(position)
+
+    @property
+    def answers(self) -> Mapping[int, int]:
+        """How requests were answered."""
+        return self._answers.counts
 
     def close(self) -> None:
         """Refuse those who wait (503), and listen no more."""

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import Field, SecretStr
 
 from connectors.asterisk import CONNECTOR as ASTERISK
-from connectors.sdk import docs, lane, registry, rejects
+from connectors.sdk import docs, lane, notice, registry, rejects
 from connectors.sdk.config import ConnectorConfig, Options, parse, speaks_french, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
@@ -368,7 +368,7 @@ class TestLane:
             return [(entry["count"], entry["log_level"]) for entry in logs if entry["event"] == "records_rejected"]
 
         monkeypatch.setattr(lane, "RESTART_SECONDS", (0.001,))
-        monkeypatch.setattr(rejects, "GATHER_SECONDS", 0.0)
+        monkeypatch.setattr(notice, "GATHER_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, 99, 13) as setting:
             wait_until(lambda: told() == [(2, "warning")], "both in one line", 10)
             setting.stock += [99, 99, -2]
@@ -376,7 +376,7 @@ class TestLane:
             setting.stock[4] = 5
             setting.wait_for("acknowledge 5")
             assert len(told()) == 1
-        monkeypatch.setattr(rejects, "TELL_SECONDS", 0.0)
+        monkeypatch.setattr(notice, "TELL_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
             wait_until(lambda: told() == [(1, "warning")], "it", 10)
             setting.stock.append(99)
