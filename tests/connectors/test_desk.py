@@ -116,19 +116,55 @@ def test_a_wrong_secret_is_told_and_nothing_is_lost(tmp_path: Path, monkeypatch:
             assert len(events) == 3
 
 
-def test_at_midnight_who_waits_has_left(tmp_path: Path) -> None:
+def test_who_is_called_and_does_not_come_was_called_and_has_left(tmp_path: Path) -> None:
+    with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url)) as served:
+        ticket = served.act("take", queue=GENERAL)[1]["ticket"]["id"]
+        served.act("call", counter="1")
+        assert served.act("leave", ticket=ticket)[0] == 200
+        assert served.act("serve", ticket=ticket) == (409, {"refused": "over"})
+        served.all_is_sent()
+    assert [event.type for event in events] == ["visit.arrived", "visit.called", "visit.left"]
+
+
+def test_at_midnight_who_waits_has_left_and_who_was_called_is_not_shown(tmp_path: Path) -> None:
+    """Nothing is told of their end, until somebody does who pressed it that day."""
     now = datetime(2026, 3, 16, 16, tzinfo=UTC)
     with hearing(tmp_path) as (url, events), serving_desk(desk_options(tmp_path, url), lambda: now) as served:
         served.act("take", queue=GENERAL)
         served.act("take", queue=GENERAL)
-        served.act("call", counter="1")
+        ticket = served.act("call", counter="1")[1]["ticket"]["id"]
         now += timedelta(hours=16)
         assert (served.state()["waiting"], served.state()["called"]) == ([], [])
         assert served.act("take", queue=GENERAL)[1]["ticket"]["number"] == "A001"
+        assert served.act("serve", ticket=ticket, waited_ms=int(15.5 * 3_600_000))[0] == 200
         served.all_is_sent()
-    steps = ["visit.arrived", "visit.arrived", "visit.called", "visit.served", "visit.left", "visit.arrived"]
+    steps = ["visit.arrived", "visit.arrived", "visit.called", "visit.left", "visit.arrived", "visit.served"]
     assert [event.type for event in events] == steps
-    assert {event.time for event in events[3:5]} == {datetime(2026, 3, 16, 22, 59, 59, tzinfo=UTC)}
+    assert events[3].time == datetime(2026, 3, 16, 22, 59, 59, tzinfo=UTC)
+    assert events[5].time == datetime(2026, 3, 16, 16, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("days", [1, 3, 29])
+def test_a_call_whose_answer_was_lost_calls_nobody_another_day(tmp_path: Path, days: int) -> None:
+    """The browser was shut, and sends it again when it is opened; the desk may have been started anew."""
+    now = datetime(2026, 3, 13, 17, tzinfo=UTC)
+    call = {"id": str(uuid.uuid4()), "step": "call", "counter": "1"}
+    with hearing(tmp_path) as (url, events):
+        with serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+            served.act("take", queue=GENERAL)
+            called = served.post(call)
+            served.act("serve", ticket=called[1]["ticket"]["id"])
+            served.all_is_sent()
+            now += timedelta(days=days)
+            served.act("take", queue=GENERAL)
+            assert served.post(call | {"waited_ms": days * 86_400_000}) == called
+        with serving_desk(desk_options(tmp_path, url), lambda: now) as served:
+            assert served.post(call | {"waited_ms": days * 86_400_000}) == called
+            never = call | {"id": str(uuid.uuid4())}
+            assert served.post(never | {"waited_ms": days * 86_400_000}) == (409, {"refused": "over"})
+            assert [one["number"] for one in served.state()["waiting"]] == ["A001"]
+            served.all_is_sent()
+    assert Counter(event.type for event in events) == {"visit.arrived": 2, "visit.called": 1, "visit.served": 1}
 
 
 def test_who_came_yesterday_to_a_page_that_was_cut_off_does_not_wait_today(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,11 +11,10 @@ from connectors.sdk.webhook.sender import Sender
 from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.journal import Journal
 from connectors.webhook.desk.messages import tell
-from connectors.webhook.desk.room import Action, Room, Ticket, Wish
+from connectors.webhook.desk.room import LONGEST_WAITED, Action, Room, Ticket, Wish
 
 PAUSES_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long is waited after a message that was not taken, the first time, the second …"""
-KEPT_DAYS: Final = timedelta(days=2)
 LAST_CALLS: Final = 3
 DAY_SECONDS: Final = 30.0
 """How often it is looked whether a new day has begun, with nobody there."""
@@ -59,7 +58,7 @@ class Desk:
         """Return what the pages show."""
         with self._lock:
             self._begin_day()
-            now, waiting, called = self._now(), self._room.waiting, self._room.called
+            now, waiting, called = self._now(), self._room.waiting, self._room.called(self._day)
             queues = [
                 {"name": name, "fr": queue.fr, "en": queue.en, "waiting": sum(one.queue == name for one in waiting)}
                 for name, queue in self._config.queues.items()
@@ -96,8 +95,9 @@ class Desk:
             return
         self._day = today
         self._close_days()
-        self._room.forget(today)
-        self._journal.drop(lambda action: self._room.day_of(action.at) < today - KEPT_DAYS)
+        oldest = today - LONGEST_WAITED
+        self._room.forget(oldest)
+        self._journal.drop(lambda action: self._room.day_of(action.at) < oldest)
 
     def _close_days(self) -> None:
         for action in self._room.close_days(self._day):

@@ -17,7 +17,8 @@ import msgspec
 MOST_WAITING: Final = 300
 """More are not let in: somebody is playing with the buttons."""
 LONGEST_WAITED: Final = timedelta(days=30)
-"""A button that was pressed longer ago was pressed so long ago: clocks that jump must not lead into another century."""
+"""A button that was pressed longer ago was pressed so long ago: clocks that jump must not lead into another century. What was
+done is known for as long, so that it is done once."""
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 
 
@@ -31,7 +32,7 @@ class Step(StrEnum):
     SERVE = "serve"
     """The visitor was served."""
     LEAVE = "leave"
-    """The visitor left without."""
+    """The visitor left without, called or not."""
 
 
 class Wish(msgspec.Struct):
@@ -98,10 +99,9 @@ class Room:
         """Who waits, the longest first."""
         return sorted((one for one in self._tickets.values() if one.waits), key=_age)
 
-    @property
-    def called(self) -> list[Ticket]:
-        """Who was called and is not served yet, the last first."""
-        called = (one for one in self._tickets.values() if one.called_at and not one.over)
+    def called(self, day: date) -> list[Ticket]:
+        """Return who came that day, was called and is not served yet, the last first."""
+        called = (one for one in self._tickets.values() if one.called_at and not one.over and self._day(one) == day)
         return sorted(called, key=lambda one: one.called_at or one.taken_at, reverse=True)
 
     def day_of(self, at: datetime) -> date:
@@ -121,12 +121,12 @@ class Room:
             if len(self.waiting) >= MOST_WAITING:
                 raise RefusedError("full")
             return Action(wish.id, wish.step, wish.id, at, wish.queue)
-        if wish.step is Step.CALL:
-            ticket = self._next(wish.queues)
-            at = max(at, ticket.taken_at)
-            return Action(wish.id, wish.step, ticket.id, at, ticket.queue, wish.counter)
-        ticket = self._open(wish)
-        return Action(wish.id, wish.step, ticket.id, max(at, ticket.called_at or ticket.taken_at), ticket.queue)
+        calls = wish.step is Step.CALL
+        ticket = self._next(wish.queues) if calls else self._open(wish)
+        if self.day_of(at) != self._day(ticket):
+            raise RefusedError("over")  # the button was not pressed for this visitor
+        at = max(at, ticket.called_at or ticket.taken_at)
+        return Action(wish.id, wish.step, ticket.id, at, ticket.queue, wish.counter if calls else "")
 
     def apply(self, action: Action) -> Ticket | None:
         """Do what an action says, and return its ticket; None if that was forgotten."""
@@ -146,22 +146,25 @@ class Room:
         return ticket
 
     def close_days(self, today: date) -> Iterator[Action]:
-        """Yield what is done with tickets of days before `today`: who was called was served, who waited has left."""
-        for ticket in list(self._tickets.values()):
-            if not ticket.over and (day := self.day_of(ticket.taken_at)) < today:
-                step = Step.LEAVE if ticket.waits else Step.SERVE
+        """Yield what is done with tickets of days before `today`: who waited has left at the end of the day.
+
+        When a visit ended whose end nobody told is not known, and not made up; who was there may still tell.
+        """
+        for ticket in self.waiting:
+            if (day := self._day(ticket)) < today:
                 midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), self._zone)
-                native = str(uuid.uuid5(uuid.UUID(ticket.id), step.value))
-                at = max(midnight - timedelta(seconds=1), ticket.called_at or ticket.taken_at)
-                yield Action(native, step, ticket.id, at, ticket.queue)
+                native = str(uuid.uuid5(uuid.UUID(ticket.id), Step.LEAVE.value))
+                at = max(midnight - timedelta(seconds=1), ticket.taken_at)
+                yield Action(native, Step.LEAVE, ticket.id, at, ticket.queue)
 
     def forget(self, before: date) -> None:
-        """Forget what was over before that day."""
-        self._tickets = {
-            name: one for name, one in self._tickets.items() if not one.over or self.day_of(one.taken_at) >= before
-        }
+        """Forget the days before that day."""
+        self._tickets = {name: one for name, one in self._tickets.items() if self._day(one) >= before}
         self._done = {action: ticket for action, ticket in self._done.items() if ticket in self._tickets}
         self._numbers = Counter({place: count for place, count in self._numbers.items() if place[0] >= before})
+
+    def _day(self, ticket: Ticket) -> date:
+        return self.day_of(ticket.taken_at)
 
     def _next(self, queues: list[str]) -> Ticket:
         for ticket in self.waiting:

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import uuid
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from tests.support.desks import CHILDREN, GENERAL, README, desk_options
 
 NOW = datetime(2026, 3, 16, 9, tzinfo=UTC)
 PARIS = ZoneInfo("Europe/Paris")
+TODAY = NOW.date()
 
 
 def wish(step: Step, **more: Any) -> Wish:
@@ -59,7 +60,11 @@ def test_visitors_are_called_in_the_order_in_which_they_came() -> None:
     assert day.do(Step.CALL, queues=[CHILDREN], counter="2").number == "P001"
     assert [day.do(Step.CALL, counter="1").number for _ in range(2)] == ["A001", "A002"]
     assert day.refused(Step.CALL) == "nobody"
-    assert [(one.number, one.counter) for one in day.room.called] == [("A002", "1"), ("A001", "1"), ("P001", "2")]
+    assert [(one.number, one.counter) for one in day.room.called(TODAY)] == [
+        ("A002", "1"),
+        ("A001", "1"),
+        ("P001", "2"),
+    ]
 
 
 def test_a_visit_ends_once() -> None:
@@ -71,7 +76,7 @@ def test_a_visit_ends_once() -> None:
     assert day.refused(Step.SERVE, ticket=ticket) == day.refused(Step.LEAVE, ticket=ticket) == "over"
     assert day.refused(Step.LEAVE, ticket=str(uuid.uuid4())) == "unknown"
     assert day.refused(Step.TAKE, queue="Cantine") == "unknown"
-    assert (day.room.waiting, day.room.called) == ([], [])
+    assert (day.room.waiting, day.room.called(TODAY)) == ([], [])
 
 
 def test_who_presses_without_end_is_not_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,26 +98,54 @@ def test_what_was_pressed_earlier_happened_earlier_but_no_step_before_the_one_be
 
 def test_a_new_day_begins_with_new_numbers_and_nobody() -> None:
     day = Day()
-    waiting, called, served = (day.do(Step.TAKE, queue=GENERAL).id for _ in range(3))
     for _ in range(3):
-        day.do(Step.CALL)
-    day.do(Step.SERVE, ticket=served)
-    again = day.do(Step.TAKE, queue=GENERAL).id
-    today = date(2026, 3, 17)
-    closing = {action.ticket: action for action in day.room.close_days(today)}
-    assert {ticket: action.step for ticket, action in closing.items()} == {
-        waiting: Step.SERVE, called: Step.SERVE, again: Step.LEAVE,
-    }  # fmt: skip
-    assert {action.at.astimezone(PARIS) for action in closing.values()} == {
-        datetime(2026, 3, 16, 23, 59, 59, tzinfo=PARIS)
-    }
-    assert [*day.room.close_days(today)] == [*closing.values()], "with the same ids, should it be done again"
-    for action in closing.values():
-        day.room.apply(action)
-    day.room.forget(today)
-    assert [*day.room.close_days(today)] == []
+        day.do(Step.TAKE, queue=GENERAL)
+    called = [day.do(Step.CALL).id for _ in range(2)]
+    day.do(Step.SERVE, ticket=called[0])
+    (waiting,) = day.room.waiting
+    tomorrow = TODAY + timedelta(days=1)
+    (closing,) = day.room.close_days(tomorrow)
+    assert (closing.ticket, closing.step) == (waiting.id, Step.LEAVE), (
+        "when a visit ended that nobody ended is not known"
+    )
+    assert closing.at.astimezone(PARIS) == datetime(2026, 3, 16, 23, 59, 59, tzinfo=PARIS)
+    assert [*day.room.close_days(tomorrow)] == [closing], "with the same id, should it be done again"
+    day.room.apply(closing)
+    assert [*day.room.close_days(tomorrow)] == []
+    assert (day.room.waiting, day.room.called(tomorrow)) == ([], [])
     day.now += timedelta(days=1)
     assert day.do(Step.TAKE, queue=GENERAL).number == "A001"
+
+
+@pytest.mark.parametrize("step", [Step.SERVE, Step.LEAVE])
+def test_a_visit_whose_end_was_pressed_on_its_day_ends_then_and_on_no_other(step: Step) -> None:
+    day = Day()
+    day.do(Step.TAKE, queue=GENERAL)
+    ticket = day.do(Step.CALL).id
+    pressed_at = day.now + timedelta(minutes=10)
+    day.now += timedelta(days=3)
+    assert day.refused(step, ticket=ticket) == "over", "pressed on another day"
+    waited = day.now + timedelta(minutes=1) - pressed_at
+    assert day.do(step, ticket=ticket, waited_ms=int(waited.total_seconds() * 1000)).over
+    assert day.actions[-1].at == pressed_at
+
+
+def test_who_comes_today_is_not_called_by_a_button_that_was_pressed_before() -> None:
+    day = Day()
+    day.do(Step.TAKE, queue=GENERAL)
+    assert day.refused(Step.CALL, waited_ms=16 * 3_600_000) == "over"
+    assert len(day.room.waiting) == 1
+
+
+def test_what_is_long_ago_is_forgotten() -> None:
+    day = Day()
+    taken = day.do(Step.TAKE, queue=GENERAL)
+    day.do(Step.CALL)
+    day.room.forget(TODAY)
+    assert day.room.of_action(day.actions[1].id) is taken
+    day.room.forget(TODAY + timedelta(days=1))
+    assert day.room.of_action(day.actions[1].id) is None
+    assert day.refused(Step.SERVE, ticket=taken.id) == "unknown"
 
 
 steps = st.sampled_from([Step.TAKE, Step.TAKE, Step.CALL, Step.SERVE, Step.LEAVE])
@@ -123,7 +156,7 @@ steps = st.sampled_from([Step.TAKE, Step.TAKE, Step.CALL, Step.SERVE, Step.LEAVE
 def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[Step, str, int]]) -> None:
     day = Day()
     for step, queue, place in wishes:
-        known = [ticket.id for ticket in (*day.room.waiting, *day.room.called)]
+        known = [ticket.id for ticket in (*day.room.waiting, *day.room.called(TODAY))]
         ticket = known[place % len(known)] if known else ""
         try:
             day.do(step, queue=queue, queues=[queue] if place % 2 else [], ticket=ticket, counter=str(place))
@@ -132,7 +165,7 @@ def test_after_a_restart_the_room_is_as_it_was(wishes: list[tuple[Step, str, int
     again = Room({GENERAL: "A", CHILDREN: "P"}, PARIS)
     for action in day.actions:
         again.apply(action)
-    assert (again.waiting, again.called) == (day.room.waiting, day.room.called)
+    assert (again.waiting, again.called(TODAY)) == (day.room.waiting, day.room.called(TODAY))
     assert len({action.id for action in day.actions}) == len(day.actions)
 
 
