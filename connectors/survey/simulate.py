@@ -5,8 +5,6 @@ nobody: invitations have the form of the README's.
 """
 
 import json
-import signal
-import threading
 import time
 import uuid
 from datetime import UTC, datetime
@@ -16,7 +14,8 @@ from typing import Any, Final, TextIO
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.webhook.sender import NotTakenError, Sender
+from connectors.sdk.simulating import await_stop, insist, rate_option, seed_option
+from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.survey.reference import References
 
@@ -24,7 +23,6 @@ SURVEY: Final = "clsatisfaction00accueil"
 QUESTION: Final = "satisfaction"
 COMMENT: Final = "commentaire"
 REFERENCE: Final = "ref"
-RETRY_SECONDS: Final = 1.0
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:accueil:simulate:survey")
 TYPES: Final = {
     "invitationSent": {"event": "feedback.invited", "id": "data.id", "time": "data.sentAt", "reference": "data.ref"},
@@ -121,19 +119,11 @@ def _written(at: datetime) -> str:
     required=True,
     help=say("The connector's reference_secret_file.", "Le reference_secret_file du connecteur."),
 )
-@click.option("--seed", type=int, default=1, show_default=True, help=say("Draws the same answers.", "Tire les mêmes."))
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, max=36_000, min_open=True),
-    default=60,
-    show_default=True,
-    help=say("Invitations per hour.", "Invitations par heure."),
-)
+@seed_option("Draws the same answers.", "Tire les mêmes.")
+@rate_option("Invitations per hour.", "Invitations par heure.", default=60, most=36_000)
 def command(*, url: str, secret_file: TextIO, reference_secret_file: TextIO, seed: int, rate: float) -> None:
     """Post until stopped; what is not taken is sent again."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     secret, reference_secret = (SecretStr(file.read().strip()) for file in (secret_file, reference_secret_file))
     tool = SurveyTool(url, secret, References([reference_secret]))
     random = Random(seed)  # noqa: S311 - has to be the same each time
@@ -141,21 +131,10 @@ def command(*, url: str, secret_file: TextIO, reference_secret_file: TextIO, see
     for turn in range(1 << 30):
         contact = f"call:asterisk/siege:{begin}.{turn}"
         now = datetime.now(UTC)
-        _insist(stop, tool.invite, contact, now, f"invitation-{begin}-{turn}")
+        insist(stop, tool.invite, contact, now, f"invitation-{begin}-{turn}")
         if random.random() < 0.4:
             score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
-            _insist(stop, tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
+            insist(stop, tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
         if stop.wait(3600 / rate):
             break
     tool.close()
-
-
-def _insist(stop: threading.Event, act: Any, *what: Any) -> None:
-    while not stop.is_set():
-        try:
-            act(*what)
-        except NotTakenError as error:
-            click.echo(f"accueil: {error}", err=True)
-            stop.wait(RETRY_SECONDS)
-        else:
-            return

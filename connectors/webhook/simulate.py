@@ -1,10 +1,7 @@
 """A front desk that does not exist: its visits are posted by signed webhook, as those of a real desk are (`desk`)."""
 
-import signal
-import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random
 from typing import Final, TextIO
@@ -12,12 +9,12 @@ from typing import Final, TextIO
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.webhook.sender import NotTakenError, Sender
+from connectors.sdk.simulating import await_stop, insist, rate_option, seed_option
+from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.webhook.desk.messages import tell
 from connectors.webhook.desk.room import Action, Step
 
-RETRY_SECONDS: Final = 1.0
 SITE: Final = "CDAS Sud"
 QUEUES: Final = ("Accueil général", "PMI")
 GIVES_UP: Final = 0.1
@@ -76,46 +73,26 @@ class FrontDesk:
     required=True,
     help=say("The connector's secret_file.", "Le secret_file du connecteur."),
 )
-@click.option("--seed", type=int, default=1, show_default=True, help=say("Draws the same.", "Tire les mêmes."))
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, max=36_000, min_open=True),
-    default=60,
-    show_default=True,
-    help=say("Visitors per hour.", "Visiteurs par heure."),
-)
+@seed_option("Draws the same.", "Tire les mêmes.")
+@rate_option("Visitors per hour.", "Visiteurs par heure.", default=60, most=36_000)
 def command(*, url: str, secret_file: TextIO, seed: int, rate: float) -> None:
     """Post until stopped; what is not taken is sent again."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     desk = FrontDesk(url, SecretStr(secret_file.read().strip()))
     random = Random(seed)  # noqa: S311 - has to be the same each time
     waiting: deque[tuple[str, str]] = deque()
     at_counter: deque[tuple[str, str]] = deque()
     while not stop.is_set():
         waiting.append((str(uuid.uuid4()), random.choice(QUEUES)))
-        _insist(stop, desk.take, *waiting[-1])
+        insist(stop, desk.take, *waiting[-1], datetime.now(UTC))
         if at_counter:
-            _insist(stop, desk.serve, *at_counter.popleft())
+            insist(stop, desk.serve, *at_counter.popleft(), datetime.now(UTC))
         if len(waiting) > random.randrange(6):
             first = waiting.popleft()
             if random.random() < GIVES_UP:
-                _insist(stop, desk.leave, *first)
+                insist(stop, desk.leave, *first, datetime.now(UTC))
             else:
-                _insist(stop, desk.call, *first)
+                insist(stop, desk.call, *first, datetime.now(UTC))
                 at_counter.append(first)
         stop.wait(3600 / rate)
     desk.close()
-
-
-def _insist(stop: threading.Event, act: Callable[[str, str, datetime], None], ticket: str, queue: str) -> None:
-    now = datetime.now(UTC)
-    while not stop.is_set():
-        try:
-            act(ticket, queue, now)
-        except NotTakenError as error:
-            click.echo(f"accueil: {error}", err=True)
-            stop.wait(RETRY_SECONDS)
-        else:
-            return

@@ -19,7 +19,8 @@ import connectors.maarch as maarch
 from connectors.maarch.simulate.command import configuration
 from connectors.maarch.simulate.lives import Simulation
 from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest, serving
+from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
+from connectors.sdk.simulating import serving
 from connectors.sdk.testing import Bench, identity
 
 BEGIN = datetime(2026, 3, 22, tzinfo=UTC)

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connectors.maarch.simulate.database import Database
-from connectors.maarch.simulate.server import Refusal, Rest, serving
+from connectors.maarch.simulate.server import Refusal, Rest
+from connectors.sdk.simulating import serving
 
 
 class MaarchServer(Rest):

@@ -10,12 +10,13 @@ from typing import Any
 
 import connectors.rdv as rdv
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, Sender, served
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, SECRET, RdvServer, Sender
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import RdvSource
 from connectors.sdk.contract import Context
 from connectors.sdk.flow import Flow
 from connectors.sdk.reconcile import Finding
+from connectors.sdk.simulating import serving
 from connectors.sdk.testing import Bench, HeldPublisher
 from models.events import Event
 from streams.engine.broker import free_port
@@ -26,6 +27,8 @@ OTHER = 12
 PLACES = {ORGANISATION: {"site": "mds-nord", "service": "accueil"}, OTHER: {"site": "mds-sud"}}
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The window that is asked for is around the real now, so what happens is too."""
+A_WHILE = timedelta(minutes=1)
+"""What happens and when all is asked for is so long apart: longer than a slow answer takes."""
 MIREILLE = Citizen(501, "Mireille", "Exemple", "Mireille.Exemple@example.org", "06 39 98 55 11")
 
 
@@ -80,6 +83,7 @@ class Town:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """Let the connector run; a round begins at once."""
+        self._before = self.compared_at
         with self.bench.opened() as self._open:
             yield
             self.events += self._open[1].safe
@@ -91,9 +95,10 @@ class Town:
         publisher.confirm()
 
     def go_round(self) -> None:
-        """Let the connector turn until it was told all there is, once more if it was before."""
+        """Let the connector turn until it was told all there is, once more if it was before; that is some time later."""
+        self.service.elapse(self.service.now + A_WHILE)
         before = self.compared_at
-        if self._source._asker:
+        if self._source._asker and before != self._before:  # the first round comes by itself
             self._source._asker._interval._next = 0.0
         wait_until(lambda: self.turn() or self.compared_at != before, "a whole round")
 
@@ -152,7 +157,7 @@ def town(
     """A town, until the end of the block; its agent sees the appointments of `visible`, of all if not given."""
     service = RdvService()
     server = RdvServer(service, visible or organisations, requests_per_minute=1_000)
-    with served(server.app) as address:
+    with serving(server.app, date_header=False) as address:
         yield Town(address, server, service, directory, organisations, api)
 
 

@@ -1,8 +1,6 @@
 """`accueil simulate imap`."""
 
 import json
-import signal
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +13,7 @@ from connectors.imap.simulate.lives import Step, steps
 from connectors.imap.simulate.mailbox import Mailbox
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.simulating import await_stop, days_option, rate_option, seed_option
 from connectors.sdk.words import say
 
 NAME: Final = "simulation"
@@ -47,32 +46,12 @@ NAME: Final = "simulation"
     show_default=True,
     help=say("The address that citizens write to.", "L'adresse à laquelle les usagers écrivent."),
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say("The same seed gives the same mail.", "La même graine donne le même courrier."),
-)
-@click.option(
-    "--days",
-    type=click.IntRange(0, 365),
-    default=14,
-    show_default=True,
-    help=say("How many days ago the first mail came.", "De combien de jours date le premier courrier."),
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, max=500, min_open=True),
-    default=6,
-    show_default=True,
-    help=say("Conversations per hour, on average.", "Conversations par heure, en moyenne."),
-)
+@seed_option("The same seed gives the same mail.", "La même graine donne le même courrier.")
+@days_option("How many days ago the first mail came.", "De combien de jours date le premier courrier.")
+@rate_option("Conversations per hour, on average.", "Conversations par heure, en moyenne.")
 def command(*, seed: int, days: int, rate: float, address: str, **options: Any) -> None:
     """Write until stopped."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     given = {name: value for name, value in options.items() if value is not None} | {"addresses": {address: {}}}
     try:
         config = parse(ImapConfig, NAME, given)

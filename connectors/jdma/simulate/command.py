@@ -1,7 +1,5 @@
 """`accueil simulate jdma`."""
 
-import signal
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,6 +7,7 @@ import click
 
 from connectors.jdma.simulate.opinions import BUTTONS, FORMS, Opinion, opinions
 from connectors.jdma.simulate.server import TOKEN, Jdma, served
+from connectors.sdk.simulating import await_stop, clear_port_errors, days_option, port_option, rate_option, seed_option
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 0.5
@@ -22,52 +21,23 @@ BUTTON_SITES: Final = {921: "cdas-nord", 922: "cdas-sud"}
         "Sert des avis que personne n'a eus, et écrit la configuration qui les lit.",
     ),
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=8484,
-    show_default=True,
-    help=say("Where to listen, on this machine only.", "Où écouter, sur cette machine seulement."),
-)
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say("The same seed gives the same opinions.", "La même graine donne les mêmes avis."),
-)
-@click.option(
-    "--days",
-    type=click.IntRange(0, 365),
-    default=14,
-    show_default=True,
-    help=say("How many days ago the first ones were given.", "De combien de jours datent les premiers."),
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, max=500, min_open=True),
-    default=6,
-    show_default=True,
-    help=say("Opinions per hour, on average.", "Avis par heure, en moyenne."),
-)
+@port_option(8486)
+@seed_option("The same seed gives the same opinions.", "La même graine donne les mêmes avis.")
+@days_option("How many days ago the first ones were given.", "De combien de jours datent les premiers.")
+@rate_option("Opinions per hour, on average.", "Avis par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve until stopped."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     jdma = Jdma(*FORMS)
     told = datetime.now(UTC) - timedelta(days=days)
-    try:
-        with served(jdma, port) as url:
-            click.echo(configuration(url))
-            while not stop.is_set():
-                now = datetime.now(UTC)
-                for opinion in opinions(seed, told, now, rate):
-                    give(jdma, opinion)
-                told = now
-                stop.wait(STEP_SECONDS)
-    except OSError as error:
-        raise click.ClickException(f"127.0.0.1:{port}: {error.strerror}") from None
+    with clear_port_errors(port), served(jdma, port) as url:
+        click.echo(configuration(url))
+        while not stop.is_set():
+            now = datetime.now(UTC)
+            for opinion in opinions(seed, told, now, rate):
+                give(jdma, opinion)
+            told = now
+            stop.wait(STEP_SECONDS)
 
 
 def give(jdma: Jdma, opinion: Opinion) -> None:

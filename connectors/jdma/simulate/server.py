@@ -8,20 +8,20 @@ cursor that is none, a change after an hour; and it asks whoever comes too often
 import base64
 import json
 import re
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any, Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from connectors.sdk.simulating import serving
 
 TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 BASE: Final = "/api/open-api"
@@ -141,15 +141,8 @@ class Jdma:
 @contextmanager
 def served(jdma: Jdma, port: int = 0) -> Iterator[str]:
     """Serve `jdma` on this machine until the end of the block, at an address that is yielded. Raises OSError."""
-    server = uvicorn.Server(uvicorn.Config(jdma.app, log_config=None, access_log=False))
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        thread = Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}{BASE}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serving(jdma.app, port) as address:
+        yield f"{address}{BASE}"
 
 
 def _answer(code: str, text: str, item: int, intention: str, kind: str) -> dict[str, Any]:

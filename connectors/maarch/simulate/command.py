@@ -1,7 +1,5 @@
 """`accueil simulate maarch`."""
 
-import signal
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,7 +7,16 @@ import click
 
 from connectors.maarch.simulate.lives import CLASS_FIELD, COST_FIELD, ENTITIES, Simulation
 from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.server import HOST, LOGIN, PASSWORD, Rest, serving
+from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
+from connectors.sdk.simulating import (
+    await_stop,
+    clear_port_errors,
+    days_option,
+    port_option,
+    rate_option,
+    seed_option,
+    serving,
+)
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 1.0
@@ -27,49 +34,20 @@ CLASSES: Final = {
         "Sert les courriers d'un Maarch qui n'existe pas, et écrit la configuration qui les lit.",
     ),
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=8485,
-    show_default=True,
-    help=say("Where to listen, on this machine only.", "Où écouter, sur cette machine seulement."),
-)
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say("The same seed gives the same letters.", "La même graine donne les mêmes courriers."),
-)
-@click.option(
-    "--days",
-    type=click.IntRange(0, 365),
-    default=14,
-    show_default=True,
-    help=say("How many days ago the first ones came.", "De combien de jours datent les premiers."),
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, max=500, min_open=True),
-    default=6,
-    show_default=True,
-    help=say("Letters per hour, on average.", "Courriers par heure, en moyenne."),
-)
+@port_option(8485)
+@seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
+@days_option("How many days ago the first ones came.", "De combien de jours datent les premiers.")
+@rate_option("Letters per hour, on average.", "Courriers par heure, en moyenne.")
 def command(*, port: int, seed: int, days: int, rate: float) -> None:
     """Serve until stopped."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     maarch = SimulatedMaarch()
     simulation = Simulation(maarch, seed, datetime.now(UTC) - timedelta(days=days), rate)
     simulation.advance(datetime.now(UTC))
-    try:
-        with serving(Rest(maarch.database).app(), port) as address:
-            click.echo(configuration(address))
-            while not stop.wait(STEP_SECONDS):
-                simulation.advance(datetime.now(UTC))
-    except OSError as error:
-        raise click.ClickException(f"{HOST}:{port}: {error.strerror}") from None
+    with clear_port_errors(port), serving(Rest(maarch.database).app(), port) as address:
+        click.echo(configuration(address))
+        while not stop.wait(STEP_SECONDS):
+            simulation.advance(datetime.now(UTC))
 
 
 def configuration(address: str) -> str:

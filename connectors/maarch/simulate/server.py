@@ -8,19 +8,14 @@ cannot show is whether the real server has changed.
 import base64
 import binascii
 import re
-import socket
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import Thread
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from connectors.maarch.simulate.database import Database, Row
 
@@ -168,17 +163,3 @@ class Rest:
             "phone": contact["phone"],
             "notes": contact["notes"],
         }
-
-
-@contextmanager
-def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
-    """Serve `app` on this machine until the end of the block, at an address that is yielded. Raises `OSError`."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    with socket.create_server((HOST, port)) as listener:
-        thread = Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield f"http://{HOST}:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()

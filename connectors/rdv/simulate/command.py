@@ -1,15 +1,14 @@
 """`accueil simulate rdv`."""
 
-import signal
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
 
 from connectors.rdv.simulate.lives import ORGANISATIONS, Lives
-from connectors.rdv.simulate.server import HOST, RdvServer, Sender, configuration, served
+from connectors.rdv.simulate.server import HOST, RdvServer, Sender, configuration
 from connectors.rdv.simulate.service import RdvService
+from connectors.sdk.simulating import await_stop, clear_port_errors, port_option, rate_option, seed_option, serving
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 1.0
@@ -25,13 +24,7 @@ PAST: Final = timedelta(days=14)
         "configuration qui lit les deux.",
     ),
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65_535),
-    default=8484,
-    show_default=True,
-    help=say("Where the API listens, on this machine only.", "Où l'API écoute, sur cette machine seulement."),
-)
+@port_option(8484, "Where the API listens, on this machine only.", "Où l'API écoute, sur cette machine seulement.")
 @click.option(
     "--to",
     type=click.IntRange(1, 65_535),
@@ -39,34 +32,19 @@ PAST: Final = timedelta(days=14)
     show_default=True,
     help=say("Port of this machine that webhooks are sent to.", "Port de cette machine où vont les webhooks."),
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say("The same seed draws the same appointments.", "La même graine tire les mêmes rendez-vous."),
-)
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, max=200, min_open=True),
-    default=20,
-    show_default=True,
-    help=say("New appointments per hour, on average.", "Nouveaux rendez-vous par heure, en moyenne."),
+@seed_option("The same seed draws the same appointments.", "La même graine tire les mêmes rendez-vous.")
+@rate_option(
+    "New appointments per hour, on average.", "Nouveaux rendez-vous par heure, en moyenne.", default=20, most=200
 )
 def command(*, port: int, to: int, seed: int, rate: float) -> None:
     """Serve and send until stopped."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     service, sender = RdvService(tells=False), Sender(f"http://{HOST}:{to}/")
     lives = Lives(service, seed, datetime.now(UTC) - PAST, rate)
     lives.play(datetime.now(UTC))  # what is past is told by the API alone
     service.tells = True
-    try:
-        with served(RdvServer(service, ORGANISATIONS).app, port) as address:
-            click.echo(configuration(address, to, ORGANISATIONS))
-            while not stop.wait(STEP_SECONDS):
-                lives.play(datetime.now(UTC))
-                sender.send_all(service.outbox)
-    except OSError as error:
-        raise click.ClickException(f"{HOST}:{port}: {error.strerror}") from None
+    with clear_port_errors(port), serving(RdvServer(service, ORGANISATIONS).app, port, date_header=False) as address:
+        click.echo(configuration(address, to, ORGANISATIONS))
+        while not stop.wait(STEP_SECONDS):
+            lives.play(datetime.now(UTC))
+            sender.send_all(service.outbox)

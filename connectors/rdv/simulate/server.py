@@ -7,18 +7,15 @@ organisations that the agent is not in, and refuses more than 50 requests a minu
 
 import http.client
 import secrets
-import socket
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -129,20 +126,6 @@ class RdvServer:
     def _answer(self, content: object, status: int = 200, **headers: str) -> Response:
         date = format_datetime(self._service.now.astimezone(UTC), usegmt=True)
         return JSONResponse(content, status, headers={"Date": date, **headers})
-
-
-@contextmanager
-def served(app: Starlette, port: int = 0) -> Iterator[str]:
-    """Serve `app` on this machine until the end of the block, at an address that is yielded."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=False))
-    with socket.create_server((HOST, port)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],), name="rdv")
-        thread.start()
-        try:
-            yield f"http://{HOST}:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(10)
 
 
 class Sender:

@@ -7,8 +7,9 @@ from functools import partial
 from threading import Lock
 from typing import Any, Final
 
-from connectors.rdv.simulate.server import EMAIL, HOST, PASSWORD, RdvServer, Sender, served
+from connectors.rdv.simulate.server import EMAIL, HOST, PASSWORD, RdvServer, Sender
 from connectors.rdv.simulate.service import Citizen, RdvService
+from connectors.sdk.simulating import serving
 from connectors.sdk.webhook.sender import NotTakenError
 from connectors.simulator.deeds import Deed, Matter, What
 from connectors.simulator.house import APPOINTMENTS, CENTRES, SECTOR
@@ -78,7 +79,7 @@ class Appointments(System):
     def open(self, now: Now) -> None:  # noqa: ARG002 - it is told what time it is by what happens
         """Serve, and be ready to send."""
         server = RdvServer(self._service, [ORGANISATION])
-        self._stack.enter_context(served(server.app, self.stage.port(f"{self.instance}-api")))
+        self._stack.enter_context(serving(server.app, self.stage.port(f"{self.instance}-api"), date_header=False))
         url = f"http://{HOST}:{self.stage.port(self.instance)}/"
         secret = self.stage.secret(self.instance).read_text(encoding="ascii")
         self._outbox = Outbox(lambda: _Webhooks(url, secret), SENDERS)

@@ -1,15 +1,16 @@
 """Online procedures: a server of Démarches simplifiées that tells of the département's dossiers."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, Final
 
 from connectors.demarches.simulate.lives import PROCEDURES, Life
 from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
+from connectors.sdk.simulating import serving
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
 from connectors.simulator.stage import LOCAL, Stage
-from connectors.simulator.systems.serving import Serving
 from connectors.simulator.systems.system import POLL_SECONDS, Now, System
 from models.topics import Channel
 
@@ -36,7 +37,7 @@ class Dossiers(System):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._played = _Played()
-        self._server: Serving | None = None
+        self._stack = ExitStack()
 
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
@@ -51,7 +52,7 @@ class Dossiers(System):
 
     def open(self, now: Now) -> None:
         """Serve."""
-        self._server = Serving(create_app(self._played, now), self.stage.port(self.instance))
+        self._stack.enter_context(serving(create_app(self._played, now), self.stage.port(self.instance)))
 
     def play(self, deed: Deed) -> None:
         """Let it happen to the dossier."""
@@ -61,8 +62,7 @@ class Dossiers(System):
 
     def close(self) -> None:
         """Serve no more."""
-        if self._server:
-            self._server.close()
+        self._stack.close()
 
 
 class _Played(Simulation):
