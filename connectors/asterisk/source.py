@@ -53,12 +53,21 @@ class LogPart:
     def __init__(self, path: Path, config: AsteriskConfig, context: Context, saved: _Saved) -> None:
         self.memory = saved.memory
         self.tail = LineTail(path, saved.tail, config.start)
+        self.is_behind = True
+        """Whether its end was not reached yet since the start; one that cannot be opened has none."""
+        self._begun = False
         self._mapping_with = partial(QueueLogMapping, context.source, config, context.key_of(config.sector))
         self._mapping = self._mapping_with(self.memory)
 
     def read(self, wait_seconds: float) -> Sequence[LogLine]:
-        """Return the next lines."""
-        lines = self.tail.read(wait_seconds)
+        """Return the next lines. Raises `SourceUnavailableError`."""
+        try:
+            lines = self.tail.read(wait_seconds)
+        except SourceUnavailableError:
+            self.is_behind = self.is_behind and self._begun
+            raise
+        self._begun = True
+        self.is_behind = self.is_behind and bool(lines)
         now = datetime.now(UTC)
         return [LogLine(line, now) for line in lines]
 
@@ -81,7 +90,10 @@ class LogPart:
 
 
 class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
-    """What one Asterisk tells. If one of its two parts is away, the other goes on."""
+    """What one Asterisk tells. If one of its two parts is away, the other goes on.
+
+    After a start, the log is read to its end before anybody listens: what happens now is not to be told before what was.
+    """
 
     checkpoint_seconds = 0.25
 
@@ -110,6 +122,8 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         there: list[LogPart | ManagerPart] = []
         troubles = []
         for part in self._parts:
+            if part is self._manager and self._is_behind:
+                break
             idle = part is self._parts[-1] and not found
             try:
                 found += part.read(wait_seconds if idle else 0.0)
@@ -127,7 +141,8 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
             assert self._log is not None
             outcome = self._log.map(raw)
             if self._comparison is not None and self._manager is not None:
-                self._comparison.read(outcome, self._manager.state.watch.since)
+                # What happened before it listens it need not tell.
+                self._comparison.read(outcome, 0 if self._is_behind else self._manager.state.watch.since)
             return outcome
         assert self._manager is not None
         outcome = self._manager.map(raw)
@@ -174,6 +189,10 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
             part.close()
         if self._comparison is not None:
             self._comparison.close()
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._log is not None and self._log.is_behind
 
 
 def _load(cursor: Cursor) -> _Saved:

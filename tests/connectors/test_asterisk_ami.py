@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import date, datetime
 from itertools import count
 from pathlib import Path
@@ -16,8 +16,9 @@ import pytest
 
 import connectors.asterisk as asterisk
 from connectors.asterisk import comparison
-from connectors.asterisk.manager.session import Session
+from connectors.asterisk.manager.session import ANSWER_SECONDS, PING_SECONDS, Session
 from connectors.asterisk.simulate import Exchange, Ledger, ManagerServer, configuration, simulate_day
+from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.asterisk.simulate.rhythm import ZONE
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.reconcile import Finding
@@ -311,6 +312,56 @@ class TestInTheMiddle:
         assert set(twice.values()) == {2}
 
 
+class TestCatchingUp:
+    """What happens now is told after all that the log has of before."""
+
+    ARRIVALS = 6_000
+
+    @pytest.fixture
+    def scene(self, tmp_path: Path, manager: ManagerServer) -> Scene:
+        scene = Scene(tmp_path, manager, with_log=True)
+        with scene.log.open("a") as log:  # before somebody could have listened
+            log.writelines(
+                f"{int(NINE) - 9}|{int(NINE) - 9}.{n}|NONE|NONE|DID|0199000010\n" for n in range(self.ARRIVALS)
+            )
+        return scene
+
+    def test_nobody_listens_before_the_log_was_read_to_its_end(self, scene: Scene) -> None:
+        with scene.bench.opened() as (flow, publisher):
+            read = []
+            while not scene.manager.listeners:
+                read.append(scene.bench.records_read())
+                flow.turn()
+            assert read[-1] == self.ARRIVALS
+            assert len(read) > 2, "it is read in one piece: this test shows nothing"
+            scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
+            wait_until(lambda: flow.turn() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it", 5)
+
+    def test_nor_if_it_goes_away_in_between(self, scene: Scene) -> None:
+        away = scene.log.with_name("elsewhere")
+        with scene.bench.opened() as (flow, _):
+            flow.turn()
+            scene.log.rename(away)
+            scene.log.mkdir()
+            with pytest.raises(SourceUnavailableError):
+                wait_until(lambda: flow.turn() or False, "the log to be away", 5)
+            assert not scene.manager.listeners
+            scene.log.rmdir()
+            away.rename(scene.log)
+            wait_until(lambda: flow.turn() or scene.manager.listeners, "its end", 5)
+            assert scene.bench.records_read() >= self.ARRIVALS
+
+    def test_what_was_told_while_it_was_stopped_is_not_missed(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(comparison, "GRACE_SECONDS", 0.0)
+        scene.listen()
+        call_in_two_queues(scene.exchange)
+        scene.listen()
+        missing = {"connector": scene.bench.source, "finding": Finding.MISSING.value}
+        assert scene.bench.registry.get_sample_value("connector_reconciled_total", missing) == 0
+
+
 class TestComparison:
     @pytest.fixture(autouse=True)
     def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -546,6 +597,37 @@ class TestProbe:
     def test_what_is_wrong_is_told(self, tmp_path: Path, manager: ManagerServer) -> None:
         with pytest.raises(SourceUnavailableError, match="refuses Login"):
             Scene(tmp_path, manager, secret="un-autre").bench.probe()
+
+
+class TestSilence:
+    @pytest.fixture
+    def session(self, manager: ManagerServer) -> Iterator[Session]:
+        with closing(Session(asterisk.CONNECTOR.config(**configuration(ami=options(manager))).ami)) as session:
+            yield session
+        alone(manager)
+
+    def pause(self, session: Session, seconds: float) -> None:
+        """Let nobody have looked for so long."""
+        session._heard_at -= seconds
+        session._asked_at -= seconds
+
+    def test_what_came_while_nobody_looked_is_read(self, session: Session, manager: ManagerServer) -> None:
+        Exchange(lambda line: None, manager).arrive(NINE + 1, caller="", dialled="0199000010")
+        self.pause(session, 600)
+        assert [message["Event"] for message in session.receive(5.0)] == ["Newchannel"]
+
+    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: Session) -> None:
+        self.pause(session, 600)
+        assert session.receive(0.0) == []
+        assert [message["Ping"] for message in session.receive(5.0)] == ["Pong"]
+
+    def test_one_that_does_not_answer_is_given_up(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Connection, "_answer", lambda connection, action: True)
+        self.pause(session, PING_SECONDS)
+        assert session.receive(0.0) == []
+        self.pause(session, ANSWER_SECONDS)
+        with pytest.raises(SourceUnavailableError, match="does not answer any more"):
+            session.receive(0.0)
 
 
 def test_a_session_ends_politely(manager: ManagerServer) -> None:

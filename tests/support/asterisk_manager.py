@@ -73,8 +73,7 @@ def alone(manager: ManagerServer) -> None:
 def listen(bench: Bench, manager: ManagerServer, happen: Any) -> list[Told]:
     """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
     with bench.opened() as (flow, publisher):
-        flow.turn()
-        wait_until(lambda: manager.listeners, "somebody to listen", 10)
+        wait_until(lambda: flow.turn() or manager.listeners, "somebody to listen", 10)
         thread = threading.Thread(target=happen)
         thread.start()
         while True:

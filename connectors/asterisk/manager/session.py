@@ -19,8 +19,8 @@ START_SECONDS: Final = 20.0
 """How long it may take until all is told that is so at the beginning; an instance that does not move for 60 seconds is stuck."""
 PING_SECONDS: Final = 15.0
 """After this long without a word it is asked whether it is still there."""
-SILENT_SECONDS: Final = 45.0
-"""After this long without a word, nor an answer to that, it is taken for dead."""
+ANSWER_SECONDS: Final = 30.0
+"""After this long without an answer to that, nor another word, it is taken for dead."""
 MAX_BANNER_BYTES: Final = 512
 MAX_LISTED: Final = 50_000
 CHUNK_BYTES: Final = 262_144
@@ -57,14 +57,10 @@ class Session:
 
     def receive(self, wait_seconds: float) -> list[Message]:
         """Return what came after the list of queues was made, in order; nothing after `wait_seconds` without any."""
-        now = time.monotonic()
-        if now - self._heard_at > SILENT_SECONDS:
-            raise self._trouble("does not answer any more", "ne répond plus")
-        if now - max(self._heard_at, self._asked_at) > PING_SECONDS:
-            self._asked_at = now
-            self._send(write("Ping"))
         if not self._inbox:
             self._take(wait_seconds)
+        if not self._inbox:
+            self._mind_silence()
         told = [*self._inbox]
         self._inbox.clear()
         return told
@@ -159,6 +155,16 @@ class Session:
             self._take(left)
 
     # -------------------------------------------------------------------------------------------------------------- wire
+    def _mind_silence(self) -> None:
+        """Ask whether it is still there, or give it up. Only once all was read: nobody may have looked for long."""
+        now = time.monotonic()
+        if self._asked_at <= self._heard_at:
+            if now - self._heard_at > PING_SECONDS:
+                self._asked_at = now
+                self._send(write("Ping"))
+        elif now - self._asked_at > ANSWER_SECONDS:
+            raise self._trouble("does not answer any more", "ne répond plus")
+
     def _take(self, wait_seconds: float) -> None:
         with suppress(TimeoutError):
             self._inbox += self._reader.feed(self._read_raw(CHUNK_BYTES, wait_seconds))
