@@ -9,15 +9,15 @@ from streams.engine.broker import EmbeddedKafka
 
 collect_ignore = ["packages"]
 """Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
-LONGEST = ("tests/faults/", "tests/broker/", "tests/connectors/", "tests/web/")
-"""The folders whose tests take long, the longest first."""
+SLOW = ("faults", "broker", "browser")
+"""The marks of tests that take long, the longest first."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the tests, begin with those that take long, so that nobody waits for one at the end."""
     if hasattr(config, "workerinput"):
         items.sort(
-            key=lambda item: next((n for n, one in enumerate(LONGEST) if item.nodeid.startswith(one)), len(LONGEST))
+            key=lambda item: next((n for n, mark in enumerate(SLOW) if item.get_closest_marker(mark)), len(SLOW))
         )
 
 

@@ -19,6 +19,8 @@ class Folders:
         """Write a heading before the first test of a folder."""
         if count := self._untold.pop(folder := _folder(nodeid), 0):
             self._terminal.ensure_newline()
+            if self._terminal._tw.width_of_current_line:  # dots of several processes
+                self._terminal._tw.line()
             self._terminal.write_sep("─", f"{folder} ({count})")
 
 
