@@ -139,7 +139,7 @@ class Demo(Section):
 
     seed: NonNegativeInt = 1
     calls_per_hour: PositiveFloat = 300.0
-    contacts_per_year: PositiveFloat = 500_000.0
+    contacts_per_year: PositiveFloat = 250_000.0
     """Of all channels together; how many of them are calls, `calls_per_hour` says."""
     history_days: Annotated[int, Field(ge=0, le=60)] = 3
     """At its first start, that many days are played at once, today among them, so that the board is not empty."""

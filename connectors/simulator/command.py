@@ -12,7 +12,7 @@ import click
 from connectors.sdk.words import say
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
-from connectors.simulator.playing import Mark, play_live, play_span
+from connectors.simulator.playing import Mark, play_live, play_span, today
 from connectors.simulator.stage import Stage
 from connectors.simulator.working import PARIS, midnight
 
@@ -186,7 +186,8 @@ def _play_days(
 def _play_live(departement: Departement, path: Path, fresh: Mark, stop: threading.Event, ledger: Path | None) -> None:
     known = Mark.load(path, fresh.of)
     mark = known or fresh
-    with departement.opened(mark.since, mark.played_until if known else None):
+    # Of the past, calls are only of today: they are many, and over soon.
+    with departement.opened(mark.since, mark.played_until if known else None, today()):
         click.echo(say("playing until stopped", "joue jusqu'à l'arrêt"))
         play_live(departement, mark, path, stop, fresh.of["speed"])
         _write(departement, ledger)

@@ -83,8 +83,10 @@ class Departement:
         return {system.instance: {"connector": system.connector, **system.options()} for system in self._systems}
 
     @contextmanager
-    def opened(self, since: datetime, resumed_at: datetime | None = None) -> Iterator[None]:
-        """Let all systems stand, ready to play what begins at `since` or later.
+    def opened(
+        self, since: datetime, resumed_at: datetime | None = None, calls_since: datetime | None = None
+    ) -> Iterator[None]:
+        """Let all systems stand, ready to play what begins at `since` or later, calls at `calls_since` if that is later.
 
         What happened until `resumed_at` was played already. Raises `OSError` if a system cannot stand.
         """
@@ -99,7 +101,7 @@ class Departement:
             self._now = resumed_at or since
             callers = Random(f"{self._plan.seed}|callers|{self._now}")  # noqa: S311 - a simulation
             self.calls.begin(
-                self._now,
+                max(self._now, calls_since or self._now),
                 seed=self._plan.seed,
                 rhythm=Rhythm(self._calls_per_day, always=self._plan.always),
                 callers=lambda: draw(self._plan.seed, callers).phone,

@@ -104,5 +104,10 @@ def play_live(departement: Departement, mark: Mark, path: Path, stop: threading.
     save(_now())
 
 
+def today() -> datetime:
+    """Return when this day has begun."""
+    return midnight(datetime.now(PARIS).date())
+
+
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -1,5 +1,6 @@
 """Calls: the switchboard of the `asterisk` connector's own simulation, whose callers are the département's citizens."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, Final, NamedTuple
@@ -8,6 +9,7 @@ from connectors.asterisk.simulate import Ledger, ManagerServer, Voice, configura
 from connectors.asterisk.simulate.manager import HOST, USERNAME
 from connectors.asterisk.simulate.rhythm import Rhythm
 from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call
+from connectors.asterisk.simulate.voice import Event
 from connectors.simulator.deeds import Deed, Matter, Place, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
 from connectors.simulator.stage import Stage
@@ -17,6 +19,10 @@ from models.topics import Channel
 
 QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
 """Services without a queue of their own → whose answers for them; the first queue for all others."""
+
+
+LIVE_SECONDS: Final = 60.0
+"""What happened this long ago is past."""
 
 
 class Conversation(NamedTuple):
@@ -41,6 +47,7 @@ class Calls(System):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._path = stage.root / "queue_log"
+        self._begun_at: datetime | None = None
         self._log: BinaryIO | None = None
         self._manager: ManagerServer | None = None
         self._board: _Board | None = None
@@ -59,7 +66,7 @@ class Calls(System):
         """Open the log, and let the manager interface be asked."""
         self._log = self._path.open("ab", buffering=0)
         secret = self.stage.secret(self.instance).read_text(encoding="ascii")
-        self._manager = ManagerServer(Voice(), port=self.stage.port(self.instance), secret=secret)
+        self._manager = ManagerServer(_LiveVoice(), port=self.stage.port(self.instance), secret=secret)
 
     def begin(
         self,
@@ -71,6 +78,7 @@ class Calls(System):
         ended: Callable[[Conversation], None],
     ) -> None:
         """Begin to take calls, once it is open. `callers` draws the numbers of those who call of their own accord."""
+        self._begun_at = at
         self._board = _Board(seed, self._tell, rhythm, callers, ended)
         self._board.begin(at.timestamp())
 
@@ -93,6 +101,10 @@ class Calls(System):
     def quicken(self, speed: float) -> None:
         """From now on, let calls come so many times as often, and everything take as much less time."""
         self.board.pace = 1 / speed
+
+    def takes(self, deed: Deed) -> bool:
+        """Whether it is a call, and there are any yet."""
+        return super().takes(deed) and self._begun_at is not None and deed.at >= self._begun_at
 
     def contact(self, matter: Matter) -> str:
         """Return the contact that a call is."""
@@ -125,6 +137,14 @@ class Calls(System):
         assert self._manager is not None
         self._log.write(line.encode("ascii"))
         self._manager.publish(line, self.board.now)
+
+
+class _LiveVoice(Voice):
+    """What is past, a manager interface does not tell: only how things are after it."""
+
+    def tell(self, line: str, at: float) -> list[Event]:
+        told = super().tell(line, at)
+        return told if time.time() - at < LIVE_SECONDS else []
 
 
 class _Board(Switchboard):
