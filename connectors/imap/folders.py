@@ -6,13 +6,16 @@ what has waited while nobody looked comes out as it would have come, a question 
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 import msgspec
+from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from connectors.imap.session import Fetched, Session
+from connectors.sdk.words import say
 
 WINDOW: Final = 50_000
 """How many uids are asked for at a time, whether they are there or not: their list must fit in one line (1 MB)."""
@@ -20,6 +23,10 @@ MOST: Final = 500
 """How many messages are fetched at a time: their uids must fit in one line that any server takes (8 kB, RFC 2683). From all
 folders together about twice as many are held."""
 FIRST: Final = 50
+LEAST: Final = 2
+"""Not fewer, if there are more: beside one that is read it is plain that the other cannot be."""
+PATIENCE_SECONDS: Final = 600.0
+"""How long it is tried anew to read messages of which the server reads none, though it says when they came."""
 FAST_SECONDS: Final = 1.0
 SLOW_SECONDS: Final = 5.0
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
@@ -37,13 +44,15 @@ class Mark(msgspec.Struct):
 class Folder:
     """One folder from `mark` on, which it keeps up to date. Mail from before `since` is passed over."""
 
-    def __init__(self, name: str, mark: Mark, since: date | None, *, sent: bool) -> None:
+    def __init__(self, name: str, label: str, mark: Mark, since: date | None, *, sent: bool) -> None:
         self.name = name
         self.sent = sent
-        self.trouble = False
-        """Whether the server does not open it."""
+        self.trouble = ""
+        """Why it is not read, in words for people, in which it is called `label`; empty if it is."""
+        self._label = label
         self._mark = mark
         self._since = since
+        self._unread = (0, 0.0)
         self.reset()
 
     def reset(self) -> None:
@@ -54,11 +63,14 @@ class Folder:
 
     def look(self, session: Session) -> None:
         """See what is new."""
-        opened = session.look(self.name)
-        if opened.validity != self._mark.validity:
-            self._mark.validity, self._mark.uid = opened.validity, 0
-            self.reset()
-        self._last = opened.next_uid - 1
+        with self._trying(say("does not open the folder", "n'ouvre pas le dossier")):
+            opened = session.look(self.name)
+            if opened.validity != self._mark.validity:
+                self._mark.validity, self._mark.uid = opened.validity, 0
+                self.reset()
+            self._last = opened.next_uid - 1
+            if not self.behind:
+                self.trouble = ""
 
     @property
     def behind(self) -> bool:
@@ -76,14 +88,17 @@ class Folder:
         """Fetch the next messages, `most` or fewer, if there are none, and return how many; look for them at least."""
         if self._ready:
             return 0
-        if not self._found:
-            first, self._searched = self._searched + 1, min(self._searched + WINDOW, self._last)
-            self._found.extend(session.search(self.name, first, self._searched, self._since))
-        batch = [self._found.popleft() for _ in range(min(most, len(self._found)))]
-        if batch:
-            self._ready.extend(session.fetch(self.name, batch))
-        self._settle()
-        return len(batch)
+        with self._trying(say("does not read all mail in the folder", "ne lit pas tout le courrier du dossier")):
+            if not self._found:
+                first, self._searched = self._searched + 1, min(self._searched + WINDOW, self._last)
+                self._found.extend(session.search(self.name, first, self._searched, self._since))
+            batch = [self._found.popleft() for _ in range(min(most, len(self._found)))]
+            if batch:
+                self._ready.extend(self._fetch(session, batch))
+            self._settle()
+            self.trouble = ""
+            return len(batch)
+        return 0
 
     def take(self) -> Fetched:
         """Return the next message."""
@@ -91,6 +106,30 @@ class Folder:
         self._mark.uid = fetched.uid
         self._settle()
         return fetched
+
+    def _fetch(self, session: Session, uids: Sequence[int]) -> list[Fetched]:
+        found = session.fetch(self.name, uids)
+        if found and not any(one.headers for one in found) and not self._is_given_up(uids[0]):
+            raise IMAPClientError("none of these messages can be read")  # for lack of something else, which may pass
+        return found
+
+    def _is_given_up(self, uid: int) -> bool:
+        """Return whether what begins with `uid` could not be read for so long that it is gone without."""
+        now = time.monotonic()
+        if uid != self._unread[0]:
+            self._unread = (uid, now)
+        return now - self._unread[1] >= PATIENCE_SECONDS
+
+    @contextmanager
+    def _trying(self, what: str) -> Iterator[None]:
+        """Take note of it if the server refuses; it is tried anew after the next look, and others are read meanwhile."""
+        try:
+            yield
+        except IMAPClientAbortError:
+            raise
+        except IMAPClientError:
+            self.reset()
+            self.trouble = say(f"the server {what} {self._label}", f"le serveur {what} {self._label}")
 
     def _settle(self) -> None:
         if not self._ready and not self._found:
@@ -112,13 +151,15 @@ class Batch:
 
     def fill(self, folder: Folder, session: Session, share: int) -> None:
         """Let `folder` fetch what is next, one of `share` that do."""
-        began_at = time.monotonic()
-        count = folder.fill(session, max(1, min(self.size, 2 * MOST // share)))
-        took = time.monotonic() - began_at
-        if took > SLOW_SECONDS:
-            self.size = max(1, self.size // 2)
-        elif count >= self.size and took < FAST_SECONDS:
-            self.size = min(2 * self.size, MOST)
+        began_at, count = time.monotonic(), 0
+        try:
+            count = folder.fill(session, max(LEAST, min(self.size, 2 * MOST // share)))
+        finally:  # or they were not given at all
+            took = time.monotonic() - began_at
+            if took > SLOW_SECONDS:
+                self.size = max(LEAST, self.size // 2)
+            elif count >= self.size and took < FAST_SECONDS:
+                self.size = min(2 * self.size, MOST)
 
 
 def merge(folders: Sequence[Folder], session: Session, batch: Batch, deadline: float) -> list[Taken]:

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     """The service wrote to somebody else, or of its own accord."""
     NAMELESS = "nameless"
     """Nothing tells which message it is."""
+    UNREADABLE = "unreadable"
+    """The server cannot read it."""
 
 
 class Mail(msgspec.Struct, frozen=True):

@@ -1,17 +1,13 @@
 """The mailbox as a whole: connected as long as that works, its first folder watched, all of them looked at in turns."""
 
 import time
-from collections.abc import Iterator
 from typing import Final
-
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.folders import Batch, Folder, Mark, Taken, merge
 from connectors.imap.session import FAILURES, Session, explain, is_refused
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
-from connectors.sdk.words import say
 
 BUSY_SECONDS: Final = 10.0
 """How long messages are looked for, or gone through that were told before, in one call."""
@@ -27,7 +23,10 @@ class Reader:
         self._marks = marks
         self._session: Session | None = None
         self._folders: list[Folder] = []
-        self._sent: tuple[str, ...] = ()
+        self._unseen: list[Folder] = []
+        """Those that are still to be looked at in this turn, from the last to the first."""
+        self._sent: dict[str, str] | None = None
+        """Folders for sent mail, and what they are called where people read; None if that is not known yet."""
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()
         self._batch = Batch()
@@ -36,8 +35,11 @@ class Reader:
         """Return the next messages; none after `wait_seconds` without any. Raises `SourceUnavailableError`."""
         if self._backoff.resting:
             raise SourceUnavailableError(self._backoff.trouble)
+        deadline = time.monotonic() + BUSY_SECONDS
         try:
-            taken = self._read(self._session or self._connect(), wait_seconds)
+            session = self._session = self._session or Session(self._config)
+            with session.in_time():
+                taken = self._read(session, wait_seconds, deadline)
         except FAILURES as error:
             self.close()
             self._backoff.fail(explain(error, self._config), REFUSED_SECONDS if is_refused(error) else 0.0)
@@ -51,33 +53,34 @@ class Reader:
         """Let go of the server, and forget what was not taken."""
         if self._session:
             self._session.close()
-        self._session = None
-        self._folders = []
+        self._session = self._sent = None
+        self._unseen = []
+        self._interval = Interval(self._config.poll_seconds)  # the next turn is due at once
+        for folder in self._folders:
+            folder.reset()
 
     @property
     def trouble(self) -> str:
-        """What folder the server does not open, in words for people; empty if there is none."""
-        closed = next((folder.name for folder in self._folders if folder.trouble), "")
-        said = say(f"the server does not open the folder {closed}", f"le serveur n'ouvre pas le dossier {closed}")
-        return said if closed else ""
+        """What folder is not read, and why, in words for people; empty if all are."""
+        return next((folder.trouble for folder in self._folders if folder.trouble), "")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all folders were looked at, and all there was taken."""
+        return not self._interval.due and not self._unseen and not self._behind
 
     @property
     def _behind(self) -> bool:
         return any(folder.behind for folder in self._folders)
 
-    def _connect(self) -> Session:
-        self._session = session = Session(self._config)
-        self._sent = self._config.sent or tuple(filter(None, [session.find_sent()]))
-        self._look(session)
-        return session
-
-    def _read(self, session: Session, wait_seconds: float) -> list[Taken]:
-        if not self._behind:
-            if not self._interval.due and not self._watch(session, wait_seconds):
+    def _read(self, session: Session, wait_seconds: float, deadline: float) -> list[Taken]:
+        if time.monotonic() > deadline:  # to connect took so long
+            return []
+        if self._unseen or not self._behind:
+            if not (self._unseen or self._interval.due or self._watch(session, wait_seconds)):
                 return []
-            self._look(session)
-        deadline = time.monotonic() + BUSY_SECONDS
-        while self._behind and time.monotonic() < deadline:
+            self._look(session, deadline)
+        while not self._unseen and self._behind and time.monotonic() < deadline:
             if taken := merge(self._folders, session, self._batch, deadline):
                 return taken
         return []
@@ -92,29 +95,31 @@ class Reader:
             first.look(session)
         return first.behind or session.wait(wait_seconds)
 
-    def _look(self, session: Session) -> None:
-        """Look at all folders, the first one last: so a question is seen whose answer is, and it is open to be watched."""
+    def _look(self, session: Session, deadline: float) -> None:
+        """Look at all folders, the first one last: so a question is seen whose answer is, and it is open to be watched.
+
+        It ends at `deadline`, after one folder at least, and goes on when called again.
+        """
+        if not self._unseen:
+            self._list(session)
+        while self._unseen:
+            self._unseen.pop().look(session)
+            if time.monotonic() > deadline:
+                break
+        if not self._unseen:
+            self._interval.restart()
+
+    def _list(self, session: Session) -> None:
+        if self._sent is None:
+            self._sent = {name: name for name in self._config.sent or filter(None, [session.find_sent()])}
+        labels: dict[str, str] = {}  # what a pattern found is called by it: such names may be those of people
+        for label in self._config.folders:
+            names = session.names(label) if "*" in label or "%" in label else [label]
+            labels |= {name: label for name in names if name not in labels and name not in self._sent}
         known = {folder.name: folder for folder in self._folders}
-        self._folders = [known.get(name) or self._begin(name) for name in self._names(session)]
-        for folder in reversed(self._folders):
-            try:
-                folder.look(session)
-            except IMAPClientAbortError:
-                raise
-            except IMAPClientError:
-                folder.reset()
-                folder.trouble = True
-            else:
-                folder.trouble = False
-        self._interval.restart()
+        self._folders = [known.get(name) or self._begin(name, label) for name, label in (labels | self._sent).items()]
+        self._unseen = [*self._folders]
 
-    def _names(self, session: Session) -> Iterator[str]:
-        names = []
-        for name in self._config.folders:
-            names += session.names(name) if "*" in name or "%" in name else [name]
-        yield from (name for name in dict.fromkeys(names) if name not in self._sent)
-        yield from self._sent
-
-    def _begin(self, name: str) -> Folder:
+    def _begin(self, name: str, label: str) -> Folder:
         mark = self._marks.setdefault(name, Mark())
-        return Folder(name, mark, self._config.start, sent=name in self._sent)
+        return Folder(name, label, mark, self._config.start, sent=name in (self._sent or ()))

@@ -8,9 +8,10 @@ import selectors
 import socket
 import ssl
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +25,9 @@ from connectors.sdk.errors import why
 from connectors.sdk.words import say
 
 TIMEOUT: Final = SocketTimeout(connect=10, read=20)
+TOTAL_SECONDS: Final = 30.0
+"""The longest that the server is waited for in one go, whatever comes meanwhile; an instance that does not move for 60 seconds
+is stuck."""
 TOKEN_SECONDS: Final = 15
 HEADERS: Final = tuple(f"BODY.PEEK[HEADER.FIELDS ({' '.join(names).upper()})]<0.{LIMIT_BYTES}>" for names in FIELDS)
 NO_MAIL: Final = frozenset(
@@ -66,7 +70,8 @@ class Session:
 
     def __init__(self, config: ImapConfig) -> None:
         self._client = connect(config)
-        self._can_idle = self._client.has_capability("IDLE")
+        with self.in_time():
+            self._can_idle = self._client.has_capability("IDLE")
         self.opened = ""
         """The folder that was opened last, and is watched by `wait`."""
         self._idling = False
@@ -102,14 +107,10 @@ class Session:
     def fetch(self, folder: str, uids: Sequence[int]) -> list[Fetched]:
         """Return the messages that are still there, in order.
 
-        Some servers refuse a whole answer for one message that they cannot read, or leave it out: that one has no headers. If
-        they can read none, it is for lack of something else, and may pass.
+        Some servers refuse a whole answer for one message that they cannot read, or leave it out: that one has no headers.
         """
         self._enter(folder)
-        found = self._fetch_around(uids)
-        if found and not any(one.headers for one in found):
-            raise IMAPClientError("none of these messages can be read")
-        return found
+        return self._fetch_around(uids)
 
     def wait(self, seconds: float) -> bool:
         """Wait so long, and return whether the server had something to tell of the folder that was opened last."""
@@ -121,6 +122,10 @@ class Session:
         with selectors.DefaultSelector() as selector:
             selector.register(self._client.socket(), selectors.EVENT_READ)
             return bool(selector.select(seconds))
+
+    def in_time(self) -> AbstractContextManager[None]:
+        """Cut the connection off if what is done within takes longer than `TOTAL_SECONDS`: that raises `TimeoutError`."""
+        return _in_time(self._client)
 
     def close(self) -> None:
         """Let go of the server, without waiting for it."""
@@ -204,13 +209,36 @@ def connect(config: ImapConfig) -> IMAPClient:
     client = IMAPClient(host, port, ssl=config.tls == "implicit", ssl_context=context, timeout=TIMEOUT)
     try:
         client.normalise_times = False  # times come with their zone
-        if config.tls == "starttls":
-            client.starttls(context)
-        _log_in(client, config)
+        with _in_time(client):
+            if config.tls == "starttls":
+                client.starttls(context)
+            _log_in(client, config)
     except BaseException:
         client.shutdown()
         raise
     return client
+
+
+@contextmanager
+def _in_time(client: IMAPClient) -> Iterator[None]:
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with suppress(OSError):  # it is closed already
+            socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)  # below TLS, whose state is the other thread's
+
+    timer = threading.Timer(TOTAL_SECONDS, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except FAILURES:
+        if late.is_set():
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 def _received_at(told: dict[bytes, Any]) -> datetime | None:

@@ -46,8 +46,10 @@ class Sorter:
 
     def sort(self, folder: str, fetched: Fetched, read_at: datetime, *, sent: bool) -> Mail | None:
         """Return what a message of a folder (one of `sent` mail?) is; None if it was told before."""
-        headers = parse(fetched.headers)
         mail = partial(Mail, folder, fetched.uid, fetched.received_at, read_at)
+        if not fetched.headers:
+            return mail(Kind.UNREADABLE)
+        headers = parse(fetched.headers)
         if not (headers.message_id or headers.date):
             return mail(Kind.NAMELESS)
         message = self._name(headers)

@@ -103,7 +103,8 @@ def probe(config: ImapConfig, context: Context) -> Sequence[Outcome]:
         closing(Threads(Path(directory), key, 0)) as threads,
         closing(Reader(config, {})) as reader,
     ):
-        taken = reader.read(0.0)
+        while not (taken := reader.read(0.0)) and not reader.is_done:
+            pass
         if reader.trouble:
             raise SourceUnavailableError(reader.trouble)
         return [mapping.map(mail) for mail in sort(Sorter(config, threads), taken)]

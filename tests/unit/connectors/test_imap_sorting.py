@@ -175,7 +175,7 @@ def test_no_address_and_no_id_is_in_the_file(desk: Desk, tmp_path: Path) -> None
 def test_what_has_neither_id_nor_date_is_nameless(desk: Desk) -> None:
     nameless = Fetched(1, AT, (b"From: mireille.exemple@example.org\r\n\r\n",))
     dated = Fetched(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
-    assert desk.kinds(desk.sort(nameless), desk.sort(Fetched(3, AT, ()))) == [Kind.NAMELESS, Kind.NAMELESS]
+    assert desk.kinds(desk.sort(nameless), desk.sort(Fetched(3, AT, ()))) == [Kind.NAMELESS, Kind.UNREADABLE]
     assert desk.kinds(desk.sort(dated), desk.sort(dated)) == [Kind.RECEIVED, None]
 
 
