@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,12 +17,10 @@ from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.records import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.cursor import Cursor
-from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.reconcile import Changes, Tally
 from connectors.sdk.spool import Mark
 from connectors.sdk.tail import LineTail, TailPosition
-from connectors.sdk.words import say
 from models.reasons import Reason
 
 
@@ -41,10 +39,6 @@ class Position(NamedTuple):
     """Up to where the journal of the manager interface is no longer needed."""
     changes: Changes | None
     """What was learned by comparing the two."""
-
-
-_encode: Final = msgspec.json.encode
-_decode: Final = msgspec.json.Decoder(_Saved).decode
 
 
 class LogPart:
@@ -98,8 +92,8 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
     checkpoint_seconds = 0.25
 
     def __init__(self, config: AsteriskConfig, context: Context) -> None:
-        self._cursor: Cursor = context.cursor
-        self._saved = saved = _load(self._cursor)
+        self._cursor = context.cursor
+        self._saved = saved = self._cursor.load_as(_Saved) or _Saved(None, Memory())
         self._log = LogPart(config.path, config, context, saved) if config.path else None
         self._manager = ManagerPart(config, config.ami, context, saved.manager) if config.ami else None
         self._comparison = Comparison(context.directory) if self._log and self._manager else None
@@ -170,7 +164,7 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         if self._log is not None:
             self._saved.tail = self._log.tail.position
         return Position(
-            _encode(self._saved),
+            msgspec.json.encode(self._saved),
             self._manager.mark if self._manager else None,
             self._comparison.seal() if self._comparison else None,
         )
@@ -193,20 +187,3 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
     @property
     def _is_behind(self) -> bool:
         return self._log is not None and self._log.is_behind
-
-
-def _load(cursor: Cursor) -> _Saved:
-    position = cursor.load()
-    if position is None:
-        return _Saved(None, Memory())
-    try:
-        return _decode(position)
-    except msgspec.DecodeError as error:
-        raise CursorDamagedError(
-            say(
-                f"the position in {cursor} is not of this version: use the version that wrote it, "
-                "or remove these files to begin as on a first start",
-                f"la position dans {cursor} n'est pas de cette version : prendre la version qui l'a écrite, "
-                "ou supprimer ces fichiers pour repartir comme la première fois",
-            )
-        ) from error
