@@ -1,7 +1,7 @@
-"""The API of RDV Service Public: all appointments of a window, page after page.
+"""The API of RDV Service Public: all appointments from some days ago on, page after page.
 
 Sources: `app/controllers/api/v1` and `docs/api/v1` of betagouv/rdv-service-public. An organisation that the account may not see
-is not refused, it has no appointments.
+is not refused, it has no appointments. It is asked for no end: what is moved, however far, is still listed.
 """
 
 import time
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,7 @@ from connectors.rdv.config import Api
 from connectors.rdv.facts import split_listed
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Server
+from connectors.sdk.reconcile import Asked, microseconds
 from connectors.sdk.webhook.polled import Page, Rounds
 from connectors.sdk.words import say
 
@@ -31,23 +32,16 @@ class _Meta(msgspec.Struct):
 
 
 class _Listing(msgspec.Struct):
-    rdvs: list[Any]
+    rdvs: list[msgspec.Raw]
     meta: _Meta
 
 
+class _Numbered(msgspec.Struct):
+    id: int
+
+
 _decode: Final = msgspec.json.Decoder(_Listing).decode
-
-
-class Window(NamedTuple):
-    """What is asked for: appointments that begin between two times."""
-
-    begin: datetime
-    end: datetime
-
-    @classmethod
-    def around(cls, now: datetime, api: Api) -> "Window":
-        """Return the window that is configured."""
-        return cls(now - timedelta(days=api.days_back), now + timedelta(days=api.days_ahead))
+_decode_number: Final = msgspec.json.Decoder(_Numbered).decode
 
 
 class Answer(NamedTuple):
@@ -59,6 +53,7 @@ class Answer(NamedTuple):
     total: int
     """How many there are on all pages."""
     as_of: datetime
+    """By the server's clock, in whole seconds: before all that it does not tell yet."""
     is_last: bool
 
 
@@ -73,25 +68,28 @@ class Session:
         self._signed = Signed({}, 0.0)
         self._until = 0.0
 
-    def ask(self, organisation: int, window: Window, page: int) -> Answer:
-        """Return a page. Raises `SourceUnavailableError`."""
+    def ask(self, organisation: int, begin: datetime, page: int) -> Answer:
+        """Return a page of the appointments that begin after `begin`. Raises `SourceUnavailableError`."""
         if self._backoff.resting:
             raise SourceUnavailableError(self._backoff.trouble)
         path = f"/api/v1/organisations/{organisation}/rdvs"
-        params = {"starts_after": window.begin.isoformat(), "starts_before": window.end.isoformat(), "page": page}
+        params = {"starts_after": begin.isoformat(), "page": page}
         try:
-            answer = self._server.ask("GET", path, params=params, headers=self._headers())
+            headers = self._headers()
+            asked_at = time.monotonic()
+            answer = self._server.ask("GET", path, params=params, headers=headers)
         except SourceUnavailableError:
             self._until = 0.0  # it may be that it is no longer signed in
             raise
+        elapsed = timedelta(seconds=time.monotonic() - asked_at)
         try:
             listing = _decode(answer.content)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._misunderstood() from None
         self._backoff.succeed()
-        as_of = _date_of(answer.headers)
-        facts = [fact for rdv in listing.rdvs for fact in split_listed(rdv, as_of)]
-        numbers = {rdv["id"] for rdv in listing.rdvs if isinstance(rdv, dict) and isinstance(rdv.get("id"), int)}
+        as_of = (_date_of(answer.headers) - elapsed).replace(microsecond=0)
+        facts = [fact for rdv in listing.rdvs for fact in split_listed(bytes(rdv), as_of)]
+        numbers = {number for rdv in listing.rdvs if (number := _number_of(rdv)) is not None}
         is_last = page >= min(listing.meta.total_pages, MOST_PAGES)
         return Answer(facts, numbers, listing.meta.total_count, as_of, is_last)
 
@@ -118,14 +116,14 @@ class Session:
 
 
 class RdvRounds(Rounds):
-    """All appointments of the window, organisation after organisation."""
+    """All appointments, organisation after organisation."""
 
     def __init__(self, api: Api, organisations: list[int], directory: Path) -> None:
         self._api = api
         self._organisations = organisations
         self._session = Session(api, directory)
         self._place, self._page = 0, 1
-        self._window = Window.around(datetime.now(UTC), api)
+        self._begin = datetime.now(UTC)
         self._numbers: set[int] = set()
         self._whole = True
 
@@ -133,22 +131,33 @@ class RdvRounds(Rounds):
         """Ask for the next page."""
         now = datetime.now(UTC)
         if (self._place, self._page) == (0, 1):
-            self._window, self._whole = Window.around(now, self._api), True
-        answer = self._session.ask(self._organisations[self._place], self._window, self._page)
+            self._begin, self._whole = now - timedelta(days=self._api.days_back), True
+        answer = self._session.ask(self._organisations[self._place], self._begin, self._page)
         self._numbers |= answer.numbers
         self._page += 1
         if not answer.is_last:
-            return Page(answer.facts, now, answer.as_of, is_last=False)
+            return Page(answer.facts, now, answer.as_of)
         # In no order that is promised, one may slip from a page that is to come to one that was.
         self._whole = self._whole and len(self._numbers) == answer.total
         self._numbers = set()
         self._place, self._page = (self._place + 1) % len(self._organisations), 1
-        ended = self._place == 0
-        return Page(answer.facts, now, answer.as_of, ended, self._window if ended and self._whole else None)
+        asked = Asked(
+            [str(number) for number in self._organisations],
+            microseconds(answer.as_of),
+            self._begin if self._whole else None,
+        )
+        return Page(answer.facts, now, answer.as_of, None if self._place else asked)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
+
+
+def _number_of(rdv: msgspec.Raw) -> int | None:
+    try:
+        return _decode_number(rdv).id
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _date_of(headers: Mapping[str, str]) -> datetime:

@@ -80,23 +80,20 @@ class Api(Options):
     url: ServerUrl = "https://www.rdv-solidarites.fr"
     """Address of the instance."""
     round_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
-    """About how often it is asked for all appointments of the window."""
+    """About how often it is asked for all appointments."""
     page_seconds: Annotated[float, Field(ge=0, le=60)] = 1.5
     """How long to wait between two pages of 100 appointments: it refuses more than 50 requests a minute."""
     days_back: Annotated[int, Field(ge=0, le=730)] = 14
-    """How many days before now the window begins."""
-    days_ahead: Annotated[int, Field(ge=0, le=730)] = 92
-    """How many days after now it ends."""
+    """How many days ago the appointments begin that it is asked for, as it is for all that are to come."""
 
     in_french: ClassVar = {
         "oauth": "L'application qui demande, pour un agent.",
         "email": "Adresse électronique de l'agent du compte ; un compte à part : se connecter ferme la session précédente.",
         "password": "Le mot de passe de l'agent. À donner par `password_file` ou `password_env`.",
         "url": "Adresse de l'instance.",
-        "round_seconds": "À peu près à quel intervalle on lui demande tous les rendez-vous de la fenêtre.",
+        "round_seconds": "À peu près à quel intervalle on lui demande tous les rendez-vous.",
         "page_seconds": "Attente entre deux pages de 100 rendez-vous : elle refuse plus de 50 requêtes par minute.",
-        "days_back": "De combien de jours avant maintenant la fenêtre commence.",
-        "days_ahead": "De combien de jours après maintenant elle finit.",
+        "days_back": "Depuis combien de jours les rendez-vous demandés, outre tous ceux à venir.",
     }
 
     @model_validator(mode="after")

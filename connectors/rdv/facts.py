@@ -17,8 +17,9 @@ from connectors.sdk.reconcile import microseconds
 DESTROYED: Final = "destroyed"
 FOUND: Final = "found"
 GONE: Final = "gone"
-RANKS: Final = {"created": 0, "updated": 1, DESTROYED: 2, FOUND: 3, GONE: 3}
-"""How something is told, in the order of what is told as of the same second, for which there is no other."""
+RANKS: Final = {FOUND: 0, GONE: 0, "created": 1, "updated": 2, DESTROYED: 3}
+"""How something is told, in the order of what is told as of the same second, for which there is no other. What is found comes
+first: it is as of the second's beginning, and a message of that second may tell what happened since."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")
 
@@ -111,12 +112,21 @@ def split_message(body: bytes) -> list[bytes]:
     return [body]
 
 
-def split_listed(rdv: Any, told_at: datetime) -> list[bytes]:
-    """Return the facts of an appointment that was listed; of one that cannot be read, one that cannot be used."""
+def split_listed(rdv: bytes, told_at: datetime) -> list[bytes]:
+    """Return the facts of an appointment that was listed, which is JSON; of one that cannot be read, itself."""
     try:
-        return _split(rdv, {"how": FOUND, "told_at": told_at.isoformat()})
+        return _split(msgspec.json.decode(rdv), {"how": FOUND, "told_at": told_at.isoformat()})
     except _UNREADABLE:
-        return [_encode({"rdv": None})]
+        return [rdv]
+
+
+def untimed(raw: bytes) -> bytes:
+    """Return a fact without when it was told: the same in each round that finds it."""
+    with suppress(*_UNREADABLE):
+        match msgspec.json.decode(raw):
+            case {"told_at": str(), **rest}:
+                return _encode(rest)
+    return raw
 
 
 def tell_gone(key: str, starts_at: int, status: str, told_at: datetime) -> bytes:

@@ -83,7 +83,8 @@ def steps(told: Tellings, length_seconds: int) -> Iterator[Step]:
 def _changes(before: State | None, now: State, at: int, begin: int, end: int) -> Iterator[tuple[str, str, int]]:
     """Yield kind, native name and time of what changed."""
     if before is None:
-        yield BOOKED, BOOKED, min(at, begin)
+        if now.status != ERASED:  # of what nobody told before it was erased, nothing is left to tell
+            yield BOOKED, BOOKED, min(at, begin)
         before = State(now.starts_at, OPEN)
     elif now.starts_at != before.starts_at:
         yield MOVED, f"{MOVED}|{now.starts_at}", at

@@ -1,6 +1,6 @@
 """What a fact about an appointment means."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from connectors.rdv.history import (
     Step,
     steps,
 )
-from connectors.sdk.reconcile import Reconciler
+from connectors.sdk.reconcile import Reconciler, microseconds
 from models.codec import Unusable, check_time
 from models.events import (
     AppointmentAttended,
@@ -57,6 +57,7 @@ _CANCELLED_BY: Final = {"excused": Party.CITIZEN, "revoked": Party.SERVICE, DELE
 class _Times(NamedTuple):
     """The times of an appointment, in UTC."""
 
+    told_at: datetime
     starts_at: datetime
     created_at: datetime | None
     cancelled_at: datetime | None
@@ -84,29 +85,37 @@ class RdvMapping:
         """Return the events that a fact tells and no fact before it. Raises `Unusable`."""
         try:
             fact = decode(raw)
-        except UnicodeDecodeError:
-            raise Unusable(Reason.UNREADABLE_LINE) from None
-        except msgspec.DecodeError as error:
-            raise Unusable(Reason.UNREADABLE_LINE, str(error)) from None
+        except (UnicodeDecodeError, msgspec.DecodeError) as error:
+            self._reconciler.overlook()
+            detail = str(error) if isinstance(error, msgspec.DecodeError) else ""
+            raise Unusable(Reason.UNREADABLE_LINE, detail) from None
         if fact.how not in RANKS:
             raise Unusable(Reason.UNKNOWN_RECORD, "meta.event")
-        times, as_of = _read_times(fact)
-        check_time(parse_time(fact.told_at), read_at)  # before it is remembered: what is rejected can be mapped again
         key = f"{fact.rdv.id}-{fact.participation.id}"
-        state = str(State(int(times.starts_at.timestamp()), _status(fact)))
-        take = self._reconciler.find if RANKS[fact.how] == RANKS[FOUND] else self._reconciler.push
-        before, after = take(key, as_of, state, times.starts_at)
+        if fact.how == FOUND:  # first: what it says may be unusable, but it is there
+            self._reconciler.see(key, str(fact.rdv.organisation.id) if fact.rdv.organisation else "")
+        times, as_of = _read_times(fact)
+        check_time(times.told_at, read_at)  # before it is remembered: what is rejected can be mapped again
+        state = str(State(int(times.starts_at.timestamp()), _status(fact, times)))
+        if fact.how in {FOUND, GONE}:
+            made_at = microseconds(times.created_at or times.told_at)
+            before, after = self._reconciler.find(key, as_of, state, times.starts_at, made_at)
+        else:
+            before, after = self._reconciler.push(key, as_of, state, times.starts_at)
         known = {(step.native, step.revision) for step in steps(before, times.length_seconds)}
-        new = [step for step in steps(after, times.length_seconds) if (step.native, step.revision) not in known]
-        return [self._event(step, fact, key, times, read_at) for step in new]
+        return [
+            self._event(step, at, fact, key, read_at)
+            for step, at in _date(steps(after, times.length_seconds), fact.rdv, times)
+            if (step.native, step.revision) not in known
+        ]
 
-    def _event(self, step: Step, fact: Fact, key: str, times: _Times, read_at: datetime) -> Event:
+    def _event(self, step: Step, at: datetime, fact: Fact, key: str, read_at: datetime) -> Event:
         sector = self._place(fact, "sector")
         about: dict[str, Any] = {
             "id": event_id(self._source, f"{key}|{step.native}", step.revision),
             "source": self._source,
             "subject": contact_id(Channel.APPOINTMENT, self._source, key),
-            "time": _time_of(step, fact.rdv, times),
+            "time": at,
             "recordedtime": read_at,
             "sector": sector,
             "site": self._place(fact, "site"),
@@ -144,7 +153,7 @@ class RdvMapping:
         return str(next(filter(None, found), getattr(config, name)))
 
 
-def _status(fact: Fact) -> str:
+def _status(fact: Fact, times: _Times) -> str:
     status = RENAMED.get(fact.participation.status, fact.participation.status)
     if status not in STATUSES:
         raise Unusable(Reason.UNKNOWN_ENUM, "participation.status")
@@ -152,13 +161,13 @@ def _status(fact: Fact) -> str:
         return status
     if fact.reason == "rgpd":
         return ERASED
-    return DELETED if status in {OPEN, WAITING} else status
+    return DELETED if status in {OPEN, WAITING} and times.starts_at > times.told_at else status
 
 
 def _read_times(fact: Fact) -> tuple[_Times, int]:
     rdv = fact.rdv
     try:
-        starts_at = parse_time(rdv.starts_at)
+        told_at, starts_at = parse_time(fact.told_at), parse_time(rdv.starts_at)
         created_at, cancelled_at, ends_at = (
             parse_time(text) if text else None for text in (rdv.created_at, rdv.cancelled_at, rdv.ends_at)
         )
@@ -167,15 +176,28 @@ def _read_times(fact: Fact) -> tuple[_Times, int]:
         raise Unusable(Reason.UNREADABLE_LINE, "not a time with a zone") from None
     length = (ends_at - starts_at).total_seconds() if ends_at else (rdv.duration_in_min or 0) * 60
     length_seconds = int(length) if SHORTEST_SECONDS <= length <= LONGEST_SECONDS else USUAL_SECONDS
-    return _Times(starts_at, created_at, cancelled_at, length_seconds), as_of
+    return _Times(told_at, starts_at, created_at, cancelled_at, length_seconds), as_of
+
+
+def _date(happened: Iterable[Step], rdv: Rdv, times: _Times) -> Iterator[tuple[Step, datetime]]:
+    """Yield steps, and when they happened: never earlier than the step before."""
+    last = datetime.min.replace(tzinfo=UTC)
+    for step in happened:
+        last = max(last, _time_of(step, rdv, times))
+        yield step, last
 
 
 def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
-    """Return when a step happened: what the server says of it, if it does, and no later than it told it."""
+    """Return when a step happened: what the server says of it, if it does, and no later than it told it.
+
+    Of an appointment for several, what it says is not of each of them: somebody may have joined long after it was made.
+    """
     at = datetime.fromtimestamp(step.at // 1_000_000, UTC)
+    if rdv.collectif:
+        return at
     if step.kind == BOOKED and not step.revision and times.created_at:
         return min(times.created_at, at)
-    if step.kind in {"excused", "revoked"} and step.is_last and times.cancelled_at and not rdv.collectif:
+    if step.kind in {"excused", "revoked"} and step.is_last and times.cancelled_at:
         return min(times.cancelled_at, at)
     return at
 

@@ -1,15 +1,16 @@
 """The appointments of some organisations: pushed, and found."""
 
+import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
-from connectors.rdv.api import RdvRounds, Session, Window
+from connectors.rdv.api import RdvRounds, Session
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import split_message, tell_gone
+from connectors.rdv.facts import split_message, tell_gone, untimed
 from connectors.rdv.history import OPEN, WAITING, read
 from connectors.rdv.mapping import RdvMapping
 from connectors.sdk.contract import Context, Outcome
@@ -19,6 +20,8 @@ from connectors.sdk.webhook.signatures import SignatureError
 from models.codec import Unusable
 
 SIGNATURE: Final = "x-lapin-signature"
+MOST_REJECTED: Final = 10_000
+"""How many of those that were found and rejected are known again in the next round."""
 
 
 class RdvSource(PolledSource):
@@ -36,6 +39,7 @@ class RdvSource(PolledSource):
             else None,
         )
         self._keys = [secret.get_secret_value().encode() for secret in config.secrets]
+        self._rejected: dict[bytes, None] = {}
         self._mapping = RdvMapping(context.source, config, context.key_of, self.reconciler)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:  # noqa: ARG002 - no time is signed
@@ -50,16 +54,27 @@ class RdvSource(PolledSource):
         return split_message(message.body)
 
     def tell_gone(self, key: str, state: str, page: Page) -> bytes:
-        """Return that a participation was deleted, and no webhook told so; of one that was over, that does not matter."""
+        """Return that a participation was deleted, and no webhook told so; of one that had begun, that does not matter."""
         starts_at, status = read(state)
-        return tell_gone(key, starts_at, status, page.as_of) if status in {OPEN, WAITING} else b""
+        to_come = status in {OPEN, WAITING} and starts_at > page.as_of.timestamp()
+        return tell_gone(key, starts_at, status, page.as_of) if to_come else b""
 
     def map_fact(self, fact: Message) -> Outcome:
-        """Return what a fact means."""
+        """Return what a fact means; one that each round finds, and that means nothing, is rejected once."""
         try:
             return self._mapping.map(fact.body, fact.received_at)
         except Unusable as error:
+            if not fact.name and self._was_rejected(fact.body):
+                return ()
             return self.reject(fact, error.reason, error.detail)
+
+    def _was_rejected(self, found: bytes) -> bool:
+        mark = hashlib.sha256(untimed(found)).digest()
+        again = mark in self._rejected
+        self._rejected[mark] = None
+        if len(self._rejected) > MOST_REJECTED:
+            del self._rejected[next(iter(self._rejected))]
+        return again
 
 
 def sign(key: bytes, body: bytes) -> str:
@@ -78,5 +93,6 @@ def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
             return ()
         now = datetime.now(UTC)
         with closing(Session(config.api, context.directory)) as session:
-            pages = [session.ask(number, Window.around(now, config.api), 1).facts for number in config.organisations]
+            begin = now - timedelta(days=config.api.days_back)
+            pages = [session.ask(number, begin, 1).facts for number in config.organisations]
         return [source.map(Message("", fact, now)) for page in pages for fact in page]

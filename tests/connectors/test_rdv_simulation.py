@@ -10,7 +10,7 @@ from tests.support.rdv import NOW, Town, town
 
 DAYS = 12
 PER_HOUR = 0.7
-WINDOW = {"days_back": 365, "days_ahead": 365}
+WINDOW = {"days_back": 365}
 
 
 def told(place: Town) -> Counter[str]:

@@ -98,8 +98,8 @@ class RdvServer:
             return self._answer({"errors": ["Vous devez vous connecter."]}, 401)
         organisation = request.path_params["organisation"]
         seen = [number for number in self._organisations if str(number) == organisation]
-        begin, end = (datetime.fromisoformat(request.query_params[name]) for name in ("starts_after", "starts_before"))
-        return self._answer(self._service.page(seen, begin, end, int(request.query_params.get("page", "1"))))
+        begin = datetime.fromisoformat(request.query_params["starts_after"])
+        return self._answer(self._service.page(seen, begin, int(request.query_params.get("page", "1"))))
 
     def _knows(self, request: Request) -> bool:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")

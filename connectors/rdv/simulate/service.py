@@ -153,12 +153,12 @@ class RdvService:
         self._set(at, number, "unknown", "appointment.booked", None)
 
     def delete(self, at: datetime, number: int) -> None:
-        """Delete it, which cancels it if it was to come."""
+        """Delete it, which cancels it if it is to come."""
         with self._lock:
             rdv = self._rdvs.pop(number)
-            self.ledger["appointment.cancelled"] += sum(
-                one.status in {"unknown", "waiting"} for one in rdv.participations
-            )
+            if rdv.starts_at > at:
+                open_ones = [one for one in rdv.participations if one.status in {"unknown", "waiting"}]
+                self.ledger["appointment.cancelled"] += len(open_ones)
             self._tell(rdv, "destroyed", at)
 
     def erase(self, at: datetime, number: int) -> None:
@@ -168,12 +168,10 @@ class RdvService:
             self.ledger["personal_data.erased"] += len(rdv.participations)
             self._tell(rdv, "destroyed", at, reason="rgpd")
 
-    def page(self, organisations: Sequence[int], begin: datetime, end: datetime, page: int) -> dict[str, Any]:
-        """Return a page of the appointments of `organisations` that begin between two times."""
+    def page(self, organisations: Sequence[int], begin: datetime, page: int) -> dict[str, Any]:
+        """Return a page of the appointments of `organisations` that begin after a time."""
         with self._lock:
-            found = [
-                rdv for rdv in self._rdvs.values() if rdv.organisation in organisations and begin < rdv.starts_at < end
-            ]
+            found = [rdv for rdv in self._rdvs.values() if rdv.organisation in organisations and rdv.starts_at > begin]
             pages = max(1, -(-len(found) // PER_PAGE))
             return {
                 "rdvs": [render(rdv) for rdv in found[(page - 1) * PER_PAGE : page * PER_PAGE]],

@@ -20,13 +20,13 @@ import structlog
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Interval
-from connectors.sdk.reconcile import Changes, Finding, Reconciler, Span, Tally
+from connectors.sdk.reconcile import Asked, Changes, Finding, Reconciler, Tally
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
 
 MOST_GONE: Final = 20
-"""If more is gone in one round, that is not believed: the account may see less than before."""
+"""If more of one group is newly gone, that is not believed: the account may see less than before."""
 LOOK_SECONDS: Final = 0.1
 """How often it is looked whether it is time to ask, or to end."""
 
@@ -40,10 +40,8 @@ class Page(NamedTuple):
     read_at: datetime
     as_of: datetime
     """The same by the source's clock."""
-    is_last: bool
-    """Whether it ends a round."""
-    span: Span | None = None
-    """Of the last page: the time in which all that ends was told of in this round; None if it is not sure that all was."""
+    end: Asked | None = None
+    """What was asked to the end by now, if it ends a round."""
 
 
 class Rounds(ABC):
@@ -67,7 +65,7 @@ class Asking(NamedTuple):
     open_rounds: Callable[[], Rounds]
     """Called in the thread that asks."""
     round_seconds: float
-    """About how often a round begins."""
+    """About how often a round begins; if one takes longer, the next begins as it ends."""
     page_seconds: float
     """How long to wait between two pages."""
 
@@ -104,6 +102,7 @@ class Asker:
             with closing(self._asking.open_rounds()) as rounds:
                 while not self._stop.is_set():
                     if self._interval.due:
+                        self._interval.restart()
                         self._go_round(rounds)
                     self._stop.wait(LOOK_SECONDS)
         except Exception as error:  # noqa: BLE001 - it is raised again in the lane's thread
@@ -119,8 +118,7 @@ class Asker:
                 continue
             self.trouble = ""
             self._hand_over(page)
-            if page.is_last:
-                self._interval.restart()
+            if page.end is not None:
                 return
             self._stop.wait(self._asking.page_seconds)
 
@@ -141,7 +139,8 @@ class _Sealed(NamedTuple):
 class PolledSource(PushSource):
     """Messages that are posted, and pages of what there is, both as facts. Like listening, asking begins with the first `read`.
 
-    A fact is the body of a `Message` of its own; a message or a page without any is one with an empty body.
+    A fact is the body of a `Message` of its own; a message or a page without any is one with an empty body. What was found has no
+    name.
     """
 
     def __init__(self, config: PushConfig, context: Context, asking: Asking | None) -> None:
@@ -190,7 +189,7 @@ class PolledSource(PushSource):
         facts += [fact for message in messages for fact in self._facts_of(message)]
         if page is not None:
             facts += [Message("", fact, page.read_at) for fact in page.facts or (b"",)]
-            self._ended = page if page.is_last else self._ended
+            self._ended = page if page.end else self._ended
         return facts
 
     def map(self, raw: Message) -> Outcome:
@@ -199,8 +198,8 @@ class PolledSource(PushSource):
 
     def position(self) -> int:
         """Return the number of this position."""
-        if self._ended is not None:
-            self._end_round(self._ended)
+        if self._ended is not None and self._ended.end is not None:
+            self._end_round(self._ended, self._ended.end)
             self._ended = None
         self._sealed.append(_Sealed(super().position(), self.reconciler.seal()))
         self._positions += 1
@@ -223,14 +222,19 @@ class PolledSource(PushSource):
     def _facts_of(self, message: Message) -> Sequence[Message]:
         return [message._replace(body=fact) for fact in self.split(message) or (b"",)]
 
-    def _end_round(self, page: Page) -> None:
-        found, gone = self.reconciler.end_round(time.time(), page.span)
+    def _end_round(self, page: Page, asked: Asked) -> None:
+        found, gone = self.reconciler.end_round(time.time(), asked)
         for finding, count in found.items():
             log.info("reconciled", reason=finding.value, count=count)
         if missed := found.get(Finding.MISSING, 0) + found.get(Finding.CORRECTED, 0):
             log.warning("messages_missed", count=missed)
-        facts = [fact for key, state in gone.items() if (fact := self.tell_gone(key, state, page))]
-        if len(facts) > MOST_GONE:
-            log.warning("gone_not_believed", count=len(facts))
-        else:
-            self._gone = [Message("", fact, page.read_at) for fact in facts]
+        for states in gone.values():
+            facts = {key: self.tell_gone(key, state, page) for key, state in states.items()}
+            told = [Message("", fact, page.read_at) for fact in facts.values() if fact]
+            if len(told) > MOST_GONE:
+                log.warning("gone_not_believed", count=len(told))
+            else:
+                self._gone += told
+            for key, fact in facts.items():
+                if not fact or len(told) > MOST_GONE:
+                    self.reconciler.let_go(key)

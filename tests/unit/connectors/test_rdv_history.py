@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.rdv.history import BOOKED, DELETED, MOVED, STATUSES, State, Step, steps
+from connectors.rdv.history import BOOKED, DELETED, ERASED, MOVED, STATUSES, State, Step, steps
 from connectors.sdk.reconcile import Reconciler, Taken, Telling
 
 UNTIL = datetime(2026, 3, 16, tzinfo=UTC)
@@ -71,6 +71,21 @@ def test_pushed_in_part_and_then_found_the_last_is_known(
         names += new(memory.push(key, at(place), str(life[place]), UNTIL))
     assert len(names) == len(set(names))
     assert {(step.native, step.revision) for step in happened(life)} <= set(names)
+
+
+def test_of_what_nobody_knew_before_it_was_erased_only_that_is_told() -> None:
+    assert [step.kind for step in happened([State(START, ERASED)])] == [ERASED]
+
+
+def test_a_cancellation_after_many_messages_that_told_nothing_new_is_another_one(memory: Reconciler) -> None:
+    life = ["unknown", "excused", *["unknown"] * 40, "excused"]
+    key = str(next(KEYS))
+    names = [
+        name
+        for place, status in enumerate(life)
+        for name in new(memory.push(key, at(place), str(State(START, status)), UNTIL))
+    ]
+    assert names == [("booked", ""), ("excused", ""), ("booked", "2"), ("excused", "2")]
 
 
 @given(st.lists(STATES, min_size=1, max_size=6))

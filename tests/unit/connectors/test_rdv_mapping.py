@@ -1,6 +1,7 @@
 """What webhooks and answers about appointments mean."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.rdv.config import RdvConfig
-from connectors.rdv.facts import parse_time, split_listed, split_message
+from connectors.rdv.facts import parse_time, split_listed, split_message, untimed
 from connectors.rdv.mapping import RdvMapping
 from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.sdk.config import parse
@@ -59,6 +60,12 @@ def bodies(service: RdvService) -> list[bytes]:
     taken = [*service.outbox]
     service.outbox.clear()
     return taken
+
+
+def listed(service: RdvService, as_of: datetime) -> list[bytes]:
+    """The facts of what the API lists."""
+    rdvs = service.page([ORGANISATION], BEGIN - timedelta(days=900), 1)["rdvs"]
+    return [fact for rdv in rdvs for fact in split_listed(json.dumps(rdv).encode(), as_of)]
 
 
 def told(events: list[Event]) -> list[tuple[str, datetime]]:
@@ -213,8 +220,7 @@ def test_pushed_or_found_the_same_facts_have_the_same_ids(service: RdvService, t
         ]
     mapping, memory = mapper(tmp_path / "found")
     with closing(memory):
-        (listed,) = service.page([ORGANISATION], BEGIN, READ_AT, 1)["rdvs"]
-        facts = split_listed(listed, at(600))
+        facts = listed(service, at(600))
         found = [event for fact in facts for event in mapping.map(fact, READ_AT)]
     assert found == pushed
     assert [event.time for event in found] == [at(0), at(60)]
@@ -240,6 +246,54 @@ def test_who_takes_part_in_a_collective_appointment_has_a_life_of_its_own(servic
         "service",
         "citizen",
     ]
+
+
+def test_who_joins_a_collective_appointment_is_booked_as_of_then(service: RdvService, tell: Map) -> None:
+    rdv = book(service, at(0), START, collectif=True)
+    service.join(at(600), rdv, Citizen(502, "Jean", "Modele"))
+    events = [event for body in bodies(service) for event in tell(body)]
+    assert told(events) == [("booked", at(0)), ("booked", at(600))]
+
+
+def test_what_is_deleted_after_it_began_and_was_not_filled_in_is_not_cancelled(service: RdvService, tell: Map) -> None:
+    service.delete(END, book(service, at(0), START))
+    events = [event for body in bodies(service) for event in tell(body)]
+    assert told(events) == [("booked", at(0))]
+    assert Counter(event.type for event in events) == service.ledger
+
+
+def test_an_erasure_of_what_nobody_told_of_opens_no_contact(service: RdvService, tell: Map) -> None:
+    service.erase(at(20), book(service, at(0), START))
+    *_, erasure = bodies(service)
+    assert told(tell(erasure)) == [("erased", at(20))]
+    assert tell(erasure) == []
+
+
+def test_what_is_found_is_older_than_what_a_webhook_of_the_same_second_tells(
+    service: RdvService, tmp_path: Path
+) -> None:
+    rdv = book(service, at(0), START)
+    (answer,) = listed(service, at(60))
+    service.cancel(at(60), rdv)
+    mapping, memory = mapper(tmp_path)
+    with closing(memory):
+        events = [
+            event
+            for fact in [*(fact for body in bodies(service) for fact in split_message(body)), answer]
+            for event in mapping.map(fact, READ_AT)
+        ]
+    assert told(events) == [("booked", at(0)), ("cancelled", at(60))]
+
+
+def test_a_cancellation_that_an_older_answer_undid_comes_after_that(service: RdvService, tmp_path: Path) -> None:
+    rdv = book(service, at(0), START)
+    (wrong,) = listed(service, at(120))
+    service.cancel(at(60), rdv)
+    facts = [fact for body in bodies(service) for fact in split_message(body)]
+    mapping, memory = mapper(tmp_path)
+    with closing(memory):
+        events = [event for fact in [*facts, wrong, *listed(service, at(180))] for event in mapping.map(fact, READ_AT)]
+    assert told(events) == [("booked", at(0)), ("cancelled", at(60)), ("booked", at(120)), ("cancelled", at(120))]
 
 
 def test_a_child_is_reached_by_who_answers_for_it(service: RdvService, tell: Map) -> None:
@@ -338,6 +392,19 @@ def test_what_cannot_be_read_is_one_fact_that_cannot_be_used(tell: Map, body: by
     if count:
         with pytest.raises(Unusable):
             tell(body)
+
+
+@pytest.mark.parametrize("rdv", [b'{"id": "\xff"}', b'{"participations": [{"status": "\\ud800"}]}'])
+def test_what_is_listed_and_cannot_be_read_is_kept_as_it_came(rdv: bytes) -> None:
+    assert split_listed(rdv, BEGIN) == [rdv]
+
+
+def test_what_is_found_is_the_same_in_each_round_but_for_its_time(service: RdvService) -> None:
+    book(service, at(0), START)
+    (one,), (other,) = listed(service, at(1)), listed(service, at(2))
+    assert one != other
+    assert untimed(one) == untimed(other)
+    assert untimed(b"[") == b"["
 
 
 @pytest.mark.parametrize(

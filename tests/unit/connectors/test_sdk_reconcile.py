@@ -10,7 +10,7 @@ import pytest
 
 from connectors.sdk import reconcile
 from connectors.sdk.errors import ConnectorError
-from connectors.sdk.reconcile import Finding, Reconciler, Telling, microseconds
+from connectors.sdk.reconcile import Asked, Finding, Reconciler, Telling, microseconds
 
 UNTIL = datetime(2026, 3, 16, tzinfo=UTC)
 
@@ -118,32 +118,86 @@ def test_what_is_learned_while_the_rest_is_not_kept_yet_is_not_lost(memory: Reco
     assert [one.state for one in memory.find("a", 30, "open", UNTIL).before] == ["open", "closed", "open"]
 
 
-SPAN = (UNTIL - timedelta(days=1), UNTIL + timedelta(days=1))
+def whole(*groups: str) -> Asked:
+    """A round in which all that ends from a day before `UNTIL` on was told of."""
+    return Asked(groups or ("",), all_from=UNTIL - timedelta(days=1))
 
 
-def test_what_was_found_and_is_no_more_in_two_rounds_is_gone(tmp_path: Path) -> None:
+def list_again(memory: Reconciler, keys: str, group: str = "") -> None:
+    """Find each of `keys`, a letter each, as it was."""
+    for key in keys:
+        memory.see(key, group)
+        memory.find(key, 10, "open", UNTIL)
+
+
+def test_what_was_listed_and_is_no_more_in_two_whole_rounds_is_gone(tmp_path: Path) -> None:
     with closing(Reconciler(tmp_path)) as memory:
-        for key, until in (("gone", UNTIL), ("there", UNTIL), ("elsewhere", UNTIL + timedelta(days=2))):
-            memory.push(key, 10, "open", until)
-            memory.find(key, 10, "open", until)
-        memory.push("never found", 10, "open", UNTIL)
-        assert memory.end_round(1.0, SPAN).gone == {}
+        list_again(memory, "abcd")
+        memory.push("b", 20, "over", UNTIL - timedelta(days=2))
+        memory.push("never listed", 10, "open", UNTIL)
+        assert memory.end_round(1.0, whole()).gone == {}
         memory.keep(memory.seal())
     with closing(Reconciler(tmp_path)) as memory:
         gone = []
-        for number in range(4):
-            memory.find("there", 20, "open", UNTIL)
-            gone.append(memory.end_round(number, SPAN if number != 1 else None).gone)
-    assert gone == [{}, {}, {"gone": "open"}, {"gone": "open"}]
+        for number in range(5):
+            list_again(memory, "c")
+            gone.append(memory.end_round(number, Asked() if number == 1 else whole()).gone)
+            if number == 3:
+                memory.let_go("d")
+    assert gone == [{}, {}, {"": {"a": "open", "d": "open"}}, {"": {"a": "open", "d": "open"}}, {"": {"a": "open"}}]
 
 
-def test_what_moved_out_of_the_time_asked_for_is_not_gone(memory: Reconciler) -> None:
-    memory.find("a", 10, "open", UNTIL)
+def test_of_a_group_that_lists_nothing_nothing_is_gone_until_it_does(memory: Reconciler) -> None:
+    list_again(memory, "ab", "lost")
+    list_again(memory, "c", "there")
+    gone = [memory.end_round(0, whole("lost", "there")).gone]
+    for number in range(1, 5):
+        list_again(memory, "c", "there")
+        list_again(memory, "b" * (number > 3), "lost")
+        gone.append(memory.end_round(number, whole("lost", "there")).gone)
+    assert gone == [{}, {}, {}, {}, {"lost": {"a": "open"}}]
+
+
+def test_in_a_round_that_could_not_be_read_whole_nothing_is_gone(memory: Reconciler) -> None:
+    list_again(memory, "ab")
+    memory.end_round(0, whole())
+    gone = []
+    for number in range(4):
+        list_again(memory, "a")
+        if number % 2:
+            memory.overlook()
+        gone.append(memory.end_round(number, whole()).gone)
+    assert gone == [{}, {}, {"": {"b": "open"}}, {}]
+
+
+def test_what_is_seen_is_there_though_nothing_could_be_learned_of_it(memory: Reconciler) -> None:
+    list_again(memory, "ab")
+    for number in range(4):
+        list_again(memory, "a")
+        memory.see("b")
+        memory.see("c")
+        assert memory.end_round(number, whole()).gone == {}
     memory.keep(memory.seal())
-    memory.push("a", 20, "later", UNTIL + timedelta(days=9))
-    assert [memory.end_round(number, SPAN).gone for number in range(3)] == [{}, {}, {}]
-    memory.keep(memory.seal())
-    assert memory.end_round(4, SPAN).gone == {}
+    assert memory.end_round(4, whole()).gone == {}
+
+
+def test_missing_is_only_what_was_made_after_its_group_was_first_asked_to_the_end(tmp_path: Path) -> None:
+    def find(memory: Reconciler, key: str, group: str, made_at: int) -> bool:
+        memory.see(key, group)
+        memory.find(key, 1_000, "open", UNTIL, made_at)
+        return memory.end_round(0, Asked({"old", group}, 200)).found == {Finding.MISSING: 1}
+
+    with closing(Reconciler(tmp_path)) as memory:
+        memory.end_round(0, Asked({"old"}, 100))
+        memory.keep(memory.seal())
+    with closing(Reconciler(tmp_path)) as memory:
+        assert [find(memory, f"old{at}", "old", at) for at in (50, 99, 100, 150)] == [False, False, True, True]
+        assert not find(memory, "first", "new", 150)
+        assert [find(memory, f"new{at}", "new", at) for at in (150, 250)] == [False, True]
+        memory.end_round(0, Asked({"old"}, 300))
+        assert not find(memory, "back", "new", 250)
+        memory.keep(memory.seal())
+        assert memory.kept.since == {"old": 100, "new": 200}
 
 
 def test_it_forgets_first_what_ends_first(tmp_path: Path) -> None:
@@ -160,6 +214,14 @@ def test_of_one_key_it_remembers_the_first_and_the_latest(memory: Reconciler) ->
     for at in range(100):
         after = memory.push("a", at, str(at), UNTIL).after
     assert [one.at for one in after] == [0, *range(100 - reconcile.MOST_TELLINGS + 1, 100)]
+
+
+def test_what_was_only_told_again_is_forgotten_before_what_changed(memory: Reconciler) -> None:
+    for at, state in enumerate("aba" + 50 * "a" + "b"):
+        after = memory.push("a", at, state, UNTIL).after
+    assert len(after) == reconcile.MOST_TELLINGS
+    assert [(one.at, one.state) for one in after[:3]] == [(0, "a"), (1, "b"), (2, "a")]
+    assert [one.at for one in after[3:]] == [*range(53 - reconcile.MOST_TELLINGS + 4, 54)]
 
 
 def test_its_files_are_for_this_user_alone(tmp_path: Path, memory: Reconciler) -> None:
@@ -179,11 +241,11 @@ def test_a_memory_that_cannot_be_written_keeps_nothing_by_half(tmp_path: Path, m
     memory.push("a", 10, "open", UNTIL)
     changes = memory.seal()
     with closing(Reconciler(tmp_path)) as other:
-        other._do("BEGIN IMMEDIATE")
-        memory._do("PRAGMA busy_timeout = 0")
+        other._told._do("BEGIN IMMEDIATE")
+        memory._told._do("PRAGMA busy_timeout = 0")
         with pytest.raises(ConnectorError, match="locked"):
             memory.keep(changes)
-        other._do("COMMIT")
+        other._told._do("COMMIT")
         assert other.push("a", 10, "open", UNTIL).before == ()
     memory.keep(changes)
     assert memory.push("a", 10, "open", UNTIL).before != ()

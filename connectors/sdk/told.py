@@ -1,0 +1,176 @@
+"""What was told of a source's keys, on disk: an SQLite file."""
+
+import os
+import sqlite3
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.files import PRIVATE_FILE
+from connectors.sdk.words import say
+
+SETTINGS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    """CREATE TABLE IF NOT EXISTS known (
+        key TEXT PRIMARY KEY, until REAL NOT NULL, listed_in TEXT, tellings BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS known_until ON known (until)",
+    "CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
+)
+KEEP: Final = "INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?)"
+RECALL: Final = "SELECT tellings, until, listed_in FROM known WHERE key = ?"
+LISTED: Final = "SELECT key FROM known WHERE listed_in IS NOT NULL AND until > ?"
+FORGET: Final = """
+DELETE FROM known WHERE key IN (
+    SELECT key FROM known ORDER BY until LIMIT max(0, (SELECT count(*) FROM known) - ?)
+)
+"""
+COMPARED: Final = "compared_at"
+SINCE: Final = "since "
+
+
+class Finding(StrEnum):
+    """What is to be said of how something was told."""
+
+    MISSING = "missing"
+    """Found by asking, and pushed by nobody until then."""
+    LATE = "late"
+    """Pushed after it, or something newer, was known."""
+    DUPLICATE = "duplicate"
+    """Pushed again."""
+    CORRECTED = "corrected"
+    """Found by asking, and otherwise than it was told before."""
+
+
+class Telling(msgspec.Struct, frozen=True, array_like=True):
+    """That something was told."""
+
+    at: int
+    """As of when, microseconds since 1970 by the source's clock."""
+    state: str
+    """In the connector's own words; nothing personal."""
+    pushed: bool
+    """Whether in a message, or when asked."""
+
+
+Tellings = tuple[Telling, ...]
+"""What was told of one key, in the order of time."""
+
+
+class Tally(NamedTuple):
+    """What was found since the first start, as far as it is acknowledged."""
+
+    counts: Mapping[Finding, int]
+    compared_at: float
+    """When the source was last asked to the end, seconds since 1970; 0 if it never was."""
+    since: Mapping[str, int] = {}
+    """By group, when it was first asked to the end, as `Asked.as_of`."""
+
+
+class Known(NamedTuple):
+    """What is known of one key."""
+
+    tellings: Tellings = ()
+    until: float = 0.0
+    group: str | None = None
+    """In which it is, as who asked was told; None if he was not, or it is there no more."""
+
+
+class Changes(NamedTuple):
+    """What was learned since the changes before, to be kept once it is safe."""
+
+    known: Mapping[str, Known]
+    tally: Tally
+
+
+_encode: Final = msgspec.json.encode
+_decode: Final = msgspec.json.Decoder(Tellings).decode
+
+
+class Told:
+    """The file `told.sqlite` in `directory`; of more than `most_keys` it forgets first what ends first.
+
+    Raises `ConnectorError` if it cannot be used.
+    """
+
+    def __init__(self, directory: Path, most_keys: int) -> None:
+        self._path = directory / "told.sqlite"
+        self._most = most_keys
+        self._added = 0
+        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        self._database = sqlite3.connect(self._path, isolation_level=None)
+        try:
+            for command in SETTINGS:
+                self._do(command)
+            values = dict(self._do("SELECT name, value FROM tally").fetchall())
+        except BaseException:
+            self._database.close()
+            raise
+        self._tally = Tally(
+            {finding: int(values.get(finding, 0)) for finding in Finding},
+            values.get(COMPARED, 0.0),
+            {name.removeprefix(SINCE): int(at) for name, at in values.items() if name.startswith(SINCE)},
+        )
+
+    @property
+    def tally(self) -> Tally:
+        """What was found, as far as it is kept."""
+        return self._tally
+
+    def recall(self, key: str) -> Known:
+        """Return what is known of `key`."""
+        row = self._do(RECALL, key).fetchone()
+        return Known(_decode(row[0]), row[1], row[2]) if row else Known()
+
+    def list_from(self, begin: float) -> set[str]:
+        """Return the keys that are in a group, and end after `begin`, seconds since 1970."""
+        return {key for (key,) in self._do(LISTED, begin)}
+
+    def keep(self, changes: Changes) -> None:
+        """Write `changes`, all or nothing; in the order in which they were sealed."""
+        if not changes.known and changes.tally == self._tally:
+            return
+        self._do("BEGIN IMMEDIATE")
+        try:
+            for key, known in changes.known.items():
+                self._do(KEEP, key, known.until, known.group, _encode(known.tellings))
+            counts, compared_at, since = changes.tally
+            self._do("DELETE FROM tally")
+            for name, value in (*counts.items(), (COMPARED, compared_at)):
+                self._do("INSERT INTO tally VALUES (?, ?)", name, value)
+            for group, at in since.items():
+                self._do("INSERT INTO tally VALUES (?, ?)", f"{SINCE}{group}", at)
+            self._forget(len(changes.known))
+            self._do("COMMIT")
+        except BaseException:
+            self._database.rollback()
+            raise
+        self._tally = changes.tally
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _forget(self, added: int) -> None:
+        self._added += added
+        if self._added > self._most // 100:
+            self._do(FORGET, self._most)
+            self._added = 0
+
+    def _do(self, command: str, *values: str | float | bytes | None) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(command, values)
+        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
+            raise ConnectorError(f"{self._path}: {error}") from None
+        except sqlite3.DatabaseError:
+            raise ConnectorError(
+                say(
+                    f"{self._path} is damaged: remove it, and what is told again then has the ids that it had",
+                    f"{self._path} est abîmé : le supprimer ; ce qui sera redit alors aura les mêmes identifiants",
+                )
+            ) from None

@@ -1,0 +1,32 @@
+"""When a source that also pushes is asked."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+from connectors.sdk.reconcile import Asked
+from connectors.sdk.webhook.polled import Asker, Asking, Page, Rounds
+from tests.support.processes import wait_until
+
+NOW = datetime(2026, 3, 16, tzinfo=UTC)
+
+
+class TwoPages(Rounds):
+    """Rounds of two pages, the first without an end."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def next_page(self) -> Page:
+        self.asked += 1
+        return Page((), NOW, NOW, Asked() if self.asked % 2 == 0 else None)
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_time_to_the_next_round_begins_with_the_round() -> None:
+    rounds = TwoPages()
+    with closing(Asker(Asking(lambda: rounds, round_seconds=3_600, page_seconds=3_600))) as asker:
+        wait_until(asker.take, "the first page")
+        assert rounds.asked == 1
+        assert not asker._interval.due
