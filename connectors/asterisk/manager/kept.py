@@ -1,11 +1,13 @@
 """What is kept of messages of the manager interface: what is needed, all else is dropped where it is read."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from connectors.asterisk.manager.wire import OVERSIZED, Message
+from connectors.asterisk.names import Names
 
 CALLS: Final = ("Uniqueid", "Queue")
 AGENTS: Final = (*CALLS, "MemberName", "Interface")
@@ -36,6 +38,8 @@ VARIABLES: Final = frozenset({"QUEUESTATUS", "VMSTATUS", "ABANDONED"})
 MEMBER: Final = ("Queue", "Name", "Paused", "InCall")
 ENTRY: Final = ("Uniqueid", "Queue", "Position", "CallerIDNum", "Wait")
 """What is kept of the rows of `QueueStatus`."""
+KEYS: Final = re.compile(r"[0-9*#A-D]{1,6}")
+"""What a caller may leave a queue by: keys, fewer than any phone number has."""
 LONGEST: Final = 300
 """A longer value is cut: none that is needed is as long."""
 
@@ -58,15 +62,31 @@ def cut(message: Message, keys: Sequence[str]) -> Message:
     return {key: message[key][:LONGEST] for key in keys if key in message}
 
 
-def keep(message: Message) -> Message | None:
-    """Return what is needed of a message, None if nothing is."""
+def keep(message: Message, names: Names) -> Message | None:
+    """Return what is needed of a message, None if nothing is. Of what was dialled, only a key, a queue or a line is."""
     event = message.get("Event", "")
-    keys = KEPT.get(event)
-    if keys is None or (event == "VarSet" and message.get("Variable") not in VARIABLES):
+    if event not in KEPT:
         return None
-    if event == "Newexten":
-        if message.get("Application") == "Queue":
-            keys = (*keys, "AppData")  # of other applications it may hold anything
-        elif message.get("Priority") != "1":
+    kept = cut(message, ("Event", "Timestamp", *KEPT[event]))
+    match event:
+        case "VarSet" if kept.get("Variable") not in VARIABLES:
             return None
-    return cut(message, ("Event", "Timestamp", *keys))
+        case "Newchannel" if not names.line(kept.get("Exten", "")):
+            return None
+        case "QueueCallerJoin" if not _is_key(kept.get("Exten")):
+            kept.pop("Exten", None)
+        case "BlindTransfer" if not names.queue_of_extension(kept.get("Extension", "")):
+            kept.pop("Extension", None)
+        case "Newexten":
+            by_key = kept.get("Priority") == "1" and _is_key(kept.get("Extension"))
+            if not by_key:
+                kept.pop("Extension", None)
+            if kept.get("Application") == "Queue":
+                kept |= cut(message, ["AppData"])  # of other applications it may hold anything
+            elif not by_key:
+                return None
+    return kept
+
+
+def _is_key(dialled: str | None) -> bool:
+    return dialled is not None and KEYS.fullmatch(dialled) is not None

@@ -16,6 +16,7 @@ from connectors.asterisk.manager.mapping import ManagerMapping, ManagerRecord
 from connectors.asterisk.manager.session import Session
 from connectors.asterisk.manager.watch import Watch
 from connectors.asterisk.manager.wire import CONNECTED, LISTED, Message
+from connectors.asterisk.names import Names
 from connectors.sdk.contract import Context, Outcome, Reject
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff
@@ -48,7 +49,7 @@ class ManagerPart:
         self._last = state.number
         self._unread = True
         self._journal = Spool(context.directory / "ami", JOURNAL_BYTES, SEGMENT_BYTES)
-        self._line = Line(manager)
+        self._line = Line(manager, Names(config, context.key_of(config.sector)))
         self._config, self._context = config, context
         self._beside_log = config.path is not None or manager.log_elsewhere
         self._mapping = self._map_with(state.watch)
@@ -112,8 +113,9 @@ class ManagerPart:
 class Line:
     """A connection that is made anew when it is lost, later and later if that fails."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: Manager, names: Names) -> None:
         self._manager = manager
+        self._names = names
         self._session: Session | None = None
         self._backoff = Backoff()
         self._began_at = 0.0
@@ -127,7 +129,7 @@ class Line:
             if self._session is None:
                 self._session = Session(self._manager)
                 self._began_at = time.monotonic()
-                told += _beginning(self._session)
+                told += self._beginning(self._session)
                 wait_seconds = 0.0
             messages = self._session.receive(wait_seconds)
         except SourceUnavailableError as error:
@@ -139,7 +141,7 @@ class Line:
         else:
             if time.monotonic() - self._began_at > STEADY_SECONDS:
                 self._backoff.succeed()
-        return told + _kept(messages)
+        return told + self._kept(messages)
 
     def close(self) -> None:
         """Leave."""
@@ -147,20 +149,19 @@ class Line:
         if session is not None:
             session.close()
 
+    def _beginning(self, session: Session) -> list[Told]:
+        """Return that a connection began, what happened until the queues were listed, and that list."""
+        listed = list_queues(session)
+        connected = Told(0, listed.received_at, listed.message | {"Event": CONNECTED})
+        return [connected, *self._kept(session.before), listed]
+
+    def _kept(self, messages: Sequence[Message]) -> list[Told]:
+        now = time.time()
+        return [Told(0, now, kept) for message in messages if (kept := keep(message, self._names)) is not None]
+
 
 def list_queues(session: Session) -> Told:
     """Return how things are in the queues."""
     members = [cut(row, MEMBER) for row in session.members]
     entries = [cut(row, ENTRY) for row in session.entries]
     return Told(0, time.time(), {"Event": LISTED, "Timestamp": f"{session.now:.6f}"}, members, entries)
-
-
-def _beginning(session: Session) -> list[Told]:
-    """Return that a connection began, what happened until the queues were listed, and that list."""
-    listed = list_queues(session)
-    return [Told(0, listed.received_at, listed.message | {"Event": CONNECTED}), *_kept(session.before), listed]
-
-
-def _kept(messages: Sequence[Message]) -> list[Told]:
-    now = time.time()
-    return [Told(0, now, kept) for message in messages if (kept := keep(message)) is not None]

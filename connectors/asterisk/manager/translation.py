@@ -5,7 +5,6 @@ Events and their order: the XML documentation and the code of `apps/app_queue.c`
 leaves by a key only leaves. Which it was, the variable `QUEUESTATUS` and the next step of the dialplan tell.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -18,7 +17,6 @@ from connectors.sdk.words import say
 from models.codec import Unusable
 from models.reasons import Reason
 
-KEYS: Final = re.compile(r"[0-9*#A-D]{1,16}")
 NOT_BY_THE_CALLER: Final = {
     "TIMEOUT": "EXITWITHTIMEOUT",
     "LEAVEEMPTY": "EXITEMPTY",
@@ -152,9 +150,8 @@ class Translation:
         return found
 
     def _is_by_key(self, said: Said, progress: Progress) -> bool:
-        extension = said.get("Extension")
-        by_key = said.get("Priority") == "1" and KEYS.fullmatch(extension) is not None
-        return by_key and self._place_of(said, extension) != progress.place
+        extension = said.get("Extension")  # only a key's is kept
+        return bool(extension) and self._place_of(said, extension) != progress.place
 
     def _place_of(self, said: Said, extension: str) -> str:
         return self._names.hide("place", f"{said.get('Context')}\0{extension}")

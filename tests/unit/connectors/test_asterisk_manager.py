@@ -17,6 +17,7 @@ from connectors.asterisk.manager.watch import Watch
 from connectors.asterisk.manager.wire import CONNECTED, LISTED, MAX_MESSAGE_BYTES, OVERSIZED, Message, Reader, write
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
+from connectors.asterisk.names import Names
 from connectors.asterisk.records import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
@@ -52,9 +53,10 @@ class Ear:
     def __init__(self, watch: Watch | None = None, *, beside_log: bool = False, **options: Any) -> None:
         self.watch = watch or Watch()
         self.mapping = ManagerMapping("asterisk/essai", config(**options), KEY, self.watch, beside_log=beside_log)
+        self.names = Names(config(**options), KEY)
 
     def outcome(self, message: Message, **rows: list[Message]) -> Sequence[Event] | Reject:
-        kept = message if message["Event"].startswith("=") else keep(message)
+        kept = message if message["Event"].startswith("=") else keep(message, self.names)
         if kept is None:
             return ()
         return self.mapping.map(ManagerRecord(msgspec.json.encode(Told(1, T + 3_600, kept, **rows)), NOW))
@@ -376,18 +378,49 @@ class TestBesideTheLogOrAlone:
 
 
 class TestPrivacy:
+    NAMES = Names(config(), KEY)
+
     def test_only_what_is_needed_is_kept(self) -> None:
-        assert keep(said("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000")) is None
-        assert keep(step("1", Application="Set", AppData="NUMERO=0639980000")) == {
+        assert keep(said("Newexten", Priority=2, Application="Set", AppData="NUMERO=0639980000"), self.NAMES) is None
+        assert keep(step("1", Application="Set", AppData="NUMERO=0639980000"), self.NAMES) == {
             **{key: step("1")[key] for key in ("Event", "Timestamp", "Uniqueid", "Context", "Extension", "Priority")},
             "Application": "Set",
         }
-        assert keep(variable("NUMERO", "0639980000")) is None
-        assert keep(said("MixMonitorStart")) is None
-        kept = keep(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000})
+        assert keep(variable("NUMERO", "0639980000"), self.NAMES) is None
+        assert keep(said("MixMonitorStart"), self.NAMES) is None
+        kept = keep(JOIN | {"CallerIDName": "Mireille Exemple", "Queue": "x" * 1_000}, self.NAMES)
         assert kept is not None
         assert "CallerIDName" not in kept
         assert len(kept["Queue"]) == LONGEST
+
+    @pytest.mark.parametrize(
+        ("message", "header"),
+        [
+            (JOIN | {"Exten": "0639980000"}, "Exten"),
+            (step("0639980000", Application="Queue", AppData="600"), "Extension"),
+            (step("600", priority=2, Application="Queue", AppData="600"), "Extension"),
+            (transfer("BlindTransfer", extension="0639980000"), "Extension"),
+        ],
+    )
+    def test_what_was_dialled_and_tells_nothing_is_left_out(self, message: Message, header: str) -> None:
+        assert keep(message, self.NAMES) == keep(without(message, header), self.NAMES)
+
+    @pytest.mark.parametrize("message", [step("0639980000"), said("Newchannel", Exten="0639980000")])
+    def test_steps_that_tell_nothing_else_are_too(self, message: Message) -> None:
+        assert keep(message, self.NAMES) is None
+
+    @pytest.mark.parametrize(
+        ("message", "header"),
+        [
+            (JOIN, "Exten"),
+            (step("1"), "Extension"),
+            (step("610", Application="Queue", AppData="610"), "Extension"),
+            (transfer("BlindTransfer"), "Extension"),
+            (said("Newchannel", Exten="0199000010"), "Exten"),
+        ],
+    )
+    def test_what_tells_a_key_a_queue_or_a_line_is_kept(self, message: Message, header: str) -> None:
+        assert (keep(message, self.NAMES) or {}).get(header) == message[header]
 
     def test_what_is_remembered_holds_no_number(self) -> None:
         ear = Ear(queues={"06 39 98 00 00": {"label": "permanence"}})
