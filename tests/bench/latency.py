@@ -23,7 +23,7 @@ import click
 import psutil
 
 from streams.engine.broker import free_port
-from streams.up import ACCUEIL, DEMO_LOG
+from streams.up import ACCUEIL, SYSTEMS
 from streams.words import say
 from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
 from tests.bench.report import Goal, Run, number, table, write_json
@@ -140,7 +140,7 @@ def measure(
 def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, tell: Tell) -> dict[str, Any]:
     with _up(folder, "up", "--demo") as demo:
         tell(say(f"board live after {demo.started_seconds:.1f} s", f"tableau en {demo.started_seconds:.1f} s"))
-        delays = _sample(Board(demo.url).start(), folder / "demo" / DEMO_LOG, samples, gap_seconds, seed)
+        delays = _sample(Board(demo.url).start(), folder / "demo" / SYSTEMS / "queue_log", samples, gap_seconds, seed)
         memory = demo.memory_mib()
     return {
         "samples": len(delays),
