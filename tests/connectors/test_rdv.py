@@ -284,6 +284,17 @@ def test_what_was_there_before_it_was_set_up_is_told_and_not_missing(place: Town
     assert place.findings == {}
 
 
+def test_what_was_made_before_it_was_first_asked_and_is_listed_only_later_is_not_missing(place: Town) -> None:
+    with place.connected():
+        place.service.elapse(hours(-5))
+        place.go_round()
+        for made_at in (-100, -4):
+            book(place.service, hours(made_at), hours(30))
+        place.go_round()
+    assert len(place.events) == 2
+    assert place.findings == {Finding.MISSING: 1}
+
+
 def plan(service: RdvService, random: Random, number: int, *, may_move: bool = True) -> list[bytes]:
     """Let some of what may happen to an appointment happen, no two things in one second; return its webhooks."""
     booked_at = -200 + random.random()
