@@ -5,14 +5,11 @@ met again, so that its event stays the same.
 """
 
 import hmac
-import os
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from connectors.sdk.errors import ConnectorError
-from connectors.sdk.files import PRIVATE_FILE
+from connectors.sdk.database import Database
 from connectors.sdk.words import say
 from models.identities import PseudonymKey
 
@@ -48,20 +45,18 @@ class Threads:
     """
 
     def __init__(self, directory: Path, key: PseudonymKey, told: int) -> None:
-        self._path = directory / "threads.sqlite"
         self._key = key
-        if told and not (self._path.exists() and self._path.stat().st_size):
-            raise self._lost(say("is not there, but was", "n'existe plus"))
-        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-        self._database = sqlite3.connect(self._path, isolation_level=None)
+        advice = say(
+            "restore it from its backup, or remove it and the position beside it, to read all mail again",
+            "le restaurer de sa sauvegarde, ou le supprimer avec la position à côté, pour relire tout le courrier",
+        )
+        self._database = Database(directory / "threads.sqlite", _TABLE, advice=advice, was_there=told > 0)
         try:
-            for command in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", _TABLE):
-                self._do(command)
-            (last,) = self._do("SELECT max(number) FROM messages").fetchone()
+            (last,) = self._database.do("SELECT max(number) FROM messages").fetchone()
             # What was read but not told for sure is to be told again: it gets a new number then.
-            self._do("UPDATE messages SET number = NULL WHERE number > ?", told)
+            self._database.do("UPDATE messages SET number = NULL WHERE number > ?", told)
         except BaseException:
-            self._database.close()
+            self.close()
             raise
         self.newest = told
         """The number of what was added last."""
@@ -77,31 +72,31 @@ class Threads:
 
     def find(self, message_id: str, message: bytes) -> tuple[Thread, bool] | None:
         """Return the conversation of a message that is known, and whether it is told, or was added since this was opened."""
-        row = self._do(_KNOWN, self._id(message_id), message).fetchone()
+        row = self._database.do(_KNOWN, self._id(message_id), message).fetchone()
         return (_thread(*row[:3]), row[3] is not None) if row else None
 
     def follow(self, references: Sequence[str]) -> Thread | None:
         """Return the conversation of the first of these messages, by their ids, that is known."""
         for reference in references:
-            if row := self._do(_FOLLOWED, self._id(reference)).fetchone():
+            if row := self._database.do(_FOLLOWED, self._id(reference)).fetchone():
                 return _thread(*row)
         return None
 
     def add(self, message_id: str, message: bytes, thread: Thread) -> None:
         """Remember that a message is of a conversation; it is on disk after the next `commit`."""
         if not self._database.in_transaction:
-            self._do("BEGIN IMMEDIATE")
+            self._database.do("BEGIN IMMEDIATE")
         self._last += 1
         self.newest = self._last
         people = b"".join(thread.people[:MOST_PEOPLE])
         values = (self._id(message_id), message, thread.contact, people, thread.place, self.newest)
-        self._do("INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?)", *values)
+        self._database.do("INSERT OR REPLACE INTO messages VALUES (?, ?, ?, ?, ?, ?)", *values)
 
     def commit(self) -> None:
         """Wait until all that was added is on disk, and forget the oldest of too many."""
         if self._database.in_transaction:
-            self._do("DELETE FROM messages WHERE number <= ?", self._last - MOST)
-            self._do("COMMIT")
+            self._database.do("DELETE FROM messages WHERE number <= ?", self._last - MOST)
+            self._database.do("COMMIT")
 
     def close(self) -> None:
         """Close the file. What was added since the last `commit` was not."""
@@ -109,21 +104,6 @@ class Threads:
 
     def _id(self, message_id: str) -> bytes:
         return self.digest("id", message_id) if message_id else b""
-
-    def _do(self, command: str, *values: bytes | str | int) -> sqlite3.Cursor:
-        try:
-            return self._database.execute(command, values)
-        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise ConnectorError(f"{self._path}: {error}") from None
-        except sqlite3.DatabaseError:
-            raise self._lost(say("is damaged", "est abîmé")) from None
-
-    def _lost(self, what: str) -> ConnectorError:
-        advice = say(
-            "restore it from its backup, or remove it and the position beside it, to read all mail again",
-            "le restaurer de sa sauvegarde, ou le supprimer avec la position à côté, pour relire tout le courrier",
-        )
-        return ConnectorError(f"{self._path} {what}{say(':', ' :')} {advice}")
 
 
 def _thread(contact: bytes, people: bytes, place: str) -> Thread:

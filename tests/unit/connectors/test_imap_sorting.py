@@ -145,7 +145,7 @@ def test_the_oldest_are_forgotten(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(threads_module, "MOST", 10)
     for number in range(30):
         desk.sort(message(f"{number}"))
-    (kept,) = desk.threads._do("SELECT count(*) FROM messages").fetchone()
+    (kept,) = desk.threads._database.do("SELECT count(*) FROM messages").fetchone()
     assert kept == 10
 
 

@@ -1,0 +1,58 @@
+"""What becomes of a file of SQLite that is lost, damaged, or in another's hands."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk.database import Database
+from connectors.sdk.errors import ConnectorError, CursorDamagedError
+
+TABLE = "CREATE TABLE IF NOT EXISTS things (thing TEXT)"
+
+
+def opened(path: Path, *, was_there: bool = False) -> Database:
+    return Database(path, TABLE, advice="restore it", was_there=was_there, lost=CursorDamagedError)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "things.sqlite"
+
+
+def test_what_was_committed_is_there_again_for_this_user_alone(path: Path) -> None:
+    with closing(opened(path)) as first:
+        first.do("INSERT INTO things VALUES (?)", "kept")
+        first.do("BEGIN IMMEDIATE")
+        first.do("INSERT INTO things VALUES (?)", "not committed")
+        assert first.in_transaction
+        assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+    with closing(opened(path, was_there=True)) as second:
+        assert second.do("SELECT thing FROM things").fetchall() == [("kept",)]
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_file_that_is_gone_is_not_made_anew(path: Path, content: bytes | None) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CursorDamagedError, match=r"things\.sqlite is not there, but was: restore it"):
+        opened(path, was_there=True)
+    with closing(opened(path)):
+        pass
+
+
+def test_a_file_that_is_damaged_is_lost(path: Path) -> None:
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(CursorDamagedError, match=r"things\.sqlite is damaged: restore it"):
+        opened(path, was_there=True)
+
+
+def test_a_file_in_anothers_hands_is_not_lost(path: Path) -> None:
+    with closing(opened(path)) as other, closing(opened(path)) as database:
+        other.do("BEGIN IMMEDIATE")
+        database.do("PRAGMA busy_timeout = 0")
+        with pytest.raises(ConnectorError, match=r"things\.sqlite: database is locked") as trouble:
+            database.do("INSERT INTO things VALUES ('x')")
+        assert type(trouble.value) is ConnectorError
+        other.do("COMMIT")
+        database.do("INSERT INTO things VALUES ('x')")
