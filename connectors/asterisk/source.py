@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,9 @@ from connectors.sdk.reconcile import Changes, Tally
 from connectors.sdk.spool import Mark
 from connectors.sdk.tail import LineTail, TailPosition
 from models.reasons import Reason
+
+LOOK_SECONDS: Final = 0.05
+"""While nobody tells anything, the log is looked at this often."""
 
 
 class _Saved(msgspec.Struct):
@@ -119,8 +122,9 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
             if part is self._manager and self._is_behind:
                 break
             idle = part is self._parts[-1] and not found
+            longest = wait_seconds if len(self._parts) == 1 else min(wait_seconds, LOOK_SECONDS)
             try:
-                found += part.read(wait_seconds if idle else 0.0)
+                found += part.read(longest if idle else 0.0)
                 there.append(part)
             except SourceUnavailableError as error:
                 troubles.append(str(error))
