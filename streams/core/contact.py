@@ -53,7 +53,7 @@ class Contact(Row, tag=1):
     def place(self) -> Dimensions:
         """Where it is: its last queue, or what its latest milestone told; what knows more goes first."""
         if self.visits:
-            return self.visits[-1].place
+            return self._last_visit.place
         return max(self.own or self.milestones, key=_by_knowledge).place
 
     @property
@@ -70,13 +70,19 @@ class Contact(Row, tag=1):
         if not self.visits:
             return standing(latest(self.milestones))
         state = State.CLOSED
+        last = tell(self._last_visit)
         for visit in self.visits:
             story = tell(visit)
             if story.outcome == "waiting":
                 state = State.WAITING
             elif story.finish == "in_progress" and state is State.CLOSED:
                 state = State.IN_PROGRESS
-        return state, "" if story.outcome == "waiting" else story.outcome
+        return state, "" if last.outcome == "waiting" else last.outcome
+
+    @property
+    def _last_visit(self) -> Visit:
+        """The one that began last. Numbers do not tell: those of queues that did not take a call are apart."""
+        return max(self.visits, key=_by_beginning) if len(self.visits) > 1 else self.visits[0]
 
     @property
     def state(self) -> State:
@@ -161,6 +167,10 @@ def _add_identities(after: Contact, told: str) -> None:
 
 def _by_knowledge(told: Milestone) -> tuple[int, int, str]:
     return -told.place.count(""), told.last_at, told.type
+
+
+def _by_beginning(visit: Visit) -> tuple[int, int]:
+    return tell(visit).queued_at, visit.number
 
 
 def _by_strength(identity: str) -> tuple[int, str]:

@@ -290,3 +290,11 @@ def test_a_call_takes_at_most_900_bytes_of_memory() -> None:
     size_of(first, shared)
     second = fold(*answered_call("call:a:2", identities=f"{CASE[:-1]}2 {PHONE[:-1]}2", at=1_000))
     assert size_of(contact.decode(contact.encode(second)), shared) <= 900
+
+
+def test_a_call_is_in_the_queue_that_it_entered_last_whatever_its_stays_are_numbered() -> None:
+    where = {"site": "siege", "service": "autonomie"}
+    refused = make("call.left_queue", 0, **where, queue="mdph", visit=731, reason="full")
+    row = fold(refused, make("call.queued", 5, **where, queue="apa"), make("call.answered", 9, **where, queue="apa"))
+    assert row.place.queue == "apa"
+    assert row.standing() == (State.IN_PROGRESS, "answered")
