@@ -99,7 +99,7 @@ class CallArrived(CallEvent):
 
 
 class InQueue(Part):
-    """One stay of a call in a queue. A call that enters queues n times has visits 1 … n; queues that did not take it are apart."""
+    """One stay of a call in a queue. A call that enters queues n times has visits 1 … n, and others where it was not taken."""
 
     queue: Label
     visit: Ordinal = 1
