@@ -26,7 +26,8 @@ FIRST: Final = 50
 LEAST: Final = 2
 """Not fewer, if there are more: beside one that is read it is plain that the other cannot be."""
 PATIENCE_SECONDS: Final = 600.0
-"""How long it is tried anew to read messages of which the server reads none, though it says when they came."""
+"""How long it is tried anew to read messages of which the server reads none, though it says when they came. Then the first of
+them is gone without: no more of them, since it may be for lack of something else."""
 FAST_SECONDS: Final = 1.0
 SLOW_SECONDS: Final = 5.0
 _NO_TIME: Final = datetime.min.replace(tzinfo=UTC)
@@ -109,12 +110,15 @@ class Folder:
 
     def _fetch(self, session: Session, uids: Sequence[int]) -> list[Fetched]:
         found = session.fetch(self.name, uids)
-        if found and not any(one.headers for one in found) and not self._is_given_up(uids[0]):
+        if not found or any(one.headers for one in found):
+            return found
+        if not self._is_given_up(found[0].uid):
             raise IMAPClientError("none of these messages can be read")  # for lack of something else, which may pass
-        return found
+        self._found.extendleft(one.uid for one in reversed(found[1:]))
+        return found[:1]
 
     def _is_given_up(self, uid: int) -> bool:
-        """Return whether what begins with `uid` could not be read for so long that it is gone without."""
+        """Return whether a message could not be read for so long that it is gone without."""
         now = time.monotonic()
         if uid != self._unread[0]:
             self._unread = (uid, now)

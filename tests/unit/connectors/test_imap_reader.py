@@ -136,16 +136,26 @@ def test_a_message_that_cannot_be_read_holds_up_no_other_folder(server: Scripted
 def test_a_message_that_could_not_be_read_for_long_is_gone_without(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though connections come and go meanwhile."""
+    """It alone, of several, and though connections come and go meanwhile."""
     clock, ahead = time.monotonic, 0.0
     monkeypatch.setattr("time.monotonic", lambda: clock() + ahead)
-    server.answers = UNREADABLE | (folders(INBOX=7) | UNREADABLE)
+    server.answers = {
+        "EXAMINE .*": opened(9),
+        "UID SEARCH .*": "* SEARCH 7 8\r\n",
+        "UID FETCH .*BODY.*": "NO Server error",
+        "UID FETCH 7 .*": fetched(7, bare=True),
+        "UID FETCH 8 .*": fetched(8, bare=True),
+    }
     with closing(Reader(server.config(), {})) as reader:
         for _ in range(3):
             assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
             reader.close()
             ahead += PATIENCE_SECONDS / 3
         assert read(reader) == ([("INBOX", False)], "")
+        assert read(reader)[1] == "the server does not read all mail in the folder INBOX"
+        reader.close()
+        server.answers = folders(INBOX=8) | {"UID SEARCH UID 8:8": "* SEARCH 8\r\n"}
+        assert read(reader) == ([("INBOX", True)], "")
         assert read(reader) == ([], "")
 
 

@@ -12,9 +12,11 @@ import pytest
 from connectors.imap import threads as threads_module
 from connectors.imap.config import ImapConfig
 from connectors.imap.mail import Kind, Mail
+from connectors.imap.mapping import MailMapping
 from connectors.imap.session import Fetched
 from connectors.imap.sorting import Addresses, Sorter
 from connectors.imap.threads import MOST_PEOPLE, Threads
+from connectors.sdk.contract import Reject
 from models.identities import PseudonymKey
 
 AT = datetime(2026, 3, 16, 9, tzinfo=UTC)
@@ -177,6 +179,15 @@ def test_what_has_neither_id_nor_date_is_nameless(desk: Desk) -> None:
     dated = Fetched(2, AT, (b"From: mireille.exemple@example.org\r\nDate: hier\r\n\r\n",))
     assert desk.kinds(desk.sort(nameless), desk.sort(Fetched(3, AT, ()))) == [Kind.NAMELESS, Kind.UNREADABLE]
     assert desk.kinds(desk.sort(dated), desk.sort(dated)) == [Kind.RECEIVED, None]
+
+
+def test_what_the_server_cannot_read_is_rejected_as_such(desk: Desk) -> None:
+    unreadable = desk.sort(Fetched(3, AT, ()))
+    assert unreadable
+    rejected = MailMapping("imap/courriel", config(), lambda _: KEY).map(unreadable)
+    assert isinstance(rejected, Reject)
+    assert rejected.detail == "the server cannot read this message"
+    assert b'"folder":"INBOX","uid":3' in rejected.record
 
 
 def test_addresses_are_known_by_their_names() -> None:
