@@ -52,8 +52,8 @@ USUAL_HOURS: Final = 9
     "first_day",
     type=click.DateTime(["%Y-%m-%d"]),
     help=say(
-        "The first of these days; if not given, the last ends today.",
-        "Le premier ; à défaut, le dernier s'achève ce jour.",
+        "The first of these days; if not given, the last is yesterday.",
+        "Le premier de ces jours ; à défaut, le dernier est hier.",
     ),
 )
 @click.option(
