@@ -23,6 +23,8 @@ QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
 
 LIVE_SECONDS: Final = 60.0
 """What happened this long ago is past."""
+LONGEST_LINE: Final = 1000
+"""No line of the log has more bytes."""
 
 
 class Conversation(NamedTuple):
@@ -78,7 +80,7 @@ class Calls(System):
         ended: Callable[[Conversation], None],
     ) -> None:
         """Begin to take calls, once it is open. `callers` draws the numbers of those who call of their own accord."""
-        self._begun_at = at
+        self._begun_at = at = max(at, self._written_until())
         self._board = _Board(seed, self._tell, rhythm, callers, ended)
         self._board.begin(at.timestamp())
 
@@ -131,6 +133,11 @@ class Calls(System):
             self._manager.close()
         if self._log:
             self._log.close()
+
+    def _written_until(self) -> datetime:
+        """Return the second after the last that the log tells of: a log goes on in time, or its reader would take it for old."""
+        *_, last = [b"0", *self._path.read_bytes()[-LONGEST_LINE:].splitlines()]
+        return datetime.fromtimestamp(int(last.split(b"|")[0]) + 1, UTC)
 
     def _tell(self, line: str) -> None:
         assert self._log is not None
