@@ -46,7 +46,7 @@ class Days:
         with read(stage, directory / "data") as collected, departement.opened(since):
             assert play_span(departement, since, until, threading.Event())
             self.ledger = departement.ledger.numbers()
-            wait_until(lambda: not disagree(), "the figures to be the ledger's", 90, otherwise=disagree)
+            wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
         self.events: Sequence[Event] = collected.events
         self.figures = folded.numbers(until)
 

@@ -36,6 +36,6 @@ def test_what_is_read_from_the_mailbox_is_what_was_written(tmp_path: Path) -> No
                 folded.add(collected.events)
                 return [*differences(of_email(folded.numbers(until)), expected)]
 
-            wait_until(lambda: not disagree(), "the figures to be the ledger's", otherwise=disagree)
+            wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
     assert sum(numbers["received"] for numbers in expected.values()) > 10
     assert {event.source for event in collected.events if event.channel is Channel.EMAIL} == {"imap/messagerie"}

@@ -52,7 +52,7 @@ def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> No
                 folded.add(collected.events)
                 return [*differences(but_calls(folded.numbers(until)), expected)]
 
-            wait_until(lambda: not disagree(), "the figures to be the ledger's", otherwise=disagree)
+            wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
     assert second.played < first.played
     assert {place[0] for place in expected} == {*Channel} - CALLS
 

@@ -10,8 +10,8 @@ from connectors.simulator.stage import Stage
 from models.topics import Channel
 
 Now = Callable[[], datetime]
-POLL_SECONDS: Final = 6
-"""How often connectors ask those systems that tell nothing by themselves; not 5, after which servers end idle connections."""
+POLL_SECONDS: Final = 8
+"""How often connectors ask those systems that tell nothing by themselves; not 5, when servers end connections that are idle."""
 
 
 class System(ABC):
