@@ -91,10 +91,11 @@ _TEXTS: Final = {
     # tiles
     "tiles": ("Chiffres de l’ensemble", "Figures of all queues"),
     "waiting": ("En attente", "Waiting"),
+    "tile_waiting": ("Appels en attente", "Calls waiting"),
     "longest_wait": ("Attente la plus longue", "Longest wait"),
     "service_level": ("Niveau de service du jour", "Service level today"),
     "abandonment": ("Taux d’abandon", "Abandonment rate"),
-    "handled": ("Traités aujourd’hui", "Handled today"),
+    "handled": ("Appels traités aujourd’hui", "Calls handled today"),
     "agents_available": ("Agents disponibles", "Agents available"),
     "in_progress_now": ("{n} en conversation", "{n} in conversation"),
     "nobody_waits": ("personne n’attend", "nobody is waiting"),
