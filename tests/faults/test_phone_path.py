@@ -118,7 +118,7 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
             return {queue: as_tally(figure) for queue, figure in totals(own_kafka.bootstrap).items()}
 
         wait_until(
-            lambda: found() == expected, "the figures to be the ledger's", 60, otherwise=lambda: (found(), expected)
+            lambda: found() == expected, "the figures to be the ledger's", 120, otherwise=lambda: (found(), expected)
         )
         again = kafka_io.read(own_kafka.bootstrap, "contact.call.v1")
         kafka_io.produce(own_kafka.bootstrap, [(m.topic(), m.key(), m.value()) for m in again])

@@ -109,9 +109,9 @@ class TestCheck:
 
 class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        assert "| `path` | path | *required* | The file" in command("docs", "asterisk").stdout
+        assert "| `inbox` | path | *required* | The directory" in command("docs", "mailroom").stdout
         monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-        assert "| `path` | chemin | *obligatoire* | Le fichier" in command("docs", "asterisk").stdout
+        assert "| `inbox` | chemin | *obligatoire* | Le dossier" in command("docs", "mailroom").stdout
 
     def test_written_it_says_what_it_did(self) -> None:
         lines = command("docs", "asterisk", "--write").stdout.splitlines()
