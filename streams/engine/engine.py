@@ -357,7 +357,7 @@ def run(engine: Engine) -> int:
     """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
     engine.options.directory.mkdir(parents=True, exist_ok=True)
     wait_for_broker(engine)
-    gc.set_threshold(20_000, 20, 50)  # rows live long: not to be walked again and again; what waits leave behind goes soon
+    gc.set_threshold(20_000, 20, 50)  # rows live long, and need not be walked again and again; garbage goes soon
     app = build_app(engine)
     worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None  # its terminal marks would stand in the log
