@@ -1,7 +1,7 @@
 """What a fact about an appointment means."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -46,6 +46,8 @@ CITIZENS: Final = frozenset({"User", "user", "FileAttente", "file_attente"})
 SHORTEST_SECONDS: Final = 60
 LONGEST_SECONDS: Final = 86_400
 USUAL_SECONDS: Final = 1_800
+BEFORE_READ: Final = timedelta(minutes=1)
+"""What is found is as of before it was asked for, in whole seconds: what was made meanwhile was made a little later."""
 _AT_THE_TIME: Final[dict[str, type[AppointmentCheckedIn | AppointmentAttended | AppointmentMissed]]] = {
     WAITING: AppointmentCheckedIn,
     "seen": AppointmentAttended,
@@ -196,7 +198,7 @@ def _time_of(step: Step, rdv: Rdv, times: _Times) -> datetime:
     if rdv.collectif:
         return at
     if step.kind == BOOKED and not step.revision and times.created_at:
-        return min(times.created_at, at)
+        return times.created_at if times.created_at - at <= BEFORE_READ else at
     if step.kind in {"excused", "revoked"} and step.is_last and times.cancelled_at:
         return min(times.cancelled_at, at)
     return at

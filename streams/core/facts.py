@@ -153,8 +153,7 @@ def _facts_of_appointment(own: tuple[Milestone, ...]) -> Facts:
     if booked is None or decisive is None:  # its booking is yet to be told, or it was counted and dropped before
         return ()
     index = APPOINTMENTS.index
-    booked_at = min(told.first_at for told in own)
-    starts_at = booked.data.starts_at
+    booked_at, starts_at = booked.first_at, booked.data.starts_at
     lead_ms = 0 if starts_at is None else max(0, milliseconds(starts_at) - booked_at)
     facts: list[Fact] = [
         (start_of_bucket(booked_at), index["booked"], lead_ms),
