@@ -1,5 +1,6 @@
 """`accueil simulate all`."""
 
+import os
 import signal
 import threading
 import tomllib
@@ -18,6 +19,8 @@ from connectors.simulator.working import PARIS, midnight
 
 ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 MARK: Final = "played.json"
+YIELD: Final = 10
+"""Added to the nice value of a live simulation: the systems that it stands for would not run on this machine."""
 USUAL_HOURS: Final = 9
 """As `accueil simulate asterisk` has it: calls of a usual hour make up a ninth of a day's."""
 
@@ -184,6 +187,7 @@ def _play_days(
 
 
 def _play_live(departement: Departement, path: Path, fresh: Mark, stop: threading.Event, ledger: Path | None) -> None:
+    os.nice(YIELD)
     known = Mark.load(path, fresh.of)
     mark = known or fresh
     # Of the past, calls are only of today: they are many, and over soon.

@@ -20,6 +20,10 @@ PATIENCE_SECONDS: Final = 20.0
 """How long a live simulation waits for connectors before it goes on with the next day of the past."""
 LATE_SECONDS: Final = 1.0
 """The longest that a live step waits while something waits for a connector."""
+PIECE: Final = timedelta(hours=1)
+"""Of simulated time; then others may have the machine."""
+SHARE: Final = 0.5
+"""A live simulation plays the past in so much of the time: figures of the present are not to wait for it."""
 SAVE_SECONDS: Final = 5.0
 """How often it is noted how far a live simulation has come."""
 
@@ -32,15 +36,21 @@ def play_span(
     *,
     tell: Callable[[datetime], None] = lambda _: None,
     patience_seconds: float = float("inf"),
+    share: float = 1.0,
 ) -> bool:
     """Play all from `since` to `until`, telling of each day; return False if it was stopped before.
 
-    After each day, connectors are waited for with `patience_seconds`: some systems tell only how things stand.
+    After each day, connectors are waited for with `patience_seconds`: some systems tell only how things stand. Only in a `share`
+    of the time something is played.
     """
     at = since
     while at < until and not stop.is_set():
-        at = min(at + SLICE, until)
-        departement.play_until(at, lambda: not stop.is_set())
+        day_ends_at = min(at + SLICE, until)
+        while at < day_ends_at and not stop.is_set():
+            at = min(at + PIECE, day_ends_at)
+            began_at = time.monotonic()
+            departement.play_until(at, lambda: not stop.is_set())
+            stop.wait((time.monotonic() - began_at) * (1 / share - 1))
         give_up_at = time.monotonic() + patience_seconds
         while not departement.settle() and time.monotonic() < give_up_at and not stop.wait(LOOK_SECONDS):
             pass
@@ -88,7 +98,7 @@ def play_live(departement: Departement, mark: Mark, path: Path, stop: threading.
         if departement.settle():
             mark._replace(played_until=departement.now).save(path)
 
-    play_span(departement, departement.now, _now(), stop, tell=save, patience_seconds=PATIENCE_SECONDS)
+    play_span(departement, departement.now, _now(), stop, tell=save, patience_seconds=PATIENCE_SECONDS, share=SHARE)
     departement.quicken(speed)
     saved_at = _now()
     while not stop.is_set():
