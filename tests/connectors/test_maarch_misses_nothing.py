@@ -277,13 +277,13 @@ def test_a_letter_whose_senders_cannot_be_read_is_named_and_then_holds_up_no_oth
     server: MaarchServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     """In both lists, of which each comes upon another first."""
-    monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.05)
     server.refusals[CONTACTS] = PlainTextResponse(answer, 200)
     server.hold(letter(1, 11), letter(2, 10))
     names = CONTACTS.replace("{resId}", "[12]")
     with bench(server, tmp_path).opened() as (flow, publisher):
         with pytest.raises(SourceUnavailableError, match=f"{names}: the server answers otherwise than published"):
             flow.turn()
+        monkeypatch.setattr("connectors.sdk.pull.FIRST_PAUSE_SECONDS", 0.05)
         wait_until(
             lambda: turned(flow) and len(publisher.events) == 6, "both letters", 30, lambda: told(publisher.events)
         )

@@ -23,10 +23,10 @@ from streams.health import HealthServer
 healthy = {"yes": True, "ready": len(sys.argv) < 5}
 well = lambda: (healthy["yes"], "")
 ready = lambda: (healthy["ready"], "no_broker")
-server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=ready)
 signal.signal(signal.SIGUSR1, lambda *_: healthy.update(yes=False))
 signal.signal(signal.SIGUSR2, lambda *_: healthy.update(ready=not healthy["ready"]))
 signal.signal(signal.SIGTERM, lambda *_: (open(sys.argv[2], "a").write(sys.argv[3] + "\\n"), sys.exit(0)))
+server = HealthServer("127.0.0.1", int(sys.argv[1]), healthy=well, ready=ready)
 while True:
     time.sleep(0.05)  # signal.pause() would miss a signal that comes just before it
 """
