@@ -128,8 +128,9 @@ class RdvService:
         """Let an appointment be at another time."""
         with self._lock:
             rdv = self._rdvs[number]
-            rdv.starts_at = starts_at
-            self.ledger["appointment.moved"] += len(rdv.participations)
+            if starts_at != rdv.starts_at:
+                rdv.starts_at = starts_at
+                self.ledger["appointment.moved"] += len(rdv.participations)
             self._tell(rdv, "updated", at)
 
     def cancel(self, at: datetime, number: int, by: str = "citizen", citizen: int | None = None) -> None:
