@@ -17,6 +17,7 @@ from models.events import AgentStateChanged, Event
 from models.ids import source_of
 from models.reasons import Reason
 from models.topics import Channel
+from streams.agents.backlog import Backlogs
 from streams.core import agent, contact, timeline
 from streams.core.agent import Agent
 from streams.core.contact import Contact, Keeping
@@ -122,7 +123,8 @@ class Contacts:
         """What is not yet counted: rows as they were."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
-        """Source that tells history → when it last did, and as of when: the worker's clock, event time."""
+        """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
+        self._backlogs: Final = Backlogs()
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
@@ -254,6 +256,7 @@ class Contacts:
         return self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0))
 
     def _tell_as_of(self, progress: Progress, step: Step) -> None:
+        progress.history = self._backlogs.as_of(step.now)
         history = [at for _, at in self._history.values()]
         if history:
             progress.step_at = min([*history, *filter(None, [step.as_of])])
@@ -296,8 +299,12 @@ class Contacts:
         """Note whether its source tells history. A dead letter sent again is old, and says nothing of that."""
         if record.timestamp - at <= HISTORY_MS:
             self._history.pop(event.source, None)
-        elif event.channel is Channel.CALL and all(name != topics.REPLAYED_FROM for name, _ in record.headers):
+        elif any(name == topics.REPLAYED_FROM for name, _ in record.headers):
+            return
+        elif event.channel is Channel.CALL:
             self._history[event.source] = now, at
+        elif record.key not in self.contacts.rows:  # late news of a contact that is known is no history
+            self._backlogs.note(event.channel, at, record.timestamp, now)
 
     def _end_history(self, now: int) -> None:
         for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:

@@ -1,0 +1,108 @@
+"""A partition says of which channels history is being read, and is not misled by what is told late as a matter of course."""
+
+import pytest
+
+from models import topics
+from models.events import Event
+from streams.agents.backlog import FEWEST, SILENCE_MS
+from streams.core.figures import PROGRESS_KEY
+from tests.support.events import START_MS, make
+from tests.unit.agents.test_contacts import DAY_MS, HOUR_MS, Worker, record
+
+COMES = {
+    "mail": "letter.arrived",
+    "email": "email.received",
+    "form": "form.submitted",
+    "appointment": "appointment.booked",
+    "visit": "visit.arrived",
+    "feedback": "feedback.invited",
+}
+MORE = {"form.submitted": {"procedure": "apa"}, "appointment.booked": {"starts_at": "2025-04-01T08:00:00Z"}}
+
+
+def come(channel: str, number: int, *, at: float = 0) -> list[Event]:
+    """Return so many contacts that begin a second apart from `at` on, seconds after the start."""
+    kind = COMES[channel]
+    more = MORE.get(kind, {})
+    return [make(kind, at + second, subject=f"{channel}:x/siege:{at + second}", **more) for second in range(number)]
+
+
+def told(late_ms: int) -> Worker:
+    worker = Worker()
+    worker.now = START_MS + late_ms
+    return worker
+
+
+def history(worker: Worker) -> dict[str, int]:
+    """Return what the progress that is written says."""
+    return dict(worker.job.progress.rows[PROGRESS_KEY].history)
+
+
+@pytest.mark.parametrize("channel", COMES)
+def test_a_channel_whose_history_is_read_is_named_with_its_time(channel: str) -> None:
+    worker = told(10 * DAY_MS)
+    worker.fold(*come(channel, FEWEST))
+    assert history(worker) == {channel: START_MS + 1000 * (FEWEST - 1)}
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now, "all else is as of now"
+
+
+def test_history_ends_in_silence() -> None:
+    worker = told(10 * DAY_MS)
+    worker.fold(*come("email", FEWEST))
+    worker.tick(SILENCE_MS - 1)
+    assert history(worker)
+    worker.fold(*come("email", 1, at=1000))
+    worker.tick(SILENCE_MS - 1)
+    assert history(worker), "another old one goes on with it"
+    worker.tick(SILENCE_MS)
+    assert history(worker) == {}
+
+
+def test_what_happens_now_does_not_end_it() -> None:
+    """A webhook tells of now while the history is still asked for."""
+    worker = told(10 * DAY_MS)
+    worker.fold(*come("form", FEWEST), *come("form", 1, at=10 * DAY_MS / 1000))
+    assert history(worker).keys() == {"form"}
+
+
+@pytest.mark.parametrize(
+    ("channel", "late_ms"),
+    [("mail", 4 * DAY_MS), ("feedback", DAY_MS), ("email", HOUR_MS // 2), ("visit", HOUR_MS // 2), ("form", 0)],
+)
+def test_what_is_told_as_late_as_it_always_is_is_no_history(channel: str, late_ms: int) -> None:
+    worker = told(late_ms)
+    worker.fold(*come(channel, 10 * FEWEST))
+    assert history(worker) == {}
+
+
+def test_some_that_somebody_registers_late_are_no_history() -> None:
+    worker = told(10 * DAY_MS)
+    for number in range(2 * FEWEST):
+        worker.fold(*come("email", 1, at=number))
+        worker.tick(SILENCE_MS if number % (FEWEST - 1) == 0 else 1000)
+        assert history(worker) == {}
+
+
+def test_late_news_of_what_is_known_is_no_history() -> None:
+    worker = told(0)
+    letters = come("mail", FEWEST)
+    worker.fold(*letters)
+    worker.now += 10 * DAY_MS
+    worker.fold(*[make("letter.registered", 60, subject=letter.subject, chrono="2025-7") for letter in letters])
+    worker.fold(*letters)
+    assert history(worker) == {}
+
+
+def test_dead_letters_sent_again_are_no_history() -> None:
+    worker = told(10 * DAY_MS)
+    headers = [(topics.REPLAYED_FROM, b"0:7")]
+    sent = [record(event, timestamp=worker.now, headers=headers) for event in come("email", FEWEST)]
+    worker.job.fold(topics.SOURCES[topics.Channel.EMAIL].name, sent, worker.step())
+    assert history(worker) == {}
+
+
+def test_the_history_of_calls_is_told_for_all_figures() -> None:
+    worker = told(10 * DAY_MS)
+    worker.fold(*[make("call.arrived", second, subject=f"call:asterisk/siege:{second}") for second in range(FEWEST)])
+    assert history(worker) == {}
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at < worker.now
