@@ -1,13 +1,13 @@
 """How one switchboard is configured."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.asterisk.records import KNOWN
 from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.telephony import Host, Line, Port, Queue, Region, Secret, Sector, Word, is_here
 from connectors.sdk.words import say
 from models.envelope import Label
 from models.events import LeaveReason
@@ -25,67 +25,10 @@ def _is_an_outcome(outcome: str) -> str:
     return outcome
 
 
-def _is_one_line(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value() or not secret.get_secret_value().isprintable():
-        raise ValueError(say("is empty, or more than one line", "est vide, ou fait plus d'une ligne"))
-    return secret
-
-
-def is_here(host: str) -> bool:
-    """Return whether `host` is this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 OUTCOMES: Final = (*LeaveReason, "did", "menu", "voicemail", "ignore")
 """What an event of the dialplan's own can mean."""
-Sector = Annotated[Label, StringConstraints(min_length=1)]
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 EventName = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^|\s]+$"), AfterValidator(_not_asterisks_own)]
 CustomOutcome = Annotated[str, AfterValidator(_is_an_outcome)]
-Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,253}$")]
-Port = Annotated[int, Field(ge=1, le=65_535)]
-Word = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
-Secret = Annotated[SecretStr, AfterValidator(_is_one_line)]
-
-
-class Queue(Options):
-    """What one queue of Asterisk is for."""
-
-    label: Label = ""
-    """Its name in events and figures; Asterisk's own if not given."""
-    service: Label = ""
-    """The service that answers."""
-    site: Label = ""
-    """Where it is."""
-    extensions: tuple[str, ...] = ()
-    """Extensions that lead to this queue, so that a transfer to one of them is known as one to this queue."""
-
-    in_french: ClassVar = {
-        "label": "Son nom dans les événements et les chiffres ; celui d'Asterisk à défaut.",
-        "service": "Le service qui répond.",
-        "site": "Où il se trouve.",
-        "extensions": "Numéros internes qui mènent à cette file, pour qu'un transfert vers l'un d'eux soit reconnu.",
-    }
-
-
-class Line(Options):
-    """One number that citizens dial."""
-
-    line: Label
-    """Its name in events: the number itself is not published."""
-    service: Label = ""
-    """Service of the call's arrival; in a queue, the call is of the queue's."""
-    site: Label = ""
-    """Site of the call's arrival; in a queue, the call is at the queue's."""
-
-    in_french: ClassVar = {
-        "line": "Son nom dans les événements : le numéro lui-même n'est pas publié.",
-        "service": "Service de l'arrivée de l'appel ; dans une file, l'appel est au service de la file.",
-        "site": "Site de l'arrivée de l'appel ; dans une file, l'appel est au site de la file.",
-    }
 
 
 class Manager(Options):

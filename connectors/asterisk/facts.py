@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 
 from connectors.asterisk.agents import AgentFacts, Envelope, Stay
-from connectors.asterisk.config import AsteriskConfig, CustomOutcome, Line
+from connectors.asterisk.config import AsteriskConfig, CustomOutcome
 from connectors.asterisk.memory import Call, Memory
 from connectors.asterisk.names import Names
 from connectors.asterisk.records import (
@@ -27,6 +27,7 @@ from connectors.asterisk.records import (
     TURNED_AWAY,
     Record,
 )
+from connectors.sdk.telephony import Line
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import (

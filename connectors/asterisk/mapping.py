@@ -5,9 +5,10 @@ import msgspec
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.facts import Facts
 from connectors.asterisk.memory import Memory
-from connectors.asterisk.names import LABEL, Names
+from connectors.asterisk.names import Names
 from connectors.asterisk.records import LogLine, parse
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.telephony import LABEL
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.identities import PseudonymKey

@@ -8,13 +8,14 @@ from typing import Final
 import msgspec
 
 from connectors.asterisk.config import AsteriskConfig, Manager
-from connectors.asterisk.manager.mapping import ManagerMapping, ManagerRecord
+from connectors.asterisk.manager.mapping import ManagerMapping
 from connectors.asterisk.manager.part import list_queues
 from connectors.asterisk.manager.session import Session
 from connectors.asterisk.manager.watch import Watch
 from connectors.asterisk.source import AsteriskSource
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.flow import judge
+from connectors.sdk.live import Heard
 
 WAIT_SECONDS: Final = 2.0
 """How long something new in the log is waited for."""
@@ -36,4 +37,4 @@ def _ask(manager: Manager, config: AsteriskConfig, context: Context) -> Outcome:
     with closing(Session(manager, events=False)) as session:
         told = list_queues(session)
     mapping = ManagerMapping(context.source, config, context.key_of(config.sector), Watch(), beside_log=False)
-    return mapping.map(ManagerRecord(msgspec.json.encode(told), datetime.now(UTC)))
+    return mapping.map(Heard(msgspec.json.encode(told), datetime.now(UTC)))

@@ -11,13 +11,13 @@ import msgspec
 from connectors.asterisk.comparison import Comparison
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.manager.mapping import Context as ManagerContext
-from connectors.asterisk.manager.mapping import ManagerRecord
 from connectors.asterisk.manager.part import ManagerPart, ManagerState
 from connectors.asterisk.mapping import QueueLogMapping
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.records import LogLine
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.live import Heard
 from connectors.sdk.reconcile import Changes, Tally
 from connectors.sdk.spool import Mark
 from connectors.sdk.tail import LineTail, TailPosition
@@ -86,7 +86,7 @@ class LogPart:
         self.tail.close()
 
 
-class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
+class AsteriskSource(Source[LogLine | Heard, Position]):
     """What one Asterisk tells. If one of its two parts is away, the other goes on.
 
     After a start, the log is read to its end before anybody listens: what happens now is not to be told before what was.
@@ -113,9 +113,9 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
         """Why one of the two is not read now."""
         return self._trouble
 
-    def read(self, wait_seconds: float) -> Sequence[LogLine | ManagerRecord]:
+    def read(self, wait_seconds: float) -> Sequence[LogLine | Heard]:
         """Return what is new of both."""
-        found: list[LogLine | ManagerRecord] = []
+        found: list[LogLine | Heard] = []
         there: list[LogPart | ManagerPart] = []
         troubles = []
         for part in self._parts:
@@ -133,7 +133,7 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
             raise SourceUnavailableError(self._trouble)
         return there[0].read(wait_seconds) if troubles and not found else found
 
-    def map(self, raw: LogLine | ManagerRecord) -> Outcome:
+    def map(self, raw: LogLine | Heard) -> Outcome:
         """Return what a line or a message means."""
         if isinstance(raw, LogLine):
             assert self._log is not None
@@ -148,7 +148,7 @@ class AsteriskSource(Source[LogLine | ManagerRecord, Position]):
             self._comparison.hear(outcome)
         return outcome
 
-    def reject(self, raw: LogLine | ManagerRecord, reason: Reason, detail: str = "") -> Reject:
+    def reject(self, raw: LogLine | Heard, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a line or a message."""
         if isinstance(raw, LogLine):
             assert self._log is not None

@@ -16,11 +16,12 @@ import pytest
 
 import connectors.asterisk as asterisk
 from connectors.asterisk import comparison
-from connectors.asterisk.manager.session import ANSWER_SECONDS, PING_SECONDS, Session
+from connectors.asterisk.manager.session import Session
 from connectors.asterisk.simulate import Exchange, Ledger, ManagerServer, configuration, simulate_day
 from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.asterisk.simulate.rhythm import ZONE
 from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance
@@ -608,8 +609,8 @@ class TestSilence:
 
     def pause(self, session: Session, seconds: float) -> None:
         """Let nobody have looked for so long."""
-        session._heard_at -= seconds
-        session._asked_at -= seconds
+        session._peer.heard_at -= seconds
+        session._peer.asked_at -= seconds
 
     def test_what_came_while_nobody_looked_is_read(self, session: Session, manager: ManagerServer) -> None:
         Exchange(lambda line: None, manager).arrive(NINE + 1, caller="", dialled="0199000010")

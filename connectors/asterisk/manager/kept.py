@@ -8,6 +8,7 @@ import msgspec
 
 from connectors.asterisk.manager.wire import OVERSIZED, Message
 from connectors.asterisk.names import Names
+from connectors.sdk import live
 
 CALLS: Final = ("Uniqueid", "Queue")
 AGENTS: Final = (*CALLS, "MemberName", "Interface")
@@ -44,16 +45,13 @@ LONGEST: Final = 300
 """A longer value is cut: none that is needed is as long."""
 
 
-class Told(msgspec.Struct, array_like=True):
+class Told(live.Told, array_like=True):
     """What is kept of a message, or that a connection began, and how things were then."""
 
-    number: int
-    received_at: float
-    """Seconds since 1970, by our clock."""
     message: Message
-    members: list[Message] = []
+    members: list[Message] = msgspec.field(default_factory=list)
     """Rows of agents in queues, of `LISTED`."""
-    entries: list[Message] = []
+    entries: list[Message] = msgspec.field(default_factory=list)
     """Rows of waiting callers, of `LISTED`."""
 
 

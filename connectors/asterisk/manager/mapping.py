@@ -1,8 +1,7 @@
 """What messages of the manager interface mean, and that a connection began."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -18,6 +17,7 @@ from connectors.asterisk.manager.wire import seconds_of
 from connectors.asterisk.names import Names
 from connectors.asterisk.records import Record
 from connectors.sdk.contract import Outcome, Reject
+from connectors.sdk.live import Heard
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.events import Event
@@ -25,14 +25,6 @@ from models.identities import PseudonymKey
 from models.reasons import Reason
 
 TOO_LONG: Final = say(f"more than {wire.MAX_MESSAGE_BYTES} bytes", f"plus de {wire.MAX_MESSAGE_BYTES} octets")
-
-
-class ManagerRecord(NamedTuple):
-    """A raw record: `Told` as JSON, when it was received, and its number."""
-
-    content: bytes
-    read_at: datetime
-    number: int = 0
 
 
 _decode: Final = msgspec.json.Decoder(Told).decode
@@ -50,7 +42,7 @@ class ManagerMapping:
         self._translation = Translation(config, self._names, watch)
         self._facts = Facts(source, config, self._names, watch.memory)
 
-    def map(self, raw: ManagerRecord) -> Outcome:
+    def map(self, raw: Heard) -> Outcome:
         """Return what a message means, or why it means nothing; raises nothing."""
         events: list[Event] = []
         try:
@@ -60,7 +52,7 @@ class ManagerMapping:
             return self.reject(raw, error.reason, error.detail)
         return events
 
-    def reject(self, raw: ManagerRecord, reason: Reason, detail: str = "") -> Reject:
+    def reject(self, raw: Heard, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the message that was mapped last, with what is to be known of earlier ones."""
         told = _decode(raw.content)
         said = hear(told.message, _second(told), self._names)

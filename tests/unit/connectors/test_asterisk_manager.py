@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.manager.kept import LONGEST, Told, keep
-from connectors.asterisk.manager.mapping import Context, ManagerMapping, ManagerRecord
+from connectors.asterisk.manager.mapping import Context, ManagerMapping
 from connectors.asterisk.manager.watch import Watch
 from connectors.asterisk.manager.wire import CONNECTED, LISTED, MAX_MESSAGE_BYTES, OVERSIZED, Message, Reader, write
 from connectors.asterisk.mapping import QueueLogMapping
@@ -22,6 +22,7 @@ from connectors.asterisk.records import LogLine
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.live import Heard
 from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind, PseudonymKey
@@ -59,7 +60,7 @@ class Ear:
         kept = message if message["Event"].startswith("=") else keep(message, self.names)
         if kept is None:
             return ()
-        return self.mapping.map(ManagerRecord(msgspec.json.encode(Told(1, T + 3_600, kept, **rows)), NOW))
+        return self.mapping.map(Heard(msgspec.json.encode(Told(1, T + 3_600, kept, **rows)), NOW))
 
     def hear(self, *messages: Message) -> list[Event]:
         events: list[Event] = []
@@ -268,7 +269,7 @@ def test_why_a_message_is_rejected(message: Message, reason: Reason) -> None:
     assert isinstance(reject, Reject)
     assert reject.reason is reason
     watch = msgspec.json.decode(reject.context, type=Context).manager
-    again = Ear(watch).mapping.map(ManagerRecord(reject.record, NOW))
+    again = Ear(watch).mapping.map(Heard(reject.record, NOW))
     assert isinstance(again, Reject)
     assert ear.hear(said("QueueCallerJoin", call=f"{T}.18", Queue=600)), "the message after it is read"
 
