@@ -8,6 +8,9 @@ from typing import Final
 from models.topics import Channel
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:accueil:event")
+_SEED: Final = NAMESPACE.bytes
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""Hexadecimal digits with RFC 9562's variant, 10, as their two highest bits."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 
 
@@ -16,7 +19,10 @@ def event_id(source: str, native_id: str, revision: str = "") -> str:
 
     UUIDv5: the same arguments give the same id on every machine and in every year.
     """
-    return str(uuid.uuid5(NAMESPACE, f"{source}\x1f{native_id}\x1f{revision}"))
+    # Written out, since `uuid.uuid5` and its text take three times as long, and this is done for every event.
+    name = f"{source}\x1f{native_id}\x1f{revision}".encode()
+    digits = hashlib.sha1(_SEED + name, usedforsecurity=False).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:32]}"
 
 
 def contact_id(channel: Channel, source: str, native_id: str) -> str:
