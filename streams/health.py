@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import ThreadingHTTPServer
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, MetricsHandler
 
@@ -17,6 +17,9 @@ from streams.prechecks import check_port
 
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
+
+CLOSE_SECONDS: Final = 0.05
+"""How long closing takes at most: so often the server looks whether it is to. Every process waits for it at its end."""
 
 
 class HealthServer:
@@ -36,7 +39,7 @@ class HealthServer:
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self._server = _Server(host, port, _handler({"/healthz": healthy, "/readyz": ready}, registry))
-        self._thread = Thread(target=self._server.serve_forever, name="health", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(CLOSE_SECONDS,), name="health", daemon=True)
         self._thread.start()
 
     @property

@@ -192,7 +192,7 @@ class Plan:
                 },
                 health_host=worker.health_host,
                 health_port=port,
-                stop_seconds=4,
+                stop_seconds=20,  # it finishes the steps in hand, which takes long where the machine is busy
             )
 
     def connect(self) -> Iterator[Program]:

@@ -353,13 +353,18 @@ def wait_for_broker(engine: Engine) -> None:
         time.sleep(0.2)
 
 
+class _Worker(faust.Worker):
+    async def _sentinel_task(self) -> None:
+        """Wait for nothing: mode sleeps for a second here, when all has ended."""
+
+
 def run(engine: Engine) -> int:
     """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
     engine.options.directory.mkdir(parents=True, exist_ok=True)
     wait_for_broker(engine)
     gc.set_threshold(20_000, 20, 50)  # rows live long, and need not be walked again and again; garbage goes soon
     app = build_app(engine)
-    worker = faust.Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    worker = _Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None  # its terminal marks would stand in the log
     try:
         worker.execute_from_commandline()

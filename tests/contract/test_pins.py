@@ -43,6 +43,8 @@ PINS = {
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.seek_to_committed": "775ab0adc4b052ab",
     "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "0870ec53dea75083",
     "faust.transport.drivers.aiokafka:Consumer._to_message": "7c24f6511b2fcef7",
+    "mode.worker:Worker._sentinel_task": "6e66058cf3e1b616",
+    "mode.worker:Worker._shutdown_loop": "6ad3b1129015ee12",
 }
 
 
