@@ -54,6 +54,9 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     service_level: Thresholds
     abandonment: Thresholds
     quiet_after_seconds: float
+    history: dict[str, int]
+    """Channels whose figures are not complete yet, since history of them is being read → as of when that is, milliseconds since
+    1970. All other figures are of now."""
     all: Now
     """All calls together."""
     queues: list[Queue]
@@ -83,6 +86,7 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Messa
         service_level=options.service_level,
         abandonment=options.abandonment,
         quiet_after_seconds=options.quiet_after_seconds,
+        history=snapshot.history,
         all=calls_of(snapshot, options),
         queues=queues_of(snapshot, options),
         arrivals=arrivals_of(snapshot, options),

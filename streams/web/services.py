@@ -1,6 +1,6 @@
 """What a service has to do: letters, e-mails, forms, appointments, and what citizens think of it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure
-from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, LAYOUTS, MATTERS
+from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, MATTERS
 from streams.web.options import WebOptions
 from streams.web.sums import Ratio, add_up, divide_seconds
 from streams.web.view import Snapshot
@@ -19,6 +19,7 @@ PROMOTES: Final = 9
 """From this score of 10 on a citizen recommends the service (Net Promoter Score)."""
 DETRACTS: Final = 6
 """Up to this one a citizen does not."""
+_INVITED: Final = FEEDBACK.index["invited"]
 
 
 class Matters(msgspec.Struct, frozen=True):
@@ -60,6 +61,9 @@ class Opinions(msgspec.Struct, frozen=True):
     invited: int
     given: int
     """Answers, on all scales."""
+    response: Ratio | None
+    """Who answered of those invited, as far as scores tell: who answers on several scales is one. None where nobody was ever
+    invited, as on a page with a button: who answers there is not counted here. Today's answers may be to earlier invitations."""
     scores: dict[str, Ratio]
     """Scale that was ever used → its score: of `csat_1_5` the share that is satisfied, of `nps_0_10` promoters less detractors
     (may be negative), of others the mean. The denominator is the number of answers."""
@@ -107,14 +111,12 @@ def _channels_of(snapshot: Snapshot, places: Collection[Dimensions]) -> dict[str
     told = {}
     for channel, read in _READERS.items():
         if of_channel := [place for place in places if place.channel == channel]:
-            layout = LAYOUTS[channel]
-            told[channel.value] = read(
-                add_up(snapshot.totals, of_channel, layout), add_up(snapshot.today, of_channel, layout)
-            )
+            told[channel.value] = read(snapshot, of_channel)
     return told
 
 
-def _read_matters(total: Figure, today: Figure) -> Matters:
+def _read_matters(snapshot: Snapshot, places: Sequence[Dimensions]) -> Matters:
+    total, today = add_up(snapshot.totals, places, MATTERS), add_up(snapshot.today, places, MATTERS)
     count = dict(zip(MATTERS.counts, today.counts, strict=True))
     return Matters(
         received=count["received"],
@@ -126,7 +128,8 @@ def _read_matters(total: Figure, today: Figure) -> Matters:
     )
 
 
-def _read_appointments(total: Figure, today: Figure) -> Appointments:
+def _read_appointments(snapshot: Snapshot, places: Sequence[Dimensions]) -> Appointments:
+    total, today = add_up(snapshot.totals, places, APPOINTMENTS), add_up(snapshot.today, places, APPOINTMENTS)
     count = dict(zip(APPOINTMENTS.counts, today.counts, strict=True))
     return Appointments(
         **{name: count[name] for name in ("booked", "attended", "missed", *CANCELLED)},
@@ -135,10 +138,20 @@ def _read_appointments(total: Figure, today: Figure) -> Appointments:
     )
 
 
-def _read_opinions(total: Figure, today: Figure) -> Opinions:
+def _read_opinions(snapshot: Snapshot, places: Sequence[Dimensions]) -> Opinions:
+    total, today = add_up(snapshot.totals, places, FEEDBACK), add_up(snapshot.today, places, FEEDBACK)
     scores = {scale.value: score(scale, today) for scale in FeedbackScale if any(answers(scale, total).values())}
     given = sum(ratio.denominator for ratio in scores.values())
-    return Opinions(today.counts[FEEDBACK.index["invited"]], given, scores)
+    return Opinions(today.counts[_INVITED], given, _read_response(snapshot, places), scores)
+
+
+def _read_response(snapshot: Snapshot, places: Iterable[Dimensions]) -> Ratio | None:
+    asked = [place for place in places if place in snapshot.totals and snapshot.totals[place].counts[_INVITED]]
+    if not asked:
+        return None
+    today = [snapshot.today[place] for place in asked if place in snapshot.today]
+    answered = (max(sum(answers(scale, figure).values()) for scale in FeedbackScale) for figure in today)
+    return Ratio(sum(answered), sum(figure.counts[_INVITED] for figure in today))
 
 
 def names_of(scale: FeedbackScale) -> dict[int, str]:
@@ -165,11 +178,11 @@ def score(scale: FeedbackScale, figure: Figure) -> Ratio:
             return Ratio(sum(given * times for given, times in number.items()), total)
 
 
-_READERS: Final[Mapping[Channel, Callable[[Figure, Figure], msgspec.Struct]]] = {
+_READERS: Final[Mapping[Channel, Callable[[Snapshot, Sequence[Dimensions]], msgspec.Struct]]] = {
     Channel.MAIL: _read_matters,
     Channel.EMAIL: _read_matters,
     Channel.FORM: _read_matters,
     Channel.APPOINTMENT: _read_appointments,
     Channel.FEEDBACK: _read_opinions,
 }
-"""Channel → how its figures are read, of ever and of today."""
+"""Channel → how the figures of its places are read."""

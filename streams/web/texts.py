@@ -23,6 +23,7 @@ _TEXTS: Final = {
     # states of the data
     "connecting": ("Connexion…", "Connecting…"),
     "live": ("En direct", "Live"),
+    "partly_live": ("En direct en partie", "Partly live"),
     "stale": ("Données périmées", "Out-of-date data"),
     "catching_up": ("Lecture de l’historique", "Reading history"),
     "behind": ("on en est {when}", "{when}"),
@@ -56,6 +57,11 @@ _TEXTS: Final = {
         "Le service de calcul n’écrit plus (accueil worker).",
         "The worker has stopped writing (accueil worker).",
     ),
+    # channels whose history is being read
+    "incomplete": (
+        "Chiffres encore incomplets, car l’historique est en cours de lecture : {channels}.",
+        "Figures not complete yet, since history is still being read: {channels}.",
+    ),
     # a source that may have stopped
     "no_call_since": ("Aucun appel depuis {time}.", "No call since {time}."),
     "no_call_today": ("Aucun appel aujourd’hui.", "No call today."),
@@ -68,8 +74,8 @@ _TEXTS: Final = {
     "no_visit_today": ("Aucune visite aujourd’hui.", "No visit today."),
     "no_mail_since": ("Aucun courrier depuis {time}.", "No letter since {time}."),
     "no_mail_today": ("Aucun courrier aujourd’hui.", "No letter today."),
-    "no_email_since": ("Aucun e-mail depuis {time}.", "No e-mail since {time}."),
-    "no_email_today": ("Aucun e-mail aujourd’hui.", "No e-mail today."),
+    "no_email_since": ("Aucun courriel depuis {time}.", "No e-mail since {time}."),
+    "no_email_today": ("Aucun courriel aujourd’hui.", "No e-mail today."),
     "no_form_since": ("Aucune démarche en ligne depuis {time}.", "No online procedure since {time}."),
     "no_form_today": ("Aucune démarche en ligne aujourd’hui.", "No online procedure today."),
     "no_appointment_since": ("Aucun rendez-vous pris depuis {time}.", "No appointment booked since {time}."),
@@ -84,7 +90,7 @@ _TEXTS: Final = {
     "channel_call": ("Téléphone", "Telephone"),
     "channel_visit": ("Guichets", "Front desks"),
     "channel_mail": ("Courrier", "Letters"),
-    "channel_email": ("E-mails", "E-mails"),
+    "channel_email": ("Courriels", "E-mails"),
     "channel_form": ("Démarches en ligne", "Online procedures"),
     "channel_appointment": ("Rendez-vous", "Appointments"),
     "channel_feedback": ("Avis du jour", "Opinions today"),
@@ -189,7 +195,13 @@ _TEXTS: Final = {
     ),
     "upcoming": ("À venir", "To come"),
     "given": ("Réponses", "Answers"),
-    "invited": ("invitations : {n}", "invitations: {n}"),
+    "response": ("Taux", "Rate"),
+    "answered_of_invited": (
+        "{numerator} ont répondu, sur {denominator} invités",
+        "{numerator} answered, of {denominator} invited",
+    ),
+    "few_invited": ("trop peu d’invités pour un taux : {denominator}", "too few invited for a rate: {denominator}"),
+    "never_invited": ("personne n’est invité à répondre", "nobody is invited to answer"),
     "scale_csat_1_5": ("Satisfaits", "Satisfied"),
     "scale_ces_1_5": ("Effort, sur\N{NO-BREAK SPACE}5", "Effort, of\N{NO-BREAK SPACE}5"),
     "scale_ces_1_7": ("Effort, sur\N{NO-BREAK SPACE}7", "Effort, of\N{NO-BREAK SPACE}7"),
@@ -209,11 +221,13 @@ _TEXTS: Final = {
     "opinions_rule": (
         (
             "Satisfaits : notes 4 et 5. NPS : part des 9 et 10, moins celle des 0 à 6. Entre parenthèses : nombre de réponses ;"
-            " à moins de {n}, pas de note."
+            " à moins de {n}, pas de note. Taux : qui a répondu aujourd’hui ÷ qui fut invité aujourd’hui, là où l’on"
+            " invite ; à moins de {n} invités, pas de taux ; au-delà de 100 % si l’on répond à des invitations d’avant."
         ),
         (
             "Satisfied: scores 4 and 5. NPS: share of 9 and 10, less that of 0 to 6. In brackets: number of answers; of fewer"
-            " than {n}, no score."
+            " than {n}, no score. Rate: who answered today ÷ who was invited today, where anybody is; of fewer than {n}"
+            " invited, no rate; above 100% if earlier invitations are answered."
         ),
     ),
     # the chart

@@ -68,6 +68,13 @@ class Snapshot:
         return min((part.step_at if part else 0 for part in parts), default=0) or None
 
     @property
+    def history(self) -> dict[str, int]:
+        """Channels of which history is being read → as of when the slowest partition's is, milliseconds since 1970."""
+        told = [part.history for part in self.progress.values()]
+        channels = sorted({channel for history in told for channel in history})
+        return {channel: min(history[channel] for history in told if channel in history) for channel in channels}
+
+    @property
     def event_at(self) -> int | None:
         """When the latest event happened that is counted, milliseconds since 1970; None before the first."""
         return max((part.event_at for part in self.progress.values()), default=0) or None

@@ -253,6 +253,7 @@ def test_a_service_says_what_came_what_is_open_and_what_is_thought_of_it(house: 
         "Rendez-vous: Annulés": "4",
         "Rendez-vous: À venir": "1 312",
         "Avis du jour: Réponses": "8",
+        "Avis du jour: Taux": "7 %",
         "Avis du jour: Satisfaits": "(4)",
         "Avis du jour: NPS": "(3)",
         "Avis du jour: JDMA, sur 10": "(1)",
@@ -308,8 +309,8 @@ def test_figures_of_services_move_when_they_change(served: Served, page: Page) -
     assert cells(page, 0)["Courrier: Reçus"] == "3"
     assert page.run("return document.querySelectorAll('#services-head .groups th').length") == 1
     served.worker.count(mail._replace(channel="email"), served.now(), received=5)
-    wait_until(lambda: "E-mails: Reçus" in cells(page, 0), "the columns of a second channel", 10)
-    assert cells(page, 0)["E-mails: Reçus"] == "5"
+    wait_until(lambda: "Courriels: Reçus" in cells(page, 0), "the columns of a second channel", 10)
+    assert cells(page, 0)["Courriels: Reçus"] == "5"
     page.assert_quiet()
 
 
@@ -403,6 +404,53 @@ def test_every_cell_stands_under_its_heading(house: Served, page: Page) -> None:
     assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
     twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
     assert page.run(twice) == 0
+
+
+@pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
+def test_a_channel_whose_history_is_read_is_named_and_all_else_stays_live(
+    served: Served, page: Page, size: tuple[int, int]
+) -> None:
+    fill(served.worker)
+    form, mail = (
+        milliseconds(AFTERNOON - timedelta(hours=3)),
+        milliseconds(datetime(2024, 5, 6, 9, tzinfo=AFTERNOON.tzinfo)),
+    )
+    served.worker.progress(served.now(), history={"form": form, "mail": mail})
+    page.open(served.url, size)
+    page.is_in("live")
+    told = page.text("#incomplete").replace("\N{NO-BREAK SPACE}", " ")
+    assert told.startswith("▲ Chiffres encore incomplets, car l’historique est en cours de lecture : Démarches")  # noqa: RUF001
+    assert "Démarches en ligne (on en est à 12:37:12, il y a 3:00:" in told
+    assert told.endswith("Courrier (on en est au 6 mai 2024, 09:00).")
+    assert page.text("#status .word") == "En direct en partie"
+    assert page.text("#tile-waiting .level .word") == "Normal", "telephones are judged as ever"
+    assert page.run(CONTRASTS) == []
+    page.picture(f"channels-incomplete-{size[0]}")
+    if size == WALL:
+        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0]
+    served.worker.progress(served.now())
+    page.shows("#status .word", "En direct")
+    assert not page.run("return document.querySelector('#incomplete').checkVisibility()")
+    page.assert_quiet()
+
+
+def test_who_answers_of_those_invited_is_told_where_there_are_enough(served: Served, page: Page) -> None:
+    answers, rate = "Opinions today: Answers", "Opinions today: Rate"
+    opinion = Dimensions("feedback", "siege", "rsa", "call")
+    served.worker.count(opinion._replace(service="archives"), served.now(), given_jdma_0_10_9=6)
+    page.open(f"{served.url}/?lang=en", WALL)
+    page.is_in("live")
+    assert cells(page, 0)[answers] == "6"
+    assert rate not in cells(page, 0), "nobody is invited"
+    served.worker.count(opinion, served.now(), invited=4, given_csat_1_5_5=1)
+    wait_until(lambda: names(page, "services-rows") == ["All", "Income support (RSA)", "Archives"], "its row", 10)
+    rsa, archives = cells(page, 1), cells(page, 2)
+    assert (rsa[answers], rsa[rate]) == ("1", "\N{EN DASH}"), "too few were invited"
+    assert archives[rate] == "\N{EN DASH}", "nobody was"
+    served.worker.count(opinion, served.now(), invited=6, given_csat_1_5_5=1)
+    wait_until(lambda: cells(page, 1)[rate] == "20%", "a rate", 10)
+    titles = "return [...document.querySelectorAll('#services-rows td:not(.group)')].map((cell) => cell.title)"
+    assert {"2 answered, of 10 invited", "nobody is invited to answer"} <= set(page.run(titles))
 
 
 def test_history_that_is_read_shows_no_age(page: Page) -> None:

@@ -9,6 +9,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from models.reasons import Reason
 from streams.web.view import Snapshot
 
+_HISTORY: Final = (
+    "Of channels whose history is being read, as of when that is: their figures lack what came since."
+    " Other channels have no series."
+)
 _Family = type[CounterMetricFamily] | type[GaugeMetricFamily]
 _AS_OF: Final = (
     "Figures are as of then: earlier than now if no worker writes, if one that writes has not caught up yet,"
@@ -37,6 +41,8 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
         GaugeMetricFamily, "contact_figures_written_timestamp_seconds", "A worker last wrote.", "partition", written
     )
     yield _labelled(GaugeMetricFamily, "contact_event_timestamp_seconds", "Latest event time.", "partition", event)
+    history = {channel: at / 1000 for channel, at in snapshot.history.items()}
+    yield _labelled(GaugeMetricFamily, "contact_history_timestamp_seconds", _HISTORY, "channel", history)
     yield plain("pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions))
     errors = CounterMetricFamily("contact_collect_errors", "How often a row of figures could not be read.")
     errors.add_metric([], snapshot.unreadable)

@@ -122,6 +122,16 @@ function showQuiet() {
   write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, why].join(" ") : "");
 }
 
+// --------------------------------------------------------------------------------------------------------- incomplete
+const isPartlyLive = () => document.body.dataset.state === "live" && board && Object.keys(board.history).length > 0;
+
+/** Say of which channels history is being read: their figures lack what came since, though all others are of now. */
+function showIncomplete() {
+  const channels = Object.entries(board.history).map(([channel, at]) => `${texts[`channel_${channel}`]} (${say("behind", { when: when(at) })})`);
+  $("incomplete").hidden = !isPartlyLive();
+  write($("incomplete"), `${SYMBOLS[ATTENTION]} ${say("incomplete", { channels: channels.join(", ") })}`);
+}
+
 // ---------------------------------------------------------------------------------------------------------- freshness
 /** Return why the figures are not to be trusted, or "" if they are. */
 function trouble() {
@@ -138,8 +148,9 @@ function showFreshness() {
   const old = why === "catching_up" ? why : "stale";
   const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
   document.body.dataset.state = state;
-  write($("status").querySelector(".word"), texts[state]);
-  write($("status").querySelector(".symbol"), STATE_SYMBOLS[state]);
+  const partly = isPartlyLive();
+  write($("status").querySelector(".word"), partly ? texts.partly_live : texts[state]);
+  write($("status").querySelector(".symbol"), partly ? SYMBOLS[ATTENTION] : STATE_SYMBOLS[state]);
   write($("as-of"), asOf === null ? "–" : format.moment(asOf, now()));
   const eventAt = clock?.event_at ?? null;
   $("last-event").hidden = eventAt === null;
@@ -198,7 +209,7 @@ function renew(wanted) {
 
 /** Tell the style sheet how many rows there must be room for; a banner takes that of three. */
 function makeRoom() {
-  const banner = $("quiet").hidden && $("stale").hidden ? 0 : 3;
+  const banner = ["incomplete", "quiet", "stale"].every((name) => $(name).hidden) ? 0 : 3;
   for (const [name, body] of [["--rows", "rows"], ["--services", "services-rows"]]) {
     document.body.style.setProperty(name, $(body).children.length + banner);
   }
@@ -212,6 +223,7 @@ function tick() {
   showQueues(board);
   showServices(board);
   showQuiet();
+  showIncomplete();
   makeRoom();
 }
 

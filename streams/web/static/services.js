@@ -3,7 +3,7 @@
 import { share } from "./format.js";
 import { $, Rows, counts, explain, format, lasted, make, nameOf, say, texts, write } from "./page.js";
 
-// Of fewer answers a score says more about a citizen than about the service.
+// Of fewer answers a score says more about a citizen than about the service; and so it is with a rate of fewer invited.
 const FEWEST_ANSWERS = 5;
 
 const number = (name) => [name, (f) => format.count(f[name])];
@@ -38,10 +38,19 @@ const SCORES = {
   nps_0_10: (ratio) => format.signed(100 * share(ratio)),
 };
 
-/** Return the columns of opinions: how many there are, and one score per scale that is in use. */
-function columnsOfOpinions(scales) {
-  const given = ["given", (f) => format.count(f.given), (f) => say("invited", counts({ n: f.invited }))];
-  return [given, ...scales.map((scale) => [`scale_${scale}`, (f) => scoreOn(scale, f), (f) => fewOn(scale, f)])];
+/** Return the columns of opinions: how many there are, who answers if anybody is invited, and one score per scale in use. */
+function columnsOfOpinions({ response, scores }) {
+  const rate = ["response", (f) => rateOf(f.response), (f) => rateIsOf(f.response)];
+  const score = (scale) => [`scale_${scale}`, (f) => scoreOn(scale, f), (f) => fewOn(scale, f)];
+  return [number("given"), ...(response ? [rate] : []), ...Object.keys(scores).map(score)];
+}
+
+const isRate = (response) => response?.denominator >= FEWEST_ANSWERS;
+const rateOf = (response) => (isRate(response) ? format.wholePercent(response) : "–");
+
+function rateIsOf(response) {
+  if (!response) return texts.never_invited;
+  return say(isRate(response) ? "answered_of_invited" : "few_invited", counts(response));
 }
 
 const answersOn = (scale, { scores }) => scores[scale]?.denominator ?? 0;
@@ -65,7 +74,7 @@ const ALL = Symbol("all services");
 
 /** Return the groups of columns that `all` has figures for: channel → its columns. */
 function groupsOf(all) {
-  const groups = { ...COLUMNS, feedback: columnsOfOpinions(Object.keys(all.feedback?.scores ?? {})) };
+  const groups = { ...COLUMNS, feedback: all.feedback ? columnsOfOpinions(all.feedback) : [] };
   return Object.entries(groups).filter(([channel]) => all[channel]);
 }
 

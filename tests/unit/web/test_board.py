@@ -147,6 +147,18 @@ def test_the_latest_event_of_all_partitions_is_told() -> None:
     assert board_of(view).clock.event_at == milliseconds(NOON - timedelta(hours=2))
 
 
+def test_channels_whose_history_is_read_are_told_as_of_the_slowest_partition() -> None:
+    view = new_view()
+    first, second = Worker(view, 0), Worker(view, 1)
+    first.progress(NOON, history={"mail": 3000, "form": 7000})
+    second.progress(NOON, history={"mail": 2000})
+    message = board_of(view)
+    assert message.board.history == {"form": 7000, "mail": 2000}
+    first.progress(NOON)
+    second.progress(NOON)
+    assert board_of(view).board.history == {}
+
+
 def test_when_somebody_last_came_is_told_per_site() -> None:
     view = new_view()
     worker = Worker(view)

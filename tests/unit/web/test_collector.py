@@ -71,6 +71,14 @@ def test_metrics_and_board_tell_the_same_numbers(exported: Exported) -> None:
     assert exported("contact_received_total", SOCIAL) == 9
 
 
+def test_a_channel_whose_history_is_read_is_told_as_of_when(exported: Exported) -> None:
+    name = "contact_history_timestamp_seconds"
+    exported.worker.progress(NOON, history={"mail": 1_700_000_000_500})
+    assert exported.registry.get_sample_value(name, {"channel": "mail"}) == 1_700_000_000.5
+    exported.worker.progress(NOON)
+    assert exported.registry.get_sample_value(name, {"channel": "mail"}) is None
+
+
 def test_flows_are_exact_totals(exported: Exported) -> None:
     assert exported("contact_answered_total", SOCIAL) == 5
     assert exported("contact_abandoned_total", SOCIAL, short="true") == 1

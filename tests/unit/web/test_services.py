@@ -117,7 +117,27 @@ def test_opinions_are_told_per_scale_that_is_in_use(house: House) -> None:
     worker.count(OPINION._replace(queue="mail"), NOON, given_csat_1_5_1=2)
     worker.count(OPINION, NOON - timedelta(days=1), given_jdma_0_10_9=7)
     (service,) = house.services()
-    assert service.feedback == Opinions(20, 8, {"csat_1_5": Ratio(4, 8), "jdma_0_10": Ratio(0, 0)})
+    scores = {"csat_1_5": Ratio(4, 8), "jdma_0_10": Ratio(0, 0)}
+    assert service.feedback == Opinions(20, 8, Ratio(6, 20), scores), "nobody was invited who answered about letters"
+
+
+def test_who_answers_on_several_scales_answers_once(house: House) -> None:
+    worker = house.worker
+    worker.count(OPINION, NOON, invited=20, given_csat_1_5_5=3, given_csat_1_5_1=1, given_nps_0_10_9=3)
+    worker.count(OPINION._replace(service="archives"), NOON, invited=10, given_nps_0_10_9=2)
+    worker.count(OPINION._replace(service="routes"), NOON - timedelta(days=1), invited=7)
+    rates = {row.service: row.feedback and row.feedback.response for row in house.services()}
+    assert rates == {"social": Ratio(4, 20), "archives": Ratio(2, 10), "routes": Ratio(0, 0)}
+    all_services = house.board().all_services.feedback
+    assert all_services
+    assert (all_services.given, all_services.response) == (9, Ratio(6, 30))
+
+
+def test_where_nobody_is_ever_invited_there_is_no_response_rate(house: House) -> None:
+    house.worker.count(OPINION, NOON, given_jdma_0_10_9=7)
+    (service,) = house.services()
+    assert service.feedback
+    assert service.feedback.response is None
 
 
 @pytest.mark.parametrize(
