@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streams.terminal import LazyGroup, OperatorError, clear_errors, config_file, pass_settings, start_logging
+from streams.terminal import Group, OperatorError, clear_errors, config_file, pass_settings, start_logging
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ SIMULATORS = "accueil.simulators"
 
 
 @click.group(
-    cls=LazyGroup,
+    cls=Group,
     lazy=LAZY,
     help=say(
         "The contact centre of a public service, as one stream of events.", "L'accueil d'un service public, en flux."
@@ -165,7 +165,7 @@ def apply(settings: "Settings", wait: float) -> None:
         click.echo(line)
 
 
-class Simulators(click.Group):
+class Simulators(Group):
     """The commands of the connectors that can simulate their systems, and what simulates many of them together."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -20,11 +20,13 @@ from streams.prechecks import make_private
 from streams.programs import configure_connectors
 from streams.reasons import describe as describe_reason
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, OperatorError, config_file, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings
 from streams.words import say
 
 
-@click.group(help=say("Connectors: what reads the source systems.", "Les connecteurs, qui lisent les outils sources."))
+@click.group(
+    cls=Group, help=say("Connectors: what reads the source systems.", "Les connecteurs, qui lisent les outils sources.")
+)
 def group() -> None:
     """Hold the commands below."""
 

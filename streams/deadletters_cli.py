@@ -27,7 +27,7 @@ from streams.listing import (
 from streams.reasons import describe, explain
 from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, pass_settings
 from streams.words import say
 
 BROKER_SECONDS: Final = 3.0
@@ -62,7 +62,7 @@ class Place(click.ParamType):
         return str(value)
 
 
-@click.group(help=say("Records that could not be used.", "Les enregistrements inutilisables."))
+@click.group(cls=Group, help=say("Records that could not be used.", "Les enregistrements inutilisables."))
 def group() -> None:
     """Hold the commands below."""
 

@@ -251,7 +251,9 @@ class Child:
         """Tell the person at the console that it is not ready, and why, unless that was told already."""
         if self._told is not False and not self._stopping.is_set():
             self._told = False
-            self._tell(self.program.name, say("not ready: ", "pas prêt : ") + self.trouble + self._where)
+            waits = say("waiting: ", "en attente : ")  # at the start that is no failure
+            lead = say("not ready: ", "pas prêt : ") if self.ready.is_set() else waits
+            self._tell(self.program.name, lead + self.trouble + self._where)
 
     @property
     def _age(self) -> float:

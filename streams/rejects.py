@@ -29,7 +29,7 @@ from streams.listing import (
 from streams.phrases import cause_of
 from streams.reasons import describe, explain
 from streams.settings import Settings
-from streams.terminal import OperatorError, config_file, pass_settings
+from streams.terminal import Group, OperatorError, config_file, pass_settings
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ filters = filtered_by(
 )
 
 
-@click.group(help=say("What connectors could not map.", "Ce que les connecteurs n'ont pu lire."))
+@click.group(cls=Group, help=say("What connectors could not map.", "Ce que les connecteurs n'ont pu lire."))
 def group() -> None:
     """Hold the commands below."""
 

@@ -27,6 +27,10 @@ EXIT_RESTART: Final = os.EX_SOFTWARE
 """The process is to be started again."""
 
 
+WHOLE: Final = 10_000
+"""Characters of a first sentence: all of it, click cuts at 45."""
+
+
 class OperatorError(click.ClickException):
     """An error whose text is all that the operator needs: it is shown as it is, without a traceback.
 
@@ -43,11 +47,14 @@ class OperatorError(click.ClickException):
             click.echo(f"accueil: {line}", err=True, file=file)
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, so that `--help` answers at once.
+class Group(click.Group):
+    """A group whose help cuts no sentence, and that asks of an unknown command whether another was meant.
 
-    `lazy` maps a command's name to where it is (`module:attribute`) and its line of help.
+    Commands may be imported when they are called, so that `--help` answers at once: `lazy` maps the name of such a one to where
+    it is (`module:attribute`) and its line of help. Groups within are of the same kind.
     """
+
+    group_class = type
 
     def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -65,14 +72,31 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the commands with their lines of help, importing none."""
-        rows = [(name, line) for name, (_, line) in self._lazy.items()]
-        rows += [
-            (name, command.get_short_help_str(200)) for name, command in self.commands.items() if not command.hidden
-        ]
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that `args` begin with. Raises `click.UsageError`, which names the nearest if there is none."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchOption:
+            raise  # click has named the nearest one
+        except click.UsageError as error:
+            from connectors.sdk.mistakes import guess  # noqa: PLC0415 - brings pydantic
+
+            if meant := guess(args[0], self.list_commands(ctx)):
+                error.message = error.message.removesuffix(".") + meant
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their first sentences, importing none that need not be."""
         with formatter.section(say("Commands", "Commandes ")):
-            formatter.write_dl(sorted(rows))
+            formatter.write_dl([(name, self._line(ctx, name)) for name in self.list_commands(ctx)])
+
+    def _line(self, ctx: click.Context, name: str) -> str:
+        if name in self._lazy:
+            return self._lazy[name][1]
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(WHOLE) if command else ""
 
 
 @contextmanager

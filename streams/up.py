@@ -27,7 +27,7 @@ DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 SYSTEMS: Final = "systems"
 """In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
 LOCAL: Final = "127.0.0.1"
-SOURCE_SECONDS: Final = 5.0
+SOURCE_SECONDS: Final = 10.0
 """How long the sources may take when the board is ready, before they are named."""
 FETCH_SECONDS: Final = 1800
 """How long the topics wait for the broker, which may have to be fetched first."""

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         (("topics", "--help"), "\nCommandes :\n"),
         (("nowhere",), "Erreur : Il n'y a pas de commande 'nowhere'."),
         (("up", "--domo"), "Vouliez-vous dire --demo ?"),
+        (("conect",), "Il n'y a pas de commande 'conect' ; vouliez-vous dire connect ?"),
+        (("dead-letters", "lst"), "Il n'y a pas de commande 'lst' ; vouliez-vous dire list ?"),
+        (("simulate", "asterix"), "Il n'y a pas de commande 'asterix' ; vouliez-vous dire asterisk ?"),
         (("dead-letters", "show"), "Erreur : Il manque l'argument 'PARTITION:OFFSET'."),
     ],
 )
@@ -307,6 +311,26 @@ def commands(group: click.Group) -> set[str]:
         below = commands(command) if isinstance(command, click.Group) else set()
         found |= {f"{name} {one}" for one in below} or {name}
     return found
+
+
+def groups(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
+    yield above
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        below = group.get_command(context, name)
+        if isinstance(below, click.Group):
+            yield from groups(below, *above, name)
+
+
+def test_help_of_groups_cuts_no_sentence() -> None:
+    asked = [*groups(main)]
+    assert {(), ("simulate",), ("rejects",)} <= {*asked}
+    for group in asked:
+        commands_told = run(*group, "--help").output.partition("Commands:\n")[2].partition("\n\n")[0]
+        sentences = re.split(r"^  (?=\S)", commands_told, flags=re.MULTILINE)[1:]
+        assert sentences
+        for sentence in sentences:
+            assert re.search(r"[^.]\.$", sentence.strip()), sentence
 
 
 @pytest.mark.parametrize("document", ["README.md", "README.fr.md"])

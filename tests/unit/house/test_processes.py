@@ -209,7 +209,7 @@ def test_child_that_is_long_not_ready_says_what_it_waits_for(
 
     async def grow(tree: Tree) -> None:
         tree.start(server("web", tmp_path / "journal", "never ready"))
-        await until(lambda: told.count("not ready: "))
+        await until(lambda: told.count("waiting: "))
         interrupt()
 
     run(tmp_path, told, grow)
@@ -248,7 +248,7 @@ def test_those_that_are_not_ready_in_time_are_named_with_where_they_say_more(tmp
         interrupt()
 
     run(tmp_path, told, grow)
-    assert told.of("connect") == [f"not ready: Kafka does not answer → {late.address('/readyz')}"]
+    assert told.of("connect") == [f"waiting: Kafka does not answer → {late.address('/readyz')}"]
 
 
 def test_child_that_does_not_stop_is_killed(tmp_path: Path, told: Told) -> None:
