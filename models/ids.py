@@ -27,7 +27,7 @@ def event_id(source: str, native_id: str, revision: str = "") -> str:
 
 def contact_id(channel: Channel, source: str, native_id: str) -> str:
     """Return the id of one contact for its whole life; a native id with unusual characters is replaced by its hash."""
-    return f"{channel.value}:{source}:{_plain(native_id)}"
+    return f"{channel}:{source}:{_plain(native_id)}"
 
 
 def source_of(contact: str) -> str:

@@ -49,7 +49,7 @@ class AgentFacts:
         agent = self._names.agent(record.agent)
         if not agent:
             return ()
-        native = f"{agent}|{stay.queue}|{change.value}|{stay.call}|{stay.visit}{note}"
+        native = f"{agent}|{stay.queue}|{change}|{stay.call}|{stay.visit}{note}"
         return (self.event(agent, change, stay.queue, stay.service, stay.site, native, said),)
 
     def changed(self, change: AgentChange, record: Record, said: Envelope) -> Sequence[Event]:
@@ -63,7 +63,7 @@ class AgentFacts:
             changes.append(AgentChange.PAUSED)
         events = []
         for place, each in enumerate(changes):
-            what = f"{agent}|{queue.label}|{each.value}"
+            what = f"{agent}|{queue.label}|{each}"
             native = f"{what}|{record.second}|{self._memory.count_change(record.second, what)}"
             order = {"sequence": f"{said['sequence']}.{place}"} if place else {}
             events.append(self.event(agent, each, queue.label, *self._names.place(queue), native, said | order))

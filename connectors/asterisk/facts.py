@@ -8,12 +8,12 @@ interface of the same Asterisk, which tells things some milliseconds sooner or l
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 
 from connectors.asterisk.agents import AgentFacts, Envelope, Stay
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome
 from connectors.asterisk.memory import Call, Memory
-from connectors.asterisk.names import Names
+from connectors.asterisk.names import CACHED, Names
 from connectors.asterisk.records import (
     AGENTS,
     COMPLETED,
@@ -71,6 +71,7 @@ class Facts:
         self._names = names
         self._memory = memory
         self._agents = AgentFacts(source, names, memory)
+        self._subject = lru_cache(CACHED)(partial(contact_id, Channel.CALL, source))
         custom: dict[str, CustomOutcome] = {"DID": "did", **config.custom_events}
         self._handlers: dict[str, _Handler] = {
             "ENTERQUEUE": self._queued,
@@ -268,9 +269,6 @@ class Facts:
         if record.call in NO_CALL:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
         return self._names.call(record.call)
-
-    def _subject(self, call: str) -> str:
-        return contact_id(Channel.CALL, self._source, call)
 
     def _envelope(self, kind: str, stay: Stay, said: Envelope, note: str = "") -> Envelope:
         native = f"{stay.call}|{stay.visit}|{kind}{'|' if note else ''}{note}"

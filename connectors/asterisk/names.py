@@ -16,7 +16,10 @@ UNIQUE_ID: Final = re.compile(
 
 No second begins with 0, as phone numbers do, and no switchboard has had a hundred million channels.
 """
-_CACHED: Final = 8_192
+CACHED: Final = 8_192
+"""So many names of each kind are remembered."""
+CALLERS: Final = 65_536
+"""Of callers more: to normalise a number takes long, and in a large log the same come back after weeks."""
 
 
 class Known(str):
@@ -32,14 +35,14 @@ class Names:
         self._config = config
         self._key = key
         self._extensions = {extension: name for name, queue in config.queues.items() for extension in queue.extensions}
-        self._cached_call = lru_cache(_CACHED)(self._call)
-        self._cached_queue = lru_cache(_CACHED)(self._queue)
-        self._cached_own_queue = lru_cache(_CACHED)(self._own_queue)
-        self._cached_agent = lru_cache(_CACHED)(self._agent)
+        self._cached_call = lru_cache(CACHED)(self._call)
+        self._cached_queue = lru_cache(CACHED)(self._queue)
+        self._cached_own_queue = lru_cache(CACHED)(self._own_queue)
+        self._cached_agent = lru_cache(CACHED)(self._agent)
         numbers = Numbers(config.dids, config.region, key)
-        self.caller = lru_cache(_CACHED)(numbers.caller)
-        self.hide = lru_cache(_CACHED)(partial(hide, key))
-        self.line = lru_cache(_CACHED)(numbers.line)
+        self.caller = lru_cache(CALLERS)(numbers.caller)
+        self.hide = lru_cache(CACHED)(partial(hide, key))
+        self.line = lru_cache(CACHED)(numbers.line)
         self._queues = {self._own_queue(name): queue for name, queue in config.queues.items()}
 
     def call(self, unique_id: str) -> str:
