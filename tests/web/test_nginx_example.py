@@ -57,5 +57,13 @@ def test_no_single_address_takes_all_places() -> None:
     assert 1 < int(most) < OPTIONS.max_viewers
 
 
-def test_what_is_for_prometheus_is_not_passed_on() -> None:
-    assert block("= /metrics") == {"return": "404"}
+def test_whatever_the_page_leads_to_is_passed_on() -> None:
+    """By `location /` or one of its own: nothing is answered, refused or sent elsewhere by the proxy itself."""
+    locations = re.findall(r"location (.+) {$", "\n".join(LINES), re.MULTILINE)
+    assert "/" in locations
+    assert [location for location in locations if "proxy_pass" not in block(location)] == []
+    with serving(OPTIONS) as served:
+        page = httpx.get(f"{served.url}/").text
+        links = set(re.findall(r'(?:href|src)="(/[^"]*)"', page))
+        assert links >= {"/metrics", "/api/board", "/static/board.js"}
+        assert {link: httpx.get(served.url + link).status_code for link in links} == dict.fromkeys(links, 200)

@@ -14,6 +14,8 @@ from streams.web.queues import CHANNELS
 from streams.web.texts import LANGUAGES, TEXTS
 
 BOARD = Path(app.__file__).parent
+HOUSE = BOARD.parents[1]
+PAGES = [*HOUSE.glob("README.fr.md"), *(HOUSE / "connectors").rglob("README.fr.md")]
 BY_CHANNEL = (("channel", ""), ("no", "_since"), ("no", "_today"))
 BY_QUEUES = (("small_sample", ""), ("no", "_yet"))
 NAMED_BY_VALUE = {
@@ -56,3 +58,12 @@ def test_no_line_ends_before_a_colon_a_sign_or_a_unit(language: str) -> None:
 def test_french_has_its_no_break_spaces() -> None:
     assert TEXTS["fr"]["became"] == "{queue}\N{NO-BREAK SPACE}: {level}"
     assert TEXTS["fr"]["short_apart"] == "hors abandons en {limit}\N{NO-BREAK SPACE}s ({short})"
+
+
+def test_electronic_mail_has_one_french_name() -> None:
+    others = re.compile(r"\be-?mails?\b|\bmails?\b|messagerie|\bméls?\b", re.IGNORECASE)
+    code = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)", re.DOTALL)
+    said = {page.parent.name: code.sub("", page.read_text(encoding="utf-8")) for page in PAGES}
+    said["board"] = "\n".join(TEXTS["fr"].values())
+    assert len(said) > 9
+    assert {place: found for place, text in said.items() if (found := others.findall(text))} == {}

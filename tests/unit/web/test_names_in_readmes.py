@@ -1,0 +1,37 @@
+"""READMEs of connectors whose figures stand on the board say where people's names for them are set, and what they say works."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors
+from streams.web_settings import Web
+
+PAGES = [
+    Path(connectors.__path__[0]) / folder / name
+    for folder in ("webhook/desk", "rdv")
+    for name in ("README.md", "README.fr.md")
+]
+
+
+def tables_of(page: Path) -> list[dict[str, Any]]:
+    blocks = re.findall(r"^ *```toml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [tomllib.loads(block) for block in blocks]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: "/".join(page.parts[-3:]))
+def test_names_are_set_by_words_that_the_connector_uses(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "[web.queues." in text
+    assert "[web.services." in text
+    (web,) = (table["web"] for table in tables_of(page) if "web" in table)
+    Web.model_validate(web)
+    used = repr([table for table in tables_of(page) if "connectors" in table])
+    places = [queue["site"] for queue in web.get("queues", {}).values()]
+    places += [queue["queue"] for queue in web.get("queues", {}).values()]
+    places += web.get("services", {})
+    assert places
+    assert [place for place in places if f"'{place}'" not in used] == []
