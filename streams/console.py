@@ -86,16 +86,16 @@ SAYINGS: Final = {
         "{connector} : une partie de la file sur disque est abîmée, mise de côté dans {file}",
     ),
     "taking_failed": (
-        "a defect in the connector ({error}), the file is kept apart",
-        "un défaut du connecteur ({error}), le fichier est mis de côté",
+        "{connector}: a defect in the connector ({error}), the file is kept apart",
+        "{connector} : un défaut du connecteur ({error}), le fichier est mis de côté",
     ),
     "tick_failed": (
         "a defect of Accueil itself ({error}): what depends on time alone waits for the next try",
         "un défaut d'Accueil même ({error}) : ce qui ne dépend que du temps attend le prochain essai",
     ),
     "verification_failed": (
-        "a defect in the connector ({error}): a message was not taken",
-        "un défaut du connecteur ({error}) : un message n'a pas été pris",
+        "{connector}: a defect in the connector ({error}), a message was not taken",
+        "{connector} : un défaut du connecteur ({error}), un message n'a pas été pris",
     ),
     "waiting_for_broker": ("waits for Kafka at {url}", "attend Kafka sur {url}"),
     r"a row of figures cannot be read: (?P<error>.*)": (

@@ -56,10 +56,9 @@ class Memory:
         """Wait until `news` is on disk."""
         if not news:
             return
-        self._database.do("BEGIN IMMEDIATE")
-        for letter, known in news.items():
-            self._database.do("INSERT OR REPLACE INTO letters VALUES (?, ?)", letter, _encode(known))
-        self._database.do("COMMIT")
+        with self._database.transaction():
+            for letter, known in news.items():
+                self._database.do("INSERT OR REPLACE INTO letters VALUES (?, ?)", letter, _encode(known))
         for letter, known in news.items():
             if self._unsafe.get(letter) is known:
                 del self._unsafe[letter]

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -50,7 +52,7 @@ class Database:
         """Whether something is begun and not committed; when a disk fails, SQLite may roll back by itself."""
         return self._connection.in_transaction
 
-    def do(self, command: str, *values: bytes | str | float) -> sqlite3.Cursor:
+    def do(self, command: str, *values: bytes | str | float | None) -> sqlite3.Cursor:
         """Return what comes of a command; outside of a transaction it is on disk then."""
         try:
             return self._connection.execute(command, values)
@@ -58,6 +60,17 @@ class Database:
             raise ConnectorError(f"{self}: {error}") from None
         except sqlite3.DatabaseError:
             raise self._lost(say("is damaged", "est abîmé")) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Let what is done in the block be on disk after it; if it raises, nothing of it is."""
+        self.do("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.do("COMMIT")
+        except BaseException:
+            self._connection.rollback()
+            raise
 
     def close(self) -> None:
         """Close the file. What was not committed is undone."""

@@ -158,19 +158,20 @@ class Server:
 
     def post(self, body: Any, path: str = "") -> bytes:
         """Return the answer to `body`, sent as JSON; it must change nothing there. Raises `SourceUnavailableError`."""
-        return self.ask("POST", path, json=body).content
+        return self.ask("POST", path, safe=True, json=body).content
 
-    def ask(self, method: str, path: str = "", **request: Any) -> Answer:
+    def ask(self, method: str, path: str = "", *, safe: bool | None = None, **request: Any) -> Answer:
         """Return the answer to a request, of which `params`, `json` and `headers` are as httpx takes them.
 
-        Raises `SourceUnavailableError`.
+        If it is `safe`, as GET is if nothing else is said, it changes nothing there, and may be sent a second time: when the
+        server ends the connection that was kept open just as it is used again. Raises `SourceUnavailableError`.
         """
         if self._backoff.resting:
             raise SourceUnavailableError(self._backoff.trouble)
         try:
-            answer = self._runner.run(
-                self._fetch_in_time(self._client.build_request(method, self._url + path, **request))
-            )
+            built = self._client.build_request(method, self._url + path, **request)
+            tries = 2 if (method == "GET" if safe is None else safe) else 1
+            answer = self._runner.run(self._fetch_in_time(built, tries))
         except _RefusedError as error:
             self._backoff.fail(f"{self._name} {error}", error.asked_seconds)
         except httpx.HTTPError as error:
@@ -185,15 +186,30 @@ class Server:
         with self._runner:
             self._runner.run(self._client.aclose())
 
-    async def _fetch_in_time(self, request: httpx.Request) -> Answer:
+    async def _fetch_in_time(self, request: httpx.Request, tries: int) -> Answer:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return await self._fetch(request)
+                return await self._fetch(await self._send(request, tries))
         except TimeoutError:
             raise _RefusedError(say("answers too slowly", "répond trop lentement")) from None
 
-    async def _fetch(self, request: httpx.Request) -> Answer:
-        response = await self._client.send(request, stream=True)
+    async def _send(self, request: httpx.Request, tries: int) -> httpx.Response:
+        """Send `request`, again while there are `tries` left if it met with the end of a connection that was kept open."""
+        is_new = False
+
+        async def note(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal is_new
+            is_new = is_new or event.startswith("connection.connect")
+
+        request.extensions["trace"] = note
+        try:
+            return await self._client.send(request, stream=True)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+            if is_new or tries == 1:
+                raise
+        return await self._send(request, tries - 1)
+
+    async def _fetch(self, response: httpx.Response) -> Answer:
         try:
             if response.status_code != httpx.codes.OK:
                 raise _RefusedError(_explain_status(response.status_code), _retry_after(response.headers))

@@ -1,7 +1,5 @@
 """What was told of a source's keys, on disk: an SQLite file."""
 
-import os
-import sqlite3
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -9,13 +7,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from connectors.sdk.errors import ConnectorError
-from connectors.sdk.files import PRIVATE_FILE
+from connectors.sdk.database import Database
 from connectors.sdk.words import say
 
-SETTINGS: Final = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
+TABLES: Final = (
     """CREATE TABLE IF NOT EXISTS known (
         key TEXT PRIMARY KEY, until REAL NOT NULL, listed_in TEXT, tellings BLOB NOT NULL
     ) WITHOUT ROWID""",
@@ -99,15 +94,15 @@ class Told:
     """
 
     def __init__(self, directory: Path, most_keys: int) -> None:
-        self._path = directory / "told.sqlite"
+        advice = say(
+            "remove it, and what is told again then has the ids that it had",
+            "le supprimer ; ce qui sera redit alors aura les mêmes identifiants",
+        )
         self._most = most_keys
         self._added = 0
-        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-        self._database = sqlite3.connect(self._path, isolation_level=None)
+        self._database = Database(directory / "told.sqlite", *TABLES, advice=advice)
         try:
-            for command in SETTINGS:
-                self._do(command)
-            values = dict(self._do("SELECT name, value FROM tally").fetchall())
+            values = dict(self._database.do("SELECT name, value FROM tally").fetchall())
         except BaseException:
             self._database.close()
             raise
@@ -124,32 +119,27 @@ class Told:
 
     def recall(self, key: str) -> Known:
         """Return what is known of `key`."""
-        row = self._do(RECALL, key).fetchone()
+        row = self._database.do(RECALL, key).fetchone()
         return Known(_decode(row[0]), row[1], row[2]) if row else Known()
 
     def list_from(self, begin: float) -> set[str]:
         """Return the keys that are in a group, and end after `begin`, seconds since 1970."""
-        return {key for (key,) in self._do(LISTED, begin)}
+        return {key for (key,) in self._database.do(LISTED, begin)}
 
     def keep(self, changes: Changes) -> None:
         """Write `changes`, all or nothing; in the order in which they were sealed."""
         if not changes.known and changes.tally == self._tally:
             return
-        self._do("BEGIN IMMEDIATE")
-        try:
+        with self._database.transaction():
             for key, known in changes.known.items():
-                self._do(KEEP, key, known.until, known.group, _encode(known.tellings))
+                self._database.do(KEEP, key, known.until, known.group, _encode(known.tellings))
             counts, compared_at, since = changes.tally
-            self._do("DELETE FROM tally")
+            self._database.do("DELETE FROM tally")
             for name, value in (*counts.items(), (COMPARED, compared_at)):
-                self._do("INSERT INTO tally VALUES (?, ?)", name, value)
+                self._database.do("INSERT INTO tally VALUES (?, ?)", name, value)
             for group, at in since.items():
-                self._do("INSERT INTO tally VALUES (?, ?)", f"{SINCE}{group}", at)
+                self._database.do("INSERT INTO tally VALUES (?, ?)", f"{SINCE}{group}", at)
             self._forget(len(changes.known))
-            self._do("COMMIT")
-        except BaseException:
-            self._database.rollback()
-            raise
         self._tally = changes.tally
 
     def close(self) -> None:
@@ -159,18 +149,5 @@ class Told:
     def _forget(self, added: int) -> None:
         self._added += added
         if self._added > self._most // 100:
-            self._do(FORGET, self._most)
+            self._database.do(FORGET, self._most)
             self._added = 0
-
-    def _do(self, command: str, *values: str | float | bytes | None) -> sqlite3.Cursor:
-        try:
-            return self._database.execute(command, values)
-        except sqlite3.OperationalError as error:  # the disk is full, another program holds the file
-            raise ConnectorError(f"{self._path}: {error}") from None
-        except sqlite3.DatabaseError:
-            raise ConnectorError(
-                say(
-                    f"{self._path} is damaged: remove it, and what is told again then has the ids that it had",
-                    f"{self._path} est abîmé : le supprimer ; ce qui sera redit alors aura les mêmes identifiants",
-                )
-            ) from None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 import connectors.webhook as webhook
@@ -113,9 +114,9 @@ class Desk:
         return post(self.port, body, sign(name, body, **signing))[0]
 
 
-def open_source(directory: Path, **options: Any) -> WebhookSource:
+def open_source(directory: Path, *, kind: type[WebhookSource] = WebhookSource, **options: Any) -> WebhookSource:
     context = Context("webhook/essai", directory, Cursor(directory), Keys(directory / "keys", directory).key_of)
-    return WebhookSource(parse(webhook.WebhookConfig, "essai", OPTIONS | options), context)  # type: ignore[arg-type]
+    return kind(parse(webhook.WebhookConfig, "essai", OPTIONS | options), context)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -305,6 +306,22 @@ def test_who_is_refused_is_told_of_once_in_a_while(tmp_path: Path, monkeypatch: 
         answers.tell()
         answers.tell()
     assert told() == [(3, "401, 413", "warning")]
+
+
+def test_a_defect_in_looking_at_a_signature_is_told_with_the_instance_that_has_it(tmp_path: Path) -> None:
+    class Broken(WebhookSource):
+        def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+            raise LookupError(PERSONAL[0])
+
+    with (
+        bound_contextvars(connector="webhook/essai"),
+        capture_logs([merge_contextvars]) as logs,
+        closing(open_source(tmp_path, kind=Broken)) as source,
+    ):
+        assert post(source.listen(), BODY, sign("msg_1", BODY))[0] == 500
+    (told,) = [entry for entry in logs if entry["event"] == "verification_failed"]
+    assert (told["connector"], told["log_level"]) == ("webhook/essai", "error")
+    assert PERSONAL[0] not in str(told)
 
 
 def test_answers_are_counted_whatever_became_of_the_source_before(tmp_path: Path) -> None:

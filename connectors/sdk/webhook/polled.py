@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from contextvars import copy_context
 from datetime import datetime
 from queue import Empty, Full, Queue
 from typing import Final, NamedTuple
@@ -81,7 +82,8 @@ class Asker:
         self._pages: Queue[Page] = Queue(maxsize=1)
         self._failure: Exception | None = None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="asker", daemon=True)
+        # With the lane's context, so that what is logged in this thread names the instance too.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="asker", daemon=True)
         self._thread.start()
 
     def take(self) -> Page | None:

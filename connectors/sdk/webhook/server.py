@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Final
 
 import structlog
@@ -130,7 +131,10 @@ class Server:
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
         )
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="webhook", daemon=True)
+        # With the lane's context, so that what is logged in this thread names the instance too.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._server.run, [self._socket]), name="webhook", daemon=True
+        )
         self._thread.start()
         if not started.wait(START_SECONDS):
             self.close()

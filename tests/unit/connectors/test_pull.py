@@ -218,6 +218,64 @@ def test_a_connection_that_breaks_is_told(there: Misbehaving, server: Server) ->
     assert trouble(server).endswith("broke the connection off")
 
 
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """End the connection without a word, as a server does with one that was idle for long."""
+    handler.close_connection = True
+
+
+def answer_once() -> Callable[[BaseHTTPRequestHandler], object]:
+    """Answer the first request of each connection, and end it at the second."""
+    known = set()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.client_address in known:
+            hang_up(handler)
+        else:
+            known.add(handler.client_address)
+            reply(handler)
+
+    return answer
+
+
+@pytest.mark.parametrize("ask", [lambda server: server.get("/a"), lambda server: server.post({"a": 1}, "/a")])
+def test_a_connection_that_ends_when_it_is_used_again_is_no_failure(
+    there: Misbehaving, server: Server, ask: Callable[[Server], bytes]
+) -> None:
+    there.answer = answer_once()
+    assert [ask(server) for _ in range(3)] == [b"{}"] * 3
+    assert [path for _, path, _, _ in there.asked] == ["/a"] * 5, "one more for each connection that ended"
+    assert len({body for *_, body in there.asked}) == 1
+
+
+def test_what_may_change_something_is_sent_once(there: Misbehaving, server: Server) -> None:
+    there.answer = answer_once()
+    assert server.ask("POST", "/sign_in", json={}).content == b"{}"
+    with pytest.raises(SourceUnavailableError, match="broke the connection off"):
+        server.ask("POST", "/sign_in", json={})
+    assert len(there.asked) == 2
+
+
+def test_a_new_connection_that_ends_is_a_failure_at_once(there: Misbehaving, server: Server) -> None:
+    assert server.get() == b"{}"
+    there.answer = hang_up
+    assert trouble(server).endswith("broke the connection off")
+    assert len(there.asked) == 3, "on the old connection, and once on a new one"
+
+
+def test_an_answer_that_breaks_off_is_not_asked_for_again(there: Misbehaving, server: Server) -> None:
+    def break_off(handler: BaseHTTPRequestHandler) -> None:
+        hang_up(handler)
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100")
+        handler.end_headers()
+        handler.wfile.write(b"{")
+
+    assert server.get() == b"{}"
+    there.answer = break_off
+    assert trouble(server).endswith("broke the connection off")
+    assert len(there.asked) == 2
+
+
 def test_a_server_that_is_not_there_is_told(there: Misbehaving) -> None:
     url, _ = there.url, there.close()
     server = Server(url)

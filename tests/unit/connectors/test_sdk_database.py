@@ -31,6 +31,22 @@ def test_what_was_committed_is_there_again_for_this_user_alone(path: Path) -> No
         assert second.do("SELECT thing FROM things").fetchall() == [("kept",)]
 
 
+def keep_half(database: Database) -> None:
+    with database.transaction():
+        database.do("INSERT INTO things VALUES (?)", "one half")
+        database.do("INSERT INTO nothing VALUES (?)", "the other half")
+
+
+def test_a_transaction_is_kept_whole_or_not_at_all(path: Path) -> None:
+    with closing(opened(path)) as database:
+        with database.transaction():
+            database.do("INSERT INTO things VALUES (?)", "kept")
+        with pytest.raises(ConnectorError, match="no such table"):
+            keep_half(database)
+        assert not database.in_transaction
+        assert database.do("SELECT thing FROM things").fetchall() == [("kept",)]
+
+
 @pytest.mark.parametrize("content", [None, b""])
 def test_a_file_that_is_gone_is_not_made_anew(path: Path, content: bytes | None) -> None:
     if content is not None:

@@ -241,11 +241,11 @@ def test_a_memory_that_cannot_be_written_keeps_nothing_by_half(tmp_path: Path, m
     memory.push("a", 10, "open", UNTIL)
     changes = memory.seal()
     with closing(Reconciler(tmp_path)) as other:
-        other._told._do("BEGIN IMMEDIATE")
-        memory._told._do("PRAGMA busy_timeout = 0")
+        other._told._database.do("BEGIN IMMEDIATE")
+        memory._told._database.do("PRAGMA busy_timeout = 0")
         with pytest.raises(ConnectorError, match="locked"):
             memory.keep(changes)
-        other._told._do("COMMIT")
+        other._told._database.do("COMMIT")
         assert other.push("a", 10, "open", UNTIL).before == ()
     memory.keep(changes)
     assert memory.push("a", 10, "open", UNTIL).before != ()
