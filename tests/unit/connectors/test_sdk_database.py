@@ -34,7 +34,7 @@ def test_what_was_committed_is_there_again_for_this_user_alone(path: Path) -> No
 def keep_half(database: Database) -> None:
     with database.transaction():
         database.do("INSERT INTO things VALUES (?)", "one half")
-        database.do("INSERT INTO nothing VALUES (?)", "the other half")
+        database.do("INSERT INTO other_things VALUES (?)", "the other half")
 
 
 def test_a_transaction_is_kept_whole_or_not_at_all(path: Path) -> None:
