@@ -35,10 +35,10 @@ README: Final = Path(command.__file__).with_name("README.md")
 
 def options_of(readme: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of the desk and of the connector, as a README has them."""
-    connector, desk = (
+    connector, desk, *_ = (
         tomllib.loads(one) for one in re.findall(r"```toml\n(.*?)```", readme.read_text("utf-8"), re.DOTALL)
     )
-    options = connector["connectors"]["guichets"]
+    options = connector["connectors"]["bornes"]
     assert options.pop("connector") == "webhook"
     del options["secret_file"], desk["secret_file"]
     return desk, options | {"secret": SECRET, "port": 0}
