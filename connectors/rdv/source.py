@@ -14,6 +14,8 @@ from connectors.rdv.facts import split_message, tell_gone, untimed
 from connectors.rdv.history import OPEN, WAITING, read
 from connectors.rdv.mapping import RdvMapping
 from connectors.sdk.contract import Context, Outcome
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.probe import scratch
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.polled import Asking, Page, PolledSource
 from connectors.sdk.webhook.signatures import SignatureError
@@ -87,10 +89,12 @@ def probe(config: RdvConfig, context: Context) -> Sequence[Outcome]:
 
     Raises `SourceUnavailableError`.
     """
-    with closing(RdvSource(config, context)) as source:
+    with scratch(context) as own, closing(RdvSource(config, own)) as source:
         source.listen()
         if config.api is None:
             return ()
+        if config.api.oauth is not None:
+            make_private_directory(context.directory)  # a token that is exchanged is needed the next time
         now = datetime.now(UTC)
         with closing(Session(config.api, context.directory)) as session:
             begin = now - timedelta(days=config.api.days_back)

@@ -30,11 +30,13 @@ log = structlog.get_logger(__name__)
 class Keys:
     """The keys in `directory`, for the instance whose own directory is `instance`.
 
-    Which keys the instance used (their ids, not their secrets) is kept beside its cursor, in `keys.json`.
+    Which keys the instance used (their ids, not their secrets) is kept beside its cursor, in `keys.json`. If they are not
+    `lasting`, nothing is written: a key that is not there is made for the moment.
     """
 
-    def __init__(self, directory: Path, instance: Path) -> None:
+    def __init__(self, directory: Path, instance: Path, *, lasting: bool = True) -> None:
         self._directory = directory
+        self._lasting = lasting
         self._note = instance / "keys.json"
 
     def key_of(self, sector: str) -> PseudonymKey:
@@ -48,13 +50,15 @@ class Keys:
             raise KeyFileError(
                 say(f"{path} is not there, but was used", f"{path} n'existe plus, mais a servi") + self._advice
             )
+        if not self._lasting and not path.exists():
+            return PseudonymKey(sector, secrets.token_bytes(KEY_BYTES))
         key = load_key(self._directory, sector)
         if ids.get(sector, key.key_id) != key.key_id:
             raise KeyFileError(
                 say(f"{path} is another key than the one that was used", f"{path} n'est plus la clé qui a servi")
                 + self._advice
             )
-        if sector not in ids:
+        if sector not in ids and self._lasting:
             replace(self._note, msgspec.json.encode({**ids, sector: key.key_id}))
         return key
 

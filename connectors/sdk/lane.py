@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,7 @@ from connectors.sdk.spool import Spool
 from connectors.sdk.words import say
 from models.reasons import Reason
 
+LOCK: Final = "lock"
 UNAVAILABLE_SECONDS: Final = 0.5
 RESTART_SECONDS: Final = (0.2, 1.0, 5.0, 15.0)
 STEADY_SECONDS: Final = 60.0
@@ -60,7 +61,7 @@ class Instance(NamedTuple):
 
     def context(self, directory: Path) -> Context:
         """Return what the instance keeps below `directory`, which another process may be working on."""
-        home = directory / self.connector.name / self.name
+        home = self._home(directory)
         make_private_directory(home)
         return Context(self.source, home, Cursor(home), Keys(directory / "keys", home).key_of)
 
@@ -68,8 +69,21 @@ class Instance(NamedTuple):
     def occupied(self, directory: Path) -> Iterator[Context]:
         """Have what the instance keeps below `directory` for this process alone. Raises `InstanceInUseError`."""
         context = self.context(directory)
-        with _held(context.directory / "lock"):
+        with _held(context.directory / LOCK):
             yield context
+
+    @contextmanager
+    def looked_at(self, directory: Path) -> Iterator[Context]:
+        """Have the same to look at: nothing of it is made, and a key that is not there is one for the moment.
+
+        Raises `InstanceInUseError`.
+        """
+        home = self._home(directory)
+        with _held(home / LOCK) if (home / LOCK).exists() else nullcontext():
+            yield Context(self.source, home, Cursor(home), Keys(directory / "keys", home, lasting=False).key_of)
+
+    def _home(self, directory: Path) -> Path:
+        return directory / self.connector.name / self.name
 
 
 OpenPublisher = Callable[[str, Spool, Meter], Publisher]

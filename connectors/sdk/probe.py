@@ -1,22 +1,28 @@
 """Try whether a source can be reached and understood, and leave everything as it is."""
 
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from shutil import copytree, ignore_patterns
+from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
 
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Outcome, Reject
+from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe
 from connectors.sdk.flow import judge
-from connectors.sdk.lane import Instance
+from connectors.sdk.lane import LOCK, Instance
 from models.reasons import Reason
 
 WAIT_SECONDS: Final = 2.0
 """How long something new is waited for."""
+NOT_COPIED: Final = (LOCK, "spool", "rejects*.jsonl")
+"""What the publisher keeps beside a source, and may be large."""
 
 
 class Found(NamedTuple):
@@ -34,10 +40,10 @@ class Found(NamedTuple):
 def probe(instance: Instance, directory: Path) -> Found:
     """Read once from where `instance` is, and tell what came. Nothing is published, kept, or acknowledged.
 
-    What it keeps below `directory` is made if it is not there: it is its own run, which ends before anything is confirmed.
+    What it keeps below `directory` stays as it is, but for what a source has exchanged meanwhile and needs the next time.
     Raises `SourceUnavailableError` where a run would be tried again, `InstanceInUseError` if it runs, other `ConnectorError`s.
     """
-    with instance.occupied(directory) as context:
+    with instance.looked_at(directory) as context:
         try:
             return look(instance.connector, instance.config, context)
         except ConnectorError:
@@ -53,8 +59,18 @@ def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -
 
 def _read_once(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
     now = datetime.now(UTC)
-    with closing(connector.open(config, context)) as source:
+    with scratch(context) as own, closing(connector.open(config, own)) as source:
         return [judge(source.map, source.reject, raw, now) for raw in source.read(WAIT_SECONDS)]
+
+
+@contextmanager
+def scratch(context: Context) -> Iterator[Context]:
+    """Have a copy of what the instance keeps, for a source that writes there when it is opened; it is gone afterwards."""
+    with TemporaryDirectory() as name:
+        directory = Path(name)
+        if context.directory.exists():
+            copytree(context.directory, directory, ignore=ignore_patterns(*NOT_COPIED), dirs_exist_ok=True)
+        yield replace(context, directory=directory, cursor=Cursor(directory))
 
 
 def _sum_up(outcomes: Sequence[Outcome]) -> Found:

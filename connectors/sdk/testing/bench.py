@@ -139,7 +139,7 @@ class Bench:
 
     def probe(self) -> Found:
         """Try the source as `accueil connectors check` does."""
-        return look(self._connector, self.config, self._context())
+        return look(self._connector, self.config, self._context(lasting=False))
 
     def rejected(self) -> dict[Reason, float]:
         """Return how many records were rejected since this bench was made, by reason; our own failures among them."""
@@ -154,8 +154,8 @@ class Bench:
         """Return how many records were read since this bench was made."""
         return self.registry.get_sample_value("connector_records_read_total", {"connector": self.source}) or 0.0
 
-    def _context(self) -> Context:
-        keys = Keys(self._keys, self.directory)
+    def _context(self, *, lasting: bool = True) -> Context:
+        keys = Keys(self._keys, self.directory, lasting=lasting)
         return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
 
     def _watch(self, source: Source[Any, Any]) -> None:

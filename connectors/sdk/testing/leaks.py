@@ -19,9 +19,9 @@ PHONE: Final = re.compile(r"\+?[0-9 .()/-]{6,}")
 """What is written as a phone number is."""
 
 
-def contents(directory: Path, but: Path) -> str:
+def contents(directory: Path, but: Path | None = None) -> str:
     """Return what the files in `directory` are called and hold, at any depth, except those in `but`."""
-    files = [path for path in directory.rglob("*") if path.is_file() and not path.is_relative_to(but)]
+    files = [path for path in directory.rglob("*") if path.is_file() and not (but and path.is_relative_to(but))]
     return "\n".join(f"{path.relative_to(directory)}\n{path.read_text('utf-8', 'replace')}" for path in files)
 
 

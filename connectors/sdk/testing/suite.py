@@ -149,7 +149,9 @@ class Conformance(ABC):
     def test_a_probe_changes_nothing(self, supplied: Bench, tmp_path: Path) -> None:
         unprobed = self.bench(tmp_path / "unprobed")
         self.supply(tmp_path / "unprobed", 0, 1)
+        before = contents(tmp_path)
         supplied.probe()
+        assert contents(tmp_path) == before
         assert Cursor(supplied.directory).load() is None
         assert not [*rejects.read(supplied.directory)]
         assert identity(supplied.read_all(confirm=True)) == identity(unprobed.read_all(confirm=True))

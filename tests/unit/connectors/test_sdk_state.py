@@ -167,6 +167,19 @@ class TestKeysInUse:
         with pytest.raises(KeyFileError, match="is not there"):
             self.keys(tmp_path, "annexe").key_of("social")
 
+    def test_for_a_look_nothing_is_written(self, tmp_path: Path) -> None:
+        first = self.looked_at(tmp_path).key_of("social")
+        assert first != self.looked_at(tmp_path).key_of("social")
+        assert not [*tmp_path.iterdir()]
+        lasting = self.keys(tmp_path).key_of("social")
+        assert self.looked_at(tmp_path).key_of("social") == lasting
+        (tmp_path / "keys" / "social.key").unlink()
+        with pytest.raises(KeyFileError, match="is not there"):
+            self.looked_at(tmp_path).key_of("social")
+
+    def looked_at(self, place: Path) -> Keys:
+        return Keys(place / "keys", place / "siege", lasting=False)
+
     def test_a_damaged_note_is_no_first_start(self, tmp_path: Path) -> None:
         self.keys(tmp_path).key_of("social")
         (tmp_path / "siege" / "keys.json").write_text("{")

@@ -18,6 +18,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if name.startswith("ACCUEIL_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -28,6 +29,15 @@ def command(*arguments: str) -> Result:
 
 def set_up(**instances: str) -> None:
     tables = (f'[connectors.{name}]\nconnector = "{kind}"\npath = "queue_log"\n' for name, kind in instances.items())
+    Path("accueil.toml").write_text("\n".join(tables))
+
+
+def listening(**ports: int) -> None:
+    tables = (
+        f'[connectors.{name}]\nconnector = "webhook"\nport = {port}\nsecret_env = "SECRET"\n'
+        f'types.arrived = {{ event = "visit.arrived", id = "id" }}\n'
+        for name, port in ports.items()
+    )
     Path("accueil.toml").write_text("\n".join(tables))
 
 
@@ -81,8 +91,14 @@ class TestCheck:
                 "       1  rejected: unknown_record, neither the format nor the settings know this kind of record",
             ]
             assert "06399855" not in result.output
-        kept = {path.name for path in (home / "accueil-data" / "connectors" / "asterisk" / "siege").iterdir()}
-        assert kept == {"lock", "keys.json"}
+        assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
+
+    def test_one_that_listens_leaves_nothing_either(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+        listening(guichets=0)
+        result = command("check", "guichets")
+        assert result.exit_code == 0, result.output
+        assert {path.name for path in home.iterdir()} == {"accueil.toml"}
 
     def test_a_source_that_is_not_there_is_for_later(self) -> None:
         set_up(siege="asterisk")
