@@ -16,7 +16,7 @@ from connectors.sdk.probe import probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table
 from streams.phrases import cause_of
-from streams.programs import configure_connectors
+from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings
@@ -72,7 +72,7 @@ def _about(name: str) -> str:
 @pass_settings
 def check(settings: Settings, context: click.Context, name: str) -> None:
     """Check the configuration of an instance, and say what its first records are: types and counts, no values."""
-    (instance,) = configure_connectors(settings, [name], config_file(context))
+    instance = configure_beside_others(settings, name, config_file(context))
     with clear_errors():
         found = probe(instance, settings.data / "connectors")
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")

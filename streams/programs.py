@@ -3,13 +3,15 @@
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic import ValidationError
 
+from connectors.sdk.claims import Claim, find_clashes
 from connectors.sdk.mistakes import guess
 from streams.configuration import DEFAULT_FILE, explain, find_file
 from streams.engine.broker import EmbeddedKafka
@@ -65,7 +67,8 @@ def run_broker(settings: Settings, health_port: int) -> int:
 def configure_connectors(settings: Settings, names: Sequence[str] = (), config: Path | None = None) -> "list[Instance]":
     """Return the instances `names`, or all that are configured; `config` is what was given to `load`.
 
-    Raises `ConfigError`, one line per mistake.
+    Raises `ConfigError`, one line per mistake. It is one if two of them want the same for themselves (a port, a file), or one
+    of all and the house.
     """
     from connectors.sdk import errors, registry, runner  # noqa: PLC0415
 
@@ -86,9 +89,49 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
                 mistakes += explain(error.__context__, model, ("connectors", name), config)
             else:
                 mistakes.append(f"{find_file(config) or DEFAULT_FILE}: connectors.{name}.connector: {error}")
+    clashes = find_clashes(_claims_of(instances), () if names else _claims_of_house(settings))
+    mistakes += [f"{find_file(config) or DEFAULT_FILE}: {clash}" for clash in clashes]
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return instances
+
+
+def configure_beside_others(settings: Settings, name: str, config: Path | None = None) -> "Instance":
+    """Return the instance `name`, whatever is wrong with others. Raises `ConfigError`, one line per mistake.
+
+    It is one if another wants the same for itself.
+    """
+    from connectors.sdk import errors, runner  # noqa: PLC0415
+
+    (instance,) = configure_connectors(settings, [name], config)
+    others = []
+    for other, table in settings.connectors.items():
+        if other == name:
+            continue
+        with suppress(errors.ConfigError):
+            others.append(runner.configure(other, table.connector, table.options))
+    clashes = find_clashes(_claims_of([instance]), [*_claims_of_house(settings), *_claims_of(others)])
+    if mistakes := [f"{find_file(config) or DEFAULT_FILE}: {clash}" for clash in clashes]:
+        raise ConfigError("\n".join(mistakes))
+    return instance
+
+
+def _claims_of(instances: "Iterable[Instance]") -> list[Claim]:
+    return [
+        claim._replace(setting=f"connectors.{instance.name}.{claim.setting}")
+        for instance in instances
+        for claim in instance.config.claims()
+    ]
+
+
+def _claims_of_house(settings: Settings) -> list[Claim]:
+    ports = {
+        "web.port": (settings.web.host, settings.web.port),
+        "worker.health_port": (settings.worker.health_host, settings.worker.health_port),
+        "connect.health_port": (settings.connect.health_host, settings.connect.health_port),
+        "broker_port": ("127.0.0.1", 0 if settings.brokers else settings.broker_port),
+    }
+    return [Claim.of_port(setting, host, port) for setting, (host, port) in ports.items() if port]
 
 
 def connect(settings: Settings, names: Sequence[str], config: Path | None) -> int:

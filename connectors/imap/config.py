@@ -1,6 +1,7 @@
 """How one mailbox is configured."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
+from connectors.sdk.claims import Claim
 from connectors.sdk.config import ConnectorConfig, Options
 from connectors.sdk.words import say
 from models.envelope import Label
@@ -157,6 +159,14 @@ class ImapConfig(ConnectorConfig):
         if twice := [address for address, times in named.items() if times > 1]:
             raise ValueError(say(f"names {twice[0]} twice", f"nomme deux fois {twice[0]}"))
         return addresses
+
+    def claims(self) -> Iterator[Claim]:
+        """Yield what no other instance may have: its folders. Those that a pattern names are not known yet."""
+        yield from super().claims()
+        host, port = self.connects_to
+        for folder in self.folders:
+            name = "INBOX" if folder.upper() == "INBOX" else folder
+            yield Claim("folders", "mailbox", f"{self.username}@{host.lower()}:{port}/{name}")
 
     @property
     def connects_to(self) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, get_args, get_orig
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from connectors.sdk.claims import Claim
 from connectors.sdk.errors import ConfigError, why
 from connectors.sdk.kinds import kind_of
 from connectors.sdk.mistakes import explain
@@ -61,6 +62,12 @@ class Options(BaseModel):
 
 class ConnectorConfig(Options):
     """The configuration of one instance of a connector."""
+
+    def claims(self) -> Iterator[Claim]:
+        """Yield what no other instance may have, by option: here, files and folders, but not an `…_file`, which many may read."""
+        for name in type(self).model_fields:
+            if isinstance(path := getattr(self, name), Path) and not name.endswith("_file"):
+                yield Claim.of_path(name, path)
 
 
 def parse(model: type[ConnectorConfig], instance: str, given: Mapping[str, Any]) -> ConnectorConfig:

@@ -1,9 +1,11 @@
 """What every connector that listens can be told."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from connectors.sdk.claims import Claim
 from connectors.sdk.config import ConnectorConfig
 
 
@@ -31,3 +33,9 @@ class PushConfig(ConnectorConfig):
         "body_seconds": "Temps qu'un corps peut mettre à arriver (408).",
         "requests_per_second": "Combien de requêtes une adresse peut envoyer, dont une seconde d'un coup (429).",
     }
+
+    def claims(self) -> Iterator[Claim]:
+        """Yield what no other instance may have: its port."""
+        yield from super().claims()
+        if self.port:
+            yield Claim.of_port("port", self.host, self.port)

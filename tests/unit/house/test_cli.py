@@ -142,6 +142,28 @@ def test_mistake_in_a_connector_s_variable_names_the_variable(monkeypatch: pytes
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("C", "connectors.guichets.port and {} listen on the same port"),
+        ("fr_FR.UTF-8", "connectors.guichets.port et {} écoutent sur le même port"),
+    ],
+)
+@pytest.mark.parametrize("other", ["web.port", "broker_port", "connect.health_port", "connectors.avis.port"])
+def test_port_of_two_is_refused_and_both_settings_are_named(
+    other: str, language: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    monkeypatch.setenv("SECRET", "whsec_" + "c2VjcmV0" * 4)
+    monkeypatch.setenv(f"ACCUEIL_{other.replace('.', '__').upper()}", "9000")
+    sender = 'connector = "webhook"\nsecret_env = "SECRET"\ntypes.arrived = { event = "visit.arrived", id = "id" }\n'
+    Path("accueil.toml").write_text(
+        f"[connectors.guichets]\nport = 9000\n{sender}[connectors.avis]\nport = 9001\n{sender}"
+    )
+    result = run("config", "check")
+    assert (result.exit_code, result.stderr) == (2, f"accueil: accueil.toml: {words.format(other)}\n")
+
+
 def test_bench_without_its_packages_still_has_help(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "NEEDED", ("no_such_module",))
     line = "accueil bench needs no_such_module: make bench, or pip install -e '.[test]'\n"

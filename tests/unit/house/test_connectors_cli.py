@@ -122,6 +122,24 @@ class TestCheck:
         assert "connectors.siege.sektor is unknown; did you mean connectors.siege.sector?" in result.stderr
         assert command("check", "seige").stderr.endswith("did you mean siege?\n")
 
+    def test_one_that_wants_what_another_has_is_refused(self) -> None:
+        listening(guichets=9000, kiosque=9000, ailleurs=9001)
+        for name in ("guichets", "kiosque"):
+            result = command("check", name)
+            other = ({"guichets", "kiosque"} - {name}).pop()
+            assert result.exit_code == 2
+            assert result.stderr == (
+                f"accueil: accueil.toml: connectors.{name}.port and connectors.{other}.port listen on the same port\n"
+            )
+        set_up(siege="asterisk", annexe="asterisk")
+        assert "connectors.siege.path and connectors.annexe.path are the same" in command("check", "siege").stderr
+
+    def test_one_is_checked_though_others_are_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+        listening(guichets=0, kiosque=-1)
+        assert command("check", "guichets").exit_code == 0
+        assert command("check", "kiosque").exit_code == 2
+
 
 class TestDocs:
     def test_the_table_is_in_the_language_of_the_locale(self, monkeypatch: pytest.MonkeyPatch) -> None:
