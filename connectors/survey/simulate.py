@@ -7,6 +7,7 @@ nobody: invitations have the form of the README's.
 import json
 import time
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final, TextIO
@@ -14,7 +15,7 @@ from typing import Any, Final, TextIO
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating import await_stop, insist, rate_option, seed_option
+from connectors.sdk.simulating import await_stop, posting, rate_option, seed_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.survey.reference import References
@@ -102,8 +103,8 @@ def _written(at: datetime) -> str:
 @click.command(
     "survey",
     help=say(
-        "Post invitations to a survey about calls that do not exist, and answers to it, until stopped.",
-        "Envoie les invitations à une enquête sur des appels qui n'existent pas, et ses réponses, jusqu'à l'arrêt.",
+        "Post invitations to a survey that does not exist, and answers.",
+        "Envoie invitations et réponses d'une enquête qui n'existe pas.",
     ),
 )
 @click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
@@ -128,13 +129,13 @@ def command(*, url: str, secret_file: TextIO, reference_secret_file: TextIO, see
     tool = SurveyTool(url, secret, References([reference_secret]))
     random = Random(seed)  # noqa: S311 - has to be the same each time
     begin = int(time.time())
-    for turn in range(1 << 30):
-        contact = f"call:asterisk/siege:{begin}.{turn}"
-        now = datetime.now(UTC)
-        insist(stop, tool.invite, contact, now, f"invitation-{begin}-{turn}")
-        if random.random() < 0.4:
-            score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
-            insist(stop, tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
-        if stop.wait(3600 / rate):
-            break
-    tool.close()
+    with closing(tool), posting(url, stop) as post:
+        for turn in range(1 << 30):
+            contact = f"call:asterisk/siege:{begin}.{turn}"
+            now = datetime.now(UTC)
+            post.insist(tool.invite, contact, now, f"invitation-{begin}-{turn}")
+            if random.random() < 0.4:
+                score = random.choices(range(1, 6), (6, 7, 14, 38, 35))[0]
+                post.insist(tool.answer, contact, now, f"reponse-{begin}-{turn}", score, "Un avis inventé")
+            if stop.wait(3600 / rate):
+                break

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import deque
+from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
 from typing import Final, TextIO
@@ -9,7 +10,7 @@ from typing import Final, TextIO
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating import await_stop, insist, rate_option, seed_option
+from connectors.sdk.simulating import await_stop, posting, rate_option, seed_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.webhook.desk.messages import tell
@@ -58,8 +59,8 @@ class FrontDesk:
 @click.command(
     "webhook",
     help=say(
-        "Post the visits of a front desk that does not exist, until stopped.",
-        "Envoie les visites d'un guichet qui n'existe pas, jusqu'à l'arrêt.",
+        "Post the visits of a front desk that does not exist.",
+        "Envoie les visites d'un guichet qui n'existe pas.",
     ),
     epilog=say(
         f"The connector's labels need {SITE!r} and {', '.join(map(repr, QUEUES))}.",
@@ -82,17 +83,17 @@ def command(*, url: str, secret_file: TextIO, seed: int, rate: float) -> None:
     random = Random(seed)  # noqa: S311 - has to be the same each time
     waiting: deque[tuple[str, str]] = deque()
     at_counter: deque[tuple[str, str]] = deque()
-    while not stop.is_set():
-        waiting.append((str(uuid.uuid4()), random.choice(QUEUES)))
-        insist(stop, desk.take, *waiting[-1], datetime.now(UTC))
-        if at_counter:
-            insist(stop, desk.serve, *at_counter.popleft(), datetime.now(UTC))
-        if len(waiting) > random.randrange(6):
-            first = waiting.popleft()
-            if random.random() < GIVES_UP:
-                insist(stop, desk.leave, *first, datetime.now(UTC))
-            else:
-                insist(stop, desk.call, *first, datetime.now(UTC))
-                at_counter.append(first)
-        stop.wait(3600 / rate)
-    desk.close()
+    with closing(desk), posting(url, stop) as post:
+        while not stop.is_set():
+            waiting.append((str(uuid.uuid4()), random.choice(QUEUES)))
+            post.insist(desk.take, *waiting[-1], datetime.now(UTC))
+            if at_counter:
+                post.insist(desk.serve, *at_counter.popleft(), datetime.now(UTC))
+            if len(waiting) > random.randrange(6):
+                first = waiting.popleft()
+                if random.random() < GIVES_UP:
+                    post.insist(desk.leave, *first, datetime.now(UTC))
+                else:
+                    post.insist(desk.call, *first, datetime.now(UTC))
+                    at_counter.append(first)
+            stop.wait(3600 / rate)

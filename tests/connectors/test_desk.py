@@ -280,8 +280,13 @@ def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
     ]
     with hearing(tmp_path) as (url, events):
         command += ["--url", url, "--secret-file", str(tmp_path / "secret")]
-        with subprocess.Popen(command, env=os.environ) as process:
+        environment = os.environ | {"LC_ALL": "fr_FR.UTF-8", "PYTHONUTF8": "1"}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
             everything = {"visit.arrived", "visit.called", "visit.served", "visit.left"}
             wait_until(lambda: {event.type for event in events} == everything, "all kinds of steps")
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            told, _ = process.communicate(timeout=20)
+            assert process.returncode == 0
+    first, *_, last = told.splitlines()
+    assert first == f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"
+    assert last == f"arrêté, messages pris : {len(events)}"

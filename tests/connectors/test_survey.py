@@ -121,8 +121,16 @@ def test_the_command_posts_until_it_is_stopped(tmp_path: Path) -> None:
         (tmp_path / name).write_text(secret)
     command = [sys.executable, "-c", "from connectors.survey import CONNECTOR; CONNECTOR.simulate()", "--rate", "36000"]
     command += ["--secret-file", str(tmp_path / "secret"), "--reference-secret-file", str(tmp_path / "reference")]
-    with listening(tmp_path) as (url, events), subprocess.Popen([*command, "--url", url], env=os.environ) as posting:
+    with (
+        listening(tmp_path) as (url, events),
+        subprocess.Popen(
+            [*command, "--url", url], env=os.environ | {"LC_ALL": "C"}, stdout=subprocess.PIPE, text=True
+        ) as posting,
+    ):
         wait_until(lambda: {event.type for event in events} >= {"feedback.invited", "feedback.given"}, "both")
         posting.send_signal(signal.SIGTERM)
-        assert posting.wait(20) == 0
+        told, _ = posting.communicate(timeout=20)
+        assert posting.returncode == 0
+    assert told.splitlines()[0] == f"posting to {url} until stopped (Ctrl-C)"
+    assert told.splitlines()[-1] == f"stopped, messages taken: {len(events)}"
     assert all(event.subject.startswith("call:asterisk/siege:") for event in events)

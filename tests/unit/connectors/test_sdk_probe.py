@@ -14,6 +14,7 @@ from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
 from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError
 from connectors.sdk.lane import Instance
 from connectors.sdk.probe import Found, probe
+from connectors.sdk.testing.leaks import contents
 from models.events import VisitArrived
 from models.reasons import Reason
 
@@ -61,7 +62,25 @@ def test_it_reads_once_and_tells_types_and_counts(tmp_path: Path) -> None:
         rejected=Counter({Reason.INTERNAL_ERROR: 1, Reason.TIME_IN_FUTURE: 1}),
     )
     assert acts == ["read", "close"]
-    assert [path.name for path in (tmp_path / "desk" / "a").iterdir()] == ["lock"]
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_a_source_writes_when_it_is_opened_is_written_elsewhere(tmp_path: Path) -> None:
+    def open_(config: Any, context: Context) -> Visits:
+        begun = context.cursor.load()
+        context.cursor.save(b"2")
+        (context.directory / "memory").write_text("new")
+        return Visits([], [str(begun)], config, context)
+
+    one = Instance("a", Connector("desk", ConnectorConfig, open_), ConnectorConfig())
+    with one.occupied(tmp_path) as context:
+        context.cursor.save(b"1")
+        (context.directory / "memory").write_text("old")
+        (context.directory / "spool").mkdir()
+    before = contents(tmp_path)
+    assert probe(one, tmp_path).records == 0
+    assert contents(tmp_path) == before
+    assert one.context(tmp_path).cursor.load() == b"1"
 
 
 def test_a_connector_may_probe_in_its_own_way(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""What simulations that post say of how far they are."""
+
+import threading
+
+import pytest
+
+from connectors.sdk import simulating
+from connectors.sdk.simulating import Posting
+from connectors.sdk.webhook.sender import NotTakenError
+
+REFUSES = NotTakenError("takes nothing now (503)")
+AWAY = NotTakenError("does not answer")
+
+
+def post(*answers: NotTakenError | None, monkeypatch: pytest.MonkeyPatch, progress_seconds: float) -> Posting:
+    monkeypatch.setattr(simulating, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(simulating, "PROGRESS_SECONDS", progress_seconds)
+    monkeypatch.setenv("LC_ALL", "C")
+    left = [*answers]
+
+    def send(_: str) -> None:
+        if error := left.pop(0):
+            raise error
+
+    posting = Posting(threading.Event())
+    while left:
+        posting.insist(send, "something")
+    return posting
+
+
+def test_how_far_it_is_is_said_at_once_and_then_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    post(None, None, None, monkeypatch=monkeypatch, progress_seconds=3600)
+    assert capsys.readouterr().out.splitlines() == ["messages taken: 1"]
+    post(None, None, None, monkeypatch=monkeypatch, progress_seconds=0)
+    assert capsys.readouterr().out.splitlines() == [f"messages taken: {count}" for count in (1, 2, 3)]
+
+
+def test_why_nothing_is_taken_is_said_once_and_that_it_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    posting = post(None, AWAY, AWAY, REFUSES, None, None, AWAY, None, monkeypatch=monkeypatch, progress_seconds=3600)
+    told = capsys.readouterr()
+    assert told.err.splitlines() == [f"accueil: {error}" for error in (AWAY, REFUSES, AWAY)]
+    assert told.out.splitlines() == [f"messages taken: {count}" for count in (1, 2, 4)]
+    assert posting.taken == 4
