@@ -1,0 +1,19 @@
+"""FreeSWITCH: calls and agents of the queues of mod_callcenter, live by the event socket (ESL)."""
+
+from connectors.freeswitch.config import FreeswitchConfig
+from connectors.freeswitch.probe import probe
+from connectors.freeswitch.simulate.command import command
+from connectors.freeswitch.source import FreeswitchSource
+from connectors.sdk.contract import Connector
+
+CONNECTOR = Connector(
+    "freeswitch",
+    FreeswitchConfig,
+    FreeswitchSource,
+    simulate=command,
+    probe=probe,
+    about=(
+        "Telephone switchboard FreeSWITCH: calls and agents of mod_callcenter's queues, by the event socket (ESL)",
+        "Standard téléphonique FreeSWITCH : appels et agents des files de mod_callcenter, par l'event socket (ESL)",
+    ),
+)

@@ -1,0 +1,71 @@
+"""What one FreeSWITCH tells, across lost connections."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from connectors.freeswitch.config import FreeswitchConfig
+from connectors.freeswitch.kept import AGENT_ROW, AT, LISTED, MEMBER, TIER, Told, cut, keep, subject
+from connectors.freeswitch.names import Names
+from connectors.freeswitch.session import Session
+from connectors.freeswitch.wire import Message
+
+RELIST_SECONDS: Final = 60.0
+"""How often agents are listed: no event tells that one begins or ceases to serve a queue."""
+
+
+class Listening:
+    """One connection, and what is kept of what it tells. Raises `SourceUnavailableError`, and is over then: close it."""
+
+    def __init__(self, config: FreeswitchConfig, names: Names) -> None:
+        self._names = names
+        self._session = Session(config)
+        try:
+            listed = list_all(self._session)
+            # Rows change just before it is told: what had changed is told before the next answer.
+            meanwhile = self._kept(self._session.settle())
+            listed.heard = sorted({subject(told.message) for told in meanwhile})
+            self._rows = listed.agents, listed.tiers
+            self._listed_at = time.monotonic()
+            self.beginning = [listed, *meanwhile]
+            """How things are, and what was told while that was asked."""
+        except BaseException:
+            self._session.close()
+            raise
+
+    def receive(self, wait_seconds: float) -> list[Told]:
+        """Return what happened, and sometimes who the agents are if that has changed."""
+        told = self._kept(self._session.receive(wait_seconds))
+        if time.monotonic() - self._listed_at > RELIST_SECONDS:
+            self._listed_at = time.monotonic()
+            listed = _list_agents(self._session)
+            if self._rows != (rows := (listed.agents, listed.tiers)):
+                self._rows = rows
+                told.append(listed)
+        return told
+
+    def close(self) -> None:
+        """Leave."""
+        self._session.close()
+
+    def _kept(self, events: Sequence[Message]) -> list[Told]:
+        now = time.time()
+        return [Told(0, now, kept) for event in events if (kept := keep(event, self._names)) is not None]
+
+
+def list_all(session: Session) -> Told:
+    """Return how things are."""
+    members = [cut(row, MEMBER) for row in session.list_members()]
+    listed = _list_agents(session)
+    listed.members = members
+    return listed
+
+
+def _list_agents(session: Session) -> Told:
+    tiers = [cut(row, TIER) for row in session.list_tiers()]
+    agents = [cut(row, AGENT_ROW) for row in session.list_agents()]
+    return Told(0, time.time(), _at(LISTED, session.clock()), agents=agents, tiers=tiers)
+
+
+def _at(action: str, now: float) -> Message:
+    return {"CC-Action": action, AT: str(int(now * 1_000_000))}
