@@ -1,0 +1,222 @@
+"""A calendar that answers in microseconds: its years are computed when they are first asked for, and kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Final, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from models.calendars.errors import BeyondCalendarError
+from models.calendars.local_time import instant_of
+from models.calendars.months import months_between, months_later
+from models.calendars.rules import FIRST_YEAR, LAST_YEAR, CalendarRules
+from models.calendars.table import Elapsed, OutsideError, Scale, Table
+from models.calendars.units import Unit
+from models.calendars.years import Year, compute_year
+
+Answer = TypeVar("Answer")
+
+Pause = tuple[int, int | None]
+"""From an instant up to and without another; None: it goes on. Pauses are given in order, and do not overlap."""
+
+TIME_UNITS: Final = (Unit.OPENING_HOURS, Unit.ELAPSED)
+_YEAR: Final = 31_556_952_000
+
+
+class Deadline(NamedTuple):
+    """When a delay ends."""
+
+    at: int | None
+    """None while a pause goes on: then nobody knows."""
+    left: int
+    """What is still to be counted when such a pause ends, else 0; months and clear days in calendar days."""
+
+
+class Change(NamedTuple):
+    """When it opens or closes."""
+
+    at: int
+    opens: bool
+
+
+def compile_calendar(rules: CalendarRules) -> "Calendar":
+    """Return the calendar that `rules` describe."""
+    return Calendar(rules)
+
+
+class Calendar:
+    """When it is open, which days count, when a delay ends.
+
+    Instants are milliseconds since 1970. An amount is milliseconds for `opening_hours` and `elapsed`, else a number of days
+    or months (see `Unit`). Whoever asks for what lies outside of the years 1970 to 2100 gets a `BeyondCalendarError`.
+
+    A delay in days or months that is to be rolled (`roll`) and would end on a holiday, on a day that is closed exceptionally
+    from beginning to end, or on one of `roll_days`, by default Saturday and Sunday, ends on the next that is none of them
+    (Code de procédure civile, article 642). Clear days always are.
+    """
+
+    def __init__(self, rules: CalendarRules) -> None:
+        self.rules = rules
+        self.zone = ZoneInfo(rules.timezone)
+        self._years: dict[int, Year] = {}
+        self._table: Table | None = None
+
+    def add(self, at: int, amount: int, unit: Unit, *, roll: bool = False) -> int:
+        """Return when a delay of `amount`, 1 or more, that begins at `at` ends; without pauses."""
+        end = self.deadline(at, amount, unit, roll=roll).at
+        assert end is not None  # nothing pauses it
+        return end
+
+    def between(self, begin: int, end: int, unit: Unit) -> int:
+        """Return the largest amount that, added to `begin` and not rolled, is over at `end`; 0 if there is none."""
+        return self._ask(begin, lambda table: _between(table, begin, end, unit)) if begin < end else 0
+
+    def deadline(
+        self, started_at: int, target: int, unit: Unit, pauses: Sequence[Pause] = (), *, roll: bool = False
+    ) -> Deadline:
+        """Return when a clock that stands still during `pauses` reaches `target`, 1 or more.
+
+        Time in pauses does not count. A day counts if the clock runs when it ends: each end of a counting day, after that of
+        the event, that a pause covers moves the deadline by one such day; in months, by one calendar day. A pause covers the
+        end of a day if it begins before, and ends then or later. Pauses after the last day that counts do not move the
+        deadline, even if it is rolled over them.
+        """
+        return self._ask(started_at, lambda table: Deadline(*_end(table, started_at, target, unit, pauses, roll=roll)))
+
+    def counted(self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()) -> int:
+        """Return what such a clock has counted at `until`; months and clear days in calendar days, as `Deadline.left`."""
+
+        def count(table: Table) -> int:
+            scale = _scale(table, unit)
+            return _counted(scale, scale.begin(started_at), until, pauses)
+
+        return self._ask(started_at, count)
+
+    def counted_by_day(
+        self, started_at: int, until: int, unit: Unit, pauses: Sequence[Pause] = ()
+    ) -> list[tuple[date, int]]:
+        """Return the same by local day, for all days of which something was counted; takes as long as there are days."""
+
+        def count(table: Table) -> list[tuple[date, int]]:
+            scale = _scale(table, unit)
+            first = scale.begin(started_at)
+            found = []
+            day = table.day_of(started_at)
+            while (begin := table.end_of(day - 1)) < until:
+                end = min(table.end_of(day), until)
+                if amount := _counted(scale, max(first, begin), end, pauses):
+                    found.append((date.fromordinal(day), amount))
+                day += 1
+            return found
+
+        return self._ask(started_at, count)
+
+    def is_open(self, at: int) -> bool:
+        """Return whether it is open at `at`."""
+        return self._ask(at, lambda table: table.is_open(at))
+
+    def next_change(self, at: int) -> Change | None:
+        """Return what comes first after `at`: that it opens, or that it closes; None if neither ever comes."""
+        try:
+            return self._ask(at, lambda table: Change(*table.next_change(at)))
+        except BeyondCalendarError:
+            return None
+
+    def openings(self, year: int) -> Iterator[tuple[int, int]]:
+        """Yield the openings of each day of a local year, as the instants when it opens and closes, in order."""
+        made = self._year(year)
+        yield from zip(made.opens, made.closes, strict=True)
+
+    def _ask(self, at: int, question: Callable[[Table], Answer]) -> Answer:
+        """Return what `question` says once there are years enough for it."""
+        table = self._table or self._cover(_year_of(at), _year_of(at))
+        while True:
+            try:
+                return question(table)
+            except OutsideError as outside:
+                table = self._grow(table, earlier_for=at if outside.earlier else None)
+
+    def _grow(self, table: Table, earlier_for: int | None) -> Table:
+        if earlier_for is not None:
+            if table.first == FIRST_YEAR:
+                raise BeyondCalendarError(f"calendars begin in {FIRST_YEAR}")
+            return self._cover(min(_year_of(earlier_for), table.first - 1), table.last)
+        if table.last == LAST_YEAR:
+            raise BeyondCalendarError(f"calendars end in {LAST_YEAR}")
+        return self._cover(table.first, 2 * table.last - table.first + 1)  # twice as many
+
+    def _cover(self, first: int, last: int) -> Table:
+        first, last = (min(max(year, FIRST_YEAR), LAST_YEAR) for year in (first, last))
+        years = [self._year(year) for year in range(first, last + 1)]
+        # One assignment: who asks in another thread has the old table or the new.
+        self._table = Table(first, years, instant_of(self.zone, date(last + 1, 1, 1)))
+        return self._table
+
+    def _year(self, year: int) -> Year:
+        if year not in self._years:
+            self._years[year] = compute_year(self.rules, year)
+        return self._years[year]
+
+
+def _year_of(at: int) -> int:
+    """Return about the year: a day at its ends may be taken for one of its neighbour."""
+    return FIRST_YEAR + at // _YEAR
+
+
+def _scale(table: Table, unit: Unit) -> Scale:
+    match unit:
+        case Unit.ELAPSED:
+            return ELAPSED
+        case Unit.OPENING_HOURS:
+            return table.opening_hours
+        case Unit.WORKING_DAYS:
+            return table.working_days
+        case Unit.BUSINESS_DAYS:
+            return table.business_days
+        case Unit.CALENDAR_DAYS | Unit.CLEAR_DAYS | Unit.MONTHS:
+            return table.calendar_days
+
+
+def _end(
+    table: Table, started_at: int, target: int, unit: Unit, pauses: Sequence[Pause], *, roll: bool
+) -> tuple[int | None, int]:
+    if target < 1:
+        raise ValueError("a delay is 1 or more")
+    if unit is Unit.MONTHS:
+        day = table.day_of(started_at)
+        target = months_later(day, target) - day
+    elif unit is Unit.CLEAR_DAYS:
+        target, roll = target + 1, True
+    scale = _scale(table, unit)
+    begin = scale.begin(started_at)
+    goal = scale.position(begin) + target
+    for pause_begin, pause_end in pauses:
+        held = scale.position(max(pause_begin, begin))
+        if goal <= held:
+            break
+        if pause_end is None:
+            return None, goal - held
+        goal += scale.position(max(pause_end, begin)) - held
+    end = scale.instant(goal)
+    return table.roll(end) if roll and unit not in TIME_UNITS else end, 0
+
+
+def _counted(scale: Scale, begin: int, until: int, pauses: Sequence[Pause]) -> int:
+    if until <= begin:
+        return 0
+    counted = scale.position(until) - scale.position(begin)
+    for pause_begin, pause_end in pauses:
+        held, resumed = max(pause_begin, begin), until if pause_end is None else min(pause_end, until)
+        if held < resumed:
+            counted -= scale.position(resumed) - scale.position(held)
+    return counted
+
+
+def _between(table: Table, begin: int, end: int, unit: Unit) -> int:
+    if unit is Unit.MONTHS:
+        return months_between(table.day_of(begin), table.day_of(end) - 1)
+    scale = _scale(table, unit)
+    counted = _counted(scale, scale.begin(begin), end, ())
+    return max(counted - 1, 0) if unit is Unit.CLEAR_DAYS else counted
+
+
+ELAPSED: Final = Elapsed()

@@ -1,0 +1,19 @@
+"""What can be wrong with a calendar, or with what is asked of it."""
+
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+
+class CalendarError(ValueError):
+    """A text that is no calendar; says why."""
+
+
+class BeyondCalendarError(ValueError):
+    """The answer lies outside of the years that calendars know (`models.calendars.years.FIRST_YEAR` to `LAST_YEAR`)."""
+
+
+def mistake(kind: str, english: str, french: str, **values: Any) -> PydanticCustomError:
+    """Return the error of a validator: its message is English, its context has `french`; `{name}` stands for a value."""
+    said = {name: str(value) for name, value in values.items()}
+    return PydanticCustomError(kind, english, {**said, "french": french.format(**said)})

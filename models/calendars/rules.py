@@ -1,0 +1,177 @@
+"""What is written of a calendar: its zone, openings, holidays and exceptions.
+
+As TOML:
+
+    timezone = "Europe/Paris"
+    holidays = "FR-57"                          # or "FR", "FR-974", "BE" …; left out: none
+    rest_days = ["sunday"]                      # what jours ouvrables leave out, beside holidays
+    roll_days = ["saturday", "sunday"]          # on which no rolled delay ends, beside holidays
+    closures = [
+        2026-12-24,
+        { from = 2026-08-10, to = 2026-08-14 },
+        { on = 2026-12-31, hours = "12:00-24:00" },
+    ]
+    extra = [{ on = 2026-11-01, hours = ["09:00-12:00"] }]
+
+    [[versions]]                                # the first also holds before its day
+    from = 2026-01-01
+    monday = ["08:30-12:00", "13:30-17:00"]
+
+A public holiday and a closure close; `extra` opens, even on a day that is closed otherwise.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, Self, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from models.calendars.errors import CalendarError, mistake
+from models.calendars.public_holidays import public_holidays
+from models.calendars.spans import WHOLE_DAY, Hours, Span, merge
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2100
+"""The last of which the holidays are known."""
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise mistake("unknown_timezone", "no time zone {name}", "aucun fuseau horaire {name}", name=name) from None
+    return name
+
+
+def _check_holidays(code: str) -> str:
+    try:
+        public_holidays(code, LAST_YEAR)
+    except ValueError:
+        raise mistake(
+            "unknown_holidays", "no holidays known of {code}", "jours fériés inconnus pour {code}", code=code
+        ) from None
+    return code
+
+
+def _check_rest(days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
+    if set(days) == set(WEEKDAYS):
+        raise mistake("never_a_day", "no day is left", "aucun jour ne reste")
+    return days
+
+
+KnownDate = Annotated[date, Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31))]
+SomeWeekdays = Annotated[tuple[Weekday, ...], AfterValidator(_check_rest)]
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
+class Days(_Rules):
+    """Some days in a row, the last included, or the same hours of each of them.
+
+    A single one may be written as its date, or with `on` instead of `from` and `to`.
+    """
+
+    from_: KnownDate = Field(alias="from")
+    to: KnownDate
+    hours: Hours | None = None
+    """None: all day."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_short_forms(cls, given: Any) -> Any:
+        if isinstance(given, (date, str)) and not isinstance(given, datetime):
+            return {"from": given, "to": given}
+        if isinstance(given, Mapping) and "on" in given and not {"from", "to"} & given.keys():
+            return {"from": given["on"], "to": given["on"], **{k: v for k, v in given.items() if k != "on"}}
+        return given
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.to < self.from_:
+            raise mistake(
+                "days_reversed", "{to} is before {first}", "{to} est avant {first}", to=self.to, first=self.from_
+            )
+        if self.hours == ():
+            raise mistake("no_hours", "hours has none", "hours est vide")
+        return self
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """What it covers of each day."""
+        return self.hours or (WHOLE_DAY,)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it covers all of each day."""
+        return merge(self.spans) == [WHOLE_DAY]
+
+
+class Version(_Rules):
+    """When it opens in a week, from a day on until the next version."""
+
+    from_: KnownDate = Field(date(FIRST_YEAR, 1, 1), alias="from")
+    monday: Hours = ()
+    tuesday: Hours = ()
+    wednesday: Hours = ()
+    thursday: Hours = ()
+    friday: Hours = ()
+    saturday: Hours = ()
+    sunday: Hours = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not any(self.week):
+            raise mistake("never_opens", "never opens", "n'ouvre jamais")
+        return self
+
+    @cached_property
+    def week(self) -> tuple[tuple[Span, ...], ...]:
+        """Its openings of each day, Monday first."""
+        return tuple(getattr(self, day) for day in WEEKDAYS)
+
+
+class CalendarRules(_Rules):
+    """All that is written of one calendar."""
+
+    timezone: Annotated[str, AfterValidator(_check_zone)] = "Europe/Paris"
+    """By its IANA name."""
+    holidays: Annotated[str, AfterValidator(_check_holidays)] | None = None
+    """Whose public holidays: see `public_holidays`."""
+    closures: tuple[Days, ...] = ()
+    extra: tuple[Days, ...] = ()
+    rest_days: SomeWeekdays = ("sunday",)
+    """Code du travail, article L3132-3."""
+    roll_days: SomeWeekdays = ("saturday", "sunday")
+    """Code de procédure civile, article 642."""
+    versions: tuple[Version, ...] = Field(min_length=1)
+    """In the order of their days."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(days.hours is None for days in self.extra):
+            raise mistake("extra_without_hours", "extra needs hours", "extra a besoin de hours")
+        begins = [version.from_ for version in self.versions]
+        if begins != sorted(set(begins)):
+            raise mistake(
+                "versions_order", "versions must have days in order", "versions attend des jours dans l'ordre"
+            )
+        return self
+
+
+def read_rules(text: str) -> CalendarRules:
+    """Return the calendar that a TOML text says.
+
+    Raises `CalendarError` if it is not TOML, pydantic's `ValidationError` (with the path of each key) if it is no calendar.
+    """
+    try:
+        return CalendarRules.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise CalendarError(str(error)) from None

@@ -1,0 +1,93 @@
+"""One year of a calendar, computed day by day."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Final, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+from models.calendars.local_time import instant_of
+from models.calendars.public_holidays import public_holidays
+from models.calendars.rules import WEEKDAYS, CalendarRules, Days
+from models.calendars.spans import DAY_MINUTES, WHOLE_DAY, Span, merge, subtract
+
+_MINUTE: Final = 60_000
+
+Instants: TypeAlias = "array[int]"
+"""Milliseconds since 1970, in order."""
+Dates: TypeAlias = "array[int]"
+"""Proleptic ordinals (`date.toordinal`), in order."""
+
+
+def instants(values: Iterable[int] = ()) -> "array[int]":
+    """Return them as an array of 64 bits each."""
+    return array("q", values)
+
+
+class Year(NamedTuple):
+    """What a year holds."""
+
+    midnights: Instants
+    """When each day begins."""
+    opens: Instants
+    closes: Instants
+    working: Dates
+    business: Dates
+    final: Dates
+    """Days on which a rolled delay may end."""
+
+
+def compute_year(rules: CalendarRules, year: int) -> Year:
+    """Return what `rules` say of a year."""
+    zone = ZoneInfo(rules.timezone)
+    made = Year(*(instants() for _ in Year._fields))
+    holidays = public_holidays(rules.holidays, year) if rules.holidays else frozenset()
+    closed, extra = _by_day(rules.closures, year), _by_day(rules.extra, year)
+    rest, roll = ({WEEKDAYS.index(day) for day in days} for days in (rules.rest_days, rules.roll_days))
+    midnight = instant_of(zone, date(year, 1, 1))
+    for ordinal in _ordinals(year):
+        day = date.fromordinal(ordinal)
+        following = instant_of(zone, day, DAY_MINUTES)
+        made.midnights.append(midnight)
+        closures = [WHOLE_DAY] if day in holidays else [span for days in closed.get(ordinal, ()) for span in days.spans]
+        spans = subtract(_week_at(rules, day)[day.weekday()], closures)
+        spans = merge([*spans, *(span for days in extra.get(ordinal, ()) for span in days.spans)])
+        plain = following - midnight == DAY_MINUTES * _MINUTE
+        opened = False
+        for span in spans:
+            begin, end = (midnight + minute * _MINUTE if plain else instant_of(zone, day, minute) for minute in span)
+            if begin < end:  # else it lies in an hour that is skipped
+                made.opens.append(begin)
+                made.closes.append(end)
+                opened = True
+        if opened:
+            made.working.append(ordinal)
+        if day not in holidays:
+            if day.weekday() not in rest:
+                made.business.append(ordinal)
+            if day.weekday() not in roll and not any(days.is_whole for days in closed.get(ordinal, ())):
+                made.final.append(ordinal)
+        midnight = following
+    return made
+
+
+def _ordinals(year: int) -> range:
+    return range(date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal() + 1)
+
+
+def _by_day(exceptions: Iterable[Days], year: int) -> dict[int, list[Days]]:
+    found: dict[int, list[Days]] = {}
+    for days in exceptions:
+        for ordinal in _common(days, _ordinals(year)):
+            found.setdefault(ordinal, []).append(days)
+    return found
+
+
+def _common(days: Days, ordinals: range) -> Iterator[int]:
+    yield from range(max(days.from_.toordinal(), ordinals.start), min(days.to.toordinal() + 1, ordinals.stop))
+
+
+def _week_at(rules: CalendarRules, day: date) -> tuple[tuple[Span, ...], ...]:
+    nth = bisect_right(rules.versions, day, key=lambda version: version.from_)
+    return rules.versions[max(nth - 1, 0)].week

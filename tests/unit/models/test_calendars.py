@@ -1,0 +1,310 @@
+"""When it is open, which days count, when a delay ends: the cases that people ask about, one by one."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.calendars import BeyondCalendarError, Calendar, CalendarRules, Change, Deadline, Unit, compile_calendar
+from tests.support.plain_calendar import french_holidays
+
+HOUR = 3_600_000
+OFFICE = ["08:30-12:00", "13:30-17:00"]
+WEEK = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), OFFICE)
+ALWAYS = dict.fromkeys((*WEEK, "saturday", "sunday"), "00:00-24:00")
+
+
+def make(**changes: Any) -> Calendar:
+    rules = {"timezone": "Europe/Paris", "holidays": "FR", "versions": [WEEK]} | changes
+    return compile_calendar(CalendarRules.model_validate(rules))
+
+
+def at(text: str, zone: str = "Europe/Paris", *, fold: int = 0) -> int:
+    return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp() * 1000)
+
+
+def show(instant: int | None, zone: str = "Europe/Paris") -> str:
+    assert instant is not None
+    return datetime.fromtimestamp(instant / 1000, ZoneInfo(zone)).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+@pytest.fixture(scope="module")
+def office() -> Calendar:
+    return make()
+
+
+@pytest.mark.parametrize(
+    ("begin", "hours", "end"),
+    [
+        ("2026-03-06T16:30", 1, "2026-03-09T09:00"),  # Friday evening goes on on Monday
+        ("2026-03-09T09:00", 3, "2026-03-09T12:00"),  # a deadline is at the end of an opening, not at the next one
+        ("2026-03-09T11:30", 1, "2026-03-09T14:00"),
+        ("2026-03-09T12:30", 1, "2026-03-09T14:30"),  # arrives while it is closed
+        ("2026-03-09T23:59", 1, "2026-03-10T09:30"),
+        ("2026-03-09T08:30", 7, "2026-03-09T17:00"),
+        ("2026-12-24T16:00", 2, "2026-12-28T09:30"),  # Christmas, and a week-end
+        ("2028-02-28T16:00", 2, "2028-02-29T09:30"),  # a leap day
+    ],
+)
+def test_opening_hours(office: Calendar, begin: str, hours: int, end: str) -> None:
+    assert show(office.add(at(begin), hours * HOUR, Unit.OPENING_HOURS)) == end
+    assert office.between(at(begin), at(end), Unit.OPENING_HOURS) == hours * HOUR
+
+
+@pytest.mark.parametrize(
+    ("unit", "begin", "amount", "end"),
+    [
+        (Unit.CALENDAR_DAYS, "2026-03-02T10:00", 7, "2026-03-10T00:00"),
+        (Unit.CALENDAR_DAYS, "2026-03-02T00:00", 1, "2026-03-04T00:00"),  # midnight begins a day
+        (Unit.CALENDAR_DAYS, "2026-03-02T23:59", 1, "2026-03-04T00:00"),
+        (Unit.CALENDAR_DAYS, "2028-02-28T10:00", 1, "2028-03-01T00:00"),
+        (Unit.WORKING_DAYS, "2026-05-13T10:00", 1, "2026-05-16T00:00"),  # Ascension
+        (Unit.WORKING_DAYS, "2026-03-06T10:00", 1, "2026-03-10T00:00"),
+        (Unit.WORKING_DAYS, "2026-03-07T10:00", 1, "2026-03-10T00:00"),
+        (Unit.BUSINESS_DAYS, "2026-03-06T10:00", 1, "2026-03-08T00:00"),  # Saturdays are ouvrables
+        (Unit.BUSINESS_DAYS, "2026-04-30T10:00", 1, "2026-05-03T00:00"),  # 1 May
+        (Unit.CLEAR_DAYS, "2026-03-02T10:00", 3, "2026-03-07T00:00"),
+        (Unit.CLEAR_DAYS, "2026-03-02T10:00", 4, "2026-03-10T00:00"),  # Saturday becomes Monday
+        (Unit.CLEAR_DAYS, "2026-05-20T10:00", 2, "2026-05-27T00:00"),  # so does Whit Monday: Tuesday
+        (Unit.MONTHS, "2026-03-15T10:00", 2, "2026-05-16T00:00"),
+        (Unit.MONTHS, "2026-01-31T10:00", 1, "2026-03-01T00:00"),  # no 31 February
+        (Unit.MONTHS, "2028-01-31T10:00", 1, "2028-03-01T00:00"),
+        (Unit.MONTHS, "2026-12-31T10:00", 2, "2027-03-01T00:00"),
+        (Unit.MONTHS, "2028-02-29T10:00", 12, "2029-03-01T00:00"),
+    ],
+)
+def test_days_and_months(office: Calendar, unit: Unit, begin: str, amount: int, end: str) -> None:
+    assert show(office.add(at(begin), amount, unit)) == end
+    assert office.between(at(begin), at(end), unit) >= amount
+    if unit is not Unit.CLEAR_DAYS:  # which were rolled
+        assert office.between(at(begin), at(end), unit) == amount
+        assert office.between(at(begin), at(end) - 1, unit) == amount - 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "begin", "end"),
+    [
+        ({}, "2026-03-04T10:00", "2026-03-10T00:00"),  # Saturday 7 March
+        ({}, "2026-05-11T10:00", "2026-05-16T00:00"),  # Ascension, on a Thursday
+        ({}, "2026-03-03T10:00", "2026-03-07T00:00"),  # a Friday stays
+        ({"closures": [date(2026, 3, 9)]}, "2026-03-04T10:00", "2026-03-11T00:00"),
+        ({"closures": [{"on": date(2026, 3, 9), "hours": "08:00-12:00"}]}, "2026-03-04T10:00", "2026-03-10T00:00"),
+        ({"roll_days": ["sunday"]}, "2026-03-04T10:00", "2026-03-08T00:00"),
+        ({"versions": [WEEK | {"saturday": OFFICE}]}, "2026-03-04T10:00", "2026-03-10T00:00"),  # though it opens
+        ({"extra": [{"on": date(2026, 5, 14), "hours": OFFICE}]}, "2026-05-11T10:00", "2026-05-16T00:00"),
+    ],
+)
+def test_the_end_is_rolled(changes: dict[str, Any], begin: str, end: str) -> None:
+    assert show(make(**changes).add(at(begin), 3, Unit.CALENDAR_DAYS, roll=True)) == end
+
+
+def test_what_is_extra_opens_on_any_day() -> None:
+    calendar = make(
+        closures=[{"from": date(2026, 3, 2), "to": date(2026, 3, 6)}, {"on": date(2026, 3, 9), "hours": "10:00-24:00"}],
+        extra=[{"on": date(2026, 3, 4), "hours": "09:00-10:00"}, {"on": date(2026, 5, 1), "hours": "09:00-10:00"}],
+    )
+    assert show(calendar.add(at("2026-03-01T10:00"), 2 * HOUR, Unit.OPENING_HOURS)) == "2026-03-09T09:30"
+    assert show(calendar.add(at("2026-03-01T10:00"), 1, Unit.WORKING_DAYS)) == "2026-03-05T00:00"
+    assert calendar.is_open(at("2026-05-01T09:30"))
+
+
+def test_versions_hold_from_their_day_and_the_first_before_it() -> None:
+    versions = [WEEK | {"from": date(2026, 1, 1)}, {"from": date(2026, 7, 1), "wednesday": "09:00-10:00"}]
+    calendar = make(versions=versions)
+    assert calendar.is_open(at("2025-06-10T09:00"))
+    assert calendar.is_open(at("2026-06-30T09:00"))
+    assert show(calendar.add(at("2026-06-30T16:00"), 2 * HOUR, Unit.OPENING_HOURS)) == "2026-07-01T10:00"
+    assert calendar.next_change(at("2026-07-01T10:00")) == Change(at("2026-07-08T09:00"), opens=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------- clocks
+NIGHT = {"sunday": "01:00-05:00"}
+
+
+@pytest.mark.parametrize(
+    ("opening", "begin", "end", "hours"),
+    [
+        ("01:00-05:00", "2026-03-29T01:00+01:00", "2026-03-29T05:00+02:00", 3),  # 02:00 becomes 03:00
+        ("02:30-05:00", "2026-03-29T03:00+02:00", "2026-03-29T05:00+02:00", 2),  # opens in the hour that is not
+        ("01:00-02:30", "2026-03-29T01:00+01:00", "2026-03-29T03:00+02:00", 1),
+        ("01:00-05:00", "2026-10-25T01:00+02:00", "2026-10-25T05:00+01:00", 5),  # 03:00 becomes 02:00
+        ("02:30-05:00", "2026-10-25T02:30+02:00", "2026-10-25T05:00+01:00", 3.5),
+        ("01:00-02:30", "2026-10-25T01:00+02:00", "2026-10-25T02:30+02:00", 1.5),  # and not again
+        ("00:00-24:00", "2026-03-29T00:00+01:00", "2026-03-30T00:00+02:00", 23),
+        ("00:00-24:00", "2026-10-25T00:00+02:00", "2026-10-26T00:00+01:00", 25),
+    ],
+)
+def test_openings_across_a_change_of_clocks(opening: str, begin: str, end: str, hours: float) -> None:
+    calendar = make(versions=[{"sunday": opening}])
+    opens, closes = (round(datetime.fromisoformat(text).timestamp()) * 1000 for text in (begin, end))
+    day = at(begin[:10])
+    assert calendar.next_change(day - 1) == Change(opens, opens=True)
+    assert calendar.next_change(opens) == Change(closes, opens=False)
+    assert calendar.add(day, round(hours * HOUR), Unit.OPENING_HOURS) == closes
+
+
+def test_an_opening_in_the_hour_that_is_skipped_is_no_working_day() -> None:
+    calendar = make(versions=[{"sunday": "02:10-02:50"}])
+    assert show(calendar.add(at("2026-03-28T10:00"), 1, Unit.WORKING_DAYS)) == "2026-04-06T00:00"
+
+
+def test_days_are_as_long_as_they_are() -> None:
+    calendar = make()
+    assert calendar.add(at("2026-03-27T10:00"), 2, Unit.CALENDAR_DAYS) - at("2026-03-29T00:00") == 23 * HOUR
+    assert calendar.add(at("2026-10-23T10:00"), 2, Unit.CALENDAR_DAYS) - at("2026-10-25T00:00") == 25 * HOUR
+    island = make(timezone="Australia/Lord_Howe", holidays=None)
+    begin = at("2026-04-03T10:00", "Australia/Lord_Howe")
+    assert island.add(begin, 2, Unit.CALENDAR_DAYS) - island.add(begin, 1, Unit.CALENDAR_DAYS) == 24.5 * HOUR
+
+
+def test_midnight_may_be_skipped() -> None:
+    calendar = make(timezone="America/Havana", holidays=None, versions=[ALWAYS])
+    begin = at("2026-03-07T10:00", "America/Havana")
+    assert show(calendar.add(begin - 24 * HOUR, 1, Unit.CALENDAR_DAYS), "America/Havana") == "2026-03-08T01:00"
+    assert calendar.next_change(begin) is None
+
+
+# ---------------------------------------------------------------------------------------------------------------- pauses
+def test_time_in_pauses_does_not_count(office: Calendar) -> None:
+    start = at("2026-03-09T09:00")
+    pauses = [(at("2026-03-09T10:00"), at("2026-03-09T14:00")), (at("2026-03-10T07:00"), at("2026-03-10T08:30"))]
+    deadline = office.deadline(start, 5 * HOUR, Unit.OPENING_HOURS, pauses)
+    assert (show(deadline.at), deadline.left) == ("2026-03-10T09:30", 0)
+    assert show(office.deadline(start, 5 * HOUR, Unit.ELAPSED, pauses).at) == "2026-03-09T18:00"
+    assert office.counted(start, at("2026-03-10T09:30"), Unit.OPENING_HOURS, pauses) == 5 * HOUR
+    assert office.counted_by_day(start, at("2026-03-10T09:30"), Unit.OPENING_HOURS, pauses) == [
+        (date(2026, 3, 9), 4 * HOUR),
+        (date(2026, 3, 10), HOUR),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pause", "end"),
+    [
+        (("2026-03-11T10:00", "2026-03-11T18:00"), "2026-03-14T00:00"),  # runs again when the day ends
+        (("2026-03-11T10:00", "2026-03-12T09:00"), "2026-03-17T00:00"),
+        (("2026-03-11T00:00", "2026-03-12T00:00"), "2026-03-17T00:00"),  # just the day
+        (("2026-03-09T12:00", "2026-03-10T09:00"), "2026-03-14T00:00"),  # that of the event does not count anyway
+        (("2026-03-01T12:00", "2026-03-09T08:00"), "2026-03-14T00:00"),  # before it
+        (("2026-03-13T10:00", "2026-03-16T09:00"), "2026-03-17T00:00"),  # Saturday and Sunday do not count anyway
+        (("2026-03-14T00:00", "2026-03-20T00:00"), "2026-03-14T00:00"),  # begins when the delay has ended
+    ],
+)
+def test_a_day_counts_if_the_clock_runs_when_it_ends(office: Calendar, pause: tuple[str, str], end: str) -> None:
+    start = at("2026-03-09T09:00")
+    pauses = [(at(pause[0]), at(pause[1]))]
+    deadline = office.deadline(start, 4, Unit.WORKING_DAYS, pauses)
+    assert (show(deadline.at), deadline.left) == (end, 0)
+    assert office.counted(start, at(end), Unit.WORKING_DAYS, pauses) == 4
+    assert len(office.counted_by_day(start, at(end), Unit.WORKING_DAYS, pauses)) == 4
+
+
+def test_months_are_moved_by_days(office: Calendar) -> None:
+    start = at("2026-03-09T09:00")
+    pauses = [(at("2026-03-20T10:00"), at("2026-03-25T10:00")), (at("2026-05-12T10:00"), at("2026-05-13T10:00"))]
+    assert show(office.deadline(start, 2, Unit.MONTHS, pauses[:1]).at) == "2026-05-15T00:00"
+    assert show(office.deadline(start, 2, Unit.MONTHS, pauses).at) == "2026-05-16T00:00"
+    assert show(office.deadline(start, 2, Unit.MONTHS, pauses, roll=True).at) == "2026-05-16T00:00"
+    assert show(office.deadline(start, 2, Unit.MONTHS).at) == "2026-05-10T00:00"
+    assert show(office.deadline(start, 2, Unit.MONTHS, roll=True).at) == "2026-05-12T00:00"
+
+
+def test_a_pause_over_which_the_end_is_rolled_moves_nothing(office: Calendar) -> None:
+    start, sunday = at("2026-03-09T09:00"), at("2026-03-15T09:00")
+    rolled = office.deadline(start, 5, Unit.CALENDAR_DAYS, [(sunday, None)], roll=True)
+    assert (show(rolled.at), rolled.left) == ("2026-03-17T00:00", 0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "target", "left"),
+    [
+        (Unit.OPENING_HOURS, 20 * HOUR, 5 * HOUR),
+        (Unit.ELAPSED, 100 * HOUR, 51 * HOUR),
+        (Unit.WORKING_DAYS, 5, 4),
+        (Unit.CALENDAR_DAYS, 5, 4),
+        (Unit.CLEAR_DAYS, 5, 5),  # calendar days up to its last
+        (Unit.MONTHS, 1, 30),
+    ],
+)
+def test_while_a_pause_goes_on_there_is_no_deadline(office: Calendar, unit: Unit, target: int, left: int) -> None:
+    start, pause = at("2026-03-09T09:00"), (at("2026-03-11T10:00"), None)
+    assert office.deadline(start, target, unit, [pause]) == Deadline(None, left)
+    later = at("2026-03-20T10:00")
+    counted = office.counted(start, later, unit, [pause])
+    resumed = office.deadline(start, target, unit, [(pause[0], later)]).at
+    assert resumed is not None
+    if unit is not Unit.CLEAR_DAYS:  # may be rolled on
+        assert office.counted(start, resumed, unit, [(pause[0], later)]) == counted + left
+
+
+def test_what_was_reached_before_a_pause_is_reached(office: Calendar) -> None:
+    start = at("2026-03-09T09:00")
+    end = at("2026-03-09T11:00")
+    assert office.deadline(start, 2 * HOUR, Unit.OPENING_HOURS, [(end, None)]) == Deadline(end, 0)
+    assert office.deadline(start, 2 * HOUR, Unit.OPENING_HOURS, [(end - 1, None)]) == Deadline(None, 1)
+
+
+def test_nothing_was_counted_before_the_beginning(office: Calendar) -> None:
+    start = at("2026-03-09T09:00")
+    for unit in Unit:
+        assert office.counted(start, start - HOUR, unit) == 0
+        assert office.between(start, start, unit) == 0
+        assert office.counted_by_day(start, start, unit) == []
+
+
+# ------------------------------------------------------------------------------------------------------------ long spans
+def test_decades_are_counted_as_day_by_day() -> None:
+    calendar = make()
+    begin = at("2020-01-01T10:00")
+    holidays = {day for year in range(2020, 2061) for day in french_holidays(year)}
+    days = (date(2020, 1, 2) + timedelta(n) for n in range(40 * 365))
+    working = [day for day in days if day.weekday() < 5 and day not in holidays]
+    for nth in (1, 30, 251, 5000, 10_000):
+        end = calendar.add(begin, nth, Unit.WORKING_DAYS)
+        assert show(end) == f"{working[nth - 1] + timedelta(1)}T00:00"
+        assert calendar.between(begin, end, Unit.WORKING_DAYS) == nth
+        assert calendar.between(begin, end, Unit.OPENING_HOURS) == nth * 7 * HOUR  # 1 January is closed
+
+
+@pytest.mark.parametrize("order", [sorted, lambda years: sorted(years, reverse=True)])
+def test_it_does_not_matter_which_year_is_asked_for_first(order: Callable[[range], list[int]]) -> None:
+    calendar = make(versions=[ALWAYS], holidays=None)
+    for year in order(range(1970, 2100)):
+        for day in ("01-01", "12-31"):
+            begin = at(f"{year}-{day}T00:00")
+            assert calendar.is_open(begin)
+            assert calendar.add(begin, 48 * HOUR, Unit.OPENING_HOURS) == begin + 48 * HOUR
+            assert calendar.between(begin, begin + 50 * HOUR, Unit.CALENDAR_DAYS) == 1
+
+
+def test_openings_of_a_year_are_told_in_order(office: Calendar) -> None:
+    openings = list(office.openings(2026))
+    assert len(openings) == 2 * (261 - 9)  # weekdays, of which nine are holidays
+    assert show(openings[0][0]) == "2026-01-02T08:30"
+    assert all(one[0] < one[1] < other[0] for one, other in pairwise(openings))
+
+
+def test_nobody_knows_what_comes_after_the_last_year(office: Calendar) -> None:
+    begin = at("2099-12-01T10:00")
+    asked: list[Callable[[], object]] = [
+        lambda: office.add(begin, 400, Unit.WORKING_DAYS),
+        lambda: office.add(begin, 1200, Unit.MONTHS),
+        lambda: office.add(begin, 12 * 9000, Unit.MONTHS),
+        lambda: office.add(begin, 10_000 * HOUR, Unit.OPENING_HOURS),
+        lambda: office.is_open(at("2101-01-02T10:00")),
+        lambda: office.is_open(10**18),
+        lambda: office.is_open(-1 - 24 * HOUR),
+        lambda: office.is_open(-(10**18)),
+    ]
+    for ask in asked:
+        with pytest.raises(BeyondCalendarError):
+            ask()
+    assert office.next_change(at("2100-12-31T18:00")) is None
+
+
+def test_a_delay_is_not_empty(office: Calendar) -> None:
+    with pytest.raises(ValueError, match="1 or more"):
+        office.add(at("2026-03-09T09:00"), 0, Unit.WORKING_DAYS)

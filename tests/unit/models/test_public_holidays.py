@@ -1,0 +1,72 @@
+"""The holidays that the library tells are those of the law."""
+
+from datetime import date
+
+import pytest
+
+from models.calendars.public_holidays import public_holidays
+from tests.support.plain_calendar import easter, french_holidays
+
+YEARS = range(2020, 2041)
+FIXED = ("01-01", "05-01", "05-08", "07-14", "08-15", "11-01", "11-11", "12-25")
+
+
+def test_easter_is_where_the_churches_say() -> None:
+    assert [easter(year).isoformat() for year in (1961, 2000, 2019, 2024, 2025, 2026, 2038, 2100)] == [
+        *(
+            "1961-04-02",
+            "2000-04-23",
+            "2019-04-21",
+            "2024-03-31",
+            "2025-04-20",
+            "2026-04-05",
+            "2038-04-25",
+            "2100-03-28",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "code", ["FR", "FR-57", "FR-67", "FR-68", "FR-973", "FR-974", "FR-976", "FR-75", "FR-2A", "FR-975"]
+)
+def test_holidays_are_those_of_the_law(code: str) -> None:
+    for year in YEARS:
+        assert public_holidays(code, year) == french_holidays(year, code), year
+
+
+@pytest.mark.parametrize(
+    "movable",
+    [
+        ["2023-04-10", "2023-05-18", "2023-05-29"],
+        ["2024-04-01", "2024-05-09", "2024-05-20"],
+        ["2026-04-06", "2026-05-14", "2026-05-25"],
+    ],
+)
+def test_movable_holidays_are_those_that_were_published(movable: list[str]) -> None:
+    days = set(map(date.fromisoformat, movable))
+    assert {day for day in public_holidays("FR", min(days).year) if day.isoformat()[5:] not in FIXED} == days
+
+
+@pytest.mark.parametrize(
+    ("code", "day"),
+    [
+        ("FR-971", "05-27"),
+        ("FR-972", "05-22"),
+        ("FR-977", "10-09"),
+        ("FR-978", "05-28"),
+        ("FR-987", "03-05"),
+        ("FR-988", "09-24"),
+        ("FR-986", "07-29"),
+    ],
+)
+def test_islands_have_days_of_their_own_beside_those_of_all(code: str, day: str) -> None:
+    for year in YEARS:
+        own = public_holidays(code, year)
+        assert own > french_holidays(year)
+        assert date.fromisoformat(f"{year}-{day}") in own
+
+
+@pytest.mark.parametrize("code", ["", "XX", "FR-99", "FR-4", "france", "FR-\u0660\u0661"])
+def test_an_unknown_place_is_refused(code: str) -> None:
+    with pytest.raises(ValueError, match="no public holidays are known"):
+        public_holidays(code, 2026)
