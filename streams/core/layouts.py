@@ -137,7 +137,8 @@ APPOINTMENTS: Final = Layout(
     stocks=OPEN,
 )
 """`booked = cancelled_* + attended + missed + waiting + pending_citizen`: who has checked in is waiting, who is yet to come is
-pending. `lead` is from the booking to the time booked first."""
+pending. `lead` is from the first booking to the time that it was for: how long one waits for an appointment, whoever moves it
+later."""
 
 FEEDBACK: Final = Layout(
     facts=("invited", *(f"given_{scale}_{score}" for scale in FeedbackScale for score in scale.scores)),

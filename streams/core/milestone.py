@@ -54,6 +54,9 @@ STATE_AFTER: Final = {
 }
 """Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
 
+BY_THE_FIRST: Final = frozenset({"appointment.booked"})
+"""Event types that come again when something is taken back: who booked, and for when, was told by the first."""
+
 _RANK: Final = {kind: rank for rank, kind in enumerate(STATE_AFTER)}
 
 
@@ -67,7 +70,8 @@ class Milestone(Row):
     place: Dimensions
     """Where, as the last of them told it."""
     detail: str
-    """`data` of the last of them, as JSON without what is empty; empty if it had none."""
+    """`data` of the last of them, or of the first if that is what matters (`BY_THE_FIRST`), as JSON without what is empty; empty
+    if it had none."""
 
     @property
     def data(self) -> "Detail":
@@ -103,10 +107,12 @@ def add_milestone(milestones: tuple[Milestone, ...], event: Event, at: int) -> t
 def _merge(milestones: tuple[Milestone, ...], told: Milestone) -> tuple[Milestone, ...]:
     by_type = {milestone.type: milestone for milestone in milestones}
     if known := by_type.get(told.type):
-        told.first_at = min(known.first_at, told.first_at)
-        told.last_at, told.place, told.detail = max(
+        first_at, of_first = min((known.first_at, known.detail), (told.first_at, told.detail))
+        last_at, place, of_last = max(
             (known.last_at, known.place, known.detail), (told.last_at, told.place, told.detail)
         )
+        detail = of_first if told.type in BY_THE_FIRST else of_last
+        told.first_at, told.last_at, told.place, told.detail = first_at, last_at, place, detail
     by_type[told.type] = told
     return tuple(sorted(by_type.values(), key=attrgetter("type")))
 

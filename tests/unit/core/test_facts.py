@@ -169,6 +169,15 @@ def test_an_appointment_is_upcoming_then_attended_missed_or_cancelled() -> None:
     assert count([book(), moved, off])[key] == {**booked, "moved": 1, "cancelled_by_service": 1}
 
 
+def test_an_appointment_taken_up_again_waited_as_long_as_it_did_the_first_time() -> None:
+    off = make("appointment.cancelled", 3600, subject=BOOKING, **WHERE, by="citizen")
+    later = START + timedelta(days=30)
+    again = make("appointment.booked", 7200, subject=BOOKING, **WHERE, starts_at=later, by="service")
+    first = count([book()])
+    for events in permutations([book(), off, again]):
+        assert count(events) == first
+
+
 def test_news_of_what_was_counted_and_dropped_before_counts_nothing() -> None:
     assert count([make("appointment.missed", 0, subject=BOOKING, **WHERE)]) == {}
     assert count([make("letter.closed", 0, subject=MAIL, **WHERE)]) == {}
