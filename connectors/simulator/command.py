@@ -199,7 +199,7 @@ def _play_live(departement: Departement, path: Path, fresh: Mark, stop: threadin
 
 def _write(departement: Departement, ledger: Path | None) -> None:
     if ledger:
-        ledger.write_text(departement.ledger.to_json(), encoding="utf-8")
+        ledger.write_text(departement.ledger.to_json(departement.now), encoding="utf-8")
 
 
 def _stop_signal() -> threading.Event:

@@ -1,7 +1,7 @@
 """The département at work: deeds in their order, each done in its system, and written to the ledger."""
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -48,6 +48,7 @@ class Departement:
     """All systems on one stage, and the plan that is played in them. Use it from one thread.
 
     `mailbox` are options of the connector `imap`, for a mailbox made for this; if not given, e-mail is told by webhooks.
+    `systems` stand in place of all but the switchboard, for who wants to know what was done without them.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Departement:
         *,
         calls_per_day: float | None = None,
         mailbox: Mapping[str, Any] | None = None,
+        systems: Sequence[System] | None = None,
     ) -> None:
         self.ledger = Ledger()
         self.played = 0
@@ -65,10 +67,8 @@ class Departement:
         self._plan = plan
         self._calls_per_day = calls_per_day or plan.per_year * CALLS / A_YEAR
         self._systems: list[System] = [
-            *(make(stage) for make in SYSTEMS),
-            _make_mailboxes(stage, mailbox) if mailbox else Helpdesk(stage),
+            *(self._make_systems(stage, mailbox) if systems is None else systems),
             self.calls,
-            Surveys(stage, self._contact_of),
         ]
         self._following: list[tuple[datetime, int, Deed]] = []
         """What follows from calls."""
@@ -148,6 +148,13 @@ class Departement:
         """Let systems go on with what waits for connectors; return whether nothing waits any more."""
         settled = [system.settle() for system in self._systems]  # of each, whatever the others say
         return all(settled)
+
+    def _make_systems(self, stage: Stage, mailbox: Mapping[str, Any] | None) -> list[System]:
+        return [
+            *(make(stage) for make in SYSTEMS),
+            _make_mailboxes(stage, mailbox) if mailbox else Helpdesk(stage),
+            Surveys(stage, self._contact_of),
+        ]
 
     def _recall(self, until: datetime) -> None:
         while (deed := self._first()) and deed.at <= until:

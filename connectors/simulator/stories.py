@@ -40,6 +40,9 @@ CSAT: Final = {5: 35, 4: 38, 3: 14, 2: 7, 1: 6}
 JDMA: Final = {10: 68, 5: 19, 0: 13}
 """Scores, and how often they are given."""
 ANSWER_OPINION: Final = 0.3
+WEEKS_LATER_DAYS: Final = ((20, 32), (38, 50))
+FORGOTTEN: Final = 0.005
+"""Of visitors, so many are forgotten to be called, or to be said to be served."""
 
 
 @dataclass
@@ -74,8 +77,9 @@ class Teller:
         if self._chance(0.65):
             yield Deed(self._later(assigned_at, 10), What.LETTER_ACKNOWLEDGED, matter)
         if self._chance(0.15):
-            outcome = self._one_of(OUTCOMES)
-            yield Deed(self._later(assigned_at, 20), What.LETTER_CLOSED, matter, outcome)
+            closed_at = self._later(assigned_at, 20)
+            yield Deed(closed_at, What.LETTER_CLOSED, matter, self._one_of(OUTCOMES))
+            yield from self._come_back(closed_at, matter)
             return
         answered_at = self._later(assigned_at, 5 * HOURS_A_DAY)
         yield Deed(answered_at, What.LETTER_ANSWERED, matter)
@@ -85,6 +89,15 @@ class Teller:
         patient_until = self.office.after(at, PATIENCE_HOURS)
         if answered_at > patient_until and self._chance(0.5):
             yield from self._ask_again(patient_until, matter, Why.LETTER_UNANSWERED)
+
+    def _come_back(self, closed_at: datetime, matter: Matter) -> Deeds:
+        """Tell whether a letter that was closed is answered all the same, or taken up again weeks later."""
+        if self._chance(0.15):
+            yield Deed(self._days_later(closed_at, 3), What.LETTER_ANSWERED, matter)
+        elif self._chance(0.25):
+            again_at = self._weeks_later(closed_at)
+            yield Deed(again_at, What.LETTER_ASSIGNED, matter)
+            yield Deed(self._days_later(again_at, 3), What.LETTER_ANSWERED, matter)
 
     def registered_letter(self, at: datetime) -> Deeds:
         """Tell of a letter that its service registers itself; between two steps, a day passes."""
@@ -150,16 +163,17 @@ class Teller:
         party = "service" if matter.why is Why.INVITED_TO_COME or self._chance(0.3) else "citizen"
         slot = self._slot(at, self.random.uniform(1, 8) * HOURS_A_DAY)
         yield Deed(at, What.APPOINTMENT_BOOKED, matter, party, when=slot)
-        if self._chance(0.12):
+        moves = 0
+        while self._chance(0.3 if moves else 0.12):
             party = self._party(0.7)
             moved_at = at + (slot - at) * self.random.uniform(0.1, 0.8)
             slot = self._slot(slot, self.random.uniform(1, 4) * HOURS_A_DAY)
             yield Deed(_whole(moved_at), What.APPOINTMENT_MOVED, matter, party, when=slot)
-            at = moved_at
-        if self._chance(0.12):
+            at, moves = moved_at, moves + 1
+        if self._chance(0.4 if moves > 1 else 0.12):
             cancelled_at = at + (slot - at) * self.random.uniform(0.2, 0.95)
             yield Deed(_whole(cancelled_at), What.APPOINTMENT_CANCELLED, matter, self._party(0.7), when=slot)
-        elif self._chance(0.1):
+        elif self._chance(0.25):
             yield Deed(slot + timedelta(minutes=SLOT_MINUTES), What.APPOINTMENT_MISSED, matter)
             if matter.why is Why.OWN_ACCORD and self._chance(0.4):
                 yield from self.visit(self._later(slot, 5), self._follow(matter, Channel.VISIT, Why.APPOINTMENT_MISSED))
@@ -174,10 +188,19 @@ class Teller:
         matter = matter or self._matter(Channel.VISIT, VISITS.draw(self.random))
         yield Deed(at, What.TICKET_TAKEN, matter)
         called_at = self._soon(at, 9 * 60)
+        if self._chance(FORGOTTEN):  # nobody calls, and nobody says that the visitor is gone
+            return
         if self._chance(0.06):
             yield Deed(called_at, What.VISITOR_LEFT, matter)
             return
         yield Deed(called_at, What.VISITOR_CALLED, matter)
+        if self._chance(0.02):
+            yield Deed(self._soon(called_at, 120), What.VISITOR_LEFT, matter)
+            return
+        if self._chance(FORGOTTEN):
+            if self._chance(0.5):  # it is noticed the next day
+                yield Deed(self.office.after(called_at, HOURS_A_DAY), What.VISITOR_SERVED, matter)
+            return
         served_at = self._soon(called_at, 11 * 60)
         yield Deed(served_at, What.VISITOR_SERVED, matter)
         if self._chance(0.1):
@@ -196,7 +219,8 @@ class Teller:
             return
         yield Deed(asked_at, What.INVITED, feedback)
         if self._chance(ANSWER_OPINION):
-            yield Deed(self._soon(asked_at, 5 * 3600), What.OPINION_GIVEN, feedback, "csat_1_5", self._score(CSAT))
+            given_at = self._weeks_later(asked_at) if self._chance(0.03) else self._soon(asked_at, 5 * 3600)
+            yield Deed(given_at, What.OPINION_GIVEN, feedback, "csat_1_5", self._score(CSAT))
 
     def _ask_again(self, at: datetime, matter: Matter, why: Why) -> Deeds:
         asked_at = self.office.after(at, self.random.uniform(0, 6))
@@ -250,6 +274,10 @@ class Teller:
     def _days_later(self, at: datetime, days: float) -> datetime:
         """Return when they have, at least a working day later and after so many in the middle."""
         return self._later(self.office.after(at, HOURS_A_DAY), max(days - 1, 0.1) * HOURS_A_DAY)
+
+    def _weeks_later(self, at: datetime) -> datetime:
+        """Return when something comes back that was long over: clearly before it is no longer known, or clearly after."""
+        return _whole(at + timedelta(days=self.random.uniform(*self.random.choice(WEEKS_LATER_DAYS))))
 
     def _soon(self, at: datetime, seconds: float) -> datetime:
         """Return when something happened that takes so long on average, at any time of the day."""

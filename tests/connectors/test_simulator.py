@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.simulator.accounts import Numbers
 from connectors.simulator.departement import Departement
-from connectors.simulator.ledger import Numbers
 from connectors.simulator.plan import Plan
 from connectors.simulator.playing import play_span
 from connectors.simulator.stage import Stage
@@ -35,20 +35,19 @@ class Days:
             shutil.copytree(keys, self.keys)
         since = last_monday()
         self.until = until = midnight(since.astimezone(PARIS).date() + timedelta(days=days))
-        stage, folded = Stage(directory / "stage"), Folded()
+        stage, folded = Stage(directory / "stage"), Folded(until)
         departement = Departement(stage, Plan(1, PER_YEAR))
         stage.write_settings(departement.connectors())
 
         def disagree() -> list[object]:
-            folded.add(collected.events)
-            return [*differences(folded.numbers(until), self.ledger)]
+            return [*differences(folded.numbers(collected.events), self.ledger)]
 
         with read(stage, directory / "data") as collected, departement.opened(since):
             assert play_span(departement, since, until, threading.Event())
-            self.ledger = departement.ledger.numbers()
+            self.ledger = departement.ledger.numbers(until)
             wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
         self.events: Sequence[Event] = collected.events
-        self.figures = folded.numbers(until)
+        self.figures = folded.numbers(collected.events)
 
 
 @pytest.fixture(scope="module")

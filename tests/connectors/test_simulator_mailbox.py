@@ -4,8 +4,8 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
+from connectors.simulator.accounts import Numbers, Where
 from connectors.simulator.departement import Departement
-from connectors.simulator.ledger import Numbers, Where
 from connectors.simulator.plan import Plan
 from connectors.simulator.playing import play_span
 from connectors.simulator.stage import Stage
@@ -23,18 +23,17 @@ def of_email(numbers: dict[Where, Numbers]) -> dict[Where, Numbers]:
 
 def test_what_is_read_from_the_mailbox_is_what_was_written(tmp_path: Path) -> None:
     since, until = last_monday(), last_monday() + timedelta(days=2)
-    stage, folded = Stage(tmp_path / "stage"), Folded()
+    stage, folded = Stage(tmp_path / "stage"), Folded(until)
     with dovecot() as server:
         mailbox = server.options(server.add_user("departement"))
         departement = Departement(stage, Plan(1, 40_000), mailbox=mailbox)
         stage.write_settings(departement.connectors())
         with read(stage, tmp_path / "data") as collected, departement.opened(since):
             assert play_span(departement, since, until, threading.Event())
-            expected = of_email(departement.ledger.numbers())
+            expected = of_email(departement.ledger.numbers(until))
 
             def disagree() -> list[object]:
-                folded.add(collected.events)
-                return [*differences(of_email(folded.numbers(until)), expected)]
+                return [*differences(of_email(folded.numbers(collected.events)), expected)]
 
             wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
     assert sum(numbers["received"] for numbers in expected.values()) > 10

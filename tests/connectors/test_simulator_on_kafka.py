@@ -1,13 +1,13 @@
 """The simulated département through connectors, Kafka and worker as they run: the figures are its ledger."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.simulator.accounts import Numbers, Where
 from connectors.simulator.departement import Departement
-from connectors.simulator.ledger import Numbers, Where
 from connectors.simulator.plan import Plan
 from connectors.simulator.playing import play_span
 from connectors.simulator.stage import Stage
@@ -18,8 +18,9 @@ from streams.core.layouts import LAYOUTS
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
-from tests.support.departement import differences, last_monday, name_numbers
+from tests.support.departement import differences, last_monday
 from tests.support.processes import Child, supervised, wait_until
+from tests.support.simulated_workers import name_numbers
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
@@ -51,7 +52,7 @@ def test_the_workers_figures_are_the_ledger(own_kafka: EmbeddedKafka, tmp_path: 
     worker = Child([*program, "worker"], tmp_path / "worker.log", **place)
     with supervised(connect), supervised(worker), departement.opened(since):
         assert play_span(departement, since, until, threading.Event())
-        expected = departement.ledger.numbers()
+        expected = departement.ledger.numbers(datetime.now(UTC))
 
         def disagree() -> list[object]:
             return [*differences(written(own_kafka.bootstrap), expected)]

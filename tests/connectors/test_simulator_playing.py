@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from connectors.sdk.runner import configure
+from connectors.simulator.accounts import Numbers, Where
 from connectors.simulator.command import command
 from connectors.simulator.departement import Departement
-from connectors.simulator.ledger import Numbers, Where
 from connectors.simulator.plan import Plan
 from connectors.simulator.playing import Mark, play_live, play_span
 from connectors.simulator.stage import Stage
@@ -36,8 +36,8 @@ def but_calls(numbers: dict[Where, Numbers]) -> dict[Where, Numbers]:
 
 
 def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> None:
-    stage, folded = Stage(tmp_path / "stage"), Folded()
     stop, until = SINCE + timedelta(days=1, hours=11), SINCE + timedelta(days=2)
+    stage, folded = Stage(tmp_path / "stage"), Folded(until)
     stage.write_settings(Departement(stage, PLAN).connectors())
     with read(stage, tmp_path / "data") as collected:
         first = Departement(stage, PLAN)
@@ -46,11 +46,10 @@ def test_after_a_stop_it_goes_on_as_if_there_had_been_none(tmp_path: Path) -> No
         second = Departement(stage, PLAN)
         with second.opened(SINCE, stop):
             assert play_span(second, stop, until, threading.Event())
-            expected = but_calls(second.ledger.numbers())
+            expected = but_calls(second.ledger.numbers(until))
 
             def disagree() -> list[object]:
-                folded.add(collected.events)
-                return [*differences(but_calls(folded.numbers(until)), expected)]
+                return [*differences(but_calls(folded.numbers(collected.events)), expected)]
 
             wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
     assert second.played < first.played

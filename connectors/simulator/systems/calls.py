@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from random import Random
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from connectors.asterisk.simulate import Ledger, ManagerServer, Voice, configuration
 from connectors.asterisk.simulate.manager import HOST, USERNAME
 from connectors.asterisk.simulate.rhythm import Rhythm
-from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call
+from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call, _Desk
 from connectors.asterisk.simulate.voice import Event
 from connectors.simulator.deeds import Deed, Matter, Place, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
@@ -21,6 +22,10 @@ QUEUES: Final = {"transport-adapte": "mdph", "arretes-voirie": "routes"}
 """Services without a queue of their own → whose answers for them; the first queue for all others."""
 
 
+REMEMBERED: Final = 0.5
+"""Of the calls that the switchboard forgets, so many end after all, as when it is told to drop what hangs."""
+REMEMBERED_SECONDS: Final = (70 * 60, 3 * 3600)
+"""How long they seemed to wait: longer than anybody believes."""
 LIVE_SECONDS: Final = 60.0
 """What happened this long ago is past."""
 LONGEST_LINE: Final = 1000
@@ -91,6 +96,12 @@ class Calls(System):
         return self._board
 
     @property
+    def manager(self) -> ManagerServer:
+        """The manager interface, once it is open."""
+        assert self._manager is not None
+        return self._manager
+
+    @property
     def ledger(self) -> Ledger:
         """What became of the calls."""
         return self.board.ledger
@@ -147,10 +158,16 @@ class Calls(System):
 
 
 class _LiveVoice(Voice):
-    """What is past, a manager interface does not tell: only how things are after it."""
+    """What is past, a manager interface does not tell: only how things are after it.
+
+    That a queue is full, Asterisk itself tells here, as of one with `maxlen`, and in the log the dialplan.
+    """
 
     def tell(self, line: str, at: float) -> list[Event]:
         told = super().tell(line, at)
+        _, call, queue, _, event, *_ = line.split("|")
+        if event == "FULL":
+            told = [self._step(call, "queues", queue, "Queue", f"{queue},t"), self._set(call, "QUEUESTATUS", "FULL")]
         return told if time.time() - at < LIVE_SECONDS else []
 
 
@@ -168,6 +185,7 @@ class _Board(Switchboard):
         super().__init__(seed, write, rhythm)
         self._callers, self._ended = callers, ended
         self._dialling = ""
+        self._late = Random(seed + 2)  # noqa: S311 - a simulation
 
     def call(self, at: float, queue: str, phone: str) -> None:
         """Let `phone` call now, at `at`."""
@@ -177,6 +195,19 @@ class _Board(Switchboard):
 
     def _number(self) -> str:
         return self._dialling or self._callers()
+
+    def _enter(self, desk: _Desk, call: _Call) -> None:
+        """Let a call wait; of those whose end the switchboard forgets to log, it logs some at last."""
+        forgotten = desk.tally.forgotten
+        super()._enter(desk, call)
+        if desk.tally.forgotten > forgotten and self._late.random() < REMEMBERED:
+            self.after(self._late.uniform(*REMEMBERED_SECONDS), self._remember, desk, call)
+
+    def _remember(self, desk: _Desk, call: _Call) -> None:
+        desk.tally.forgotten -= 1
+        desk.tally.waiting += 1
+        desk.waiting.append(call)
+        self._abandon(desk, call)
 
     def _complete(self, agent: _Agent, call: _Call) -> None:
         super()._complete(agent, call)

@@ -102,7 +102,7 @@ class Post(System):
         for start in range(0, len(ready), ROWS):
             told = ready[start : start + ROWS]
             last, _ = told[-1]
-            name = f"steps-{last.matter.number}-{STEPS[last.what]}"
+            name = f"steps-{last.matter.number}-{STEPS[last.what]}-{last.at:%Y%m%d}"
             self._mailroom.tell(name, told_at=last.at, steps=[step for _, step in told])
         self._waiting = waiting
         return not waiting

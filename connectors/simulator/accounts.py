@@ -1,0 +1,194 @@
+"""What a ledger keeps of one matter: what happened to it, and how it stands."""
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from connectors.simulator.deeds import Deed, Matter, What
+from models.topics import Channel
+
+Numbers = dict[str, int]
+"""Name of a count, a stock or a sum of durations → how many; without those that are 0."""
+Where = tuple[str, str, str, str]
+"""Channel, site, service, queue."""
+
+KEPT: Final = timedelta(days=35)
+"""So long after its last news, what nobody has to act on is known; what is told of it later is told of nobody knows what."""
+GIVEN_UP: Final = timedelta(hours=12)
+"""Nobody waits at a desk, or talks there, for so long: somebody forgot to say that it was over."""
+
+
+class _Rule(NamedTuple):
+    """What a deed counts, and how things stand after it."""
+
+    counts: tuple[str, ...]
+    """Each but once in the life of a matter; with `value` and `amount` of the deed put in."""
+    stock: str | None = None
+    """Where the matter is counted from then on: nowhere if empty, where it was if None."""
+    end: str = ""
+    """The count of what became of it, which it is in until it goes on."""
+
+
+RULES: Final = {
+    What.LETTER_SCANNED: _Rule(("received", "registered"), "waiting"),
+    What.LETTER_REGISTERED: _Rule(("received", "registered", "assigned"), "in_progress"),
+    What.LETTER_ASSIGNED: _Rule(("assigned",), "in_progress"),
+    What.LETTER_ACKNOWLEDGED: _Rule(("acknowledged",)),
+    What.LETTER_ANSWERED: _Rule(("responded",), "", "closed_answered"),
+    What.LETTER_CLOSED: _Rule((), "", "closed_{value}"),
+    What.LETTER_SENT: _Rule(("sent_{value}",)),
+    What.EMAIL_RECEIVED: _Rule(("received",), "waiting"),
+    What.EMAIL_ACKNOWLEDGED: _Rule(("acknowledged",)),
+    What.EMAIL_ANSWERED: _Rule(("responded",), "", "closed_answered"),
+    What.FORM_SUBMITTED: _Rule(("received",), "waiting"),
+    What.FORM_TAKEN_UP: _Rule(("assigned",), "in_progress"),
+    What.CORRECTION_REQUESTED: _Rule(("correction_requested", "responded"), "pending_citizen"),
+    What.FORM_CORRECTED: _Rule(("corrected",), "in_progress"),
+    What.FORM_DECIDED: _Rule(("responded",), "", "closed_{value}"),
+    What.APPOINTMENT_BOOKED: _Rule(("booked", "booked_by_{value}"), "pending_citizen"),
+    What.APPOINTMENT_MOVED: _Rule(("moved",), "pending_citizen"),
+    What.APPOINTMENT_CANCELLED: _Rule((), "", "cancelled_by_{value}"),
+    What.CHECKED_IN: _Rule(("checked_in",), "waiting"),
+    What.APPOINTMENT_ATTENDED: _Rule((), "", "attended"),
+    What.APPOINTMENT_MISSED: _Rule((), "", "missed"),
+    What.INVITED: _Rule(("invited",)),
+    What.OPINION_GIVEN: _Rule(("given_{value}_{amount}",)),
+}
+STAYS: Final = frozenset({What.TICKET_TAKEN, What.VISITOR_CALLED, What.VISITOR_SERVED, What.VISITOR_LEFT})
+"""What is counted as `Stay` says."""
+ARRIVALS: Final = frozenset({What.LETTER_SCANNED, What.LETTER_REGISTERED})
+"""They tell later when a letter came."""
+SINCE_RECEIVED: Final = {
+    "registered": "registration",
+    "assigned": "assignment",
+    "acknowledged": "acknowledgement",
+    "responded": "first_response",
+    "closed": "resolution",
+}
+"""Count, its value put aside → what the time since the matter came is called there."""
+
+
+class Account:
+    """One matter whose first deed is told. `is_news`: its beginning is not known any more, so only letters sent count."""
+
+    def __init__(self, matter: Matter, first: Deed, *, is_news: bool = False) -> None:
+        self.matter: Final = matter
+        self.place = first.place or matter.place
+        self.last_at = first.at
+        self._since = first.when if first.what in ARRIVALS and first.when else first.at
+        self._is_news = is_news
+        self._counts: Numbers = {}
+        self._end: Numbers = {}
+        self._stock = ""
+
+    def note(self, deed: Deed) -> None:
+        """Take down what happened to it."""
+        rule = RULES[deed.what]
+        self.place = deed.place or self.place
+        self.last_at = deed.at
+        for name in rule.counts:
+            self._counts = self._count(name, deed) | self._counts  # each but once
+        if rule.stock is not None:
+            self._stock, self._end = rule.stock, self._count(rule.end, deed) if rule.end else {}
+        match deed:
+            case Deed(what=What.LETTER_SENT):
+                self._counts["postage_cents"] = deed.amount
+            case Deed(what=What.APPOINTMENT_BOOKED, when=datetime() as slot):
+                self._counts.setdefault("lead_milliseconds", _milliseconds(slot - deed.at))
+
+    def hear(self, at: datetime) -> None:
+        """Take note that something was told of it that is counted elsewhere."""
+        self.last_at = max(self.last_at, at)
+
+    def is_known(self, at: datetime) -> bool:
+        """Whether news of it at that time are known to be its own."""
+        return bool(self._stock) or at < self.last_at + KEPT
+
+    def where(self) -> Where:
+        """Return where it is counted."""
+        return (self.matter.channel.value, *self.place)
+
+    def numbers(self, at: datetime) -> Numbers:  # noqa: ARG002 - others depend on time
+        """Return what it counts as of `at`, zeros among it."""
+        if self._is_news:
+            return {name: one for name, one in self._counts.items() if name.startswith(("sent_", "postage_"))}
+        return self._counts | self._end | ({self._stock: 1} if self._stock else {})
+
+    def _count(self, name: str, deed: Deed) -> Numbers:
+        """Return one more of that name, and how long that took."""
+        counted = {name.format(value=deed.value, amount=deed.amount): 1}
+        if duration := SINCE_RECEIVED.get(name.partition("_")[0] if name.startswith("closed_") else name):
+            counted[f"{duration}_milliseconds"] = _milliseconds(deed.at - self._since)
+        return counted
+
+
+class Stay(Account):
+    """A visit: who is called and is no longer there was not answered; of what nobody ended, the end is given up."""
+
+    def __init__(self, matter: Matter, first: Deed) -> None:
+        super().__init__(matter, first)
+        self._at: dict[What, datetime] = {}
+
+    def note(self, deed: Deed) -> None:
+        """Take down what happened."""
+        self.last_at = self._at[deed.what] = deed.at
+
+    def is_known(self, at: datetime) -> bool:
+        """Whether news at that time are known to be its own."""
+        is_over = bool(self._at.keys() & {What.VISITOR_SERVED, What.VISITOR_LEFT})
+        return at < self.last_at + KEPT + (timedelta() if is_over else GIVEN_UP)
+
+    def numbers(self, at: datetime) -> Numbers:
+        """Return what it counts as of `at`."""
+        came_at, called_at = self._at[What.TICKET_TAKEN], self._at.get(What.VISITOR_CALLED)
+        served_at, left_at = self._at.get(What.VISITOR_SERVED), self._at.get(What.VISITOR_LEFT)
+        if left_at:
+            wait = min(called_at or left_at, left_at) - came_at
+            return {"offered": 1, "abandoned": 1, "abandon_wait_milliseconds": _milliseconds(wait)}
+        if not called_at:
+            return {"offered": 1, "left_forgotten" if at - came_at >= GIVEN_UP else "waiting": 1}
+        answered = {"offered": 1, "answered": 1, "wait_milliseconds": _milliseconds(called_at - came_at)}
+        if served_at:
+            return answered | {"ended": 1, "handle_milliseconds": _milliseconds(served_at - called_at)}
+        return answered | {"ended_forgotten" if at - called_at >= GIVEN_UP else "in_progress": 1}
+
+
+class Elsewhere(Account):
+    """A call, of which the switchboard has the account: here it is known that it was, and until when."""
+
+    def numbers(self, at: datetime) -> Numbers:  # noqa: ARG002 - the same
+        """Return nothing."""
+        return {}
+
+
+class Opinion(Account):
+    """What was asked and said about something; `about` is None if nobody knows any more what."""
+
+    def __init__(self, matter: Matter, first: Deed, about: Account | None) -> None:
+        super().__init__(matter, first)
+        self._about = about
+
+    def note(self, deed: Deed) -> None:
+        """Take it down, and that something was told of what it is about."""
+        super().note(deed)
+        if self._about and not self._is_apart:
+            self._about.hear(deed.at)
+
+    def is_known(self, at: datetime) -> bool:
+        """Whether it is known at that time what it is about."""
+        return self._about is None or self._is_apart or self._about.is_known(at)
+
+    def where(self) -> Where:
+        """Return where it is counted: at what it is about."""
+        if self._about is None:
+            return Channel.FEEDBACK.value, "", "", ""
+        place, channel = self._about.place, self._about.matter.channel
+        return Channel.FEEDBACK.value, place.site, place.service, "" if self._is_apart else channel.value
+
+    @property
+    def _is_apart(self) -> bool:
+        """Online procedures are judged by a form that does not know the dossier."""
+        return self._about is not None and self._about.matter.channel is Channel.FORM
+
+
+def _milliseconds(elapsed: timedelta) -> int:
+    return round(elapsed.total_seconds() * 1000)

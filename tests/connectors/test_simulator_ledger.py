@@ -1,0 +1,191 @@
+"""The whole département in simulated time: whatever is told late, twice or out of order, the agent's figures are the ledger."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import connectors.asterisk as asterisk
+from connectors.asterisk.simulate.rhythm import Rhythm
+from connectors.sdk.testing import Bench
+from connectors.simulator.accounts import KEPT
+from connectors.simulator.ledger import Ledger
+from connectors.simulator.plan import Plan
+from connectors.simulator.stage import Stage
+from connectors.simulator.systems.calls import Calls
+from models.events import Event
+from models.reasons import Reason
+from models.topics import Channel
+from streams.agents import contacts
+from streams.core.layouts import LAYOUTS
+from tests.support.asterisk_manager import listen
+from tests.support.departement import differences, last_monday
+from tests.support.simulated_workers import Workers, milliseconds
+from tests.support.telling import Delivery, Span, deliver, play
+
+pytestmark = pytest.mark.timeout(300)
+SETTLES = timedelta(days=4)
+"""When all has been told that is told late, or twice."""
+WHOLE, FEW = 500_000, 15_000
+"""Contacts of a whole département, and so few that months take seconds."""
+WEEKS = 12
+
+
+class Lived:
+    """A span that workers have lived through: restarted now and then, and without the switchboard for some hours."""
+
+    def __init__(
+        self, span: Span, restarts: Sequence[timedelta], outages: Sequence[tuple[timedelta, timedelta]]
+    ) -> None:
+        self.span = span
+        self.until = span.until + SETTLES
+        self.workers = Workers(span.since)
+        away = [(span.since + begin, span.since + end) for begin, end in outages]
+        deliveries = deliver(span.events, 1, away)
+        assert deliveries[-1].taken_at < self.until
+        self.told_again = len(deliveries) - len(span.events)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(contacts, "SWEPT_PER_TICK", 8)  # time goes by faster than rows become more
+            self.workers.live(deliveries, self.until, [span.since + after for after in restarts])
+        self.ledger = span.ledger.numbers(self.until)
+
+
+def hours(days: int, hour: float) -> timedelta:
+    return timedelta(days=days, hours=hour)
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    since = last_monday()
+    span = play(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
+    restarts = [hours(0, 11), hours(1, 9.3), hours(1, 14), hours(3, 10)]
+    return Lived(span, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    until = last_monday()
+    since = until - timedelta(weeks=WEEKS)
+    span = play(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
+    restarts = [hours(7 * number + 1, 10 + number) for number in range(WEEKS)]
+    return Lived(span, restarts, [(hours(15, 9), hours(15, 12))])
+
+
+def test_a_week_of_a_whole_departement_is_its_ledger(week: Lived) -> None:
+    assert differences(week.workers.numbers(), week.ledger) == []
+    assert {place[0] for place in week.ledger} == {*Channel}
+    week.workers.check()
+
+
+def test_each_event_is_one_entry_of_a_timeline_and_what_is_told_again_none(week: Lived) -> None:
+    told = Counter(event.id for event in week.span.events if event.type != "agent.state_changed")
+    assert week.workers.entries == told
+    assert {*told.values()} == {1}
+    assert week.workers.duplicates >= week.told_again > 1000
+    assert week.workers.dead == {}
+
+
+def test_five_minutes_add_up_to_the_total(week: Lived) -> None:
+    totals, sums = week.workers.figures(), week.workers.figures(buckets=True)
+    for place, figure in totals.items():
+        found = sums[place].counts if place in sums else [0] * len(LAYOUTS[place.channel].counts)
+        assert found == figure.counts, place
+
+
+def test_months_are_their_ledger_number_for_number(months: Lived) -> None:
+    assert differences(months.workers.numbers(), months.ledger) == []
+    assert months.workers.dead == {}
+
+
+def lives(events: Sequence[Event]) -> list[list[Event]]:
+    """The events of each contact, in the order in which they happened."""
+    found: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        found[event.subject].append(event)
+    return [*found.values()]
+
+
+def kinds(life: Sequence[Event]) -> list[str]:
+    return [event.type.partition(".")[2] for event in life]
+
+
+def came_after(life: Sequence[Event], kind: str, pause: timedelta) -> bool:
+    """Whether an event of that type was the next one, so long after the one before."""
+    return any(event.type == kind and event.time - before.time >= pause for before, event in pairwise(life))
+
+
+def test_all_that_seldom_happens_has_happened(week: Lived, months: Lived) -> None:
+    events = [*week.span.events, *months.span.events]
+    all_lives = lives(months.span.events)
+    visits = [kinds(life) for life in lives(events) if life[0].type == "visit.arrived"]
+    assert ["arrived", "called", "left"] in visits
+    assert ["arrived"] in visits
+    assert ["arrived", "called"] in visits
+    letters = [life for life in all_lives if life[0].type == "letter.arrived"]
+    assert any(told[-2:] == ["closed", "answered"] for told in map(kinds, letters))
+    for pause, later in ((timedelta(), KEPT), (KEPT, timedelta.max)):
+        assert any(
+            came_after(life, "letter.assigned", max(pause, timedelta(days=19)))
+            and not came_after(life, "letter.assigned", later)
+            for life in letters
+        )
+    assert any(came_after(life, "feedback.given", KEPT) for life in all_lives)
+    booked = [kinds(life) for life in all_lives if life[0].type == "appointment.booked"]
+    assert ["booked", "moved", "moved", "cancelled"] in booked
+    assert any(event.type == "call.abandoned" and event.data.wait_seconds > 3600 for event in events)
+    assert {"closed", "diverted"} <= {event.data.reason for event in events if event.type == "call.left_queue"}
+
+
+def test_of_what_was_over_long_ago_nothing_is_kept_and_no_log_is_counted_anew(months: Lived) -> None:
+    long_ago = milliseconds(months.span.until - KEPT - timedelta(days=1))
+    assert not any(row.is_closed and row.last_at < long_ago for row in months.workers.contacts.values())
+    first_week = [
+        event
+        for event in months.span.events
+        if event.time < months.span.since + timedelta(days=7)
+        and event.channel is Channel.CALL
+        and event.type != "agent.state_changed"
+    ]
+    before = months.workers.numbers()
+    told_at = months.workers.now + timedelta(seconds=5)
+    months.workers.live([Delivery(told_at, event) for event in first_week], told_at + timedelta(minutes=2))
+    assert months.workers.dead == {Reason.TOLD_AGAIN: len(first_week)}
+    assert differences(months.workers.numbers(), before) == []
+
+
+UNLIKE = {"path": ("ami",), "ami": ("path",)}
+"""Who tells → the options of who does not."""
+
+
+@pytest.mark.parametrize("teller", ["path", "ami", "both"])
+def test_callers_whom_a_full_queue_did_not_take_are_counted_by_whatever_tells_of_them(
+    tmp_path: Path, teller: str
+) -> None:
+    began_at = datetime.now(UTC).replace(microsecond=0)
+    calls = Calls(Stage(tmp_path / "stage"))
+    calls.open(lambda: began_at)
+    calls.begin(began_at, seed=1, rhythm=Rhythm(1, always=True), callers=str, ended=lambda _: None)
+    options = {name: told for name, told in calls.options().items() if teller == "both" or name not in UNLIKE[teller]}
+    desk = Bench(asterisk.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+
+    def happen() -> None:
+        for number in range(10):
+            calls.board.call(began_at.timestamp() + number / 10, "archives", f"063998{number:04}")
+        calls.end(began_at + timedelta(seconds=30))
+
+    if teller == "path":
+        happen()
+        events = desk.read_all(confirm=True)
+    else:
+        events = listen(desk, calls.manager, happen)
+    calls.close()
+    workers = Workers(began_at)
+    workers.live(deliver(events, 1), began_at + timedelta(days=3))
+    ledger = Ledger()
+    ledger.calls = calls.ledger
+    assert differences(workers.numbers(), ledger.numbers()) == []
+    assert ledger.numbers()["call", "siege", "archives", "archives"]["left_full"] >= 5
+    assert not desk.rejected()

@@ -1,0 +1,207 @@
+"""The contacts agent on several partitions, in the time of a simulation: steps, ticks, restarts, steps taken back."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from connectors.simulator.accounts import Numbers, Where
+from models import topics
+from models.codec import encode
+from models.events import Event
+from streams.agents.contacts import Contacts, Times
+from streams.core.contact import Keeping
+from streams.core.figures import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
+from streams.core.layouts import LAYOUTS
+from streams.core.visit import TimesToLive
+from streams.engine.job import Step
+from streams.engine.partitioner import partition_of
+from tests.support.figures import check_invariant
+from tests.support.telling import Delivery
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+TIMES = Times(
+    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
+    keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
+    agent_to_live=3 * DAY_MS,
+    keep_buckets=14 * DAY_MS,
+)
+"""As a worker has them that nobody has told others; buckets a little longer."""
+TICK = timedelta(seconds=20)
+"""Rarer, a worker would think that it had been away."""
+NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
+"""If so long nothing comes, ticks begin again only so long before something does: as for a worker that was away meanwhile."""
+STEP = timedelta(seconds=1)
+SHAKEN_EVERY = 50
+"""One of so many steps is taken back, and done again."""
+
+
+class _Worker:
+    """One partition, whose rows are read back from what was written at each restart."""
+
+    def __init__(self, partition: int, partitions: int) -> None:
+        self._partition, self._partitions = partition, partitions
+        self._written: dict[tuple[str, bytes], bytes] = {}
+        self._steps = 0
+        self.entries: Counter[str] = Counter()
+        self.dead: Counter[str] = Counter()
+        self.restart()
+
+    def restart(self) -> None:
+        self.job = Contacts(self._partition, TIMES)
+        for (topic, key), value in self._written.items():
+            assert [table.load(key, value) for table in self.job.tables if table.topic == topic].count(True) == 1
+        self.job.restore()
+
+    def fold(self, records: Sequence[tuple[str, Any]], at: datetime) -> None:
+        self._steps += 1
+        if self._steps % SHAKEN_EVERY == 0:
+            self._fold(records, at)
+            for table in self.job.tables:
+                table.roll_back()
+            self.job.undo()
+            for table in self.job.tables:
+                table.commit()
+        self._commit(self._fold(records, at))
+
+    def tick(self, at: datetime) -> None:
+        step = self._step(at)
+        self.job.tick(step)
+        self._commit(step)
+
+    def _fold(self, records: Sequence[tuple[str, Any]], at: datetime) -> Step:
+        step = self._step(at)
+        for topic, of_topic in groupby(records, key=lambda record: record[0]):
+            self.job.fold(topic, [record for _, record in of_topic], step)
+        return step
+
+    def _step(self, at: datetime) -> Step:
+        return Step(self._partition, milliseconds(at), [topics.TIMELINE.name], partitions=self._partitions)
+
+    def _commit(self, step: Step) -> None:
+        for table in self.job.tables:
+            for key, value in table.changes():
+                assert key is not None
+                if value is None:
+                    self._written.pop((table.topic, key), None)
+                else:
+                    self._written[table.topic, key] = value
+            table.commit()
+        self.entries.update(_id_of(value) for _, value in step.outputs[topics.TIMELINE.name] if value)
+        self.dead.update(letter.reason for letter in step.dead_letters)
+
+
+class Workers:
+    """As many as there are partitions."""
+
+    def __init__(self, begins_at: datetime, partitions: int = 2) -> None:
+        self.now = begins_at
+        self._workers = [_Worker(partition, partitions) for partition in range(partitions)]
+
+    def live(self, deliveries: Iterable[Delivery], until: datetime, restarts: Sequence[datetime] = ()) -> None:
+        """Take in what the broker does, and tick, until then; all of it is checked each day, and at each of the `restarts`."""
+        coming = iter(deliveries)
+        following = next(coming, None)
+        checked_at = self.now
+        waiting_restarts = sorted(restarts)
+        while self.now < until:
+            next_at = min(following.taken_at, until) if following else until
+            if next_at - self.now > NIGHT:
+                self.now = next_at - WAKES_BEFORE
+            tick_at = min(self.now + TICK, until)
+            while following and following.taken_at <= tick_at:
+                step_at = following.taken_at + STEP
+                records = []
+                while following and following.taken_at <= min(step_at, tick_at):
+                    records.append(following)
+                    following = next(coming, None)
+                self._fold(records, min(step_at, tick_at))
+            self.now = tick_at
+            for worker in self._workers:
+                worker.tick(self.now)
+            if waiting_restarts and waiting_restarts[0] <= self.now:
+                waiting_restarts.pop(0)
+                for worker in self._workers:
+                    worker.restart()
+                self.check()
+            if self.now - checked_at >= timedelta(days=1):
+                checked_at = self.now
+                self.check()
+
+    def _fold(self, deliveries: Sequence[Delivery], at: datetime) -> None:
+        partitions: dict[int, list[tuple[str, Any]]] = {}
+        for taken_at, event in deliveries:
+            partition = partition_of(event.subject.encode(), len(self._workers))
+            partitions.setdefault(partition, []).append(_record(taken_at, event))
+        for partition, records in partitions.items():
+            self._workers[partition].fold(records, at)
+
+    # ------------------------------------------------------------------------------------------------------- what it says
+    @property
+    def entries(self) -> Counter[str]:
+        """How many timeline entries were made of each event."""
+        return sum((worker.entries for worker in self._workers), Counter())
+
+    @property
+    def dead(self) -> Counter[str]:
+        """How many records were refused, by reason."""
+        return sum((worker.dead for worker in self._workers), Counter())
+
+    @property
+    def contacts(self) -> dict[bytes, Any]:
+        """The rows of contacts."""
+        return {key: row for worker in self._workers for key, row in worker.job.contacts.rows.items()}
+
+    @property
+    def duplicates(self) -> int:
+        """How many records told nothing new."""
+        return sum(worker.job.progress.rows[PROGRESS_KEY].duplicates for worker in self._workers)
+
+    def figures(self, *, buckets: bool = False) -> dict[Dimensions, Figure]:
+        """Return the totals of all partitions, or the sums of their buckets."""
+        found: dict[Dimensions, Figure] = {}
+        for worker in self._workers:
+            for (start, place), figure in worker.job.figures.rows.items():
+                if bool(start) is buckets:
+                    merge(found.setdefault(place, new_figure(LAYOUTS[place.channel])), figure)
+        return found
+
+    def numbers(self) -> dict[Where, Numbers]:
+        """Return the figures by the names of the simulator's ledger."""
+        named = {tuple(place): name_numbers(place, figure) for place, figure in self.figures().items()}
+        return {place: numbers for place, numbers in named.items() if numbers}
+
+    def check(self) -> None:
+        """Check that all who came are accounted for, everywhere."""
+        for place, figure in self.figures().items():
+            check_invariant(place, figure)
+
+
+def name_numbers(place: Dimensions, figure: Figure) -> Numbers:
+    """Return the numbers of a figure that the ledger has too, without those that are 0."""
+    layout = LAYOUTS[place.channel]
+    numbers = dict(zip(layout.counts, figure.counts, strict=True)) | dict(
+        zip(layout.stocks, figure.stocks, strict=True)
+    )
+    return {name: one for name, one in numbers.items() if one and "_le_" not in name and not name.startswith("agents_")}
+
+
+def milliseconds(at: datetime) -> int:
+    """Return a time as whole milliseconds since 1970."""
+    return (at - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+
+
+def _record(taken_at: datetime, event: Event) -> tuple[str, Any]:
+    record = SimpleNamespace(
+        key=event.subject.encode(), value=encode(event), offset=0, timestamp=milliseconds(taken_at), headers=()
+    )
+    return topics.SOURCES[event.channel].name, record
+
+
+def _id_of(entry: bytes) -> str:
+    return str(msgspec.json.decode(entry)["id"])
