@@ -81,4 +81,5 @@ STATES: Final = (CONTACTS, FIGURES)
 CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, SLA, DEAD_LETTERS)
 
 REPLAYED_FROM: Final = "replayed_from"
-"""Header of a record that was a dead letter and was sent again: the place of that, PARTITION:OFFSET."""
+"""Header of a record that is sent late because it could not be used at first: the place of the dead letter that it was,
+PARTITION:OFFSET, or `rejects` if a connector had rejected what it is made of. Late as it is, it tells of no history."""

@@ -60,7 +60,10 @@ class DeadLetter:
 
     @property
     def replayed_from(self) -> str:
-        """The place of the dead letter that this one repeats: it was replayed, and died again. Empty if it is the first."""
+        """The place of the dead letter that this one repeats: it was replayed, and died again.
+
+        `rejects` if a connector had rejected what it is made of; empty if it is the first.
+        """
         return dict(self.headers).get(REPLAYED_FROM, b"").decode()
 
 

@@ -22,6 +22,7 @@ from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Mark, Spool
 from models.envelope import CONTENT_TYPE
 from models.events import Event
+from models.topics import REPLAYED_FROM
 
 WINDOW_EVENTS: Final = 5_000
 """How many events may be on their way: kafka-python's own buffer has no bound."""
@@ -31,6 +32,7 @@ CHUNK_EVENTS: Final = 1_000
 CONNECT_SECONDS: Final = 1.0
 """How long the first connection is waited for before events go to the spool."""
 HEADERS: Final = [("content-type", CONTENT_TYPE)]
+REPLAYED_HEADERS: Final = [*HEADERS, (REPLAYED_FROM, b"rejects")]
 
 log = structlog.get_logger(__name__)
 
@@ -114,8 +116,8 @@ class SpooledPublisher:
         assert self._link.producer is not None
         send, sent = self._link.producer.send, delivery.futures
         try:
-            for topic, key, value, _ in delivery.records:
-                sent.append(send(topic, value, key=key, headers=HEADERS))
+            for topic, key, value, _, replayed in delivery.records:
+                sent.append(send(topic, value, key=key, headers=REPLAYED_HEADERS if replayed else HEADERS))
         except self._expected as error:
             self._leave_broker(type(error).__name__)
 

@@ -8,15 +8,18 @@ from models.events import Event
 from models.topics import SOURCES
 
 _SHAPE: Final = struct.Struct("<QHH")
+_REPLAYED: Final = 1 << 15
+"""Added to the length of the topic's name, which Kafka limits to 249 bytes."""
 
 
 class Record(NamedTuple):
-    """What Kafka gets of one event, and when that happened, milliseconds since 1970."""
+    """What Kafka gets of one event; when that happened, milliseconds since 1970; and whether it was rejected at first."""
 
     topic: str
     key: bytes
     value: bytes
     happened_ms: int
+    replayed: bool = False
 
 
 def to_record(event: Event) -> Record:
@@ -29,12 +32,14 @@ def to_record(event: Event) -> Record:
 def pack(record: Record) -> bytes:
     """Return `record` as the bytes that the spool keeps."""
     topic = record.topic.encode()
-    return _SHAPE.pack(record.happened_ms, len(topic), len(record.key)) + topic + record.key + record.value
+    named = len(topic) | (_REPLAYED if record.replayed else 0)
+    return _SHAPE.pack(record.happened_ms, named, len(record.key)) + topic + record.key + record.value
 
 
 def unpack(payload: bytes) -> Record:
     """Return the record that `pack` made `payload` of."""
-    happened_ms, topic, key = _SHAPE.unpack_from(payload)
-    key_at = _SHAPE.size + topic
+    happened_ms, named, key = _SHAPE.unpack_from(payload)
+    key_at = _SHAPE.size + (named & ~_REPLAYED)
     value_at = key_at + key
-    return Record(payload[_SHAPE.size : key_at].decode(), payload[key_at:value_at], payload[value_at:], happened_ms)
+    topic = payload[_SHAPE.size : key_at].decode()
+    return Record(topic, payload[key_at:value_at], payload[value_at:], happened_ms, bool(named & _REPLAYED))

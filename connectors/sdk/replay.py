@@ -58,7 +58,7 @@ def replay(
                 unusable[outcome.reason] += 1
             else:
                 used.add(kept.place)
-                payloads += [pack(to_record(event)) for event in outcome]
+                payloads += [pack(to_record(event)._replace(replayed=True)) for event in outcome]
         if used and not dry_run:
             with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:
                 spool.append(payloads)

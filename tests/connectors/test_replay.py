@@ -16,9 +16,11 @@ from connectors.sdk.replay import Replayed, replay
 from connectors.sdk.runner import configure
 from connectors.sdk.spool import Spool
 from connectors.sdk.testing import INSTANCE, Bench, identity
+from connectors.sdk.testing.broker import Broker
 from models.codec import decode
 from models.events import Event
 from models.reasons import Reason
+from models.topics import REPLAYED_FROM
 
 MENDED = {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "MENU": "menu", "VOICEMAIL": "voicemail"}
 UNREADABLE = b"no line at all"
@@ -92,6 +94,19 @@ def test_it_is_as_if_they_had_been_understood_at_once(switchboard: Switchboard, 
     visits = {event.data.visit for event in at_once if event.type == "call.left_queue"}
     assert len(visits) > 1, "nobody was turned away after another stay, so this shows little"
     assert sorted(identity(told)) == sorted(identity(at_once))
+
+
+def test_what_is_told_late_says_that_it_is_and_so_is_no_history(switchboard: Switchboard) -> None:
+    switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|FULL|\n")
+    switchboard.bench({}).read_all(confirm=True)
+    assert switchboard.replay(MENDED).events == 1
+    with switchboard.log.open("ab") as log:
+        log.write(b"1773650001|1773650001.1|600|NONE|ENTERQUEUE||0639980000|1\n")
+    broker = Broker()
+    switchboard.bench(MENDED).send_all(broker)
+    late, fresh = broker.headers
+    assert [event.type for event in broker.events] == ["call.left_queue", "call.queued"]
+    assert (dict(late)[REPLAYED_FROM], REPLAYED_FROM in dict(fresh)) == (b"rejects", False)
 
 
 def test_what_still_cannot_be_used_stays_byte_for_byte(switchboard: Switchboard) -> None:

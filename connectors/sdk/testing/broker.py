@@ -7,6 +7,8 @@ from connectors.sdk.testing.kills import reach
 from models.codec import decode
 from models.events import Event
 
+Headers = list[tuple[str, bytes]]
+
 
 class Broker:
     """For `SpooledPublisher(…, broker.open_producer)`. What it has, it has whoever is killed."""
@@ -14,27 +16,32 @@ class Broker:
     def __init__(self, *, away: bool = False) -> None:
         self.away = away
         """If so, no connection to it can be made."""
-        self._values: list[bytes] = []
+        self._sent: list[tuple[bytes, Headers]] = []
 
     @property
     def events(self) -> list[Event]:
         """What it was sent, in order; what was sent twice is there twice."""
-        return [decode(value) for value in self._values]
+        return [decode(value) for value, _ in self._sent]
+
+    @property
+    def headers(self) -> list[Headers]:
+        """The headers of each."""
+        return [headers for _, headers in self._sent]
 
     def open_producer(self) -> Producer:
         """Connect. Raises `ConnectionRefusedError` while it is away."""
         if self.away:
             raise ConnectionRefusedError
-        return _Connection(self._values)
+        return _Connection(self._sent)
 
 
 class _Connection:
-    def __init__(self, values: list[bytes]) -> None:
-        self._values = values
+    def __init__(self, sent: list[tuple[bytes, Headers]]) -> None:
+        self._sent = sent
 
-    def send(self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]) -> "_Acknowledged":  # noqa: ARG002
+    def send(self, topic: str, value: bytes, *, key: bytes, headers: Headers) -> "_Acknowledged":  # noqa: ARG002
         reach("send")
-        self._values.append(value)
+        self._sent.append((value, headers))
         return _ACKNOWLEDGED
 
     def abandon(self) -> None:

@@ -26,6 +26,7 @@ from streams.engine.broker import free_port
         key=st.binary(max_size=50),
         value=st.binary(max_size=200),
         happened_ms=st.integers(0, 2**63),
+        replayed=st.booleans(),
     )
 )
 def test_a_record_survives_the_spool(record: Record) -> None:
