@@ -38,6 +38,7 @@ class Listening:
         told = self._kept(self._session.receive(wait_seconds))
         if time.monotonic() - self._listed_at > RELIST_SECONDS:
             self._listed_at = time.monotonic()
+            self._session.begin_lists()
             listed = _list_agents(self._session)
             if self._rows != (rows := (listed.agents, listed.tiers)):
                 self._rows = rows

@@ -186,12 +186,13 @@ class EventMapping:
         yield from facts.answered(stay)
 
     def _parted(self, said: _Said) -> Iterator[Event]:
-        stay = self._stay(said)
+        apart = said.get("CC-Agent-Bridged") == "false"
+        stay = self._watch.find(said.call, said.member) if apart else self._stay(said)
         if stay is None:
             return
         if not stay.talks:
             self._watch.answering.pop(stay.agent, None)
-            if said.get("CC-Agent-Bridged") == "false":
+            if apart:
                 stay.agent, stay.answered_at, stay.ring_seconds = "", 0, None
                 if stay.given_up_at:
                     self._watch.end(stay)
@@ -214,7 +215,7 @@ class EventMapping:
             yield from said.facts.ended(stay, EndedBy(stay.hung_up_by or EndedBy.SYSTEM), said.at)
 
     def _not_picked_up(self, said: _Said) -> Iterator[Event]:
-        stay = self._stay(said)
+        stay = self._watch.find(said.call, said.member)
         if stay is not None and said.agent and said.get("CC-Hangup-Cause") in RANG_IN_VAIN:
             yield said.facts.ring_unanswered(stay, said.agent, said.at)
 

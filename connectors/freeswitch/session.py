@@ -10,7 +10,7 @@ from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.peer import Peer
 
 START_SECONDS: Final = 20.0
-"""How long it may take until all is told that is so at the beginning; an instance that does not move for 60 seconds is stuck."""
+"""How long it may take until all is listed, whenever that is; an instance that does not move for 60 seconds is stuck."""
 MAX_LISTED: Final = 50_000
 OVERSIZED: Final = "=oversized"
 """The `Event-Name` of an event that was too long to be kept."""
@@ -30,7 +30,7 @@ class Session:
         self._config = config
         self._peer = Peer((config.host, config.port), UNREACHABLE, None)
         self._reader = Reader()
-        self._deadline = time.monotonic() + START_SECONDS
+        self.begin_lists()
         self._frames = deque[Frame]()
         self._events = deque[Message]()
         self._before_answer = 0
@@ -62,28 +62,28 @@ class Session:
 
     def clock(self) -> float:
         """Return what time it is there, seconds since 1970; ours if it does not say."""
-        self._deadline = time.monotonic() + START_SECONDS
         said = self._ask(CLOCK).strip()
         return float(said) if said.isascii() and said.isdecimal() and len(said) < 12 else time.time()
 
     def list_members(self) -> list[Message]:
         """Return a row for each caller who waits, talks, or gave up not long ago."""
-        self._deadline = time.monotonic() + START_SECONDS
         rows: list[Message] = []
-        for queue in self._list("queue list", ""):
+        for queue in self._list("queue list", "record_template"):
             if (name := queue.get("name", "")) and not any(one.isspace() for one in name):
                 rows += self._list(f"queue list members {name}", "cid_name")
         return rows
 
     def list_agents(self) -> list[Message]:
         """Return a row for each agent."""
-        self._deadline = time.monotonic() + START_SECONDS
         return self._list("agent list", "contact")
 
     def list_tiers(self) -> list[Message]:
         """Return a row for each agent in each queue."""
-        self._deadline = time.monotonic() + START_SECONDS
         return self._list("tier list", "")
+
+    def begin_lists(self) -> None:
+        """Give it time anew for answers."""
+        self._deadline = time.monotonic() + START_SECONDS
 
     def close(self) -> None:
         """Leave."""

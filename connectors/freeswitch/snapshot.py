@@ -42,7 +42,9 @@ class Snapshot:
             if key in heard or key in there:
                 continue
             self._watch.end(stay)
-            if stay.talks:
+            if stay.given_up_at:
+                yield facts.abandoned(stay, stay.given_up_at)
+            elif stay.talks:
                 yield from facts.ended(stay, EndedBy.SYSTEM, at, seen=False)
             else:
                 gone_at = _epoch(gave_up.get(stay.member, {}), "abandoned_epoch")

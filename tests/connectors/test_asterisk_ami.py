@@ -27,11 +27,9 @@ from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance
 from models.events import Event
 from models.reasons import Reason
-from streams.core import agent, contact
-from streams.core.counting import count_agent, count_contact, count_rings
 from tests.support.asterisk_manager import PatientManager, alone, listen, make_certificate, options, serving
-from tests.support.figures import Figures, named
 from tests.support.processes import wait_until
+from tests.support.switchboards import fold
 
 MONDAY = date(2026, 3, 16)
 NINE = datetime(2026, 3, 16, 9, tzinfo=ZONE).timestamp()
@@ -140,28 +138,6 @@ class Day:
 
     def happen(self, log: Path, manager: ManagerServer) -> None:
         self.ledger = simulate_day(log, day=MONDAY, seed=11, calls=600, publish=manager.publish)
-
-
-def fold(events: Sequence[Event]) -> dict[str, dict[str, int]]:
-    """Figures of all queues, as they are after `events`."""
-    figures, rows = Figures(), dict[str, Any]()
-    for event in events:
-        before = rows.get(event.subject)
-        if event.type == "agent.state_changed":
-            after: Any = agent.fold(before, event)
-            if after is not before:
-                count_agent(before, after, figures.__getitem__)
-                count_rings(before, after, figures.__getitem__)
-        else:
-            after = contact.fold(before, event)
-            if after is not before:
-                count_contact(before, after, figures.__getitem__)
-        rows[event.subject] = after
-    return {
-        str(place): {name: count for name, count in named(place, figure).items() if not name.startswith("-")}
-        for (bucket, place), figure in figures.items()
-        if bucket == 0
-    }
 
 
 def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str, str]]:

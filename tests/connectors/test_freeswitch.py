@@ -26,6 +26,7 @@ from models.events import Event
 from models.identities import PseudonymKey
 from tests.support.freeswitch import PatientSocket, alone, listen, serving
 from tests.support.processes import wait_until
+from tests.support.switchboards import fold
 
 NINE = datetime(2026, 3, 16, 8, tzinfo=UTC).timestamp()
 PERSONAL = (
@@ -187,6 +188,23 @@ class TestOneDay:
         assert types["call.transferred"] == ledger["transferred"] > 20
         assert types["call.ended"] == ledger["ended"] > 200
         assert rings == ledger["rings"] > 10
+
+    def test_so_are_the_figures(self, told: tuple[Counter[str], list[Event]]) -> None:
+        ledger, events = told
+        figures = fold(events).values()
+        names = {"queued": "offered", "rings": "ring_unanswered"} | {
+            one: one for one in ("answered", "abandoned", "ended")
+        }
+        assert {name: sum(figure.get(counted, 0) for figure in figures) for name, counted in names.items()} == {
+            name: ledger[name] for name in names
+        }
+        stocks = ("waiting", "in_progress", "agents_available", "agents_on_contact", "agents_paused")
+        assert not [figure for figure in figures if any(figure.get(stock) for stock in stocks)], "all have gone"
+
+    def test_agents_are_there_before_anybody_calls(self, told: tuple[Counter[str], list[Event]]) -> None:
+        early = [event for event in told[1] if event.time.timestamp() < NINE + 9]
+        per_queue = [figure["agents_available"] for place, figure in fold(early).items() if "queue=''" not in place]
+        assert per_queue == [4, 4, 4, 4]
 
     def test_every_stay_begins_and_ends_once(self, told: tuple[Counter[str], list[Event]]) -> None:
         stays: dict[tuple[str, int], list[str]] = {}

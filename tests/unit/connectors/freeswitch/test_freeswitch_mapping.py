@@ -1,0 +1,397 @@
+"""What events of mod_callcenter mean."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.freeswitch.config import FreeswitchConfig
+from connectors.freeswitch.kept import LISTED, LONGEST, Told, keep
+from connectors.freeswitch.mapping import Context, EventMapping
+from connectors.freeswitch.names import Names
+from connectors.freeswitch.watch import CALL_US, MAX_CALLS, Watch
+from connectors.freeswitch.wire import Message
+from connectors.sdk.contract import Reject
+from connectors.sdk.live import Heard
+from models.events import Event
+from models.identities import IdentityKind, PseudonymKey
+from models.reasons import Reason
+
+KEY = PseudonymKey("general", b"k" * 32)
+T = 1_773_651_600
+NOW = datetime.fromtimestamp(T + 3_600, UTC)
+CALL, MEMBER = "0f1e2d3c-0000-4000-8000-000000000001", "0f1e2d3c-0000-4000-8000-0000000000a1"
+AGENT = "1001@default"
+QUEUES = {"mdph": {"service": "mdph", "site": "annexe", "extensions": ["610"]}, "rsa@default": {"label": "solidarites"}}
+
+
+def config(**more: Any) -> FreeswitchConfig:
+    given = {"host": "127.0.0.1", "password": "x", "queues": QUEUES, "dids": {"0199000020": {"line": "mdph"}}}
+    return FreeswitchConfig.model_validate(given | more)
+
+
+def said(action: str, at: float = 0, call: str = CALL, member: str = MEMBER, **more: str) -> Message:
+    return {
+        "Event-Name": "CUSTOM",
+        "Event-Subclass": "callcenter::info",
+        "Event-Date-Timestamp": str(int((T + at) * 1_000_000)),
+        "CC-Action": action,
+        "CC-Queue": "mdph@default",
+        "CC-Member-UUID": member,
+        "CC-Member-Session-UUID": call,
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+
+
+def of_agent(action: str, at: float = 0, agent: str = AGENT, **more: str) -> Message:
+    whole = said(action, at, **more) | {"CC-Agent": agent}
+    return {name: value for name, value in whole.items() if "Member" not in name and name != "CC-Queue"}
+
+
+START = said("member-queue-start", CC_Member_CID_Number="0639980012")
+PICKED_UP = said(
+    "bridge-agent-start", 30, CC_Agent=AGENT, CC_Agent_Called_Time=str(T + 26), CC_Agent_Answered_Time=str(T + 30)
+)
+CONNECTED = of_agent("agent-state-change", 30.02, CC_Agent_State="In a queue call")
+ANSWERED = (START, PICKED_UP, CONNECTED)
+
+
+def parted(at: float = 90, **more: str) -> Message:
+    return said("bridge-agent-end", at, CC_Agent=AGENT, **more)
+
+
+def terminated(at: float = 90, history: str = "") -> Message:
+    end = said("member-queue-end", at, CC_Cause="Terminated", Answer_State="answered")
+    return end | ({"variable_transfer_history": history} if history else {})
+
+
+def cancelled(reason: str, at: float = 45, answered: str = "hangup") -> Message:
+    return said("member-queue-end", at, CC_Cause="Cancel", CC_Cancel_Reason=reason, Answer_State=answered)
+
+
+class Ear:
+    """A mapping, and what it made of what it heard."""
+
+    def __init__(self, watch: Watch | None = None, **options: Any) -> None:
+        self.names = Names(config(**options), KEY)
+        self.watch = watch or Watch()
+        self.mapping = EventMapping("freeswitch/essai", config(**options), KEY, self.watch)
+
+    def outcome(self, event: Message, **lists: Any) -> Any:
+        kept = event if event.get("CC-Action") == LISTED else keep(event, self.names)
+        if kept is None:
+            return []
+        return self.mapping.map(Heard(msgspec.json.encode(Told(1, T + 3_600.0, kept, **lists)), NOW))
+
+    def hear(self, *events: Message) -> list[Event]:
+        told: list[Event] = []
+        for event in events:
+            outcome = self.outcome(event)
+            assert not isinstance(outcome, Reject), outcome
+            told += outcome
+        return told
+
+    def last(self, *events: Message) -> list[Event]:
+        """The events of the last message."""
+        self.hear(*events[:-1])
+        return self.hear(events[-1])
+
+    def listed(self, at: float = 300, **lists: Any) -> list[Event]:
+        told = self.outcome({"CC-Action": LISTED, "Event-Date-Timestamp": str(int((T + at) * 1_000_000))}, **lists)
+        assert not isinstance(told, Reject)
+        return list(told)
+
+
+def test_a_call_waits() -> None:
+    (queued,) = Ear().hear(START)
+    assert queued.type == "call.queued"
+    assert (queued.data.queue, queued.data.visit, queued.data.position) == ("mdph", 1, None)
+    assert (queued.service, queued.site) == ("mdph", "annexe")
+    assert queued.subject == f"call:freeswitch/essai:{CALL}"
+    assert queued.time == datetime.fromtimestamp(T, UTC)
+    assert queued.identities == KEY.pseudonym(IdentityKind.PHONE, "+33639980012")
+
+
+@pytest.mark.parametrize("number", ["anonymous", "1002", ""])
+def test_who_hides_the_number_has_no_identity(number: str) -> None:
+    (queued,) = Ear().hear(said("member-queue-start", CC_Member_CID_Number=number))
+    assert queued.identities == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "answered", "told"),
+    [
+        ("BREAK_OUT", "hangup", ("call.abandoned", None)),
+        ("NONE", "hangup", ("call.abandoned", None)),
+        ("BREAK_OUT", "answered", ("call.left_queue", "withdrawn")),
+        ("TIMEOUT", "answered", ("call.left_queue", "timeout")),
+        ("TIMEOUT", "hangup", ("call.left_queue", "timeout")),
+        ("NO_AGENT_TIMEOUT", "answered", ("call.left_queue", "empty")),
+        ("EXIT_WITH_KEY", "answered", ("call.left_queue", "key")),
+        ("SOMETHING_NEW", "answered", ("call.left_queue", "other")),
+    ],
+)
+def test_how_a_wait_ends(reason: str, answered: str, told: tuple[str, str | None]) -> None:
+    (event,) = Ear().last(START, cancelled(reason, answered=answered))
+    assert (event.type, getattr(event.data, "reason", None)) == told
+    assert event.data.wait_seconds == 45.0  # type: ignore[union-attr]
+
+
+def test_an_older_version_that_says_nothing_of_the_channel_means_a_hang_up() -> None:
+    end = cancelled("BREAK_OUT")
+    del end["Answer-State"]
+    assert [event.type for event in Ear().last(START, end)] == ["call.abandoned"]
+
+
+class TestConversations:
+    def test_one_begins_once_the_two_are_connected(self) -> None:
+        ear = Ear()
+        assert ear.last(START, PICKED_UP) == []
+        answered, started = ear.hear(CONNECTED)
+        assert (answered.type, answered.time) == ("call.answered", datetime.fromtimestamp(T + 30, UTC))
+        assert (answered.data.wait_seconds, answered.data.ring_seconds) == (30.0, 4.0)
+        assert (started.data.change, started.data.queue) == ("contact_started", "mdph")
+        assert started.subject == f"agent:freeswitch/essai:{answered.data.agent}"
+
+    def test_another_agents_state_says_nothing_of_it(self) -> None:
+        other = of_agent("agent-state-change", 31, "1002@default", CC_Agent_State="In a queue call")
+        assert Ear().last(START, PICKED_UP, other) == []
+        waiting = of_agent("agent-state-change", 31, CC_Agent_State="Waiting")
+        assert Ear().last(START, PICKED_UP, waiting) == []
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_a_caller_who_hangs_up_as_an_agent_answers_gave_up(self, order: int) -> None:
+        ear = Ear()
+        ear.hear(START, PICKED_UP)
+        both = [cancelled("NONE", 30.5), parted(31, CC_Agent_Bridged="false")][::order]
+        (event,) = ear.hear(*both)
+        assert (event.type, event.time) == ("call.abandoned", datetime.fromtimestamp(T + 30.5, UTC))
+        assert ear.hear(of_agent("agent-state-change", 40, CC_Agent_State="In a queue call")) == []
+
+    def test_an_agent_who_is_gone_before_they_are_connected_leaves_the_call_waiting(self) -> None:
+        ear = Ear()
+        assert ear.last(START, PICKED_UP, parted(31, CC_Agent_Bridged="false")) == []
+        assert [event.type for event in ear.hear(cancelled("BREAK_OUT"))] == ["call.abandoned"]
+
+    @pytest.mark.parametrize(
+        ("disposition", "by"),
+        [("recv_bye", "agent"), ("send_bye", "caller"), ("recv_refuse", "system"), ("", "system")],
+    )
+    def test_who_ended_it_is_told_by_the_agents_leg(self, disposition: str, by: str) -> None:
+        end = parted() | {"variable_sip_hangup_disposition": disposition}
+        ended, over = Ear().last(*ANSWERED, end, terminated(90.001))
+        assert (ended.type, ended.data.ended_by, ended.data.handle_seconds) == ("call.ended", by, 60.001)
+        assert over.data.change == "contact_ended"
+
+    def test_a_conversation_whose_beginning_nobody_told_has_one(self) -> None:
+        told = [event.type for event in Ear().hear(START, PICKED_UP, parted(), terminated())]
+        assert told == ["call.queued", "call.answered", "agent.state_changed", "call.ended", "agent.state_changed"]
+
+    @pytest.mark.parametrize(
+        ("history", "kind", "to"),
+        [
+            (f"{T + 90}:x:bl_xfer:610/default/XML", "blind", "mdph"),
+            (f"{T + 90}:x:bl_xfer:0639980013/default/XML", "blind", ""),
+            (f"ARRAY::{T + 30}:x:uuid_br:1001|:{T + 90}:x:att_xfer:610@default/0639980012@default", "attended", ""),
+            (f"ARRAY::{T - 9}:x:bl_xfer:620/default/XML|:{T + 90}:x:bl_xfer:610/default/XML", "blind", "mdph"),
+        ],
+    )
+    def test_one_that_is_handed_on(self, history: str, kind: str, to: str) -> None:
+        transferred, over = Ear().last(*ANSWERED, parted(), terminated(history=history))
+        assert transferred.type == "call.transferred"
+        assert (transferred.data.kind, transferred.data.to_queue) == (kind, to)
+        assert over.data.change == "contact_ended"
+
+    @pytest.mark.parametrize(
+        "history", [f"{T - 9}:x:bl_xfer:610/default/XML", f"{T + 90}:x:uuid_br:1001", ":", "ARRAY::"]
+    )
+    def test_what_was_handed_on_before_or_otherwise_is_none(self, history: str) -> None:
+        assert Ear().last(*ANSWERED, parted(), terminated(history=history))[0].type == "call.ended"
+
+    @pytest.mark.parametrize(
+        ("cause", "rang"),
+        [
+            ("NO_ANSWER", True),
+            ("CALL_REJECTED", True),
+            ("ORIGINATOR_CANCEL", False),
+            ("LOSE_RACE", False),
+            ("USER_BUSY", False),
+        ],
+    )
+    def test_what_rang_in_vain(self, cause: str, *, rang: bool) -> None:
+        told = Ear().last(START, said("bridge-agent-fail", 20, CC_Agent=AGENT, CC_Hangup_Cause=cause))
+        assert [event.data.change for event in told] == (["ring_unanswered"] if rang else [])
+
+    def test_of_a_call_that_is_over_nothing_is_told(self) -> None:
+        late = said("bridge-agent-fail", 46, CC_Agent=AGENT, CC_Hangup_Cause="NO_ANSWER")
+        assert Ear().last(START, cancelled("BREAK_OUT"), late) == []
+        assert Ear().last(START, cancelled("BREAK_OUT"), cancelled("BREAK_OUT", 46)) == []
+
+
+class TestStays:
+    def test_each_member_of_a_call_is_a_stay(self) -> None:
+        ear = Ear()
+        ear.hear(*ANSWERED, parted(), terminated())
+        (queued,) = ear.hear(said("member-queue-start", 91, member=MEMBER[:-1] + "2", CC_Queue="rsa@default"))
+        assert (queued.data.queue, queued.data.visit) == ("solidarites", 2)
+
+    def test_one_that_is_taken_up_again_is_another(self) -> None:
+        ear = Ear()
+        first = ear.hear(START, cancelled("TIMEOUT", answered="answered"))
+        second = ear.hear(said("member-queue-resume", 60), cancelled("TIMEOUT", 99, answered="answered"))
+        assert [event.data.visit for event in second] == [2, 2]  # type: ignore[union-attr]
+        assert not {event.id for event in first} & {event.id for event in second}
+
+    def test_a_name_that_somebody_gave_is_not_shown(self) -> None:
+        (queued,) = Ear().hear(said("member-queue-start", call="0639980012", member="+33639980012"))
+        assert "639980012" not in f"{queued}"
+
+    def test_queues_may_hold_a_number(self) -> None:
+        (queued,) = Ear().hear(START | {"CC-Queue": "0639980012@default"})
+        assert queued.data.queue.startswith("queue-")
+
+    def test_no_more_is_remembered_than_can_be(self) -> None:
+        watch = Watch()
+        for number in range(MAX_CALLS + 100):
+            watch.end(watch.begin(f"call-{number}", "m", "q", T))
+        assert len(watch.calls) == MAX_CALLS
+        watch.begin("late", "m", "q", T + 2 * CALL_US)
+        assert len(watch.calls) == MAX_CALLS - 1
+
+    def test_who_waits_is_not_forgotten(self) -> None:
+        watch = Watch()
+        watch.begin("patient", "m", "q", T)
+        for number in range(10):
+            watch.end(watch.begin(f"call-{number}", "m", "q", T + 2 * CALL_US))
+        assert "patient" in watch.calls
+
+
+class TestAgents:
+    TIERS: Any = ({"queue": "mdph@default", "agent": AGENT}, {"queue": "rsa@default", "agent": AGENT})
+
+    def told(self, *statuses: str) -> list[list[tuple[str, str]]]:
+        ear = Ear()
+        ear.listed(0, members=[], agents=[{"name": AGENT, "status": "Logged Out"}], tiers=self.TIERS)
+        return [
+            [
+                (event.data.change.value, event.data.queue)  # type: ignore[union-attr]
+                for event in ear.hear(of_agent("agent-status-change", at, CC_Agent_Status=status))
+            ]
+            for at, status in enumerate(statuses)
+        ]
+
+    def test_each_queue_that_is_served_is_told_of(self) -> None:
+        assert self.told("Available", "On Break", "Available (On Demand)", "Available", "Logged Out") == [
+            [("logged_in", "mdph"), ("logged_in", "solidarites")],
+            [("paused", "mdph"), ("paused", "solidarites")],
+            [("unpaused", "mdph"), ("unpaused", "solidarites")],
+            [],
+            [("logged_out", "mdph"), ("logged_out", "solidarites")],
+        ]
+
+    def test_who_goes_from_a_break_has_none_any_more(self) -> None:
+        assert self.told("On Break", "Logged Out") == [
+            [("logged_in", "mdph"), ("paused", "mdph"), ("logged_in", "solidarites"), ("paused", "solidarites")],
+            [("unpaused", "mdph"), ("logged_out", "mdph"), ("unpaused", "solidarites"), ("logged_out", "solidarites")],
+        ]
+
+    def test_one_who_is_deleted_is_gone(self) -> None:
+        ear = Ear()
+        row = {"name": AGENT, "status": "Available", "last_status_change": str(T)}
+        assert len(ear.listed(0, members=[], agents=[row], tiers=self.TIERS)) == 2
+        assert [event.data.change for event in ear.listed(60)] == ["logged_out", "logged_out"]  # type: ignore[union-attr]
+        assert ear.listed(120) == []
+
+    def test_changes_of_one_agent_come_one_after_the_other(self) -> None:
+        ear = Ear()
+        ear.hear(of_agent("agent-status-change", 10.5, CC_Agent_Status="Available"))
+        row = {"name": AGENT, "status": "Available", "last_status_change": str(T + 10)}
+        (told,) = ear.listed(10, agents=[row], tiers=self.TIERS[:1])
+        assert told.time == datetime.fromtimestamp(T + 10.5, UTC) + timedelta(microseconds=1)
+
+
+class TestRejected:
+    @pytest.mark.parametrize(
+        ("event", "reason"),
+        [
+            (said("member-queue-start", member=""), Reason.UNREADABLE_LINE),
+            (said("member-queue-end", call=""), Reason.UNREADABLE_LINE),
+            (START | {"CC-Queue": ""}, Reason.UNREADABLE_LINE),
+            (of_agent("agent-status-change", agent="", CC_Agent_Status="Available"), Reason.UNREADABLE_LINE),
+            (of_agent("agent-status-change", CC_Agent_Status="Asleep"), Reason.UNKNOWN_ENUM),
+            ({"Event-Name": "=oversized"}, Reason.OVERSIZED),
+        ],
+    )
+    def test_what_cannot_be_used_has_a_reason(self, event: Message, reason: Reason) -> None:
+        rejected = Ear().outcome(event)
+        assert isinstance(rejected, Reject)
+        assert rejected.reason is reason
+
+    @pytest.mark.parametrize("before", [(), (START,), (START, PICKED_UP)])
+    def test_it_is_mapped_again_alone(self, before: tuple[Message, ...]) -> None:
+        ear, event = Ear(), (START, cancelled("BREAK_OUT"), CONNECTED)[len(before)]
+        ear.hear(*before)
+        told = ear.hear(event)
+        assert told
+        rejected = ear.mapping.reject(
+            Heard(msgspec.json.encode(Told(1, T + 3_600.0, keep(event, ear.names) or {})), NOW), Reason.TIME_IN_FUTURE
+        )
+        watch = msgspec.json.decode(rejected.context, type=Context).watch
+        assert Ear(watch).mapping.map(Heard(rejected.record, NOW)) == told
+
+    @pytest.mark.parametrize("time", ["", "x", "9" * 18, "-1"])
+    def test_a_time_that_can_not_be_is_when_it_was_received(self, time: str) -> None:
+        (queued,) = Ear().hear(START | {"Event-Date-Timestamp": time})
+        assert queued.time == NOW
+
+    def test_numbers_of_lists_that_can_not_be_are_none(self) -> None:
+        row = {
+            "queue": "mdph@default",
+            "uuid": MEMBER,
+            "session_uuid": CALL,
+            "state": "Answered",
+            "serving_agent": AGENT,
+        }
+        odd = dict.fromkeys(("joined_epoch", "rejoined_epoch", "bridge_epoch"), "9" * 12)
+        queued, answered, _ = Ear().listed(members=[row | odd])
+        assert queued.time == answered.time == datetime.fromtimestamp(T + 300, UTC)
+
+
+class TestKept:
+    NAMES = Names(config(), KEY)
+
+    def test_nothing_of_other_events(self) -> None:
+        assert (
+            keep(
+                {"Event-Name": "CUSTOM", "Event-Subclass": "sofia::register", "CC-Action": "member-queue-start"},
+                self.NAMES,
+            )
+            is None
+        )
+        assert keep(said("members-count"), self.NAMES) is None
+
+    def test_nothing_of_a_call_to_another_number(self) -> None:
+        created = {"Event-Name": "CHANNEL_CREATE", "Call-Direction": "inbound", "Unique-ID": CALL}
+        assert keep(created | {"Caller-Destination-Number": "0639980013"}, self.NAMES) is None
+        assert (
+            keep(created | {"Caller-Destination-Number": "0199000020", "Call-Direction": "outbound"}, self.NAMES)
+            is None
+        )
+        (arrived,) = Ear().hear(created | {"Caller-Destination-Number": "+33199000020"})
+        assert (arrived.type, arrived.data.line) == ("call.arrived", "mdph")
+
+    def test_no_names_or_numbers_dialled(self) -> None:
+        history = f"{T + 90}:x:bl_xfer:0639980013/default/XML"
+        event = terminated(history=history) | {
+            "CC-Member-CID-Name": "Mireille Exemple",
+            "variable_sip_from_user": "0639980012",
+        }
+        assert not [
+            value for value in str(keep(event, self.NAMES)).split("'") if "Mireille" in value or "063998" in value
+        ]
+
+    def test_nothing_is_longer_than_needed(self) -> None:
+        kept = keep(START | {"CC-Queue": "x" * 10_000}, self.NAMES)
+        assert kept is not None
+        assert len(kept["CC-Queue"]) == LONGEST

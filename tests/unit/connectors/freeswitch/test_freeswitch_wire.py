@@ -1,0 +1,96 @@
+"""What the event socket sends, taken apart."""
+
+import pytest
+
+from connectors.freeswitch.wire import (
+    MAX_EVENT_BYTES,
+    MAX_HEAD_BYTES,
+    Frame,
+    Reader,
+    UnreadableError,
+    event_of,
+    rows_of,
+)
+
+# As switch_event_serialize writes it: values are url-encoded, `+` and `%` too.
+EVENT = (
+    b"Event-Name: CUSTOM\nEvent-Subclass: callcenter%3A%3Ainfo\nEvent-Date-Local: 2026-03-16%2009%3A00%3A00\n"
+    b"CC-Queue: accueil%40default\nCC-Member-CID-Number: %2B33639980012\nCC-Member-CID-Name: \xc3%A9lys%C3%A9e%20%7C%20x\n\n"
+)
+STREAM = (
+    b"Content-Type: auth/request\n\n"
+    b"Content-Type: command/reply\nReply-Text: +OK accepted\n\n"
+    b"Content-Length: %d\nContent-Type: text/event-plain\n\n%s" % (len(EVENT), EVENT)
+) + b"Content-Type: api/response\nContent-Length: 10\n\n1773651600"
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 10_000])
+def test_frames_are_the_same_whatever_their_pieces(size: int) -> None:
+    reader = Reader()
+    frames: list[Frame] = []
+    for start in range(0, len(STREAM), size):
+        frames += reader.feed(STREAM[start : start + size])
+    assert [frame.kind for frame in frames] == ["auth/request", "command/reply", "text/event-plain", "api/response"]
+    assert frames[1].headers["Reply-Text"] == "+OK accepted"
+    assert frames[2].body == EVENT
+    assert frames[3].body == b"1773651600"
+
+
+def test_values_of_events_are_decoded() -> None:
+    event = event_of(EVENT)
+    assert event["Event-Subclass"] == "callcenter::info"
+    assert event["CC-Queue"] == "accueil@default"
+    assert event["CC-Member-CID-Number"] == "+33639980012"
+    assert event["CC-Member-CID-Name"].endswith("lysée | x")
+
+
+def test_an_event_that_is_too_long_is_not_kept_and_the_next_one_is() -> None:
+    reader, length = Reader(), 10 * MAX_EVENT_BYTES
+    frames = reader.feed(b"Content-Length: %d\nContent-Type: text/event-plain\n\n" % length)
+    for _ in range(10):
+        assert frames == []
+        frames = reader.feed(b"x" * MAX_EVENT_BYTES)
+        assert len(reader._pending) == 0
+    assert [(frame.body, frame.oversized) for frame in frames] == [(b"", True)]
+    assert len(reader.feed(STREAM)) == 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"220 mail.example.org ESMTP\n\n",
+        b"Content-Type: api/response\nContent-Length: many\n\n",
+        b"Content-Type: api/response\nContent-Length: -1\n\n",
+        b"x" * (MAX_HEAD_BYTES + 1),
+    ],
+)
+def test_what_is_no_frame_is_refused(content: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        Reader().feed(content)
+
+
+class TestRows:
+    def test_columns_have_names(self) -> None:
+        answer = "queue|agent|state|level|position\naccueil@default|1001@default|Ready|1|1\n+OK\n"
+        assert rows_of(answer, "") == [
+            {"queue": "accueil@default", "agent": "1001@default", "state": "Ready", "level": "1", "position": "1"}
+        ]
+
+    def test_free_text_may_hold_what_divides_them(self) -> None:
+        answer = "cid_number|cid_name|state\n0639980012|a|b||c|Waiting\n+OK\n"
+        assert rows_of(answer, "cid_name") == [{"cid_number": "0639980012", "cid_name": "a|b||c", "state": "Waiting"}]
+
+    def test_no_rows_have_no_names(self) -> None:
+        assert rows_of("+OK\n", "") == []
+
+    def test_nothing_is_written_as_null(self) -> None:
+        assert rows_of("name|uuid\n1001|(null)\n+OK\n", "") == [{"name": "1001", "uuid": ""}]
+
+    def test_a_row_that_fits_no_columns_is_left_out(self) -> None:
+        assert rows_of("name|uuid\n1001|a|b\n1002\n1003|c\n+OK\n", "") == [{"name": "1003", "uuid": "c"}]
+
+    @pytest.mark.parametrize(
+        "answer", ["-ERR callcenter_config Command not found!\n", "-ERR Invalid!\n", "", "name|uuid\n"]
+    )
+    def test_a_refusal_is_no_list(self, answer: str) -> None:
+        assert rows_of(answer, "") is None
