@@ -16,6 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from models.envelope import Envelope
 from models.events import Event
+from models.sla import AnySlaEvent
 
 Schema = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ DIALECT: Final = GenerateJsonSchema.schema_dialect
 def event_types() -> dict[str, type[Envelope]]:
     """Return the model of every event, and of the envelope, by the name of its schema: `call.queued.v1`."""
     models = {"envelope.v1": Envelope}
-    for model in get_args(get_args(Event)[0]):
+    for model in (*get_args(get_args(Event)[0]), *get_args(get_args(AnySlaEvent)[0])):
         (kind,), (version,) = (get_args(model.model_fields[name].annotation) for name in ("type", "dataversion"))
         models[f"{kind}.v{version}"] = model
     return models

@@ -40,6 +40,10 @@ LAZY = {
             "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
         ),
     ),
+    "sla": (
+        "streams.sla_cli:group",
+        say("What is promised: check it, explain it.", "Les délais promis : les vérifier, les expliquer."),
+    ),
     "survey-reference": (
         "connectors.survey.links:command",
         say("References of contacts, for links to surveys.", "Les références de contacts, pour les liens d'enquêtes."),

@@ -77,6 +77,10 @@ SAYINGS: Final = {
         "{connector}: messages refused: {count} (HTTP {reason}; 401: is the sender's secret another, or a clock wrong?)",
         "{connector} : messages refusés : {count} (HTTP {reason} ; 401 : l'émetteur a-t-il un autre secret, une autre heure ?)",
     ),
+    "sla_file_refused": (
+        "{path} cannot be used, what it said before still holds: {detail}",
+        "{path} est inutilisable, ce qu'il disait avant reste valable : {detail}",
+    ),
     "spool_cut": (
         "{connector}: the end of {file} was written by half, and is written again",
         "{connector} : la fin de {file}, écrite à moitié, est reprise",

@@ -183,6 +183,8 @@ class Settings(BaseSettings):
     """Of every topic: how far the work can be shared. Cannot be changed once topics exist."""
     replication: Annotated[int, Field(ge=1, le=7)] = 1
     """Copies of every topic; 3 for a cluster that is to survive the loss of a machine."""
+    sla: Path | None = None
+    """Calendars and SLA policies: a file, read again when it changes (`accueil sla example`). None: nothing is promised."""
     kafka: Kafka = Kafka()
     worker: Worker = Worker()
     connect: Connect = Connect()

@@ -11,14 +11,16 @@ from streams.health import serve_health
 from streams.prechecks import make_private
 from streams.running import find_brokers
 from streams.settings import Settings
+from streams.sla_file import WatchedPolicies
 
 
 def run(settings: Settings) -> int:
     """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says.
 
-    Raises `OperatorError` if the health port cannot be had.
+    Raises `OperatorError` if the health port cannot be had, and `ConfigError` if the SLA file cannot be used.
     """
-    engine = Engine(make_job(settings.worker.app_id, times(settings)), options(settings))
+    policies = WatchedPolicies(settings.sla)
+    engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))
     worker = settings.worker
     make_private(settings.data)
     with serve_health(

@@ -3,7 +3,7 @@
 Thin: what an event means is in `streams.core`, what a step is in `streams.engine`. Here a batch is decoded, folded and counted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from functools import partial
@@ -15,13 +15,18 @@ from models import topics
 from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
 from models.events import AgentStateChanged, Event
 from models.ids import source_of
+from models.policies import Policies
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents.backlog import Backlogs
-from streams.core import agent, contact, timeline
+from streams.core import agent, contact, sla, timeline
 from streams.core.agent import Agent
+from streams.core.clock import Clock
+from streams.core.clocks import News, advance, elapse
 from streams.core.contact import Contact, Keeping
-from streams.core.counting import count_agent, count_contact, count_rings
+from streams.core.counting import count_agent, count_clocks, count_contact, count_rings
+from streams.core.courses import courses
+from streams.core.deadlines import DeadlineIndex
 from streams.core.figures import (
     BUCKET_SECONDS,
     PROGRESS_KEY,
@@ -35,7 +40,7 @@ from streams.core.figures import (
     parse_key,
     total_key,
 )
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import LAYOUTS, SLA
 from streams.core.rows import TooManyPlaces, milliseconds
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
@@ -56,6 +61,10 @@ TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources tell things in the order in which they happen."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
+TOLD_PER_TICK: Final = 5000
+"""Contacts whose clocks are looked at in one tick; the others are in the next."""
+RENEWED_PER_TICK: Final = 2000
+"""Contacts whose clocks are set anew in one tick after policies changed."""
 AGENT_PREFIX: Final = b"agent:"
 _AHEAD_MS: Final = int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
@@ -73,15 +82,15 @@ class Times(NamedTuple):
     """A 5-minute bucket older than this is tombstoned; totals stay."""
 
 
-def make_job(app_id: str, times: Times) -> Job:
-    """Return the job of the contacts agent for the engine."""
+def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Policies) -> Job:
+    """Return the job of the contacts agent for the engine; `policies` returns those of now whenever it is asked."""
     return Job(
         name=app_id,
         sources=[topic.name for topic in topics.SOURCES.values()],
         states=[topic.name for topic in topics.STATES],
-        outputs=[topics.TIMELINE.name],
+        outputs=[topics.TIMELINE.name, topics.SLA.name],
         dead_letters=topics.DEAD_LETTERS.name,
-        open=lambda partition: Contacts(partition, times),
+        open=lambda partition: Contacts(partition, times, policies),
     )
 
 
@@ -108,15 +117,18 @@ class _Edited(dict[FigureKey, Figure]):
 class Contacts:
     """The contacts of one partition."""
 
-    def __init__(self, partition: int, times: Times) -> None:
+    def __init__(self, partition: int, times: Times, policies: Callable[[], Policies] = Policies) -> None:
         self.partition: Final = partition
         self._times: Final = times
+        self._ask_policies: Final = policies
+        self._policies = policies()
         self.contacts: Final = Table(topics.CONTACTS.name, _CONTACTS)
         self.agents: Final = Table(topics.CONTACTS.name, _AGENTS)
         self.figures: Final = Table(topics.FIGURES.name, _FIGURES)
         self.progress: Final = Table(topics.FIGURES.name, _PROGRESS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
         self.waiting: Final = WaitingIndex[bytes]()
+        self.deadlines: Final = DeadlineIndex()
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
         self._changed: Final[dict[bytes, Contact | None]] = {}
@@ -126,21 +138,27 @@ class Contacts:
         """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
         self._backlogs: Final = Backlogs()
         self._ticking_since = self._ticked_at = 0
+        self._renewal: Iterator[bytes] | None = None
+        """Contacts whose clocks are still to be set by policies that changed; None if all are."""
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
     def restore(self) -> None:
-        """Rebuild the index of who waits from the rows."""
+        """Rebuild the indexes of who waits, and for what until when, from the rows."""
         self._ticked_at = 0
         self.waiting.rebuild(self.contacts.rows)
+        self.deadlines.rebuild(self.contacts.rows)
+        self._renewal = None
 
     def undo(self) -> None:
-        """Index who waits as before the step."""
+        """Index who waits, and for what until when, as before the step."""
         self._changed.clear()
         self._changed_agents.clear()
         rows = self.contacts.rows
         for key in self.contacts.before:
-            self.waiting.update(key, None, rows.get(key))
+            row = rows.get(key)
+            self.waiting.update(key, None, row)
+            self.deadlines.restore(key, row)
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
@@ -182,7 +200,8 @@ class Contacts:
         progress.duplicates += len(records) - folded - rejected
         progress.event_at = latest
         self._tell_as_of(progress, step)
-        self._count_changes()
+        self._count_changes(step)
+        self._tell_oldest()
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter, to be replayed once that is mended."""
@@ -229,13 +248,14 @@ class Contacts:
         count_rings(before, after, self._edit)
         return True
 
-    def _count_changes(self) -> None:
-        """Count every row that has changed, once, however many events changed it."""
+    def _count_changes(self, step: Step) -> None:
+        """Count every row that has changed, once, however many events changed it, and set its clocks."""
         for key, former in self._changed_agents.items():
             count_agent(former, self.agents.rows[key], self._edit)
         self._changed_agents.clear()
         for key, before in self._changed.items():
             after = self.contacts.rows[key]
+            self._set_clocks(key, before, after, step)
             count_contact(before, after, self._edit)
             if self.waiting.update(
                 key, before, after
@@ -245,9 +265,78 @@ class Contacts:
                 if not after.visits:
                     self._edit((0, after.place))
         self._changed.clear()
+
+    def _tell_oldest(self) -> None:
+        """Put into each total row that changed since when the longest wait there lasts, or which deadline passed first."""
         for start, place in self.figures.before:
             if start == 0:
-                self.figures.rows[start, place].oldest_waiting_at = self.waiting.oldest(place)
+                oldest = (
+                    self.deadlines.oldest_overdue(place, self.contacts.rows)
+                    if place.channel == SLA
+                    else self.waiting.oldest(place)
+                )
+                self.figures.rows[start, place].oldest_waiting_at = oldest
+
+    # ------------------------------------------------------------------------------------------------------------ clocks
+    def _set_clocks(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
+        """Set the clocks of a row that changed in this step, and tell what is new of them."""
+        clocks, news = advance(after.clocks, courses(after), self._policies, step.now)
+        self._put_clocks(key, before, after, clocks, step, news)
+
+    def _put_clocks(
+        self,
+        key: bytes,
+        before: Contact | None,
+        after: Contact,
+        clocks: tuple[Clock, ...],
+        step: Step,
+        news: list[News],
+    ) -> None:
+        """Give a row, that nobody else has seen yet, its clocks; count them, and tell what is new of them."""
+        known = before.clocks if before is not None else ()
+        if clocks is known:
+            return
+        after.clocks = clocks
+        step.outputs[topics.SLA.name] += [sla.record(key, after.sector, told, step.now) for told in news]
+        count_clocks(known, clocks, self._edit)
+        self.deadlines.update(key, before, after)
+
+    def _renew_clocks(self, step: Step) -> None:
+        """Set the clocks of open contacts anew, some at a time, after policies or calendars changed."""
+        progress = self.progress.rows.get(PROGRESS_KEY)
+        self._policies, known = self._ask_policies(), self._policies
+        if self._renewal is None or self._policies is not known:
+            if (progress.sla if progress else "") == self._policies.fingerprint:
+                return
+            self._renewal = iter(list(self.contacts.rows))
+        rows = self.contacts.rows
+        for _ in range(RENEWED_PER_TICK):
+            key = next(self._renewal, None)
+            if key is None:
+                self._renewal = None
+                self._progress().sla = self._policies.fingerprint
+                return
+            before = rows.get(key)
+            if before is None or before.is_closed:
+                continue
+            clocks, news = advance(before.clocks, courses(before), self._policies, step.now, renew=True)
+            if clocks is not before.clocks:
+                after = before.__copy__()
+                self.contacts.put(key, after)
+                self._put_clocks(key, before, after, clocks, step, news)
+
+    def _let_time_pass(self, step: Step) -> None:
+        """Tell which deadlines are near or have passed; not while a source still tells what was long ago."""
+        rows, again_at = self.contacts.rows, step.now + GRACE_MS
+        for key in self.deadlines.due(step.now, rows, TOLD_PER_TICK):
+            if self._history and source_of(key.decode()) in self._history:
+                self.deadlines.look_at(key, again_at)
+                continue
+            before = rows[key]
+            clocks, news = elapse(before.clocks, step.now)
+            after = before.__copy__()
+            self.contacts.put(key, after)
+            self._put_clocks(key, before, after, clocks, step, news)
 
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
@@ -275,7 +364,10 @@ class Contacts:
         if due:
             self._swept_at = step.now
             self._forget_agents(step.now)
-        self._count_changes()
+        self._count_changes(step)
+        self._renew_clocks(step)
+        self._let_time_pass(step)
+        self._tell_oldest()
         self._drop_closed(step.now)
         if due:
             self._drop_old(step.now)

@@ -13,6 +13,7 @@ from models.events import Event
 from models.identities import IdentityKind
 from models.topics import Channel
 from streams.core import visit as queue_visit
+from streams.core.clock import Clock, share_parts
 from streams.core.figures import Dimensions
 from streams.core.milestone import Milestone, State, add_milestone, latest, standing
 from streams.core.rows import MARK_BYTES, Codec, Row, mark, milliseconds, shared
@@ -43,6 +44,8 @@ class Contact(Row, tag=1):
     """All else that happened, by type."""
     touched_at: int = 0
     """When a worker last changed the row, by its own clock; set by the worker, no part of what the events mean."""
+    clocks: tuple[Clock, ...] = ()
+    """What was promised, and what was told of that; set by the worker, as time goes by."""
 
     @property
     def citizen(self) -> str:
@@ -238,4 +241,7 @@ def decode(value: bytes) -> Contact:
         milestone.detail = sys.intern(milestone.detail)
         if milestone.last_at == milestone.first_at:
             milestone.last_at = milestone.first_at
+    if row.clocks:
+        own = (milestone.first_at for milestone in row.milestones)
+        share_parts(row.clocks, (*own, *(visit.queued_at for visit in row.visits)))
     return row

@@ -5,14 +5,23 @@ up the changes gives the same as counting the last row alone. Nor does it matter
 after many: only what was counted wrong in between shows as corrected or does not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from streams.core.agent import Agent, states
+from streams.core.clock import Clock
 from streams.core.contact import Contact
-from streams.core.facts import Fact, Facts, facts_of_milestones, facts_of_visit, start_of_bucket
+from streams.core.facts import (
+    Fact,
+    Facts,
+    facts_of_clock,
+    facts_of_milestones,
+    facts_of_visit,
+    place_of_clock,
+    start_of_bucket,
+)
 from streams.core.figures import Dimensions, Figure
-from streams.core.layouts import LAYOUTS, QUEUES, Layout
+from streams.core.layouts import CLOCKS, LAYOUTS, QUEUES, Layout
 from streams.core.visit import Visit, find
 
 Edit = Callable[[tuple[int, Dimensions]], Figure]
@@ -56,6 +65,24 @@ def _count_milestones(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts]
     for place, facts in now.items():
         if place not in was:
             _change(place, (), facts, LAYOUTS[place.channel], edit)
+
+
+def count_clocks(before: Iterable[Clock], after: Iterable[Clock], edit: Edit) -> None:
+    """Change the figures of policies from what the clocks `before` contribute to what those `after` do."""
+    known = {(clock.kind, clock.number): clock for clock in before}
+    for clock in after:
+        former = known.pop((clock.kind, clock.number), None)
+        if former is clock:
+            continue
+        place, was = place_of_clock(clock), ()  # type: tuple[Dimensions, Facts]
+        if former is not None:
+            was, formerly = facts_of_clock(former), place_of_clock(former)
+            if formerly != place:
+                _change(formerly, was, (), CLOCKS, edit)
+                was = ()
+        _change(place, was, facts_of_clock(clock), CLOCKS, edit)
+    for former in known.values():
+        _change(place_of_clock(former), facts_of_clock(former), (), CLOCKS, edit)
 
 
 States = dict[Dimensions, str]

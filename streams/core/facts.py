@@ -6,9 +6,10 @@ A fact is one thing to be counted, at the place where its contact is, in the fiv
 from typing import Final
 
 from models.topics import Channel
+from streams.core.clock import Clock, End
 from streams.core.contact import Contact
 from streams.core.figures import BUCKET_SECONDS, Dimensions
-from streams.core.layouts import APPOINTMENTS, FEEDBACK, LAYOUTS, MATTERS, QUEUES
+from streams.core.layouts import APPOINTMENTS, CLOCKS, FEEDBACK, LAYOUTS, MATTERS, QUEUES, SLA
 from streams.core.milestone import Milestone, State, latest, standing
 from streams.core.rows import milliseconds, shared
 from streams.core.visit import Visit, tell
@@ -84,7 +85,8 @@ _STEPS: Final = {
     "form.corrected": "corrected",
 }
 """Event type → count of the contacts to which it happened."""
-_RESPONSES: Final = frozenset({"letter.answered", "email.answered", "form.correction_requested", "form.decided"})
+_ANSWERS: Final = frozenset({"letter.answered", "email.answered", "form.decided"})
+_RESPONSES: Final = _ANSWERS | {"form.correction_requested"}
 """What tells the citizen something of a person's for the first time."""
 _BEGINNINGS: Final = frozenset({"letter.arrived", "email.received", "form.submitted"})
 _SENT: Final = "letter.sent"
@@ -98,10 +100,16 @@ def open_since(row: Contact) -> int | None:
         return None
     own = row.own
     state, _ = standing(latest(own))
-    return _received_at(own) if state in (State.WAITING, State.IN_PROGRESS) else None
+    return received_at(own) if state in (State.WAITING, State.IN_PROGRESS) else None
 
 
-def _received_at(own: tuple[Milestone, ...]) -> int | None:
+def responded_at(own: tuple[Milestone, ...], *, in_substance: bool = False) -> int | None:
+    """Return when a person first told the citizen something; `in_substance`: when they first did what was asked for."""
+    kinds = _ANSWERS if in_substance else _RESPONSES
+    return min((told.first_at for told in own if told.type in kinds), default=None)
+
+
+def received_at(own: tuple[Milestone, ...]) -> int | None:
     """Return when a matter was received; None if that was not told: it was sent, or counted and dropped before.
 
     Earlier news than its beginning is believed more than the beginning's time.
@@ -125,22 +133,22 @@ def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
             sent = told.data
             at = start_of_bucket(told.last_at)
             facts += (at, index[f"sent_{sent.postage}"], 0), (at, index["postage_cents"], sent.cost_cents)
-    received_at, decisive = _received_at(own), latest(own)
-    if received_at is None or decisive is None:
+    begun_at, decisive = received_at(own), latest(own)
+    if begun_at is None or decisive is None:
         return tuple(facts)
-    facts.append((start_of_bucket(received_at), index["received"], 0))
+    facts.append((start_of_bucket(begun_at), index["received"], 0))
     for told in own:
         if step := _STEPS.get(told.type):
-            delay_ms = told.first_at - received_at if index[step] in MATTERS.with_duration else 0
+            delay_ms = told.first_at - begun_at if index[step] in MATTERS.with_duration else 0
             facts.append((start_of_bucket(told.first_at), index[step], delay_ms))
-    responded_at = min((told.first_at for told in own if told.type in _RESPONSES), default=None)
-    if responded_at is not None:
-        facts.append((start_of_bucket(responded_at), index["responded"], responded_at - received_at))
+    response_at = responded_at(own)
+    if response_at is not None:
+        facts.append((start_of_bucket(response_at), index["responded"], response_at - begun_at))
     state, outcome = standing(decisive)
     if state is not State.CLOSED:
         facts.append((None, MATTERS.stock_index[state], 0))
     else:
-        facts.append((start_of_bucket(decisive.last_at), index[f"closed_{outcome}"], decisive.last_at - received_at))
+        facts.append((start_of_bucket(decisive.last_at), index[f"closed_{outcome}"], decisive.last_at - begun_at))
     return tuple(facts)
 
 
@@ -181,3 +189,29 @@ def _facts_of_feedback(row: Contact) -> Facts:
                 name = f"given_{scale}_{told.data.score}"
                 facts.append((start_of_bucket(told.last_at), FEEDBACK.index[name], 0))
     return tuple(facts)
+
+
+# ---------------------------------------------------------------------------------------------------------------- clocks
+def facts_of_clock(clock: Clock) -> Facts:
+    """Return what a clock contributes to the figures of its policy."""
+    index, stocks = CLOCKS.index, CLOCKS.stock_index
+    facts: list[Fact] = [(start_of_bucket(clock.started_at), index["started"], 0)]
+    deadline_at, breached = clock.deadline_at, clock.is_breached
+    if breached and deadline_at is not None:
+        facts.append((start_of_bucket(deadline_at), index["breached"], 0))
+    if clock.ended_at is not None:
+        late = "_late" if breached else ""
+        name = f"cancelled{late}" if clock.end is End.VOID else "late" if breached else "met"
+        facts.append((start_of_bucket(clock.ended_at), index[name], 0))
+        return tuple(facts)
+    if deadline_at is None:
+        facts.append((None, stocks["paused"], 0))
+        return tuple(facts)
+    standing = "overdue" if breached else "at_risk" if clock.is_at_risk else "running"
+    return (*facts, (None, stocks[standing], 0), (start_of_bucket(deadline_at), index["due"], 0))
+
+
+def place_of_clock(clock: Clock) -> Dimensions:
+    """Return where a clock is counted."""
+    channel, site, service, _ = clock.place
+    return shared(SLA, site, service, f"{clock.terms.policy}:{clock.kind}:{channel}")

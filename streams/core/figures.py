@@ -160,6 +160,8 @@ class Progress(msgspec.Struct):
     """Reason → records that became dead letters."""
     told_at: dict[str, int] = {}
     """Source of calls or visits → when its latest contact began, milliseconds since 1970."""
+    sla: str = ""
+    """By which SLA file the clocks of all open contacts are set: its fingerprint."""
     history: dict[str, int] = {}
     """Channel, but for calls, of which history is being read → as of when, milliseconds since 1970: figures of it lack what came
     since. Of calls `step_at` says so."""

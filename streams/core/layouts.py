@@ -147,6 +147,18 @@ FEEDBACK: Final = Layout(
 )
 """Opinions: one contact's last of each scale. The `queue` of such a row is the channel that the opinions are about."""
 
+SLA: Final = "sla"
+"""Stands where other rows have their channel. The `queue` of such a row is `<policy>:<clock>:<channel>`."""
+
+CLOCKS: Final = Layout(
+    facts=("started", "met", "late", "cancelled", "cancelled_late", "breached", "due"),
+    durations=(),
+    stocks=("running", "at_risk", "overdue", "paused"),
+)
+"""`started = met + late + cancelled + cancelled_late + running + at_risk + overdue + paused`, and
+`breached = late + cancelled_late + overdue`. `due` is in the five minutes of the deadline, to come or past, as long as the clock
+is open and runs."""
+
 LAYOUTS: Final[Mapping[str, Layout]] = {
     Channel.CALL: QUEUES,
     Channel.VISIT: QUEUES,
@@ -155,5 +167,6 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     Channel.FORM: MATTERS,
     Channel.APPOINTMENT: APPOINTMENTS,
     Channel.FEEDBACK: FEEDBACK,
+    SLA: CLOCKS,
 }
-"""Channel → what its rows count."""
+"""Channel, or what stands in its place → what its rows count."""

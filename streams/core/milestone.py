@@ -54,6 +54,9 @@ STATE_AFTER: Final = {
 }
 """Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
 
+TURNS: Final = frozenset({"form.correction_requested", "form.corrected"})
+"""What may happen many times, and starts or ends a time in which the citizen has to act."""
+MAX_TURNS: Final = 64
 BY_THE_FIRST: Final = frozenset({"appointment.booked"})
 """Event types that come again when something is taken back: who booked, and for when, was told by the first."""
 
@@ -72,6 +75,8 @@ class Milestone(Row):
     detail: str
     """`data` of the last of them, or of the first if that is what matters (`BY_THE_FIRST`), as JSON without what is empty; empty
     if it had none."""
+    between: tuple[int, ...] = ()
+    """When else it happened, in order, if it is a turn: the earliest `MAX_TURNS`."""
 
     @property
     def data(self) -> "Detail":
@@ -107,6 +112,8 @@ def add_milestone(milestones: tuple[Milestone, ...], event: Event, at: int) -> t
 def _merge(milestones: tuple[Milestone, ...], told: Milestone) -> tuple[Milestone, ...]:
     by_type = {milestone.type: milestone for milestone in milestones}
     if known := by_type.get(told.type):
+        if told.type in TURNS:
+            told.between = _between(known, told.first_at)
         first_at, of_first = min((known.first_at, known.detail), (told.first_at, told.detail))
         last_at, place, of_last = max(
             (known.last_at, known.place, known.detail), (told.last_at, told.place, told.detail)
@@ -115,6 +122,33 @@ def _merge(milestones: tuple[Milestone, ...], told: Milestone) -> tuple[Mileston
         told.first_at, told.last_at, told.place, told.detail = first_at, last_at, place, detail
     by_type[told.type] = told
     return tuple(sorted(by_type.values(), key=attrgetter("type")))
+
+
+def _between(known: Milestone, at: int) -> tuple[int, ...]:
+    times = sorted({known.first_at, known.last_at, *known.between, at})
+    return tuple(times[1:-1][:MAX_TURNS])
+
+
+def pending_spans(own: Iterable[Milestone]) -> tuple[tuple[int, int | None], ...]:
+    """Return from when to when the citizen had to act (None: still has), in order, milliseconds since 1970."""
+    turns = sorted(
+        (at, _RANK[told.type], STATE_AFTER[told.type] is State.PENDING_CITIZEN)
+        for told in own
+        if told.type in _RANK
+        for at in {told.first_at, *told.between, told.last_at}
+    )
+    spans: list[tuple[int, int | None]] = []
+    since = None
+    for at, _, pending in turns:
+        if pending and since is None:
+            since = at
+        elif not pending and since is not None:
+            if since < at:
+                spans.append((since, at))
+            since = None
+    if since is not None:
+        spans.append((since, None))
+    return tuple(spans)
 
 
 def latest(milestones: Iterable[Milestone]) -> Milestone | None:

@@ -29,6 +29,7 @@ LIBRARIES = {
         "streams/engine/topics.py",
         "streams/web/figures_reader.py",
         "streams/deadletters.py",
+        "streams/state_reader.py",
     ],
     "confluent_kafka": [],
 }

@@ -1,0 +1,118 @@
+"""One SLA clock of a contact: what was promised, how it stands, and what was told of it.
+
+All times are milliseconds since 1970 UTC.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from models.policies import ClockKind, Terms
+from streams.core.figures import Dimensions
+from streams.core.rows import Row, shared
+
+Pauses = tuple[tuple[int, int | None], ...]
+"""From, to; None: it lasts. In order, none touches another."""
+
+
+class End(StrEnum):
+    """What became of a promise."""
+
+    NONE = ""
+    """It is still to be kept."""
+    KEPT = "kept"
+    """What was promised was done, in time or not."""
+    VOID = "void"
+    """Nobody waits for it any more: the citizen hung up, or went elsewhere."""
+
+
+class Clock(Row):
+    """One clock of a contact, and what was told of it. Never changed once it is part of a row."""
+
+    number: int
+    """Of the stay in a queue; 0 for what concerns the contact as a whole."""
+    place: Dimensions
+    terms: Terms
+    started_at: int
+    deadline_at: int | None
+    """None while it is paused before it was reached."""
+    at_risk_at: int | None
+    """When the share of the time is over after which it is at risk; None while it is paused before."""
+    pauses: Pauses = ()
+    end: End = End.NONE
+    ended_at: int | None = None
+    risk_told_at: int | None = None
+    """The `at_risk_at` that was told."""
+    breach_told_at: int | None = None
+    """The `deadline_at` of which it was told that it passed."""
+
+    @property
+    def kind(self) -> ClockKind:
+        """What was promised."""
+        return self.terms.kind
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the promise is still to be kept."""
+        return self.end is End.NONE
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the citizen has to act."""
+        return self.is_open and bool(self.pauses) and self.pauses[-1][1] is None
+
+    @property
+    def is_at_risk(self) -> bool:
+        """Whether so much of the time is over that it was told."""
+        return self.risk_told_at is not None and self.risk_told_at == self.at_risk_at
+
+    @property
+    def is_breached(self) -> bool:
+        """Whether the deadline passed before the end."""
+        if self.deadline_at is None:
+            return False
+        return self.breach_told_at == self.deadline_at if self.ended_at is None else self.deadline_at < self.ended_at
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the deadline passed, and the promise is still to be kept."""
+        return self.is_open and self.is_breached
+
+    @property
+    def due_at(self) -> int | None:
+        """After which instant something is to be told if nothing happens; None if nothing is."""
+        if not self.is_open:
+            return None
+        return min(
+            (
+                at
+                for at, told_at in ((self.at_risk_at, self.risk_told_at), (self.deadline_at, self.breach_told_at))
+                if at is not None and at != told_at
+            ),
+            default=None,
+        )
+
+
+def due_at(clocks: tuple[Clock, ...]) -> int | None:
+    """Return after which instant something is to be told of one of them if nothing happens; None if nothing is."""
+    return min((due for clock in clocks if (due := clock.due_at) is not None), default=None)
+
+
+_TERMS: Final[dict[Terms, Terms]] = {}
+
+
+def share_parts(clocks: tuple[Clock, ...], times: Iterable[int | None]) -> None:
+    """Let clocks that were just decoded have equal parts in one object: a million clocks have a few dozen terms.
+
+    `times` are those of the row that the clocks are in.
+    """
+    pool = {time: time for time in times}
+    for clock in clocks:
+        clock.terms = _TERMS.setdefault(clock.terms, clock.terms)
+        clock.place = shared(*clock.place)
+        clock.started_at = pool.setdefault(clock.started_at, clock.started_at)
+        clock.ended_at = pool.get(clock.ended_at, clock.ended_at)
+        if clock.breach_told_at == clock.deadline_at:
+            clock.breach_told_at = clock.deadline_at
+        if clock.risk_told_at == clock.at_risk_at:
+            clock.risk_told_at = clock.at_risk_at

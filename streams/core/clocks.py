@@ -1,0 +1,179 @@
+"""SLA clocks: from what a contact's evidence says, and the time, to deadlines, and to what is to be told.
+
+Whether a promise was kept is a function of evidence, policy and calendar. What was told of it is kept in the clock, so that each
+thing is told once; and when more becomes known, what differs is told.
+
+All times are milliseconds since 1970 UTC.
+"""
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+from operator import is_
+from typing import NamedTuple
+
+from models.calendars import BeyondCalendarError, Calendar
+from models.calendars.compiled import TIME_UNITS
+from models.policies import Policies, Terms
+from streams.core.clock import Clock, End, Pauses
+from streams.core.courses import Course
+
+
+class Kind(StrEnum):
+    """What is told of a clock."""
+
+    STARTED = "started"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    MOVED = "moved"
+    """The deadline is another one than was told: more became known, or policy or calendar changed."""
+    AT_RISK = "at_risk"
+    BREACHED = "breached"
+    MET = "met"
+    """What was promised was done: in time, or late if the deadline had passed."""
+    CANCELLED = "cancelled"
+    """Nobody waits for it any more."""
+
+
+class News(NamedTuple):
+    """One thing to tell of a clock."""
+
+    kind: Kind
+    at: int
+    """When it was so: of a deadline that passed the deadline, however late it is told."""
+    clock: Clock
+    """As it is after that."""
+
+
+def advance(
+    known: tuple[Clock, ...], measured: Iterable[Course], policies: Policies, now: int, *, renew: bool = False
+) -> tuple[tuple[Clock, ...], list[News]]:
+    """Return the clocks of a contact, of which `measured` is known, at `now`; and what is to be told, in the order of time.
+
+    The tuple `known` itself comes back if nothing changed. Where no policy counts any more, a clock keeps its terms. After
+    calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed.
+    """
+    by_name = {(clock.kind, clock.number): clock for clock in known}
+    news: list[News] = []
+    clocks: list[Clock] = []
+    for course in measured:
+        former = by_name.get((course.kind, course.number))
+        terms = _find_terms(former, course, policies, now)
+        if terms is not None:
+            clocks.append(_pass_time(former, _measure(former, course, terms, policies, renew=renew), now, news))
+    if len(clocks) == len(known) and all(map(is_, clocks, known)):
+        return known, news
+    news.sort(key=_by_time)
+    return tuple(clocks), news
+
+
+def elapse(known: tuple[Clock, ...], now: int) -> tuple[tuple[Clock, ...], list[News]]:
+    """Return the clocks at `now` of a contact to which nothing happened, and what is to be told, in the order of time."""
+    news: list[News] = []
+    clocks = tuple(_pass_time(clock, clock, now, news) for clock in known)
+    news.sort(key=_by_time)
+    return (clocks if news else known), news
+
+
+def _by_time(news: News) -> int:
+    return news.at
+
+
+def _find_terms(former: Clock | None, course: Course, policies: Policies, now: int) -> Terms | None:
+    still_open_at = now if course.ended_at is None else course.ended_at
+    found = policies.find(*course.place, course.started_at, still_open_at).get(course.kind)
+    return former.terms if found is None and former is not None else found
+
+
+def _measure(former: Clock | None, course: Course, terms: Terms, policies: Policies, *, renew: bool) -> Clock:
+    """Return the clock of a course with nothing told that `former` had not; `former` itself if it says the same."""
+    _, number, place, started_at, pauses, end, ended_at = course
+    if not terms.pauses:
+        pauses = ()
+    calendar = policies.calendars.get(terms.calendar)
+    if former is None:
+        assert calendar is not None  # new terms are of a policy, which has one
+        times = _times(started_at, pauses, terms, calendar)
+        return Clock(number, place, terms, started_at, *times, pauses, end, ended_at)
+    times = former.deadline_at, former.at_risk_at
+    moved = renew or former.started_at != started_at or former.pauses != pauses or former.terms != terms
+    if moved and calendar is not None:
+        times = _times(started_at, pauses, terms, calendar)
+    told = former.risk_told_at, former.breach_told_at
+    clock = Clock(number, place, terms, started_at, *times, pauses, end, ended_at, *told)
+    return former if clock == former else clock
+
+
+def _times(started_at: int, pauses: Pauses, terms: Terms, calendar: Calendar) -> tuple[int | None, int | None]:
+    """Return deadline and time of being at risk; None for what a pause that lasts put off."""
+    try:
+        if terms.unit in TIME_UNITS:
+            target = terms.amount
+            at_risk = math.ceil(target * terms.at_risk)
+            return (
+                calendar.deadline(started_at, target, terms.unit, pauses).at,
+                calendar.deadline(started_at, at_risk, terms.unit, pauses).at,
+            )
+        return _times_of_days(started_at, pauses, terms, calendar)
+    except BeyondCalendarError:
+        return None, None
+
+
+def _times_of_days(started_at: int, pauses: Pauses, terms: Terms, calendar: Calendar) -> tuple[int | None, int | None]:
+    """Return the same of a delay in days: it is at risk in the last part of the time that it takes without pauses."""
+    amount = terms.target, terms.unit
+    deadline_at = calendar.deadline(started_at, *amount, pauses, roll=terms.roll).at
+    paused_at = pauses[-1][0] if pauses and pauses[-1][1] is None else None
+    expected_at = deadline_at
+    if expected_at is None:
+        expected_at = calendar.deadline(started_at, *amount, pauses[:-1], roll=terms.roll).at
+    assert expected_at is not None  # only the last pause lasts
+    unpaused_at = calendar.add(started_at, *amount, roll=terms.roll) if pauses else expected_at
+    at_risk_at = expected_at - round((unpaused_at - started_at) * (1 - terms.at_risk))
+    return deadline_at, at_risk_at if paused_at is None or at_risk_at <= paused_at else None
+
+
+def _pass_time(former: Clock | None, clock: Clock, now: int, news: list[News]) -> Clock:
+    """Return the clock with all told of it that is so at `now`, and add that to `news`; `former` is what was told."""
+    if former is None:
+        news.append(News(Kind.STARTED, clock.started_at, clock))
+        known_pauses: Pauses = ()
+    else:
+        known_pauses = former.pauses
+    if clock.pauses != known_pauses:
+        _tell_pauses(known_pauses, clock, news)
+    elif former is not None and former.deadline_at != clock.deadline_at:
+        news.append(News(Kind.MOVED, now, clock))
+    until = now if clock.ended_at is None else clock.ended_at
+    risk_at, deadline_at = clock.at_risk_at, clock.deadline_at
+    at_risk = risk_at is not None and risk_at < until and risk_at != clock.risk_told_at
+    breached = deadline_at is not None and deadline_at < until and deadline_at != clock.breach_told_at
+    if at_risk or breached:
+        clock = clock.__copy__()
+        if at_risk and risk_at is not None:
+            clock.risk_told_at = risk_at
+            news.append(News(Kind.AT_RISK, risk_at, clock))
+        if breached and deadline_at is not None:
+            clock.breach_told_at = deadline_at
+            news.append(News(Kind.BREACHED, deadline_at, clock))
+    _tell_end(former, clock, news)
+    return clock
+
+
+def _tell_pauses(known: Pauses, clock: Clock, news: list[News]) -> None:
+    told = {begin for begin, _ in known}
+    ended = {end for _, end in known}
+    for begin, end in clock.pauses:
+        if begin not in told:
+            news.append(News(Kind.PAUSED, begin, clock))
+        if end is not None and end not in ended:
+            news.append(News(Kind.RESUMED, end, clock))
+
+
+def _tell_end(former: Clock | None, clock: Clock, news: list[News]) -> None:
+    end, ended_at = (End.NONE, None) if former is None else (former.end, former.ended_at)
+    if clock.ended_at is not None:
+        if clock.ended_at != ended_at or clock.end is not end:
+            news.append(News(Kind.MET if clock.end is End.KEPT else Kind.CANCELLED, clock.ended_at, clock))
+    elif ended_at is not None:
+        news.append(News(Kind.RESUMED, ended_at, clock))  # it was not the end

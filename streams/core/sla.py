@@ -1,0 +1,96 @@
+"""Records of `contact.sla.v1`: what is told of a contact's clocks. `models.sla` says how they are read."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from models.ids import event_id
+from models.sla import SOURCE
+from streams.core.clocks import Kind, News
+
+LATE_MS: Final = 10_000
+"""What is told longer after it was so is told late."""
+
+
+class _Data(msgspec.Struct, gc=False, omit_defaults=True):
+    policy: str
+    clock: str
+    target: int
+    unit: str
+    calendar: str
+    started_at: str
+    deadline_at: str | None = None
+    since: str = ""
+    number: int = 0
+    queue: str = ""
+    late: bool = False
+    in_time: bool | None = None
+
+
+class _Event(msgspec.Struct, gc=False):
+    id: str
+    subject: str
+    time: str
+    recordedtime: str
+    sector: str
+    site: str
+    service: str
+    channel: str
+    type: str
+    data: _Data
+    specversion: str = "1.0"
+    source: str = SOURCE
+    datacontenttype: str = "application/json"
+    dataversion: int = 1
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]:
+    """Return the Kafka record that tells `news` of the contact `key` at `now` (milliseconds since 1970): key and value.
+
+    Its id depends on what happened to which clock and when, not on when it is told.
+    """
+    kind, at, clock = news
+    subject, terms, place = key.decode(), clock.terms, clock.place
+    revision = clock.deadline_at if kind is Kind.MOVED else at
+    data = _Data(
+        terms.policy,
+        clock.kind,
+        terms.target,
+        terms.unit,
+        terms.calendar,
+        _iso(clock.started_at),
+        None if clock.deadline_at is None else _iso(clock.deadline_at),
+        terms.since,
+        clock.number,
+        place.queue,
+        now - at > LATE_MS,
+        _in_time(news),
+    )
+    event = _Event(
+        event_id(SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", str(revision)),
+        subject,
+        _iso(at),
+        _iso(now),
+        sector,
+        place.site,
+        place.service,
+        place.channel,
+        f"sla.{kind}",
+        data,
+    )
+    return key, _encode(event)
+
+
+def _in_time(news: News) -> bool | None:
+    if news.kind is not Kind.MET:
+        return None
+    deadline_at = news.clock.deadline_at
+    return deadline_at is None or news.at <= deadline_at
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

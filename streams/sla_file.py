@@ -1,0 +1,139 @@
+"""Read the SLA file: calendars and policies, checked as a whole, and read again when it changes."""
+
+import re
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from pydantic import ValidationError
+
+from connectors.sdk.errors import why
+from connectors.sdk.mistakes import allowed, guess, known_at
+from models.policies import Policies, SlaFile
+from streams.settings import ConfigError
+from streams.words import say
+
+LOOK_SECONDS: Final = 2.0
+"""How often it is looked whether the file changed."""
+
+log = structlog.get_logger(__name__)
+
+
+def load_policies(path: Path | None) -> Policies:
+    """Return the policies of a file; None: there are none.
+
+    Raises `ConfigError`, one line per mistake, each with file, line, key and reason.
+    """
+    if path is None:
+        return Policies()
+    try:
+        content = path.read_bytes()
+        text = content.decode()
+        file = SlaFile.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise ConfigError(why(error, path)) from None
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error, path, text))) from None
+    except ValueError as error:  # TOML's and UTF-8's errors are both one
+        raise ConfigError(f"{path}: {say('not valid TOML', 'TOML invalide')}: {error}") from None
+    if mistakes := [_line(path, text, keys, say(*words)) for keys, *words in file.mistakes()]:
+        raise ConfigError("\n".join(mistakes))
+    return Policies(file, sha256(content).hexdigest()[:16])
+
+
+class WatchedPolicies:
+    """The policies of a file as it is now. While it cannot be used, those before stay, and a warning says so once."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Raises `ConfigError` if the file cannot be used at the start."""
+        self._path = path
+        self._policies = load_policies(path)
+        self._stamp = self._look()
+        self._looked_at = time.monotonic()
+
+    def __call__(self) -> Policies:
+        """Return them; the file is looked at every `LOOK_SECONDS`."""
+        if self._path is not None and time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            if (stamp := self._look()) != self._stamp:
+                self._stamp = stamp
+                self._read_again()
+        return self._policies
+
+    def _read_again(self) -> None:
+        try:
+            policies = load_policies(self._path)
+        except ConfigError as error:
+            log.warning("sla_file_refused", path=str(self._path), detail=str(error))
+            return
+        if policies.fingerprint != self._policies.fingerprint:
+            self._policies = policies
+            log.info("sla_file_read", path=str(self._path))
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat() if self._path else None
+        except OSError:
+            return None
+        return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None
+
+
+def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
+    for detail in error.errors(include_input=False, include_url=False):
+        keys = detail["loc"]
+        french = detail.get("ctx", {}).get("french")
+        reason = say(detail["msg"], french) if french else allowed(detail)
+        if detail["type"] == "extra_forbidden":
+            *within, last = map(str, keys)
+            reason += guess(last, known_at(SlaFile, within))
+        yield _line(path, text, keys, reason)
+
+
+def _line(path: Path, text: str, keys: Sequence[int | str], reason: str) -> str:
+    return f"{path}:{find_line(text, keys)}: {'.'.join(map(str, keys))}: {reason}"
+
+
+_HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY: Final = re.compile(
+    r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+_PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+
+
+def find_line(text: str, keys: Sequence[Any]) -> int:
+    """Return the line of a TOML text, counted from 1, on which `keys` stands, or the nearest table or key above it."""
+    wanted = tuple(map(str, keys))
+    counts: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    best, best_line = 0, 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := _HEADER.match(line):
+            table = _place(_parts(header[2]), counts, grows=header[1] == "[[")
+            here = table
+        elif key := _KEY.match(line):
+            here = (*table, *_parts(key[1]))
+        else:
+            continue
+        if len(here) > best and wanted[: len(here)] == here:
+            best, best_line = len(here), number
+    return best_line
+
+
+def _parts(dotted: str) -> list[str]:
+    return [part.strip("\"'") for part in _PART.findall(dotted)]
+
+
+def _place(names: list[str], counts: dict[tuple[str, ...], int], *, grows: bool) -> tuple[str, ...]:
+    """Return where a table stands, with the number of each array of tables that it is in."""
+    place: tuple[str, ...] = ()
+    for depth, name in enumerate(names, start=1):
+        place = (*place, name)
+        if grows and depth == len(names):
+            counts[place] = counts.get(place, -1) + 1
+        if place in counts:
+            place = (*place, str(counts[place]))
+    return place

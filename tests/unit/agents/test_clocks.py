@@ -1,0 +1,168 @@
+"""Clocks in the contacts agent: what a tick tells, what a restart finds, what a changed file moves."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from models import topics
+from models.events import Event
+from models.policies import Policies, SlaFile
+from streams.agents import contacts as agent
+from streams.agents.contacts import Contacts
+from streams.core.figures import Dimensions
+from streams.core.layouts import CLOCKS, SLA
+from streams.engine.job import Step
+from tests.support.events import CALL, START_MS, answered_call, make
+from tests.unit.agents.test_contacts import TIMES, TOPIC, record
+
+FILE = """
+[calendars.always]
+timezone = "Europe/Paris"
+[[calendars.always.versions]]
+from = 2020-01-01
+monday = ["00:00-24:00"]
+
+[[policy]]
+name = "telephone"
+match = { channel = "call" }
+calendar = "always"
+clocks.answer = { target = 60, unit = "elapsed", at_risk = 0.5 }
+"""
+QUEUED = {"queue": "mdph", "site": "siege", "service": "autonomie"}
+PLACE = Dimensions(SLA, "siege", "autonomie", "telephone:answer:call")
+
+
+def policies(text: str = FILE) -> Policies:
+    return Policies(SlaFile.model_validate(tomllib.loads(text)), str(hash(text)))
+
+
+class Worker:
+    """One partition, stepped by hand. What a step writes is kept only if it is committed."""
+
+    def __init__(self, its: Policies | None = None) -> None:
+        self.policies = its or policies()
+        self.written: dict[tuple[str, bytes], bytes] = {}
+        self.now = START_MS
+        self.told: list[dict[str, Any]] = []
+        self.job = self._open()
+
+    def _open(self) -> Contacts:
+        return Contacts(0, TIMES, lambda: self.policies)
+
+    def kill(self) -> None:
+        """Lose what is in memory, and read what was committed."""
+        self.job = self._open()
+        for (topic, key), value in self.written.items():
+            assert any(table.load(key, value) for table in self.job.tables if table.topic == topic)
+        self.job.restore()
+
+    def at(self, seconds: float, *events: Event, commit: bool = True) -> list[str]:
+        """Fold events, or tick, so many seconds after the start; return what is told."""
+        self.now = START_MS + round(seconds * 1000)
+        step = Step(0, self.now, [topics.TIMELINE.name, topics.SLA.name])
+        if events:
+            self.job.fold(TOPIC, [record(event, timestamp=self.now) for event in events], step)
+        else:
+            self.job.tick(step)
+        return self._end(step, commit=commit)
+
+    def _end(self, step: Step, *, commit: bool) -> list[str]:
+        told = [json.loads(value) for _, value in step.outputs[topics.SLA.name]]
+        if not commit:
+            for table in self.job.tables:
+                table.roll_back()
+            self.job.undo()
+        for table in self.job.tables:
+            if commit:
+                changes = table.changes()
+                self.written |= {(table.topic, key): value for key, value in changes if key and value is not None}
+            table.commit()
+        self.told += told if commit else []
+        return [event["type"] for event in told]
+
+    def figures(self) -> dict[str, int]:
+        """Return what is not zero in the total row of the policy."""
+        row = self.job.figures.rows[0, PLACE]
+        numbers = dict(zip((*CLOCKS.counts, *CLOCKS.stocks), (*row.counts, *row.stocks), strict=True))
+        assert numbers["started"] == sum(
+            numbers[name] for name in ("met", "late", "cancelled", "cancelled_late", *CLOCKS.stocks)
+        )
+        assert numbers["breached"] == numbers["late"] + numbers["cancelled_late"] + numbers["overdue"]
+        return {name: number for name, number in numbers.items() if number}
+
+
+def waiting(number: int = 1, at: float = 0) -> Event:
+    return make("call.queued", at, subject=f"{CALL}{number}", **QUEUED)
+
+
+def test_a_breach_is_told_once_through_kills_and_steps_that_did_not_commit() -> None:
+    worker = Worker()
+    assert worker.at(1, waiting()) == ["sla.started"]
+    assert worker.figures() == {"started": 1, "running": 1, "due": 1}
+    assert worker.at(31, commit=False) == ["sla.at_risk"]
+    assert worker.at(31) == ["sla.at_risk"]
+    worker.kill()
+    assert worker.at(61, commit=False) == ["sla.breached"]
+    worker.kill()
+    assert worker.at(3600) == ["sla.breached"]
+    assert worker.figures() == {"started": 1, "breached": 1, "overdue": 1, "due": 1}
+    assert worker.job.figures.rows[0, PLACE].oldest_waiting_at == START_MS + 60_000
+    worker.kill()
+    assert worker.at(3601) == []
+    assert worker.at(3700, make("call.answered", 90, subject=f"{CALL}1", **QUEUED)) == ["sla.met"]
+    assert worker.figures() == {"started": 1, "breached": 1, "late": 1}
+    assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
+    assert len({event["id"] for event in worker.told}) == len(worker.told) == 4
+
+
+def test_what_fell_due_while_the_worker_stood_still_is_told_late_by_its_true_time() -> None:
+    worker = Worker()
+    worker.at(1, *(waiting(number, number / 1000) for number in range(500)))
+    worker.kill()
+    assert worker.at(86_400).count("sla.breached") == 500
+    breaches = [event for event in worker.told if event["type"] == "sla.breached"]
+    assert all(event["data"]["late"] for event in breaches)
+    assert breaches[7]["time"] == "2025-03-03T08:01:00.007Z"
+    assert worker.at(86_401) == []
+
+
+def test_a_tick_tells_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "TOLD_PER_TICK", 3)
+    worker = Worker()
+    worker.at(1, *map(waiting, range(5)))
+    worker.at(2)
+    assert [len(worker.at(100)) for _ in range(3)] == [6, 4, 0]
+
+
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_file_that_changes_moves_the_deadlines_of_open_contacts(*, kills: bool) -> None:
+    worker = Worker()
+    worker.at(1, waiting(1), *answered_call(f"{CALL}2"))
+    worker.at(2)
+    worker.policies = policies(FILE.replace("target = 60", "target = 120"))
+    if kills:
+        worker.kill()
+    assert worker.at(3) == ["sla.moved"]
+    assert worker.told[-1]["data"]["deadline_at"] == "2025-03-03T08:02:00.000Z"
+    assert worker.at(4) == []
+    assert worker.at(100) == ["sla.at_risk"]
+    assert worker.at(121) == ["sla.breached"]
+
+
+def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
+    worker = Worker()
+    day = 86_400
+    worker.at(day, waiting(1))
+    assert worker.at(day + 1) == []
+    answered: Sequence[Event] = [make("call.answered", 20, subject=f"{CALL}1", **QUEUED)]
+    assert worker.at(day + 2, *answered) == ["sla.met"]
+    assert worker.figures() == {"started": 1, "met": 1}
+
+
+def test_without_policies_nothing_is_told() -> None:
+    worker = Worker(Policies())
+    assert worker.at(1, waiting()) == []
+    assert worker.at(3600) == []

@@ -1,0 +1,236 @@
+"""What is told of clocks, and when: each thing once, by the time at which it was so."""
+
+import tomllib
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from models.events import Event
+from models.policies import Policies, SlaFile
+from models.sla import SlaMet, SlaMoved, decode_sla
+from streams.core import contact, sla
+from streams.core.clock import Clock, End, due_at
+from streams.core.clocks import News, advance, elapse
+from streams.core.contact import Contact
+from streams.core.courses import courses
+from tests.support.events import CALL, START_MS, answered_call, make
+
+FILE = """
+[calendars.siege]
+timezone = "Europe/Paris"
+holidays = "FR"
+[[calendars.siege.versions]]
+from = 2020-01-01
+monday = ["08:30-12:00", "13:30-17:00"]
+tuesday = ["08:30-12:00", "13:30-17:00"]
+wednesday = ["08:30-12:00", "13:30-17:00"]
+thursday = ["08:30-12:00", "13:30-17:00"]
+friday = ["08:30-12:00", "13:30-16:30"]
+
+[[policy]]
+name = "telephone"
+match = { channel = "call" }
+calendar = "siege"
+[policy.clocks.answer]
+target = 60
+unit = "elapsed"
+at_risk = 0.5
+
+[[policy]]
+name = "dossiers"
+match = { channel = "form" }
+calendar = "siege"
+[policy.clocks.resolution]
+target = 10
+unit = "working_days"
+[policy.clocks.acknowledge]
+target = 4
+unit = "opening_hours"
+
+[[policy]]
+name = "dossiers"
+from = 2025-06-01
+match = { channel = "form" }
+calendar = "siege"
+clocks.resolution = { target = 5, unit = "working_days" }
+"""
+FORM = "form:demarches/siege:12"
+SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
+TENTH_DAY = START_MS + 15 * DAY - 9 * HOUR
+"""10 working days after Monday the 3rd of March, 9 o'clock: Monday the 17th at 24:00."""
+
+
+def policies(text: str = FILE) -> Policies:
+    return Policies(SlaFile.model_validate(tomllib.loads(text)))
+
+
+class Followed:
+    """A contact, and all that was told of its clocks."""
+
+    def __init__(self, its: Policies | None = None) -> None:
+        self.policies = its or policies()
+        self.row: Contact | None = None
+        self.told: list[News] = []
+
+    def __call__(self, at: float, *events: Event) -> list[str]:
+        """Fold events, or let time pass, `at` seconds after the start; return what is told: what, of what, and when."""
+        now = START_MS + round(at * SECOND)
+        if events:
+            for event in events:
+                self.row = contact.fold(self.row, event)
+            assert self.row is not None
+            clocks, news = advance(self.row.clocks, courses(self.row), self.policies, now)
+        else:
+            clocks, news = elapse(self.clocks, now)
+        assert self.row is not None
+        self.row = self.row.__copy__()
+        self.row.clocks = clocks
+        self.told += news
+        return [f"{told.clock.kind} {told.kind} {(told.at - START_MS) / SECOND:g}" for told in news]
+
+    @property
+    def clocks(self) -> tuple[Clock, ...]:
+        return self.row.clocks if self.row else ()
+
+
+def submitted(at: float = 0) -> Event:
+    return make("form.submitted", at, subject=FORM, procedure="transport", site="siege", service="mobilite")
+
+
+def turned(kind: str, at: float) -> Event:
+    return make(f"form.{kind}", at, subject=FORM)
+
+
+def test_an_answer_in_time() -> None:
+    call = Followed()
+    assert call(400, *answered_call(wait=20)) == ["answer started 5", "answer met 25"]
+    assert call.clocks[0].end is End.KEPT
+    assert not call.clocks[0].is_at_risk
+    assert due_at(call.clocks) is None
+
+
+def test_a_call_that_waits_is_at_risk_then_breached_once_and_answered_late() -> None:
+    call = Followed()
+    arrived, queued, answered, ended = answered_call(wait=100)
+    assert call(6, arrived, queued) == ["answer started 5"]
+    assert due_at(call.clocks) == START_MS + 35 * SECOND
+    assert call(35) == []
+    assert call(36) == ["answer at_risk 35"]
+    assert call(65) == []
+    assert call(66) == ["answer breached 65"]
+    assert due_at(call.clocks) is None
+    assert call(67) == []
+    assert call(105, answered) == ["answer met 105"]
+    assert call(400, ended) == []
+    assert call.clocks[0].is_breached
+
+
+def test_what_fell_due_in_a_gap_is_told_late_with_its_true_time() -> None:
+    call = Followed()
+    call(6, *answered_call(wait=100)[:2])
+    assert call(7200) == ["answer at_risk 35", "answer breached 65"]
+
+
+def test_an_answer_that_becomes_known_late_takes_the_breach_back() -> None:
+    call = Followed()
+    arrived, queued, answered, _ = answered_call(wait=20)
+    call(6, arrived, queued)
+    assert call(100) == ["answer at_risk 35", "answer breached 65"]
+    assert call.clocks[0].is_overdue
+    assert call(101, answered) == ["answer met 25"]
+    assert not call.clocks[0].is_breached
+    assert decode_sla(sla.record(CALL.encode(), "", call.told[-1], START_MS)[1]).data.in_time
+
+
+def test_who_hangs_up_waits_for_no_answer() -> None:
+    call = Followed()
+    where: dict[str, Any] = {"queue": "mdph", "service": "autonomie"}
+    assert call(31, make("call.queued", 0, **where), make("call.abandoned", 30, **where)) == [
+        "answer started 0",
+        "answer cancelled 30",
+    ]
+
+
+def test_a_clock_stands_still_while_the_citizen_has_to_act() -> None:
+    form = Followed()
+    assert form(1, submitted()) == ["acknowledge started 0", "resolution started 0"]
+    (resolution,) = (clock for clock in form.clocks if clock.kind == "resolution")
+    assert resolution.deadline_at == TENTH_DAY
+    requested, corrected = turned("correction_requested", 2 * 86_400), turned("corrected", 6 * 86_400)
+    assert form(2 * 86_400, requested)[-1] == "resolution paused 172800"
+    assert form.clocks[-1].deadline_at is None
+    assert form(20 * 86_400) == []
+    # From Wednesday to Sunday: the ends of Wednesday, Thursday and Friday do not count.
+    assert form(20 * 86_400 + 1, corrected)[0] == "resolution resumed 518400"
+    assert form.clocks[-1].deadline_at == TENTH_DAY + 3 * DAY
+    assert form(30 * 86_400, make("form.decided", 17 * 86_400, subject=FORM, decision="accepted")) == [
+        "resolution met 1.4688e+06"
+    ]
+
+
+def test_a_matter_that_is_opened_again_is_to_be_kept_again() -> None:
+    form = Followed()
+    form(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
+    assert [clock.end for clock in form.clocks] == [End.KEPT, End.KEPT]
+    assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 60"]
+    assert form.clocks[-1].is_open
+
+
+def test_clocks_are_the_same_in_whatever_order_it_became_known() -> None:
+    events = [
+        submitted(),
+        turned("correction_requested", 86_400),
+        turned("corrected", 3 * 86_400),
+        turned("correction_requested", 5 * 86_400),
+        turned("corrected", 9 * 86_400),
+        make("form.decided", 30 * 86_400, subject=FORM, decision="accepted"),
+    ]
+    found = set()
+    for order in permutations(events):
+        form = Followed()
+        for event in order:
+            form(31 * 86_400, event)
+        found.add(
+            str([(clock.kind, clock.deadline_at, clock.pauses, clock.end, clock.ended_at) for clock in form.clocks])
+        )
+    assert len(found) == 1
+
+
+def test_a_contact_keeps_the_policy_of_its_arrival() -> None:
+    early, late = Followed(), Followed()
+    june = 90 * 86_400
+    early(1, submitted(june - 86_400))
+    late(1, submitted(june))
+    assert early.clocks[-1].terms.target == 10
+    assert [clock.terms.target for clock in late.clocks] == [5]
+
+
+def test_a_version_for_open_contacts_takes_over() -> None:
+    both = FILE.replace("from = 2025-06-01", "from = 2025-03-05\nopen_contacts = true")
+    open_, closed = Followed(policies(both)), Followed(policies(both))
+    open_(1, submitted())
+    closed(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
+    assert open_(3 * 86_400, turned("taken_up", 3 * 86_400))[-1].startswith("resolution moved")
+    assert open_.clocks[-1].terms.target == 5
+    closed(3 * 86_400, make("feedback.invited", 3 * 86_400, subject=FORM, channel="feedback"))
+    assert closed.clocks[-1].terms.target == 10
+
+
+def test_nothing_is_promised_without_a_policy() -> None:
+    call = Followed(Policies())
+    assert call(400, *answered_call()) == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_told_can_be_read(*, late: bool) -> None:
+    call = Followed()
+    call(400, *answered_call(wait=100 if late else 20))
+    events = [decode_sla(sla.record(CALL.encode(), "social", told, START_MS + 400 * SECOND)[1]) for told in call.told]
+    assert len({event.id for event in events}) == len(events)
+    assert all(event.data.late for event in events), "told minutes later"
+    *_, met = events
+    assert isinstance(met, SlaMet)
+    assert met.data.in_time is not late
+    assert (met.subject, met.service, met.data.queue, met.sector) == (CALL, "autonomie", "mdph", "social")
+    assert not isinstance(met, SlaMoved)

@@ -1,0 +1,125 @@
+"""The SLA file: what is wrong in it is named by line and key; one that cannot be used changes nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from click.testing import CliRunner
+from structlog.typing import EventDict
+
+from models.policies import ClockKind
+from streams import sla_file
+from streams.cli import main
+from streams.settings import ConfigError
+from streams.sla_cli import EXAMPLE
+from streams.sla_file import WatchedPolicies, find_line, load_policies
+
+TEXT = EXAMPLE.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "sla.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def logs() -> Iterator[list[EventDict]]:
+    with structlog.testing.capture_logs() as told:
+        yield told
+
+
+def test_the_example_promises_something_in_every_channel_where_citizens_wait() -> None:
+    policies = load_policies(EXAMPLE)
+    for channel in ("call", "visit", "mail", "email", "form"):
+        assert policies.find(channel, "siege", "mdph", "", 10**12, 10**12)
+    assert not policies.find("appointment", "", "", "", 10**12, 10**12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('holidays = "FR" ', 'holidays = "XX" ', "calendars.siege.holidays: "),
+        ('"13:30-16:30"', '"12:00-16:30"', "calendars.siege.versions.0.friday: "),
+        ('unit = "months"', 'unit = "moons"', "policy.2.clocks.resolution.unit: "),
+        ('match = { channel = "mail" }', 'match = { chanel = "mail" }', "policy.2.match.chanel: "),
+        ("target = 1200", "target = 0", "policy.1.clocks.answer.target: "),
+        ("[calendars.siege]", "[calenders.siege]", "calenders: "),
+        ('name = "courriel"', "", "policy.3.name: "),
+        ("clocks.resolution = {", "clocks.answer = {", "policy.2.clocks.answer: "),
+        ('name = "courriel"', 'name = "courrier"', "policy.3.from: "),
+        (
+            'name = "guichets"\nmatch = { channel = "visit" }\ncalendar = "siege"',
+            'name = "guichets"\nmatch = { channel = "visit" }\ncalendar = "agence"',
+            "policy.1.calendar: ",
+        ),
+        ('name = "guichets"', 'name = "guichets"\nopen_contacts = true', "policy.1.open_contacts: "),
+    ],
+)
+def test_a_mistake_is_named_by_file_line_and_key(file: Path, old: str, new: str, said: str) -> None:
+    text = TEXT.replace(old, new, 1)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_policies(file)
+    first = str(caught.value).splitlines()[0]
+    place, _, rest = first.partition(": ")
+    path, _, line = place.rpartition(":")
+    assert path == str(file)
+    assert rest.startswith(said)
+    changed = next(
+        (
+            number
+            for number, (was, now) in enumerate(zip(TEXT.splitlines(), text.splitlines(), strict=False), 1)
+            if was != now
+        )
+    )
+    assert abs(int(line) - changed) <= 4
+
+
+def test_lines_are_found_in_all_ways_of_writing_tables() -> None:
+    text = 'a = 1\n[b]\nc.d = 2 # x\n[[e]]\n[[e]]\nf = { g = 1 }\n[e.h."i j"]\nk = 3\n'
+    for keys, line in (
+        (("a",), 1),
+        (("b", "c", "d"), 3),
+        (("e", 0), 4),
+        (("e", 1, "f", "g"), 6),
+        (("e", 1, "h", "i j", "k"), 8),
+        (("z",), 1),
+    ):
+        assert find_line(text, keys) == line
+
+
+def test_a_file_that_becomes_unusable_keeps_what_it_said_and_says_so_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
+) -> None:
+    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    watched = WatchedPolicies(file)
+    first = watched()
+    file.write_text(TEXT.replace("target = 60", "target = none"), encoding="utf-8")
+    assert watched() is watched() is first
+    file.unlink()
+    assert watched() is first
+    file.write_text(TEXT.replace("target = 60", "target = 30"), encoding="utf-8")
+    assert watched().find("call", "", "", "", 10**12, 10**12)[ClockKind.ANSWER].target == 30
+    assert [entry["event"] for entry in logs] == ["sla_file_refused", "sla_file_refused", "sla_file_read"]
+
+
+def test_a_file_that_is_not_there_at_the_start_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"sla\.toml"):
+        WatchedPolicies(tmp_path / "sla.toml")
+
+
+def test_check_says_what_is_promised(file: Path) -> None:
+    result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"})
+    assert result.exit_code == 0, result.output
+    assert "15 working days" in result.output
+    assert "40 h of opening" in result.output
+
+
+def test_check_of_a_wrong_file_fails(file: Path) -> None:
+    file.write_text("policy = 3", encoding="utf-8")
+    result = CliRunner().invoke(main, ["sla", "check", str(file)])
+    assert result.exit_code == 2
+    assert f"{file}:1: policy" in result.output
