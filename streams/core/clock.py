@@ -106,12 +106,13 @@ def share_parts(clocks: tuple[Clock, ...], times: Iterable[int | None]) -> None:
 
     `times` are those of the row that the clocks are in.
     """
-    pool = {time: time for time in times}
+    pool = {time: time for time in times if time is not None}
     for clock in clocks:
         clock.terms = _TERMS.setdefault(clock.terms, clock.terms)
         clock.place = shared(*clock.place)
         clock.started_at = pool.setdefault(clock.started_at, clock.started_at)
-        clock.ended_at = pool.get(clock.ended_at, clock.ended_at)
+        if clock.ended_at is not None:
+            clock.ended_at = pool.get(clock.ended_at, clock.ended_at)
         if clock.breach_told_at == clock.deadline_at:
             clock.breach_told_at = clock.deadline_at
         if clock.risk_told_at == clock.at_risk_at:
