@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from streams.core.figures import new_figure
 from streams.core.layouts import LAYOUTS
-from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, queues
+from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
 from streams.web.metrics.measure import Rows, make_rows
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
@@ -52,6 +52,7 @@ class FiguresCollector(Collector):
             *matters.measures(),
             *appointments.measures(),
             *opinions.measures(scales),
+            *promises.measures(),
         ):
             metric = measure.collect(rows)
             if metric.samples:

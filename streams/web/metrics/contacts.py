@@ -6,7 +6,7 @@ from typing import Final
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Figure
-from streams.core.layouts import APPOINTMENTS, CLOSED, FEEDBACK, LAYOUTS, MATTERS, QUEUES
+from streams.core.layouts import APPOINTMENTS, CLOSED, FEEDBACK, MATTERS, QUEUES
 from streams.web.metrics.matters import FACTS, SENT, STEPS
 from streams.web.metrics.measure import (
     Counter,
@@ -59,7 +59,7 @@ def measures(options: WebOptions, scales: Sequence[FeedbackScale]) -> list[Measu
         Gauge(
             "contact_oldest_item_timestamp_seconds",
             "When the one came who waits longest, in a queue or for a service to act; absent if nobody does.",
-            dict.fromkeys(LAYOUTS, _oldest),
+            dict.fromkeys(Channel, _oldest),
         ),
         Counter(
             "contact_corrected",

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import LAYOUTS, Layout
+from streams.core.layouts import LAYOUTS, SLA, Layout
 
 PLACE: Final = Dimensions._fields
 """The labels of every metric of places."""
@@ -111,9 +111,14 @@ class Histogram:
 Measure = Counter | Gauge | Histogram
 
 
-def _label(place: Dimensions) -> Dimensions:
-    """Return what `PLACE` says of a place: of opinions, the channel that they are about."""
-    return Dimensions(place.queue, place.site, place.service, "") if place.channel == Channel.FEEDBACK else place
+def _label(place: Dimensions) -> tuple[str, ...]:
+    """Return what `PLACE` says of a place: of opinions and promises, the channel that they are about; then of promises which."""
+    if place.channel == Channel.FEEDBACK:
+        return place.queue, place.site, place.service, ""
+    if place.channel == SLA:
+        policy, clock, channel = place.queue.split(":")
+        return channel, place.site, place.service, "", policy, clock
+    return place
 
 
 def _read_all(reads: Reads, figures: Figures) -> Iterator[tuple[tuple[str, ...], float]]:
