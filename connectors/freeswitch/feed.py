@@ -9,6 +9,7 @@ from connectors.freeswitch.kept import AGENT_ROW, AT, LISTED, MEMBER, TIER, Told
 from connectors.freeswitch.names import Names
 from connectors.freeswitch.session import Session
 from connectors.freeswitch.wire import Message
+from connectors.sdk.errors import SourceUnavailableError
 
 RELIST_SECONDS: Final = 60.0
 """How often agents are listed: no event tells that one begins or ceases to serve a queue."""
@@ -34,16 +35,22 @@ class Listening:
             raise
 
     def receive(self, wait_seconds: float) -> list[Told]:
-        """Return what happened, and sometimes who the agents are if that has changed."""
+        """Return what happened, or if nothing did for now and that has changed, who the agents are."""
         told = self._kept(self._session.receive(wait_seconds))
-        if time.monotonic() - self._listed_at > RELIST_SECONDS:
-            self._listed_at = time.monotonic()
-            self._session.begin_lists()
+        if told or time.monotonic() - self._listed_at < RELIST_SECONDS:
+            return told
+        self._listed_at = time.monotonic()
+        self._session.begin_lists()
+        try:
             listed = _list_agents(self._session)
-            if self._rows != (rows := (listed.agents, listed.tiers)):
-                self._rows = rows
-                told.append(listed)
-        return told
+        except SourceUnavailableError:
+            return self._kept(
+                self._session.receive(0.0)
+            )  # what came before that is not lost; after it, this raises again
+        if self._rows == (rows := (listed.agents, listed.tiers)):
+            return []
+        self._rows = rows
+        return [listed]
 
     def close(self) -> None:
         """Leave."""

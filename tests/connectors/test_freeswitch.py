@@ -368,6 +368,22 @@ class TestTiers:
             listening._listed_at -= RELIST_SECONDS
             assert listening.receive(0.0) == [], "nothing has changed"
 
+    def test_what_happens_as_the_connection_breaks_meanwhile_is_heard(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def break_off(_: Connection, asked: str) -> None:
+            scene.waiting()
+            scene.event_socket.drop_all()
+
+        config = freeswitch.CONNECTOR.config(**configuration(scene.event_socket.port))
+        with closing(Listening(config, Names(config, KEY))) as listening:
+            listening._listed_at -= RELIST_SECONDS
+            monkeypatch.setattr(Connection, "_answer", break_off)
+            told = listening.receive(0.0)
+            assert [one.message["CC-Action"] for one in told] == ["=arrived", "member-queue-start"]
+            with pytest.raises(SourceUnavailableError, match="broke the connection off"):
+                listening.receive(0.0)
+
     def test_and_is_logged_in_there(self, scene: Scene) -> None:
         scene.callcenter.be(NINE, "1001@default", "Available")
         scene.listen()
