@@ -124,6 +124,7 @@ _TEXTS: Final = {
     "attention": ("Attention", "Attention"),
     "action": ("Agir", "Act"),
     "idle": ("Au repos", "Idle"),
+    "details": ("Détails : {name}", "Details: {name}"),
     "became": ("{queue} : {level}", "{queue}: {level}"),
     # the table
     "queues": ("Files d’attente", "Queues"),
@@ -266,6 +267,7 @@ _TEXTS: Final = {
         "Taux d’abandon : abandonnés après plus de {limit} s ÷ (répondus + ces abandonnés).",
         "Abandonment rate: abandoned after more than {limit} s ÷ (answered + those abandoned).",
     ),
+    "definitions": ("Comment ces chiffres sont définis", "How these figures are defined"),
     "sources": ("Les mêmes chiffres :", "The same figures:"),
 }
 

@@ -337,10 +337,12 @@ def test_the_keyboard_reaches_everything(served: Served, page: Page) -> None:
     page.open(served.url)
     page.is_in("live")
     reached = []
-    for _ in range(6):
+    for _ in range(7):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
-        reached.append(page.run("const e = document.activeElement; return e.className || e.getAttribute('href')"))
-    assert reached == ["skip", "/?theme=light", "/?lang=en", "scroll", "/api/board", "/metrics"]
+        reached.append(
+            page.run("const e = document.activeElement; return e.className || e.getAttribute('href') || e.localName")
+        )
+    assert reached == ["skip", "/?theme=light", "/?lang=en", "scroll", "summary", "/api/board", "/metrics"]
     assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 

@@ -152,9 +152,13 @@ GROUPS = """
 const shown = (row) => [...row.querySelectorAll(".group")].filter((group) => group.checkVisibility()).length;
 return [...document.querySelectorAll("#services-rows tr")].map(shown);
 """
+UNFOLD = """
+document.querySelectorAll('.fold[aria-expanded="false"]').forEach((button) => button.click());
+"""
 FOCUSED = """
 const element = document.activeElement;
-return element.getAttribute("aria-labelledby") || element.className || element.getAttribute("href");
+const name = element.getAttribute("aria-labelledby") || element.className || element.getAttribute("href");
+return name || element.localName;
 """
 
 
@@ -227,6 +231,10 @@ def test_a_narrow_screen_shows_each_service_under_its_channels(
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     assert page.run(BESIDE) == []
     assert page.run(CONTRASTS) == []
+    if size == PHONE:
+        page.run(UNFOLD)
+        assert page.run(BESIDE) == []
+        assert page.run(CONTRASTS) == []
     shown = page.run(GROUPS)
     assert shown[0] == 5, "all services together have all channels"
     assert 0 < shown[-1] < 5, "the last one has only letters"
@@ -363,10 +371,11 @@ def test_the_keyboard_reaches_the_table_of_services(house: Served, page: Page) -
     page.open(house.url, WALL)
     page.is_in("live")
     reached = []
-    for _ in range(7):
+    for _ in range(8):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run(FOCUSED))
-    assert reached == ["skip", "/?theme=light", "/?lang=en", "queues-title", "services-title", "/api/board", "/metrics"]
+    tables, foot = ["queues-title", "services-title"], ["summary", "/api/board", "/metrics"]
+    assert reached == ["skip", "/?theme=light", "/?lang=en", *tables, *foot]
 
 
 @pytest.mark.parametrize(
@@ -404,6 +413,68 @@ def test_every_cell_stands_under_its_heading(house: Served, page: Page) -> None:
     assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
     twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
     assert page.run(twice) == 0
+
+
+VISIBLE = """
+return [...document.querySelectorAll(".rules p")].filter((rule) => rule.checkVisibility()).map((rule) => {
+  const { top, bottom } = rule.getBoundingClientRect();
+  return [rule.textContent, top, bottom];
+});
+"""
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_how_figures_are_defined_is_said_on_the_wall_too(house: Served, page: Page, theme: str) -> None:
+    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+    page.is_in("live")
+    assert page.run(VISIBLE) == []
+    page.driver.find_element("css selector", "summary").click()
+    rules = page.run(VISIBLE)
+    for words in ("État", "Aucun agent", "Les taux", "Reçus = ", "Reçus, traités", "Satisfaits"):
+        assert any(words in rule for rule, _, _ in rules), words
+    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "in sight at once"
+    assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0], "nothing has moved"
+    assert page.run(CONTRASTS) == []
+    page.picture(f"channels-wall-definitions-{theme}")
+    page.assert_quiet()
+
+
+SHOWN = """
+return [...document.querySelectorAll("#rows tr, #services-rows tr")].map((row) => {
+  const cells = [...row.querySelectorAll("td:not(.group)")].filter((cell) => cell.checkVisibility());
+  return [row.firstChild.textContent, cells.length];
+});
+"""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_phone_shows_what_is_pressing_first_and_unfolds_the_rest(served: Served, page: Page, language: str) -> None:
+    fill(served.worker)
+    roads, west = OPTIONS.queues[5].dimensions, OPTIONS.queues[10].dimensions
+    served.worker.stocks(roads, served.now() - timedelta(seconds=200), waiting=6, agents_on_contact=1)
+    served.worker.stocks(west, served.now() - timedelta(seconds=3000), waiting=4)
+    page.open(f"{served.url}/?lang={language}", PHONE)
+    page.is_in("live")
+    page.picture(f"channels-390-folded-{language}")
+    desks, _, _, _, _, telephone, first, *_ = rows = names(page, "rows")
+    assert (desks, telephone) == (("Guichets", "Téléphone") if language == "fr" else ("Front desks", "Telephone"))
+    assert rows[1] in {"CDAS Ouest, guichet", "Centre West, desk"}
+    assert first in {"Routes", "Roads"}
+    assert page.run("return document.documentElement.scrollHeight") < 5 * PHONE[1]
+    folded = page.run(SHOWN)
+    assert folded[6] == [first, 3], "its state, how many wait, and how long"
+    assert folded[len(rows)][1] > 20, "all services together stand open"
+    assert {shown for _, shown in folded[len(rows) + 1 :]} == {0}
+    fold = page.driver.find_element("css selector", "#rows tr:nth-child(2) .fold")
+    assert fold.aria_role == "button"
+    assert fold.accessible_name.replace("\N{NO-BREAK SPACE}", " ") in {f"Détails : {rows[1]}", f"Details: {rows[1]}"}
+    fold.click()
+    assert page.run(SHOWN)[1] == [rows[1], 16], "all of it"
+    fold.click()
+    page.run(UNFOLD)
+    assert [name for name, shown in page.run(SHOWN) if not shown] == [desks, telephone], "these are headings"
+    page.picture(f"channels-390-unfolded-{language}")
+    page.assert_quiet()
 
 
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])

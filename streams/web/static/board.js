@@ -127,7 +127,8 @@ const isPartlyLive = () => document.body.dataset.state === "live" && board && Ob
 
 /** Say of which channels history is being read: their figures lack what came since, though all others are of now. */
 function showIncomplete() {
-  const channels = Object.entries(board.history).map(([channel, at]) => `${texts[`channel_${channel}`]} (${say("behind", { when: when(at) })})`);
+  const behind = (at) => say("behind", { when: when(at) });
+  const channels = Object.entries(board.history).map(([channel, at]) => `${texts[`channel_${channel}`]} (${behind(at)})`);
   $("incomplete").hidden = !isPartlyLive();
   write($("incomplete"), `${SYMBOLS[ATTENTION]} ${say("incomplete", { channels: channels.join(", ") })}`);
 }

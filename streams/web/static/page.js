@@ -42,6 +42,31 @@ export function make(tag, role, className = "") {
   return element;
 }
 
+/** Give `row` its head: the name, and on a phone, where rows are folded, a button over it that unfolds the row. */
+export function addHead(row) {
+  const head = make("th", "rowheader");
+  head.scope = "row";
+  const fold = document.createElement("button");
+  fold.className = "fold";
+  fold.addEventListener("click", () => unfold(row, !row.classList.contains("open")));
+  head.append(document.createElement("span"), fold);
+  row.append(head);
+  unfold(row, false);
+}
+
+/** Write the name of a row, as `addHead` has made it. */
+export function nameRow(row, name) {
+  const [label, fold] = row.firstChild.children;
+  write(label, name);
+  const about = say("details", { name });
+  if (fold.ariaLabel !== about) fold.ariaLabel = about;
+}
+
+export function unfold(row, open) {
+  row.classList.toggle("open", open);
+  row.querySelector(".fold").ariaExpanded = open;
+}
+
 /** The rows of a table, kept in step with what they show. */
 export class Rows {
   constructor(body, makeRow) {

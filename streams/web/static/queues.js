@@ -2,7 +2,8 @@
 
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare } from "./levels.js";
-import { $, Rows, areCurrent, counts, explain, format, lasted, make, mapValues, nameOf, say, texts, write } from "./page.js";
+import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues } from "./page.js";
+import { nameOf, nameRow, say, texts, write } from "./page.js";
 
 // ------------------------------------------------------------------------------------------------------------- levels
 export const staffed = (figures) => figures.agents_available + figures.agents_on_contact > 0;
@@ -21,6 +22,9 @@ export function levelsOf(figures, thresholds, board) {
   };
   return areCurrent() ? levels : mapValues(levels, () => NORMAL);
 }
+
+/** Return the level of what can be acted upon now. */
+const pressing = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
 
 export function mark(element, level) {
   const name = NAMES[level];
@@ -56,12 +60,13 @@ const SHARES = {
   service: (f, board) => [f.today.service_level, board.service_level],
   recent: (f, board) => [f.recent_service_level, board.service_level],
 };
+const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
 const headings = [...document.querySelectorAll("#queues thead th.number")].map((head) => head.textContent);
-const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeHeading(channel)));
+const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeChannel(channel)));
 
 const keyOf = ({ channel, queue }) => JSON.stringify(queue ? [queue.channel, queue.site, queue.service, queue.queue] : channel);
 
-function makeHeading(channel) {
+function makeChannel(channel) {
   const row = make("tr", "row", "channel");
   const head = make("th", "rowheader");
   head.scope = "rowgroup";
@@ -73,11 +78,10 @@ function makeHeading(channel) {
 
 function makeRow() {
   const row = make("tr", "row");
-  const head = make("th", "rowheader");
-  head.scope = "row";
+  addHead(row);
   const state = make("td", "cell", "state");
   state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
-  row.append(head, state);
+  row.append(state);
   COLUMNS.forEach(([name], index) => {
     const cell = make("td", "cell", `number ${name}`);
     cell.dataset.heading = AGENTS.includes(name) ? `${texts.agents} ${headings[index].toLowerCase()}` : headings[index];
@@ -109,9 +113,9 @@ function stateOfRow(queue, level) {
 
 function showRow(entry, queue, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
-  const [head, state, ...cells] = entry.row.children;
-  write(head, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
-  const level = Math.max(levels.waiting, levels.longest, levels.available); // what can be acted upon now
+  const [, state, ...cells] = entry.row.children;
+  nameRow(entry.row, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
+  const level = pressing(levels);
   const [symbol, word] = stateOfRow(queue, level);
   mark(entry.row, level);
   entry.row.classList.toggle("idle", isIdle(queue));
@@ -128,14 +132,25 @@ function showRow(entry, queue, board) {
   entry.level = level;
 }
 
+/** Return the queues as they are to stand: on a phone, which shows few at once, the most pressing of each channel first. */
+function arrange(board) {
+  if (!phone.matches) return board.queues;
+  const levels = new Map(board.queues.map((queue) => [queue, pressing(levelsOf(queue, queue.thresholds, board))]));
+  const byLevel = (one, other) => levels.get(other) - levels.get(one);
+  const channels = [...new Set(board.queues.map(({ channel }) => channel))];
+  const groups = channels.map((name) => board.queues.filter(({ channel }) => channel === name).sort(byLevel));
+  return groups.sort(([one], [other]) => byLevel(one, other)).flat();
+}
+
 /** Show all queues; the names of channels only where there are others than calls. */
 export function showQueues(board) {
-  const { queues, services } = board;
+  const { services } = board;
+  const queues = arrange(board);
   const grouped = queues.some(({ channel }) => channel !== "call");
   const items = queues.flatMap((queue, index) =>
     grouped && queue.channel !== queues[index - 1]?.channel ? [{ channel: queue.channel }, { queue }] : [{ queue }],
   );
   table.show(items, keyOf, (entry, { queue }) => queue && showRow(entry, queue, board));
   $("no-queues").hidden = queues.length > 0;
-  $("queues").hidden = !queues.length && services.length > 0;
+  $("queues").hidden = $("queues-rules").hidden = !queues.length && services.length > 0;
 }

@@ -1,7 +1,7 @@
 // The table of services: a row each, and a group of columns per channel that there is – what is written, appointments, opinions.
 
 import { share } from "./format.js";
-import { $, Rows, counts, explain, format, lasted, make, nameOf, say, texts, write } from "./page.js";
+import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, say, texts, unfold, write } from "./page.js";
 
 // Of fewer answers a score says more about a citizen than about the service; and so it is with a rate of fewer invited.
 const FEWEST_ANSWERS = 5;
@@ -102,11 +102,10 @@ function makeHead(groups) {
   $("services-head").replaceChildren(names, headings);
 }
 
-function makeRow() {
+function makeRow({ service }) {
   const row = make("tr", "row");
-  const head = make("th", "rowheader");
-  head.scope = "row";
-  row.append(head);
+  addHead(row);
+  unfold(row, service === undefined); // the sum of all
   const groups = {}; // where there is no room for the head of the table, the name of each group stands in the row
   const cells = columns.map(([channel, name]) => {
     const cell = make("td", "cell", "number");
@@ -121,11 +120,11 @@ function makeRow() {
     row.append(cell);
     return cell;
   });
-  return { row, head, groups, cells };
+  return { row, groups, cells };
 }
 
-function showRow({ row, head, groups, cells }, service) {
-  write(head, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
+function showRow({ row, groups, cells }, service) {
+  nameRow(row, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
   row.classList.toggle("total", service.service === undefined);
   columns.forEach(([channel, , text, title = () => ""], index) => {
     const figures = service[channel];
@@ -139,7 +138,7 @@ function showRow({ row, head, groups, cells }, service) {
 
 /** Show all services, and above them their sum if there are several; nothing where there are only queues. */
 export function showServices({ services, all_services: all }) {
-  $("services").hidden = !services.length;
+  $("services").hidden = $("services-rules").hidden = !services.length;
   if (!services.length) return;
   const groups = groupsOf(all);
   const wanted = JSON.stringify(groups.map(([channel, its]) => [channel, its.map(([name]) => name)]));
