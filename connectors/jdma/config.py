@@ -54,7 +54,9 @@ class JdmaConfig(ConnectorConfig):
     site: Label = ""
     """Site of forms that have none."""
     poll_seconds: Annotated[float, Field(ge=5, le=86_400)] = 300.0
-    """How often it is asked what is new. The server takes 60 requests a minute of one key; a turn has one per form, at least."""
+    """How often it is asked what is new; a turn has one request per form, at least."""
+    requests_per_minute: Annotated[float, Field(ge=1, le=60_000)] = 50.0
+    """How often it asks at most, for history too. Of one key the server takes 60 requests a minute, whoever uses it."""
     settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = 3_900.0
     """How old an opinion must be to be told: a citizen can change it for an hour. With less, what changes later is not told."""
     overlap_seconds: Annotated[float, Field(ge=1, le=86_400)] = 600.0
@@ -67,8 +69,9 @@ class JdmaConfig(ConnectorConfig):
         "start": "Au premier démarrage, les avis d'avant ce jour (UTC) ne sont pas lus ; à défaut, tous le sont.",
         "service": "Service des formulaires qui n'en ont pas.",
         "site": "Site des formulaires qui n'en ont pas.",
-        "poll_seconds": "À quel intervalle on demande ce qui est nouveau. Le serveur accepte 60 requêtes par minute d'une clé ; "
-        "un tour en fait au moins une par formulaire.",
+        "poll_seconds": "À quel intervalle on demande ce qui est nouveau ; un tour fait au moins une requête par formulaire.",
+        "requests_per_minute": "Combien de requêtes sont faites au plus, pour l'historique aussi. D'une clé, le serveur en "
+        "accepte 60 par minute, de qui que ce soit.",
         "settle_seconds": "Âge à partir duquel un avis est raconté : un usager peut le changer pendant une heure. Avec moins, ce "
         "qui change ensuite n'est pas raconté.",
         "overlap_seconds": "De combien chaque tour revient en arrière du dernier avis connu, pour ceux devenus visibles tard.",

@@ -79,10 +79,9 @@ class Feed:
             page = ask(self._server, self._form, self._begin.date(), self._end.date(), self._after)
         except SourceUnavailableError as error:
             self._under_way = False
-            self._backoff.fail(
-                say(f"form {self._form}: {error}", f"formulaire {self._form} : {error}"), REFUSED_SECONDS
-            )
-            raise SourceUnavailableError(self._backoff.trouble) from None
+            words = say(f"form {self._form}: {error}", f"formulaire {self._form} : {error}")
+            self._backoff.fail(words, max(REFUSED_SECONDS, error.asked_seconds))
+            raise SourceUnavailableError(words, error.asked_seconds) from None
         self._backoff.succeed()
         if not self._gather(page):
             self._go_on(page)
@@ -120,7 +119,7 @@ class Feed:
         read_at = datetime.now(UTC)
         told = [self._tell(about, read_at) for about in reversed(self._gathered) if self._is_new(about)]
         if not self._pages and len(self._gathered) < LARGEST_PAGE // 2:
-            self._span = min(self._span * 2, LONGEST_SPAN)
+            self._span = min(self._span * 4, LONGEST_SPAN)
         self._forget()
         self._begin = self._end
         self._under_way = self._end < self._until

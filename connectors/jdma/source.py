@@ -15,7 +15,7 @@ from connectors.jdma.feed import BEGINNING, Feed, Mark
 from connectors.jdma.mapping import ReviewMapping
 from connectors.sdk.contract import Context, Outcome, Source
 from connectors.sdk.errors import SourceUnavailableError
-from connectors.sdk.pull import Server
+from connectors.sdk.pull import Interval, Server
 
 BUSY_SECONDS: Final = 10.0
 """How long pages without anything new are gone through in one `read`."""
@@ -33,16 +33,18 @@ class JdmaSource(Source[bytes, bytes]):
         self._marks = context.cursor.load_as(dict[str, Mark]) or {}  # those of forms no longer configured are kept too
         self._feeds = [Feed(config, form, self._marks.setdefault(str(form), Mark())) for form in config.forms]
         self._mapping = ReviewMapping(context.source, config)
+        self._pace = Interval(60 / config.requests_per_minute)
         self._rests_until = 0.0
 
     def read(self, wait_seconds: float) -> Sequence[bytes]:
         """Return the new reviews of the next span that has some."""
         deadline = time.monotonic() + BUSY_SECONDS
-        if time.monotonic() >= self._rests_until:
-            for feed in self._feeds:
-                while feed.due and time.monotonic() < deadline:
-                    if facts := self._ask(feed):
-                        return facts
+        while (feed := self._next()) and time.monotonic() < deadline:
+            time.sleep(min(self._pace.left_seconds, wait_seconds))
+            if not self._pace.due:
+                return ()
+            if facts := self._ask(feed):
+                return facts
         if trouble := next((feed.trouble for feed in self._feeds if feed.trouble), ""):
             raise SourceUnavailableError(trouble)  # of this form; the others were read
         time.sleep(wait_seconds)
@@ -65,11 +67,16 @@ class JdmaSource(Source[bytes, bytes]):
         for feed in self._feeds:
             feed.close()
 
+    def _next(self) -> Feed | None:
+        resting = time.monotonic() < self._rests_until
+        return None if resting else next((feed for feed in self._feeds if feed.due), None)
+
     def _ask(self, feed: Feed) -> Sequence[bytes]:
+        self._pace.restart()
         try:
             return feed.read()
-        except SourceUnavailableError:
-            self._rests_until = time.monotonic() + REST_SECONDS
+        except SourceUnavailableError as error:
+            self._rests_until = time.monotonic() + max(REST_SECONDS, error.asked_seconds)
             raise
 
 

@@ -38,6 +38,11 @@ class SpoolFullError(ConnectorError):
 class SourceUnavailableError(ConnectorError):
     """The source cannot be read now: its file is not there, its server does not answer. It is tried again."""
 
+    def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
+        super().__init__(words)
+        self.asked_seconds = asked_seconds
+        """How long its server asks to be left alone from now on; 0 if it does not."""
+
 
 _FILES: Final = {
     errno.ENOENT: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),

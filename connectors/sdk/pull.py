@@ -86,7 +86,12 @@ class Interval:
     @property
     def due(self) -> bool:
         """Whether it is time."""
-        return time.monotonic() >= self._next
+        return not self.left_seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """How long it is until then."""
+        return max(0.0, self._next - time.monotonic())
 
     def restart(self) -> None:
         """Begin to wait for the next turn."""
@@ -98,8 +103,13 @@ class Backoff:
 
     def __init__(self) -> None:
         self._failures = 0
-        self._until = 0.0
+        self._until = self._asked_until = 0.0
         self._trouble = ""
+
+    @property
+    def asked_seconds(self) -> float:
+        """How long it still asks to be left alone."""
+        return max(0.0, self._asked_until - time.monotonic())
 
     @property
     def trouble(self) -> str:
@@ -117,11 +127,13 @@ class Backoff:
         pause *= random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
         self._failures += 1
         self._trouble = trouble
-        self._until = time.monotonic() + max(pause, min(asked_seconds, LONGEST_ASKED_SECONDS))
+        now = time.monotonic()
+        self._asked_until = now + min(asked_seconds, LONGEST_ASKED_SECONDS)
+        self._until = max(now + pause, self._asked_until)
 
     def succeed(self) -> None:
         """Take note that it works."""
-        self._failures, self._until, self._trouble = 0, 0.0, ""
+        self._failures, self._until, self._asked_until, self._trouble = 0, 0.0, 0.0, ""
 
 
 class Answer(NamedTuple):
@@ -167,7 +179,7 @@ class Server:
         server ends the connection that was kept open just as it is used again. Raises `SourceUnavailableError`.
         """
         if self._backoff.resting:
-            raise SourceUnavailableError(self._backoff.trouble)
+            raise SourceUnavailableError(self._backoff.trouble, self._backoff.asked_seconds)
         try:
             built = self._client.build_request(method, self._url + path, **request)
             tries = 2 if (method == "GET" if safe is None else safe) else 1
@@ -179,7 +191,7 @@ class Server:
         else:
             self._backoff.succeed()
             return answer
-        raise SourceUnavailableError(self._backoff.trouble) from None
+        raise SourceUnavailableError(self._backoff.trouble, self._backoff.asked_seconds) from None
 
     def close(self) -> None:
         """Close the connections."""

@@ -20,9 +20,11 @@ from starlette.responses import JSONResponse, PlainTextResponse
 import connectors.jdma as jdma
 from connectors.jdma import feed, source
 from connectors.jdma.config import JdmaConfig
+from connectors.jdma.simulate import server as simulated
 from connectors.jdma.simulate.command import give
 from connectors.jdma.simulate.opinions import FORMS, opinions
 from connectors.jdma.simulate.server import SMILEYS, TOKEN, Jdma, served
+from connectors.sdk import pull
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance, identity
@@ -50,7 +52,8 @@ REVIEWS.sort(key=lambda one: one["id"])
 
 def options(url: str, **more: Any) -> dict[str, Any]:
     forms = {str(FORM): {"service": "transports", "buttons": {str(BUTTON): {"site": "siege"}}}}
-    return {"url": url, "token": TOKEN, "forms": forms, "poll_seconds": 3600} | more
+    pace = {"poll_seconds": 3600, "requests_per_minute": 60_000}
+    return {"url": url, "token": TOKEN, "forms": forms, **pace} | more
 
 
 class TestConformance(Conformance):
@@ -87,6 +90,19 @@ def server(path: Path) -> Iterator[Served]:
 
 def bench(server: Served, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
     return Bench(jdma.CONNECTOR, options(server.url, **more), tmp_path / data, tmp_path / "keys")
+
+
+class Clock:
+    """A clock that goes on when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 def told(events: list[Event]) -> list[tuple[str, int]]:
@@ -299,6 +315,57 @@ def test_a_server_that_does_not_answer_is_left_alone_and_then_goes_on(
     assert told(one.read_all(confirm=True)) == [("1", 10)]
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of connector and fake, which goes on only when somebody sleeps."""
+    clock = Clock()
+    for module in (pull, source, simulated):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_a_history_of_a_hundred_pages_is_read_as_fast_as_the_server_lets(tmp_path: Path, clock: Clock) -> None:
+    fake, asked_at = Jdma(FORM, OTHER), []
+    fake.before_answer = lambda: asked_at.append(clock.now)
+    fake.reviews += [
+        review(n, n * 5, "good", form_id=(FORM, OTHER)[n % 2]) | {"answers": review(n, 0, "good")["answers"][:1]}
+        for n in range(1, 10_001)
+    ]
+    with served(fake) as url:
+        config = options(url, forms={FORM: {}, OTHER: {}}, start=BEGIN.date())
+        del config["requests_per_minute"]
+        one = Bench(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys")
+        with one.opened() as (flow, publisher):
+            while len(asked_at) < 10:
+                flow.turn()
+                publisher.confirm()
+        with one.opened() as (flow, publisher):  # a restart is no reason to ask more
+            while len(publisher.events) < 10_000:
+                flow.turn()
+                publisher.confirm()
+    assert len(asked_at) >= 100
+    assert max(sum(at <= one < at + 60 for one in asked_at) for at in asked_at) < 60
+    assert asked_at[-1] - asked_at[0] < len(asked_at) * 1.4
+
+
+def test_a_pause_that_the_server_asks_for_is_kept_by_all_forms(tmp_path: Path, clock: Clock) -> None:
+    """It counts the requests of a key, whatever form they are about."""
+    fake = Jdma(FORM, OTHER)
+    fake.before_answer = lambda: PlainTextResponse("", 429, {"Retry-After": "600"})
+    with served(fake) as url:
+        one = Bench(jdma.CONNECTOR, options(url, forms={FORM: {}, OTHER: {}}), tmp_path / "data", tmp_path / "keys")
+        with one.opened() as (flow, _):
+            for until in (clock.now, clock.now + 599):
+                clock.now = until
+                with pytest.raises(SourceUnavailableError, match="less often"):
+                    flow.turn()
+            assert len(fake.questions) == 1
+            clock.now += 2
+            with pytest.raises(SourceUnavailableError, match="less often"):
+                flow.turn()
+            assert len(fake.questions) == 2
+
+
 def test_the_fake_asks_for_patience_and_refuses_what_the_real_one_does(tmp_path: Path) -> None:
     with serving(tmp_path / "reviews.json", requests_per_minute=1) as server:
         assert "less often" in unavailable(bench(server, tmp_path))
@@ -318,7 +385,7 @@ def test_a_week_of_opinions_is_told_number_for_number(tmp_path: Path) -> None:
     with served(fake) as url:
         one = Bench(
             jdma.CONNECTOR,
-            {"url": url, "token": TOKEN, "forms": {form: {} for form in FORMS}},
+            options(url, forms={form: {} for form in FORMS}),
             tmp_path / "data",
             tmp_path / "keys",
         )
@@ -358,6 +425,7 @@ def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> N
             written += process.stdout.readline()
         options = tomllib.loads(written)["connectors"]["avis"]
         assert options.pop("connector") == "jdma"
+        options["requests_per_minute"] = 60_000
         one = Bench(jdma.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
         assert {event.site for event in one.read_all(confirm=True)} >= {"cdas-nord", "cdas-sud"}
         process.send_signal(signal.SIGTERM)
