@@ -42,13 +42,15 @@ class Snapshot:
             if key in heard or key in there:
                 continue
             self._watch.end(stay)
+            now = max(at, stay.since, stay.answered_at)  # the clock has whole seconds
+            gone_at = _epoch(gave_up.get(stay.member, {}), "abandoned_epoch")
             if stay.given_up_at:
                 yield facts.abandoned(stay, stay.given_up_at)
             elif stay.talks:
-                yield from facts.ended(stay, EndedBy.SYSTEM, at, seen=False)
+                yield from facts.ended(stay, EndedBy.SYSTEM, now, seen=False)
             else:
-                gone_at = _epoch(gave_up.get(stay.member, {}), "abandoned_epoch")
-                yield facts.left(stay, LeaveReason.OTHER, max(gone_at, stay.since) if gone_at else at, seen=gone_at > 0)
+                left_at = max(gone_at, stay.since) if gone_at else now
+                yield facts.left(stay, LeaveReason.OTHER, left_at, seen=gone_at > 0)
         for key, row in there.items():
             if key not in heard:
                 yield from self._find(key, row, at, facts)

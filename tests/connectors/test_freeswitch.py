@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -323,6 +324,39 @@ class TestAway:
         again = scene.listen()
         assert about(again) == [("call.arrived",), ("call.queued", "accueil")]
         assert again == publisher.events
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whenever_nobody_listens_every_stay_that_is_known_ends_once(scene: Scene, seed: int) -> None:
+    random = Random(seed)
+    day = Day(scene.callcenter, seed=seed, calls_per_hour=400, begin=NINE)
+
+    def go_on() -> None:
+        for _ in range(random.randrange(60)):
+            day.step()
+
+    events: list[Event] = []
+    for _ in range(12):
+        events += scene.listen(go_on)
+        go_on()
+    day.close(day.next_at)
+    while day.next_at < float("inf"):
+        day.step()
+    events += scene.listen()
+    stays: dict[tuple[str, int], list[str]] = {}
+    for event in events:
+        if event.type.startswith("call.") and event.type != "call.arrived":
+            stays.setdefault((event.subject, event.data.visit), []).append(event.type.removeprefix("call."))  # type: ignore[union-attr]
+    assert len({event.id for event in events}) == len(events)
+    assert {tuple(told) for told in stays.values()} <= {
+        *(("queued", "abandoned"), ("queued", "left_queue"), ("queued", "answered", "ended")),
+        *(("queued", "answered", "transferred"), ("answered", "ended"), ("answered", "transferred")),
+        *(("abandoned",), ("left_queue",)),
+    }
+    assert any(event.type == "call.left_queue" and event.data.reason == "other" for event in events), (
+        "nothing was missed"
+    )
+    assert not [figure for figure in fold(events).values() if figure.get("waiting") or figure.get("in_progress")]
 
 
 class TestMeanwhile:
