@@ -81,11 +81,14 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(why(error, path)) from None
     except ValueError as error:  # TOML's and UTF-8's errors are both one
         raise ConfigError(f"{path}: {say('not valid TOML', 'TOML invalide')}: {error}") from None
+    if isinstance(values.get("sla"), str):
+        values["sla"] = str(path.parent / values["sla"])
+    return values
 
 
 def _read_environment() -> dict[str, Any]:

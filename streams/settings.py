@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=7)] = 1
     """Copies of every topic; 3 for a cluster that is to survive the loss of a machine."""
     sla: Path | None = None
-    """Calendars and SLA policies: a file, read again when it changes (`accueil sla example`). None: nothing is promised."""
+    """Calendars and SLA policies: a file, beside this one, read again when it changes (`accueil sla example` prints one)."""
     kafka: Kafka = Kafka()
     worker: Worker = Worker()
     connect: Connect = Connect()

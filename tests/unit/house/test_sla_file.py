@@ -11,6 +11,7 @@ from structlog.typing import EventDict
 from models.policies import ClockKind
 from streams import sla_file
 from streams.cli import main
+from streams.configuration import load
 from streams.settings import ConfigError
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import WatchedPolicies, find_line, load_policies
@@ -123,3 +124,10 @@ def test_check_of_a_wrong_file_fails(file: Path) -> None:
     result = CliRunner().invoke(main, ["sla", "check", str(file)])
     assert result.exit_code == 2
     assert f"{file}:1: policy" in result.output
+
+
+def test_the_settings_name_it_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "accueil.toml").write_text('sla = "sla.toml"', encoding="utf-8")
+    assert load(tmp_path / "accueil.toml").sla == tmp_path / "sla.toml"
+    monkeypatch.setenv("ACCUEIL_SLA", "elsewhere.toml")
+    assert load(tmp_path / "accueil.toml").sla == Path("elsewhere.toml")
