@@ -6,17 +6,12 @@ from typing import Any
 import icalendar
 import pytest
 
-from models.calendars import Calendar, CalendarError, CalendarRules, Days, compile_calendar
+from models.calendars import Calendar, CalendarError, Days
 from models.calendars.ical import read_days, write_closures, write_openings
+from tests.support.calendars import OFFICE, make
 
 WRITTEN_AT = datetime(2026, 1, 1, tzinfo=UTC)
-OFFICE = ["08:30-12:00", "13:30-17:00"]
 WEEK = dict.fromkeys(("monday", "tuesday", "wednesday", "thursday"), OFFICE)
-
-
-def make(**changes: Any) -> Calendar:
-    rules = {"timezone": "Europe/Paris", "holidays": "FR", "versions": [WEEK]} | changes
-    return compile_calendar(CalendarRules.model_validate(rules))
 
 
 def feed(*lines: str, head: str = "") -> str:
@@ -123,7 +118,7 @@ def joined(calendar: Calendar) -> list[tuple[int, int]]:
 
 
 def test_closures_that_were_written_are_read_again() -> None:
-    calendar = make(closures=[{"from": date(2026, 8, 10), "to": date(2026, 8, 14)}])
+    calendar = make(versions=[WEEK], closures=[{"from": date(2026, 8, 10), "to": date(2026, 8, 14)}])
     text = write_closures(calendar, 2026, WRITTEN_AT)
     closures = read_days(text, "Europe/Paris")
     assert days("2026-08-07", "2026-08-16") in closures
@@ -132,8 +127,8 @@ def test_closures_that_were_written_are_read_again() -> None:
 
 
 def test_what_is_written_is_an_icalendar_that_is_the_same_each_time() -> None:
-    text = write_openings(make(), 2026, WRITTEN_AT)
-    assert text == write_openings(make(), 2026, WRITTEN_AT)
+    text = write_openings(make(versions=[WEEK]), 2026, WRITTEN_AT)
+    assert text == write_openings(make(versions=[WEEK]), 2026, WRITTEN_AT)
     (made,) = icalendar.Calendar.from_ical(text, multiple=True)
     assert made["VERSION"] == "2.0"
     assert all({"UID", "DTSTAMP", "DTSTART", "DTEND"} <= event.keys() for event in made.events)
