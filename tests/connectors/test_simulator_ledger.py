@@ -23,32 +23,37 @@ from streams.agents import contacts
 from streams.core.layouts import LAYOUTS
 from tests.support.asterisk_manager import listen
 from tests.support.departement import differences, last_monday
-from tests.support.simulated_workers import Workers, milliseconds
+from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds
 from tests.support.telling import Delivery, Span, deliver, play
 
 pytestmark = pytest.mark.timeout(300)
-SETTLES = timedelta(days=4)
+SETTLES = timedelta(days=2)
 """When all has been told that is told late, or twice."""
 WHOLE, FEW = 500_000, 15_000
 """Contacts of a whole département, and so few that months take seconds."""
 WEEKS = 12
+SWEPT_WITHIN = timedelta(days=4)
+"""What was kept long enough is found in this time, by the few ticks that there are in months of few contacts."""
 
 
 class Lived:
     """A span that workers have lived through: restarted now and then, and without the switchboard for some hours."""
 
     def __init__(
-        self, span: Span, restarts: Sequence[timedelta], outages: Sequence[tuple[timedelta, timedelta]]
+        self,
+        span: Span,
+        workers: Workers,
+        restarts: Sequence[timedelta],
+        outages: Sequence[tuple[timedelta, timedelta]],
     ) -> None:
-        self.span = span
+        self.span, self.workers = span, workers
         self.until = span.until + SETTLES
-        self.workers = Workers(span.since)
         away = [(span.since + begin, span.since + end) for begin, end in outages]
         deliveries = deliver(span.events, 1, away)
         assert deliveries[-1].taken_at < self.until
         self.told_again = len(deliveries) - len(span.events)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(contacts, "SWEPT_PER_TICK", 8)  # time goes by faster than rows become more
+            patch.setattr(contacts, "SWEPT_PER_TICK", 6)  # time goes by faster than rows become more
             self.workers.live(deliveries, self.until, [span.since + after for after in restarts])
         self.ledger = span.ledger.numbers(self.until)
 
@@ -62,7 +67,8 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     since = last_monday()
     span = play(tmp_path_factory.mktemp("week"), Plan(4, WHOLE), since, since + timedelta(days=7))
     restarts = [hours(0, 11), hours(1, 9.3), hours(1, 14), hours(3, 10)]
-    return Lived(span, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
+    workers = Workers(since, 2, TIMES._replace(keep_buckets=14 * DAY_MS))
+    return Lived(span, workers, restarts, [(hours(1, 9), hours(1, 12)), (hours(4, 14), hours(4, 14.1))])
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     since = until - timedelta(weeks=WEEKS)
     span = play(tmp_path_factory.mktemp("months"), Plan(4, FEW), since, until)
     restarts = [hours(7 * number + 1, 10 + number) for number in range(WEEKS)]
-    return Lived(span, restarts, [(hours(15, 9), hours(15, 12))])
+    return Lived(span, Workers(since, 1), restarts, [(hours(15, 9), hours(15, 12))])
 
 
 def test_a_week_of_a_whole_departement_is_its_ledger(week: Lived) -> None:
@@ -140,7 +146,7 @@ def test_all_that_seldom_happens_has_happened(week: Lived, months: Lived) -> Non
 
 
 def test_of_what_was_over_long_ago_nothing_is_kept_and_no_log_is_counted_anew(months: Lived) -> None:
-    long_ago = milliseconds(months.span.until - KEPT - timedelta(days=1))
+    long_ago = milliseconds(months.span.until - KEPT - SWEPT_WITHIN)
     assert not any(row.is_closed and row.last_at < long_ago for row in months.workers.contacts.values())
     first_week = [
         event
@@ -182,7 +188,7 @@ def test_callers_whom_a_full_queue_did_not_take_are_counted_by_whatever_tells_of
     else:
         events = listen(desk, calls.manager, happen)
     calls.close()
-    workers = Workers(began_at)
+    workers = Workers(began_at, partitions=2)
     workers.live(deliver(events, 1), began_at + timedelta(days=3))
     ledger = Ledger()
     ledger.calls = calls.ledger

@@ -74,7 +74,7 @@ class Folded:
     """Events taken in by workers all at once, at the end of what was played; and the figures that they give."""
 
     def __init__(self, until: datetime) -> None:
-        self._workers = Workers(until)
+        self._workers = Workers(until, partitions=2)
         self._until, self._count = until, 0
         self._numbers: dict[Where, Numbers] = {}
 

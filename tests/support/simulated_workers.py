@@ -29,10 +29,10 @@ TIMES = Times(
     to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
     keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
     agent_to_live=3 * DAY_MS,
-    keep_buckets=14 * DAY_MS,
+    keep_buckets=2 * DAY_MS,
 )
-"""As a worker has them that nobody has told others; buckets a little longer."""
-TICK = timedelta(seconds=20)
+"""As a worker has them that nobody has told others; buckets a shorter time, since there is a look at each every five minutes."""
+TICK = timedelta(seconds=25)
 """Rarer, a worker would think that it had been away."""
 NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
 """If so long nothing comes, ticks begin again only so long before something does: as for a worker that was away meanwhile."""
@@ -44,8 +44,8 @@ SHAKEN_EVERY = 50
 class _Worker:
     """One partition, whose rows are read back from what was written at each restart."""
 
-    def __init__(self, partition: int, partitions: int) -> None:
-        self._partition, self._partitions = partition, partitions
+    def __init__(self, partition: int, partitions: int, times: Times) -> None:
+        self._partition, self._partitions, self._times = partition, partitions, times
         self._written: dict[tuple[str, bytes], bytes] = {}
         self._steps = 0
         self.entries: Counter[str] = Counter()
@@ -53,7 +53,7 @@ class _Worker:
         self.restart()
 
     def restart(self) -> None:
-        self.job = Contacts(self._partition, TIMES)
+        self.job = Contacts(self._partition, self._times)
         for (topic, key), value in self._written.items():
             assert [table.load(key, value) for table in self.job.tables if table.topic == topic].count(True) == 1
         self.job.restore()
@@ -99,9 +99,9 @@ class _Worker:
 class Workers:
     """As many as there are partitions."""
 
-    def __init__(self, begins_at: datetime, partitions: int = 2) -> None:
+    def __init__(self, begins_at: datetime, partitions: int, times: Times = TIMES) -> None:
         self.now = begins_at
-        self._workers = [_Worker(partition, partitions) for partition in range(partitions)]
+        self._workers = [_Worker(partition, partitions, times) for partition in range(partitions)]
 
     def live(self, deliveries: Iterable[Delivery], until: datetime, restarts: Sequence[datetime] = ()) -> None:
         """Take in what the broker does, and tick, until then; all of it is checked each day, and at each of the `restarts`."""

@@ -165,7 +165,7 @@ def deliver(events: Iterable[Event], seed: int, outages: Sequence[tuple[datetime
     random = Random(seed)
     told = [Delivery(_taken_at(event, random, outages), event) for event in events]
     again = (
-        Delivery(one.taken_at + timedelta(seconds=random.uniform(0, 2 * 86_400)), one.event)
+        Delivery(one.taken_at + timedelta(seconds=random.uniform(0, 86_400)), one.event)
         for one in told
         if random.random() < 0.03
     )
@@ -176,5 +176,5 @@ def _taken_at(event: Event, random: Random, outages: Sequence[tuple[datetime, da
     if event.channel is Channel.CALL:
         away_until = next((end for begin, end in outages if begin <= event.time < end), event.time)
         return away_until + timedelta(milliseconds=50)
-    late_seconds = (0.2, 300) if random.random() < 0.95 else (3600, 30 * 3600)
+    late_seconds = (0.2, 300) if random.random() < 0.95 else (3600, 20 * 3600)
     return event.time + timedelta(seconds=random.uniform(*late_seconds))
