@@ -8,7 +8,6 @@ it is killed at random moments while it reads some more.
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,8 +27,8 @@ from models.topics import SOURCES, Channel
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import TopicSpec, apply
 from streams.words import say
-from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings
-from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.bench.measuring import MIB, cpu_seconds, forget_settings
+from tests.bench.report import Goal, Run, conclude
 from tests.support.dovecot import Dovecot, dovecot
 from tests.support.kafka_io import read
 from tests.support.processes import Child, wait_until
@@ -193,13 +192,7 @@ def main(*, messages: int, kills: int, file: Path | None) -> None:
     """Measure, print, and write if asked to; exit 1 if Kafka has not each message once."""
     forget_settings()
     run = measure(messages=messages, kills=kills)
-    for name, value in run.items():
-        click.echo(f"{name:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    click.echo(f"\n{goals_table(goals(run))}")
-    if file:
-        write_json(file, describe_machine() | {"imap": run, "goals": [goal.to_json() for goal in goals(run)]})
-    if run["correct"] != "exact":
-        sys.exit(say("not exact", "inexact"))
+    conclude("imap", run, goals(run), file)
 
 
 if __name__ == "__main__":

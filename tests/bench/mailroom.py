@@ -9,7 +9,6 @@ The scans are blank pages of half a kilobyte: what is measured is the cost of a 
 own process; the one that counts pages has a limit of its own.
 """
 
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,8 +24,8 @@ from models.topics import SOURCES, Channel
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import TopicSpec, apply
 from streams.words import say
-from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings
-from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.bench.measuring import MIB, cpu_seconds, forget_settings
+from tests.bench.report import Goal, Run, conclude
 from tests.support.kafka_io import read
 from tests.support.processes import Child, wait_until
 from tests.support.scans import drop_letter
@@ -136,13 +135,7 @@ def main(*, letters: int, kills: int, file: Path | None) -> None:
     """Measure, print, and write if asked to; exit 1 if not each letter was told and kept exactly once."""
     forget_settings()
     run = measure(letters=letters, kills=kills)
-    for name, value in run.items():
-        click.echo(f"{name:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    click.echo(f"\n{goals_table(goals(run))}")
-    if file:
-        write_json(file, describe_machine() | {"mailroom": run, "goals": [goal.to_json() for goal in goals(run)]})
-    if run["correct"] != "exact":
-        sys.exit(say("not exact", "inexact"))
+    conclude("mailroom", run, goals(run), file)
 
 
 if __name__ == "__main__":

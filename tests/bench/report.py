@@ -1,12 +1,16 @@
 """What is told of measures: medians of rounds, ratios, goals, tables for people, JSON for programs."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import click
+
 from streams.words import say
+from tests.bench.measuring import describe_machine
 
 Run = Mapping[str, Any]
 """One measured run: names and numbers."""
@@ -100,3 +104,14 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
     """Write the report to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def conclude(name: str, run: Run, goals: Sequence[Goal], file: Path | None) -> None:
+    """Print what was measured, and write it if asked to; exit 1 if what came out is not what went in."""
+    for what, value in run.items():
+        click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
+    click.echo(f"\n{goals_table(goals)}")
+    if file:
+        write_json(file, describe_machine() | {name: run, "goals": [goal.to_json() for goal in goals]})
+    if run["correct"] != "exact":
+        sys.exit(say("not exact", "inexact"))

@@ -7,7 +7,6 @@ open. A delay runs from the moment when a message was to be sent, so what had to
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -24,8 +23,8 @@ from models.topics import SOURCES, Channel
 from streams.engine.broker import EmbeddedKafka, free_port
 from streams.engine.topics import TopicSpec, apply
 from streams.words import say
-from tests.bench.measuring import cpu_seconds, describe_machine, forget_settings, percentile
-from tests.bench.report import Goal, Run, goals_table, write_json
+from tests.bench.measuring import cpu_seconds, forget_settings, percentile
+from tests.bench.report import Goal, Run, conclude
 from tests.support.kafka_io import read
 from tests.support.processes import Child, wait_until
 from tests.support.webhooks import message, post, sign
@@ -131,13 +130,7 @@ def main(*, rate: int, seconds: int, file: Path | None) -> None:
     """Measure, print, and write if asked to; exit 1 if not every message was answered 204 and is in Kafka."""
     forget_settings()
     run = measure(rate=rate, seconds=seconds)
-    for name, value in run.items():
-        click.echo(f"{name:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    click.echo(f"\n{goals_table(goals(run))}")
-    if file:
-        write_json(file, describe_machine() | {"webhooks": run, "goals": [goal.to_json() for goal in goals(run)]})
-    if run["correct"] != "exact":
-        sys.exit(say("not exact", "inexact"))
+    conclude("webhooks", run, goals(run), file)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from connectors.survey.simulate import SurveyTool
 from models.events import Event
 from tests.support.processes import wait_until
 from tests.support.surveys import BEGIN, CALL, FOREIGN, OPTIONS, REFERENCE_SECRET, REFERENCES, answer, invitation
-from tests.support.webhooks import OTHER_SECRET, SECRET, sign
+from tests.support.webhooks import OTHER_SECRET, SECRET, at_work, sign
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "on m'a raccroché au nez")
 
@@ -67,27 +66,9 @@ class TestConformance(PushConformance):
         return sign(f"msg_{number}_{len(body)}", body)
 
 
-@contextmanager
-def listening(tmp_path: Path) -> Iterator[tuple[str, list[Event]]]:
+def listening(tmp_path: Path) -> AbstractContextManager[tuple[str, list[Event]]]:
     """The connector at work, at an address, and what it has told."""
-    bench = Bench(survey.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys")
-    stop = threading.Event()
-    with bench.opened() as (flow, publisher):
-        source: Any = flow._source
-        port = source.listen()
-
-        def work() -> None:
-            while not stop.is_set():
-                flow.turn()
-                publisher.confirm()
-
-        lane = threading.Thread(target=work)
-        lane.start()
-        try:
-            yield f"http://127.0.0.1:{port}/", publisher.events
-        finally:
-            stop.set()
-            lane.join()
+    return at_work(Bench(survey.CONNECTOR, OPTIONS, tmp_path / "data", tmp_path / "keys"))
 
 
 def test_a_tool_that_invites_and_is_answered(tmp_path: Path) -> None:

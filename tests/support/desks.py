@@ -22,7 +22,7 @@ from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.desk import Desk, utc_now
 from models.events import Event
 from tests.support.processes import wait_until
-from tests.support.webhooks import SECRET
+from tests.support.webhooks import SECRET, at_work
 
 SITE: Final = "CDAS Sud"
 GENERAL, CHILDREN = "Accueil général", "PMI"
@@ -55,25 +55,10 @@ def hearing(tmp_path: Path, port: int = 0) -> Iterator[tuple[str, list[Event]]]:
     """The connector at work, as the README has it: its address, and what it has told, each event once."""
     _, options = options_of(README)
     bench = Bench(webhook.CONNECTOR, options | {"port": port}, tmp_path / "data", tmp_path / "keys")
-    stop = threading.Event()
-    with bench.opened() as (flow, publisher):
-        source: Any = flow._source
-        here = source.listen()
-
-        def work() -> None:
-            while not stop.is_set():
-                flow.turn()
-                publisher.confirm()
-
-        lane = threading.Thread(target=work)
-        lane.start()
-        try:
-            yield f"http://127.0.0.1:{here}/", publisher.events
-        finally:
-            stop.set()
-            lane.join()
+    with at_work(bench) as (url, events):
+        yield url, events
     assert bench.rejected() == {}
-    assert len({event.id for event in publisher.events}) == len(publisher.events), "an event was told twice"
+    assert len({event.id for event in events}) == len(events), "an event was told twice"
 
 
 class Served:

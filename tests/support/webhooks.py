@@ -1,14 +1,19 @@
 """Messages of front desks that do not exist, and a sender of them."""
 
 import json
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from typing import Any, Final
 
 from pydantic import SecretStr
 
+from connectors.sdk.testing import Bench
 from connectors.sdk.webhook.signatures import StandardWebhooks
+from models.events import Event
 
 SECRET: Final = "whsec_" + "b3V2cmUtdG9pLXNlc2FtZS1wb3VyLWVzc2Fp"
 OTHER_SECRET: Final = "whsec_" + "dW4tYXV0cmUtc2VjcmV0LXBvdXItZXNzYWlz"
@@ -60,3 +65,25 @@ def post(port: int, body: bytes, headers: dict[str, str], *, method: str = "POST
         return answer.status, answer.headers
     finally:
         connection.close()
+
+
+@contextmanager
+def at_work(bench: Bench) -> Iterator[tuple[str, list[Event]]]:
+    """A connector that is posted to, at work: its address, and what it has told."""
+    stop = threading.Event()
+    with bench.opened() as (flow, publisher):
+        source: Any = flow._source
+        port = source.listen()
+
+        def work() -> None:
+            while not stop.is_set():
+                flow.turn()
+                publisher.confirm()
+
+        lane = threading.Thread(target=work)
+        lane.start()
+        try:
+            yield f"http://127.0.0.1:{port}/", publisher.events
+        finally:
+            stop.set()
+            lane.join()
