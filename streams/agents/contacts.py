@@ -217,8 +217,8 @@ class Contacts:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
-            if event.channel in TOLD_LIVE:
-                self._check_news(event.source, at, told_at)
+        if (before is None or before.channel is Channel.FEEDBACK) and event.channel in TOLD_LIVE:
+            self._check_news(event.source, at, told_at)
         after = contact.fold(before, event)
         if after is before:
             return None
@@ -228,7 +228,7 @@ class Contacts:
         return after
 
     def _check_news(self, source: str, at: int, told_at: dict[str, int]) -> None:
-        """Raise `Unusable` if a contact that begins at `at` may have been counted and dropped before."""
+        """Raise `Unusable` if a contact that begins at `at`, known by opinions or not at all, may have been counted before."""
         latest = told_at.get(source, 0)
         if at < latest - self._times.keep.closed:
             raise Unusable(Reason.TOLD_AGAIN, "older than any contact of its source that is still known")

@@ -377,7 +377,8 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     assert [start for start, _ in worker.job.figures.rows if start] == []
 
 
-def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice() -> None:
+@pytest.mark.parametrize("opinion", [[], [make("feedback.given", 59 * 86_400, scale="csat_1_5", score=4)]])
+def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice(opinion: list[Event]) -> None:
     worker = Worker()
     late = 60 * 86_400
     log = [*answered_call(), *answered_call(f"{CALL}9", at=late)]
@@ -388,6 +389,8 @@ def test_a_log_read_once_more_from_its_beginning_counts_nothing_twice() -> None:
     for _ in range(3):  # the first call is dropped: it was closed long enough ago, and nobody touched it for an hour
         worker.tick(HOUR_MS)
     assert list(worker.job.contacts.rows) == [f"{CALL}9".encode()]
+    worker.fold(*opinion)  # of a call that nobody knows any more
+    worker.commit()
     step = worker.fold(*log)
     worker.commit()
     assert {letter.reason for letter in step.dead_letters} == {"told_again"}
