@@ -20,10 +20,13 @@ from models.topics import Channel
 from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN
 from tests.support.departement import Folded, differences, last_monday, read
 from tests.support.processes import wait_until
+from tests.support.simulated_workers import Workers
+from tests.support.telling import deliver
 
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
 CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma"}
 PER_YEAR = 40_000
+SETTLES = timedelta(days=2)
 
 
 class Days:
@@ -34,7 +37,8 @@ class Days:
         if keys:  # ids of agents are made of pseudonyms
             shutil.copytree(keys, self.keys)
         since = last_monday()
-        self.until = until = midnight(since.astimezone(PARIS).date() + timedelta(days=days))
+        until = midnight(since.astimezone(PARIS).date() + timedelta(days=days))
+        self.since, self.until = since, until
         stage, folded = Stage(directory / "stage"), Folded(until)
         departement = Departement(stage, Plan(1, PER_YEAR))
         stage.write_settings(departement.connectors())
@@ -45,6 +49,7 @@ class Days:
         with read(stage, directory / "data") as collected, departement.opened(since):
             assert play_span(departement, since, until, threading.Event())
             self.ledger = departement.ledger.numbers(until)
+            self.later = departement.ledger.numbers(until + SETTLES)
             wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
         self.events: Sequence[Event] = collected.events
         self.figures = folded.numbers(collected.events)
@@ -63,6 +68,14 @@ def test_figures_are_the_ledger_number_for_number(week: Days) -> None:
 
 def total(numbers: Numbers, *names: str) -> int:
     return sum(numbers.get(name, 0) for name in names)
+
+
+def test_figures_are_the_ledger_if_it_is_told_as_it_happens(week: Days) -> None:
+    workers, until = Workers(week.since, partitions=2), week.until + SETTLES
+    told = sorted({event.id: event for event in week.events}.values(), key=lambda event: event.time)
+    workers.live(deliver(told, 1), until, [week.since + timedelta(days=1, hours=11)])
+    assert differences(workers.numbers(), week.later) == []
+    assert workers.dead == {}
 
 
 def test_who_came_is_accounted_for_on_every_channel(week: Days) -> None:

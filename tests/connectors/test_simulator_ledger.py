@@ -152,13 +152,14 @@ def test_of_what_was_over_long_ago_nothing_is_kept_and_no_log_is_counted_anew(mo
         event
         for event in months.span.events
         if event.time < months.span.since + timedelta(days=7)
-        and event.channel is Channel.CALL
+        and event.channel in contacts.TOLD_LIVE
         and event.type != "agent.state_changed"
     ]
     before = months.workers.numbers()
     told_at = months.workers.now + timedelta(seconds=5)
     months.workers.live([Delivery(told_at, event) for event in first_week], told_at + timedelta(minutes=2))
     assert months.workers.dead == {Reason.TOLD_AGAIN: len(first_week)}
+    assert {event.channel for event in first_week} == contacts.TOLD_LIVE
     assert differences(months.workers.numbers(), before) == []
 
 
