@@ -33,6 +33,13 @@ LAZY = {
         "connectors.webhook.desk.command:command",
         say("The pages of a front desk: tickets, and calls.", "Les pages d'un guichet : les tickets, les appels."),
     ),
+    "notify": (
+        "streams.notify_cli:group",
+        say(
+            "Tell of SLA deadlines: Alertmanager, webhooks, mail.",
+            "Signale les échéances : Alertmanager, webhooks, mail.",
+        ),
+    ),
     "rejects": (
         "streams.rejects:group",
         say(

@@ -14,6 +14,10 @@ from streams.logs import LIBRARIES
 from streams.phrases import put
 
 SAYINGS: Final = {
+    "alerts_refused": (
+        "{receiver} refuses {count} alerts, and is told the others",
+        "{receiver} refuse {count} alertes, et reçoit les autres",
+    ),
     "broker listens": ("listens on {host}:{port}", "écoute sur {host}:{port}"),
     "broker ended by itself": (
         "stopped by itself (code {exit_code}), see {path}",
@@ -61,6 +65,10 @@ SAYINGS: Final = {
         "{connector}: {count} changes that no message had told were found by asking: do all of its webhooks come?",
         "{connector} : {count} changements qu'aucun message n'avait dits, trouvés en demandant : ses webhooks viennent-ils ?",
     ),
+    "receiver_away": (
+        "{receiver} cannot be told: {reason}",
+        "{receiver} ne peut être prévenu : {reason}",
+    ),
     "records_expired": (
         "goes on without {count} events that {topic} no longer has",
         "continue sans {count} événements que {topic} n'a plus",
@@ -77,6 +85,10 @@ SAYINGS: Final = {
         "{connector}: messages refused: {count} (HTTP {reason}; 401: is the sender's secret another, or a clock wrong?)",
         "{connector} : messages refusés : {count} (HTTP {reason} ; 401 : l'émetteur a-t-il un autre secret, une autre heure ?)",
     ),
+    "sla_unreadable": (
+        "an event of a clock cannot be read ({topic} {partition}:{offset}): is another version writing?",
+        "un événement d'horloge est illisible ({topic} {partition}:{offset}) : une autre version écrit-elle ?",
+    ),
     "sla_file_refused": (
         "{path} cannot be used, what it said before still holds: {detail}",
         "{path} est inutilisable, ce qu'il disait avant reste valable : {detail}",
@@ -92,6 +104,10 @@ SAYINGS: Final = {
     "taking_failed": (
         "{connector}: a defect in the connector ({error}), the file is kept apart",
         "{connector} : un défaut du connecteur ({error}), le fichier est mis de côté",
+    ),
+    "telling_failed": (
+        "a defect of Accueil itself: {receiver} cannot be told",
+        "un défaut d'Accueil même : {receiver} ne peut être prévenu",
     ),
     "tick_failed": (
         "a defect of Accueil itself ({error}): what depends on time alone waits for the next try",
@@ -130,6 +146,12 @@ SAYINGS: Final = {
         "the topic of figures does not exist yet (accueil topics apply)",
         "le topic des chiffres n'existe pas encore (accueil topics apply)",
     ),
+    "sla_no_topic": (
+        "the topic of SLA clocks does not exist yet (accueil topics apply)",
+        "le topic des horloges n'existe pas encore (accueil topics apply)",
+    ),
+    "sla_loading": ("reading the SLA clocks told so far", "lecture de ce qui est déjà dit des horloges"),
+    "sla_following": ("follows the SLA clocks", "suit les horloges"),
     "loading": ("reading the figures written so far", "lecture des chiffres déjà écrits"),
     "no_figures": (
         "the worker has not written all of its figures yet (accueil worker)",

@@ -20,14 +20,14 @@ KEYS: Final = frozenset(
     {
         *("event", "level", "logger", "timestamp", "exception", "repeated"),
         *("host", "port", "url", "path", "file", "next_file", "offset", "exit_code"),
-        *("connector", "attempts", "unconfirmed", "records_kept", "bytes_cut", "trouble"),
+        *("connector", "receiver", "attempts", "unconfirmed", "records_kept", "bytes_cut", "trouble"),
         *("topic", "count", "partition", "partitions", "rows", "replayed", "warm", "seconds"),
         *("reason", "detail", "error"),
     }
 )
 """All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""
 
-NAMES: Final = frozenset({"connector", "file", "next_file", "path"})
+NAMES: Final = frozenset({"connector", "receiver", "file", "next_file", "path"})
 """Keys whose values tell one thing from another, down to the digits in them."""
 
 LIBRARIES: Final = (

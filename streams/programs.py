@@ -16,6 +16,7 @@ from connectors.sdk.mistakes import guess
 from streams.configuration import DEFAULT_FILE, explain, find_file
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
+from streams.notify.options import NotifyOptions
 from streams.prechecks import check_port, make_private
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings
@@ -203,3 +204,49 @@ def serve(settings: Settings) -> int:
 
     check_port(settings.web.host, settings.web.port, "web.port")
     return 0 if serve_board(web_options(settings)) else os.EX_SOFTWARE
+
+
+def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
+    """Return what notify is told; brokers are found if not given.
+
+    Raises `ConfigError` if nobody is to be told, or there is no broker.
+    """
+    if not settings.notify.has_receivers:
+        raise ConfigError(
+            say(
+                "nobody to tell: write a table [notify.alertmanagers.<name>], [notify.webhooks.<name>] or [notify.mails.<name>]",
+                "personne à prévenir : écrire une table [notify.alertmanagers.<nom>], [notify.webhooks.<nom>] ou "
+                "[notify.mails.<nom>]",
+            )
+        )
+    return settings.notify.of_notify(
+        brokers=find_brokers(settings) if brokers is None else brokers,
+        client=settings.kafka.client_options(),
+        directory=settings.data / "notify",
+        time_zone=settings.web.zone,
+    )
+
+
+def notify(settings: Settings) -> int:
+    """Tell people of SLA clocks until SIGTERM or SIGINT; return the exit code.
+
+    Raises `ConfigError` if nobody is to be told, and `OperatorError` if the health port cannot be had.
+    """
+    from prometheus_client import REGISTRY  # noqa: PLC0415
+
+    from connectors.sdk.errors import ConnectorError  # noqa: PLC0415
+    from streams.notify.notifier import Notifier  # noqa: PLC0415
+
+    notifier = Notifier(notify_options(settings))
+    stopping = _stop_signal()
+    make_private(settings.data)
+    REGISTRY.register(notifier)
+    place = settings.notify
+    with serve_health(
+        place.health_host, place.health_port, "notify.health_port", healthy=notifier.healthy, ready=notifier.ready
+    ):
+        try:
+            return 0 if notifier.run(stopping) else EXIT_RESTART
+        except ConnectorError as error:
+            log.error("leaving", error=str(error))  # noqa: TRY400 - it is said in full
+            return EXIT_RESTART

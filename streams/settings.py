@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from connectors.sdk.errors import why
+from streams.notify_settings import Notify
 from streams.sections import Section
 from streams.web_settings import Web
 
@@ -189,6 +190,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     connect: Connect = Connect()
     web: Web = Web()
+    notify: Notify = Notify()
     log: Log = Log()
     demo: Demo = Demo()
     connectors: dict[Name, Instance] = {}

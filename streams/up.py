@@ -119,7 +119,7 @@ class Plan:
         broker = tree.start(*first, *([self.systems()] if self._demo else []))
         board = tree.start(self.web())
         await all_ready(broker)
-        board += tree.start(*self.workers())
+        board += tree.start(*self.workers(), *self.notify())
         # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
         sources = tree.start(*([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
@@ -214,6 +214,22 @@ class Plan:
             health_port=port,
             stop_seconds=8,
             about=", ".join(names),
+        )
+
+    def notify(self) -> Iterator[Program]:
+        """Yield what tells people of SLA clocks, if anybody is to be told."""
+        notify = self._settings.notify
+        if not notify.has_receivers:
+            return
+        port = notify.health_port or free_port()
+        yield self._program(
+            "notify",
+            ("notify",),
+            {"ACCUEIL_NOTIFY__HEALTH_PORT": str(port)},
+            health_host=notify.health_host,
+            health_port=port,
+            stop_seconds=5,
+            about=", ".join((*notify.alertmanagers, *notify.webhooks, *notify.mails)),
         )
 
     def systems(self) -> Program:

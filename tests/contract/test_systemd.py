@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from streams.cli import main
@@ -22,6 +23,7 @@ COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)$", re.MU
 def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
     assert [unit.name for unit in UNITS] == [
         "accueil-connect.service",
+        "accueil-notify.service",
         "accueil-web.service",
         "accueil-worker@.service",
     ]
@@ -31,7 +33,7 @@ def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
 def test_unit_runs_its_command_until_a_person_has_to_mend_something(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     (command,) = COMMAND.findall(text)
-    assert command in main.commands
+    assert command in main.list_commands(click.Context(main))
     assert unit.name.startswith(f"accueil-{command}")
     assert {"Restart=always", f"RestartPreventExitStatus={EXIT_CONFIGURATION}"} <= set(text.splitlines())
 

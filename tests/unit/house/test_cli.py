@@ -330,8 +330,10 @@ def commands(group: click.Group) -> set[str]:
     found = set()
     for name in group.list_commands(context):
         command = group.get_command(context, name)
-        below = commands(command) if isinstance(command, click.Group) else set()
-        found |= {f"{name} {one}" for one in below} or {name}
+        if isinstance(command, click.Group):
+            found |= {f"{name} {one}" for one in commands(command)}
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            found.add(name)
     return found
 
 

@@ -1,0 +1,224 @@
+"""Incidents: what is told of a clock on `contact.sla.v1`, folded to what people have to know. Pure; no clock, no I/O.
+
+An incident is a promise that is broken, or about to be: one for each contact, clock and stay. It begins when that is told, and
+ends when the clock stops, stands still, or has another deadline. Whatever is told again changes nothing.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from models.ids import event_id
+from models.sla import (
+    AnySlaEvent,
+    SlaAtRisk,
+    SlaBreached,
+    SlaCancelled,
+    SlaMet,
+    SlaPaused,
+    SlaResumed,
+)
+
+SKEW_MS: Final = 10_000
+"""By how much the clocks of two workers may differ: what was told longer before the last news of a clock is told again."""
+HEARD: Final = 64
+"""So many of the last events of a clock are known again."""
+
+
+class Kind(StrEnum):
+    """What an incident is about."""
+
+    BREACHED = "breached"
+    """The deadline passed."""
+    AT_RISK = "at_risk"
+    """Most of the time is over."""
+
+
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One broken promise, or one that soon will be. Times are milliseconds since 1970 UTC.
+
+    What is said of the contact is said as of the beginning, so that it is the same alert until its end.
+    """
+
+    kind: Kind
+    contact: str
+    clock: str
+    number: int
+    policy: str
+    channel: str
+    service: str
+    site: str
+    queue: str
+    starts_at: int
+    deadline_at: int
+    round: int
+    """It may happen to one clock several times: the first time is 1."""
+    late: bool = False
+    """It was told long after it was so."""
+    ended_at: int | None = None
+    """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
+    end: str = ""
+    """Why it ended: `met cancelled paused moved`."""
+
+    @property
+    def key(self) -> str:
+        """What it has in common with those before it of the same clock."""
+        return f"{self.contact}|{self.clock}|{self.number}|{self.kind}"
+
+    @property
+    def id(self) -> str:
+        """A name that no other incident has, the same on every machine."""
+        return event_id("accueil/notify", self.key, str(self.round))
+
+
+class Known(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a clock that has, or had, an incident."""
+
+    told_at: int
+    heard: tuple[str, ...]
+    """Ids of the last events."""
+    breach: Incident | None = None
+    risk: Incident | None = None
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Those that there are."""
+        return tuple(one for one in (self.breach, self.risk) if one is not None)
+
+    @property
+    def open(self) -> bool:
+        """Whether any of them goes on."""
+        return any(one.ended_at is None for one in self.incidents)
+
+
+class What(StrEnum):
+    """What became of an incident."""
+
+    STARTED = "started"
+    CHANGED = "changed"
+    ENDED = "ended"
+
+
+class Change(NamedTuple):
+    """What became of an incident, and whether people who were told of it need to know."""
+
+    what: What
+    incident: Incident
+    told: bool = True
+
+
+def clock_of(event: AnySlaEvent) -> str:
+    """Return the name of the clock that `event` is about."""
+    return f"{event.subject}|{event.data.clock}|{event.data.number}"
+
+
+def fold(known: Known | None, event: AnySlaEvent) -> Known | None:
+    """Return what is known of a clock after `event`; `known` itself if that says nothing new."""
+    opens = isinstance(event, SlaBreached | SlaAtRisk)
+    told_at = _ms(event.recordedtime or event.time)
+    if known is None:
+        if not opens:
+            return None
+        known = Known(told_at, ())
+    elif event.id in known.heard or (not opens and told_at < known.told_at - SKEW_MS):
+        return known
+    after = replace(known, told_at=max(known.told_at, told_at), heard=(*known.heard, event.id)[-HEARD:])
+    if isinstance(event, SlaBreached):
+        return replace(after, breach=_begin(Kind.BREACHED, known.breach, event))
+    if isinstance(event, SlaAtRisk):
+        if _is_over(event, told_at):
+            return after if known.incidents else None
+        return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event))
+    return replace(after, breach=_follow(known.breach, event, told_at), risk=_follow(known.risk, event, told_at))
+
+
+def settle(before: Known | None, after: Known) -> tuple[Known, list[Change]]:
+    """Return `after` and what became of the incidents since `before`, however many events lie between them.
+
+    One that ended and at once began again has gone on.
+    """
+    breach, of_breach = _settle(before.breach if before else None, after.breach)
+    risk, of_risk = _settle(before.risk if before else None, after.risk)
+    # Nobody needs to hear that what they know to be broken is not at risk any more.
+    overtaken = risk is not None and breach is not None and breach.starts_at > risk.starts_at
+    changes = [
+        *(Change(what, breach) for what in of_breach if breach),
+        *(Change(what, risk, not (overtaken and what is What.ENDED)) for what in of_risk if risk),
+    ]
+    return replace(after, breach=breach, risk=risk), changes
+
+
+def _settle(before: Incident | None, after: Incident | None) -> tuple[Incident | None, Iterator[What]]:
+    if after is None or after == before:
+        return after, iter(())
+    if before is not None and before.ended_at is None:
+        what = What.CHANGED if after.ended_at is None else What.ENDED
+        return replace(after, round=before.round), iter((what,))
+    began = before.round if before else 0
+    if after.round == began:
+        return after, iter((What.CHANGED,))
+    both = (What.STARTED,) if after.ended_at is None else (What.STARTED, What.ENDED)
+    return replace(after, round=began + 1), iter(both)
+
+
+def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent) -> Incident:
+    data = event.data
+    deadline_at = _ms(data.deadline_at or event.time)
+    if known is not None and known.ended_at is None:
+        return replace(known, deadline_at=deadline_at)
+    return Incident(
+        kind,
+        event.subject,
+        data.clock,
+        data.number,
+        data.policy,
+        event.channel,
+        event.service,
+        event.site,
+        data.queue,
+        _ms(event.time),
+        deadline_at,
+        known.round + 1 if known else 1,
+        late=data.late,
+    )
+
+
+def _is_over(event: AnySlaEvent, told_at: int) -> bool:
+    """Return whether it is too late to warn: the deadline passed too, or the clock stands still."""
+    deadline_at = event.data.deadline_at
+    return deadline_at is None or _ms(deadline_at) <= told_at
+
+
+def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:
+    """Return what becomes of an incident when its clock runs otherwise than before."""
+    if known is None:
+        return None
+    at = _ms(event.time)
+    if known.ended_at is not None:
+        # It was not the end, and the deadline passed long ago: that is not told a second time.
+        same = event.data.deadline_at is not None and _ms(event.data.deadline_at) == known.deadline_at
+        if isinstance(event, SlaResumed) and same and at >= known.ended_at:
+            return replace(known, ended_at=None, end="", round=known.round + 1)
+        return known
+    if isinstance(event, SlaMet | SlaCancelled):
+        return _end(known, at, "met" if isinstance(event, SlaMet) else "cancelled")
+    deadline_at = event.data.deadline_at
+    if deadline_at is None:
+        return _end(known, at, "paused")
+    if _ms(deadline_at) == known.deadline_at or isinstance(event, SlaPaused):
+        return known
+    if known.kind is Kind.BREACHED and _ms(deadline_at) < told_at:
+        return replace(known, deadline_at=_ms(deadline_at))  # another deadline, which passed too
+    return _end(known, told_at, "moved")
+
+
+def _end(known: Incident, at: int, why: str) -> Incident:
+    return replace(known, ended_at=at, end=why)
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

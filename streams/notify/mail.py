@@ -1,0 +1,103 @@
+"""Letters as e-mail, by SMTP."""
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Final
+
+from connectors.sdk.errors import ConnectorError
+from connectors.sdk.words import say
+from streams.notify.links import Links
+from streams.notify.options import MailOptions, NotifyOptions
+from streams.notify.queueing import Letter
+from streams.notify.texts import headline, line
+
+TIMEOUT_SECONDS: Final = 15.0
+UNFOLDED: Final = policy.SMTP.clone(max_line_length=998)
+"""As long as a line may be (RFC 5322): a subject that is folded at once, after its name, is shown with a space before it."""
+
+
+class NotMailedError(ConnectorError):
+    """The server did not take a message; the text says why, for people. Send it again, the same."""
+
+
+class MailCourier:
+    """Hands messages to a mail server.
+
+    A message that is sent again, since nobody knows whether it arrived, has the same Message-ID.
+    """
+
+    def __init__(self, options: MailOptions, common: NotifyOptions) -> None:
+        self._options = options
+        self._links = Links(common.dashboard_url, common.runbook_url)
+        self._zone = common.time_zone
+
+    def close(self) -> None:
+        """Nothing is open: each message has a connection of its own."""
+
+    def send(self, letter: Letter) -> None:
+        """Return once the server has taken the message. Raises `NotMailedError`."""
+        message = self._write(letter)
+        try:
+            with self._connect() as server:
+                server.send_message(message, self._options.sender, self._options.recipients)
+        except (smtplib.SMTPException, OSError) as error:
+            raise NotMailedError(f"{self._options.host}: {_explain(error)}") from None
+
+    @contextmanager
+    def _connect(self) -> Iterator[smtplib.SMTP]:
+        options, context = self._options, ssl.create_default_context()
+        if options.security == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                options.host, options.port, timeout=TIMEOUT_SECONDS, context=context
+            )
+        else:
+            server = smtplib.SMTP(options.host, options.port, timeout=TIMEOUT_SECONDS)
+        with server:
+            if options.security == "starttls":
+                server.starttls(context=context)
+            if options.username:
+                server.login(options.username, options.password.get_secret_value() if options.password else "")
+            yield server
+
+    def _write(self, letter: Letter) -> EmailMessage:
+        options = self._options
+        message = EmailMessage(UNFOLDED)
+        message["From"] = options.sender
+        message["To"] = ", ".join(options.recipients)
+        message["Subject"] = headline(letter.tellings, options.language)
+        message["Date"] = format_datetime(datetime.fromtimestamp(letter.at / 1000, UTC))
+        message["Message-ID"] = f"<{letter.id}@{options.sender.rpartition('@')[2]}>"
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine is to answer
+        message.set_content("\n".join(self._lines(letter)) + "\n")
+        return message
+
+    def _lines(self, letter: Letter) -> Iterator[str]:
+        yield headline(letter.tellings, self._options.language)
+        for telling in letter.tellings:
+            yield ""
+            yield line(telling, self._options.language, self._zone)
+            yield from self._links.of(telling.incident).values()
+
+
+def _explain(error: Exception) -> str:
+    match error:
+        case smtplib.SMTPAuthenticationError():
+            return say("refuses the user or the password", "refuse l'utilisateur ou le mot de passe")
+        case smtplib.SMTPRecipientsRefused():
+            return say("refuses all recipients", "refuse tous les destinataires")
+        case smtplib.SMTPSenderRefused():
+            return say("refuses the sender", "refuse l'expéditeur")
+        case smtplib.SMTPNotSupportedError():
+            return say("does not know STARTTLS, or no login", "ne connaît pas STARTTLS, ou pas d'identification")
+        case smtplib.SMTPResponseException():
+            return say(f"takes no mail now ({error.smtp_code})", f"ne prend pas de courriel ({error.smtp_code})")
+        case ssl.SSLError():
+            return say("its certificate is not trusted", "son certificat n'est pas reconnu")
+        case _:
+            return say("does not answer", "ne répond pas")

@@ -1,0 +1,187 @@
+"""`accueil notify`: reads what becomes of clocks, and has all receivers told."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from filelock import FileLock, Timeout
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from connectors.sdk.errors import ConnectorError, InstanceInUseError
+from connectors.sdk.files import make_private_directory
+from connectors.sdk.words import say
+from streams.notify import alertmanager
+from streams.notify.alertmanager import Client, Writer
+from streams.notify.incidents import Kind
+from streams.notify.mail import MailCourier
+from streams.notify.options import MailOptions, NotifyOptions, Severity, WebhookOptions
+from streams.notify.queueing import Courier, Letter, Queueing
+from streams.notify.reader import Reader, State
+from streams.notify.showing import Showing
+from streams.notify.store import Receivers, Store
+from streams.notify.telling import STOP_SECONDS, Speaker, Teller
+from streams.notify.webhook import WebhookCourier
+
+STUCK_SECONDS: Final = 60.0
+
+
+def couriers(options: NotifyOptions) -> Iterator[tuple[str, Courier]]:
+    """Yield all who are told in messages."""
+    for webhook in options.webhooks:
+        yield webhook.name, WebhookCourier(webhook, options)
+    for mail in options.mails:
+        yield mail.name, MailCourier(mail, options)
+
+
+def receivers(options: NotifyOptions) -> Receivers:
+    """Return who is told of what."""
+    queued: list[WebhookOptions | MailOptions] = [*options.webhooks, *options.mails]
+    return Receivers(
+        tuple(one.name for one in options.alertmanagers), {one.name: _kinds(one.severities) for one in queued}
+    )
+
+
+def try_out(options: NotifyOptions) -> Iterator[tuple[str, str]]:
+    """Send a test to each receiver; yield its name, and what went wrong, for people (nothing, if it is empty)."""
+    now = round(time.time() * 1000)
+    for one in options.alertmanagers:
+        with closing(Client(one)) as client:
+            yield one.name, _trouble_of(partial(client.post, [alertmanager.trial(now)]))
+    for name, courier in couriers(options):
+        with closing(courier):
+            yield name, _trouble_of(partial(courier.send, Letter(f"test-{now}", now, ())))
+
+
+class Notifier:
+    """The whole process. `run` until it is to stop; the rest may be asked in any thread meanwhile."""
+
+    def __init__(self, options: NotifyOptions) -> None:
+        self._options = options
+        self._stopping = Event()
+        self._failed = False
+        self._tellers = [Teller(speaker, self._open, self._give_up) for speaker in self._speakers()]
+        self._reader: Reader | None = None
+
+    def run(self, stopping: Event) -> bool:
+        """Read and tell until `stopping`; return whether that was why it ended.
+
+        Raises `InstanceInUseError` if another process has the directory, and `ConnectorError` if it cannot be written.
+        """
+        self._stopping = stopping
+        make_private_directory(self._options.directory)
+        with _alone(self._options.directory), closing(self._open()) as store:
+            store.enrol()
+            self._reader = Reader(
+                store,
+                self._options.brokers,
+                self._options.client,
+                changed=self._wake,
+                keep_ended_days=self._options.keep_ended_days,
+                topic=self._options.topic,
+            )
+            for teller in self._tellers:
+                teller.start()
+            try:
+                self._reader.run(stopping)
+            finally:
+                self._stop()
+        return not self._failed
+
+    def healthy(self) -> tuple[bool, str]:
+        """Return whether it gets anywhere."""
+        reader = self._reader
+        return reader is None or time.monotonic() - reader.moved_at < STUCK_SECONDS, "reading"
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether it follows the topic, and who cannot be told now."""
+        state = self._reader.state if self._reader else State.NO_BROKER
+        if state is not State.FOLLOWING:
+            return False, state
+        trouble = "; ".join(f"{one.speaker.name}: {one.trouble}" for one in self._tellers if one.trouble)
+        return True, trouble or state
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what Prometheus may know."""
+        reader = self._reader
+        if reader is None:
+            return
+        with closing(self._open()) as store:
+            opened, waiting = store.count_open(), store.waiting()
+        incidents = GaugeMetricFamily("notify_incidents_open", "Incidents that go on", labels=["kind"])
+        for kind in Kind:
+            incidents.add_metric([kind], opened.get(kind, 0))
+        yield incidents
+        following = reader.state is State.FOLLOWING
+        yield GaugeMetricFamily("notify_following", "Whether the topic is read to its end", value=float(following))
+        yield CounterMetricFamily("notify_records", "Records read", value=reader.records)
+        yield CounterMetricFamily("notify_unreadable", "Records that are no event of a clock", value=reader.unreadable)
+        sent = CounterMetricFamily("notify_sent", "Alerts and messages that were taken", labels=["receiver"])
+        failed = CounterMetricFamily("notify_failed", "Times that a receiver took nothing", labels=["receiver"])
+        queued = GaugeMetricFamily("notify_waiting", "What a receiver does not know yet", labels=["receiver"])
+        oldest = GaugeMetricFamily(
+            "notify_oldest_waiting_seconds", "Since when the first message waits", labels=["receiver"]
+        )
+        for teller in self._tellers:
+            name = teller.speaker.name
+            found = waiting.get(name)
+            sent.add_metric([name], teller.speaker.sent)
+            failed.add_metric([name], teller.failures)
+            queued.add_metric([name], found.number if found else 0)
+            oldest.add_metric([name], time.time() - found.oldest_at / 1000 if found and found.oldest_at else 0)
+        yield from (sent, failed, queued, oldest)
+
+    def _speakers(self) -> Iterator[Speaker]:
+        writer = Writer(self._options)
+        for one in self._options.alertmanagers:
+            yield Showing(one, writer)
+        for name, courier in couriers(self._options):
+            yield Queueing(name, courier, self._options.digest_above)
+
+    def _open(self) -> Store:
+        return Store(self._options.directory, receivers(self._options))
+
+    def _wake(self) -> None:
+        for teller in self._tellers:
+            teller.wake()
+
+    def _give_up(self) -> None:
+        self._failed = True
+        self._stopping.set()
+
+    def _stop(self) -> None:
+        for teller in self._tellers:
+            teller.stop()
+        until = time.monotonic() + STOP_SECONDS
+        for teller in self._tellers:
+            teller.join(max(0.0, until - time.monotonic()))
+
+
+def _kinds(severities: tuple[Severity, ...]) -> tuple[str, ...]:
+    return tuple(kind for kind, severity in alertmanager.LEVELS.items() if severity in severities)
+
+
+def _trouble_of(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except ConnectorError as error:
+        return str(error)
+    return ""
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keep `directory` for this process; it is free again however that ends."""
+    try:
+        with FileLock(directory / "lock", timeout=0.5):
+            yield
+    except Timeout:
+        raise InstanceInUseError(
+            say(
+                f"{directory} is in use by another accueil notify",
+                f"{directory} est utilisé par un autre accueil notify",
+            )
+        ) from None

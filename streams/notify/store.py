@@ -1,0 +1,276 @@
+"""What notify remembers, in one file of SQLite: incidents, how far the topic is read, and what is still to be told to whom.
+
+All that comes of a batch of events is one transaction: killed anywhere, nothing is lost and nothing counts twice.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from connectors.sdk.database import Database
+from connectors.sdk.words import say
+from models.sla import AnySlaEvent
+from streams.notify.incidents import Change, Incident, Known, What, clock_of, fold, settle
+
+FILE: Final = "notify.db"
+DAY_MS: Final = 86_400_000
+TABLES: Final = tuple(
+    f"CREATE {what}"
+    for what in (
+        "TABLE IF NOT EXISTS topic (id TEXT NOT NULL)",
+        "TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)",
+        """TABLE IF NOT EXISTS clocks (
+            name TEXT PRIMARY KEY, known BLOB NOT NULL, open INTEGER NOT NULL, changed_at INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        "INDEX IF NOT EXISTS clocks_by_age ON clocks (open, changed_at)",
+        """TABLE IF NOT EXISTS alerts (
+            receiver TEXT, key TEXT, round INTEGER NOT NULL, incident BLOB NOT NULL, ended INTEGER NOT NULL,
+            shown_at INTEGER, shown_by INTEGER, closed_at INTEGER, PRIMARY KEY (receiver, key)
+        ) WITHOUT ROWID""",
+        """TABLE IF NOT EXISTS messages (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, receiver TEXT NOT NULL, content BLOB NOT NULL,
+            queued_at INTEGER NOT NULL, tried INTEGER NOT NULL DEFAULT 0
+        )""",
+        "INDEX IF NOT EXISTS messages_by_receiver ON messages (receiver, number)",
+    )
+)
+_PUT_ALERT: Final = """
+    INSERT INTO alerts (receiver, key, round, incident, ended) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET incident = excluded.incident, ended = excluded.ended, round = excluded.round,
+    shown_at = CASE WHEN round = excluded.round THEN shown_at END, closed_at = NULL
+"""
+
+
+class Telling(msgspec.Struct, frozen=True):
+    """One thing to tell: an incident began, or ended."""
+
+    what: What
+    incident: Incident
+
+
+class Message(NamedTuple):
+    """What a receiver is to be told next."""
+
+    number: int
+    tellings: tuple[Telling, ...]
+    """Several are a digest."""
+    queued_at: int
+    """Milliseconds since 1970, as all times here."""
+
+
+class Alert(NamedTuple):
+    """An incident as one Alertmanager is to know it."""
+
+    incident: Incident
+    shown_at: int | None
+    """Since when Alertmanager knows that it began; None: it does not."""
+    shown_by: int | None
+    """Which Alertmanager knows it: when that one started."""
+    closed_at: int | None
+    """Since when it knows that it ended."""
+
+
+class Receivers(NamedTuple):
+    """Who is told, by name."""
+
+    alertmanagers: tuple[str, ...] = ()
+    queued: Mapping[str, tuple[str, ...]] = {}
+    """Those who are told in messages, and of which kinds of incidents."""
+
+
+class Waiting(NamedTuple):
+    """What is still to be told to one receiver."""
+
+    number: int
+    oldest_at: int | None
+
+
+_known: Final = msgspec.json.Decoder(Known)
+_incident: Final = msgspec.json.Decoder(Incident)
+_tellings: Final = msgspec.json.Decoder(tuple[Telling, ...])
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Store:
+    """The file in `directory`. For one thread; several may be open at once. Raises `ConnectorError` as its database does."""
+
+    def __init__(self, directory: Path, receivers: Receivers) -> None:
+        self._receivers = receivers
+        self._database = Database(
+            directory / FILE,
+            *TABLES,
+            advice=say(
+                "set it aside; all that Kafka still holds is then read, and told, again",
+                "le mettre de côté ; tout ce que Kafka a encore sera alors relu, et redit",
+            ),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def enrol(self) -> None:
+        """Have each Alertmanager know of all that is open, and forget receivers that there are no more."""
+        known = [*self._receivers.alertmanagers, *self._receivers.queued]
+        marks = ", ".join("?" * len(known))
+        with self._transaction():
+            for table in ("alerts", "messages"):
+                self._database.do(f"DELETE FROM {table} WHERE receiver NOT IN ({marks})", *known)  # noqa: S608 - ours
+            for (content,) in self._database.do("SELECT known FROM clocks WHERE open"):
+                for incident in _known.decode(content).incidents:
+                    if incident.ended_at is None:
+                        self._put_alerts(incident)
+
+    def topic(self, topic_id: str) -> dict[int, int]:
+        """Return by partition what is to be read next of the topic of that id; of another one than before, all of it."""
+        with self._transaction():
+            if self._database.do("SELECT id FROM topic").fetchone() != (topic_id,):
+                self._database.do("DELETE FROM topic")
+                self._database.do("DELETE FROM offsets")
+                self._database.do("INSERT INTO topic VALUES (?)", topic_id)
+        return dict(self._database.do("SELECT partition, next FROM offsets"))
+
+    def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
+        """Fold `events`, in their order, and take note of what is to be told and of what is to be read next.
+
+        Returns how many incidents changed.
+        """
+        before: dict[str, Known | None] = {}
+        after: dict[str, Known | None] = {}
+        with self._transaction():
+            for event in events:
+                name = clock_of(event)
+                if name not in before:
+                    before[name] = after[name] = self._find(name)
+                after[name] = fold(after[name], event)
+            changed = 0
+            for name, known in after.items():
+                if known is not None and known is not before[name]:
+                    changed += self._keep(name, before[name], known, now)
+            for partition, following in offsets.items():
+                self._database.do("INSERT OR REPLACE INTO offsets VALUES (?, ?)", partition, following)
+        return changed
+
+    def forget(self, before: int) -> None:
+        """Forget the clocks of which nothing goes on, and nothing was heard since `before`."""
+        self._database.do("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
+
+    # ------------------------------------------------------------------------------------------------------ Alertmanager
+    def alerts(self, receiver: str) -> list[Alert]:
+        """Return all that `receiver` is to know."""
+        found = self._database.do(
+            "SELECT incident, shown_at, shown_by, closed_at FROM alerts WHERE receiver = ?", receiver
+        )
+        return [Alert(_incident.decode(content), *marks) for content, *marks in found]
+
+    def mark_shown(self, receiver: str, incidents: Iterable[Incident], started_at: int, now: int) -> None:
+        """Take note that `receiver`, which runs since `started_at`, knows of their beginning."""
+        self._mark("shown_at = ?, shown_by = ?", (now, started_at), receiver, incidents)
+
+    def mark_closed(self, receiver: str, incidents: Iterable[Incident], now: int) -> None:
+        """Take note that `receiver` knows of their end."""
+        self._mark("closed_at = ?", (now,), receiver, incidents)
+
+    def drop_closed(self, receiver: str, before: int) -> None:
+        """Forget what `receiver` knows to have ended since `before`."""
+        self._database.do("DELETE FROM alerts WHERE receiver = ? AND closed_at < ?", receiver, before)
+
+    # ---------------------------------------------------------------------------------------------------------- messages
+    def next_message(self, receiver: str, digest_above: int, limit: int, *, after_outage: bool) -> Message | None:
+        """Return what `receiver` is told next; whoever asks will try to, and asks again until `told`.
+
+        More than `digest_above` messages are made one, at most `limit` of them, and so are several of them after an outage. But
+        what may have arrived already, since it was tried, is left as it is, so that it is known again.
+        """
+        with self._transaction():
+            rows = self._database.do(
+                "SELECT number, content, queued_at, tried FROM messages WHERE receiver = ? ORDER BY number LIMIT ?",
+                receiver,
+                limit,
+            ).fetchall()
+            if not rows:
+                return None
+            number, content, queued_at, tried = rows[0]
+            tellings = _tellings.decode(content)
+            if not tried and len(rows) > (1 if after_outage else digest_above):
+                # Of what began and ended meanwhile, the end tells all.
+                tellings = tuple({one.incident.id: one for row in rows for one in _tellings.decode(row[1])}.values())
+                last = rows[-1][0]
+                self._database.do(
+                    "DELETE FROM messages WHERE receiver = ? AND number > ? AND number <= ?", receiver, number, last
+                )
+                self._database.do("UPDATE messages SET content = ? WHERE number = ?", _encode(tellings), number)
+            self._database.do("UPDATE messages SET tried = tried + 1 WHERE number = ?", number)
+            return Message(number, tellings, queued_at)
+
+    def mark_told(self, message: Message) -> None:
+        """Take note that it arrived."""
+        self._database.do("DELETE FROM messages WHERE number = ?", message.number)
+
+    # ----------------------------------------------------------------------------------------------------------- figures
+    def count_open(self) -> dict[str, int]:
+        """Return how many incidents of each kind go on."""
+        counts: dict[str, int] = {}
+        for (content,) in self._database.do("SELECT known FROM clocks WHERE open"):
+            for incident in _known.decode(content).incidents:
+                if incident.ended_at is None:
+                    counts[incident.kind] = counts.get(incident.kind, 0) + 1
+        return counts
+
+    def waiting(self) -> dict[str, Waiting]:
+        """Return what is still to be told, by receiver."""
+        messages = "SELECT receiver, count(*), min(queued_at) FROM messages GROUP BY receiver"
+        alerts = (
+            "SELECT receiver, count(*), NULL FROM alerts WHERE shown_at IS NULL OR"
+            " (ended AND closed_at IS NULL) GROUP BY receiver"
+        )
+        found: Sequence[tuple[str, int, int | None]] = [*self._database.do(messages), *self._database.do(alerts)]
+        return {receiver: Waiting(number, oldest_at) for receiver, number, oldest_at in found}
+
+    # ------------------------------------------------------------------------------------------------------------- parts
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.do("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.do("ROLLBACK")
+            raise
+        self._database.do("COMMIT")
+
+    def _find(self, name: str) -> Known | None:
+        row = self._database.do("SELECT known FROM clocks WHERE name = ?", name).fetchone()
+        return _known.decode(row[0]) if row else None
+
+    def _keep(self, name: str, before: Known | None, known: Known, now: int) -> int:
+        known, changes = settle(before, known)
+        self._database.do("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now)
+        for change in changes:
+            self._put_alerts(change.incident)
+            self._queue(change, now)
+        return len(changes)
+
+    def _put_alerts(self, incident: Incident) -> None:
+        for receiver in self._receivers.alertmanagers:
+            ended = incident.ended_at is not None
+            self._database.do(_PUT_ALERT, receiver, incident.key, incident.round, _encode(incident), ended)
+
+    def _queue(self, change: Change, now: int) -> None:
+        if change.what is What.CHANGED or not change.told:
+            return
+        content = _encode((Telling(change.what, change.incident),))
+        for receiver, kinds in self._receivers.queued.items():
+            if change.incident.kind in kinds:
+                self._database.do(
+                    "INSERT INTO messages (receiver, content, queued_at) VALUES (?, ?, ?)", receiver, content, now
+                )
+
+    def _mark(self, marks: str, values: tuple[int, ...], receiver: str, incidents: Iterable[Incident]) -> None:
+        command = f"UPDATE alerts SET {marks} WHERE receiver = ? AND key = ? AND round = ?"  # noqa: S608 - ours
+        with self._transaction():
+            for incident in incidents:  # of one that has begun anew since, it is not so
+                self._database.do(command, *values, receiver, incident.key, incident.round)

@@ -1,0 +1,107 @@
+"""What people read of incidents, in French and English: who waits for what since when, and nothing of the citizen."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from streams.notify.incidents import Incident, Kind, What
+from streams.notify.options import Language
+from streams.notify.store import Telling
+
+Both = dict[Language, str]
+
+CLOCKS: Final[dict[str, Both]] = {
+    "answer": {"fr": "réponse", "en": "answer"},
+    "acknowledge": {"fr": "accusé de réception", "en": "acknowledgement"},
+    "first_response": {"fr": "première réponse", "en": "first response"},
+    "announced": {"fr": "délai annoncé", "en": "announced delay"},
+    "resolution": {"fr": "traitement", "en": "resolution"},
+}
+CHANNELS: Final[dict[str, Both]] = {
+    "mail": {"fr": "courrier", "en": "letter"},
+    "email": {"fr": "courriel", "en": "e-mail"},
+    "call": {"fr": "appel", "en": "call"},
+    "form": {"fr": "démarche en ligne", "en": "online procedure"},
+    "appointment": {"fr": "rendez-vous", "en": "appointment"},
+    "visit": {"fr": "visite", "en": "visit"},
+    "feedback": {"fr": "avis", "en": "feedback"},
+}
+HEADS: Final[dict[Kind, Both]] = {
+    Kind.BREACHED: {"fr": "Délai dépassé", "en": "Deadline passed"},
+    Kind.AT_RISK: {"fr": "Délai bientôt dépassé", "en": "Deadline near"},
+}
+ENDS: Final[dict[str, Both]] = {
+    "met": {"fr": "c'est fait", "en": "done"},
+    "cancelled": {"fr": "plus personne n'attend", "en": "nobody waits any more"},
+    "paused": {"fr": "en attente de l'usager", "en": "it is for the citizen to act"},
+    "moved": {"fr": "l'échéance est reportée", "en": "there is another deadline"},
+}
+OVER: Final[Both] = {"fr": "Terminé", "en": "Over"}
+LATE: Final[Both] = {"fr": "signalé en retard", "en": "told late"}
+STOPS: Final[Both] = {"fr": " : ", "en": ": "}
+DESCRIPTIONS: Final[Both] = {
+    "fr": "{contact} (politique {policy}, horloge {clock}) : échéance le {deadline}.",
+    "en": "{contact} (policy {policy}, clock {clock}): due on {deadline}.",
+}
+DIGESTS: Final[Both] = {
+    "fr": "{started} délais dépassés ou bientôt dépassés, {ended} terminés",
+    "en": "{started} deadlines passed or near, {ended} over",
+}
+TESTS: Final[Both] = {
+    "fr": "Essai d'Accueil : ce message ne demande rien",
+    "en": "A test of Accueil: nothing needs to be done",
+}
+
+
+def summarise(incident: Incident, language: Language) -> str:
+    """Return an incident in a few words."""
+    channel = CHANNELS.get(incident.channel, {}).get(language, incident.channel)
+    clock = CLOCKS.get(incident.clock, {}).get(language, incident.clock)
+    place = ", ".join(filter(None, (incident.service, incident.queue, incident.site)))
+    words = f"{HEADS[incident.kind][language]}{STOPS[language]}{clock}, {channel}"
+    return f"{words} ({place})" if place else words
+
+
+def describe(incident: Incident, language: Language, zone: ZoneInfo) -> str:
+    """Return what there is to know of an incident, in a sentence."""
+    text = DESCRIPTIONS[language].format(
+        contact=incident.contact,
+        policy=incident.policy,
+        clock=incident.clock,
+        deadline=local(incident.deadline_at, zone),
+    )
+    return f"{text} ({LATE[language]})" if incident.late else text
+
+
+def headline(tellings: Sequence[Telling], language: Language) -> str:
+    """Return a message in one line; one that tells nothing is a test."""
+    if not tellings:
+        return TESTS[language]
+    if len(tellings) > 1:
+        counts = Counter(one.what for one in tellings)
+        return DIGESTS[language].format(started=counts[What.STARTED], ended=counts[What.ENDED])
+    what, incident = tellings[0].what, tellings[0].incident
+    words = summarise(incident, language)
+    return f"{OVER[language]}{STOPS[language]}{words}" if what is What.ENDED else words
+
+
+def line(telling: Telling, language: Language, zone: ZoneInfo) -> str:
+    """Return all that is told of an incident, in one line."""
+    incident = telling.incident
+    text = f"{summarise(incident, language)}. {describe(incident, language, zone)}"
+    if telling.what is What.STARTED:
+        return text
+    end = ENDS.get(incident.end, {}).get(language, incident.end)
+    return f"{OVER[language]} ({end}, {local(incident.ended_at or 0, zone)}){STOPS[language]}{text}"
+
+
+def local(at: int, zone: ZoneInfo) -> str:
+    """Return a time (milliseconds since 1970) as the clock on the wall shows it."""
+    return datetime.fromtimestamp(at / 1000, zone).strftime("%d/%m/%Y %H:%M:%S %Z")
+
+
+def iso(at: int) -> str:
+    """Return a time (milliseconds since 1970) as ISO 8601 has it, in UTC."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

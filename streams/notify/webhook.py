@@ -1,0 +1,71 @@
+"""Letters as signed messages: Standard Webhooks 1.0 (https://www.standardwebhooks.com)."""
+
+from typing import Any, Final
+
+import msgspec
+
+from connectors.sdk.webhook.sender import Sender
+from streams.notify.links import Links
+from streams.notify.options import NotifyOptions, WebhookOptions
+from streams.notify.queueing import Letter
+from streams.notify.store import Telling
+from streams.notify.texts import describe, headline, iso, summarise
+
+TEST: Final = "sla.test"
+DIGEST: Final = "sla.digest"
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class WebhookCourier:
+    """Posts to a receiver."""
+
+    def __init__(self, options: WebhookOptions, common: NotifyOptions) -> None:
+        self._sender = Sender(options.url, options.secret)
+        self._links = Links(common.dashboard_url, common.runbook_url)
+        self._zone = common.time_zone
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._sender.close()
+
+    def send(self, letter: Letter) -> None:
+        """Send a message, whose id is the letter's. Raises `NotTakenError`."""
+        self._sender.send(letter.id, self._write(letter))
+
+    def _write(self, letter: Letter) -> bytes:
+        tellings = letter.tellings
+        both: dict[str, Any] = {"summary": headline(tellings, "fr"), "summary_en": headline(tellings, "en")}
+        match [self._tell(one) for one in tellings]:
+            case []:
+                kind, data = TEST, both
+            case [one]:
+                kind, data = f"sla.{tellings[0].incident.kind}.{tellings[0].what}", one
+            case several:
+                kind, data = DIGEST, both | {"incidents": several}
+        return _encode({"type": kind, "timestamp": iso(letter.at), "data": data})
+
+    def _tell(self, telling: Telling) -> dict[str, Any]:
+        incident = telling.incident
+        return {
+            "incident": incident.id,
+            "what": telling.what,
+            "kind": incident.kind,
+            "contact": incident.contact,
+            "clock": incident.clock,
+            "stay": incident.number,
+            "policy": incident.policy,
+            "channel": incident.channel,
+            "service": incident.service,
+            "site": incident.site,
+            "queue": incident.queue,
+            "starts_at": iso(incident.starts_at),
+            "deadline_at": iso(incident.deadline_at),
+            "late": incident.late,
+            "ended_at": None if incident.ended_at is None else iso(incident.ended_at),
+            "end": incident.end,
+            "summary": summarise(incident, "fr"),
+            "description": describe(incident, "fr", self._zone),
+            "summary_en": summarise(incident, "en"),
+            "description_en": describe(incident, "en", self._zone),
+            **self._links.of(incident),
+        }

@@ -1,0 +1,127 @@
+"""The configuration of Alertmanager that is shipped: valid, and each alert finds its way."""
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from streams.notify import alertmanager
+from streams.notify.alertmanager import AwayError, Client, Writer
+from streams.notify.incidents import Incident, Known, fold
+from streams.notify.options import AlertmanagerOptions, NotifyOptions
+from tests.support.alertmanager import EXAMPLE, Hook, find, hooked, running
+from tests.support.clocks import Promise
+from tests.support.processes import wait_until
+
+AT_ONCE, MAIL = "superviseurs-immediat", "superviseurs-courriel"
+
+
+def incidents(promise: Promise) -> list[Incident]:
+    known: Known | None = None
+    for event in (promise.at_risk(), promise.breached()):
+        known = fold(known, event)
+    assert known is not None
+    return list(known.incidents)
+
+
+def test_example_is_valid() -> None:
+    done = subprocess.run([find("amtool"), "check-config", EXAMPLE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        (alertmanager.labels(incidents(Promise())[0]), f"{AT_ONCE},{MAIL}"),
+        (alertmanager.labels(incidents(Promise())[1]), MAIL),
+        (alertmanager.trial(0)["labels"], AT_ONCE),
+        ({"alertname": "Other"}, MAIL),
+    ],
+)
+def test_alerts_find_their_receivers(labels: dict[str, str], receivers: str) -> None:
+    told = [f"{name}={value}" for name, value in labels.items()]
+    test = [find("amtool"), "config", "routes", "test", f"--config.file={EXAMPLE}", f"--verify.receivers={receivers}"]
+    done = subprocess.run([*test, *told], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_alert_says_what_people_need_and_nothing_of_the_citizen(tmp_path: Path) -> None:
+    links = {"dashboard_url": "https://example.org/?service={service}", "runbook_url": "https://example.org/{clock}"}
+    writer = Writer(NotifyOptions("", tmp_path, time_zone=ZoneInfo("Indian/Reunion"), **links))
+    breach, risk = incidents(Promise(7))
+    alert = writer.open(breach, breach.starts_at + 1)
+    assert alert["labels"] == {
+        "alertname": "SlaBreached",
+        "severity": "critical",
+        "category": "sla",
+        "channel": "form",
+        "service": "solidarites",
+        "site": "siege",
+        "policy": "demarches",
+        "clock": "first_response",
+        "contact": "form:demarches/essai:7",
+    }
+    notes = alert["annotations"]
+    assert notes["summary"] == "Délai dépassé : première réponse, démarche en ligne (solidarites, siege)"
+    assert notes["summary_en"] == "Deadline passed: first response, online procedure (solidarites, siege)"
+    assert "16/03/2026 16:00:00 +04" in notes["description"]
+    assert notes["deadline"] == "2026-03-16T12:00:00.000Z"
+    assert notes["runbook_url"] == "https://example.org/first_response"
+    assert alert["generatorURL"] == notes["dashboard_url"] == "https://example.org/?service=solidarites"
+    assert "late" not in notes
+    assert (alert["startsAt"], alert["endsAt"]) == ("2026-03-16T12:00:00.000Z", "2026-03-16T12:05:00.001Z")
+    assert writer.open(risk, 0)["labels"] | {"alertname": "SlaBreached", "severity": "critical"} == alert["labels"]
+
+
+def test_what_is_broken_mutes_that_it_was_at_risk_and_nothing_else(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    broken, other = Promise(1, now), Promise(2, now + timedelta(hours=1))
+    writer = Writer(NotifyOptions("", tmp_path))
+    told = [*incidents(broken), incidents(other)[1]]
+    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        client = Client(AlertmanagerOptions("one", manager.url))
+        ms = round(now.timestamp() * 1000)
+        assert client.post([writer.open(incident, ms) for incident in told]) == 0
+        client.close()
+
+        def muted() -> dict[tuple[str, str], bool]:
+            return {
+                (alert["labels"]["alertname"], alert["labels"]["contact"]): bool(alert["status"]["inhibitedBy"])
+                for alert in manager.alerts()
+            }
+
+        expected = {
+            ("SlaBreached", broken.contact): False,
+            ("SlaAtRisk", broken.contact): True,
+            ("SlaAtRisk", other.contact): False,
+        }
+        wait_until(lambda: muted() == expected, "alerts to be muted", otherwise=muted)
+
+
+def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    writer = Writer(NotifyOptions("", tmp_path))
+    bodies: list[dict[str, Any]] = [
+        writer.open(incidents(Promise(number, now))[0], round(now.timestamp() * 1000)) for number in range(8)
+    ]
+    bodies[5]["startsAt"], bodies[5]["endsAt"] = bodies[5]["endsAt"], bodies[5]["startsAt"]
+    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        client = Client(AlertmanagerOptions("one", manager.url))
+        assert client.post(bodies) == 1
+        client.close()
+        wait_until(lambda: len(hook.firing()) == 7, "the others")
+
+
+def test_who_is_no_alertmanager_is_told_nothing() -> None:
+    hook = Hook()
+    client = Client(AlertmanagerOptions("one", hook.url))
+    with pytest.raises(AwayError, match="does not answer"):
+        client.started_at()
+    hook.come()
+    with pytest.raises(AwayError, match="takes nothing now \\(501\\)"):
+        client.started_at()
+    client.close()
+    hook.go()

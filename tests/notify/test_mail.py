@@ -1,0 +1,194 @@
+"""E-mail by a real SMTP server: with STARTTLS and a password, in both languages, and again after it was away."""
+
+import email
+import email.policy
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr
+
+from streams.engine.broker import free_port
+from streams.notify.mail import MailCourier, NotMailedError
+from streams.notify.options import MailOptions, NotifyOptions
+from streams.notify.queueing import Queueing
+from streams.notify.store import Receivers, Store
+from tests.support.clocks import Promise
+
+PASSWORD = "un mot de passe d'essai"
+
+
+class Mailbox:
+    """Takes messages, or answers each with `refusal`."""
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.refusal = ""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
+        if self.refusal:
+            return self.refusal
+        message = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.messages.append(message)
+        return "250 OK"
+
+
+def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:
+    return AuthResult(success=(data.login, data.password) == (b"accueil", PASSWORD.encode()), handled=False)
+
+
+@contextmanager
+def serving(mailbox: Mailbox, port: int, **options: Any) -> Iterator[None]:
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Of a server on this machine; it is trusted here."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (tmp_path / "server.pem").write_bytes(pem + secret)
+    (tmp_path / "trusted.pem").write_bytes(pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    return context
+
+
+def options(port: int, **others: Any) -> MailOptions:
+    plain = {"security": "none", "recipients": ("superviseurs@example.org", "garde@example.org")}
+    return MailOptions("mails.garde", "localhost", "accueil@example.org", port=port, **(plain | others))
+
+
+class Post:
+    """What waits for one mailbox, in a store."""
+
+    def __init__(self, directory: Path, mail: MailOptions) -> None:
+        common = NotifyOptions("", directory, runbook_url="https://example.org/{service}")
+        self.store = Store(directory, Receivers((), {mail.name: ("breached", "at_risk")}))
+        self.speaker = Queueing(mail.name, MailCourier(mail, common), digest_above=10)
+
+    def tell(self, *promises: Promise) -> None:
+        self.store.take([promise.breached() for promise in promises], {0: 1}, 1_773_662_400_000)
+
+    def speak(self) -> None:
+        self.speaker.speak(self.store, 0)
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+def test_message_tells_what_is_overdue_and_what_to_do(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port))
+    with serving(mailbox, port):
+        post.tell(Promise())
+        post.speak()
+    (message,) = mailbox.messages
+    assert message["Subject"] == "Délai dépassé : première réponse, démarche en ligne (solidarites, siege)"
+    assert message["To"] == "superviseurs@example.org, garde@example.org"
+    assert message["Auto-Submitted"] == "auto-generated"
+    text = message.get_content()
+    assert "échéance le 16/03/2026 13:00:00 CET" in text
+    assert "https://example.org/solidarites" in text
+
+
+def test_english_is_spoken_too(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port, language="en"))
+    with serving(mailbox, port):
+        post.tell(Promise())
+        post.speak()
+    assert mailbox.messages[0]["Subject"] == "Deadline passed: first response, online procedure (solidarites, siege)"
+
+
+def test_password_is_told_to_a_server_that_is_known_and_over_tls_alone(
+    mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path
+) -> None:
+    port = free_port()
+    secured = {"security": "starttls", "username": "accueil", "password": SecretStr(PASSWORD)}
+    post = Post(tmp_path, options(port, **secured))
+    with serving(mailbox, port, tls_context=certificate, auth_required=True, authenticator=authenticate):
+        post.tell(Promise())
+        post.speak()
+        assert len(mailbox.messages) == 1
+        post.tell(Promise(2))
+        wrong = MailCourier(options(port, **secured | {"password": SecretStr("autre")}), NotifyOptions("", tmp_path))
+        with pytest.raises(NotMailedError, match="localhost: refuses the user or the password"):
+            Queueing("mails.garde", wrong, 10).speak(post.store, 0)
+        assert len(mailbox.messages) == 1
+
+
+def test_server_that_is_not_known_is_told_nothing(
+    mailbox: Mailbox, certificate: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    port = free_port()
+    post = Post(tmp_path, options(port, security="starttls"))
+    with serving(mailbox, port, tls_context=certificate):
+        post.tell(Promise())
+        with pytest.raises(NotMailedError, match="its certificate is not trusted"):
+            post.speak()
+    assert mailbox.messages == []
+
+
+def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port))
+    post.tell(Promise(1))
+    with pytest.raises(NotMailedError, match="does not answer"):
+        post.speak()
+    post.tell(*(Promise(number) for number in range(2, 6)))
+    mailbox.refusal = "451 Later"
+    with serving(mailbox, port):
+        with pytest.raises(NotMailedError, match="takes no mail now \\(451\\)"):
+            post.speak()
+        mailbox.refusal = ""
+        post.speak()
+    first, digest = mailbox.messages
+    assert first["Subject"].startswith("Délai dépassé")
+    assert digest["Subject"] == "4 délais dépassés ou bientôt dépassés, 0 terminés"
+    assert digest.get_content().count("demarches/essai") == 4
+
+
+def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port))
+    post.tell(Promise())
+    with serving(mailbox, port):
+        for _ in range(2):  # killed before it could take note
+            message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
+            assert message is not None
+            post.speaker._courier.send(post.speaker._write(message))
+    first, second = mailbox.messages
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first.as_bytes() == second.as_bytes()

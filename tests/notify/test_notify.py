@@ -1,0 +1,228 @@
+"""Breaches reach real receivers, each once, whatever is away or killed meanwhile: a real Kafka, a real Alertmanager."""
+
+import signal
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.sla import AnySlaEvent
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from streams.notify.notifier import Notifier
+from tests.support import notifying
+from tests.support.alertmanager import Alertmanager, Hook, hooked, running
+from tests.support.clocks import Promise, record
+from tests.support.kafka_io import produce
+from tests.support.processes import Child, wait_until
+
+pytestmark = pytest.mark.broker
+TOPICS = count()
+SHOW_SECONDS = 3.0
+"""More than `group_wait` and `group_interval` of the example."""
+
+
+class Stage:
+    """A topic of its own, Alertmanager, its receiver, and one of messages."""
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path, hook: Hook, webhook: Hook, manager: Alertmanager) -> None:
+        self.directory, self.hook, self.webhook, self.manager = directory, hook, webhook, manager
+        self._bootstrap = kafka.bootstrap
+        self._topic = f"notify.{next(TOPICS)}"
+        apply(self._bootstrap, [TopicSpec(self._topic, 1, config={})])
+        self.promises = [Promise(number, datetime.now(UTC) - timedelta(seconds=30)) for number in range(600)]
+
+    @property
+    def options(self) -> str:
+        return notifying.options(
+            self._bootstrap,
+            self.directory / "notify",
+            topic=self._topic,
+            alertmanagers={"one": {"url": self.manager.url, "show_seconds": SHOW_SECONDS, "refresh_seconds": 10}},
+            webhooks={"desk": self.webhook.url},
+        )
+
+    def tell(self, events: Iterable[AnySlaEvent]) -> None:
+        produce(self._bootstrap, [(self._topic, *record(event)) for event in events])
+
+    @contextmanager
+    def notifier(self) -> Iterator[Notifier]:
+        stopping = threading.Event()
+        notifier = Notifier(notifying.read(self.options))
+        ended: list[bool] = []
+        thread = threading.Thread(target=lambda: ended.append(notifier.run(stopping)), daemon=True)
+        thread.start()
+        try:
+            yield notifier
+        finally:
+            stopping.set()
+            thread.join(30)
+        assert ended == [True]
+
+    def wait_for_firing(self, number: int) -> None:
+        wait_until(
+            lambda: len(self.hook.firing()) >= number, f"{number} alerts", otherwise=lambda: len(self.hook.firing())
+        )
+
+    def wait_for_messages(self, number: int) -> None:
+        wait_until(
+            lambda: len(incidents(self.webhook)) >= number, f"{number} incidents", otherwise=lambda: self.messages
+        )
+
+    @property
+    def messages(self) -> list[str]:
+        return [body["type"] for _, body in self.webhook.taken]
+
+
+def incidents(webhook: Hook) -> dict[str, list[dict[str, Any]]]:
+    """What the receiver of messages knows of each incident; a message that comes twice has one id, and counts once."""
+    once = {headers["webhook-id"]: body for headers, body in webhook.taken}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for body in once.values():
+        for one in body["data"].get("incidents", [body["data"]]):
+            found.setdefault(one["incident"], []).append(one)
+    return found
+
+
+@pytest.fixture
+def stage(kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[Stage]:
+    with hooked() as hook, hooked() as webhook, running(tmp_path / "alertmanager", hook) as manager:
+        yield Stage(kafka, tmp_path, hook, webhook, manager)
+
+
+def breaches(promises: Sequence[Promise]) -> list[AnySlaEvent]:
+    return [promise.breached() for promise in promises]
+
+
+def test_incident_is_told_when_it_begins_and_when_it_ends(stage: Stage) -> None:
+    (promise,) = stage.promises[:1]
+    with stage.notifier() as notifier:
+        stage.tell([promise.started(), promise.breached()])
+        stage.wait_for_firing(1)
+        (labels,) = [alert["labels"] for _, body in stage.hook.taken for alert in body["alerts"]]
+        assert labels["alertname"] == "SlaBreached"
+        assert labels["contact"] == promise.contact
+        stage.tell([promise.met(minutes=0.4)])
+        wait_until(stage.hook.resolved, "the end")
+        stage.wait_for_messages(1)
+        wait_until(lambda: len(stage.messages) == 2, "both messages")
+        assert notifier.ready() == (True, "sla_following")
+    assert stage.messages == ["sla.breached.started", "sla.breached.ended"]
+    assert stage.hook.resolved().keys() == stage.hook.firing().keys()
+
+
+def test_what_began_and_ended_while_everything_was_away_is_told_once_it_is_back(stage: Stage) -> None:
+    promises = stage.promises[:30]
+    stage.manager.stop()
+    stage.webhook.go()
+    stage.tell(breaches(promises[:10]))
+    with stage.notifier() as notifier:
+        wait_until(lambda: notifier.ready()[0] and notifier.ready()[1].count("127.0.0.1") == 2, "both to be missed")
+        stage.tell([*breaches(promises[10:]), *(promise.met(0.1) for promise in promises)])
+        wait_until(
+            lambda: waiting(notifier) == {"one": 30, "desk": 60},
+            "all to be read",
+            20,
+            lambda: waiting(notifier),
+        )
+        stage.manager.start()
+        stage.webhook.come()
+        stage.wait_for_firing(30)
+        stage.wait_for_messages(30)
+        wait_until(lambda: len(stage.hook.resolved()) == 30, "their ends")
+        wait_until(lambda: not any(waiting(notifier).values()), "nothing more to tell")
+    assert all(len(begun) == 1 for begun in stage.hook.firing().values())
+    assert len(stage.messages) <= 2
+    assert all(one[-1]["end"] == "met" for one in incidents(stage.webhook).values())
+
+
+def waiting(notifier: Notifier) -> dict[str, int]:
+    (metric,) = [metric for metric in notifier.collect() if metric.name == "notify_waiting"]
+    return {sample.labels["receiver"]: int(sample.value) for sample in metric.samples}
+
+
+def test_topic_that_is_told_again_tells_nothing_new(stage: Stage) -> None:
+    promises, last = stage.promises[:5], stage.promises[5]
+    ended, going_on = promises[:2], promises[2:]
+    events = [
+        *(
+            event
+            for promise in ended
+            for event in (promise.started(), promise.at_risk(), promise.breached(), promise.met(0.2))
+        ),
+        *(event for promise in going_on for event in (promise.started(), promise.at_risk(), promise.breached())),
+    ]
+    with stage.notifier():
+        stage.tell(events)
+        stage.wait_for_messages(5)
+    before = list(stage.messages)
+    with stage.notifier():
+        stage.tell(events * 2)
+        stage.tell([last.breached()])
+        stage.wait_for_messages(len(incidents(stage.webhook)) + 1)
+        stage.wait_for_firing(6)
+    assert stage.messages == [*before, "sla.breached.started"]
+
+
+def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> None:
+    with stage.notifier():
+        stage.tell(breaches(stage.promises[:3]))
+        stage.wait_for_firing(3)
+        stage.manager.stop(signal.SIGKILL)
+        stage.manager.start()
+        wait_until(lambda: len(stage.manager.alerts()) == 3, "all that goes on")
+    assert all(len(begun) == 1 for begun in stage.hook.firing().values())
+
+
+def test_stop_of_a_day_across_500_deadlines_is_one_digest_and_500_alerts(stage: Stage) -> None:
+    promises = stage.promises[:500]
+    now = datetime.now(UTC)
+    stage.tell([event for promise in promises for event in (promise.at_risk(now), promise.breached(now))])
+    stage.tell([promise.met(0.3, told_at=now) for promise in promises[:250]])
+    with stage.notifier():
+        stage.wait_for_firing(500)
+        stage.wait_for_messages(500)
+        wait_until(lambda: len(stage.hook.resolved()) == 250, "those that ended")
+    assert len(stage.hook.firing()) == 500
+    assert len(incidents(stage.webhook)) == 500
+    assert all(one["late"] for several in incidents(stage.webhook).values() for one in several)
+    assert len(stage.messages) <= 3
+    assert "sla.digest" in stage.messages
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(400)
+def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: Path) -> None:
+    lives = [acts for acts in range(4, 37) if acts % 3]
+    promises, told = iter(stage.promises), list[Promise]()
+    with Child(["-m", notifying.MODULE, stage.options], tmp_path / "notify.log") as child:
+        arguments = child.arguments
+        for acts in lives:
+            child.arguments = [*arguments, str(acts)]
+            child.start()
+            while child.alive:
+                told.append(next(promises))
+                stage.tell([told[-1].started(), told[-1].breached(), *(promise.met(0.3) for promise in told[-5:-4])])
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(0.5)
+        assert child.exits == [-signal.SIGKILL] * len(lives)
+        child.arguments = arguments
+        child.start()
+        stage.wait_for_firing(len(told))
+        stage.wait_for_messages(len(told))
+        wait_until(lambda: len(stage.hook.resolved()) == len(told) - 4, "the ends")
+        assert child.stop() == 0
+    assert len(lives) > 20
+    assert len(stage.hook.firing()) == len(told)
+    assert all(len(begun) == 1 for begun in stage.hook.firing().values())
+    known = incidents(stage.webhook)
+    assert len(known) == len(told)
+    assert {one["contact"] for several in known.values() for one in several} == {promise.contact for promise in told}
+    for several in known.values():
+        assert [one["what"] for one in several] in (["started"], ["started", "ended"], ["ended"])

@@ -1,0 +1,155 @@
+"""A real Alertmanager, and receivers on this machine that write down what they are told."""
+
+import json
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from streams.engine.broker import die_with_parent, free_port
+from tests.support.processes import ROOT, wait_until
+
+EXAMPLE = ROOT / "deploy" / "alertmanager" / "alertmanager.example.yml"
+EXAMPLE_URL = "http://127.0.0.1:9095/alertes"
+
+
+def find(*names: str) -> str:
+    """Return where the first of these programs is."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    assert found, f"{names[0]} is missing: apt-get install prometheus-alertmanager"
+    return found
+
+
+class Hook:
+    """Listens on a port of its own, and keeps the requests that it was sent, with what it answered."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.status = 200
+        self.requests: list[tuple[int, dict[str, str], bytes]] = []
+        self._server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/alertes"
+
+    @property
+    def taken(self) -> list[tuple[dict[str, str], Any]]:
+        """Headers and bodies of what it has taken."""
+        return [(headers, json.loads(body)) for status, headers, body in list(self.requests) if status == 200]
+
+    def come(self) -> None:
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                hook.requests.append((hook.status, headers, body))
+                self.send_response(hook.status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def go(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def firing(self) -> dict[str, set[str]]:
+        """As Alertmanager's receiver: when (`startsAt`) each alert, by its fingerprint, was told to have begun."""
+        return self._alerts("firing")
+
+    def resolved(self) -> dict[str, set[str]]:
+        """The same of alerts that ended."""
+        return self._alerts("resolved")
+
+    def _alerts(self, status: str) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for _, body in self.taken:
+            for alert in body["alerts"]:
+                if alert["status"] == status:
+                    found.setdefault(alert["fingerprint"], set()).add(alert["startsAt"])
+        return found
+
+
+@contextmanager
+def hooked() -> Iterator[Hook]:
+    """A receiver that is there."""
+    hook = Hook()
+    hook.come()
+    try:
+        yield hook
+    finally:
+        hook.go()
+
+
+class Alertmanager:
+    """Runs with the configuration that is shipped, whose webhook is `hook`."""
+
+    def __init__(self, directory: Path, hook: Hook) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._directory = directory
+        directory.mkdir()
+        text = EXAMPLE.read_text(encoding="utf-8")
+        assert EXAMPLE_URL in text
+        (directory / "alertmanager.yml").write_text(text.replace(EXAMPLE_URL, hook.url), encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    find("alertmanager", "prometheus-alertmanager"),
+                    f"--config.file={self._directory / 'alertmanager.yml'}",
+                    f"--storage.path={self._directory / 'data'}",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                    "--cluster.listen-address=",
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
+            )
+        wait_until(self._is_ready, "Alertmanager")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What it knows."""
+        return list(httpx.get(f"{self.url}/api/v2/alerts").raise_for_status().json())
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/-/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running(directory: Path, hook: Hook) -> Iterator[Alertmanager]:
+    """An Alertmanager that runs."""
+    manager = Alertmanager(directory, hook)
+    manager.start()
+    try:
+        yield manager
+    finally:
+        manager.stop()

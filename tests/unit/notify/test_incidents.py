@@ -1,0 +1,162 @@
+"""Incidents are what the events of clocks say, once each, however often they are told."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.sla import AnySlaEvent
+from streams.notify.incidents import Change, Kind, Known, What, fold, settle
+from tests.support.clocks import NOON, Promise
+
+LATER = NOON + timedelta(days=2)
+
+
+def told(*batches: Sequence[AnySlaEvent], known: Known | None = None) -> tuple[Known | None, list[Change]]:
+    """What comes of batches of events of one clock."""
+    changes: list[Change] = []
+    for batch in batches:
+        before = known
+        for event in batch:
+            known = fold(known, event)
+        if known is not None and known is not before:
+            known, new = settle(before, known)
+            changes += new
+    return known, changes
+
+
+def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
+    """What people are told."""
+    return [(one.what, one.incident.kind) for one in changes if one.told and one.what is not What.CHANGED]
+
+
+def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
+    promise = Promise()
+    _, changes = told([promise.started()], [promise.breached()], [promise.met()])
+    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
+    began, over = (change.incident for change in changes)
+    assert began.id == over.id
+    assert (began.ended_at, over.end) == (None, "met")
+    assert began.starts_at == began.deadline_at == NOON.timestamp() * 1000
+
+
+@pytest.mark.parametrize("batches", [1, 5])
+def test_who_was_warned_of_what_then_broke_is_not_told_that_it_is_not_at_risk_any_more(batches: int) -> None:
+    promise = Promise()
+    events = [promise.started(), promise.at_risk(), promise.breached(), promise.met()]
+    _, changes = told(*([one] for one in events)) if batches > 1 else told(events)
+    assert sorted(seen(changes)) == sorted([("started", "at_risk"), ("started", "breached"), ("ended", "breached")])
+
+
+def test_warning_ends_in_time() -> None:
+    promise = Promise()
+    _, changes = told([promise.at_risk()], [promise.met(minutes=-30)])
+    assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
+
+
+@pytest.mark.parametrize("event", ["cancelled", "paused", "met"])
+def test_what_stops_a_clock_ends_its_incident(event: str) -> None:
+    promise = Promise()
+    known, changes = told([promise.breached()], [getattr(promise, event)()])
+    assert changes[-1].incident.end == event
+    assert known is not None
+    assert not known.open
+
+
+def test_deadline_in_the_future_ends_an_incident_and_the_next_breach_is_another_one() -> None:
+    promise = Promise()
+    first, moved = promise.breached(), promise.moved(5, LATER)
+    _, changes = told([first], [moved], [promise.breached()])
+    assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
+    assert changes[1].incident.end == "moved"
+    assert changes[0].incident.id != changes[2].incident.id
+    assert changes[0].incident.key == changes[2].incident.key
+
+
+def test_another_deadline_that_passed_too_is_the_same_incident() -> None:
+    promise = Promise()
+    first, moved = promise.breached(), promise.moved(60, NOON + timedelta(minutes=30))
+    known, changes = told([first], [moved], [promise.breached(told_at=LATER)])
+    assert seen(changes) == [("started", "breached")]
+    assert known is not None
+    assert known.breach is not None
+    assert known.breach.deadline_at == known.breach.starts_at + 30 * 60_000
+
+
+def test_what_was_no_end_goes_on_in_a_new_incident() -> None:
+    promise = Promise()
+    known, changes = told([promise.breached()], [promise.met(5)], [promise.resumed(5)])
+    assert seen(changes) == [("started", "breached"), ("ended", "breached"), ("started", "breached")]
+    assert known is not None
+    assert known.open
+
+
+def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_told_late() -> None:
+    promise = Promise()
+    _, changes = told([promise.at_risk(LATER), promise.breached(LATER), promise.met(5, LATER)])
+    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
+    assert all(change.incident.late for change in changes)
+
+
+def test_warning_is_not_given_when_it_is_too_late_to_heed_it() -> None:
+    assert told([Promise().at_risk(LATER)]) == (None, [])
+
+
+def test_kept_promises_are_not_remembered() -> None:
+    promise = Promise()
+    assert told([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
+
+
+def life(promise: Promise) -> list[AnySlaEvent]:
+    """A long one: as it is told in order."""
+    return [
+        promise.started(),
+        promise.paused(-400),
+        promise.resumed(-300),
+        promise.at_risk(),
+        promise.breached(),
+        promise.paused(30),
+        promise.resumed(60, NOON + timedelta(hours=8)),
+        promise.breached(),
+        promise.met(5),
+        promise.resumed(5),
+        promise.met(60),
+    ]
+
+
+@given(st.lists(st.integers(0, 10), max_size=3), st.data())
+def test_told_again_from_any_event_on_nothing_is_new(until: list[int], data: st.DataObject) -> None:
+    events = life(Promise())
+    for end in (*until, len(events)):
+        first, _ = told(*([one] for one in events[: end + 1]))
+        start = data.draw(st.integers(0, end))
+        again, changes = told(*([one] for one in events[start : end + 1]), known=first)
+        assert seen(changes) == []
+        if first is not None and again is not None:
+            assert again.incidents == first.incidents
+
+
+@given(st.lists(st.booleans(), min_size=10, max_size=10))
+def test_how_events_are_batched_does_not_matter_for_how_it_ends(cuts: list[bool]) -> None:
+    events = life(Promise())
+    batches: list[list[AnySlaEvent]] = [[]]
+    for event, cut in zip(events, [*cuts, False], strict=True):
+        batches[-1].append(event)
+        if cut:
+            batches.append([])
+    known, changes = told(*batches)
+    assert known is not None
+    assert not known.open
+    breaches = [change for change in changes if change.incident.kind is Kind.BREACHED]
+    assert breaches[-1].what is What.ENDED
+    started = {one.incident.id for one in breaches if one.what is What.STARTED}
+    assert started == {one.incident.id for one in breaches if one.what is What.ENDED}
+    assert 1 <= len(started) <= 3
+
+
+def test_events_without_a_deadline_warn_of_nothing() -> None:
+    event = Promise().at_risk()
+    waiting = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": None})})
+    assert told([waiting]) == (None, [])

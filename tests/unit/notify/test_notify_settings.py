@@ -1,0 +1,94 @@
+"""Receivers in the settings: each mistake is named, secrets come from files and are shown to nobody."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.configuration import describe, load
+from streams.programs import notify_options
+from streams.settings import ConfigError
+from streams.up import Plan
+from tests.support.webhooks import SECRET
+
+GOOD = f"""
+[notify]
+dashboard_url = "https://accueil.example.org/?service={{service}}"
+[notify.alertmanagers.local]
+url = "http://127.0.0.1:9093/"
+[notify.webhooks.astreinte]
+url = "https://astreinte.example.org/accueil"
+secret = "{SECRET}"
+severities = ["critical"]
+[notify.mails.superviseurs]
+host = "smtp.example.org"
+username = "accueil"
+password_file = "password"
+sender = "accueil@example.org"
+recipients = ["superviseurs@example.org"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C")
+    Path("password").write_text("sésame\n", encoding="utf-8")
+    return tmp_path
+
+
+def write(text: str) -> Path:
+    path = Path("accueil.toml")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_receivers_are_as_they_are_written() -> None:
+    options = notify_options(load(write(GOOD)), brokers="127.0.0.1:9092")
+    assert options.alertmanagers[0].url == "http://127.0.0.1:9093"
+    assert [one.name for one in (*options.alertmanagers, *options.webhooks, *options.mails)] == [
+        "alertmanagers.local",
+        "webhooks.astreinte",
+        "mails.superviseurs",
+    ]
+    assert options.webhooks[0].severities == ("critical",)
+    assert options.mails[0].password is not None
+    assert options.mails[0].password.get_secret_value() == "sésame"
+
+
+def test_secrets_are_shown_to_nobody() -> None:
+    path = write(GOOD)
+    shown = str(list(describe(load(path), path)))
+    assert SECRET not in shown
+    assert "sésame" not in shown
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('url = "http://127.0.0.1:9093/"', 'url = "127.0.0.1:9093"', "notify.alertmanagers.local.url must be http"),
+        ('url = "http://127.0.0.1:9093/"', 'url = "http://a:b@example.org"', "notify.alertmanagers.local.url must be"),
+        ('url = "http://127.0.0.1:9093/"', 'url = "http://example.org:x"', "notify.alertmanagers.local.url must be"),
+        ("{service}", "{citizen}", "notify.dashboard_url may have in braces {contact}, "),
+        (SECRET, "court", "notify.webhooks.astreinte.secret must be whsec_"),
+        ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities.0 "),
+        ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients.0 "),
+        ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unsecured"),
+        ('"password"', '"passwort"', "(password_file) passwort is not there"),
+        ("host =", "hosts =", "notify.mails.superviseurs.hosts is unknown"),
+    ],
+)
+def test_mistake_is_named_and_no_secret(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as error:
+        load(write(GOOD.replace(old, new)))
+    assert message in str(error.value)
+    assert "sésame" not in str(error.value)
+
+
+def test_it_is_started_if_anybody_is_to_be_told(tmp_path: Path) -> None:
+    assert list(Plan(load(write("")), None, tmp_path, demo=False).notify()) == []
+    (program,) = Plan(load(write(GOOD)), None, tmp_path, demo=False).notify()
+    assert program.name == "notify"
+    assert program.health is not None
+    with pytest.raises(ConfigError, match="nobody to tell"):
+        notify_options(load(write("")), brokers="")

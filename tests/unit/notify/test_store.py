@@ -1,0 +1,129 @@
+"""What is kept: incidents, what is to be told to whom, and how far the topic is read; all of it, or nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk.errors import ConnectorError
+from streams.notify.incidents import Kind, What
+from streams.notify.store import FILE, Message, Receivers, Store
+from tests.support.clocks import Promise
+
+DESK = Receivers(("manager",), {"desk": ("breached", "at_risk"), "night": ("breached",)})
+NOW = 1_773_662_400_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path, DESK)
+    yield store
+    store.close()
+
+
+def breach(store: Store, *numbers: int) -> None:
+    store.take([Promise(number).breached() for number in numbers], {0: max(numbers)}, NOW)
+
+
+def following(store: Store, *, above: int = 3, after_outage: bool = False) -> Message:
+    message = store.next_message("desk", above, 100, after_outage=after_outage)
+    assert message is not None
+    return message
+
+
+def test_messages_come_in_order_and_until_they_are_told(store: Store) -> None:
+    breach(store, 1, 2)
+    first = following(store)
+    assert following(store) == first
+    store.mark_told(first)
+    second = following(store)
+    assert [one.incident.contact[-1] for one in (*first.tellings, *second.tellings)] == ["1", "2"]
+    store.mark_told(second)
+    assert store.next_message("desk", 3, 100, after_outage=False) is None
+
+
+def test_more_than_a_few_are_one_digest(store: Store) -> None:
+    breach(store, 1, 2, 3, 4)
+    digest = following(store)
+    assert len(digest.tellings) == 4
+    store.mark_told(digest)
+    assert store.next_message("desk", 3, 100, after_outage=False) is None
+
+
+def test_digest_tells_once_of_what_began_and_ended(store: Store) -> None:
+    breach(store, 1, 2, 3)
+    store.take([Promise(2).met()], {0: 4}, NOW)
+    assert [one.what for one in following(store).tellings] == [What.STARTED, What.ENDED, What.STARTED]
+
+
+def test_what_was_tried_is_left_as_it_is_since_it_may_have_arrived(store: Store) -> None:
+    breach(store, 1)
+    tried = following(store)
+    breach(store, 2, 3, 4, 5)
+    assert following(store, after_outage=True) == tried
+    store.mark_told(tried)
+    digest = following(store, after_outage=True)
+    assert len(digest.tellings) == 4
+    breach(store, 6)
+    assert following(store, after_outage=True) == digest
+
+
+def test_each_is_told_what_it_asks_for(store: Store) -> None:
+    promise = Promise(1)
+    store.take([promise.at_risk()], {0: 1}, NOW)
+    assert store.next_message("night", 3, 100, after_outage=False) is None
+    store.take([promise.breached()], {0: 2}, NOW)
+    for_desk, for_night = store.waiting()["desk"], store.waiting()["night"]
+    assert (for_desk.number, for_night.number) == (2, 1)
+    assert for_desk.oldest_at == NOW
+
+
+def test_how_far_the_topic_is_read_is_kept_for_that_topic(tmp_path: Path, store: Store) -> None:
+    assert store.topic("one") == {}
+    store.take([Promise(1).breached()], {0: 7, 3: 2}, NOW)
+    assert store.topic("one") == {0: 7, 3: 2}
+    assert store.topic("another") == {}
+
+
+def test_alertmanager_that_is_new_is_told_of_all_that_goes_on(tmp_path: Path, store: Store) -> None:
+    breach(store, 1, 2)
+    store.take([Promise(2).met()], {0: 3}, NOW)
+    store.close()
+    other = Store(tmp_path, Receivers(("manager", "second"), {}))
+    other.enrol()
+    assert [alert.incident.contact[-1] for alert in other.alerts("second")] == ["1"]
+    assert len(other.alerts("manager")) == 2
+    assert "desk" not in other.waiting()
+    other.close()
+
+
+def test_alert_that_begins_anew_is_not_known_any_more(store: Store) -> None:
+    promise = Promise(1)
+    store.take([promise.breached()], {0: 1}, NOW)
+    (alert,) = store.alerts("manager")
+    store.mark_shown("manager", [alert.incident], 5, NOW)
+    store.take([promise.met(5)], {0: 2}, NOW)
+    (alert,) = store.alerts("manager")
+    assert (alert.shown_at, alert.shown_by, alert.closed_at) == (NOW, 5, None)
+    store.mark_closed("manager", [alert.incident], NOW)
+    assert store.waiting().get("manager") is None
+    store.take([promise.resumed(5)], {0: 3}, NOW)
+    store.mark_closed("manager", [alert.incident], NOW)  # too late
+    (alert,) = store.alerts("manager")
+    assert (alert.shown_at, alert.closed_at) == (None, None)
+    assert store.waiting()["manager"].number == 1
+
+
+def test_what_is_over_for_long_is_forgotten(store: Store) -> None:
+    breach(store, 1, 2)
+    store.take([Promise(1).met()], {0: 3}, NOW)
+    store.forget(NOW + 1)
+    assert store.count_open() == {Kind.BREACHED: 1}
+    assert store.take([Promise(1).breached()], {0: 4}, NOW) == 1
+    assert store.take([Promise(2).breached()], {0: 5}, NOW) == 0
+
+
+def test_file_that_is_damaged_is_named(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"no database at all, but long enough to be taken for one" * 50)
+    with pytest.raises(ConnectorError, match=FILE):
+        Store(tmp_path, DESK)
