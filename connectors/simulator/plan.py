@@ -1,19 +1,41 @@
 """The plan: all that will happen, in order of time, drawn from a seed."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Final, NamedTuple
 
 from connectors.simulator.deeds import Deed
-from connectors.simulator.stories import BEGINNINGS, Teller
+from connectors.simulator.house import APPOINTMENTS, EMAILS, FORMS, LETTERS, MAARCH_LETTERS, VISITS, Kind
+from connectors.simulator.stories import Deeds, Teller
 from connectors.simulator.working import PARIS, Office, midnight
 
 FIRST_DAY: Final = date(2020, 1, 1)
 NUMBERS_PER_DAY: Final = 100_000
 """Matters that one day can begin; the day is part of their numbers."""
+
+
+class Beginning(NamedTuple):
+    """One way in which stories begin."""
+
+    name: str
+    kind: Kind
+    factor: float
+    """Of what comes of the kind, so many begin like this."""
+    tell: Callable[[Teller, datetime], Deeds]
+
+
+BEGINNINGS: Final = (
+    Beginning("letter", LETTERS, 0.85, Teller.letter),
+    Beginning("stack", LETTERS, 0.15 / 3.5, Teller.stack),
+    Beginning("registered letter", MAARCH_LETTERS, 1.0, Teller.registered_letter),
+    Beginning("email", EMAILS, 1.0, Teller.email),
+    Beginning("form", FORMS, 1.0, Teller.form),
+    Beginning("appointment", APPOINTMENTS, 1.0, Teller.appointment),
+    Beginning("visit", VISITS, 1.0, Teller.visit),
+)
 
 
 class Plan(NamedTuple):

@@ -3,12 +3,12 @@
 A story depends on the seed, the day that it begins on and its number on that day, and on nothing else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from connectors.simulator.deeds import Deed, Matter, Place, What, Why
 from connectors.simulator.house import (
@@ -20,7 +20,6 @@ from connectors.simulator.house import (
     MAARCH_LETTERS,
     POSTAGE,
     VISITS,
-    Kind,
 )
 from connectors.simulator.population import draw
 from connectors.simulator.working import Office
@@ -291,24 +290,3 @@ class Teller:
 
 def _whole(at: datetime) -> datetime:
     return at.replace(microsecond=0)
-
-
-class Beginning(NamedTuple):
-    """One way in which stories begin."""
-
-    name: str
-    kind: Kind
-    factor: float
-    """Of what comes of the kind, so many begin like this."""
-    tell: Callable[[Teller, datetime], Deeds]
-
-
-BEGINNINGS: Final = (
-    Beginning("letter", LETTERS, 0.85, Teller.letter),
-    Beginning("stack", LETTERS, 0.15 / 3.5, Teller.stack),
-    Beginning("registered letter", MAARCH_LETTERS, 1.0, Teller.registered_letter),
-    Beginning("email", EMAILS, 1.0, Teller.email),
-    Beginning("form", FORMS, 1.0, Teller.form),
-    Beginning("appointment", APPOINTMENTS, 1.0, Teller.appointment),
-    Beginning("visit", VISITS, 1.0, Teller.visit),
-)
