@@ -1,10 +1,11 @@
 """How one mailroom is configured."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
+from connectors.mailroom.forms import is_departure_form, is_register_form, is_written_in
 from connectors.sdk.folder import FolderConfig
 from connectors.sdk.words import say
 from models.envelope import Label
@@ -16,7 +17,7 @@ FieldName = Literal[
     "arrived_at",
     "at",
     "reference",
-    "sender",
+    "case",
     "email",
     "phone",
     "service",
@@ -25,19 +26,25 @@ FieldName = Literal[
     "postage",
     "cost_cents",
 ]
-MAX_CHRONO: Final = 100
 
 
 def _is_a_form(form: str) -> str:
-    try:
-        written = [form.format(year=year, number=number) for year in (2026, 2027) for number in (1, 2, 999_999_999)]
-    except (ValueError, LookupError, AttributeError, TypeError):
-        written = []
-    if len(set(written)) < 6 or max(map(len, written)) > MAX_CHRONO:
+    if not is_register_form(form):
         raise ValueError(
             say(
                 "must hold {year} and {number}, as in {year}-{number:06}",
                 "doit contenir {year} et {number}, comme {year}-{number:06}",
+            )
+        )
+    return form
+
+
+def _is_a_departure_form(form: str) -> str:
+    if not is_departure_form(form):
+        raise ValueError(
+            say(
+                "must hold {number}, and may hold {year}, once each, as in D{year}-{number:06}",
+                "doit contenir {number}, et peut contenir {year}, une fois chacun, comme D{year}-{number:06}",
             )
         )
     return form
@@ -67,12 +74,18 @@ class MailroomConfig(FolderConfig):
     services: dict[str, Label] = Field(default_factory=dict)
     """The same for services."""
     separators: dict[str, Label] = Field(default_factory=dict)
-    """Services by what their separator sheets say (Code 128 or QR, `MAARCH_` before it or not). A scan without a sidecar is as
-    many letters as sheets divide it into. Without any, no sheets are looked for, which is faster."""
+    """Services by what their separator sheets say (Code 128 or QR, `separator_prefix` before it or not). A scan without a sidecar
+    is as many letters as sheets divide it into. Without any, no sheets are looked for, which is faster."""
+    separator_prefix: Annotated[str, StringConstraints(max_length=100)] = "MAARCH_"
+    """How the codes of all separator sheets begin, but of no other barcodes: a sheet with such a code that `separators` does not
+    have rejects the scan. Empty: sheets that `separators` does not have are pages like others."""
     fields: dict[FieldName, str] = Field(default_factory=dict)
     """What sidecars call the fields, by their names here; these themselves if not given."""
     chrono: Annotated[str, AfterValidator(_is_a_form)] = "{year}-{number:06}"
     """How chrono numbers are written: `{year}` of the scan, `{number}` from 1 on in each year. What has one keeps it."""
+    departures: list[Annotated[str, AfterValidator(_is_a_departure_form)]] = Field(default_factory=list)
+    """How numbers of mail are written that was only sent, as `D{year}-{number:06}` for a series of departures, or
+    `2019-{number:06}` for letters of an older register. A `sent` step with such a number needs no letter of this register."""
     timezone: Annotated[str, AfterValidator(_is_a_zone)] = "Europe/Paris"
     """Where times in sidecars are local, if they do not say."""
     page_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
@@ -89,11 +102,30 @@ class MailroomConfig(FolderConfig):
         "fields": "Comment les fiches appellent les champs, par leur nom ici ; ces noms mêmes à défaut.",
         "chrono": "Forme des numéros chrono : `{year}`, année du scan, et `{number}`, à partir de 1 chaque année. Ce qui en a un "
         "le garde.",
+        "departures": "Forme des numéros du courrier qui a seulement été expédié, comme `D{year}-{number:06}` pour une série de "
+        "départ, ou `2019-{number:06}` pour les courriers d'un ancien registre. Une étape `sent` qui en porte un n'a pas besoin "
+        "d'un courrier de ce registre.",
         "timezone": "Où les heures des fiches sont locales, si elles ne le disent pas.",
-        "separators": "Services par ce que disent leurs feuilles de séparation (Code 128 ou QR, précédé ou non de `MAARCH_`). Un "
-        "scan sans fiche fait autant de courriers que les feuilles y délimitent. Sans cette option, elles ne sont pas "
-        "cherchées : c'est plus rapide.",
+        "separators": "Services par ce que disent leurs feuilles de séparation (Code 128 ou QR, précédé ou non de "
+        "`separator_prefix`). Un scan sans fiche fait autant de courriers que les feuilles y délimitent. Sans cette option, "
+        "elles ne sont pas cherchées : c'est plus rapide.",
+        "separator_prefix": "Début des codes de toutes les feuilles de séparation, et d'aucun autre code-barres : une feuille "
+        "dont le code commence ainsi et manque à `separators` fait rejeter le scan. Vide : les feuilles qui manquent à "
+        "`separators` sont des pages comme les autres.",
         "page_seconds": "Temps laissé pour lire les pages d'un fichier ; au-delà, il est rejeté. Les feuilles prennent environ "
         "0,1 s par page.",
         "region": "Pays dont les fiches suivent l'écriture nationale des numéros de téléphone.",
     }
+
+    @field_validator("departures")
+    @classmethod
+    def _check_departures(cls, forms: list[str], info: ValidationInfo) -> list[str]:
+        given = info.data["chrono"].format(year=2099, number=1) if "chrono" in info.data else ""
+        if any(is_written_in(form, given) for form in forms):
+            raise ValueError(
+                say(
+                    "must differ from chrono: a number mistyped would be taken for a letter's that was only sent",
+                    "doit différer de chrono : un numéro mal saisi passerait pour celui d'un courrier seulement expédié",
+                )
+            )
+        return forms

@@ -1,9 +1,10 @@
 """Count the pages of files that cannot be trusted, and find their separator sheets: a program that may be killed at any time.
 
-Started as `counting.py SOCKET SECONDS MEGABYTES`, with a JSON list of what sheets may say as its input, it takes open files by
-that socket, one message each: `COUNT`, or `FIND` with the sheets too. It answers each with a JSON list, the number of pages and
-the sheets as `[page, text]`, or with a word that says why not: all of them, or none. It can write no file, and has so much
-memory, and for each file so much processor time. Who started it ends it: what stops a whole service does not.
+Started as `counting.py SOCKET SECONDS MEGABYTES`, with `Sheets` as a JSON list as its input, it takes open files by that socket,
+one message each: `COUNT`, or `FIND` with the sheets too. It answers each with a JSON list, the number of pages and the sheets
+as `[page, text]`, or with a word that says why not: all of them, or none. Of other barcodes it tells nothing. It can write no
+file, and has so much memory, and for each file so much processor time. Who started it ends it: what stops a whole service does
+not.
 """
 
 import json
@@ -12,8 +13,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Container, Iterable, Iterator
-from typing import BinaryIO, Final
+from collections.abc import Collection, Iterable, Iterator
+from typing import BinaryIO, Final, NamedTuple
 
 import zxingcpp
 from PIL import Image, ImageSequence
@@ -31,7 +32,21 @@ FORMATS: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingc
 Pages = Iterable[Iterable[Image.Image]]
 
 
-def examine(file: BinaryIO, sheets: Container[str]) -> str:
+class Sheets(NamedTuple):
+    """What separator sheets say."""
+
+    texts: Collection[str]
+    prefix: str = ""
+    """What begins with it is a sheet too, but not one of these; empty: nothing else is."""
+
+    def read(self, codes: Collection[str]) -> str | None:
+        """Return what a page says that has these barcodes: a text, nothing if it is none of these, None if it is no sheet."""
+        if text := next((code for code in codes if code in self.texts), None):
+            return text
+        return "" if self.prefix and any(code.startswith(self.prefix) for code in codes) else None
+
+
+def examine(file: BinaryIO, sheets: Sheets | None) -> str:
     """Return what is to be answered for `file`, by what it is and not by its name; `sheets` are looked for, if there are any."""
     try:
         file.seek(0)
@@ -54,7 +69,7 @@ def examine(file: BinaryIO, sheets: Container[str]) -> str:
         return UNREADABLE
 
 
-def _answer(count: int, pages: Pages, sheets: Container[str]) -> str:
+def _answer(count: int, pages: Pages, sheets: Sheets | None) -> str:
     if not count:
         return UNREADABLE
     try:
@@ -66,11 +81,11 @@ def _answer(count: int, pages: Pages, sheets: Container[str]) -> str:
     return answer if len(answer) <= ANSWER_BYTES else TOO_COSTLY
 
 
-def _find(pages: Pages, sheets: Container[str]) -> Iterator[tuple[int, str]]:
+def _find(pages: Pages, sheets: Sheets) -> Iterator[tuple[int, str]]:
     """Yield the pages that are sheets, each once, and what they say."""
     for number, images in enumerate(pages):
-        said = (code.text for image in images for code in zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS))
-        if text := next((text for text in said if text in sheets), None):
+        read = (code for image in images for code in zxingcpp.read_barcodes(image.convert("L"), formats=FORMATS))
+        if (text := sheets.read([code.text for code in read])) is not None:
             yield number, text
 
 
@@ -85,7 +100,8 @@ def main() -> None:
     """Answer until nobody asks."""
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, signal.SIG_IGN)
-    sheets = frozenset(json.load(sys.stdin))
+    texts, prefix = json.load(sys.stdin)
+    sheets = Sheets(frozenset(texts), prefix)
     descriptor, seconds, megabytes = map(int, sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -98,7 +114,7 @@ def main() -> None:
                 return
             resource.setrlimit(resource.RLIMIT_CPU, (int(sum(os.times()[:2])) + seconds + 1, most))
             with os.fdopen(files[0], "rb") as file:
-                answer = examine(file, sheets if wish == FIND else ())
+                answer = examine(file, sheets if wish == FIND else None)
             link.send(answer.encode())
 
 

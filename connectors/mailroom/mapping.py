@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.forms import is_written_in
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import Row
@@ -40,8 +41,6 @@ from models.topics import Channel
 Closed = TypeVar("Closed", bound=StrEnum)
 FRENCH: Final = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S")
 MAX_COST_CENTS: Final = 1_000_000
-PREFIX: Final = "MAARCH_"
-"""Before what Maarch's own separator sheets say."""
 ALMOST_A_DAY: Final = timedelta(hours=22, minutes=59, seconds=59)
 """Within every day, one on which clocks are put forward too."""
 
@@ -94,7 +93,7 @@ class Mapping:
 
     def letters(self, scan: Scan, row: Row, claimed_at: datetime) -> list[Letter]:
         """Return the letters that `scan` is of, given its sidecar's row (empty: it has none). Raises `Unusable`."""
-        parts = cut(scan.pages, self._config.separators)
+        parts = cut(scan.pages, self._config.separators, self._config.separator_prefix)
         if not parts:
             raise Unusable(Reason.UNREADABLE_LINE, "nothing but separator sheets")
         if len(parts) == 1:
@@ -142,7 +141,8 @@ class Mapping:
     ) -> tuple[str, Event]:
         """Return which chrono a row without a scan is about, and what it says happened. Raises `Unusable`.
 
-        `place_of` a chrono at a time is whose the letter was, if there is one; it is the step's place if the row names none.
+        `place_of` a chrono at a time is whose the letter was, if there is one; it is the step's place if the row names none. A
+        letter that is not there may have been only sent, if its number is a departure's.
         `sha256` and `written_at` are of the sidecar: they stand in for the time that the row does not tell. Of a mere date, it is
         the end, or when the sidecar was written if that was on that day: a letter is not answered before it came.
         """
@@ -151,7 +151,7 @@ class Mapping:
         check_time(happened_at, claimed_at)
         if _is_date(self._value(row, "at")):
             happened_at = min(max(happened_at, written_at), happened_at + ALMOST_A_DAY)
-        if not (place := place_of(chrono, happened_at)):
+        if not (place := place_of(chrono, happened_at) or self._departs_from(step, chrono)):
             raise Unusable(Reason.UNKNOWN_RECORD, "chrono: no letter has it")
         named = self._places(row, "", "")["service"]
         data: dict[str, Any] = {}
@@ -168,6 +168,11 @@ class Mapping:
         native = f"{chrono}|{step}|{said}|{named}|{reference}"
         common = self._common(native, chrono) | self._places(row, *place) | data
         return chrono, _STEPS[step](**common, time=happened_at, recordedtime=claimed_at, sequence="3")
+
+    def _departs_from(self, step: Step, chrono: str) -> Place | None:
+        if step is Step.SENT and any(is_written_in(form, chrono) for form in self._config.departures):
+            return Place(self._config.site, self._config.service)
+        return None
 
     # ------------------------------------------------------------------------------------------------------------ fields
     def _common(self, native: str, chrono: str) -> dict[str, Any]:
@@ -224,7 +229,7 @@ class Mapping:
     def _identities(self, row: Row) -> str:
         email, phone = self._value(row, "email"), self._value(row, "phone")
         known = (
-            (IdentityKind.CASE, self._value(row, "sender")),
+            (IdentityKind.CASE, self._value(row, "case")),
             (IdentityKind.EMAIL, normalise_email(email)),
             (IdentityKind.PHONE, normalise_phone(phone, self._config.region)),
         )
@@ -258,22 +263,31 @@ def _is_date(value: str) -> bool:
     return 0 < len(value) <= 10
 
 
-def cut(pages: Pages, services: dict[str, str]) -> list[Part]:
-    """Return the letters between the separator sheets, which are no letters themselves; the first may have none before it."""
+def cut(pages: Pages, services: dict[str, str], prefix: str) -> list[Part]:
+    """Return the letters between the separator sheets, which are no letters themselves; the first may have none before it.
+
+    Raises `Unusable` if a sheet is none of the `services`, whose names in codes `prefix` may precede.
+    """
     sheets: dict[int, str] = {}
-    for page, text in pages.barcodes:
-        known = next((name for name in (text, text.removeprefix(PREFIX)) if name in services), None)
-        if known is not None:
-            sheets.setdefault(page, services[known])
+    unknown: list[int] = []
+    for page, text in pages.sheets:
+        known = next((name for name in (text, text.removeprefix(prefix)) if name in services), None)
+        if known is None:
+            unknown.append(page + 1)
+        else:
+            sheets[page] = services[known]
+    if unknown:
+        where = ", ".join(map(str, unknown))
+        raise Unusable(Reason.UNKNOWN_ENUM, f"separators: an unknown sheet, page {where}")
     starts = {-1: "", **sheets}
     ends = [*sheets, pages.count]
     parts = [Part(end - start - 1, service) for (start, service), end in zip(starts.items(), ends, strict=True)]
     return [part for part in parts if part.pages]
 
 
-def sheet_texts(services: Iterable[str]) -> list[str]:
+def sheet_texts(services: Iterable[str], prefix: str) -> list[str]:
     """Return what the separator sheets of `services` may say."""
-    return [f"{prefix}{name}" for name in services for prefix in ("", PREFIX)]
+    return [f"{before}{name}" for name in services for before in ("", prefix)]
 
 
 def once_each(events: Sequence[Event]) -> list[Event]:

@@ -40,16 +40,19 @@ class Pages(msgspec.Struct, frozen=True, array_like=True):
     """What is on the pages of a scan."""
 
     count: int
-    barcodes: tuple[tuple[int, str], ...] = ()
-    """Pages, from 0 on, that are separator sheets, and what they say."""
+    sheets: tuple[tuple[int, str], ...] = ()
+    """Pages, from 0 on, each once, that are separator sheets, and what they say; nothing if that is not known."""
 
 
 class PageCounter:
-    """Reads scans, `seconds` at most for each. The process is started when it is needed. `sheets` is what sheets may say."""
+    """Reads scans, `seconds` at most for each. The process is started when it is needed.
 
-    def __init__(self, seconds: float, sheets: Iterable[str] = ()) -> None:
+    `sheets` is what sheets may say; what else begins with `prefix`, if that is not empty, is a sheet too that is not known.
+    """
+
+    def __init__(self, seconds: float, sheets: Iterable[str] = (), prefix: str = "") -> None:
         self._seconds = seconds
-        self._sheets = json.dumps(sorted(sheets)).encode()
+        self._sheets = json.dumps([sorted(sheets), prefix]).encode()
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from xml.etree.ElementTree import Element, ParseError
 
@@ -32,6 +32,28 @@ def read_rows(content: bytes, suffix: str) -> list[Row]:
     if not rows or len(rows) > MAX_ROWS:
         raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {len(rows)} rows, 1 to {MAX_ROWS} are possible")
     return rows
+
+
+def sum_up(bad: Mapping[int, Unusable]) -> Unusable:
+    """Return why the file cannot be used of which these rows cannot, from 1 on: each of them, and what is wrong with it."""
+    why = next(iter(bad.values())).reason
+    alike: dict[str, list[int]] = {}
+    for number, error in bad.items():
+        said = error.detail if error.reason is why else f"{error.detail} ({error.reason})"
+        alike.setdefault(said, []).append(number)
+    told = (f"row{'s'[: len(rows) - 1]} {_in_short(rows)}: {said}" for said, rows in alike.items())
+    return Unusable(why, "; ".join(told))
+
+
+def _in_short(numbers: Sequence[int]) -> str:
+    """Return ascending numbers, as in `2, 5-7`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _read_json(content: bytes) -> list[Any]:

@@ -11,7 +11,7 @@ from connectors.mailroom.config import MailroomConfig
 from connectors.mailroom.mapping import Mapping, Scan, once_each, sheet_texts
 from connectors.mailroom.pages import PageCounter
 from connectors.mailroom.register import Place, Register
-from connectors.mailroom.sidecar import Row, read_rows
+from connectors.mailroom.sidecar import Row, read_rows, sum_up
 from connectors.sdk.contract import Context
 from connectors.sdk.folder import SIDECAR_BYTES, Claim, FolderSource, Taken, Told, digest, open_safely
 from models.codec import Unusable
@@ -36,7 +36,8 @@ class MailroomSource(FolderSource):
         except BaseException:
             super().close()
             raise
-        self._counter = PageCounter(config.page_seconds, sheet_texts(config.separators))
+        sheets = sheet_texts(config.separators, config.separator_prefix)
+        self._counter = PageCounter(config.page_seconds, sheets, config.separator_prefix)
 
     def read(self, wait_seconds: float) -> Sequence[Taken]:
         """Return the next claims, their numbers safe in the register."""
@@ -71,15 +72,19 @@ class MailroomSource(FolderSource):
 
     def _take_steps(self, claim: Claim, rows: list[Row], sha256: str, written_at: datetime) -> Told:
         events: list[Event] = []
+        bad: dict[int, Unusable] = {}
         with self._register.all_or_nothing():
             for number, row in enumerate(rows, start=1):
                 try:
                     chrono, step = self._mapping.step(row, sha256, written_at, claim.claimed_at, self._register.place)
                 except Unusable as error:
-                    raise Unusable(error.reason, f"row {number}: {error.detail}") from None
+                    bad[number] = error
+                    continue
                 if isinstance(step, LetterAssigned):
                     self._register.put(chrono, step.time, Place(step.site, step.service))
                 events.append(step)
+            if bad:
+                raise sum_up(bad)
         return Told(once_each(events))
 
     def _scan(self, claim: Claim) -> Scan:

@@ -104,7 +104,7 @@ class _Room:
 
     def _drop(self, numbers: range) -> None:
         for number in numbers:
-            drop_letter(self._inbox, number, sender=f"{number}", objet="recours", arrived_at="2026-03-18")
+            drop_letter(self._inbox, number, case=f"{number}", objet="recours", arrived_at="2026-03-18")
 
     def _left(self) -> int:
         return sum(1 for path in self._inbox.iterdir() if path.suffix == ".pdf")

@@ -41,6 +41,7 @@ from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.testing import Bench, Conformance
 from models.events import Event
+from models.identities import IdentityKind
 from tests.connectors.test_kills import Topic, kill_at_every_act
 from tests.support import scans
 from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
@@ -153,8 +154,16 @@ class TestConformance(Conformance):
     def jobs(self, inbox: Path) -> list[Callable[[], object]]:
         """Letters, steps and bad files; some with personal values in what they say and in their names."""
         inbox.mkdir(parents=True, exist_ok=True)
-        name, email, phone, street, sender, subject = PERSONAL
-        private = {"nom": name, "email": email, "phone": phone, "adresse": street, "sender": sender, "objet": subject}
+        name, email, phone, street, case, subject = PERSONAL
+        private = {
+            "nom": name,
+            "sender": name,
+            "email": email,
+            "phone": phone,
+            "adresse": street,
+            "case": case,
+            "objet": subject,
+        }
         jobs: list[Callable[[], object]] = [partial(drop_letter, inbox, n, **private) for n in range(20)]
         steps = [
             {"chrono": "2026-000002", "step": "assigned", "at": "2026-03-20T12:00", "service": "Routes", **private},
@@ -171,9 +180,13 @@ class TestConformance(Conformance):
         return jobs
 
 
-def test_a_letter_and_what_becomes_of_it(room: Room) -> None:
+def test_a_letter_and_what_becomes_of_it(room: Room, tmp_path: Path) -> None:
     drop(room.inbox / "a.pdf", pdf(1, pages=3), 1)
-    drop(room.inbox / "a.xml", b"<courrier><arrived_at>2026-03-18</arrived_at><sender>77</sender></courrier>", 1)
+    drop(
+        room.inbox / "a.xml",
+        b"<courrier><arrived_at>2026-03-18</arrived_at><case>77</case><sender>Mireille Exemple</sender></courrier>",
+        1,
+    )
     drop(room.inbox / "b.tiff", tiff(2), 2)
     arrived, registered, other, _ = room.read()
     assert (arrived.type, arrived.data.pages, arrived.data.admitted_at.isoformat()) == (
@@ -181,7 +194,7 @@ def test_a_letter_and_what_becomes_of_it(room: Room) -> None:
         3,
         "2026-03-17T23:00:00+00:00",
     )
-    assert arrived.identities.startswith("case:")
+    assert arrived.identities == load_key(tmp_path / "keys", "general").pseudonym(IdentityKind.CASE, "77")
     assert arrived.time.isoformat() == "2026-03-20T09:46:41+00:00"
     assert (registered.type, registered.data.chrono) == ("letter.registered", "2026-000001")
     assert arrived.subject == registered.subject == "mail:mailroom/essai:2026-000001"
@@ -227,14 +240,22 @@ def test_a_step_is_the_services_that_had_the_letter_then_in_whatever_order_it_is
     assert [event.service for event in room.read()] == ["accueil", "routes", "accueil", "routes", "accueil"]
 
 
-def test_a_sidecar_with_one_bad_row_changes_nothing(room: Room) -> None:
+def test_a_sidecar_with_bad_rows_changes_nothing_and_names_them_all(room: Room) -> None:
     drop(room.inbox / "a.pdf", pdf(1), 1)
     room.read()
-    rows = "chrono,step,at,service\n2026-000001,assigned,2026-03-24T10:00,Routes\n2026-000009,closed,,\n"
-    drop(room.inbox / "b.csv", rows.encode(), 2)
+    rows = [
+        "chrono,step,at,service",
+        "2026-000001,assigned,2026-03-24T10:00,Routes",
+        "2026-000009,closed,,",
+        "2026-000001,burnt,,",
+        *["2026-000010,closed,,"] * 3,
+    ]
+    drop(room.inbox / "b.csv", "\n".join(rows).encode(), 2)
     drop(room.inbox / "c.json", b'{"chrono": "2026-000001", "step": "closed", "at": "2026-03-25T10:00"}', 3)
     assert [event.service for event in room.read()] == ["accueil"]
-    assert room.rejected() == {"b.csv": "unknown_record: row 2: chrono: no letter has it"}
+    assert room.rejected() == {
+        "b.csv": "unknown_record: rows 2, 4-6: chrono: no letter has it; row 3: step (unknown_enum)"
+    }
 
 
 @pytest.mark.parametrize("kind", ["PDF", "TIFF"])
@@ -257,6 +278,53 @@ def test_separator_sheets_make_letters_of_a_stack(tmp_path: Path, kind: str) -> 
     drop(room.inbox / f"sheets.{kind}", scans.stack(kind, "ENF", "ENF"), 2)
     assert room.read() == []
     assert list(room.rejected().values()) == ["unreadable_line: nothing but separator sheets"]
+
+
+def test_a_sheet_that_nobody_configured_merges_no_letters(tmp_path: Path) -> None:
+    room = Room(tmp_path, separators={"ENF": "enfance"}, page_seconds=30)
+    stack = scans.stack("PDF", "QR:MAARCH_ENF", "", "QR:MAARCH_MIREILLE", "", "8A 0123 4567 8", "MAARCH_VOIRIE", "")
+    drop(room.inbox / "stack.pdf", stack, 1)
+    assert room.read() == []
+    assert room.rejected() == {"stack.pdf": "unknown_enum: separators: an unknown sheet, page 3, 6"}
+    for name, options, letters in (
+        ("known", {"separators": {"ENF": "enfance", "MIREILLE": "routes", "VOIRIE": "routes"}}, [1, 2, 1]),
+        ("any", {"separator_prefix": "", "separators": {"MAARCH_ENF": "enfance"}}, [6]),
+        ("of their own", {"separator_prefix": "8A ", "separators": {"0123 4567 8": "routes"}}, [4, 2]),
+    ):
+        other = Room(tmp_path / name, page_seconds=30, **options)
+        drop(other.inbox / "stack.pdf", stack, 1)
+        assert [event.data.pages for event in other.read() if event.type == "letter.arrived"] == letters
+
+
+def test_mail_that_was_only_sent_needs_no_letter_of_the_register(tmp_path: Path) -> None:
+    room = Room(tmp_path, departures=["D{year}-{number:04}", "2019-{number:06}"], site="siege")
+    rows = [
+        "chrono;step;at;postage;cost_cents;service",
+        "D2026-0007;sent;2026-03-19;lettre_recommandee;574;Routes",
+        "2019-000123;sent;2026-03-19;lettre_verte;139;",
+    ]
+    drop(room.inbox / "sent.csv", "\n".join(rows).encode(), 1)
+    own, old = room.read()
+    assert [event.subject.rpartition(":")[2] for event in (own, old)] == ["D2026-0007", "2019-000123"]
+    assert [(event.type, event.site, event.service) for event in (own, old)] == [
+        ("letter.sent", "siege", "routes"),
+        ("letter.sent", "siege", "accueil"),
+    ]
+    assert (own.data.postage, own.data.cost_cents) == ("lettre_recommandee", 574)
+    drop(room.inbox / "closed.json", b'{"chrono": "D2026-0007", "step": "closed"}', 2)
+    for order, chrono in enumerate(("2026-000123", "D2026-07", "D2026-0007 Mireille", "2020-000123"), start=3):
+        row = {"chrono": chrono, "step": "sent", "postage": "lettre_verte", "cost_cents": 139}
+        drop(room.inbox / f"{order}.json", json.dumps(row).encode(), order)
+    assert room.read() == []
+    assert [*room.rejected().values()] == ["unknown_record: row 1: chrono: no letter has it"] * 5
+
+
+@pytest.mark.parametrize(
+    "form", ["D{year}", "{number}{number}", "{number:,}", "{year}-{number:06}", "{number.real}", "{"]
+)
+def test_departures_that_are_no_numbers_of_their_own_are_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(ConfigError, match=r"^essai\.departures.* must "):
+        parse(MailroomConfig, "essai", configuration(tmp_path) | {"departures": [form]})
 
 
 def test_numbers_begin_anew_each_year_and_have_no_gaps(room: Room) -> None:
@@ -486,8 +554,10 @@ def test_a_sheet_is_found_whatever_else_is_on_its_page(tmp_path: Path) -> None:
 def test_sheets_are_told_after_any_number_of_other_barcodes_and_all_or_none() -> None:
     form, name = zxingcpp.BarcodeFormat.QRCode, "E" * 60
     other, sheet = (Image.fromarray(zxingcpp.create_barcode(text, form).to_image(scale=3)) for text in ("other", name))
-    assert counting._answer(1001, [[other]] * 1000 + [[sheet]], {name}) == f'[1001, [[1000, "{name}"]]]'
-    assert counting._answer(1000, [[sheet]] * 1000, {name}) == counting.TOO_COSTLY
+    assert (
+        counting._answer(1001, [[other]] * 1000 + [[sheet]], counting.Sheets({name})) == f'[1001, [[1000, "{name}"]]]'
+    )
+    assert counting._answer(1000, [[sheet]] * 1000, counting.Sheets({name})) == counting.TOO_COSTLY
 
 
 def test_a_disk_that_fails_gives_no_number_twice(room: Room) -> None:

@@ -70,7 +70,7 @@ class Post(System):
             says = {
                 "reference": deed.matter.reference,
                 "service": deed.matter.place.service,
-                "sender": who.case,
+                "case": who.case,
                 "phone": who.phone,
             }
             says |= {"email": who.email} if who.email else {}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.mailroom.config import FieldName, MailroomConfig
+from connectors.mailroom.counting import Sheets
 from connectors.mailroom.mapping import Mapping, Part, Scan, cut
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
@@ -80,14 +81,24 @@ def test_the_three_formats_say_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "barcodes", "parts"),
+    ("count", "sheets", "parts"),
     [
         (3, (), [Part(3, "")]),
         (3, ((0, "A"),), [Part(2, "a")]),
         (4, ((1, "MAARCH_A"), (2, "B")), [Part(1, ""), Part(1, "b")]),
-        (3, ((1, "unknown"), (1, "B"), (1, "A")), [Part(1, ""), Part(1, "b")]),
+        (3, ((1, "B"),), [Part(1, ""), Part(1, "b")]),
         (2, ((0, "A"), (1, "B")), []),
     ],
 )
-def test_a_stack_is_cut_at_its_sheets(count: int, barcodes: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
-    assert cut(Pages(count, barcodes), {"A": "a", "B": "b"}) == parts
+def test_a_stack_is_cut_at_its_sheets(count: int, sheets: tuple[tuple[int, str], ...], parts: list[Part]) -> None:
+    assert cut(Pages(count, sheets), {"A": "a", "B": "b"}, "MAARCH_") == parts
+
+
+def test_a_page_is_the_sheet_that_is_known_whatever_else_is_on_it() -> None:
+    sheets = Sheets({"A"}, "MAARCH_")
+    assert [sheets.read(codes) for codes in (["MAARCH_B", "A"], ["8A 01", "MAARCH_B"], ["8A 01"], [])] == [
+        "A",
+        "",
+        None,
+        None,
+    ]
