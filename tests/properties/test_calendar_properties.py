@@ -8,6 +8,7 @@ from collections import Counter
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
@@ -45,6 +46,8 @@ class Question(NamedTuple):
     is_open_ended: bool
     roll: bool
     until: int
+    is_exact: bool
+    """Whether it is asked just when a delay ends, or for just what is counted at the end of a day."""
 
 
 @st.composite
@@ -55,15 +58,17 @@ def hours(draw: st.DrawFn) -> list[str]:
     return [f"{begin}-{end}" for begin, end in zip(texts[::2], texts[1::2], strict=False)]
 
 
-OFFICE = st.sampled_from(
-    [["08:30-12:00", "13:30-17:00"], ["09:00-12:00"], ["00:00-24:00"], ["01:30-02:30", "02:45-04:00"]]
+OFFICE = st.sampled_from([["08:30-12:00", "13:30-17:00"], ["09:00-12:00"], ["00:00-24:00"]])
+NIGHT = st.sampled_from(
+    [["01:30-02:30", "02:45-04:00"], ["02:10-02:20"], ["00:10-00:50"], ["00:00-01:00", "01:00-02:00"]]
 )
+"""On a Sunday, when clocks change."""
 WEEK = st.dictionaries(st.sampled_from(NAMES), OFFICE | hours(), min_size=1)
 
 
 @st.composite
 def calendars(draw: st.DrawFn) -> tuple[dict[str, Any], date]:
-    zone = draw(st.sampled_from(sorted(ZONES)))
+    zone = draw(st.sampled_from(["Europe/Paris"] * 3 + sorted(ZONES)))
     seen = draw(st.sampled_from(ZONES[zone] * 2 + DAYS_TO_SEE))
     first = seen - timedelta(days=draw(st.integers(2, 12)))
 
@@ -73,7 +78,7 @@ def calendars(draw: st.DrawFn) -> tuple[dict[str, Any], date]:
         timed = st.tuples(span, OFFICE | hours()).map(lambda both: both[0] | {"hours": both[1]})
         return timed if with_hours else day | span | timed
 
-    week = draw(WEEK)
+    week = draw(WEEK) | ({"sunday": draw(NIGHT)} if seen in ZONES[zone] else {})
     versions = [{"from": first - timedelta(days=400), **week}]
     if draw(st.booleans()):
         versions.append({"from": first + timedelta(days=draw(st.integers(0, 30))), **draw(WEEK)})
@@ -101,7 +106,9 @@ QUESTION = st.builds(
     is_open_ended=st.sampled_from([False, False, True]),
     roll=st.booleans(),
     until=st.integers(-DAY_MINUTES, 40 * DAY_MINUTES),
+    is_exact=st.booleans(),
 )
+TIME_UNITS = {Unit.OPENING_HOURS, Unit.ELAPSED}
 MOST = {
     Unit.OPENING_HOURS: 4 * DAY_MINUTES * MINUTE,
     Unit.ELAPSED: 20 * DAY_MINUTES * MINUTE,
@@ -133,6 +140,9 @@ def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
     started_at = plain.ends[0][0] + question.start * MINUTE + question.milliseconds
     amount = 1 + int(question.amount * (MOST[unit] - 1))
     until = started_at + question.until * MINUTE
+    if question.is_exact:
+        over = until if unit in TIME_UNITS else plain.deadline(started_at, amount, unit, [])[0]
+        until = next((end for end, _ in plain.ends if end >= (over or until)), until)
     pauses = pauses_of(question, started_at, plain)
 
     assert calendar.is_open(started_at) == plain.is_open(started_at)
@@ -142,6 +152,8 @@ def check(question: Question, calendar: Calendar, plain: PlainCalendar) -> None:
     between = plain.between(started_at, until, unit)
     assert calendar.between(started_at, until, unit) == between
 
+    if question.is_exact and unit in TIME_UNITS:
+        amount = sum(by_day.values()) or amount
     due = plain.deadline(started_at, amount, unit, pauses, roll=question.roll)
     assert calendar.deadline(started_at, amount, unit, pauses, roll=question.roll) == due
     plain_due = plain.deadline(started_at, amount, unit, [], roll=question.roll)
@@ -176,3 +188,25 @@ def test_a_plain_calendar_says_the_same() -> None:
     print(f"\n{dict(asked)}")
     assert sum(asked[unit] for unit in Unit) > asked["all"] / 2
     assert all(asked[unit] for unit in Unit)
+
+
+@pytest.mark.parametrize(("zone", "changed"), [(zone, day) for zone, days in ZONES.items() for day in days[:2]])
+def test_it_says_the_same_of_a_night_in_which_clocks_change(zone: str, changed: date) -> None:
+    hours = ["00:10-00:50", "01:30-01:40", "01:50-02:10", "02:20-02:25", "02:45-04:00"]
+    described = {"timezone": zone, "versions": [{"from": changed, "sunday": hours}]}
+    calendar = compile_calendar(CalendarRules.model_validate(described))
+    plain = PlainCalendar(described, changed - timedelta(days=2), 25)
+    for start in range(DAY_MINUTES, 3 * DAY_MINUTES, 180):
+        for unit, amount in ((Unit.OPENING_HOURS, 0.02), (Unit.WORKING_DAYS, 0), (Unit.CALENDAR_DAYS, 0.1)):
+            question = Question(
+                start=start,
+                milliseconds=1,
+                unit=unit,
+                amount=amount,
+                pauses=[(start + 30, 60, False)],
+                is_open_ended=False,
+                roll=False,
+                until=4 * DAY_MINUTES,
+                is_exact=False,
+            )
+            check(question, calendar, plain)
