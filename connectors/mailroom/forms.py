@@ -32,4 +32,4 @@ def is_written_in(form: str, chrono: str) -> bool:
     parts = Formatter().parse(form)
     pattern = "".join(re.escape(literal) + (_PARTS[name] if name is not None else "") for literal, name, *_ in parts)
     found = re.fullmatch(pattern, chrono, re.ASCII)
-    return bool(found) and form.format(**{name: int(value) for name, value in found.groupdict().items()}) == chrono
+    return found is not None and form.format(**{name: int(part) for name, part in found.groupdict().items()}) == chrono

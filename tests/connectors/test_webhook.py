@@ -150,8 +150,32 @@ def test_the_same_message_twice_is_taken_once_and_answered_twice(desk: Desk) -> 
         desk.acknowledges = True
         assert [answer.result(30) for answer in answers] == [204, 204]
     assert desk.taken == [BODY, other]
-    assert desk.status("msg_2", BODY) == 204
-    assert desk.taken[2:] == [BODY], "the same id with another content is no repetition"
+
+
+def test_an_id_that_is_given_to_another_message_is_refused(desk: Desk) -> None:
+    other = message("ticket.taken", 2)
+    assert [desk.status("msg_1", BODY), desk.status("msg_1", other), desk.status("msg_1", BODY)] == [204, 409, 204]
+    assert desk.status("msg_2", other) == 204
+    assert desk.taken == [BODY, other]
+    desk.acknowledges = False
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(desk.status, "msg_3", BODY)
+        wait_until(lambda: len(desk.taken) == 3, "the message")
+        assert desk.status("msg_3", other) == 409
+        desk.acknowledges = True
+        assert answer.result(30) == 204
+    assert (desk.source.answers[409], desk.source.answers[204]) == (2, 4)
+
+
+def test_messages_without_an_id_are_told_apart_by_what_they_say(tmp_path: Path) -> None:
+    class Nameless(WebhookSource):
+        def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+            return ""
+
+    with closing(Desk(tmp_path, kind=Nameless)) as desk:
+        other = message("ticket.taken", 2)
+        assert [desk.status("", body) for body in (BODY, other, BODY)] == [204, 204, 204]
+        assert desk.taken == [BODY, other]
 
 
 @pytest.mark.parametrize(

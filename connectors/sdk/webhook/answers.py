@@ -1,6 +1,7 @@
 """How requests were answered: for `/metrics`, and, where the sender is refused, for who reads the log.
 
-A sender that is refused for good, by a new secret or a wrong clock, would else be taken for one that has nothing to say.
+A sender that is refused for good, by a new secret, a wrong clock, or ids that are not its messages' own, would else be taken for
+one that has nothing to say.
 """
 
 from collections import Counter
@@ -10,8 +11,8 @@ import structlog
 
 from connectors.sdk.notice import Notice
 
-STATUSES: Final = (204, 400, 401, 408, 413, 429, 500, 503)
-REFUSALS: Final = (400, 401, 408, 413, 429)
+STATUSES: Final = (204, 400, 401, 408, 409, 413, 429, 500, 503)
+REFUSALS: Final = (400, 401, 408, 409, 413, 429)
 """What is the sender's to mend; all else is told of otherwise."""
 
 log = structlog.get_logger(__name__)

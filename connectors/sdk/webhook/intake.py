@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 HELD_UP_SECONDS: Final = 2.0
 """If the lane has not asked for so long, requests are refused: they would wait in vain."""
 REMEMBERED: Final = 50_000
-"""How many messages are known again when they come a second time; each takes about 300 bytes."""
+"""How many messages are known again when they come a second time; each takes about 400 bytes."""
 
 
 class Message(NamedTuple):
@@ -28,6 +28,16 @@ class Message(NamedTuple):
     """The sender's id of the message; empty if it gives none."""
     body: bytes
     received_at: datetime
+
+
+class NameTakenError(Exception):
+    """A message has the id of one that came before, and says something else."""
+
+
+class _Known(NamedTuple):
+    digest: bytes
+    """Of its body."""
+    safe: asyncio.Future[bool]
 
 
 class Intake:
@@ -44,7 +54,7 @@ class Intake:
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
         self._waiting: deque[tuple[int, asyncio.Future[bool]]] = deque()
-        self._known: dict[bytes, asyncio.Future[bool]] = {}
+        self._known: dict[bytes, _Known] = {}
         self._closed = False
 
     # ------------------------------------------------------------------------------------------- in the server's thread
@@ -73,17 +83,23 @@ class Intake:
             self._coming -= 1
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
-        """Return whether a message became safe, once that is known; one that came before is not taken again."""
-        mark = hashlib.sha256(name.encode() + b"\0" + body).digest()
-        if mark in self._known:
-            return self._known[mark]
+        """Return whether a message became safe, once that is known; one that came before is not taken again.
+
+        It is known by its id; if it has none, by its body. Raises `NameTakenError`.
+        """
+        digest = hashlib.sha256(body).digest()
+        mark = hashlib.sha256(name.encode()).digest() if name else digest
+        if known := self._known.get(mark):
+            if known.digest != digest:
+                raise NameTakenError
+            return known.safe
         safe: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if not self.has_room:
             safe.set_result(False)
             return safe
         number = self.offered + 1
         self._waiting.append((number, safe))
-        self._known[mark] = safe
+        self._known[mark] = _Known(digest, safe)
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
         self._queue.put(Message(name, body, datetime.now(UTC)))

@@ -21,7 +21,7 @@ from connectors.sdk.errors import SourceUnavailableError, describe, why
 from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.connections import Connection
-from connectors.sdk.webhook.intake import Intake
+from connectors.sdk.webhook.intake import Intake, NameTakenError
 from connectors.sdk.webhook.rates import Rates
 from connectors.sdk.webhook.signatures import SignatureError
 from connectors.sdk.words import say
@@ -66,7 +66,10 @@ class Gate:
             raise HTTPException(429, headers=RETRY)
         if not self._intake.has_room:
             raise HTTPException(503, headers=RETRY)
-        safe = self._intake.offer(*await self._message(request))  # and have its body no longer, while it waits
+        try:
+            safe = self._intake.offer(*await self._message(request))  # and have its body no longer, while it waits
+        except NameTakenError:
+            raise HTTPException(409) from None
         await asyncio.wait({safe}, timeout=self._answer_seconds)
         if not (safe.done() and safe.result()):
             raise HTTPException(503, headers=RETRY)

@@ -18,8 +18,8 @@ from models.reasons import Reason
 class PushSource(Source[Message, int]):
     """Messages that are posted, each answered 2xx once it is safe. A subclass says how to `verify` and to `map`.
 
-    It listens from the first `read` on. Whoever is not answered 2xx sends again; what it sends is known by its id and
-    content, and what is known to be safe is answered at once.
+    It listens from the first `read` on. Whoever is not answered 2xx sends again; what it sends is known by its id, and
+    what is known to be safe is answered at once. What says something else under an id that is known is refused (409).
     """
 
     most_waiting: ClassVar[int] = 400
@@ -37,10 +37,10 @@ class PushSource(Source[Message, int]):
 
     @abstractmethod
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """Return the sender's id of a message, empty if it gives none. Raises `SignatureError` if it is not the sender's.
+        """Return the sender's id of a message, which no other message has; empty if it gives none.
 
-        Called in the server's thread: it may use nothing that other methods change. `now` is seconds since 1970; names of
-        headers are in lower case.
+        Raises `SignatureError` if it is not the sender's. Called in the server's thread: it may use nothing that other methods
+        change. `now` is seconds since 1970; names of headers are in lower case.
         """
 
     @property
