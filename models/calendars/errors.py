@@ -6,7 +6,11 @@ from pydantic_core import PydanticCustomError
 
 
 class CalendarError(ValueError):
-    """A text that is no calendar; says why."""
+    """A text that is no calendar; says why, in English, and in French in `french`."""
+
+    def __init__(self, english: str, french: str) -> None:
+        super().__init__(english)
+        self.french = french
 
 
 class BeyondCalendarError(ValueError):

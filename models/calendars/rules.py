@@ -174,4 +174,4 @@ def read_rules(text: str) -> CalendarRules:
     try:
         return CalendarRules.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise CalendarError(str(error)) from None
+        raise CalendarError(f"not valid TOML: {error}", f"TOML invalide : {error}") from None
