@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,8 @@ class Hook:
         self.port = free_port()
         self.status = 200
         self.requests: list[tuple[int, dict[str, str], bytes]] = []
+        self.times: list[float] = []
+        """When each of them came, in seconds since 1970."""
         self._server: ThreadingHTTPServer | None = None
 
     @property
@@ -52,6 +55,7 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                hook.times.append(time.time())
                 hook.requests.append((hook.status, headers, body))
                 self.send_response(hook.status)
                 self.send_header("content-length", "0")

@@ -1,0 +1,66 @@
+"""From an event to a receiver, killed around the moment of the breach: each broken promise is one alert, and none is missing."""
+
+import signal
+from datetime import datetime
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from streams.engine.broker import EmbeddedKafka
+from tests.support.alertmanager import Hook, hooked, running
+from tests.support.processes import supervised, wait_until
+from tests.support.sla_chain import TARGET, Chain
+
+pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.timeout(400)]
+KILLS = 21
+CALLS = 8
+"""Each time."""
+
+
+def told(hook: Hook) -> dict[str, set[tuple[str, datetime]]]:
+    """By contact, under which fingerprints, and as of when, its breach was told."""
+    found: dict[str, set[tuple[str, datetime]]] = {}
+    for _, body in hook.taken:
+        for alert in body["alerts"]:
+            if alert["labels"]["alertname"] == "SlaBreached":
+                one = alert["fingerprint"], datetime.fromisoformat(alert["startsAt"])
+                found.setdefault(alert["labels"]["contact"], set()).add(one)
+    return found
+
+
+def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    chance = Random(KILLS)
+    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
+        children = [
+            chain.child(name, command) for name, command in (("one", "worker"), ("two", "worker"), ("notify", "notify"))
+        ]
+        with supervised(children[0]), supervised(children[1]), supervised(children[2]):
+            for child in children[:2]:
+                child.wait_for('"event": "partition_opened"', 1)
+            for number in range(KILLS):
+                chain.call(CALLS)
+                child = children[number % 3]
+                lives = len(child.exits)
+                moment = TARGET.total_seconds() + chance.uniform(-0.5, 1.5)
+                wait_until(lambda moment=moment: chain.seconds_since_last() > moment, "the moment of the breach")
+                wait_until(lambda child=child: child.alive, "it to live")
+                child.kill()
+                wait_until(lambda child=child, lives=lives: len(child.exits) > lives, "its end")
+            wait_until(
+                lambda: told(hook).keys() >= chain.deadlines.keys(),
+                "all",
+                90,
+                lambda: chain.deadlines.keys() - told(hook).keys(),
+            )
+        kills = [child.exits.count(-signal.SIGKILL) for child in children]
+    assert sum(kills) >= 20
+    assert min(kills) > 5
+    breaches = told(hook)
+    assert breaches.keys() == chain.deadlines.keys()
+    assert {contact: {at for _, at in one} for contact, one in breaches.items()} == {
+        contact: {at} for contact, at in chain.deadlines.items()
+    }
+    assert all(len(one) == 1 for one in breaches.values())
+    assert len({fingerprint for one in breaches.values() for fingerprint, _ in one}) == KILLS * CALLS

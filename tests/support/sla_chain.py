@@ -1,0 +1,115 @@
+"""From an event to a receiver: workers, notify and a real Alertmanager, with promises of a few seconds."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from confluent_kafka import Producer
+
+from models import topics
+from models.events import CallAnswered, CallAnsweredData, CallQueued, CallQueuedData, Event
+from models.ids import contact_id, event_id
+from models.topics import SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support.alertmanager import Alertmanager
+from tests.support.processes import Child
+
+PARTITIONS = 4
+TARGET = timedelta(seconds=2)
+SERVICES = ("autonomie", "enfance", "routes")
+SLA = f"""
+[calendars.siege]
+timezone = "Europe/Paris"
+[[calendars.siege.versions]]
+from = 2020-01-01
+monday = ["08:30-17:30"]
+[[policy]]
+name = "telephone"
+match = {{ channel = "call" }}
+calendar = "siege"
+clocks.answer = {{ target = {TARGET.seconds}, unit = "elapsed" }}
+"""
+SETTINGS = """
+sla = "sla.toml"
+[notify.alertmanagers.local]
+url = "{url}"
+show_seconds = {show_seconds}
+"""
+SOURCE = "asterisk/essai"
+
+
+class Chain:
+    """All of it, but that its parts are for the test to start."""
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path, manager: Alertmanager, show_seconds: float) -> None:
+        self._bootstrap = kafka.bootstrap
+        self._producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "linger.ms": 1}
+        )
+        self._directory = directory
+        specs = (
+            TopicSpec(topic.name, PARTITIONS, config=topic.config | (COMPACTED if topic.compacted else {}))
+            for topic in topics.CATALOGUE
+        )
+        apply(kafka.bootstrap, list(specs))
+        (directory / "sla.toml").write_text(SLA, encoding="utf-8")
+        self._settings = directory / "accueil.toml"
+        text = SETTINGS.format(url=manager.url, show_seconds=show_seconds)
+        self._settings.write_text(text, encoding="utf-8")
+        self.deadlines: dict[str, datetime] = {}
+        """Of each call, by its contact's id."""
+
+    def child(self, name: str, command: str) -> Child:
+        return Child(
+            ["-m", "streams.cli", command],
+            self._directory / f"{name}.log",
+            ACCUEIL_CONFIG=str(self._settings),
+            ACCUEIL_BROKERS=self._bootstrap,
+            ACCUEIL_DATA=str(self._directory / "data"),
+            ACCUEIL_LOG__FORMAT="json",
+            ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
+            ACCUEIL_WORKER__INSTANCE_ID=name,
+        )
+
+    def call(self, number: int) -> None:
+        """Have that many citizens call now, whom nobody will answer in time."""
+        self._produce(list(self._calls(number)))
+
+    def answer(self, nth: int) -> None:
+        """Have the call of that number be answered, late."""
+        contact = contact_id(Channel.CALL, SOURCE, str(nth))
+        event: Event = CallAnswered(
+            id=event_id(SOURCE, f"{nth}|answered"),
+            source=SOURCE,
+            subject=contact,
+            time=datetime.now(UTC),
+            data=CallAnsweredData(queue="accueil"),
+        )
+        self._produce([event])
+
+    def seconds_since_last(self) -> float:
+        """How long ago the last of them began to wait."""
+        return (datetime.now(UTC) - max(self.deadlines.values()) + TARGET).total_seconds()
+
+    def _produce(self, events: Sequence[Event]) -> None:
+        topic = SOURCES[Channel.CALL].name
+        for event in events:
+            self._producer.produce(topic, key=event.subject.encode(), value=event.model_dump_json().encode())
+        assert self._producer.flush(60) == 0
+
+    def _calls(self, number: int) -> Iterator[Event]:
+        for _ in range(number):
+            now = datetime.now(UTC).replace(microsecond=0)
+            nth = len(self.deadlines)
+            contact = contact_id(Channel.CALL, SOURCE, str(nth))
+            self.deadlines[contact] = now + TARGET
+            yield CallQueued(
+                id=event_id(SOURCE, str(nth)),
+                source=SOURCE,
+                subject=contact,
+                time=now,
+                service=SERVICES[nth % len(SERVICES)],
+                site="siege",
+                data=CallQueuedData(queue="accueil"),
+            )
