@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -20,9 +20,7 @@ from connectors.sdk.link import Link, Producer
 from connectors.sdk.metrics import Meter
 from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Mark, Spool
-from models.envelope import CONTENT_TYPE
 from models.events import Event
-from models.topics import REPLAYED_FROM
 
 WINDOW_EVENTS: Final = 5_000
 """How many events may be on their way: kafka-python's own buffer has no bound."""
@@ -31,8 +29,6 @@ SPOOL_ROOM_BYTES: Final = 8 << 20
 CHUNK_EVENTS: Final = 1_000
 CONNECT_SECONDS: Final = 1.0
 """How long the first connection is waited for before events go to the spool."""
-HEADERS: Final = [("content-type", CONTENT_TYPE)]
-REPLAYED_HEADERS: Final = [*HEADERS, (REPLAYED_FROM, b"rejects")]
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +39,9 @@ class _Delivery:
     confirmed: Callable[[], None]
     from_spool: bool
     sent_at: float
-    futures: list[Any] = field(default_factory=list)
+    futures: Sequence[Any] = ()
     acknowledged: int = 0
-    """How many from the first on."""
+    """How many of them from the first on."""
 
 
 class SpooledPublisher:
@@ -114,10 +110,8 @@ class SpooledPublisher:
         self._deliveries.append(delivery)
         self._on_their_way += len(delivery.records)
         assert self._link.producer is not None
-        send, sent = self._link.producer.send, delivery.futures
         try:
-            for topic, key, value, _, replayed in delivery.records:
-                sent.append(send(topic, value, key=key, headers=REPLAYED_HEADERS if replayed else HEADERS))
+            delivery.futures = self._link.producer.send_all(delivery.records)
         except self._expected as error:
             self._leave_broker(type(error).__name__)
 

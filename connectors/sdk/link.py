@@ -1,11 +1,13 @@
 """The connection to the broker: made by another thread, and tried again after growing pauses."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Final, Protocol
 
 import structlog
+
+from connectors.sdk.record import Record
 
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -15,8 +17,8 @@ log = structlog.get_logger(__name__)
 class Producer(Protocol):
     """What sends: kafka-python's, or a test's."""
 
-    def send(self, topic: str, value: bytes, *, key: bytes, headers: list[tuple[str, bytes]]) -> Any:
-        """Send, and return the future that tells of it: `is_done`, `failed()`, `exception`, `get(seconds)`."""
+    def send_all(self, records: Sequence[Record]) -> Sequence[Any]:
+        """Send in this order, and return futures that tell of them: `is_done`, `failed()`, `exception`, `get(seconds)`."""
 
     def abandon(self) -> None:
         """Stop at once: what was not sent will not be."""

@@ -8,16 +8,21 @@ import contextlib
 import gc
 import logging
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
-from kafka.partitioner.default import DefaultPartitioner, murmur2
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import IllegalStateError, KafkaError
+from kafka.partitioner.default import murmur2
+from kafka.producer.future import FutureRecordMetadata
+from kafka.producer.producer_batch import ProducerBatch
+from kafka.record.memory_records import MemoryRecordsBuilder
 
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.metrics import Meter
+from connectors.sdk.record import Record
 from connectors.sdk.spool import Spool
 
 ABANDON_SECONDS: Final = 5.0
@@ -61,21 +66,58 @@ class KafkaPublisher(SpooledPublisher):
         )
 
 
-class _Partitioner(DefaultPartitioner):
-    """Places a key as Kafka's own client does, but hashes each one once: a contact has several events."""
-
-    def partition(
-        self, topic: str, _key: Any, serialized_key: bytes, _value: Any, _serialized_value: Any, cluster: Any
-    ) -> int:
-        return _hash(serialized_key) % len(cluster.partitions_for_topic(topic))
-
-
 @lru_cache(65_536)
 def _hash(key: bytes) -> int:
+    """Place a key as Kafka's own client does, and hash each one once: a contact has several events."""
     return int(murmur2(key)) & 0x7FFFFFFF
 
 
 class _Producer(KafkaProducer):
+    def send_all(self, records: Sequence[Record]) -> list[Any]:
+        """Put `records` into batches, in their order; return a future for each batch that has some of them.
+
+        `KafkaProducer.send` does the same for one record, with a future of its own for each: that takes longer than to read
+        and map it. Source: its code, and that of `RecordAccumulator.append`, of the version that is pinned.
+        """
+        places: dict[TopicPartition, list[Record]] = {}
+        for record in records:
+            places.setdefault(self._place(record), []).append(record)
+        return [future for tp, own in places.items() for future in self._append(tp, own)]
+
+    def _place(self, record: Record) -> TopicPartition:
+        topic = record.topic
+        partitions = self._metadata.partitions_for_topic(topic)
+        if partitions is None:
+            self._wait_on_metadata(topic, self.config["max_block_ms"])
+            partitions = self._metadata.partitions_for_topic(topic)
+        return TopicPartition(topic, _hash(record.key) % len(partitions))
+
+    def _append(self, tp: TopicPartition, records: Sequence[Record]) -> list[Any]:
+        accumulator, now, timestamp_ms = self._accumulator, time.monotonic(), int(time.time() * 1000)
+        told: list[Any] = []
+        touched = None
+        accumulator._appends_in_progress.increment()  # so that a close overlooks no batch
+        try:
+            with accumulator._tp_lock(tp):
+                if accumulator._closed:
+                    raise IllegalStateError
+                batches = accumulator._batches[tp]
+                batch = batches[-1] if batches else None
+                for record in records:
+                    parts = timestamp_ms, record.key, record.value, record.headers
+                    if batch is None or batch.records.append(*parts) is None:
+                        batch = _open_batch(tp, accumulator.config, now)
+                        batch.records.append(*parts)  # the first fits, however large
+                        batches.append(batch)
+                        accumulator._incomplete.add(batch)
+                    if batch is not touched:
+                        touched, batch.last_append = batch, now
+                        told.append(FutureRecordMetadata(batch.produce_future, 0, timestamp_ms, None, -1, -1, -1))
+        finally:
+            accumulator._appends_in_progress.decrement()
+        self._sender.wakeup()
+        return told
+
     def abandon(self) -> None:
         """Stop at once: what was not sent will not be. `close` would first wait for it."""
         self._sender.force_close()
@@ -85,11 +127,16 @@ class _Producer(KafkaProducer):
         gc.collect()  # kafka-python leaves the sockets of vain attempts to connect in reference cycles
 
 
+def _open_batch(tp: TopicPartition, config: Mapping[str, Any], now: float) -> ProducerBatch:
+    parts = config["message_version"], config["compression_attrs"], config["batch_size"]
+    return ProducerBatch(tp, MemoryRecordsBuilder(*parts), now=now)
+
+
 def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Producer:
     logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
     _knock(brokers)
     try:
-        return _Producer(bootstrap_servers=brokers, partitioner=_Partitioner(), **options)
+        return _Producer(bootstrap_servers=brokers, **options)
     except KafkaError:
         gc.collect()  # as in abandon
         raise

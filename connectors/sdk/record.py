@@ -4,9 +4,12 @@ import struct
 from typing import Final, NamedTuple
 
 from models.codec import encode
+from models.envelope import CONTENT_TYPE
 from models.events import Event
-from models.topics import SOURCES
+from models.topics import REPLAYED_FROM, SOURCES
 
+_HEADERS: Final = [("content-type", CONTENT_TYPE)]
+_REPLAYED_HEADERS: Final = [*_HEADERS, (REPLAYED_FROM, b"rejects")]
 _SHAPE: Final = struct.Struct("<QHH")
 _REPLAYED: Final = 1 << 15
 """Added to the length of the topic's name, which Kafka limits to 249 bytes."""
@@ -20,6 +23,11 @@ class Record(NamedTuple):
     value: bytes
     happened_ms: int
     replayed: bool = False
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Kafka's headers."""
+        return _REPLAYED_HEADERS if self.replayed else _HEADERS
 
 
 def to_record(event: Event) -> Record:

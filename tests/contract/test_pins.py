@@ -1,7 +1,7 @@
-"""Private parts of Faust and aiokafka that the engine overrides or reads are as they were when it was written.
+"""Private parts of Faust, aiokafka and kafka-python that we override or use are as they were when that was written.
 
-If this fails after an upgrade: read what changed there, run tests/broker and tests/faults, and only then write the new hash
-(the failure prints it).
+If this fails after an upgrade: read what changed there, run tests/broker, tests/faults and tests/connectors, and only then write
+the new hash (the failure prints it).
 """
 
 import hashlib
@@ -43,13 +43,18 @@ PINS = {
     "faust.transport.drivers.aiokafka:AIOKafkaConsumerThread.seek_to_committed": "775ab0adc4b052ab",
     "faust.transport.drivers.aiokafka:Consumer._new_consumer_thread": "0870ec53dea75083",
     "faust.transport.drivers.aiokafka:Consumer._to_message": "7c24f6511b2fcef7",
+    "kafka.producer.future:FutureRecordMetadata": "ed5ba95ce664a7e3",
+    "kafka.producer.kafka:KafkaProducer.send": "70c63bac7acf5e37",
+    "kafka.producer.producer_batch:ProducerBatch": "0131c28c39c7d089",
+    "kafka.producer.record_accumulator:RecordAccumulator.append": "834a501e1eab0788",
+    "kafka.record.memory_records:MemoryRecordsBuilder": "096063c426771696",
     "mode.worker:Worker._sentinel_task": "6e66058cf3e1b616",
     "mode.worker:Worker._shutdown_loop": "6ad3b1129015ee12",
 }
 
 
 @pytest.mark.parametrize("place", PINS)
-def test_source_is_the_one_the_engine_was_written_for(place: str) -> None:
+def test_source_is_the_one_that_was_read(place: str) -> None:
     module, _, path = place.partition(":")
     found = importlib.import_module(module)
     for name in path.split("."):

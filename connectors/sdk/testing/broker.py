@@ -1,8 +1,10 @@
 """What stands in for Kafka where none is: it keeps what it is sent, in order, and may be away."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from connectors.sdk.link import Producer
+from connectors.sdk.record import Record
 from connectors.sdk.testing.kills import reach
 from models.codec import decode
 from models.events import Event
@@ -39,10 +41,11 @@ class _Connection:
     def __init__(self, sent: list[tuple[bytes, Headers]]) -> None:
         self._sent = sent
 
-    def send(self, topic: str, value: bytes, *, key: bytes, headers: Headers) -> "_Acknowledged":  # noqa: ARG002
-        reach("send")
-        self._sent.append((value, headers))
-        return _ACKNOWLEDGED
+    def send_all(self, records: Sequence[Record]) -> "list[_Acknowledged]":
+        for record in records:
+            reach("send")
+            self._sent.append((record.value, record.headers))
+        return [_ACKNOWLEDGED]
 
     def abandon(self) -> None:
         """Nothing is on its way."""

@@ -1,0 +1,109 @@
+"""An old `queue_log` that is read from its beginning: how many lines a second become events that Kafka has.
+
+    python -m tests.bench.queue_log --calls 60000
+
+One process runs the connector as in operation, beside a real Kafka. It ends when the whole log is confirmed.
+"""
+
+import json
+import tempfile
+import time
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import psutil
+
+from models.codec import decode
+from models.topics import SOURCES, Channel
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import TopicSpec, apply
+from streams.up import ACCUEIL
+from streams.words import say
+from tests.bench.measuring import MIB, cpu_seconds, forget_settings
+from tests.bench.report import Goal, Run, conclude
+from tests.support.kafka_io import read
+from tests.support.processes import Child, wait_until
+
+TOPIC: Final = SOURCES[Channel.CALL].name
+CONNECTOR: Final = Path(__file__).parents[1] / "connectors" / "run_connector.py"
+DAY: Final = date(2026, 3, 10)
+PATIENCE_SECONDS: Final = 600
+
+
+def measure(*, calls: int) -> dict[str, Any]:
+    """Read a day of so many calls; return how fast that was, and whether Kafka has each stay in a queue once."""
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as name:
+        folder = Path(name)
+        log, data = folder / "queue_log", folder / "data"
+        what = ["simulate", "asterisk", "--into", str(log), "--day", f"{DAY}", "--calls", str(calls)]
+        assert Child([*ACCUEIL[1:], *what], folder / "simulate.log").start().wait() == 0
+        lines = log.read_bytes().splitlines()
+        kafka = EmbeddedKafka(folder / "kafka")
+        kafka.start()
+        try:
+            apply(kafka.bootstrap, [TopicSpec(TOPIC, 4)])
+            with Child([str(CONNECTOR), kafka.bootstrap, str(log), str(data)], folder / "connector.log") as connector:
+                run = _read(connector, data, log.stat().st_size, len(lines))
+            return run | {"correct": _verify(kafka.bootstrap, sum(b"|ENTERQUEUE|" in line for line in lines))}
+        finally:
+            kafka.stop()
+
+
+def _read(connector: Child, data: Path, size: int, lines: int) -> dict[str, Any]:
+    began_at = time.monotonic()
+    process = psutil.Process(connector.start().pid)
+    most = 0
+
+    def is_done() -> bool:
+        nonlocal most
+        most = max(most, process.memory_info().rss)
+        return _confirmed(data) >= size
+
+    wait_until(is_done, "the whole log to be confirmed", PATIENCE_SECONDS)
+    took, cpu = time.monotonic() - began_at, cpu_seconds(connector.pid)
+    connector.stop()
+    return {
+        "lines": lines,
+        "lines_per_second": lines / took,
+        "lines_per_cpu_second": lines / cpu,
+        "seconds": took,
+        "memory_mib": most / MIB,
+    }
+
+
+def _confirmed(data: Path) -> int:
+    """Return up to which byte the log was confirmed."""
+    offset = 0
+    for path in data.glob("asterisk/*/cursor-?.json"):
+        with suppress(ValueError, OSError):  # it is being replaced
+            tail = json.loads(json.loads(path.read_bytes())["position"])["tail"]
+            offset = max(offset, tail["offset"] if tail else 0)
+    return offset
+
+
+def _verify(bootstrap: str, entered: int) -> str:
+    queued = [event for record in read(bootstrap, TOPIC) if (event := decode(record.value())).type == "call.queued"]
+    found = len({event.id for event in queued})
+    return "exact" if found == len(queued) == entered else f"{len(queued)} stays, {found} different, of {entered}"
+
+
+def goals(run: Run) -> list[Goal]:
+    """Return what must be reached."""
+    return [Goal("queue_log.lines_per_second", say("lines/s", "lignes/s"), run["lines_per_second"], 20_000)]
+
+
+@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--calls", default=60_000, show_default=True, type=click.IntRange(min=100))
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+def main(*, calls: int, file: Path | None) -> None:
+    """Measure, print, and write if asked to; exit 1 if Kafka has not each stay once."""
+    forget_settings()
+    run = measure(calls=calls)
+    conclude("queue_log", run, goals(run), file)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.queue_log")
