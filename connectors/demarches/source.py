@@ -15,7 +15,7 @@ from connectors.demarches.facts import split
 from connectors.demarches.feed import BEGINNING, Feed, Mark
 from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Context, Outcome, Source
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Server
 
 BUSY_SECONDS: Final = 10.0
@@ -77,7 +77,7 @@ def probe(config: DemarchesConfig, context: Context) -> Sequence[Outcome]:
             try:
                 page = ask(server, listing, number, BEGINNING, 1, None)
             except RefusedError as error:
-                raise SourceUnavailableError(str(error)) from None
+                raise SourceRefusedError(str(error)) from None
             told = (told for node in page.nodes for told in split(number, node, datetime.now(UTC)))
             outcomes += [mapping.map(one.fact) for one in told]
     return outcomes

@@ -92,7 +92,7 @@ class Session:
     def _show_password(self) -> None:
         greeting = self._await()
         if greeting.kind == "text/rude-rejection":
-            raise self._peer.trouble(
+            raise self._peer.refusal(
                 "takes no connection from this machine: its apply-inbound-acl forbids it",
                 "n'accepte pas de connexion de cette machine : son apply-inbound-acl l'interdit",
             )
@@ -102,12 +102,12 @@ class Session:
         user = self._config.user
         self._peer.send(_line(f"userauth {user}:{password}" if user else f"auth {password}"))
         if not self._await().headers.get("Reply-Text", "").startswith("+OK"):
-            raise self._peer.trouble("refuses the password", "refuse le mot de passe")
+            raise self._peer.refusal("refuses the password", "refuse le mot de passe")
 
     def _command(self, command: str) -> None:
         self._peer.send(_line(command))
         if not self._await().headers.get("Reply-Text", "").startswith("+OK"):
-            raise self._peer.trouble(
+            raise self._peer.refusal(
                 "refuses its events: may this user have CUSTOM callcenter::info, and CHANNEL_CREATE for dids?",
                 "refuse ses événements : cet utilisateur a-t-il droit à CUSTOM callcenter::info, et CHANNEL_CREATE pour dids ?",
             )

@@ -6,7 +6,7 @@ from typing import Final
 from connectors.imap.config import ImapConfig
 from connectors.imap.folders import Batch, Folder, Mark, Taken, merge
 from connectors.imap.session import FAILURES, Session, explain, is_refused
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
 
 BUSY_SECONDS: Final = 10.0
@@ -42,8 +42,9 @@ class Reader:
                 taken = self._read(session, wait_seconds, deadline)
         except FAILURES as error:
             self.close()
-            self._backoff.fail(explain(error, self._config), REFUSED_SECONDS if is_refused(error) else 0.0)
-            raise SourceUnavailableError(self._backoff.trouble) from None
+            refused = is_refused(error)
+            self._backoff.fail(explain(error, self._config), REFUSED_SECONDS if refused else 0.0)
+            raise (SourceRefusedError if refused else SourceUnavailableError)(self._backoff.trouble) from None
         self._backoff.succeed()
         if not taken and self.trouble:
             raise SourceUnavailableError(self.trouble)  # of one folder; the others were read

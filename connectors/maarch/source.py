@@ -16,7 +16,7 @@ from connectors.maarch.listing import Changes, Mark, Open
 from connectors.maarch.mapping import LetterMapping
 from connectors.maarch.memory import Memory
 from connectors.sdk.contract import Context, Outcome, Source
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 
 BUSY_SECONDS: Final = 2.0
 """How long letters are gone through in one `read`."""
@@ -100,7 +100,7 @@ def probe(config: MaarchConfig, context: Context) -> Sequence[Outcome]:
             rows = server.list_letters(Changes(config, Mark()).clause(None), Changes.order, PROBED)
             records = [record for row in map(read_row, rows) for record in _look_at(row, config, server)]
         except RefusedError as error:
-            raise SourceUnavailableError(str(error)) from None
+            raise SourceRefusedError(str(error)) from None
     return [mapping.map(record) for record in records]
 
 

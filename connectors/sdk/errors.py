@@ -44,6 +44,13 @@ class SourceUnavailableError(ConnectorError):
         """How long its server asks to be left alone from now on; 0 if it does not."""
 
 
+class SourceRefusedError(SourceUnavailableError):
+    """The source was reached, and refuses who asks, or what is asked: a secret, a right or an option is to be mended.
+
+    It is tried again all the same, since that may be mended there.
+    """
+
+
 _FILES: Final = {
     errno.ENOENT: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
     errno.ENOTDIR: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.words import say
 
 CONNECT_SECONDS: Final = 5.0
@@ -82,6 +82,10 @@ class Peer:
     def trouble(self, english: str, french: str) -> SourceUnavailableError:
         """Return what to raise: its name, and what is wrong with it."""
         return SourceUnavailableError(f"{self._name} {say(english, french)}")
+
+    def refusal(self, english: str, french: str) -> SourceRefusedError:
+        """Return what to raise if it refuses: its name, and what is to be mended."""
+        return SourceRefusedError(f"{self._name} {say(english, french)}")
 
     def _broken(self) -> SourceUnavailableError:
         return self.trouble("broke the connection off", "a coupé la connexion")

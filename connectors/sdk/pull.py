@@ -25,7 +25,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import httpx
 from pydantic import AfterValidator, SecretStr
 
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.words import say
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
@@ -38,6 +38,7 @@ LONGEST_PAUSE_SECONDS: Final = 300.0
 LONGEST_ASKED_SECONDS: Final = 3600.0
 """The longest pause that a server can ask for (Retry-After)."""
 JITTER: Final = 0.1
+FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 
 
 def _check_url(url: str) -> str:
@@ -148,8 +149,8 @@ class Server:
     """The server at `url`. Call it from one thread.
 
     Its certificate is checked by the system's authorities (`SSL_CERT_FILE` names others), proxies are those of the environment.
-    An answer is 200, in time and within `limit_bytes`; all else is `SourceUnavailableError`, in words that hold nothing of what
-    was asked or answered, and the server is left alone for a while.
+    An answer is 200, in time and within `limit_bytes`; all else is `SourceUnavailableError` (`SourceRefusedError` for 401 and
+    403), in words that hold nothing of what was asked or answered, and the server is left alone for a while.
     """
 
     def __init__(self, url: str, token: SecretStr | None = None, *, limit_bytes: int = LIMIT_BYTES) -> None:
@@ -186,6 +187,8 @@ class Server:
             answer = self._runner.run(self._fetch_in_time(built, tries))
         except _RefusedError as error:
             self._backoff.fail(f"{self._name} {error}", error.asked_seconds)
+            if error.status in FORBIDDEN:
+                raise SourceRefusedError(self._backoff.trouble, self._backoff.asked_seconds) from None
         except httpx.HTTPError as error:
             self._backoff.fail(f"{self._name} {_explain(error)}")
         else:
@@ -224,7 +227,9 @@ class Server:
     async def _fetch(self, response: httpx.Response) -> Answer:
         try:
             if response.status_code != httpx.codes.OK:
-                raise _RefusedError(_explain_status(response.status_code), _retry_after(response.headers))
+                raise _RefusedError(
+                    _explain_status(response.status_code), _retry_after(response.headers), response.status_code
+                )
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(say("answers in a form not asked for", "répond sous une forme non demandée"))
             content = bytearray()
@@ -243,9 +248,10 @@ class Server:
 
 
 class _RefusedError(Exception):
-    def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
+    def __init__(self, words: str, asked_seconds: float = 0.0, status: int = httpx.codes.OK) -> None:
         super().__init__(words)
         self.asked_seconds = asked_seconds
+        self.status = status
 
 
 def _explain_status(status: int) -> str:

@@ -20,7 +20,7 @@ from connectors.asterisk.manager.session import Session
 from connectors.asterisk.simulate import Exchange, Ledger, ManagerServer, configuration, simulate_day
 from connectors.asterisk.simulate.manager import _Connection as Connection
 from connectors.asterisk.simulate.rhythm import ZONE
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.rejects import read as read_rejects
@@ -572,7 +572,7 @@ class TestProbe:
         assert len(scene.listen()) == 2
 
     def test_what_is_wrong_is_told(self, tmp_path: Path, manager: ManagerServer) -> None:
-        with pytest.raises(SourceUnavailableError, match="refuses Login"):
+        with pytest.raises(SourceRefusedError, match="refuses Login"):
             Scene(tmp_path, manager, secret="un-autre").bench.probe()
 
 

@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 import connectors.demarches as demarches
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance, identity
@@ -217,8 +217,10 @@ def test_a_procedure_that_is_refused_does_not_hold_up_the_others(server: Demarch
 def test_a_probe_tells_of_any_procedure_that_is_refused(server: DemarchesServer, tmp_path: Path) -> None:
     hold(server, dossier(1, 10, "depose"))
     assert bench(server, tmp_path).probe().events == {"form.submitted": 1}
-    with pytest.raises(SourceUnavailableError, match=f"there is no procedure {OTHER}"):
+    with pytest.raises(SourceRefusedError, match=f"there is no procedure {OTHER}"):
         bench(server, tmp_path, procedures={PROCEDURE: {}, OTHER: {}}).probe()
+    with pytest.raises(SourceRefusedError, match="refuses the token"):
+        bench(server, tmp_path, token="un-autre-jeton").probe()
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 100])

@@ -20,7 +20,7 @@ from connectors.freeswitch.session import Session
 from connectors.freeswitch.simulate import Callcenter, Day, EventSocket, Happening, configuration
 from connectors.freeswitch.simulate.server import USER
 from connectors.freeswitch.simulate.server import _Connection as Connection
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import Bench, Conformance
 from models.events import Event
@@ -444,6 +444,8 @@ class TestLogin:
                     flow.turn()
                 assert "un-autre" not in str(trouble.value)
         assert event_socket.refusals == 1, "it was asked again at once"
+        with pytest.raises(SourceRefusedError, match="refuses the password"):
+            scene.bench.probe()
 
     @pytest.mark.parametrize(
         ("said", "told"),

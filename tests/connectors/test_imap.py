@@ -12,7 +12,7 @@ import pytest
 
 import connectors.imap as imap
 from connectors.imap.headers import LIMIT_BYTES
-from connectors.sdk.errors import ConnectorError, SourceUnavailableError
+from connectors.sdk.errors import ConnectorError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
 from connectors.sdk.rejects import read as read_rejects
@@ -452,6 +452,9 @@ def test_a_wrong_configuration_is_named(
 ) -> None:
     given = more | ({"port": server.tls_port} if more.get("port") == "tls" else {})
     assert words in unavailable(bench(server, user, tmp_path, **given))
+    with pytest.raises(SourceUnavailableError) as trouble:
+        bench(server, user, tmp_path, **given).probe()
+    assert isinstance(trouble.value, SourceRefusedError) == ("refuses" in words)
 
 
 def test_who_is_refused_does_not_try_again_soon(

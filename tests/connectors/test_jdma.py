@@ -25,7 +25,7 @@ from connectors.jdma.simulate.command import give
 from connectors.jdma.simulate.opinions import FORMS, opinions
 from connectors.jdma.simulate.server import SMILEYS, TOKEN, Jdma, served
 from connectors.sdk import pull
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance, identity
 from models.events import Event, FeedbackGiven
@@ -258,8 +258,9 @@ def test_a_deleted_one_takes_nothing_with_it(server: Served, path: Path, tmp_pat
 )
 def test_a_wrong_configuration_is_named(server: Served, tmp_path: Path, more: dict[str, Any], words: str) -> None:
     assert words in unavailable(bench(server, tmp_path, **more))
-    with pytest.raises(SourceUnavailableError):
+    with pytest.raises(SourceUnavailableError) as trouble:
         bench(server, tmp_path, "probed", **more).probe()
+    assert isinstance(trouble.value, SourceRefusedError) == ("token" in more)
 
 
 def test_a_probe_reads_one_of_each_form(server: Served, path: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 
 import connectors.maarch as maarch
 from connectors.maarch.api import CONTACTS, LIST, RECEIPTS, TRIES
-from connectors.sdk.errors import CursorDamagedError, SourceUnavailableError
+from connectors.sdk.errors import CursorDamagedError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, identity, run_dry
@@ -212,7 +212,7 @@ def test_a_route_that_is_not_authorised_is_named(server: MaarchServer, tmp_path:
     server.hold(letter(1, 10), acknowledgement_receipts=[receipt(1, 20)])
     words = f"{route}: the server does not let the user ask this (403)"
     assert words in unavailable(bench(server, tmp_path))
-    with pytest.raises(SourceUnavailableError) as trouble:
+    with pytest.raises(SourceRefusedError) as trouble:
         bench(server, tmp_path, "probed").probe()
     assert words in str(trouble.value)
 

@@ -28,7 +28,7 @@ from connectors.rdv.simulate.service import Citizen, RdvService
 from connectors.rdv.source import sign
 from connectors.sdk import rejects
 from connectors.sdk.config import parse
-from connectors.sdk.errors import ConfigError, SourceUnavailableError
+from connectors.sdk.errors import ConfigError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.reconcile import Finding
 from connectors.sdk.testing import Bench
 from connectors.sdk.webhook.testing import PushConformance
@@ -376,7 +376,7 @@ def kill_while_sending(place: Town, bodies: list[bytes]) -> None:
     ],
 )
 def test_a_wrong_account_is_named(tmp_path: Path, api: dict[str, Any], words: str) -> None:
-    with town(tmp_path, **api) as place, pytest.raises(SourceUnavailableError) as trouble:
+    with town(tmp_path, **api) as place, pytest.raises(SourceRefusedError) as trouble:
         place.bench.probe()
     assert words in str(trouble.value)
     assert "127.0.0.1" in str(trouble.value)

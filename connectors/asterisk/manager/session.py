@@ -100,7 +100,7 @@ class Session:
         self._peer.send(write(action, ActionID=action, **headers))
         answer = self._await(lambda told: told.get("ActionID") == action and "Response" in told, self.before)
         if answer["Response"] != "Success":
-            raise self._peer.trouble(
+            raise self._peer.refusal(
                 f"refuses {action}: are user and secret right, and may it be used from this machine?",
                 f"refuse {action} : l'utilisateur et son mot de passe sont-ils justes, et utilisables depuis cette machine ?",
             )

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.sdk import lane, pull
 from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server, ServerUrl, Token
 
 SECRET = "jeton-d-essai"
@@ -93,9 +93,10 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return clock
 
 
-def trouble(server: Server) -> str:
+def trouble(server: Server, *, refused: bool = False) -> str:
     with pytest.raises(SourceUnavailableError) as error:
         server.get("/contacts", {"email": PERSONAL})
+    assert isinstance(error.value, SourceRefusedError) == refused
     assert PERSONAL not in str(error.value)
     assert SECRET not in str(error.value)
     return str(error.value)
@@ -124,7 +125,7 @@ def test_it_asks_with_its_token(there: Misbehaving, server: Server) -> None:
 )
 def test_a_refusal_is_told_in_words(there: Misbehaving, server: Server, status: int, words: str) -> None:
     there.answer = lambda handler: reply(handler, status, PERSONAL.encode(), Location="https://example.org/")
-    assert trouble(server).startswith(f"{there.url.removeprefix('http://')} {words}")
+    assert trouble(server, refused=status in {401, 403}).startswith(f"{there.url.removeprefix('http://')} {words}")
 
 
 def test_who_refused_is_left_alone_longer_each_time(there: Misbehaving, server: Server, now: list[float]) -> None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from connectors.sdk.runner import configure
 from streams.cli import main
+from tests.support.demarches_server import serving
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +106,18 @@ class TestCheck:
         result = command("check", "siege")
         assert result.exit_code == 70
         assert "accueil: queue_log is not there: is the path right?\n" in result.stderr
+
+    def test_one_that_refuses_the_secret_is_to_be_mended(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TOKEN", "un-autre-jeton")
+        with serving(home / "dossiers.json") as server:
+            Path("accueil.toml").write_text(
+                f'[connectors.aides]\nconnector = "demarches"\nurl = "{server.url}"\ntoken_env = "TOKEN"\n'
+                "procedures.48210 = {}\n"
+            )
+            result = command("check", "aides")
+        assert result.exit_code == 2
+        assert "refuses the token (403)" in result.stderr
+        assert "un-autre-jeton" not in result.output
 
     def test_one_that_runs_is_left_alone(self) -> None:
         set_up(siege="asterisk")
