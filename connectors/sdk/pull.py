@@ -226,10 +226,8 @@ class Server:
 
     async def _fetch(self, response: httpx.Response) -> Answer:
         try:
-            if response.status_code != httpx.codes.OK:
-                raise _RefusedError(
-                    _explain_status(response.status_code), _retry_after(response.headers), response.status_code
-                )
+            if (status := response.status_code) != httpx.codes.OK:
+                raise _RefusedError(_explain_status(status), _retry_after(response.headers), status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(say("answers in a form not asked for", "répond sous une forme non demandée"))
             content = bytearray()
@@ -250,8 +248,7 @@ class Server:
 class _RefusedError(Exception):
     def __init__(self, words: str, asked_seconds: float = 0.0, status: int = httpx.codes.OK) -> None:
         super().__init__(words)
-        self.asked_seconds = asked_seconds
-        self.status = status
+        self.asked_seconds, self.status = asked_seconds, status
 
 
 def _explain_status(status: int) -> str:
