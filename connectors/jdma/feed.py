@@ -14,7 +14,7 @@ import msgspec
 from connectors.jdma.api import LARGEST_PAGE, Page, ask
 from connectors.jdma.config import JdmaConfig
 from connectors.jdma.facts import encode, strip, time_of
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server
 from connectors.sdk.words import say
 
@@ -80,8 +80,9 @@ class Feed:
         except SourceUnavailableError as error:
             self._under_way = False
             words = say(f"form {self._form}: {error}", f"formulaire {self._form} : {error}")
-            self._backoff.fail(words, max(REFUSED_SECONDS, error.asked_seconds))
-            raise SourceUnavailableError(words, error.asked_seconds) from None
+            refused = isinstance(error, SourceRefusedError)
+            self._backoff.fail(words, max(REFUSED_SECONDS if refused else 0.0, error.asked_seconds))
+            raise type(error)(words, error.asked_seconds) from None
         self._backoff.succeed()
         if not self._gather(page):
             self._go_on(page)

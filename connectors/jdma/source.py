@@ -14,11 +14,13 @@ from connectors.jdma.facts import encode, strip
 from connectors.jdma.feed import BEGINNING, Feed, Mark
 from connectors.jdma.mapping import ReviewMapping
 from connectors.sdk.contract import Context, Outcome, Source
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Interval, Server
 
 BUSY_SECONDS: Final = 10.0
 """How long pages without anything new are gone through in one `read`."""
+SHORT_SECONDS: Final = 0.01
+"""So short a pause is waited for, whatever else there is to do."""
 REST_SECONDS: Final = 75.0
 """After a refusal nothing is asked for so long: the server bans an address for ten keys refused within ten minutes."""
 
@@ -40,7 +42,7 @@ class JdmaSource(Source[bytes, bytes]):
         """Return the new reviews of the next span that has some."""
         deadline = time.monotonic() + BUSY_SECONDS
         while (feed := self._next()) and time.monotonic() < deadline:
-            time.sleep(min(self._pace.left_seconds, wait_seconds))
+            time.sleep(min(self._pace.left_seconds, max(wait_seconds, SHORT_SECONDS)))
             if not self._pace.due:
                 return ()
             if facts := self._ask(feed):
@@ -76,7 +78,8 @@ class JdmaSource(Source[bytes, bytes]):
         try:
             return feed.read()
         except SourceUnavailableError as error:
-            self._rests_until = time.monotonic() + max(REST_SECONDS, error.asked_seconds)
+            rest = REST_SECONDS if isinstance(error, SourceRefusedError) else 0.0
+            self._rests_until = time.monotonic() + max(rest, error.asked_seconds)
             raise
 
 
