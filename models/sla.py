@@ -29,6 +29,10 @@ class SlaData(Part):
     started_at: AwareDatetime
     deadline_at: AwareDatetime | None = None
     """None while the citizen has to act."""
+    at_risk_at: AwareDatetime | None = None
+    """When most of the time is over; None while the citizen has to act."""
+    ended_at: AwareDatetime | None = None
+    """When it stopped, if it has: what was promised was done, or nobody waits for it any more."""
     late: bool = False
     """It was told long after it was so: the worker stood still, or it became known only then."""
     in_time: bool | None = None

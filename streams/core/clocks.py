@@ -140,10 +140,10 @@ def _pass_time(former: Clock | None, clock: Clock, now: int, news: list[News]) -
         known_pauses: Pauses = ()
     else:
         known_pauses = former.pauses
-    if clock.pauses != known_pauses:
-        _tell_pauses(known_pauses, clock, news)
-    elif former is not None and former.deadline_at != clock.deadline_at:
-        news.append(News(Kind.MOVED, now, clock))
+    told = len(news)
+    _tell_pauses(known_pauses, clock, news)
+    if len(news) == told and former is not None and former.deadline_at != clock.deadline_at:
+        news.append(News(Kind.MOVED, now, clock))  # a pause that never was is one reason
     until = now if clock.ended_at is None else clock.ended_at
     risk_at, deadline_at = clock.at_risk_at, clock.deadline_at
     at_risk = risk_at is not None and risk_at < until and risk_at != clock.risk_told_at

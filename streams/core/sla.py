@@ -26,6 +26,8 @@ class _Data(msgspec.Struct, gc=False, omit_defaults=True):
     queue: str = ""
     late: bool = False
     in_time: bool | None = None
+    at_risk_at: str | None = None
+    ended_at: str | None = None
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -63,12 +65,14 @@ def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]
         terms.unit,
         terms.calendar,
         _iso(clock.started_at),
-        None if clock.deadline_at is None else _iso(clock.deadline_at),
+        _iso_or_none(clock.deadline_at),
         terms.since,
         clock.number,
         place.queue,
         now - at > LATE_MS,
         _in_time(news),
+        _iso_or_none(clock.at_risk_at),
+        _iso_or_none(clock.ended_at),
     )
     event = _Event(
         event_id(SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", str(revision)),
@@ -94,3 +98,7 @@ def _in_time(news: News) -> bool | None:
 
 def _iso(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _iso_or_none(at: int | None) -> str | None:
+    return None if at is None else _iso(at)
