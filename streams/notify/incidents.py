@@ -19,8 +19,7 @@ from models.sla import (
     SlaBreached,
     SlaCancelled,
     SlaMet,
-    SlaPaused,
-    SlaResumed,
+    SlaStarted,
 )
 
 SKEW_MS: Final = 10_000
@@ -54,15 +53,17 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     site: str
     queue: str
     starts_at: int
+    due_at: int
+    """The time that passed: the deadline, or when the clock began to be at risk."""
     deadline_at: int
     round: int
-    """It may happen to one clock several times: the first time is 1."""
+    """It may happen to one clock several times: the first time is 1; 0 if it was over when it was told."""
     late: bool = False
     """It was told long after it was so."""
     ended_at: int | None = None
     """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
     end: str = ""
-    """Why it ended: `met cancelled paused moved`."""
+    """Why it ended: `met cancelled paused moved`; empty if that is not known."""
 
     @property
     def key(self) -> str:
@@ -79,8 +80,8 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of a clock that has, or had, an incident."""
 
     told_at: int
-    heard: tuple[str, ...]
-    """Ids of the last events."""
+    heard: tuple[tuple[str, int], ...]
+    """Ids of the last events, and when they were told."""
     breach: Incident | None = None
     risk: Incident | None = None
 
@@ -118,21 +119,21 @@ def clock_of(event: AnySlaEvent) -> str:
 
 def fold(known: Known | None, event: AnySlaEvent) -> Known | None:
     """Return what is known of a clock after `event`; `known` itself if that says nothing new."""
-    opens = isinstance(event, SlaBreached | SlaAtRisk)
     told_at = _ms(event.recordedtime or event.time)
+    opens = isinstance(event, SlaBreached | SlaAtRisk)
     if known is None:
         if not opens:
             return None
         known = Known(told_at, ())
-    elif event.id in known.heard or (not opens and told_at < known.told_at - SKEW_MS):
+    again = any(event.id == other for other, _ in known.heard)
+    is_old = told_at < known.told_at - SKEW_MS
+    if (event.id, told_at) in known.heard or (is_old and (again or not opens)):
         return known
-    after = replace(known, told_at=max(known.told_at, told_at), heard=(*known.heard, event.id)[-HEARD:])
+    after = replace(known, told_at=max(known.told_at, told_at), heard=(*known.heard, (event.id, told_at))[-HEARD:])
     if isinstance(event, SlaBreached):
-        return replace(after, breach=_begin(Kind.BREACHED, known.breach, event))
+        return replace(after, breach=_begin(Kind.BREACHED, known.breach, event, again=again))
     if isinstance(event, SlaAtRisk):
-        if _is_over(event, told_at):
-            return after if known.incidents else None
-        return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event))
+        return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event, again=again))
     return replace(after, breach=_follow(known.breach, event, told_at), risk=_follow(known.risk, event, told_at))
 
 
@@ -160,16 +161,21 @@ def _settle(before: Incident | None, after: Incident | None) -> tuple[Incident |
         return replace(after, round=before.round), iter((what,))
     began = before.round if before else 0
     if after.round == began:
-        return after, iter((What.CHANGED,))
+        return after, iter((What.CHANGED,) if began else ())
     both = (What.STARTED,) if after.ended_at is None else (What.STARTED, What.ENDED)
     return replace(after, round=began + 1), iter(both)
 
 
-def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent) -> Incident:
-    data = event.data
-    deadline_at = _ms(data.deadline_at or event.time)
-    if known is not None and known.ended_at is None:
-        return replace(known, deadline_at=deadline_at)
+def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: bool) -> Incident:
+    data, told_at = event.data, _ms(event.recordedtime or event.time)
+    deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
+    due_at, shown_at = _ms(event.time), deadline_at or _ms(event.time)
+    # Nobody is warned when the deadline passed too, or the clock stands still.
+    is_over = kind is Kind.AT_RISK and (deadline_at is None or deadline_at < told_at)
+    is_known = again and ended_at is not None
+    if known is not None and (known.ended_at is None or is_known or is_over):
+        ended_at = known.ended_at or ended_at
+        return replace(known, due_at=due_at, deadline_at=shown_at, ended_at=ended_at)
     return Incident(
         kind,
         event.subject,
@@ -181,43 +187,43 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent) -> Incident:
         event.site,
         data.queue,
         _ms(event.time),
-        deadline_at,
-        known.round + 1 if known else 1,
+        due_at,
+        shown_at,
+        (known.round if known else 0) + (not is_over),
         late=data.late,
+        ended_at=told_at if is_over and ended_at is None else ended_at,
     )
-
-
-def _is_over(event: AnySlaEvent, told_at: int) -> bool:
-    """Return whether it is too late to warn: the deadline passed too, or the clock stands still."""
-    deadline_at = event.data.deadline_at
-    return deadline_at is None or _ms(deadline_at) <= told_at
 
 
 def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:
     """Return what becomes of an incident when its clock runs otherwise than before."""
     if known is None:
         return None
-    at = _ms(event.time)
+    data, at = event.data, _ms(event.time)
+    deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
+    due_at = deadline_at if known.kind is Kind.BREACHED else _ms_or_none(data.at_risk_at)
     if known.ended_at is not None:
-        # It was not the end, and the deadline passed long ago: that is not told a second time.
-        same = event.data.deadline_at is not None and _ms(event.data.deadline_at) == known.deadline_at
-        if isinstance(event, SlaResumed) and same and at >= known.ended_at:
-            return replace(known, ended_at=None, end="", round=known.round + 1)
+        if isinstance(event, SlaMet | SlaCancelled) and not known.end:
+            return replace(known, end=event.type.removeprefix("sla."))
+        if isinstance(event, SlaStarted) or ended_at is not None or deadline_at is None or due_at != known.due_at:
+            return known
+        if known.kind is Kind.BREACHED or deadline_at >= told_at:
+            # It was not the end, or it is not for the citizen to act: what was told of that time is not told a second time.
+            return replace(known, deadline_at=deadline_at, ended_at=None, end="", round=known.round + 1)
         return known
     if isinstance(event, SlaMet | SlaCancelled):
-        return _end(known, at, "met" if isinstance(event, SlaMet) else "cancelled")
-    deadline_at = event.data.deadline_at
-    if deadline_at is None:
-        return _end(known, at, "paused")
-    if _ms(deadline_at) == known.deadline_at or isinstance(event, SlaPaused):
-        return known
-    if known.kind is Kind.BREACHED and _ms(deadline_at) < told_at:
-        return replace(known, deadline_at=_ms(deadline_at))  # another deadline, which passed too
-    return _end(known, told_at, "moved")
+        return replace(known, ended_at=at, end=event.type.removeprefix("sla."))
+    if ended_at is not None:
+        return replace(known, ended_at=ended_at)
+    if deadline_at is None or due_at is None:
+        return replace(known, ended_at=at, end="paused")
+    if due_at == known.due_at or due_at < told_at:
+        return replace(known, due_at=due_at, deadline_at=deadline_at)  # another one perhaps, which passed too
+    return replace(known, ended_at=told_at, end="moved")
 
 
-def _end(known: Incident, at: int, why: str) -> Incident:
-    return replace(known, ended_at=at, end=why)
+def _ms_or_none(at: datetime | None) -> int | None:
+    return None if at is None else _ms(at)
 
 
 def _ms(at: datetime) -> int:

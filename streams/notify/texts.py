@@ -93,8 +93,9 @@ def line(telling: Telling, language: Language, zone: ZoneInfo) -> str:
     text = f"{summarise(incident, language)}. {describe(incident, language, zone)}"
     if telling.what is What.STARTED:
         return text
-    end = ENDS.get(incident.end, {}).get(language, incident.end)
-    return f"{OVER[language]} ({end}, {local(incident.ended_at or 0, zone)}){STOPS[language]}{text}"
+    why = ENDS.get(incident.end, {}).get(language, incident.end)
+    when = local(incident.ended_at or 0, zone)
+    return f"{OVER[language]} ({', '.join(filter(None, (why, when)))}){STOPS[language]}{text}"
 
 
 def local(at: int, zone: ZoneInfo) -> str:

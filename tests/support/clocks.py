@@ -34,8 +34,8 @@ class Promise:
     def at_risk(self, told_at: datetime | None = None) -> AnySlaEvent:
         return self._tell("at_risk", self.deadline_at - timedelta(hours=2), self.deadline_at, told_at)
 
-    def breached(self, told_at: datetime | None = None) -> AnySlaEvent:
-        return self._tell("breached", self.deadline_at, self.deadline_at, told_at)
+    def breached(self, told_at: datetime | None = None, ended_at: datetime | None = None) -> AnySlaEvent:
+        return self._tell("breached", self.deadline_at, self.deadline_at, told_at, ended_at=ended_at)
 
     def met(self, minutes: float = 5, told_at: datetime | None = None) -> AnySlaEvent:
         at = self.deadline_at + timedelta(minutes=minutes)
@@ -62,6 +62,7 @@ class Promise:
         deadline_at: datetime | None,
         told_at: datetime | None = None,
         in_time: bool | None = None,
+        ended_at: datetime | None = None,
     ) -> AnySlaEvent:
         told_at = told_at or at
         return _EVENT.validate_python(
@@ -85,6 +86,8 @@ class Promise:
                     "deadline_at": deadline_at,
                     "late": told_at - at > timedelta(seconds=10),
                     "in_time": in_time,
+                    "at_risk_at": deadline_at and deadline_at - timedelta(hours=2),
+                    "ended_at": ended_at or (at if kind in {"met", "cancelled"} else None),
                     **self.labels,
                 },
             },

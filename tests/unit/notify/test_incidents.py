@@ -100,8 +100,17 @@ def test_clock_that_is_over_when_it_is_told_is_one_incident_that_ended_and_was_t
     assert all(change.incident.late for change in changes)
 
 
+def test_breach_of_which_only_its_end_was_known_ends_at_once() -> None:
+    _, changes = told([Promise().breached(LATER, ended_at=NOON + timedelta(minutes=5))])
+    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
+    assert changes[-1].incident.end == ""
+
+
 def test_warning_is_not_given_when_it_is_too_late_to_heed_it() -> None:
-    assert told([Promise().at_risk(LATER)]) == (None, [])
+    known, changes = told([Promise().at_risk(LATER)])
+    assert changes == []
+    assert known is not None
+    assert not known.open
 
 
 def test_kept_promises_are_not_remembered() -> None:
@@ -159,4 +168,4 @@ def test_how_events_are_batched_does_not_matter_for_how_it_ends(cuts: list[bool]
 def test_events_without_a_deadline_warn_of_nothing() -> None:
     event = Promise().at_risk()
     waiting = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": None})})
-    assert told([waiting]) == (None, [])
+    assert told([waiting])[1] == []
