@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from connectors.sdk.webhook.signatures import StandardWebhooks
 from models.sla import AnySlaEvent
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import TopicSpec, apply
@@ -21,6 +23,7 @@ from tests.support.alertmanager import Alertmanager, Hook, hooked, running
 from tests.support.clocks import Promise, record
 from tests.support.kafka_io import produce
 from tests.support.processes import Child, wait_until
+from tests.support.webhooks import SECRET
 
 pytestmark = pytest.mark.broker
 TOPICS = count()
@@ -82,6 +85,9 @@ class Stage:
 
 def incidents(webhook: Hook) -> dict[str, list[dict[str, Any]]]:
     """What the receiver of messages knows of each incident; a message that comes twice has one id, and counts once."""
+    key = StandardWebhooks([SecretStr(SECRET)])
+    for at, (_, headers, body) in zip(list(webhook.times), list(webhook.requests), strict=False):
+        key.verify(headers, body, at)
     once = {headers["webhook-id"]: body for headers, body in webhook.taken}
     found: dict[str, list[dict[str, Any]]] = {}
     for body in once.values():

@@ -1,0 +1,100 @@
+"""`accueil notify` as it is called: what it says to people, and when it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from streams.engine.broker import free_port
+from tests.support.alertmanager import Hook, hooked, running
+from tests.support.processes import ROOT, Child, wait_until
+from tests.support.webhooks import SECRET
+
+SETTINGS = """
+brokers = "127.0.0.1:{broker}"
+data = "{data}"
+[notify]
+health_port = {port}
+[notify.alertmanagers.local]
+url = "{alertmanager}"
+[notify.webhooks.garde]
+url = "{webhook}"
+secret = "{secret}"
+"""
+
+
+def settings(directory: Path, alertmanager: str, webhook: Hook) -> tuple[Path, int]:
+    path, port = directory / "accueil.toml", free_port()
+    text = SETTINGS.format(
+        broker=free_port(),
+        data=directory / "data",
+        port=port,
+        alertmanager=alertmanager,
+        webhook=webhook.url,
+        secret=SECRET,
+    )
+    path.write_text(text, encoding="utf-8")
+    return path, port
+
+
+def accueil(path: Path, *arguments: str, locale: str = "C") -> tuple[int, str]:
+    command = [sys.executable, "-P", "-m", "streams.cli", "--config", str(path), *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "LC_ALL": locale, "PATH": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_test_reaches_every_receiver_and_says_so(tmp_path: Path) -> None:
+    with hooked() as hook, hooked() as webhook, running(tmp_path / "alertmanager", hook) as manager:
+        path, _ = settings(tmp_path, manager.url, webhook)
+        assert accueil(path, "notify", "test") == (0, "alertmanagers.local: taken\nwebhooks.garde: taken\n")
+        ((_, body),) = webhook.taken
+        assert body["type"] == "sla.test"
+        wait_until(hook.firing, "Alertmanager to tell")
+
+
+@pytest.mark.parametrize(
+    ("locale", "answer"),
+    [("C", "does not answer"), ("fr_FR.UTF-8", "ne répond pas")],
+)
+def test_test_names_who_was_not_reached(tmp_path: Path, locale: str, answer: str) -> None:
+    webhook = Hook()
+    path, _ = settings(tmp_path, "http://127.0.0.1:9", webhook)
+    code, text = accueil(path, "notify", "test", locale=locale)
+    assert code == 70
+    assert [line.endswith(answer) for line in text.splitlines()] == [True, True]
+
+
+def test_without_receivers_there_is_nothing_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "accueil.toml"
+    path.write_text("", encoding="utf-8")
+    code, text = accueil(path, "notify")
+    assert code == 2
+    assert "accueil: nobody to tell: write a table [notify.alertmanagers.<name>]" in text
+
+
+def test_it_tells_how_it_is_and_runs_once_on_its_data(tmp_path: Path) -> None:
+    path, port = settings(tmp_path, "http://127.0.0.1:9", Hook())
+
+    def ask(what: str) -> Any:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{what}")
+        except httpx.TransportError:
+            return None
+
+    with Child(["-m", "streams.cli", "--config", str(path), "notify"], tmp_path / "log") as child:
+        child.start()
+        wait_until(lambda: ask("/healthz"), "it to answer")
+        assert ask("/healthz").status_code == 200
+        assert (ask("/readyz").status_code, ask("/readyz").text) == (503, "no_broker\n")
+        failed = 'notify_failed_total{receiver="alertmanagers.local"}'
+        wait_until(lambda: f"{failed} 0.0" not in ask("/metrics").text, "a failure to be counted")
+        assert 'notify_waiting{receiver="webhooks.garde"} 0.0' in ask("/metrics").text
+        path.write_text(path.read_text(encoding="utf-8").replace(str(port), str(free_port())), encoding="utf-8")
+        code, text = accueil(path, "notify")
+        assert code == 70
+        assert "is in use by another accueil notify" in text
+        assert child.stop() == 0
