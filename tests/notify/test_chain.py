@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from streams.core.sla import LATE_MS
 from streams.engine.broker import EmbeddedKafka
 from tests.support.alertmanager import Hook, hooked, running
 from tests.support.processes import supervised, wait_until
@@ -64,3 +65,21 @@ def test_workers_and_notify_killed_around_the_moment_of_breach(own_kafka: Embedd
     }
     assert all(len(one) == 1 for one in breaches.values())
     assert len({fingerprint for one in breaches.values() for fingerprint, _ in one}) == KILLS * CALLS
+
+
+def test_stop_across_500_deadlines_is_500_alerts_that_were_told_late(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        chain = Chain(own_kafka, tmp_path, manager, show_seconds=5)
+        with chain.child("notify", "notify").start(), chain.child("one", "worker") as worker:
+            chain.call(500)
+            late_seconds = TARGET.total_seconds() + LATE_MS / 1000 + 1
+            wait_until(lambda: chain.seconds_since_last() > late_seconds, "it to be late")
+            worker.start()
+            wait_until(lambda: told(hook).keys() >= chain.deadlines.keys(), "all", 90, lambda: len(told(hook)))
+            assert worker.stop() == 0
+    assert {contact: {at for _, at in one} for contact, one in told(hook).items()} == {
+        contact: {at} for contact, at in chain.deadlines.items()
+    }
+    assert len(hook.firing()) == 500
+    alerts = [alert for _, body in hook.taken for alert in body["alerts"]]
+    assert {alert["annotations"].get("late") for alert in alerts} == {"true"}
