@@ -22,9 +22,9 @@ from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Mark, Spool
 from models.events import Event
 
-WINDOW_EVENTS: Final = 5_000
+WINDOW_EVENTS: Final = 20_000
 """How many events may be on their way: kafka-python's own buffer has no bound."""
-SPOOL_ROOM_BYTES: Final = 8 << 20
+SPOOL_ROOM_BYTES: Final = 24 << 20
 """With less room in the spool, the source is not read: what one reading gives, and what is on its way, must fit."""
 CHUNK_EVENTS: Final = 1_000
 CONNECT_SECONDS: Final = 1.0
