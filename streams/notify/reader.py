@@ -107,7 +107,7 @@ class Reader:
                     self._take(consumer)
                     if ends and all(consumer.position(partition) >= end for partition, end in ends.items()):
                         ends = {}
-                        self.state = State.FOLLOWING
+                        self._arrive()
                     if self.moved_at >= probe_at:
                         there = self._probe(admin, (topic_id, numbers), caught_up=not ends)
                         probe_at = time.monotonic() + (PROBE_SECONDS if there else RETRY_SECONDS)
@@ -129,6 +129,12 @@ class Reader:
             consumer.seek(partition, offset if beginning <= offset <= end else beginning)
         self.state = State.LOADING
         return ends
+
+    def _arrive(self) -> None:
+        if not self._store.is_telling:
+            self._store.begin_telling(round(time.time() * 1000))
+            self._changed()
+        self.state = State.FOLLOWING
 
     def _take(self, consumer: Any) -> None:
         found = consumer.poll(timeout_ms=POLL_MS)

@@ -3,6 +3,7 @@
 All that comes of a batch of events is one transaction: killed anywhere, nothing is lost and nothing counts twice.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ DAY_MS: Final = 86_400_000
 TABLES: Final = tuple(
     f"CREATE {what}"
     for what in (
-        "TABLE IF NOT EXISTS topic (id TEXT NOT NULL)",
+        "TABLE IF NOT EXISTS topic (id TEXT NOT NULL, telling INTEGER NOT NULL)",
         "TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)",
         """TABLE IF NOT EXISTS clocks (
             name TEXT PRIMARY KEY, known BLOB NOT NULL, open INTEGER NOT NULL, changed_at INTEGER NOT NULL
@@ -103,8 +104,8 @@ class Store:
             directory / FILE,
             *TABLES,
             advice=say(
-                "set it aside; all that Kafka still holds is then read, and told, again",
-                "le mettre de côté ; tout ce que Kafka a encore sera alors relu, et redit",
+                "set it aside; all that goes on is then told again",
+                "le mettre de côté ; tout ce qui dure sera alors redit",
             ),
         )
 
@@ -119,19 +120,32 @@ class Store:
         with self._transaction():
             for table in ("alerts", "messages"):
                 self._database.do(f"DELETE FROM {table} WHERE receiver NOT IN ({marks})", *known)  # noqa: S608 - ours
-            for (content,) in self._database.do("SELECT known FROM clocks WHERE open"):
-                for incident in _known.decode(content).incidents:
-                    if incident.ended_at is None:
-                        self._put_alerts(incident)
+            if self.is_telling:
+                for incident in self._open_incidents():
+                    self._put_alerts(incident)
 
     def topic(self, topic_id: str) -> dict[int, int]:
         """Return by partition what is to be read next of the topic of that id; of another one than before, all of it."""
         with self._transaction():
-            if self._database.do("SELECT id FROM topic").fetchone() != (topic_id,):
-                self._database.do("DELETE FROM topic")
+            known = self._database.do("SELECT id FROM topic").fetchone()
+            if known != (topic_id,):
                 self._database.do("DELETE FROM offsets")
-                self._database.do("INSERT INTO topic VALUES (?)", topic_id)
+                self._database.do("UPDATE topic SET id = ?", topic_id)
+            if known is None:
+                self._database.do("INSERT INTO topic VALUES (?, 0)", topic_id)
         return dict(self._database.do("SELECT partition, next FROM offsets"))
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether what is taken is told: not before a topic was read to its end for the first time."""
+        return self._database.do("SELECT 1 FROM topic WHERE telling").fetchone() is not None
+
+    def begin_telling(self, now: int) -> None:
+        """Have all that goes on be told, and whatever comes from now on; what is over by now is history."""
+        with self._transaction():
+            for incident in self._open_incidents():
+                self._tell(Change(What.STARTED, incident), now)
+            self._database.do("UPDATE topic SET telling = 1")
 
     def take(self, events: Iterable[AnySlaEvent], offsets: Mapping[int, int], now: int) -> int:
         """Fold `events`, in their order, and take note of what is to be told and of what is to be read next.
@@ -146,13 +160,16 @@ class Store:
                 if name not in before:
                     before[name] = after[name] = self._find(name)
                 after[name] = fold(after[name], event)
-            changed = 0
+            changes: list[Change] = []
             for name, known in after.items():
                 if known is not None and known is not before[name]:
-                    changed += self._keep(name, before[name], known, now)
+                    changes += self._keep(name, before[name], known, now)
+            if self.is_telling:
+                for change in changes:
+                    self._tell(change, now)
             for partition, following in offsets.items():
                 self._database.do("INSERT OR REPLACE INTO offsets VALUES (?, ?)", partition, following)
-        return changed
+        return len(changes)
 
     def forget(self, before: int) -> None:
         """Forget the clocks of which nothing goes on, and nothing was heard since `before`."""
@@ -213,12 +230,7 @@ class Store:
     # ----------------------------------------------------------------------------------------------------------- figures
     def count_open(self) -> dict[str, int]:
         """Return how many incidents of each kind go on."""
-        counts: dict[str, int] = {}
-        for (content,) in self._database.do("SELECT known FROM clocks WHERE open"):
-            for incident in _known.decode(content).incidents:
-                if incident.ended_at is None:
-                    counts[incident.kind] = counts.get(incident.kind, 0) + 1
-        return counts
+        return Counter(incident.kind.value for incident in self._open_incidents())
 
     def waiting(self) -> dict[str, Waiting]:
         """Return what is still to be told, by receiver."""
@@ -246,13 +258,19 @@ class Store:
         row = self._database.do("SELECT known FROM clocks WHERE name = ?", name).fetchone()
         return _known.decode(row[0]) if row else None
 
-    def _keep(self, name: str, before: Known | None, known: Known, now: int) -> int:
+    def _open_incidents(self) -> list[Incident]:
+        found = self._database.do("SELECT known FROM clocks WHERE open").fetchall()
+        incidents = (incident for (content,) in found for incident in _known.decode(content).incidents)
+        return [incident for incident in incidents if incident.ended_at is None]
+
+    def _keep(self, name: str, before: Known | None, known: Known, now: int) -> list[Change]:
         known, changes = settle(before, known)
         self._database.do("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?, ?)", name, _encode(known), known.open, now)
-        for change in changes:
-            self._put_alerts(change.incident)
-            self._queue(change, now)
-        return len(changes)
+        return changes
+
+    def _tell(self, change: Change, now: int) -> None:
+        self._put_alerts(change.incident)
+        self._queue(change, now)
 
     def _put_alerts(self, incident: Incident) -> None:
         for receiver in self._receivers.alertmanagers:

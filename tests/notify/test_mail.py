@@ -93,6 +93,8 @@ class Post:
     def __init__(self, directory: Path, mail: MailOptions) -> None:
         common = NotifyOptions("", directory, runbook_url="https://example.org/{service}")
         self.store = Store(directory, Receivers((), {mail.name: ("breached", "at_risk")}))
+        self.store.topic("one")
+        self.store.begin_telling(0)
         self.speaker = Queueing(mail.name, MailCourier(mail, common), digest_above=10)
 
     def tell(self, *promises: Promise) -> None:

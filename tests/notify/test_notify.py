@@ -62,6 +62,7 @@ class Stage:
         thread = threading.Thread(target=lambda: ended.append(notifier.run(stopping)), daemon=True)
         thread.start()
         try:
+            wait_until(lambda: notifier.ready()[0], "the topic to be read")
             yield notifier
         finally:
             stopping.set()
@@ -176,6 +177,18 @@ def test_topic_that_is_told_again_tells_nothing_new(stage: Stage) -> None:
     assert stage.messages == [*before, "sla.breached.started"]
 
 
+def test_what_is_over_when_it_is_started_first_is_history(stage: Stage) -> None:
+    over, going_on = stage.promises[:3], stage.promises[3:5]
+    stage.tell([*breaches(over), *breaches(going_on), *(promise.met(0.2) for promise in over)])
+    with stage.notifier():
+        stage.wait_for_firing(2)
+        stage.wait_for_messages(2)
+        stage.tell([stage.promises[5].breached()])
+        stage.wait_for_firing(3)
+        stage.wait_for_messages(3)
+    assert stage.messages == ["sla.breached.started"] * 3
+
+
 def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> None:
     with stage.notifier():
         stage.tell(breaches(stage.promises[:3]))
@@ -189,6 +202,8 @@ def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> Non
 def test_stop_of_a_day_across_500_deadlines_is_one_digest_and_500_alerts(stage: Stage) -> None:
     promises = stage.promises[:500]
     now = datetime.now(UTC)
+    with stage.notifier():
+        pass
     stage.tell([event for promise in promises for event in (promise.at_risk(now), promise.breached(now))])
     stage.tell([promise.met(0.3, told_at=now) for promise in promises[:250]])
     with stage.notifier():
@@ -205,6 +220,8 @@ def test_stop_of_a_day_across_500_deadlines_is_one_digest_and_500_alerts(stage: 
 @pytest.mark.faults
 @pytest.mark.timeout(400)
 def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: Path) -> None:
+    with stage.notifier():
+        pass
     lives = [acts for acts in range(4, 37) if acts % 3]
     promises, told = iter(stage.promises), list[Promise]()
     with Child(["-m", notifying.MODULE, stage.options], tmp_path / "notify.log") as child:

@@ -17,6 +17,8 @@ NOW = 1_773_662_400_000
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(tmp_path, DESK)
+    store.topic("one")
+    store.begin_telling(NOW)
     yield store
     store.close()
 
@@ -76,6 +78,19 @@ def test_each_is_told_what_it_asks_for(store: Store) -> None:
     for_desk, for_night = store.waiting()["desk"], store.waiting()["night"]
     assert (for_desk.number, for_night.number) == (2, 1)
     assert for_desk.oldest_at == NOW
+
+
+def test_what_is_over_when_a_topic_is_read_for_the_first_time_is_told_nobody(tmp_path: Path) -> None:
+    store = Store(tmp_path, DESK)
+    store.topic("one")
+    breach(store, 1, 2)
+    store.take([Promise(1).met()], {0: 3}, NOW)
+    assert store.waiting() == {}
+    store.begin_telling(NOW)
+    assert {name: found.number for name, found in store.waiting().items()} == {"desk": 1, "night": 1, "manager": 1}
+    assert store.topic("another") == {}
+    assert store.is_telling
+    store.close()
 
 
 def test_how_far_the_topic_is_read_is_kept_for_that_topic(tmp_path: Path, store: Store) -> None:
