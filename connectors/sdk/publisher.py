@@ -21,6 +21,7 @@ from kafka.producer.producer_batch import ProducerBatch
 from kafka.record.memory_records import MemoryRecordsBuilder
 
 from connectors.sdk.delivery import SpooledPublisher
+from connectors.sdk.encoding import BatchBuilder
 from connectors.sdk.metrics import Meter
 from connectors.sdk.record import Record
 from connectors.sdk.spool import Spool
@@ -79,18 +80,24 @@ class _Producer(KafkaProducer):
         `KafkaProducer.send` does the same for one record, with a future of its own for each: that takes longer than to read
         and map it. Source: its code, and that of `RecordAccumulator.append`, of the version that is pinned.
         """
-        places: dict[TopicPartition, list[Record]] = {}
+        counts: dict[str, int] = {}
+        places: dict[tuple[str, int], list[Record]] = {}
         for record in records:
-            places.setdefault(self._place(record), []).append(record)
-        return [future for tp, own in places.items() for future in self._append(tp, own)]
+            topic = record.topic
+            count = counts.get(topic)
+            if count is None:
+                count = counts[topic] = self._count_partitions(topic)
+            place = topic, _hash(record.key) % count
+            if place in places:
+                places[place].append(record)
+            else:
+                places[place] = [record]
+        return [future for place, own in places.items() for future in self._append(TopicPartition(*place), own)]
 
-    def _place(self, record: Record) -> TopicPartition:
-        topic = record.topic
-        partitions = self._metadata.partitions_for_topic(topic)
-        if partitions is None:
+    def _count_partitions(self, topic: str) -> int:
+        if self._metadata.partitions_for_topic(topic) is None:
             self._wait_on_metadata(topic, self.config["max_block_ms"])
-            partitions = self._metadata.partitions_for_topic(topic)
-        return TopicPartition(topic, _hash(record.key) % len(partitions))
+        return len(self._metadata.partitions_for_topic(topic))
 
     def _append(self, tp: TopicPartition, records: Sequence[Record]) -> list[Any]:
         accumulator, now, timestamp_ms = self._accumulator, time.monotonic(), int(time.time() * 1000)
@@ -128,8 +135,10 @@ class _Producer(KafkaProducer):
 
 
 def _open_batch(tp: TopicPartition, config: Mapping[str, Any], now: float) -> ProducerBatch:
-    parts = config["message_version"], config["compression_attrs"], config["batch_size"]
-    return ProducerBatch(tp, MemoryRecordsBuilder(*parts), now=now)
+    version, compression, size = config["message_version"], config["compression_attrs"], config["batch_size"]
+    records = MemoryRecordsBuilder(version, compression, size)
+    records._builder = BatchBuilder(version, compression, 0, -1, -1, -1, size)
+    return ProducerBatch(tp, records, now=now)
 
 
 def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Producer:

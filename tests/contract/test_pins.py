@@ -47,6 +47,7 @@ PINS = {
     "kafka.producer.kafka:KafkaProducer.send": "70c63bac7acf5e37",
     "kafka.producer.producer_batch:ProducerBatch": "0131c28c39c7d089",
     "kafka.producer.record_accumulator:RecordAccumulator.append": "834a501e1eab0788",
+    "kafka.record.default_records:DefaultRecordBatchBuilder": "7c6cd5a96f22a904",
     "kafka.record.memory_records:MemoryRecordsBuilder": "096063c426771696",
     "mode.worker:Worker._sentinel_task": "6e66058cf3e1b616",
     "mode.worker:Worker._shutdown_loop": "6ad3b1129015ee12",

@@ -27,6 +27,7 @@ LIBRARIES = {
     "aiokafka": ["streams/engine/", "streams/agents/"],
     "kafka": [
         "connectors/sdk/publisher.py",
+        "connectors/sdk/encoding.py",
         "streams/engine/topics.py",
         "streams/web/figures_reader.py",
         "streams/notify/reader.py",

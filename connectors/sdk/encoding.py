@@ -1,0 +1,65 @@
+"""Records as Kafka has them in a batch: what kafka-python writes, byte for byte, in a fraction of the time.
+
+Format: https://kafka.apache.org/documentation/#record. A number is zigzag-encoded and written in groups of seven bits.
+"""
+
+from typing import Final
+
+from kafka.record.default_records import DefaultRecordBatchBuilder
+
+
+def _encode(number: int) -> bytes:
+    rest = (number << 1) ^ (number >> 63)
+    encoded = bytearray()
+    while rest > 0x7F:
+        encoded.append(0x80 | (rest & 0x7F))
+        rest >>= 7
+    encoded.append(rest)
+    return bytes(encoded)
+
+
+_KNOWN: Final = [_encode(number) for number in range(8192)]
+"""Longer than nearly all keys and values, and more than nearly all records of a batch."""
+
+
+def varint(number: int) -> bytes:
+    """Return a number as it is written."""
+    return _KNOWN[number] if 0 <= number < len(_KNOWN) else _encode(number)
+
+
+class BatchBuilder(DefaultRecordBatchBuilder):  # type: ignore[misc]  # kafka-python has no types of it
+    """In place of kafka-python's: only for keys and values that are there."""
+
+    _first_timestamp: int | None
+    _max_timestamp: int
+    _buffer: bytearray
+
+    def append(
+        self, offset: int, timestamp: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> bool | None:
+        """Write a record; None if there is no room, and another one is there already."""
+        begun_at = self._first_timestamp
+        if begun_at is None:
+            self._first_timestamp = self._max_timestamp = timestamp
+        parts = [
+            b"\0",
+            varint(0 if begun_at is None else timestamp - begun_at),
+            varint(offset),
+            varint(len(key)),
+            key,
+            varint(len(value)),
+            value,
+            varint(len(headers)),
+        ]
+        for name, content in headers:
+            named = name.encode()
+            parts += varint(len(named)), named, varint(len(content)), content
+        body = b"".join(parts)
+        record = varint(len(body)) + body
+        if len(record) + len(self._buffer) > self._batch_size and begun_at is not None:
+            return None
+        self._max_timestamp = max(self._max_timestamp, timestamp)
+        self._num_records += 1
+        self._last_offset = offset
+        self._buffer += record
+        return True
