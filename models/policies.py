@@ -170,6 +170,7 @@ class Policies:
         file = file or SlaFile()
         self.fingerprint: Final = fingerprint
         """Of the file's content: another one may mean other deadlines."""
+        self.empty: Final = not file.policy
         self.calendars: Final[Mapping[str, Calendar]] = {
             name: compile_calendar(rules) for name, rules in file.calendars.items()
         }
@@ -192,8 +193,6 @@ class Policies:
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, Terms]:
         """Return the terms of a contact that arrived then, if it is still open now; empty if nothing was promised."""
-        if not self._by_name:
-            return _NOTHING
         arrival, present = bisect_right(self._starts, arrived_at), bisect_right(self._starts, max(arrived_at, now))
         return self._find(channel, site, service, reason, arrival, present)
 

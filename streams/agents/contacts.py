@@ -250,12 +250,14 @@ class Contacts:
 
     def _count_changes(self, step: Step) -> None:
         """Count every row that has changed, once, however many events changed it, and set its clocks."""
+        nothing_promised = self._policies.empty
         for key, former in self._changed_agents.items():
             count_agent(former, self.agents.rows[key], self._edit)
         self._changed_agents.clear()
         for key, before in self._changed.items():
             after = self.contacts.rows[key]
-            self._set_clocks(key, before, after, step)
+            if after.clocks or not nothing_promised:
+                self._set_clocks(key, before, after, step)
             count_contact(before, after, self._edit)
             if self.waiting.update(
                 key, before, after
