@@ -199,11 +199,15 @@ def web_options(settings: Settings) -> WebOptions:
 
 
 def serve(settings: Settings) -> int:
-    """Serve the board until SIGTERM or SIGINT; return the exit code. Raises `OperatorError` if its port cannot be had."""
+    """Serve the board until SIGTERM or SIGINT; return the exit code.
+
+    Raises `OperatorError` if its port cannot be had, and `ConfigError` if the SLA file cannot be used.
+    """
+    from streams.sla_file import WatchedPolicies  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
-    return 0 if serve_board(web_options(settings)) else os.EX_SOFTWARE
+    return 0 if serve_board(web_options(settings), WatchedPolicies(settings.sla)) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:

@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
+from models.policies import Policies
 from streams.web.board import Message, State, make_message
 from streams.web.broadcast import Broadcaster, encode
 from streams.web.choices import THEMES, find_language, find_theme, remember
@@ -37,7 +38,7 @@ from streams.web.collector import FiguresCollector
 from streams.web.figures_reader import FiguresReader
 from streams.web.options import WebOptions
 from streams.web.texts import LANGUAGES, TEXTS
-from streams.web.view import FiguresView
+from streams.web.view import NOTHING_PROMISED, FiguresView
 
 log = logging.getLogger(__name__)
 
@@ -243,10 +244,10 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(options: WebOptions) -> bool:
+def serve(options: WebOptions, policies: Callable[[], Policies] = lambda: NOTHING_PROMISED) -> bool:
     """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
 
-    Raises OSError at once if the port cannot be had.
+    Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked.
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
@@ -256,7 +257,7 @@ def serve(options: WebOptions) -> bool:
         family=socket.AF_INET6 if ipv6 else socket.AF_INET,
         dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
     ) as listener:
-        view = FiguresView(options.time_zone, _utc_now())
+        view = FiguresView(options.time_zone, _utc_now(), policies)
         reader = FiguresReader(view, options.brokers, options.client)
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))

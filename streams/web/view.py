@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from models.policies import Policies
 from streams.core.figures import Dimensions, Figure, Progress
 from streams.web.merged import Day, MergedRows
 
 log = logging.getLogger(__name__)
+
+NOTHING_PROMISED: Final = Policies()
 
 
 class Source(StrEnum):
@@ -50,6 +54,8 @@ class Snapshot:
     """Today's counts of each channel: start of the five minutes → counts."""
     latest: Mapping[Dimensions, int]
     """Start of the latest five minutes in which a contact came, seconds since 1970; missing if none came today."""
+    policies: Policies
+    """What is promised, by the SLA file as it was at that moment."""
     unreadable: int
     """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
 
@@ -87,10 +93,14 @@ class FiguresView:
     fall because somebody starts anew.
     """
 
-    def __init__(self, zone: ZoneInfo, now: datetime) -> None:
+    def __init__(
+        self, zone: ZoneInfo, now: datetime, policies: Callable[[], Policies] = lambda: NOTHING_PROMISED
+    ) -> None:
+        """`policies` says what is promised, each time that it is asked."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after anything changed, by the thread that changed it."""
         self._zone = zone
+        self._policies = policies
         self._lock = threading.Lock()
         self._source = Source.NO_BROKER
         self._unreadable = 0
@@ -131,6 +141,7 @@ class FiguresView:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return all figures as of `now`."""
+        policies = self._policies()
         with self._lock:
             shown = self._shown
             shown.turn_to(now)
@@ -146,6 +157,7 @@ class FiguresView:
                 recent=shown.add_up_recent(),
                 curve={channel: dict(curve) for channel, curve in shown.curve.items()},
                 latest=dict(shown.latest),
+                policies=policies,
                 unreadable=self._unreadable,
             )
 
