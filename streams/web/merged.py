@@ -18,7 +18,7 @@ from streams.core.figures import (
     new_figure,
     parse_key,
 )
-from streams.core.layouts import LAYOUTS, Layout
+from streams.core.layouts import CLOCKS, LAYOUTS, Layout
 
 RECENT_SECONDS: Final = 1800
 """What "recent" means: the buckets that lie wholly within this many seconds."""
@@ -28,6 +28,7 @@ _Key = tuple[int, Dimensions]
 _TOTAL: Final = 0
 _CAME: Final = 0
 """In every layout the first count says how many contacts came."""
+_DUE: Final = CLOCKS.index["due"]
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
 
@@ -67,6 +68,8 @@ class MergedRows:
         self.totals: dict[Dimensions, Figure] = {}
         self.latest: dict[Dimensions, int] = {}
         """Start of the latest five minutes in which a contact came, of those that are kept."""
+        self.due: dict[Dimensions, dict[int, int]] = {}
+        """Where clocks are counted → start of five minutes that are kept → how many open clocks have their deadline then."""
         self._zone = zone
         self._report = report
         self._keep_from = min(self.day.start, _recent_start(now))
@@ -136,6 +139,8 @@ class MergedRows:
             else:
                 self._count_today(key, merged, self._buckets.get(key))
                 self._buckets[key] = merged
+                if layout is CLOCKS:
+                    self.due.setdefault(dimensions, {})[start] = merged.counts[_DUE]
                 if merged.counts[_CAME]:
                     self.latest[dimensions] = max(start, self.latest.get(dimensions, 0))
             if not self._rows[key]:
@@ -149,6 +154,7 @@ class MergedRows:
             del self.totals[dimensions]
         else:
             self._buckets.pop(key, None)
+            self.due.get(dimensions, {}).pop(start, None)
 
     def _decode(self, values: Iterable[bytes], layout: Layout) -> Iterator[Figure]:
         for value in values:

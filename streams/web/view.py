@@ -54,6 +54,9 @@ class Snapshot:
     """Today's counts of each channel: start of the five minutes → counts."""
     latest: Mapping[Dimensions, int]
     """Start of the latest five minutes in which a contact came, seconds since 1970; missing if none came today."""
+    due: Mapping[Dimensions, Mapping[int, int]]
+    """Where clocks are counted → start of five minutes, seconds since 1970 → how many open clocks have their deadline then: all
+    that are to come, and those of today and of the last half hour. Those that stand still have none."""
     policies: Policies
     """What is promised, by the SLA file as it was at that moment."""
     unreadable: int
@@ -157,6 +160,7 @@ class FiguresView:
                 recent=shown.add_up_recent(),
                 curve={channel: dict(curve) for channel, curve in shown.curve.items()},
                 latest=dict(shown.latest),
+                due={place: {at: number for at, number in due.items() if number} for place, due in shown.due.items()},
                 policies=policies,
                 unreadable=self._unreadable,
             )

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.figures import PROGRESS_KEY, bucket_key, new_figure, total_key
-from streams.core.layouts import QUEUES
+from streams.core.figures import PROGRESS_KEY, Dimensions, bucket_key, new_figure, total_key
+from streams.core.layouts import QUEUES, SLA
 from streams.web.merged import Day
 from streams.web.view import FiguresView, Snapshot, Source
 from tests.web.rows import ROADS, SOCIAL, Worker, encode, milliseconds
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
+PROMISED = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
 
 
 def view_at(now: datetime, partitions: int = 1) -> FiguresView:
@@ -142,6 +143,22 @@ def test_old_buckets_take_no_memory() -> None:
     tomorrow = view.snapshot(NOON + timedelta(days=1))
     assert len(view._shown._rows) == len(tomorrow.totals) == 1
     assert not view._shown._buckets
+
+
+def test_deadlines_to_come_are_kept_until_their_day_is_over() -> None:
+    view = view_at(NOON, partitions=2)
+    worker, other = Worker(view, 0), Worker(view, 1)
+    tomorrow, next_year = NOON + timedelta(days=1), NOON + timedelta(days=365)
+    worker.count(PROMISED, tomorrow, due=2)
+    other.count(PROMISED, tomorrow, due=1)
+    worker.count(PROMISED, next_year, due=1)
+    start, late = int(tomorrow.timestamp()), int(next_year.timestamp())
+    assert view.snapshot(NOON).due == {PROMISED: {start: 3, late: 1}}
+    worker.count(PROMISED, tomorrow, due=-2)
+    assert view.snapshot(NOON).due == {PROMISED: {start: 1, late: 1}}, "two were met, or stand still"
+    other.count(PROMISED, tomorrow, due=-1)
+    assert view.snapshot(NOON).due == {PROMISED: {late: 1}}
+    assert view.snapshot(next_year + timedelta(days=1)).due == {PROMISED: {}}
 
 
 def test_figures_are_as_of_the_slowest_partition_and_of_none_until_all_have_told() -> None:
