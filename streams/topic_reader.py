@@ -1,0 +1,168 @@
+"""Follows a topic as it is committed, through restarts of the broker and topics made anew, in no consumer group."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from threading import Event
+from typing import Any, Final, NamedTuple, Protocol
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, for_code
+from kafka.net.compat import KafkaNetClient
+
+POLL_MS: Final = 500
+PROBE_SECONDS: Final = 5.0
+"""How often the broker is asked whether it is there and the topic is still the same one."""
+RETRY_SECONDS: Final = 1.0
+CLIENT: Final = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 2_000}
+CONSUMER: Final = {
+    "isolation_level": "read_committed",
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+    "fetch_min_bytes": 1,  # what is new comes at once; while nothing is, the broker holds each request for
+    "fetch_max_wait_ms": POLL_MS,
+}
+
+
+class Phase(StrEnum):
+    """What is being done."""
+
+    NO_BROKER = "no_broker"
+    NO_TOPIC = "no_topic"
+    LOADING = "loading"
+    """Reading what was written before."""
+    FOLLOWING = "following"
+    """All that was written before is read; what is new comes as it is committed."""
+
+
+class Record(Protocol):
+    """One record, as the consumer made it; `timestamp` in milliseconds since 1970."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
+class Follower(Protocol):
+    """Whoever has a topic read. What it raises ends the reading, but for `KafkaError`."""
+
+    def begin(self, topic_id: str, beginnings: Mapping[int, int]) -> Mapping[int, int]:
+        """Return by partition where to begin; `beginnings` is what there is. Another id than before: another topic."""
+
+    def take(self, records: Mapping[int, Sequence[Record]], following: Mapping[int, int]) -> None:
+        """Take records by partition, and what is to be read next of each; called at least every `POLL_MS`, with none too."""
+
+    def tell(self, phase: Phase, detail: str) -> None:
+        """Take note of what is being done; called again and again."""
+
+
+class TopicMissing(Exception):  # noqa: N818 - a state of the cluster, not an error of the program
+    """The topic does not exist, not yet, or not any more as it was: reading begins anew."""
+
+
+class _Identity(NamedTuple):
+    """What makes a topic the same topic: one deleted and created again has another id, and other offsets."""
+
+    topic_id: str
+    partitions: tuple[int, ...]
+
+
+class TopicReader:
+    """Reads `topic` for a follower. `client` goes to kafka-python (its name, security)."""
+
+    def __init__(
+        self, topic: str, follower: Follower, brokers: str, client: Mapping[str, Any], *, max_poll_records: int
+    ) -> None:
+        self._topic = topic
+        self._follower = follower
+        self._client = {"bootstrap_servers": brokers, **CLIENT, **client}
+        self._consumer = self._client | CONSUMER | {"max_poll_records": max_poll_records}
+
+    def run(self, stopping: Event) -> None:
+        """Read until `stopping`, from where the follower says each time that the broker or the topic is there again."""
+        while not stopping.is_set():
+            try:
+                self._read(stopping)
+            except TopicMissing as missing:
+                self._follower.tell(Phase.NO_TOPIC, str(missing))
+            except KafkaError as error:
+                self._follower.tell(Phase.NO_BROKER, type(error).__name__)
+            stopping.wait(RETRY_SECONDS)
+
+    def _read(self, stopping: Event) -> None:
+        with opened(KafkaAdminClient, self._client) as admin:
+            identity = self._identify(admin)
+            with opened(KafkaConsumer, self._consumer) as consumer:
+                self._follow(admin, consumer, identity, stopping)
+
+    def _follow(self, admin: Any, consumer: Any, identity: _Identity, stopping: Event) -> None:
+        ends = self._begin(consumer, identity)
+        probe_at = time.monotonic() + PROBE_SECONDS
+        while not stopping.is_set():
+            found = consumer.poll(timeout_ms=POLL_MS)
+            records = {partition.partition: several for partition, several in found.items()}
+            self._follower.take(records, {partition.partition: consumer.position(partition) for partition in found})
+            if ends and all(consumer.position(partition) >= end for partition, end in ends.items()):
+                ends = {}
+                self._follower.tell(Phase.FOLLOWING, f"{self._topic} read to its end")
+            if time.monotonic() >= probe_at:
+                there = self._probe(admin, identity, caught_up=not ends)
+                probe_at = time.monotonic() + (PROBE_SECONDS if there else RETRY_SECONDS)
+
+    def _begin(self, consumer: Any, identity: _Identity) -> dict[TopicPartition, int]:
+        """Go to where the follower says, or as near as there are records; return where the partitions end now."""
+        partitions = [TopicPartition(self._topic, number) for number in identity.partitions]
+        consumer.assign(partitions)
+        beginnings: dict[TopicPartition, int] = consumer.beginning_offsets(partitions)
+        # With read_committed, the end is that of the last decided transaction.
+        ends: dict[TopicPartition, int] = consumer.end_offsets(partitions)
+        places = self._follower.begin(identity.topic_id, {one.partition: beginnings[one] for one in partitions})
+        for partition in partitions:
+            beginning, place = beginnings[partition], places[partition.partition]
+            consumer.seek(partition, place if beginning <= place <= ends[partition] else beginning)
+        self._follower.tell(Phase.LOADING, f"{self._topic}, {len(partitions)} partitions")
+        return ends
+
+    def _probe(self, admin: Any, identity: _Identity, *, caught_up: bool) -> bool:
+        """Return whether the broker answers."""
+        try:
+            found = self._identify(admin)
+        except KafkaError as error:
+            self._follower.tell(Phase.NO_BROKER, type(error).__name__)
+            return False
+        if found != identity:
+            raise TopicMissing(f"{self._topic} is another topic now")
+        self._follower.tell(Phase.FOLLOWING if caught_up else Phase.LOADING, "broker answers")
+        return True
+
+    def _identify(self, admin: Any) -> _Identity:
+        topic = admin.describe_topics([self._topic])[0]
+        if not topic["partitions"]:
+            raise TopicMissing(f"{self._topic}: {for_code(topic['error_code']).__name__}")
+        return _Identity(str(topic["topic_id"]), tuple(sorted(part["partition_index"] for part in topic["partitions"])))
+
+
+@contextmanager
+def opened(kind: Any, config: Mapping[str, Any]) -> Iterator[Any]:
+    """Hand out a client and close it: also if it could not be made, when kafka-python 3.0.12 leaves its thread behind."""
+    made: list[KafkaNetClient] = []
+
+    def make(**config: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
+    try:
+        with closing(kind(kafka_client=make, **config)) as client:
+            yield client
+    finally:
+        for inner in made:
+            inner.close()
