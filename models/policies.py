@@ -189,6 +189,12 @@ class Policies:
             for kind, rule in version.clocks.items():
                 yield made.terms[kind], rule
 
+    def in_force(self, at: int) -> list[PolicyVersion]:
+        """Return the version of each policy that is for those who arrive at `at`, in the order of the file."""
+        begun = sorted((told for told in self._versions if told[0].since <= at), key=lambda told: told[0].since)
+        latest = {version.name: version for _, version in begun}
+        return [latest[name] for name in dict.fromkeys(version.name for _, version in self._versions) if name in latest]
+
     def find(
         self, channel: str, site: str, service: str, reason: str, arrived_at: int, now: int
     ) -> Mapping[ClockKind, Terms]:

@@ -5,6 +5,7 @@ A fact is one thing to be counted, at the place where its contact is, in the fiv
 
 from typing import Final
 
+from models.policies import ClockKind
 from models.topics import Channel
 from streams.core.clock import Clock, End
 from streams.core.contact import Contact
@@ -213,5 +214,10 @@ def facts_of_clock(clock: Clock) -> Facts:
 
 def place_of_clock(clock: Clock) -> Dimensions:
     """Return where a clock is counted."""
-    channel, site, service, _ = clock.place
-    return shared(SLA, site, service, f"{clock.terms.policy}:{clock.kind}:{channel}")
+    return place_of_promise(clock.terms.policy, clock.kind, clock.place)
+
+
+def place_of_promise(policy: str, kind: ClockKind, place: Dimensions) -> Dimensions:
+    """Return where the clocks of a policy are counted whose contacts are at `place`."""
+    channel, site, service, _ = place
+    return shared(SLA, site, service, f"{policy}:{kind}:{channel}")

@@ -13,9 +13,9 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams.core.figures import new_figure
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import CLOCKS, LAYOUTS
 from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
-from streams.web.metrics.measure import Rows, make_rows
+from streams.web.metrics.measure import Measure, Rows, make_rows
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
 
@@ -39,21 +39,27 @@ class FiguresCollector(Collector):
         snapshot = self._view.snapshot(self._now())
         if not snapshot.loaded:
             return
-        yield from self._of_places(make_rows({**self._known, **snapshot.totals}, snapshot.today))
+        known = {**self._known, **snapshot.totals}
+        promised = {place: new_figure(CLOCKS) for place in promises.expect(snapshot, known)}
+        rows = make_rows({**promised, **known}, snapshot.today)
+        yield from self._of_places(rows)
+        yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
         yield from pipeline.collect(snapshot)
         cost = time.perf_counter() - began
         yield pipeline.plain("contact_collect_duration_seconds", "Cost of these metrics.", cost)
 
     def _of_places(self, rows: Rows) -> Iterator[Metric]:
         scales = opinions.scales_of(rows.ever)
-        for measure in (
+        measures: tuple[Measure, ...] = (
             *contacts.measures(self._options, scales),
             *queues.measures(self._options),
             *matters.measures(),
             *appointments.measures(),
             *opinions.measures(scales),
             *promises.measures(),
-        ):
-            metric = measure.collect(rows)
-            if metric.samples:
-                yield metric
+        )
+        return filter(_has_samples, (measure.collect(rows) for measure in measures))
+
+
+def _has_samples(metric: Metric) -> bool:
+    return bool(metric.samples)

@@ -104,14 +104,14 @@ class Histogram:
                 start = layout.start(self.duration)
                 cumulative = accumulate(figure.counts[start : start + len(texts)])
                 milliseconds = figure.counts[layout.index[f"{self.duration}_milliseconds"]]
-                metric.add_metric(_label(place), list(zip(texts, cumulative, strict=True)), milliseconds / 1000)
+                metric.add_metric(label(place), list(zip(texts, cumulative, strict=True)), milliseconds / 1000)
         return metric
 
 
 Measure = Counter | Gauge | Histogram
 
 
-def _label(place: Dimensions) -> tuple[str, ...]:
+def label(place: Dimensions) -> tuple[str, ...]:
     """Return what `PLACE` says of a place: of opinions and promises, the channel that they are about; then of promises which."""
     if place.channel == Channel.FEEDBACK:
         return place.queue, place.site, place.service, ""
@@ -124,7 +124,7 @@ def _label(place: Dimensions) -> tuple[str, ...]:
 def _read_all(reads: Reads, figures: Figures) -> Iterator[tuple[tuple[str, ...], float]]:
     for place, figure in figures.items():
         if read := reads.get(place.channel):
-            labels = _label(place)
+            labels = label(place)
             for values, number in read(figure).items():
                 yield (*labels, *values), number
 

@@ -1,16 +1,40 @@
-"""What was promised, and how it is kept: one sample per policy and clock, where its contacts are."""
+"""What was promised, and how it is kept: one sample per policy and clock, where its contacts are; and when it is open there."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from streams.core.figures import Figure
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+
+from models.calendars.compiled import TIME_UNITS
+from models.policies import QUEUED, WRITTEN, ClockKind, PolicyVersion
+from models.topics import Channel
+from streams.core.facts import place_of_promise
+from streams.core.figures import Dimensions, Figure
 from streams.core.layouts import CLOCKS, SLA
-from streams.web.metrics.measure import Counter, Gauge, Measure, Values, corrected, count, stocks, sums
+from streams.web.metrics.measure import (
+    PLACE,
+    Counter,
+    Figures,
+    Gauge,
+    Measure,
+    Values,
+    corrected,
+    count,
+    label,
+    stocks,
+    sums,
+)
+from streams.web.sums import to_milliseconds
+from streams.web.view import Snapshot
 
 LABELS: Final = ("policy", "clock")
 """After those of the place; its queue is empty."""
 RESULTS: Final = {"met": ["met"], "breached": ["breached"], "cancelled": ["cancelled"]}
 """What is known of a promise as soon as it is: that it was kept in time, that the deadline passed, or that nobody waits any more.
 Each has one of them, or is open."""
+HORIZONS: Final = {"1h": 3600, "4h": 14_400, "1d": 86_400, "3d": 3 * 86_400, "7d": 7 * 86_400}
+"""In seconds of elapsed time."""
+_NOT_OVERDUE: Final = (CLOCKS.stock_index["running"], CLOCKS.stock_index["at_risk"])
 
 
 def measures() -> list[Measure]:
@@ -48,3 +72,111 @@ def measures() -> list[Measure]:
 def _oldest(figure: Figure) -> Values:
     at = figure.oldest_waiting_at
     return {} if at is None else {(): at / 1000}
+
+
+def expect(snapshot: Snapshot, places: Iterable[Dimensions]) -> Iterator[Dimensions]:
+    """Yield where the clocks of who arrives now at `places` will be counted."""
+    versions = _in_force(snapshot)
+    for place in places:
+        if version := _find_version(versions, place):
+            for kind in version.clocks:
+                if place.channel in (QUEUED if kind is ClockKind.ANSWER else WRITTEN):
+                    yield place_of_promise(version.name, kind, place)
+
+
+def collect(snapshot: Snapshot, ever: Figures) -> Iterator[Metric]:
+    """Yield what is due, what is promised by the SLA file, and where it is open."""
+    yield _due(snapshot, ever)
+    versions = _in_force(snapshot)
+    yield from _promised(versions)
+    yield from _calendars(snapshot)
+    yield _open(snapshot, versions, ever)
+
+
+def _due(snapshot: Snapshot, ever: Figures) -> Metric:
+    metric = GaugeMetricFamily(
+        "contact_sla_due_items",
+        "Open promises whose deadline is at most that far away, or up to five minutes more: all but the overdue and paused.",
+        labels=(*PLACE, *LABELS, "horizon"),
+    )
+    now = int(snapshot.taken_at.timestamp())
+    for place, figure in ever.items():
+        if place.channel == SLA:
+            due = snapshot.due.get(place, {})
+            for horizon, seconds in HORIZONS.items():
+                metric.add_metric((*label(place), horizon), _count_due(figure, due, now + seconds))
+    return metric
+
+
+def _count_due(figure: Figure, due: Mapping[int, int], until: int) -> int:
+    """Return how many that are not overdue have their deadline by `until`: all without those that have it later.
+
+    So what falls due in the present five minutes is in it, and what fell due in them is not.
+    """
+    later = sum(number for start, number in due.items() if start >= until)
+    return max(0, sum(figure.stocks[index] for index in _NOT_OVERDUE) - later)
+
+
+def _promised(versions: Iterable[PolicyVersion]) -> Iterator[Metric]:
+    objective = GaugeMetricFamily(
+        "contact_sla_objective_ratio", "The share of promises that is to be kept, for who comes now.", labels=LABELS
+    )
+    target = GaugeMetricFamily(
+        "contact_sla_target_seconds",
+        "What is promised, in seconds of contact_sla_policy_info's unit; what is promised in days or months has none.",
+        labels=LABELS,
+    )
+    policy = InfoMetricFamily(
+        "contact_sla_policy",
+        "What is promised for who comes now: target in units, by a calendar; of time in seconds.",
+        labels=LABELS,
+    )
+    for version in versions:
+        for kind, rule in version.clocks.items():
+            which = version.name, kind.value
+            objective.add_metric(which, rule.objective)
+            if rule.unit in TIME_UNITS:
+                target.add_metric(which, rule.target)
+            calendar = rule.calendar or version.calendar
+            policy.add_metric(which, {"calendar": calendar, "unit": rule.unit.value, "target": str(rule.target)})
+    yield from (objective, target, policy)
+
+
+def _calendars(snapshot: Snapshot) -> Iterator[Metric]:
+    is_open = GaugeMetricFamily("contact_calendar_open", "1 while it is open, else 0.", labels=["calendar"])
+    change = GaugeMetricFamily(
+        "contact_calendar_change_timestamp_seconds",
+        "When it next opens or closes; absent if it never does.",
+        labels=["calendar"],
+    )
+    now = to_milliseconds(snapshot.taken_at)
+    for name, calendar in snapshot.policies.calendars.items():
+        is_open.add_metric([name], calendar.is_open(now))
+        if (next_change := calendar.next_change(now)) is not None:
+            change.add_metric([name], next_change.at / 1000)
+    yield from (is_open, change)
+
+
+def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], places: Iterable[Dimensions]) -> Metric:
+    metric = GaugeMetricFamily(
+        "contact_queue_open",
+        "Whether it is open there now, by the calendar of the policy that is for who comes now; absent without one.",
+        labels=(*PLACE, "calendar"),
+    )
+    now = to_milliseconds(snapshot.taken_at)
+    for place in places:
+        if version := _find_version(versions, place):
+            calendar = version.calendar
+            metric.add_metric((*label(place), calendar), snapshot.policies.calendars[calendar].is_open(now))
+    return metric
+
+
+def _in_force(snapshot: Snapshot) -> list[PolicyVersion]:
+    return snapshot.policies.in_force(to_milliseconds(snapshot.taken_at))
+
+
+def _find_version(versions: Iterable[PolicyVersion], place: Dimensions) -> PolicyVersion | None:
+    """Return the policy for who comes there now; agents, of whom is told without a queue, do not."""
+    if place.channel not in QUEUED | WRITTEN or (place.channel == Channel.CALL and not place.queue):
+        return None
+    return next((version for version in versions if version.match.fits(*place)), None)

@@ -111,7 +111,7 @@ def test_every_formula_is_exported_with_numerator_and_denominator(exported: Expo
     assert level(Formula.ANSWERED_SHARE) == (3, 5)
     assert level(Formula.OFFERED_SHARE) == (3, 9)
     assert level(Formula.REMOVED_SHARE) == (5, 8)
-    assert exported("contact_sla_target_seconds", SOCIAL, policy="answer") == 20
+    assert exported("contact_service_level_target_seconds", SOCIAL) == 20
 
 
 def test_a_fact_that_is_taken_back_makes_no_counter_fall(exported: Exported) -> None:

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from models.events import CloseOutcome, FormDecision
+from models.policies import Policies
 from models.topics import Channel
 from streams.core import facts
 from streams.core.figures import Dimensions
@@ -17,7 +18,7 @@ from streams.web.board import make_message
 from streams.web.collector import FiguresCollector
 from streams.web.metrics.matters import FACTS, STEPS
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.view import FiguresView, Source
+from streams.web.view import NOTHING_PROMISED, FiguresView, Source
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
@@ -31,17 +32,18 @@ ABOUT_CALLS = Dimensions("call", "siege", "social", "")
 class Exported:
     """A registry with the collector alone, and its samples by name and labels."""
 
-    def __init__(self, options: WebOptions = OPTIONS) -> None:
-        self.view = FiguresView(options.time_zone, NOON)
+    def __init__(self, options: WebOptions = OPTIONS, policies: Policies = NOTHING_PROMISED) -> None:
+        self.now = NOON
+        self.view = FiguresView(options.time_zone, NOON, lambda: policies)
         self.view.begin([0])
         self.view.tell(Source.FOLLOWING)
         self.worker = Worker(self.view)
         self.options = options
         self.registry = CollectorRegistry()
-        self.registry.register(FiguresCollector(self.view, options, lambda: NOON))
+        self.registry.register(FiguresCollector(self.view, options, lambda: self.now))
 
-    def __call__(self, name: str, place: Dimensions, **labels: str) -> float | None:
-        return self.registry.get_sample_value(name, place._asdict() | labels)
+    def __call__(self, name: str, place: Dimensions | None = None, **labels: str) -> float | None:
+        return self.registry.get_sample_value(name, (place._asdict() if place else {}) | labels)
 
     def numbers(self) -> dict[tuple[str, str], float]:
         samples = [sample for family in self.registry.collect() for sample in family.samples]
@@ -161,7 +163,7 @@ def test_desks_have_a_target_of_their_own_and_no_agents(exported: Exported) -> N
     fill(exported.worker)
     exported.worker.answered(SOCIAL, NOON, 400)
     level = {"formula": "answered_share"}
-    assert exported("contact_sla_target_seconds", DESK, policy="answer") == 900
+    assert exported("contact_service_level_target_seconds", DESK) == 900
     assert exported("contact_service_level_numerator_total", DESK, **level) == 1
     assert exported("contact_service_level_numerator_total", SOCIAL, **level) == 0
     assert exported("contact_agents", SOCIAL, state="available") == 0

@@ -1,14 +1,64 @@
 """The metrics of SLA clocks."""
 
-from datetime import timedelta
+import tomllib
+from datetime import datetime, timedelta
 
+import pytest
+
+from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.web.board import make_message
+from streams.web.metrics.promises import HORIZONS
+from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.unit.web.test_collector_channels import NOON, Exported
+from tests.web.rows import DESK, EMAIL, FORM, MAIL, ROADS
 
 KEPT = Dimensions(SLA, "siege", "social", "courrier:acknowledge:mail")
 LETTERS = Dimensions("mail", "siege", "social", "")
+POLICIES = Policies(
+    SlaFile.model_validate(
+        tomllib.loads("""
+[calendars.siege]
+timezone = "Europe/Paris"
+versions = [{ tuesday = ["08:30-12:00", "13:30-17:30"] }]
+[calendars.never]
+timezone = "Europe/Paris"
+
+[[policy]]
+name = "telephone"
+match = { channel = "call" }
+calendar = "siege"
+clocks.answer = { target = 60, unit = "elapsed", objective = 0.8 }
+
+[[policy]]
+name = "courrier"
+match = { channel = "mail" }
+calendar = "siege"
+clocks.acknowledge = { target = 14, unit = "calendar_days" }
+clocks.resolution = { target = 144_000, unit = "opening_hours", calendar = "never" }
+
+[[policy]]
+name = "courrier"
+from = 2026-03-01
+match = { channel = "mail" }
+calendar = "siege"
+clocks.acknowledge = { target = 7, unit = "calendar_days", objective = 0.95 }
+clocks.resolution = { target = 72_000, unit = "opening_hours", calendar = "never" }
+
+[[policy]]
+name = "courrier"
+from = 2026-03-11
+calendar = "never"
+clocks.acknowledge = { target = 2, unit = "months" }
+""")
+    )
+)
+HOUSE = WebOptions(
+    brokers="",
+    queues=(QueueOptions(ROADS, "Routes", "Roads"), QueueOptions(DESK, "Guichet", "Desk")),
+    services=(ServiceOptions("social", "Social", "Social", (MAIL, FORM)),),
+)
 WHICH = {"policy": "courrier", "clock": "acknowledge"}
 
 
@@ -33,3 +83,108 @@ def test_promises_are_no_channel() -> None:
     others = [key for key in exported.numbers() if "'sla'" in key[1]]
     assert others == []
     assert make_message(exported.view.snapshot(NOON), exported.options, "")
+
+
+def test_what_is_due_is_told_by_how_far_away_it_is() -> None:
+    exported = Exported()
+    worker = exported.worker
+    for ahead in ({"minutes": 3}, {"minutes": 59}, {"hours": 1}, {"hours": 23}, {"days": 2}, {"days": 6}, {"days": 8}):
+        worker.count(KEPT, NOON + timedelta(**ahead), "started", "due")
+    worker.count(KEPT, NOON, "started", "due", "breached")
+    worker.stocks(KEPT, NOON, running=5, at_risk=2, overdue=1, paused=4)
+
+    def due() -> list[float | None]:
+        return [exported("contact_sla_due_items", LETTERS, **WHICH, horizon=horizon) for horizon in HORIZONS]
+
+    assert due() == [2, 3, 4, 5, 6], "neither what passed in these five minutes nor what stands still"
+    exported.now += timedelta(minutes=1)
+    assert due() == [3, 3, 4, 5, 6], "of five minutes that have begun all is told"
+    exported.now += timedelta(days=30)
+    assert due() == [7] * 5, "whose deadline passed while nobody told so is due at once"
+
+
+def test_what_is_promised_is_told_as_of_now() -> None:
+    exported = Exported(HOUSE, POLICIES)
+
+    def objective(policy: str, clock: str) -> float | None:
+        return exported("contact_sla_objective_ratio", policy=policy, clock=clock)
+
+    def target(policy: str, clock: str) -> float | None:
+        return exported("contact_sla_target_seconds", policy=policy, clock=clock)
+
+    def told(clock: str, **terms: str) -> float | None:
+        return exported("contact_sla_policy_info", policy="courrier", clock=clock, **terms)
+
+    assert (objective("telephone", "answer"), target("telephone", "answer")) == (0.8, 60)
+    assert (objective("courrier", "acknowledge"), target("courrier", "acknowledge")) == (0.95, None), (
+        "days are no seconds"
+    )
+    assert (objective("courrier", "resolution"), target("courrier", "resolution")) == (0.9, 72_000)
+    assert told("acknowledge", calendar="siege", unit="calendar_days", target="7") == 1
+    assert told("resolution", calendar="never", unit="opening_hours", target="72000") == 1
+
+    exported.now = datetime(2026, 3, 11, 0, 0, tzinfo=NOON.tzinfo)
+    assert (objective("courrier", "acknowledge"), objective("courrier", "resolution")) == (0.9, None)
+    assert told("acknowledge", calendar="never", unit="months", target="2") == 1
+
+
+def test_whether_it_is_open_is_told_with_the_next_change() -> None:
+    exported = Exported(HOUSE, POLICIES)
+
+    def states() -> tuple[float | None, ...]:
+        one = {"calendar": "siege"}
+        at = exported("contact_calendar_change_timestamp_seconds", **one)
+        places = [exported("contact_queue_open", place, **one) for place in (ROADS, MAIL)]
+        return exported("contact_calendar_open", **one), *places, at
+
+    def at(hour: int, minute: int, day: int = 10) -> float:
+        return NOON.replace(day=day, hour=hour, minute=minute).timestamp()
+
+    assert states() == (0, 0, 0, at(13, 30))
+    exported.now = NOON.replace(hour=13, minute=30)
+    assert states() == (1, 1, 1, at(17, 30))
+    exported.now = NOON.replace(hour=17, minute=30)
+    assert states() == (0, 0, 0, at(8, 30, day=17))
+    assert exported("contact_calendar_open", calendar="never") == 0
+    assert exported("contact_calendar_change_timestamp_seconds", calendar="never") is None
+    assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
+
+
+def test_a_promise_that_nobody_met_yet_is_told_with_zeros() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    expected = {
+        ("call", "routes", "telephone", "answer"),
+        *(("mail", "social", "courrier", c) for c in ("acknowledge", "resolution")),
+    }
+
+    def promised() -> set[tuple[str, ...]]:
+        (started,) = [family for family in exported.registry.collect() if family.name == "contact_sla_started"]
+        names = ("channel", "service", "policy", "clock")
+        return {tuple(sample.labels[name] for name in names) for sample in started.samples}
+
+    assert promised() == expected
+    calls = {"policy": "telephone", "clock": "answer"}
+    where = ROADS._replace(queue="")
+    for result in ("met", "breached", "cancelled"):
+        assert exported("contact_sla_completed_total", where, **calls, result=result) == 0
+    for state in ("running", "at_risk", "overdue", "paused"):
+        assert exported("contact_sla_open_items", where, **calls, state=state) == 0
+    assert exported("contact_sla_due_items", where, **calls, horizon="1h") == 0
+    exported.worker.stocks(Dimensions("call", "siege", "", ""), agents_available=3)
+    assert promised() == expected, "agents are promised nothing"
+    exported.worker.count(EMAIL, NOON, "received")
+    assert promised() == expected
+    exported.now += timedelta(days=1)
+    assert {
+        ("email", "social", "courrier", "acknowledge"),
+        ("form", "social", "courrier", "acknowledge"),
+    } < promised(), "from then on the policy is for all"
+
+
+@pytest.mark.parametrize("policies", [Policies(), POLICIES])
+def test_only_what_is_promised_has_series(policies: Policies) -> None:
+    exported = Exported(HOUSE, policies)
+    exported.worker.count(MAIL, NOON, "received")
+    names = {name for name, _ in exported.numbers() if name.startswith(("contact_sla_", "contact_calendar_"))}
+    assert bool(names) is not policies.empty
+    assert (exported("contact_queue_open", MAIL, calendar="siege") is None) is policies.empty
