@@ -17,8 +17,6 @@ import random
 import ssl
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -26,6 +24,7 @@ import httpx
 from pydantic import AfterValidator, SecretStr
 
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.words import say
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
@@ -35,8 +34,6 @@ is stuck."""
 LIMIT_BYTES: Final = 16 << 20
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
-LONGEST_ASKED_SECONDS: Final = 3600.0
-"""The longest pause that a server can ask for (Retry-After)."""
 JITTER: Final = 0.1
 FORBIDDEN: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 
@@ -129,7 +126,7 @@ class Backoff:
         self._failures += 1
         self._trouble = trouble
         now = time.monotonic()
-        self._asked_until = now + min(asked_seconds, LONGEST_ASKED_SECONDS)
+        self._asked_until = now + asked_seconds
         self._until = max(now + pause, self._asked_until)
 
     def succeed(self) -> None:
@@ -227,7 +224,7 @@ class Server:
     async def _fetch(self, response: httpx.Response) -> Answer:
         try:
             if (status := response.status_code) != httpx.codes.OK:
-                raise _RefusedError(_explain_status(status), _retry_after(response.headers), status)
+                raise _RefusedError(_explain_status(status), read_retry_after(response.headers), status)
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise _RefusedError(say("answers in a form not asked for", "répond sous une forme non demandée"))
             content = bytearray()
@@ -284,17 +281,3 @@ def _is_of_tls(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _retry_after(headers: httpx.Headers) -> float:
-    """Return the seconds that a server asks to be left alone, whether it says how long or until when; 0 if neither."""
-    asked = headers.get("Retry-After", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return float(asked[:9])
-    try:
-        until = parsedate_to_datetime(asked)
-    except ValueError:
-        return 0.0
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -18,6 +18,7 @@ from connectors.sdk import lane, pull
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server, ServerUrl, Token
+from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
 
 SECRET = "jeton-d-essai"
 PERSONAL = "mireille.exemple@example.org"
@@ -156,7 +157,7 @@ def test_who_refused_is_left_alone_longer_each_time(there: Misbehaving, server: 
     [
         ("120", 120),
         ("a date", 990),
-        ("999999999999", pull.LONGEST_ASKED_SECONDS),
+        ("999999999999", LONGEST_ASKED_SECONDS),
         ("bientôt", 0.5),
         ("-5", 0.5),
     ],
