@@ -22,8 +22,16 @@ POLICIES = Policies(
 [calendars.siege]
 timezone = "Europe/Paris"
 versions = [{ tuesday = ["08:30-12:00", "13:30-17:30"] }]
-[calendars.never]
+[calendars.always]
 timezone = "Europe/Paris"
+[[calendars.always.versions]]
+monday = "00:00-24:00"
+tuesday = "00:00-24:00"
+wednesday = "00:00-24:00"
+thursday = "00:00-24:00"
+friday = "00:00-24:00"
+saturday = "00:00-24:00"
+sunday = "00:00-24:00"
 
 [[policy]]
 name = "telephone"
@@ -36,7 +44,7 @@ name = "courrier"
 match = { channel = "mail" }
 calendar = "siege"
 clocks.acknowledge = { target = 14, unit = "calendar_days" }
-clocks.resolution = { target = 144_000, unit = "opening_hours", calendar = "never" }
+clocks.resolution = { target = 144_000, unit = "opening_hours", calendar = "always" }
 
 [[policy]]
 name = "courrier"
@@ -44,12 +52,12 @@ from = 2026-03-01
 match = { channel = "mail" }
 calendar = "siege"
 clocks.acknowledge = { target = 7, unit = "calendar_days", objective = 0.95 }
-clocks.resolution = { target = 72_000, unit = "opening_hours", calendar = "never" }
+clocks.resolution = { target = 72_000, unit = "opening_hours", calendar = "always" }
 
 [[policy]]
 name = "courrier"
 from = 2026-03-11
-calendar = "never"
+calendar = "always"
 clocks.acknowledge = { target = 2, unit = "months" }
 """)
     )
@@ -121,11 +129,11 @@ def test_what_is_promised_is_told_as_of_now() -> None:
     )
     assert (objective("courrier", "resolution"), target("courrier", "resolution")) == (0.9, 72_000)
     assert told("acknowledge", calendar="siege", unit="calendar_days", target="7") == 1
-    assert told("resolution", calendar="never", unit="opening_hours", target="72000") == 1
+    assert told("resolution", calendar="always", unit="opening_hours", target="72000") == 1
 
     exported.now = datetime(2026, 3, 11, 0, 0, tzinfo=NOON.tzinfo)
     assert (objective("courrier", "acknowledge"), objective("courrier", "resolution")) == (0.9, None)
-    assert told("acknowledge", calendar="never", unit="months", target="2") == 1
+    assert told("acknowledge", calendar="always", unit="months", target="2") == 1
 
 
 def test_whether_it_is_open_is_told_with_the_next_change() -> None:
@@ -145,8 +153,8 @@ def test_whether_it_is_open_is_told_with_the_next_change() -> None:
     assert states() == (1, 1, 1, at(17, 30))
     exported.now = NOON.replace(hour=17, minute=30)
     assert states() == (0, 0, 0, at(8, 30, day=17))
-    assert exported("contact_calendar_open", calendar="never") == 0
-    assert exported("contact_calendar_change_timestamp_seconds", calendar="never") is None
+    assert exported("contact_calendar_open", calendar="always") == 1
+    assert exported("contact_calendar_change_timestamp_seconds", calendar="always") is None
     assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
 
 
