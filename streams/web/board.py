@@ -6,6 +6,7 @@ import msgspec
 
 from streams.core.figures import Formula
 from streams.web.options import Thresholds, WebOptions
+from streams.web.promises import Promises, promises_of
 from streams.web.queues import Arrivals, Curve, Now, Queue, arrivals_of, calls_of, curve_of, queues_of
 from streams.web.services import Channels, Service, services_of
 from streams.web.sums import to_milliseconds
@@ -65,6 +66,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     day: Curve
     all_services: Channels
     services: list[Service]
+    promises: Promises
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -93,6 +95,7 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Messa
         day=curve_of(snapshot),
         all_services=all_services,
         services=services,
+        promises=promises_of(snapshot, options),
     )
     return Message(_clock_of(snapshot, options), board)
 

@@ -11,6 +11,7 @@ from models.topics import Channel
 from streams.core.figures import BUCKET_SECONDS, Dimensions, Figure, left, service_level, within
 from streams.core.layouts import LAYOUTS, QUEUES
 from streams.web.options import LONGEST_WAIT_SECONDS, QueueOptions, Thresholds, WebOptions
+from streams.web.promises import calendar_of
 from streams.web.sums import Ratio, add_up, divide_seconds
 from streams.web.view import Snapshot
 
@@ -72,6 +73,8 @@ class Queue(Now, frozen=True, kw_only=True):
     """No other queue of its channel has it: where several would, it says the site too."""
     label_en: str
     thresholds: QueueThresholds
+    calendar: str
+    """By which it is open or closed, see `Promises.openings`; empty if none is known."""
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -195,6 +198,7 @@ def _queue_of(snapshot: Snapshot, queue: QueueOptions, options: WebOptions) -> Q
         label_fr=queue.label_fr,
         label_en=queue.label_en,
         thresholds=QueueThresholds(queue.waiting, queue.longest_wait_seconds),
+        calendar=calendar_of(snapshot, [place]),
     )
 
 

@@ -10,6 +10,7 @@ from models.topics import Channel
 from streams.core.figures import Dimensions, Figure
 from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, MATTERS
 from streams.web.options import WebOptions
+from streams.web.promises import calendar_of
 from streams.web.sums import Ratio, add_up, divide_seconds
 from streams.web.view import Snapshot
 
@@ -86,6 +87,8 @@ class Service(Channels, frozen=True, kw_only=True):
     """Empty for what no service has yet."""
     label_fr: str
     label_en: str
+    calendar: str
+    """By which it is open or closed, see `Promises.openings`; empty if none is known."""
 
 
 def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list[Service]]:
@@ -103,7 +106,8 @@ def services_of(snapshot: Snapshot, options: WebOptions) -> tuple[Channels, list
         if of_service:
             french, english = options.labels_of(name)
             told = _channels_of(snapshot, of_service)
-            services.append(Service(**told, service=name, label_fr=french, label_en=english))
+            calendar = calendar_of(snapshot, of_service)
+            services.append(Service(**told, service=name, label_fr=french, label_en=english, calendar=calendar))
     return Channels(**_channels_of(snapshot, places)), services
 
 

@@ -1,0 +1,248 @@
+"""What is promised to citizens: how each promise stands, what is late, what falls due next, and what is open now."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import nsmallest
+from itertools import chain
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from models.calendars import BeyondCalendarError, Calendar, Unit
+from models.policies import QUEUED, Policies, Rule
+from streams.core.figures import BUCKET_SECONDS, Dimensions
+from streams.core.layouts import CLOCKS, SLA
+from streams.web.options import WebOptions
+from streams.web.sums import Ratio, add_up, to_milliseconds
+from streams.web.view import Snapshot
+
+MOST: Final = 12
+"""So many lines are told of what is late, and of what falls due next."""
+_MINUTE_MS: Final = 60_000
+
+State = Literal["overdue", "at_risk", "running"]
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """Whether it is open now by a calendar."""
+
+    calendar: str
+    is_open: bool
+    changes_at: int | None
+    """When it next opens or closes, milliseconds since 1970; None if it never does."""
+
+
+class WorkingTime(msgspec.Struct, frozen=True):
+    """How much of a span is working time, by the calendar of a promise."""
+
+    days: int
+    """Whole working days, without what is left of the first and of the last."""
+    seconds: int
+    """All of it, in opening hours, to the minute."""
+
+
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """One clock of one policy, of all services together: how many are open now, and how many were kept today."""
+
+    policy: str
+    clock: str
+    channel: str
+    running: int
+    """Neither at risk nor overdue."""
+    at_risk: int
+    overdue: int
+    paused: int
+    """The citizen has to act."""
+    oldest_overdue_at: int | None
+    """The earliest deadline that passed of what is still to be done, milliseconds since 1970; None if none did."""
+    overdue_by: WorkingTime | None
+    """How long ago that is; None also where time counts by day and night, or by a calendar that is no longer there."""
+    kept: Ratio
+    """Promises of which it came out today that they were kept, of all of which it came out, kept or not."""
+    objective: float | None
+    """The share that is to be kept; None where the policy is no longer in force."""
+
+
+class Deadline(msgspec.Struct, frozen=True, kw_only=True):
+    """What a service has to do by a time, or had."""
+
+    service: str
+    label_fr: str
+    label_en: str
+    policy: str
+    clock: str
+    channel: str
+    state: State
+    number: int
+    due_at: int
+    """Milliseconds since 1970: of what is overdue the earliest deadline of all, else the start of the five minutes in which it
+    falls due. A deadline at midnight is the end of the day before."""
+    working_time: WorkingTime | None
+    """From now until then, or since then; None as `Promise.overdue_by`."""
+
+
+class Promises(msgspec.Struct, frozen=True):
+    """All that is shown of promises; nothing where nothing was ever promised."""
+
+    openings: list[Opening]
+    """Of the calendars of all policies in force, in the order of the SLA file."""
+    standing: list[Promise]
+    """In the order of the SLA file."""
+    overdue: list[Deadline]
+    """Each service's promises that are late, the longest first; at most `MOST`, and without calls and visits: their queues
+    show how long these wait."""
+    due: list[Deadline]
+    """Likewise what falls due next."""
+
+
+class _Which(NamedTuple):
+    policy: str
+    clock: str
+    channel: str
+
+
+class _Line(NamedTuple):
+    """A `Deadline` whose words and working time are yet to be found."""
+
+    due_at: int
+    state: State
+    number: int
+    service: str
+    which: _Which
+
+
+class _Terms:
+    """What the policies in force say of each promise."""
+
+    def __init__(self, policies: Policies, now: int) -> None:
+        self.versions: Final = policies.in_force(now)
+        self.calendars: Final = policies.calendars
+        self._rules: Final[dict[tuple[str, str], tuple[Rule, str]]] = {
+            (version.name, kind): (rule, rule.calendar or version.calendar)
+            for version in self.versions
+            for kind, rule in version.clocks.items()
+        }
+        self._order: Final = {which: number for number, which in enumerate(self._rules)}
+
+    def order(self, which: _Which) -> tuple[int, _Which]:
+        """Return what puts promises in the order of the file, and those that are no longer in it last."""
+        return self._order.get(which[:2], len(self._order)), which
+
+    def objective(self, which: _Which) -> float | None:
+        """Return the share that is to be kept."""
+        return self._rules[which[:2]][0].objective if which[:2] in self._rules else None
+
+    def measure(self, which: _Which, begin: int, end: int) -> WorkingTime | None:
+        """Return the working time of a span, None if that is not what counts."""
+        if which[:2] not in self._rules:
+            return None
+        rule, calendar = self._rules[which[:2]]
+        return None if rule.unit is Unit.ELAPSED else measure_working_time(self.calendars[calendar], begin, end)
+
+
+def promises_of(snapshot: Snapshot, options: WebOptions) -> Promises:
+    """Return how all promises stand, what is late, and what falls due next."""
+    now = to_milliseconds(snapshot.taken_at)
+    terms = _Terms(snapshot.policies, now)
+    places: dict[_Which, dict[str, list[Dimensions]]] = {}
+    for place, figure in snapshot.totals.items():
+        if place.channel == SLA and any(figure.counts):
+            places.setdefault(_Which(*place.queue.split(":")), {}).setdefault(place.service, []).append(place)
+    lines = [
+        line
+        for which, by_service in places.items()
+        # What falls due while history of a channel is told is not known yet: most of it was done long ago.
+        if which.channel not in QUEUED and which.channel not in snapshot.history
+        for service, of_service in by_service.items()
+        for line in _lines(snapshot, of_service, service, which)
+    ]
+
+    def first(*states: State) -> list[Deadline]:
+        chosen = nsmallest(MOST, (line for line in lines if line.state in states))
+        return [_deadline(line, terms, now, options) for line in chosen]
+
+    return Promises(
+        openings=_openings(terms, now),
+        standing=[
+            _promise(snapshot, which, list(chain.from_iterable(places[which].values())), terms, now)
+            for which in sorted(places, key=terms.order)
+        ],
+        overdue=first("overdue"),
+        due=first("at_risk", "running"),
+    )
+
+
+def measure_working_time(calendar: Calendar, begin: int, end: int) -> WorkingTime | None:
+    """Return how much of a span is working time; None if it goes beyond what calendars know.
+
+    A span that begins with midnight begins with the day that ends then, as a delay does.
+    """
+    try:
+        days = calendar.between(begin - 1, end, Unit.WORKING_DAYS)
+        opened = calendar.between(begin, end, Unit.OPENING_HOURS)
+    except BeyondCalendarError:
+        return None
+    return WorkingTime(days, opened // _MINUTE_MS * 60)
+
+
+def calendar_of(snapshot: Snapshot, places: Iterable[Dimensions]) -> str:
+    """Return by which calendar it is open at `places`: that of the first policy for who comes there now; "" without one."""
+    versions = snapshot.policies.in_force(to_milliseconds(snapshot.taken_at))
+    fitting = (version.calendar for place in places for version in versions if version.match.fits(*place))
+    return next(fitting, "")
+
+
+def _openings(terms: _Terms, now: int) -> list[Opening]:
+    openings = []
+    for name in dict.fromkeys(version.calendar for version in terms.versions):
+        change = terms.calendars[name].next_change(now)
+        openings.append(Opening(name, terms.calendars[name].is_open(now), change.at if change else None))
+    return openings
+
+
+def _promise(snapshot: Snapshot, which: _Which, places: Sequence[Dimensions], terms: _Terms, now: int) -> Promise:
+    total, today = add_up(snapshot.totals, places, CLOCKS), add_up(snapshot.today, places, CLOCKS)
+    met, breached = (today.counts[CLOCKS.index[name]] for name in ("met", "breached"))
+    oldest_at = total.oldest_waiting_at
+    return Promise(
+        **which._asdict(),
+        **dict(zip(CLOCKS.stocks, total.stocks, strict=True)),  # type: ignore[arg-type]
+        oldest_overdue_at=oldest_at,
+        overdue_by=None if oldest_at is None else terms.measure(which, oldest_at, now),
+        kept=Ratio(met, met + breached),
+        objective=terms.objective(which),
+    )
+
+
+def _lines(snapshot: Snapshot, places: Sequence[Dimensions], service: str, which: _Which) -> Iterator[_Line]:
+    total = add_up(snapshot.totals, places, CLOCKS)
+    running, at_risk, overdue, _ = total.stocks
+    if overdue and total.oldest_waiting_at is not None:
+        yield _Line(total.oldest_waiting_at, "overdue", overdue, service, which)
+    due: dict[int, int] = {}
+    present = int(snapshot.taken_at.timestamp()) // BUCKET_SECONDS * BUCKET_SECONDS
+    for place in places:
+        for start, number in snapshot.due.get(place, {}).items():
+            if start > present:
+                due[start] = due.get(start, 0) + number
+    # Of these five minutes it is not known which are over: all that has its deadline neither before nor later has it in them.
+    if (rest := running + at_risk - sum(due.values())) > 0:
+        due[present] = rest
+    for start, number in sorted(due.items()):
+        state: State = "at_risk" if at_risk > 0 else "running"  # the sooner something is due, the sooner it is at risk
+        at_risk -= number
+        yield _Line(start * 1000, state, number, service, which)
+
+
+def _deadline(line: _Line, terms: _Terms, now: int, options: WebOptions) -> Deadline:
+    french, english = options.labels_of(line.service)
+    begin, end = sorted((line.due_at, now))
+    return Deadline(
+        **line.which._asdict(),
+        service=line.service,
+        label_fr=french,
+        label_en=english,
+        state=line.state,
+        number=line.number,
+        due_at=line.due_at,
+        working_time=terms.measure(line.which, begin, end),
+    )

@@ -1,0 +1,263 @@
+"""What the board shows of promises."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from models.policies import Policies, SlaFile
+from streams.core.figures import Dimensions
+from streams.core.layouts import SLA
+from streams.web.board import Board, make_message
+from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from streams.web.promises import MOST, Deadline, Opening, Promise, WorkingTime, measure_working_time
+from streams.web.sums import Ratio
+from streams.web.view import FiguresView, Source
+from tests.web.rows import DESK, MAIL, ROADS, Worker, milliseconds
+
+PARIS = ZoneInfo("Europe/Paris")
+NOON = datetime(2026, 3, 10, 12, 2, 30, tzinfo=PARIS)
+"""A Tuesday."""
+DAY = timedelta(days=1)
+OFFICE = {
+    "holidays": "FR",
+    "versions": [
+        {day: ["08:30-12:30", "13:30-17:30"] for day in ("monday", "tuesday", "wednesday", "thursday", "friday")}
+    ],
+}
+FILE = {
+    "calendars": {"siege": OFFICE, "nuit": {"versions": [{"monday": "20:00-24:00"}]}},
+    "policy": [
+        {
+            "name": "courrier",
+            "match": {"channel": "mail"},
+            "calendar": "siege",
+            "clocks": {
+                "acknowledge": {"target": 14, "unit": "calendar_days", "objective": 0.95},
+                "announced": {"target": 15, "unit": "working_days"},
+            },
+        },
+        {
+            "name": "demarches",
+            "match": {"channel": "form"},
+            "calendar": "siege",
+            "clocks": {"first_response": {"target": 144_000, "unit": "opening_hours"}},
+        },
+        {
+            "name": "telephone",
+            "match": {"channel": "call"},
+            "calendar": "nuit",
+            "clocks": {"answer": {"target": 60, "unit": "elapsed", "objective": 0.8}},
+        },
+    ],
+}
+POLICIES = Policies(SlaFile.model_validate(FILE))
+SIEGE = POLICIES.calendars["siege"]
+OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Solidarités", "Social support"),))
+ANNOUNCED = Dimensions(SLA, "siege", "social", "courrier:announced:mail")
+ACKNOWLEDGED = ANNOUNCED._replace(queue="courrier:acknowledge:mail")
+FORMS = ANNOUNCED._replace(queue="demarches:first_response:form")
+ANSWERED = ANNOUNCED._replace(queue="telephone:answer:call")
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=PARIS)
+
+
+class House:
+    """A board and the worker who fills it."""
+
+    def __init__(self, options: WebOptions = OPTIONS, policies: Policies = POLICIES) -> None:
+        self.options = options
+        self.view = FiguresView(options.time_zone, NOON, lambda: policies)
+        self.view.begin([0])
+        self.view.tell(Source.FOLLOWING)
+        self.worker = Worker(self.view)
+
+    def board(self, now: datetime = NOON) -> Board:
+        return make_message(self.view.snapshot(now), self.options, "v").board
+
+    def overdue(self) -> list[Deadline]:
+        return self.board().promises.overdue
+
+    def due(self, now: datetime = NOON) -> list[Deadline]:
+        return self.board(now).promises.due
+
+    def open(self, place: Dimensions, due_at: datetime, number: int = 1) -> None:
+        """Let so many clocks be open that have their deadline then."""
+        self.worker.count(place, NOON, started=number)
+        self.worker.count(place, due_at, due=number)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_where_nothing_is_promised_there_is_nothing() -> None:
+    promises = House(policies=Policies()).board().promises
+    assert (promises.openings, promises.standing, promises.overdue, promises.due) == ([], [], [], [])
+
+
+def test_a_promise_is_told_of_all_services_together(house: House) -> None:
+    oldest = midnight(date(2026, 3, 6))
+    house.worker.count(ANNOUNCED, NOON, started=30, met=8, breached=1, late=1, cancelled=3)
+    house.worker.count(ANNOUNCED._replace(service="routes"), NOON, started=9, met=1)
+    house.worker.count(ANNOUNCED, NOON - DAY, met=20)
+    house.worker.stocks(ANNOUNCED, oldest, running=5, at_risk=2, overdue=1, paused=4)
+    house.worker.stocks(ANNOUNCED._replace(service="routes"), NOON - DAY, running=6, overdue=2)
+    (promise,) = house.board().promises.standing
+    assert promise == Promise(
+        policy="courrier",
+        clock="announced",
+        channel="mail",
+        running=11,
+        at_risk=2,
+        overdue=3,
+        paused=4,
+        oldest_overdue_at=milliseconds(oldest),
+        overdue_by=WorkingTime(2, (8 + 8 + 3) * 3600 + 1800 + 120),
+        kept=Ratio(9, 10),
+        objective=0.9,
+    )
+
+
+def test_promises_stand_as_in_the_file_and_those_of_former_policies_last(house: House) -> None:
+    former = ANNOUNCED._replace(queue="ancienne:announced:mail")
+    for place in (former, ANSWERED, FORMS, ANNOUNCED, ACKNOWLEDGED):
+        house.worker.count(place, NOON, "started")
+    house.worker.stocks(former, NOON - DAY, overdue=1)
+    standing = house.board().promises.standing
+    assert [(one.policy, one.clock, one.objective) for one in standing] == [
+        ("courrier", "acknowledge", 0.95),
+        ("courrier", "announced", 0.9),
+        ("demarches", "first_response", 0.9),
+        ("telephone", "answer", 0.8),
+        ("ancienne", "announced", None),
+    ]
+    assert standing[-1].overdue_by is None, "by which calendar it counted is no longer said"
+    assert house.overdue()[0].working_time is None
+
+
+def test_what_is_late_is_told_by_service_and_the_longest_first(house: House) -> None:
+    worker = house.worker
+    for site, days, number in (("siege", 1, 2), ("annexe", 4, 1)):
+        place = ANNOUNCED._replace(site=site)
+        worker.count(place, NOON, started=number)
+        worker.stocks(place, midnight((NOON - days * DAY).date()), overdue=number)
+    worker.count(ACKNOWLEDGED._replace(service="routes"), NOON, "started")
+    worker.stocks(ACKNOWLEDGED._replace(service="routes"), midnight((NOON - 2 * DAY).date()), overdue=7)
+    worker.count(ANSWERED, NOON, "started")
+    worker.stocks(ANSWERED, NOON - 9 * DAY, overdue=1)
+    social, routes = house.overdue()
+    assert (social.service, social.label_fr, social.label_en) == ("social", "Solidarités", "Social support")
+    assert (social.state, social.number, social.clock) == ("overdue", 3, "announced")
+    assert social.due_at == milliseconds(midnight(date(2026, 3, 6)))
+    assert social.working_time == WorkingTime(2, 19 * 3600 + 1800 + 120)
+    assert (routes.service, routes.label_fr, routes.number, routes.clock) == ("routes", "routes", 7, "acknowledge")
+
+
+def test_what_falls_due_next_is_told_in_its_order_the_first_as_at_risk(house: House) -> None:
+    tonight, friday = midnight(date(2026, 3, 11)), midnight(date(2026, 3, 14))
+    house.open(ANNOUNCED, friday, 4)
+    house.open(ANNOUNCED, tonight, 2)
+    house.open(ANNOUNCED._replace(site="annexe"), tonight, 1)
+    house.open(FORMS, NOON + timedelta(minutes=12), 1)
+    house.worker.stocks(ANNOUNCED, running=3, at_risk=3)
+    house.worker.stocks(ANNOUNCED._replace(site="annexe"), running=1)
+    house.worker.stocks(FORMS, running=1)
+    told = [(one.clock, one.state, one.number, one.due_at) for one in house.due()]
+    assert told == [
+        ("first_response", "running", 1, milliseconds(NOON.replace(minute=10, second=0))),
+        ("announced", "at_risk", 3, milliseconds(tonight)),
+        ("announced", "running", 4, milliseconds(friday)),
+    ]
+    assert [one.working_time for one in house.due()] == [
+        WorkingTime(0, 7 * 60),
+        WorkingTime(0, (4 * 60 + 27) * 60),
+        WorkingTime(3, (3 * 8 * 60 + 4 * 60 + 27) * 60),
+    ]
+    assert house.overdue() == []
+
+
+def test_of_the_present_five_minutes_what_is_over_is_not_told_as_due(house: House) -> None:
+    house.open(FORMS, NOON, 3)
+    house.open(FORMS, NOON + DAY, 2)
+    house.worker.stocks(FORMS, NOON, running=1, at_risk=2, overdue=2)
+    now, tomorrow = house.due()
+    assert (now.number, now.state, now.due_at) == (1, "at_risk", milliseconds(NOON.replace(minute=0, second=0)))
+    assert now.working_time == WorkingTime(0, 120)
+    assert (tomorrow.number, tomorrow.state) == (2, "at_risk")
+    house.worker.stocks(FORMS, NOON, running=2, at_risk=0, overdue=3)
+    assert [one.number for one in house.due()] == [2]
+
+
+def test_the_nearest_alone_are_told(house: House) -> None:
+    for number in range(2 * MOST):
+        house.open(FORMS, NOON + number * DAY + DAY)
+        house.worker.stocks(FORMS, running=number + 1)
+    assert [one.due_at for one in house.due()] == [
+        milliseconds(NOON + n * DAY + DAY) // 300_000 * 300_000 for n in range(MOST)
+    ]
+
+
+def test_calls_and_channels_whose_history_is_read_are_in_no_list(house: House) -> None:
+    house.open(ANSWERED, NOON + timedelta(minutes=1))
+    house.worker.stocks(ANSWERED, running=1)
+    house.open(FORMS, NOON + DAY)
+    house.worker.stocks(FORMS, NOON - DAY, running=1, overdue=1)
+    house.worker.progress(NOON)
+    assert [one.channel for one in (*house.overdue(), *house.due())] == ["form", "form"]
+    house.worker.progress(NOON, history={"form": milliseconds(NOON - 9 * DAY)})
+    assert house.overdue() == house.due() == []
+    assert len(house.board().promises.standing) == 2
+
+
+def test_it_is_open_or_closed_by_the_calendars_of_the_policies_in_force(house: House) -> None:
+    monday = datetime(2026, 3, 16, tzinfo=PARIS)
+    assert house.board().promises.openings == [
+        Opening("siege", True, milliseconds(NOON.replace(hour=12, minute=30, second=0))),
+        Opening("nuit", False, milliseconds(monday.replace(hour=20))),
+    ]
+    assert house.board(NOON.replace(hour=13)).promises.openings[0].is_open is False
+
+
+def test_queues_and_services_are_open_by_the_policy_of_who_comes_now() -> None:
+    queues = (QueueOptions(ROADS, "Routes", "Roads"), QueueOptions(DESK, "Guichet", "Desk"))
+    house = House(WebOptions(brokers="", queues=queues))
+    house.worker.count(MAIL, NOON, "received")
+    house.worker.count(MAIL._replace(channel="appointment", service="pmi"), NOON, "booked", amount=1)
+    board = house.board()
+    assert [queue.calendar for queue in board.queues] == ["nuit", ""]
+    assert {service.service: service.calendar for service in board.services} == {"social": "siege", "pmi": ""}
+
+
+def test_what_is_sent_is_told_in_one_form(house: House) -> None:
+    house.open(ANNOUNCED, NOON + DAY)
+    house.worker.stocks(ANNOUNCED, NOON - DAY, running=1, overdue=1)
+    told = msgspec.json.decode(msgspec.json.encode(house.board()))
+    assert told == msgspec.to_builtins(house.board())
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "days", "hours"),
+    [
+        ("2026-03-10 16:00", "2026-03-10 17:00", 0, 1),
+        ("2026-03-10 16:00", "2026-03-11 10:00", 0, 3),
+        ("2026-03-10 16:00", "2026-03-12 00:00", 1, 9.5),
+        ("2026-03-11 00:00", "2026-03-11 09:00", 0, 0.5),
+        ("2026-03-11 00:00", "2026-03-12 09:00", 1, 8.5),
+        ("2026-03-13 18:00", "2026-03-15 00:00", 0, 0),
+        ("2026-04-03 00:00", "2026-04-07 10:00", 1, 9.5),
+    ],
+    ids=["today", "tomorrow morning", "tomorrow's end", "late since midnight", "late by a day", "a weekend", "Easter"],
+)
+def test_working_time_is_that_of_the_calendar(begin: str, end: str, days: int, hours: float) -> None:
+    span = [milliseconds(datetime.fromisoformat(at).replace(tzinfo=PARIS)) for at in (begin, end)]
+    assert measure_working_time(SIEGE, *span) == WorkingTime(days, round(hours * 3600))
+
+
+def test_beyond_all_calendars_there_is_no_working_time() -> None:
+    end = milliseconds(datetime(2101, 6, 1, tzinfo=PARIS))
+    assert measure_working_time(SIEGE, milliseconds(NOON), end) is None
