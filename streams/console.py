@@ -65,6 +65,14 @@ SAYINGS: Final = {
         "{connector}: {count} changes that no message had told were found by asking: do all of its webhooks come?",
         "{connector} : {count} changements qu'aucun message n'avait dits, trouvés en demandant : ses webhooks viennent-ils ?",
     ),
+    "message_refused": (
+        "{receiver} is not told of one thing, and is told the others: {reason}",
+        "{receiver} n'est pas prévenu d'une chose, et l'est des autres : {reason}",
+    ),
+    "receiver_gone": (
+        "{receiver} is told nothing more until the next start: {reason}",
+        "{receiver} n'est plus prévenu de rien avant le prochain démarrage : {reason}",
+    ),
     "receiver_away": (
         "{receiver} cannot be told: {reason}",
         "{receiver} ne peut être prévenu : {reason}",

@@ -10,6 +10,9 @@ from connectors.sdk.words import say
 class ConnectorError(Exception):
     """The text is for people: it names files, options and servers, and no record's values. It is logged and shown."""
 
+    asked_seconds = 0.0
+    """How long whoever was asked wants to be left alone from now on; 0 if that was not said."""
+
 
 class ConfigError(ConnectorError):
     """A configuration cannot be used; each line of the text names a key and says what is wrong. Fix it and start again."""
@@ -41,7 +44,6 @@ class SourceUnavailableError(ConnectorError):
     def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
         super().__init__(words)
         self.asked_seconds = asked_seconds
-        """How long its server asks to be left alone from now on; 0 if it does not."""
 
 
 class SourceRefusedError(SourceUnavailableError):

@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx
 
 from connectors.sdk.errors import ConnectorError
+from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.words import say
 from streams.notify.incidents import Incident, Kind
 from streams.notify.links import Links
@@ -32,6 +33,10 @@ Body = dict[str, Any]
 
 class AwayError(ConnectorError):
     """It does not answer, or not as it should; the text says so for people. Tell it again."""
+
+    def __init__(self, words: str, asked_seconds: float = 0.0) -> None:
+        super().__init__(words)
+        self.asked_seconds = asked_seconds
 
 
 class Writer:
@@ -145,6 +150,7 @@ class Client:
                 say(
                     f"{self._name} takes nothing now ({answer.status_code})",
                     f"{self._name} ne prend rien ({answer.status_code})",
-                )
+                ),
+                read_retry_after(answer.headers),
             )
         return answer

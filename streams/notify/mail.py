@@ -14,10 +14,12 @@ from connectors.sdk.errors import ConnectorError
 from connectors.sdk.words import say
 from streams.notify.links import Links
 from streams.notify.options import MailOptions, NotifyOptions
-from streams.notify.queueing import Letter
+from streams.notify.queueing import Letter, RefusedError
 from streams.notify.texts import headline, line
 
 TIMEOUT_SECONDS: Final = 15.0
+PERMANENT: Final = 500
+"""From here on a reply means that the same will be refused again (RFC 5321, 4.2.1)."""
 UNFOLDED: Final = policy.SMTP.clone(max_line_length=998)
 """As long as a line may be (RFC 5322): a subject that is folded at once, after its name, is shown with a space before it."""
 
@@ -41,12 +43,17 @@ class MailCourier:
         """Nothing is open: each message has a connection of its own."""
 
     def send(self, letter: Letter) -> None:
-        """Return once the server has taken the message. Raises `NotMailedError`."""
+        """Return once the server has taken the message. Raises `NotMailedError`, or `RefusedError`: it never will."""
         message = self._write(letter)
         try:
             with self._connect() as server:
                 server.send_message(message, self._options.sender, self._options.recipients)
         except (smtplib.SMTPException, OSError) as error:
+            if isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= PERMANENT:
+                raise RefusedError(
+                    f"{self._options.host}: "
+                    + say(f"refuses the message ({error.smtp_code})", f"refuse le message ({error.smtp_code})")
+                ) from None
             raise NotMailedError(f"{self._options.host}: {_explain(error)}") from None
 
     @contextmanager

@@ -97,12 +97,15 @@ class Notifier:
         return reader is None or time.monotonic() - reader.moved_at < STUCK_SECONDS, "reading"
 
     def ready(self) -> tuple[bool, str]:
-        """Return whether it follows the topic, and who cannot be told now."""
+        """Return whether it follows the topic, and who cannot be told now, or refused something."""
         state = self._reader.state if self._reader else State.NO_BROKER
         if state is not State.FOLLOWING:
             return False, state
-        trouble = "; ".join(f"{one.speaker.name}: {one.trouble}" for one in self._tellers if one.trouble)
-        return True, trouble or state
+        with closing(self._open()) as store:
+            refused = store.refused()
+        found = [f"{one.speaker.name}: {one.trouble}" for one in self._tellers if one.trouble]
+        found += [f"{name}: {number} x {reason}" for name, (number, reason) in refused.items()]
+        return True, "; ".join(found) or state
 
     def collect(self) -> Iterator[Metric]:
         """Yield what Prometheus may know."""
@@ -110,7 +113,7 @@ class Notifier:
         if reader is None:
             return
         with closing(self._open()) as store:
-            opened, waiting = store.count_open(), store.waiting()
+            opened, waiting, set_aside = store.count_open(), store.waiting(), store.refused()
         incidents = GaugeMetricFamily("notify_incidents_open", "Incidents that go on", labels=["kind"])
         for kind in Kind:
             incidents.add_metric([kind], opened.get(kind, 0))
@@ -125,14 +128,20 @@ class Notifier:
         oldest = GaugeMetricFamily(
             "notify_oldest_waiting_seconds", "Since when the first message waits", labels=["receiver"]
         )
+        refused = GaugeMetricFamily("notify_refused", "Messages that a receiver refused", labels=["receiver"])
+        disabled = GaugeMetricFamily(
+            "notify_disabled", "Whether a receiver said that it is no more", labels=["receiver"]
+        )
         for teller in self._tellers:
             name = teller.speaker.name
             found = waiting.get(name)
+            refused.add_metric([name], set_aside[name].number if name in set_aside else 0)
+            disabled.add_metric([name], teller.disabled)
             sent.add_metric([name], teller.speaker.sent)
             failed.add_metric([name], teller.failures)
             queued.add_metric([name], found.number if found else 0)
             oldest.add_metric([name], time.time() - found.oldest_at / 1000 if found and found.oldest_at else 0)
-        yield from (sent, failed, queued, oldest)
+        yield from (sent, failed, queued, oldest, refused, disabled)
 
     def _speakers(self) -> Iterator[Speaker]:
         writer = Writer(self._options)

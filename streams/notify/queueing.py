@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple, Protocol
 
+import structlog
+
 from connectors.sdk.errors import ConnectorError
 from models.ids import event_id
 from streams.notify.store import Message, Store, Telling
@@ -9,6 +11,14 @@ from streams.notify.store import Message, Store, Telling
 MOST: Final = 2000
 """So many messages are made one at most."""
 IDLE_SECONDS: Final = 3600.0
+AGAIN_MS: Final = 3_600_000
+"""After this long, what a receiver refused is sent once more: it may have been mended there."""
+
+log = structlog.get_logger(__name__)
+
+
+class RefusedError(ConnectorError):
+    """The receiver refuses the message, and would again; the text says why, for people."""
 
 
 class Letter(NamedTuple):
@@ -26,7 +36,7 @@ class Courier(Protocol):
     """Brings letters."""
 
     def send(self, letter: Letter) -> None:
-        """Return once it is safe with the receiver. Raises `ConnectorError`: send it again."""
+        """Return once it is safe with the receiver. Raises `RefusedError`, or `ConnectorError`: send it again."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -41,23 +51,38 @@ class Queueing:
         self._courier = courier
         self._digest_above = digest_above
         self._after_outage = False
+        self._most = MOST
+        """So much is told at once: less when a digest is refused, which may be too long, or refused for a part of it."""
 
     def close(self) -> None:
         """Close the connections."""
         self._courier.close()
 
-    def speak(self, store: Store, now: int) -> float:  # noqa: ARG002 - what waits, waits for no time
-        """Send all that waits."""
+    def speak(self, store: Store, now: int) -> float:
+        """Send all that waits; what is refused is set aside, so that the others go on."""
+        store.put_back(self.name, now - AGAIN_MS)
         while message := store.next_message(self.name, self._digest_above, MOST, after_outage=self._after_outage):
+            message = message._replace(tellings=message.tellings[: self._most])
             try:
                 self._courier.send(self._write(message))
+            except RefusedError as error:
+                self._refuse(store, message, str(error), now)
             except ConnectorError:
                 self._after_outage = True
                 raise
-            store.mark_told(message)
-            self.sent += 1
+            else:
+                store.mark_told(message)
+                self.sent += 1
+                self._most = min(2 * self._most, MOST)
         self._after_outage = False
         return IDLE_SECONDS
+
+    def _refuse(self, store: Store, message: Message, reason: str, now: int) -> None:
+        self._most = len(message.tellings) // 2
+        if self._most == 0:
+            self._most = 1
+            store.set_aside(message, reason, now)
+            log.warning("message_refused", receiver=self.name, reason=reason)
 
     def _write(self, message: Message) -> Letter:
         content = " ".join(f"{one.incident.id} {one.what}" for one in message.tellings)

@@ -3,6 +3,7 @@
 All that comes of a batch of events is one transaction: killed anywhere, nothing is lost and nothing counts twice.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,10 @@ TABLES: Final = tuple(
             queued_at INTEGER NOT NULL, tried INTEGER NOT NULL DEFAULT 0
         )""",
         "INDEX IF NOT EXISTS messages_by_receiver ON messages (receiver, number)",
+        """TABLE IF NOT EXISTS refused (
+            number INTEGER PRIMARY KEY, receiver TEXT NOT NULL, content BLOB NOT NULL, queued_at INTEGER NOT NULL,
+            refused_at INTEGER NOT NULL, reason TEXT NOT NULL
+        )""",
     )
 )
 _PUT_ALERT: Final = """
@@ -82,6 +87,14 @@ class Receivers(NamedTuple):
     """Those who are told in messages, and of which kinds of incidents."""
 
 
+class Refused(NamedTuple):
+    """What one receiver refused."""
+
+    number: int
+    reason: str
+    """Of the last of them, for people."""
+
+
 class Waiting(NamedTuple):
     """What is still to be told to one receiver."""
 
@@ -114,15 +127,20 @@ class Store:
         self._database.close()
 
     def enrol(self) -> None:
-        """Have each Alertmanager know of all that is open, and forget receivers that there are no more."""
+        """Have each Alertmanager know of all that is open, and all others again of what they refused: settings may be mended.
+
+        Receivers that there are no more are forgotten.
+        """
         known = [*self._receivers.alertmanagers, *self._receivers.queued]
         marks = ", ".join("?" * len(known))
         with self._transaction():
-            for table in ("alerts", "messages"):
+            for table in ("alerts", "messages", "refused"):
                 self._database.do(f"DELETE FROM {table} WHERE receiver NOT IN ({marks})", *known)  # noqa: S608 - ours
             if self.is_telling:
                 for incident in self._open_incidents():
                     self._put_alerts(incident)
+        for receiver in self._receivers.queued:
+            self.put_back(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
         """Return by partition what is to be read next of the topic of that id; of another one than before, all of it."""
@@ -172,8 +190,9 @@ class Store:
         return len(changes)
 
     def forget(self, before: int) -> None:
-        """Forget the clocks of which nothing goes on, and nothing was heard since `before`."""
+        """Forget the clocks of which nothing goes on, and nothing was heard since `before`; and what was refused so long ago."""
         self._database.do("DELETE FROM clocks WHERE NOT open AND changed_at < ?", before)
+        self._database.do("DELETE FROM refused WHERE queued_at < ?", before)
 
     # ------------------------------------------------------------------------------------------------------ Alertmanager
     def alerts(self, receiver: str) -> list[Alert]:
@@ -224,8 +243,36 @@ class Store:
             return Message(number, tellings, queued_at)
 
     def mark_told(self, message: Message) -> None:
-        """Take note that it arrived."""
-        self._database.do("DELETE FROM messages WHERE number = ?", message.number)
+        """Take note that it arrived: all of a message, or a part of it."""
+        with self._transaction():
+            self._remove(message)
+
+    def set_aside(self, message: Message, reason: str, now: int) -> None:
+        """Take note that its receiver refused it, a whole message or a part of one, for a `reason`."""
+        with self._transaction():
+            self._database.do(
+                "INSERT INTO refused (receiver, content, queued_at, refused_at, reason)"
+                " SELECT receiver, ?, queued_at, ?, ? FROM messages WHERE number = ?",
+                _encode(message.tellings),
+                now,
+                reason,
+                message.number,
+            )
+            self._remove(message)
+
+    def put_back(self, receiver: str, before: float = math.inf) -> None:
+        """Have `receiver` be told again of what it refused `before`; but not that what is over began: the end tells all."""
+        which = "FROM refused WHERE receiver = ? AND refused_at < ?"
+        with self._transaction():
+            found = self._database.do(f"SELECT content, queued_at {which} ORDER BY number", receiver, before).fetchall()
+            if not found:
+                return
+            going_on = {incident.id for incident in self._open_incidents()}
+            for content, queued_at in found:
+                tellings = _tellings.decode(content)
+                if kept := tuple(one for one in tellings if one.what is What.ENDED or one.incident.id in going_on):
+                    self._put_message(receiver, kept, queued_at)
+            self._database.do(f"DELETE {which}", receiver, before)
 
     # ----------------------------------------------------------------------------------------------------------- figures
     def count_open(self) -> dict[str, int]:
@@ -241,6 +288,11 @@ class Store:
         )
         found: Sequence[tuple[str, int, int | None]] = [*self._database.do(messages), *self._database.do(alerts)]
         return {receiver: Waiting(number, oldest_at) for receiver, number, oldest_at in found}
+
+    def refused(self) -> dict[str, Refused]:
+        """Return what was refused, by receiver."""
+        found = self._database.do("SELECT receiver, count(*), reason, max(number) FROM refused GROUP BY receiver")
+        return {receiver: Refused(number, reason) for receiver, number, reason, _ in found}
 
     # ------------------------------------------------------------------------------------------------------------- parts
     @contextmanager
@@ -280,12 +332,24 @@ class Store:
     def _queue(self, change: Change, now: int) -> None:
         if change.what is What.CHANGED or not change.told:
             return
-        content = _encode((Telling(change.what, change.incident),))
         for receiver, kinds in self._receivers.queued.items():
             if change.incident.kind in kinds:
-                self._database.do(
-                    "INSERT INTO messages (receiver, content, queued_at) VALUES (?, ?, ?)", receiver, content, now
-                )
+                self._put_message(receiver, (Telling(change.what, change.incident),), now)
+
+    def _put_message(self, receiver: str, tellings: tuple[Telling, ...], queued_at: int) -> None:
+        self._database.do(
+            "INSERT INTO messages (receiver, content, queued_at) VALUES (?, ?, ?)",
+            receiver,
+            _encode(tellings),
+            queued_at,
+        )
+
+    def _remove(self, message: Message) -> None:
+        (content,) = self._database.do("SELECT content FROM messages WHERE number = ?", message.number).fetchone()
+        if rest := tuple(one for one in _tellings.decode(content) if one not in message.tellings):
+            self._database.do("UPDATE messages SET content = ? WHERE number = ?", _encode(rest), message.number)
+        else:
+            self._database.do("DELETE FROM messages WHERE number = ?", message.number)
 
     def _mark(self, marks: str, values: tuple[int, ...], receiver: str, incidents: Iterable[Incident]) -> None:
         command = f"UPDATE alerts SET {marks} WHERE receiver = ? AND key = ? AND round = ?"  # noqa: S608 - ours

@@ -14,13 +14,17 @@ from streams.notify.store import Store
 
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""A receiver that is back is told at the latest after this long."""
+"""A receiver that is back is told at the latest after this long, if it did not ask for more."""
 JITTER: Final = 0.1
 LEAST_PAUSE_SECONDS: Final = 0.01
 STOP_SECONDS: Final = 3.0
 """How long what is being told may take when all is to end; what was not confirmed then is told again."""
 
 log = structlog.get_logger(__name__)
+
+
+class GoneError(ConnectorError):
+    """The receiver says that it is no more, and is told nothing until it is started anew; the text says so for people."""
 
 
 class Speaker(Protocol):
@@ -33,7 +37,7 @@ class Speaker(Protocol):
     def speak(self, store: Store, now: int) -> float:
         """Tell all that there is to tell `now` (milliseconds since 1970); return in how many seconds to look again.
 
-        Raises `ConnectorError` if the receiver does not take it.
+        Raises `ConnectorError` if the receiver does not take it, and `GoneError`.
         """
 
     def close(self) -> None:
@@ -51,9 +55,12 @@ class Teller:
         self.failures = 0
         self.trouble = ""
         """What is wrong, for people; empty if nothing is."""
+        self.disabled = False
+        """Whether the receiver said that it is no more."""
         self._open_store = open_store
         self._failed = failed
         self._in_succession = 0
+        self._asked_seconds = 0.0
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=speaker.name, daemon=True)
@@ -78,7 +85,7 @@ class Teller:
     def _run(self) -> None:
         try:
             with closing(self._open_store()) as store, closing(self.speaker):
-                while not self._stopping.is_set():
+                while not self._stopping.is_set() and not self.disabled:
                     self._woken.clear()
                     if pause := self._try(store):
                         self._woken.wait(pause)
@@ -89,14 +96,18 @@ class Teller:
             self._failed()
 
     def _try(self, store: Store) -> float:
-        """Return in how many seconds to look again; 0 if the receiver was away."""
+        """Return in how many seconds to look again; 0 if the receiver was away, or is no more."""
         try:
             pause = self.speaker.speak(store, round(time.time() * 1000))
         except ConnectorError as error:
             self.failures += 1
             self._in_succession += 1
-            self.trouble = str(error)
-            log.warning("receiver_away", receiver=self.speaker.name, reason=self.trouble)
+            self._asked_seconds = error.asked_seconds
+            self.trouble, self.disabled = str(error), isinstance(error, GoneError)
+            if self.disabled:
+                log.warning("receiver_gone", receiver=self.speaker.name, reason=self.trouble)
+            else:
+                log.warning("receiver_away", receiver=self.speaker.name, reason=self.trouble)
             return 0.0
         if self.trouble:
             log.info("receiver_back", receiver=self.speaker.name)
@@ -105,4 +116,4 @@ class Teller:
 
     def _rest(self) -> float:
         pause: float = min(FIRST_PAUSE_SECONDS * 2 ** min(self._in_succession - 1, 20), LONGEST_PAUSE_SECONDS)
-        return pause * random.uniform(1 - JITTER, 1)  # noqa: S311 - no secret
+        return max(pause * random.uniform(1 - JITTER, 1), self._asked_seconds)  # noqa: S311 - no secret

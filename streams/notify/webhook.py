@@ -2,13 +2,15 @@
 
 from typing import Any, Final
 
+import httpx
 import msgspec
 
-from connectors.sdk.webhook.sender import Sender
+from connectors.sdk.webhook.sender import NotTakenError, Sender
 from streams.notify.links import Links
 from streams.notify.options import NotifyOptions, WebhookOptions
-from streams.notify.queueing import Letter
+from streams.notify.queueing import Letter, RefusedError
 from streams.notify.store import Telling
+from streams.notify.telling import GoneError
 from streams.notify.texts import describe, headline, iso, summarise
 
 TEST: Final = "sla.test"
@@ -29,8 +31,18 @@ class WebhookCourier:
         self._sender.close()
 
     def send(self, letter: Letter) -> None:
-        """Send a message, whose id is the letter's. Raises `NotTakenError`."""
-        self._sender.send(letter.id, self._write(letter))
+        """Send a message, whose id is the letter's.
+
+        Raises `NotTakenError`, `RefusedError`, and `GoneError` if the answer is 410, as the specification says.
+        """
+        try:
+            self._sender.send(letter.id, self._write(letter))
+        except NotTakenError as error:
+            if error.status == httpx.codes.GONE:
+                raise GoneError(str(error)) from None
+            if error.for_good:
+                raise RefusedError(str(error)) from None
+            raise
 
     def _write(self, letter: Letter) -> bytes:
         tellings = letter.tellings

@@ -182,6 +182,20 @@ def test_after_an_outage_one_digest_follows_what_was_tried(mailbox: Mailbox, tmp
     assert digest.get_content().count("demarches/essai") == 4
 
 
+def test_message_that_is_refused_for_good_is_set_aside_and_the_others_go_on(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port))
+    mailbox.refusal = "554 Not this one"
+    with serving(mailbox, port):
+        post.tell(Promise(1))
+        post.speak()
+        assert post.store.refused()["mails.garde"] == (1, "localhost: refuses the message (554)")
+        mailbox.refusal = ""
+        post.tell(Promise(2))
+        post.speak()
+    assert len(mailbox.messages) == 1
+
+
 def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))

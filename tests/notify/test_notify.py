@@ -150,8 +150,33 @@ def test_what_began_and_ended_while_everything_was_away_is_told_once_it_is_back(
 
 
 def waiting(notifier: Notifier) -> dict[str, int]:
-    (metric,) = [metric for metric in notifier.collect() if metric.name == "notify_waiting"]
+    return figure(notifier, "notify_waiting")
+
+
+def figure(notifier: Notifier, name: str) -> dict[str, int]:
+    (metric,) = [metric for metric in notifier.collect() if metric.name == name]
     return {sample.labels["receiver"]: int(sample.value) for sample in metric.samples}
+
+
+def test_receiver_that_refuses_holds_up_nobody_and_is_told_again_at_the_next_start(stage: Stage) -> None:
+    first, second = stage.promises[:2]
+    stage.webhook.unwanted = 422, lambda body: body["data"]["contact"] == first.contact
+    with stage.notifier() as notifier:
+        stage.tell(breaches([first, second]))
+        stage.wait_for_firing(2)
+        stage.wait_for_messages(1)
+        wait_until(lambda: figure(notifier, "notify_refused") == {"one": 0, "desk": 1}, "the refusal to be counted")
+        assert notifier.ready()[1].endswith("refuses the message (422)")
+    stage.webhook.unwanted = 410, lambda _: True
+    with stage.notifier() as notifier:
+        wait_until(lambda: figure(notifier, "notify_disabled") == {"one": 0, "desk": 1}, "it to be gone")
+        assert figure(notifier, "notify_refused") == {"one": 0, "desk": 0}
+        stage.tell(breaches(stage.promises[2:3]))
+        stage.wait_for_firing(3)
+    stage.webhook.unwanted = 200, lambda _: True
+    with stage.notifier():
+        stage.wait_for_messages(3)
+    assert stage.messages.count("sla.breached.started") == 3
 
 
 def test_topic_that_is_told_again_tells_nothing_new(stage: Stage) -> None:

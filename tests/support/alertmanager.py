@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -34,6 +34,10 @@ class Hook:
     def __init__(self) -> None:
         self.port = free_port()
         self.status = 200
+        self.headers: dict[str, str] = {}
+        """Of its answers."""
+        self.unwanted: tuple[int, Callable[[Any], bool]] = 200, lambda _: False
+        """What it answers to bodies of which that is so."""
         self.requests: list[tuple[int, dict[str, str], bytes]] = []
         self.times: list[float] = []
         """When each of them came, in seconds since 1970."""
@@ -55,9 +59,13 @@ class Hook:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                refusal, is_unwanted = hook.unwanted
+                status = refusal if is_unwanted(json.loads(body)) else hook.status
                 hook.times.append(time.time())
-                hook.requests.append((hook.status, headers, body))
-                self.send_response(hook.status)
+                hook.requests.append((status, headers, body))
+                self.send_response(status)
+                for name, value in hook.headers.items():
+                    self.send_header(name, value)
                 self.send_header("content-length", "0")
                 self.end_headers()
 

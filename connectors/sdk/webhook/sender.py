@@ -8,15 +8,32 @@ import httpx
 from pydantic import SecretStr
 
 from connectors.sdk.errors import ConnectorError
+from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.webhook.signatures import StandardWebhooks
 from connectors.sdk.words import say
 
 TIMEOUT: Final = httpx.Timeout(20.0, connect=5.0)
 """Longer than a connector waits for its broker before it says so."""
 
+PASSING: Final = frozenset(
+    {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.UNAUTHORIZED}
+)
+"""Refusals that say nothing of the message."""
+
 
 class NotTakenError(ConnectorError):
     """A message was not taken; send it again, the same. The text says why, for people."""
+
+    def __init__(self, words: str, status: int = 0, asked_seconds: float = 0.0) -> None:
+        super().__init__(words)
+        self.status = status
+        """What was answered; 0 if nothing was."""
+        self.asked_seconds = asked_seconds
+
+    @property
+    def for_good(self) -> bool:
+        """Whether the same message would be refused again."""
+        return httpx.codes.is_client_error(self.status) and self.status not in PASSING
 
 
 class Sender:
@@ -35,13 +52,14 @@ class Sender:
         """
         headers = self._signatures.sign(name, int(time.time()), body) | {"content-type": "application/json"}
         try:
-            status = self._client.post(self._url, content=body, headers=headers).status_code
+            answer = self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError:
             raise NotTakenError(
                 say(f"{self._name} does not answer", f"{self._name} ne répond pas")  # whatever the reason: try again
             ) from None
-        if not httpx.codes.is_success(status):
-            raise NotTakenError(self._explain(status))
+        if not answer.is_success:
+            status = answer.status_code
+            raise NotTakenError(self._explain(status), status, read_retry_after(answer.headers))
 
     def close(self) -> None:
         """Close the connections."""
@@ -59,5 +77,9 @@ class Sender:
                     f"{self._name} takes nothing there ({status}): is the address right?",
                     f"{self._name} ne prend rien à cet endroit ({status}) : l'adresse est-elle juste ?",
                 )
+            case 410:
+                return say(f"{self._name} is there no more (410)", f"{self._name} n'existe plus (410)")
+            case _ if httpx.codes.is_client_error(status) and status not in PASSING:
+                return say(f"{self._name} refuses the message ({status})", f"{self._name} refuse le message ({status})")
             case _:
                 return say(f"{self._name} takes nothing now ({status})", f"{self._name} ne prend rien ({status})")

@@ -1,0 +1,233 @@
+"""Receivers that refuse: for now, one message for good, everything; on a real HTTP server."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connectors.sdk.retry_after import LONGEST_ASKED_SECONDS
+from connectors.sdk.webhook.sender import NotTakenError
+from streams.notify.options import NotifyOptions, WebhookOptions
+from streams.notify.queueing import AGAIN_MS, Letter, Queueing, RefusedError
+from streams.notify.store import Receivers, Store
+from streams.notify.telling import GoneError, Teller
+from streams.notify.webhook import WebhookCourier
+from tests.support.alertmanager import Hook, hooked
+from tests.support.clocks import Promise
+from tests.support.processes import wait_until
+from tests.support.webhooks import SECRET
+
+NOW = 1_773_662_400_000
+RECEIVERS = Receivers((), {"desk": ("breached", "at_risk")})
+LETTER = Letter("1", NOW, ())
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with hooked() as hook:
+        yield hook
+
+
+def bring(hook: Hook, directory: Path) -> WebhookCourier:
+    options = WebhookOptions("desk", hook.url, SecretStr(SECRET))
+    return WebhookCourier(options, NotifyOptions(brokers="", directory=directory))
+
+
+@pytest.fixture
+def courier(hook: Hook, tmp_path: Path) -> Iterator[WebhookCourier]:
+    with closing(bring(hook, tmp_path)) as courier:
+        yield courier
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path, RECEIVERS)
+    store.topic("one")
+    store.begin_telling(NOW)
+    yield store
+    store.close()
+
+
+def breach(store: Store, *numbers: int) -> None:
+    store.take([Promise(number).breached() for number in numbers], {0: max(numbers)}, NOW)
+
+
+def told(hook: Hook) -> list[tuple[str, str]]:
+    """What was taken: what became of which contact."""
+    return [
+        (one["what"], one["contact"].rpartition(":")[2])
+        for _, body in hook.taken
+        for one in body["data"].get("incidents", [body["data"]])
+    ]
+
+
+def is_about(*numbers: int) -> Any:
+    """Whether a body is about any of these contacts."""
+
+    def ask(body: Any) -> bool:
+        tellings = body["data"].get("incidents", [body["data"]])
+        return any(one["contact"].endswith(f":{number}") for one in tellings for number in numbers)
+
+    return ask
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
+def test_refusal_for_good_is_told_apart(hook: Hook, courier: WebhookCourier, status: int) -> None:
+    hook.status = status
+    with pytest.raises(RefusedError, match=str(status)):
+        courier.send(LETTER)
+
+
+@pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])
+def test_refusal_that_passes_is_told_apart(hook: Hook, courier: WebhookCourier, status: int) -> None:
+    hook.status = status
+    with pytest.raises(NotTakenError, match=str(status)):
+        courier.send(LETTER)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "at_least", "at_most"),
+    [
+        ("120", 120, 120),
+        ("a date", 900, 1000),
+        ("999999999999", LONGEST_ASKED_SECONDS, LONGEST_ASKED_SECONDS),
+        ("bientôt".encode().decode("latin-1"), 0, 0),
+        ("-5", 0, 0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_pause_that_is_asked_for_is_known(
+    hook: Hook, courier: WebhookCourier, status: int, asked_for: str, at_least: float, at_most: float
+) -> None:
+    if asked_for == "a date":
+        asked_for = format_datetime(datetime.now(UTC) + timedelta(seconds=1000), usegmt=True)
+    hook.status, hook.headers = status, {"Retry-After": asked_for}
+    with pytest.raises(NotTakenError) as refusal:
+        courier.send(LETTER)
+    assert at_least <= refusal.value.asked_seconds <= at_most
+
+
+@contextmanager
+def telling(store: Store, courier: WebhookCourier, directory: Path) -> Iterator[Teller]:
+    failed = threading.Event()
+    teller = Teller(Queueing("desk", courier, 10), lambda: Store(directory, RECEIVERS), failed.set)
+    teller.start()
+    yield teller
+    teller.stop()
+    teller.join(10)
+    assert not failed.is_set()
+
+
+def test_receiver_is_left_alone_for_as_long_as_it_asks(
+    hook: Hook, courier: WebhookCourier, store: Store, tmp_path: Path
+) -> None:
+    hook.status, hook.headers = 429, {"Retry-After": "3"}
+    breach(store, 1)
+    with telling(store, courier, tmp_path) as teller:
+        wait_until(lambda: hook.times, "the first try")
+        hook.status = 200
+        breach(store, 2)
+        teller.wake()
+        wait_until(lambda: len(told(hook)) == 2, "both")
+    first, second, *_ = hook.times
+    assert second - first >= 3
+
+
+def test_message_that_is_refused_is_set_aside_and_the_others_go_on(
+    hook: Hook, courier: WebhookCourier, store: Store
+) -> None:
+    hook.unwanted = 422, is_about(2)
+    breach(store, 1, 2, 3)
+    Queueing("desk", courier, 10).speak(store, NOW)
+    assert told(hook) == [("started", "1"), ("started", "3")]
+    assert store.waiting() == {}
+    refused = store.refused()["desk"]
+    assert refused.number == 1
+    assert refused.reason.endswith(("refuses the message (422)", "refuse le message (422)"))
+
+
+@pytest.mark.parametrize("unwanted", [(7,), (1, 30), range(1, 31)])
+def test_digest_of_which_a_part_is_refused_is_taken_apart(
+    hook: Hook, courier: WebhookCourier, store: Store, unwanted: tuple[int, ...]
+) -> None:
+    hook.unwanted = 400, is_about(*unwanted)
+    breach(store, *range(1, 31))
+    Queueing("desk", courier, 10).speak(store, NOW)
+    assert told(hook) == [("started", str(number)) for number in range(1, 31) if number not in unwanted]
+    assert store.refused()["desk"].number == len(unwanted)
+    assert store.waiting() == {}
+
+
+def test_digest_that_is_too_long_comes_in_parts(hook: Hook, courier: WebhookCourier, store: Store) -> None:
+    hook.unwanted = 413, lambda body: len(body["data"].get("incidents", ())) > 9
+    breach(store, *range(1, 31))
+    Queueing("desk", courier, 10).speak(store, NOW)
+    assert told(hook) == [("started", str(number)) for number in range(1, 31)]
+    assert store.refused() == {}
+    ids = [headers["webhook-id"] for headers, _ in hook.taken]
+    assert len(set(ids)) == len(ids) < 20
+
+
+def test_what_was_refused_is_told_again_later_but_not_that_what_is_over_began(
+    hook: Hook, courier: WebhookCourier, store: Store
+) -> None:
+    queueing = Queueing("desk", courier, 10)
+    hook.unwanted = 404, is_about(1, 2)
+    breach(store, 1, 2)
+    queueing.speak(store, NOW)
+    queueing.speak(store, NOW + AGAIN_MS)
+    assert len(hook.requests) == 2
+    hook.unwanted = 404, is_about()
+    store.take([Promise(2).met()], {0: 9}, NOW)
+    queueing.speak(store, NOW + AGAIN_MS + 1)
+    assert told(hook) == [("ended", "2"), ("started", "1")]
+    assert store.refused() == {}
+
+
+def test_what_was_refused_is_told_again_at_the_next_start(
+    hook: Hook, courier: WebhookCourier, store: Store, tmp_path: Path
+) -> None:
+    hook.unwanted = 403, is_about(1)
+    breach(store, 1)
+    Queueing("desk", courier, 10).speak(store, NOW)
+    again = Store(tmp_path, RECEIVERS)
+    again.enrol()
+    assert again.waiting()["desk"].oldest_at == NOW
+    again.close()
+
+
+def test_receiver_that_is_no_more_is_told_nothing_until_the_next_start(
+    hook: Hook, courier: WebhookCourier, store: Store, tmp_path: Path
+) -> None:
+    hook.status = 410
+    with pytest.raises(GoneError, match="410"):
+        courier.send(LETTER)
+    breach(store, 1)
+    with telling(store, courier, tmp_path) as teller:
+        wait_until(lambda: teller.disabled, "it to be seen")
+        breach(store, 2)
+        teller.wake()
+        teller.join(10)
+        assert "410" in teller.trouble
+    assert len(hook.requests) == 2
+    assert store.waiting()["desk"].number == 2
+    hook.status = 200
+    with closing(bring(hook, tmp_path)) as anew:
+        Queueing("desk", anew, 10).speak(store, NOW)
+    assert told(hook) == [("started", "1"), ("started", "2")]
+
+
+def test_what_was_refused_long_ago_is_forgotten(hook: Hook, courier: WebhookCourier, store: Store) -> None:
+    hook.status = 422
+    breach(store, 1)
+    Queueing("desk", courier, 10).speak(store, NOW)
+    store.forget(NOW)
+    assert store.refused()["desk"].number == 1
+    store.forget(NOW + 1)
+    assert store.refused() == {}
