@@ -1,49 +1,17 @@
 """A real Prometheus scrapes the metrics and answers what the board shows."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from streams.engine.broker import die_with_parent, free_port
 from streams.web.options import QueueOptions, WebOptions
 from tests.support.processes import wait_until
+from tests.support.prometheus import Prometheus, running
 from tests.web.rows import APPOINTMENT, FORM, MAIL, OPINION, ROADS, SOCIAL
 from tests.web.served import Served, serving
-
-CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: accueil
-    static_configs: [{{targets: ["{target}"]}}]
-"""
-
-
-class Prometheus:
-    """Asks a running Prometheus by its HTTP API."""
-
-    def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/api/v1/query"
-
-    def ask(self, query: str) -> Any:
-        """Return labels → value; raises `httpx.HTTPError` while it is not up."""
-        answer = httpx.get(self._url, params={"query": query}).raise_for_status().json()
-        return {
-            tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in answer["data"]["result"]
-        }
-
-    def value(self, query: str) -> float | None:
-        """Return the one value that answers `query`, or None if there is none (yet)."""
-        try:
-            (value,) = self.ask(query).values()
-        except (httpx.HTTPError, ValueError):
-            return None
-        return float(value)
 
 
 @pytest.fixture
@@ -55,26 +23,8 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture
 def prometheus(served: Served, tmp_path: Path) -> Iterator[Prometheus]:
-    program = shutil.which("prometheus")
-    assert program, "prometheus is missing: apt-get install prometheus"
-    config = tmp_path / "prometheus.yml"
-    config.write_text(CONFIG.format(target=served.url.removeprefix("http://")))
-    port = free_port()
-    with (tmp_path / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={tmp_path / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=log,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
-        )
-    yield Prometheus(port)
-    process.kill()
-    process.wait()
+    with running(tmp_path / "prometheus", served.url.removeprefix("http://")) as prometheus:
+        yield prometheus
 
 
 def test_prometheus_scrapes_and_answers_what_the_board_shows(served: Served, prometheus: Prometheus) -> None:

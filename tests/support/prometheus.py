@@ -1,0 +1,92 @@
+"""A real Prometheus, with the rules that are shipped."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from streams.engine.broker import die_with_parent, free_port
+from tests.support.processes import ROOT, wait_until
+
+DEPLOYED = ROOT / "deploy" / "prometheus"
+RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
+CONFIG = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+rule_files: {rules}
+scrape_configs:
+  - job_name: accueil-web
+    static_configs: [{{targets: {targets}}}]
+"""
+
+
+def find(name: str) -> str:
+    """Return where a program of the package `prometheus` is."""
+    found = shutil.which(name)
+    assert found, f"{name} is missing: apt-get install prometheus"
+    return found
+
+
+class Prometheus:
+    """Asks a running Prometheus by its HTTP API."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+
+    def get(self, path: str, **params: str) -> Any:
+        """Return the data that a call of the API answers; raises `httpx.HTTPError` while it is not up."""
+        return httpx.get(f"{self._url}/api/v1/{path}", params=params).raise_for_status().json()["data"]
+
+    def ask(self, query: str) -> Any:
+        """Return labels → value; raises `httpx.HTTPError` while it is not up."""
+        found = self.get("query", query=query)["result"]
+        return {tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in found}
+
+    def value(self, query: str) -> float | None:
+        """Return the one value that answers `query`, or None if there is none (yet)."""
+        try:
+            (value,) = self.ask(query).values()
+        except (httpx.HTTPError, ValueError):
+            return None
+        return float(value)
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return the rules that it has read, as it understands them."""
+        return [rule for group in self.get("rules")["groups"] for rule in group["rules"]]
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self._url}/-/ready").is_success
+        except httpx.HTTPError:
+            return False
+
+
+@contextmanager
+def running(directory: Path, *targets: str, rules: list[Path] | None = None) -> Iterator[Prometheus]:
+    """Run one that scrapes `targets` each second."""
+    directory.mkdir(exist_ok=True)
+    config = directory / "prometheus.yml"
+    config.write_text(CONFIG.format(targets=list(targets), rules=[str(path) for path in rules or []]))
+    port = free_port()
+    with (directory / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                find("prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={directory / 'data'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
+        )
+    prometheus = Prometheus(port)
+    try:
+        wait_until(prometheus.is_ready, "Prometheus")
+        yield prometheus
+    finally:
+        process.kill()
+        process.wait()
