@@ -12,6 +12,10 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, for_code
 from kafka.net.compat import KafkaNetClient
 
+from streams.engine.job import Record
+
+__all__ = ["RETRY_SECONDS", "Follower", "Phase", "Record", "TopicReader", "opened"]
+
 POLL_MS: Final = 500
 PROBE_SECONDS: Final = 5.0
 """How often the broker is asked whether it is there and the topic is still the same one."""
@@ -37,19 +41,6 @@ class Phase(StrEnum):
     """Reading what was written before."""
     FOLLOWING = "following"
     """All that was written before is read; what is new comes as it is committed."""
-
-
-class Record(Protocol):
-    """One record, as the consumer made it; `timestamp` in milliseconds since 1970."""
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 class Follower(Protocol):
