@@ -19,10 +19,10 @@ class SlaData(Part):
     since: str = ""
     """First day of the policy's version, ISO 8601; empty if it has none."""
     clock: ClockKind = Field(strict=False)
-    number: int = 0
+    number: int = Field(0, ge=0)
     """Of the stay in a queue; 0 for what concerns the contact as a whole."""
     queue: Label = ""
-    target: int
+    target: int = Field(gt=0)
     """How many of `unit`."""
     unit: Unit = Field(strict=False)
     calendar: Label
