@@ -26,25 +26,19 @@ from streams.core.courses import courses
 from streams.core.visit import TimesToLive
 from streams.engine.job import Step
 from tests.bench.measuring import describe_machine, forget_settings, live_bytes
+from tests.support.clocks import SIEGE
 from tests.support.events import START_MS, make
 
-FILE: Final = """
-[calendars.siege]
-timezone = "Europe/Paris"
-holidays = "FR"
-[[calendars.siege.versions]]
-from = 2020-01-01
-monday = ["08:30-12:30", "13:30-17:30"]
-tuesday = ["08:30-12:30", "13:30-17:30"]
-wednesday = ["08:30-12:30", "13:30-17:30"]
-thursday = ["08:30-12:30", "13:30-17:30"]
-friday = ["08:30-12:30", "13:30-16:30"]
+FILE: Final = (
+    SIEGE
+    + """
 [[policy]]
 name = "courrier"
 match = { channel = "mail" }
 calendar = "siege"
 clocks.acknowledge = { target = 1209600, unit = "elapsed" }
 """
+)
 DAY_MS: Final = 86_400_000
 TARGET_MS: Final = 14 * DAY_MS
 GAP_MS: Final = 1_000

@@ -10,6 +10,19 @@ from models.ids import event_id
 from models.sla import SOURCE, AnySlaEvent
 
 NOON = datetime(2026, 3, 16, 12, 0, tzinfo=UTC)
+SIEGE = """
+[calendars.siege]
+timezone = "Europe/Paris"
+holidays = "FR"
+[[calendars.siege.versions]]
+from = 2020-01-01
+monday = ["08:30-12:00", "13:30-17:00"]
+tuesday = ["08:30-12:00", "13:30-17:00"]
+wednesday = ["08:30-12:00", "13:30-17:00"]
+thursday = ["08:30-12:00", "13:30-17:00"]
+friday = ["08:30-12:00", "13:30-16:30"]
+"""
+"""The calendar of an office, for an SLA file."""
 _EVENT: TypeAdapter[AnySlaEvent] = TypeAdapter(AnySlaEvent)
 
 

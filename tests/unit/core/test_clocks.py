@@ -14,20 +14,12 @@ from streams.core.clock import Clock, End, due_at
 from streams.core.clocks import News, advance, elapse
 from streams.core.contact import Contact
 from streams.core.courses import courses
+from tests.support.clocks import SIEGE
 from tests.support.events import CALL, START_MS, answered_call, make
 
-FILE = """
-[calendars.siege]
-timezone = "Europe/Paris"
-holidays = "FR"
-[[calendars.siege.versions]]
-from = 2020-01-01
-monday = ["08:30-12:00", "13:30-17:00"]
-tuesday = ["08:30-12:00", "13:30-17:00"]
-wednesday = ["08:30-12:00", "13:30-17:00"]
-thursday = ["08:30-12:00", "13:30-17:00"]
-friday = ["08:30-12:00", "13:30-16:30"]
-
+FILE = (
+    SIEGE
+    + """
 [[policy]]
 name = "telephone"
 match = { channel = "call" }
@@ -55,6 +47,7 @@ match = { channel = "form" }
 calendar = "siege"
 clocks.resolution = { target = 5, unit = "working_days" }
 """
+)
 FORM = "form:demarches/siege:12"
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 TENTH_DAY = START_MS + 15 * DAY - 9 * HOUR
