@@ -231,6 +231,65 @@ _TEXTS: Final = {
             " invited, no rate; above 100% if earlier invitations are answered."
         ),
     ),
+    # promises
+    "promises": ("Délais promis", "Promises"),
+    "promise": ("Délai", "Promise"),
+    "promise_of": ("{channel} – {clock}", "{channel} – {clock}"),
+    "short_form": ("Démarches", "Procedures"),
+    "clock_answer": ("Réponse", "Answer"),
+    "clock_acknowledge": ("Accusé de réception", "Acknowledgement"),
+    "clock_first_response": ("Première réponse", "First response"),
+    "clock_announced": ("Délai annoncé", "Announced delay"),
+    "clock_resolution": ("Traitement", "Resolution"),
+    "running": ("Dans les temps", "On time"),
+    "at_risk": ("À risque", "At risk"),
+    "overdue": ("En retard", "Overdue"),
+    "longest_overdue": ("Plus long retard", "Longest overdue"),
+    "kept": ("Tenus", "Kept"),
+    "kept_of": ("{numerator} tenus sur {denominator} aujourd’hui.", "{numerator} of {denominator} kept today."),
+    "objective": ("Objectif : {share}.", "Objective: {share}."),
+    "number": ("Nombre", "Number"),
+    "deadline": ("Échéance", "Deadline"),
+    "working": ("Temps ouvré", "Working time"),
+    "late_heading": ("En retard, le plus long d’abord", "Overdue, the longest first"),
+    "due_heading": ("Prochaines échéances", "Next deadlines"),
+    "late": ("en retard", "late"),
+    "late_by": ("en retard de {time}", "late by {time}"),
+    "at_risk_left": ("à risque, reste {time}", "at risk, {time} left"),
+    "time_left": ("reste {time}", "{time} left"),
+    "due_now": ("échéance dans les 5 minutes", "due within 5 minutes"),
+    "due_on": ("fin de journée, {date}", "end of the day, {date}"),
+    "due_at": ("{date}, {time}", "{date}, {time}"),
+    "working_day": ("{n} j ouvré", "{n} working day"),
+    "working_days": ("{n} j ouvrés", "{n} working days"),
+    "working_time": ("{time} ouvrée", "{time} of opening"),
+    "working_times": ("{time} ouvrées", "{time} of opening"),
+    "open": ("Ouvert", "Open"),
+    "open_until_time": ("Ouvert jusqu’à {time}", "Open until {time}"),
+    "open_until_date": ("Ouvert jusqu’au {date} à {time}", "Open until {date}, {time}"),
+    "shut": ("Fermé", "Closed"),
+    "shut_until_time": ("Fermé, ouvre à {time}", "Closed, opens at {time}"),
+    "shut_until_date": ("Fermé, ouvre {date} à {time}", "Closed, opens {date}, {time}"),
+    "promises_rule": (
+        (
+            "Dans les temps, à risque, en retard, en pause (l’usager doit agir) : en ce moment. Tenus : délais tenus ÷ délais"
+            " tenus ou dépassés, aujourd’hui ; ▲ sous l’objectif."
+        ),
+        (
+            "On time, at risk, overdue, paused (the citizen has to act): right now. Kept: promises kept ÷ promises kept or"
+            " broken, today; ▲ below the objective."
+        ),
+    ),
+    "deadlines_rule": (
+        (
+            "Temps ouvré : heures et jours d’ouverture, selon le calendrier du délai. Échéances : à 5 minutes près, celles de"
+            " même heure ensemble ; appels et visites se lisent dans leurs files."
+        ),
+        (
+            "Working time: hours and days of opening, by the calendar of the promise. Deadlines: to within 5 minutes, those of"
+            " the same time together; calls and visits are seen in their queues."
+        ),
+    ),
     # the chart
     "chart": ("Appels du jour, par 5 minutes", "Calls today, per 5 minutes"),
     "chart_summary": (

@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
+from models.policies import Policies
 from streams.web.app import Server, create_app
 from streams.web.broadcast import Broadcaster
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, Source
+from streams.web.view import NOTHING_PROMISED, FiguresView, Source
 from tests.web.rows import Worker
 
 
@@ -26,9 +27,11 @@ class NoReader:
 class Served:
     """One running board; its clock runs with the real one, from `now` on if given."""
 
-    def __init__(self, options: WebOptions, now: datetime | None = None, port: int = 0) -> None:
+    def __init__(
+        self, options: WebOptions, now: datetime | None = None, port: int = 0, policies: Policies = NOTHING_PROMISED
+    ) -> None:
         self._ahead = now - datetime.now(UTC) if now else timedelta(0)
-        self.view = FiguresView(options.time_zone, self.now())
+        self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
         app = create_app(self.view, NoReader(), options, self.now)
         self.broadcaster: Broadcaster = app.state.broadcaster
@@ -66,8 +69,10 @@ class Served:
 
 
 @contextmanager
-def serving(options: WebOptions, now: datetime | None = None, port: int = 0) -> Iterator[Served]:
-    served = Served(options, now, port)
+def serving(
+    options: WebOptions, now: datetime | None = None, port: int = 0, policies: Policies = NOTHING_PROMISED
+) -> Iterator[Served]:
+    served = Served(options, now, port, policies)
     served.start()
     try:
         yield served

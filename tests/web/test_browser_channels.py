@@ -139,7 +139,8 @@ const page = document.documentElement;
 const beyond = (box) => [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
 const boxes = [...document.querySelectorAll("main > section, .tile")].filter((box) => box.checkVisibility());
 const cut = boxes.filter((box) => box.scrollHeight > box.clientHeight + 1);
-return [page.scrollWidth, page.scrollHeight, ...[...document.querySelectorAll(".scroll")].flatMap(beyond), cut.length];
+const scrolls = [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility());
+return [page.scrollWidth, page.scrollHeight, ...scrolls.flatMap(beyond), cut.length];
 """
 SMALLEST = """
 return Math.min(...[...document.querySelectorAll("td")].map((cell) => parseFloat(getComputedStyle(cell).fontSize)));

@@ -3,9 +3,11 @@
 
 import { Chart } from "./chart.js";
 import { duration, share } from "./format.js";
-import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall } from "./levels.js";
-import { $, areCurrent, counts, format, nameOf, now, say, setClock, texts, timeZone, version, write } from "./page.js";
-import { idle, isIdle, levelsOf, mark, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
+import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
+import { showOpenings } from "./openings.js";
+import { $, areCurrent, counts, format, nameOf, now, say, setClock, setHistory, texts, timeZone, version, write } from "./page.js";
+import { showPromises } from "./promises.js";
+import { idle, isIdle, levelsOf, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
 import { showServices } from "./services.js";
 import { follow } from "./stream.js";
 
@@ -112,7 +114,8 @@ function showDay() {
 function showQuiet() {
   const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
   const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
-  const quiet = known.filter((source) => now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000);
+  const told = known.filter(({ channel }) => areCurrent(channel)); // who came since is yet to be told of the others
+  const quiet = told.filter((source) => now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000);
   const sentences = quiet.map(({ channel, site, until }) => {
     const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
     return known.length > 1 && site ? say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) }) : words;
@@ -182,7 +185,9 @@ function take(message) {
   if (message.board) {
     if (message.board.version !== version) renew(message.board.version);
     board = message.board;
+    setHistory(board.history);
     document.body.toggleAttribute("data-many", board.services.length > 0); // first: it decides how large the chart writes
+    document.body.toggleAttribute("data-promises", board.promises.openings.length + board.promises.standing.length > 0);
     showDay();
     write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
     write($("formula"), formulas().join(" "));
@@ -208,11 +213,17 @@ function renew(wanted) {
   location.reload();
 }
 
-/** Tell the style sheet how many rows there must be room for; a banner takes that of three. */
+const WALL_ROWS = 31; // of queues or promises, and of services: so many find room on a wall
+
+/** Tell the style sheet how many rows there must be room for, and show as many promises as that leaves; a banner takes three. */
 function makeRoom() {
   const banner = ["incomplete", "quiet", "stale"].every((name) => $(name).hidden) ? 0 : 3;
-  for (const [name, body] of [["--rows", "rows"], ["--services", "services-rows"]]) {
-    document.body.style.setProperty(name, $(body).children.length + banner);
+  const [queues, services] = ["rows", "services-rows"].map((body) => $(body).children.length);
+  const room = Math.max(queues, WALL_ROWS - services - banner);
+  showPromises(board, room);
+  const promises = Math.min(room, $("promises-rows").children.length + $("deadlines-rows").children.length);
+  for (const [name, rows] of Object.entries({ rows: queues + banner, services: services + banner, promises })) {
+    document.body.style.setProperty(`--${name}`, rows);
   }
 }
 
@@ -220,6 +231,7 @@ function tick() {
   showFreshness(); // first: whether the figures are of now decides how they are shown
   if (!board) return;
   document.querySelector(".tiles").hidden = document.querySelector(".day").hidden = !hasTelephone();
+  showOpenings(board.promises.openings); // first: queues and services say whether they are open
   showTiles();
   showQueues(board);
   showServices(board);

@@ -63,6 +63,9 @@ export class Format {
     return hours ? unit(hours, "h") : unit(Math.floor(seconds / 60), "min");
   }
 
+  /** Return `2 h 05`, or of less than an hour its minutes. */
+  hours = (hours, minutes) => (hours ? `${this.count(hours)}\u202fh\u202f${pad(minutes)}` : `${minutes}\u202fmin`);
+
   hour = (milliseconds) => this.minutes.format(milliseconds);
 
   time = (milliseconds) => this.seconds.format(milliseconds);

@@ -18,6 +18,11 @@ export function levelOf(value, { attention, action }) {
   return reached(action) ? ACTION : reached(attention) ? ATTENTION : NORMAL;
 }
 
+export function mark(element, level) {
+  const name = NAMES[level];
+  if (element.dataset.level !== name) element.dataset.level = name;
+}
+
 export const isSmall = (ratio) => ratio.denominator < SMALLEST_SAMPLE;
 
 export function levelOfShare(ratio, thresholds) {

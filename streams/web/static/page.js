@@ -20,11 +20,18 @@ export const setClock = (serverNow) => {
 };
 export const now = () => Date.now() + clockAhead;
 
-// Whether the figures are of now. Old ones alarm nobody, and how long those in them have waited since, nobody knows.
-export const areCurrent = () => ["live", "connecting"].includes(document.body.dataset.state);
+let history = {}; // channel → as of when its figures are, while its history is being read
 
-/** Return for how many seconds something has lasted since `since`; null if nothing has, or nobody knows. */
-export const lasted = (since) => (since === null || !areCurrent() ? null : Math.max(0, now() - since) / 1000);
+export const setHistory = (told) => {
+  history = told;
+};
+
+// Whether the figures, or those of one channel, are of now. Old ones alarm nobody, and how long those in them have waited since,
+// nobody knows.
+export const areCurrent = (channel = "") => ["live", "connecting"].includes(document.body.dataset.state) && !(channel in history);
+
+/** Return for how many seconds something of a channel has lasted since `since`; null if nothing has, or nobody knows. */
+export const lasted = (since, channel) => (since === null || !areCurrent(channel) ? null : Math.max(0, now() - since) / 1000);
 
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;

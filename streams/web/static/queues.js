@@ -1,7 +1,8 @@
 // The table of queues, and how pressing their figures are. Calls and visits stand under the name of their channel, if there are both.
 
 import { duration } from "./format.js";
-import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare } from "./levels.js";
+import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
+import { isClosed, openingOf } from "./openings.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues } from "./page.js";
 import { nameOf, nameRow, say, texts, write } from "./page.js";
 
@@ -9,7 +10,7 @@ import { nameOf, nameRow, say, texts, write } from "./page.js";
 export const staffed = (figures) => figures.agents_available + figures.agents_on_contact > 0;
 export const isIdle = (figures) => !figures.waiting && !figures.in_progress && !staffed(figures) && !figures.agents_paused;
 export const noAgent = (figures) => figures.waiting > 0 && figures.agents_available !== null && !staffed(figures);
-export const waited = (figures) => lasted(figures.oldest_waiting_at);
+export const waited = (figures) => lasted(figures.oldest_waiting_at, figures.channel);
 
 export function levelsOf(figures, thresholds, board) {
   const levels = {
@@ -20,16 +21,11 @@ export function levelsOf(figures, thresholds, board) {
     abandonment: levelOfShare(figures.today.abandonment, board.abandonment),
     available: noAgent(figures) ? ACTION : NORMAL,
   };
-  return areCurrent() ? levels : mapValues(levels, () => NORMAL);
+  return areCurrent(figures.channel) ? levels : mapValues(levels, () => NORMAL);
 }
 
 /** Return the level of what can be acted upon now. */
 const pressing = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
-
-export function mark(element, level) {
-  const name = NAMES[level];
-  if (element.dataset.level !== name) element.dataset.level = name;
-}
 
 /** Return the symbol and the word of a level; nothing for what has none. */
 export const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
@@ -106,9 +102,10 @@ function reasonFor(name, queue, board) {
 }
 
 function stateOfRow(queue, level) {
-  if (!areCurrent()) return ["", "–"];
+  if (!areCurrent(queue.channel)) return ["", "–"];
   if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
-  return isIdle(queue) ? idle : stateOf(level);
+  if (isIdle(queue)) return isClosed(queue) ? ["○", texts.shut] : idle;
+  return stateOf(level);
 }
 
 function showRow(entry, queue, board) {
@@ -121,6 +118,7 @@ function showRow(entry, queue, board) {
   entry.row.classList.toggle("idle", isIdle(queue));
   write(state.firstChild, symbol);
   write(state.lastChild, word);
+  explain(state, openingOf(queue));
   COLUMNS.forEach(([name, text], index) => {
     const cell = cells[index];
     write(cell.firstChild, text(queue));

@@ -1,6 +1,7 @@
 // The table of services: a row each, and a group of columns per channel that there is – what is written, appointments, opinions.
 
 import { share } from "./format.js";
+import { openingOf } from "./openings.js";
 import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, say, texts, unfold, write } from "./page.js";
 
 // Of fewer answers a score says more about a citizen than about the service; and so it is with a rate of fewer invited.
@@ -10,7 +11,7 @@ const number = (name) => [name, (f) => format.count(f[name])];
 const received = ["received", (f) => format.count(f.received)];
 const closed = ["closed", (f) => format.count(f.closed)];
 const waiting = ["to_do", (f) => format.count(f.waiting)];
-const oldest = ["oldest", (f) => format.age(lasted(f.oldest_open_at))];
+const oldest = (channel) => ["oldest", (f) => format.age(lasted(f.oldest_open_at, channel))];
 const response = [
   "first_response",
   (f) => format.age(f.mean_first_response_seconds),
@@ -18,9 +19,9 @@ const response = [
 ];
 // Channel → its columns: the name of the heading, what the cell says, and what explains it.
 const COLUMNS = {
-  mail: [received, closed, waiting, number("in_progress"), oldest, response],
-  email: [received, closed, waiting, oldest, response],
-  form: [received, closed, waiting, number("in_progress"), number("pending_citizen"), oldest, response],
+  mail: [received, closed, waiting, number("in_progress"), oldest("mail"), response],
+  email: [received, closed, waiting, oldest("email"), response],
+  form: [received, closed, waiting, number("in_progress"), number("pending_citizen"), oldest("form"), response],
   appointment: [
     number("booked"),
     number("attended"),
@@ -126,6 +127,7 @@ function makeRow({ service }) {
 function showRow({ row, groups, cells }, service) {
   nameRow(row, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
   row.classList.toggle("total", service.service === undefined);
+  explain(row.firstChild, openingOf(service));
   columns.forEach(([channel, , text, title = () => ""], index) => {
     const figures = service[channel];
     const cell = cells[index];

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from models.events import FeedbackScale
+from models.policies import ClockKind
 from models.topics import Channel
 from streams.console import SAYINGS
 from streams.core.figures import Formula
@@ -26,6 +27,8 @@ NAMED_BY_VALUE = {
     *(f"{name}_{channel.value}{end}" for channel in Channel for name, end in BY_CHANNEL),
     *(f"{name}_{channel.value}{end}" for channel in CHANNELS for name, end in BY_QUEUES),
     *(f"scale_{scale.value}" for scale in FeedbackScale),
+    *(f"clock_{kind.value}" for kind in ClockKind),
+    *(f"{state}_until_{what}" for state in ("open", "shut") for what in ("time", "date")),
     *THEMES,
 }
 

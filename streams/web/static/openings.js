@@ -1,0 +1,35 @@
+// Whether it is open now, by the calendars of what is promised.
+
+import { $, format, lang, now, say, texts, write } from "./page.js";
+
+let openings = [];
+
+const find = ({ calendar }) => openings.find((opening) => opening.calendar === calendar);
+
+export const isClosed = (thing) => find(thing)?.is_open === false;
+
+/** Return in words whether something is open, and until when; nothing of what has no calendar. */
+export function openingOf(thing) {
+  const opening = find(thing);
+  return opening ? sayOpening(opening) : "";
+}
+
+function sayOpening({ is_open, changes_at }) {
+  if (changes_at === null) return is_open ? texts.open : texts.shut;
+  const values = { time: format.hour(changes_at), date: format.date(changes_at, now()) };
+  return say(`${is_open ? "open" : "shut"}_until_${format.isToday(changes_at, now()) ? "time" : "date"}`, values);
+}
+
+/** Show all of them; by their names if there are several. */
+export function showOpenings(told) {
+  openings = told;
+  const list = $("openings");
+  while (list.children.length > openings.length) list.lastChild.remove();
+  openings.forEach((opening, index) => {
+    const item = list.children[index] ?? list.appendChild(document.createElement("li"));
+    const words = sayOpening(opening);
+    const named = openings.length > 1 ? say("at_site", { site: opening.calendar, words: words.toLocaleLowerCase(lang) }) : words;
+    item.classList.toggle("shut", !opening.is_open);
+    write(item, `${opening.is_open ? "●" : "○"} ${named}`);
+  });
+}

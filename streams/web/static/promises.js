@@ -1,0 +1,171 @@
+// What is promised to citizens: how each promise stands, what is late, and what falls due next, in working time. How much of
+// that is left depends on calendars, so the server says it.
+
+import { duration } from "./format.js";
+import { ACTION, ATTENTION, NORMAL, SYMBOLS, isSmall, levelOfShare, mark } from "./levels.js";
+import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make } from "./page.js";
+import { nameOf, nameRow, now, say, texts, write } from "./page.js";
+
+// --------------------------------------------------------------------------------------------------------------- words
+const MIDNIGHT = "00:00";
+const QUEUED = ["call", "visit"];
+const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
+const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
+const promiseOf = (told) => say("promise_of", { channel: channelOf(told), clock: clockOf(told).toLowerCase() });
+
+/** Return working time in words: in days, or in hours and minutes where there is no whole day. */
+function sayWorkingTime({ days, seconds }) {
+  if (days) return say(days > 1 ? "working_days" : "working_day", { n: format.count(days) });
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return say((hours || minutes) > 1 ? "working_times" : "working_time", { time: format.hours(hours, minutes) });
+}
+
+/** Return how long it is since `at`, or until then, in words: in working time if that is what counts. */
+function sayTime(at, workingTime, channel) {
+  if (workingTime) return sayWorkingTime(workingTime);
+  const seconds = Math.abs(now() - at) / 1000;
+  return QUEUED.includes(channel) ? duration(seconds) : format.age(seconds);
+}
+
+/** Return in words how a deadline stands. */
+function sayState({ state, due_at, working_time, channel }) {
+  if (state !== "overdue" && due_at <= now()) return texts.due_now;
+  if (state === "overdue" && working_time && !working_time.days && working_time.seconds < 60) return texts.late;
+  return say(STATES[state].words, { time: sayTime(due_at, working_time, channel) });
+}
+
+/** Return when a deadline is: midnight is the end of a day. */
+function sayDue({ due_at }) {
+  const day = (at) => (format.isToday(at, now()) ? texts.chart_today : format.date(at, now()));
+  const hour = format.hour(due_at);
+  return hour === MIDNIGHT ? say("due_on", { date: day(due_at - 1) }) : say("due_at", { date: day(due_at), time: hour });
+}
+
+// ---------------------------------------------------------------------------------------------------- how promises stand
+const COLUMNS = [
+  ["running", (f) => format.count(f.running)],
+  ["at_risk", (f) => format.count(f.at_risk)],
+  ["overdue", (f) => format.count(f.overdue)],
+  ["paused", (f) => format.count(f.paused)],
+  ["longest_overdue", (f) => (lasted(f.oldest_overdue_at, f.channel) === null ? "–" : sayTime(f.oldest_overdue_at, f.overdue_by, f.channel))],
+  ["kept", (f) => format.percent(f.kept)],
+];
+const LEVELS = {
+  at_risk: (f) => (f.at_risk ? ATTENTION : NORMAL),
+  overdue: (f) => (f.overdue ? ACTION : NORMAL),
+  kept: (f) => (f.objective === null ? NORMAL : levelOfShare(f.kept, { attention: f.objective, action: -1 })),
+};
+const standing = new Rows($("promises-rows"), makeStanding);
+
+function makeStanding() {
+  const row = make("tr", "row");
+  addHead(row);
+  for (const [name] of COLUMNS) {
+    const cell = make("td", "cell", `number ${name}`);
+    cell.dataset.heading = texts[name];
+    cell.append(document.createElement("span"));
+    row.append(cell);
+  }
+  return { row };
+}
+
+function showStanding({ row }, promise, isTwice) {
+  const [head, ...cells] = row.children;
+  nameRow(row, isTwice(promise) ? `${promiseOf(promise)} (${promise.policy})` : promiseOf(promise));
+  explain(head, promise.policy);
+  COLUMNS.forEach(([name, text], index) => {
+    const cell = cells[index];
+    write(cell.firstChild, text(promise));
+    mark(cell, areCurrent(promise.channel) && name in LEVELS ? LEVELS[name](promise) : NORMAL);
+    if (name === "kept") {
+      cell.classList.toggle("few", isSmall(promise.kept));
+      explain(cell, explainKept(promise));
+    }
+  });
+}
+
+function explainKept({ kept, objective }) {
+  const of = say("kept_of", counts(kept));
+  return objective === null ? of : `${of} ${say("objective", { share: format.wholePercent({ numerator: objective, denominator: 1 }) })}`;
+}
+
+// ------------------------------------------------------------------------------------------------------------ deadlines
+const STATES = {
+  overdue: { level: ACTION, words: "late_by" },
+  at_risk: { level: ATTENTION, words: "at_risk_left" },
+  running: { level: NORMAL, words: "time_left" },
+};
+const wall = matchMedia("(min-width: 100rem) and (min-height: 50rem)"); // as in many.css
+const FEWEST_LINES = 2;
+const deadlines = new Rows($("deadlines-rows"), ({ heading }) => (heading ? makeHeading(heading) : makeDeadline()));
+const keyOfDeadline = ({ heading, told }) =>
+  heading ?? JSON.stringify([told.service, told.policy, told.clock, told.channel, told.state === "overdue" || told.due_at]);
+
+function makeHeading(heading) {
+  const row = make("tr", "row", "channel");
+  const head = make("th", "rowheader");
+  head.scope = "rowgroup";
+  head.colSpan = 5;
+  head.textContent = texts[heading];
+  row.append(head);
+  return { row };
+}
+
+function makeDeadline() {
+  const row = make("tr", "row", "open");
+  const head = make("th", "rowheader");
+  head.scope = "row";
+  row.append(head);
+  for (const name of ["promise", "number", "deadline", "working"]) {
+    const cell = make("td", "cell", name);
+    cell.dataset.heading = texts[name];
+    cell.append(...(name === "working" ? ["symbol", "word"].map(makePart) : [document.createElement("span")]));
+    row.append(cell);
+  }
+  return { row };
+}
+
+function makePart(name) {
+  const part = document.createElement("span");
+  part.className = name;
+  if (name === "symbol") part.ariaHidden = "true";
+  return part;
+}
+
+function showDeadline({ row }, told) {
+  const [head, promise, number, deadline, working] = row.children;
+  const { level } = STATES[told.state];
+  const isKnown = areCurrent(told.channel);
+  mark(row, isKnown ? level : NORMAL);
+  write(head, nameOf(told) || texts.no_service);
+  write(promise.firstChild, promiseOf(told));
+  write(number.firstChild, format.count(told.number));
+  write(deadline.firstChild, sayDue(told));
+  write(working.firstChild, isKnown ? SYMBOLS[level] : "");
+  write(working.lastChild, isKnown ? sayState(told) : "–");
+  explain(working, sayDue(told));
+}
+
+/** Return as many lines as find room, half of them for what is late. */
+function choose({ overdue, due, standing: promises }, room) {
+  const headings = [overdue, due].filter((lines) => lines.length).length;
+  const most = wall.matches ? Math.max(FEWEST_LINES, room - promises.length - headings) : overdue.length + due.length;
+  const late = overdue.slice(0, Math.max(Math.ceil(most / 2), most - due.length));
+  const next = due.slice(0, most - late.length);
+  const under = (heading, lines) => (lines.length ? [{ heading }, ...lines.map((told) => ({ told }))] : []);
+  return [...under("late_heading", late), ...under("due_heading", next)];
+}
+
+/** Show all promises; nothing where nothing is promised. `room` is how many rows there may be on a wall. */
+export function showPromises({ promises }, room) {
+  const isAny = promises.openings.length + promises.standing.length > 0;
+  $("promises").hidden = $("promises-rules").hidden = !isAny;
+  const nameIn = new Map();
+  for (const told of promises.standing) nameIn.set(promiseOf(told), (nameIn.get(promiseOf(told)) ?? 0) + 1);
+  const keyOf = ({ policy, clock, channel }) => JSON.stringify([policy, clock, channel]);
+  const isTwice = (told) => nameIn.get(promiseOf(told)) > 1;
+  standing.show(promises.standing, keyOf, (entry, told) => showStanding(entry, told, isTwice));
+  $("promises-table").hidden = !promises.standing.length;
+  deadlines.show(choose(promises, room), keyOfDeadline, (entry, { told }) => told && showDeadline(entry, told));
+  $("deadlines-table").hidden = !(promises.overdue.length + promises.due.length);
+}
