@@ -85,8 +85,7 @@ class WatchedPolicies:
 def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
     for detail in error.errors(include_input=False, include_url=False):
         keys = detail["loc"]
-        french = detail.get("ctx", {}).get("french")
-        reason = say(detail["msg"], french) if french else allowed(detail)
+        reason = allowed(detail)
         if detail["type"] == "extra_forbidden":
             *within, last = map(str, keys)
             reason += guess(last, known_at(SlaFile, within))

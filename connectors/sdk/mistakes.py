@@ -54,6 +54,8 @@ def allowed(detail: ErrorDetails) -> str:
     if plain := _PLAIN.get(detail["type"]):
         return say(*plain)
     bounds = detail.get("ctx", {})
+    if french := bounds.get("french"):  # who found the mistake says so in both languages
+        return say(detail["msg"], french)
     match detail["type"]:
         case "literal_error":
             return say(f"must be {bounds['expected']}", f"attend {bounds['expected'].replace(' or ', ' ou ')}")
