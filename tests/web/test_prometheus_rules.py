@@ -267,6 +267,7 @@ def spooled(size: int) -> dict[str, Values]:
 READ: Final = 'connector_last_success_timestamp_seconds{job="accueil-connect",connector="asterisk/siege"}'
 DEAD: Final = f'pipeline_dead_letters_total{{{WEB},reason="invalid_json"}}'
 WAITING: Final = 'notify_waiting{job="accueil-notify",receiver="mails.a"}'
+REFUSED, DISABLED = (WAITING.replace("waiting", word) for word in ("refused", "disabled"))
 FOLLOWING: Final = 'notify_following{job="accueil-notify"}'
 EXPECTED: Final = f"pipeline_expected_partitions{{{WEB}}}"
 WORKER: Final = 'up{job="accueil-worker",instance="a"}'
@@ -300,6 +301,11 @@ AMISS: Final = {
     "DeadLetters": [amiss("one", 1, {DEAD: [3.0] * 15 + [4.0]}, 20), amiss("none since", 0, {DEAD: [3.0, 4.0]}, 20)],
     "NotifyBehind": [amiss("for long", 1, {FOLLOWING: 0}), amiss("it began", 0, {FOLLOWING: [0.0] * 4 + [1.0]})],
     "ReceiverAway": [amiss("away", 1, {WAITING: 1}), amiss("busy", 0, {WAITING: [1.0, 0.0] * 4 + [1.0]})],
+    "ReceiverRefuses": [
+        amiss("a message", 1, {REFUSED: 1, DISABLED: 0}),
+        amiss("all of them", 1, {REFUSED: 0, DISABLED: 1}),
+        amiss("nothing", 0, {REFUSED: 0, DISABLED: 0}),
+    ],
     "Watchdog": [amiss("always", 1, {})],
 }
 
