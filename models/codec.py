@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from models.events import Event
@@ -17,7 +17,8 @@ MAX_AHEAD: Final = timedelta(minutes=5)
 MAX_AGE: Final = timedelta(days=3653)
 """Ten years, the longest history that is replayed."""
 
-_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
+# Strings that are told once, such as ids, would only push each other out of pydantic's cache.
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event, config=ConfigDict(cache_strings="keys"))
 _validate = cast("Callable[[bytes | None], Event]", _EVENT.validator.validate_json)
 _dump = _EVENT.serializer.to_json
 
