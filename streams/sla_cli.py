@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from models.calendars import Calendar, Unit
+from models.calendars import BeyondCalendarError, Calendar, Unit
+from models.calendars.rules import LAST_YEAR
 from models.policies import Policies
 from streams.core.clock import Clock, End
 from streams.listing import EXIT_NOT_FOUND, print_table, when
@@ -53,6 +54,9 @@ def check(settings: Settings, file: Path | None) -> None:
         )
     with clear_errors():
         policies = load_policies(path)
+    if policies.empty:
+        click.echo(say(f"{path} promises nothing", f"{path} ne promet rien"))
+        return
     print_table(
         (
             say("policy", "règle"),
@@ -66,22 +70,25 @@ def check(settings: Settings, file: Path | None) -> None:
         list(_promises(policies)),
     )
     for name, calendar in policies.calendars.items():
-        click.echo(f"{name}: {_opening(calendar)}")
+        click.echo(f"{name}{say(':', ' :')} {_opening(calendar)}")
 
 
 def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
     now = _now()
     for terms, rule in policies.promises():
         calendar = policies.calendars[terms.calendar]
-        deadline_at = calendar.add(now, terms.amount, terms.unit, roll=terms.roll)
+        try:
+            deadline = when(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
+        except BeyondCalendarError:
+            deadline = say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
         yield (
             terms.policy,
             terms.since,
             terms.kind,
             describe_amount(terms.target, terms.unit),
             terms.calendar,
-            f"{rule.objective:.0%}",
-            when(deadline_at, calendar.zone),
+            say(f"{100 * rule.objective:g}%", f"{100 * rule.objective:g} %"),
+            deadline,
         )
 
 
