@@ -65,7 +65,8 @@ from = 2026-03-11
 calendar = "always"
 clocks.acknowledge = { target = 2, unit = "months" }
 """)
-    )
+    ),
+    "fingerprint",
 )
 HOUSE = WebOptions(
     brokers="",
@@ -163,6 +164,14 @@ def test_whether_it_is_open_is_told_with_the_next_change() -> None:
     assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
 
 
+def test_by_which_file_clocks_are_set_is_told() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    exported.worker.progress(NOON, sla=POLICIES.fingerprint)
+    assert exported("contact_sla_file_in_force", partition="0") == 1
+    exported.worker.progress(NOON, sla="another")
+    assert exported("contact_sla_file_in_force", partition="0") == 0
+
+
 def test_a_promise_that_nobody_met_yet_is_told_with_zeros() -> None:
     exported = Exported(HOUSE, POLICIES)
     expected = {
@@ -199,6 +208,7 @@ def test_only_what_is_promised_has_series(policies: Policies) -> None:
     exported = Exported(HOUSE, policies)
     exported.worker.count(MAIL, NOON, "received")
     names = {name for name, _ in exported.numbers() if name.startswith(("contact_sla_", "contact_calendar_"))}
+    names -= {"contact_sla_file_in_force"}
     assert bool(names) is not policies.empty
     assert (exported("contact_queue_open", MAIL, calendar="siege") is None) is policies.empty
 
