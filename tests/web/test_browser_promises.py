@@ -321,6 +321,26 @@ def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Ser
     assert len(page.run(LINES)) == 4
 
 
+@pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
+def test_promises_of_a_telephone_alone_stand_below_its_queues(page: Page, size: tuple[int, int]) -> None:
+    options = replace(OPTIONS, queues=OPTIONS.queues[:7], services=(), stale_after_seconds=600)
+    with serving(options, AFTERNOON, policies=POLICIES) as served:
+        served.follow()
+        for queue in options.queues:
+            served.worker.offered(queue.dimensions, AFTERNOON)
+        served.worker.count(ANSWER, AFTERNOON, started=90, met=80, breached=10)
+        served.worker.stocks(ANSWER, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
+        page.open(served.url, size)
+        page.is_in("live")
+        page.picture(f"promises-telephone-{size[0]}")
+        room = page.run(ROOM)
+        assert (room[0], room[2:]) == (size[0], [0, 0, 0, 0, 0])
+        if size != PHONE:
+            assert room[1] == size[1]
+        assert page.run(CONTRASTS) == []
+        page.assert_quiet()
+
+
 def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
