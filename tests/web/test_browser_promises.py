@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
@@ -14,7 +15,16 @@ from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, LAPTOP, PHONE, TABLET, WALL, Page
 from tests.web.rows import Worker, milliseconds
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, UNFOLD, fill
+from tests.web.test_browser_channels import (
+    AFTERNOON,
+    FOCUSED,
+    OPTIONS,
+    ROOM,
+    STRUCTURE,
+    UNFOLD,
+    VISIBLE,
+    fill,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -349,3 +359,32 @@ def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
         page.is_in("live")
         assert not page.run("return document.querySelector('#promises').checkVisibility()")
         assert not page.run("return document.body.hasAttribute('data-promises')")
+
+
+def test_every_cell_of_promises_stands_under_its_heading(house: Served, page: Page) -> None:
+    page.open(house.url, LAPTOP)
+    page.is_in("live")
+    assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_how_promises_are_counted_is_said_on_the_wall(house: Served, page: Page, theme: str) -> None:
+    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+    page.is_in("live")
+    page.driver.find_element("css selector", "summary").click()
+    rules = page.run(VISIBLE)
+    for words in ("Dans les temps", "Temps ouvré"):
+        assert any(rule.startswith(words) for rule, _, _ in rules), words
+    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "in sight at once"
+    assert page.run(CONTRASTS) == []
+    page.picture(f"promises-wall-definitions-{theme}")
+
+
+def test_the_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
+    page.open(house.url, WALL)
+    page.is_in("live")
+    reached = []
+    for _ in range(6):
+        page.driver.switch_to.active_element.send_keys(Keys.TAB)
+        reached.append(page.run(FOCUSED))
+    assert reached[3:] == ["queues-title", "promises-title", "services-title"]
