@@ -27,11 +27,6 @@ LOOK_SECONDS: Final = 0.05
 """While nobody tells anything, the log is looked at this often."""
 
 
-LIVE_SECONDS: Final = 0.25
-BEHIND_SECONDS: Final = 1.0
-"""The position is kept this often: what is remembered of calls is in it, which is much while an old log is read."""
-
-
 class _Saved(msgspec.Struct):
     tail: TailPosition | None
     memory: Memory
@@ -96,6 +91,8 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
 
     After a start, the log is read to its end before anybody listens: what happens now is not to be told before what was.
     """
+
+    checkpoint_seconds = 1.0  # what is remembered of calls is in the position: much, while an old log is read
 
     def __init__(self, config: AsteriskConfig, context: Context) -> None:
         self._cursor = context.cursor

@@ -3,15 +3,14 @@
 from datetime import date
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.config import ConnectorConfig, Options, Sector
 from connectors.sdk.pull import ServerUrl, Token
 from models.envelope import Label
 
 LARGEST_PAGE: Final = 100
 """The server gives no more at a time."""
-Sector = Annotated[Label, StringConstraints(min_length=1)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from connectors.sdk.config import ConnectorConfig
-from connectors.sdk.telephony import Host, Line, Port, Queue, Region, Secret, Sector
+from connectors.sdk.config import ConnectorConfig, Sector
+from connectors.sdk.telephony import Host, Line, Port, Queue, Region, Secret
 from models.envelope import Label
 
 User = Annotated[str, StringConstraints(pattern=r"^[^@:\s]{1,64}@[^@:\s]{1,64}$")]

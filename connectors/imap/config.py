@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from connectors.sdk.claims import Claim
-from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.config import ConnectorConfig, Options, Sector
 from connectors.sdk.words import say
 from models.envelope import Label
 from models.identities import normalise_email
@@ -41,7 +41,6 @@ def _is_here(host: str) -> bool:
 Address = Annotated[str, AfterValidator(_check_address)]
 Domain = Annotated[str, StringConstraints(pattern=r"^[^\s@]+\.[^\s@.]+$"), AfterValidator(_lower)]
 Line = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\r\n\x00]+$")]
-Sector = Annotated[Label, StringConstraints(min_length=1)]
 
 
 class Place(Options):

@@ -2,11 +2,10 @@
 
 from datetime import date
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
-from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.config import ConnectorConfig, Options, Sector, Zone
 from connectors.sdk.pull import ServerUrl, Token
 from connectors.sdk.words import say
 from models.envelope import Label
@@ -14,20 +13,9 @@ from models.events import PostageClass
 
 Meaning = Literal["open", "answered", "archived", "resolved", "rejected", "duplicate", "redirected", "no_action"]
 """What a status means: being dealt with, answered, closed with an outcome, or archived, which is closed as it was before."""
-Sector = Annotated[Label, StringConstraints(min_length=1)]
 StatusCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,10}$")]
 EntityId = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-def _is_a_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ValueError, LookupError, OSError):
-        raise ValueError(
-            say("must be a time zone such as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
-        ) from None
-    return zone
 
 
 class Place(Options):
@@ -104,7 +92,7 @@ class MaarchConfig(ConnectorConfig):
     """Service of letters of which neither entity nor document type tells one."""
     site: Label = ""
     """Site of letters of which neither entity nor document type tells one."""
-    timezone: Annotated[str, AfterValidator(_is_a_zone)] = "Europe/Paris"
+    timezone: Zone = "Europe/Paris"
     """Zone of Maarch's database, whose times have none."""
     region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
     """Country whose national way of writing phone numbers contacts have."""

@@ -18,6 +18,7 @@ from connectors.maarch.clock import read_local, to_utc
 from connectors.maarch.config import Entity, MaarchConfig, Meaning, Place
 from connectors.maarch.facts import Fact, Kind, decode
 from connectors.maarch.statuses import STATUSES, is_closed
+from connectors.sdk.citizens import identify
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.words import say
 from models.codec import Unusable
@@ -36,7 +37,7 @@ from models.events import (
     LetterSent,
     LetterSentData,
 )
-from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.identities import PseudonymKey
 from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
@@ -174,12 +175,7 @@ class LetterMapping:
         email, phone = "", ""
         if len(fact.senders) == 1:
             email, phone = fact.senders[0].email or "", fact.senders[0].phone or ""
-        known = (
-            (IdentityKind.CASE, (fact.letter.case or "").strip()),
-            (IdentityKind.EMAIL, normalise_email(email)),
-            (IdentityKind.PHONE, normalise_phone(phone, self._config.region)),
-        )
-        return " ".join(key.pseudonym(kind, value) for kind, value in known if value)
+        return identify(key, case=fact.letter.case or "", email=email, phone=phone, region=self._config.region)
 
     def _time(self, field: str, text: str) -> datetime:
         try:

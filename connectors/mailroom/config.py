@@ -1,11 +1,11 @@
 """How one mailroom is configured."""
 
 from typing import Annotated, ClassVar, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from connectors.mailroom.forms import is_departure_form, is_register_form, is_written_in
+from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
 from connectors.sdk.words import say
 from models.envelope import Label
@@ -50,20 +50,10 @@ def _is_a_departure_form(form: str) -> str:
     return form
 
 
-def _is_a_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (ValueError, LookupError, OSError):
-        raise ValueError(
-            say("must be a time zone such as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
-        ) from None
-    return zone
-
-
 class MailroomConfig(FolderConfig):
     """One mailroom, by its hot folder."""
 
-    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
+    sector: Sector = "general"
     """Sector whose key makes the pseudonyms: senders of different sectors cannot be told to be the same."""
     site: Label = ""
     """Site of letters whose sidecar names none."""
@@ -86,7 +76,7 @@ class MailroomConfig(FolderConfig):
     departures: list[Annotated[str, AfterValidator(_is_a_departure_form)]] = Field(default_factory=list)
     """How numbers of mail are written that was only sent, as `D{year}-{number:06}` for a series of departures, or
     `2019-{number:06}` for letters of an older register. A `sent` step with such a number needs no letter of this register."""
-    timezone: Annotated[str, AfterValidator(_is_a_zone)] = "Europe/Paris"
+    timezone: Zone = "Europe/Paris"
     """Where times in sidecars are local, if they do not say."""
     page_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
     """How long reading the pages of one file may take; beyond, it is rejected. Sheets take some 0.1 s per page."""

@@ -16,6 +16,7 @@ from connectors.mailroom.forms import is_written_in
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import Row
+from connectors.sdk.citizens import identify
 from models.codec import Unusable, check_time
 from models.events import (
     CloseOutcome,
@@ -33,7 +34,7 @@ from models.events import (
     LetterSentData,
     PostageClass,
 )
-from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.identities import IdentityKind, PseudonymKey
 from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
@@ -227,13 +228,8 @@ class Mapping:
         return known[value]
 
     def _identities(self, row: Row) -> str:
-        email, phone = self._value(row, "email"), self._value(row, "phone")
-        known = (
-            (IdentityKind.CASE, self._value(row, "case")),
-            (IdentityKind.EMAIL, normalise_email(email)),
-            (IdentityKind.PHONE, normalise_phone(phone, self._config.region)),
-        )
-        return " ".join(self._key.pseudonym(kind, value) for kind, value in known if value)
+        case, email, phone = (self._value(row, name) for name in ("case", "email", "phone"))
+        return identify(self._key, case=case, email=email, phone=phone, region=self._config.region)
 
     def _pseudonym(self, reference: str) -> str:
         return reference and self._key.pseudonym(IdentityKind.CASE, reference)

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
-from connectors.sdk.config import Options
+from connectors.sdk.config import Options, Sector
 from connectors.sdk.pull import ServerUrl
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.words import say
@@ -114,7 +114,7 @@ class RdvConfig(PushConfig):
     """The secret before, which counts as well until all have the new one. As `previous_secret_file` or `…_env` too."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=1 << 20)] = 524_288
     """Longest body; a longer one is refused (413). One of an appointment for many people is long."""
-    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
+    sector: Sector = "general"
     """Sector whose key makes the pseudonyms, where no table below says otherwise."""
     site: Label = ""
     """Site, where no table below says otherwise."""

@@ -18,7 +18,7 @@ from connectors.sdk.files import make_private_directory
 from connectors.sdk.probe import scratch
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.polled import Asking, Page, PolledSource
-from connectors.sdk.webhook.signatures import SignatureError
+from connectors.sdk.webhook.signatures import check_signature
 from models.codec import Unusable
 
 SIGNATURE: Final = "x-lapin-signature"
@@ -46,9 +46,7 @@ class RdvSource(PolledSource):
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:  # noqa: ARG002 - no time is signed
         """Return a name of its own for each message: the sender gives none, and the memory knows what came before."""
-        given = headers.get(SIGNATURE, "").encode()
-        if not any(hmac.compare_digest(given, sign(key, body).encode()) for key in self._keys):
-            raise SignatureError("wrong signature")
+        check_signature([headers.get(SIGNATURE, "")], [sign(key, body) for key in self._keys])
         return secrets.token_hex(8)
 
     def split(self, message: Message) -> Sequence[bytes]:

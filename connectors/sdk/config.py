@@ -6,9 +6,18 @@ from collections import ChainMap
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, Final, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, get_args, get_origin
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from connectors.sdk.claims import Claim
@@ -16,8 +25,26 @@ from connectors.sdk.errors import ConfigError, why
 from connectors.sdk.kinds import kind_of
 from connectors.sdk.mistakes import explain
 from connectors.sdk.words import say
+from models.envelope import Label
 
 Language = Literal["en", "fr"]
+
+
+def check_zone(name: str) -> str:
+    """Return `name`, the name of a time zone. Raises `ValueError` if it is none."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, LookupError, OSError):
+        raise ValueError(
+            say("must be a time zone, as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
+        ) from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(check_zone)]
+"""An option: a time zone."""
+Sector = Annotated[Label, StringConstraints(min_length=1)]
+"""An option: a sector, whose key makes pseudonyms."""
 _HEADS: Final = {
     "en": ("| option | kind | default | meaning |", "|---|---|---|---|"),
     "fr": ("| option | genre | par défaut | sens |", "|---|---|---|---|"),

@@ -83,7 +83,7 @@ class Source(ABC, Generic[Raw, Position]):
 
     @abstractmethod
     def map(self, raw: Raw) -> Outcome:
-        """Return what `raw` means, and raise nothing whatever it holds.
+        """Return what `raw` means. Raises `Unusable`, which is as good as `reject`, and nothing else, whatever it holds.
 
         Depends on the records before it and on nothing else: no clock, no I/O, no chance. So the same records from the same
         position give the same event ids. Whether an event's time can be is judged later, by the SDK.

@@ -106,19 +106,18 @@ class Flow:
 def judge(
     map_one: Callable[[Raw], Outcome], reject: Callable[[Raw, Reason, str], Reject], raw: Raw, now: datetime
 ) -> Outcome:
-    """Return what `map_one` makes of `raw`; a rejection if it fails, or if what it tells cannot have happened by `now`."""
+    """Return what `map_one` makes of `raw`; a rejection if it raises one, fails, or tells what cannot have happened by `now`."""
     try:
         outcome = map_one(raw)
-    except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
-        log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
-        return reject(raw, Reason.INTERNAL_ERROR, "")
-    if not isinstance(outcome, Reject):
-        try:
+        if not isinstance(outcome, Reject):
             # The broker refuses a time too far ahead, and one refused record would stop all that come after it.
             for event in outcome:
                 check_time(event.time, now)
-        except Unusable as error:
-            return reject(raw, error.reason, error.detail)
+    except Unusable as error:
+        return reject(raw, error.reason, error.detail)
+    except Exception as error:  # noqa: BLE001 - a defect in a mapping must not stop the source for ever
+        log.error("mapping_failed", error=describe(error))  # noqa: TRY400 - a traceback's text may hold values
+        return reject(raw, Reason.INTERNAL_ERROR, "")
     return outcome
 
 

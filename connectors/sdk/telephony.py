@@ -11,10 +11,11 @@ from unicodedata import combining, normalize
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
+from connectors.sdk.citizens import identify
 from connectors.sdk.config import Options
 from connectors.sdk.words import say
 from models.envelope import Label
-from models.identities import IdentityKind, PseudonymKey, normalise_phone
+from models.identities import PseudonymKey, normalise_phone
 
 LABEL: Final = re.compile(r"(?!.*\d(?:[._-]*\d){6})[A-Za-z0-9._-]{1,64}", re.ASCII)
 """A name that can be shown as it is: a label, and no phone number, whatever stands between its digits."""
@@ -27,7 +28,6 @@ def _is_one_line(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Sector = Annotated[Label, StringConstraints(min_length=1)]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,253}$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -82,8 +82,7 @@ class Numbers:
 
     def caller(self, number: str) -> str:
         """Return the pseudonym of a caller, empty if the number is withheld or an extension."""
-        normalised = normalise_phone(number, self._region)
-        return self._key.pseudonym(IdentityKind.PHONE, normalised) if normalised else ""
+        return identify(self._key, phone=number, region=self._region)
 
     def line(self, dialled: str) -> Line | None:
         """Return the line that a dialled number is, if the configuration has it."""

@@ -1,7 +1,6 @@
 """`accueil simulate all`."""
 
 import os
-import signal
 import threading
 import tomllib
 from datetime import datetime, timedelta
@@ -10,6 +9,14 @@ from typing import Final
 
 import click
 
+from connectors.sdk.simulating.commands import (
+    ABOVE_ZERO,
+    await_stop,
+    directory_option,
+    ledger_option,
+    seed_option,
+    speed_option,
+)
 from connectors.sdk.words import say
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
@@ -17,7 +24,6 @@ from connectors.simulator.playing import Mark, play_live, play_span, today
 from connectors.simulator.stage import Stage
 from connectors.simulator.working import PARIS, midnight
 
-ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 MARK: Final = "played.json"
 YIELD: Final = 10
 """Added to the nice value of a live simulation: the systems that it stands for would not run on this machine."""
@@ -32,16 +38,13 @@ USUAL_HOURS: Final = 9
         "Fait travailler tous les outils d'un département qui n'existe pas, et écrit les réglages qui les lisent.",
     ),
     epilog=say(
-        "The connectors run apart: accueil --config INTO/accueil.toml connect",
-        "Les connecteurs tournent à part : accueil --config DOSSIER/accueil.toml connect",
+        "The connectors run apart: accueil --config INTO/accueil.toml connect. FreeSWITCH is no part of it (accueil simulate "
+        "freeswitch): what it tells while nobody listens is lost, and could not be held against the ledger.",
+        "Les connecteurs tournent à part : accueil --config DOSSIER/accueil.toml connect. FreeSWITCH n'en fait pas partie "
+        "(accueil simulate freeswitch) : ce qu'il dit quand personne n'écoute est perdu, et ne peut être comparé au registre.",
     ),
 )
-@click.option(
-    "--into",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help=say("Directory of the systems: files, ports, secrets.", "Dossier des outils : fichiers, ports, secrets."),
-)
+@directory_option("Directory of the systems: files, ports, secrets.", "Dossier des outils : fichiers, ports, secrets.")
 @click.option(
     "--days",
     type=click.IntRange(1, 366),
@@ -74,13 +77,7 @@ USUAL_HOURS: Final = 9
     show_default=True,
     help=say("Live: play first so many days until now.", "Au fil du temps : jouer d'abord tant de jours passés."),
 )
-@click.option(
-    "--speed",
-    type=ABOVE_ZERO,
-    default=1,
-    show_default=True,
-    help=say("Live: how much faster than life.", "Au fil du temps : combien de fois plus vite que la réalité."),
-)
+@speed_option("Live: how much faster than life.", "Au fil du temps : combien de fois plus vite que la réalité.")
 @click.option(
     "--prepare",
     is_flag=True,
@@ -89,14 +86,8 @@ USUAL_HOURS: Final = 9
         "Écrire seulement les réglages, avec des ports libres.",
     ),
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say(
-        "The same seed gives the same citizens and deeds.", "La même graine donne les mêmes usagers et les mêmes actes."
-    ),
+@seed_option(
+    "The same seed gives the same citizens and deeds.", "La même graine donne les mêmes usagers et les mêmes actes."
 )
 @click.option(
     "--per-year",
@@ -121,11 +112,7 @@ USUAL_HOURS: Final = 9
         "Options du connecteur imap (TOML), pour une vraie boîte créée pour cela : les courriels y vont.",
     ),
 )
-@click.option(
-    "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=say("Where to write what really happened, as JSON.", "Où écrire ce qui s'est vraiment passé, en JSON."),
-)
+@ledger_option()
 def command(
     *,
     into: Path,
@@ -152,7 +139,7 @@ def command(
     stage.write_settings(departement.connectors())
     if prepare:
         return
-    stop = _stop_signal()
+    stop = await_stop()
     try:
         if days is not None:
             _play_days(departement, _span(days, first_day), stop, ledger)
@@ -200,11 +187,3 @@ def _play_live(departement: Departement, path: Path, fresh: Mark, stop: threadin
 def _write(departement: Departement, ledger: Path | None) -> None:
     if ledger:
         ledger.write_text(departement.ledger.to_json(departement.now), encoding="utf-8")
-
-
-def _stop_signal() -> threading.Event:
-    """Return an event that SIGTERM or SIGINT sets."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop

@@ -61,6 +61,8 @@ class Why(StrEnum):
     """At the end of a visit."""
     ANSWER = "answer"
     """It is the service that writes."""
+    NOTICE = "notice"
+    """The same, of its own accord."""
     ASKED_FOR_OPINION = "asked for opinion"
 
 

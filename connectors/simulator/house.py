@@ -48,6 +48,7 @@ POST: Final = _rhythm(0.0, (9, 10, 4), (10, 12, 6), (14, 15, 2))
 """It is scanned when it has come, in the morning; what came late, after lunch."""
 WRITING: Final = _rhythm(0.3, (6, 8, 1), (8, 12, 4), (12, 14, 3), (14, 18, 4), (18, 23, 2))
 AT_HOME: Final = _rhythm(0.6, (7, 9, 2), (9, 18, 3), (18, 22, 4), (22, 24, 1))
+AT_WORK: Final = _rhythm(0.0, (9, 12, 3), (14, 17, 4))
 VISITING: Final = _rhythm(0.0, (9, 12, 5), (14, 16, 4))
 
 LETTERS: Final = Kind(
@@ -70,6 +71,8 @@ MAARCH_LETTERS: Final = Kind(
     ],
 )
 """Of services that register their letters themselves, in Maarch Courrier."""
+NOTICES: Final = Kind(0.015, AT_WORK, LETTERS.places)
+"""Outgoing mail that answers nobody: the services of the mailroom write of their own accord."""
 EMAILS: Final = Kind(
     0.12,
     WRITING,

@@ -8,7 +8,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from connectors.simulator.deeds import Deed
-from connectors.simulator.house import APPOINTMENTS, EMAILS, FORMS, LETTERS, MAARCH_LETTERS, VISITS, Kind
+from connectors.simulator.house import APPOINTMENTS, EMAILS, FORMS, LETTERS, MAARCH_LETTERS, NOTICES, VISITS, Kind
 from connectors.simulator.stories import Deeds, Teller
 from connectors.simulator.working import PARIS, Office, midnight
 
@@ -35,6 +35,7 @@ BEGINNINGS: Final = (
     Beginning("form", FORMS, 1.0, Teller.form),
     Beginning("appointment", APPOINTMENTS, 1.0, Teller.appointment),
     Beginning("visit", VISITS, 1.0, Teller.visit),
+    Beginning("notice", NOTICES, 1.0, Teller.notice),
 )
 
 

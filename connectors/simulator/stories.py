@@ -18,6 +18,7 @@ from connectors.simulator.house import (
     HEADQUARTERS,
     LETTERS,
     MAARCH_LETTERS,
+    NOTICES,
     POSTAGE,
     VISITS,
 )
@@ -83,8 +84,7 @@ class Teller:
         answered_at = self._later(assigned_at, 5 * HOURS_A_DAY)
         yield Deed(answered_at, What.LETTER_ANSWERED, matter)
         if self._chance(0.85):
-            postage = self._postage()
-            yield Deed(self._later(answered_at, 2), What.LETTER_SENT, matter, postage, POSTAGE[postage][0])
+            yield self._send(self._later(answered_at, 2), matter)
         patient_until = self.office.after(at, PATIENCE_HOURS)
         if answered_at > patient_until and self._chance(0.5):
             yield from self._ask_again(patient_until, matter, Why.LETTER_UNANSWERED)
@@ -118,8 +118,16 @@ class Teller:
         at = self._days_later(at, 4)
         yield Deed(at, What.LETTER_ANSWERED, matter)
         answer = Matter(next(self.numbers), Channel.MAIL, place, matter.citizen, Why.ANSWER, matter)
-        postage = self._postage()
-        yield Deed(self._later(at, 2), What.LETTER_SENT, answer, postage, POSTAGE[postage][0])
+        yield self._send(self._later(at, 2), answer)
+
+    def notice(self, at: datetime) -> Deeds:
+        """Tell of a letter that a service writes to somebody who asked for nothing."""
+        matter = self._matter(Channel.MAIL, NOTICES.draw(self.random))
+        yield self._send(at, matter._replace(why=Why.NOTICE))
+
+    def _send(self, at: datetime, letter: Matter) -> Deed:
+        postage = self.random.choices([*POSTAGE], [weight for _, weight in POSTAGE.values()])[0]
+        return Deed(at, What.LETTER_SENT, letter, postage, POSTAGE[postage][0])
 
     def email(self, at: datetime, matter: Matter | None = None) -> Deeds:
         """Tell of an e-mail."""
@@ -253,9 +261,6 @@ class Teller:
     # -------------------------------------------------------------------------------------------------------- chance
     def _chance(self, likely: float) -> bool:
         return self.random.random() < likely
-
-    def _postage(self) -> str:
-        return self.random.choices([*POSTAGE], [weight for _, weight in POSTAGE.values()])[0]
 
     def _score(self, weights: dict[int, int]) -> int:
         return self.random.choices([*weights], [*weights.values()])[0]

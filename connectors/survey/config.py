@@ -4,9 +4,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
-from connectors.sdk.config import Options
-from connectors.sdk.webhook.config import PushConfig
-from connectors.sdk.webhook.places import Place, Zone
+from connectors.sdk.config import Options, Sector
+from connectors.sdk.webhook.config import SignedConfig
+from connectors.sdk.webhook.places import MaybeZone, Place
 from connectors.sdk.webhook.signatures import check_secret
 from connectors.sdk.words import say
 from models.envelope import Label
@@ -50,24 +50,20 @@ class Kind(Options):
         return self
 
 
-class SurveyConfig(PushConfig):
+class SurveyConfig(SignedConfig):
     """One survey tool."""
 
-    secret: Secret
-    """What the tool signs with: `whsec_` and Base64. Give it as `secret_file` or `secret_env`."""
-    previous_secret: MaybeSecret = None
-    """The secret before, which counts as well until the tool has the new one. As `previous_secret_file` or `…_env` too."""
     reference_secret: Secret
     """What the references in links are made with: of the same form, and of nobody but who invites and this connector."""
     previous_reference_secret: MaybeSecret = None
     """The one before, whose references count as well."""
-    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
+    sector: Sector = "general"
     """Sector whose key hides ids that may tell of a person; and of what is tied to no contact. A contact keeps its own."""
     site: Label = ""
     """Site of invitations and answers; of what is tied to a contact, its own if not given."""
     service: Label = ""
     """Service of invitations and answers; of what is tied to a contact, its own if not given."""
-    timezone: Zone = ""
+    timezone: MaybeZone = ""
     """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
     type: Place = "type"
     """Where the type of a message is."""
@@ -77,9 +73,6 @@ class SurveyConfig(PushConfig):
     """What the types of messages mean, by the tool's names of them."""
 
     in_french: ClassVar = {
-        "secret": "Ce avec quoi l'outil signe : `whsec_` et du Base64. À donner par `secret_file` ou `secret_env`.",
-        "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que l'outil ait le nouveau. De même par "
-        "`previous_secret_file` ou `…_env`.",
         "reference_secret": "Ce avec quoi sont faites les références dans les liens : de même forme, et à personne d'autre qu'à "
         "qui invite et à ce connecteur.",
         "previous_reference_secret": "Celui d'avant, dont les références valent aussi.",
@@ -92,11 +85,6 @@ class SurveyConfig(PushConfig):
         "ignored": "Types qui ne sont ni des invitations ni des réponses.",
         "types": "Sens des types de messages, par les noms de l'outil.",
     }
-
-    @property
-    def secrets(self) -> list[SecretStr]:
-        """The secrets of the tool that count, the newest first."""
-        return [secret for secret in (self.secret, self.previous_secret) if secret is not None]
 
     @property
     def reference_secrets(self) -> list[SecretStr]:

@@ -7,8 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.sdk.contract import Outcome
+from connectors.sdk.decoding import decode_json
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.places import Value, find, need, parse_body, read_time, veil
+from connectors.sdk.webhook.places import Value, find, need, read_time, read_type, veil
 from connectors.survey.config import Kind, SurveyConfig
 from connectors.survey.reference import ForgedError, References
 from models.codec import Unusable
@@ -31,13 +32,10 @@ class SurveyMapping:
 
     def map(self, message: Message) -> Outcome:
         """Return what a message tells, nothing if it is of an ignored type. Raises `Unusable`."""
-        body = parse_body(message.body)
-        name = str(need(body, self._config.type))
-        if name in self._config.ignored:
-            return ()
-        kind = self._config.types.get(name)
+        body = decode_json(message.body, object)
+        kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:
-            raise Unusable(Reason.UNKNOWN_RECORD, "its type is not in `types`")
+            return ()
         native = veil(str(need(body, kind.id)), self._key)
         happened_at = read_time(need(body, kind.time), kind.time, self._zone)
         reference = find(body, kind.reference)

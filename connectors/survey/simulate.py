@@ -15,7 +15,8 @@ from typing import Any, Final, TextIO
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating import await_stop, posting, rate_option, seed_option
+from connectors.sdk.simulating.commands import await_stop, rate_option, seed_option
+from connectors.sdk.simulating.posting import posting, secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.survey.reference import References
@@ -107,19 +108,9 @@ def _written(at: datetime) -> str:
         "Envoie invitations et réponses d'une enquête qui n'existe pas.",
     ),
 )
-@click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
-@click.option(
-    "--secret-file",
-    type=click.File(encoding="utf-8"),
-    required=True,
-    help=say("The connector's secret_file.", "Le secret_file du connecteur."),
-)
-@click.option(
-    "--reference-secret-file",
-    type=click.File(encoding="utf-8"),
-    required=True,
-    help=say("The connector's reference_secret_file.", "Le reference_secret_file du connecteur."),
-)
+@url_option()
+@secret_option()
+@secret_option("reference_secret_file")
 @seed_option("Draws the same answers.", "Tire les mêmes.")
 @rate_option("Invitations per hour.", "Invitations par heure.", default=60, most=36_000)
 def command(*, url: str, secret_file: TextIO, reference_secret_file: TextIO, seed: int, rate: float) -> None:

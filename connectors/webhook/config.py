@@ -2,13 +2,12 @@
 
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.sdk.config import Options
 from connectors.sdk.mistakes import guess
-from connectors.sdk.webhook.config import PushConfig
-from connectors.sdk.webhook.places import Place, Zone
-from connectors.sdk.webhook.signatures import check_secret
+from connectors.sdk.webhook.config import SignedConfig
+from connectors.sdk.webhook.places import MaybeZone, Place
 from connectors.sdk.words import say
 from connectors.webhook.vocabulary import KINDS, data_of
 from models.envelope import Label
@@ -84,20 +83,14 @@ class Kind(Options):
         return self
 
 
-class WebhookConfig(PushConfig):
+class WebhookConfig(SignedConfig):
     """One sender of signed webhooks."""
 
-    secret: Annotated[SecretStr, AfterValidator(check_secret)]
-    """What the sender signs with: `whsec_` and Base64. Give it as `secret_file` or `secret_env`."""
-    previous_secret: Annotated[SecretStr | None, AfterValidator(check_secret)] = None
-    """The secret before, which counts as well until the sender has the new one. As `previous_secret_file` or `…_env` too."""
-    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
-    """Sector whose key makes the pseudonyms: citizens of different sectors cannot be told to be the same."""
     site: Label = ""
     """Site of messages that name none."""
     service: Label = ""
     """Service of messages that name none."""
-    timezone: Zone = ""
+    timezone: MaybeZone = ""
     """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
     daily_ids: bool = False
     """Whether the sender's ids of contacts begin anew each day, as tickets do: the day, in `timezone`, is then part of them."""
@@ -113,10 +106,6 @@ class WebhookConfig(PushConfig):
     """What the types of messages mean, by the sender's names of them."""
 
     in_french: ClassVar = {
-        "secret": "Ce avec quoi l'émetteur signe : `whsec_` et du Base64. À donner par `secret_file` ou `secret_env`.",
-        "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que l'émetteur ait le nouveau. De même par "
-        "`previous_secret_file` ou `…_env`.",
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un usager.",
         "site": "Site des messages qui n'en nomment pas.",
         "service": "Service des messages qui n'en nomment pas.",
         "timezone": "Fuseau des heures qui n'en ont pas, comme `Europe/Paris` ; à défaut, elles sont rejetées.",
@@ -128,8 +117,3 @@ class WebhookConfig(PushConfig):
         "labels": "Noms des sites, services, files et autres mots dans les événements, par ce que l'émetteur les appelle.",
         "types": "Sens des types de messages, par les noms de l'émetteur.",
     }
-
-    @property
-    def secrets(self) -> list[SecretStr]:
-        """The secrets that count, the newest first."""
-        return [secret for secret in (self.secret, self.previous_secret) if secret is not None]

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from connectors.sdk.contract import Outcome
+from connectors.sdk.decoding import decode_json
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.places import find, need, parse_body, read_time, veil
+from connectors.sdk.webhook.places import find, need, read_time, read_type, veil
 from connectors.webhook.config import Kind, WebhookConfig
 from connectors.webhook.vocabulary import channel_of, data_of, is_closed, is_label
 from models.codec import Unusable, decode
@@ -36,13 +37,10 @@ class WebhookMapping:
 
     def map(self, message: Message) -> Outcome:
         """Return the event that `message` is. Raises `Unusable` if it is none."""
-        body = parse_body(message.body)
-        name = str(need(body, self._config.type))
-        if name in self._config.ignored:
-            return ()
-        kind = self._config.types.get(name)
+        body = decode_json(message.body, object)
+        kind = read_type(body, self._config.type, self._config.types, self._config.ignored)
         if kind is None:
-            raise Unusable(Reason.UNKNOWN_RECORD, "its type is not in `types`")
+            return ()
         event = {
             **self._envelope(kind, body, message),
             "identities": " ".join(self._identities(kind, body)),

@@ -10,7 +10,8 @@ from typing import Final, TextIO
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating import await_stop, posting, rate_option, seed_option
+from connectors.sdk.simulating.commands import await_stop, rate_option, seed_option
+from connectors.sdk.simulating.posting import posting, secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.webhook.desk.messages import tell
@@ -67,13 +68,8 @@ class FrontDesk:
         f"Il faut aux labels du connecteur {SITE!r} et {', '.join(map(repr, QUEUES))}.",
     ),
 )
-@click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
-@click.option(
-    "--secret-file",
-    type=click.File(encoding="utf-8"),
-    required=True,
-    help=say("The connector's secret_file.", "Le secret_file du connecteur."),
-)
+@url_option()
+@secret_option()
 @seed_option("Draws the same.", "Tire les mêmes.")
 @rate_option("Visitors per hour.", "Visiteurs par heure.", default=60, most=36_000)
 def command(*, url: str, secret_file: TextIO, seed: int, rate: float) -> None:

@@ -1,31 +1,19 @@
 """The messages of one sender."""
 
-from collections.abc import Mapping
-
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.signatures import StandardWebhooks
-from connectors.sdk.webhook.source import PushSource
+from connectors.sdk.webhook.source import SignedSource
 from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
-from models.codec import Unusable
 
 
-class WebhookSource(PushSource):
+class WebhookSource(SignedSource):
     """Standard Webhooks, mapped by configuration."""
 
     def __init__(self, config: WebhookConfig, context: Context) -> None:
         super().__init__(config, context)
-        self._signatures = StandardWebhooks(config.secrets)
-        self._mapping = WebhookMapping(context.source, config, context.key_of(config.sector))
-
-    def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """Return the message's id."""
-        return self._signatures.verify(headers, body, now)
+        self._mapping = WebhookMapping(context.source, config, self.key)
 
     def map(self, raw: Message) -> Outcome:
-        """Return what a message means."""
-        try:
-            return self._mapping.map(raw)
-        except Unusable as error:
-            return self.reject(raw, error.reason, error.detail)
+        """Return what a message means. Raises `Unusable`."""
+        return self._mapping.map(raw)

@@ -1,10 +1,5 @@
 """Dossiers that do not exist, read by the real connector."""
 
-import os
-import signal
-import subprocess
-import sys
-import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +9,7 @@ from connectors.demarches.simulate.lives import PROCEDURES
 from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
 from connectors.sdk.testing import Bench, identity
 from tests.support.demarches_server import served_at
+from tests.support.simulations import simulate
 
 BEGIN = datetime(2026, 3, 16, tzinfo=UTC)
 PER_HOUR = 1.5
@@ -51,15 +47,6 @@ def test_a_seed_gives_the_same_dossiers(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from connectors.demarches import CONNECTOR; CONNECTOR.simulate()"]
-    with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True, env=os.environ) as process:
-        assert process.stdout
-        lines = []
-        while lines.count("\n") < 1 + len(PROCEDURES):
-            lines.append(process.stdout.readline())
-        options = tomllib.loads("".join(lines))["connectors"]["simulation"]
-        assert options.pop("connector") == "demarches"
+    with simulate(demarches.CONNECTOR, "--port", "0") as options:
         bench = Bench(demarches.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
         assert "form.submitted" in bench.probe().events
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0

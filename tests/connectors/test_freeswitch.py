@@ -25,9 +25,10 @@ from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.testing import Bench, Conformance
 from models.events import Event
 from models.identities import PseudonymKey
-from tests.support.freeswitch import PatientSocket, alone, listen, serving
+from tests.support.freeswitch import PatientSocket, serving
 from tests.support.processes import wait_until
 from tests.support.switchboards import fold
+from tests.support.talkers import alone, listen
 
 NINE = datetime(2026, 3, 16, 8, tzinfo=UTC).timestamp()
 PERSONAL = (

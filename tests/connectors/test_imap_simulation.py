@@ -1,9 +1,5 @@
 """Conversations that nobody had, in a real mailbox, read by the real connector."""
 
-import signal
-import subprocess
-import sys
-import tomllib
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -17,6 +13,7 @@ from connectors.imap.simulate.mailbox import Mailbox
 from connectors.sdk.config import parse
 from connectors.sdk.testing import Bench
 from tests.support.dovecot import PASSWORD, dovecot, needs_dovecot
+from tests.support.simulations import simulate
 
 pytestmark = needs_dovecot
 
@@ -61,20 +58,11 @@ def test_a_seed_gives_the_same_mail() -> None:
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text(PASSWORD)
-    command = [sys.executable, "-c", "from connectors.imap import CONNECTOR; CONNECTOR.simulate()"]
     with dovecot() as server:
-        place = ["--host", "127.0.0.1", "--port", str(server.port), "--tls", "none", "--days", "1"]
-        login = ["--username", server.add_user("essai"), "--password-file", str(password)]
-        with subprocess.Popen([*command, *place, *login], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout
-            lines = []
-            while not any("queue" in line for line in lines):
-                lines.append(process.stdout.readline())
-            options = tomllib.loads("".join(lines))["connectors"]["simulation"]
-            assert options.pop("connector") == "imap"
+        place = ("--host", "127.0.0.1", "--port", str(server.port), "--tls", "none", "--days", "1")
+        login = ("--username", server.add_user("essai"), "--password-file", str(password))
+        with simulate(imap.CONNECTOR, *place, *login) as options:
             bench = Bench(imap.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
             kinds: Counter[str] = Counter()
             while not {"email.received", "email.answered"} <= kinds.keys():
                 kinds.update(event.type for event in bench.read_all(confirm=True))
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0

@@ -1,11 +1,7 @@
 """The connector of JeDonneMonAvis as a whole, on a fake that refuses what the published code refuses."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +27,7 @@ from connectors.sdk.testing import Bench, Conformance, identity
 from models.events import Event, FeedbackGiven
 from models.reasons import Reason
 from tests.support.jdma_reviews import BEGIN, BUTTON, FORM, OTHER, Served, hold, review, serving
+from tests.support.simulations import simulate
 
 PERSONAL = ("Mireille Exemple", "mireille.exemple@example.org", "06 39 98 55 11", "au guichet on m'a dit")
 SCORES = {"good": 10, "medium": 5, "bad": 0}
@@ -416,21 +413,10 @@ def test_a_restart_at_any_turn_misses_nothing(server: Served, path: Path, tmp_pa
 
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from connectors.jdma import CONNECTOR; CONNECTOR.simulate()"]
-    with subprocess.Popen(
-        [*command, "--port", "0", "--days", "2"], stdout=subprocess.PIPE, text=True, env=os.environ
-    ) as process:
-        assert process.stdout
-        written = ""
-        while written.count("site = ") < 2:
-            written += process.stdout.readline()
-        options = tomllib.loads(written)["connectors"]["avis"]
-        assert options.pop("connector") == "jdma"
-        options["requests_per_minute"] = 60_000
-        one = Bench(jdma.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+    with simulate(jdma.CONNECTOR, "--port", "0", "--days", "2") as options:
+        given = options | {"requests_per_minute": 60_000}
+        one = Bench(jdma.CONNECTOR, given, tmp_path / "data", tmp_path / "keys")
         assert {event.site for event in one.read_all(confirm=True)} >= {"cdas-nord", "cdas-sud"}
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
 
 
 def test_the_readmes_example_is_understood() -> None:

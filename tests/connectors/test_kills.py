@@ -1,15 +1,10 @@
 """A connector that is killed at every single thing it does to a disk: nothing lost, nothing out of order."""
 
-import io
 import os
-import sys
-import traceback
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -26,117 +21,8 @@ from connectors.sdk.keys import Keys, load_key
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
-from connectors.sdk.testing.kills import NAMED
-from models.events import Event
-
-KILLED = 137
-
-
-class Acts:
-    """What this process does to a disk; it dies before the `last`-th. Of a write, half is done."""
-
-    def __init__(self, last: int) -> None:
-        self._last, self._done = last, 0
-
-    def watch(self) -> None:
-        """Count from now on: names by the interpreter's audit, contents by the two ways to write them."""
-        sys.addaudithook(self._heard)
-        os.write = partial(self.write, os.write)  # type: ignore[assignment]
-        os.fsync, os.fdatasync = partial(self._sync, os.fsync), partial(self._sync, os.fdatasync)
-        io.open = self._open  # type: ignore[assignment]
-
-    def write(self, real: Callable[..., int], *arguments: Any) -> int:
-        *file, content = arguments
-        self._count(lambda: real(*file, content[: len(content) // 2]))
-        return real(*arguments)
-
-    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in NAMED or (event == "open" and arguments[2] & os.O_CREAT):
-            self._count()
-
-    def _sync(self, real: Callable[[int], None], file: int) -> None:
-        self._count()
-        real(file)
-
-    def _open(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
-        if "b" not in mode or mode == "rb":  # texts are the topics of these tests: a broker tears no record
-            return open(file, mode, *arguments, **options)  # noqa: PTH123 - it stands in for it
-        raw = Raw(file, mode.replace("b", ""))
-        raw.acts = self
-        return io.BufferedWriter(raw)
-
-    def _count(self, half: Callable[[], object] = int) -> None:
-        self._done += 1
-        if self._done == self._last:
-            half()
-            os._exit(KILLED)
-
-
-class Raw(io.FileIO):
-    """What a buffered file is emptied into."""
-
-    acts: Acts
-
-    def write(self, content: Any) -> int:
-        return self.acts.write(super().write, content)
-
-
-def run_in_child(job: Callable[[], None], act: int = 0) -> int:
-    """Run `job` in a child that is killed before its `act`-th act, and return its exit code."""
-    child = os.fork()
-    if child == 0:
-        try:
-            Acts(act).watch()
-            job()
-            os._exit(0)
-        except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
-            traceback.print_exc()
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def kill_at_every_act(job: Callable[[Path], None], directory: Path) -> list[Path]:
-    """Run `job` in directory after directory, killed before its first act, its second … and then again to its end.
-
-    Returns the directories; in the last one it was not killed.
-    """
-    directories = []
-    while True:
-        place = directory / f"{len(directories) + 1}"
-        directories.append(place)
-        code = run_in_child(partial(job, place), len(directories))
-        assert code in {0, KILLED}
-        if code == 0:
-            return directories
-        assert run_in_child(partial(job, place)) == 0
-
-
-class Topic:
-    """A publisher whose broker is a file; it confirms one batch late."""
-
-    ready = True
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a")
-        self._unconfirmed: list[Callable[[], None]] = []
-
-    @property
-    def pending(self) -> bool:
-        return bool(self._unconfirmed)
-
-    def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
-        self.poll(0)
-        self._file.writelines(f"{event.id}\n" for event in events)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._unconfirmed.append(confirmed)
-
-    def poll(self, wait_seconds: float) -> None:
-        while self._unconfirmed:
-            self._unconfirmed.pop(0)()
-
-    def close(self) -> None:
-        self._file.close()
+from tests.support.kills import kill_at_every_act
+from tests.support.topic_file import Topic, ids_in
 
 
 @pytest.fixture
@@ -169,7 +55,7 @@ def connect(log: Path, keys: Path, directory: Path) -> None:
 def test_a_connector(log: Path, tmp_path: Path) -> None:
     load_key(tmp_path / "keys", "demonstration")
     directories = kill_at_every_act(partial(connect, log, tmp_path / "keys"), tmp_path / "runs")
-    told = [(place / "topic").read_text().split() for place in directories]
+    told = [ids_in(place / "topic") for place in directories]
     assert len(told[-1]) == len(set(told[-1])) > 200
     assert all(list(dict.fromkeys(ids)) == told[-1] for ids in told)
     assert sum(len(ids) > len(told[-1]) for ids in told) > 3, "nothing was told twice: no kill fell where it matters"

@@ -1,11 +1,6 @@
 """Letters that do not exist, read by the real connector; and what the simulated server refuses."""
 
 import base64
-import os
-import signal
-import subprocess
-import sys
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,20 +15,18 @@ from connectors.maarch.simulate.command import configuration
 from connectors.maarch.simulate.lives import Simulation
 from connectors.maarch.simulate.maarch import SimulatedMaarch
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
-from connectors.sdk.simulating import serving
+from connectors.sdk.simulating.serving import serving
 from connectors.sdk.testing import Bench, identity
+from tests.support.simulations import simulate
 
 BEGIN = datetime(2026, 3, 22, tzinfo=UTC)
 PER_HOUR = 0.5
 HOUR = timedelta(hours=1)
-LAST_LINE = 'service = "colleges"\n'
 CONTACTS = "/rest/resources/{}/contacts?type=senders"
 
 
 def bench(address: str, tmp_path: Path, name: str = "data") -> Bench:
-    options = tomllib.loads(configuration(address))["connectors"]["simulation"]
-    assert options.pop("connector") == "maarch"
-    return Bench(maarch.CONNECTOR, options, tmp_path / name, tmp_path / "keys")
+    return Bench(maarch.CONNECTOR, configuration(address), tmp_path / name, tmp_path / "keys")
 
 
 def test_what_the_connector_tells_is_what_happened(tmp_path: Path) -> None:
@@ -69,20 +62,9 @@ def test_a_seed_gives_the_same_letters(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_configuration_that_reads_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from connectors.maarch import CONNECTOR; CONNECTOR.simulate()"]
-    with subprocess.Popen(
-        [*command, "--port", "0", "--days", "2"], stdout=subprocess.PIPE, text=True, env=os.environ
-    ) as process:
-        assert process.stdout
-        try:
-            lines = [*iter(process.stdout.readline, LAST_LINE)]
-            options = tomllib.loads("".join(lines))["connectors"]["simulation"]
-            assert options.pop("connector") == "maarch"
-            one = Bench(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
-            assert one.probe().events.total() > 0
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+    with simulate(maarch.CONNECTOR, "--port", "0", "--days", "2") as options:
+        one = Bench(maarch.CONNECTOR, options, tmp_path / "data", tmp_path / "keys")
+        assert one.probe().events.total() > 0
 
 
 # -------------------------------------------------------------------------------------------------------------- refusals

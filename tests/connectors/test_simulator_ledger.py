@@ -21,9 +21,9 @@ from models.reasons import Reason
 from models.topics import Channel
 from streams.agents import contacts
 from streams.core.layouts import LAYOUTS
-from tests.support.asterisk_manager import listen
 from tests.support.departement import differences, last_monday
 from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds
+from tests.support.talkers import listen
 from tests.support.telling import Delivery, Span, deliver, play
 
 pytestmark = pytest.mark.timeout(300)

@@ -1,17 +1,15 @@
 """Manager interfaces to listen to: a patient one, which waits with what happens until somebody is there."""
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from connectors.asterisk.simulate.manager import HOST, SECRET, USERNAME, ManagerServer
+from connectors.asterisk.simulate.manager import SECRET, USERNAME, ManagerServer
 from connectors.asterisk.simulate.voice import Event, Voice
-from connectors.sdk.testing import Bench
-from models.events import Event as Told
-from tests.support.processes import wait_until
+from connectors.sdk.simulating.commands import HOST
+from tests.support.talkers import has_kept
 
 
 class PatientManager(ManagerServer):
@@ -27,28 +25,22 @@ class PatientManager(ManagerServer):
         self._listener = listener
         super().__init__(voice)
 
-    def say(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
         """Tell an event as it is."""
-        with self._lock:
-            self._tell(event)
+        with self.lock:
+            if self.listeners:
+                self._given.append(event)
+                super().tell(event)
+            else:
+                self._kept.append(event)
 
     def welcome(self, listener: Any) -> None:
-        super().welcome(listener)
-        with self._lock:
-            lost = [] if self._is_kept() else self._given
+        with self.lock:
+            super().welcome(listener)
+            lost = [] if has_kept(self._listener) else self._given
             kept, self._kept, self._given = [*lost, *self._kept], [], []
             for event in kept:
-                self._tell(event)
-
-    def _is_kept(self) -> bool:
-        return any(self._listener.rglob("*.spool")) or any(self._listener.rglob("cursor-*.json"))
-
-    def _tell(self, event: Event) -> None:
-        if self.listeners:
-            self._given.append(event)
-            super()._tell(event)
-        else:
-            self._kept.append(event)
+                self.tell(event)
 
 
 def options(manager: ManagerServer, **more: Any) -> dict[str, Any]:
@@ -63,29 +55,6 @@ def serving(at: float, *, listener: Path | None = None, **how: Any) -> Iterator[
     voice.be_at(at)
     with closing(PatientManager(voice, listener) if listener else ManagerServer(voice, **how)) as manager:
         yield manager
-
-
-def alone(manager: ManagerServer) -> None:
-    """Return once nobody listens any more."""
-    wait_until(lambda: not manager.listeners, "all who listened to have left", 10)
-
-
-def listen(bench: Bench, manager: ManagerServer, happen: Any) -> list[Told]:
-    """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
-    with bench.opened() as (flow, publisher):
-        wait_until(lambda: flow.turn() or manager.listeners, "somebody to listen", 10)
-        thread = threading.Thread(target=happen)
-        thread.start()
-        while True:
-            over, before = not thread.is_alive(), bench.records_read()
-            flow.turn()
-            if over and bench.records_read() == before:
-                break
-        thread.join()
-        publisher.confirm()
-        events = publisher.events
-    alone(manager)
-    return events
 
 
 def make_certificate(directory: Path) -> Path:

@@ -1,15 +1,12 @@
 """Event sockets to listen to: a patient one, which waits with what happens until somebody is there."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from connectors.freeswitch.simulate import EventSocket, Happening, tables
-from connectors.sdk.testing import Bench
-from models.events import Event
-from tests.support.processes import wait_until
+from tests.support.talkers import has_kept
 
 
 class PatientSocket(EventSocket):
@@ -37,7 +34,7 @@ class PatientSocket(EventSocket):
     def welcome(self, listener: Any) -> None:
         with self.lock:
             self._is_open = False
-            if any(self._listener.rglob("*.spool")) or any(self._listener.rglob("cursor-*.json")):
+            if has_kept(self._listener):
                 self._safe += self._given
             else:
                 self._kept = [*self._given, *self._kept]
@@ -64,26 +61,3 @@ def serving(at: float, *, listener: Path | None = None) -> Iterator[EventSocket]
     """Have an event socket whose clock shows `at`, seconds since 1970; a patient one for `listener`."""
     with closing(PatientSocket(at, listener) if listener else EventSocket(tables(), lambda: at)) as event_socket:
         yield event_socket
-
-
-def alone(event_socket: EventSocket) -> None:
-    """Return once nobody listens any more."""
-    wait_until(lambda: not event_socket.listeners, "all who listened to have left", 10)
-
-
-def listen(bench: Bench, event_socket: EventSocket, happen: Callable[[], object] = lambda: None) -> list[Event]:
-    """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
-    with bench.opened() as (flow, publisher):
-        wait_until(lambda: flow.turn() or event_socket.listeners, "somebody to listen", 10)
-        thread = threading.Thread(target=happen)
-        thread.start()
-        while True:
-            over, before = not thread.is_alive(), bench.records_read()
-            flow.turn()
-            if over and bench.records_read() == before:
-                break
-        thread.join()
-        publisher.confirm()
-        events = publisher.events
-    alone(event_socket)
-    return events

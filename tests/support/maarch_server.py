@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from connectors.maarch.simulate.database import Database
 from connectors.maarch.simulate.server import Refusal, Rest
-from connectors.sdk.simulating import serving
+from connectors.sdk.simulating.serving import serving
 
 
 class MaarchServer(Rest):

@@ -16,7 +16,7 @@ from connectors.rdv.source import RdvSource
 from connectors.sdk.contract import Context
 from connectors.sdk.flow import Flow
 from connectors.sdk.reconcile import Finding
-from connectors.sdk.simulating import serving
+from connectors.sdk.simulating.serving import serving
 from connectors.sdk.testing import Bench, HeldPublisher
 from models.events import Event
 from streams.engine.broker import free_port
@@ -29,6 +29,15 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 """The window that is asked for is around the real now, so what happens is too."""
 A_WHILE = timedelta(minutes=1)
 """What happens and when all is asked for is so long apart: longer than a slow answer takes."""
+PERSONAL = (
+    "Mireille",
+    "Exemple",
+    "Mireille.Exemple@example.org",
+    "06 39 98 55 11",
+    "rue Imaginaire",
+    "agent.fictif@example.org",
+)
+"""What must not leave the connector."""
 MIREILLE = Citizen(501, "Mireille", "Exemple", "Mireille.Exemple@example.org", "06 39 98 55 11")
 
 

@@ -18,7 +18,7 @@ from tests.support.processes import Child
 PARTITIONS = 4
 TARGET = timedelta(seconds=2)
 SERVICES = ("autonomie", "enfance", "routes")
-SLA = f"""
+SLA = """
 [calendars.siege]
 timezone = "Europe/Paris"
 [[calendars.siege.versions]]
@@ -28,10 +28,9 @@ monday = ["08:30-17:30"]
 name = "telephone"
 match = {{ channel = "call" }}
 calendar = "siege"
-clocks.answer = {{ target = {TARGET.seconds}, unit = "elapsed" }}
+clocks.answer = {{ target = {target}, unit = "elapsed" }}
 """
-SETTINGS = """
-sla = "sla.toml"
+NOTIFY = """
 [notify.alertmanagers.local]
 url = "{url}"
 show_seconds = {show_seconds}
@@ -40,9 +39,17 @@ SOURCE = "asterisk/essai"
 
 
 class Chain:
-    """All of it, but that its parts are for the test to start."""
+    """All of it, but that its parts are for the test to start; without `manager`, nobody to tell."""
 
-    def __init__(self, kafka: EmbeddedKafka, directory: Path, manager: Alertmanager, show_seconds: float) -> None:
+    def __init__(
+        self,
+        kafka: EmbeddedKafka,
+        directory: Path,
+        manager: Alertmanager | None = None,
+        show_seconds: float = 5,
+        target: timedelta = TARGET,
+    ) -> None:
+        self.target = target
         self._bootstrap = kafka.bootstrap
         self._producer = Producer(
             {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "linger.ms": 1}
@@ -53,9 +60,11 @@ class Chain:
             for topic in topics.CATALOGUE
         )
         apply(kafka.bootstrap, list(specs))
-        (directory / "sla.toml").write_text(SLA, encoding="utf-8")
+        (directory / "sla.toml").write_text(SLA.format(target=target.seconds), encoding="utf-8")
         self._settings = directory / "accueil.toml"
-        text = SETTINGS.format(url=manager.url, show_seconds=show_seconds)
+        text = 'sla = "sla.toml"\n'
+        if manager is not None:
+            text += NOTIFY.format(url=manager.url, show_seconds=show_seconds)
         self._settings.write_text(text, encoding="utf-8")
         self.deadlines: dict[str, datetime] = {}
         """Of each call, by its contact's id."""
@@ -90,7 +99,7 @@ class Chain:
 
     def seconds_since_last(self) -> float:
         """How long ago the last of them began to wait."""
-        return (datetime.now(UTC) - max(self.deadlines.values()) + TARGET).total_seconds()
+        return (datetime.now(UTC) - max(self.deadlines.values()) + self.target).total_seconds()
 
     def _produce(self, events: Sequence[Event]) -> None:
         topic = SOURCES[Channel.CALL].name
@@ -103,7 +112,7 @@ class Chain:
             now = datetime.now(UTC).replace(microsecond=0)
             nth = len(self.deadlines)
             contact = contact_id(Channel.CALL, SOURCE, str(nth))
-            self.deadlines[contact] = now + TARGET
+            self.deadlines[contact] = now + self.target
             yield CallQueued(
                 id=event_id(SOURCE, str(nth)),
                 source=SOURCE,

@@ -1,5 +1,6 @@
 """A real Prometheus scrapes the metrics and answers what the board shows."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,11 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from streams.web.options import QueueOptions, WebOptions
+from streams.core.figures import Dimensions
+from streams.core.layouts import SLA
+from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
-from tests.support.prometheus import Prometheus, running
+from tests.support.prometheus import RULES, Prometheus, running
+from tests.unit.web.test_collector_promises import KEPT, POLICIES
 from tests.web.rows import APPOINTMENT, FORM, MAIL, OPINION, ROADS, SOCIAL
 from tests.web.served import Served, serving
+
+ANSWERED = Dimensions(SLA, "siege", "routes", "telephone:answer:call")
 
 
 @pytest.fixture
@@ -94,3 +100,38 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
     satisfied = 'sum(contact_feedback_total{channel="call",scale="csat_1_5",score=~"[45]"})'
     ratio = f'{satisfied} / sum(contact_feedback_total{{channel="call",scale="csat_1_5"}})'
     assert prometheus.value(ratio) == csat["numerator"] / csat["denominator"] == 0.75
+
+
+def test_prometheus_records_what_rules_say_of_the_figures_that_are_served(tmp_path: Path) -> None:
+    rules = []
+    for path in RULES:
+        # A difference of four weeks needs four weeks: here all are of two seconds.
+        rules.append(tmp_path / path.name)
+        rules[-1].write_text(re.sub(r"offset \w+", "offset 2s", path.read_text(encoding="utf-8")), encoding="utf-8")
+    options = WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL,)),))
+    with (
+        serving(options, policies=POLICIES) as served,
+        running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=rules) as prometheus,
+    ):
+        served.follow()
+        late = served.now() - timedelta(days=4)
+        served.worker.count(KEPT, late, "started", "breached", "due")
+        served.worker.stocks(KEPT, late, overdue=1)
+        served.worker.count(ANSWERED, served.now(), "started", "met")
+        served.worker.progress(served.now(), history={"mail": int(late.timestamp() * 1000)})
+        expected = {rule["name"] for rule in prometheus.rules() if rule["type"] == "recording"}
+
+        def missing() -> set[str]:
+            recorded = prometheus.ask('count by (__name__) ({__name__=~".+:.+"})')
+            return expected - {name for ((_, name),) in recorded}
+
+        wait_until(lambda: not missing(), "all that is recorded", otherwise=missing)
+        assert {rule["health"] for rule in prometheus.rules()} == {"ok"}
+        which = '{channel="mail",site="siege",service="social",policy="courrier",clock="acknowledge"'
+        one = "place_policy_clock"
+        assert prometheus.value(f'{one}_state:contact_sla_open_items:max{which},state="overdue"}}') == 1
+        assert prometheus.value(f'{one}_horizon:contact_sla_due_items:max{which},horizon="7d"}}') == 0
+        assert prometheus.value(f'{one}_result:contact_sla_completed:net{which},result="breached"}}') == 1
+        assert prometheus.value('policy_clock:contact_sla_objective:max{policy="telephone"}') == 0.8
+        told = [one["annotations"]["summary_en"] for one in prometheus.get("alerts")["alerts"]]
+        assert "Always firing" in told

@@ -7,14 +7,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Final
 
+import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
+from connectors.sdk.metrics import Meter, Metrics
+from streams.engine.broker import free_port
+from streams.notify.notifier import Notifier
+from streams.notify.options import MailOptions, NotifyOptions
+from tests.support.alertmanager import EXAMPLE, hooked
+from tests.support.alertmanager import find as find_amtool
+from tests.support.alertmanager import running as running_alertmanager
+from tests.support.processes import ROOT, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, running
 from tests.support.promtool import Scene, Values, play
+from tests.unit.web.test_collector_channels import Exported
+from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
 
 RECORDING, PROMISES, PIPELINE = (DEPLOYED / "rules" / f"{name}.yml" for name in ("recording", "promises", "pipeline"))
+RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 GROUPS: Final = ("accueil.promises", "accueil.promises.alerts")
 WEB: Final = 'job="accueil-web",instance="a"'
 
@@ -213,3 +228,215 @@ def test_alert_that_is_another_is_found_out(alert: str, rules: list[dict[str, An
     file.write_text(json.dumps({"groups": [{"name": GROUPS[1], "rules": made}]}), encoding="utf-8")
     wrong, _ = play(tmp_path, [RECORDING, file], GROUPS, list(others), SCENES[alert])
     assert {name: one for name, one in others.items() if name not in wrong} == {}
+
+
+# ---------------------------------------------------------------------------------------------------------------- pipeline
+PARTITION: Final = 'contact_figures_%stimestamp_seconds{%s,partition="%d"}'
+MINUTES: Final = [60.0 * step for step in range(400)]
+"""The time at each step of a minute."""
+
+
+def written(partition: int, values: Values, web: str = WEB) -> dict[str, Values]:
+    return {PARTITION % ("written_", web, partition): values}
+
+
+def calls(queue: str, this_week: float, last_week: float, quiet_for: int = 4) -> dict[str, Values]:
+    """Half an hour by half an hour, a week and two hours: so many calls in each, none in the last ones."""
+    came = [last_week] * 330 + [this_week] * (10 - quiet_for) + [0.0] * quiet_for
+    place = f'channel="call",site="siege",service="rsa",queue="{queue}"'
+    return {
+        f"contact_received_total{{{WEB},{place}}}": list(accumulate(came, initial=0.0)),
+        f'contact_queue_open{{{WEB},{place},calendar="siege"}}': 1,
+    }
+
+
+def shut(since: int) -> dict[str, Values]:
+    opened = [1.0] * (340 - since) + [0.0]
+    return {series: opened for series in calls("rsa", 0, 0) if series.startswith("contact_queue_open")}
+
+
+def amiss(name: str, fires: int, series: dict[str, Values], steps: int = 8, step: str = "1m") -> Scene:
+    return Scene(name, series, fires, steps, step)
+
+
+def spooled(size: int) -> dict[str, Values]:
+    which = 'job="accueil-connect",connector="asterisk/siege"'
+    return {f"connector_spool_bytes{{{which}}}": size, f"connector_spool_limit_bytes{{{which}}}": 100}
+
+
+READ: Final = 'connector_last_success_timestamp_seconds{job="accueil-connect",connector="asterisk/siege"}'
+DEAD: Final = f'pipeline_dead_letters_total{{{WEB},reason="invalid_json"}}'
+WAITING: Final = 'notify_waiting{job="accueil-notify",receiver="mails.a"}'
+FOLLOWING: Final = 'notify_following{job="accueil-notify"}'
+EXPECTED: Final = f"pipeline_expected_partitions{{{WEB}}}"
+WORKER: Final = 'up{job="accueil-worker",instance="a"}'
+AMISS: Final = {
+    "ProcessDown": [
+        amiss("a worker that is away", 1, {WORKER: [1.0, 0.0]}),
+        amiss("a worker that was away", 0, {WORKER: [1.0, 0.0, 1.0]}),
+        amiss("what is not Accueil", 0, {'up{job="node"}': 0}),
+    ],
+    "FiguresAbsent": [amiss("nothing", 1, {}), amiss("figures", 0, {EXPECTED: 2})],
+    "StreamStopped": [
+        amiss("all are written", 0, written(0, MINUTES) | written(1, MINUTES)),
+        amiss("one is not", 1, written(0, MINUTES) | written(1, [0.0, 60.0])),
+        amiss("one web sees nothing", 0, written(0, MINUTES) | written(0, 0, WEB.replace('"a"', '"b"'))),
+        amiss("one never was", 1, written(0, MINUTES) | {EXPECTED: 2}),
+        amiss("there is only one", 0, written(0, MINUTES) | {EXPECTED: 1}),
+    ],
+    "FiguresBehind": [
+        amiss("for long", 1, {PARTITION % ("", WEB, 0): 0}, 45),
+        amiss("not for long", 0, {PARTITION % ("", WEB, 0): 0}, 38),
+        amiss("a little", 0, {PARTITION % ("", WEB, 0): [0.0] * 9 + MINUTES}, 60),
+    ],
+    "SourceSilent": [
+        amiss("nobody", 1, calls("rsa", 4, 3), 340, "30m"),
+        amiss("somebody elsewhere", 0, calls("rsa", 4, 3) | calls("pmi", 4, 3, quiet_for=0), 340, "30m"),
+        amiss("nobody last week either", 0, calls("rsa", 4, 2), 340, "30m"),
+        amiss("it is closed", 0, calls("rsa", 4, 3) | shut(since=1), 340, "30m"),
+    ],
+    "SourceNotRead": [amiss("for long", 1, {READ: 0}, 17), amiss("it is read", 0, {READ: MINUTES}, 17)],
+    "SpoolFilling": [amiss("above half", 1, spooled(51)), amiss("half", 0, spooled(50))],
+    "DeadLetters": [amiss("one", 1, {DEAD: [3.0] * 15 + [4.0]}, 20), amiss("none since", 0, {DEAD: [3.0, 4.0]}, 20)],
+    "NotifyBehind": [amiss("for long", 1, {FOLLOWING: 0}), amiss("it began", 0, {FOLLOWING: [0.0] * 4 + [1.0]})],
+    "ReceiverAway": [amiss("away", 1, {WAITING: 1}), amiss("busy", 0, {WAITING: [1.0, 0.0] * 4 + [1.0]})],
+    "Watchdog": [amiss("always", 1, {})],
+}
+
+
+@pytest.mark.parametrize("alert", AMISS)
+def test_alert_of_the_pipeline_fires_at_what_it_should(alert: str, tmp_path: Path) -> None:
+    wrong, said = play(tmp_path, [PIPELINE], ["accueil.pipeline.alerts"], [alert], AMISS[alert])
+    assert not wrong, said
+
+
+# ------------------------------------------------------------------------------------------------------- what all have
+def test_each_alert_has_scenes_in_which_it_fires_and_not(rules: list[dict[str, Any]]) -> None:
+    fires = {alert: {scene.fires for scene in scenes} for alert, scenes in (SCENES | AMISS).items()}
+    assert fires.pop("Watchdog") == {1}
+    assert fires == {name: {0, 1} for name in alerts_of(rules) if name != "Watchdog"}
+
+
+def test_each_alert_says_in_both_languages_what_people_need(rules: list[dict[str, Any]]) -> None:
+    told: dict[str, set[str]] = {}
+    for name, alert in alerts_of(rules).items():
+        labels, notes = alert["labels"], alert["annotations"]
+        assert labels.keys() == {"severity", "category"}
+        assert labels["severity"] in {"critical", "warning", "none"}
+        both = {f"{note}{language}" for note in ("summary", "description", "runbook_url") for language in ("", "_en")}
+        assert notes.keys() - {"dashboard_url"} == both
+        for language, end in (("", ".fr.md"), ("_en", ".md")):
+            page, _, heading = notes[f"runbook_url{language}"].rpartition("/")[2].partition("#")
+            assert heading == name.lower()
+            assert page.removesuffix(end) in {"promises", "pipeline"}
+            told.setdefault(page, set()).add(name)
+    assert told == {
+        page.name: set(re.findall(r"^## (\w+)$", page.read_text("utf-8"), re.MULTILINE)) for page in RUNBOOKS
+    }
+
+
+def test_alerts_find_their_receivers(rules: list[dict[str, Any]]) -> None:
+    receivers = {
+        ("service", "critical"): "superviseurs-immediat,superviseurs-courriel",
+        ("service", "warning"): "superviseurs-courriel",
+        ("pipeline", "critical"): "exploitation",
+        ("pipeline", "warning"): "exploitation",
+        ("watchdog", "none"): "temoin",
+    }
+    found = {(rule["labels"]["category"], rule["labels"]["severity"]): name for name, rule in alerts_of(rules).items()}
+    assert found.keys() == receivers.keys()
+    for (category, severity), name in found.items():
+        labels = [f"alertname={name}", f"category={category}", f"severity={severity}", "service=rsa"]
+        test = [
+            "config",
+            "routes",
+            "test",
+            f"--config.file={EXAMPLE}",
+            f"--verify.receivers={receivers[category, severity]}",
+        ]
+        done = subprocess.run([find_amtool("amtool"), *test, *labels], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_figures_that_are_not_whole_say_nothing_of_services(tmp_path: Path) -> None:
+    def alert(name: str, category: str) -> dict[str, Any]:
+        return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
+
+    told = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
+    with hooked() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
+
+        def tell(*alerts: dict[str, Any]) -> None:
+            httpx.post(f"{manager.url}/api/v2/alerts", json=alerts).raise_for_status()
+
+        def muted() -> set[str]:
+            return {one["labels"]["alertname"] for one in manager.alerts() if one["status"]["inhibitedBy"]}
+
+        tell(*told)
+        wait_until(lambda: len(manager.alerts()) == len(told), "the alerts")
+        assert muted() == set()
+        tell(alert("StreamStopped", "pipeline"))
+        expected = {"SlaBurnRateDays", "FiguresBehind"}
+        wait_until(lambda: muted() == expected, "them to be muted", otherwise=muted)
+
+
+# -------------------------------------------------------------------------------------------------- what they are made of
+def labels_of(registry: CollectorRegistry | Collector) -> dict[str, set[str]]:
+    """Sample → its labels."""
+    found: dict[str, set[str]] = {}
+    for metric in registry.collect():
+        for sample in metric.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What the processes of Accueil tell: sample → its labels."""
+    web = Exported(HOUSE, POLICIES)
+    web.worker.count(KEPT, web.now, "started", "due")
+    web.worker.stocks(KEPT, web.now, overdue=1)
+    web.worker.progress(web.now, history={"mail": 1})
+    connect = CollectorRegistry()
+    Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
+    notifier = Notifier(
+        NotifyOptions(
+            f"127.0.0.1:{free_port()}",
+            tmp_path_factory.mktemp("notify"),
+            mails=(MailOptions("mails.a", "127.0.0.1", "a@example.org", ("b@example.org",)),),
+        )
+    )
+    stopping = Event()
+    thread = Thread(target=notifier.run, args=(stopping,))
+    thread.start()
+    try:
+        wait_until(lambda: "notify_waiting" in labels_of(notifier), "notify's metrics")
+        notify = labels_of(notifier)
+    finally:
+        stopping.set()
+        thread.join()
+    return {"up": set(), **labels_of(web.registry), **labels_of(connect), **notify}
+
+
+NAME: Final = r"[a-z][a-z0-9_:]*"
+
+
+def test_rules_are_made_of_what_is_measured(rules: list[dict[str, Any]], measured: dict[str, set[str]]) -> None:
+    recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    labels = set().union(*measured.values()) | {"job", "instance"}
+    used: set[str] = set()
+    for rule in rules:
+        bare = re.sub(r'"[^"]*"', '""', rule["query"])
+        grouped = [
+            label
+            for words in re.findall(r"(?:by|without|on|group_left) \(([^)]*)\)", bare)
+            for label in words.split(", ")
+        ]
+        assert set(filter(None, grouped)) <= labels
+        bare = re.sub(r"(?:by|without|on|group_left) \([^)]*\)", "", bare)
+        for name, matchers in re.findall(rf"({NAME})\{{([^}}]*)\}}", bare):
+            own = measured.get(name, labels) | {"job", "instance"}
+            assert set(re.findall(rf"({NAME})[=!]", matchers)) <= own, name
+        bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|offset \w+", "", bare)
+        used |= set(re.findall(rf"(?<![\w:])({NAME})(?![\w:(]| *\()", bare)) - {"and", "or", "unless"}
+    assert used - recorded <= measured.keys()
+    assert {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"} <= used

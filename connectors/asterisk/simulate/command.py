@@ -1,23 +1,27 @@
 """`accueil simulate asterisk`."""
 
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
 
 import click
 
 from connectors.asterisk.simulate.clock import Publish, simulate_day, simulate_live
 from connectors.asterisk.simulate.ledger import Ledger
-from connectors.asterisk.simulate.manager import HOST, SECRET, USERNAME, ManagerServer
+from connectors.asterisk.simulate.manager import SECRET, USERNAME, ManagerServer
 from connectors.asterisk.simulate.voice import Voice
+from connectors.sdk.simulating.commands import (
+    ABOVE_ZERO,
+    HOST,
+    await_stop,
+    clear_port_errors,
+    ledger_option,
+    seed_option,
+    speed_option,
+)
 from connectors.sdk.words import say
-
-ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
 
 
 @click.command(
@@ -51,13 +55,7 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
     is_flag=True,
     help=say("Write as things happen, until stopped.", "Écrire au fil de l'eau, jusqu'à l'arrêt."),
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say("The same seed gives the same day.", "La même graine donne la même journée."),
-)
+@seed_option("The same seed gives the same day.", "La même graine donne la même journée.")
 @click.option(
     "--calls",
     type=click.IntRange(min=1),
@@ -75,13 +73,7 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
         "Appels d'une heure ordinaire, au fil de l'eau ; leur nombre suit l'heure, et ne descend pas sous 0,6 fois cela.",
     ),
 )
-@click.option(
-    "--speed",
-    type=ABOVE_ZERO,
-    default=1,
-    show_default=True,
-    help=say("How much faster than life, live.", "Combien de fois plus vite que la réalité, au fil de l'eau."),
-)
+@speed_option("How much faster than life, live.", "Combien de fois plus vite que la réalité, au fil de l'eau.")
 @click.option(
     "--catch-up",
     is_flag=True,
@@ -99,11 +91,7 @@ ABOVE_ZERO: Final = click.FloatRange(min=0, min_open=True)
         "écrire comment la lire.",
     ),
 )
-@click.option(
-    "--ledger",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help=say("Where to write what really happened.", "Où écrire ce qui s'est vraiment passé."),
-)
+@ledger_option()
 def command(
     *,
     into: Path,
@@ -128,10 +116,8 @@ def command(
             truth = _write_day(into, day.date(), seed, calls, append=append)
         else:
             click.echo(say(f"writing to {into}, until stopped", f"écrit dans {into}, jusqu'à l'arrêt"))
-            stop = threading.Event()
+            stop = await_stop()
             with _serving(ami_port) as publish:
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    signal.signal(number, lambda *_: stop.set())
                 truth = simulate_live(
                     into, stop, seed=seed, calls_per_hour=rate, speed=speed, catch_up=catch_up, publish=publish
                 )
@@ -152,10 +138,8 @@ def _serving(port: int | None) -> Iterator[Publish | None]:
     if port is None:
         yield None
         return
-    try:
+    with clear_port_errors(port):
         manager = ManagerServer(Voice(clock=time.time), port=port)
-    except OSError as error:
-        raise click.ClickException(f"{HOST}:{port}: {error.strerror}") from None
     with closing(manager):
         click.echo(f'ami = {{ host = "{HOST}", port = {manager.port}, username = "{USERNAME}", secret = "{SECRET}" }}')
         yield manager.publish

@@ -2,20 +2,22 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import click
 
 from connectors.demarches.simulate.lives import PROCEDURES
 from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
-from connectors.sdk.simulating import (
+from connectors.sdk.simulating.commands import (
     await_stop,
     clear_port_errors,
     days_option,
     port_option,
+    print_settings,
     rate_option,
     seed_option,
-    serving,
 )
+from connectors.sdk.simulating.serving import serving
 from connectors.sdk.words import say
 
 
@@ -36,15 +38,11 @@ def command(*, port: int, seed: int, days: int, rate: float) -> None:
     simulation = Simulation(seed, datetime.now(UTC) - timedelta(days=days), rate)
     app = create_app(simulation, partial(datetime.now, UTC))
     with clear_port_errors(port), serving(app, port) as address:
-        click.echo(configuration(address))
+        print_settings("demarches", configuration(address))
         stop.wait()
 
 
-def configuration(address: str) -> str:
-    """Return what `accueil.toml` needs to read what is served at `address`."""
-    procedures = [
-        f'[connectors.simulation.procedures.{number}]\nlabel = "{label}"\nservice = "{label}"\n'
-        for number, label in PROCEDURES.items()
-    ]
-    head = f'[connectors.simulation]\nconnector = "demarches"\nurl = "{address}{PATH}"\ntoken = "{TOKEN}"\n'
-    return "\n".join([head, *procedures])
+def configuration(address: str) -> dict[str, Any]:
+    """Return the options of the connector that reads what is served at `address`."""
+    procedures = {str(number): {"label": label, "service": label} for number, label in PROCEDURES.items()}
+    return {"url": f"{address}{PATH}", "token": TOKEN, "procedures": procedures}

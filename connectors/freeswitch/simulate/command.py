@@ -2,14 +2,20 @@
 
 import time
 from contextlib import closing
-from typing import Any
 
 import click
 
 from connectors.freeswitch.simulate.callcenter import Callcenter
 from connectors.freeswitch.simulate.day import Day, configuration, tables
 from connectors.freeswitch.simulate.server import EventSocket
-from connectors.sdk.simulating import await_stop, clear_port_errors, port_option, rate_option, seed_option
+from connectors.sdk.simulating.commands import (
+    await_stop,
+    clear_port_errors,
+    port_option,
+    print_settings,
+    rate_option,
+    seed_option,
+)
 from connectors.sdk.words import say
 
 
@@ -28,32 +34,7 @@ def command(*, port: int, seed: int, rate: float) -> None:
     """Serve until stopped."""
     stop = await_stop()
     with clear_port_errors(port), closing(EventSocket(tables(), time.time, port=port)) as event_socket:
-        click.echo(_shown(configuration(event_socket.port)))
+        print_settings("freeswitch", configuration(event_socket.port))
         day = Day(Callcenter(event_socket.happen, seed), seed=seed, calls_per_hour=rate, begin=time.time())
         while not stop.wait(max(0.0, day.next_at - time.time())):
             day.step()
-
-
-def _shown(options: dict[str, Any]) -> str:
-    """Return options as `accueil.toml` has them."""
-    tables = {name: value for name, value in options.items() if isinstance(value, dict)}
-    lines = ["[connectors.annexe]", 'connector = "freeswitch"']
-    lines += [f"{name} = {_value(value)}" for name, value in options.items() if name not in tables]
-    for table, rows in tables.items():
-        for key, row in rows.items():
-            lines += [
-                "",
-                f"[connectors.annexe.{table}.{key}]",
-                *(f"{name} = {_value(value)}" for name, value in row.items()),
-            ]
-    return "\n".join([*lines, ""])
-
-
-def _value(value: Any) -> str:
-    return (
-        str(value)
-        if isinstance(value, int)
-        else str(value).replace("'", '"')
-        if isinstance(value, list)
-        else f'"{value}"'
-    )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from connectors.freeswitch.simulate.callcenter import AVAILABLE, LOGGED_OUT, ON_BREAK, Callcenter, Tables
 from connectors.freeswitch.simulate.server import PASSWORD
-from connectors.sdk.simulating import HOST
+from connectors.sdk.simulating.commands import HOST
 
 QUEUES: Final = {
     "accueil": ("0199000010", "600"),

@@ -1,9 +1,7 @@
 """`accueil simulate imap`."""
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -13,10 +11,15 @@ from connectors.imap.simulate.lives import Step, steps
 from connectors.imap.simulate.mailbox import Mailbox
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
-from connectors.sdk.simulating import await_stop, days_option, rate_option, seed_option
+from connectors.sdk.simulating.commands import (
+    INSTANCE,
+    await_stop,
+    days_option,
+    print_settings,
+    rate_option,
+    seed_option,
+)
 from connectors.sdk.words import say
-
-NAME: Final = "simulation"
 
 
 @click.command(
@@ -35,7 +38,7 @@ NAME: Final = "simulation"
     show_default=True,
     help=say("How the connection is encrypted.", "Comment la connexion est chiffrée."),
 )
-@click.option("--ca-file", type=click.Path(path_type=Path), help=say("Its authority.", "Son autorité."))
+@click.option("--ca-file", type=click.Path(), help=say("Its authority.", "Son autorité."))
 @click.option("--username", required=True, help=say("Whose mailbox it is.", "À qui est la boîte."))
 @click.option(
     "--password-file", required=True, help=say("A file with the password.", "Un fichier avec le mot de passe.")
@@ -52,15 +55,17 @@ NAME: Final = "simulation"
 def command(*, seed: int, days: int, rate: float, address: str, **options: Any) -> None:
     """Write until stopped."""
     stop = await_stop()
-    given = {name: value for name, value in options.items() if value is not None} | {"addresses": {address: {}}}
+    given = {name: value for name, value in options.items() if value is not None} | {
+        "addresses": {address: {"queue": "accueil"}}
+    }
     try:
-        config = parse(ImapConfig, NAME, given)
+        config = parse(ImapConfig, INSTANCE, given)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     assert isinstance(config, ImapConfig)
     try:
         mailbox = Mailbox(config)
-        click.echo(_configuration(given))
+        print_settings("imap", given)
         for step in steps(seed, datetime.now(UTC) - timedelta(days=days), rate):
             if stop.wait(max(0.0, (step.at - datetime.now(UTC)).total_seconds())):
                 break
@@ -74,12 +79,3 @@ def write(mailbox: Mailbox, step: Step) -> None:
     """Let `step` happen in `mailbox`."""
     thread = [step.reference(number) for number in step.thread]
     getattr(mailbox, step.what)(step.reference(step.number), step.at, step.citizen, thread)
-
-
-def _configuration(given: dict[str, Any]) -> str:
-    """Return what `accueil.toml` needs to read the mailbox."""
-    values = {"connector": "imap"} | {name: value for name, value in given.items() if name != "addresses"}
-    (address,) = given["addresses"]
-    lines = [f"{name} = {json.dumps(value, default=str)}" for name, value in values.items()]
-    place = f"[connectors.{NAME}.addresses.{json.dumps(address)}]"
-    return "\n".join([f"[connectors.{NAME}]", *lines, "", place, 'queue = "accueil"'])

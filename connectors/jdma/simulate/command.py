@@ -1,13 +1,21 @@
 """`accueil simulate jdma`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from connectors.jdma.simulate.opinions import BUTTONS, FORMS, Opinion, opinions
 from connectors.jdma.simulate.server import TOKEN, Jdma, served
-from connectors.sdk.simulating import await_stop, clear_port_errors, days_option, port_option, rate_option, seed_option
+from connectors.sdk.simulating.commands import (
+    await_stop,
+    clear_port_errors,
+    days_option,
+    port_option,
+    print_settings,
+    rate_option,
+    seed_option,
+)
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 0.5
@@ -31,7 +39,7 @@ def command(*, port: int, seed: int, days: int, rate: float) -> None:
     jdma = Jdma(*FORMS)
     told = datetime.now(UTC) - timedelta(days=days)
     with clear_port_errors(port), served(jdma, port) as url:
-        click.echo(configuration(url))
+        print_settings("jdma", configuration(url))
         while not stop.is_set():
             now = datetime.now(UTC)
             for opinion in opinions(seed, told, now, rate):
@@ -47,15 +55,10 @@ def give(jdma: Jdma, opinion: Opinion) -> None:
         jdma.change_opinion(number, opinion.changed_at, opinion.changed_to)
 
 
-def configuration(url: str) -> str:
-    """Return what `accueil.toml` needs to read what is served at `url`, at once: nothing is told twice here."""
-    head = f'[connectors.avis]\nconnector = "jdma"\nurl = "{url}"\ntoken = "{TOKEN}"\nsettle_seconds = 0\npoll_seconds = 5\n'
-    tables = []
+def configuration(url: str) -> dict[str, Any]:
+    """Return the options of the connector that reads what is served at `url`, at once: nothing is told twice here."""
+    forms: dict[str, Any] = {}
     for form, label in FORMS.items():
-        tables.append(f'[connectors.avis.forms.{form}]\nservice = "{label}"\n')
-        tables += [
-            f'[connectors.avis.forms.{form}.buttons.{button}]\nsite = "{BUTTON_SITES[button]}"\n'
-            for button in BUTTONS[form]
-            if button in BUTTON_SITES
-        ]
-    return "\n".join([head, *tables])
+        sites = {str(button): {"site": BUTTON_SITES[button]} for button in BUTTONS[form] if button in BUTTON_SITES}
+        forms[str(form)] = {"service": label, "buttons": sites}
+    return {"url": url, "token": TOKEN, "settle_seconds": 0, "poll_seconds": 5, "forms": forms}

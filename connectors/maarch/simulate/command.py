@@ -1,22 +1,23 @@
 """`accueil simulate maarch`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from connectors.maarch.simulate.lives import CLASS_FIELD, COST_FIELD, ENTITIES, Simulation
 from connectors.maarch.simulate.maarch import SimulatedMaarch
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
-from connectors.sdk.simulating import (
+from connectors.sdk.simulating.commands import (
     await_stop,
     clear_port_errors,
     days_option,
     port_option,
+    print_settings,
     rate_option,
     seed_option,
-    serving,
 )
+from connectors.sdk.simulating.serving import serving
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 1.0
@@ -45,27 +46,17 @@ def command(*, port: int, seed: int, days: int, rate: float) -> None:
     simulation = Simulation(maarch, seed, datetime.now(UTC) - timedelta(days=days), rate)
     simulation.advance(datetime.now(UTC))
     with clear_port_errors(port), serving(Rest(maarch.database).app(), port) as address:
-        click.echo(configuration(address))
+        print_settings("maarch", configuration(address))
         while not stop.wait(STEP_SECONDS):
             simulation.advance(datetime.now(UTC))
 
 
-def configuration(address: str) -> str:
-    """Return what `accueil.toml` needs to read what is served at `address`."""
-    lines = [
-        "[connectors.simulation]",
-        'connector = "maarch"',
-        f'url = "{address}"',
-        f'login = "{LOGIN}"',
-        f'password = "{PASSWORD}"',
-        "",
-        "[connectors.simulation.postage]",
-        f"class_field = {CLASS_FIELD}",
-        f"cost_field = {COST_FIELD}",
-        "",
-        "[connectors.simulation.postage.classes]",
-        *(f'"{name}" = "{word}"' for name, word in CLASSES.items()),
-    ]
-    for entity, service in ENTITIES.items():
-        lines += ["", f"[connectors.simulation.entities.{entity}]", f'service = "{service}"']
-    return "\n".join(lines)
+def configuration(address: str) -> dict[str, Any]:
+    """Return the options of the connector that reads what is served at `address`."""
+    return {
+        "url": address,
+        "login": LOGIN,
+        "password": PASSWORD,
+        "postage": {"class_field": CLASS_FIELD, "cost_field": COST_FIELD, "classes": CLASSES},
+        "entities": {entity: {"service": service} for entity, service in ENTITIES.items()},
+    }

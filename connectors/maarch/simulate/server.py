@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from connectors.maarch.simulate.database import Database, Row
 
-HOST: Final = "127.0.0.1"
 LOGIN: Final = "accueil"
 PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing
 _WRITES: Final = (

@@ -1,14 +1,14 @@
 """`accueil simulate mailroom`."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from connectors.sdk.files import make_private_directory
+from connectors.sdk.simulating.commands import directory_option, print_settings, seed_option
 from connectors.sdk.words import say
 
 SERVICES: Final = ("mdph", "rsa", "pmi", "archives")
@@ -23,12 +23,7 @@ STACK_EVERY: Final = 10
         "Dépose les scans de courriers que personne n'a écrits, et écrit la configuration qui les lit.",
     ),
 )
-@click.option(
-    "--into",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help=say("Directory for the hot folder and its archive.", "Dossier du dépôt et de son archive."),
-)
+@directory_option("Directory for the hot folder and its archive.", "Dossier du dépôt et de son archive.")
 @click.option(
     "--letters",
     type=click.IntRange(1, 100_000),
@@ -38,13 +33,7 @@ STACK_EVERY: Final = 10
         "How many letters have sidecars; the stacks come on top.", "Courriers avec fiche ; les piles s'y ajoutent."
     ),
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=1,
-    show_default=True,
-    help=say("The same seed gives the same letters.", "La même graine donne les mêmes courriers."),
-)
+@seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
 def command(*, into: Path, letters: int, seed: int) -> None:
     """Drop them all at once."""
     from connectors.mailroom.simulate.mailroom import Mailroom  # noqa: PLC0415 - a running connector does without its libraries
@@ -67,21 +56,11 @@ def command(*, into: Path, letters: int, seed: int) -> None:
         if number % STACK_EVERY == STACK_EVERY - 1:
             sheets = [(service, random.randint(1, 3)) for service in random.sample(SERVICES, 3)]
             mailroom.drop_stack(f"{name}-stack", scanned_at=at, letters=sheets, code=random.choice(("code128", "qr")))
-    click.echo(configuration(inbox, archive))
+    print_settings("mailroom", configuration(inbox, archive))
 
 
-def configuration(inbox: Path, archive: Path) -> str:
-    """Return what `accueil.toml` needs to read what was dropped."""
-    names = "\n".join(f'{service} = "{service}"' for service in SERVICES)
-    return f"""[connectors.simulation]
-connector = "mailroom"
-inbox = {json.dumps(str(inbox))}
-archive = {json.dumps(str(archive))}
-settle_seconds = 0
-
-[connectors.simulation.services]
-{names}
-
-[connectors.simulation.separators]
-{names}
-"""
+def configuration(inbox: Path, archive: Path) -> dict[str, Any]:
+    """Return the options of the connector that reads what was dropped."""
+    names = {service: service for service in SERVICES}
+    folders = {"inbox": str(inbox), "archive": str(archive)}
+    return folders | {"settle_seconds": 0, "services": names, "separators": names}

@@ -6,9 +6,18 @@ from typing import Final
 import click
 
 from connectors.rdv.simulate.lives import ORGANISATIONS, Lives
-from connectors.rdv.simulate.server import HOST, RdvServer, Sender, configuration
+from connectors.rdv.simulate.server import RdvServer, Sender, configuration
 from connectors.rdv.simulate.service import RdvService
-from connectors.sdk.simulating import await_stop, clear_port_errors, port_option, rate_option, seed_option, serving
+from connectors.sdk.simulating.commands import (
+    HOST,
+    await_stop,
+    clear_port_errors,
+    port_option,
+    print_settings,
+    rate_option,
+    seed_option,
+)
+from connectors.sdk.simulating.serving import serving
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 1.0
@@ -44,7 +53,7 @@ def command(*, port: int, to: int, seed: int, rate: float) -> None:
     lives.play(datetime.now(UTC))  # what is past is told by the API alone
     service.tells = True
     with clear_port_errors(port), serving(RdvServer(service, ORGANISATIONS).app, port, date_header=False) as address:
-        click.echo(configuration(address, to, ORGANISATIONS))
+        print_settings("rdv", configuration(address, to, ORGANISATIONS))
         while not stop.wait(STEP_SECONDS):
             lives.play(datetime.now(UTC))
             sender.send_all(service.outbox)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.applications import Starlette
@@ -23,8 +23,8 @@ from starlette.routing import Route
 
 from connectors.rdv.simulate.service import RdvService
 from connectors.rdv.source import sign
+from connectors.sdk.simulating.commands import HOST
 
-HOST: Final = "127.0.0.1"
 EMAIL: Final = "accueil@example.org"
 PASSWORD: Final = "simulation"  # noqa: S105 - opens nothing
 SECRET: Final = "simulation"  # noqa: S105 - the same
@@ -167,12 +167,11 @@ class Sender:
             return 0
 
 
-def configuration(address: str, port: int, organisations: Collection[int]) -> str:
-    """Return what `accueil.toml` needs to be sent webhooks at `port`, and to ask the API at `address`."""
-    places = [f'[connectors.simulation.organisations.{number}]\nsite = "mds-{number}"\n' for number in organisations]
-    head = f'[connectors.simulation]\nconnector = "rdv"\nport = {port}\nsecret = "{SECRET}"\n'
-    api = (
-        f'[connectors.simulation.api]\nurl = "{address}"\nemail = "{EMAIL}"\npassword = "{PASSWORD}"\n'
-        "round_seconds = 60\n"
-    )
-    return "\n".join([head, *places, api])
+def configuration(address: str, port: int, organisations: Collection[int]) -> dict[str, Any]:
+    """Return the options of the connector that is sent webhooks at `port`, and asks the API at `address`."""
+    return {
+        "port": port,
+        "secret": SECRET,
+        "organisations": {str(number): {"site": f"mds-{number}"} for number in organisations},
+        "api": {"url": address, "email": EMAIL, "password": PASSWORD, "round_seconds": 60},
+    }

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from connectors.sdk.claims import Claim
-from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.config import ConnectorConfig, Sector
+from connectors.sdk.webhook.signatures import check_secret
 
 
 class PushConfig(ConnectorConfig):
@@ -24,6 +25,8 @@ class PushConfig(ConnectorConfig):
     """How long a body may take to come (408)."""
     requests_per_second: Annotated[float, Field(gt=0, le=100_000)] = 500.0
     """How many requests one client address may send, a second's worth of them at once (429)."""
+    sector: Sector = "general"
+    """Sector whose key makes the pseudonyms: citizens of different sectors cannot be told to be the same."""
 
     in_french: ClassVar = {
         "host": "Adresse d'écoute. Si d'autres machines envoient, mettre devant un mandataire inverse avec TLS.",
@@ -32,6 +35,7 @@ class PushConfig(ConnectorConfig):
         "max_body_bytes": "Taille maximale d'un corps ; au-delà il est refusé (413), avant d'être lu s'il l'annonce.",
         "body_seconds": "Temps qu'un corps peut mettre à arriver (408).",
         "requests_per_second": "Combien de requêtes une adresse peut envoyer, dont une seconde d'un coup (429).",
+        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un usager.",
     }
 
     def claims(self) -> Iterator[Claim]:
@@ -39,3 +43,23 @@ class PushConfig(ConnectorConfig):
         yield from super().claims()
         if self.port:
             yield Claim.of_port("port", self.host, self.port)
+
+
+class SignedConfig(PushConfig):
+    """The same, of a sender that signs as Standard Webhooks says."""
+
+    secret: Annotated[SecretStr, AfterValidator(check_secret)]
+    """What the sender signs with: `whsec_` and Base64. Give it as `secret_file` or `secret_env`."""
+    previous_secret: Annotated[SecretStr | None, AfterValidator(check_secret)] = None
+    """The secret before, which counts as well until the sender has the new one. As `previous_secret_file` or `…_env` too."""
+
+    in_french: ClassVar = {
+        "secret": "Ce avec quoi l'émetteur signe : `whsec_` et du Base64. À donner par `secret_file` ou `secret_env`.",
+        "previous_secret": "Le secret d'avant, valable aussi jusqu'à ce que l'émetteur ait le nouveau. De même par "
+        "`previous_secret_file` ou `…_env`.",
+    }
+
+    @property
+    def secrets(self) -> list[SecretStr]:
+        """The secrets that count, the newest first."""
+        return [secret for secret in (self.secret, self.previous_secret) if secret is not None]

@@ -3,14 +3,14 @@
 import hmac
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Collection, Mapping
 from datetime import MAXYEAR, UTC, datetime
-from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
 
-import msgspec
 from pydantic import AfterValidator, StringConstraints
 
-from connectors.sdk.words import say
+from connectors.sdk.config import check_zone
 from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
@@ -22,30 +22,26 @@ PLAIN_ID: Final = re.compile(
 )
 """Ids that say nothing about a person: UUIDs, and numbers of tickets. All others are replaced by a keyed hash."""
 Value = str | int | float | bool
-
-
-def _is_a_zone(name: str) -> str:
-    try:
-        ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(
-            say("must be a time zone, as Europe/Paris", "attend un fuseau horaire, comme Europe/Paris")
-        ) from None
-    return name
+Kind = TypeVar("Kind")
 
 
 Place = Annotated[str, StringConstraints(pattern=r"^[^.\s]+(\.[^.\s]+)*$")]
 """Where a value is in a body: names, and numbers in lists, from the outside in: `data.tickets.0.id`."""
-Zone = Annotated[str, AfterValidator(_is_a_zone)]
+MaybeZone = Annotated[str, AfterValidator(lambda name: name and check_zone(name))]
 """A time zone, or empty."""
 
 
-def parse_body(body: bytes) -> Any:
-    """Return what a body says as JSON. Raises `Unusable` if it is none."""
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unusable(Reason.INVALID_JSON, type(error).__name__) from None
+def read_type(body: Any, place: str, types: Mapping[str, Kind], ignored: Collection[str]) -> Kind | None:
+    """Return what the configuration has for the type of a message, named at `place`; None for one that is ignored.
+
+    Raises `Unusable`.
+    """
+    name = str(need(body, place))
+    if name in ignored:
+        return None
+    if name not in types:
+        raise Unusable(Reason.UNKNOWN_RECORD, "its type is not in `types`")
+    return types[name]
 
 
 def find(body: Any, place: str | None) -> Value | None:

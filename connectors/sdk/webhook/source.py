@@ -8,9 +8,10 @@ from typing import ClassVar
 from connectors.sdk.contract import Context, Outcome, Reject, Source
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.webhook.answers import Answers
-from connectors.sdk.webhook.config import PushConfig
+from connectors.sdk.webhook.config import PushConfig, SignedConfig
 from connectors.sdk.webhook.intake import Intake, Message
 from connectors.sdk.webhook.server import Gate, Server
+from connectors.sdk.webhook.signatures import StandardWebhooks
 from connectors.sdk.words import say
 from models.reasons import Reason
 
@@ -30,6 +31,8 @@ class PushSource(Source[Message, int]):
 
     def __init__(self, config: PushConfig, context: Context) -> None:
         self.context = context
+        self.key = context.key_of(config.sector)
+        """Makes the pseudonyms."""
         self._config = config
         self._intake = Intake(self.most_waiting)
         self._answers = Answers()
@@ -99,3 +102,15 @@ class PushSource(Source[Message, int]):
         self._intake.close()
         if self._server is not None:
             self._server.close()
+
+
+class SignedSource(PushSource):
+    """The same, signed as Standard Webhooks says: a subclass says how to `map`."""
+
+    def __init__(self, config: SignedConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self._signatures = StandardWebhooks(config.secrets)
+
+    def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+        """Return the message's id. Raises `SignatureError`."""
+        return self._signatures.verify(headers, body, now)

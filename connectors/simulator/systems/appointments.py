@@ -7,9 +7,10 @@ from functools import partial
 from threading import Lock
 from typing import Any, Final
 
-from connectors.rdv.simulate.server import EMAIL, HOST, PASSWORD, RdvServer, Sender
+from connectors.rdv.simulate.server import EMAIL, PASSWORD, RdvServer, Sender
 from connectors.rdv.simulate.service import Citizen, RdvService
-from connectors.sdk.simulating import serving
+from connectors.sdk.simulating.commands import HOST
+from connectors.sdk.simulating.serving import serving
 from connectors.sdk.webhook.sender import NotTakenError
 from connectors.simulator.deeds import Deed, Matter, What
 from connectors.simulator.house import APPOINTMENTS, CENTRES, SECTOR

@@ -7,10 +7,11 @@ from random import Random
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from connectors.asterisk.simulate import Ledger, ManagerServer, Voice, configuration
-from connectors.asterisk.simulate.manager import HOST, USERNAME
+from connectors.asterisk.simulate.manager import USERNAME
 from connectors.asterisk.simulate.rhythm import Rhythm
 from connectors.asterisk.simulate.switchboard import Switchboard, _Agent, _Call, _Desk
 from connectors.asterisk.simulate.voice import Event
+from connectors.sdk.simulating.commands import HOST
 from connectors.simulator.deeds import Deed, Matter, Place, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
 from connectors.simulator.stage import Stage
@@ -54,7 +55,6 @@ class Calls(System):
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
         self._path = stage.root / "queue_log"
-        self._begun_at: datetime | None = None
         self._log: BinaryIO | None = None
         self._manager: ManagerServer | None = None
         self._board: _Board | None = None
@@ -85,9 +85,8 @@ class Calls(System):
         ended: Callable[[Conversation], None],
     ) -> None:
         """Begin to take calls, once it is open. `callers` draws the numbers of those who call of their own accord."""
-        self._begun_at = at = max(at, self._written_until())
         self._board = _Board(seed, self._tell, rhythm, callers, ended)
-        self._board.begin(at.timestamp())
+        self._board.begin(max(at, self._written_until()).timestamp())
 
     @property
     def board(self) -> "_Board":
@@ -116,8 +115,8 @@ class Calls(System):
         self.board.pace = 1 / speed
 
     def takes(self, deed: Deed) -> bool:
-        """Whether it is a call, and there are any yet."""
-        return super().takes(deed) and self._begun_at is not None and deed.at >= self._begun_at
+        """Whether it is a call, and its time is yet to come: there are none before the first, and none after later ones."""
+        return super().takes(deed) and self._board is not None and deed.at.timestamp() >= self._board.now
 
     def contact(self, matter: Matter) -> str:
         """Return the contact that a call is."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connectors.demarches.simulate.lives import PROCEDURES, Life
 from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
-from connectors.sdk.simulating import serving
+from connectors.sdk.simulating.serving import serving
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
 from connectors.simulator.stage import LOCAL, Stage

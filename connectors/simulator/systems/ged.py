@@ -7,8 +7,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.maarch.simulate.lives import CLASS_FIELD, COST_FIELD
 from connectors.maarch.simulate.maarch import SimulatedMaarch
-from connectors.maarch.simulate.server import HOST, LOGIN, PASSWORD, Rest
-from connectors.sdk.simulating import serving
+from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
+from connectors.sdk.simulating.commands import HOST
+from connectors.sdk.simulating.serving import serving
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import HEADQUARTERS, MAARCH_LETTERS, SECTOR
 from connectors.simulator.stage import Stage

@@ -18,6 +18,8 @@ STEPS: Final = {
     What.LETTER_SENT: "sent",
 }
 SERVICES: Final = {place.service: place.service for place, _ in LETTERS.places}
+DEPARTURES: Final = "D{year}-{number:09}"
+"""How letters are numbered that answer none of the register."""
 ROWS: Final = 200
 """Of a sidecar with steps."""
 
@@ -50,6 +52,7 @@ class Post(System):
             "site": HEADQUARTERS,
             "services": SERVICES,
             "separators": SERVICES,
+            "departures": [DEPARTURES],
         }
 
     def takes(self, deed: Deed) -> bool:
@@ -93,10 +96,8 @@ class Post(System):
         self._mailroom.look()
         waiting, ready = [], []
         for deed in self._waiting:
-            name, which = self._scans[deed.matter.number]
-            chronos = self._mailroom.chronos(name)
-            if chronos:
-                ready.append((deed, self._step(deed, chronos[which])))
+            if chrono := self._chrono(deed):
+                ready.append((deed, self._step(deed, chrono)))
             else:
                 waiting.append(deed)
         for start in range(0, len(ready), ROWS):
@@ -107,8 +108,17 @@ class Post(System):
         self._waiting = waiting
         return not waiting
 
+    def _chrono(self, deed: Deed) -> str:
+        """Return the number of a letter; empty if it has none yet."""
+        number = deed.matter.number
+        if number not in self._scans:
+            return DEPARTURES.format(year=deed.at.year, number=number)
+        name, which = self._scans[number]
+        chronos = self._mailroom.chronos(name)
+        return chronos[which] if chronos else ""
+
     def _step(self, deed: Deed, chrono: str) -> dict[str, str | int]:
-        place = deed.place or self._places[deed.matter.number]
+        place = deed.place or self._places.get(deed.matter.number, deed.matter.place)
         step: dict[str, str | int] = {
             "step": STEPS[deed.what],
             "chrono": chrono,

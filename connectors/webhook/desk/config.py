@@ -6,9 +6,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
-from connectors.sdk.config import ConnectorConfig, Options
+from connectors.sdk.config import ConnectorConfig, Options, Zone
 from connectors.sdk.pull import ServerUrl
-from connectors.sdk.webhook.places import Zone
 from connectors.sdk.webhook.signatures import check_secret
 from connectors.sdk.words import say
 

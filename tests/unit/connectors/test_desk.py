@@ -293,6 +293,7 @@ def test_both_readmes_have_the_same_parts() -> None:
         ({"url": "http://accueil.example.org/"}, "guichet.url must begin with https://"),
         ({"secret": "whsec_short"}, "guichet.secret must be whsec_"),
         ({"queues": {}}, "guichet.queues"),
+        ({"timezone": ""}, "guichet.timezone must be a time zone"),
         (
             {"queues": {"a": {"fr": "a", "en": "a", "letter": "A"}, "b": {"fr": "b", "en": "b", "letter": "A"}}},
             "one letter",

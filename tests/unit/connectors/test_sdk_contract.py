@@ -30,6 +30,7 @@ from connectors.sdk.rejects import Rejects
 from connectors.sdk.runner import Runner, configure
 from connectors.sdk.spool import Spool
 from connectors.sdk.testing import HeldPublisher
+from models.codec import Unusable
 from models.events import CallAbandoned, CallAbandonedData, Event
 from models.reasons import Reason
 from tests.support.processes import wait_until
@@ -243,6 +244,8 @@ class Numbers(Source[int, int]):
                 raise ValueError("a secret value")
             case 99:
                 return Reject(Reason.UNKNOWN_RECORD, b"ninety-nine")
+            case 98:
+                raise Unusable(Reason.MISSING_FIELD, "tens")
             case _:
                 return (number(raw),)
 

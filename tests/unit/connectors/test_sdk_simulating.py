@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from connectors.sdk import simulating
-from connectors.sdk.simulating import Posting
+from connectors.sdk.simulating import posting as simulating
+from connectors.sdk.simulating.posting import Posting
 from connectors.sdk.webhook.sender import NotTakenError
 
 REFUSES = NotTakenError("takes nothing now (503)")

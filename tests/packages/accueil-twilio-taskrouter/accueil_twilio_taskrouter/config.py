@@ -16,12 +16,9 @@ class TwilioTaskrouterConfig(PushConfig):
     """The account's auth token, which Twilio signs with. Give it as `auth_token_file` or `auth_token_env`."""
     queues: dict[str, Label]
     """What the task queues are called in events, by their names at Twilio; calls in others are rejected."""
-    sector: Annotated[Label, StringConstraints(min_length=1)] = "general"
-    """Sector whose key makes the pseudonyms: callers of different sectors cannot be told to be the same."""
 
     in_french: ClassVar = {
         "url": "L'adresse de rappel des événements de l'espace de travail, à la lettre : Twilio la signe.",
         "auth_token": "Le jeton du compte, avec quoi Twilio signe. À donner par `auth_token_file` ou `auth_token_env`.",
         "queues": "Noms des files dans les événements, par leur nom chez Twilio ; les autres sont rejetées.",
-        "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne reconnaît pas un appelant.",
     }

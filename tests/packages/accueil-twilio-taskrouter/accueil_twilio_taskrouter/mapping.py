@@ -1,34 +1,20 @@
 """What one event callback means (https://www.twilio.com/docs/taskrouter/api/event/reference)."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Annotated, Any
 
 import msgspec
+from connectors.sdk.citizens import identify
+from connectors.sdk.decoding import decode_form, decode_json
+from models import events
 from models.codec import Unusable
-from models.events import (
-    CallAbandoned,
-    CallAbandonedData,
-    CallAnswered,
-    CallAnsweredData,
-    CallEnded,
-    CallEndedData,
-    CallLeftQueue,
-    CallLeftQueueData,
-    CallQueued,
-    CallQueuedData,
-    EndedBy,
-    Event,
-    LeaveReason,
-)
-from models.identities import IdentityKind, PseudonymKey, normalise_phone
+from models.identities import IdentityKind, PseudonymKey
 from models.ids import agent_id, contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
 
-SID: Final = re.compile(r"[A-Z]{2}[0-9a-f]{32}", re.ASCII)
+Sid = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]{2}[0-9a-f]{32}\Z")]
 
 
 class Attributes(msgspec.Struct):
@@ -38,58 +24,48 @@ class Attributes(msgspec.Struct):
     caller: str = msgspec.field(name="from", default="")
 
 
-def read_event(body: bytes, source: str, queues: Mapping[str, str], key: PseudonymKey) -> list[Event]:
+class Callback(msgspec.Struct, rename="pascal"):
+    """What a callback tells (`EventType`, `Sid` …); those about workers name no task."""
+
+    event_type: str
+    sid: Sid
+    timestamp_ms: Annotated[int, msgspec.Meta(ge=0, lt=10**14)]
+    task_sid: Sid = ""
+    task_attributes: str = ""
+    task_queue_name: str = ""
+    task_age: Annotated[int, msgspec.Meta(ge=0, lt=10**9)] | None = None
+    task_canceled_reason: str = ""
+    worker_sid: str = ""
+
+
+def read_event(body: bytes, source: str, queues: Mapping[str, str], key: PseudonymKey) -> list[events.Event]:
     """Return what a callback means; nothing if it is not about a call. Raises `Unusable`."""
-    try:
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-        attributes = msgspec.json.decode(form.get("TaskAttributes") or "{}", type=Attributes)
-    except UnicodeDecodeError:
-        raise Unusable(Reason.INVALID_UTF8) from None
-    except (ValueError, msgspec.DecodeError, RecursionError):
-        raise Unusable(Reason.UNREADABLE_LINE) from None
-    return _about_a_call(form, attributes, source, queues, key) if attributes.call_sid else []
-
-
-def _about_a_call(
-    form: dict[str, str], attributes: Attributes, source: str, queues: Mapping[str, str], key: PseudonymKey
-) -> list[Event]:
-    task, queue, worker = _sid(form, "TaskSid"), queues.get(form.get("TaskQueueName", "")), form.get("WorkerSid", "")
-    if queue is None:
+    told = decode_form(body, Callback)
+    attributes = decode_json(told.task_attributes or "{}", Attributes)
+    if not (told.task_sid and attributes.call_sid):
+        return []
+    if (queue := queues.get(told.task_queue_name)) is None:
         raise Unusable(Reason.UNKNOWN_RECORD, "TaskQueueName")
-    phone = normalise_phone(attributes.caller)
     said: dict[str, Any] = {
-        "id": event_id(source, _sid(form, "Sid")),
+        "id": event_id(source, told.sid),
         "source": source,
-        "subject": contact_id(Channel.CALL, source, task),
-        "time": datetime.fromtimestamp(_number(form, "TimestampMs") / 1000, UTC),
+        "subject": contact_id(Channel.CALL, source, told.task_sid),
+        "time": datetime.fromtimestamp(told.timestamp_ms / 1000, UTC),
         "sector": key.sector,
-        "identities": key.pseudonym(IdentityKind.PHONE, phone) if phone else "",
+        "identities": identify(key, phone=attributes.caller),
     }
-    match form.get("EventType"), form.get("TaskCanceledReason"):
+    stay: dict[str, Any] = {"queue": queue, "wait_seconds": told.task_age}
+    match told.event_type, told.task_canceled_reason:
         case "task-queue.entered", _:
-            return [CallQueued(**said, data=CallQueuedData(queue=queue))]
+            return [events.CallQueued(**said, data=events.CallQueuedData(queue=queue))]
         case "reservation.accepted", _:
-            agent = agent_id(source, key.pseudonym(IdentityKind.AGENT, worker)) if worker else ""
-            waited = _number(form, "TaskAge")
-            return [CallAnswered(**said, data=CallAnsweredData(queue=queue, agent=agent, wait_seconds=waited))]
+            agent = agent_id(source, key.pseudonym(IdentityKind.AGENT, told.worker_sid)) if told.worker_sid else ""
+            return [events.CallAnswered(**said, data=events.CallAnsweredData(**stay, agent=agent))]
         case "task.canceled", "hangup":
-            return [CallAbandoned(**said, data=CallAbandonedData(queue=queue, wait_seconds=_number(form, "TaskAge")))]
+            return [events.CallAbandoned(**said, data=events.CallAbandonedData(**stay))]
         case "task.canceled", _:
-            left = CallLeftQueueData(queue=queue, reason=LeaveReason.OTHER, wait_seconds=_number(form, "TaskAge"))
-            return [CallLeftQueue(**said, data=left)]
+            left = events.CallLeftQueueData(**stay, reason=events.LeaveReason.OTHER)
+            return [events.CallLeftQueue(**said, data=left)]
         case "task.completed", _:
-            return [CallEnded(**said, data=CallEndedData(queue=queue, ended_by=EndedBy.SYSTEM))]
-        case _:
-            return []
-
-
-def _sid(form: Mapping[str, str], name: str) -> str:
-    if not SID.fullmatch(form.get(name, "")):
-        raise Unusable(Reason.INVALID_FIELD, name)
-    return form[name]
-
-
-def _number(form: Mapping[str, str], name: str) -> int:
-    if not re.fullmatch(r"\d{1,14}", form.get(name, ""), re.ASCII):
-        raise Unusable(Reason.INVALID_FIELD, name)
-    return int(form[name])
+            return [events.CallEnded(**said, data=events.CallEndedData(queue=queue, ended_by=events.EndedBy.SYSTEM))]
+    return []

@@ -7,10 +7,8 @@ from urllib.parse import parse_qsl
 
 from connectors.sdk.contract import Context, Outcome
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.signatures import SignatureError
+from connectors.sdk.webhook.signatures import check_signature
 from connectors.sdk.webhook.source import PushSource
-from models.codec import Unusable
-from pydantic import SecretStr
 
 from accueil_twilio_taskrouter.config import TwilioTaskrouterConfig
 from accueil_twilio_taskrouter.mapping import read_event
@@ -21,26 +19,20 @@ class TwilioTaskrouterSource(PushSource):
 
     def __init__(self, config: TwilioTaskrouterConfig, context: Context) -> None:
         super().__init__(config, context)
-        self._url, self._token, self._queues = config.url, config.auth_token, config.queues
-        self._key = context.key_of(config.sector)
+        self._url, self._queues, self._token = config.url, config.queues, config.auth_token.get_secret_value().encode()
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
         """Return no id: Twilio gives none. It signs no time either, but what comes twice counts once."""
-        right = sign(self._url, self._token, body)
-        if not hmac.compare_digest(right.encode(), headers.get("x-twilio-signature", "").encode()):
-            raise SignatureError("wrong signature")
+        check_signature([headers.get("x-twilio-signature", "")], [sign(self._url, self._token, body)])
         return ""
 
     def map(self, raw: Message) -> Outcome:
-        """Return what a callback means."""
-        try:
-            return read_event(raw.body, self.context.source, self._queues, self._key)
-        except Unusable as error:
-            return self.reject(raw, error.reason, error.detail)
+        """Return what a callback means. Raises `Unusable`."""
+        return read_event(raw.body, self.context.source, self._queues, self.key)
 
 
-def sign(url: str, token: SecretStr, body: bytes) -> str:
+def sign(url: str, token: bytes, body: bytes) -> str:
     """Return Twilio's signature of a form that is posted: of the URL, and all names and values in the names' order."""
     fields = sorted(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     signed = url + "".join(name + value for name, value in fields)
-    return base64.b64encode(hmac.digest(token.get_secret_value().encode(), signed.encode(), "sha1")).decode()
+    return base64.b64encode(hmac.digest(token, signed.encode(), "sha1")).decode()

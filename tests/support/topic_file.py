@@ -1,20 +1,16 @@
-"""A process that runs one rdv connector, whose broker is a file: `python run_rdv.py OPTIONS DIRECTORY TOPIC`."""
+"""A topic that is a file."""
 
-import json
 import os
-import signal
-import sys
-import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from connectors.sdk.runner import Runner, configure
 from models.codec import encode
 from models.events import Event
 
 
 class Topic:
-    """Confirms what is on disk, at the next poll."""
+    """A publisher whose broker is a file: a line for each event, its id, type and value. It confirms one batch late."""
 
     ready = True
 
@@ -27,6 +23,7 @@ class Topic:
         return bool(self._unconfirmed)
 
     def publish(self, events: Sequence[Event], confirmed: Callable[[], None]) -> None:
+        self.poll(0)
         self._file.writelines(f"{event.id} {event.type} {encode(event).decode()}\n" for event in events)
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -40,9 +37,12 @@ class Topic:
         self._file.close()
 
 
-if __name__ == "__main__":
-    options, directory, topic = (Path(argument) for argument in sys.argv[1:])
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    instance = configure("essai", "rdv", json.loads(options.read_text()))
-    Runner([instance], brokers="", directory=directory, open_publisher=lambda *_: Topic(topic)).run(stop)
+def ids_in(path: Path) -> list[str]:
+    """Return the ids of the events that are in a topic, in their order, as often as they were told."""
+    return [line.partition(" ")[0] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def counted_in(path: Path) -> Counter[str]:
+    """Return how many events of each type are in a topic, each counted by its id."""
+    told = (line.split(" ", 2) for line in path.read_text(encoding="utf-8").splitlines())
+    return Counter({name: kind for name, kind, _ in told}.values())

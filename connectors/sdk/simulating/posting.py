@@ -1,0 +1,72 @@
+"""Sending messages until they are taken, and saying in between how far it is."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+
+from connectors.sdk.simulating.commands import F
+from connectors.sdk.webhook.sender import NotTakenError
+from connectors.sdk.words import say
+
+RETRY_SECONDS: Final = 1.0
+PROGRESS_SECONDS: Final = 10.0
+"""How often is said how far it is."""
+
+
+def url_option() -> Callable[[F], F]:
+    """Return `--url`: where messages go."""
+    return click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
+
+
+def secret_option(name: str = "secret_file") -> Callable[[F], F]:
+    """Return the option for the file that the connector's option `name` names too."""
+    text = say(f"The connector's {name}.", f"Le {name} du connecteur.")
+    flag = f"--{name.replace('_', '-')}"
+    return click.option(flag, type=click.File(encoding="utf-8"), required=True, help=text)
+
+
+class Posting:
+    """Sends until `stop` is set, and says in between how far it is; `posting` makes one."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.taken = 0
+        """How many messages were taken."""
+        self._stop = stop
+        self._told_at = -math.inf
+        self._trouble = ""
+
+    def insist(self, send: Callable[..., None], *what: Any) -> None:
+        """Call `send(*what)` until it raises no `NotTakenError`, or it is to stop. Why a message is not taken is said once."""
+        while not self._stop.is_set():
+            try:
+                send(*what)
+            except NotTakenError as error:
+                if self._trouble != str(error):
+                    self._trouble = str(error)
+                    click.echo(f"accueil: {self._trouble}", err=True)
+                self._stop.wait(RETRY_SECONDS)
+            else:
+                self.taken += 1
+                self._tell()
+                return
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self._trouble or now - self._told_at >= PROGRESS_SECONDS:
+            self._trouble, self._told_at = "", now
+            click.echo(say(f"messages taken: {self.taken}", f"messages pris : {self.taken}"))
+
+
+@contextmanager
+def posting(url: str, stop: threading.Event) -> Iterator[Posting]:
+    """Say what is being done, and what it came to when the block ends."""
+    click.echo(say(f"posting to {url} until stopped (Ctrl-C)", f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"))
+    posting_ = Posting(stop)
+    yield posting_
+    taken = posting_.taken
+    click.echo(say(f"stopped, messages taken: {taken}", f"arrêté, messages pris : {taken}"))

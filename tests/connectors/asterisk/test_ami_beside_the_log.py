@@ -1,0 +1,229 @@
+"""Manager interface and `queue_log` of one Asterisk: the same events, whichever tells them, and none missed."""
+
+import collections
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import connectors.asterisk as asterisk
+from connectors.asterisk import comparison
+from connectors.asterisk.simulate import Ledger, ManagerServer, configuration, simulate_day
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.reconcile import Finding
+from connectors.sdk.testing import Bench
+from models.events import Event
+from tests.support.ami_scene import MONDAY, NINE, Scene, call_in_two_queues, told
+from tests.support.asterisk_manager import options, serving
+from tests.support.processes import wait_until
+from tests.support.switchboards import fold
+from tests.support.talkers import listen
+
+
+class Day:
+    """A day that a switchboard told by log and by manager interface, and what the connector makes of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.ledger = Ledger()
+
+    def told(self, name: str, *, by_log: bool, by_manager: bool) -> list[Event]:
+        """What is told by either, or both."""
+        log = self.directory / name
+        with serving(NINE - 9 * 3_600 + 1) as manager:
+            given = configuration(log if by_log else None, options(manager) if by_manager else None)
+            bench = Bench(asterisk.CONNECTOR, given, self.directory / f"{name}-data", self.directory / "keys")
+            if not by_manager:
+                self.happen(log, manager)
+                return bench.read_all(confirm=True)
+            log.touch()
+            events = listen(bench, manager, lambda: self.happen(log, manager))
+        assert bench.rejected() == {}
+        return events
+
+    def happen(self, log: Path, manager: ManagerServer) -> None:
+        self.ledger = simulate_day(log, day=MONDAY, seed=11, calls=600, publish=manager.publish)
+
+
+def by_themselves(events: Sequence[Event]) -> collections.Counter[tuple[str, str, str]]:
+    """What agents did without a call, whenever."""
+    changes = {"logged_in", "logged_out", "paused", "unpaused"}
+    return collections.Counter(
+        (event.subject, event.data.change.value, event.data.queue)
+        for event in events
+        if event.type == "agent.state_changed" and event.data.change.value in changes
+    )
+
+
+def in_calls(events: Sequence[Event]) -> dict[str, Event]:
+    """What happened in calls, by id."""
+    changes = {"contact_started", "contact_ended", "ring_unanswered"}
+    return {
+        event.id: event for event in events if event.type != "agent.state_changed" or event.data.change.value in changes
+    }
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    return Day(tmp_path_factory.mktemp("day"))
+
+
+@pytest.fixture(scope="module")
+def by_log(day: Day) -> list[Event]:
+    return day.told("log", by_log=True, by_manager=False)
+
+
+@pytest.fixture(scope="module")
+def by_manager(day: Day) -> list[Event]:
+    return day.told("manager", by_log=False, by_manager=True)
+
+
+@pytest.fixture(scope="module")
+def by_both(day: Day) -> list[Event]:
+    return day.told("both", by_log=True, by_manager=True)
+
+
+class TestOneDay:
+    def test_log_and_manager_interface_tell_the_same_events(self, by_log: list[Event], by_manager: list[Event]) -> None:
+        log, manager = in_calls(by_log), in_calls(by_manager)
+        assert len(log) > 1_500
+        assert log.keys() == manager.keys()
+        assert by_themselves(by_log) == by_themselves(by_manager)
+
+    def test_though_they_tell_them_at_other_times(self, by_log: list[Event], by_manager: list[Event]) -> None:
+        log, manager = in_calls(by_log), in_calls(by_manager)
+        apart = collections.Counter((manager[name].time - log[name].time).total_seconds() for name in log)
+        assert set(apart) == {0.0, 1.0}
+
+    def test_both_together_count_once(self, by_log: list[Event], by_manager: list[Event], by_both: list[Event]) -> None:
+        assert len(in_calls(by_both)) == len(in_calls(by_log)) < 0.6 * len(by_both)
+        assert fold(by_both) == fold(by_log) == fold(by_manager)
+
+    def test_whoever_comes_first(self, by_log: list[Event], by_manager: list[Event]) -> None:
+        assert fold([*by_log, *by_manager]) == fold([*by_manager, *by_log]) == fold(by_log)
+
+    def test_everything_happens_that_can_happen(self, by_manager: list[Event]) -> None:
+        assert {event.type for event in by_manager} == {
+            *("call.arrived", "call.queued", "call.answered", "call.abandoned", "call.left_queue", "call.transferred"),
+            *("call.ended", "call.menu_chosen", "call.voicemail_left", "agent.state_changed"),
+        }
+        reasons = {event.data.reason.value for event in by_manager if event.type == "call.left_queue"}
+        assert reasons >= {"timeout", "key", "closed", "diverted"}
+
+
+class TestInTheMiddle:
+    def test_alone_it_tells_who_waits_already(self, scene: Scene) -> None:
+        call = call_in_two_queues(scene.exchange)
+        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
+        assert told(events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
+        assert events[0].time.timestamp() == pytest.approx(NINE + 60, abs=1)
+        assert [event.data.change.value for event in events if event.type == "agent.state_changed"] == ["logged_in"]
+
+    def test_beside_the_log_it_leaves_to_it_what_began_before(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        call = call_in_two_queues(scene.exchange)
+        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
+        assert told(events)[-3:] == [
+            ("call.transferred", "accueil", 1),
+            ("call.queued", "mdph", 2),
+            ("call.abandoned", "mdph", 2),
+        ]
+        assert len(told(events)) == len({event.id for event in events if event.type.startswith("call.")}) - 1
+
+    def test_so_it_does_if_the_log_is_read_elsewhere(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, log_elsewhere=True)
+        call = call_in_two_queues(scene.exchange)
+        events = scene.listen(lambda: scene.exchange.give_up(NINE + 100, call))
+        assert told(events) == []
+
+    def test_a_call_that_comes_later_is_told_by_both_alike(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        events = scene.listen(lambda: call_in_two_queues(scene.exchange))
+        twice = collections.Counter(event.id for event in events if event.type.startswith("call."))
+        assert set(twice.values()) == {2}
+
+
+class TestCatchingUp:
+    """What happens now is told after all that the log has of before."""
+
+    ARRIVALS = 6_000
+
+    @pytest.fixture
+    def scene(self, tmp_path: Path, manager: ManagerServer) -> Scene:
+        scene = Scene(tmp_path, manager, with_log=True)
+        with scene.log.open("a") as log:  # before somebody could have listened
+            log.writelines(
+                f"{int(NINE) - 9}|{int(NINE) - 9}.{n}|NONE|NONE|DID|0199000010\n" for n in range(self.ARRIVALS)
+            )
+        return scene
+
+    def test_nobody_listens_before_the_log_was_read_to_its_end(self, scene: Scene) -> None:
+        with scene.bench.opened() as (flow, publisher):
+            read = []
+            while not scene.manager.listeners:
+                read.append(scene.bench.records_read())
+                flow.turn()
+            assert read[-1] == self.ARRIVALS
+            assert len(read) > 2, "it is read in one piece: this test shows nothing"
+            scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
+            wait_until(lambda: flow.turn() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it", 5)
+
+    def test_nor_if_it_goes_away_in_between(self, scene: Scene) -> None:
+        away = scene.log.with_name("elsewhere")
+        with scene.bench.opened() as (flow, _):
+            flow.turn()
+            scene.log.rename(away)
+            scene.log.mkdir()
+            with pytest.raises(SourceUnavailableError):
+                wait_until(lambda: flow.turn() or False, "the log to be away", 5)
+            assert not scene.manager.listeners
+            scene.log.rmdir()
+            away.rename(scene.log)
+            wait_until(lambda: flow.turn() or scene.manager.listeners, "its end", 5)
+            assert scene.bench.records_read() >= self.ARRIVALS
+
+    def test_what_was_told_while_it_was_stopped_is_not_missed(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(comparison, "GRACE_SECONDS", 0.0)
+        scene.listen()
+        call_in_two_queues(scene.exchange)
+        scene.listen()
+        missing = {"connector": scene.bench.source, "finding": Finding.MISSING.value}
+        assert scene.bench.registry.get_sample_value("connector_reconciled_total", missing) == 0
+
+
+class TestComparison:
+    @pytest.fixture(autouse=True)
+    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(comparison, "GRACE_SECONDS", 0.0)
+
+    def counts(self, scene: Scene) -> dict[str, int]:
+        """What was found, as far as it is kept."""
+        with scene.bench.opened() as (_, publisher):
+            publisher.confirm()
+        registry = scene.bench.registry
+        found = {finding.value: {"connector": scene.bench.source, "finding": finding.value} for finding in Finding}
+        return {
+            name: int(registry.get_sample_value("connector_reconciled_total", of) or 0) for name, of in found.items()
+        }
+
+    def test_what_only_the_log_told_is_counted(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        scene.listen()
+        before = self.counts(scene)
+        voice, manager.tell = manager.tell, lambda event: None  # type: ignore[method-assign]
+        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        after = self.counts(scene)
+        assert {name: after[name] - before[name] for name in after} == {
+            "missing": 5, "late": 0, "duplicate": 0, "corrected": 0
+        }  # fmt: skip
+        manager.tell = voice  # type: ignore[method-assign]
+
+    def test_what_both_tell_is_missed_by_none_in_the_end(self, tmp_path: Path, manager: ManagerServer) -> None:
+        scene = Scene(tmp_path, manager, with_log=True)
+        scene.listen()
+        scene.listen(lambda: call_in_two_queues(scene.exchange))
+        counts = self.counts(scene)
+        assert counts["missing"] == counts["late"]
+        assert counts["duplicate"] == counts["corrected"] == 0

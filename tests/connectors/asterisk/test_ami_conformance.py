@@ -1,0 +1,97 @@
+"""The manager interface as the source of a connector as any other."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors.asterisk as asterisk
+from connectors.asterisk.simulate import configuration, simulate_day
+from connectors.sdk.testing import Conformance
+from tests.support.ami_scene import MONDAY, NINE
+from tests.support.asterisk_manager import PatientManager, options, serving
+from tests.support.talkers import alone
+
+PERSONAL = ("0639985511", "Mireille Exemple", "jean.modele", "PJSIP/9901", "06.39.98.55.12", "06-39-98-55-12")
+
+
+def bad_messages(seconds: Iterator[int]) -> list[list[dict[str, str]]]:
+    """Messages that are wrong, or hold what is personal wherever it can be; those of a call that is told to its end together.
+
+    Each has one of `seconds` for itself.
+    """
+    first = next(seconds)
+    call = {"Uniqueid": f"{first}.900001", "Linkedid": f"{first}.900001"}
+    who = {
+        "CallerIDNum": PERSONAL[0],
+        "CallerIDName": PERSONAL[1],
+        "ConnectedLineName": PERSONAL[2],
+        "Exten": PERSONAL[4],
+    }
+    member = {"MemberName": PERSONAL[3], "Interface": PERSONAL[3]}
+    odd = call | who | member | {"Queue": PERSONAL[5], "Position": PERSONAL[0], "HoldTime": "x"}
+    by_hand = who | {"Uniqueid": PERSONAL[0], "Queue": "600"}
+    groups: list[list[dict[str, str]]] = [
+        [{"Event": "QueueCallerJoin", "Queue": "600", **who}],
+        [{"Event": "QueueCallerJoin", **call, **who}],
+        [{"Event": "QueueMemberPause", "Queue": "600", "PausedReason": PERSONAL[1]}],
+        [{"Event": "UserEvent", "UserEvent": "FULL", **call, "Queue": "", "Data": PERSONAL[5]}],
+        [{"Event": event, **odd} for event in ("QueueCallerJoin", "QueueCallerLeave", "AgentConnect", "AgentComplete")],
+        [{"Event": event, **by_hand} for event in ("QueueCallerJoin", "Hangup")],
+        [{"Event": "UserEvent", "UserEvent": PERSONAL[1], **call, "Data": PERSONAL[0]}],
+        [{"Event": "UserEvent", "UserEvent": "MENU", **call, "Data": PERSONAL[0]}],
+        [{"Event": "VarSet", **call, "Variable": "NUMERO", "Value": PERSONAL[0]}],
+        [{"Event": "Hangup", **call, "Padding": "x" * 70_000}],
+        [{"Event": event, **call, **who, "Queue": "600"} for event in ("QueueCallerAbandon", "Hangup")],
+    ]
+    return [
+        [{"Privilege": "agent,all", "Timestamp": f"{next(seconds)}.250000", **message} for message in group]
+        for group in groups
+    ]
+
+
+class TestConformance(Conformance):
+    connector = asterisk.CONNECTOR
+    readme = Path(asterisk.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    @pytest.fixture(autouse=True)
+    def _servers(self) -> Iterator[None]:
+        self._started: dict[Path, PatientManager] = {}
+        with ExitStack() as self._stack:
+            yield
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        if directory not in self._started:
+            manager = self._stack.enter_context(serving(NINE, listener=directory))
+            assert isinstance(manager, PatientManager)
+            self._started[directory] = manager
+        return configuration(ami=options(self._started[directory]))
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        manager, items = self._started[directory], self.items(directory)
+        alone(manager)
+        size = -(-len(items) // parts)
+        for item in items[part * size : (part + 1) * size]:
+            if isinstance(item, str):
+                manager.publish(item, int(item.partition("|")[0]) + 0.5)
+            else:
+                for message in item:
+                    manager.tell(message)
+
+    def items(self, directory: Path) -> list[str | list[dict[str, str]]]:
+        """A small day, with messages of bad or personal content in between."""
+        day = directory / "day"
+        if not day.exists():
+            simulate_day(day, day=MONDAY, seed=3, calls=40)
+        lines = day.read_text().splitlines(keepends=True)
+        seconds = [int(line.partition("|")[0]) for line in lines]
+        bad = bad_messages(one for one in count(seconds[len(seconds) // 2]) if one not in seconds)
+        (directory / "bad").write_text(str(bad))
+        items: list[str | list[dict[str, str]]] = [*lines]
+        for place, messages in enumerate(reversed(bad)):
+            items.insert(len(items) - 1 - place * (len(lines) // (2 * len(bad))), messages)
+        return items

@@ -1,0 +1,60 @@
+"""The mailroom connector as any other, on files."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors.mailroom as mailroom
+from connectors.sdk.testing import Conformance
+from tests.support.mailroom import configuration
+from tests.support.scans import drop, drop_letter, pdf
+
+PERSONAL = ("Mireille Exemple", "mireille@example.org", "0639985511", "12 rue du Modele", "dossier-mireille", "Recours")
+
+
+@pytest.mark.usefixtures("lasting")
+class TestConformance(Conformance):
+    connector = mailroom.CONNECTOR
+    readme = Path(mailroom.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        return configuration(directory)
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        jobs = self.jobs(directory / "inbox")
+        size = -(-len(jobs) // parts)
+        for job in jobs[part * size : (part + 1) * size]:
+            job()
+
+    def jobs(self, inbox: Path) -> list[Callable[[], object]]:
+        """Letters, steps and bad files; some with personal values in what they say and in their names."""
+        inbox.mkdir(parents=True, exist_ok=True)
+        name, email, phone, street, case, subject = PERSONAL
+        private = {
+            "nom": name,
+            "sender": name,
+            "email": email,
+            "phone": phone,
+            "adresse": street,
+            "case": case,
+            "objet": subject,
+        }
+        jobs: list[Callable[[], object]] = [partial(drop_letter, inbox, n, **private) for n in range(20)]
+        steps = [
+            {"chrono": "2026-000002", "step": "assigned", "at": "2026-03-20T12:00", "service": "Routes", **private},
+            {"chrono": "2026-000002", "step": "closed", "at": "2026-03-21", "outcome": "resolved"},
+            {"chrono": name, "step": "answered"},
+            {"chrono": "2026-000001", "step": subject},
+            {"chrono": "2026-000001", "step": "assigned", "service": name},
+        ]
+        for order, step in enumerate(steps, start=100):
+            jobs.append(partial(drop, inbox / f"{name} {order}.json", json.dumps(step).encode(), order))
+        jobs.append(partial(drop, inbox / f"{name}.pdf", pdf(99), 200))
+        jobs.append(partial(drop, inbox / f"{name}, broken.pdf", b"%PDF-1.4 " + name.encode(), 201))
+        jobs.append(partial(drop, inbox / f"{email}.docx", subject.encode(), 202))
+        return jobs

@@ -1,0 +1,185 @@
+"""What is in the hot folder: what is taken, waited for, rejected, and never opened."""
+
+import errno
+import os
+import resource
+import socket
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import connectors.mailroom as mailroom
+import connectors.mailroom.source
+import connectors.sdk.folder.inbox
+import connectors.sdk.folder.source
+from connectors.sdk.errors import InstanceInUseError, SourceUnavailableError
+from connectors.sdk.testing import Bench
+from tests.support.mailroom import Room, set_clock
+from tests.support.scans import drop, drop_letter, page_bomb, pdf, stream_bomb, tiff
+
+BAD = {
+    "empty.pdf": (b"", "unreadable_line: empty"),
+    "broken.pdf": (pdf(1)[:-200], "unreadable_line: no PDF"),
+    "text.pdf": (b"no PDF at all", "unreadable_line: no PDF"),
+    "locked.pdf": (pdf(1, password="geheim"), "unreadable_line: encrypted"),
+    "pages.pdf": (page_bomb(), "oversized: reading its pages"),
+    "image.tif": (tiff(1)[:40], "unreadable_line: no PDF"),
+    "letter.docx": (b"PK", "unknown_record: "),
+    "laughs.xml": (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "unreadable_line: sidecar: a forbidden declaration"),
+    "deep.json": (b"[" * 500_000, "unreadable_line: sidecar: JSON"),
+    "list.json": (b"[1, 2]", "unreadable_line: sidecar: JSON"),
+    "none.json": (b"[]", "unreadable_line: sidecar: 0 rows"),
+    "nul.csv": (b"chrono\n\0\n", "missing_field: row 1: step"),
+    "unknown.json": (b'{"chrono": "2026-000077", "step": "answered"}', "unknown_record: row 1: chrono"),
+    "path.json": (b'{"chrono": "../../x", "step": "answered"}', "unknown_record: row 1: chrono"),
+    "..\\..\\evil.pdf": (b"x", "unreadable_line: no PDF"),
+    "%2e%2e%2fevil.pdf": (b"x", "unreadable_line: no PDF"),
+    "n" * 251 + ".pdf": (b"x", "unreadable_line: no PDF"),
+    os.fsdecode(b"\xff\xfe\n;.pdf"): (b"x", "unreadable_line: no PDF"),
+}
+
+
+def test_bad_files_are_rejected_with_their_reasons_and_good_ones_after_them_are_read(room: Room) -> None:
+    for order, (name, (content, _)) in enumerate(BAD.items()):
+        drop(room.inbox / name, content, order)
+    drop_letter(room.inbox, 500)
+    assert [event.type for event in room.read()] == ["letter.arrived", "letter.registered"]
+    rejected = room.rejected()
+    assert rejected.keys() == BAD.keys()
+    assert [name for name, (_, why) in BAD.items() if not rejected[name].startswith(why)] == []
+    assert list(room.inbox.iterdir()) == []
+
+
+def test_what_is_no_regular_file_is_never_opened(room: Room, tmp_path: Path) -> None:
+    secret = drop(tmp_path / "secret.pdf", pdf(1))
+    (room.inbox / "link.pdf").symlink_to(secret)
+    (room.inbox / "loop.pdf").symlink_to("loop.pdf")
+    (room.inbox / "reason.json").symlink_to(secret)
+    os.mkfifo(room.inbox / "pipe.pdf")
+    (room.inbox / "folder.pdf").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(room.inbox / "socket.pdf"))
+    assert room.read() == []
+    assert set(room.rejected().values()) == {"unreadable_line: no regular file"}
+    assert room.rejected().keys() == {"link.pdf", "loop.pdf", "reason.json", "pipe.pdf", "socket.pdf"}
+    assert [path.name for path in room.inbox.iterdir()] == ["folder.pdf"]
+    assert secret.read_bytes() == pdf(1)
+
+
+def test_huge_files_and_bombs_cost_neither_memory_nor_reading(room: Room) -> None:
+    with (room.inbox / "huge.pdf").open("wb") as huge:
+        huge.truncate(2 << 30)
+    drop(room.inbox / "stream.pdf", stream_bomb(900), 1)
+    drop(room.inbox / "pages.pdf", page_bomb(), 2)
+    drop_letter(room.inbox, 3)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert len(room.read()) == 2
+    grown_kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kilobytes < 64 << 10
+    assert room.rejected()["huge.pdf"] == "oversized: 2147483648 bytes, at most 104857600"
+    assert {"stream.pdf", "pages.pdf"} < room.rejected().keys()
+
+
+def test_a_file_is_left_until_nobody_writes_to_it(tmp_path: Path) -> None:
+    room = Room(tmp_path, settle_seconds=3600, pair_seconds=3600)
+    drop_letter(room.inbox, 1)
+    drop(room.inbox / "lone.pdf", pdf(2))
+    (room.inbox / "draft.pdf.part").write_bytes(b"half")
+    assert room.read() == []
+    room = Room(tmp_path, settle_seconds=0, pair_seconds=3600)
+    assert len(room.read()) == 2
+    assert sorted(path.name for path in room.inbox.iterdir()) == ["draft.pdf.part", "lone.pdf"]
+
+
+def test_a_file_that_grows_is_waited_for_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now, sleep=lambda seconds: None)
+    set_clock(monkeypatch, clock)
+    room = Room(tmp_path, settle_seconds=2, pair_seconds=2)
+    whole = pdf(1)
+    with room.bench.opened() as (flow, publisher):
+        for now, written, events in (
+            (0.0, 100, 0),
+            (1.5, 300, 0),
+            (3.0, len(whole), 0),
+            (4.5, len(whole), 0),
+            (5.5, len(whole), 2),
+        ):
+            clock.now = now
+            if now < 4:
+                (room.inbox / "slow.pdf").write_bytes(whole[:written])
+            flow.turn()
+            assert len(publisher.events) == events
+
+
+def test_it_keeps_nothing_if_it_is_told_so(tmp_path: Path) -> None:
+    room = Room(tmp_path, afterwards="delete")
+    drop_letter(room.inbox, 1)
+    drop(room.inbox / "bad.pdf", b"bad")
+    assert len(room.read()) == 2
+    assert [path.name for path in room.archive.rglob("*.pdf")] == ["bad.pdf"]
+    assert list((room.archive / "work").iterdir()) == []
+
+
+def test_two_instances_do_not_share_an_archive(room: Room, tmp_path: Path) -> None:
+    other = Bench(mailroom.CONNECTOR, room.options, tmp_path / "other", tmp_path / "keys")
+    with room.bench.opened(), pytest.raises(InstanceInUseError, match="archive of another instance"), other.opened():
+        pass
+
+
+def test_a_file_that_cannot_be_moved_holds_up_no_other(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    held, rename = {"scan00001.pdf", "lone.pdf"}, Path.rename
+
+    def rename_unless_held(path: Path, target: Path) -> Path:
+        if path.parent == room.inbox and path.name in held:
+            raise PermissionError(errno.EPERM, "held")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_unless_held)
+    monkeypatch.setattr(connectors.sdk.folder.inbox, "HELD_SECONDS", 0)
+    drop(room.inbox / "lone.pdf", pdf(7), 0)
+    for number in (1, 2):
+        drop_letter(room.inbox, number)
+    for _ in range(2):  # at work, and opened anew
+        with room.bench.opened() as (flow, publisher):
+            with suppress(SourceUnavailableError):
+                flow.turn()
+            with pytest.raises(SourceUnavailableError, match=r"2 of the files in .* may not be moved"):
+                flow.turn()
+            publisher.confirm()
+    assert room.done() == ["scan00002.json", "scan00002.pdf"]
+    drop(room.inbox / "scan00001.json", b"{}", 9)  # comes meanwhile, and is none of theirs
+    held.clear()
+    assert len(room.read()) == 4
+    assert room.done() == ["lone.pdf", *[f"scan0000{n}.{kind}" for n in (1, 2) for kind in ("json", "pdf")]]
+    assert room.rejected().keys() == {"scan00001.json"}
+
+
+def test_an_inbox_whose_listing_takes_long_is_listed_over_several_turns(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connectors.sdk.folder.inbox, "LIST_SECONDS", 1)
+    seconds = count(0, 0.4)
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda seconds: None)
+    set_clock(monkeypatch, clock)
+    for number in range(4):
+        drop_letter(room.inbox, number)
+    with room.bench.opened() as (flow, publisher):
+        flow.turn()
+        assert publisher.events == []
+        for _ in range(50):
+            flow.turn()
+        assert len(publisher.events) == 8
+
+
+def test_an_inbox_that_is_away_is_waited_for(room: Room) -> None:
+    with room.bench.opened() as (flow, publisher):
+        room.inbox.rename(room.inbox.with_name("away"))
+        with pytest.raises(SourceUnavailableError, match="inbox is not there"):
+            flow.turn()
+        room.inbox.with_name("away").rename(room.inbox)
+        drop_letter(room.inbox, 1)
+        flow.turn()
+        assert len(publisher.events) == 2

@@ -1,0 +1,70 @@
+"""The process that counts pages, when it dies or is disturbed."""
+
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from connectors.mailroom import counting
+from connectors.mailroom.pages import PageCounter, Pages
+from connectors.sdk.errors import ConnectorError
+from tests.support.mailroom import Room
+from tests.support.scans import drop, drop_letter, pdf
+
+DYING = """
+import os, signal, socket, sys
+with open({tally!r}, "ab") as tally:
+    if tally.tell() >= {deaths}:
+        os.execv(sys.executable, [sys.executable, "-I", {real!r}, *sys.argv[1:]])
+    tally.write(b".")
+with socket.socket(fileno=int(sys.argv[1])) as link:
+    link.send(b"!")
+    socket.recv_fds(link, 1, 1)
+    os.kill(os.getpid(), signal.SIGSEGV)
+"""
+"""A page counter that dies at its first letters, and then is a good one."""
+
+
+def test_a_page_counter_that_died_idle_rejects_nothing(room: Room) -> None:
+    with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
+        assert counter.examine(file, sheets=False) == Pages(2)
+        assert counter._process
+        counter._process.kill()
+        counter._process.wait()
+        assert counter.examine(file, sheets=True) == Pages(2)
+
+
+def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: Room) -> None:
+    with closing(PageCounter(20)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
+        counter.examine(file, sheets=False)
+        process = counter._process
+        assert process
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            process.send_signal(stop)
+        assert counter.examine(file, sheets=False) == Pages(2)
+        assert counter._process is process
+
+
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_page_counter_that_dies_at_work_is_asked_again_but_not_for_ever(
+    room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    program = tmp_path / "dying.py"
+    program.write_text(DYING.format(deaths=deaths, tally=str(tmp_path / "tally"), real=counting.__file__))
+    monkeypatch.setattr(counting, "__file__", str(program))
+    drop_letter(room.inbox, 1)
+    assert len(room.read()) == 2 * (deaths < 3)
+    assert (tmp_path / "tally").stat().st_size == deaths
+    rejected = {"scan00001.json": "unreadable_line: the process that reads its pages broke down 3 times"}
+    assert room.rejected() == (rejected if deaths == 3 else {})
+
+
+def test_a_page_counter_that_cannot_start_is_no_fault_of_a_letters(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_letter(room.inbox, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(room.inbox))
+        with pytest.raises(ConnectorError, match="does not start"):
+            room.read()
+    assert len(room.read()) == 2

@@ -1,0 +1,143 @@
+"""A tick that tells of SLA deadlines, struck in its middle: each thing is told once, with its true time."""
+
+import signal
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import AdminClient
+
+from models.sla import AnySlaEvent, decode_sla
+from models.topics import SLA
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.checkpoints import STEP
+from tests.support import kafka_io
+from tests.support.processes import Child, wait_until
+from tests.support.sla_chain import PARTITIONS, Chain
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+TARGET = timedelta(seconds=10)
+AT_RISK = 0.8
+CALLS = 24
+"""Each time: some in every partition."""
+OPENED = '"event": "partition_opened"'
+FENCED = 75
+
+
+class Told:
+    """A chain whose worker has to tell, in its next tick, that the deadlines of all calls passed."""
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path) -> None:
+        self._bootstrap = kafka.bootstrap
+        self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+        self.chain = Chain(kafka, directory, target=TARGET)
+
+    def worker(self, name: str, session_seconds: int = 3) -> Child:
+        child = self.chain.child(name, "worker")
+        child.environment["ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS"] = str(session_seconds)
+        return child
+
+    def prepare(self, child: Child) -> None:
+        """Have `child` fold calls and die, and wait until their deadlines have passed."""
+        if not child.alive:
+            child.start()
+            child.wait_for(OPENED, PARTITIONS)
+        self.chain.call(CALLS)
+        wait_until(lambda: self.number("started") == len(self.chain.deadlines), "the clocks to be started")
+        child.kill()
+        child.wait()
+        late_seconds = TARGET.total_seconds() + 0.1
+        wait_until(lambda: self.chain.seconds_since_last() > late_seconds, "the deadlines to pass")
+        assert self.number("breached") == len(self.chain.deadlines) - CALLS, "told before it was to be"
+
+    def events(self, *, committed: bool = True) -> list[AnySlaEvent]:
+        return [
+            decode_sla(message.value() or b"")
+            for message in kafka_io.read(self._bootstrap, SLA.name, committed=committed)
+        ]
+
+    def number(self, kind: str, *, committed: bool = True) -> int:
+        return sum(event.type == f"sla.{kind}" for event in self.events(committed=committed))
+
+    @property
+    def torn(self) -> int:
+        """How many breaches stand in the log that no transaction has committed."""
+        return self.number("breached", committed=False) - self.number("breached")
+
+    @property
+    def group(self) -> ConsumerGroupState:
+        return self._admin.describe_consumer_groups(["accueil"])["accueil"].result(30).state
+
+    def settle(self) -> None:
+        wait_until(lambda: self.number("breached") >= len(self.chain.deadlines), "all to be told")
+
+    def verify(self) -> None:
+        """Each call is told of three times, each time as of when it was so."""
+        expected = Counter[tuple[str, str, datetime]]()
+        for contact, deadline_at in self.chain.deadlines.items():
+            began_at = deadline_at - TARGET
+            times = {"started": began_at, "at_risk": began_at + AT_RISK * TARGET, "breached": deadline_at}
+            expected.update((contact, f"sla.{kind}", at) for kind, at in times.items())
+        events = self.events()
+        assert Counter((event.subject, event.type, event.time) for event in events) == expected
+        assert len({event.id for event in events}) == len(events)
+
+
+@pytest.fixture
+def told(own_kafka: EmbeddedKafka, tmp_path: Path) -> Told:
+    return Told(own_kafka, tmp_path)
+
+
+def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
+    points = STEP[STEP.index("transaction_begun") :]
+    torn, told_at_once = {}, {}
+    with told.worker("one") as one:
+        for point in points:
+            told.prepare(one)
+            known, left = told.number("breached"), told.torn
+            one.start(ENGINE_KILL_AT=point)
+            assert one.wait() == -signal.SIGKILL
+            torn[point], told_at_once[point] = told.torn - left, told.number("breached") - known
+            one.start()
+            told.settle()
+        assert one.stop() == 0
+    assert torn["records_sent"] > 0 < torn["offsets_sent"], "no tick that tells was torn"
+    assert 0 < told_at_once.pop("committed") < CALLS, "it was not killed in its first tick"
+    assert set(told_at_once.values()) == {0}
+    told.verify()
+
+
+def test_second_worker_joins_in_the_middle_of_a_tick_that_tells(told: Told) -> None:
+    with told.worker("one", session_seconds=60) as one, told.worker("two", session_seconds=60) as two:
+        told.prepare(one)
+        one.start(ENGINE_STOP_AT="records_sent")
+        wait_until(lambda: one.stopped, "the worker to be stopped inside its tick")
+        assert told.torn > 0, "it was another tick"
+        two.start()
+        wait_until(lambda: told.group is ConsumerGroupState.PREPARING_REBALANCING, "the rebalance to begin")
+        assert told.number("breached") == 0
+        assert told.torn > 0
+        one.kill(signal.SIGCONT)
+        two.wait_for(OPENED, PARTITIONS // 2)
+        told.settle()
+        told.chain.call(CALLS)
+        told.settle()
+        assert (one.stop(), two.stop()) == (0, 0)
+    told.verify()
+
+
+def test_worker_that_slept_in_the_middle_of_a_tick_that_tells_finds_itself_replaced(told: Told) -> None:
+    with told.worker("one") as one, told.worker("two") as two:
+        told.prepare(one)
+        one.start(ENGINE_STOP_AT="records_sent")
+        wait_until(lambda: one.stopped, "the worker to be stopped inside its tick")
+        assert told.torn > 0, "it was another tick"
+        two.start()
+        told.settle()
+        one.kill(signal.SIGCONT)
+        assert one.wait() == FENCED
+        assert two.stop() == 0
+    assert told.torn > 0
+    told.verify()

@@ -1,0 +1,104 @@
+"""Lines of a queue_log, and what they are mapped to."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.asterisk.config import AsteriskConfig
+from connectors.asterisk.mapping import QueueLogMapping
+from connectors.asterisk.memory import Memory
+from connectors.asterisk.records import LogLine
+from connectors.sdk.config import parse
+from connectors.sdk.contract import Reject
+from models.events import Event
+from models.identities import IdentityKind, PseudonymKey
+
+T = 1_773_650_000
+
+
+NOW = datetime.fromtimestamp(T + 3_600, UTC)
+
+
+KEY = PseudonymKey("social", bytes(range(32)))
+
+
+CALL = f"{T}.17"
+
+
+OPTIONS = {
+    "path": "queue_log",
+    "sector": "social",
+    "site": "siege",
+    "service": "standard",
+    "queues": {
+        "600": {"label": "accueil", "extensions": ["600", "*600"]},
+        "610": {"label": "aide-sociale", "service": "social", "site": "annexe", "extensions": ["610"]},
+    },
+    "dids": {
+        "01 99 00 00 10": {"line": "principale"},
+        "+33261910000": {"line": "rennes", "service": "routes", "site": "antenne"},
+        "0353010?00": {"line": "motif"},
+        "0465*": {"line": "etoile"},
+    },
+    "custom_events": {"FULL": "full", "CLOSED": "closed", "DIVERTED": "diverted", "INFO": "ignore", "NUMERO": "did"}
+    | {"MENU": "menu", "VOICEMAIL": "voicemail"},
+    "menu_options": {"2": "rsa"},
+}
+
+
+class Log:
+    """A mapping that is fed lines."""
+
+    def __init__(self, memory: Memory | None = None, **options: Any) -> None:
+        self.memory = memory or Memory()
+        config = parse(AsteriskConfig, "essai", OPTIONS | options)
+        assert isinstance(config, AsteriskConfig)
+        self.mapping = QueueLogMapping("asterisk/essai", config, KEY, self.memory)
+
+    def outcome(self, line: str | bytes) -> Sequence[Event] | Reject:
+        return self.mapping.map(LogLine(line if isinstance(line, bytes) else line.encode(), NOW))
+
+    def events(self, *lines: str) -> list[Event]:
+        events: list[Event] = []
+        for line in lines:
+            outcome = self.outcome(line)
+            assert not isinstance(outcome, Reject), outcome
+            events += outcome
+        return events
+
+    def last(self, *lines: str) -> list[Event]:
+        """The events of the last line."""
+        self.events(*lines[:-1])
+        return self.events(lines[-1])
+
+
+def line(
+    event: str, *parameters: object, at: int = T, call: str = CALL, queue: str = "600", agent: str = "NONE"
+) -> str:
+    return "|".join(map(str, (at, call, queue, agent, event, *parameters)))
+
+
+def agent_name(name: str = "PJSIP/31") -> str:
+    return KEY.pseudonym(IdentityKind.AGENT, name)
+
+
+def data_of(event: Event) -> dict[str, Any]:
+    return event.data.model_dump(mode="json", exclude_none=True)
+
+
+ENTER = line("ENTERQUEUE", "", "0639980000", 3)
+
+
+HERE = {"queue": "accueil", "visit": 1}
+
+
+GAVE_UP = {"position": 2, "original_position": 3, "wait_seconds": 45}
+
+
+TALKED = {"wait_seconds": 12, "handle_seconds": 60}
+
+
+ATTENDED = {"kind": "attended", "to_queue": "", **TALKED}
+
+
+TO_610 = {"kind": "blind", "to_queue": "aide-sociale", **TALKED}

@@ -1,0 +1,20 @@
+"""A process that runs one connector, whose broker is a file:
+
+python -m tests.support.run_to_file NAME OPTIONS DIRECTORY TOPIC
+"""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from connectors.sdk.runner import Runner, configure
+from tests.support.topic_file import Topic
+
+if __name__ == "__main__":
+    name, options, directory, topic = sys.argv[1], *(Path(argument) for argument in sys.argv[2:])
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    instance = configure("essai", name, json.loads(options.read_text()))
+    Runner([instance], brokers="", directory=directory, open_publisher=lambda *_: Topic(topic)).run(stop)

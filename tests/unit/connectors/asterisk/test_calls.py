@@ -1,0 +1,172 @@
+"""What lines mean together: visits, steps of a call, and ids."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from connectors.asterisk.memory import MAX_VISITS, Memory
+from connectors.asterisk.records import LogLine
+from connectors.sdk.contract import Reject
+from tests.support.queue_log import CALL, ENTER, NOW, Log, T, data_of, line
+
+
+class TestVisits:
+    def test_each_stay_in_a_queue_is_a_visit_of_its_own(self) -> None:
+        events = Log().events(
+            ENTER,
+            line("CONNECT", 5, "x", 2, at=T + 5, agent="PJSIP/31"),
+            line("BLINDTRANSFER", "610", "c", 5, 30, 1, at=T + 35, agent="PJSIP/31"),
+            line("ENTERQUEUE", "", "0639980000", 1, at=T + 35, queue="610"),
+            line("EXITWITHTIMEOUT", 1, 1, 60, at=T + 95, queue="610"),
+            line("ENTERQUEUE", "", "0639980000", 1, at=T + 96),
+            line("ABANDON", 1, 1, 9, at=T + 105),
+        )
+        calls = [event for event in events if event.type.startswith("call.")]
+        assert [(event.type, event.data.queue, event.data.visit) for event in calls] == [
+            ("call.queued", "accueil", 1),
+            ("call.answered", "accueil", 1),
+            ("call.transferred", "accueil", 1),
+            ("call.queued", "aide-sociale", 2),
+            ("call.left_queue", "aide-sociale", 2),
+            ("call.queued", "accueil", 3),
+            ("call.abandoned", "accueil", 3),
+        ]
+        assert {(event.service, event.site) for event in calls if event.data.visit == 2} == {("social", "annexe")}
+        assert len({event.id for event in events}) == len(events)
+
+    @pytest.mark.parametrize("said", [line("CONNECT", 5, agent="PJSIP/31"), line("ABANDON"), line("COMPLETEAGENT")])
+    def test_a_call_that_never_entered_is_in_its_first_visit(self, said: str) -> None:
+        assert Log().events(said)[0].data.visit == 1
+
+    def test_a_queue_that_turns_a_call_away_is_visited_too(self) -> None:
+        events = Log().events(
+            ENTER,
+            line("COMPLETECALLER", 1, 2, at=T + 60),
+            line("FULL", at=T + 90),
+            line("FULL", at=T + 91),
+            line("FULL", at=T + 91, queue="610"),
+            line("FULL", at=T + 90),
+            line("DIVERTED", at=T + 92),
+        )
+        first, second, other, copy, named_otherwise = (event.data.visit for event in events[2:])
+        assert copy == named_otherwise == first
+        assert len({first, second, other}) == 3
+        assert all(MAX_VISITS < visit <= 2 * MAX_VISITS for visit in (first, second, other))
+
+    def test_it_is_numbered_apart_from_queues_that_take_it(self) -> None:
+        enter = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 20, queue="610")]
+        with_refusals = [line("FULL", at=T - 9), *enter[:2], line("CLOSED", at=T + 15, queue="610"), *enter[2:]]
+        ids = {event.id for event in Log().events(*with_refusals)}
+        assert ids > {event.id for event in Log().events(*enter)}
+        assert len(ids) == 5
+
+    def test_refusals_of_one_number_are_told_apart(self) -> None:
+        memory = Memory()
+        numbers = [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_VISITS)]
+        assert sorted(numbers) == list(range(MAX_VISITS + 1, 2 * MAX_VISITS + 1))
+        assert [memory.refuse(CALL, f"{queue}|1") for queue in range(MAX_VISITS)] == numbers
+
+    def test_a_call_that_is_diverted_while_it_waits_leaves_the_queue_it_waits_in(self) -> None:
+        assert Log().last(ENTER, line("DIVERTED", at=T + 9))[0].data.visit == 1
+
+    def test_the_same_lines_again_are_the_same_events(self) -> None:
+        said = [
+            ENTER,
+            line("EXITWITHTIMEOUT", 1, 1, 60, at=T + 60),
+            line("FULL", at=T + 60, queue="610"),
+            line("ENTERQUEUE", "", "0639980000", 1, at=T + 61),
+            line("CONNECT", 5, "x", 2, at=T + 66, agent="PJSIP/31"),
+            line("COMPLETEAGENT", 5, 30, 1, at=T + 96, agent="PJSIP/31"),
+            line("CLOSED", at=T + 97),
+        ]
+        log = Log()
+        first = [event.id for event in log.events(*said)]
+        assert [event.id for event in log.events(*said)] == first
+
+    def test_two_queues_of_one_label_are_two_visits(self) -> None:
+        log = Log(queues={"600": {"label": "accueil"}, "601": {"label": "accueil"}})
+        events = log.events(ENTER, line("EXITEMPTY", 1, 1, 0), line("ENTERQUEUE", queue="601"))
+        assert [(event.data.queue, event.data.visit) for event in events] == [("accueil", n) for n in (1, 1, 2)]
+
+    def test_a_call_may_loop(self) -> None:
+        log = Log()
+        visits = [
+            event.data.visit
+            for n in range(MAX_VISITS + 50)
+            for event in log.events(line("ENTERQUEUE", at=T - 2_000 + n), line("EXITEMPTY", at=T - 2_000 + n))
+        ]
+        assert visits[: 2 * MAX_VISITS : 2] == list(range(1, MAX_VISITS + 1))
+        assert set(visits[2 * MAX_VISITS :]) == {MAX_VISITS}
+
+
+class TestSteps:
+    def test_a_choice_in_a_menu_is_known_by_its_name(self) -> None:
+        menu = line("MENU", 2, queue="NONE")
+        events = Log().events(
+            menu, menu, line("MENU", 2, at=T + 9, queue="NONE"), line("MENU", "0639980000", queue="NONE")
+        )
+        assert [(event.type, event.data.option) for event in events] == [
+            *[("call.menu_chosen", "rsa")] * 3,
+            ("call.menu_chosen", ""),
+        ]
+        assert len({event.id for event in events}) == 3, "the same line again is the same event"
+
+    def test_what_is_explained_later_is_counted_as_if_it_had_been_at_once(self) -> None:
+        said = [line("MENU", 2, at=T + n, queue="NONE") for n in range(3)]
+        unexplained = Log(custom_events={})
+        rejects = [unexplained.outcome(one) for one in said]
+        memories = [msgspec.json.decode(one.context, type=Memory) for one in rejects if isinstance(one, Reject)]
+        again = [Log(memory).events(one)[0].id for memory, one in zip(memories, said, strict=True)]
+        assert again == [event.id for event in Log().events(*said)]
+
+    def test_a_voice_message_has_its_duration(self) -> None:
+        (event,) = Log().events(line("VOICEMAIL", 23, queue="NONE"))
+        assert (event.type, data_of(event)) == ("call.voicemail_left", {"duration_seconds": 23})
+
+    def test_a_call_rings_in_vain_as_often_as_it_does(self) -> None:
+        def ring(at: int, agent: str = "PJSIP/31") -> str:
+            return line("RINGNOANSWER", 15000, at=at, agent=agent)
+
+        rings = [ring(T + 15), ring(T + 30), ring(T + 30), ring(T + 30, "PJSIP/32"), ring(T + 45)]
+        events = Log().events(ENTER, *rings)[1:]
+        assert len({event.id for event in events}) == 4
+        shifted = Log().events(line("ENTERQUEUE", at=T + 1), ring(T + 16), ring(T + 31))[1:]
+        assert [event.id for event in shifted] == [events[0].id, events[1].id], "the second of a ring is not in its id"
+
+
+class TestIds:
+    def test_lines_of_one_second_are_in_order(self) -> None:
+        log = Log()
+        sequences = [log.events(line("ENTERQUEUE", call=f"{T}.{n}"))[0].sequence for n in range(1_200)]
+        assert sequences == sorted(sequences)
+        assert len(set(sequences)) == 1_200
+
+    def test_what_an_agent_does_twice_in_a_second_is_two_events(self) -> None:
+        pause, unpause = (line(name, call="NONE", agent="PJSIP/31") for name in ("PAUSE", "UNPAUSE"))
+        events = Log().events(pause, unpause, pause, unpause, line("PAUSE", call="NONE", agent="PJSIP/32"))
+        assert len({event.id for event in events}) == 5
+
+    def test_a_line_that_is_late_by_a_second_disturbs_nothing(self) -> None:
+        pause = line("PAUSE", call="NONE", agent="PJSIP/31")
+        late = line("PAUSE", call="NONE", agent="PJSIP/31", at=T - 1)
+        events = Log().events(pause, late, pause)
+        assert len({event.id for event in events}) == 3
+        assert [event.sequence for event in events if event.time.timestamp() == T] == ["000001", "000002"]
+
+    @pytest.mark.parametrize("read_at", [NOW - timedelta(days=1), NOW, NOW + timedelta(days=4_000)])
+    def test_what_a_line_means_does_not_depend_on_when_it_is_read(self, read_at: datetime) -> None:
+        said = [ENTER, line("EXITEMPTY", 1, 1, 9, at=T + 9), line("ENTERQUEUE", at=T + 9), line("ABANDON", at=T + 20)]
+        log = Log()
+        events = [event for content in said for event in log.mapping.map(LogLine(content.encode(), read_at))]
+        assert {event.recordedtime for event in events} == {read_at}
+        assert [event.model_copy(update={"recordedtime": NOW}) for event in events] == Log().events(*said)
+
+    def test_an_id_is_what_it_always_was(self) -> None:
+        events = Log().events(ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("FULL", queue="610"))
+        assert [event.id for event in events] == [
+            "2dea4d62-38ae-5df0-8b2c-5b7544da88f4",
+            "da380512-ab81-5daa-a809-68018e3b72a7",
+            "1c4e5e56-c557-5382-b97b-989ab6d21943",
+            "ce27aa02-59f9-5e5b-a8de-37698f1403eb",
+        ]

@@ -1,0 +1,39 @@
+"""Mistakes in the configuration of an Asterisk."""
+
+from typing import Any
+
+import pytest
+
+from connectors.asterisk.config import AsteriskConfig
+from connectors.sdk.config import parse
+from connectors.sdk.errors import ConfigError
+from tests.support.queue_log import Log
+
+
+class TestConfig:
+    @pytest.mark.parametrize(
+        ("options", "complaint"),
+        [
+            ({"queue": {}}, r"essai\.queue is unknown; did you mean essai\.queues\?"),
+            (
+                {"queues": {"600": {"lable": "x"}}},
+                r"\.lable is unknown; did you mean essai\.queues\.600\.label\?",
+            ),
+            ({"queues": {"600": {"label": "aide sociale"}}}, r"essai\.queues\.600\.label must match"),
+            (
+                {"custom_events": {"FULL": "ful"}},
+                r"^essai\.custom_events\.FULL must be one of timeout, .*, did, menu, voicemail, ignore$",
+            ),
+            ({"custom_events": {"ABANDON": "full"}}, r"essai\.custom_events\.ABANDON is an event of Asterisk's own"),
+            ({"region": "France"}, r"essai\.region must match"),
+            ({"sector": ""}, r"essai\.sector "),
+            ({"start": "middle"}, r"essai\.start must be 'beginning' or 'end'"),
+        ],
+    )
+    def test_a_mistake_is_named(self, options: dict[str, Any], complaint: str) -> None:
+        with pytest.raises(ConfigError, match=complaint):
+            Log(**options)
+
+    def test_something_must_be_listened_to(self) -> None:
+        with pytest.raises(ConfigError, match=r"^essai needs path, ami, or both$"):
+            parse(AsteriskConfig, "essai", {})

@@ -1,0 +1,207 @@
+"""What each line of a queue_log means."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.asterisk.records import KNOWN
+from connectors.sdk.contract import Reject
+from connectors.sdk.tail import MAX_LINE_BYTES
+from models.codec import encode
+from models.reasons import Reason
+from tests.support.queue_log import (
+    ATTENDED,
+    CALL,
+    ENTER,
+    GAVE_UP,
+    HERE,
+    NOW,
+    TALKED,
+    TO_610,
+    Log,
+    T,
+    agent_name,
+    data_of,
+    line,
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "data"),
+    [
+        (line("ENTERQUEUE", "", "0639980000", 3), "call.queued", {"position": 3}),
+        (line("ENTERQUEUE", "", "0639980000", 3, "Camille Exemple"), "call.queued", {"position": 3}),
+        (line("ENTERQUEUE"), "call.queued", {}),
+        (line("CONNECT", 12, f"{T}.18", 4, at=T + 12), "call.answered", {"agent": "", "wait_seconds": 12, "ring_seconds": 4}),
+        (line("CONNECT", 12, at=T + 12), "call.answered", {"agent": "", "wait_seconds": 12}),
+        (line("ABANDON", 2, 3, 45), "call.abandoned", GAVE_UP),
+        (line("ABANDON", 2, 3, 45, agent="PJSIP/31"), "call.abandoned", GAVE_UP),
+        (line("COMPLETEAGENT", 12, 180, 1), "call.ended", {"ended_by": "agent", "wait_seconds": 12, "handle_seconds": 180}),
+        (line("COMPLETECALLER", 12, 180), "call.ended", {"ended_by": "caller", "wait_seconds": 12, "handle_seconds": 180}),
+        (line("EXITWITHTIMEOUT", 1, 3, 300), "call.left_queue", {"reason": "timeout", "wait_seconds": 300}),
+        (line("EXITEMPTY", 1, 3, 7), "call.left_queue", {"reason": "empty", "wait_seconds": 7}),
+        (line("EXITWITHKEY", "1", 1, 3, 30), "call.left_queue", {"reason": "key", "wait_seconds": 30}),
+        (line("EXITWITHKEY", "#"), "call.left_queue", {"reason": "key"}),
+        (line("WITHDRAW", 1, 3, 9, "text"), "call.left_queue", {"reason": "withdrawn", "wait_seconds": 9}),
+        (line("SYSCOMPAT"), "call.left_queue", {"reason": "incompatible"}),
+        (line("AGENTDUMP", agent="PJSIP/31"), "call.left_queue", {"reason": "other"}),
+        (line("FULL"), "call.left_queue", {"reason": "full"}),
+        (line("CLOSED", "dimanche"), "call.left_queue", {"reason": "closed"}),
+        (line("DIVERTED"), "call.left_queue", {"reason": "diverted"}),
+        (line("BLINDTRANSFER", "610", "internes", 12, 60, 1), "call.transferred", TO_610),
+        (line("BLINDTRANSFER", "8123", "internes", 12, 60, 1), "call.transferred", {"kind": "blind", "to_queue": ""} | TALKED),
+        (line("TRANSFER", "*600", "internes", 12, 60), "call.transferred", {"kind": "unknown", "to_queue": "accueil"} | TALKED),
+        (line("ATTENDEDTRANSFER", "BRIDGE", "8a-4f", 12, 60, 1), "call.transferred", ATTENDED),
+        (line("ATTENDEDTRANSFER", "APP", "Voicemail", 12, 60, 1), "call.transferred", ATTENDED),
+        (line("ATTENDEDTRANSFER", "LINK", "PJSIP/1-2", "PJSIP/3-4", 12, 60, 1), "call.transferred", ATTENDED),
+    ],
+)  # fmt: skip
+def test_what_a_line_says_of_a_call(said: str, kind: str, data: dict[str, Any]) -> None:
+    (event,) = Log().last(*([] if "ENTERQUEUE" in said else [ENTER]), said)[:1]
+    assert event.type == kind
+    assert data_of(event) == HERE | data
+    assert event.subject == f"call:asterisk/essai:{CALL}"
+    assert (event.source, event.sector, event.site, event.service) == ("asterisk/essai", "social", "siege", "standard")
+    assert event.time == datetime.fromtimestamp(int(said.partition("|")[0]), UTC)
+    assert event.recordedtime == NOW
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        (line("CONNECT", 12, f"{T}.18", 4, agent="PJSIP/31"), [("contact_started", "accueil")]),
+        (line("COMPLETEAGENT", 12, 180, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("COMPLETECALLER", 12, 180, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("BLINDTRANSFER", "8123", "c", 12, 60, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("ATTENDEDTRANSFER", "BRIDGE", "b", 12, 60, 1, agent="PJSIP/31"), [("contact_ended", "accueil")]),
+        (line("RINGNOANSWER", 15000, agent="PJSIP/31"), [("ring_unanswered", "accueil")]),
+        (line("ABANDON", 1, 1, 9, agent="PJSIP/31"), []),
+        (line("AGENTDUMP", agent="PJSIP/31"), []),
+        (line("RINGCANCELED", 3000, agent="PJSIP/31"), []),
+        (line("AGENTLOGIN", "SIP/31", call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_in", "")]),
+        (line("AGENTLOGOFF", "SIP/31", 3600, call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_out", "")]),
+        (line("AGENTCALLBACKLOGIN", "31@c", call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_in", "")]),
+        (line("AGENTCALLBACKLOGOFF", "31@c", 9, "", call="NONE", queue="NONE", agent="PJSIP/31"), [("logged_out", "")]),
+        (line("ADDMEMBER", "", call="MANAGER", agent="PJSIP/31"), [("logged_in", "accueil")]),
+        (line("ADDMEMBER", call="CLI", agent="PJSIP/31"), [("logged_in", "accueil")]),
+        (line("ADDMEMBER", "PAUSED", call="REALTIME", agent="PJSIP/31"), [("logged_in", "accueil"), ("paused", "accueil")]),
+        (line("REMOVEMEMBER", "", call="MANAGER", agent="PJSIP/31"), [("logged_out", "accueil")]),
+        (line("PAUSE", "déjeuner", call="NONE", agent="PJSIP/31"), [("paused", "accueil")]),
+        (line("UNPAUSE", "Auto-Unpause", call="NONE", agent="PJSIP/31"), [("unpaused", "accueil")]),
+        (line("PAUSEALL", "réunion", call="NONE", queue="NONE", agent="PJSIP/31"), [("paused", "")]),
+        (line("UNPAUSEALL", "", call="NONE", queue="NONE", agent="PJSIP/31"), [("unpaused", "")]),
+    ],
+)  # fmt: skip
+def test_what_a_line_says_of_an_agent(said: str, changes: list[tuple[str, str]]) -> None:
+    events = [event for event in Log().last(ENTER, said) if event.type == "agent.state_changed"]
+    assert [(event.data.change.value, event.data.queue) for event in events] == changes
+    assert {event.subject for event in events} <= {f"agent:asterisk/essai:{agent_name()}"}
+    assert sorted(event.sequence for event in events) == [event.sequence for event in events]
+    assert len({event.sequence for event in events}) == len(events)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        line("QUEUESTART", "", call="NONE", queue="NONE"),
+        line("CONFIGRELOAD", call="NONE", queue="NONE"),
+        line("PENALTY", 3, call="NONE", agent="PJSIP/31"),
+        line("RINGINUSE", 1, call="NONE", agent="PJSIP/31"),
+        line("RINGCANCELED", 3000, agent="PJSIP/31"),
+        line("OUTCALL", "ANSWERED", 12, "x", agent="PJSIP/31"),
+        line("INFO", "whatever"),
+        "",
+        "  ",
+    ],
+)
+def test_lines_that_say_nothing_about_contacts(said: str) -> None:
+    assert list(Log().events(said)) == []
+
+
+def test_every_event_of_the_format_is_in_these_tests() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert {name for name in KNOWN if f'line("{name}"' not in tests} == set()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("not a line", Reason.UNREADABLE_LINE),
+        (f"{T}|{CALL}|600|NONE", Reason.UNREADABLE_LINE),
+        (f"noon|{CALL}|600|NONE|ENTERQUEUE", Reason.UNREADABLE_LINE),
+        (f"{'9' * 40}|{CALL}|600|NONE|ENTERQUEUE", Reason.UNREADABLE_LINE),
+        (line("ENTERQUEUE", "", "", "first"), Reason.UNREADABLE_LINE),
+        (line("ENTERQUEUE", "", "", 10**9), Reason.UNREADABLE_LINE),
+        (line("ABANDON", 1, 1, "4 s"), Reason.UNREADABLE_LINE),
+        (line("COMPLETEAGENT", 10**12, 1), Reason.UNREADABLE_LINE),
+        (line("ENTERQUEUE", call="NONE"), Reason.UNREADABLE_LINE),
+        (line("CONNECT", call="REALTIME"), Reason.UNREADABLE_LINE),
+        (line("FULL", call="MANAGER"), Reason.UNREADABLE_LINE),
+        (line("DID", "0199000010", call="CLI"), Reason.UNREADABLE_LINE),
+        (line("ABANDON", queue="NONE"), Reason.UNREADABLE_LINE),
+        (line("PAUSE", call="NONE", agent="NONE"), Reason.UNREADABLE_LINE),
+        (line("SURVEY", 5), Reason.UNKNOWN_RECORD),
+        (line("", 5), Reason.UNKNOWN_RECORD),
+        (b"\xff" + ENTER.encode(), Reason.INVALID_UTF8),
+        (ENTER.encode() + b"x" * MAX_LINE_BYTES, Reason.OVERSIZED),
+    ],
+)
+def test_why_a_line_is_rejected(said: str | bytes, reason: Reason) -> None:
+    log = Log()
+    reject = log.outcome(said)
+    assert isinstance(reject, Reject)
+    assert reject.reason is reason
+    assert reject.record == (said if isinstance(said, bytes) else said.encode())
+    assert log.events(ENTER), "the line after it is read"
+
+
+@pytest.mark.parametrize(
+    ("event", "detail"),
+    [
+        ("SURVEY", "SURVEY has no meaning in custom_events"),
+        ("Rappel_2.b-1", "Rappel_2.b-1 has no meaning in custom_events"),
+        *(
+            (personal, "")
+            for personal in ("0639980000", "A-06.39_98.00.00", "a@example.org", "M. Exemple", "E" * 65, "")
+        ),
+    ],
+)
+def test_an_event_that_nobody_explained_is_named_if_its_name_is_a_word(event: str, detail: str) -> None:
+    reject = Log().outcome(line(event, 5))
+    assert isinstance(reject, Reject)
+    assert (reject.reason, reject.detail) == (Reason.UNKNOWN_RECORD, detail)
+
+
+def test_numbers_that_are_not_there_or_negative_are_left_out() -> None:
+    (event,) = Log().last(ENTER, line("ABANDON", "", -1, -3))
+    assert data_of(event) == HERE
+
+
+FIELD = st.text(max_size=12) | st.sampled_from(["NONE", CALL, "600", "PJSIP/31", "-1", "9" * 30, "0639980000"])
+
+
+@given(
+    st.binary(max_size=60)
+    | st.text(max_size=60).map(str.encode)
+    | st.tuples(
+        st.sampled_from([str(T), "0", "-5", "1e3", "٣", "9" * 20, ""]),
+        FIELD,
+        FIELD,
+        FIELD,
+        st.sampled_from([*sorted(KNOWN), "DID", "FULL", "NEW"]),
+        st.lists(FIELD, max_size=7).map("|".join),
+    )
+    .map("|".join)
+    .map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
+@settings(max_examples=400, deadline=None)
+def test_no_line_whatever_raises(content: bytes) -> None:
+    outcome = Log().outcome(content)
+    assert isinstance(outcome, Reject) or all(encode(event) for event in outcome)
+    if isinstance(outcome, Reject):
+        assert outcome.reason in set(Reason) - {Reason.INTERNAL_ERROR}
+        assert outcome.record == content

@@ -1,0 +1,58 @@
+"""What is remembered of earlier lines, and for how long."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.asterisk.memory import CALL_SECONDS, MAX_CALLS, Memory
+from models.codec import encode
+from tests.support.queue_log import Log, T, line
+
+
+class TestMemory:
+    def test_a_call_is_forgotten_when_the_log_has_not_mentioned_it_for_long(self) -> None:
+        log = Log()
+        log.events(line("ENTERQUEUE", call=f"{T}.1", at=T - 2 * CALL_SECONDS))
+        log.events(line("ENTERQUEUE", call=f"{T}.2", at=T - CALL_SECONDS))
+        log.events(line("ENTERQUEUE", call=f"{T}.3"))
+        assert list(log.memory.calls) == [f"{T}.2", f"{T}.3"]
+
+    def test_there_is_a_limit_to_it(self) -> None:
+        log = Log()
+        for n in range(MAX_CALLS + 500):
+            log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
+        assert len(log.memory.calls) == MAX_CALLS
+        assert next(iter(log.memory.calls)) == f"{T}.500"
+
+    @pytest.mark.parametrize("at", [0, T + 50 * 366 * 86_400])
+    def test_a_time_that_cannot_be_disturbs_nothing_for_long(self, at: int) -> None:
+        log = Log()
+        for n in range(10):
+            log.events(line("ENTERQUEUE", call=f"{T}.{n}"))
+        log.events(line("ENTERQUEUE", call=f"{T}.99", at=at))
+        log.events(*(line("EXITEMPTY", call=f"{T}.{n}", at=T + 1) for n in range(10)))
+        assert sum(len(log.memory.calls[f"{T}.{n}"].visits) for n in range(10)) == 10
+        log.events(*(line("ENTERQUEUE", call=f"{T}.{n}", at=T + 2) for n in range(2, 10)))
+        assert f"{T}.99" not in log.memory.calls
+        assert [len(log.memory.calls[f"{T}.{n}"].visits) for n in range(2, 10)] == [2] * 8
+
+    def test_an_old_line_alone_is_no_trouble(self) -> None:
+        log = Log()
+        log.events(line("PAUSE", call="NONE", agent="PJSIP/31"))
+        assert log.events(line("ENTERQUEUE", at=T - 2 * CALL_SECONDS))[0].data.visit == 1
+
+    @given(st.lists(st.sampled_from([
+        *(line(event, call=f"{T}.{call}", queue=queue, agent="PJSIP/31", at=T + at)
+          for event in ("ENTERQUEUE", "CONNECT", "COMPLETEAGENT", "EXITEMPTY", "FULL", "DID")
+          for call in (1, 2) for queue in ("600", "610") for at in (0, 1)),
+        *(line(event, call="NONE", agent="PJSIP/31", at=T + at) for event in ("PAUSE", "UNPAUSE") for at in (0, 1)),
+    ]), max_size=25), st.integers(0, 25))  # fmt: skip
+    @settings(max_examples=80, deadline=None)
+    def test_a_restart_anywhere_changes_nothing(self, said: list[str], at: int) -> None:
+        whole = [encode(event) for event in Log().events(*said)]
+        before = Log()
+        first = [encode(event) for event in before.events(*said[:at])]
+        saved = msgspec.json.encode(before.memory)
+        after = Log(msgspec.json.decode(saved, type=Memory))
+        assert first + [encode(event) for event in after.events(*said[at:])] == whole

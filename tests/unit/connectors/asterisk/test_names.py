@@ -1,0 +1,141 @@
+"""Callers, agents, queues and lines, by names that tell nothing about a person."""
+
+import re
+
+import msgspec
+import pytest
+
+from connectors.asterisk.memory import Memory
+from models.codec import encode
+from models.events import AgentChange
+from models.identities import IdentityKind
+from tests.support.queue_log import CALL, ENTER, KEY, Log, T, data_of, line
+
+
+class TestIdentities:
+    @pytest.mark.parametrize("written", ["0639980000", "+33639980000", "0033639980000", "06 39 98 00 00"])
+    def test_a_caller_is_a_pseudonym_however_the_number_is_written(self, written: str) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", "", written, 1))
+        assert event.identities == KEY.pseudonym(IdentityKind.PHONE, "+33639980000")
+
+    @pytest.mark.parametrize("written", ["", "anonymous", "Restricted", "8123", "unknown", "<unknown>", "NONE"])
+    def test_a_withheld_number_or_an_extension_is_nobody(self, written: str) -> None:
+        assert Log().events(line("ENTERQUEUE", "", written, 1))[0].identities == ""
+
+    def test_numbers_are_read_as_in_the_configured_country(self) -> None:
+        (event,) = Log(region="BE").events(line("ENTERQUEUE", "", "0470 12 34 56", 1))
+        assert event.identities == KEY.pseudonym(IdentityKind.PHONE, "+32470123456")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("0199000042", "06.39.98.12.34", "06-39-98-12-34", "file-06.39_98-12.34", "accueil du 06 39 98 00 00"),
+            *("file (06) 39/98·12 34", "file ０６３９９８１２３４", "+33 6 39 98 12 34"),  # noqa: RUF001 - as one may write
+            *("camille@example.org", "camille＠example.org", "Camille @ example.org"),  # noqa: RUF001
+            *(" ", "مرحبا", "١٢٣٤٥٦٧٨", "x" * 65, "é" * 65),
+        ],
+    )
+    def test_the_name_of_a_queue_that_may_hold_a_number_or_an_address_is_hidden(self, name: str) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", queue=name))
+        assert event.data.queue.startswith("queue-")
+        assert not name.strip() or name not in encode(event).decode()
+        assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == event.data.queue
+
+    @pytest.mark.parametrize("name", ["8000", "support", "Aide-Sociale.2", "site-75.611-2"])
+    def test_another_queue_has_its_own_name(self, name: str) -> None:
+        assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == name
+
+    @pytest.mark.parametrize(
+        ("name", "label"),
+        [
+            ("accueil general", "accueil-general"),
+            ("Accueil général", "Accueil-general"),
+            ("Petite enfance (PMI)", "Petite-enfance-PMI"),
+            ("Maison du cœur d’Île & Vilaine", "Maison-du-coeur-d-Ile-Vilaine"),  # noqa: RUF001
+            ("RSA / 35", "RSA-35"),
+        ],
+    )
+    def test_a_queue_of_several_words_is_shown_as_one(self, name: str, label: str) -> None:
+        assert Log().events(line("ENTERQUEUE", queue=name))[0].data.queue == label
+
+    def test_a_queue_has_the_label_that_the_configuration_gives_it_whatever_its_name(self) -> None:
+        log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "Camille Exemple": {"label": "direction"}})
+        for name, label in (("06 39 98 00 00", "permanence"), ("Camille Exemple", "direction")):
+            assert log.events(line("ENTERQUEUE", queue=name))[0].data.queue == label
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            *("0639980000", "Camille Exemple", "a|b".replace("|", "/")),
+            *(f"0639980000-{T}.12", f"06.39.98.00.00-{T}.12", "0639980000.1", "33639980000.1", "639980000.1"),
+            *(f"{T}.0639980000", f"{T}.639980000", f"pbx-0639980000-{T}.1"),
+        ],
+    )
+    def test_what_is_no_id_of_asterisks_own_is_hidden(self, call: str) -> None:
+        (event,) = Log().events(line("ENTERQUEUE", call=call))
+        assert event.subject.startswith("call:asterisk/essai:call-")
+        assert call not in encode(event).decode()
+
+    @pytest.mark.parametrize("call", [f"{T}.1", f"{T}.0", f"pbx-1-{T}.12345", f"pbx-35.siege-{T}.12345678"])
+    def test_what_is_an_id_of_asterisks_own_is_kept(self, call: str) -> None:
+        assert Log().events(line("ENTERQUEUE", call=call))[0].subject == f"call:asterisk/essai:{call}"
+
+
+class TestLines:
+    @pytest.mark.parametrize(
+        ("dialled", "name"),
+        [
+            ("0199000010", "principale"),
+            ("+33199000010", "principale"),
+            ("33199000010", "principale"),
+            ("0261910000", "rennes"),
+            ("0353010700", "motif"),
+            ("0353010701", ""),
+            ("0465710001", "etoile"),
+            ("0536490000", ""),
+            ("", ""),
+        ],
+    )
+    def test_a_dialled_number_is_known_by_its_name(self, dialled: str, name: str) -> None:
+        (event,) = Log().events(line("DID", dialled, queue="NONE"))
+        assert (event.type, data_of(event)) == ("call.arrived", {"line": name})
+        assert dialled not in encode(event).decode() or not dialled
+
+    def test_the_dialplan_may_call_it_otherwise(self) -> None:
+        assert Log().events(line("NUMERO", "0199000010"))[0].data.line == "principale"
+
+    def test_a_line_places_the_arrival_and_a_queue_all_that_happens_in_it(self) -> None:
+        arrived, *in_queues = Log().events(
+            line("DID", "0261910000", queue="NONE"),
+            ENTER,
+            line("CONNECT", 3, "x", 1, agent="PJSIP/31"),
+            line("ADDMEMBER", call="NONE", agent="PJSIP/31"),
+            line("ENTERQUEUE", call=f"{T}.18"),
+            line("ENTERQUEUE", at=T + 9, queue="610"),
+        )
+        assert (arrived.service, arrived.site) == ("routes", "antenne")
+        assert {(event.data.queue, event.service, event.site) for event in in_queues} == {
+            ("accueil", "standard", "siege"),
+            ("aide-sociale", "social", "annexe"),
+        }
+
+    @pytest.mark.parametrize(("event", "visits"), [("ENTERQUEUE", 2), ("FULL", 1), ("NOBODY_KNOWS", 1)])
+    def test_what_is_remembered_of_a_queue_holds_no_number(self, event: str, visits: int) -> None:
+        log = Log(queues={"06 39 98 00 00": {"label": "permanence"}, "0639980001": {"label": "permanence"}})
+        log.outcome(line(event, queue="06 39 98 00 00"))
+        assert log.events(line("ENTERQUEUE", queue="0639980001"))[0].data.visit == visits
+        assert not re.search(r"39.?98", msgspec.json.encode(log.memory).decode())
+
+    def test_a_position_of_an_earlier_version_is_understood(self) -> None:
+        saved = b'{"seconds":{},"calls":{"%s":[%d,[["600",%d,0]],"routes","antenne"]}}' % (CALL.encode(), T, T - 9)
+        memory = msgspec.json.decode(saved, type=Memory)
+        assert Log(memory).events(line("ABANDON", 1, 1, 9))[0].data.visit == 1
+
+
+def test_an_agent_has_the_same_name_in_all_events() -> None:
+    events = Log().events(
+        ENTER, line("CONNECT", 1, "x", 1, agent="PJSIP/31"), line("PAUSE", call="NONE", agent="PJSIP/31")
+    )
+    answered, started, paused = events[1:]
+    assert started.subject == paused.subject == f"agent:asterisk/essai:{answered.data.agent}"
+    assert started.data.change is AgentChange.CONTACT_STARTED

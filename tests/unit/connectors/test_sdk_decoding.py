@@ -1,0 +1,102 @@
+"""What records are read as, and what is said of those that are none."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.sdk.citizens import identify
+from connectors.sdk.decoding import decode_form, decode_json
+from models.codec import Unusable
+from models.identities import PseudonymKey
+from models.reasons import Reason
+
+KEY = PseudonymKey("general", b"k" * 32)
+VALUE = "Mireille.Exemple"
+
+
+class Inner(msgspec.Struct):
+    count: int
+
+
+class Record(msgspec.Struct, rename="pascal"):
+    """Needs a ticket."""
+
+    ticket: Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]\d{1,4}\Z")]
+    what: Literal["in", "out"] = "in"
+    age: Annotated[int, msgspec.Meta(ge=0, lt=1_000)] | None = None
+    inner: Inner | None = None
+    rows: dict[str, int] = {}
+
+
+def refusal(decode: Callable[..., object], content: bytes) -> tuple[Reason, str]:
+    with pytest.raises(Unusable) as error:
+        decode(content, Record)
+    return error.value.reason, error.value.detail
+
+
+def test_what_is_not_asked_for_is_passed_over() -> None:
+    assert decode_json(b'{"Ticket": "A1", "Age": 7, "Name": "x"}', Record) == Record("A1", age=7)
+    assert decode_form(b"Ticket=A0&Ticket=A1&Age=7&Name=x&Empty=", Record) == Record("A1", age=7)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "detail"),
+    [
+        (b"{}", Reason.MISSING_FIELD, "Ticket"),
+        (b'{"Ticket": "Mireille.Exemple"}', Reason.INVALID_FIELD, "Ticket"),
+        (b'{"Ticket": "A1\\n"}', Reason.INVALID_FIELD, "Ticket"),
+        (b'{"Ticket": "A1", "What": "Mireille.Exemple"}', Reason.INVALID_FIELD, "What"),
+        (b'{"Ticket": "A1", "Inner": {"count": "Mireille.Exemple"}}', Reason.INVALID_FIELD, "Inner.count"),
+        (b'{"Ticket": "A1", "Rows": {"Mireille.Exemple": "x"}}', Reason.INVALID_FIELD, "Rows"),
+        (b'["Mireille.Exemple"]', Reason.INVALID_FIELD, ""),
+        (b'{"Ticket": Mireille', Reason.INVALID_JSON, ""),
+        (b'{"Name": ' + b"[" * 30_000, Reason.INVALID_JSON, ""),
+        (b'{"Ticket": "\xe9"}', Reason.INVALID_UTF8, ""),
+    ],
+)
+def test_json_that_cannot_be_used(content: bytes, reason: Reason, detail: str) -> None:
+    assert refusal(decode_json, content) == (reason, detail)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "detail"),
+    [
+        (b"", Reason.MISSING_FIELD, "Ticket"),
+        (b"Ticket=A1&Age=-1", Reason.INVALID_FIELD, "Age"),
+        (b"Ticket=A1&Age=Mireille.Exemple", Reason.INVALID_FIELD, "Age"),
+        (b"Ticket=\xe9", Reason.INVALID_UTF8, ""),
+    ],
+)
+def test_forms_that_cannot_be_used(content: bytes, reason: Reason, detail: str) -> None:
+    assert refusal(decode_form, content) == (reason, detail)
+
+
+JSON: Any = st.recursive(
+    st.none() | st.integers() | st.just(VALUE),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["Ticket", "Inner", VALUE]), inner),
+    max_leaves=8,
+)
+
+
+@given(JSON, st.dictionaries(st.sampled_from(["Ticket", "Age", "What", VALUE]), st.text()))
+def test_whatever_comes_nothing_else_is_raised_and_no_value_told(body: Any, form: dict[str, str]) -> None:
+    for decode, content in ((decode_json, msgspec.json.encode(body)), (decode_form, urlencode(form).encode())):
+        told = ""
+        try:
+            decode(content, Record)
+        except Unusable as error:
+            told = error.detail
+        assert VALUE not in told
+
+
+def test_a_citizen_is_the_same_however_a_value_is_written() -> None:
+    known = identify(KEY, case=" 2026-7 ", email="Usager@Example.org", phone="01 99 00 12 34")
+    assert known == identify(KEY, case="2026-7", email="usager@example.org", phone="+33199001234")
+    assert [one.partition(":")[0] for one in known.split()] == ["case", "email", "phone"]
+    assert identify(KEY, phone="01 99 00 12 34", region="BE") != identify(KEY, phone="01 99 00 12 34")
+    assert identify(KEY, case=" ", email="nobody", phone="anonymous") == ""
