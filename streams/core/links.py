@@ -75,8 +75,8 @@ def tell_story(asked: str, neighbours: Neighbours, caps: Caps = Caps()) -> Story
     story = _tell_person(person, neighbours, caps)
     if asked not in story.identities:
         return Story({asked: None}, links)
-    identities = {asked: None} | story.identities | {asked: None, person: links[person]}
-    return Story(identities, story.shared, story.is_whole)
+    others = {other: link for other, link in story.identities.items() if other not in {asked, person}}
+    return Story({asked: None, person: links[person], **others}, story.shared, story.is_whole)
 
 
 def _tell_person(strong: str, neighbours: Neighbours, caps: Caps) -> Story:

@@ -12,7 +12,12 @@ METADATA: Final = MetaData()
 ENTRIES: Final = Table(
     "entries",
     METADATA,
-    Column("owner", Text, nullable=False, comment="strongest identity of the contact then, or the contact if none was known"),
+    Column(
+        "owner",
+        Text,
+        nullable=False,
+        comment="strongest identity of the contact then, or the contact if none was known",
+    ),
     Column("happened_at", BigInteger, nullable=False),
     Column("id", Text, nullable=False, comment="id of the event"),
     Column("contact", Text, nullable=False),

@@ -71,7 +71,9 @@ class Timeline:
             owners |= _known_owners(connection, {entry.contact for entry in entries} - owners.keys())
             rows = [_row(entry, owners.get(entry.contact, entry.contact)) for entry in entries]
             links = _links(entries)
-            return Written(_insert(connection, self._put_entries, rows), _insert(connection, self._put_links, links), adopted)
+            return Written(
+                _insert(connection, self._put_entries, rows), _insert(connection, self._put_links, links), adopted
+            )
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
@@ -79,7 +81,7 @@ class Timeline:
         with _clear(), self._engine.connect() as connection:
             return tell_story(identity, lambda asked: _neighbours(connection, asked, caps), caps)
 
-    def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> list[Mapping[str, Any]]:
+    def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""
         parts = []
         for owner in owners:  # each a walk down its own stretch of the clustered index
@@ -92,7 +94,7 @@ class Timeline:
             found = connection.execute(union_all(*parts)).mappings().all() if parts else []
         return sorted(map(dict, found), key=_place, reverse=True)[:limit]
 
-    def read_contact(self, contact: str) -> list[Mapping[str, Any]]:
+    def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
         """Return the whole life of one contact, in order. Raises `Unavailable`."""
         with _clear(), self._engine.connect() as connection:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
@@ -104,7 +106,9 @@ class Timeline:
         values = {"one": link.one, "other": link.other, "revoked_at": at, "reason": reason}
         with _clear(), self._engine.begin() as connection:
             known = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other)
-            return connection.execute(known).first() is not None and bool(_insert(connection, self._put_revocation, [values]))
+            return connection.execute(known).first() is not None and bool(
+                _insert(connection, self._put_revocation, [values])
+            )
 
     def restore(self, link: Link) -> bool:
         """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`."""
