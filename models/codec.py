@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from models.envelope import Part
@@ -19,7 +19,8 @@ MAX_AHEAD: Final = timedelta(minutes=5)
 MAX_AGE: Final = timedelta(days=3653)
 """Ten years, the longest history that is replayed."""
 
-_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
+# Strings that are told once, such as ids, would only push each other out of pydantic's cache.
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event, config=ConfigDict(cache_strings="keys"))
 _validate = cast("Callable[[bytes | None], Event]", _EVENT.validator.validate_json)
 
 

@@ -7,12 +7,16 @@ test a guess; two sectors give unrelated pseudonyms for the same person.
 import base64
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 import phonenumbers
 
 KEY_BYTES = 32
+_FRENCH: Final = re.compile(r"0([1-9]\d{8})", re.ASCII)
+"""A number as nearly every caller of a French switchboard has one."""
 
 
 class IdentityKind(StrEnum):
@@ -51,6 +55,8 @@ class PseudonymKey:
 
 def normalise_phone(raw: str, region: str = "FR") -> str | None:
     """Return the number as E.164, or None if `raw` is no possible number (withheld, an extension, a name)."""
+    if region == "FR" and (usual := _FRENCH.fullmatch(raw)):
+        return f"+33{usual[1]}"  # as the library does, in a fraction of the time
     try:
         number = phonenumbers.parse(raw, region)
     except phonenumbers.NumberParseException:

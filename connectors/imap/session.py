@@ -117,7 +117,7 @@ class Session:
         if not self._can_idle:
             time.sleep(seconds)
             return False
-        if not self._idling and self._idle():
+        if not self._idling and (self._idle() or self._has_more()):
             return True
         with selectors.DefaultSelector() as selector:
             selector.register(self._client.socket(), selectors.EVENT_READ)
@@ -182,6 +182,18 @@ class Session:
                 pass
         self._idling = True
         return told
+
+    def _has_more(self) -> bool:
+        """Return whether more has come with what was read last: mail between a look and idling is told so, and once."""
+        connection = self._client.socket()
+        seconds = connection.gettimeout()
+        connection.settimeout(0)
+        try:
+            with suppress(ssl.SSLWantReadError):
+                return bool(self._client._imap.file.peek(1))  # noqa: SLF001 - the library looks at the socket alone
+        finally:
+            connection.settimeout(seconds)
+        return False
 
     def _stop_idling(self) -> None:
         if self._idling:

@@ -15,6 +15,7 @@ import msgspec
 from connectors.rdv.config import Api, OAuth
 from connectors.sdk.files import replace
 from connectors.sdk.pull import Server
+from connectors.sdk.words import say
 
 SIGN_IN: Final = "/api/v1/auth/sign_in"
 SESSION: Final = ("access-token", "client", "uid")
@@ -43,13 +44,32 @@ def choose(api: Api, directory: Path) -> SignIn:
     assert api.password is not None
     account = {"email": api.email, "password": api.password.get_secret_value()}
 
+    refused = say(
+        "refuses the e-mail address or the password (401): are they right, and those of an agent?",
+        "refuse l'adresse électronique ou le mot de passe (401) : sont-ils justes, et ceux d'un agent ?",
+    )
+
     def sign_in(server: Server) -> Signed | None:
-        given = server.ask("POST", SIGN_IN, json=account).headers
+        given = server.ask("POST", SIGN_IN, json=account, refusals={401: refused}).headers
         if not all(name in given for name in SESSION):
             return None
         return Signed({name: given[name] for name in SESSION}, SESSION_SECONDS)
 
     return sign_in
+
+
+def _refusals() -> dict[int, str]:
+    """Return what is wrong if no token is given: RFC 6749, section 5.2."""
+    return {
+        400: say(
+            "refuses the refresh_token (400): let the agent consent again, and give the new one",
+            "refuse le refresh_token (400) : faire redonner son accord à l'agent, et donner le nouveau",
+        ),
+        401: say(
+            "refuses the application (401): are client_id and client_secret right?",
+            "refuse l'application (401) : client_id et client_secret sont-ils justes ?",
+        ),
+    }
 
 
 class _Tokens(msgspec.Struct):
@@ -83,7 +103,7 @@ class _Renewal:
             "client_id": self._oauth.client_id,
             "client_secret": self._oauth.client_secret.get_secret_value(),
         }
-        content = server.ask("POST", TOKEN, data=form).content
+        content = server.ask("POST", TOKEN, data=form, refusals=_refusals()).content
         try:
             tokens = msgspec.json.decode(content, type=_Tokens)
         except (msgspec.DecodeError, UnicodeDecodeError):

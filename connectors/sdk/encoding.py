@@ -3,9 +3,12 @@
 Format: https://kafka.apache.org/documentation/#record. A number is zigzag-encoded and written in groups of seven bits.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from kafka.record.default_records import DefaultRecordBatchBuilder
+
+from connectors.sdk.record import Headers
 
 
 def _encode(number: int) -> bytes:
@@ -27,6 +30,15 @@ def varint(number: int) -> bytes:
     return _KNOWN[number] if 0 <= number < len(_KNOWN) else _encode(number)
 
 
+@lru_cache(64)
+def _headers(headers: Headers) -> bytes:
+    parts = [varint(len(headers))]
+    for name, content in headers:
+        named = name.encode()
+        parts += varint(len(named)), named, varint(len(content)), content
+    return b"".join(parts)
+
+
 class BatchBuilder(DefaultRecordBatchBuilder):  # type: ignore[misc]  # kafka-python has no types of it
     """In place of kafka-python's: only for keys and values that are there."""
 
@@ -34,27 +46,23 @@ class BatchBuilder(DefaultRecordBatchBuilder):  # type: ignore[misc]  # kafka-py
     _max_timestamp: int
     _buffer: bytearray
 
-    def append(
-        self, offset: int, timestamp: int, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
-    ) -> bool | None:
+    def append(self, offset: int, timestamp: int, key: bytes, value: bytes, headers: Headers) -> bool | None:
         """Write a record; None if there is no room, and another one is there already."""
         begun_at = self._first_timestamp
         if begun_at is None:
             self._first_timestamp = self._max_timestamp = timestamp
-        parts = [
-            b"\0",
-            varint(0 if begun_at is None else timestamp - begun_at),
-            varint(offset),
-            varint(len(key)),
-            key,
-            varint(len(value)),
-            value,
-            varint(len(headers)),
-        ]
-        for name, content in headers:
-            named = name.encode()
-            parts += varint(len(named)), named, varint(len(content)), content
-        body = b"".join(parts)
+        body = b"".join(
+            (
+                b"\0",
+                varint(0 if begun_at is None else timestamp - begun_at),
+                varint(offset),
+                varint(len(key)),
+                key,
+                varint(len(value)),
+                value,
+                _headers(headers),
+            )
+        )
         record = varint(len(body)) + body
         if len(record) + len(self._buffer) > self._batch_size and begun_at is not None:
             return None

@@ -170,10 +170,13 @@ class Server:
         """Return the answer to `body`, sent as JSON; it must change nothing there. Raises `SourceUnavailableError`."""
         return self.ask("POST", path, safe=True, json=body).content
 
-    def ask(self, method: str, path: str = "", *, safe: bool | None = None, **request: Any) -> Answer:
+    def ask(
+        self, method: str, path: str = "", *, safe: bool | None = None, refusals: Mapping[int, str] = {}, **request: Any
+    ) -> Answer:
         """Return the answer to a request, of which `params`, `json` and `headers` are as httpx takes them.
 
-        If it is `safe`, as GET is if nothing else is said, it changes nothing there, and may be sent a second time: when the
+        `refusals` say, in words for people, what a status means that refuses this request and something is to be mended. If it is
+        `safe`, as GET is if nothing else is said, it changes nothing there, and may be sent a second time: when the
         server ends the connection that was kept open just as it is used again. Raises `SourceUnavailableError`.
         """
         if self._backoff.resting:
@@ -183,8 +186,8 @@ class Server:
             tries = 2 if (method == "GET" if safe is None else safe) else 1
             answer = self._runner.run(self._fetch_in_time(built, tries))
         except _RefusedError as error:
-            self._backoff.fail(f"{self._name} {error}", error.asked_seconds)
-            if error.status in FORBIDDEN:
+            self._backoff.fail(f"{self._name} {refusals.get(error.status, error)}", error.asked_seconds)
+            if error.status in FORBIDDEN | refusals.keys():
                 raise SourceRefusedError(self._backoff.trouble, self._backoff.asked_seconds) from None
         except httpx.HTTPError as error:
             self._backoff.fail(f"{self._name} {_explain(error)}")

@@ -8,8 +8,11 @@ from models.envelope import CONTENT_TYPE
 from models.events import Event
 from models.topics import REPLAYED_FROM, SOURCES
 
-_HEADERS: Final = [("content-type", CONTENT_TYPE)]
-_REPLAYED_HEADERS: Final = [*_HEADERS, (REPLAYED_FROM, b"rejects")]
+Headers = tuple[tuple[str, bytes], ...]
+"""Of a record of Kafka."""
+
+_HEADERS: Final = (("content-type", CONTENT_TYPE),)
+_REPLAYED_HEADERS: Final = (*_HEADERS, (REPLAYED_FROM, b"rejects"))
 _SHAPE: Final = struct.Struct("<QHH")
 _REPLAYED: Final = 1 << 15
 """Added to the length of the topic's name, which Kafka limits to 249 bytes."""
@@ -25,7 +28,7 @@ class Record(NamedTuple):
     replayed: bool = False
 
     @property
-    def headers(self) -> list[tuple[str, bytes]]:
+    def headers(self) -> Headers:
         """Kafka's headers."""
         return _REPLAYED_HEADERS if self.replayed else _HEADERS
 

@@ -35,25 +35,34 @@ def play_span(
     stop: threading.Event,
     *,
     tell: Callable[[datetime], None] = lambda _: None,
+    meanwhile: Callable[[], None] = lambda: None,
     patience_seconds: float = float("inf"),
     share: float = 1.0,
 ) -> bool:
     """Play all from `since` to `until`, telling of each day; return False if it was stopped before.
 
     After each day, connectors are waited for with `patience_seconds`: some systems tell only how things stand. Only in a `share`
-    of the time something is played.
+    of the time something is played; `meanwhile` is called again and again.
     """
+
+    def go_on() -> bool:
+        meanwhile()
+        return not stop.is_set()
+
+    def wait_while(condition: Callable[[], bool], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while condition() and go_on() and (left := until - time.monotonic()) > 0:
+            stop.wait(min(LOOK_SECONDS, left))
+
     at = since
-    while at < until and not stop.is_set():
+    while at < until and go_on():
         day_ends_at = min(at + SLICE, until)
-        while at < day_ends_at and not stop.is_set():
+        while at < day_ends_at and go_on():
             at = min(at + PIECE, day_ends_at)
             began_at = time.monotonic()
-            departement.play_until(at, lambda: not stop.is_set())
-            stop.wait((time.monotonic() - began_at) * (1 / share - 1))
-        give_up_at = time.monotonic() + patience_seconds
-        while not departement.settle() and time.monotonic() < give_up_at and not stop.wait(LOOK_SECONDS):
-            pass
+            departement.play_until(at, go_on)
+            wait_while(lambda: True, (time.monotonic() - began_at) * (1 / share - 1))
+        wait_while(lambda: not departement.settle(), patience_seconds)
         tell(at)
     return not stop.is_set()
 
@@ -90,15 +99,32 @@ class Mark(NamedTuple):
 def play_live(departement: Departement, mark: Mark, path: Path, stop: threading.Event, speed: float = 1.0) -> None:
     """Play what has happened since `mark`, then go on as time goes by until `stop` is set; keep the mark in the file `path`.
 
-    The mark moves on when nothing waits any more: what waited at a stop is played again, and is the same. At twice the `speed`,
-    all comes twice as often and takes half the time. At the end all calls are ended.
+    Calls, which are told live, are of now from the start: what has happened is played beside them. The mark moves on when
+    nothing waits any more: what waited at a stop is played again, and is the same. At twice the `speed`, all comes twice as often
+    and takes half the time. At the end all calls are ended.
     """
 
     def save(_: datetime) -> None:
         if departement.settle():
             mark._replace(played_until=departement.now).save(path)
 
-    play_span(departement, departement.now, _now(), stop, tell=save, patience_seconds=PATIENCE_SECONDS, share=SHARE)
+    def call() -> None:
+        while not stop.is_set() and departement.calls.next_at <= _now().timestamp():
+            next_at = datetime.fromtimestamp(departement.calls.next_at, UTC)
+            departement.calls.advance(min(next_at + PIECE, _now()))
+
+    call()
+    departement.calls.quicken(speed)
+    play_span(
+        departement,
+        departement.now,
+        _now(),
+        stop,
+        tell=save,
+        meanwhile=call,
+        patience_seconds=PATIENCE_SECONDS,
+        share=SHARE,
+    )
     departement.quicken(speed)
     saved_at = _now()
     while not stop.is_set():

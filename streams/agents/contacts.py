@@ -66,7 +66,7 @@ TOLD_PER_TICK: Final = 5000
 RENEWED_PER_TICK: Final = 2000
 """Contacts whose clocks are set anew in one tick after policies changed."""
 AGENT_PREFIX: Final = b"agent:"
-_AHEAD_MS: Final = int(MAX_AHEAD.total_seconds() * 1000)
+_EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
 
@@ -165,24 +165,25 @@ class Contacts:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress()
-        latest, folded, rejected, told_at = progress.event_at, 0, 0, progress.told_at
+        latest, folded, rejected, told_at, now = progress.event_at, 0, 0, progress.told_at, step.now
         entries = step.outputs[topics.TIMELINE.name]
         for record in records:
             try:
                 event = decode(record.value)
                 key = record.key
                 at = milliseconds(event.time)
+                delay = record.timestamp - at
                 if (
                     key is None
                     or key != event.subject.encode()
-                    or not -_AGE_MS <= at - record.timestamp <= _AHEAD_MS
+                    or not _EARLIEST_MS <= delay <= _AGE_MS
                     or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
                     _refuse(record, event)
-                if self._history or record.timestamp - at > HISTORY_MS:
-                    self._note_history(record, event, at, step.now)
+                if delay > HISTORY_MS or self._history:
+                    self._note_history(record, event, at, now)
                 if type(event) is AgentStateChanged:
-                    if self._fold_agent(key, event, step):
+                    if self._fold_agent(key, event, at, step):
                         folded += 1
                 else:
                     after = self._fold_contact(key, event, at, told_at, step)
@@ -219,7 +220,7 @@ class Contacts:
             _check_partition(key, step)
         if (before is None or before.channel is Channel.FEEDBACK) and event.channel in TOLD_LIVE:
             self._check_news(event.source, at, told_at)
-        after = contact.fold(before, event)
+        after = contact.fold(before, event, at)
         if after is before:
             return None
         after.touched_at = step.now  # a new row, that nobody else has seen yet
@@ -235,11 +236,11 @@ class Contacts:
         if at > latest:
             told_at[source] = at
 
-    def _fold_agent(self, key: bytes, event: AgentStateChanged, step: Step) -> bool:
+    def _fold_agent(self, key: bytes, event: AgentStateChanged, at: int, step: Step) -> bool:
         before = self.agents.rows.get(key)
         if before is None:
             _check_partition(key, step)
-        after = agent.fold(before, event)
+        after = agent.fold(before, event, at)
         if after is before:
             return False
         after.touched_at = step.now
@@ -393,7 +394,7 @@ class Contacts:
         """Note whether its source tells history. A dead letter sent again is old, and says nothing of that."""
         if record.timestamp - at <= HISTORY_MS:
             self._history.pop(event.source, None)
-        elif any(name == topics.REPLAYED_FROM for name, _ in record.headers):
+        elif record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers):
             return
         elif event.channel is Channel.CALL:
             self._history[event.source] = now, at

@@ -66,14 +66,17 @@ _LOGIN: Final = {AgentChange.LOGGED_IN: True, AgentChange.LOGGED_OUT: False}
 _PAUSE: Final = {AgentChange.PAUSED: True, AgentChange.UNPAUSED: False}
 
 
-def fold(row: Agent | None, event: AgentStateChanged) -> Agent:
+def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> Agent:
     """Return the agent with `event` added: a new row, or `row` itself if the event changes nothing.
 
-    Raises `rows.TooManyPlaces`.
+    `at` is the event's time, for who has it in milliseconds already. Raises `rows.TooManyPlaces`.
     """
+    if at is None:
+        at = milliseconds(event.time)
     before = Agent() if row is None else row
     after = before.__copy__()
-    change, queue, at = event.data.change, event.data.queue, milliseconds(event.time)
+    data = event.data
+    change, queue = data.change, data.queue
     place = shared(event.channel.value, event.site, event.service, queue, MAX_PLACES)
     if change is AgentChange.RING_UNANSWERED:
         after.rings = _remember(before.rings, Ring(at, event.sequence, mark(event.id), place))

@@ -70,17 +70,18 @@ class Contact(Row, tag=1):
         A call that reached no queue is waiting; what never asked anybody to act is closed. The word is the outcome in the
         call's last queue; of the other channels it is known when they are closed.
         """
-        if not self.visits:
+        visits = self.visits
+        if not visits:
             return standing(latest(self.milestones))
+        outcome = tell(self._last_visit).outcome
         state = State.CLOSED
-        last = tell(self._last_visit)
-        for visit in self.visits:
+        for visit in visits:
             story = tell(visit)
             if story.outcome == "waiting":
                 state = State.WAITING
             elif story.finish == "in_progress" and state is State.CLOSED:
                 state = State.IN_PROGRESS
-        return state, "" if last.outcome == "waiting" else last.outcome
+        return state, "" if outcome == "waiting" else outcome
 
     @property
     def _last_visit(self) -> Visit:
@@ -108,13 +109,14 @@ class Contact(Row, tag=1):
 
 
 # --------------------------------------------------------------------------------------------------------------- folding
-def fold(row: Contact | None, event: Event) -> Contact:
+def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
     """Return the contact with `event` added: a new row, or `row` itself if the event was folded before.
 
-    Of a contact with more than `SEEN_EVENTS` events, one that adds no evidence is taken for one folded before. Raises
-    `rows.TooManyPlaces`.
+    `at` is the event's time, for who has it in milliseconds already. Of a contact with more than `SEEN_EVENTS` events, one that
+    adds no evidence is taken for one folded before. Raises `rows.TooManyPlaces`.
     """
-    at = milliseconds(event.time)
+    if at is None:
+        at = milliseconds(event.time)
     if row is None:
         after = Contact(event.channel, at, mark(event.id))
     else:

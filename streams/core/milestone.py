@@ -153,8 +153,10 @@ def pending_spans(own: Iterable[Milestone]) -> tuple[tuple[int, int | None], ...
 
 def latest(milestones: Iterable[Milestone]) -> Milestone | None:
     """Return the milestone that decides the state, None if none does."""
-    decisive = (milestone for milestone in milestones if milestone.type in _RANK)
-    return max(decisive, key=lambda told: (told.last_at, _RANK[told.type]), default=None)
+    decisive = [milestone for milestone in milestones if milestone.type in _RANK]
+    if len(decisive) > 1:
+        return max(decisive, key=lambda told: (told.last_at, _RANK[told.type]))
+    return decisive[0] if decisive else None
 
 
 def standing(decisive: Milestone | None) -> tuple[State, str]:

@@ -30,16 +30,19 @@ class PartitionRecords(fetcher.PartitionRecords):
 
     next_fetch_offset: int
     _records: MemoryRecords
+    _records_iterator: Iterator[Any]
 
     def _consumer_record(self, tp: Any, record: Any) -> Any:  # noqa: ARG002 - aiokafka's signature
         return record
 
-    def __next__(self) -> Any:
+    def __iter__(self) -> Iterator[Any]:
+        return self._records_iterator
+
+    def _unpack_records(self) -> Iterator[Any]:
         try:
-            return super().__next__()
+            yield from super()._unpack_records()
         except UnicodeDecodeError:
-            self._records_iterator = self._read_again()
-            return super().__next__()
+            yield from self._read_again()
 
     def _read_again(self) -> Iterator[Any]:
         """Yield what was not yielded yet of the batch in hand, then go on as ever."""

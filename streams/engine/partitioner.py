@@ -18,7 +18,7 @@ def murmur2(data: bytes) -> int:
     hash_ = _SEED ^ length
     for word in unpack_from(f"<{length >> 2}I", data):
         word = word * _FACTOR & _MASK
-        hash_ = (hash_ * _FACTOR & _MASK) ^ ((word ^ word >> 24) * _FACTOR & _MASK)
+        hash_ = (hash_ * _FACTOR ^ (word ^ word >> 24) * _FACTOR) & _MASK
     if rest := length & 3:
         hash_ = (hash_ ^ int.from_bytes(data[-rest:], "little")) * _FACTOR & _MASK
     hash_ = (hash_ ^ hash_ >> 13) * _FACTOR & _MASK

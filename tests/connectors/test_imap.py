@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 import connectors.imap as imap
+from connectors.imap.config import ImapConfig
 from connectors.imap.headers import LIMIT_BYTES
+from connectors.imap.session import Session
 from connectors.sdk.errors import ConnectorError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
@@ -374,6 +377,19 @@ def test_mail_is_told_as_it_comes(server: Dovecot, user: str, tmp_path: Path, tl
         put(server, user, mail("last", 9))
         until(flow, publisher, 7)
         assert Counter(kind for _, kind in told(publisher.events)) == {"received": 4, "answered": 3}
+
+
+@pytest.mark.parametrize("tls", ["none", "implicit"])
+def test_mail_that_comes_between_a_look_and_the_watch_is_told_at_once(server: Dovecot, user: str, tls: str) -> None:
+    port = server.tls_port if tls == "implicit" else server.port
+    options = server.options(user, addresses=ADDRESSES, tls=tls, port=port, ca_file=str(server.ca_file))
+    with closing(Session(ImapConfig(**options))) as session:
+        for name in ("a", "b"):
+            session.look("INBOX")
+            put(server, user, mail(name, 0))
+            assert session.wait(20.0)
+        session.look("INBOX")
+        assert not session.wait(0.1)
 
 
 def until(flow: Flow, publisher: HeldPublisher, count: int) -> None:

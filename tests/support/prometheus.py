@@ -4,7 +4,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from tests.support.processes import ROOT, wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
+PIPELINE, PROMISES, RECORDING = RULES
 CONFIG = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: {rules}
@@ -90,3 +93,15 @@ def running(directory: Path, *targets: str, rules: list[Path] | None = None) -> 
     finally:
         process.kill()
         process.wait()
+
+
+@cache
+def read_rules() -> list[dict[str, Any]]:
+    """Return all rules that are shipped, as Prometheus understands them."""
+    with TemporaryDirectory() as directory, running(Path(directory) / "prometheus", rules=RULES) as prometheus:
+        return prometheus.rules()
+
+
+def read_alerts() -> dict[str, dict[str, Any]]:
+    """Return those that alert, by name."""
+    return {rule["name"]: rule for rule in read_rules() if rule["type"] == "alerting"}

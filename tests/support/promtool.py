@@ -6,10 +6,12 @@ import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tests.support.prometheus import find
 
+WEB: Final = 'job="accueil-web",instance="a"'
+"""The labels of what is scraped of a board."""
 Values = Sequence[float | None] | float
 """A value per step, None where there is none; or one that stays. The last of several stays too."""
 

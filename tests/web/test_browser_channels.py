@@ -506,6 +506,27 @@ def test_a_channel_whose_history_is_read_is_named_and_all_else_stays_live(
     page.assert_quiet()
 
 
+def test_while_history_of_desks_is_read_nobody_waits_too_long_and_no_desk_is_quiet(served: Served, page: Page) -> None:
+    nord = OPTIONS.queues[7].dimensions
+    served.worker.offered(nord, served.now() - timedelta(hours=14))
+    served.worker.stocks(nord, served.now() - timedelta(hours=14), waiting=1)
+    served.worker.offered(OPTIONS.queues[0].dimensions, served.now())
+    page.open(served.url, WALL)
+    row = "#rows tr:nth-child(10)"
+    page.shows(f"{row} .state", "■ Agir")
+    assert "visite" in page.text("#quiet")
+    served.worker.progress(served.now(), history={"visit": milliseconds(AFTERNOON - timedelta(hours=14))})
+    page.shows("#status .word", "En direct en partie")
+    assert page.text(f"{row} .state") == page.text(f"{row} td.longest") == "\N{EN DASH}", "nobody knows"
+    assert page.text(f"{row} td.waiting") == "1"
+    assert page.run(f"return document.querySelector('{row}').dataset.level") == "normal"
+    assert page.text("#rows tr:nth-child(2) .state") == "○ Au repos", "telephones are judged as ever"
+    assert not page.run("return document.querySelector('#quiet').checkVisibility()")
+    served.worker.progress(served.now())
+    page.shows(f"{row} .state", "■ Agir")
+    page.assert_quiet()
+
+
 def test_who_answers_of_those_invited_is_told_where_there_are_enough(served: Served, page: Page) -> None:
     answers, rate = "Opinions today: Answers", "Opinions today: Rate"
     opinion = Dimensions("feedback", "siege", "rsa", "call")

@@ -3,81 +3,64 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
+from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, LAPTOP, PHONE, TABLET, WALL, Page
-from tests.web.rows import Worker
+from tests.web.rows import Worker, milliseconds
 from tests.web.served import Served, serving
 from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, UNFOLD, fill
 
 pytestmark = pytest.mark.browser
 
-HOURS = ["08:30-12:30", "13:30-17:30"]
-FILE = {
-    "calendars": {
-        "siege": {
-            "holidays": "FR",
-            "versions": [dict.fromkeys(("monday", "tuesday", "wednesday", "thursday", "friday"), HOURS)],
-        }
-    },
+WORKING_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+OFFICE = {"holidays": "FR", "versions": [dict.fromkeys(WORKING_DAYS, ("08:30-12:30", "13:30-17:30"))]}
+CLOCKS: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
+    "telephone": ("call", {"answer": {"target": 60, "unit": "elapsed", "objective": 0.8}}),
+    "guichets": ("visit", {"answer": {"target": 1200, "unit": "elapsed"}}),
+    "courrier": (
+        "mail",
+        {
+            "acknowledge": {"target": 14, "unit": "calendar_days", "objective": 0.95},
+            "announced": {"target": 15, "unit": "working_days"},
+            "resolution": {"target": 2, "unit": "months", "objective": 1.0},
+        },
+    ),
+    "courriel": (
+        "email",
+        {
+            "acknowledge": {"target": 7, "unit": "calendar_days", "objective": 0.95},
+            "announced": {"target": 5, "unit": "working_days"},
+        },
+    ),
+    "demarches": (
+        "form",
+        {
+            "acknowledge": {"target": 7, "unit": "calendar_days", "objective": 0.95},
+            "first_response": {"target": 144_000, "unit": "opening_hours"},
+            "resolution": {"target": 2, "unit": "months", "objective": 1.0},
+        },
+    ),
+}
+FILE: dict[str, Any] = {
+    "calendars": {"siege": OFFICE},
     "policy": [
-        {
-            "name": "telephone",
-            "match": {"channel": "call"},
-            "calendar": "siege",
-            "clocks": {"answer": {"target": 60, "unit": "elapsed", "objective": 0.8}},
-        },
-        {
-            "name": "guichets",
-            "match": {"channel": "visit"},
-            "calendar": "siege",
-            "clocks": {"answer": {"target": 1200, "unit": "elapsed"}},
-        },
-        {
-            "name": "courrier",
-            "match": {"channel": "mail"},
-            "calendar": "siege",
-            "clocks": {
-                "acknowledge": {"target": 14, "unit": "calendar_days", "objective": 0.95},
-                "announced": {"target": 15, "unit": "working_days"},
-                "resolution": {"target": 2, "unit": "months", "objective": 1.0},
-            },
-        },
-        {
-            "name": "courriel",
-            "match": {"channel": "email"},
-            "calendar": "siege",
-            "clocks": {
-                "acknowledge": {"target": 7, "unit": "calendar_days", "objective": 0.95},
-                "announced": {"target": 5, "unit": "working_days"},
-            },
-        },
-        {
-            "name": "demarches",
-            "match": {"channel": "form"},
-            "calendar": "siege",
-            "clocks": {
-                "acknowledge": {"target": 7, "unit": "calendar_days", "objective": 0.95},
-                "first_response": {"target": 144_000, "unit": "opening_hours"},
-                "resolution": {"target": 2, "unit": "months", "objective": 1.0},
-            },
-        },
+        {"name": name, "match": {"channel": channel}, "calendar": "siege", "clocks": clocks}
+        for name, (channel, clocks) in CLOCKS.items()
     ],
 }
 POLICIES = Policies(SlaFile.model_validate(FILE))
-PROMISES = [
-    f"{policy['name']}:{clock}:{policy['match']['channel']}"  # type: ignore[index]
-    for policy in FILE["policy"]
-    for clock in policy["clocks"]  # type: ignore[index]
-]
+PROMISES = [f"{name}:{clock}:{channel}" for name, (channel, clocks) in CLOCKS.items() for clock in clocks]
 MIDNIGHT = AFTERNOON.replace(hour=0, minute=0, second=0)
 DAY = timedelta(days=1)
 LATE = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
-"""Overdue since the end of last Thursday."""
+FORMS = Dimensions(SLA, "siege", "mdph", "demarches:first_response:form")
+ANSWER = Dimensions(SLA, "siege", "rsa", "telephone:answer:call")
 
 
 def promise(worker: Worker) -> None:
@@ -141,3 +124,208 @@ def test_promises_fit_any_screen(house: Served, page: Page, size: tuple[int, int
         assert page.run(BESIDE) == []
     assert page.run(CONTRASTS) == []
     page.assert_quiet()
+
+
+PLAIN = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{RIGHT SINGLE QUOTATION MARK}", "  '")
+STANDING = """
+return [...document.querySelectorAll("#promises-rows tr")].map((row) => [
+  row.querySelector("th span").textContent,
+  ...[...row.querySelectorAll("td")].map((cell) => [cell.textContent, cell.dataset.level]),
+]);
+"""
+LINES = """
+return [...document.querySelectorAll("#deadlines-rows tr")].map((row) =>
+  [row.dataset.level ?? "", ...[...row.children].map((cell) => cell.textContent.trim())]);
+"""
+
+
+def plain(told: Any) -> Any:
+    return told.translate(PLAIN) if isinstance(told, str) else [plain(one) for one in told] if told else told
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
+        served.follow()
+        yield served
+
+
+def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Served, page: Page) -> None:
+    worker = served.worker
+    worker.count(LATE, AFTERNOON, started=90, met=17, breached=3)
+    worker.stocks(LATE, MIDNIGHT - 4 * DAY, running=1204, at_risk=12, overdue=3, paused=7)
+    worker.count(ANSWER, AFTERNOON, started=9, met=8, breached=1)
+    worker.stocks(ANSWER, served.now() - timedelta(seconds=75), overdue=1)
+    page.open(f"{served.url}/?lang=fr", WALL)
+    page.is_in("live")
+    telephone, letters = plain(page.run(STANDING))
+    assert telephone[0] == "Téléphone \N{EN DASH} réponse"
+    assert telephone[3] == ["1", "action"]
+    assert telephone[5][0].startswith("1:"), "minutes and seconds, whether it is open or not"
+    assert telephone[6] == ["88,9 %", "normal"], "of few not much is known"
+    assert letters == [
+        "Courrier \N{EN DASH} délai annoncé",
+        ["1 204", "normal"],
+        ["12", "attention"],
+        ["3", "action"],
+        ["7", "normal"],
+        ["2 j ouvrés", "normal"],
+        ["85,0 %", "attention"],
+    ]
+    title = page.run("return document.querySelector('#promises-rows tr:last-child .kept').title")
+    assert plain(title) == "17 tenus sur 20 aujourd'hui. Objectif : 90 %."
+    worker.stocks(LATE, running=1204, at_risk=0, overdue=0, paused=7)
+    wait_until(lambda: plain(page.run(STANDING))[1][3] == ["0", "normal"], "all done", 10)
+    assert plain(page.run(STANDING))[1][5] == ["\N{EN DASH}", "normal"]
+    page.assert_quiet()
+
+
+@pytest.mark.parametrize(
+    ("language", "late", "due"),
+    [
+        (
+            "fr",
+            [
+                "RSA et insertion",
+                "Courrier \N{EN DASH} délai annoncé",
+                "3",
+                "fin de journée, jeudi 5 mars",
+                "■en retard de 2 j ouvrés",
+            ],
+            [
+                ["attention", "1", "aujourd'hui, 15:40", "▲échéance dans les 5 minutes"],
+                ["attention", "2", "aujourd'hui, 16:45", "▲à risque, reste 1 h 07 ouvrée"],
+                ["normal", "4", "fin de journée, aujourd'hui", "●reste 1 h 52 ouvrée"],
+                ["normal", "5", "mercredi 11 mars, 16:45", "●reste 9 h 07 ouvrées"],
+                ["normal", "6", "fin de journée, vendredi 13 mars", "●reste 3 j ouvrés"],
+            ],
+        ),
+        (
+            "en",
+            [
+                "Income support (RSA)",
+                "Letters \N{EN DASH} announced delay",
+                "3",
+                "end of the day, Thursday 5 March",
+                "■late by 2 working days",
+            ],
+            [
+                ["attention", "1", "today, 15:40", "▲due within 5 minutes"],
+                ["attention", "2", "today, 16:45", "▲at risk, 1 h 07 of opening left"],
+                ["normal", "4", "end of the day, today", "●1 h 52 of opening left"],
+                ["normal", "5", "Wednesday 11 March, 16:45", "●9 h 07 of opening left"],
+                ["normal", "6", "end of the day, Friday 13 March", "●3 working days left"],
+            ],
+        ),
+    ],
+)
+def test_what_is_late_and_what_is_due_is_told_in_working_time(
+    served: Served, page: Page, language: str, late: list[str], due: list[list[str]]
+) -> None:
+    worker = served.worker
+    worker.count(LATE, AFTERNOON, "started")
+    worker.stocks(LATE, MIDNIGHT - 4 * DAY, overdue=3)
+    at = [
+        AFTERNOON + timedelta(minutes=3),
+        AFTERNOON.replace(hour=16, minute=45),
+        MIDNIGHT + DAY,
+        AFTERNOON.replace(hour=16, minute=45) + DAY,
+        MIDNIGHT + 4 * DAY,
+    ]
+    for number, when in zip((1, 2, 4, 5, 6), at, strict=True):
+        worker.count(FORMS, when, started=number, due=number)
+    worker.stocks(FORMS, running=15, at_risk=3)
+    page.open(f"{served.url}/?lang={language}", LAPTOP)
+    page.is_in("live")
+    first_heading, told_late, second_heading, *told_due = plain(page.run(LINES))
+    assert [heading[1:] for heading in (first_heading, second_heading)] in [
+        [["En retard, le plus long d'abord"], ["Prochaines échéances"]],
+        [["Overdue, the longest first"], ["Next deadlines"]],
+    ]
+    assert told_late == ["action", *late]
+    assert [[line[0], *line[3:]] for line in told_due] == due
+    assert {line[1] for line in told_due} == {"Disability office (MDPH)" if language == "en" else "MDPH, handicap"}
+
+
+def test_what_is_done_leaves_the_list_at_once(served: Served, page: Page) -> None:
+    served.worker.count(FORMS, AFTERNOON + DAY, started=1, due=1)
+    served.worker.stocks(FORMS, running=1)
+    page.open(served.url, WALL)
+    page.is_in("live")
+    assert len(page.run(LINES)) == 2
+    served.worker.count(FORMS, AFTERNOON + DAY, due=-1)
+    served.worker.count(FORMS, AFTERNOON, met=1)
+    served.worker.stocks(FORMS, running=0)
+    wait_until(lambda: page.run(LINES) == [], "an empty list", 10)
+    assert not page.run("return document.querySelector('#deadlines-table').checkVisibility()")
+
+
+def test_it_says_whether_it_is_open_and_until_when(page: Page) -> None:
+    told = {}
+    for hours in (0, 2, 80):
+        with serving(
+            replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=hours), policies=POLICIES
+        ) as at:
+            at.follow()
+            for language in ("fr", "en"):
+                page.open(f"{at.url}/?lang={language}", WALL)
+                page.is_in("live")
+                told[hours, language] = plain(page.text("#openings"))
+            assert page.text("#rows tr:nth-child(10) .state") == ("○ Idle" if hours == 0 else "○ Closed"), "a desk"
+    assert told == {
+        (0, "fr"): "● Ouvert jusqu'à 17:30",
+        (0, "en"): "● Open until 17:30",
+        (2, "fr"): "○ Fermé, ouvre mercredi 11 mars à 08:30",
+        (2, "en"): "○ Closed, opens Wednesday 11 March, 08:30",
+        (80, "fr"): "○ Fermé, ouvre lundi 16 mars à 08:30",
+        (80, "en"): "○ Closed, opens Monday 16 March, 08:30",
+    }
+
+
+def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page: Page) -> None:
+    night = {"versions": [{"tuesday": "20:00-24:00"}]}
+    letters = {
+        "match": {"channel": "mail", "service": "mdph"},
+        "calendar": "nuit",
+        "clocks": {"announced": {"target": 1, "unit": "working_days"}},
+    }
+    more = {"calendars": FILE["calendars"] | {"nuit": night}, "policy": [*FILE["policy"], {"name": "mdph", **letters}]}
+    with serving(OPTIONS, AFTERNOON, policies=Policies(SlaFile.model_validate(more))) as served:
+        served.follow()
+        for place in (LATE, LATE._replace(service="mdph", queue="mdph:announced:mail")):
+            served.worker.count(place, AFTERNOON, "started")
+        page.open(f"{served.url}/?lang=fr", WALL)
+        page.is_in("live")
+        items = page.run("return [...document.querySelectorAll('#openings li')].map((item) => item.textContent)")
+        assert plain(items) == ["● siege : ouvert jusqu'à 17:30", "○ nuit : fermé, ouvre à 20:00"]
+        names = [row[0] for row in plain(page.run(STANDING))]
+        assert names == [f"Courrier \N{EN DASH} délai annoncé ({name})" for name in ("courrier", "mdph")]
+
+
+def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Served, page: Page) -> None:
+    worker = served.worker
+    worker.count(FORMS, AFTERNOON + DAY, started=4, due=2)
+    worker.stocks(FORMS, MIDNIGHT - 9 * DAY, running=1, at_risk=1, overdue=2)
+    page.open(served.url, WALL)
+    page.is_in("live")
+    assert plain(page.run(STANDING))[0][3] == ["2", "action"]
+    worker.progress(served.now(), history={"form": milliseconds(AFTERNOON - 30 * DAY)})
+    page.shows("#status .word", "En direct en partie")
+    (forms,) = plain(page.run(STANDING))
+    assert [level for _, level in forms[1:]] == ["normal"] * 6
+    assert forms[5][0] == "\N{EN DASH}"
+    assert page.run(LINES) == []
+    worker.progress(served.now())
+    page.shows("#status .word", "En direct")
+    assert plain(page.run(STANDING))[0][3] == ["2", "action"]
+    assert len(page.run(LINES)) == 4
+
+
+def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
+        served.follow()
+        fill(served.worker)
+        page.open(served.url, WALL)
+        page.is_in("live")
+        assert not page.run("return document.querySelector('#promises').checkVisibility()")
+        assert not page.run("return document.body.hasAttribute('data-promises')")

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from connectors.sdk.link import Producer
-from connectors.sdk.record import Record
+from connectors.sdk.record import Headers, Record
 from connectors.sdk.testing.kills import reach
 from models.codec import decode
 from models.events import Event
-
-Headers = list[tuple[str, bytes]]
 
 
 class Broker:

@@ -40,7 +40,7 @@ class Journal:
         try:
             make_private_directory(directory)
             self._lock = _lock(directory)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
             sync_directory(directory)
         except OSError as error:
             raise ConnectorError(why(error, directory)) from None
@@ -60,15 +60,21 @@ class Journal:
     def append(self, action: Action) -> None:
         """Keep an action; it is on disk when this returns. Raises `OSError` if it cannot be kept; it is not then."""
         line = Line(self._last + 1, action)
-        end = os.lseek(self._file, 0, os.SEEK_END)
+        content = msgspec.json.encode(line) + b"\n"
+        file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)  # each time: it may have been replaced
         try:
-            content = msgspec.json.encode(line) + b"\n"
-            while content:
-                content = content[os.write(self._file, content) :]
-            os.fsync(self._file)
+            os.ftruncate(file, self._size)  # nothing may be left of a line that could not be kept
+            os.lseek(file, self._size, os.SEEK_SET)
+            left = content
+            while left:
+                left = left[os.write(file, left) :]
+            os.fsync(file)
         except OSError:
-            os.ftruncate(self._file, end)
+            os.ftruncate(file, self._size)
             raise
+        finally:
+            os.close(file)
+        self._size += len(content)
         self._last += 1
         self.unsent.append(line)
 
@@ -83,18 +89,17 @@ class Journal:
         lines = list(self._load())
         kept = [line for line in lines if line.number > self._sent or not is_old(line.action)]
         if len(kept) < len(lines):
-            replace(self._path, b"".join(msgspec.json.encode(line) + b"\n" for line in kept))
-            os.close(self._file)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            content = b"".join(msgspec.json.encode(line) + b"\n" for line in kept)
+            replace(self._path, content)
+            self._size = len(content)
 
     def close(self) -> None:
         """Let go of the files."""
-        os.close(self._file)
         os.close(self._lock)
 
     def _load(self) -> Iterator[Line]:
         whole, newline, _ = self._path.read_bytes().rpartition(b"\n")
-        os.ftruncate(self._file, len(whole) + len(newline))
+        self._size = len(whole) + len(newline)
         try:
             yield from (_decode(line) for line in whole.split(b"\n") if line)
         except msgspec.DecodeError:

@@ -8,6 +8,7 @@ import { nameOf, nameRow, now, say, texts, write } from "./page.js";
 
 // --------------------------------------------------------------------------------------------------------------- words
 const MIDNIGHT = "00:00";
+const FIVE_MINUTES = 300_000; // deadlines are known as exactly as that
 const QUEUED = ["call", "visit"];
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
@@ -29,7 +30,7 @@ function sayTime(at, workingTime, channel) {
 
 /** Return in words how a deadline stands. */
 function sayState({ state, due_at, working_time, channel }) {
-  if (state !== "overdue" && due_at <= now()) return texts.due_now;
+  if (state !== "overdue" && due_at < now() + FIVE_MINUTES) return texts.due_now;
   if (state === "overdue" && working_time && !working_time.days && working_time.seconds < 60) return texts.late;
   return say(STATES[state].words, { time: sayTime(due_at, working_time, channel) });
 }
@@ -96,7 +97,9 @@ const STATES = {
   running: { level: NORMAL, words: "time_left" },
 };
 const wall = matchMedia("(min-width: 100rem) and (min-height: 50rem)"); // as in many.css
+const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
 const FEWEST_LINES = 2;
+const LINES_OF_PHONE = 6;
 const deadlines = new Rows($("deadlines-rows"), ({ heading }) => (heading ? makeHeading(heading) : makeDeadline()));
 const keyOfDeadline = ({ heading, told }) =>
   heading ?? JSON.stringify([told.service, told.policy, told.clock, told.channel, told.state === "overdue" || told.due_at]);
@@ -149,7 +152,8 @@ function showDeadline({ row }, told) {
 /** Return as many lines as find room, half of them for what is late. */
 function choose({ overdue, due, standing: promises }, room) {
   const headings = [overdue, due].filter((lines) => lines.length).length;
-  const most = wall.matches ? Math.max(FEWEST_LINES, room - promises.length - headings) : overdue.length + due.length;
+  const all = phone.matches ? LINES_OF_PHONE : overdue.length + due.length;
+  const most = wall.matches ? Math.max(FEWEST_LINES, room - promises.length - headings) : all;
   const late = overdue.slice(0, Math.max(Math.ceil(most / 2), most - due.length));
   const next = due.slice(0, most - late.length);
   const under = (heading, lines) => (lines.length ? [{ heading }, ...lines.map((told) => ({ told }))] : []);

@@ -10,17 +10,21 @@ from starlette.responses import PlainTextResponse, Response
 import connectors.rdv as rdv
 from connectors.rdv.api import RdvRounds
 from connectors.rdv.simulate.server import APPLICATION
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import SourceRefusedError
 from connectors.sdk.testing import Bench
 from tests.support.processes import wait_until
 from tests.support.rdv import OTHER, Town, book, hours, town
+
+OAUTH: dict[str, Any] = {"oauth": {**APPLICATION, "refresh_token": "simulation"}, "email": None, "password": None}
 
 
 @pytest.mark.parametrize(
     ("api", "words"),
     [
-        ({"password": "un-autre"}, "(401)"),
-        ({"email": "personne@example.org"}, "(401)"),
+        ({"password": "un-autre"}, "refuses the e-mail address or the password (401)"),
+        ({"email": "personne@example.org"}, "refuses the e-mail address or the password (401)"),
+        ({**OAUTH, "oauth": {**APPLICATION, "refresh_token": "un-autre"}}, "refuses the refresh_token (400)"),
+        ({**OAUTH, "oauth": {**OAUTH["oauth"], "client_id": "une-autre"}}, "refuses the application (401)"),
     ],
 )
 def test_a_wrong_account_is_named(tmp_path: Path, api: dict[str, Any], words: str) -> None:
@@ -75,9 +79,6 @@ def test_it_signs_in_again_when_it_is_forgotten(tmp_path: Path) -> None:
         assert place.server.asked.count("/api/v1/auth/sign_in") == 2
 
 
-OAUTH = {"oauth": {**APPLICATION, "refresh_token": "simulation"}, "email": None, "password": None}
-
-
 def test_an_application_renews_its_token_across_restarts(tmp_path: Path) -> None:
     with town(tmp_path, **OAUTH) as place:
         for _ in range(3):
@@ -95,7 +96,7 @@ def test_a_new_token_in_the_configuration_goes_before_what_is_kept(tmp_path: Pat
         with place.connected():
             place.go_round()
         place.server.refresh_tokens.clear()
-        with pytest.raises(SourceUnavailableError, match="400"):
+        with pytest.raises(SourceRefusedError, match="400"):
             place.bench.probe()
         place.server.refresh_tokens.add("un-nouveau")
         account = place.options["api"] | {"oauth": {**APPLICATION, "refresh_token": "un-nouveau"}}

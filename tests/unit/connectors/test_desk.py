@@ -252,6 +252,30 @@ def test_what_a_full_disk_did_not_take_was_not_done(tmp_path: Path, monkeypatch:
     assert opened(tmp_path) == ([1, 3], [1, 3])
 
 
+def test_what_is_done_after_old_things_were_dropped_is_kept_whatever_could_not_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    for number in (1, 2):
+        journal.append(action(number))
+        journal.confirm()
+    real = os.open
+    with monkeypatch.context() as patched:
+
+        def open_unless_journal(path: Any, *arguments: Any) -> int:
+            if path == tmp_path / NAME:
+                raise OSError(errno.EMFILE, "too many open files")
+            return real(path, *arguments)
+
+        patched.setattr(os, "open", open_unless_journal)
+        journal.drop(lambda one: uuid.UUID(one.id).int == 1)
+        with pytest.raises(OSError, match="too many"):
+            journal.append(action(3))
+    journal.append(action(4))
+    journal.close()
+    assert opened(tmp_path) == ([2, 4], [4])
+
+
 def test_what_is_old_and_sent_is_dropped_and_nothing_else(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for number in range(1, 6):

@@ -25,9 +25,9 @@ def test_batches_are_the_same(
 ) -> None:
     theirs, ours = (kind(2, codec, 0, 7, 1, 40, size) for kind in (DefaultRecordBatchBuilder, BatchBuilder))
     offset = 0
-    for record in records:
-        taken = theirs.append(offset, *record) is not None
-        assert (ours.append(offset, *record) is not None) is taken
+    for *record, headers in records:
+        taken = theirs.append(offset, *record, headers) is not None
+        assert (ours.append(offset, *record, tuple(headers)) is not None) is taken
         assert ours.size() == theirs.size()
         offset += taken
     assert ours.build() == theirs.build()

@@ -1,0 +1,32 @@
+"""Numbers are normalised as the library has them, by the short way too."""
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.identities import normalise_phone
+
+
+@given(st.from_regex(r"0[1-9][0-9]{8}", fullmatch=True))
+def test_usual_numbers_are_what_the_library_says(raw: str) -> None:
+    number = phonenumbers.parse(raw, "FR")
+    assert phonenumbers.is_possible_number(number)
+    assert normalise_phone(raw) == phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+@pytest.mark.parametrize(
+    ("raw", "region", "normalised"),
+    [
+        ("0199001234", "FR", "+33199001234"),
+        ("01 99 00 12 34", "FR", "+33199001234"),
+        ("0033199001234", "FR", "+33199001234"),
+        ("+33199001234", "BE", "+33199001234"),
+        ("0199001234\n", "FR", "+33199001234"),
+        ("0199001234", "BE", "+32199001234"),
+        ("601", "FR", None),
+        ("anonymous", "FR", None),
+    ],
+)
+def test_any_form_of_it(raw: str, region: str, normalised: str | None) -> None:
+    assert normalise_phone(raw, region) == normalised

@@ -1,0 +1,166 @@
+"""The rules of Prometheus that are shipped: of what they are made, what they tell people, and where their alerts go."""
+
+import re
+import subprocess
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Final
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
+
+from connectors.sdk.metrics import Meter, Metrics
+from streams.engine.broker import free_port
+from streams.notify.notifier import Notifier
+from streams.notify.options import MailOptions, NotifyOptions
+from tests.support.alertmanager import EXAMPLE, hooked
+from tests.support.alertmanager import find as find_amtool
+from tests.support.alertmanager import running as running_alertmanager
+from tests.support.processes import ROOT, wait_until
+from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
+from tests.unit.web.test_collector_channels import Exported
+from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
+from tests.web.test_rules_of_pipeline import AMISS
+from tests.web.test_rules_of_promises import SCENES
+
+RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
+NAME: Final = r"[a-z][a-z0-9_:]*"
+CLOSED: Final = {"result", "fact", "state", "horizon"}
+"""Labels all of whose values are told from the start."""
+
+
+def test_rules_and_configuration_are_valid() -> None:
+    for command in (
+        ["check", "rules", "--lint=all", "--lint-fatal", *RULES],
+        ["check", "config", DEPLOYED / "prometheus.example.yml"],
+    ):
+        done = subprocess.run([find("promtool"), *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_has_scenes_in_which_it_fires_and_not() -> None:
+    fires = {alert: {scene.fires for scene in scenes} for alert, scenes in (SCENES | AMISS).items()}
+    assert fires.pop("Watchdog") == {1}
+    assert fires == {name: {0, 1} for name in read_alerts() if name != "Watchdog"}
+
+
+def test_each_alert_says_in_both_languages_what_people_need() -> None:
+    told: dict[str, set[str]] = {}
+    for name, alert in read_alerts().items():
+        labels, notes = alert["labels"], alert["annotations"]
+        assert labels.keys() == {"severity", "category"}
+        assert labels["severity"] in {"critical", "warning", "none"}
+        both = {f"{note}{language}" for note in ("summary", "description", "runbook_url") for language in ("", "_en")}
+        assert notes.keys() - {"dashboard_url"} == both
+        for language, end in (("", ".fr.md"), ("_en", ".md")):
+            page, _, heading = notes[f"runbook_url{language}"].rpartition("/")[2].partition("#")
+            assert heading == name.lower()
+            assert page.removesuffix(end) in {"promises", "pipeline"}
+            told.setdefault(page, set()).add(name)
+    assert told == {
+        page.name: set(re.findall(r"^## (\w+)$", page.read_text("utf-8"), re.MULTILINE)) for page in RUNBOOKS
+    }
+
+
+def test_alerts_find_their_receivers() -> None:
+    receivers = {
+        ("service", "critical"): "superviseurs-immediat,superviseurs-courriel",
+        ("service", "warning"): "superviseurs-courriel",
+        ("pipeline", "critical"): "exploitation",
+        ("pipeline", "warning"): "exploitation",
+        ("watchdog", "none"): "temoin",
+    }
+    found = {(rule["labels"]["category"], rule["labels"]["severity"]): name for name, rule in read_alerts().items()}
+    assert found.keys() == receivers.keys()
+    for (category, severity), name in found.items():
+        labels = [f"alertname={name}", f"category={category}", f"severity={severity}", "service=rsa"]
+        options = [f"--config.file={EXAMPLE}", f"--verify.receivers={receivers[category, severity]}"]
+        test = [find_amtool("amtool"), "config", "routes", "test", *options, *labels]
+        done = subprocess.run(test, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_figures_that_are_not_whole_say_nothing_of_services(tmp_path: Path) -> None:
+    def alert(name: str, category: str) -> dict[str, Any]:
+        return {"labels": {"alertname": name, "category": category, "severity": "warning", "service": "rsa"}}
+
+    told = [alert("SlaBurnRateDays", "service"), alert("SlaBreached", "sla"), alert("FiguresBehind", "pipeline")]
+    with hooked() as hook, running_alertmanager(tmp_path / "alertmanager", hook) as manager:
+
+        def tell(*alerts: dict[str, Any]) -> None:
+            httpx.post(f"{manager.url}/api/v2/alerts", json=alerts).raise_for_status()
+
+        def muted() -> set[str]:
+            return {one["labels"]["alertname"] for one in manager.alerts() if one["status"]["inhibitedBy"]}
+
+        tell(*told)
+        wait_until(lambda: len(manager.alerts()) == len(told), "the alerts")
+        assert muted() == set()
+        tell(alert("StreamStopped", "pipeline"))
+        expected = {"SlaBurnRateDays", "FiguresBehind"}
+        wait_until(lambda: muted() == expected, "them to be muted", otherwise=muted)
+
+
+Samples = dict[str, dict[str, set[str]]]
+"""Name → label → its values."""
+
+
+def samples_of(registry: CollectorRegistry | Collector) -> Samples:
+    found: Samples = {}
+    for metric in registry.collect():
+        for sample in metric.samples:
+            labels = found.setdefault(sample.name, {"job": set(), "instance": set()})
+            for label, value in sample.labels.items():
+                labels.setdefault(label, set()).add(value)
+    return found
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """What the processes of Accueil tell."""
+    web = Exported(HOUSE, POLICIES)
+    web.worker.count(KEPT, web.now, "started", "due")
+    web.worker.stocks(KEPT, web.now, overdue=1)
+    web.worker.progress(web.now, history={"mail": 1})
+    connect = CollectorRegistry()
+    Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
+    notifier = Notifier(
+        NotifyOptions(
+            f"127.0.0.1:{free_port()}",
+            tmp_path_factory.mktemp("notify"),
+            mails=(MailOptions("mails.a", "127.0.0.1", "a@example.org", ("b@example.org",)),),
+        )
+    )
+    stopping = Event()
+    thread = Thread(target=notifier.run, args=(stopping,))
+    thread.start()
+    try:
+        wait_until(lambda: "notify_waiting" in samples_of(notifier), "notify's metrics")
+        notify = samples_of(notifier)
+    finally:
+        stopping.set()
+        thread.join()
+    return {"up": {"job": set()}, **samples_of(web.registry), **samples_of(connect), **notify}
+
+
+def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
+    recorded = {rule["name"] for rule in read_rules() if rule["type"] == "recording"}
+    known = {label for labels in measured.values() for label in labels}
+    used: set[str] = set()
+    for rule in read_rules():
+        query = rule["query"]
+        for name, matchers in re.findall(rf"({NAME})\{{(.*?)\}}", query):
+            for label, wanted in re.findall(rf'({NAME})=~?"(.*?)"', matchers):
+                assert name in recorded or label in measured[name], query
+                if label in CLOSED:
+                    values = set().union(*(labels.get(label, ()) for labels in measured.values()))
+                    assert set(wanted.split("|")) <= values, query
+        grouping = r"(?:by|without|on|group_left) \((.*?)\)"
+        labels = {label for words in re.findall(grouping, query) for label in words.split(", ") if label}
+        assert labels <= known, query
+        bare = re.sub(rf'{grouping}|{{.*?}}|\[.*?\]|offset \w+|".*?"', "", query)
+        used |= set(re.findall(rf"(?<![\w:])({NAME})(?![\w:(]| *\()", bare)) - {"and", "or", "unless"}
+    assert used - recorded <= measured.keys()
+    assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
