@@ -12,21 +12,16 @@ METADATA: Final = MetaData()
 ENTRIES: Final = Table(
     "entries",
     METADATA,
-    Column(
-        "owner",
-        Text,
-        nullable=False,
-        comment="strongest identity of the contact then, or the contact if none was known",
-    ),
+    Column("owner", Text, nullable=False),  # the contact's strongest identity then, or the contact if none was known
     Column("happened_at", BigInteger, nullable=False),
-    Column("id", Text, nullable=False, comment="id of the event"),
+    Column("id", Text, nullable=False),  # of the event
     Column("contact", Text, nullable=False),
     Column("sector", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("site", Text, nullable=False),
     Column("service", Text, nullable=False),
     Column("type", Text, nullable=False),
-    Column("state", Text, nullable=False, comment="of the contact after it"),
+    Column("state", Text, nullable=False),  # of the contact after it
     Column("outcome", Text, nullable=False),
     Column("source", Text, nullable=False),
     PrimaryKeyConstraint("owner", "happened_at", "id"),
@@ -38,10 +33,10 @@ LINKS: Final = Table(
     METADATA,
     Column("one", Text, nullable=False),
     Column("other", Text, nullable=False),
-    Column("event", Text, nullable=False, comment="id of the first event that told both"),
+    Column("event", Text, nullable=False),  # the first that told both
     Column("contact", Text, nullable=False),
     Column("sector", Text, nullable=False),
-    Column("linked_at", BigInteger, nullable=False, comment="when that event happened"),
+    Column("linked_at", BigInteger, nullable=False),  # when that event happened
     PrimaryKeyConstraint("one", "other"),
     Index("links_by_other", "other", "one"),
     sqlite_with_rowid=False,

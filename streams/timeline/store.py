@@ -7,7 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, delete, event, select, tuple_, union_all, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    make_url,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -44,13 +57,13 @@ class Written(NamedTuple):
 
 
 class Timeline:
-    """The database at `url`, as SQLAlchemy writes it; made, or brought to this release's tables, at once.
+    """The database at `url`, as SQLAlchemy writes it, with its password apart; brought to this release's tables at once.
 
     For one thread at a time. Raises `Unavailable`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine: Final = _open(url)
+    def __init__(self, url: str, password: str = "") -> None:
+        self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url))
         with _clear(), self._engine.begin() as connection:
             migrate(connection)
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
@@ -117,7 +130,7 @@ class Timeline:
             return bool(connection.execute(revoked).rowcount)
 
 
-def _open(url: str) -> Engine:
+def _open(url: URL) -> Engine:
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
@@ -181,7 +194,9 @@ def _links(entries: Iterable[Entry]) -> list[dict[str, Any]]:
 
 
 def _insert(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
-    return connection.execute(statement, rows).rowcount if rows else 0
+    if not rows:
+        return 0
+    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _adopt(connection: Connection, citizens: Mapping[str, str]) -> int:
