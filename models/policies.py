@@ -7,15 +7,17 @@ arrived before it, from its date on.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from typing import Annotated, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from models.calendars import Calendar, CalendarRules, Unit, compile_calendar
 from models.calendars.compiled import TIME_UNITS
+from models.calendars.local_time import instant_of
+from models.calendars.rules import KnownDate
 from models.envelope import Label
 from models.topics import Channel
 
@@ -37,6 +39,9 @@ class ClockKind(StrEnum):
 
 QUEUED: Final = frozenset({Channel.CALL, Channel.VISIT})
 WRITTEN: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
+LONGEST_YEARS: Final = 10
+_PER_YEAR: Final = {Unit.MONTHS: 12, **dict.fromkeys(TIME_UNITS, 366 * 86_400)}
+"""How many of a unit are a year; of days, 366."""
 
 
 class Rule(BaseModel):
@@ -44,16 +49,16 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    target: Annotated[int, Field(gt=0)]
+    target: Annotated[int, Field(gt=0, strict=True)]
     """How many of `unit`; seconds of `opening_hours` and `elapsed`."""
     unit: Unit
-    at_risk: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    at_risk: Annotated[float, Field(gt=0, lt=1, strict=True)] = 0.8
     """After this share of the target it is at risk."""
-    objective: Annotated[float, Field(gt=0, le=1)] = 0.9
+    objective: Annotated[float, Field(gt=0, le=1, strict=True)] = 0.9
     """The share of promises that is to be kept."""
     pause: tuple[Literal["pending_citizen"], ...] = ("pending_citizen",)
     """In which states the clock does not run."""
-    roll: bool = False
+    roll: StrictBool = False
     """Units of days: a last day on which nobody works is followed by the next one on which somebody does."""
     calendar: Label = ""
     """In place of the policy's."""
@@ -87,12 +92,12 @@ class Match(BaseModel):
 class PolicyVersion(BaseModel):
     """One `[[policy]]` table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Annotated[Label, Field(min_length=1)]
-    since: Annotated[date | None, Field(alias="from")] = None
+    since: Annotated[KnownDate | None, Field(alias="from")] = None
     """Contacts that arrive on this day or later; if not given, all before the next version."""
-    open_contacts: bool = False
+    open_contacts: StrictBool = False
     """From that day on it is also for contacts that are open then."""
     match: Match = Match()
     calendar: Annotated[Label, Field(min_length=1)]
@@ -128,7 +133,13 @@ class SlaFile(BaseModel):
             if version.open_contacts and version.since is None:
                 yield (*where, "open_contacts"), "needs from", "demande from"
             channels = set(version.match.channel)
-            for kind in version.clocks:
+            for kind, rule in version.clocks.items():
+                if rule.target > LONGEST_YEARS * _PER_YEAR.get(rule.unit, 366):
+                    yield (
+                        (*where, "clocks", kind.value, "target"),
+                        f"is more than {LONGEST_YEARS} years",
+                        f"dépasse {LONGEST_YEARS} ans",
+                    )
                 possible = QUEUED if kind is ClockKind.ANSWER else WRITTEN
                 if channels and not channels & possible:
                     words = ", ".join(sorted(possible))
@@ -218,9 +229,8 @@ class Policies:
     def _compile(self, version: PolicyVersion) -> _Version:
         zone = self.calendars[version.calendar].zone
         since = version.since
-        begin = datetime(since.year, since.month, since.day, tzinfo=zone) if since else datetime.fromtimestamp(0, UTC)
         return _Version(
-            round(begin.timestamp() * 1000),
+            instant_of(zone, since) if since else 0,
             version.open_contacts,
             version.match,
             {

@@ -4,7 +4,6 @@ import re
 from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from json import dumps
 from typing import Any, Final
 
@@ -25,9 +24,9 @@ from streams.listing import (
     when,
 )
 from streams.reasons import describe, explain
-from streams.running import find_brokers, wait_for_broker
+from streams.running import find_brokers, kafka_errors, wait_for_broker
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, pass_settings
+from streams.terminal import Group, OperatorError, pass_settings
 from streams.words import say
 
 BROKER_SECONDS: Final = 3.0
@@ -206,7 +205,7 @@ def replay(
         return
     if not yes:
         click.confirm(say("Replay them?", "Les rejouer ?"), abort=True)
-    with _kafka_errors():
+    with kafka_errors():
         count = deadletters.replay(find_brokers(settings, or_demo=True), letters, settings.kafka.client_options())
     click.echo(say(f"{count} replayed", f"{count} rejouées"))
 
@@ -214,19 +213,8 @@ def replay(
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
     brokers = find_brokers(settings, or_demo=True)
     wait_for_broker(brokers, BROKER_SECONDS)
-    with _kafka_errors():
+    with kafka_errors():
         yield from deadletters.read(brokers, wanted, settings.kafka.client_options())
-
-
-@contextmanager
-def _kafka_errors() -> Iterator[None]:
-    try:
-        yield
-    except deadletters.KafkaError as error:
-        # Its text has its name before it already, sometimes.
-        text = str(error).removeprefix(f"{type(error).__name__}: ")
-        trouble = say("Kafka refuses, or does not answer", "Kafka refuse, ou ne répond pas")
-        raise OperatorError(f"{trouble}: {type(error).__name__}: {text}", EXIT_RESTART) from None
 
 
 def _facts(letter: DeadLetter, replayed_at: int | None) -> dict[str, Any]:

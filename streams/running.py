@@ -106,6 +106,20 @@ def wait_for_broker(brokers: str, seconds: float) -> None:
         time.sleep(0.1)
 
 
+@contextmanager
+def kafka_errors() -> Iterator[None]:
+    """Turn what Kafka answers, or does not, into an `OperatorError`."""
+    from streams.topic_reader import KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
+
+    try:
+        yield
+    except KafkaError as error:
+        # Its text has its name before it already, sometimes.
+        text = str(error).removeprefix(f"{type(error).__name__}: ")
+        trouble = say("Kafka refuses, or does not answer", "Kafka refuse, ou ne répond pas")
+        raise OperatorError(f"{trouble}: {type(error).__name__}: {text}", EXIT_RESTART) from None
+
+
 def _is_claimed(data: Path) -> bool:
     with _lock(data).open() as lock:
         try:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
-from models.calendars import Calendar, Unit
+from models.calendars import BeyondCalendarError, Calendar, Unit
+from models.calendars.rules import LAST_YEAR
 from models.policies import Policies
 from streams.core.clock import Clock, End
 from streams.listing import EXIT_NOT_FOUND, print_table, when
+from streams.running import kafka_errors, read
 from streams.settings import Settings
 from streams.sla_file import load_policies
 from streams.state_reader import read_contact
@@ -53,6 +55,9 @@ def check(settings: Settings, file: Path | None) -> None:
         )
     with clear_errors():
         policies = load_policies(path)
+    if policies.empty:
+        click.echo(say(f"{path} promises nothing", f"{path} ne promet rien"))
+        return
     print_table(
         (
             say("policy", "règle"),
@@ -66,22 +71,25 @@ def check(settings: Settings, file: Path | None) -> None:
         list(_promises(policies)),
     )
     for name, calendar in policies.calendars.items():
-        click.echo(f"{name}: {_opening(calendar)}")
+        click.echo(f"{name}{say(':', ' :')} {_opening(calendar)}")
 
 
 def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
     now = _now()
     for terms, rule in policies.promises():
         calendar = policies.calendars[terms.calendar]
-        deadline_at = calendar.add(now, terms.amount, terms.unit, roll=terms.roll)
+        try:
+            deadline = when(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
+        except BeyondCalendarError:
+            deadline = say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
         yield (
             terms.policy,
             terms.since,
             terms.kind,
             describe_amount(terms.target, terms.unit),
             terms.calendar,
-            f"{rule.objective:.0%}",
-            when(deadline_at, calendar.zone),
+            say(f"{100 * rule.objective:g}%", f"{100 * rule.objective:g} %"),
+            deadline,
         )
 
 
@@ -108,8 +116,8 @@ def _opening(calendar: Calendar) -> str:
 @click.pass_context
 def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
     """Explain a contact."""
-    with clear_errors():
-        policies = load_policies(settings.sla)
+    with clear_errors(), kafka_errors():
+        policies = load_policies(_file_of(settings))
         row = read_contact(settings, contact)
     if row is None:
         click.echo(say(f"no contact {contact} is known", f"aucun contact {contact} n'est connu"), err=True)
@@ -123,13 +131,19 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
             click.echo(line)
 
 
+def _file_of(settings: Settings) -> Path | None:
+    """Return the SLA file that counts where contacts are looked for: in the demo, if only that runs here, its own."""
+    is_demo = not settings.brokers and read(settings.data) is None
+    return EXAMPLE if is_demo else settings.sla
+
+
 def describe_clock(clock: Clock, calendar: Calendar | None, zone: tzinfo, now: int) -> Iterator[str]:
     """Yield lines that explain a clock as it is at `now`, milliseconds since 1970: its terms, its life, what was counted."""
     terms = clock.terms
     number = f" {clock.number}" if clock.number else ""
     since = say(f" from {terms.since}", f" du {terms.since}") if terms.since else ""
     yield (
-        f"{clock.kind}{number}: {describe_amount(terms.target, terms.unit)}, "
+        f"{clock.kind}{number}{say(':', ' :')} {describe_amount(terms.target, terms.unit)}, "
         + say("policy", "règle")
         + f" {terms.policy}{since}, "
         + say("calendar", "calendrier")
@@ -144,7 +158,20 @@ def describe_clock(clock: Clock, calendar: Calendar | None, zone: tzinfo, now: i
     for day, amount in calendar.counted_by_day(clock.started_at, until, terms.unit, clock.pauses):
         yield f"    {day:%Y-%m-%d}  {describe_counted(amount, terms.unit)}"
     total = calendar.counted(clock.started_at, until, terms.unit, clock.pauses)
-    yield f"  {say('counted', 'compté')}: {describe_counted(total, terms.unit)}"
+    yield f"  {say('counted:', 'compté :')} {describe_counted(total, terms.unit)}"
+    if clock.is_open and clock.deadline_at is None:
+        yield f"  {say('deadline:', 'échéance :')} {_put_off(clock, calendar)}"
+
+
+def _put_off(clock: Clock, calendar: Calendar) -> str:
+    """Return what is known of a deadline that is none yet."""
+    terms = clock.terms
+    try:
+        left = calendar.deadline(clock.started_at, terms.amount, terms.unit, clock.pauses, roll=terms.roll).left
+    except BeyondCalendarError:
+        return say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
+    amount = describe_counted(left, terms.unit)
+    return say(f"{amount} after the citizen has acted", f"{amount} après que l'usager aura agi")
 
 
 def _life(clock: Clock) -> Iterator[tuple[int, str]]:
@@ -153,15 +180,14 @@ def _life(clock: Clock) -> Iterator[tuple[int, str]]:
         yield begin, say("paused: the citizen has to act", "pause : l'usager doit agir")
         if end is not None:
             yield end, say("resumed", "reprise")
-    if clock.at_risk_at is not None:
+    if clock.at_risk_at is not None and (clock.ended_at is None or clock.at_risk_at < clock.ended_at):
         yield clock.at_risk_at, say("at risk", "à risque")
     if clock.deadline_at is not None:
         yield clock.deadline_at, say("deadline", "échéance")
     if clock.ended_at is not None:
-        late = clock.is_breached
         if clock.end is End.VOID:
             yield clock.ended_at, say("nobody waits any more", "plus personne n'attend")
-        elif late:
+        elif clock.is_breached:
             yield clock.ended_at, say("done, late", "fait, en retard")
         else:
             yield clock.ended_at, say("done in time", "fait à temps")

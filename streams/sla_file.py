@@ -38,8 +38,12 @@ def load_policies(path: Path | None) -> Policies:
         raise ConfigError(why(error, path)) from None
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error, path, text))) from None
-    except ValueError as error:  # TOML's and UTF-8's errors are both one
-        raise ConfigError(f"{path}: {say('not valid TOML', 'TOML invalide')}: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(say(f"{path} is not UTF-8", f"{path} n'est pas en UTF-8")) from None
+    except tomllib.TOMLDecodeError as error:
+        found = _AT_LINE.search(str(error))
+        line = found[1] if found else len(text.splitlines())
+        raise ConfigError(f"{path}:{line}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
     if mistakes := [_line(path, text, keys, say(*words)) for keys, *words in file.mistakes()]:
         raise ConfigError("\n".join(mistakes))
     return Policies(file, sha256(content).hexdigest()[:16])
@@ -83,12 +87,14 @@ class WatchedPolicies:
 
 
 def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
-    for detail in error.errors(include_input=False, include_url=False):
-        keys = detail["loc"]
-        reason = allowed(detail)
+    details = error.errors(include_input=False, include_url=False)
+    for detail in details:
+        keys = tuple(key for key in detail["loc"] if key != "[key]")
+        if any(other["loc"][: len(keys)] == keys for other in details if other is not detail):
+            continue  # a list of which nothing can be used is said to be empty, too
+        reason, *within = allowed(detail), *map(str, keys[:-1])
         if detail["type"] == "extra_forbidden":
-            *within, last = map(str, keys)
-            reason += guess(last, known_at(SlaFile, within))
+            reason += guess(str(keys[-1]), known_at(SlaFile, within))
         yield _line(path, text, keys, reason)
 
 
@@ -96,6 +102,7 @@ def _line(path: Path, text: str, keys: Sequence[int | str], reason: str) -> str:
     return f"{path}:{find_line(text, keys)}: {'.'.join(map(str, keys))}: {reason}"
 
 
+_AT_LINE: Final = re.compile(r"\(at line (\d+)")
 _HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(
     r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""

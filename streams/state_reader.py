@@ -1,33 +1,35 @@
 """Read one row of the workers' state, as it was committed last."""
 
-from contextlib import closing
+import time
+from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 
 from models.topics import CONTACTS
 from streams.core import contact
 from streams.core.contact import Contact
 from streams.engine.partitioner import partition_of
-from streams.running import find_brokers
+from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
+from streams.topic_reader import CLIENT, CONSUMER, opened
 
-TIMEOUT_MS = 30_000
+BROKER_SECONDS: Final = 10.0
+SILENT_SECONDS: Final = 30.0
+"""A broker that has brought nothing for so long is away."""
 
 
 def read_contact(settings: Settings, name: str) -> Contact | None:
-    """Return the row of a contact; None if there is none. It looks at the whole partition: a million rows take a while.
+    """Return the row of a contact, of the demo if that is what runs here; None if there is none.
 
-    Raises `KafkaError` if the brokers do not answer.
+    It looks at the whole partition: a million rows take a while. Raises `KafkaError` if the brokers do not go on answering, and
+    `OperatorError` if they do not answer at all.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=find_brokers(settings).split(","),
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        **settings.kafka.client_options(),
-    )
+    brokers = find_brokers(settings, or_demo=True)
+    wait_for_broker(brokers, BROKER_SECONDS)
     key, found = name.encode(), None
-    with closing(consumer):
+    config = {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **settings.kafka.client_options()}
+    with opened(KafkaConsumer, config) as consumer:
         partitions = consumer.partitions_for_topic(CONTACTS.name) or set()
         if not partitions:
             return None
@@ -35,8 +37,13 @@ def read_contact(settings: Settings, name: str) -> Contact | None:
         consumer.assign([place])
         consumer.seek_to_beginning(place)
         end = consumer.end_offsets([place])[place]
-        while consumer.position(place) < end:
+        moved_at = time.monotonic()
+        while (position := consumer.position(place)) < end:
             for record in consumer.poll(timeout_ms=1000).get(place, ()):
                 if record.key == key:
                     found = record.value
+            if consumer.position(place) > position:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > SILENT_SECONDS:
+                raise KafkaTimeoutError(f"{CONTACTS.name} could not be read to its end")
     return contact.decode(found) if found else None

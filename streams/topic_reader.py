@@ -14,7 +14,7 @@ from kafka.net.compat import KafkaNetClient
 
 from streams.engine.job import Record
 
-__all__ = ["RETRY_SECONDS", "Follower", "Phase", "Record", "TopicReader", "opened"]
+__all__ = ["RETRY_SECONDS", "Follower", "KafkaError", "Phase", "Record", "TopicReader", "opened"]
 
 POLL_MS: Final = 500
 PROBE_SECONDS: Final = 5.0

@@ -12,7 +12,9 @@ from pydantic_core import ErrorDetails
 
 from connectors.sdk.words import say
 
+_LABEL: Final = "^[A-Za-z0-9._-]*$"
 _PLAIN: Final = {
+    _LABEL: ("may have letters without accents, digits, . _ -", "admet lettres sans accent, chiffres, . _ -"),
     "missing": ("is missing", "manque"),
     "extra_forbidden": ("is unknown", "est inconnue"),
     **dict.fromkeys(
@@ -24,8 +26,21 @@ _PLAIN: Final = {
     "path_type": ("must be a path", "attend un chemin"),
     "tuple_type": ("must be a list", "attend une liste"),
     **dict.fromkeys(("dict_type", "model_type"), ("must be a table", "attend une table")),
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), ("must be a day", "attend un jour")),
+    "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
+    "too_short": ("is empty", "est vide"),
 }
 """Pydantic's names of mistakes, and what to say of them in English and French."""
+_BOUNDED: Final = {
+    **dict.fromkeys(("literal_error", "enum"), ("must be {expected}", "attend {expected}")),
+    "greater_than_equal": ("must be at least {ge}", "attend au moins {ge}"),
+    "less_than_equal": ("must be at most {le}", "attend au plus {le}"),
+    "greater_than": ("must be more than {gt}", "attend plus de {gt}"),
+    "less_than": ("must be less than {lt}", "attend moins de {lt}"),
+    "string_too_long": ("has more than {max_length} characters", "a plus de {max_length} caractères"),
+    "string_pattern_mismatch": ("must match {pattern}", "doit correspondre à {pattern}"),
+}
+"""The same of those that have bounds, by pydantic's names of these."""
 
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
@@ -46,31 +61,23 @@ def known_at(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
         place = (
             place.model_fields[key].annotation if _is_model(place) else next(filter(_is_model, get_args(place)), None)
         )
-    return list(place.model_fields) if _is_model(place) else []
+    return [field.alias or name for name, field in place.model_fields.items()] if _is_model(place) else []
 
 
 def allowed(detail: ErrorDetails) -> str:
     """Return what is wrong with a value, or what is allowed in its place."""
-    if plain := _PLAIN.get(detail["type"]):
-        return say(*plain)
-    bounds = detail.get("ctx", {})
+    kind, bounds = detail["type"], detail.get("ctx", {})
     if french := bounds.get("french"):  # who found the mistake says so in both languages
         return say(detail["msg"], french)
-    match detail["type"]:
-        case "literal_error":
-            return say(f"must be {bounds['expected']}", f"attend {bounds['expected'].replace(' or ', ' ou ')}")
-        case "greater_than_equal":
-            return say(f"must be at least {bounds['ge']:g}", f"attend au moins {bounds['ge']:g}")
-        case "less_than_equal":
-            return say(f"must be at most {bounds['le']:g}", f"attend au plus {bounds['le']:g}")
-        case "greater_than":
-            return say(f"must be more than {bounds['gt']:g}", f"attend plus de {bounds['gt']:g}")
-        case "value_error":
-            return str(bounds["error"])
-        case "string_pattern_mismatch":
-            return say(f"must match {bounds['pattern']}", f"doit correspondre à {bounds['pattern']}")
-        case _:
-            return detail["msg"].replace("Input should", "should")
+    if kind == "value_error":
+        return str(bounds["error"])
+    said = {name: f"{bound:g}" if isinstance(bound, int | float) else str(bound) for name, bound in bounds.items()}
+    if bounds.get("pattern") == _LABEL:
+        kind = _LABEL
+    if kind in _BOUNDED:
+        english, french = _BOUNDED[kind]
+        return say(english.format(**said), french.format(**said).replace(" or ", " ou "))
+    return say(*_PLAIN[kind]) if kind in _PLAIN else detail["msg"].replace("Input should", "should")
 
 
 def _tell(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:

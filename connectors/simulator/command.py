@@ -5,13 +5,15 @@ import threading
 import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from connectors.sdk.errors import ConfigError
 from connectors.sdk.simulating.commands import (
     ABOVE_ZERO,
     await_stop,
+    clear_errors,
     directory_option,
     ledger_option,
     seed_option,
@@ -113,6 +115,7 @@ USUAL_HOURS: Final = 9
     ),
 )
 @ledger_option()
+@clear_errors()
 def command(
     *,
     into: Path,
@@ -131,8 +134,8 @@ def command(
     """Let the systems work."""
     if [days is not None, live, prepare].count(True) != 1:
         raise click.UsageError(say("one of --days, --live, --prepare", "un seul de --days, --live, --prepare"))
-    stage, calls_per_day = Stage(into), calls_per_hour * USUAL_HOURS if calls_per_hour else None
-    server = tomllib.loads(mailbox.read_text(encoding="utf-8")) if mailbox else None
+    calls_per_day = calls_per_hour * USUAL_HOURS if calls_per_hour else None
+    stage, server = Stage(into), _read(mailbox) if mailbox else None
     departement = Departement(stage, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server)
     if prepare:
         stage.renew_ports()
@@ -140,14 +143,18 @@ def command(
     if prepare:
         return
     stop = await_stop()
+    if days is not None:
+        _play_days(departement, _span(days, first_day), stop, ledger)
+    else:
+        of = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
+        _play_live(departement, stage.root / MARK, Mark.new(of, history), stop, ledger)
+
+
+def _read(mailbox: Path) -> dict[str, Any]:
     try:
-        if days is not None:
-            _play_days(departement, _span(days, first_day), stop, ledger)
-        else:
-            of = {"seed": seed, "per_year": per_year, "calls_per_day": calls_per_day, "speed": speed}
-            _play_live(departement, stage.root / MARK, Mark.new(of, history), stop, ledger)
-    except OSError as error:
-        raise click.ClickException(str(error)) from None
+        return tomllib.loads(mailbox.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{mailbox}: {error}") from None
 
 
 def _span(days: int, first_day: datetime | None) -> tuple[datetime, datetime]:

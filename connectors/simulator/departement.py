@@ -152,7 +152,7 @@ class Departement:
     def _make_systems(self, stage: Stage, mailbox: Mapping[str, Any] | None) -> list[System]:
         return [
             *(make(stage) for make in SYSTEMS),
-            _make_mailboxes(stage, mailbox) if mailbox else Helpdesk(stage),
+            Helpdesk(stage) if mailbox is None else _make_mailboxes(stage, mailbox),
             Surveys(stage, self._contact_of),
         ]
 

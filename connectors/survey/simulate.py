@@ -10,13 +10,14 @@ import uuid
 from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import click
 from pydantic import SecretStr
 
 from connectors.sdk.simulating.commands import await_stop, rate_option, seed_option
-from connectors.sdk.simulating.posting import posting, secret_option, url_option
+from connectors.sdk.simulating.posting import posting
+from connectors.sdk.webhook.options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.survey.reference import References
@@ -113,10 +114,9 @@ def _written(at: datetime) -> str:
 @secret_option("reference_secret_file")
 @seed_option("Draws the same answers.", "Tire les mêmes.")
 @rate_option("Invitations per hour.", "Invitations par heure.", default=60, most=36_000)
-def command(*, url: str, secret_file: TextIO, reference_secret_file: TextIO, seed: int, rate: float) -> None:
+def command(*, url: str, secret: SecretStr, reference_secret: SecretStr, seed: int, rate: float) -> None:
     """Post until stopped; what is not taken is sent again."""
     stop = await_stop()
-    secret, reference_secret = (SecretStr(file.read().strip()) for file in (secret_file, reference_secret_file))
     tool = SurveyTool(url, secret, References([reference_secret]))
     random = Random(seed)  # noqa: S311 - has to be the same each time
     begin = int(time.time())

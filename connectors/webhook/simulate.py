@@ -5,13 +5,14 @@ from collections import deque
 from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
-from typing import Final, TextIO
+from typing import Final
 
 import click
 from pydantic import SecretStr
 
 from connectors.sdk.simulating.commands import await_stop, rate_option, seed_option
-from connectors.sdk.simulating.posting import posting, secret_option, url_option
+from connectors.sdk.simulating.posting import posting
+from connectors.sdk.webhook.options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.webhook.desk.messages import tell
@@ -72,10 +73,10 @@ class FrontDesk:
 @secret_option()
 @seed_option("Draws the same.", "Tire les mêmes.")
 @rate_option("Visitors per hour.", "Visiteurs par heure.", default=60, most=36_000)
-def command(*, url: str, secret_file: TextIO, seed: int, rate: float) -> None:
+def command(*, url: str, secret: SecretStr, seed: int, rate: float) -> None:
     """Post until stopped; what is not taken is sent again."""
     stop = await_stop()
-    desk = FrontDesk(url, SecretStr(secret_file.read().strip()))
+    desk = FrontDesk(url, secret)
     random = Random(seed)  # noqa: S311 - has to be the same each time
     waiting: deque[tuple[str, str]] = deque()
     at_counter: deque[tuple[str, str]] = deque()

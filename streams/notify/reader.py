@@ -87,7 +87,9 @@ class Reader:
         if phase is Phase.FOLLOWING and not self._store.is_telling:
             self._store.begin_telling(round(time.time() * 1000))
             self._changed()
-        self.state = State[phase.name]
+        if (state := State[phase.name]) is not self.state:
+            self.state = state
+            log.info(state.value, topic=self._topic)
 
     def _decode(self, partition: int, records: Sequence[Record]) -> Iterator[AnySlaEvent]:
         for record in records:

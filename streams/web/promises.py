@@ -227,7 +227,7 @@ def _lines(snapshot: Snapshot, places: Sequence[Dimensions], service: str, which
     # Of these five minutes it is not known which are over: all that has its deadline neither before nor later has it in them.
     if (rest := running + at_risk - sum(due.values())) > 0:
         due[present] = rest
-    for start, number in sorted(due.items()):
+    for start, number in nsmallest(MOST, due.items()):
         state: State = "at_risk" if at_risk > 0 else "running"  # the sooner something is due, the sooner it is at risk
         at_risk -= number
         yield _Line(start * 1000, state, number, service, which)

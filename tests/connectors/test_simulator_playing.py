@@ -77,6 +77,34 @@ def test_live_it_plays_the_past_first_and_remembers_how_far_it_came(tmp_path: Pa
     assert timedelta() <= datetime.now(UTC) - saved.played_until < timedelta(minutes=5)
 
 
+def test_live_calls_are_of_now_while_the_past_is_still_played(tmp_path: Path) -> None:
+    stage, stop = Stage(tmp_path / "stage"), threading.Event()
+    departement = Departement(stage, Plan(1, 200_000, always=True), calls_per_day=20_000)
+    since = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
+    first_call_at = since + timedelta(days=1, hours=22)
+    mark, log = Mark({"seed": 1}, since, since), stage.root / "queue_log"
+
+    def last_at() -> datetime:
+        *_, last = [b"0", *log.read_bytes().splitlines()]
+        return datetime.fromtimestamp(int(last.split(b"|")[0]), UTC)
+
+    with departement.opened(since, calls_since=first_call_at):
+        playing = threading.Thread(target=play_live, args=(departement, mark, tmp_path / "mark", stop))
+        playing.start()
+        try:
+            wait_until(lambda: datetime.now(UTC) - last_at() < timedelta(seconds=30), "calls of now")
+            at = last_at()
+            wait_until(lambda: last_at() > at, "the next call")
+            behind = datetime.now(UTC) - departement.now
+        finally:
+            stop.set()
+            playing.join()
+    assert behind > timedelta(days=1), "nobody reads the other systems, so that the past is not over"
+    times = [int(line.split(b"|")[0]) for line in log.read_bytes().splitlines()]
+    assert times == sorted(times)
+    assert timedelta() <= datetime.fromtimestamp(times[0], UTC) - first_call_at < timedelta(minutes=5)
+
+
 def test_the_command_prepares_settings_that_all_connectors_take(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["--into", str(tmp_path / "systems"), "--prepare"])
     assert done.exit_code == 0, done.output

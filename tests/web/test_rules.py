@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from connectors.sdk.metrics import Meter, Metrics
 from streams.engine.broker import free_port
+from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.notify.notifier import Notifier
 from streams.notify.options import MailOptions, NotifyOptions
 from tests.support.alertmanager import EXAMPLE, hooked
@@ -142,7 +143,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     finally:
         stopping.set()
         thread.join()
-    return {"up": {"job": set()}, **samples_of(web.registry), **samples_of(connect), **notify}
+    worker = samples_of(WORKER_REGISTRY)
+    return {"up": {"job": set()}, **samples_of(web.registry), **samples_of(connect), **worker, **notify}
 
 
 def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
@@ -164,3 +166,12 @@ def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
         used |= set(re.findall(rf"(?<![\w:])({NAME})(?![\w:(]| *\()", bare)) - {"and", "or", "unless"}
     assert used - recorded <= measured.keys()
     assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
+
+
+def test_pages_name_what_is_measured(measured: Samples) -> None:
+    known = measured.keys() | {rule["name"] for rule in read_rules()}
+    promised = {name for name in measured if re.match("contact_(sla|calendar|queue_open)", name)}
+    for page in (*RUNBOOKS, *sorted(DEPLOYED.glob("README*.md"))):
+        named = set(re.findall(rf"`((?:\w+:)?(?:contact|pipeline|connector|notify)_{NAME})", page.read_text("utf-8")))
+        assert named <= known, page
+        assert page.parent != DEPLOYED or named >= promised, page

@@ -44,6 +44,7 @@ def spooled(size: int) -> dict[str, Values]:
 
 READ: Final = 'connector_last_success_timestamp_seconds{job="accueil-connect",connector="asterisk/siege"}'
 DEAD: Final = f'pipeline_dead_letters_total{{{WEB},reason="invalid_json"}}'
+IN_FORCE: Final = f'contact_sla_file_in_force{{{WEB},partition="0"}}'
 WAITING: Final = 'notify_waiting{job="accueil-notify",receiver="mails.a"}'
 REFUSED, DISABLED = (WAITING.replace("waiting", word) for word in ("refused", "disabled"))
 FOLLOWING: Final = 'notify_following{job="accueil-notify"}'
@@ -77,6 +78,10 @@ AMISS: Final = {
     "SourceNotRead": [amiss("for long", 1, {READ: 0}, 17), amiss("it is read", 0, {READ: MINUTES}, 17)],
     "SpoolFilling": [amiss("above half", 1, spooled(51)), amiss("half", 0, spooled(50))],
     "DeadLetters": [amiss("one", 1, {DEAD: [3.0] * 15 + [4.0]}, 20), amiss("none since", 0, {DEAD: [3.0, 4.0]}, 20)],
+    "SlaFileDiffers": [
+        amiss("for long", 1, {IN_FORCE: 0}, 20),
+        amiss("until it is read", 0, {IN_FORCE: [0.0] * 12 + [1.0]}, 20),
+    ],
     "NotifyBehind": [amiss("for long", 1, {FOLLOWING: 0}), amiss("it began", 0, {FOLLOWING: [0.0] * 4 + [1.0]})],
     "ReceiverAway": [amiss("away", 1, {WAITING: 1}), amiss("busy", 0, {WAITING: [1.0, 0.0] * 4 + [1.0]})],
     "ReceiverRefuses": [

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from connectors.sdk.files import make_private_directory
-from connectors.sdk.simulating.commands import directory_option, print_settings, seed_option
+from connectors.sdk.simulating.commands import clear_errors, directory_option, print_settings, seed_option
 from connectors.sdk.words import say
 
 SERVICES: Final = ("mdph", "rsa", "pmi", "archives")
@@ -34,6 +34,7 @@ STACK_EVERY: Final = 10
     ),
 )
 @seed_option("The same seed gives the same letters.", "La même graine donne les mêmes courriers.")
+@clear_errors()
 def command(*, into: Path, letters: int, seed: int) -> None:
     """Drop them all at once."""
     from connectors.mailroom.simulate.mailroom import Mailroom  # noqa: PLC0415 - a running connector does without its libraries

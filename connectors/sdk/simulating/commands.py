@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 import tomli_w
 
+from connectors.sdk.errors import ConnectorError, why
 from connectors.sdk.words import say
 
 HOST: Final = "127.0.0.1"
@@ -75,6 +76,17 @@ def ledger_option() -> Callable[[F], F]:
 def print_settings(connector: str, options: Mapping[str, Any], instance: str = INSTANCE) -> None:
     """Print what `accueil.toml` needs to read what is simulated, and an empty line after it."""
     click.echo(tomli_w.dumps({"connectors": {instance: {"connector": connector, **options}}}))
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Let a command end with one line if it cannot use a file, a folder, a port or a system."""
+    try:
+        yield
+    except ConnectorError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(why(error, error.filename) if error.filename else str(error.strerror)) from None
 
 
 @contextmanager

@@ -9,25 +9,12 @@ from typing import Any, Final
 
 import click
 
-from connectors.sdk.simulating.commands import F
 from connectors.sdk.webhook.sender import NotTakenError
 from connectors.sdk.words import say
 
 RETRY_SECONDS: Final = 1.0
 PROGRESS_SECONDS: Final = 10.0
 """How often is said how far it is."""
-
-
-def url_option() -> Callable[[F], F]:
-    """Return `--url`: where messages go."""
-    return click.option("--url", required=True, help=say("Where the connector listens.", "Où le connecteur écoute."))
-
-
-def secret_option(name: str = "secret_file") -> Callable[[F], F]:
-    """Return the option for the file that the connector's option `name` names too."""
-    text = say(f"The connector's {name}.", f"Le {name} du connecteur.")
-    flag = f"--{name.replace('_', '-')}"
-    return click.option(flag, type=click.File(encoding="utf-8"), required=True, help=text)
 
 
 class Posting:

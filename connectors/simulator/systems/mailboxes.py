@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.imap.config import ImapConfig
+from connectors.imap.session import FAILURES, explain
 from connectors.imap.simulate.mailbox import Mailbox
 from connectors.sdk.config import parse
+from connectors.sdk.errors import SourceUnavailableError
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import EMAIL_SERVICES, HEADQUARTERS, SECTOR
 from connectors.simulator.stage import Stage
@@ -38,8 +40,12 @@ class Mailboxes(System):
         return {**self._server, "addresses": places, "sector": SECTOR, "poll_seconds": POLL_SECONDS}
 
     def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
-        """Log in. Raises what `connectors.imap.session.FAILURES` are."""
-        self._boxes = {service: Mailbox(config) for service, config in self._configs.items()}
+        """Log in. Raises `SourceUnavailableError`."""
+        for service, config in self._configs.items():
+            try:
+                self._boxes[service] = Mailbox(config)
+            except FAILURES as error:
+                raise SourceUnavailableError(explain(error, config)) from None
 
     def play(self, deed: Deed) -> None:
         """Write a message."""

@@ -19,6 +19,8 @@ from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.desk import Desk, utc_now
 
 STOP_SECONDS = 3
+LOOK_SECONDS = 1.0
+"""How often it is looked whether the server is still there."""
 
 
 @click.command(
@@ -53,11 +55,14 @@ def command(file: Path) -> None:
             address = f"http://{config.host}:{listener.getsockname()[1]}"
             click.echo(say(f"kiosk: {address}/", f"borne : {address}/"))
             click.echo(say(f"agents: {address}/agent", f"agents : {address}/agent"))
-            stop.wait()
+            while thread.is_alive() and not stop.wait(LOOK_SECONDS):
+                pass
             server.should_exit = True
             thread.join()
     except ConnectorError as error:
         raise click.ClickException(str(error)) from None
+    if not stop.is_set():
+        raise click.ClickException(say("the server has ended", "le serveur s'est arrêté"))
 
 
 def read(file: Path) -> DeskConfig:

@@ -91,6 +91,7 @@ def collect(snapshot: Snapshot, ever: Figures) -> Iterator[Metric]:
     yield from _promised(versions)
     yield from _calendars(snapshot)
     yield _open(snapshot, versions, ever)
+    yield _in_force_where(snapshot)
 
 
 def _due(snapshot: Snapshot, ever: Figures) -> Metric:
@@ -168,6 +169,17 @@ def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], places: Iterabl
         if version := _find_version(versions, place):
             calendar = version.calendar
             metric.add_metric((*label(place), calendar), snapshot.policies.calendars[calendar].is_open(now))
+    return metric
+
+
+def _in_force_where(snapshot: Snapshot) -> Metric:
+    metric = GaugeMetricFamily(
+        "contact_sla_file_in_force",
+        "1 where the clocks of all open contacts are set by the SLA file that is read here, 0 until then or with another one.",
+        labels=["partition"],
+    )
+    for number, part in snapshot.progress.items():
+        metric.add_metric([str(number)], part.sla == snapshot.policies.fingerprint)
     return metric
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import signal
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import tomli_w
+import uvicorn
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.sdk.config import parse, speaks_french, table
 from connectors.sdk.errors import ConfigError, ConnectorError, InstanceInUseError
 from connectors.webhook.desk import room as rooms
-from connectors.webhook.desk.command import read
+from connectors.webhook.desk.command import command, read
 from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.journal import NAME, Journal
 from connectors.webhook.desk.messages import tell
@@ -336,3 +340,14 @@ def test_settings_are_a_file(tmp_path: Path) -> None:
     (tmp_path / "guichet.toml").write_text("port = ")
     with pytest.raises(ConnectorError, match=re.escape("guichet.toml: Invalid value")):
         read(tmp_path / "guichet.toml")
+
+
+def test_without_its_server_the_command_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    file = tmp_path / "guichet.toml"
+    file.write_text(tomli_w.dumps(desk_options(tmp_path, "http://127.0.0.1:1/")))
+    done = CliRunner().invoke(command, [str(file)])
+    assert done.exit_code == 1
+    assert "the server has ended" in done.output

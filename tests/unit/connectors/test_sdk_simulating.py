@@ -1,12 +1,17 @@
-"""What simulations that post say of how far they are."""
+"""What simulations say: how far they are that post, and what they cannot use."""
 
 import threading
+from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from connectors.mailroom import CONNECTOR as MAILROOM
 from connectors.sdk.simulating import posting as simulating
 from connectors.sdk.simulating.posting import Posting
 from connectors.sdk.webhook.sender import NotTakenError
+from connectors.simulator.command import command as everything
 
 REFUSES = NotTakenError("takes nothing now (503)")
 AWAY = NotTakenError("does not answer")
@@ -45,3 +50,29 @@ def test_why_nothing_is_taken_is_said_once_and_that_it_is_taken_again(
     assert told.err.splitlines() == [f"accueil: {error}" for error in (AWAY, REFUSES, AWAY)]
     assert told.out.splitlines() == [f"messages taken: {count}" for count in (1, 2, 4)]
     assert posting.taken == 4
+
+
+LOGIN = 'host = "127.0.0.1"\nport = 1\ntls = "none"\nusername = "a"\npassword = "b"\n'
+
+
+@pytest.mark.parametrize(
+    ("simulate", "arguments", "told"),
+    [
+        (everything, ["--into", "file/systems", "--days", "1"], "file"),
+        (everything, ["--into", "systems", "--days", "1", "--mailbox", "broken.toml"], "broken.toml: Invalid value"),
+        (everything, ["--into", "systems", "--days", "1", "--mailbox", "empty.toml"], "messagerie.host is missing"),
+        (everything, ["--into", "systems", "--days", "1", "--mailbox", "away.toml"], "127.0.0.1:1 cannot be reached"),
+        (MAILROOM.simulate, ["--into", "file/mail"], "file"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, simulate: click.Command, arguments: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    for name, content in {"file": "", "broken.toml": "x = [", "empty.toml": "", "away.toml": LOGIN}.items():
+        Path(name).write_text(content)
+    done = CliRunner().invoke(simulate, arguments)
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert told in done.output

@@ -259,5 +259,5 @@ def test_references_are_printed_for_who_invites(tmp_path: Path) -> None:
     assert wrong.exit_code == 1
     assert "06 39" not in wrong.output
     secret.write_text(SECRET[:20])
-    assert run(command, ["--secret-file", str(secret), CALL]).exit_code == 1
-    assert run(command, ["--secret-file", str(tmp_path / "none"), CALL]).exit_code == 1
+    assert run(command, ["--secret-file", str(secret), CALL]).exit_code == 2
+    assert run(command, ["--secret-file", str(tmp_path / "none"), CALL]).exit_code == 2

@@ -19,6 +19,11 @@ from streams.sla_file import WatchedPolicies, find_line, load_policies
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 
 
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "sla.toml"
@@ -56,7 +61,21 @@ def test_the_example_promises_something_in_every_channel_where_citizens_wait() -
             'name = "guichets"\nmatch = { channel = "visit" }\ncalendar = "agence"',
             "policy.1.calendar: ",
         ),
-        ('name = "guichets"', 'name = "guichets"\nopen_contacts = true', "policy.1.open_contacts: "),
+        ('name = "guichets"', 'name = "guichets"\nopen_contacts = true', "policy.1.open_contacts: needs from"),
+        ('name = "guichets"', 'name = "les guichets"', "policy.1.name: may have letters without accents"),
+        ('name = "guichets"', "name = guichets", "not valid TOML: "),
+        ("closures = []", "closures = [{ from = 2027-01-04, to = 2026-12-24 }]", "calendars.siege.closures.0: "),
+        ("from = 2020-01-01", "from = 2020-01-01T10:00:00", "calendars.siege.versions.0.from: must be a day, without"),
+        ('name = "courriel"', 'name = "courriel"\nfrom = 0001-01-01', "policy.3.from: must be at least 1970-01-01"),
+        ('name = "courriel"', 'name = "courriel"\nsince = 2026-01-01', "policy.3.since: is unknown"),
+        ('unit = "months"', 'unit = "month"', "policy.2.clocks.resolution.unit: must be "),
+        ("clocks.announced", "clocks.anounced", "policy.2.clocks.anounced: must be "),
+        ("at_risk = 0.5", "at_risk = 1.5", "policy.0.clocks.answer.at_risk: must be less than 1"),
+        ("at_risk = 0.5", 'at_risk = "0.5"', "policy.0.clocks.answer.at_risk: must be a number"),
+        ("target = 60,", "target = true,", "policy.0.clocks.answer.target: must be a whole number"),
+        ("target = 60,", f"target = {10**24},", "policy.0.clocks.answer.target: is more than 10 years"),
+        ("target = 2, ", "target = 121, ", "policy.2.clocks.resolution.target: is more than 10 years"),
+        ("target = 15, ", "target = 3661, ", "policy.2.clocks.announced.target: is more than 10 years"),
     ],
 )
 def test_a_mistake_is_named_by_file_line_and_key(file: Path, old: str, new: str, said: str) -> None:
@@ -64,7 +83,8 @@ def test_a_mistake_is_named_by_file_line_and_key(file: Path, old: str, new: str,
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         load_policies(file)
-    first = str(caught.value).splitlines()[0]
+    first, *others = str(caught.value).splitlines()
+    assert not any("is empty" in other for other in others)
     place, _, rest = first.partition(": ")
     path, _, line = place.rpartition(":")
     assert path == str(file)
@@ -117,6 +137,22 @@ def test_check_says_what_is_promised(file: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "15 working days" in result.output
     assert "40 h of opening" in result.output
+
+
+def test_check_says_that_nothing_is_promised_or_that_it_is_due_too_late(file: Path) -> None:
+    file.write_text("", encoding="utf-8")
+    assert "promises nothing" in CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"}).output
+    closed = "closures = [{ from = 2020-01-01, to = 2100-12-31 }]"
+    file.write_text(TEXT.replace("closures = []", closed), encoding="utf-8")
+    result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"})
+    assert result.exit_code == 0, result.output
+    assert "after 2100" in result.output
+
+
+def test_file_in_another_encoding_is_refused(file: Path) -> None:
+    file.write_bytes("# réglé".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"sla\.toml is not UTF-8"):
+        load_policies(file)
 
 
 def test_check_of_a_wrong_file_fails(file: Path) -> None:

@@ -1,9 +1,13 @@
 """The metrics of SLA clocks."""
 
+import subprocess
 import tomllib
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
@@ -11,6 +15,7 @@ from streams.core.layouts import SLA
 from streams.web.board import make_message
 from streams.web.metrics.promises import HORIZONS
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from tests.support.prometheus import find
 from tests.unit.web.test_collector_channels import NOON, Exported
 from tests.web.rows import DESK, EMAIL, FORM, MAIL, ROADS
 
@@ -60,7 +65,8 @@ from = 2026-03-11
 calendar = "always"
 clocks.acknowledge = { target = 2, unit = "months" }
 """)
-    )
+    ),
+    "fingerprint",
 )
 HOUSE = WebOptions(
     brokers="",
@@ -158,6 +164,14 @@ def test_whether_it_is_open_is_told_with_the_next_change() -> None:
     assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
 
 
+def test_by_which_file_clocks_are_set_is_told() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    exported.worker.progress(NOON, sla=POLICIES.fingerprint)
+    assert exported("contact_sla_file_in_force", partition="0") == 1
+    exported.worker.progress(NOON, sla="another")
+    assert exported("contact_sla_file_in_force", partition="0") == 0
+
+
 def test_a_promise_that_nobody_met_yet_is_told_with_zeros() -> None:
     exported = Exported(HOUSE, POLICIES)
     expected = {
@@ -194,5 +208,15 @@ def test_only_what_is_promised_has_series(policies: Policies) -> None:
     exported = Exported(HOUSE, policies)
     exported.worker.count(MAIL, NOON, "received")
     names = {name for name, _ in exported.numbers() if name.startswith(("contact_sla_", "contact_calendar_"))}
+    names -= {"contact_sla_file_in_force"}
     assert bool(names) is not policies.empty
     assert (exported("contact_queue_open", MAIL, calendar="siege") is None) is policies.empty
+
+
+def test_what_is_promised_can_be_read_in_both_formats() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    families = text_string_to_metric_families(generate_openmetrics(exported.registry).decode())
+    assert {"contact_sla_policy", "contact_sla_due_items", "contact_calendar_open"} <= {one.name for one in families}
+    check = [find("promtool"), "check", "metrics"]
+    answer = subprocess.run(check, input=generate_latest(exported.registry), capture_output=True, check=False)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")

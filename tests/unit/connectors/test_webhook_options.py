@@ -1,0 +1,41 @@
+"""Mistakes in the options of commands that post: told in a line, without the secret."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import connectors.survey as survey
+import connectors.webhook as webhook
+from connectors.sdk.contract import Connector
+
+GOOD = "whsec_dW4tc2VjcmV0LWludmVudMOpLXBvdXItbGVzLXRlc3Rz"
+
+
+@pytest.mark.parametrize("connector", [webhook.CONNECTOR, survey.CONNECTOR], ids=lambda connector: connector.name)
+@pytest.mark.parametrize(
+    ("url", "secret", "told"),
+    [
+        ("ftp://127.0.0.1/", GOOD, "'--url': must be http://… or https://…"),
+        ("http://[", GOOD, "'--url': must be http://… or https://…"),
+        ("http://127.0.0.1:1/", "whsec_bm90aGluZw", "'--secret-file': secret must be whsec_ and 24 random bytes"),
+        ("http://127.0.0.1:1/", "whsec_n!", "'--secret-file': secret must be whsec_ and 24 random bytes"),
+        ("http://127.0.0.1:1/", "", "'--secret-file': secret is not there: is the path right?"),
+    ],
+)
+def test_a_mistake_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connector: Connector[Any], url: str, secret: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "C")
+    Path("good").write_text(GOOD)
+    if secret:
+        Path("secret").write_text(secret)
+    assert connector.simulate
+    options = ["--url", url, "--secret-file", "secret"]
+    options += ["--reference-secret-file", "good"] if connector is survey.CONNECTOR else []
+    done = CliRunner().invoke(connector.simulate, options)
+    assert done.exit_code == 2
+    assert told in done.output
+    assert not secret or secret not in done.output

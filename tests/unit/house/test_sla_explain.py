@@ -1,0 +1,120 @@
+"""What `accueil sla explain` says of a clock, as it stands in a contact's row."""
+
+import tomllib
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from models.policies import Policies, SlaFile
+from streams.core import contact
+from streams.core.clock import Clock
+from streams.core.clocks import advance
+from streams.core.contact import Contact
+from streams.core.courses import courses
+from streams.sla_cli import describe_clock
+from tests.support.clocks import SIEGE
+from tests.support.events import START_MS, make
+
+PARIS = ZoneInfo("Europe/Paris")
+POLICIES = Policies(
+    SlaFile.model_validate(
+        tomllib.loads(
+            SIEGE
+            + """
+[[policy]]
+name = "dossiers"
+match = { channel = "form" }
+calendar = "siege"
+clocks.acknowledge = { target = 7200, unit = "opening_hours" }
+clocks.resolution = { target = 10, unit = "working_days" }
+"""
+        )
+    )
+)
+FORM = "form:demarches/siege:12"
+DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision": "accepted"}}
+HOUR, DAY = 3600, 86_400
+
+
+def clocks(*happened: tuple[str, float], at: float) -> dict[str, Clock]:
+    """The clocks of a form to which that happened, so many seconds after Monday the 3rd of March 2025, 9 o'clock."""
+    row: Contact | None = None
+    for kind, seconds in happened:
+        row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
+    assert row is not None
+    found, _ = advance((), courses(row), POLICIES, START_MS + round(at * 1000))
+    return {clock.kind.value: clock for clock in found}
+
+
+def lines(clock: Clock, at: float) -> list[str]:
+    calendar = POLICIES.calendars["siege"]
+    return [line.strip() for line in describe_clock(clock, calendar, PARIS, START_MS + round(at * 1000))]
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+
+
+def test_life_of_a_clock_is_told_step_by_step() -> None:
+    assert datetime.fromtimestamp(START_MS / 1000, PARIS).isoformat() == "2025-03-03T09:00:00+01:00"
+    history = (
+        ("form.submitted", 0.0),
+        ("form.correction_requested", 2 * DAY),
+        ("form.corrected", 6 * DAY),
+        ("form.decided", 16 * DAY),
+    )
+    assert lines(clocks(*history, at=20 * DAY)["resolution"], 20 * DAY) == [
+        "resolution: 10 working_days, policy dossiers, calendar siege".replace("_", " "),
+        "2025-03-03 09:00:00+01:00  started",
+        "2025-03-05 09:00:00+01:00  paused: the citizen has to act",
+        "2025-03-09 09:00:00+01:00  resumed",
+        "2025-03-18 01:48:00+01:00  at risk",
+        "2025-03-19 09:00:00+01:00  done in time",
+        "2025-03-21 00:00:00+01:00  deadline",
+        "2025-03-04  1 d",
+        "2025-03-10  1 d",
+        "2025-03-11  1 d",
+        "2025-03-12  1 d",
+        "2025-03-13  1 d",
+        "2025-03-14  1 d",
+        "2025-03-17  1 d",
+        "2025-03-18  1 d",
+        "counted: 8 d",
+    ]
+
+
+def test_opening_hours_are_counted_by_day_and_what_was_never_at_risk_is_not_said_to_be() -> None:
+    clock = clocks(("form.submitted", 7.5 * HOUR), ("form.taken_up", 25 * HOUR), at=2 * DAY)["acknowledge"]
+    assert lines(clock, 2 * DAY) == [
+        "acknowledge: 2 h of opening, policy dossiers, calendar siege",
+        "2025-03-03 16:30:00+01:00  started",
+        "2025-03-04 09:36:00+01:00  at risk",
+        "2025-03-04 10:00:00+01:00  deadline",
+        "2025-03-04 10:00:00+01:00  done in time",
+        "2025-03-03  30 min",
+        "2025-03-04  1 h 30 min",
+        "counted: 2 h",
+    ]
+    early = clocks(("form.submitted", 0), ("form.taken_up", HOUR), at=2 * DAY)["acknowledge"]
+    assert not any("at risk" in line for line in lines(early, 2 * DAY))
+
+
+def test_what_is_left_is_told_while_nobody_knows_the_deadline() -> None:
+    clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
+    assert lines(clock, 5 * DAY)[-2:] == ["counted: 1 d", "deadline: 9 d after the citizen has acted"]
+
+
+def test_french_is_spoken_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
+    first, *_, last = lines(clock, 5 * DAY)
+    assert first == "resolution : 10 jours ouvrés, règle dossiers, calendrier siege"
+    assert last == "échéance : 9 j après que l'usager aura agi"
+
+
+def test_a_calendar_that_is_gone_is_said_to_be() -> None:
+    clock = clocks(("form.submitted", 0), at=1)["resolution"]
+    *_, last = describe_clock(clock, None, PARIS, START_MS)
+    assert last.strip() == "its calendar is no longer in the file"
