@@ -174,6 +174,7 @@ SAYINGS: Final = {
         "the worker has stopped writing (accueil worker)",
         "le service de calcul n'écrit plus (accueil worker)",
     ),
+    "waiting for the database": ("waits for the database", "attend la base de données"),
     r"partitions \[\] of \[\] recovered": ("waits for its partitions", "attend ses partitions"),
     r"partitions \[(?P<done>.*)\] of \[(?P<all>.*)\] recovered": (
         "reads the state of partitions {all} (done: {done})",

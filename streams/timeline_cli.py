@@ -22,16 +22,20 @@ PAGE: Final = 50
 @click.group(
     cls=Group,
     name="timeline",
-    help=say("Citizens' timelines: write them, show one.", "Les fils des usagers : les écrire, en montrer un."),
+    invoke_without_command=True,
+    help=say("Write citizens' timelines into the database.", "Écrit les fils des usagers dans la base."),
 )
-def group() -> None:
-    """Write timelines, show one."""
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Write them until a signal comes, unless a command is given."""
+    if context.invoked_subcommand is None:
+        context.invoke(run)
 
 
-@group.command(help=say("Write the entries from Kafka into the database.", "Écrire les entrées de Kafka dans la base."))
+@click.command
 @pass_settings
 def run(settings: Settings) -> None:
-    """Run until a signal comes."""
+    """Read `citizen.timeline.v1`, and write."""
     from streams import timeline_process  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
 

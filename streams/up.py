@@ -222,7 +222,7 @@ class Plan:
         port = timeline.health_port or free_port()
         return self._program(
             "timeline",
-            ("timeline", "run"),
+            ("timeline",),
             {"ACCUEIL_TIMELINE__HEALTH_PORT": str(port)},
             health_host=timeline.health_host,
             health_port=port,

@@ -54,10 +54,15 @@ class TimelineWriter:
         """Write the entries of `records`; what is no entry is rejected."""
         entries = []
         for record in records:
+            if record.value is None:
+                step.reject(topic, record, Reason.NULL_VALUE.value)
+                continue
             try:
-                entries.append(decode(record.value or b""))
-            except msgspec.DecodeError as error:
-                step.reject(topic, record, Reason.INVALID_JSON.value, type(error).__name__)
+                entries.append(decode(record.value))
+            except msgspec.ValidationError:
+                step.reject(topic, record, Reason.INVALID_FIELD.value)
+            except msgspec.DecodeError:
+                step.reject(topic, record, Reason.INVALID_JSON.value)
         if entries:
             self._store.write(entries)
 

@@ -45,7 +45,7 @@ def postgres() -> Iterator[Postgres]:
 
 def writer(kafka: EmbeddedKafka, tmp_path: Path, url: str = "") -> Child:
     return Child(
-        ["-m", "streams.cli", "timeline", "run"],
+        ["-m", "streams.cli", "timeline"],
         tmp_path / "timeline.log",
         ACCUEIL_BROKERS=kafka.bootstrap,
         ACCUEIL_DATA=str(tmp_path / "data"),
