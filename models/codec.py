@@ -55,7 +55,8 @@ def decode(value: bytes | None) -> Event:
 
 def encode(event: Event) -> bytes:
     """Return `event` as CloudEvents JSON in UTF-8; what is None is left out."""
-    return _dump(_told(event))
+    # Of the envelope, `recordedtime` alone may be None.
+    return _dump(_told(event) if event.recordedtime is None else event.__dict__)
 
 
 def check_time(happened_at: datetime, now: datetime) -> None:

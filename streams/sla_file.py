@@ -55,8 +55,8 @@ class WatchedPolicies:
     def __init__(self, path: Path | None) -> None:
         """Raises `ConfigError` if the file cannot be used at the start."""
         self._path = path
+        self._stamp = self._look()  # before it is read: what is written meanwhile is seen then
         self._policies = load_policies(path)
-        self._stamp = self._look()
         self._looked_at = time.monotonic()
 
     def __call__(self) -> Policies:

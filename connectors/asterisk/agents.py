@@ -1,7 +1,9 @@
 """What agents do, as events: by themselves, and in a call."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from connectors.asterisk.memory import Call, Memory
 from connectors.asterisk.names import Names
@@ -16,7 +18,7 @@ Envelope = dict[str, Any]
 """What all events of a record have in common."""
 
 
-class Stay(NamedTuple):
+class Stay(msgspec.Struct, frozen=True):
     """A call's stay in a queue."""
 
     remembered: Call

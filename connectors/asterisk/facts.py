@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 
+from msgspec.structs import replace
+
 from connectors.asterisk.agents import AgentFacts, Envelope, Stay
 from connectors.asterisk.config import AsteriskConfig, CustomOutcome
 from connectors.asterisk.memory import Call, Memory
@@ -177,7 +179,7 @@ class Facts:
         else:
             queue = self._names.own_queue(record.queue)
             turn = self._turn(stay.call, record, queue)
-            stay = stay._replace(visit=self._memory.refuse(stay.call, f"{queue}|{turn}"))
+            stay = replace(stay, visit=self._memory.refuse(stay.call, f"{queue}|{turn}"))
         return self._tell_left(stay, reason, wait, record, said)
 
     def _tell_left(

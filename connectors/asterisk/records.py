@@ -5,7 +5,9 @@ Which events there are, and what their parameters mean: the Queue Logs page of t
 """
 
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from connectors.sdk.tail import MAX_LINE_BYTES
 from connectors.sdk.words import say
@@ -68,14 +70,14 @@ _LONGEST_SECONDS: Final = 315_576_000
 _LAST_POSITION: Final = 1_000_000
 
 
-class LogLine(NamedTuple):
+class LogLine(msgspec.Struct, frozen=True):
     """A raw record: one line, and when it was read."""
 
     content: bytes
     read_at: datetime
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True):
     """A line taken apart, or what another interface tells in its place."""
 
     second: int
@@ -104,8 +106,7 @@ class Record(NamedTuple):
 
         Raises `Unusable` if it is no number, or above `highest`.
         """
-        text = self.text(place) if place is not None else ""
-        if not text:
+        if place is None or place >= len(self.parameters) or not (text := self.parameters[place]):
             return None
         try:
             number = int(text)

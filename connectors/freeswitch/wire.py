@@ -7,6 +7,8 @@ the libraries for it bring a web framework and telemetry, or gevent, into a proc
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
+from connectors.sdk.peer import read_headers
+
 MAX_HEAD_BYTES: Final = 65_536
 MAX_BODY_BYTES: Final = 16 << 20
 """Of a list; a longer body is not kept."""
@@ -78,7 +80,7 @@ class Reader:
                 raise UnreadableError
             return False
         del self._pending[: len(head) + len(end)]
-        headers = _headers(bytes(head))
+        headers = read_headers(bytes(head), b"\n")
         length = headers.get("Content-Length", "0")
         if not headers or not (length.isascii() and length.isdecimal() and len(length) < 16):
             raise UnreadableError
@@ -90,7 +92,7 @@ class Reader:
 def event_of(body: bytes) -> Message:
     """Return the headers of an event, whose values are url-encoded."""
     head = body.partition(END)[0]
-    return {name: unquote(value) for name, value in _headers(head).items()}
+    return {name: unquote(value) for name, value in read_headers(head, b"\n").items()}
 
 
 def rows_of(answer: str, text: str) -> list[Message] | None:
@@ -113,12 +115,3 @@ def rows_of(answer: str, text: str) -> list[Message] | None:
         if len(values) == len(columns):
             rows.append({name: "" if value == NULL else value for name, value in zip(columns, values, strict=True)})
     return rows
-
-
-def _headers(head: bytes) -> Message:
-    headers: Message = {}
-    for line in head.split(b"\n"):
-        name, colon, value = line.partition(b":")
-        if colon:
-            headers.setdefault(name.decode("ascii", "replace"), value.strip(b" \r").decode("utf-8", "replace"))
-    return headers

@@ -12,7 +12,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceUnavailableError, SpoolFullError
 from connectors.sdk.pull import Backoff
 from connectors.sdk.spool import Mark, Spool
 
@@ -107,17 +107,25 @@ class Feed(Generic[Something]):
         self._confirmed = self._last = confirmed
         self._decode = msgspec.json.Decoder(kind).decode
         self._unread = True
+        self._held: list[Something] = []
+        """What was told and is not in the journal yet."""
 
     def read(self, wait_seconds: float) -> list[Heard]:
         """Return what was told, in order; nothing after `wait_seconds` without any. Raises `SourceUnavailableError`."""
         if heard := self._read_journal():
             return heard
-        told = self._line.receive(wait_seconds)
-        if not told:
+        self._held = self._held or self._line.receive(wait_seconds)
+        if not self._held:
             return []
-        for number, one in enumerate(told, self._last + 1):
+        for number, one in enumerate(self._held, self._last + 1):
             one.number = number
-        self._journal.append([msgspec.json.encode(one) for one in told])
+        try:
+            self._journal.append([msgspec.json.encode(one) for one in self._held])
+        except (
+            SpoolFullError
+        ) as error:  # nobody tells it again: it is kept here until there is room, and no more is heard
+            raise SourceUnavailableError(str(error)) from None
+        self._held = []
         self._unread = True
         return self._read_journal()
 

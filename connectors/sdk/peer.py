@@ -18,6 +18,17 @@ ANSWER_SECONDS: Final = 30.0
 CHUNK_BYTES: Final = 262_144
 
 
+def read_headers(block: bytes, end_of_line: bytes) -> dict[str, str]:
+    """Return what lines `Name: value` say; of names that repeat, the first."""
+    headers: dict[str, str] = {}
+    for line in block.split(end_of_line):
+        name, colon, value = line.partition(b":")
+        if colon:
+            # They may be in any encoding: what cannot be read is replaced, and is as different from others as it was.
+            headers.setdefault(name.decode("ascii", "replace"), value.strip(b" \r").decode("utf-8", "replace"))
+    return headers
+
+
 class Peer:
     """One connection, with TLS if `secure` is given. `unreachable` says what to look for, in English and in French.
 

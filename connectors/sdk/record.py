@@ -1,7 +1,9 @@
 """What becomes of an event on its way: a record of Kafka, and, while that is away, bytes in the spool."""
 
 import struct
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from models.codec import encode
 from models.envelope import CONTENT_TYPE
@@ -18,7 +20,7 @@ _REPLAYED: Final = 1 << 15
 """Added to the length of the topic's name, which Kafka limits to 249 bytes."""
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True):
     """What Kafka gets of one event; when that happened, milliseconds since 1970; and whether it was rejected at first."""
 
     topic: str

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from connectors.sdk import rejects
 from connectors.sdk.contract import Outcome, Reject, Source
 from connectors.sdk.flow import judge
@@ -58,7 +60,7 @@ def replay(
                 unusable[outcome.reason] += 1
             else:
                 used.add(kept.place)
-                payloads += [pack(to_record(event)._replace(replayed=True)) for event in outcome]
+                payloads += [pack(replace(to_record(event), replayed=True)) for event in outcome]
         if used and not dry_run:
             with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:
                 spool.append(payloads)

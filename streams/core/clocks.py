@@ -51,13 +51,17 @@ def advance(
     """Return the clocks of a contact, of which `measured` is known, at `now`; and what is to be told, in the order of time.
 
     The tuple `known` itself comes back if nothing changed. Where no policy counts any more, a clock keeps its terms. After
-    calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed.
+    calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed. A clock that
+    stopped stays as it was judged, whatever policies and calendars say since, unless more becomes known of it.
     """
     by_name = {(clock.kind, clock.number): clock for clock in known}
     news: list[News] = []
     clocks: list[Clock] = []
     for course in measured:
         former = by_name.get((course.kind, course.number))
+        if former is not None and _is_settled(former, course):
+            clocks.append(former)
+            continue
         terms = _find_terms(former, course, policies, now)
         if terms is not None:
             clocks.append(_pass_time(former, _measure(former, course, terms, policies, renew=renew), now, news))
@@ -79,6 +83,18 @@ def _by_time(news: News) -> int:
     return news.at
 
 
+def _is_settled(former: Clock, course: Course) -> bool:
+    """Return whether a clock stopped, and nothing else is known of it now."""
+    return (
+        former.ended_at is not None
+        and former.ended_at == course.ended_at
+        and former.end is course.end
+        and former.started_at == course.started_at
+        and former.place == course.place
+        and (former.pauses == course.pauses or not former.terms.pauses)
+    )
+
+
 def _find_terms(former: Clock | None, course: Course, policies: Policies, now: int) -> Terms | None:
     still_open_at = now if course.ended_at is None else course.ended_at
     found = policies.find(*course.place, course.started_at, still_open_at).get(course.kind)
@@ -96,8 +112,8 @@ def _measure(former: Clock | None, course: Course, terms: Terms, policies: Polic
         times = _times(started_at, pauses, terms, calendar)
         return Clock(number, place, terms, started_at, *times, pauses, end, ended_at)
     times = former.deadline_at, former.at_risk_at
-    moved = renew or former.started_at != started_at or former.pauses != pauses or former.terms != terms
-    if moved and calendar is not None:
+    moved = former.started_at != started_at or former.pauses != pauses or former.terms != terms
+    if (moved or renew or not former.is_open) and calendar is not None:
         times = _times(started_at, pauses, terms, calendar)
     told = former.risk_told_at, former.breach_told_at
     clock = Clock(number, place, terms, started_at, *times, pauses, end, ended_at, *told)
@@ -137,13 +153,12 @@ def _pass_time(former: Clock | None, clock: Clock, now: int, news: list[News]) -
     """Return the clock with all told of it that is so at `now`, and add that to `news`; `former` is what was told."""
     if former is None:
         news.append(News(Kind.STARTED, clock.started_at, clock))
-        known_pauses: Pauses = ()
-    else:
-        known_pauses = former.pauses
     told = len(news)
-    _tell_pauses(known_pauses, clock, news)
+    _tell_pauses(former, clock, news)
     if len(news) == told and former is not None and former.deadline_at != clock.deadline_at:
-        news.append(News(Kind.MOVED, now, clock))  # a pause that never was is one reason
+        is_put_off_no_more = former.deadline_at is None and former.is_open and not clock.is_open
+        if not is_put_off_no_more:  # which is told with the end
+            news.append(News(Kind.MOVED, now, clock))  # a pause that never was is one reason
     until = now if clock.ended_at is None else clock.ended_at
     risk_at, deadline_at = clock.at_risk_at, clock.deadline_at
     at_risk = risk_at is not None and risk_at < until and risk_at != clock.risk_told_at
@@ -160,13 +175,15 @@ def _pass_time(former: Clock | None, clock: Clock, now: int, news: list[News]) -
     return clock
 
 
-def _tell_pauses(known: Pauses, clock: Clock, news: list[News]) -> None:
+def _tell_pauses(former: Clock | None, clock: Clock, news: list[News]) -> None:
+    """Tell pauses; one that ends with the clock ends unsaid."""
+    known, stopped_at = (former.pauses, former.ended_at) if former is not None else ((), None)
     told = {begin for begin, _ in known}
-    ended = {end for _, end in known}
+    ended = {end for _, end in known if end != stopped_at}
     for begin, end in clock.pauses:
         if begin not in told:
             news.append(News(Kind.PAUSED, begin, clock))
-        if end is not None and end not in ended:
+        if end is not None and end not in ended and end != clock.ended_at:
             news.append(News(Kind.RESUMED, end, clock))
 
 
@@ -175,5 +192,5 @@ def _tell_end(former: Clock | None, clock: Clock, news: list[News]) -> None:
     if clock.ended_at is not None:
         if clock.ended_at != ended_at or clock.end is not end:
             news.append(News(Kind.MET if clock.end is End.KEPT else Kind.CANCELLED, clock.ended_at, clock))
-    elif ended_at is not None:
+    elif ended_at is not None and all(end != ended_at for _, end in clock.pauses):
         news.append(News(Kind.RESUMED, ended_at, clock))  # it was not the end

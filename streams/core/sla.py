@@ -53,11 +53,11 @@ _encode: Final = msgspec.json.Encoder().encode
 def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]:
     """Return the Kafka record that tells `news` of the contact `key` at `now` (milliseconds since 1970): key and value.
 
-    Its id depends on what happened to which clock and when, not on when it is told.
+    Its id depends on what happened to which clock and when, not on when it is told; but a deadline may move to and fro.
     """
     kind, at, clock = news
     subject, terms, place = key.decode(), clock.terms, clock.place
-    revision = clock.deadline_at if kind is Kind.MOVED else at
+    revision = f"{clock.deadline_at}|{at}" if kind is Kind.MOVED else str(at)
     data = _Data(
         terms.policy,
         clock.kind,
@@ -75,7 +75,7 @@ def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]
         _iso_or_none(clock.ended_at),
     )
     event = _Event(
-        event_id(SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", str(revision)),
+        event_id(SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", revision),
         subject,
         _iso(at),
         _iso(now),

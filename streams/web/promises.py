@@ -1,9 +1,11 @@
 """What is promised to citizens: how each promise stands, what is late, what falls due next, and what is open now."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from heapq import nsmallest
-from itertools import chain
+from itertools import chain, groupby, islice
 from typing import Final, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -74,8 +76,8 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     number: int
     due_at: int
-    """Milliseconds since 1970: of what is overdue the earliest deadline of all, else the start of the five minutes in which it
-    falls due. A deadline at midnight is the end of the day before."""
+    """Milliseconds since 1970: of what is overdue the earliest deadline of all, else the start of the five minutes in which the
+    first falls due. A deadline at midnight is the end of the day before."""
     working_time: WorkingTime | None
     """From now until then, or since then; None as `Promise.overdue_by`."""
 
@@ -91,7 +93,7 @@ class Promises(msgspec.Struct, frozen=True):
     """Each service's promises that are late, the longest first; at most `MOST`, and without calls and visits: their queues
     show how long these wait."""
     due: list[Deadline]
-    """Likewise what falls due next."""
+    """Likewise what falls due next; after today, all of a day together."""
 
 
 class _Which(NamedTuple):
@@ -153,7 +155,7 @@ def promises_of(snapshot: Snapshot, options: WebOptions) -> Promises:
         # What falls due while history of a channel is told is not known yet: most of it was done long ago.
         if which.channel not in QUEUED and which.channel not in snapshot.history
         for service, of_service in by_service.items()
-        for line in _lines(snapshot, of_service, service, which)
+        for line in _lines(snapshot, of_service, service, which, options.time_zone)
     ]
 
     def first(*states: State) -> list[Deadline]:
@@ -213,7 +215,9 @@ def _promise(snapshot: Snapshot, which: _Which, places: Sequence[Dimensions], te
     )
 
 
-def _lines(snapshot: Snapshot, places: Sequence[Dimensions], service: str, which: _Which) -> Iterator[_Line]:
+def _lines(
+    snapshot: Snapshot, places: Sequence[Dimensions], service: str, which: _Which, zone: ZoneInfo
+) -> Iterator[_Line]:
     total = add_up(snapshot.totals, places, CLOCKS)
     running, at_risk, overdue, _ = total.stocks
     if overdue and total.oldest_waiting_at is not None:
@@ -227,10 +231,16 @@ def _lines(snapshot: Snapshot, places: Sequence[Dimensions], service: str, which
     # Of these five minutes it is not known which are over: all that has its deadline neither before nor later has it in them.
     if (rest := running + at_risk - sum(due.values())) > 0:
         due[present] = rest
-    for start, number in nsmallest(MOST, due.items()):
+
+    def when(bucket: tuple[int, int]) -> object:
+        start, _ = bucket
+        return start if start <= snapshot.day.end else datetime.fromtimestamp(start - 1, zone).date()
+
+    for _, together in islice(groupby(sorted(due.items()), when), MOST):
+        starts, numbers = zip(*together, strict=True)
         state: State = "at_risk" if at_risk > 0 else "running"  # the sooner something is due, the sooner it is at risk
-        at_risk -= number
-        yield _Line(start * 1000, state, number, service, which)
+        at_risk -= sum(numbers)
+        yield _Line(starts[0] * 1000, state, sum(numbers), service, which)
 
 
 def _deadline(line: _Line, terms: _Terms, now: int, options: WebOptions) -> Deadline:

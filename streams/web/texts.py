@@ -260,6 +260,7 @@ _TEXTS: Final = {
     "due_now": ("échéance dans les 5 minutes", "due within 5 minutes"),
     "due_on": ("fin de journée, {date}", "end of the day, {date}"),
     "due_at": ("{date}, {time}", "{date}, {time}"),
+    "due_from": ("{date}, dès {time}", "{date}, from {time} on"),
     "working_day": ("{n} j ouvré", "{n} working day"),
     "working_days": ("{n} j ouvrés", "{n} working days"),
     "working_time": ("{time} ouvrée", "{time} of opening"),
@@ -282,12 +283,12 @@ _TEXTS: Final = {
     ),
     "deadlines_rule": (
         (
-            "Temps ouvré : heures et jours d’ouverture, selon le calendrier du délai. Échéances : à 5 minutes près, celles de"
-            " même heure ensemble ; appels et visites se lisent dans leurs files."
+            "Temps ouvré : heures et jours d’ouverture, selon le calendrier du délai. Échéances : à 5 minutes près, et dès demain"
+            " celles d’un jour ensemble, à la première ; appels et visites se lisent dans leurs files."
         ),
         (
-            "Working time: hours and days of opening, by the calendar of the promise. Deadlines: to within 5 minutes, those of"
-            " the same time together; calls and visits are seen in their queues."
+            "Working time: hours and days of opening, by the calendar of the promise. Deadlines: to within 5 minutes, and from"
+            " tomorrow on those of a day together, by the first; calls and visits are seen in their queues."
         ),
     ),
     # the chart

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
@@ -14,7 +15,16 @@ from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, LAPTOP, PHONE, TABLET, WALL, Page
 from tests.web.rows import Worker, milliseconds
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, UNFOLD, fill
+from tests.web.test_browser_channels import (
+    AFTERNOON,
+    FOCUSED,
+    OPTIONS,
+    ROOM,
+    STRUCTURE,
+    UNFOLD,
+    VISIBLE,
+    fill,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -196,7 +206,7 @@ def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Serve
                 ["attention", "1", "aujourd'hui, 15:40", "▲échéance dans les 5 minutes"],
                 ["attention", "2", "aujourd'hui, 16:45", "▲à risque, reste 1 h 07 ouvrée"],
                 ["normal", "4", "fin de journée, aujourd'hui", "●reste 1 h 52 ouvrée"],
-                ["normal", "5", "mercredi 11 mars, 16:45", "●reste 9 h 07 ouvrées"],
+                ["normal", "5", "mercredi 11 mars, dès 16:45", "●reste 9 h 07 ouvrées"],
                 ["normal", "6", "fin de journée, vendredi 13 mars", "●reste 3 j ouvrés"],
             ],
         ),
@@ -213,7 +223,7 @@ def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Serve
                 ["attention", "1", "today, 15:40", "▲due within 5 minutes"],
                 ["attention", "2", "today, 16:45", "▲at risk, 1 h 07 of opening left"],
                 ["normal", "4", "end of the day, today", "●1 h 52 of opening left"],
-                ["normal", "5", "Wednesday 11 March, 16:45", "●9 h 07 of opening left"],
+                ["normal", "5", "Wednesday 11 March, from 16:45 on", "●9 h 07 of opening left"],
                 ["normal", "6", "end of the day, Friday 13 March", "●3 working days left"],
             ],
         ),
@@ -321,6 +331,26 @@ def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Ser
     assert len(page.run(LINES)) == 4
 
 
+@pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
+def test_promises_of_a_telephone_alone_stand_below_its_queues(page: Page, size: tuple[int, int]) -> None:
+    options = replace(OPTIONS, queues=OPTIONS.queues[:7], services=(), stale_after_seconds=600)
+    with serving(options, AFTERNOON, policies=POLICIES) as served:
+        served.follow()
+        for queue in options.queues:
+            served.worker.offered(queue.dimensions, AFTERNOON)
+        served.worker.count(ANSWER, AFTERNOON, started=90, met=80, breached=10)
+        served.worker.stocks(ANSWER, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
+        page.open(served.url, size)
+        page.is_in("live")
+        page.picture(f"promises-telephone-{size[0]}")
+        room = page.run(ROOM)
+        assert (room[0], room[2:]) == (size[0], [0, 0, 0, 0, 0])
+        if size != PHONE:
+            assert room[1] == size[1]
+        assert page.run(CONTRASTS) == []
+        page.assert_quiet()
+
+
 def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
@@ -329,3 +359,32 @@ def test_where_nothing_is_promised_nothing_is_said_of_it(page: Page) -> None:
         page.is_in("live")
         assert not page.run("return document.querySelector('#promises').checkVisibility()")
         assert not page.run("return document.body.hasAttribute('data-promises')")
+
+
+def test_every_cell_of_promises_stands_under_its_heading(house: Served, page: Page) -> None:
+    page.open(house.url, LAPTOP)
+    page.is_in("live")
+    assert page.run(STRUCTURE) == [[1, 0, 0]] * 4
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_how_promises_are_counted_is_said_on_the_wall(house: Served, page: Page, theme: str) -> None:
+    page.open(f"{house.url}/?lang=fr&theme={theme}", WALL)
+    page.is_in("live")
+    page.driver.find_element("css selector", "summary").click()
+    rules = page.run(VISIBLE)
+    for words in ("Dans les temps", "Temps ouvré"):
+        assert any(rule.startswith(words) for rule, _, _ in rules), words
+    assert all(0 <= top < bottom <= WALL[1] for _, top, bottom in rules), "in sight at once"
+    assert page.run(CONTRASTS) == []
+    page.picture(f"promises-wall-definitions-{theme}")
+
+
+def test_the_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
+    page.open(house.url, WALL)
+    page.is_in("live")
+    reached = []
+    for _ in range(6):
+        page.driver.switch_to.active_element.send_keys(Keys.TAB)
+        reached.append(page.run(FOCUSED))
+    assert reached[3:] == ["queues-title", "promises-title", "services-title"]

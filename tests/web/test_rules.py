@@ -2,24 +2,25 @@
 
 import re
 import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any, Final
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from prometheus_client.registry import Collector
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sdk.metrics import Meter, Metrics
 from streams.engine.broker import free_port
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
-from streams.notify.notifier import Notifier
-from streams.notify.options import MailOptions, NotifyOptions
 from tests.support.alertmanager import EXAMPLE, hooked
 from tests.support.alertmanager import find as find_amtool
 from tests.support.alertmanager import running as running_alertmanager
-from tests.support.processes import ROOT, wait_until
+from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
 from tests.unit.web.test_collector_channels import Exported
 from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
@@ -108,13 +109,42 @@ Samples = dict[str, dict[str, set[str]]]
 """Name → label → its values."""
 
 
-def samples_of(registry: CollectorRegistry | Collector) -> Samples:
+def samples_of(metrics: Iterable[Metric]) -> Samples:
     found: Samples = {}
-    for metric in registry.collect():
+    for metric in metrics:
         for sample in metric.samples:
             labels = found.setdefault(sample.name, {"job": set(), "instance": set()})
             for label, value in sample.labels.items():
                 labels.setdefault(label, set()).add(value)
+    return found
+
+
+NOTIFY: Final = """
+brokers = "127.0.0.1:{broker}"
+data = "{data}"
+[notify]
+health_port = {port}
+[notify.mails.a]
+host = "127.0.0.1"
+sender = "a@example.org"
+recipients = ["b@example.org"]
+"""
+
+
+def tell_of_notify(directory: Path) -> list[Metric]:
+    """Return the metrics of an `accueil notify`."""
+    path, port = directory / "accueil.toml", free_port()
+    path.write_text(NOTIFY.format(broker=free_port(), data=directory / "data", port=port), encoding="utf-8")
+    found: list[Metric] = []
+
+    def look() -> list[Metric]:
+        with suppress(httpx.TransportError):
+            found[:] = text_string_to_metric_families(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
+        return [metric for metric in found if metric.name == "notify_waiting"]
+
+    with Child(["-m", "streams.cli", "--config", str(path), "notify"], directory / "log") as child:
+        child.start()
+        wait_until(look, "notify's metrics")
     return found
 
 
@@ -127,24 +157,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    notifier = Notifier(
-        NotifyOptions(
-            f"127.0.0.1:{free_port()}",
-            tmp_path_factory.mktemp("notify"),
-            mails=(MailOptions("mails.a", "127.0.0.1", "a@example.org", ("b@example.org",)),),
-        )
-    )
-    stopping = Event()
-    thread = Thread(target=notifier.run, args=(stopping,))
-    thread.start()
-    try:
-        wait_until(lambda: "notify_waiting" in samples_of(notifier), "notify's metrics")
-        notify = samples_of(notifier)
-    finally:
-        stopping.set()
-        thread.join()
-    worker = samples_of(WORKER_REGISTRY)
-    return {"up": {"job": set()}, **samples_of(web.registry), **samples_of(connect), **worker, **notify}
+    told = (registry.collect() for registry in (web.registry, connect, WORKER_REGISTRY))
+    return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
 
 def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:

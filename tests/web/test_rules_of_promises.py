@@ -108,9 +108,13 @@ def calendar(is_open: int) -> dict[str, Values]:
     }
 
 
+def add(scene: Scene, series: dict[str, Values]) -> Scene:
+    return replace(scene, series={**scene.series, **series})
+
+
 def two_webs(scene: Scene) -> Scene:
     other = {series.replace('instance="a"', 'instance="b"'): values for series, values in scene.series.items()}
-    return replace(scene, series={**scene.series, **other})
+    return add(scene, other)
 
 
 LETTERS: Final = f'{WEB},channel="mail",site="siege",service="rsa",queue="",policy="p",clock="c"'
@@ -136,6 +140,8 @@ def more_due() -> Iterator[Scene]:
     yield scene("nothing was done", 1, due=10, done=0)
     yield scene("little is due", 0, due=9, done=0)
     yield scene("closed", 0, due=31, done=20, is_open=0)
+    read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
+    yield add(scene("history is read", 0, due=31, done=20), read)
 
 
 def overdue_left() -> Iterator[Scene]:

@@ -5,6 +5,8 @@ Format: the AMI v2 specification in the Asterisk documentation, and `main/manage
 
 from typing import Final
 
+from connectors.sdk.peer import read_headers
+
 MAX_MESSAGE_BYTES: Final = 65_536
 OVERSIZED: Final = "=oversized"
 """The event of a message that was too long to be kept."""
@@ -39,23 +41,13 @@ class Reader:
         for block in whole:
             if block.strip():
                 too_long = self._skipping or len(block) > MAX_MESSAGE_BYTES
-                messages.append({"Event": OVERSIZED} if too_long else _parse(bytes(block)))
+                messages.append({"Event": OVERSIZED} if too_long else read_headers(bytes(block), b"\r\n"))
             self._skipping = False
         if len(rest) > MAX_MESSAGE_BYTES:
             self._skipping = True
             rest = rest[-len(END) :]
         self._pending = rest
         return messages
-
-
-def _parse(block: bytes) -> Message:
-    message: Message = {}
-    for line in block.split(b"\r\n"):
-        key, colon, value = line.partition(b":")
-        if colon:
-            # Names may be in any encoding: what cannot be read is replaced, and is as different from others as it was.
-            message.setdefault(key.decode("ascii", "replace"), value.strip(b" ").decode("utf-8", "replace"))
-    return message
 
 
 def seconds_of(message: Message, otherwise: float) -> float:

@@ -222,7 +222,8 @@ function makeRoom() {
   const room = Math.max(queues, WALL_ROWS - services - banner);
   showPromises(board, room);
   const promises = Math.min(room, $("promises-rows").children.length + $("deadlines-rows").children.length);
-  for (const [name, rows] of Object.entries({ rows: queues + banner, services: services + banner, promises })) {
+  const below = services || !promises ? 0 : promises + 2; // with their heads
+  for (const [name, rows] of Object.entries({ rows: queues + below + banner, services: services + banner, promises })) {
     document.body.style.setProperty(`--${name}`, rows);
   }
 }

@@ -36,10 +36,12 @@ function sayState({ state, due_at, working_time, channel }) {
 }
 
 /** Return when a deadline is: midnight is the end of a day. */
-function sayDue({ due_at }) {
-  const day = (at) => (format.isToday(at, now()) ? texts.chart_today : format.date(at, now()));
-  const hour = format.hour(due_at);
-  return hour === MIDNIGHT ? say("due_on", { date: day(due_at - 1) }) : say("due_at", { date: day(due_at), time: hour });
+function sayDue({ due_at, number, state }) {
+  const [time, isMidnight] = [format.hour(due_at), format.hour(due_at) === MIDNIGHT];
+  const at = isMidnight ? due_at - 1 : due_at;
+  const date = format.isToday(at, now()) ? texts.chart_today : format.date(at, now());
+  const isFirst = number > 1 && (state === "overdue" || date !== texts.chart_today);
+  return say(isMidnight ? "due_on" : isFirst ? "due_from" : "due_at", { date, time });
 }
 
 // ---------------------------------------------------------------------------------------------------- how promises stand

@@ -162,6 +162,27 @@ def test_a_clock_stands_still_while_the_citizen_has_to_act() -> None:
     ]
 
 
+def test_a_matter_that_is_closed_while_the_citizen_has_to_act_does_not_run_again() -> None:
+    form = Followed()
+    form(1, submitted(), turned("correction_requested", 1))
+    assert form(9, make("form.decided", 8, subject=FORM, decision="rejected")) == ["resolution met 8"]
+    assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 8"]
+    assert form(90_001, turned("taken_up", 90_001)) == []
+
+
+def test_what_is_over_stays_as_it_was_judged_when_the_file_changes() -> None:
+    form = Followed()
+    form(1, submitted())
+    late = 20 * 86_400
+    form(late, make("form.decided", late, subject=FORM, decision="rejected"))
+    form.policies = policies(FILE.replace("target = 10", "target = 30"))
+    assert form(late + 1, make("feedback.invited", late + 1, subject=FORM, channel="feedback")) == []
+    assert form.clocks[-1].is_breached
+    reopened = form(late + 3, turned("taken_up", late + 3))
+    assert "resolution moved" in reopened[-1]
+    assert not form.clocks[-1].is_breached
+
+
 def test_a_matter_that_is_opened_again_is_to_be_kept_again() -> None:
     form = Followed()
     form(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))

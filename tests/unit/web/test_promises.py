@@ -193,6 +193,20 @@ def test_of_the_present_five_minutes_what_is_over_is_not_told_as_due(house: Hous
     assert [one.number for one in house.due()] == [2]
 
 
+def test_what_falls_due_on_a_later_day_is_told_together_by_the_first(house: House) -> None:
+    tomorrow = midnight(date(2026, 3, 11))
+    at = [tomorrow, tomorrow + timedelta(hours=9), tomorrow + timedelta(hours=16), tomorrow + DAY, tomorrow + 2 * DAY]
+    for number, due_at in enumerate(at, start=1):
+        house.open(FORMS, due_at, number)
+    house.worker.stocks(FORMS, running=13, at_risk=2)
+    told = [(one.number, one.state, one.due_at) for one in house.due()]
+    assert told == [
+        (1, "at_risk", milliseconds(tomorrow)),
+        (2 + 3 + 4, "at_risk", milliseconds(tomorrow + timedelta(hours=9))),
+        (5, "running", milliseconds(tomorrow + 2 * DAY)),
+    ]
+
+
 def test_the_nearest_alone_are_told(house: House) -> None:
     for number in range(2 * MOST):
         house.open(FORMS, NOON + number * DAY + DAY)

@@ -1,159 +1,30 @@
-"""The event socket of a FreeSWITCH: listened to, away, come again."""
+"""What happens to calls and agents, while somebody listens and while nobody does."""
 
-import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 import connectors.freeswitch as freeswitch
 from connectors.freeswitch.feed import RELIST_SECONDS, Listening
 from connectors.freeswitch.names import Names
-from connectors.freeswitch.session import Session
-from connectors.freeswitch.simulate import Callcenter, Day, EventSocket, Happening, configuration
-from connectors.freeswitch.simulate.server import USER
+from connectors.freeswitch.simulate import Day, configuration
 from connectors.freeswitch.simulate.server import _Connection as Connection
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
-from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
-from connectors.sdk.testing import Bench, Conformance
+from connectors.sdk.errors import SourceUnavailableError
 from models.events import Event
 from models.identities import PseudonymKey
-from tests.support.freeswitch import PatientSocket, serving
+from tests.support.freeswitch import serving
+from tests.support.freeswitch_scene import NINE, Scene, play
 from tests.support.processes import wait_until
 from tests.support.switchboards import fold
-from tests.support.talkers import alone, listen
+from tests.support.talkers import alone
 
-NINE = datetime(2026, 3, 16, 8, tzinfo=UTC).timestamp()
-PERSONAL = (
-    "0639985511",
-    "Mireille Exemple",
-    "jean.modele@example.org",
-    "06.39.98.55.12",
-    "06-39-98-55-12",
-    "+33639985513",
-)
 KEY = PseudonymKey("demonstration", b"k" * 32)
-
-
-def play(callcenter: Callcenter, *, seed: int = 3, calls_per_hour: float, hours: float = 1) -> Day:
-    """Let an hour or so happen, and all that began in it end."""
-    day = Day(callcenter, seed=seed, calls_per_hour=calls_per_hour, begin=NINE)
-    while day.next_at < NINE + 3_600 * hours:
-        day.step()
-    day.close(NINE + 3_600 * hours)
-    while day.next_at < float("inf"):
-        day.step()
-    return day
-
-
-def bad_events() -> list[Happening]:
-    """Events that are wrong, or hold what is personal wherever it can be."""
-    base = {
-        "Event-Name": "CUSTOM",
-        "Event-Subclass": "callcenter::info",
-        "Event-Date-Timestamp": str(int(NINE + 600) * 1_000_000),
-    }
-    call = {"CC-Member-UUID": PERSONAL[0], "CC-Member-Session-UUID": PERSONAL[3], "CC-Queue": PERSONAL[4]}
-    who = {
-        "CC-Member-CID-Number": PERSONAL[0],
-        "CC-Member-CID-Name": PERSONAL[1],
-        "Channel-Name": f"sofia/external/{PERSONAL[2]}",
-        "variable_sip_from_user": PERSONAL[5],
-        "variable_transfer_history": f"{int(NINE)}:x:bl_xfer:{PERSONAL[5]}/default/XML",
-    }
-    odd = base | call | who | {"CC-Agent": PERSONAL[2]}
-    groups = [
-        [base | who | {"CC-Action": "member-queue-start", "CC-Queue": "accueil"}],
-        [base | {"CC-Action": "agent-status-change", "CC-Agent-Status": "Available"}],
-        [base | {"CC-Action": "agent-status-change", "CC-Agent": PERSONAL[2], "CC-Agent-Status": PERSONAL[1]}],
-        [base | {"CC-Action": "members-count", "CC-Selection": PERSONAL[1]}],
-        [base | who | call | {"CC-Action": "member-queue-end", "CC-Padding": "x" * 300_000}],
-        [
-            odd | {"CC-Action": action, "CC-Cause": "Terminated", "CC-Agent-Bridged": PERSONAL[1]}
-            for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
-        ],
-        [
-            base
-            | {"Event-Name": "CHANNEL_CREATE", "Call-Direction": "inbound", "Caller-Destination-Number": "0199000010"}
-        ],
-    ]
-    for event in groups[-1]:
-        event.pop("Event-Subclass", None)
-    return [Happening(NINE + 600, [], group) for group in groups]
-
-
-class TestConformance(Conformance):
-    connector = freeswitch.CONNECTOR
-    readme = Path(freeswitch.__file__).with_name("README.md")
-    personal = PERSONAL
-
-    @pytest.fixture(autouse=True)
-    def _servers(self) -> Iterator[None]:
-        self._started: dict[Path, PatientSocket] = {}
-        with ExitStack() as self._stack:
-            yield
-
-    def options(self, directory: Path) -> dict[str, Any]:
-        if directory not in self._started:
-            event_socket = self._stack.enter_context(serving(NINE, listener=directory))
-            assert isinstance(event_socket, PatientSocket)
-            self._started[directory] = event_socket
-        return configuration(self._started[directory].port)
-
-    def supply(self, directory: Path, part: int, parts: int) -> None:
-        event_socket, items = self._started[directory], self.items(directory)
-        alone(event_socket)
-        size = -(-len(items) // parts)
-        for item in items[part * size : (part + 1) * size]:
-            event_socket.happen(item)
-
-    def items(self, directory: Path) -> list[Happening]:
-        """A small day, with events of bad or personal content in between."""
-        happened: list[Happening] = []
-        play(Callcenter(happened.append), calls_per_hour=60)
-        bad = bad_events()
-        (directory / "bad").write_text(str(bad))
-        for place, item in enumerate(bad, 1):
-            happened.insert(place * len(happened) // (len(bad) + 1), item)
-        return happened
-
-
-@pytest.fixture
-def event_socket() -> Iterator[EventSocket]:
-    with serving(NINE) as started:
-        yield started
-
-
-class Scene:
-    """A callcenter that does what it is told, and a connector that may or may not listen."""
-
-    def __init__(self, directory: Path, event_socket: EventSocket, **more: Any) -> None:
-        self.event_socket = event_socket
-        self.callcenter = Callcenter(event_socket.happen)
-        self.bench = Bench(
-            freeswitch.CONNECTOR, configuration(event_socket.port) | more, directory / "data", directory / "keys"
-        )
-
-    def listen(self, happen: Any = lambda: None) -> list[Event]:
-        return listen(self.bench, self.event_socket, happen)
-
-    def waiting(self, queue: str = "accueil", *, at: float = NINE + 10) -> str:
-        """Let a call wait."""
-        call = self.callcenter.arrive(at, caller="0639980012", dialled="0199000010")
-        self.callcenter.enter(at + 8, call, queue)
-        return call
-
-
-@pytest.fixture
-def scene(tmp_path: Path, event_socket: EventSocket) -> Scene:
-    return Scene(tmp_path, event_socket)
 
 
 def about(events: list[Event]) -> list[tuple[str, ...]]:
@@ -426,107 +297,3 @@ class TestTiers:
         assert about(scene.listen()) == [("agent.state_changed", "logged_in", "mdph")]
         scene.callcenter.serve(NINE, "1001@default", "accueil", serves=False)
         assert about(scene.listen()) == [("agent.state_changed", "logged_out", "accueil")]
-
-
-class TestLogin:
-    @pytest.mark.parametrize("how", [{}, {"user": USER}])
-    def test_it_shows_the_password(self, tmp_path: Path, event_socket: EventSocket, how: dict[str, str]) -> None:
-        assert Scene(tmp_path, event_socket, **how).listen() == []
-        assert event_socket.refusals == 0
-
-    @pytest.mark.parametrize("wrong", [{"password": "un-autre"}, {"user": "quelqu-un@default"}])
-    def test_a_refusal_is_told_without_it(
-        self, tmp_path: Path, event_socket: EventSocket, wrong: dict[str, str]
-    ) -> None:
-        scene = Scene(tmp_path, event_socket, **wrong)
-        with scene.bench.opened() as (flow, _):
-            for _ in range(2):
-                with pytest.raises(SourceUnavailableError, match="refuses the password") as trouble:
-                    flow.turn()
-                assert "un-autre" not in str(trouble.value)
-        assert event_socket.refusals == 1, "it was asked again at once"
-        with pytest.raises(SourceRefusedError, match="refuses the password"):
-            scene.bench.probe()
-
-    @pytest.mark.parametrize(
-        ("said", "told"),
-        [
-            (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is no event socket"),
-            (
-                b"Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n",
-                "apply-inbound-acl",
-            ),
-            (b"Content-Type: auth/request\n\n", "broke the connection off"),
-        ],
-    )
-    def test_who_is_no_event_socket_or_wants_nobody_is_told(self, tmp_path: Path, said: bytes, told: str) -> None:
-        def answer() -> None:
-            connection, _ = listener.accept()
-            with connection:
-                connection.sendall(said)
-
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            thread = threading.Thread(target=answer)
-            thread.start()
-            given = configuration(listener.getsockname()[1])
-            with pytest.raises(SourceUnavailableError, match=told):
-                Bench(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
-            thread.join()
-
-    def test_one_without_mod_callcenter_is_told(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-        missing = "-ERR callcenter_config Command not found!\n"
-        monkeypatch.setattr(scene.event_socket.tables, "answer", lambda asked: missing)
-        with pytest.raises(SourceUnavailableError, match="is mod_callcenter loaded"):
-            scene.bench.probe()
-
-    def test_the_fake_refuses_unknown_commands(self, event_socket: EventSocket) -> None:
-        with closing(Session(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
-            assert session._ask("api originate user/1001 9999").startswith("-ERR originate Command not found!")
-            assert session._ask("sendmsg") == "-ERR command not found"
-        assert event_socket.refusals == 2
-
-
-class TestSilence:
-    @pytest.fixture
-    def session(self, event_socket: EventSocket) -> Iterator[Session]:
-        with closing(Session(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
-            yield session
-        alone(event_socket)
-
-    def pause(self, session: Session, seconds: float) -> None:
-        """Let nobody have looked for so long."""
-        session._peer.heard_at -= seconds
-        session._peer.asked_at -= seconds
-
-    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: Session) -> None:
-        self.pause(session, 600)
-        assert session.receive(0.0) == []
-        assert session._peer.asked_at > session._peer.heard_at
-        assert session.receive(5.0) == []
-        assert session._peer.heard_at > session._peer.asked_at
-
-    def test_one_that_does_not_answer_is_given_up(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Connection, "_answer", lambda connection, asked: None)
-        self.pause(session, PING_SECONDS + 1)
-        assert session.receive(0.0) == []
-        self.pause(session, ANSWER_SECONDS + 1)
-        with pytest.raises(SourceUnavailableError, match="does not answer any more"):
-            session.receive(0.0)
-
-
-class TestProbe:
-    def test_it_finds_who_is_there_and_takes_nothing(self, scene: Scene) -> None:
-        scene.waiting()
-        scene.callcenter.be(NINE, "1001@default", "Available")
-        assert scene.bench.probe().events == {"call.queued": 1, "agent.state_changed": 1}
-        alone(scene.event_socket)
-        assert len(scene.listen()) == 2
-
-
-def test_the_command_says_what_is_wrong() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        simulate = freeswitch.CONNECTOR.simulate
-        assert simulate is not None
-        done = CliRunner().invoke(simulate, ["--port", str(taken.getsockname()[1])])
-    assert done.exit_code == 1
-    assert "Address already in use" in done.output

@@ -1,0 +1,21 @@
+"""What tests of freeswitch share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.freeswitch.simulate import EventSocket
+from tests.support.freeswitch import serving
+from tests.support.freeswitch_scene import NINE, Scene
+
+
+@pytest.fixture
+def event_socket() -> Iterator[EventSocket]:
+    with serving(NINE) as started:
+        yield started
+
+
+@pytest.fixture
+def scene(tmp_path: Path, event_socket: EventSocket) -> Scene:
+    return Scene(tmp_path, event_socket)

@@ -1,0 +1,96 @@
+"""The connector freeswitch as any other, over the event socket of a fake."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import connectors.freeswitch as freeswitch
+from connectors.freeswitch.simulate import Callcenter, Happening, configuration
+from connectors.sdk.testing import Conformance
+from tests.support.freeswitch import PatientSocket, serving
+from tests.support.freeswitch_scene import NINE, play
+from tests.support.talkers import alone
+
+PERSONAL = (
+    "0639985511",
+    "Mireille Exemple",
+    "jean.modele@example.org",
+    "06.39.98.55.12",
+    "06-39-98-55-12",
+    "+33639985513",
+)
+
+
+def bad_events() -> list[Happening]:
+    """Events that are wrong, or hold what is personal wherever it can be."""
+    base = {
+        "Event-Name": "CUSTOM",
+        "Event-Subclass": "callcenter::info",
+        "Event-Date-Timestamp": str(int(NINE + 600) * 1_000_000),
+    }
+    call = {"CC-Member-UUID": PERSONAL[0], "CC-Member-Session-UUID": PERSONAL[3], "CC-Queue": PERSONAL[4]}
+    who = {
+        "CC-Member-CID-Number": PERSONAL[0],
+        "CC-Member-CID-Name": PERSONAL[1],
+        "Channel-Name": f"sofia/external/{PERSONAL[2]}",
+        "variable_sip_from_user": PERSONAL[5],
+        "variable_transfer_history": f"{int(NINE)}:x:bl_xfer:{PERSONAL[5]}/default/XML",
+    }
+    odd = base | call | who | {"CC-Agent": PERSONAL[2]}
+    groups = [
+        [base | who | {"CC-Action": "member-queue-start", "CC-Queue": "accueil"}],
+        [base | {"CC-Action": "agent-status-change", "CC-Agent-Status": "Available"}],
+        [base | {"CC-Action": "agent-status-change", "CC-Agent": PERSONAL[2], "CC-Agent-Status": PERSONAL[1]}],
+        [base | {"CC-Action": "members-count", "CC-Selection": PERSONAL[1]}],
+        [base | who | call | {"CC-Action": "member-queue-end", "CC-Padding": "x" * 300_000}],
+        [
+            odd | {"CC-Action": action, "CC-Cause": "Terminated", "CC-Agent-Bridged": PERSONAL[1]}
+            for action in ("member-queue-start", "bridge-agent-start", "bridge-agent-end", "member-queue-end")
+        ],
+        [
+            base
+            | {"Event-Name": "CHANNEL_CREATE", "Call-Direction": "inbound", "Caller-Destination-Number": "0199000010"}
+        ],
+    ]
+    for event in groups[-1]:
+        event.pop("Event-Subclass", None)
+    return [Happening(NINE + 600, [], group) for group in groups]
+
+
+class TestConformance(Conformance):
+    connector = freeswitch.CONNECTOR
+    readme = Path(freeswitch.__file__).with_name("README.md")
+    personal = PERSONAL
+
+    @pytest.fixture(autouse=True)
+    def _servers(self) -> Iterator[None]:
+        self._started: dict[Path, PatientSocket] = {}
+        with ExitStack() as self._stack:
+            yield
+
+    def options(self, directory: Path) -> dict[str, Any]:
+        if directory not in self._started:
+            event_socket = self._stack.enter_context(serving(NINE, listener=directory))
+            assert isinstance(event_socket, PatientSocket)
+            self._started[directory] = event_socket
+        return configuration(self._started[directory].port)
+
+    def supply(self, directory: Path, part: int, parts: int) -> None:
+        event_socket, items = self._started[directory], self.items(directory)
+        alone(event_socket)
+        size = -(-len(items) // parts)
+        for item in items[part * size : (part + 1) * size]:
+            event_socket.happen(item)
+
+    def items(self, directory: Path) -> list[Happening]:
+        """A small day, with events of bad or personal content in between."""
+        happened: list[Happening] = []
+        play(Callcenter(happened.append), calls_per_hour=60)
+        bad = bad_events()
+        (directory / "bad").write_text(str(bad))
+        for place, item in enumerate(bad, 1):
+            happened.insert(place * len(happened) // (len(bad) + 1), item)
+        return happened

@@ -1,0 +1,125 @@
+"""The connection to an event socket: refused, silent, tried."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import connectors.freeswitch as freeswitch
+from connectors.freeswitch.session import Session
+from connectors.freeswitch.simulate import EventSocket, configuration
+from connectors.freeswitch.simulate.server import USER
+from connectors.freeswitch.simulate.server import _Connection as Connection
+from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
+from connectors.sdk.testing import Bench
+from tests.support.freeswitch_scene import NINE, Scene
+from tests.support.talkers import alone
+
+
+class TestLogin:
+    @pytest.mark.parametrize("how", [{}, {"user": USER}])
+    def test_it_shows_the_password(self, tmp_path: Path, event_socket: EventSocket, how: dict[str, str]) -> None:
+        assert Scene(tmp_path, event_socket, **how).listen() == []
+        assert event_socket.refusals == 0
+
+    @pytest.mark.parametrize("wrong", [{"password": "un-autre"}, {"user": "quelqu-un@default"}])
+    def test_a_refusal_is_told_without_it(
+        self, tmp_path: Path, event_socket: EventSocket, wrong: dict[str, str]
+    ) -> None:
+        scene = Scene(tmp_path, event_socket, **wrong)
+        with scene.bench.opened() as (flow, _):
+            for _ in range(2):
+                with pytest.raises(SourceUnavailableError, match="refuses the password") as trouble:
+                    flow.turn()
+                assert "un-autre" not in str(trouble.value)
+        assert event_socket.refusals == 1, "it was asked again at once"
+        with pytest.raises(SourceRefusedError, match="refuses the password"):
+            scene.bench.probe()
+
+    @pytest.mark.parametrize(
+        ("said", "told"),
+        [
+            (b"SSH-2.0-OpenSSH_9.2\r\n\n\n", "is no event socket"),
+            (
+                b"Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n",
+                "apply-inbound-acl",
+            ),
+            (b"Content-Type: auth/request\n\n", "broke the connection off"),
+        ],
+    )
+    def test_who_is_no_event_socket_or_wants_nobody_is_told(self, tmp_path: Path, said: bytes, told: str) -> None:
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(said)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=answer)
+            thread.start()
+            given = configuration(listener.getsockname()[1])
+            with pytest.raises(SourceUnavailableError, match=told):
+                Bench(freeswitch.CONNECTOR, given, tmp_path / "data", tmp_path / "keys").probe()
+            thread.join()
+
+    def test_one_without_mod_callcenter_is_told(self, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+        missing = "-ERR callcenter_config Command not found!\n"
+        monkeypatch.setattr(scene.event_socket.tables, "answer", lambda asked: missing)
+        with pytest.raises(SourceUnavailableError, match="is mod_callcenter loaded"):
+            scene.bench.probe()
+
+    def test_the_fake_refuses_unknown_commands(self, event_socket: EventSocket) -> None:
+        with closing(Session(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
+            assert session._ask("api originate user/1001 9999").startswith("-ERR originate Command not found!")
+            assert session._ask("sendmsg") == "-ERR command not found"
+        assert event_socket.refusals == 2
+
+
+class TestSilence:
+    @pytest.fixture
+    def session(self, event_socket: EventSocket) -> Iterator[Session]:
+        with closing(Session(freeswitch.CONNECTOR.config(**configuration(event_socket.port)))) as session:
+            yield session
+        alone(event_socket)
+
+    def pause(self, session: Session, seconds: float) -> None:
+        """Let nobody have looked for so long."""
+        session._peer.heard_at -= seconds
+        session._peer.asked_at -= seconds
+
+    def test_one_that_had_nothing_to_tell_is_asked_first(self, session: Session) -> None:
+        self.pause(session, 600)
+        assert session.receive(0.0) == []
+        assert session._peer.asked_at > session._peer.heard_at
+        assert session.receive(5.0) == []
+        assert session._peer.heard_at > session._peer.asked_at
+
+    def test_one_that_does_not_answer_is_given_up(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Connection, "_answer", lambda connection, asked: None)
+        self.pause(session, PING_SECONDS + 1)
+        assert session.receive(0.0) == []
+        self.pause(session, ANSWER_SECONDS + 1)
+        with pytest.raises(SourceUnavailableError, match="does not answer any more"):
+            session.receive(0.0)
+
+
+class TestProbe:
+    def test_it_finds_who_is_there_and_takes_nothing(self, scene: Scene) -> None:
+        scene.waiting()
+        scene.callcenter.be(NINE, "1001@default", "Available")
+        assert scene.bench.probe().events == {"call.queued": 1, "agent.state_changed": 1}
+        alone(scene.event_socket)
+        assert len(scene.listen()) == 2
+
+
+def test_the_command_says_what_is_wrong() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        simulate = freeswitch.CONNECTOR.simulate
+        assert simulate is not None
+        done = CliRunner().invoke(simulate, ["--port", str(taken.getsockname()[1])])
+    assert done.exit_code == 1
+    assert "Address already in use" in done.output

@@ -1,0 +1,196 @@
+"""Clocks in any order of evidence, with ticks, kills and changed files in between: what they say, and what is told of them."""
+
+import json
+import tomllib
+from itertools import pairwise
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.events import Event
+from models.policies import Policies, SlaFile
+from streams.core import contact, sla
+from streams.core.clock import Clock
+from streams.core.clocks import Kind, News, advance, elapse
+from streams.core.contact import Contact
+from streams.core.courses import courses
+from tests.support.clocks import SIEGE
+from tests.support.events import START_MS, make
+
+FORM = "form:demarches/siege:12"
+MINUTE_MS, DAY = 60_000, 1440
+MONTH = 30 * DAY
+POLICY = """
+[[policy]]
+name = "dossiers"
+match = { channel = "form" }
+calendar = "siege"
+clocks.acknowledge = { target = %d, unit = "opening_hours" }
+clocks.first_response = { target = %d, unit = "elapsed", at_risk = 0.5 }
+clocks.resolution = { target = %d, unit = "working_days" }
+"""
+STRIKE = SIEGE.replace('holidays = "FR"', 'holidays = "FR"\nclosures = [{ from = 2025-03-05, to = 2025-03-19 }]')
+FILES = {
+    name: Policies(SlaFile.model_validate(tomllib.loads(text)), name)
+    for name, text in {
+        "first": SIEGE + POLICY % (14_400, 7_200, 10),
+        "shorter": SIEGE + POLICY % (3_600, 600, 2),
+        "closed": STRIKE + POLICY % (14_400, 7_200, 10),
+        "no policy": SIEGE,
+        "empty": "",
+    }.items()
+}
+DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision": "accepted"}}
+KINDS = ("form.taken_up", "form.correction_requested", "form.corrected", "form.decided")
+
+
+class Told(NamedTuple):
+    """An event of that minute, as it became known."""
+
+    event: Event
+    minute: int
+
+
+@st.composite
+def lives(draw: st.DrawFn, *, in_order: bool) -> list[Told]:
+    """A form, and what became of it; told late, out of order and twice, or just late and twice."""
+    minutes = sorted(draw(st.lists(st.integers(1, MONTH), max_size=7, unique=True)))
+    happened = [("form.submitted", 0), *((draw(st.sampled_from(KINDS)), minute) for minute in minutes)]
+    told, known_at = [], 0
+    for kind, minute in happened:
+        event = make(kind, minute * 60, subject=FORM, site="siege", service="mobilite", **DATA.get(kind, {}))
+        known_at = max(minute, known_at if in_order else 0) + draw(st.integers(0, 3 * DAY))
+        again_at = known_at + draw(st.integers(0, DAY))
+        told += [Told(event, known_at), *([Told(event, again_at)] if draw(st.booleans()) else [])]
+    return sorted(told, key=lambda one: one.minute)
+
+
+class Followed:
+    """A contact's row through all of it, and what was told of its clocks."""
+
+    def __init__(self) -> None:
+        self.policies = FILES["first"]
+        self.row: Contact | None = None
+        self.told: list[tuple[News, int]] = []
+
+    @property
+    def clocks(self) -> tuple[Clock, ...]:
+        return self.row.clocks if self.row else ()
+
+    def take(self, told: Told) -> None:
+        after = contact.fold(self.row, told.event)
+        if after is not self.row:
+            self._put(after, *advance(self.clocks, courses(after), self.policies, ms(told.minute)), told.minute)
+
+    def tick(self, minute: int) -> None:
+        if self.row is not None:
+            self._put(self.row, *elapse(self.clocks, ms(minute)), minute)
+
+    def kill(self) -> None:
+        self.row = contact.decode(contact.encode(self.row)) if self.row else None
+
+    def change(self, name: str, minute: int) -> None:
+        self.policies = FILES[name]
+        if self.row is not None and not self.row.is_closed:
+            self._put(self.row, *advance(self.clocks, courses(self.row), self.policies, ms(minute), renew=True), minute)
+
+    def _put(self, row: Contact, clocks: tuple[Clock, ...], news: list[News], minute: int) -> None:
+        self.row = row.__copy__()
+        self.row.clocks = clocks
+        self.told += ((one, minute) for one in news)
+
+
+def ms(minute: int) -> int:
+    return START_MS + minute * MINUTE_MS
+
+
+def facts(clock: Clock) -> tuple[object, ...]:
+    """What a clock says, whenever that was told."""
+    times = clock.started_at, clock.deadline_at, clock.at_risk_at, clock.pauses, clock.end, clock.ended_at
+    return clock.terms, *times, clock.is_breached, clock.is_open and clock.is_at_risk
+
+
+def anew(life: list[Told], policies: Policies, minute: int) -> list[Clock]:
+    """The clocks of who learns all of it at once."""
+    row: Contact | None = None
+    for told in sorted(life, key=lambda one: one.event.time):
+        row = contact.fold(row, told.event)
+    assert row is not None
+    return list(advance((), courses(row), policies, ms(minute))[0])
+
+
+moments = st.lists(st.tuples(st.integers(0, 2 * MONTH), st.sampled_from(["tick", "kill"])), max_size=8)
+
+
+def play(life: list[Told], between: list[tuple[int, str]]) -> tuple[Followed, int]:
+    """Return what became of a life with `between` in between, and when it is over."""
+    followed = Followed()
+    steps = [*((told.minute, told) for told in life), *between]
+    for minute, step in sorted(steps, key=lambda one: one[0]):
+        match step:
+            case Told():
+                followed.take(step)
+            case "tick":
+                followed.tick(minute)
+            case "kill":
+                followed.kill()
+            case file:
+                followed.change(file, minute)
+    over = max(minute for minute, _ in steps) + 1
+    followed.tick(over)
+    return followed, over
+
+
+@settings(max_examples=300)
+@given(lives(in_order=False), moments)
+def test_clocks_say_the_same_however_it_became_known(life: list[Told], between: list[tuple[int, str]]) -> None:
+    followed, over = play(life, between)
+    assert [facts(clock) for clock in followed.clocks] == [
+        facts(clock) for clock in anew(life, followed.policies, over)
+    ]
+
+
+@settings(max_examples=300)
+@given(lives(in_order=True), moments)
+def test_each_thing_is_told_once_by_its_true_time(life: list[Told], between: list[tuple[int, str]]) -> None:
+    followed, _ = play(life, between)
+    ids = [json.loads(sla.record(FORM.encode(), "", news, ms(minute))[1])["id"] for news, minute in followed.told]
+    assert len(set(ids)) == len(ids)
+    for news, minute in followed.told:
+        assert news.at <= ms(minute)
+        if news.kind is Kind.BREACHED:
+            assert news.at == news.clock.deadline_at
+    for clock in followed.clocks:
+        kinds = [news.kind for news, _ in followed.told if news.clock.kind is clock.kind]
+        assert kinds[0] is Kind.STARTED
+        assert clock.is_paused or clock.deadline_at is not None
+        if clock.is_breached:
+            assert Kind.BREACHED in kinds
+
+
+@settings(max_examples=300)
+@given(
+    lives(in_order=False),
+    moments,
+    st.lists(st.tuples(st.integers(0, 2 * MONTH), st.sampled_from([*FILES])), min_size=1, max_size=6),
+)
+def test_files_that_change_set_what_is_open_and_leave_what_is_over(
+    life: list[Told], between: list[tuple[int, str]], changes: list[tuple[int, str]]
+) -> None:
+    followed, over = play(life, [*between, *changes])
+    (last,) = {one for one in FILES.values() if one is followed.policies}
+    fresh = {clock.kind: clock for clock in anew(life, last, over)}
+    for clock in followed.clocks:
+        if clock.is_open and clock.kind in fresh:
+            assert facts(clock) == facts(fresh[clock.kind])
+    before = followed.clocks
+    for minute, (_, name) in enumerate(pairwise(["first", *FILES]), over):
+        followed.policies = FILES[name]
+        row = followed.row
+        assert row is not None
+        for renew in (False, True):
+            after, news = advance(before, courses(row), followed.policies, ms(minute), renew=renew)
+            settled = {clock.kind: clock for clock in before if not clock.is_open}
+            assert settled == {clock.kind: clock for clock in after if clock.kind in settled}
+            assert not any(one.clock.kind in settled for one in news)

@@ -1,0 +1,125 @@
+"""Mail that nobody wrote, put into a mailbox of a real server, and a connector before it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import connectors.imap as imap
+from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.testing import Bench
+from models.events import Event
+from tests.support.dovecot import Dovecot
+
+BEGIN = datetime(2026, 3, 16, 8, tzinfo=UTC)
+
+
+OURS = "accueil@example.org"
+
+
+CITIZEN = "mireille.exemple@example.org"
+
+
+OTHER = "jean.modele@example.org"
+
+
+PERSONAL = ("Mireille", "Exemple", CITIZEN, OTHER, "06 39 98 55 11", "dossier 48210")
+
+
+ADDRESSES: dict[str, Any] = {OURS: {"queue": "accueil", "service": "accueil", "site": "siege"}}
+
+
+NUMBERS = count()
+
+
+class Mail(NamedTuple):
+    folder: str
+    at: datetime
+    content: bytes
+
+
+def mail(
+    name: str,
+    minute: float,
+    sender: str = CITIZEN,
+    to: str = OURS,
+    *,
+    follows: Sequence[str] = (),
+    folder: str = "INBOX",
+    **headers: str,
+) -> Mail:
+    """A message as it comes: `name` makes its id, `headers` come before all others."""
+    at = BEGIN + timedelta(minutes=minute)
+    lines = [f"{header.replace('_', '-')}: {value}" for header, value in headers.items()]
+    lines += [f"Message-ID: <{name}.{CITIZEN}>"] if name else []
+    lines += [f"Date: {at:%a, %d %b %Y %H:%M:%S} +0000", f"From: Mireille Exemple <{sender}>", f"To: {to}"]
+    lines += [f"Subject: dossier 48210 de Mireille Exemple, {PERSONAL[4]}", "Content-Type: text/plain; charset=utf-8"]
+    if follows:
+        ids = [f"<{one}.{CITIZEN}>" for one in follows]
+        lines += [f"In-Reply-To: {ids[-1]}", f"References: {' '.join(ids)}"]
+    return Mail(folder, at, "\r\n".join([*lines, "", f"Bonjour, rappelez le {PERSONAL[4]}.", ""]).encode())
+
+
+def answer(name: str, minute: float, *follows: str, sender: str = OURS, to: str = CITIZEN, **headers: str) -> Mail:
+    return mail(name, minute, sender, to, follows=follows, folder="Sent", **headers)
+
+
+def away(name: str, minute: float, *follows: str) -> Mail:
+    return mail(name, minute, follows=follows, Auto_Submitted="auto-replied")
+
+
+def bounce(name: str, minute: float, *follows: str) -> Mail:
+    report = {"Return_Path": "<>", "Content_Type": "multipart/report; report-type=delivery-status; boundary=x"}
+    return mail(name, minute, "MAILER-DAEMON@example.org", follows=follows, **report)
+
+
+MAILS = [
+    mail("a", 0),
+    answer("a-acknowledged", 0.2, "a", Auto_Submitted="auto-replied"),
+    mail("b", 1, OTHER),
+    mail("a", 0),
+    answer("a-answered", 2, "a"),
+    away("a-away", 2.1, "a", "a-answered"),
+    mail("a-again", 3, follows=["a-answered"]),
+    bounce("a-bounced", 4, "a", "a-answered"),
+    mail("", 5),
+    Mail("INBOX", BEGIN + timedelta(minutes=6), b"Subject: dossier 48210\r\n\r\nBonjour\r\n"),
+    mail("b-again", 7, OTHER, follows=["b"], X_Latin_1="\xe9"),
+    Mail("INBOX", datetime(1999, 1, 1, tzinfo=UTC), mail("old", 8).content),
+    Mail("INBOX", BEGIN + timedelta(minutes=9), b"From: \xe9t\xe9 <ete@example.org>\nMessage-ID: <latin>\n\nBonjour\n"),
+    Mail("INBOX", BEGIN + timedelta(minutes=10), b"\xff\xfe: x\r\n\r\n\r\n"),
+    *(mail(f"more-{n}", 11 + n, f"usager{n}@example.org") for n in range(30)),
+    *(answer(f"more-{n}-answered", 50 + n, f"more-{n}", to=f"usager{n}@example.org") for n in range(0, 30, 2)),
+]
+"""In the order in which they came."""
+
+
+def put(server: Dovecot, user: str, *mails: Mail) -> None:
+    """Let the mailbox have these messages, one after the other."""
+    with server.client(user) as client:
+        for folder in dict.fromkeys(one.folder for one in mails):
+            if not client.folder_exists(folder):
+                client.create_folder(folder)
+        for folder, at, content in mails:
+            client.append(folder, content, msg_time=at)
+
+
+def bench(server: Dovecot, user: str, tmp_path: Path, data: str = "data", **more: Any) -> Bench:
+    options = server.options(user, **{"addresses": ADDRESSES, "poll_seconds": 1500, **more})
+    return Bench(imap.CONNECTOR, options, tmp_path / data, tmp_path / "keys")
+
+
+def told(events: Sequence[Event]) -> list[tuple[int, str]]:
+    """The number of each event's contact, in the order in which they came up, and what happened to it."""
+    numbers = {subject: number for number, subject in enumerate(dict.fromkeys(event.subject for event in events))}
+    return [(numbers[event.subject], event.type.partition(".")[2]) for event in events]
+
+
+def unavailable(one: Bench) -> str:
+    """Why the mailbox is not read."""
+    with one.opened() as (flow, _), pytest.raises(SourceUnavailableError) as trouble:
+        flow.turn()
+    return str(trouble.value)
