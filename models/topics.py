@@ -67,6 +67,9 @@ FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals,
 TIMELINE: Final = Topic(
     "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=30 * DAY_MS
 )
+TIMELINE_STATE: Final = Topic(
+    "accueil.timeline.v1", key="offsets", about="state of the timeline agent: how far the entries are written"
+)
 SLA: Final = Topic(
     "contact.sla.v1", key="contact id", about="SLA clocks: started, at risk, breached, met", retention_ms=30 * DAY_MS
 )
@@ -78,7 +81,7 @@ DEAD_LETTERS: Final = Topic(
     config={"max.message.bytes": "2097152"},  # a record at the source's limit fits with its headers
 )
 STATES: Final = (CONTACTS, FIGURES)
-CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, SLA, DEAD_LETTERS)
+CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, TIMELINE_STATE, SLA, DEAD_LETTERS)
 
 REPLAYED_FROM: Final = "replayed_from"
 """Header of a record that is sent late because it could not be used at first: the place of the dead letter that it was,

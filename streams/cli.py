@@ -51,6 +51,10 @@ LAZY = {
         "streams.sla_cli:group",
         say("What is promised: check it, explain it.", "Les délais promis : les vérifier, les expliquer."),
     ),
+    "timeline": (
+        "streams.timeline_cli:group",
+        say("Citizens' timelines: write them, show one.", "Les fils des usagers : les écrire, en montrer un."),
+    ),
     "survey-reference": (
         "connectors.survey.links:command",
         say("References of contacts, for links to surveys.", "Les références de contacts, pour les liens d'enquêtes."),

@@ -125,6 +125,7 @@ SAYINGS: Final = {
         "{connector}: a defect in the connector ({error}), a message was not taken",
         "{connector} : un défaut du connecteur ({error}), un message n'a pas été pris",
     ),
+    "waiting_for_database": ("waits for the database ({error})", "attend la base de données ({error})"),
     "waiting_for_broker": ("waits for Kafka at {url}", "attend Kafka sur {url}"),
     r"a row of figures cannot be read: (?P<error>.*)": (
         "a row of figures cannot be read ({error}): is another version writing?",
@@ -173,6 +174,7 @@ SAYINGS: Final = {
         "the worker has stopped writing (accueil worker)",
         "le service de calcul n'écrit plus (accueil worker)",
     ),
+    "waiting for the database": ("waits for the database", "attend la base de données"),
     r"partitions \[\] of \[\] recovered": ("waits for its partitions", "attend ses partitions"),
     r"partitions \[(?P<done>.*)\] of \[(?P<all>.*)\] recovered": (
         "reads the state of partitions {all} (done: {done})",

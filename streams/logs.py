@@ -38,6 +38,8 @@ LIBRARIES: Final = (
     "streams.engine.transport",  # Faust's services, under the names of our classes
     "jgo",
     "asyncio",
+    "alembic",
+    "sqlalchemy",
     "urllib3",
     "httpx",  # at INFO it prints whole addresses, with what is asked for
     "httpcore",

@@ -128,6 +128,20 @@ class Connect(Section):
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
+class Timeline(Section):
+    """Where citizens' timelines are kept."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^$|^(sqlite:///|postgresql\+psycopg://).+")] = ""
+    """The database, as SQLAlchemy writes it (`postgresql+psycopg://user@host/name`); empty: a file of SQLite in `data`."""
+    password: SecretStr = SecretStr("")
+    """Of the database."""
+    password_file: Path | None = None
+    """A file that holds the password, instead of `password`."""
+    health_host: str = "127.0.0.1"
+    health_port: PortOrNone = 0
+    """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
+
+
 class Log(Section):
     """What processes say."""
 
@@ -191,6 +205,7 @@ class Settings(BaseSettings):
     connect: Connect = Connect()
     web: Web = Web()
     notify: Notify = Notify()
+    timeline: Timeline = Timeline()
     log: Log = Log()
     demo: Demo = Demo()
     connectors: dict[Name, Instance] = {}

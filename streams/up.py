@@ -119,7 +119,7 @@ class Plan:
         broker = tree.start(*first, *([self.systems()] if self._demo else []))
         board = tree.start(self.web())
         await all_ready(broker)
-        board += tree.start(*self.workers(), *self.notify())
+        board += tree.start(*self.workers(), self.timeline(), *self.notify())
         # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
         sources = tree.start(*([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
@@ -214,6 +214,19 @@ class Plan:
             health_port=port,
             stop_seconds=8,
             about=", ".join(names),
+        )
+
+    def timeline(self) -> Program:
+        """Return what writes citizens' timelines."""
+        timeline = self._settings.timeline
+        port = timeline.health_port or free_port()
+        return self._program(
+            "timeline",
+            ("timeline",),
+            {"ACCUEIL_TIMELINE__HEALTH_PORT": str(port)},
+            health_host=timeline.health_host,
+            health_port=port,
+            stop_seconds=20,  # it finishes the steps in hand
         )
 
     def notify(self) -> Iterator[Program]:

@@ -34,8 +34,8 @@ def run(settings: Settings) -> int:
         return run_engine(engine)
 
 
-def options(settings: Settings) -> Options:
-    """Return how the engine is to run."""
+def options(settings: Settings, name: str = "worker") -> Options:
+    """Return how the engine is to run in the process `name`."""
     worker = settings.worker
     return Options(
         bootstrap=find_brokers(settings),
@@ -45,7 +45,7 @@ def options(settings: Settings) -> Options:
         session_timeout_seconds=worker.session_timeout_seconds,
         skip_expired=worker.skip_expired,
         instance_id=worker.instance_id or None,
-        directory=settings.data / "worker",
+        directory=settings.data / name,
         client=settings.kafka.client_options(),
     )
 

@@ -30,9 +30,14 @@ class Entry(msgspec.Struct, gc=False):
     outcome: str
     """What became of the contact, in one word; empty while that is open."""
     source: str
+    sector: str = ""
+    identities: str = ""
+    """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
+decode: Final = msgspec.json.Decoder(Entry).decode
+"""Returns the entry of a record's value. Raises `msgspec.DecodeError` for what is none."""
 
 
 def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
@@ -54,5 +59,7 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
         state,
         outcome,
         event.source,
+        after.sector,
+        after.identities if event.identities else "",
     )
     return (citizen or event.subject).encode(), _encode(entry)

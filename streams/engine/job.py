@@ -173,6 +173,13 @@ class PartitionJob(Protocol):
         """Do what is due at `step.now`; called about every tick while the partition has caught up with its sources."""
 
 
+class Unavailable(RuntimeError):  # noqa: N818 - says what it is
+    """Something beside Kafka that a job writes to cannot be reached.
+
+    That is no fault of the records: the process leaves, and they come again.
+    """
+
+
 class Job(NamedTuple):
     """A stream job: what it reads, writes and keeps."""
 

@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach
-from streams.engine.job import DeadLetter, Header, Pair, PartitionJob, Step
+from streams.engine.job import DeadLetter, Header, Pair, PartitionJob, Step, Unavailable
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.waits import wait_for
@@ -266,7 +266,7 @@ class Lane:
             for batch in batches:
                 self.job.fold(batch.tp.topic, batch.records, step)
             writes = self._collect()
-        except MemoryError:
+        except (MemoryError, Unavailable):
             raise  # not the record's fault
         except Exception as error:  # noqa: BLE001 - whatever else a fold raises is a defect of the job
             self._roll_back()

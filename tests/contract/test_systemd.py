@@ -24,6 +24,7 @@ def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
     assert [unit.name for unit in UNITS] == [
         "accueil-connect.service",
         "accueil-notify.service",
+        "accueil-timeline.service",
         "accueil-web.service",
         "accueil-worker@.service",
     ]

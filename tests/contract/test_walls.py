@@ -15,6 +15,7 @@ ROOMS = {
     "streams/core": ["models", "streams.core"],
     "streams/engine": ["streams.engine"],
     "streams/agents": ["models", "streams.core", "streams.engine", "streams.agents"],
+    "streams/timeline": ["models", "streams.core", "streams.timeline"],
     "streams/web": ["models", "streams.core", "streams.web", "streams.topic_reader"],
     "streams/notify": ["models", "streams.core", "streams.notify", "streams.topic_reader", "connectors.sdk"],
     "connectors/sdk": ["models", "connectors.sdk"],
@@ -34,6 +35,8 @@ LIBRARIES = {
         "streams/state_reader.py",
     ],
     "confluent_kafka": [],
+    "sqlalchemy": ["streams/timeline/"],
+    "alembic": ["streams/timeline/"],
 }
 
 

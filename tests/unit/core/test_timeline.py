@@ -33,6 +33,8 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
         "state": "in_progress",
         "outcome": "answered",
         "source": answered.source,
+        "sector": "social",
+        "identities": "",
     }
 
 

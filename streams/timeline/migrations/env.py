@@ -1,0 +1,8 @@
+"""What Alembic runs: on the connection that `streams.timeline.migrating` hands over."""
+
+from alembic import context
+
+from streams.timeline.schema import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+context.run_migrations()

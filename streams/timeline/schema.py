@@ -1,0 +1,53 @@
+"""The tables. `migrations` brings a database to this shape; a test holds the two equal.
+
+All times are milliseconds since 1970 UTC.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, MetaData, PrimaryKeyConstraint, Table, Text
+
+METADATA: Final = MetaData()
+
+ENTRIES: Final = Table(
+    "entries",
+    METADATA,
+    Column("owner", Text, nullable=False),  # the contact's strongest identity then, or the contact if none was known
+    Column("happened_at", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),  # of the event
+    Column("contact", Text, nullable=False),
+    Column("sector", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("state", Text, nullable=False),  # of the contact after it
+    Column("outcome", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    PrimaryKeyConstraint("owner", "happened_at", "id"),
+    Index("entries_by_contact", "contact"),
+    sqlite_with_rowid=False,  # clustered by the primary key: a citizen's entries lie side by side, in order
+)
+LINKS: Final = Table(
+    "links",
+    METADATA,
+    Column("one", Text, nullable=False),
+    Column("other", Text, nullable=False),
+    Column("event", Text, nullable=False),  # the first that told both
+    Column("contact", Text, nullable=False),
+    Column("sector", Text, nullable=False),
+    Column("linked_at", BigInteger, nullable=False),  # when that event happened
+    PrimaryKeyConstraint("one", "other"),
+    Index("links_by_other", "other", "one"),
+    sqlite_with_rowid=False,
+)
+REVOCATIONS: Final = Table(
+    "revocations",
+    METADATA,
+    Column("one", Text, nullable=False),
+    Column("other", Text, nullable=False),
+    Column("revoked_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("one", "other"),
+    sqlite_with_rowid=False,
+)

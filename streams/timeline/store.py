@@ -1,0 +1,242 @@
+"""Entries into SQL and out again: SQLite in a file of its own, or PostgreSQL by URL.
+
+A batch is one transaction, and the same batch again changes nothing. What is meant by entries and links is in `streams.core`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    make_url,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from streams.core.links import Caps, Link, Story, is_strong, links_of, tell_story
+from streams.core.rows import milliseconds
+from streams.core.timeline import Entry
+from streams.timeline.migrating import migrate
+from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
+
+LOCK_SECONDS: Final = 30
+"""So long SQLite waits for another process that writes."""
+IN_ONE_QUERY: Final = 500
+"""SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
+
+
+class Unavailable(Exception):  # noqa: N818 - says what the database is
+    """The database cannot be reached, or does not take what is written: to be tried again later, by a new process."""
+
+
+class Place(NamedTuple):
+    """Where an entry stands in time."""
+
+    happened_at: int
+    id: str
+
+
+class Written(NamedTuple):
+    """What a batch changed."""
+
+    entries: int
+    links: int
+    adopted: int
+    """Entries that became somebody's: of contacts whose citizen was not known before."""
+
+
+class Timeline:
+    """The database at `url`, as SQLAlchemy writes it, with its password apart; brought to this release's tables at once.
+
+    For one thread at a time. Raises `Unavailable`.
+    """
+
+    def __init__(self, url: str, password: str = "") -> None:
+        self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url))
+        with _clear(), self._engine.begin() as connection:
+            migrate(connection)
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        self._put_entries: Final = insert(ENTRIES).on_conflict_do_nothing()
+        self._put_links: Final = insert(LINKS).on_conflict_do_nothing()
+        self._put_revocation: Final = insert(REVOCATIONS).on_conflict_do_nothing()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    # ----------------------------------------------------------------------------------------------------------- writing
+    def write(self, entries: Sequence[Entry]) -> Written:
+        """Write a batch in one transaction; what is there already is left as it is. Raises `Unavailable`."""
+        owners = {entry.contact: entry.citizen for entry in entries if entry.citizen}
+        with _clear(), self._engine.begin() as connection:
+            adopted = _adopt(connection, {entry.contact: entry.citizen for entry in entries if entry.identities})
+            owners |= _known_owners(connection, {entry.contact for entry in entries} - owners.keys())
+            rows = [_row(entry, owners.get(entry.contact, entry.contact)) for entry in entries]
+            links = _links(entries)
+            return Written(
+                _insert(connection, self._put_entries, rows), _insert(connection, self._put_links, links), adopted
+            )
+
+    # ----------------------------------------------------------------------------------------------------------- reading
+    def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
+        """Return which identities are the citizen's who has `identity`. Raises `Unavailable`."""
+        with _clear(), self._engine.connect() as connection:
+            return tell_story(identity, lambda asked: _neighbours(connection, asked, caps), caps)
+
+    def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""
+        parts = []
+        for owner in owners:  # each a walk down its own stretch of the clustered index
+            part = select(ENTRIES).where(ENTRIES.c.owner == owner)
+            if before is not None:
+                part = part.where(tuple_(ENTRIES.c.happened_at, ENTRIES.c.id) < before)
+            part = part.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
+            parts.append(select(part.subquery()))
+        with _clear(), self._engine.connect() as connection:
+            found = connection.execute(union_all(*parts)).mappings().all() if parts else []
+        return sorted(map(dict, found), key=_place, reverse=True)[:limit]
+
+    def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
+        """Return the whole life of one contact, in order. Raises `Unavailable`."""
+        with _clear(), self._engine.connect() as connection:
+            found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
+        return sorted(map(dict, found), key=_place)
+
+    # ----------------------------------------------------------------------------------------------------------- links
+    def revoke(self, link: Link, at: int, reason: str) -> bool:
+        """Have a link no longer hold, whatever tells it again; return whether it held. Raises `Unavailable`."""
+        values = {"one": link.one, "other": link.other, "revoked_at": at, "reason": reason}
+        with _clear(), self._engine.begin() as connection:
+            known = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other)
+            return connection.execute(known).first() is not None and bool(
+                _insert(connection, self._put_revocation, [values])
+            )
+
+    def restore(self, link: Link) -> bool:
+        """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`."""
+        revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
+        with _clear(), self._engine.begin() as connection:
+            return bool(connection.execute(revoked).rowcount)
+
+
+def _open(url: URL) -> Engine:
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in (
+        f"busy_timeout = {LOCK_SECONDS * 1000}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "cache_size = -65536",
+        "secure_delete = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def _clear() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise Unavailable(type(error.orig).__name__) from error
+
+
+def _row(entry: Entry, owner: str) -> dict[str, Any]:
+    return {
+        "owner": owner,
+        "happened_at": milliseconds(entry.happened_at),
+        "id": entry.id,
+        "contact": entry.contact,
+        "sector": entry.sector,
+        "channel": entry.channel.value,
+        "site": entry.site,
+        "service": entry.service,
+        "type": entry.type,
+        "state": entry.state.value,
+        "outcome": entry.outcome,
+        "source": entry.source,
+    }
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return Place(row["happened_at"], row["id"])
+
+
+def _links(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "one": link.one,
+            "other": link.other,
+            "event": entry.id,
+            "contact": entry.contact,
+            "sector": entry.sector,
+            "linked_at": milliseconds(entry.happened_at),
+        }
+        for entry in entries
+        for link in links_of(entry.identities)
+    ]
+
+
+def _insert(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
+    if not rows:
+        return 0
+    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+
+
+def _adopt(connection: Connection, citizens: Mapping[str, str]) -> int:
+    """Give entries of contacts whose citizen was not known to the citizen."""
+    unowned = [
+        contact
+        for some in _slices(list(citizens))
+        for contact in connection.scalars(select(ENTRIES.c.owner).where(ENTRIES.c.owner.in_(some)).distinct())
+    ]
+    if not unowned:
+        return 0
+    change = update(ENTRIES).where(ENTRIES.c.owner == bindparam("contact_")).values(owner=bindparam("citizen_"))
+    rows = [{"contact_": contact, "citizen_": citizens[contact]} for contact in unowned]
+    return connection.execute(change, rows).rowcount
+
+
+def _known_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, str]:
+    """Return the citizens of contacts that have one: what is told again of them is the citizen's too."""
+    known: dict[str, str] = {}
+    for some in _slices(list(contacts)):
+        asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
+        known |= {contact: owner for contact, owner in connection.execute(asked) if owner != contact}
+    return known
+
+
+def _neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict[str, list[str]]:
+    """Return what each identity is linked to, as `links.Neighbours` promises."""
+    found: dict[str, list[str]] = {}
+    for one in asked:
+        limit = (caps.identities if is_strong(one) else caps.fan_out) + 1
+        ends = union_all(_ends(LINKS.c.one, LINKS.c.other, one, limit), _ends(LINKS.c.other, LINKS.c.one, one, limit))
+        found[one] = sorted(connection.scalars(ends))[:limit]
+    return found
+
+
+def _ends(near: Any, far: Any, one: str, limit: int) -> Any:
+    revoked = select(REVOCATIONS.c.one).where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
+    ends = select(far.label("end")).where(near == one, ~revoked.exists()).order_by(far).limit(limit)
+    return select(ends.subquery().c.end)
+
+
+def _slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + IN_ONE_QUERY] for start in range(0, len(values), IN_ONE_QUERY))

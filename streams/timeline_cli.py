@@ -1,0 +1,139 @@
+"""`accueil timeline`: write citizens' timelines, and show one in the terminal."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, Final
+
+import click
+
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind, normalise_email, normalise_phone
+from streams.core.links import Story
+from streams.listing import EXIT_NOT_FOUND, print_table, when
+from streams.settings import Settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
+from streams.words import say
+
+KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
+PAGE: Final = 50
+
+
+@click.group(
+    cls=Group,
+    name="timeline",
+    invoke_without_command=True,
+    help=say("Write citizens' timelines into the database.", "Écrit les fils des usagers dans la base."),
+)
+@click.pass_context
+def group(context: click.Context) -> None:
+    """Write them until a signal comes, unless a command is given."""
+    if context.invoked_subcommand is None:
+        context.invoke(run)
+
+
+@click.command
+@pass_settings
+def run(settings: Settings) -> None:
+    """Read `citizen.timeline.v1`, and write."""
+    from streams import timeline_process  # noqa: PLC0415
+    from streams.timeline.store import Unavailable  # noqa: PLC0415
+
+    start_logging(settings)
+    with clear_errors():
+        try:
+            sys.exit(timeline_process.run(settings))
+        except Unavailable as error:
+            raise OperatorError(_away(error), EXIT_RESTART) from None
+
+
+@group.command(
+    help=say(
+        "Show a citizen's timeline, latest first. NAME is a contact id or a pseudonym; without it, the number, address or "
+        "reference is asked for, so that it stands in no command line.",
+        "Montrer le fil d'un usager, le plus récent d'abord. NAME est un contact ou un pseudonyme ; sans lui, le numéro, "
+        "l'adresse ou la référence est demandé, pour n'apparaître dans aucune ligne de commande.",
+    )
+)
+@click.argument("name", required=False)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default=IdentityKind.PHONE.value,
+    show_default=True,
+    help=say("What is asked for.", "Ce qui est demandé."),
+)
+@click.option(
+    "--sector",
+    default="general",
+    show_default=True,
+    help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True)
+@pass_settings
+def show(settings: Settings, name: str | None, kind: str, sector: str, limit: int) -> None:
+    """Print the entries, and by which links they belong together."""
+    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline_process import open_timeline  # noqa: PLC0415
+
+    with clear_errors():
+        asked = name or _ask(settings, IdentityKind(kind), sector)
+        try:
+            timeline = open_timeline(settings)
+            entries = timeline.read_contact(asked)[:limit]
+            if entries:
+                _print(entries, Story({}, {}), settings.web.zone)
+                return
+            story = timeline.tell_story(asked)
+            entries = timeline.read(story.identities, limit)
+        except Unavailable as error:
+            raise OperatorError(_away(error), EXIT_RESTART) from None
+    if not entries:
+        raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND)
+    _print(entries, story, settings.web.zone)
+
+
+def _ask(settings: Settings, kind: IdentityKind, sector: str) -> str:
+    raw = click.prompt(kind.value, err=True)
+    normalised = {IdentityKind.PHONE: normalise_phone, IdentityKind.EMAIL: normalise_email}.get(kind, str.strip)(raw)
+    if not normalised:
+        raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
+    return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
+
+
+def _print(entries: Sequence[Mapping[str, Any]], story: Story, zone: tzinfo) -> None:
+    print_table(
+        (
+            say("when", "quand"),
+            say("what", "quoi"),
+            say("service", "service"),
+            say("state", "état"),
+            say("outcome", "issue"),
+            say("contact", "contact"),
+        ),
+        list(_lines(entries, zone)),
+    )
+    for identity, link in story.identities.items():
+        if link is not None:
+            click.echo(say(f"{identity}: linked to {link.one}", f"{identity} : lié à {link.one}"), err=True)
+    for identity in story.shared:
+        click.echo(
+            say(f"{identity}: others' too, not shown", f"{identity} : aussi à d'autres, non montré"),
+            err=True,
+        )
+
+
+def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple[str, ...]]:
+    for entry in entries:
+        yield (
+            when(entry["happened_at"], zone),
+            entry["type"],
+            "/".join(filter(None, (entry["site"], entry["service"]))),
+            entry["state"],
+            entry["outcome"],
+            entry["contact"],
+        )
+
+
+def _away(error: Exception) -> str:
+    return say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}")

@@ -1,0 +1,140 @@
+"""The timeline agent through faults, on both databases: every entry is there once, under the citizen whom it concerns."""
+
+import itertools
+import random
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from models import topics
+from models.events import Event
+from streams.core import contact, timeline
+from streams.core.contact import Contact
+from streams.core.timeline import Entry
+from streams.engine import checkpoints
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.processes import Child, supervised, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+READ = (topics.TIMELINE, topics.TIMELINE_STATE, topics.DEAD_LETTERS)
+
+
+@pytest.fixture
+def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    """A broker with the topics of the timeline."""
+    apply(
+        own_kafka.bootstrap, [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in READ]
+    )
+    return own_kafka
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL."""
+    with running_postgres() as running:
+        yield running
+
+
+def writer(kafka: EmbeddedKafka, tmp_path: Path, url: str = "") -> Child:
+    return Child(
+        ["-m", "streams.cli", "timeline"],
+        tmp_path / "timeline.log",
+        ACCUEIL_BROKERS=kafka.bootstrap,
+        ACCUEIL_DATA=str(tmp_path / "data"),
+        ACCUEIL_LOG__FORMAT="json",
+        ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
+        ACCUEIL_TIMELINE__URL=url,
+    )
+
+
+class Told:
+    """What was produced, as the contacts agent would."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._numbers = itertools.count()
+
+    def batches(self) -> Iterator[list[kafka_io.Produced]]:
+        """Yield records without end; some are told twice, one in a batch is no entry."""
+        chance = random.Random(1)
+        while True:
+            rows: dict[str, Contact] = {}
+            records = [
+                self._record(rows, event) for event in oracle.make_lives(30, 600, start=next(self._numbers) * 30)
+            ]
+            yield [*records, *chance.sample(records, 20), (topics.TIMELINE.name, b"phone:a", b"no entry")]
+
+    def _record(self, rows: dict[str, Contact], event: Event) -> kafka_io.Produced:
+        row = rows[event.subject] = contact.fold(rows.get(event.subject), event)
+        key, value = timeline.record(event, row)
+        self.entries[event.id] = timeline.decode(value)
+        return topics.TIMELINE.name, key, value
+
+    def owners(self) -> dict[str, str]:
+        """Event id → under whom its entry must stand: the citizen known then, or else the first that the contact had."""
+        first: dict[str, str] = {}
+        for entry in self.entries.values():
+            if entry.citizen:
+                first.setdefault(entry.contact, entry.citizen)
+        return {name: entry.citizen or first.get(entry.contact, entry.contact) for name, entry in self.entries.items()}
+
+
+def written(url: str) -> list[tuple[str, str]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT id, owner FROM entries")).all()
+    engine.dispose()
+    return [(name, owner) for name, owner in found]
+
+
+def verify(told: Told, url: str, child: Child) -> None:
+    wait_until(
+        lambda: len(written(url)) >= len(told.entries),
+        "all entries",
+        60,
+        lambda: (len(written(url)), len(told.entries)),
+    )
+    found = written(url)
+    assert max(Counter(name for name, _ in found).values()) == 1, "an entry stands twice"
+    assert dict(found) == told.owners()
+    assert child.stop() == 0
+
+
+def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    told, url = Told(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
+    with writer(kafka, tmp_path) as child:
+        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+            for point in (*checkpoints.OPENING, *checkpoints.STEP):
+                child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
+                assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
+            child.start()
+        verify(told, url, child)
+    letters = kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
+    assert {letter.value() for letter in letters} == {b"no entry"}
+
+
+def test_the_database_crashes_and_comes_back(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:
+    told = Told()
+    with supervised(writer(kafka, tmp_path, postgres.url)) as child:
+        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+            child.wait_for('"event": "partition_opened"', 4)
+            for _ in range(2):
+                before = len(written(postgres.url))
+                wait_until(lambda before=before: len(written(postgres.url)) > before, "entries to be written")
+                ended = len(child.exits)
+                postgres.stop("immediate")
+                wait_until(lambda ended=ended: len(child.exits) > ended, "the process to leave")
+                child.wait_for_new("waiting_for_database")
+                child.kill()  # and who writes dies too
+                postgres.start()
+        wait_until(lambda: child.alive, "the next life")
+        verify(told, postgres.url, child)
+    assert len(child.exits) >= 4, "nothing ended: the crashes proved nothing"

@@ -1,0 +1,85 @@
+"""A real PostgreSQL for tests: a cluster of its own on a free port of 127.0.0.1, stopped and removed at the end."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from streams.engine.broker import free_port
+
+USER: Final = "postgres"
+_DEBIAN: Final = Path("/usr/lib/postgresql")
+
+
+def _programs() -> Path:
+    """Return where PostgreSQL's programs are: on Debian not on PATH."""
+    if found := shutil.which("initdb"):
+        return Path(found).parent
+    versions = sorted(_DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if versions:
+        return versions[-1].parent
+    if os.environ.get("CI"):
+        pytest.fail("PostgreSQL is missing: apt-get install postgresql")
+    pytest.skip("PostgreSQL is missing: apt-get install postgresql")
+
+
+class Postgres:
+    """One cluster. It does not run as root: then its owner is the user that the package made."""
+
+    def __init__(self, directory: Path) -> None:
+        self._programs = _programs()
+        self._directory = directory / "cluster"
+        self.port = free_port()
+        self.runs = False
+        self._as = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
+        if self._as:
+            shutil.chown(directory, USER)
+        self._call("initdb", "-D", str(self._directory), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8")
+
+    @property
+    def url(self) -> str:
+        """The database, as SQLAlchemy writes it."""
+        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        log = str(self._directory.parent / "log")
+        self._call("pg_ctl", "-D", str(self._directory), "-w", "-l", log, "-o", options, "start")
+        self.runs = True
+
+    def stop(self, how: str = "fast") -> None:
+        """Stop it: `fast`, or `immediate`, which is a crash."""
+        self._call("pg_ctl", "-D", str(self._directory), "-w", "-m", how, "stop")
+        self.runs = False
+
+    def _call(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [*self._as, str(self._programs / program), *arguments],
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # what runs on would keep a pipe open
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{program} ended with {done.returncode}"
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """Yield a cluster that runs, in a folder that its owner may enter."""
+    with tempfile.TemporaryDirectory(prefix="accueil-postgres-", ignore_cleanup_errors=True) as folder:
+        postgres = Postgres(Path(folder))
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            if postgres.runs:
+                postgres.stop("immediate")

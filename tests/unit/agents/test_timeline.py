@@ -1,0 +1,52 @@
+"""The timeline agent without Kafka: entries to the store, all else to the dead letters."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from models import topics
+from models.reasons import Reason
+from streams.agents.timeline import make_job
+from streams.core import contact, timeline
+from streams.core.timeline import Entry
+from streams.engine.job import Step
+from tests.support.events import answered_call
+
+
+class Record(NamedTuple):
+    """As a fetch yields it."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Store:
+    """Remembers what it is given."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Entry]] = []
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        self.batches.append(list(entries))
+
+
+def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
+    event = answered_call()[0]
+    key, value = timeline.record(event, contact.fold(None, event))
+    records = [Record(0, 0, key, value), Record(1, 0, key, b"{}"), Record(2, 0, key, None), Record(3, 0, key, value)]
+    store = Store()
+    step = Step(0, 0, [])
+    make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
+    assert [[entry.id for entry in batch] for batch in store.batches] == [[event.id, event.id]]
+    assert [(letter.record.offset, letter.reason) for letter in step.dead_letters] == [
+        (1, Reason.INVALID_FIELD.value),
+        (2, Reason.NULL_VALUE.value),
+    ]
+
+
+def test_nothing_is_written_of_nothing() -> None:
+    store = Store()
+    make_job("accueil", store).open(0).fold(topics.TIMELINE.name, [], Step(0, 0, []))
+    assert store.batches == []
