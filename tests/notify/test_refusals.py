@@ -18,12 +18,13 @@ from streams.notify.queueing import AGAIN_MS, Letter, Queueing, RefusedError
 from streams.notify.store import Receivers, Store
 from streams.notify.telling import GoneError, Teller
 from streams.notify.webhook import WebhookCourier
+from tests.support import notifying
 from tests.support.alertmanager import Hook, hooked
 from tests.support.clocks import Promise
+from tests.support.notifying import NOW, breach
 from tests.support.processes import wait_until
 from tests.support.webhooks import SECRET
 
-NOW = 1_773_662_400_000
 RECEIVERS = Receivers((), {"desk": ("breached", "at_risk")})
 LETTER = Letter("1", NOW, ())
 
@@ -47,15 +48,8 @@ def courier(hook: Hook, tmp_path: Path) -> Iterator[WebhookCourier]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, RECEIVERS)
-    store.topic("one")
-    store.begin_telling(NOW)
-    yield store
-    store.close()
-
-
-def breach(store: Store, *numbers: int) -> None:
-    store.take([Promise(number).breached() for number in numbers], {0: max(numbers)}, NOW)
+    with notifying.telling(tmp_path, RECEIVERS) as store:
+        yield store
 
 
 def told(hook: Hook) -> list[tuple[str, str]]:

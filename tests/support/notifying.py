@@ -11,7 +11,8 @@ import signal
 import smtplib
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,12 @@ from connectors.sdk.database import Database
 from streams import logs
 from streams.notify.notifier import Notifier
 from streams.notify.options import AlertmanagerOptions, MailOptions, NotifyOptions, WebhookOptions
+from streams.notify.store import Receivers, Store
+from tests.support.clocks import Promise
 from tests.support.webhooks import SECRET
 
 MODULE = "tests.support.notifying"
+NOW = 1_773_662_400_000
 
 
 def options(
@@ -67,6 +71,20 @@ def read(text: str) -> NotifyOptions:
         runbook_url="https://example.org/runbook",
         digest_above=given["digest_above"],
     )
+
+
+@contextmanager
+def telling(directory: Path, receivers: Receivers) -> Iterator[Store]:
+    """A store of which all that comes is told."""
+    with closing(Store(directory, receivers)) as store:
+        store.topic("one")
+        store.begin_telling(NOW)
+        yield store
+
+
+def breach(store: Store, *numbers: int) -> None:
+    """Have the promises to these contacts be broken."""
+    store.take([Promise(number).breached() for number in numbers], {0: max(numbers)}, NOW)
 
 
 def mortal(holder: Any, name: str, numbers: "count[int]", acts: int) -> None:

@@ -8,23 +8,17 @@ import pytest
 from connectors.sdk.errors import ConnectorError
 from streams.notify.incidents import Kind, What
 from streams.notify.store import FILE, Message, Receivers, Store
+from tests.support import notifying
 from tests.support.clocks import Promise
+from tests.support.notifying import NOW, breach
 
 DESK = Receivers(("manager",), {"desk": ("breached", "at_risk"), "night": ("breached",)})
-NOW = 1_773_662_400_000
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, DESK)
-    store.topic("one")
-    store.begin_telling(NOW)
-    yield store
-    store.close()
-
-
-def breach(store: Store, *numbers: int) -> None:
-    store.take([Promise(number).breached() for number in numbers], {0: max(numbers)}, NOW)
+    with notifying.telling(tmp_path, DESK) as store:
+        yield store
 
 
 def following(store: Store, *, above: int = 3, after_outage: bool = False) -> Message:
