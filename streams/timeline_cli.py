@@ -127,7 +127,7 @@ def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple
     for entry in entries:
         yield (
             when(entry["happened_at"], zone),
-            entry["type"],
+            f"{entry['type']} {entry['detail']}".rstrip(),
             "/".join(filter(None, (entry["site"], entry["service"]))),
             entry["state"],
             entry["outcome"],

@@ -301,6 +301,9 @@ class Contacts:
             return
         after.clocks = clocks
         step.outputs[topics.SLA.name] += [sla.record(key, after.sector, told, step.now) for told in news]
+        step.outputs[topics.TIMELINE.name] += [
+            timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.KEPT_OR_BROKEN
+        ]
         count_clocks(known, clocks, self._edit)
         self.deadlines.update(key, before, after)
 

@@ -50,6 +50,13 @@ class _Event(msgspec.Struct, gc=False):
 _encode: Final = msgspec.json.Encoder().encode
 
 
+def name(subject: str, news: News) -> str:
+    """Return the id of what is told of a clock of the contact `subject`."""
+    kind, at, clock = news
+    revision = f"{clock.deadline_at}|{at}" if kind is Kind.MOVED else str(at)
+    return event_id(SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", revision)
+
+
 def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]:
     """Return the Kafka record that tells `news` of the contact `key` at `now` (milliseconds since 1970): key and value.
 
@@ -57,7 +64,6 @@ def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]
     """
     kind, at, clock = news
     subject, terms, place = key.decode(), clock.terms, clock.place
-    revision = f"{clock.deadline_at}|{at}" if kind is Kind.MOVED else str(at)
     data = _Data(
         terms.policy,
         clock.kind,
@@ -75,7 +81,7 @@ def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]
         _iso_or_none(clock.ended_at),
     )
     event = _Event(
-        event_id(SOURCE, f"{subject}|{clock.kind}|{clock.number}|{kind}", revision),
+        name(subject, news),
         subject,
         _iso(at),
         _iso(now),

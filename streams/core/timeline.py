@@ -1,12 +1,15 @@
-"""Entries of `citizen.timeline.v1`: one per event, for the timeline of the citizen whom it concerns."""
+"""Entries of `citizen.timeline.v1`: one per event, and per promise that was kept or broken, for the citizen's timeline."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from models.events import Event
+from models.sla import SOURCE
 from models.topics import Channel
+from streams.core import sla
+from streams.core.clocks import Kind, News
 from streams.core.contact import Contact
 from streams.core.milestone import State
 
@@ -31,6 +34,8 @@ class Entry(msgspec.Struct, gc=False):
     """What became of the contact, in one word; empty while that is open."""
     source: str
     sector: str = ""
+    detail: str = ""
+    """Of a promise: which it was, `<policy>:<clock>`."""
     identities: str = ""
     """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
 
@@ -60,6 +65,32 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
         outcome,
         event.source,
         after.sector,
-        after.identities if event.identities else "",
+        identities=after.identities if event.identities else "",
     )
     return (citizen or event.subject).encode(), _encode(entry)
+
+
+KEPT_OR_BROKEN: Final = frozenset({Kind.MET, Kind.BREACHED})
+"""What of a clock concerns the citizen; all else is for those who act before that."""
+
+
+def record_of_clock(news: News, row: Contact, contact: str) -> tuple[bytes, bytes]:
+    """Return the record for a promise to who has the contact `row`, that was kept or broken: its Kafka key, and the entry."""
+    state, outcome = row.standing()
+    citizen, clock = row.citizen, news.clock
+    entry = Entry(
+        sla.name(contact, news),
+        citizen,
+        contact,
+        row.channel,
+        clock.place.site,
+        clock.place.service,
+        f"sla.{news.kind}",
+        datetime.fromtimestamp(news.at / 1000, UTC),
+        state,
+        outcome,
+        SOURCE,
+        row.sector,
+        f"{clock.terms.policy}:{clock.kind}",
+    )
+    return (citizen or contact).encode(), _encode(entry)

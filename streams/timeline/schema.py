@@ -24,6 +24,7 @@ ENTRIES: Final = Table(
     Column("state", Text, nullable=False),  # of the contact after it
     Column("outcome", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Column("detail", Text, nullable=False),
     PrimaryKeyConstraint("owner", "happened_at", "id"),
     Index("entries_by_contact", "contact"),
     sqlite_with_rowid=False,  # clustered by the primary key: a citizen's entries lie side by side, in order
@@ -33,12 +34,13 @@ LINKS: Final = Table(
     METADATA,
     Column("one", Text, nullable=False),
     Column("other", Text, nullable=False),
-    Column("event", Text, nullable=False),  # the first that told both
     Column("contact", Text, nullable=False),
+    Column("event", Text, nullable=False),  # the first that told both of this contact
     Column("sector", Text, nullable=False),
     Column("linked_at", BigInteger, nullable=False),  # when that event happened
-    PrimaryKeyConstraint("one", "other"),
+    PrimaryKeyConstraint("one", "other", "contact"),  # each contact is evidence of its own
     Index("links_by_other", "other", "one"),
+    Index("links_by_contact", "contact"),
     sqlite_with_rowid=False,
 )
 REVOCATIONS: Final = Table(
@@ -51,3 +53,11 @@ REVOCATIONS: Final = Table(
     PrimaryKeyConstraint("one", "other"),
     sqlite_with_rowid=False,
 )
+ERASURES: Final = Table(
+    "erasures",
+    METADATA,
+    Column("contact", Text, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Contacts whose person was erased: what is told of them later, or again, is not kept."""

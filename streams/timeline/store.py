@@ -28,10 +28,11 @@ from streams.core.links import Caps, Link, Story, is_strong, links_of, tell_stor
 from streams.core.rows import milliseconds
 from streams.core.timeline import Entry
 from streams.timeline.migrating import migrate
-from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS, REVOCATIONS
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
+ERASED: Final = "personal_data.erased"
 IN_ONE_QUERY: Final = 500
 """SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
@@ -69,6 +70,7 @@ class Timeline:
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         self._put_entries: Final = insert(ENTRIES).on_conflict_do_nothing()
         self._put_links: Final = insert(LINKS).on_conflict_do_nothing()
+        self._put_erasures: Final = insert(ERASURES).on_conflict_do_nothing()
         self._put_revocation: Final = insert(REVOCATIONS).on_conflict_do_nothing()
 
     def close(self) -> None:
@@ -78,8 +80,9 @@ class Timeline:
     # ----------------------------------------------------------------------------------------------------------- writing
     def write(self, entries: Sequence[Entry]) -> Written:
         """Write a batch in one transaction; what is there already is left as it is. Raises `Unavailable`."""
-        owners = {entry.contact: entry.citizen for entry in entries if entry.citizen}
         with _clear(), self._engine.begin() as connection:
+            entries = self._erase(connection, entries)
+            owners = {entry.contact: entry.citizen for entry in entries if entry.citizen}
             adopted = _adopt(connection, {entry.contact: entry.citizen for entry in entries if entry.identities})
             owners |= _known_owners(connection, {entry.contact for entry in entries} - owners.keys())
             rows = [_row(entry, owners.get(entry.contact, entry.contact)) for entry in entries]
@@ -87,6 +90,20 @@ class Timeline:
             return Written(
                 _insert(connection, self._put_entries, rows), _insert(connection, self._put_links, links), adopted
             )
+
+    def _erase(self, connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+        """Erase whose person is to be erased; return the entries that may be kept."""
+        told = {entry.contact: entry for entry in entries if entry.type == ERASED}
+        if told:
+            rows = [
+                {"contact": contact, "erased_at": milliseconds(entry.happened_at)} for contact, entry in told.items()
+            ]
+            _insert(connection, self._put_erasures, rows)
+            for table in (ENTRIES, LINKS):
+                gone = delete(table).where(table.c.contact == bindparam("contact_"))
+                connection.execute(gone, [{"contact_": contact} for contact in told])
+        erased = {*told, *_which(connection, ERASURES.c.contact, {entry.contact for entry in entries})}
+        return [entry for entry in entries if entry.contact not in erased]
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
@@ -171,6 +188,7 @@ def _row(entry: Entry, owner: str) -> dict[str, Any]:
         "state": entry.state.value,
         "outcome": entry.outcome,
         "source": entry.source,
+        "detail": entry.detail,
     }
 
 
@@ -201,16 +219,18 @@ def _insert(connection: Connection, statement: Any, rows: Sequence[Mapping[str, 
 
 def _adopt(connection: Connection, citizens: Mapping[str, str]) -> int:
     """Give entries of contacts whose citizen was not known to the citizen."""
-    unowned = [
-        contact
-        for some in _slices(list(citizens))
-        for contact in connection.scalars(select(ENTRIES.c.owner).where(ENTRIES.c.owner.in_(some)).distinct())
-    ]
+    unowned = _which(connection, ENTRIES.c.owner, citizens)
     if not unowned:
         return 0
     change = update(ENTRIES).where(ENTRIES.c.owner == bindparam("contact_")).values(owner=bindparam("citizen_"))
     rows = [{"contact_": contact, "citizen_": citizens[contact]} for contact in unowned]
     return connection.execute(change, rows).rowcount
+
+
+def _which(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
+    """Return which of these values the column has."""
+    asked = (select(column).where(column.in_(some)).distinct() for some in _slices(list(values)))
+    return {value for some in asked for value in connection.scalars(some)}
 
 
 def _known_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, str]:
@@ -234,7 +254,7 @@ def _neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dic
 
 def _ends(near: Any, far: Any, one: str, limit: int) -> Any:
     revoked = select(REVOCATIONS.c.one).where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
-    ends = select(far.label("end")).where(near == one, ~revoked.exists()).order_by(far).limit(limit)
+    ends = select(far.label("end")).where(near == one, ~revoked.exists()).distinct().order_by(far).limit(limit)
     return select(ends.subquery().c.end)
 
 

@@ -90,6 +90,20 @@ def test_people_who_share_a_number_keep_their_stories(timeline: Timeline) -> Non
     assert set(timeline.tell_story(CASE).shared) == {PHONE}
 
 
+def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_gone(timeline: Timeline) -> None:
+    first, second = call("call:a:1", 0, f"{CASE} {PHONE}"), call("call:a:2", 1000, f"{CASE} {PHONE}")
+    erased = make("personal_data.erased", 2000, subject="call:a:1", channel="call")
+    timeline.write(entries_of([*first, erased]))
+    timeline.write(entries_of(second))
+    assert timeline.read_contact("call:a:1") == []
+    timeline.write(entries_of(first))  # told again
+    assert timeline.read_contact("call:a:1") == []
+    assert len(read(timeline, PHONE)) == 3  # the other contact tells the link too
+    timeline.write(entries_of([*second, make("personal_data.erased", 2001, subject="call:a:2", channel="call")]))
+    assert read(timeline, CASE) == read(timeline, PHONE) == []
+    assert set(timeline.tell_story(CASE).identities) == {CASE}
+
+
 def test_pages_follow_each_other(timeline: Timeline) -> None:
     told = [entry for number in range(20) for entry in entries_of(call(f"call:a:{number}", number, f"{CASE} {PHONE}"))]
     timeline.write(told)
@@ -107,6 +121,8 @@ MANY = [
     *call("call:a:2", 100, ""),
     *call("call:a:3", 200, f"{CASE} {PHONE}"),
     make("email.received", 300, subject="email:a:1", identities=f"{EMAIL} {PHONE}"),
+    *call("call:a:4", 350, f"{CASE} {PHONE}"),
+    make("personal_data.erased", 500, subject="call:a:4", channel="call"),
     make("form.submitted", 400, subject="form:a:1", procedure="apa", identities=f"{OTHER} {EMAIL}"),
 ]
 
@@ -120,7 +136,7 @@ def told_of(events: Sequence[Event]) -> list[Entry]:
     return told
 
 
-@given(st.permutations(MANY), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 12))
+@given(st.permutations(MANY), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 15))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_batches_and_repetitions_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, order: list[Event], sizes: list[int], again: int

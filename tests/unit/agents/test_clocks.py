@@ -14,6 +14,8 @@ from streams.agents import contacts as agent
 from streams.agents.contacts import Contacts
 from streams.core.figures import Dimensions
 from streams.core.layouts import CLOCKS, SLA
+from streams.core.milestone import State
+from streams.core.timeline import Entry, decode
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
 from tests.unit.agents.test_contacts import TIMES, TOPIC, record
@@ -47,6 +49,7 @@ class Worker:
         self.written: dict[tuple[str, bytes], bytes] = {}
         self.now = START_MS
         self.told: list[dict[str, Any]] = []
+        self.entries: list[Entry] = []
         self.job = self._open()
 
     def _open(self) -> Contacts:
@@ -80,7 +83,9 @@ class Worker:
                 changes = table.changes()
                 self.written |= {(table.topic, key): value for key, value in changes if key and value is not None}
             table.commit()
-        self.told += told if commit else []
+        if commit:
+            self.told += told
+            self.entries += [decode(value or b"") for _, value in step.outputs[topics.TIMELINE.name]]
         return [event["type"] for event in told]
 
     def figures(self) -> dict[str, int]:
@@ -116,6 +121,19 @@ def test_a_breach_is_told_once_through_kills_and_steps_that_did_not_commit() -> 
     assert worker.figures() == {"started": 1, "breached": 1, "late": 1}
     assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
     assert len({event["id"] for event in worker.told}) == len(worker.told) == 4
+
+
+def test_the_citizens_timeline_tells_what_became_of_a_promise() -> None:
+    worker = Worker()
+    worker.at(1, waiting(), waiting(2))
+    worker.at(20, make("call.answered", 20, subject=f"{CALL}2", **QUEUED))
+    worker.at(3600)
+    entries = {(entry.contact, entry.type): entry for entry in worker.entries}
+    kept, broken = entries[f"{CALL}2", "sla.met"], entries[f"{CALL}1", "sla.breached"]
+    assert (kept.state, broken.state) == (State.IN_PROGRESS, State.WAITING)
+    assert broken.happened_at.isoformat() == "2025-03-03T08:01:00+00:00"
+    assert {kept.id, broken.id} < {event["id"] for event in worker.told}
+    assert {entry.detail for entry in worker.entries if entry.type.startswith("sla.")} == {"telephone:answer"}
 
 
 def test_what_fell_due_while_the_worker_stood_still_is_told_late_by_its_true_time() -> None:

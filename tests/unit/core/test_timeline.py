@@ -34,6 +34,7 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
         "outcome": "answered",
         "source": answered.source,
         "sector": "social",
+        "detail": "",
         "identities": "",
     }
 

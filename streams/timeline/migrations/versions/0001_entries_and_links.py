@@ -1,4 +1,4 @@
-"""Entries, links, revocations."""
+"""Entries, links, revocations, erasures."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,19 @@ def upgrade() -> None:
         sa.Column("happened_at", sa.BigInteger, nullable=False),
         *(
             sa.Column(name, sa.Text, nullable=False)
-            for name in ("id", "contact", "sector", "channel", "site", "service", "type", "state", "outcome", "source")
+            for name in (
+                "id",
+                "contact",
+                "sector",
+                "channel",
+                "site",
+                "service",
+                "type",
+                "state",
+                "outcome",
+                "source",
+                "detail",
+            )
         ),
         sa.PrimaryKeyConstraint("owner", "happened_at", "id"),
         sqlite_with_rowid=False,
@@ -23,12 +35,13 @@ def upgrade() -> None:
     op.create_index("entries_by_contact", "entries", ["contact"])
     op.create_table(
         "links",
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("one", "other", "event", "contact", "sector")),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("one", "other", "contact", "event", "sector")),
         sa.Column("linked_at", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("one", "other"),
+        sa.PrimaryKeyConstraint("one", "other", "contact"),
         sqlite_with_rowid=False,
     )
     op.create_index("links_by_other", "links", ["other", "one"])
+    op.create_index("links_by_contact", "links", ["contact"])
     op.create_table(
         "revocations",
         sa.Column("one", sa.Text, nullable=False),
@@ -36,5 +49,11 @@ def upgrade() -> None:
         sa.Column("revoked_at", sa.BigInteger, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("one", "other"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("contact", sa.Text, primary_key=True),
+        sa.Column("erased_at", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
