@@ -33,6 +33,10 @@ LAZY = {
         "connectors.webhook.desk.command:command",
         say("The pages of a front desk: tickets, and calls.", "Les pages d'un guichet : les tickets, les appels."),
     ),
+    "links": (
+        "streams.links_cli:group",
+        say("Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer."),
+    ),
     "notify": (
         "streams.notify_cli:group",
         say(

@@ -24,11 +24,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
-from streams.core.links import Caps, Link, Story, is_strong, links_of, tell_story
+from streams.core.links import Caps, Link, Story, links_of, tell_story
 from streams.core.rows import milliseconds
 from streams.core.timeline import Entry
+from streams.timeline import links
+from streams.timeline.links import Known
 from streams.timeline.migrating import migrate
-from streams.timeline.schema import ENTRIES, ERASURES, LINKS, REVOCATIONS
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
@@ -71,7 +73,6 @@ class Timeline:
         self._put_entries: Final = insert(ENTRIES).on_conflict_do_nothing()
         self._put_links: Final = insert(LINKS).on_conflict_do_nothing()
         self._put_erasures: Final = insert(ERASURES).on_conflict_do_nothing()
-        self._put_revocation: Final = insert(REVOCATIONS).on_conflict_do_nothing()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -109,7 +110,7 @@ class Timeline:
     def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
         """Return which identities are the citizen's who has `identity`. Raises `Unavailable`."""
         with _clear(), self._engine.connect() as connection:
-            return tell_story(identity, lambda asked: _neighbours(connection, asked, caps), caps)
+            return tell_story(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
 
     def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""
@@ -130,21 +131,21 @@ class Timeline:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
         return sorted(map(dict, found), key=_place)
 
-    # ----------------------------------------------------------------------------------------------------------- links
+    # ------------------------------------------------------------------------------------------------------------- links
+    def read_links(self, identity: str, limit: int) -> Sequence[Known]:
+        """Return the links of an identity, revoked ones too; those that most contacts tell first. Raises `Unavailable`."""
+        with _clear(), self._engine.connect() as connection:
+            return links.read(connection, identity, limit)
+
     def revoke(self, link: Link, at: int, reason: str) -> bool:
         """Have a link no longer hold, whatever tells it again; return whether it held. Raises `Unavailable`."""
-        values = {"one": link.one, "other": link.other, "revoked_at": at, "reason": reason}
         with _clear(), self._engine.begin() as connection:
-            known = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other)
-            return connection.execute(known).first() is not None and bool(
-                _insert(connection, self._put_revocation, [values])
-            )
+            return links.revoke(connection, link, at, reason)
 
     def restore(self, link: Link) -> bool:
         """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`."""
-        revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
         with _clear(), self._engine.begin() as connection:
-            return bool(connection.execute(revoked).rowcount)
+            return links.restore(connection, link)
 
 
 def _open(url: URL) -> Engine:
@@ -240,22 +241,6 @@ def _known_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, 
         asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
         known |= {contact: owner for contact, owner in connection.execute(asked) if owner != contact}
     return known
-
-
-def _neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict[str, list[str]]:
-    """Return what each identity is linked to, as `links.Neighbours` promises."""
-    found: dict[str, list[str]] = {}
-    for one in asked:
-        limit = (caps.identities if is_strong(one) else caps.fan_out) + 1
-        ends = union_all(_ends(LINKS.c.one, LINKS.c.other, one, limit), _ends(LINKS.c.other, LINKS.c.one, one, limit))
-        found[one] = sorted(connection.scalars(ends))[:limit]
-    return found
-
-
-def _ends(near: Any, far: Any, one: str, limit: int) -> Any:
-    revoked = select(REVOCATIONS.c.one).where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
-    ends = select(far.label("end")).where(near == one, ~revoked.exists()).distinct().order_by(far).limit(limit)
-    return select(ends.subquery().c.end)
 
 
 def _slices(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,0 +1,119 @@
+"""`accueil links`: by what identities belong together, and which of these links do not hold."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from streams.core.links import Link
+from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
+from streams.settings import Settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings
+from streams.words import say
+
+if TYPE_CHECKING:
+    from streams.timeline.store import Timeline
+
+
+@click.group(
+    cls=Group,
+    name="links",
+    help=say(
+        "Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer, rétablir."
+    ),
+)
+def group() -> None:
+    """List, revoke, restore links."""
+
+
+def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.argument("one")(click.argument("other")(command))
+
+
+@group.command(name="list", help=say("List the links of a pseudonym.", "Lister les liens d'un pseudonyme."))
+@click.argument("identity")
+@limit_option
+@pass_settings
+def list_(settings: Settings, identity: str, limit: int) -> None:
+    """Print the links, and why they hold or do not."""
+    with _opened(settings) as timeline:
+        known = timeline.read_links(identity, limit)
+    if not known:
+        raise OperatorError(say(f"no link of {identity}", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
+    rows = [
+        (
+            one.link.one,
+            one.link.other,
+            str(one.contacts),
+            when(one.linked_at, settings.web.zone),
+            when(one.revoked_at, settings.web.zone) if one.revoked_at else "",
+            one.reason or "",
+        )
+        for one in known
+    ]
+    titles = (
+        say("one", "l'une"),
+        say("other", "l'autre"),
+        say("contacts", "contacts"),
+        say("since", "depuis"),
+        say("revoked", "révoqué"),
+        say("why", "pourquoi"),
+    )
+    print_table(titles, rows)
+
+
+@group.command(
+    help=say(
+        "Take two stories apart: the link holds no more, whatever tells it again.",
+        "Séparer deux fils : le lien ne vaut plus, quoi qui le redise.",
+    )
+)
+@_pair
+@click.option("--reason", required=True, help=say("Kept with it: no name.", "Gardé avec : pas de nom."))
+@pass_settings
+def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
+    """Revoke a link."""
+    with _opened(settings) as timeline:
+        done = [timeline.revoke(link, int(time.time() * 1000), reason) for link in _either_way(one, other)]
+    _tell(any(done), say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
+
+
+@group.command(help=say("Have a revoked link hold again.", "Rétablir un lien révoqué."))
+@_pair
+@pass_settings
+def restore(settings: Settings, one: str, other: str) -> None:
+    """Restore a link."""
+    with _opened(settings) as timeline:
+        done = [timeline.restore(link) for link in _either_way(one, other)]
+    _tell(any(done), say("restored", "rétabli"), say("no such link was revoked", "aucun lien pareil n'était révoqué"))
+
+
+def _either_way(one: str, other: str) -> tuple[Link, Link]:
+    return Link(one, other), Link(other, one)
+
+
+def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - both texts follow
+    if not done:
+        raise OperatorError(otherwise, EXIT_NOT_FOUND)
+    click.echo(words)
+
+
+@contextmanager
+def _opened(settings: Settings) -> "Iterator[Timeline]":
+    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline_process import open_timeline  # noqa: PLC0415
+
+    with clear_errors():
+        try:
+            timeline = open_timeline(settings)
+            try:
+                yield timeline
+            finally:
+                timeline.close()
+        except Unavailable as error:
+            raise OperatorError(
+                say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}"),
+                EXIT_RESTART,
+            ) from None
