@@ -192,7 +192,13 @@ class Policies:
         ]
         starts = {version.since for versions in self._by_name for version in versions}
         self._starts: Final = sorted(starts)
+        self._takeovers: Final = sorted(made.since for made, _ in self._versions if made.takes_over)
         self._find = cache(self._search)
+
+    def fingerprint_at(self, now: int) -> str:
+        """Return what is another one as soon as open contacts may have other deadlines: a version that is for them began, too."""
+        begun = bisect_right(self._takeovers, now)
+        return f"{self.fingerprint}+{begun}" if begun else self.fingerprint
 
     def promises(self) -> Iterator[tuple[Terms, Rule]]:
         """Yield all that is promised, in the order of the file."""

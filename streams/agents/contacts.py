@@ -65,6 +65,8 @@ TOLD_PER_TICK: Final = 5000
 """Contacts whose clocks are looked at in one tick; the others are in the next."""
 RENEWED_PER_TICK: Final = 2000
 """Contacts whose clocks are set anew in one tick after policies changed."""
+IN_BETWEEN: Final = "-"
+"""No fingerprint: some clocks are set by other policies than the rest."""
 AGENT_PREFIX: Final = b"agent:"
 _EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
@@ -140,6 +142,8 @@ class Contacts:
         self._ticking_since = self._ticked_at = 0
         self._renewal: Iterator[bytes] | None = None
         """Contacts whose clocks are still to be set by policies that changed; None if all are."""
+        self._renewing = ""
+        """By which policies, and versions that began."""
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
@@ -154,6 +158,7 @@ class Contacts:
         """Index who waits, and for what until when, as before the step."""
         self._changed.clear()
         self._changed_agents.clear()
+        self._renewal = None
         rows = self.contacts.rows
         for key in self.contacts.before:
             row = rows.get(key)
@@ -307,17 +312,19 @@ class Contacts:
     def _renew_clocks(self, step: Step) -> None:
         """Set the clocks of open contacts anew, some at a time, after policies or calendars changed."""
         progress = self.progress.rows.get(PROGRESS_KEY)
-        self._policies, known = self._ask_policies(), self._policies
-        if self._renewal is None or self._policies is not known:
-            if (progress.sla if progress else "") == self._policies.fingerprint:
-                return
-            self._renewal = iter(list(self.contacts.rows))
+        self._policies = self._ask_policies()
+        wanted = self._policies.fingerprint_at(step.now)
+        if self._renewal is None and (progress.sla if progress else "") == wanted:
+            return
+        if self._renewal is None or self._renewing != wanted:
+            self._renewal, self._renewing = iter(list(self.contacts.rows)), wanted
+            self._progress().sla = IN_BETWEEN
         rows = self.contacts.rows
         for _ in range(RENEWED_PER_TICK):
             key = next(self._renewal, None)
             if key is None:
                 self._renewal = None
-                self._progress().sla = self._policies.fingerprint
+                self._progress().sla = wanted
                 return
             before = rows.get(key)
             if before is None or before.is_closed:

@@ -152,6 +152,54 @@ def test_a_file_that_changes_moves_the_deadlines_of_open_contacts(*, kills: bool
     assert worker.at(121) == ["sla.breached"]
 
 
+def test_a_version_for_open_contacts_takes_them_over_when_its_day_begins() -> None:
+    version = 'name = "telephone"\nfrom = 2025-03-04\nopen_contacts = true\n'
+    later = FILE[FILE.index("[[policy]]") :].replace('name = "telephone"\n', version)
+    worker = Worker(policies(FILE.replace("target = 60", "target = 200000") + later.replace("= 60", "= 100000")))
+    evening, midnight = 10 * 3600, 15 * 3600  # 9 o'clock is the start
+    worker.at(evening, waiting(1, evening))
+    assert worker.at(midnight - 1) == []
+    worker.kill()
+    assert worker.at(midnight) == ["sla.moved"]
+    assert worker.told[-1]["data"]["since"] == "2025-03-04"
+    assert worker.at(midnight + 1) == []
+
+
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_all(
+    monkeypatch: pytest.MonkeyPatch, *, kills: bool
+) -> None:
+    monkeypatch.setattr(agent, "RENEWED_PER_TICK", 2)
+    worker = Worker()
+    first = worker.policies
+    worker.at(1, *map(waiting, range(5)))
+    worker.at(2)
+    worker.at(3)
+    worker.at(4)
+    worker.policies = policies(FILE.replace("target = 60", "target = 120"))
+    assert worker.at(5) == ["sla.moved"] * 2
+    if kills:
+        worker.kill()
+    worker.policies = first
+    assert [told for turn in range(4) for told in worker.at(6 + turn)] == ["sla.moved"] * 2
+    assert {clock.deadline_at for row in worker.job.contacts.rows.values() for clock in row.clocks} == {
+        START_MS + 60_000
+    }
+
+
+def test_a_step_that_is_taken_back_while_clocks_are_set_anew_leaves_none_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "RENEWED_PER_TICK", 2)
+    worker = Worker()
+    worker.at(1, *map(waiting, range(5)))
+    for at in (2, 3, 4):
+        worker.at(at)
+    worker.policies = policies(FILE.replace("target = 60", "target = 120"))
+    worker.at(5, commit=False)
+    for at in range(6, 10):
+        worker.at(at)
+    assert sum(event["type"] == "sla.moved" for event in worker.told) == 5
+
+
 def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
     worker = Worker()
     day = 86_400
