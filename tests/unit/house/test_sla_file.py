@@ -8,6 +8,7 @@ import structlog
 from click.testing import CliRunner
 from structlog.typing import EventDict
 
+from models.calendars import CalendarRules
 from models.policies import ClockKind
 from streams import sla_file
 from streams.cli import main
@@ -42,6 +43,23 @@ def test_the_example_promises_something_in_every_channel_where_citizens_wait() -
     for channel in ("call", "visit", "mail", "email", "form"):
         assert policies.find(channel, "siege", "mdph", "", 10**12, 10**12)
     assert not policies.find("appointment", "", "", "", 10**12, 10**12)
+
+
+def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
+    told, more = TEXT.split("# All that can be set.")
+    _, *lines = more.splitlines()
+    file.write_text("\n".join([told, *(line.removeprefix("#").removeprefix(" ") for line in lines)]), encoding="utf-8")
+    policies = load_policies(file)
+    *_, (terms, rule) = policies.promises()
+    assert (terms.policy, terms.since, terms.target, terms.roll) == ("dossiers-mdph", "2026-09-01", 10, True)
+    version = policies.in_force(10**14)[-1]
+    for model, given in (
+        (type(version), version),
+        (type(rule), rule),
+        (type(version.match), version.match),
+        (CalendarRules, policies.calendars["mdph"].rules),
+    ):
+        assert given.model_fields_set == set(model.model_fields)
 
 
 @pytest.mark.parametrize(
