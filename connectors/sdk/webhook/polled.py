@@ -31,7 +31,7 @@ MOST_GONE: Final = 20
 LOOK_SECONDS: Final = 0.1
 """How often it is looked whether it is time to ask, or to end."""
 AGAIN_SECONDS: Final = 0.5
-"""How long after it could not be asked it is tried again, as by a lane: who is to be left alone for longer, `Rounds` see to it."""
+"""How long after it could not be asked it is tried again, as by a lane: whom to leave alone for longer, `Rounds` know."""
 
 log = structlog.get_logger(__name__)
 
