@@ -210,6 +210,26 @@ def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
     assert worker.figures() == {"started": 1, "met": 1}
 
 
+def test_what_is_told_late_breaches_once_it_is_clear_that_nothing_followed() -> None:
+    worker = Worker()
+    late = 600
+    assert worker.at(late, waiting()) == ["sla.started"]
+    told = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
+    assert told == {agent.GRACE_MS // 1000 + 1: ["sla.at_risk", "sla.breached"]}
+    (breach,) = [event for event in worker.told if event["type"] == "sla.breached"]
+    assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
+
+
+def test_a_worker_that_is_behind_judges_by_what_it_was_told_so_far() -> None:
+    worker = Worker()
+    worker.now = START_MS + 200_000
+    for at, event in ((1, waiting()), (59, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))):
+        step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name], START_MS + at * 1000)
+        worker.job.fold(TOPIC, [record(event, timestamp=START_MS + at * 1000)], step)
+        assert "sla.breached" not in worker._end(step, commit=True)
+    assert worker.figures() == {"started": 1, "met": 1}
+
+
 def test_without_policies_nothing_is_told() -> None:
     worker = Worker(Policies())
     assert worker.at(1, waiting()) == []
