@@ -28,7 +28,7 @@ _PLAIN: Final = {
     **dict.fromkeys(("dict_type", "model_type"), ("must be a table", "attend une table")),
     **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), ("must be a day", "attend un jour")),
     "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
-    "too_short": ("is empty", "est vide"),
+    **dict.fromkeys(("too_short", "string_too_short"), ("is empty", "est vide")),
 }
 """Pydantic's names of mistakes, and what to say of them in English and French."""
 _BOUNDED: Final = {
