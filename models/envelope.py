@@ -5,7 +5,7 @@ are extensions. Extension values are plain strings or integers, as CloudEvents a
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -30,7 +30,8 @@ class Part(BaseModel):
 
         Raises `pydantic.ValidationError`.
         """
-        return cast("Self", cls.__pydantic_validator__.validate_python(fields))
+        made: Self = cls.__pydantic_validator__.validate_python(fields)
+        return made
 
 
 class Envelope(Part):

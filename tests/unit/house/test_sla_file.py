@@ -80,6 +80,8 @@ def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
             "policy.1.calendar: ",
         ),
         ('name = "guichets"', 'name = "guichets"\nopen_contacts = true', "policy.1.open_contacts: needs from"),
+        ('channel = "email"', 'channel = "mail"', "policy.3.match: never counts: 'courrier', before it, is for"),
+        ('channel = "form" }', 'channel = ["mail"], service = "x" }', "policy.4.match: never counts: 'courrier'"),
         ('name = "guichets"', 'name = "les guichets"', "policy.1.name: may have letters without accents"),
         ('name = "guichets"', "name = guichets", "not valid TOML: "),
         ("closures = []", "closures = [{ from = 2027-01-04, to = 2026-12-24 }]", "calendars.siege.closures.0: "),
