@@ -25,7 +25,8 @@ _validate = cast("Callable[[bytes | None], Event]", _EVENT.validator.validate_js
 
 
 def _told(part: Part) -> dict[str, Any]:
-    return {name: value for name, value in part.__dict__.items() if value is not None}
+    fields = part.__dict__
+    return {name: value for name, value in fields.items() if value is not None} if None in fields.values() else fields
 
 
 _dump: Final = msgspec.json.Encoder(enc_hook=_told).encode  # as pydantic writes it, in a fifth of the time
@@ -61,9 +62,10 @@ def encode(event: Event) -> bytes:
 
 def check_time(happened_at: datetime, now: datetime) -> None:
     """Raise `Unusable` if an event that is taken in at `now` cannot have happened at `happened_at`."""
-    if happened_at > now + MAX_AHEAD:
+    ahead = happened_at - now
+    if ahead > MAX_AHEAD:
         raise Unusable(Reason.TIME_IN_FUTURE, f"more than {MAX_AHEAD} ahead of the clock")
-    if happened_at < now - MAX_AGE:
+    if ahead < -MAX_AGE:
         raise Unusable(Reason.TIME_IN_PAST, f"more than {MAX_AGE.days} days old")
 
 

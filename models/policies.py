@@ -6,6 +6,7 @@ arrived before it, from its date on.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
 from enum import StrEnum
@@ -88,6 +89,11 @@ class Match(BaseModel):
             and (not self.reason or reason in self.reason)
         )
 
+    def covers(self, other: "Match") -> bool:
+        """Whether all whom `other` means are meant."""
+        mine, theirs = ([set(getattr(match, name)) for name in Match.model_fields] for match in (self, other))
+        return all(not one or (two and two <= one) for one, two in zip(mine, theirs, strict=True))
+
 
 class PolicyVersion(BaseModel):
     """One `[[policy]]` table."""
@@ -114,6 +120,7 @@ class SlaFile(BaseModel):
 
     def mistakes(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
         """Yield what tables say that does not fit together: where, and why in English and French."""
+        yield from self._shadowed()
         seen: set[tuple[str, date | None]] = set()
         for index, version in enumerate(self.policy):
             where = ("policy", str(index))
@@ -144,6 +151,20 @@ class SlaFile(BaseModel):
                 if channels and not channels & possible:
                     words = ", ".join(sorted(possible))
                     yield (*where, "clocks", kind.value), f"only for {words}", f"seulement pour {words}"
+
+    def _shadowed(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+        """Yield policies that never count, since another that is before them, always, is for the same contacts."""
+        versions = Counter(version.name for version in self.policy)
+        for index, version in enumerate(self.policy):
+            for other in self.policy[:index]:
+                always = other.since is None and versions[other.name] == 1
+                if always and other.match.covers(version.match):
+                    yield (
+                        ("policy", str(index), "match"),
+                        f"never counts: {other.name!r}, before it, is for the same contacts",
+                        f"ne compte jamais : {other.name!r}, avant elle, vaut pour les mêmes contacts",
+                    )
+                    break
 
 
 class Terms(NamedTuple):
@@ -192,7 +213,13 @@ class Policies:
         ]
         starts = {version.since for versions in self._by_name for version in versions}
         self._starts: Final = sorted(starts)
+        self._takeovers: Final = sorted(made.since for made, _ in self._versions if made.takes_over)
         self._find = cache(self._search)
+
+    def fingerprint_at(self, now: int) -> str:
+        """Return what is another one as soon as open contacts may have other deadlines: a version that is for them began, too."""
+        begun = bisect_right(self._takeovers, now)
+        return f"{self.fingerprint}+{begun}" if begun else self.fingerprint
 
     def promises(self) -> Iterator[tuple[Terms, Rule]]:
         """Yield all that is promised, in the order of the file."""

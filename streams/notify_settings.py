@@ -37,7 +37,7 @@ def _check_url(url: str) -> str:
         raise ValueError(
             say("must be http(s)://…, without a name or password", "attend http(s)://…, sans nom ni mot de passe")
         )
-    return url.rstrip("/")
+    return url
 
 
 def _check_token(token: SecretStr) -> SecretStr:

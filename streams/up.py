@@ -20,6 +20,7 @@ from streams.processes import GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
 from streams.running import DEMO, announce
 from streams.settings import Settings
+from streams.sla_file import load_policies
 from streams.terminal import OperatorError
 from streams.words import say
 
@@ -46,6 +47,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
     file = DEMO_FILE if demo else find_file(config)
     settings = load(file)
     configure_connectors(settings, config=file)
+    load_policies(settings.sla)
     data = (settings.data / DEMO if demo else settings.data).resolve()
     with own(data):
         check_port(settings.web.host, settings.web.port, "web.port")

@@ -10,7 +10,7 @@ from connectors.asterisk.names import Names
 from connectors.asterisk.records import Record
 from connectors.sdk.words import say
 from models.codec import Unusable
-from models.events import AgentChange, AgentStateChanged, AgentStateChangedData, Event
+from models.events import AgentChange, AgentStateChanged, Event
 from models.ids import agent_id, event_id
 from models.reasons import Reason
 
@@ -75,11 +75,13 @@ class AgentFacts:
         self, agent: str, change: AgentChange, queue: str, service: str, site: str, native: str, said: Envelope
     ) -> AgentStateChanged:
         """Return one change of an agent's state; `agent` is the pseudonym."""
-        return AgentStateChanged(
-            **said,
-            id=event_id(self._source, native),
-            subject=agent_id(self._source, agent),
-            service=service,
-            site=site,
-            data=AgentStateChangedData(change=change, queue=queue),
+        return AgentStateChanged.make(
+            {
+                **said,
+                "id": event_id(self._source, native),
+                "subject": agent_id(self._source, agent),
+                "service": service,
+                "site": site,
+                "data": {"change": change, "queue": queue},
+            }
         )

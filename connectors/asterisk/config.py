@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from connectors.asterisk.records import KNOWN
+from connectors.sdk.citizens import Region
 from connectors.sdk.config import ConnectorConfig, Options, Sector
-from connectors.sdk.telephony import Host, Line, Port, Queue, Region, Secret, Word, is_here
+from connectors.sdk.telephony import Host, Line, Port, Queue, Secret, Word, is_here
 from connectors.sdk.words import say
 from models.envelope import Label
 from models.events import LeaveReason

@@ -8,7 +8,8 @@ interface of the same Asterisk, which tells things some milliseconds sooner or l
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -35,23 +36,15 @@ from models.codec import Unusable
 from models.events import (
     AgentChange,
     CallAbandoned,
-    CallAbandonedData,
     CallAnswered,
-    CallAnsweredData,
     CallArrived,
-    CallArrivedData,
     CallEnded,
-    CallEndedData,
+    CallEvent,
     CallLeftQueue,
-    CallLeftQueueData,
     CallMenuChosen,
-    CallMenuChosenData,
     CallQueued,
-    CallQueuedData,
     CallTransferred,
-    CallTransferredData,
     CallVoicemailLeft,
-    CallVoicemailLeftData,
     EndedBy,
     Event,
     LeaveReason,
@@ -61,6 +54,7 @@ from models.ids import contact_id, event_id
 from models.reasons import Reason
 from models.topics import Channel
 
+_Told = TypeVar("_Told", bound=CallEvent)
 _Handler = Callable[[Record, Envelope], Sequence[Event]]
 
 
@@ -112,21 +106,20 @@ class Facts:
     # --------------------------------------------------------------------------------------------------- outside queues
     def _arrived(self, record: Record, said: Envelope) -> Sequence[Event]:
         line = self._names.line(record.text(0))
-        data = CallArrivedData(line=line.line if line else "")
-        return (CallArrived(**self._envelope("call.arrived", self._outside(record, line), said), data=data),)
+        data = {"line": line.line if line else ""}
+        return (self._event(CallArrived, self._outside(record, line), said, data),)
 
     def _menu_chosen(self, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._outside(record)
         chosen = _joined(record)
         note = f"{self._names.hide('menu', chosen)}|{self._turn(stay.call, record, chosen)}"
-        data = CallMenuChosenData(option=self._names.menu_option(chosen))
-        return (CallMenuChosen(**self._envelope("call.menu_chosen", stay, said, note), data=data),)
+        data = {"option": self._names.menu_option(chosen)}
+        return (self._event(CallMenuChosen, stay, said, data, note),)
 
     def _message_left(self, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._outside(record)
         note = str(self._turn(stay.call, record))
-        data = CallVoicemailLeftData(duration_seconds=record.seconds(0))
-        return (CallVoicemailLeft(**self._envelope("call.voicemail_left", stay, said, note), data=data),)
+        return (self._event(CallVoicemailLeft, stay, said, {"duration_seconds": record.seconds(0)}, note),)
 
     def _turn(self, call: str, record: Record, what: str = "") -> int:
         """Return whether such a record comes the first, second … time in a call."""
@@ -135,35 +128,35 @@ class Facts:
     # ------------------------------------------------------------------------------------------------------- in a queue
     def _queued(self, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._stay(record, Call.enter)
-        data = CallQueuedData(queue=stay.queue, visit=stay.visit, position=record.position(2))
-        caller = self._names.caller(record.text(1))
-        return (CallQueued(**self._envelope("call.queued", stay, said), identities=caller, data=data),)
+        data = {"queue": stay.queue, "visit": stay.visit, "position": record.position(2)}
+        said["identities"] = self._names.caller(record.text(1))
+        return (self._event(CallQueued, stay, said, data),)
 
     def _answered(self, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._stay(record)
-        data = CallAnsweredData(
-            queue=stay.queue,
-            visit=stay.visit,
-            agent=self._names.agent(record.agent),
-            wait_seconds=record.seconds(0),
-            ring_seconds=record.seconds(2),
-        )
+        data = {
+            "queue": stay.queue,
+            "visit": stay.visit,
+            "agent": self._names.agent(record.agent),
+            "wait_seconds": record.seconds(0),
+            "ring_seconds": record.seconds(2),
+        }
         return (
-            CallAnswered(**self._envelope("call.answered", stay, said), data=data),
+            self._event(CallAnswered, stay, said, data),
             *self._agents.in_call(stay, AgentChange.CONTACT_STARTED, record, said),
         )
 
     def _abandoned(self, record: Record, said: Envelope) -> Sequence[Event]:
         # It may name an agent, if the caller hung up just as one answered: the conversation did not begin.
         stay = self._last_of(record)
-        data = CallAbandonedData(
-            queue=stay.queue,
-            visit=stay.visit,
-            position=record.position(0),
-            original_position=record.position(1),
-            wait_seconds=record.seconds(2),
-        )
-        return (CallAbandoned(**self._envelope("call.abandoned", stay, said), data=data),)
+        data = {
+            "queue": stay.queue,
+            "visit": stay.visit,
+            "position": record.position(0),
+            "original_position": record.position(1),
+            "wait_seconds": record.seconds(2),
+        }
+        return (self._event(CallAbandoned, stay, said, data),)
 
     def _left(self, reason: LeaveReason, wait: int | None, record: Record, said: Envelope) -> Sequence[Event]:
         return self._tell_left(self._last_of(record), reason, wait, record, said)
@@ -185,20 +178,20 @@ class Facts:
     def _tell_left(
         self, stay: Stay, reason: LeaveReason, wait: int | None, record: Record, said: Envelope
     ) -> Sequence[Event]:
-        data = CallLeftQueueData(queue=stay.queue, visit=stay.visit, reason=reason, wait_seconds=record.seconds(wait))
-        return (CallLeftQueue(**self._envelope("call.left_queue", stay, said, reason.value), data=data),)
+        data = {"queue": stay.queue, "visit": stay.visit, "reason": reason, "wait_seconds": record.seconds(wait)}
+        return (self._event(CallLeftQueue, stay, said, data, reason.value),)
 
     def _ended(self, by: EndedBy, record: Record, said: Envelope) -> Sequence[Event]:
         stay = self._last_of(record)
-        data = CallEndedData(
-            queue=stay.queue,
-            visit=stay.visit,
-            ended_by=by,
-            wait_seconds=record.seconds(0),
-            handle_seconds=record.seconds(1),
-        )
+        data = {
+            "queue": stay.queue,
+            "visit": stay.visit,
+            "ended_by": by,
+            "wait_seconds": record.seconds(0),
+            "handle_seconds": record.seconds(1),
+        }
         return (
-            CallEnded(**self._envelope("call.ended", stay, said), data=data),
+            self._event(CallEnded, stay, said, data),
             *self._agents.in_call(stay, AgentChange.CONTACT_ENDED, record, said),
         )
 
@@ -206,16 +199,16 @@ class Facts:
         stay = self._last_of(record)
         attended = kind is TransferKind.ATTENDED
         shift = 1 if attended and record.text(0) == "LINK" else 0
-        data = CallTransferredData(
-            queue=stay.queue,
-            visit=stay.visit,
-            kind=kind,
-            to_queue="" if attended else self._names.queue_of_extension(record.text(0)),
-            wait_seconds=record.seconds(2 + shift),
-            handle_seconds=record.seconds(3 + shift),
-        )
+        data = {
+            "queue": stay.queue,
+            "visit": stay.visit,
+            "kind": kind,
+            "to_queue": "" if attended else self._names.queue_of_extension(record.text(0)),
+            "wait_seconds": record.seconds(2 + shift),
+            "handle_seconds": record.seconds(3 + shift),
+        }
         return (
-            CallTransferred(**self._envelope("call.transferred", stay, said), data=data),
+            self._event(CallTransferred, stay, said, data),
             *self._agents.in_call(stay, AgentChange.CONTACT_ENDED, record, said),
         )
 
@@ -272,15 +265,24 @@ class Facts:
             raise Unusable(Reason.UNREADABLE_LINE, say("it names no call", "elle ne nomme pas d'appel"))
         return self._names.call(record.call)
 
-    def _envelope(self, kind: str, stay: Stay, said: Envelope, note: str = "") -> Envelope:
-        native = f"{stay.call}|{stay.visit}|{kind}{'|' if note else ''}{note}"
-        return {
-            **said,
-            "id": event_id(self._source, native),
-            "subject": stay.subject,
-            "service": stay.service,
-            "site": stay.site,
-        }
+    def _event(self, kind: type[_Told], stay: Stay, said: Envelope, data: dict[str, Any], note: str = "") -> _Told:
+        native = f"{stay.call}|{stay.visit}|{_type_of(kind)}{'|' if note else ''}{note}"
+        return kind.make(
+            {
+                **said,
+                "id": event_id(self._source, native),
+                "subject": stay.subject,
+                "service": stay.service,
+                "site": stay.site,
+                "data": data,
+            }
+        )
+
+
+@cache
+def _type_of(kind: type[CallEvent]) -> str:
+    name: str = kind.model_fields["type"].default
+    return name
 
 
 def _ignore(_: Record, __: Envelope) -> Sequence[Event]:

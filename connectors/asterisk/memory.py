@@ -3,7 +3,7 @@
 It is saved with the position in the log. It is a function of the records alone: times are Asterisk's own.
 """
 
-from collections import OrderedDict
+from itertools import islice
 from typing import Final, TypeVar
 from zlib import crc32
 
@@ -92,10 +92,6 @@ class Memory(msgspec.Struct):
     refusals: dict[str, dict[int, str]] = {}
     """Of a call, its stays that no entry began, by number."""
 
-    def __post_init__(self) -> None:
-        """Have the oldest call at hand: a plain dict looks for it behind all that were before."""
-        self.calls = OrderedDict(self.calls)
-
     def begin_line(self, second: int) -> str:
         """Take note of a line, and return its place among those of its second, such that places sort as text."""
         if second not in self.seconds:
@@ -134,11 +130,13 @@ class Memory(msgspec.Struct):
         return number
 
     def call(self, name: str, second: int) -> Call:
-        """Return what is known of a call, which is mentioned now; forget those that were not for long."""
-        call = self.calls.pop(name, None) or Call(second, [])
+        """Return what is known of a call, which is mentioned now; if that is nothing, forget those that were not for long."""
+        call = self.calls.pop(name, None)
+        if call is None:
+            self._forget(second)
+            call = Call(second, [])
         call.second = second
         self.calls[name] = call
-        self._forget(second)
         return call
 
     def excerpt(self, second: int, name: str) -> "Memory":
@@ -149,13 +147,11 @@ class Memory(msgspec.Struct):
     def _forget(self, second: int) -> None:
         # Two at a time, and those of a later time too: so one line with a time that cannot be forgets two calls, not all, and
         # is itself forgotten.
-        for _ in range(2):
-            name, oldest = next(iter(self.calls.items()))
-            if abs(second - oldest.second) <= CALL_SECONDS and len(self.calls) <= MAX_CALLS:
-                return
-            del self.calls[name]
-            self.told.pop(name, None)
-            self.refusals.pop(name, None)
+        for name, oldest in list(islice(self.calls.items(), 2)):
+            if abs(second - oldest.second) > CALL_SECONDS or len(self.calls) >= MAX_CALLS:
+                del self.calls[name]
+                self.told.pop(name, None)
+                self.refusals.pop(name, None)
 
 
 def _only(name: str, of: dict[str, T]) -> dict[str, T]:

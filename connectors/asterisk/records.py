@@ -136,15 +136,16 @@ def parse(content: bytes) -> Record | None:
         raise Unusable(Reason.INVALID_UTF8, f"at byte {error.start}") from None
     if not text.strip():
         return None
-    epoch, *fields = text.split("|")
-    if len(fields) < _FIELDS - 1:
+    fields = text.split("|")
+    if len(fields) < _FIELDS:
         raise Unusable(
             Reason.UNREADABLE_LINE,
             say(
-                f"it has too few fields: {len(fields) + 1}, not {_FIELDS}",
-                f"elle a trop peu de champs : {len(fields) + 1} au lieu de {_FIELDS}",
+                f"it has too few fields: {len(fields)}, not {_FIELDS}",
+                f"elle a trop peu de champs : {len(fields)} au lieu de {_FIELDS}",
             ),
         )
+    epoch, call, queue, agent, event, *parameters = fields
     try:
         second = int(epoch)
         time = datetime.fromtimestamp(second, UTC)
@@ -153,5 +154,4 @@ def parse(content: bytes) -> Record | None:
             Reason.UNREADABLE_LINE,
             say("its time is no number of seconds", "son heure n'est pas un nombre de secondes"),
         ) from None
-    call, queue, agent, event, *parameters = fields
     return Record(second, time, call, queue, agent, event, parameters)

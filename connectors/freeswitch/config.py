@@ -4,8 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
+from connectors.sdk.citizens import Region
 from connectors.sdk.config import ConnectorConfig, Sector
-from connectors.sdk.telephony import Host, Line, Port, Queue, Region, Secret
+from connectors.sdk.telephony import Host, Line, Port, Queue, Secret
 from models.envelope import Label
 
 User = Annotated[str, StringConstraints(pattern=r"^[^@:\s]{1,64}@[^@:\s]{1,64}$")]

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
+from connectors.sdk.citizens import Region
 from connectors.sdk.config import ConnectorConfig, Options, Sector, Zone
 from connectors.sdk.pull import ServerUrl, Token
 from connectors.sdk.words import say
@@ -94,7 +95,7 @@ class MaarchConfig(ConnectorConfig):
     """Site of letters of which neither entity nor document type tells one."""
     timezone: Zone = "Europe/Paris"
     """Zone of Maarch's database, whose times have none."""
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
+    region: Region = "FR"
     """Country whose national way of writing phone numbers contacts have."""
     start: date | None = None
     """On a first start, what did not change since this day is not read; all is if not given."""

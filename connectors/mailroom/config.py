@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from connectors.mailroom.forms import is_departure_form, is_register_form, is_written_in
+from connectors.sdk.citizens import Region
 from connectors.sdk.config import Sector, Zone
 from connectors.sdk.folder import FolderConfig
 from connectors.sdk.words import say
@@ -80,7 +81,7 @@ class MailroomConfig(FolderConfig):
     """Where times in sidecars are local, if they do not say."""
     page_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
     """How long reading the pages of one file may take; beyond, it is rejected. Sheets take some 0.1 s per page."""
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
+    region: Region = "FR"
     """Country whose national way of writing phone numbers sidecars have."""
 
     in_french: ClassVar = {

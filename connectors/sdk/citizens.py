@@ -1,6 +1,22 @@
 """Who a contact is of, as pseudonyms: the only form in which that leaves a connector."""
 
+from typing import Annotated
+
+from phonenumbers import SUPPORTED_REGIONS
+from pydantic import AfterValidator
+
+from connectors.sdk.words import say
 from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+
+
+def _is_a_region(region: str) -> str:
+    if region not in SUPPORTED_REGIONS:  # national numbers would be nobody's
+        raise ValueError(say("must be a country, as FR or GB", "attend un pays, comme FR ou GB"))
+    return region
+
+
+Region = Annotated[str, AfterValidator(_is_a_region)]
+"""An option: a country, by its two letters (ISO 3166-1)."""
 
 
 def identify(key: PseudonymKey, *, case: str = "", email: str = "", phone: str = "", region: str = "FR") -> str:

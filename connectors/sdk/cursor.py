@@ -70,7 +70,7 @@ class Cursor:
 
 def _pack(generation: int, position: bytes) -> bytes:
     body = {"generation": generation, "position": position.decode()}
-    return json.dumps(body | {"crc32": _checksum(generation, position)}).encode()
+    return msgspec.json.encode(body | {"crc32": _checksum(generation, position)})
 
 
 def _unpack(content: bytes) -> tuple[int, bytes] | None:

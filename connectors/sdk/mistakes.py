@@ -20,15 +20,15 @@ _PLAIN: Final = {
     **dict.fromkeys(
         ("int_parsing", "int_type", "int_from_float"), ("must be a whole number", "attend un nombre entier")
     ),
-    **dict.fromkeys(("float_parsing", "float_type"), ("must be a number", "attend un nombre")),
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), ("must be a number", "attend un nombre")),
     **dict.fromkeys(("bool_parsing", "bool_type"), ("must be true or false", "attend true ou false")),
     "string_type": ("must be a text", "attend un texte"),
     "path_type": ("must be a path", "attend un chemin"),
-    "tuple_type": ("must be a list", "attend une liste"),
+    **dict.fromkeys(("tuple_type", "list_type"), ("must be a list", "attend une liste")),
     **dict.fromkeys(("dict_type", "model_type"), ("must be a table", "attend une table")),
     **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), ("must be a day", "attend un jour")),
     "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
-    "too_short": ("is empty", "est vide"),
+    **dict.fromkeys(("too_short", "string_too_short"), ("is empty", "est vide")),
 }
 """Pydantic's names of mistakes, and what to say of them in English and French."""
 _BOUNDED: Final = {

@@ -28,7 +28,6 @@ def _is_one_line(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,253}$")]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Word = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]

@@ -11,8 +11,8 @@ from typing import Any, Final
 import tomli_w
 
 from connectors.sdk.files import make_private_directory, replace
+from connectors.sdk.simulating.commands import HOST
 
-LOCAL: Final = "127.0.0.1"
 SETTINGS: Final = "accueil.toml"
 PORTS: Final = "ports.json"
 SECRETS: Final = "secrets"
@@ -36,12 +36,16 @@ class Stage:
     def port(self, name: str) -> int:
         """Return the port of the system `name`: the same for all who ask, until there are others (`renew_ports`)."""
         while name not in self._ports:
-            with socket.create_server((LOCAL, 0)) as listener:
+            with socket.create_server((HOST, 0)) as listener:
                 port = listener.getsockname()[1]
             if port not in self._ports.values():
                 self._ports[name] = port
                 replace(self.root / PORTS, json.dumps(self._ports).encode())
         return self._ports[name]
+
+    def address(self, name: str) -> str:
+        """Return where the system `name` is asked, or sends to."""
+        return f"http://{HOST}:{self.port(name)}"
 
     def renew_ports(self) -> None:
         """Let every system have another port, one that is free now."""

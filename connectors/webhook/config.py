@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from connectors.sdk.citizens import Region
 from connectors.sdk.config import Options
 from connectors.sdk.mistakes import guess
 from connectors.sdk.webhook.config import SignedConfig
@@ -94,7 +95,7 @@ class WebhookConfig(SignedConfig):
     """Zone of times that come without one, as `Europe/Paris`; if not given, they are rejected."""
     daily_ids: bool = False
     """Whether the sender's ids of contacts begin anew each day, as tickets do: the day, in `timezone`, is then part of them."""
-    region: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] = "FR"
+    region: Region = "FR"
     """Country whose national way of writing phone numbers the sender has."""
     type: Place = "type"
     """Where the type of a message is."""

@@ -65,6 +65,8 @@ TOLD_PER_TICK: Final = 5000
 """Contacts whose clocks are looked at in one tick; the others are in the next."""
 RENEWED_PER_TICK: Final = 2000
 """Contacts whose clocks are set anew in one tick after policies changed."""
+IN_BETWEEN: Final = "-"
+"""No fingerprint: some clocks are set by other policies than the rest."""
 AGENT_PREFIX: Final = b"agent:"
 _EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
@@ -140,6 +142,8 @@ class Contacts:
         self._ticking_since = self._ticked_at = 0
         self._renewal: Iterator[bytes] | None = None
         """Contacts whose clocks are still to be set by policies that changed; None if all are."""
+        self._renewing = ""
+        """By which policies, and versions that began."""
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
@@ -154,6 +158,7 @@ class Contacts:
         """Index who waits, and for what until when, as before the step."""
         self._changed.clear()
         self._changed_agents.clear()
+        self._renewal = None
         rows = self.contacts.rows
         for key in self.contacts.before:
             row = rows.get(key)
@@ -283,7 +288,8 @@ class Contacts:
     # ------------------------------------------------------------------------------------------------------------ clocks
     def _set_clocks(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of a row that changed in this step, and tell what is new of them."""
-        clocks, news = advance(after.clocks, courses(after), self._policies, step.now)
+        known_until = _known_until(after, step)
+        clocks, news = advance(after.clocks, courses(after), self._policies, step.now, known_until)
         self._put_clocks(key, before, after, clocks, step, news)
 
     def _put_clocks(
@@ -310,35 +316,42 @@ class Contacts:
     def _renew_clocks(self, step: Step) -> None:
         """Set the clocks of open contacts anew, some at a time, after policies or calendars changed."""
         progress = self.progress.rows.get(PROGRESS_KEY)
-        self._policies, known = self._ask_policies(), self._policies
-        if self._renewal is None or self._policies is not known:
-            if (progress.sla if progress else "") == self._policies.fingerprint:
-                return
-            self._renewal = iter(list(self.contacts.rows))
+        self._policies = self._ask_policies()
+        wanted = self._policies.fingerprint_at(step.now)
+        if self._renewal is None and (progress.sla if progress else "") == wanted:
+            return
+        if self._renewal is None or self._renewing != wanted:
+            self._renewal, self._renewing = iter(list(self.contacts.rows)), wanted
+            self._progress().sla = IN_BETWEEN
         rows = self.contacts.rows
         for _ in range(RENEWED_PER_TICK):
             key = next(self._renewal, None)
             if key is None:
                 self._renewal = None
-                self._progress().sla = self._policies.fingerprint
+                self._progress().sla = wanted
                 return
             before = rows.get(key)
             if before is None or before.is_closed:
                 continue
-            clocks, news = advance(before.clocks, courses(before), self._policies, step.now, renew=True)
+            known_until = _known_until(before, step)
+            clocks, news = advance(before.clocks, courses(before), self._policies, step.now, known_until, renew=True)
             if clocks is not before.clocks:
                 after = before.__copy__()
                 self.contacts.put(key, after)
                 self._put_clocks(key, before, after, clocks, step, news)
 
-    def _let_time_pass(self, step: Step) -> None:
-        """Tell which deadlines are near or have passed; not while a source still tells what was long ago."""
-        rows, again_at = self.contacts.rows, step.now + GRACE_MS
+    def _let_time_pass(self, step: Step, *, patient: bool) -> None:
+        """Tell which deadlines are near or have passed; of what was told late not before it is clear that nothing followed."""
+        rows, history = self.contacts.rows, self._backlogs.as_of(step.now)
         for key in self.deadlines.due(step.now, rows, TOLD_PER_TICK):
-            if self._history and source_of(key.decode()) in self._history:
-                self.deadlines.look_at(key, again_at)
-                continue
             before = rows[key]
+            if _is_told_late(before):
+                clear_at = before.touched_at + GRACE_MS
+                if patient or before.channel in history or source_of(key.decode()) in self._history:
+                    clear_at = step.now + GRACE_MS
+                if step.now < clear_at:
+                    self.deadlines.look_at(key, clear_at)
+                    continue
             clocks, news = elapse(before.clocks, step.now)
             after = before.__copy__()
             self.contacts.put(key, after)
@@ -372,7 +385,7 @@ class Contacts:
             self._forget_agents(step.now)
         self._count_changes(step)
         self._renew_clocks(step)
-        self._let_time_pass(step)
+        self._let_time_pass(step, patient=patient)
         self._tell_oldest()
         self._drop_closed(step.now)
         if due:
@@ -447,6 +460,16 @@ class Contacts:
         for key, row in list(self.agents.rows.items()):
             if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):
                 self.agents.delete(key)
+
+
+def _is_told_late(row: Contact) -> bool:
+    """Return whether the latest news of a contact was old when it came: what happened next may come in the next breath."""
+    return row.touched_at - row.last_at > HISTORY_MS
+
+
+def _known_until(row: Contact, step: Step) -> int:
+    """Return until when it is known what happened to a contact, once all of the step is told."""
+    return row.last_at if _is_told_late(row) else step.as_of or row.last_at
 
 
 def _check_partition(key: bytes, step: Step) -> None:

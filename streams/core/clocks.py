@@ -46,14 +46,23 @@ class News(NamedTuple):
 
 
 def advance(
-    known: tuple[Clock, ...], measured: Iterable[Course], policies: Policies, now: int, *, renew: bool = False
+    known: tuple[Clock, ...],
+    measured: Iterable[Course],
+    policies: Policies,
+    now: int,
+    known_until: int | None = None,
+    *,
+    renew: bool = False,
 ) -> tuple[tuple[Clock, ...], list[News]]:
     """Return the clocks of a contact, of which `measured` is known, at `now`; and what is to be told, in the order of time.
 
+    If what happened is known only until `known_until`, what was due later is not told yet: perhaps it was done in time.
     The tuple `known` itself comes back if nothing changed. Where no policy counts any more, a clock keeps its terms. After
     calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed. A clock that
     stopped stays as it was judged, whatever policies and calendars say since, unless more becomes known of it.
     """
+    if known_until is None:
+        known_until = now
     by_name = {(clock.kind, clock.number): clock for clock in known}
     news: list[News] = []
     clocks: list[Clock] = []
@@ -64,7 +73,8 @@ def advance(
             continue
         terms = _find_terms(former, course, policies, now)
         if terms is not None:
-            clocks.append(_pass_time(former, _measure(former, course, terms, policies, renew=renew), now, news))
+            clock = _measure(former, course, terms, policies, renew=renew)
+            clocks.append(_pass_time(former, clock, now, known_until, news))
     if len(clocks) == len(known) and all(map(is_, clocks, known)):
         return known, news
     news.sort(key=_by_time)
@@ -74,7 +84,7 @@ def advance(
 def elapse(known: tuple[Clock, ...], now: int) -> tuple[tuple[Clock, ...], list[News]]:
     """Return the clocks at `now` of a contact to which nothing happened, and what is to be told, in the order of time."""
     news: list[News] = []
-    clocks = tuple(_pass_time(clock, clock, now, news) for clock in known)
+    clocks = tuple(_pass_time(clock, clock, now, now, news) for clock in known)
     news.sort(key=_by_time)
     return (clocks if news else known), news
 
@@ -149,8 +159,8 @@ def _times_of_days(started_at: int, pauses: Pauses, terms: Terms, calendar: Cale
     return deadline_at, at_risk_at if paused_at is None or at_risk_at <= paused_at else None
 
 
-def _pass_time(former: Clock | None, clock: Clock, now: int, news: list[News]) -> Clock:
-    """Return the clock with all told of it that is so at `now`, and add that to `news`; `former` is what was told."""
+def _pass_time(former: Clock | None, clock: Clock, now: int, known_until: int, news: list[News]) -> Clock:
+    """Return the clock with all told of it that is known `now`, and add that to `news`; `former` is what was told."""
     if former is None:
         news.append(News(Kind.STARTED, clock.started_at, clock))
     told = len(news)
@@ -159,7 +169,7 @@ def _pass_time(former: Clock | None, clock: Clock, now: int, news: list[News]) -
         is_put_off_no_more = former.deadline_at is None and former.is_open and not clock.is_open
         if not is_put_off_no_more:  # which is told with the end
             news.append(News(Kind.MOVED, now, clock))  # a pause that never was is one reason
-    until = now if clock.ended_at is None else clock.ended_at
+    until = known_until if clock.ended_at is None else clock.ended_at
     risk_at, deadline_at = clock.at_risk_at, clock.deadline_at
     at_risk = risk_at is not None and risk_at < until and risk_at != clock.risk_told_at
     breached = deadline_at is not None and deadline_at < until and deadline_at != clock.breach_told_at

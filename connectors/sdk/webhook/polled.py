@@ -30,6 +30,8 @@ MOST_GONE: Final = 20
 """If more of one group is newly gone, that is not believed: the account may see less than before."""
 LOOK_SECONDS: Final = 0.1
 """How often it is looked whether it is time to ask, or to end."""
+AGAIN_SECONDS: Final = 0.5
+"""How long after it could not be asked it is tried again, as by a lane: whom to leave alone for longer, `Rounds` know."""
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +118,7 @@ class Asker:
                 page = rounds.next_page()
             except SourceUnavailableError as error:
                 self.trouble = str(error)
-                self._stop.wait(LOOK_SECONDS)
+                self._stop.wait(AGAIN_SECONDS)
                 continue
             self.trouble = ""
             self._hand_over(page)

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from connectors.rdv.simulate.server import EMAIL, PASSWORD, RdvServer, Sender
 from connectors.rdv.simulate.service import Citizen, RdvService
-from connectors.sdk.simulating.commands import HOST
 from connectors.sdk.simulating.serving import serving
 from connectors.sdk.webhook.sender import NotTakenError
 from connectors.simulator.deeds import Deed, Matter, What
@@ -65,7 +64,7 @@ class Appointments(System):
             "services": {str(number): {"service": service} for service, number in SERVICES.items()},
             "organisations": {str(ORGANISATION): {}},
             "api": {
-                "url": f"http://{HOST}:{self.stage.port(f'{self.instance}-api')}",
+                "url": self.stage.address(f"{self.instance}-api"),
                 "email": EMAIL,
                 "password": PASSWORD,
                 "round_seconds": ROUND_SECONDS,
@@ -81,7 +80,7 @@ class Appointments(System):
         """Serve, and be ready to send."""
         server = RdvServer(self._service, [ORGANISATION])
         self._stack.enter_context(serving(server.app, self.stage.port(f"{self.instance}-api"), date_header=False))
-        url = f"http://{HOST}:{self.stage.port(self.instance)}/"
+        url = f"{self.stage.address(self.instance)}/"
         secret = self.stage.secret(self.instance).read_text(encoding="ascii")
         self._outbox = Outbox(lambda: _Webhooks(url, secret), SENDERS)
         self._stack.callback(self._outbox.close)

@@ -10,7 +10,7 @@ from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create
 from connectors.sdk.simulating.serving import serving
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import HEADQUARTERS, SECTOR
-from connectors.simulator.stage import LOCAL, Stage
+from connectors.simulator.stage import Stage
 from connectors.simulator.systems.system import POLL_SECONDS, Now, System
 from models.topics import Channel
 
@@ -43,7 +43,7 @@ class Dossiers(System):
         """Return the options of the connector."""
         return {
             "token": TOKEN,
-            "url": f"http://{LOCAL}:{self.stage.port(self.instance)}{PATH}",
+            "url": f"{self.stage.address(self.instance)}{PATH}",
             "poll_seconds": POLL_SECONDS,
             "sector": SECTOR,
             "site": HEADQUARTERS,

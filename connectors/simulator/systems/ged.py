@@ -8,7 +8,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from connectors.maarch.simulate.lives import CLASS_FIELD, COST_FIELD
 from connectors.maarch.simulate.maarch import SimulatedMaarch
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
-from connectors.sdk.simulating.commands import HOST
 from connectors.sdk.simulating.serving import serving
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import HEADQUARTERS, MAARCH_LETTERS, SECTOR
@@ -55,7 +54,7 @@ class Ged(System):
     def options(self) -> dict[str, Any]:
         """Return the options of the connector."""
         return {
-            "url": f"http://{HOST}:{self.stage.port(self.instance)}",
+            "url": self.stage.address(self.instance),
             "login": LOGIN,
             "password": PASSWORD,
             "poll_seconds": POLL_SECONDS,

@@ -7,7 +7,7 @@ from connectors.demarches.simulate.lives import PROCEDURES
 from connectors.jdma.simulate.server import BASE, TOKEN, Jdma, served
 from connectors.simulator.deeds import Deed, What
 from connectors.simulator.house import HEADQUARTERS
-from connectors.simulator.stage import LOCAL, Stage
+from connectors.simulator.stage import Stage
 from connectors.simulator.systems.system import POLL_SECONDS, Now, System
 from models.topics import Channel
 
@@ -34,7 +34,7 @@ class Opinions(System):
         """Return the options of the connector."""
         return {
             "token": TOKEN,
-            "url": f"http://{LOCAL}:{self.stage.port(self.instance)}{BASE}",
+            "url": f"{self.stage.address(self.instance)}{BASE}",
             "poll_seconds": 2 * POLL_SECONDS,  # it refuses who asks more than once a second
             "settle_seconds": 0,
             "site": HEADQUARTERS,

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from connectors.simulator.deeds import Deed, Matter, What
 from connectors.simulator.house import SECTOR
-from connectors.simulator.stage import LOCAL, Stage
+from connectors.simulator.stage import Stage
 from connectors.simulator.systems.outbox import Outbox
 from connectors.simulator.systems.system import Now, System
 from connectors.survey.reference import References
@@ -46,7 +46,7 @@ class Surveys(System):
     def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
         """Be ready to send."""
         secret, links = self._secret(self.instance), References([self._secret(f"{self.instance}-references")])
-        url = f"http://{LOCAL}:{self.stage.port(self.instance)}/"
+        url = f"{self.stage.address(self.instance)}/"
         self._outbox = Outbox(lambda: SurveyTool(url, secret, links))
 
     def play(self, deed: Deed) -> None:

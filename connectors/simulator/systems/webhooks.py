@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from connectors.sdk.webhook.sender import Sender
 from connectors.simulator.deeds import Deed, Matter, What
 from connectors.simulator.house import EMAIL_SERVICES, HEADQUARTERS, SECTOR, VISITS
-from connectors.simulator.stage import LOCAL, Stage
+from connectors.simulator.stage import Stage
 from connectors.simulator.systems.outbox import Outbox
 from connectors.simulator.systems.system import Now, System
 from models.ids import contact_id
@@ -59,7 +59,7 @@ class Webhooks(System):
     def open(self, now: Now) -> None:  # noqa: ARG002 - messages have their own time
         """Be ready to send."""
         secret = SecretStr(self.stage.secret(self.instance).read_text(encoding="ascii"))
-        url = f"http://{LOCAL}:{self.stage.port(self.instance)}/"
+        url = f"{self.stage.address(self.instance)}/"
         self._outbox = Outbox(lambda: Sender(url, secret), SENDERS)
 
     def play(self, deed: Deed) -> None:

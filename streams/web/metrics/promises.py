@@ -178,8 +178,9 @@ def _in_force_where(snapshot: Snapshot) -> Metric:
         "1 where the clocks of all open contacts are set by the SLA file that is read here, 0 until then or with another one.",
         labels=["partition"],
     )
+    wanted = snapshot.policies.fingerprint_at(to_milliseconds(snapshot.taken_at))
     for number, part in snapshot.progress.items():
-        metric.add_metric([str(number)], part.sla == snapshot.policies.fingerprint)
+        metric.add_metric([str(number)], part.sla == wanted)
     return metric
 
 

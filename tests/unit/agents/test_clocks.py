@@ -170,6 +170,54 @@ def test_a_file_that_changes_moves_the_deadlines_of_open_contacts(*, kills: bool
     assert worker.at(121) == ["sla.breached"]
 
 
+def test_a_version_for_open_contacts_takes_them_over_when_its_day_begins() -> None:
+    version = 'name = "telephone"\nfrom = 2025-03-04\nopen_contacts = true\n'
+    later = FILE[FILE.index("[[policy]]") :].replace('name = "telephone"\n', version)
+    worker = Worker(policies(FILE.replace("target = 60", "target = 200000") + later.replace("= 60", "= 100000")))
+    evening, midnight = 10 * 3600, 15 * 3600  # 9 o'clock is the start
+    worker.at(evening, waiting(1, evening))
+    assert worker.at(midnight - 1) == []
+    worker.kill()
+    assert worker.at(midnight) == ["sla.moved"]
+    assert worker.told[-1]["data"]["since"] == "2025-03-04"
+    assert worker.at(midnight + 1) == []
+
+
+@pytest.mark.parametrize("kills", [False, True])
+def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_all(
+    monkeypatch: pytest.MonkeyPatch, *, kills: bool
+) -> None:
+    monkeypatch.setattr(agent, "RENEWED_PER_TICK", 2)
+    worker = Worker()
+    first = worker.policies
+    worker.at(1, *map(waiting, range(5)))
+    worker.at(2)
+    worker.at(3)
+    worker.at(4)
+    worker.policies = policies(FILE.replace("target = 60", "target = 120"))
+    assert worker.at(5) == ["sla.moved"] * 2
+    if kills:
+        worker.kill()
+    worker.policies = first
+    assert [told for turn in range(4) for told in worker.at(6 + turn)] == ["sla.moved"] * 2
+    assert {clock.deadline_at for row in worker.job.contacts.rows.values() for clock in row.clocks} == {
+        START_MS + 60_000
+    }
+
+
+def test_a_step_that_is_taken_back_while_clocks_are_set_anew_leaves_none_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "RENEWED_PER_TICK", 2)
+    worker = Worker()
+    worker.at(1, *map(waiting, range(5)))
+    for at in (2, 3, 4):
+        worker.at(at)
+    worker.policies = policies(FILE.replace("target = 60", "target = 120"))
+    worker.at(5, commit=False)
+    for at in range(6, 10):
+        worker.at(at)
+    assert sum(event["type"] == "sla.moved" for event in worker.told) == 5
+
+
 def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
     worker = Worker()
     day = 86_400
@@ -177,6 +225,26 @@ def test_no_deadline_passes_while_its_source_tells_what_was_long_ago() -> None:
     assert worker.at(day + 1) == []
     answered: Sequence[Event] = [make("call.answered", 20, subject=f"{CALL}1", **QUEUED)]
     assert worker.at(day + 2, *answered) == ["sla.met"]
+    assert worker.figures() == {"started": 1, "met": 1}
+
+
+def test_what_is_told_late_breaches_once_it_is_clear_that_nothing_followed() -> None:
+    worker = Worker()
+    late = 600
+    assert worker.at(late, waiting()) == ["sla.started"]
+    told = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
+    assert told == {agent.GRACE_MS // 1000 + 1: ["sla.at_risk", "sla.breached"]}
+    (breach,) = [event for event in worker.told if event["type"] == "sla.breached"]
+    assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
+
+
+def test_a_worker_that_is_behind_judges_by_what_it_was_told_so_far() -> None:
+    worker = Worker()
+    worker.now = START_MS + 200_000
+    for at, event in ((1, waiting()), (59, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))):
+        step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name], START_MS + at * 1000)
+        worker.job.fold(TOPIC, [record(event, timestamp=START_MS + at * 1000)], step)
+        assert "sla.breached" not in worker._end(step, commit=True)
     assert worker.figures() == {"started": 1, "met": 1}
 
 

@@ -8,6 +8,7 @@ import structlog
 from click.testing import CliRunner
 from structlog.typing import EventDict
 
+from models.calendars import CalendarRules
 from models.policies import ClockKind
 from streams import sla_file
 from streams.cli import main
@@ -44,6 +45,23 @@ def test_the_example_promises_something_in_every_channel_where_citizens_wait() -
     assert not policies.find("appointment", "", "", "", 10**12, 10**12)
 
 
+def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
+    told, more = TEXT.split("# All that can be set.")
+    _, *lines = more.splitlines()
+    file.write_text("\n".join([told, *(line.removeprefix("#").removeprefix(" ") for line in lines)]), encoding="utf-8")
+    policies = load_policies(file)
+    *_, (terms, rule) = policies.promises()
+    assert (terms.policy, terms.since, terms.target, terms.roll) == ("dossiers-mdph", "2026-09-01", 10, True)
+    version = policies.in_force(10**14)[-1]
+    for model, given in (
+        (type(version), version),
+        (type(rule), rule),
+        (type(version.match), version.match),
+        (CalendarRules, policies.calendars["mdph"].rules),
+    ):
+        assert given.model_fields_set == set(model.model_fields)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -62,6 +80,8 @@ def test_the_example_promises_something_in_every_channel_where_citizens_wait() -
             "policy.1.calendar: ",
         ),
         ('name = "guichets"', 'name = "guichets"\nopen_contacts = true', "policy.1.open_contacts: needs from"),
+        ('channel = "email"', 'channel = "mail"', "policy.3.match: never counts: 'courrier', before it, is for"),
+        ('channel = "form" }', 'channel = ["mail"], service = "x" }', "policy.4.match: never counts: 'courrier'"),
         ('name = "guichets"', 'name = "les guichets"', "policy.1.name: may have letters without accents"),
         ('name = "guichets"', "name = guichets", "not valid TOML: "),
         ("closures = []", "closures = [{ from = 2027-01-04, to = 2026-12-24 }]", "calendars.siege.closures.0: "),

@@ -149,11 +149,24 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         wait_until(lambda: not any(child.is_running() for child in children.values()), "the end of all parts")
 
 
-def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        (
+            '[connectors.siege]\nconnector = "mailroom"\narchive = "archive"\n',
+            "accueil.toml: connectors.siege.inbox is missing",
+        ),
+        ('sla = "sla.toml"\n', "sla.toml:2: policy.0.nom: is unknown"),
+    ],
+)
+def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path, text: str, mistake: str) -> None:
     config = tmp_path / "accueil.toml"
-    config.write_text('[connectors.siege]\nconnector = "mailroom"\narchive = "archive"\n')
+    config.write_text(text)
+    (tmp_path / "sla.toml").write_text('[[policy]]\nnom = "courrier"\n')
     command = [sys.executable, "-m", "streams.cli", "--config", str(config), "up"]
-    environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data")}
+    environment = {**os.environ, "ACCUEIL_DATA": str(tmp_path / "data"), "LC_ALL": "C"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, f"accueil: {config}: connectors.siege.inbox is missing\n")
+    assert done.returncode == 2
+    assert f"{tmp_path}/{mistake}\n" in done.stderr
     assert done.stdout == ""
+    assert not (tmp_path / "data").exists()

@@ -27,3 +27,8 @@ def test_any_duration(seconds: float) -> None:
     event = make("call.answered", queue="mdph", wait_seconds=seconds)
     assert encode(event) == PYDANTIC.dump_json(event, exclude_none=True)
     assert decode(encode(event)) == event
+
+
+@given(contact_events() | agent_events())
+def test_made_of_all_fields_at_once_it_is_the_same(event: Event) -> None:
+    assert type(event).make({**event.__dict__, "data": event.data.__dict__}) == event

@@ -16,7 +16,7 @@ dashboard_url = "https://accueil.example.org/?service={{service}}"
 [notify.alertmanagers.local]
 url = "http://127.0.0.1:9093/"
 [notify.webhooks.astreinte]
-url = "https://astreinte.example.org/accueil"
+url = "https://astreinte.example.org/accueil/"
 secret = "{SECRET}"
 severities = ["critical"]
 [notify.mails.superviseurs]
@@ -44,7 +44,8 @@ def write(text: str) -> Path:
 
 def test_receivers_are_as_they_are_written() -> None:
     options = notify_options(load(write(GOOD)), brokers="127.0.0.1:9092")
-    assert options.alertmanagers[0].url == "http://127.0.0.1:9093"
+    assert options.alertmanagers[0].url == "http://127.0.0.1:9093/"
+    assert options.webhooks[0].url == "https://astreinte.example.org/accueil/"
     assert [one.name for one in (*options.alertmanagers, *options.webhooks, *options.mails)] == [
         "alertmanagers.local",
         "webhooks.astreinte",

@@ -34,6 +34,7 @@ class TestMemory:
         log.events(*(line("EXITEMPTY", call=f"{T}.{n}", at=T + 1) for n in range(10)))
         assert sum(len(log.memory.calls[f"{T}.{n}"].visits) for n in range(10)) == 10
         log.events(*(line("ENTERQUEUE", call=f"{T}.{n}", at=T + 2) for n in range(2, 10)))
+        log.events(line("ENTERQUEUE", call=f"{T}.100", at=T + 2))
         assert f"{T}.99" not in log.memory.calls
         assert [len(log.memory.calls[f"{T}.{n}"].visits) for n in range(2, 10)] == [2] * 8
 
