@@ -233,7 +233,9 @@ def test_what_is_told_late_breaches_once_it_is_clear_that_nothing_followed() -> 
     late = 600
     assert worker.at(late, waiting()) == ["sla.started"]
     told = {after: kinds for after in range(1, 100) if (kinds := worker.at(late + after))}
-    assert told == {agent.GRACE_MS // 1000 + 1: ["sla.at_risk", "sla.breached"]}
+    ((after, kinds),) = told.items()
+    assert kinds == ["sla.at_risk", "sla.breached"]
+    assert 0 < after - agent.GRACE_MS // 1000 <= 2  # counted from the first tick, and told by the next
     (breach,) = [event for event in worker.told if event["type"] == "sla.breached"]
     assert (breach["time"], breach["data"]["late"]) == ("2025-03-03T08:01:00.000Z", True)
 
