@@ -64,6 +64,7 @@ def test_figures_are_the_ledger_number_for_number(week: Days) -> None:
     assert week.figures == week.ledger
     assert {place[0] for place in week.figures} == {*Channel}
     assert {event.source.partition("/")[0] for event in week.events} == CONNECTORS
+    assert any(event.type == "letter.sent" and ":D20" in event.subject for event in week.events), "nothing only sent"
 
 
 def total(numbers: Numbers, *names: str) -> int:

@@ -123,6 +123,7 @@ def test_a_story_does_not_depend_on_when_one_begins_to_look() -> None:
 def test_all_kinds_of_deeds_happen_each_after_the_one_it_follows(month: list[Deed]) -> None:
     assert {deed.what for deed in month} == {*What}
     assert RULES.keys() | STAYS == {*What} - {What.CALLED}
+    assert {deed.matter.why for deed in month} == {*Why}
     first: dict[int, What] = {}
     for deed in month:
         for matter in (deed.matter, *deed.others):
