@@ -82,7 +82,8 @@ class Result(StrEnum):
     """The role or the sector does not allow it."""
     LIMITED = "limited"
     """The token asked too often."""
-    DONE = "done"
+    BEGUN = "begun"
+    """It is recorded first, then done."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,11 +198,13 @@ class Audit:
             return True
         try:
             with (self._directory / head.file).open("rb") as file:
-                file.seek(max(0, head.size - _LAST_LINE_BYTES))
-                last = file.read(min(head.size, _LAST_LINE_BYTES)).split(b"\n")[-2:]
+                start = max(0, head.size - _LAST_LINE_BYTES)
+                file.seek(start)
+                end = file.read(head.size - start)
         except FileNotFoundError:
             return False
-        return len(last) > 1 and last[1] == b"" and chain.claim(last[0] + b"\n", NOTHING.mark) == head.mark
+        last = end.splitlines(keepends=True)[-1:]
+        return start + len(end) == head.size and chain.claim(b"".join(last), NOTHING.mark) == head.mark
 
     def _adopt(self, head: Head, names: Sequence[str]) -> Head:
         """Take in what was written whole before a crash, cut off what was not; nothing of it was answered."""

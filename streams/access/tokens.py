@@ -134,7 +134,7 @@ class Tokens:
 
     def add(self, token: Token) -> bool:
         """Add a token; return False if there is, or was, one of its name. Raises `TokensError`."""
-        with self._changing():
+        with self.changing():
             tokens = self.list()
             if any(one.name == token.name for one in tokens):
                 return False
@@ -150,7 +150,7 @@ class Tokens:
         return self._change(name, revoked_at=now)
 
     def _change(self, name: str, **values: object) -> bool:
-        with self._changing():
+        with self.changing():
             tokens = self.list()
             changed = [
                 msgspec.structs.replace(one, **values) if one.name == name and one.revoked_at is None else one
@@ -162,7 +162,8 @@ class Tokens:
         return True
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[None]:
+        """Let no other process change tokens meanwhile. Raises `TokensError`."""
         try:
             make_private_directory(self._path.parent)
             with self._lock:

@@ -287,6 +287,12 @@ def cut_end(place: Path) -> None:
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
 
+def cut_line(place: Path) -> None:
+    path = place / "000001.jsonl"
+    anchor, _, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([anchor, *lines]))
+
+
 def remove_head(place: Path) -> None:
     (place / HEAD).unlink()
 
@@ -303,6 +309,7 @@ def put_file(place: Path) -> None:
     ("harm", "found"),
     [
         (cut_end, ("000002.jsonl", 1, Damage.MISPLACED)),
+        (cut_line, ("000001.jsonl", 2, Damage.MISPLACED)),
         (remove_head, ("000002.jsonl", 1, Damage.RESUMED)),
         (remove_file, ("000002.jsonl", 1, Damage.MISSING_BEFORE)),
         (put_file, ("000002.jsonl", 1, Damage.MISPLACED)),
