@@ -1,6 +1,6 @@
 """How often a token may ask: a token bucket each.
 
-`limits`, the library for this, counts in windows and has no bucket: at the edge of a window it lets twice the rate pass.
+`limits`, the library for this, has windows only: a fixed one lets twice the rate pass at its edge, a moving one keeps each request.
 """
 
 from typing import NamedTuple
