@@ -97,6 +97,10 @@ SAYINGS: Final = {
         "an event of a clock cannot be read ({topic} {partition}:{offset}): is another version writing?",
         "un événement d'horloge est illisible ({topic} {partition}:{offset}) : une autre version écrit-elle ?",
     ),
+    "sla_calendars_gone": (
+        "{path} has no calendar {detail} any more: the clocks that ran by it keep their deadlines, paused or not",
+        "{path} n'a plus de calendrier {detail} : les horloges qui le suivaient gardent leurs échéances, en pause ou non",
+    ),
     "sla_file_refused": (
         "{path} cannot be used, what it said before still holds: {detail}",
         "{path} est inutilisable, ce qu'il disait avant reste valable : {detail}",

@@ -75,6 +75,8 @@ class WatchedPolicies:
             log.warning("sla_file_refused", path=str(self._path), detail=str(error))
             return
         if policies.fingerprint != self._policies.fingerprint:
+            if gone := self._policies.calendars.keys() - policies.calendars.keys():
+                log.warning("sla_calendars_gone", path=str(self._path), detail=", ".join(sorted(gone)))
             self._policies = policies
             log.info("sla_file_read", path=str(self._path))
 

@@ -42,7 +42,7 @@ OVER: Final[Both] = {"fr": "Terminé", "en": "Over"}
 LATE: Final[Both] = {"fr": "signalé en retard", "en": "told late"}
 STOPS: Final[Both] = {"fr": " : ", "en": ": "}
 DESCRIPTIONS: Final[Both] = {
-    "fr": "{contact} (politique {policy}, horloge {clock}) : échéance le {deadline}.",
+    "fr": "{contact} (règle {policy}, horloge {clock}) : échéance le {deadline}.",
     "en": "{contact} (policy {policy}, clock {clock}): due on {deadline}.",
 }
 DIGESTS: Final[Both] = {

@@ -147,6 +147,19 @@ def test_a_file_that_becomes_unusable_keeps_what_it_said_and_says_so_once(
     assert [entry["event"] for entry in logs] == ["sla_file_refused", "sla_file_refused", "sla_file_read"]
 
 
+def test_calendars_that_are_taken_out_are_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
+) -> None:
+    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    watched = WatchedPolicies(file)
+    file.write_text(TEXT.replace("siege", "agence"), encoding="utf-8")
+    assert list(watched().calendars) == ["agence"]
+    assert [(entry["event"], entry.get("detail")) for entry in logs] == [
+        ("sla_calendars_gone", "siege"),
+        ("sla_file_read", None),
+    ]
+
+
 def test_a_file_that_is_not_there_at_the_start_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"sla\.toml"):
         WatchedPolicies(tmp_path / "sla.toml")
