@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 LAZY = {
+    "audit": (
+        "streams.audit_cli:group",
+        say("Who read what of whom: verify it, show it.", "Qui a lu quoi de qui : le vérifier, le montrer."),
+    ),
     "bench": (
         "streams.bench:command",
         say("Throughput and latency, beside the peers.", "Débit et latence, à côté des autres moteurs."),
@@ -58,6 +62,10 @@ LAZY = {
     "timeline": (
         "streams.timeline_cli:group",
         say("Citizens' timelines: write them, show one.", "Les fils des usagers : les écrire, en montrer un."),
+    ),
+    "tokens": (
+        "streams.tokens_cli:group",
+        say("Who may ask the API: add, list, rotate, revoke.", "Qui peut interroger l'API : ajouter, voir, retirer."),
     ),
     "survey-reference": (
         "connectors.survey.links:command",

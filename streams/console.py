@@ -18,6 +18,14 @@ SAYINGS: Final = {
         "{receiver} refuses {count} alerts, and is told the others",
         "{receiver} refuse {count} alertes, et reçoit les autres",
     ),
+    "audit_cut": (
+        "audit: the end of {file} was written by half, and is cut off; nothing of it was answered",
+        "audit : la fin de {file}, écrite à moitié, est coupée ; rien n'en avait été répondu",
+    ),
+    "audit_damaged": (
+        "audit: it was changed, or is damaged ({reason}), and goes on in {next_file}: accueil audit verify",
+        "audit : il a été modifié ou abîmé ({reason}), et continue dans {next_file} : accueil audit verify",
+    ),
     "broker listens": ("listens on {host}:{port}", "écoute sur {host}:{port}"),
     "broker ended by itself": (
         "stopped by itself (code {exit_code}), see {path}",

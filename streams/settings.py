@@ -144,6 +144,13 @@ class Timeline(Section):
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
+class Audit(Section):
+    """The record of who read what of whom, in `data`."""
+
+    keep_days: Annotated[int, Field(ge=30, le=1100)] = 365
+    """Of records; their files go a month later at most. The CNIL asks for 6 months to a year, 3 years with a reason."""
+
+
 class Log(Section):
     """What processes say."""
 
@@ -208,6 +215,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     notify: Notify = Notify()
     timeline: Timeline = Timeline()
+    audit: Audit = Audit()
     log: Log = Log()
     demo: Demo = Demo()
     connectors: dict[Name, Instance] = {}

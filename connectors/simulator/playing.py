@@ -113,7 +113,8 @@ def play_live(departement: Departement, mark: Mark, path: Path, stop: threading.
             next_at = datetime.fromtimestamp(departement.calls.next_at, UTC)
             departement.calls.advance(min(next_at + PIECE, _now()))
 
-    call()
+    with departement.calls.manager.lock:  # who asks before it is now is answered then
+        call()
     departement.calls.quicken(speed)
     play_span(
         departement,

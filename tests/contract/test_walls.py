@@ -16,6 +16,7 @@ ROOMS = {
     "streams/engine": ["streams.engine"],
     "streams/agents": ["models", "streams.core", "streams.engine", "streams.agents"],
     "streams/timeline": ["models", "streams.core", "streams.timeline"],
+    "streams/access": ["models", "streams.access", "connectors.sdk"],
     "streams/web": ["models", "streams.core", "streams.web", "streams.topic_reader"],
     "streams/notify": ["models", "streams.core", "streams.notify", "streams.topic_reader", "connectors.sdk"],
     "connectors/sdk": ["models", "connectors.sdk"],

@@ -56,6 +56,7 @@ class Calls(System):
         super().__init__(stage)
         self._path = stage.root / "queue_log"
         self._log: BinaryIO | None = None
+        self._voice = _LiveVoice()
         self._manager: ManagerServer | None = None
         self._board: _Board | None = None
 
@@ -70,10 +71,8 @@ class Calls(System):
         return configuration(self._path, manager) | {"sector": SECTOR, "site": HEADQUARTERS}
 
     def open(self, now: Now) -> None:  # noqa: ARG002 - calls tell what time it is
-        """Open the log, and let the manager interface be asked."""
+        """Open the log."""
         self._log = self._path.open("ab", buffering=0)
-        secret = self.stage.secret(self.instance).read_text(encoding="ascii")
-        self._manager = ManagerServer(_LiveVoice(), port=self.stage.port(self.instance), secret=secret)
 
     def begin(
         self,
@@ -84,9 +83,14 @@ class Calls(System):
         callers: Callable[[], str],
         ended: Callable[[Conversation], None],
     ) -> None:
-        """Begin to take calls, once it is open. `callers` draws the numbers of those who call of their own accord."""
+        """Begin to take calls, once it is open, and let the manager interface be asked: who asked before would hear of nobody.
+
+        `callers` draws the numbers of those who call of their own accord.
+        """
         self._board = _Board(seed, self._tell, rhythm, callers, ended)
         self._board.begin(max(at, self._written_until()).timestamp())
+        secret = self.stage.secret(self.instance).read_text(encoding="ascii")
+        self._manager = ManagerServer(self._voice, port=self.stage.port(self.instance), secret=secret)
 
     @property
     def board(self) -> "_Board":
@@ -96,7 +100,7 @@ class Calls(System):
 
     @property
     def manager(self) -> ManagerServer:
-        """The manager interface, once it is open."""
+        """The manager interface, once calls have begun."""
         assert self._manager is not None
         return self._manager
 
@@ -151,9 +155,11 @@ class Calls(System):
 
     def _tell(self, line: str) -> None:
         assert self._log is not None
-        assert self._manager is not None
         self._log.write(line.encode("ascii"))
-        self._manager.publish(line, self.board.now)
+        if self._manager:
+            self._manager.publish(line, self.board.now)
+        else:
+            self._voice.tell(line, self.board.now)
 
 
 class _LiveVoice(Voice):

@@ -1,0 +1,27 @@
+"""How often a token may ask: a token bucket each.
+
+`limits`, the library for this, counts in windows and has no bucket: at the edge of a window it lets twice the rate pass.
+"""
+
+from typing import NamedTuple
+
+
+class Bucket(NamedTuple):
+    """How much may still be taken, and as of when."""
+
+    level: float
+    at_seconds: float
+
+
+def take(bucket: Bucket | None, now_seconds: float, rate_per_minute: int) -> tuple[Bucket, float]:
+    """Take one; return the bucket after it, and 0, or for how many seconds to wait before anything can be taken.
+
+    A bucket holds as much as flows in within a minute, and is full at first (None). What is refused takes nothing.
+    """
+    per_second = rate_per_minute / 60
+    level = float(rate_per_minute)
+    if bucket is not None:
+        level = min(level, bucket.level + max(0.0, now_seconds - bucket.at_seconds) * per_second)
+    if level < 1:
+        return Bucket(level, now_seconds), (1 - level) / per_second
+    return Bucket(level - 1, now_seconds), 0.0

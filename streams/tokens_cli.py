@@ -1,0 +1,230 @@
+"""`accueil tokens`: who may ask the API."""
+
+import json as json_codec
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+import click
+import msgspec
+
+from streams.access.permissions import Operation, Role
+from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
+from streams.audit_cli import record_act
+from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
+from streams.settings import Settings
+from streams.terminal import Group, OperatorError, pass_settings
+from streams.words import say
+
+DAY_MS: Final = 86_400_000
+EXPIRES_DAYS: Final = 365
+RATE_PER_MINUTE: Final = 120
+
+expires_option = click.option(
+    "--days",
+    type=click.IntRange(1, 1100),
+    default=EXPIRES_DAYS,
+    show_default=True,
+    help=say("How long it may be used.", "Durée de validité, en jours."),
+)
+
+
+@click.group(cls=Group, name="tokens", help=say("Who may ask the API.", "Qui peut interroger l'API."))
+def group() -> None:
+    """Hold the commands below."""
+
+
+@group.command(
+    help=say(
+        "Make a token. Its secret is printed once, alone on the standard output, and kept nowhere.",
+        "Créer un jeton. Son secret est imprimé une fois, seul sur la sortie standard, et gardé nulle part.",
+    )
+)
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), required=True, help=say("What for.", "Pour quoi faire.")
+)
+@click.option(
+    "--sector",
+    "sectors",
+    multiple=True,
+    default=("general",),
+    show_default=True,
+    help=say("Whose citizens; may be repeated.", "De quels usagers ; peut être répété."),
+)
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    help=say("Which services; may be repeated. All by default.", "Quels services ; peut être répété. Tous par défaut."),
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(1, 100_000),
+    default=RATE_PER_MINUTE,
+    show_default=True,
+    help=say("Requests a minute at most.", "Requêtes par minute, au plus."),
+)
+@expires_option
+@pass_settings
+def add(
+    settings: Settings, name: str, role: str, sectors: tuple[str, ...], services: tuple[str, ...], rate: int, days: int
+) -> None:
+    """Add one; the act is in the audit before it is done."""
+    if not NAME.fullmatch(name):
+        raise OperatorError(
+            say(
+                f"{name!r} is no name: small letters, digits, dots and dashes, 64 at most",
+                f"{name!r} n'est pas un nom : minuscules, chiffres, points et tirets, 64 au plus",
+            )
+        )
+    secret, now = make_secret(), _now()
+    token = Token(
+        name=name,
+        sha256=digest(secret),
+        role=Role(role),
+        sectors=tuple(dict.fromkeys(sectors)),
+        services=tuple(dict.fromkeys(services)),
+        rate_per_minute=rate,
+        created_at=now,
+        expires_at=now + days * DAY_MS,
+    )
+    with _changing(settings) as tokens:
+        if any(one.name == name for one in tokens.list()):
+            raise OperatorError(
+                say(f"there is, or was, a token named {name}", f"il y a, ou il y a eu, un jeton nommé {name}")
+            )
+        record_act(settings, Operation.ADD_TOKEN, f"token:{name}")
+        tokens.add(token)
+    _tell(secret, token.expires_at, settings.web.zone)
+
+
+@group.command("list", help=say("Show all tokens; no secret.", "Montrer tous les jetons, sans secret."))
+@as_json
+@pass_settings
+def list_(settings: Settings, *, json: bool) -> None:
+    """Print them by name."""
+    with _clear():
+        tokens = open_tokens(settings).list()
+    if json:
+        for token in tokens:
+            shown = msgspec.to_builtins(token)
+            del shown["sha256"]
+            click.echo(json_codec.dumps(shown, ensure_ascii=False))
+    elif tokens:
+        print_table(
+            (
+                say("name", "nom"),
+                say("role", "rôle"),
+                say("sectors", "secteurs"),
+                say("services", "services"),
+                say("a minute", "par minute"),
+                say("state", "état"),
+                say("last used", "dernier usage"),
+            ),
+            [_row(token, settings.web.zone) for token in tokens],
+        )
+    else:
+        click.echo(say("none", "aucun"))
+
+
+@group.command(
+    help=say(
+        "Give a token a new secret, printed once; the old one is refused from now on.",
+        "Donner à un jeton un nouveau secret, imprimé une fois ; l'ancien est refusé aussitôt.",
+    )
+)
+@click.argument("name")
+@expires_option
+@pass_settings
+def rotate(settings: Settings, name: str, days: int) -> None:
+    """Replace the secret, and count its days anew."""
+    secret, expires_at = make_secret(), _now() + days * DAY_MS
+    with _changing(settings) as tokens:
+        _find(tokens, name)
+        record_act(settings, Operation.ROTATE_TOKEN, f"token:{name}")
+        tokens.rotate(name, digest(secret), expires_at)
+    _tell(secret, expires_at, settings.web.zone)
+
+
+@group.command(help=say("Refuse a token from now on, for ever.", "Refuser un jeton, dès maintenant et pour toujours."))
+@click.argument("name")
+@pass_settings
+def revoke(settings: Settings, name: str) -> None:
+    """Revoke one; its name stays, since it is in the audit."""
+    with _changing(settings) as tokens:
+        _find(tokens, name)
+        record_act(settings, Operation.REVOKE_TOKEN, f"token:{name}")
+        tokens.revoke(name, _now())
+    click.echo(say(f"{name} is revoked", f"{name} est retiré"))
+
+
+def open_tokens(settings: Settings) -> Tokens:
+    """Return the tokens of this installation."""
+    return Tokens(settings.data / "access")
+
+
+@contextmanager
+def _changing(settings: Settings) -> Iterator[Tokens]:
+    """Let nobody else change tokens meanwhile: what is recorded is then what is done."""
+    tokens = open_tokens(settings)
+    with _clear(), tokens.changing():
+        yield tokens
+
+
+@contextmanager
+def _clear() -> Iterator[None]:
+    try:
+        yield
+    except TokensError as error:
+        raise OperatorError(str(error)) from None
+
+
+def _find(tokens: Tokens, name: str) -> None:
+    if not any(token.name == name and token.revoked_at is None for token in tokens.list()):
+        raise OperatorError(
+            say(
+                f"there is no token named {name} that is not revoked",
+                f"il n'y a pas de jeton nommé {name}, ou il est retiré",
+            ),
+            EXIT_NOT_FOUND,
+        )
+
+
+def _tell(secret: str, expires_at: int, zone: tzinfo) -> None:
+    until = when(expires_at, zone)
+    click.echo(
+        say(
+            f"valid until {until}; this is shown only once:",
+            f"valable jusqu'au {until} ; ceci n'est montré qu'une fois :",
+        ),
+        err=True,
+    )
+    click.echo(secret)
+
+
+def _row(token: Token, zone: tzinfo) -> tuple[str, ...]:
+    return (
+        token.name,
+        token.role.value,
+        " ".join(token.sectors),
+        " ".join(token.services) or say("all", "tous"),
+        str(token.rate_per_minute),
+        _state(token, zone),
+        token.used_on or say("never", "jamais"),
+    )
+
+
+def _state(token: Token, zone: tzinfo) -> str:
+    if token.revoked_at is not None:
+        at = when(token.revoked_at, zone)
+        return say(f"revoked {at}", f"retiré le {at}")
+    at = when(token.expires_at, zone)
+    if token.valid(_now()):
+        return say(f"valid until {at}", f"valable jusqu'au {at}")
+    return say(f"expired {at}", f"expiré le {at}")
+
+
+def _now() -> int:
+    return milliseconds(datetime.now(UTC))

@@ -1,0 +1,347 @@
+"""The audit on a disk: on it before anybody is answered, by many at once, killed at every act, with no room left."""
+
+import asyncio
+import json
+import os
+import resource
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from structlog.testing import capture_logs
+
+from streams.access.audit import Access, Audit, AuditError, Purpose, Result, read, verify
+from streams.access.chain import HEAD, SLOT_BYTES, START, Damage, Mark, read_head
+from streams.access.permissions import Operation
+from tests.support.kills import kill_at_every_act, run_in_child
+
+NOVEMBER = datetime(2026, 11, 25, 8, tzinfo=UTC)
+
+
+def access(number: int = 0, who: str = "guichet") -> Access:
+    return Access(
+        who=who,
+        role="agent",
+        operation=Operation.LOOK_UP,
+        sector="general",
+        whose=f"phone:a1b2-{number}",
+        why=Purpose.CONTACT,
+        result=Result.SHOWN,
+    )
+
+
+def whose(directory: Path) -> list[str]:
+    records = [line.record or {} for line in read(directory)]
+    return [record["whose"] for record in records if "whose" in record]
+
+
+def head_of(directory: Path) -> Mark:
+    head, torn = read_head((directory / HEAD).read_bytes())
+    assert head is not None
+    assert torn == []
+    return head.mark
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[Audit]:
+    with closing(Audit(tmp_path / "audit", clock=lambda: NOVEMBER)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "audit"
+
+
+def test_a_record_says_who_when_what_whose_and_why(audit: Audit, place: Path) -> None:
+    assert audit.record(access(7)) == 2
+    anchor, line = (place / "000001.jsonl").read_bytes().splitlines()
+    said = json.loads(line)
+    assert said.pop("hash") == head_of(place).hash
+    assert said == {
+        "sequence": 2,
+        "at": "2026-11-25T08:00:00.000Z",
+        "who": "guichet",
+        "role": "agent",
+        "operation": "look_up",
+        "sector": "general",
+        "whose": "phone:a1b2-7",
+        "why": "contact",
+        "result": "shown",
+    }
+    assert json.loads(anchor)["previous"] == START.hash
+    report = verify(place, head_of(place))
+    assert (report.findings, report.lines, report.last) == ([], 2, head_of(place))
+
+
+def test_only_this_user_can_read_it(audit: Audit, place: Path) -> None:
+    audit.record(access())
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in place.iterdir()} == {0o600}
+
+
+def test_nothing_is_recorded_yet(place: Path) -> None:
+    assert list(read(place)) == verify(place).findings == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["+33199001234", "0199001234", "jeanne@example.org", "Jeanne Exemple", "phone:0199001234"]
+)
+def test_what_was_typed_is_not_recorded(typed: str) -> None:
+    with pytest.raises(ValueError, match="neither a pseudonym nor a contact id"):
+        Access(who="x", operation=Operation.LOOK_UP, whose=typed, why=Purpose.CONTACT, result=Result.SHOWN)
+
+
+def test_contacts_and_tokens_are_named() -> None:
+    for name in ("", "call:asterisk/siege:1773650000.1", "email:imap/mdph:h-0011", "case:a-1", "token:guichet-1"):
+        Access(who="x", operation=Operation.READ_CONTACT, whose=name, why=Purpose.CONTACT, result=Result.SHOWN)
+
+
+def test_those_who_wait_share_a_sync(audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    syncs = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: syncs.append(file) or real(file))
+    with ThreadPoolExecutor(50) as callers:
+        told = list(callers.map(audit.record, map(access, range(400))))
+    assert sorted(told) == list(range(2, 402))
+    assert len(syncs) < 200
+    report = verify(place)
+    assert (report.findings, report.lines) == ([], 401)
+
+
+def test_tasks_wait_and_others_run(audit: Audit, place: Path) -> None:
+    async def serve() -> list[int]:
+        return await asyncio.gather(*(audit.record_soon(access(n)) for n in range(100)))
+
+    assert asyncio.run(serve()) == list(range(2, 102))
+    assert whose(place) == [f"phone:a1b2-{n}" for n in range(100)]
+
+
+def test_a_sequence_is_told_only_when_its_line_was_synced(
+    audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit.record(access())
+    on_disk: list[bytes] = []
+    real = os.fdatasync
+
+    def sync(file: int) -> None:
+        real(file)
+        on_disk.append((place / "000001.jsonl").read_bytes())
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    told = audit.submit(access(1))
+    told.add_done_callback(lambda _: on_disk.append(b"told"))
+    told.result()
+    audit.close()
+    assert b"a1b2-1" in on_disk[on_disk.index(b"told") - 1]
+
+
+def test_processes_share_one_chain(place: Path) -> None:
+    def write(name: str) -> None:
+        with closing(Audit(place)) as own:
+            for n in range(40):
+                own.record(access(n, name))
+
+    children = []
+    for name in ("a", "b", "c"):
+        if (child := os.fork()) == 0:
+            try:
+                write(name)
+                os._exit(0)
+            except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert verify(place).findings == []
+    told = [(line.record or {}).get("who") for line in read(place)]
+    assert sorted(filter(None, told)) == ["a"] * 40 + ["b"] * 40 + ["c"] * 40
+
+
+def test_another_that_holds_it_is_not_waited_for_for_ever(
+    audit: Audit, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit.record(access())
+    monkeypatch.setattr(audit._lock, "timeout", 0)
+    with FileLock(place / "lock"), pytest.raises(AuditError, match="held by another process"):
+        audit.record(access(1))
+    assert audit.record(access(2)) == 3
+
+
+# ------------------------------------------------------------------------------------------------------------ crashes
+def keep(place: Path) -> None:
+    """Record, and note what was told; from month to month, so that files begin and go."""
+    place.mkdir(exist_ok=True)
+    now = [NOVEMBER + timedelta(days=40) * (place / "answered").exists()]
+    with (
+        closing(Audit(place / "audit", keep_days=20, file_bytes=1500, clock=lambda: now[0])) as kept,
+        (place / "answered").open("a") as answered,
+    ):
+        for n in range(8):
+            answered.write(f"{kept.record(access(n))} phone:a1b2-{n}\n")
+            answered.flush()
+            now[0] += timedelta(days=5)
+
+
+def test_killed_at_every_act_nothing_that_was_answered_is_lost_and_the_chain_holds(tmp_path: Path) -> None:
+    directories = kill_at_every_act(keep, tmp_path)
+    cut_short = pruned = 0
+    for place in directories:
+        report = verify(place / "audit")
+        assert (report.findings, report.unfinished_bytes) == ([], 0), place
+        kept = {line.record["sequence"]: line.record.get("whose") for line in read(place / "audit") if line.record}
+        answered = [line.split() for line in (place / "answered").read_text().splitlines()]
+        assert {
+            int(sequence): name for sequence, name in answered if int(sequence) > report.begun.sequence
+        }.items() <= kept.items()
+        cut_short += 8 < len(answered) < 16
+        pruned += report.begun.sequence > 0
+    assert cut_short > 20
+    assert pruned > 20
+
+
+def fill(place: Path, room: int) -> None:
+    """Record until there is no more room, then with room again."""
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
+        assert kept.record(access(0)) == 2
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        refused = 0
+        for n in range(1, 40):
+            try:
+                kept.record(access(n))
+            except AuditError:
+                refused += 1
+        assert refused > 10
+        assert verify(place).findings == []
+        assert verify(place).unfinished_bytes == 0
+        assert len(whose(place)) == 40 - refused
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        kept.record(access(99))
+
+
+@pytest.mark.parametrize("room", range(2000, 2300, 37))
+def test_with_no_room_left_it_refuses_and_nothing_stands_as_done(place: Path, room: int) -> None:
+    assert run_in_child(partial(fill, place, room)) == 0
+    assert verify(place).findings == []
+    assert whose(place)[-1] == "phone:a1b2-99"
+
+
+def begin_without_room(place: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SLOT_BYTES + 200, resource.RLIM_INFINITY))  # of the head, half
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
+        for _ in range(2):
+            with pytest.raises(AuditError):
+                kept.record(access())
+        assert list(place.glob("*.jsonl")) == []
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert kept.record(access(1)) == 2
+
+
+def test_with_no_room_for_the_head_it_refuses(place: Path) -> None:
+    assert run_in_child(partial(begin_without_room, place)) == 0
+    assert whose(place) == ["phone:a1b2-1"]
+    assert verify(place).findings == []
+
+
+def test_what_a_crash_left_half_written_is_cut_and_told(audit: Audit, place: Path) -> None:
+    audit.record(access())
+    with (place / "000001.jsonl").open("ab") as file:
+        file.write(b'{"hash":"00')
+    assert verify(place).unfinished_bytes == 11
+    assert verify(place).findings == []
+    with capture_logs() as logs:
+        assert audit.record(access(1)) == 3
+    assert [(line["event"], line["bytes_cut"]) for line in logs] == [("audit_cut", 11)]
+    assert verify(place).findings == []
+
+
+# ----------------------------------------------------------------------------------------------------------- retention
+def test_what_is_too_old_goes_by_whole_files_and_the_chain_says_so(place: Path) -> None:
+    now = [NOVEMBER]
+    with closing(Audit(place, keep_days=60, clock=lambda: now[0])) as kept:
+        noted = []
+        for _ in range(6):
+            kept.record(access())
+            noted.append(head_of(place))
+            now[0] += timedelta(days=30)
+        assert sorted(path.name for path in place.glob("*.jsonl")) == [f"00000{n}.jsonl" for n in range(3, 7)]
+        assert verify(place, noted[-1]).findings == []
+        assert verify(place).begun == noted[1]
+        now[0] += timedelta(days=400)
+        assert kept.prune() == 3
+        assert kept.prune() == 0
+        assert [path.name for path in place.glob("*.jsonl")] == ["000006.jsonl"]
+        assert verify(place).findings == []
+    (place / "000006.jsonl").unlink()
+    assert [finding.damage for finding in verify(place).findings] == [Damage.TRUNCATED]
+
+
+# -------------------------------------------------------------------------------------------------------------- damage
+def cut_end(place: Path) -> None:
+    path = place / "000001.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+
+
+def cut_line(place: Path) -> None:
+    path = place / "000001.jsonl"
+    anchor, _, *lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([anchor, *lines]))
+
+
+def remove_head(place: Path) -> None:
+    (place / HEAD).unlink()
+
+
+def remove_file(place: Path) -> None:
+    (place / "000001.jsonl").unlink()
+
+
+def put_file(place: Path) -> None:
+    (place / "000002.jsonl").write_bytes((place / "000001.jsonl").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("harm", "found"),
+    [
+        (cut_end, ("000002.jsonl", 1, Damage.MISPLACED)),
+        (cut_line, ("000001.jsonl", 2, Damage.MISPLACED)),
+        (remove_head, ("000002.jsonl", 1, Damage.RESUMED)),
+        (remove_file, ("000002.jsonl", 1, Damage.MISSING_BEFORE)),
+        (put_file, ("000002.jsonl", 1, Damage.MISPLACED)),
+    ],
+)
+def test_damage_stops_nobody_and_stays_to_be_seen(
+    harm: Callable[[Path], None], found: tuple[str, int, Damage], place: Path
+) -> None:
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
+        for n in range(3):
+            kept.record(access(n))
+    harm(place)
+    assert verify(place).findings or harm is put_file
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept, capture_logs() as logs:
+        kept.record(access(3))
+        kept.record(access(4))
+    assert [line["event"] for line in logs] == ["audit_damaged"]
+    assert whose(place)[-2:] == ["phone:a1b2-3", "phone:a1b2-4"]
+    findings = verify(place).findings
+    assert found in [finding[:3] for finding in findings]
+    assert Damage.RESUMED in {finding.damage for finding in findings}
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_head_of_which_half_is_torn_is_found_and_mended(audit: Audit, place: Path, slot: int) -> None:
+    for n in range(3):
+        audit.record(access(n))
+    audit.close()
+    content = bytearray((place / HEAD).read_bytes())
+    content[slot * SLOT_BYTES + 20] ^= 1
+    (place / HEAD).write_bytes(content)
+    assert [(one.line, one.damage) for one in verify(place).findings] == [(slot + 1, Damage.HEAD_TORN)]
+    with closing(Audit(place, clock=lambda: NOVEMBER)) as kept:
+        assert kept.record(access(3)) == 5
+    assert verify(place).findings == []

@@ -1,0 +1,160 @@
+"""The chain of an audit: any byte that is changed, any line that is not where it was, is found with its place."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.access.chain import (
+    BEGIN,
+    NOTHING,
+    PRUNE,
+    SLOT_BYTES,
+    START,
+    Damage,
+    Finding,
+    Head,
+    Mark,
+    Report,
+    add,
+    check,
+    read_head,
+    read_slot,
+    verify,
+    write_slot,
+)
+
+Files = list[tuple[str, list[bytes]]]
+
+
+def chain(*sizes: int, after: Mark = START) -> tuple[Files, Head, list[Mark]]:
+    """Files of so many lines, where they end, and all marks."""
+    mark, files, marks = after, [], []
+    for number, size in enumerate(sizes, 1):
+        lines = []
+        for n in range(size):
+            record = {"operation": BEGIN, "previous": mark.hash} if n == 0 else {"who": "guichet", "n": n}
+            line, mark = add(mark, record)
+            lines.append(line)
+            marks.append(mark)
+        files.append((f"{number:06d}.jsonl", lines))
+    name, lines = files[-1]
+    return files, Head(name, sum(map(len, lines)), *mark, "2026-11"), marks
+
+
+def first(report: Report) -> Finding:
+    return report.findings[0]
+
+
+def read_again(content: bytes) -> list[bytes]:
+    """The lines of a file as they are read: they end at a newline and nowhere else."""
+    parts = content.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+FILES, HEAD, MARKS = chain(4, 1, 5)
+
+
+def test_a_whole_chain_is_whole() -> None:
+    assert verify(FILES, HEAD) == Report([], 10, START, MARKS[-1])
+    assert all(verify(FILES, HEAD, mark).findings == [] for mark in MARKS)
+    assert verify([], NOTHING) == verify([], None) == Report()
+
+
+@given(st.sampled_from(range(3)), st.data())
+def test_any_byte_that_is_changed_is_found_with_its_line(which: int, data: st.DataObject) -> None:
+    name, lines = FILES[which]
+    content = b"".join(lines)
+    at = data.draw(st.integers(0, len(content) - 1))
+    changed = bytearray(content)
+    changed[at] ^= data.draw(st.integers(1, 255))
+    files = [*FILES[:which], (name, read_again(bytes(changed))), *FILES[which + 1 :]]
+    found = first(verify(files, HEAD))
+    assert (found.file, found.line) == (name, content[:at].count(b"\n") + 1)
+
+
+@given(st.sampled_from([0, 2]), st.data())
+def test_lines_that_are_dropped_doubled_moved_or_put_in_are_found_with_their_place(
+    which: int, data: st.DataObject
+) -> None:
+    name, lines = FILES[which]
+    one, other = sorted(data.draw(st.lists(st.integers(0, len(lines) - 1), min_size=2, max_size=2, unique=True)))
+    foreign = data.draw(st.sampled_from([b"\n", b"{}\n", b'{"sequence":3}\n', *FILES[1][1]]))
+    swapped = [*lines]
+    swapped[one], swapped[other] = lines[other], lines[one]
+    for place, rest in (
+        (one + 1, lines[:one] + lines[one + 1 :]),
+        (one + 2, lines[: one + 1] + lines[one:]),
+        (one + 1, swapped),
+        (one + 1, [*lines[:one], foreign, *lines[one:]]),
+    ):
+        found = first(verify([*FILES[:which], (name, rest), *FILES[which + 1 :]], HEAD))
+        assert (found.file, found.line) == (name, place)
+
+
+@given(st.integers(1, 4), st.integers(0, 300))
+def test_an_end_that_is_cut_off_is_found_at_its_place(lines_left: int, bytes_cut: int) -> None:
+    name, lines = FILES[2]
+    content = b"".join(lines[: lines_left + 1])
+    content = content[: max(len(b"".join(lines[:lines_left])), len(content) - bytes_cut - 1)]
+    found = first(verify([*FILES[:2], (name, read_again(content))], HEAD))
+    assert (found.file, found.line) == (name, lines_left + 1)
+
+
+def test_a_file_that_is_gone_is_found() -> None:
+    assert first(verify([FILES[0], FILES[2]], HEAD)) == Finding("000003.jsonl", 1, Damage.MISPLACED, 5)
+    assert first(verify(FILES[1:], HEAD)) == Finding("000002.jsonl", 1, Damage.MISSING_BEFORE, 1)
+    assert first(verify(FILES[:2], HEAD)) == Finding("000002.jsonl", 2, Damage.TRUNCATED, 6)
+    assert first(verify([], HEAD)) == Finding("000003.jsonl", 1, Damage.TRUNCATED, 1)
+
+
+def test_files_that_were_pruned_are_not_missed() -> None:
+    through = MARKS[4]
+    line, mark = add(
+        MARKS[-1], {"operation": PRUNE, "through_sequence": through.sequence, "through_hash": through.hash}
+    )
+    files = [*FILES[:2], (FILES[2][0], [*FILES[2][1], line])]
+    head = Head(HEAD.file, HEAD.size + len(line), *mark, HEAD.month)
+    for begin in range(3):  # also where the one who removed them was killed in between
+        assert verify(files[begin:], head).findings == []
+    assert verify(files[2:], head).begun == through
+
+
+def test_what_lies_beyond_the_end_is_followed_as_far_as_it_is_whole() -> None:
+    short = Head("000003.jsonl", len(b"".join(FILES[2][1][:3])), *MARKS[7], "2026-11")
+    assert verify(FILES, short) == Report([], 10, START, MARKS[-1])
+    torn = [*FILES[:2], (FILES[2][0], [*FILES[2][1][:4], FILES[2][1][4][:30]])]
+    assert verify(torn, short) == Report([], 9, START, MARKS[-2], 30)
+
+
+def test_another_history_is_whole_and_is_not_the_one_that_was_noted() -> None:
+    name = FILES[0][0]
+    line, mark = add(START, {"operation": BEGIN, "previous": START.hash, "at": "another"})
+    lines = [line]
+    for n in range(1, 10):
+        line, mark = add(mark, {"n": n})
+        lines.append(line)
+    head = Head(name, sum(map(len, lines)), *mark, "2026-11")
+    assert verify([(name, lines)], head).findings == []
+    assert first(verify([(name, lines)], head, MARKS[3])) == Finding(name, 4, Damage.REWRITTEN)
+    assert first(verify([(name, lines)], head, Mark(11, "a" * 64))) == Finding(name, 11, Damage.TRUNCATED, 11)
+
+
+def test_a_head_that_is_another_or_is_gone_is_found() -> None:
+    assert first(verify(FILES, None)).damage is Damage.HEAD_LOST
+    assert first(verify(FILES, Head(HEAD.file, HEAD.size, HEAD.sequence, "0" * 64, ""))).damage is Damage.HEAD_DIFFERS
+    assert first(verify(FILES, Head(HEAD.file, HEAD.size + 1, *HEAD.mark, ""))).damage is Damage.HEAD_DIFFERS
+
+
+@given(st.integers(0, SLOT_BYTES - 1), st.integers(1, 255))
+def test_a_head_of_which_a_byte_is_changed_is_none(at: int, flip: int) -> None:
+    slot = bytearray(write_slot(HEAD))
+    assert read_slot(bytes(slot)) == HEAD
+    slot[at] ^= flip
+    assert read_slot(bytes(slot)) is None
+    assert read_head(bytes(slot) + write_slot(NOTHING)) == (NOTHING, [1])
+
+
+@given(st.binary(max_size=200))
+def test_whatever_a_line_holds_it_is_judged(content: bytes) -> None:
+    assert check(START, content) in {Damage.CHANGED, Damage.MISPLACED}
+    assert read_slot(content) is None
+    assert verify([("000001.jsonl", read_again(content))], NOTHING) == Report(unfinished_bytes=len(content))

@@ -1,0 +1,138 @@
+"""Tokens: a secret is shown once and kept as its hash; what is wrong, expired or revoked looks alike."""
+
+import ast
+import stat
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from streams.access import tokens as module
+from streams.access.permissions import Operation, Role
+from streams.access.tokens import Token, Tokens, TokensError, digest, find, make_secret, milliseconds
+from tests.support.kills import kill_at_every_act
+
+NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)
+LATER = milliseconds(NOW + timedelta(days=90))
+
+
+def make(name: str, secret: str, services: tuple[str, ...] = ()) -> Token:
+    return Token(
+        name=name,
+        sha256=digest(secret),
+        role=Role.AGENT,
+        sectors=("general",),
+        services=services,
+        rate_per_minute=60,
+        created_at=milliseconds(NOW),
+        expires_at=LATER,
+    )
+
+
+def test_secrets_have_256_bits_and_none_is_like_another() -> None:
+    made = {make_secret() for _ in range(100)}
+    assert len(made) == 100
+    assert {len(secret) for secret in made} == {len("accueil_") + 43}
+
+
+def test_only_the_valid_token_of_a_secret_is_found() -> None:
+    secret = make_secret()
+    known = [make("a", make_secret()), make("b", secret), make("c", make_secret())]
+    at = milliseconds(NOW)
+    assert find(known, secret, at) == known[1]
+    assert find(known, secret[:-1], at) is None
+    assert find(known, "", at) is find(known, "\udcff", at) is find([], secret, at) is None
+    assert find(known, secret, LATER - 1) == known[1]
+    assert find(known, secret, LATER) is None
+
+
+def test_a_secret_is_compared_with_every_token_and_in_constant_time() -> None:
+    function = next(
+        node
+        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
+        if isinstance(node, ast.FunctionDef) and node.name == "find"
+    )
+    loop = next(node for node in ast.walk(function) if isinstance(node, ast.For))
+    assert "hmac.compare_digest(token.sha256, asked)" in ast.unparse(loop)
+    assert not [node for node in ast.walk(loop) if isinstance(node, ast.Return | ast.Break | ast.Continue | ast.BoolOp)]
+
+
+def test_a_token_sees_its_sectors_and_services() -> None:
+    token = make("a", "x", services=("mdph",))
+    assert token.sees("general", "mdph")
+    assert not token.sees("general", "rsa")
+    assert not token.sees("social", "mdph")
+    assert make("b", "x").sees("general", "rsa")
+    assert token.may(Operation.LOOK_UP, "general")
+    assert not token.may(Operation.LOOK_UP, "social")
+
+
+def test_added_used_rotated_revoked(tmp_path: Path) -> None:
+    kept, other = Tokens(tmp_path / "access"), Tokens(tmp_path / "access")
+    secret, fresh = make_secret(), make_secret()
+    assert kept.list() == ()
+    assert kept.authenticate(secret, NOW) is None
+    assert kept.add(make("guichet", secret))
+    assert not other.add(make("guichet", fresh))
+    used = other.authenticate(secret, NOW)
+    assert used is not None
+    assert used.name == "guichet"
+    assert [token.used_on for token in kept.list()] == ["2026-11-25"]
+    assert kept.rotate("guichet", digest(fresh), LATER)
+    assert other.authenticate(secret, NOW) is None
+    assert other.authenticate(fresh, NOW) is not None
+    assert not kept.rotate("nobody", digest(fresh), LATER)
+    assert kept.revoke("guichet", milliseconds(NOW))
+    assert not kept.revoke("guichet", milliseconds(NOW))
+    assert not kept.rotate("guichet", digest(fresh), LATER)
+    assert other.authenticate(fresh, NOW) is None
+    assert not kept.add(make("guichet", make_secret())), "a name in the audit is one holder's"
+
+
+def test_the_file_is_this_users_alone_and_holds_no_secret(tmp_path: Path) -> None:
+    secret = make_secret()
+    Tokens(tmp_path / "access").add(make("guichet", secret))
+    path = tmp_path / "access" / "tokens.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert secret not in path.read_text()
+    path.chmod(0o640)
+    with pytest.raises(TokensError, match="chmod 0600"):
+        Tokens(tmp_path / "access").list()
+
+
+def test_a_use_is_noted_once_a_day(tmp_path: Path) -> None:
+    secret = make_secret()
+    kept = Tokens(tmp_path / "access")
+    kept.add(make("guichet", secret))
+    path = tmp_path / "access" / "tokens.json"
+    inodes = []
+    for hours in (0, 1, 15, 16, 17):
+        kept.authenticate(secret, NOW + timedelta(hours=hours))
+        inodes.append(path.stat().st_mtime_ns)
+    assert [inodes.count(one) for one in dict.fromkeys(inodes)] == [3, 2]
+
+
+def test_a_damaged_file_lets_nobody_in(tmp_path: Path) -> None:
+    secret = make_secret()
+    kept = Tokens(tmp_path / "access")
+    kept.add(make("guichet", secret))
+    path = tmp_path / "access" / "tokens.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(TokensError, match="damaged"):
+        kept.authenticate(secret, NOW)
+
+
+def change(directory: Path, secret: str) -> None:
+    kept = Tokens(directory)
+    kept.add(make("a", secret))
+    kept.add(make("b", make_secret()))
+    kept.revoke("b", milliseconds(NOW))
+
+
+def test_killed_at_every_act_the_tokens_are_whole(tmp_path: Path) -> None:
+    secret = make_secret()
+    for place in kill_at_every_act(partial(change, secret=secret), tmp_path):
+        kept = Tokens(place)
+        assert [(token.name, token.revoked_at is None) for token in kept.list()] == [("a", True), ("b", False)]
+        assert kept.authenticate(secret, NOW) is not None

@@ -1,0 +1,103 @@
+"""`accueil audit`, as a data protection officer uses it."""
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.access.audit import Access, Audit, Purpose
+from streams.access.audit import Result as Outcome
+from streams.access.chain import Damage
+from streams.access.permissions import Operation
+from streams.audit_cli import FOUND
+from streams.cli import main
+
+DAYS = (24, 24, 24, 25)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four accesses, by two tokens, in two days."""
+    monkeypatch.chdir(tmp_path)
+    now = [datetime(2026, 11, 1, 9, tzinfo=UTC)]
+    with closing(Audit(tmp_path / "accueil-data" / "audit", clock=lambda: now[0])) as audit:
+        for number, who in enumerate(("guichet", "guichet", "dpo", "guichet")):
+            now[0] = now[0].replace(day=DAYS[number])
+            audit.record(
+                Access(
+                    who=who,
+                    role="agent",
+                    operation=Operation.LOOK_UP,
+                    sector="general",
+                    whose=f"phone:a1b2-{number % 2}",
+                    why=Purpose.CONTACT,
+                    result=Outcome.SHOWN,
+                )
+            )
+    return tmp_path / "accueil-data" / "audit"
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["audit", *arguments])
+
+
+def shown(*options: str) -> list[tuple[str, str]]:
+    return [
+        (one["who"], one["whose"]) for one in map(json.loads, command("show", "--json", *options).stdout.splitlines())
+    ]
+
+
+def test_show_finds_by_who_whose_and_since() -> None:
+    everything = shown()
+    assert [who for who, _ in everything] == ["guichet", "guichet", "dpo", "guichet"]
+    assert shown("--who", "dpo") == [("dpo", "phone:a1b2-0")]
+    assert shown("--whose", "phone:a1b2-1") == [("guichet", "phone:a1b2-1")] * 2
+    assert shown("--limit", "1") == everything[-1:]
+    assert shown("--since", "2026-11-25") == everything[-1:]
+    assert command("show", "--who", "nobody").stdout == "none\n"
+
+
+def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    titles, *rows = command("show").stdout.splitlines()
+    assert titles.split() == ["when", "who", "operation", "whose", "why", "result"]
+    assert rows[0].split()[2:] == ["guichet", "look_up", "phone:a1b2-0", "contact", "shown"]
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert command("show").stdout.split()[:4] == ["quand", "qui", "opération", "de"]
+
+
+def test_verify_names_the_place_and_ends_with_1(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = command("verify")
+    assert sound.exit_code == 0
+    noted = sound.stdout.split()[-1]
+    assert command("verify", "--noted", noted).exit_code == 0
+    path = place / "000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
+    result = command("verify")
+    assert result.exit_code == 1
+    assert "000001.jsonl, line 4: was changed" in result.stdout
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert "000001.jsonl, ligne 4 : a été modifiée" in command("verify").stdout
+
+
+def test_verify_with_another_hash_than_was_noted() -> None:
+    result = command("verify", "--noted", f"2:{'a' * 64}")
+    assert result.exit_code == 1
+    assert "line 2: is another than the one that was noted" in result.stdout
+    assert command("verify", "--noted", "yesterday").exit_code == 2
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_shown(place: Path) -> None:
+    path = place / "000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"who":"dpo"', b'"who":dpo  '))
+    result = command("show", "--json")
+    assert len(result.stdout.splitlines()) == 3
+    assert "1 lines cannot be read" in result.stderr
+    path.write_bytes(path.read_bytes() + b'{"hash":')
+    assert "8 bytes at the end" in command("verify").stderr
+
+
+def test_every_damage_has_words() -> None:
+    assert FOUND.keys() == set(Damage)

@@ -1,0 +1,84 @@
+"""`accueil tokens`, as an operator uses it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.access.audit import read, verify
+from streams.access.permissions import Role
+from streams.access.tokens import Tokens
+from streams.cli import main
+
+DATA = Path("accueil-data")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["tokens", *arguments])
+
+
+def test_a_secret_is_shown_once_alone_and_lets_its_holder_in() -> None:
+    result = command("add", "guichet-1", "--role", "agent", "--sector", "social", "--service", "rsa", "--rate", "30")
+    assert result.exit_code == 0
+    secret = result.stdout.strip()
+    token = Tokens(DATA / "access").authenticate(secret, datetime.now(UTC))
+    assert token is not None
+    assert (token.role, token.sectors, token.services, token.rate_per_minute) == (Role.AGENT, ("social",), ("rsa",), 30)
+    assert "shown only once" in result.stderr
+    assert secret not in result.stderr + command("list").output + command("list", "--json").output
+    for path in DATA.rglob("*"):
+        assert path.is_dir() or secret not in path.read_text()
+    assert token.sha256 not in command("list", "--json").output
+
+
+def test_every_change_is_in_the_audit_before_it_is_made() -> None:
+    old = command("add", "guichet-1", "--role", "agent").stdout.strip()
+    new = command("rotate", "guichet-1").stdout.strip()
+    now = datetime.now(UTC)
+    assert Tokens(DATA / "access").authenticate(old, now) is None
+    assert Tokens(DATA / "access").authenticate(new, now) is not None
+    assert command("revoke", "guichet-1").exit_code == 0
+    assert Tokens(DATA / "access").authenticate(new, now) is None
+    told = [line.record["operation"] for line in read(DATA / "audit") if line.record and "who" in line.record]
+    assert told == ["add_token", "rotate_token", "revoke_token"]
+    assert verify(DATA / "audit").findings == []
+
+
+def test_what_cannot_be_recorded_is_not_done() -> None:
+    DATA.mkdir()
+    (DATA / "audit").write_text("a file is in the way")
+    result = command("add", "guichet-1", "--role", "agent")
+    assert result.exit_code == 2
+    assert "nothing was done, since it could not be recorded" in result.stderr
+    assert result.stdout == ""
+    assert command("list").stdout == "none\n"
+
+
+def test_a_name_is_never_given_twice_and_an_unknown_one_is_told() -> None:
+    command("add", "guichet-1", "--role", "agent")
+    command("revoke", "guichet-1")
+    again = command("add", "guichet-1", "--role", "agent")
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "there is, or was, a token named guichet-1" in again.stderr
+    assert command("revoke", "guichet-1").exit_code == command("rotate", "nobody").exit_code == 1
+    assert command("add", "Jeanne Exemple", "--role", "agent").exit_code == 2
+
+
+def test_the_list_says_how_each_stands_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    command("add", "a", "--role", "dpo")
+    command("add", "b", "--role", "operator")
+    command("revoke", "b")
+    titles, first, second = command("list").stdout.splitlines()
+    assert titles.split()[:3] == ["name", "role", "sectors"]
+    assert "valid until" in first
+    assert "revoked" in second
+    assert [json.loads(line)["name"] for line in command("list", "--json").stdout.splitlines()] == ["a", "b"]
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert "retiré le" in command("list").stdout
