@@ -137,6 +137,8 @@ class Timeline(Section):
     """Of the database."""
     password_file: Path | None = None
     """A file that holds the password, instead of `password`."""
+    keep_days: PositiveInt = 92
+    """A contact that was closed so long ago leaves its citizen's timeline; one that is open stays."""
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""

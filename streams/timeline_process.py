@@ -2,13 +2,16 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 import structlog
+from prometheus_client import Counter
 
 from connectors.sdk.errors import why
+from models.topics import DAY_MS
 from streams.agents.timeline import make_job
 from streams.core.timeline import Entry
 from streams.engine import metrics
@@ -19,11 +22,23 @@ from streams.health import State, serve_health
 from streams.prechecks import make_private
 from streams.settings import ConfigError, Settings
 from streams.timeline import store
-from streams.timeline.store import Timeline, Written
+from streams.timeline.expiring import Cursor
+from streams.timeline.store import Timeline
 from streams.worker import options
 
 FILE: Final = "timeline.db"
 RETRY_SECONDS: Final = 0.5
+LINGER_SECONDS: Final = 0.25
+TIDY_EVERY_MS: Final = 3_600_000
+TIDIED_PER_TICK: Final = 2000
+"""Entries looked at in a second: a million in eight minutes."""
+
+WRITTEN: Final = Counter(
+    "timeline_written_total", "Rows of the timeline's tables written or changed", ["what"], registry=metrics.REGISTRY
+)
+EXPIRED: Final = Counter(
+    "timeline_expired_total", "What was dropped since it was kept long enough", ["what"], registry=metrics.REGISTRY
+)
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +62,10 @@ def run(settings: Settings) -> int:
     A database that is away is waited for. Raises `OperatorError` if the health port cannot be had, and `ConfigError` as
     `open_timeline` does.
     """
-    sink = _Sink()
-    engine = Engine(make_job(settings.worker.app_id, sink), replace(options(settings, "timeline"), instance_id=None))
+    sink = _Sink(settings.timeline.keep_days * DAY_MS)
+    # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
+    how = replace(options(settings, "timeline"), instance_id=None, linger_seconds=LINGER_SECONDS)
+    engine = Engine(make_job(settings.worker.app_id, sink), how)
 
     def readiness() -> State:
         return engine.readiness() if sink.timeline else (False, "waiting for the database")
@@ -80,11 +97,35 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
 
 
 class _Sink:
-    timeline: Timeline | None = None
+    """The database to the engine: what cannot be written now is no fault of the records."""
 
-    def write(self, entries: Sequence[Entry]) -> Written:
+    def __init__(self, keep_ms: int) -> None:
+        self.timeline: Timeline | None = None
+        self._keep_ms = keep_ms
+        self._cursor: Cursor | None = None
+        """Up to where old contacts are dropped; None if all are."""
+        self._tidied_at = 0
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        with self._reached() as timeline:
+            written = timeline.write(entries)
+        for what, number in written._asdict().items():
+            WRITTEN.labels(what).inc(number)
+
+    def tidy(self, now: int) -> None:
+        if self._cursor is None:
+            if abs(now - self._tidied_at) < TIDY_EVERY_MS:
+                return
+            self._cursor, self._tidied_at = Cursor(), now
+        with self._reached() as timeline:
+            self._cursor, contacts, entries = timeline.expire(self._cursor, now - self._keep_ms, TIDIED_PER_TICK)
+        EXPIRED.labels("contacts").inc(contacts)
+        EXPIRED.labels("entries").inc(entries)
+
+    @contextmanager
+    def _reached(self) -> Iterator[Timeline]:
         assert self.timeline, "the engine runs once the database is there"
         try:
-            return self.timeline.write(entries)
+            yield self.timeline
         except store.Unavailable as error:
             raise Unavailable(f"the timelines' database: {error}") from error

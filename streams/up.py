@@ -121,9 +121,9 @@ class Plan:
         broker = tree.start(*first, *([self.systems()] if self._demo else []))
         board = tree.start(self.web())
         await all_ready(broker)
-        board += tree.start(*self.workers(), self.timeline(), *self.notify())
+        board += tree.start(*self.workers(), *self.notify())
         # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
-        sources = tree.start(*([self.simulator()] if self._demo else []), *self.connect())
+        sources = tree.start(self.timeline(), *([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
         announce(self._data, self._brokers, self.url)
         late = await all_ready(sources, SOURCE_SECONDS)

@@ -38,6 +38,8 @@ KEEP_DAYS: Final = 365
 FILE_BYTES: Final = 64 << 20
 LOCK_SECONDS: Final = 10
 """So long a process waits for another that writes, before it refuses."""
+POLL_SECONDS: Final = 0.002
+"""It asks this often; to write takes some milliseconds."""
 _LAST_LINE_BYTES: Final = 1 << 16
 _NAME: Final = re.compile(r"\d{6}\.jsonl")
 _WHOSE: Final = re.compile(
@@ -173,7 +175,7 @@ class Audit:
 
     def _held(self) -> Any:
         make_private_directory(self._directory)
-        return self._lock
+        return self._lock.acquire(poll_interval=POLL_SECONDS)
 
     def _ready(self) -> Head:
         """Return where the chain ends, once what a crash left is cut off; a damaged one goes on in a new file that tells."""

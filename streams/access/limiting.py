@@ -1,6 +1,7 @@
 """How often a token may ask: a token bucket each.
 
-`limits`, the library for this, has windows only: a fixed one lets twice the rate pass at its edge, a moving one keeps each request.
+`limits`, the library for this, has windows only: a fixed one lets twice the rate pass at its edge, a moving one keeps each
+request.
 """
 
 from typing import NamedTuple

@@ -23,6 +23,9 @@ class Store(Protocol):
     def write(self, entries: Sequence[Entry]) -> object:
         """Write a batch in one transaction; what is there already is left as it is."""
 
+    def tidy(self, now: int) -> None:
+        """Drop some of what was kept long enough at `now`, milliseconds since 1970."""
+
 
 def make_job(app_id: str, store: Store) -> Job:
     """Return the job of the timeline agent for the engine."""
@@ -32,7 +35,7 @@ def make_job(app_id: str, store: Store) -> Job:
         states=[topics.TIMELINE_STATE.name],
         outputs=[],
         dead_letters=topics.DEAD_LETTERS.name,
-        open=lambda _: TimelineWriter(store),
+        open=lambda partition: TimelineWriter(partition, store),
     )
 
 
@@ -41,7 +44,8 @@ class TimelineWriter:
 
     tables: Final[Sequence[Table[Any, Any]]] = ()
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, partition: int, store: Store) -> None:
+        self._partition = partition
         self._store = store
 
     def restore(self) -> None:
@@ -71,4 +75,6 @@ class TimelineWriter:
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
 
     def tick(self, step: Step) -> None:
-        """Do nothing: an entry says when it happened, not how long ago."""
+        """Have who owns the first partition drop what was kept long enough."""
+        if self._partition == 0:
+            self._store.tidy(step.now)

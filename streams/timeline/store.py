@@ -27,7 +27,8 @@ from sqlalchemy.exc import DBAPIError
 from streams.core.links import Caps, Link, Story, links_of, tell_story
 from streams.core.rows import milliseconds
 from streams.core.timeline import Entry
-from streams.timeline import links
+from streams.timeline import expiring, links
+from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
 from streams.timeline.migrating import migrate
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS
@@ -130,6 +131,11 @@ class Timeline:
         with _clear(), self._engine.connect() as connection:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
         return sorted(map(dict, found), key=_place)
+
+    def expire(self, after: Cursor, until: int, limit: int) -> Expired:
+        """Drop contacts closed before `until`, looking at the next `limit` entries. Raises `Unavailable`."""
+        with _clear(), self._engine.begin() as connection:
+            return expiring.expire(connection, after, until, limit)
 
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[Known]:

@@ -1,6 +1,5 @@
 """Entries in SQL: in any order, however often, in whatever batches, a citizen's timeline is the same; on both databases."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,39 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
 from models.events import Event
-from streams.core import contact, timeline
-from streams.core.contact import Contact
 from streams.core.links import Link
-from streams.core.timeline import Entry
 from streams.timeline.schema import METADATA
 from streams.timeline.store import Place, Timeline, Unavailable, Written
 from tests.support.events import CASE, PHONE, make
+from tests.support.timelines import call, entries_of, read
 
 EMAIL = "email:a-1"
 OTHER = "case:a-2"
-
-
-def entries_of(events: Sequence[Event]) -> list[Entry]:
-    """What the contacts agent tells of one contact's events, in this order."""
-    row: Contact | None = None
-    told = []
-    for event in events:
-        row = contact.fold(row, event)
-        told.append(timeline.decode(timeline.record(event, row)[1]))
-    return told
-
-
-def call(name: str = "call:asterisk/siege:1.1", start: float = 0, identities: str = PHONE) -> list[Event]:
-    """A call: its first event knows nobody, as a switchboard tells it."""
-    return [
-        make("call.arrived", start, subject=name),
-        make("call.queued", start + 1, subject=name, queue="mdph", identities=identities),
-        make("call.abandoned", start + 60, subject=name, queue="mdph"),
-    ]
-
-
-def read(kept: Timeline, asked: str) -> list[str]:
-    return [row["id"] for row in kept.read(kept.tell_story(asked).identities, 100)]
 
 
 def test_a_citizens_timeline_is_latest_first_and_whole(timeline: Timeline) -> None:
@@ -127,21 +101,12 @@ MANY = [
 ]
 
 
-def told_of(events: Sequence[Event]) -> list[Entry]:
-    rows: dict[str, Contact] = {}
-    told = []
-    for event in events:
-        rows[event.subject] = contact.fold(rows.get(event.subject), event)
-        told.append(timeline.decode(timeline.record(event, rows[event.subject])[1]))
-    return told
-
-
 @given(st.permutations(MANY), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 15))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_batches_and_repetitions_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, order: list[Event], sizes: list[int], again: int
 ) -> None:
-    told, expected = told_of(order), told_of(MANY)
+    told, expected = entries_of(order), entries_of(MANY)
     one = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
     two = Timeline(f"sqlite:///{tmp_path_factory.mktemp('two') / 'timeline.db'}")
     two.write(expected)

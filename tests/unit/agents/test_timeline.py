@@ -28,8 +28,13 @@ class Store:
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
 
+        self.tidied: list[int] = []
+
     def write(self, entries: Sequence[Entry]) -> None:
         self.batches.append(list(entries))
+
+    def tidy(self, now: int) -> None:
+        self.tidied.append(now)
 
 
 def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
@@ -50,3 +55,10 @@ def test_nothing_is_written_of_nothing() -> None:
     store = Store()
     make_job("accueil", store).open(0).fold(topics.TIMELINE.name, [], Step(0, 0, []))
     assert store.batches == []
+
+
+def test_one_of_all_who_write_tidies_up() -> None:
+    store = Store()
+    for partition in range(4):
+        make_job("accueil", store).open(partition).tick(Step(partition, 7, []))
+    assert store.tidied == [7]

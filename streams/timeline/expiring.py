@@ -1,0 +1,69 @@
+"""What was kept long enough is dropped: contacts that were closed long ago, with their links.
+
+A slice at a time, so that nobody waits for it and it may stop anywhere.
+"""
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, delete, select, tuple_
+
+from models.topics import Channel
+from streams.core.milestone import State
+from streams.timeline.schema import ENTRIES, LINKS
+
+ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
+"""Channels whose sources do not tell every end: what goes on for longer than things are kept has ended."""
+
+
+class Cursor(NamedTuple):
+    """After which entry to go on."""
+
+    owner: str = ""
+    happened_at: int = 0
+    id: str = ""
+
+
+class Expired(NamedTuple):
+    """What one slice came to."""
+
+    cursor: Cursor | None
+    """Where to go on; None if the end was reached."""
+    contacts: int
+    entries: int
+
+
+def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Expired:
+    """Drop contacts closed before `until` (milliseconds since 1970), looking at the next `limit` entries.
+
+    A contact that is open is kept, however old: somebody still waits for an answer.
+    """
+    place = (ENTRIES.c.owner, ENTRIES.c.happened_at, ENTRIES.c.id)
+    asked = select(*place, ENTRIES.c.contact).where(tuple_(*place) > after).order_by(*place).limit(limit)
+    found = connection.execute(asked).all()
+    cursor = Cursor(*found[-1][:3]) if len(found) == limit else None
+    latest: dict[str, int] = {}
+    for row in found:
+        latest[row.contact] = row.happened_at
+    old = [contact for contact, at in latest.items() if at < until]
+    gone = [contact for contact in old if _is_over(connection, contact, until)]
+    return Expired(cursor, len(gone), _drop(connection, gone))
+
+
+def _is_over(connection: Connection, contact: str, until: int) -> bool:
+    """Return whether a contact was closed before, by all of its entries: they may have several owners."""
+    asked = select(ENTRIES.c.happened_at, ENTRIES.c.id, ENTRIES.c.state, ENTRIES.c.channel).where(
+        ENTRIES.c.contact == contact
+    )
+    rows = connection.execute(asked).all()
+    if not rows:
+        return False
+    last = max(rows, key=lambda row: (row.happened_at, row.state == State.CLOSED, row.id))
+    return last.happened_at < until and (last.state == State.CLOSED or last.channel in ENDED_UNSAID)
+
+
+def _drop(connection: Connection, contacts: list[str]) -> int:
+    dropped = 0
+    for contact in contacts:
+        connection.execute(delete(LINKS).where(LINKS.c.contact == contact))
+        dropped += connection.execute(delete(ENTRIES).where(ENTRIES.c.contact == contact)).rowcount
+    return dropped

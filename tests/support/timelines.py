@@ -1,0 +1,33 @@
+"""Entries as the contacts agent tells them, for tests of what is made of them."""
+
+from collections.abc import Sequence
+
+from models.events import Event
+from streams.core import contact, timeline
+from streams.core.contact import Contact
+from streams.core.timeline import Entry
+from streams.timeline.store import Timeline
+from tests.support.events import PHONE, make
+
+
+def entries_of(events: Sequence[Event]) -> list[Entry]:
+    """What the contacts agent tells of these events, in this order."""
+    rows: dict[str, Contact] = {}
+    told = []
+    for event in events:
+        rows[event.subject] = contact.fold(rows.get(event.subject), event)
+        told.append(timeline.decode(timeline.record(event, rows[event.subject])[1]))
+    return told
+
+
+def call(name: str = "call:asterisk/siege:1.1", start: float = 0, identities: str = PHONE) -> list[Event]:
+    """A call: its first event knows nobody, as a switchboard tells it."""
+    return [
+        make("call.arrived", start, subject=name),
+        make("call.queued", start + 1, subject=name, queue="mdph", identities=identities),
+        make("call.abandoned", start + 60, subject=name, queue="mdph"),
+    ]
+
+
+def read(kept: Timeline, asked: str) -> list[str]:
+    return [row["id"] for row in kept.read(kept.tell_story(asked).identities, 100)]
