@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import NoOffsetForPartitionError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage
@@ -46,7 +47,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
     ) -> dict[TopicPartition, list[Batch]]:
-        fetched = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        try:
+            fetched = await super()._fetch_records(
+                consumer, active_partitions, timeout=timeout, max_records=max_records
+            )
+        except NoOffsetForPartitionError:
+            return {}  # it began before a rebalance, and the lanes have not sought yet where to go on in what was never read
         batches = {}
         for topic, partition in active_partitions:
             tp = TopicPartition(topic, partition)  # Faust has a type of its own
