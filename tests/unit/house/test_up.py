@@ -129,7 +129,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         wait_until(lambda: up.offered() > offered, "figures that move again")
 
         children = up.children()
-        assert set(children) == {"broker", "java", "worker", "connect", "web", "simulate"}
+        assert set(children) == {"broker", "java", "worker", "connect", "web", "timeline", "simulate"}
         offered = up.offered()
         up.process.send_signal(signal.SIGINT)
         rest = up.rest()
