@@ -137,15 +137,14 @@ class LineTail:
 
     def _go_on(self, unfinished: bytes) -> list[bytes]:
         """Begin the next file if there is one, and return what was left of this one, a last line without an end, or read."""
-        try:
+        newest: os.stat_result | None = None
+        with suppress(FileNotFoundError):  # it is not begun anew yet, but a rotated one may be the next
             newest = self._path.stat()
-        except FileNotFoundError:
-            return []
-        if newest.st_ino == self._inode:
+        if newest and newest.st_ino == self._inode:
             return []
         # A rotated file is still written to until the one after it is: only then is it over.
         successor = self._successor(self._place(), self._inode)
-        if successor == self._path and newest.st_size == 0:
+        if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
             return []

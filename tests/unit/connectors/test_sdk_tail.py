@@ -380,6 +380,21 @@ def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
     assert reader.read() == [b"two", b"three", b"four", b"five"]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_rotated_twice_and_not_begun_anew(reader: Reader, log: Path, restart: bool) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    reader.restless = restart
+    log.rename(log.with_name("queue_log.1"))
+    write(log, "two")
+    later(log, 1)
+    log.rename(log.with_name("queue_log.2"))
+    assert reader.read() == [b"two"]
+    write(log, "three")
+    later(log, 2)
+    assert reader.read() == [b"three"]
+
+
 @pytest.mark.parametrize("read_before_stop", [0, 1])
 def test_stopped_between_two_files_it_loses_neither(reader: Reader, log: Path, read_before_stop: int) -> None:
     write(log, "one")
