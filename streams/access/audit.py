@@ -40,7 +40,7 @@ LOCK_SECONDS: Final = 10
 """So long a process waits for another that writes, before it refuses."""
 POLL_SECONDS: Final = 0.002
 """It asks this often; to write takes some milliseconds."""
-_LAST_LINE_BYTES: Final = 1 << 16
+_LAST_LINE_BYTES: Final = 4096
 _NAME: Final = re.compile(r"\d{6}\.jsonl")
 _WHOSE: Final = re.compile(
     r"|"  # nobody's

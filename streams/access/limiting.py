@@ -4,7 +4,7 @@
 request.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Bucket(NamedTuple):
@@ -26,3 +26,15 @@ def take(bucket: Bucket | None, now_seconds: float, rate_per_minute: int) -> tup
     if level < 1:
         return Bucket(level, now_seconds), (1 - level) / per_second
     return Bucket(level - 1, now_seconds), 0.0
+
+
+class Limiter:
+    """The buckets of one process, by the names of tokens."""
+
+    def __init__(self) -> None:
+        self._buckets: Final[dict[str, Bucket]] = {}
+
+    def take(self, name: str, now_seconds: float, rate_per_minute: int) -> float:
+        """Take one for `name`; return 0, or for how many seconds it has to wait (`Retry-After`)."""
+        self._buckets[name], wait = take(self._buckets.get(name), now_seconds, rate_per_minute)
+        return wait

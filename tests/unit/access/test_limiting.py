@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.access.limiting import Bucket, take
+from streams.access.limiting import Bucket, Limiter, take
 
 
 def test_a_minutes_worth_at_once_and_then_the_rate() -> None:
@@ -33,3 +33,10 @@ def test_never_more_than_a_minutes_worth_and_the_rate(rate: int, gaps: list[floa
         taken += not wait
         assert taken <= rate + rate * now / 60 + 1e-6
         assert wait <= 60 / rate
+
+
+def test_each_token_has_a_bucket_of_its_own() -> None:
+    limiter = Limiter()
+    assert limiter.take("a", 0.0, 1) == 0
+    assert limiter.take("a", 0.0, 1) == pytest.approx(60)
+    assert limiter.take("b", 0.0, 1) == 0
