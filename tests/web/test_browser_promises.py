@@ -106,9 +106,22 @@ def test_promises_stand_on_the_wall_beside_the_queues(house: Served, page: Page,
     page.assert_quiet()
 
 
+def test_where_it_is_closed_nobody_is_missed(page: Page) -> None:
+    quiet = {}
+    for hours in (1.5, 2):
+        at = AFTERNOON + timedelta(hours=hours)
+        with serving(replace(OPTIONS, stale_after_seconds=600), at, policies=POLICIES) as served:
+            served.follow()
+            fill(served.worker)
+            page.open(served.url, WALL)
+            page.is_in("live")
+            quiet[hours] = page.run("return document.querySelector('#quiet').checkVisibility()")
+    assert quiet == {1.5: True, 2: False}, "it closes at 17:30"
+
+
 def test_a_banner_finds_room_beside_promises_too(page: Page) -> None:
     with serving(
-        replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=2), policies=POLICIES
+        replace(OPTIONS, stale_after_seconds=600), AFTERNOON + timedelta(hours=1.5), policies=POLICIES
     ) as served:
         served.follow()
         fill(served.worker)

@@ -4,7 +4,7 @@
 import { Chart } from "./chart.js";
 import { duration, share } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
-import { showOpenings } from "./openings.js";
+import { isClosed, showOpenings } from "./openings.js";
 import { $, areCurrent, counts, format, nameOf, now, say, setClock, setHistory, texts, timeZone, version, write } from "./page.js";
 import { showPromises } from "./promises.js";
 import { idle, isIdle, levelsOf, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
@@ -110,11 +110,17 @@ function showDay() {
 }
 
 // -------------------------------------------------------------------------------------------------------------- quiet
+/** Return whether all queues of a channel and site are closed, by their calendars. */
+function isShut({ channel, site }) {
+  const queues = board.queues.filter((queue) => queue.channel === channel && queue.site === site);
+  return queues.length > 0 && queues.every(isClosed);
+}
+
 /** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */
 function showQuiet() {
   const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
   const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
-  const told = known.filter(({ channel }) => areCurrent(channel)); // who came since is yet to be told of the others
+  const told = known.filter((source) => areCurrent(source.channel) && !isShut(source)); // of others who came is yet to be told
   const quiet = told.filter((source) => now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000);
   const sentences = quiet.map(({ channel, site, until }) => {
     const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
