@@ -59,19 +59,21 @@ def open_audit(settings: Settings) -> Audit:
     return Audit(_directory(settings), keep_days=settings.audit.keep_days)
 
 
-def record_act(settings: Settings, operation: Operation, whose: str) -> None:
+def record_act(
+    settings: Settings, operation: Operation, whose: str, why: Purpose = Purpose.ADMINISTRATION, sector: str = ""
+) -> None:
     """Record what is about to be done by a command, by the system's name of who gives it. Raises `OperatorError`."""
+    try:
+        access = Access(
+            who=f"user:{getuser()}", operation=operation, sector=sector, whose=whose, why=why, result=Result.BEGUN
+        )
+    except ValueError:
+        raise OperatorError(
+            say("that is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
+        ) from None
     audit = open_audit(settings)
     try:
-        audit.record(
-            Access(
-                who=f"user:{getuser()}",
-                operation=operation,
-                whose=whose,
-                why=Purpose.ADMINISTRATION,
-                result=Result.BEGUN,
-            )
-        )
+        audit.record(access)
     except AuditError as error:
         raise OperatorError(
             say(

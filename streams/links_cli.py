@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streams.access.permissions import Operation
 from streams.core.links import Link
 from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
 from streams.settings import Settings
@@ -38,7 +39,7 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 @pass_settings
 def list_(settings: Settings, identity: str, limit: int) -> None:
     """Print the links, and why they hold or do not."""
-    with _opened(settings) as timeline:
+    with _opened(settings, Operation.READ_TIMELINE, identity) as timeline:
         known = timeline.read_links(identity, limit)
     if not known:
         raise OperatorError(say(f"no link of {identity}", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
@@ -75,7 +76,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 @pass_settings
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
     """Revoke a link."""
-    with _opened(settings) as timeline:
+    with _opened(settings, Operation.REVOKE_LINK, one) as timeline:
         done = [timeline.revoke(link, int(time.time() * 1000), reason) for link in _either_way(one, other)]
     _tell(any(done), say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
 
@@ -85,7 +86,7 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 @pass_settings
 def restore(settings: Settings, one: str, other: str) -> None:
     """Restore a link."""
-    with _opened(settings) as timeline:
+    with _opened(settings, Operation.RESTORE_LINK, one) as timeline:
         done = [timeline.restore(link) for link in _either_way(one, other)]
     _tell(any(done), say("restored", "rétabli"), say("no such link was revoked", "aucun lien pareil n'était révoqué"))
 
@@ -101,11 +102,14 @@ def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - bot
 
 
 @contextmanager
-def _opened(settings: Settings) -> "Iterator[Timeline]":
+def _opened(settings: Settings, operation: Operation, whose: str) -> "Iterator[Timeline]":
+    """Record what is about to be done, then hand out the timelines."""
+    from streams.audit_cli import record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_process import open_timeline  # noqa: PLC0415
 
     with clear_errors():
+        record_act(settings, operation, whose)
         try:
             timeline = open_timeline(settings)
             try:

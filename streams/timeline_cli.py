@@ -9,6 +9,8 @@ import click
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise_email, normalise_phone
+from streams.access.audit import Purpose
+from streams.access.permissions import Operation
 from streams.core.links import Story
 from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.settings import Settings
@@ -69,15 +71,24 @@ def run(settings: Settings) -> None:
     show_default=True,
     help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
 )
+@click.option(
+    "--why",
+    type=click.Choice([purpose.value for purpose in Purpose]),
+    prompt=say("why", "pourquoi"),
+    help=say("Recorded with who asks, and for whom.", "Enregistré avec qui demande, et pour qui."),
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True)
 @pass_settings
-def show(settings: Settings, name: str | None, kind: str, sector: str, limit: int) -> None:
-    """Print the entries, and by which links they belong together."""
+def show(settings: Settings, name: str | None, kind: str, sector: str, why: str, limit: int) -> None:
+    """Record who asks for whom, then print the entries, and by which links they belong together."""
+    from streams.audit_cli import record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_process import open_timeline  # noqa: PLC0415
 
     with clear_errors():
         asked = name or _ask(settings, IdentityKind(kind), sector)
+        operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
+        record_act(settings, operation, asked, Purpose(why), "" if name else sector)
         try:
             timeline = open_timeline(settings)
             entries = timeline.read_contact(asked)[:limit]

@@ -1,0 +1,95 @@
+"""`accueil timeline show` and `accueil links`, as they are typed: what they print, refuse and record."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind
+from streams.access.audit import read as read_audit
+from streams.cli import main
+from streams.timeline.store import Timeline
+from tests.support.timelines import call, entries_of
+
+NUMBER = "+33199000001"
+CASE = "case:0a1b-0000000000000000000001"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
+    monkeypatch.setenv("LANGUAGE", "en")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def phone(data: Path) -> str:
+    """The pseudonym of NUMBER, whose calls are in the timeline; it is a case's too."""
+    pseudonym = load_key(data / "connectors" / "keys", "general").pseudonym(IdentityKind.PHONE, NUMBER)
+    timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
+    timeline.write(
+        entries_of(call("call:a:1", 0, pseudonym)) + entries_of(call("call:a:2", 100, f"{CASE} {pseudonym}"))
+    )
+    timeline.close()
+    return pseudonym
+
+
+def run(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(main, arguments, input=typed)
+
+
+def recorded(data: Path) -> list[tuple[str, str, str]]:
+    records = [line.record or {} for line in read_audit(data / "audit")]
+    return [(one["operation"], one["whose"], one["why"]) for one in records if "whose" in one]
+
+
+def test_a_number_that_is_typed_finds_the_whole_story_and_is_recorded_as_a_pseudonym(data: Path, phone: str) -> None:
+    done = run("timeline", "show", "--why", "contact", typed="01 99 00 00 01\n")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("call.abandoned") == 2
+    assert f"{CASE}: linked to {phone}" in done.stderr
+    assert recorded(data) == [("look_up", phone, "contact")]
+    assert NUMBER[1:] not in (data / "audit" / "000001.jsonl").read_text()
+
+
+def test_one_contact_by_its_id_and_why_is_asked_for(data: Path, phone: str) -> None:
+    done = run("timeline", "show", "call:a:1", typed="complaint\n")
+    assert done.stdout.count("call:a:1") == 3
+    assert recorded(data) == [("read_timeline", "call:a:1", "complaint")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "code", "text"),
+    [
+        (["timeline", "show", "a name"], "", 2, "neither a contact id nor a pseudonym"),
+        (["timeline", "show"], "no number\n", 2, "that is no phone"),
+        (["timeline", "show", "call:a:9"], "", 1, "nothing is known"),
+    ],
+)
+def test_what_cannot_be_found_is_said(
+    data: Path, phone: str, arguments: list[str], typed: str, code: int, text: str
+) -> None:
+    done = run(*arguments, "--why", "contact", typed=typed)
+    assert (done.exit_code, text in done.stderr) == (code, True), done.output
+
+
+def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
+    assert CASE in run("links", "list", phone).stdout
+    revoked = run("links", "revoke", phone, CASE, "--reason", "landline of a family")
+    assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
+    assert run("links", "revoke", phone, CASE, "--reason", "again").exit_code == 1
+    assert "landline of a family" in run("links", "list", CASE).stdout
+    assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 1
+    assert run("links", "restore", CASE, phone).stdout == "restored\n"
+    assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
+    assert [operation for operation, *_ in recorded(data)].count("revoke_link") == 2
+
+
+def test_what_cannot_be_recorded_is_not_shown(data: Path, phone: str) -> None:
+    (data / "audit").write_text("no directory")
+    done = run("timeline", "show", phone, "--why", "contact")
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    assert "could not be recorded" in done.stderr
