@@ -478,6 +478,18 @@ def test_a_phone_shows_what_is_pressing_first_and_unfolds_the_rest(served: Serve
     page.assert_quiet()
 
 
+def test_what_is_unfolded_stays_so_when_a_channel_comes(served: Served, page: Page) -> None:
+    for service in ("mdph", "rsa"):
+        served.worker.count(Dimensions("mail", "siege", service, ""), AFTERNOON, received=7)
+    page.open(f"{served.url}/?lang=fr", PHONE)
+    page.is_in("live")
+    wait_until(lambda: len(names(page, "services-rows")) == 3, "both services")
+    page.run(UNFOLD)
+    served.worker.count(Dimensions("appointment", "siege", "rsa", ""), AFTERNOON, booked=5)
+    wait_until(lambda: page.run(GROUPS)[0] == 2, "appointments")
+    assert page.run(GROUPS) == [2, 1, 2]
+
+
 @pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
 def test_a_channel_whose_history_is_read_is_named_and_all_else_stays_live(
     served: Served, page: Page, size: tuple[int, int]

@@ -144,13 +144,16 @@ export function showServices({ services, all_services: all }) {
   if (!services.length) return;
   const groups = groupsOf(all);
   const wanted = JSON.stringify(groups.map(([channel, its]) => [channel, its.map(([name]) => name)]));
+  let unfolded = [];
   if (wanted !== shape) {
     shape = wanted;
+    unfolded = [...table.entries].filter(([, { row }]) => row.classList.contains("open")).map(([key]) => key);
     columns = groups.flatMap(([channel, its]) => its.map((column) => [channel, ...column]));
     makeHead(groups);
     table.show([], String, () => {});
   }
   const items = services.length > 1 ? [all, ...services] : services;
   table.show(items, ({ service }) => service ?? ALL, showRow);
+  unfolded.filter((key) => table.entries.has(key)).forEach((key) => unfold(table.entries.get(key).row, true));
   write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(FEWEST_ANSWERS) }) : "");
 }
