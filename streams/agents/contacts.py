@@ -3,7 +3,7 @@
 Thin: what an event means is in `streams.core`, what a step is in `streams.engine`. Here a batch is decoded, folded and counted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from functools import partial
@@ -15,13 +15,13 @@ from models import topics
 from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
 from models.events import AgentStateChanged, Event
 from models.ids import source_of
-from models.policies import Policies
+from models.policies import ClockKind, Policies
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents.backlog import Backlogs
 from streams.core import agent, contact, sla, timeline
 from streams.core.agent import Agent
-from streams.core.clock import Clock
+from streams.core.clock import Clock, due_at
 from streams.core.clocks import News, advance, elapse
 from streams.core.contact import Contact, Keeping
 from streams.core.counting import count_agent, count_clocks, count_contact, count_rings
@@ -57,6 +57,9 @@ HISTORY_MS: Final = 5 * 60_000
 GRACE_MS: Final = 30_000
 """A source that told no history for so long, or told what has just happened, has come to the present. Meanwhile its connector may
 be started anew, and connect again."""
+LAG_MS: Final = 1_500
+"""A switchboard writes whole seconds: who is answered within the second of the deadline is answered in time; and it takes a
+moment to be read."""
 TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources tell things in the order in which they happen."""
 SWEPT_PER_TICK: Final = 500
@@ -288,8 +291,11 @@ class Contacts:
     # ------------------------------------------------------------------------------------------------------------ clocks
     def _set_clocks(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of a row that changed in this step, and tell what is new of them."""
+        over: set[tuple[ClockKind, int]] = set()
+        if before is not None and before.is_closed and after.is_closed:
+            over = {(course.kind, course.number) for course in courses(before)}
         known_until = _known_until(after, step)
-        clocks, news = advance(after.clocks, courses(after), self._policies, step.now, known_until)
+        clocks, news = advance(after.clocks, courses(after), self._policies, step.now, known_until, over=over)
         self._put_clocks(key, before, after, clocks, step, news)
 
     def _put_clocks(
@@ -333,7 +339,7 @@ class Contacts:
             before = rows.get(key)
             if before is None or before.is_closed:
                 continue
-            known_until = _known_until(before, step)
+            known_until = before.heard_at  # what time alone tells is told by `_let_time_pass`
             clocks, news = advance(before.clocks, courses(before), self._policies, step.now, known_until, renew=True)
             if clocks is not before.clocks:
                 after = before.__copy__()
@@ -341,21 +347,31 @@ class Contacts:
                 self._put_clocks(key, before, after, clocks, step, news)
 
     def _let_time_pass(self, step: Step, *, patient: bool) -> None:
-        """Tell which deadlines are near or have passed; of what was told late not before it is clear that nothing followed."""
+        """Tell which deadlines are near or have passed, once it is clear that nothing was done in time."""
         rows, history = self.contacts.rows, self._backlogs.as_of(step.now)
-        for key in self.deadlines.due(step.now, rows, TOLD_PER_TICK):
+        for key in self.deadlines.due(step.as_of, rows, TOLD_PER_TICK):
             before = rows[key]
-            if _is_told_late(before):
-                clear_at = before.touched_at + GRACE_MS
-                if patient or before.channel in history or source_of(key.decode()) in self._history:
-                    clear_at = step.now + GRACE_MS
-                if step.now < clear_at:
-                    self.deadlines.look_at(key, clear_at)
-                    continue
-            clocks, news = elapse(before.clocks, step.now)
+            clear_at = self._clear_at(key, before, step.now, history, patient=patient)
+            if step.now < clear_at:
+                self.deadlines.look_at(key, clear_at)
+                continue
+            clocks, news = elapse(before.clocks, step.now, step.as_of)
             after = before.__copy__()
             self.contacts.put(key, after)
             self._put_clocks(key, before, after, clocks, step, news)
+
+    def _clear_at(self, key: bytes, row: Contact, now: int, history: Container[str], *, patient: bool) -> int:
+        """Return when it is clear that nothing was done in time of what is due of a contact; in history, not yet."""
+        is_told_late = _is_told_late(row)
+        if (self._history and source_of(key.decode()) in self._history) or (is_told_late and row.channel in history):
+            return now + GRACE_MS
+        due = due_at(row.clocks) or 0
+        clear_at = due + LAG_MS if row.visits else 0
+        if is_told_late:
+            clear_at = max(clear_at, row.touched_at + GRACE_MS)
+        if patient and due < self._ticking_since:  # its source may have been away as we were, and reads on
+            clear_at = max(clear_at, self._ticking_since + GRACE_MS)
+        return clear_at
 
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
@@ -464,12 +480,14 @@ class Contacts:
 
 def _is_told_late(row: Contact) -> bool:
     """Return whether the latest news of a contact was old when it came: what happened next may come in the next breath."""
-    return row.touched_at - row.last_at > HISTORY_MS
+    return row.touched_at - row.heard_at > HISTORY_MS
 
 
 def _known_until(row: Contact, step: Step) -> int:
     """Return until when it is known what happened to a contact, once all of the step is told."""
-    return row.last_at if _is_told_late(row) else step.as_of or row.last_at
+    if _is_told_late(row):
+        return row.heard_at
+    return (step.as_of or row.heard_at) - (LAG_MS if row.visits else 0)
 
 
 def _check_partition(key: bytes, step: Step) -> None:

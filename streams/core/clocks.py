@@ -7,14 +7,14 @@ All times are milliseconds since 1970 UTC.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from operator import is_
 from typing import NamedTuple
 
 from models.calendars import BeyondCalendarError, Calendar
 from models.calendars.compiled import TIME_UNITS
-from models.policies import Policies, Terms
+from models.policies import ClockKind, Policies, Terms
 from streams.core.clock import Clock, End, Pauses
 from streams.core.courses import Course
 
@@ -53,10 +53,12 @@ def advance(
     known_until: int | None = None,
     *,
     renew: bool = False,
+    over: Container[tuple[ClockKind, int]] = (),
 ) -> tuple[tuple[Clock, ...], list[News]]:
     """Return the clocks of a contact, of which `measured` is known, at `now`; and what is to be told, in the order of time.
 
-    If what happened is known only until `known_until`, what was due later is not told yet: perhaps it was done in time.
+    If what happened is known only until `known_until`, what was due later is not told yet: perhaps it was done in time. No clock
+    is begun of what was `over` before: nothing was promised then.
     The tuple `known` itself comes back if nothing changed. Where no policy counts any more, a clock keeps its terms. After
     calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed. A clock that
     stopped stays as it was judged, whatever policies and calendars say since, unless more becomes known of it.
@@ -71,6 +73,8 @@ def advance(
         if former is not None and _is_settled(former, course):
             clocks.append(former)
             continue
+        if former is None and (course.kind, course.number) in over:
+            continue
         terms = _find_terms(former, course, policies, now)
         if terms is not None:
             clock = _measure(former, course, terms, policies, renew=renew)
@@ -81,10 +85,10 @@ def advance(
     return tuple(clocks), news
 
 
-def elapse(known: tuple[Clock, ...], now: int) -> tuple[tuple[Clock, ...], list[News]]:
-    """Return the clocks at `now` of a contact to which nothing happened, and what is to be told, in the order of time."""
+def elapse(known: tuple[Clock, ...], now: int, known_until: int) -> tuple[tuple[Clock, ...], list[News]]:
+    """Return the clocks at `now` of a contact to which nothing happened until `known_until`, and what is to be told, in order."""
     news: list[News] = []
-    clocks = tuple(_pass_time(clock, clock, now, now, news) for clock in known)
+    clocks = tuple(_pass_time(clock, clock, now, known_until, news) for clock in known)
     news.sort(key=_by_time)
     return (clocks if news else known), news
 
@@ -101,8 +105,12 @@ def _is_settled(former: Clock, course: Course) -> bool:
         and former.end is course.end
         and former.started_at == course.started_at
         and former.place == course.place
-        and (former.pauses == course.pauses or not former.terms.pauses)
+        and former.pauses == _pauses(course, former.terms)
     )
+
+
+def _pauses(course: Course, terms: Terms) -> Pauses:
+    return course.pauses if terms.pauses else course.closures
 
 
 def _find_terms(former: Clock | None, course: Course, policies: Policies, now: int) -> Terms | None:
@@ -113,9 +121,14 @@ def _find_terms(former: Clock | None, course: Course, policies: Policies, now: i
 
 def _measure(former: Clock | None, course: Course, terms: Terms, policies: Policies, *, renew: bool) -> Clock:
     """Return the clock of a course with nothing told that `former` had not; `former` itself if it says the same."""
-    _, number, place, started_at, pauses, end, ended_at = course
-    if not terms.pauses:
-        pauses = ()
+    number, place, started_at, end, ended_at = (
+        course.number,
+        course.place,
+        course.started_at,
+        course.end,
+        course.ended_at,
+    )
+    pauses = _pauses(course, terms)
     calendar = policies.calendars.get(terms.calendar)
     if former is None:
         assert calendar is not None  # new terms are of a policy, which has one
@@ -165,7 +178,7 @@ def _pass_time(former: Clock | None, clock: Clock, now: int, known_until: int, n
         news.append(News(Kind.STARTED, clock.started_at, clock))
     told = len(news)
     _tell_pauses(former, clock, news)
-    if len(news) == told and former is not None and former.deadline_at != clock.deadline_at:
+    if len(news) == told and former is not None and _has_moved(former, clock):
         is_put_off_no_more = former.deadline_at is None and former.is_open and not clock.is_open
         if not is_put_off_no_more:  # which is told with the end
             news.append(News(Kind.MOVED, now, clock))  # a pause that never was is one reason
@@ -185,13 +198,19 @@ def _pass_time(former: Clock | None, clock: Clock, now: int, known_until: int, n
     return clock
 
 
+def _has_moved(former: Clock, clock: Clock) -> bool:
+    """Return whether what was told of the deadline, or of being at risk, is not so any more."""
+    risk_told = former.risk_told_at is not None and clock.is_open
+    return former.deadline_at != clock.deadline_at or (risk_told and former.at_risk_at != clock.at_risk_at)
+
+
 def _tell_pauses(former: Clock | None, clock: Clock, news: list[News]) -> None:
-    """Tell pauses; one that ends with the clock ends unsaid."""
+    """Tell pauses; one that ends with the clock ends unsaid, one that begins where it had stopped begins so."""
     known, stopped_at = (former.pauses, former.ended_at) if former is not None else ((), None)
     told = {begin for begin, _ in known}
     ended = {end for _, end in known if end != stopped_at}
     for begin, end in clock.pauses:
-        if begin not in told:
+        if begin not in told and begin != stopped_at:
             news.append(News(Kind.PAUSED, begin, clock))
         if end is not None and end not in ended and end != clock.ended_at:
             news.append(News(Kind.RESUMED, end, clock))
@@ -202,5 +221,5 @@ def _tell_end(former: Clock | None, clock: Clock, news: list[News]) -> None:
     if clock.ended_at is not None:
         if clock.ended_at != ended_at or clock.end is not end:
             news.append(News(Kind.MET if clock.end is End.KEPT else Kind.CANCELLED, clock.ended_at, clock))
-    elif ended_at is not None and all(end != ended_at for _, end in clock.pauses):
-        news.append(News(Kind.RESUMED, ended_at, clock))  # it was not the end
+    elif ended_at is not None and not any(begin <= ended_at <= (until or 0) for begin, until in clock.pauses):
+        news.append(News(Kind.RESUMED, ended_at, clock))  # it was not the end; of a pause that is told by its own end

@@ -17,7 +17,7 @@ from streams.core.clock import Clock, share_parts
 from streams.core.figures import Dimensions
 from streams.core.milestone import Milestone, State, add_milestone, latest, standing
 from streams.core.rows import MARK_BYTES, Codec, Row, mark, milliseconds, shared
-from streams.core.visit import TimesToLive, Visit, add_evidence, tell
+from streams.core.visit import TimesToLive, Visit, add_evidence, moments, tell
 
 SEEN_EVENTS: Final = 32
 """How many event ids a row remembers."""
@@ -63,6 +63,14 @@ class Contact(Row, tag=1):
     def own(self) -> tuple[Milestone, ...]:
         """The milestones of its own channel: what others say of the contact, such as opinions, is not among them."""
         return tuple(told for told in self.milestones if told.place.channel == self.channel)
+
+    @property
+    def heard_at(self) -> int:
+        """The latest time of what its own source told of it; what others say does not show how far that one is."""
+        times = [told.last_at for told in self.own]
+        for visit in self.visits:
+            times += [at for at in moments(visit) if at is not None]
+        return max(times, default=self.last_at)
 
     def standing(self) -> tuple[State, str]:
         """Return who has to act, and what became of it in one word, empty while that is open.

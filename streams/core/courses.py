@@ -12,7 +12,7 @@ from streams.core.contact import Contact
 from streams.core.facts import received_at, responded_at
 from streams.core.figures import Dimensions
 from streams.core.layouts import LAYOUTS, MATTERS
-from streams.core.milestone import Milestone, State, latest, pending_spans, standing
+from streams.core.milestone import Milestone, State, spans_in
 from streams.core.visit import tell
 
 
@@ -25,7 +25,9 @@ class Course(NamedTuple):
     place: Dimensions
     started_at: int
     pauses: Pauses
-    """While the citizen has to act; none is after the end."""
+    """While the citizen has to act, or it is closed before it is opened again; none is after the end."""
+    closures: Pauses
+    """The latter alone: no policy lets its clock run then."""
     end: End
     ended_at: int | None
 
@@ -39,27 +41,32 @@ def courses(row: Contact) -> Iterator[Course]:
                 end, ended_at = End.NONE, None
             else:
                 end, ended_at = End.KEPT if story.outcome == "answered" else End.VOID, story.outcome_at
-            yield Course(ClockKind.ANSWER, visit.number, visit.place, story.queued_at, (), end, ended_at)
+            yield Course(ClockKind.ANSWER, visit.number, visit.place, story.queued_at, (), (), end, ended_at)
     elif row.milestones and LAYOUTS[row.channel] is MATTERS:
         own = row.own
         begun_at = received_at(own)
         if begun_at is not None:
-            place, pending = row.place, pending_spans(own)
-            for kind, ended_at in _ends(own):
+            place, idle, closed = row.place, spans_in(own, _IDLE), spans_in(own, _CLOSED)
+            for kind, ended_at in _ends(own, closed):
                 end = End.NONE if ended_at is None else End.KEPT
-                yield Course(kind, 0, place, begun_at, _until(pending, begun_at, ended_at), end, ended_at)
+                pauses, closures = _until(idle, begun_at, ended_at), _until(closed, begun_at, ended_at)
+                yield Course(kind, 0, place, begun_at, pauses, closures, end, ended_at)
 
 
 _ACKNOWLEDGEMENTS: Final = frozenset({"letter.acknowledged", "email.acknowledged", "form.taken_up"})
 
 
-def _ends(own: tuple[Milestone, ...]) -> Iterator[tuple[ClockKind, int | None]]:
+_IDLE: Final = frozenset({State.PENDING_CITIZEN, State.CLOSED})
+_CLOSED: Final = frozenset({State.CLOSED})
+
+
+def _ends(own: tuple[Milestone, ...], closed: Pauses) -> Iterator[tuple[ClockKind, int | None]]:
     """Yield when each promise about a matter was kept, None: not yet.
 
-    What answers also acknowledges, and what closes also answers.
+    What answers also acknowledges, and what closes also answers. Of several things that close the first one counts, unless it
+    was opened again.
     """
-    decisive = latest(own)
-    closed_at = decisive.last_at if decisive and standing(decisive)[0] is State.CLOSED else None
+    closed_at = closed[-1][0] if closed and closed[-1][1] is None else None
     answered_at = _first(responded_at(own, in_substance=True), closed_at)
     told_at = _first(responded_at(own), closed_at)
     taken_at = min((told.first_at for told in own if told.type in _ACKNOWLEDGEMENTS), default=None)

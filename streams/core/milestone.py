@@ -4,7 +4,7 @@ All times are milliseconds since 1970 UTC.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -54,8 +54,8 @@ STATE_AFTER: Final = {
 }
 """Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
 
-TURNS: Final = frozenset({"form.correction_requested", "form.corrected"})
-"""What may happen many times, and starts or ends a time in which the citizen has to act."""
+TURNS: Final = frozenset({"form.correction_requested", "form.corrected", "email.received", "email.answered"})
+"""What may happen many times, and starts or ends a time in which the service need not act."""
 MAX_TURNS: Final = 64
 BY_THE_FIRST: Final = frozenset({"appointment.booked"})
 """Event types that come again when something is taken back: who booked, and for when, was told by the first."""
@@ -129,20 +129,20 @@ def _between(known: Milestone, at: int) -> tuple[int, ...]:
     return tuple(times[1:-1][:MAX_TURNS])
 
 
-def pending_spans(own: Iterable[Milestone]) -> tuple[tuple[int, int | None], ...]:
-    """Return from when to when the citizen had to act (None: still has), in order, milliseconds since 1970."""
+def spans_in(own: Iterable[Milestone], states: Container[State]) -> tuple[tuple[int, int | None], ...]:
+    """Return from when to when the state was one of `states` (None: still is), in order, milliseconds since 1970."""
     turns = sorted(
-        (at, _RANK[told.type], STATE_AFTER[told.type] is State.PENDING_CITIZEN)
+        (at, _RANK[told.type], STATE_AFTER[told.type] in states)
         for told in own
         if told.type in _RANK
         for at in {told.first_at, *told.between, told.last_at}
     )
     spans: list[tuple[int, int | None]] = []
     since = None
-    for at, _, pending in turns:
-        if pending and since is None:
+    for at, _, inside in turns:
+        if inside and since is None:
             since = at
-        elif not pending and since is not None:
+        elif not inside and since is not None:
             if since < at:
                 spans.append((since, at))
             since = None

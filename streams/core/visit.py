@@ -6,6 +6,7 @@ order, and however often, the events come.
 All times are milliseconds since 1970 UTC, all durations milliseconds.
 """
 
+from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -40,6 +41,12 @@ class Visit(Row):
     """When the wait had lasted longer than any real one (`forget`)."""
     ended_forgotten_at: int | None = None
     """When the conversation had lasted longer than any real one (`forget`)."""
+
+
+moments: Final[Callable[[Visit], tuple[int | None, ...]]] = attrgetter(
+    "placed_at", "queued_at", "answered_at", "abandoned_at", "left_at", "transferred_at", "ended_at"
+)
+"""Returns when each thing was told to have happened, None for what was not."""
 
 
 def find(visits: tuple[Visit, ...], number: int) -> Visit | None:

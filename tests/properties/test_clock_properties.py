@@ -85,7 +85,7 @@ class Followed:
 
     def tick(self, minute: int) -> None:
         if self.row is not None:
-            self._put(self.row, *elapse(self.clocks, ms(minute)), minute)
+            self._put(self.row, *elapse(self.clocks, ms(minute), ms(minute)), minute)
 
     def kill(self) -> None:
         self.row = contact.decode(contact.encode(self.row)) if self.row else None

@@ -75,7 +75,7 @@ class Followed:
             assert self.row is not None
             clocks, news = advance(self.row.clocks, courses(self.row), self.policies, now)
         else:
-            clocks, news = elapse(self.clocks, now)
+            clocks, news = elapse(self.clocks, now, now)
         assert self.row is not None
         self.row = self.row.__copy__()
         self.row.clocks = clocks
@@ -166,7 +166,7 @@ def test_a_matter_that_is_closed_while_the_citizen_has_to_act_does_not_run_again
     form = Followed()
     form(1, submitted(), turned("correction_requested", 1))
     assert form(9, make("form.decided", 8, subject=FORM, decision="rejected")) == ["resolution met 8"]
-    assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 8"]
+    assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 90000"]
     assert form(90_001, turned("taken_up", 90_001)) == []
 
 
@@ -179,7 +179,7 @@ def test_what_is_over_stays_as_it_was_judged_when_the_file_changes() -> None:
     assert form(late + 1, make("feedback.invited", late + 1, subject=FORM, channel="feedback")) == []
     assert form.clocks[-1].is_breached
     reopened = form(late + 3, turned("taken_up", late + 3))
-    assert "resolution moved" in reopened[-1]
+    assert reopened[-1] == f"resolution resumed {late + 3:g}"
     assert not form.clocks[-1].is_breached
 
 
@@ -187,7 +187,7 @@ def test_a_matter_that_is_opened_again_is_to_be_kept_again() -> None:
     form = Followed()
     form(1, submitted(), make("form.decided", 60, subject=FORM, decision="rejected"))
     assert [clock.end for clock in form.clocks] == [End.KEPT, End.KEPT]
-    assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 60"]
+    assert form(90_000, turned("taken_up", 90_000)) == ["resolution resumed 90000"]
     assert form.clocks[-1].is_open
 
 

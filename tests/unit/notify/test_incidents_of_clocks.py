@@ -76,7 +76,7 @@ def course(known: Knowledge) -> Course:
     end = End.NONE if known.ended_at is None else End.VOID if known.is_void else End.KEPT
     pauses = tuple((at(begin), None if end is None else at(end)) for begin, end in known.pauses)
     ended_at = None if known.ended_at is None else at(known.ended_at)
-    return Course(ClockKind.RESOLUTION, 0, PLACE, at(known.started_at), pauses, end, ended_at)
+    return Course(ClockKind.RESOLUTION, 0, PLACE, at(known.started_at), pauses, (), end, ended_at)
 
 
 @settings(max_examples=400)

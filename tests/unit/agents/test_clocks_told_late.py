@@ -1,0 +1,146 @@
+"""No promise that was kept is told as broken, whoever is behind: source, connector, worker, or all of them."""
+
+import pytest
+
+from models import topics
+from models.policies import Policies
+from streams.engine.job import Step
+from tests.support.events import CALL, START_MS, make
+from tests.unit.agents.test_clocks import FILE, QUEUED, Worker, policies, waiting
+
+DAY = 86_400
+MATTER = """
+[calendars.always]
+timezone = "Europe/Paris"
+[[calendars.always.versions]]
+from = 2020-01-01
+monday = ["00:00-24:00"]
+
+[[policy]]
+name = "matters"
+match = { channel = ["mail", "email", "form"] }
+calendar = "always"
+clocks.KIND = { target = 864000, unit = "elapsed", at_risk = 0.8 }
+"""
+WHERE = {"site": "siege", "service": "autonomie"}
+MAIL = {"subject": "email:imap/accueil:1", **WHERE}
+LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
+
+
+def types(worker: Worker, subject: str = "") -> list[str]:
+    return [event["type"] for event in worker.told if event["subject"].startswith(subject)]
+
+
+def matters(kind: str) -> Worker:
+    return Worker(policies(MATTER.replace("KIND", kind)))
+
+
+def test_a_worker_that_is_behind_in_a_tick_knows_no_more_than_it_was_told() -> None:
+    worker = Worker()
+    worker.at(1, waiting())
+    worker.until(50)
+    worker.now = START_MS + 75_000
+    step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name], START_MS + 58_000)
+    worker.job.tick(step)
+    worker._end(step, commit=True)
+    worker.at(75.1, make("call.answered", 59, subject=f"{CALL}1", **QUEUED))
+    assert "sla.breached" not in types(worker)
+
+
+def test_after_a_night_in_which_all_stood_still_the_connector_may_read_on_first() -> None:
+    worker = Worker()
+    worker.at(1, waiting(1), waiting(2))
+    worker.until(30)
+    worker.kill()
+    assert worker.at(600) == []
+    worker.at(601, make("call.answered", 45, subject=f"{CALL}1", **QUEUED))
+    worker.until(700)
+    assert "sla.breached" not in types(worker, f"{CALL}1")
+    assert "sla.breached" in types(worker, f"{CALL}2")
+
+
+def test_while_a_switchboard_tells_history_none_of_its_deadlines_pass() -> None:
+    worker = Worker(policies(FILE.replace("target = 60", "target = 1200")))
+    worker.at(0.5, waiting(1))
+    worker.until(1190)
+    for number, at in enumerate((40, 60, 80)):  # the connector was away since 31
+        worker.at(1195 + number, make("call.queued", at, subject=f"{CALL}9{number}", **QUEUED))
+    worker.until(1205)
+    worker.at(1206, make("call.answered", 90, subject=f"{CALL}1", **QUEUED))
+    assert "sla.breached" not in types(worker, f"{CALL}1")
+
+
+def test_an_opinion_of_now_does_not_show_how_far_the_contacts_source_has_told() -> None:
+    worker, name = matters("first_response"), "form:demarches/essai:{}"
+    forms = [make("form.submitted", n, subject=name.format(n), procedure="apa", **WHERE) for n in range(12)]
+    worker.at(60 * DAY, *forms)
+    opinion = make("feedback.given", 60 * DAY, subject=name.format(3), channel="feedback", scale="csat_1_5", score=4)
+    worker.at(60 * DAY + 2, opinion)
+    worker.until(60 * DAY + 10)
+    decided = make("form.decided", 5 * DAY, subject=name.format(3), decision="accepted", procedure="apa", **WHERE)
+    worker.at(60 * DAY + 11, decided)
+    assert "sla.breached" not in types(worker, name.format(3))
+
+
+def test_an_answer_within_the_second_of_the_deadline_is_in_time() -> None:
+    worker = Worker()
+    worker.at(0.9, waiting())
+    worker.until(60.2)
+    assert worker.at(60.6, make("call.answered", 60, subject=f"{CALL}1", **QUEUED)) == ["sla.at_risk", "sla.met"][1:]
+
+
+@pytest.mark.parametrize(
+    ("first", "answer", "again"),
+    [
+        (
+            make("letter.arrived", 0, **LETTER),
+            make("letter.answered", 3 * DAY, **LETTER),
+            make("letter.closed", 30 * DAY, outcome="resolved", **LETTER),
+        ),
+        (
+            make("email.received", 0, **MAIL),
+            make("email.answered", 3 * DAY, **MAIL),
+            make("email.answered", 30 * DAY, **MAIL),
+        ),
+    ],
+    ids=["archived later", "answered twice"],
+)
+def test_what_closes_a_closed_matter_once_more_breaks_no_promise(first, answer, again) -> None:  # type: ignore[no-untyped-def]
+    worker = matters("resolution")
+    worker.at(1, first)
+    assert worker.at(3 * DAY, answer) == ["sla.met"]
+    assert worker.at(11 * DAY) == worker.at(30 * DAY, again) == worker.at(31 * DAY) == []
+
+
+def test_the_time_in_which_a_conversation_was_closed_does_not_count() -> None:
+    worker = matters("resolution")
+    worker.at(1, make("email.received", 0, **MAIL))
+    worker.at(3 * DAY, make("email.answered", 3 * DAY, **MAIL))
+    worker.until(3 * DAY + 60)
+    assert worker.at(30 * DAY, make("email.received", 30 * DAY, **MAIL)) == ["sla.resumed"]
+    assert worker.told[-1]["data"]["deadline_at"] == "2025-04-09T08:00:00.000Z"  # seven days are left
+    worker.at(32 * DAY, make("email.answered", 32 * DAY, **MAIL))
+    worker.at(40 * DAY, make("email.received", 40 * DAY, **MAIL))
+    assert worker.told[-1]["data"]["deadline_at"] == "2025-04-17T08:00:00.000Z"  # five
+    assert "sla.breached" not in types(worker)
+
+
+def test_what_was_over_before_anything_was_promised_gets_no_clock() -> None:
+    worker = Worker(Policies())
+    worker.at(1, make("email.received", 0, **MAIL))
+    worker.at(20 * DAY, make("email.answered", 20 * DAY, **MAIL))
+    worker.policies = policies(MATTER.replace("KIND", "resolution"))
+    worker.until(20 * DAY + 60)
+    opinion = make("feedback.given", 30 * DAY, subject=MAIL["subject"], channel="feedback", scale="csat_1_5", score=4)
+    assert worker.at(30 * DAY, opinion) == []
+
+
+def test_a_file_that_warns_later_takes_a_warning_back() -> None:
+    text = MATTER.replace("KIND", "first_response")
+    worker = Worker(policies(text.replace("0.8", "0.2")))
+    worker.at(1, make("email.received", 0, **MAIL))
+    worker.at(3 * DAY)
+    assert worker.until(3 * DAY + 40) == ["sla.at_risk"]
+    worker.policies = policies(text.replace("0.8", "0.9"))
+    assert worker.until(3 * DAY + 60) == ["sla.moved"]
+    assert worker.told[-1]["data"]["at_risk_at"] == "2025-03-12T08:00:00.000Z"
