@@ -115,6 +115,8 @@ class Worker(Section):
     """At least this long after its last change, however old: longer than a connector takes to tell things again."""
     keep_buckets_days: PositiveInt = 8
     """Days of which the 5-minute figures are kept; totals are kept for ever."""
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    """After a stop, and of what is told late, so long news is waited for before a deadline that passed is told."""
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""

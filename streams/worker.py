@@ -62,4 +62,5 @@ def times(settings: Settings) -> Times:
         keep=Keeping(closed=worker.keep_closed_days * DAY_MS, touched=worker.keep_touched_seconds * 1000),
         agent_to_live=worker.forget_agents_after_seconds * 1000,
         keep_buckets=worker.keep_buckets_days * DAY_MS,
+        grace=round(worker.grace_seconds * 1000),
     )

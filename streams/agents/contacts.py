@@ -85,6 +85,8 @@ class Times(NamedTuple):
     """After so long without any news of an agent, the agent is gone."""
     keep_buckets: int
     """A 5-minute bucket older than this is tombstoned; totals stay."""
+    grace: int = GRACE_MS
+    """How long news is waited for where it may still come: after a stop, and of what is told late."""
 
 
 def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Policies) -> Job:
@@ -368,9 +370,9 @@ class Contacts:
         due = due_at(row.clocks) or 0
         clear_at = due + LAG_MS if row.visits else 0
         if is_told_late:
-            clear_at = max(clear_at, row.touched_at + GRACE_MS)
+            clear_at = max(clear_at, row.touched_at + self._times.grace)
         if patient and due < self._ticking_since:  # its source may have been away as we were, and reads on
-            clear_at = max(clear_at, self._ticking_since + GRACE_MS)
+            clear_at = max(clear_at, self._ticking_since + self._times.grace)
         return clear_at
 
     def _oldest_bucket(self, now: int) -> int:

@@ -79,6 +79,7 @@ class Chain:
             ACCUEIL_LOG__FORMAT="json",
             ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
             ACCUEIL_WORKER__INSTANCE_ID=name,
+            ACCUEIL_WORKER__GRACE_SECONDS="0",  # workers are killed all the time, and nobody reads on
         )
 
     def call(self, number: int) -> None:
