@@ -23,7 +23,8 @@ from models.sla import (
 )
 
 SKEW_MS: Final = 10_000
-"""By how much the clocks of two workers may differ: what was told longer before the last news of a clock is told again."""
+"""By how much the clocks of two workers may differ: when a topic is read again, what was told longer before the last news of a
+clock is no news."""
 HEARD: Final = 64
 """So many of the last events of a clock are known again."""
 
@@ -117,8 +118,12 @@ def clock_of(event: AnySlaEvent) -> str:
     return f"{event.subject}|{event.data.clock}|{event.data.number}"
 
 
-def fold(known: Known | None, event: AnySlaEvent) -> Known | None:
-    """Return what is known of a clock after `event`; `known` itself if that says nothing new."""
+def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) -> Known | None:
+    """Return what is known of a clock after `event`; `known` itself if that says nothing new.
+
+    `is_reread`: the topic is read again, and what was told long before may come once more. Else whatever comes is news, also
+    where the worker's clock is behind the one by which the last news was told.
+    """
     told_at = _ms(event.recordedtime or event.time)
     opens = isinstance(event, SlaBreached | SlaAtRisk)
     if known is None:
@@ -126,7 +131,7 @@ def fold(known: Known | None, event: AnySlaEvent) -> Known | None:
             return None
         known = Known(told_at, ())
     again = any(event.id == other for other, _ in known.heard)
-    is_old = told_at < known.told_at - SKEW_MS
+    is_old = is_reread and told_at < known.told_at - SKEW_MS
     if (event.id, told_at) in known.heard or (is_old and (again or not opens)):
         return known
     after = replace(known, told_at=max(known.told_at, told_at), heard=(*known.heard, (event.id, told_at))[-HEARD:])
@@ -170,8 +175,8 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
     data, told_at = event.data, _ms(event.recordedtime or event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
     due_at, shown_at = _ms(event.time), deadline_at or _ms(event.time)
-    # Nobody is warned when the deadline passed too, or the clock stands still.
-    is_over = kind is Kind.AT_RISK and (deadline_at is None or deadline_at < told_at)
+    # Nobody is warned when the deadline passed too, or the clock stopped or stands still.
+    is_over = kind is Kind.AT_RISK and (ended_at is not None or deadline_at is None or deadline_at < told_at)
     is_known = again and ended_at is not None
     if known is not None and (known.ended_at is None or is_known or is_over):
         ended_at = known.ended_at or ended_at

@@ -3,7 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
@@ -29,13 +29,14 @@ class NotMailedError(ConnectorError):
 
 
 class MailCourier:
-    """Hands messages to a mail server.
+    """Hands messages for one recipient to a mail server: of several, one may be refused, now or for good, and the others not.
 
     A message that is sent again, since nobody knows whether it arrived, has the same Message-ID.
     """
 
-    def __init__(self, options: MailOptions, common: NotifyOptions) -> None:
+    def __init__(self, options: MailOptions, recipient: str, common: NotifyOptions) -> None:
         self._options = options
+        self._recipient = recipient
         self._links = Links(common.dashboard_url, common.runbook_url)
         self._zone = common.time_zone
 
@@ -47,14 +48,15 @@ class MailCourier:
         message = self._write(letter)
         try:
             with self._connect() as server:
-                server.send_message(message, self._options.sender, self._options.recipients)
+                server.send_message(message, self._options.sender, [self._recipient])
         except (smtplib.SMTPException, OSError) as error:
-            if isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= PERMANENT:
-                raise RefusedError(
-                    f"{self._options.host}: "
-                    + say(f"refuses the message ({error.smtp_code})", f"refuse le message ({error.smtp_code})")
-                ) from None
-            raise NotMailedError(f"{self._options.host}: {_explain(error)}") from None
+            words = f"{self._options.host}: {_explain(error)}"
+            match error:
+                case smtplib.SMTPRecipientsRefused() if _code_of(error) >= PERMANENT:
+                    raise RefusedError(words, wholly=True) from None
+                case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
+                    raise RefusedError(words) from None
+            raise NotMailedError(words) from None
 
     @contextmanager
     def _connect(self) -> Iterator[smtplib.SMTP]:
@@ -65,12 +67,15 @@ class MailCourier:
             )
         else:
             server = smtplib.SMTP(options.host, options.port, timeout=TIMEOUT_SECONDS)
-        with server:
+        try:
             if options.security == "starttls":
                 server.starttls(context=context)
             if options.username:
                 server.login(options.username, options.password.get_secret_value() if options.password else "")
             yield server
+        finally:
+            with suppress(smtplib.SMTPException):  # what was taken is taken, however the server says goodbye
+                server.quit()
 
     def _write(self, letter: Letter) -> EmailMessage:
         options = self._options
@@ -97,14 +102,22 @@ def _explain(error: Exception) -> str:
         case smtplib.SMTPAuthenticationError():
             return say("refuses the user or the password", "refuse l'utilisateur ou le mot de passe")
         case smtplib.SMTPRecipientsRefused():
-            return say("refuses all recipients", "refuse tous les destinataires")
+            return say(f"refuses the recipient ({_code_of(error)})", f"refuse le destinataire ({_code_of(error)})")
         case smtplib.SMTPSenderRefused():
             return say("refuses the sender", "refuse l'expéditeur")
         case smtplib.SMTPNotSupportedError():
             return say("does not know STARTTLS, or no login", "ne connaît pas STARTTLS, ou pas d'identification")
+        case smtplib.SMTPDataError() if error.smtp_code >= PERMANENT:
+            return say(f"refuses the message ({error.smtp_code})", f"refuse le message ({error.smtp_code})")
         case smtplib.SMTPResponseException():
             return say(f"takes no mail now ({error.smtp_code})", f"ne prend pas de courriel ({error.smtp_code})")
         case ssl.SSLError():
             return say("its certificate is not trusted", "son certificat n'est pas reconnu")
         case _:
             return say("does not answer", "ne répond pas")
+
+
+def _code_of(error: smtplib.SMTPRecipientsRefused) -> int:
+    """Return the reply about the one recipient that there was."""
+    ((code, _),) = error.recipients.values()
+    return code

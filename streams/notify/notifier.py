@@ -18,7 +18,7 @@ from streams.notify import alertmanager
 from streams.notify.alertmanager import Client, Writer
 from streams.notify.incidents import Kind
 from streams.notify.mail import MailCourier
-from streams.notify.options import MailOptions, NotifyOptions, Severity, WebhookOptions
+from streams.notify.options import NotifyOptions, Severity
 from streams.notify.queueing import Courier, Letter, Queueing
 from streams.notify.reader import Reader, State
 from streams.notify.showing import Showing
@@ -34,15 +34,15 @@ def couriers(options: NotifyOptions) -> Iterator[tuple[str, Courier]]:
     for webhook in options.webhooks:
         yield webhook.name, WebhookCourier(webhook, options)
     for mail in options.mails:
-        yield mail.name, MailCourier(mail, options)
+        for name, recipient in mail.mailboxes.items():
+            yield name, MailCourier(mail, recipient, options)
 
 
 def receivers(options: NotifyOptions) -> Receivers:
     """Return who is told of what."""
-    queued: list[WebhookOptions | MailOptions] = [*options.webhooks, *options.mails]
-    return Receivers(
-        tuple(one.name for one in options.alertmanagers), {one.name: _kinds(one.severities) for one in queued}
-    )
+    queued = {one.name: _kinds(one.severities) for one in options.webhooks}
+    queued |= {name: _kinds(mail.severities) for mail in options.mails for name in mail.mailboxes}
+    return Receivers(tuple(one.name for one in options.alertmanagers), queued)
 
 
 def try_out(options: NotifyOptions) -> Iterator[tuple[str, str]]:

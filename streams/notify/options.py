@@ -56,6 +56,11 @@ class MailOptions:
     language: Language = "fr"
     severities: tuple[Severity, ...] = SEVERITIES
 
+    @property
+    def mailboxes(self) -> dict[str, str]:
+        """The recipients by name, each a receiver of its own: the first has the name of the whole, the others `NAME.2` and on."""
+        return {self.name if at == 1 else f"{self.name}.{at}": one for at, one in enumerate(self.recipients, 1)}
+
 
 @dataclass(frozen=True, slots=True)
 class NotifyOptions:

@@ -18,7 +18,14 @@ log = structlog.get_logger(__name__)
 
 
 class RefusedError(ConnectorError):
-    """The receiver refuses the message, and would again; the text says why, for people."""
+    """The receiver refuses the message, and would again; the text says why, for people.
+
+    `wholly`: it refuses whatever the message says, so that parts of it are not tried.
+    """
+
+    def __init__(self, words: str, *, wholly: bool = False) -> None:
+        super().__init__(words)
+        self.wholly = wholly
 
 
 class Letter(NamedTuple):
@@ -66,7 +73,7 @@ class Queueing:
             try:
                 self._courier.send(self._write(message))
             except RefusedError as error:
-                self._refuse(store, message, str(error), now)
+                self._refuse(store, message, error, now)
             except ConnectorError:
                 self._after_outage = True
                 raise
@@ -77,12 +84,12 @@ class Queueing:
         self._after_outage = False
         return IDLE_SECONDS
 
-    def _refuse(self, store: Store, message: Message, reason: str, now: int) -> None:
-        self._most = len(message.tellings) // 2
-        if self._most == 0:
-            self._most = 1
-            store.set_aside(message, reason, now)
-            log.warning("message_refused", receiver=self.name, reason=reason)
+    def _refuse(self, store: Store, message: Message, error: RefusedError, now: int) -> None:
+        if len(message.tellings) > 1 and not error.wholly:
+            self._most = len(message.tellings) // 2
+            return
+        store.set_aside(message, str(error), now)
+        log.warning("message_refused", receiver=self.name, reason=str(error))
 
     def _write(self, message: Message) -> Letter:
         content = " ".join(f"{one.incident.id} {one.what}" for one in message.tellings)

@@ -54,6 +54,7 @@ class Reader:
         self._keep_ms = keep_ended_days * DAY_MS
         self._topic = topic
         self._forget_at = 0.0
+        self._following: dict[int, int] = {}
         client = {"client_id": "accueil-notify", **client}
         self._reader = TopicReader(topic, self, brokers, client, max_poll_records=MAX_POLL_RECORDS)
 
@@ -68,12 +69,16 @@ class Reader:
             if following[partition] < beginning:
                 count = beginning - following[partition]
                 log.warning("records_expired", topic=self._topic, partition=partition, count=count)
+        self._following = following
         return following
 
     def take(self, records: Mapping[int, Sequence[Record]], following: Mapping[int, int]) -> None:
         """Take what was read into the store, in one transaction with how far that is."""
         self.moved_at, now = time.monotonic(), round(time.time() * 1000)
         if records:
+            if any(several[0].offset < self._following[partition] for partition, several in records.items()):
+                self._store.reread()  # the broker lost the end of the topic, which is read from its beginning
+            self._following |= following
             events = [event for partition, several in records.items() for event in self._decode(partition, several)]
             if self._store.take(events, following, now):
                 self._changed()
@@ -84,6 +89,8 @@ class Reader:
     def tell(self, phase: Phase, detail: str) -> None:  # noqa: ARG002 - /readyz says no more than the phase
         """Take note of how the reading goes; what is told at all is told once the topic was read to its end."""
         self.moved_at = time.monotonic()
+        if phase is Phase.FOLLOWING and self._store.is_rereading:
+            self._store.catch_up()
         if phase is Phase.FOLLOWING and not self._store.is_telling:
             self._store.begin_telling(round(time.time() * 1000))
             self._changed()

@@ -23,6 +23,7 @@ TABLES: Final = tuple(
     f"CREATE {what}"
     for what in (
         "TABLE IF NOT EXISTS topic (id TEXT NOT NULL, telling INTEGER NOT NULL)",
+        "TABLE IF NOT EXISTS rereading (topic TEXT PRIMARY KEY)",
         "TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)",
         """TABLE IF NOT EXISTS clocks (
             name TEXT PRIMARY KEY, known BLOB NOT NULL, open INTEGER NOT NULL, changed_at INTEGER NOT NULL
@@ -46,7 +47,9 @@ TABLES: Final = tuple(
 _PUT_ALERT: Final = """
     INSERT INTO alerts (receiver, key, round, incident, ended) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET incident = excluded.incident, ended = excluded.ended, round = excluded.round,
-    shown_at = CASE WHEN round = excluded.round THEN shown_at END, closed_at = NULL
+    shown_at = CASE WHEN round = excluded.round THEN shown_at END,
+    shown_by = CASE WHEN round = excluded.round THEN shown_by END,
+    closed_at = NULL
 """
 
 
@@ -143,15 +146,32 @@ class Store:
             self.put_back(receiver)
 
     def topic(self, topic_id: str) -> dict[int, int]:
-        """Return by partition what is to be read next of the topic of that id; of another one than before, all of it."""
+        """Return by partition what is to be read next of the topic of that id; of another one than before, all of it.
+
+        That one may hold what the former held.
+        """
         with self._transaction():
             known = self._database.do("SELECT id FROM topic").fetchone()
-            if known != (topic_id,):
-                self._database.do("DELETE FROM offsets")
-                self._database.do("UPDATE topic SET id = ?", topic_id)
             if known is None:
                 self._database.do("INSERT INTO topic VALUES (?, 0)", topic_id)
+            elif known != (topic_id,):
+                self._database.do("DELETE FROM offsets")
+                self._database.do("UPDATE topic SET id = ?", topic_id)
+                self.reread()
         return dict(self._database.do("SELECT partition, next FROM offsets"))
+
+    @property
+    def is_rereading(self) -> bool:
+        """Whether what is taken may have been taken before."""
+        return self._database.do("SELECT 1 FROM rereading").fetchone() is not None
+
+    def reread(self) -> None:
+        """Take note that what is taken from now on may have been taken before, until `catch_up`."""
+        self._database.do("INSERT OR IGNORE INTO rereading SELECT id FROM topic")
+
+    def catch_up(self) -> None:
+        """Take note that all that was taken before was read again: what comes from now on is news."""
+        self._database.do("DELETE FROM rereading")
 
     @property
     def is_telling(self) -> bool:
@@ -173,11 +193,12 @@ class Store:
         before: dict[str, Known | None] = {}
         after: dict[str, Known | None] = {}
         with self._transaction():
+            is_reread = self.is_rereading
             for event in events:
                 name = clock_of(event)
                 if name not in before:
                     before[name] = after[name] = self._find(name)
-                after[name] = fold(after[name], event)
+                after[name] = fold(after[name], event, is_reread=is_reread)
             changes: list[Change] = []
             for name, known in after.items():
                 if known is not None and known is not before[name]:
@@ -321,7 +342,8 @@ class Store:
         return changes
 
     def _tell(self, change: Change, now: int) -> None:
-        self._put_alerts(change.incident)
+        if change.what is not What.CHANGED or change.incident.ended_at is None:  # what is closed stays so
+            self._put_alerts(change.incident)
         self._queue(change, now)
 
     def _put_alerts(self, incident: Incident) -> None:

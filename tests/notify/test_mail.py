@@ -20,20 +20,33 @@ from pydantic import SecretStr
 
 from streams.engine.broker import free_port
 from streams.notify.mail import MailCourier, NotMailedError
+from streams.notify.notifier import couriers, receivers
 from streams.notify.options import MailOptions, NotifyOptions
-from streams.notify.queueing import Queueing
-from streams.notify.store import Receivers, Store
+from streams.notify.queueing import AGAIN_MS, Queueing
+from streams.notify.store import Store
 from tests.support.clocks import Promise
 
+SUPERVISORS, NIGHT = "superviseurs@example.org", "garde@example.org"
 PASSWORD = "un mot de passe d'essai"
 
 
 class Mailbox:
-    """Takes messages, or answers each with `refusal`."""
+    """Takes messages, or answers each with `refusal`; those to whom is in `unwanted` with what stands there."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
+        self.reached: list[str] = []
         self.refusal = ""
+        self.unwanted: dict[str, str] = {}
+        self.tried = 0
+        self.goodbye = "221 Bye"
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        self.tried += 1
+        if address in self.unwanted:
+            return self.unwanted[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
         if self.refusal:
@@ -41,7 +54,11 @@ class Mailbox:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.messages.append(message)
+        self.reached += envelope.rcpt_tos
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        return self.goodbye
 
 
 def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: LoginPassword) -> AuthResult:
@@ -83,25 +100,26 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLConte
 
 
 def options(port: int, **others: Any) -> MailOptions:
-    plain = {"security": "none", "recipients": ("superviseurs@example.org", "garde@example.org")}
+    plain = {"security": "none", "recipients": (SUPERVISORS,)}
     return MailOptions("mails.garde", "localhost", "accueil@example.org", port=port, **(plain | others))
 
 
 class Post:
-    """What waits for one mailbox, in a store."""
+    """What waits for mailboxes, in a store."""
 
     def __init__(self, directory: Path, mail: MailOptions) -> None:
-        common = NotifyOptions("", directory, runbook_url="https://example.org/{service}")
-        self.store = Store(directory, Receivers((), {mail.name: ("breached", "at_risk")}))
+        common = NotifyOptions("", directory, mails=(mail,), runbook_url="https://example.org/{service}")
+        self.store = Store(directory, receivers(common))
         self.store.topic("one")
         self.store.begin_telling(0)
-        self.speaker = Queueing(mail.name, MailCourier(mail, common), digest_above=10)
+        self.speakers = [Queueing(name, courier, digest_above=10) for name, courier in couriers(common)]
 
     def tell(self, *promises: Promise) -> None:
         self.store.take([promise.breached() for promise in promises], {0: 1}, 1_773_662_400_000)
 
-    def speak(self) -> None:
-        self.speaker.speak(self.store, 0)
+    def speak(self, now: int = 0) -> None:
+        for speaker in self.speakers:
+            speaker.speak(self.store, now)
 
 
 @pytest.fixture
@@ -117,7 +135,7 @@ def test_message_tells_what_is_overdue_and_what_to_do(mailbox: Mailbox, tmp_path
         post.speak()
     (message,) = mailbox.messages
     assert message["Subject"] == "Délai dépassé : première réponse, démarche en ligne (solidarites, siege)"
-    assert message["To"] == "superviseurs@example.org, garde@example.org"
+    assert message["To"] == SUPERVISORS
     assert message["Auto-Submitted"] == "auto-generated"
     text = message.get_content()
     assert "échéance le 16/03/2026 13:00:00 CET" in text
@@ -144,7 +162,8 @@ def test_password_is_told_to_a_server_that_is_known_and_over_tls_alone(
         post.speak()
         assert len(mailbox.messages) == 1
         post.tell(Promise(2))
-        wrong = MailCourier(options(port, **secured | {"password": SecretStr("autre")}), NotifyOptions("", tmp_path))
+        others = options(port, **secured | {"password": SecretStr("autre")})
+        wrong = MailCourier(others, SUPERVISORS, NotifyOptions("", tmp_path))
         with pytest.raises(NotMailedError, match="localhost: refuses the user or the password"):
             Queueing("mails.garde", wrong, 10).speak(post.store, 0)
         assert len(mailbox.messages) == 1
@@ -196,6 +215,53 @@ def test_message_that_is_refused_for_good_is_set_aside_and_the_others_go_on(mail
     assert len(mailbox.messages) == 1
 
 
+def test_recipient_who_is_refused_for_now_is_told_later_and_others_at_once(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port, recipients=(SUPERVISORS, NIGHT)))
+    mailbox.unwanted = {NIGHT: "450 4.2.0 Greylisted"}
+    post.tell(Promise())
+    with serving(mailbox, port):
+        with pytest.raises(NotMailedError, match="localhost: refuses the recipient \\(450\\)"):
+            post.speak()
+        assert mailbox.reached == [SUPERVISORS]
+        assert post.store.waiting().keys() == {"mails.garde.2"}
+        mailbox.unwanted = {}
+        post.speak()
+    assert mailbox.reached == [SUPERVISORS, NIGHT]
+    assert {message["To"] for message in mailbox.messages} == {f"{SUPERVISORS}, {NIGHT}"}
+    assert post.store.waiting() == {}
+
+
+def test_recipient_who_is_refused_for_good_is_tried_again_after_an_hour(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port, recipients=(NIGHT, SUPERVISORS)))
+    mailbox.unwanted = {NIGHT: "550 5.1.1 No such user"}
+    post.tell(*(Promise(number) for number in range(1, 13)))
+    with serving(mailbox, port):
+        post.speak()
+        assert mailbox.reached == [SUPERVISORS]
+        assert mailbox.tried == 2  # another part of the digest would not be taken either
+        assert post.store.refused() == {"mails.garde": (1, "localhost: refuses the recipient (550)")}
+        assert post.store.waiting() == {}
+        mailbox.unwanted = {}
+        post.speak(AGAIN_MS + 1)
+    assert mailbox.reached == [SUPERVISORS, NIGHT]
+    assert mailbox.messages[1].get_content() == mailbox.messages[0].get_content()
+    assert post.store.refused() == {}
+
+
+def test_message_that_was_taken_is_not_sent_again_whatever_is_said_after_it(mailbox: Mailbox, tmp_path: Path) -> None:
+    port = free_port()
+    post = Post(tmp_path, options(port))
+    mailbox.goodbye = "421 4.3.2 Closing"
+    post.tell(Promise())
+    with serving(mailbox, port):
+        post.speak()
+        post.speak()
+    assert mailbox.reached == [SUPERVISORS]
+    assert post.store.waiting() == {}
+
+
 def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: Path) -> None:
     port = free_port()
     post = Post(tmp_path, options(port))
@@ -204,7 +270,8 @@ def test_message_that_is_sent_again_is_the_same_one(mailbox: Mailbox, tmp_path: 
         for _ in range(2):  # killed before it could take note
             message = post.store.next_message("mails.garde", 10, 100, after_outage=False)
             assert message is not None
-            post.speaker._courier.send(post.speaker._write(message))
+            (speaker,) = post.speakers
+            speaker._courier.send(speaker._write(message))
     first, second = mailbox.messages
     assert first["Message-ID"] == second["Message-ID"]
     assert first.as_bytes() == second.as_bytes()

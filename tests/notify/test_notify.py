@@ -124,6 +124,20 @@ def test_incident_is_told_when_it_begins_and_when_it_ends(stage: Stage) -> None:
     assert stage.hook.resolved().keys() == stage.hook.firing().keys()
 
 
+def test_second_incident_of_a_clock_is_told_though_it_is_over_when_it_is_read(stage: Stage) -> None:
+    (promise,) = stage.promises[:1]
+    with stage.notifier() as notifier:
+        stage.tell([promise.breached()])
+        stage.wait_for_firing(1)
+        stage.tell([promise.met(0.2)])
+        wait_until(stage.hook.resolved, "the end")
+        promise.deadline_at = datetime.now(UTC)
+        stage.tell([promise.breached(), promise.met(0.001)])
+        wait_until(lambda: [len(begun) for begun in stage.hook.firing().values()] == [2], "the second beginning")
+        wait_until(lambda: [len(ended) for ended in stage.hook.resolved().values()] == [2], "the second end")
+        wait_until(lambda: not any(waiting(notifier).values()), "nothing more to tell")
+
+
 def test_what_began_and_ended_while_everything_was_away_is_told_once_it_is_back(stage: Stage) -> None:
     promises = stage.promises[:30]
     stage.manager.stop()

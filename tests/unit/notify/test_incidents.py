@@ -14,13 +14,15 @@ from tests.support.clocks import NOON, Promise
 LATER = NOON + timedelta(days=2)
 
 
-def told(*batches: Sequence[AnySlaEvent], known: Known | None = None) -> tuple[Known | None, list[Change]]:
+def told(
+    *batches: Sequence[AnySlaEvent], known: Known | None = None, is_reread: bool = False
+) -> tuple[Known | None, list[Change]]:
     """What comes of batches of events of one clock."""
     changes: list[Change] = []
     for batch in batches:
         before = known
         for event in batch:
-            known = fold(known, event)
+            known = fold(known, event, is_reread=is_reread)
         if known is not None and known is not before:
             known, new = settle(before, known)
             changes += new
@@ -113,6 +115,27 @@ def test_warning_is_not_given_when_it_is_too_late_to_heed_it() -> None:
     assert not known.open
 
 
+def test_warning_is_not_given_of_what_is_known_to_be_over() -> None:
+    warned, event = Promise().at_risk(), Promise().at_risk(NOON - timedelta(hours=1))
+    done = event.model_copy(update={"data": event.data.model_copy(update={"ended_at": NOON - timedelta(minutes=90)})})
+    known, changes = told([done])
+    assert seen(changes) == []
+    assert known is not None
+    assert not known.open
+    _, changes = told([warned], [done])
+    assert seen(changes) == [("started", "at_risk"), ("ended", "at_risk")]
+
+
+@pytest.mark.parametrize("event", ["met", "paused"])
+def test_end_is_heard_from_a_worker_whose_clock_is_behind(event: str) -> None:
+    promise = Promise()
+    end = getattr(promise, event)(0.1, NOON + timedelta(seconds=6))
+    known, changes = told([promise.breached(NOON + timedelta(minutes=20))], [end])
+    assert seen(changes) == [("started", "breached"), ("ended", "breached")]
+    assert known is not None
+    assert not known.open
+
+
 def test_kept_promises_are_not_remembered() -> None:
     promise = Promise()
     assert told([promise.started(), promise.paused(-300), promise.resumed(-200), promise.met(-100)]) == (None, [])
@@ -141,7 +164,7 @@ def test_told_again_from_any_event_on_nothing_is_new(until: list[int], data: st.
     for end in (*until, len(events)):
         first, _ = told(*([one] for one in events[: end + 1]))
         start = data.draw(st.integers(0, end))
-        again, changes = told(*([one] for one in events[start : end + 1]), known=first)
+        again, changes = told(*([one] for one in events[start : end + 1]), known=first, is_reread=True)
         assert seen(changes) == []
         if first is not None and again is not None:
             assert again.incidents == first.incidents

@@ -1,6 +1,7 @@
 """What is kept: incidents, what is to be told to whom, and how far the topic is read; all of it, or nothing."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from connectors.sdk.errors import ConnectorError
 from streams.notify.incidents import Kind, What
 from streams.notify.store import FILE, Message, Receivers, Store
 from tests.support import notifying
-from tests.support.clocks import Promise
+from tests.support.clocks import NOON, Promise
 from tests.support.notifying import NOW, breach
 
 DESK = Receivers(("manager",), {"desk": ("breached", "at_risk"), "night": ("breached",)})
@@ -94,6 +95,30 @@ def test_how_far_the_topic_is_read_is_kept_for_that_topic(tmp_path: Path, store:
     assert store.topic("another") == {}
 
 
+def test_topic_made_anew_may_tell_again_what_was_before_until_it_is_read_to_its_end(store: Store) -> None:
+    promise = Promise(1)
+    paused = promise.paused(-300)
+    store.take([promise.started(), paused, promise.resumed(-240), promise.breached()], {0: 4}, NOW)
+    assert not store.is_rereading
+    store.topic("another")
+    assert store.is_rereading
+    assert store.take([paused], {0: 2}, NOW) == 0
+    store.catch_up()
+    assert not store.is_rereading
+    assert store.take([paused], {0: 3}, NOW) == 1
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_alert_of_whose_end_more_becomes_known_is_not_opened_again(store: Store, kept: bool) -> None:
+    promise = Promise(1)
+    store.take([promise.breached(ended_at=NOON + timedelta(minutes=5))], {0: 1}, NOW)
+    (alert,) = store.alerts("manager")
+    store.mark_closed("manager", [alert.incident], NOW)
+    store.drop_closed("manager", NOW if kept else NOW + 1)
+    assert store.take([promise.met(5)], {0: 2}, NOW) == 1
+    assert [alert.closed_at for alert in store.alerts("manager")] == [NOW] * kept
+
+
 def test_alertmanager_that_is_new_is_told_of_all_that_goes_on(tmp_path: Path, store: Store) -> None:
     breach(store, 1, 2)
     store.take([Promise(2).met()], {0: 3}, NOW)
@@ -119,7 +144,7 @@ def test_alert_that_begins_anew_is_not_known_any_more(store: Store) -> None:
     store.take([promise.resumed(5)], {0: 3}, NOW)
     store.mark_closed("manager", [alert.incident], NOW)  # too late
     (alert,) = store.alerts("manager")
-    assert (alert.shown_at, alert.closed_at) == (None, None)
+    assert (alert.shown_at, alert.shown_by, alert.closed_at) == (None, None, None)
     assert store.waiting()["manager"].number == 1
 
 

@@ -1,0 +1,64 @@
+"""What is read again is known as such: of a topic made anew, and of one that lost its end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from streams.notify.reader import Reader
+from streams.notify.store import Receivers, Store
+from streams.topic_reader import Phase
+from tests.support import notifying
+from tests.support.clocks import Promise, record
+
+
+class Record(NamedTuple):
+    """As the consumer makes them."""
+
+    offset: int
+    key: bytes
+    value: bytes
+    timestamp: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with notifying.telling(tmp_path, Receivers()) as store:
+        yield store
+
+
+@pytest.fixture
+def reader(store: Store) -> Reader:
+    return Reader(store, "", {}, changed=lambda: None, keep_ended_days=35, topic="sla")
+
+
+def take(reader: Reader, offset: int) -> None:
+    reader.take({0: [Record(offset, *record(Promise(offset).breached()))]}, {0: offset + 1})
+
+
+def test_topic_that_lost_its_end_is_read_again_until_it_is_read_to_its_end(store: Store, reader: Reader) -> None:
+    assert reader.begin("one", {0: 0}) == {0: 0}
+    take(reader, 5)
+    assert reader.begin("one", {0: 0}) == {0: 6}
+    take(reader, 6)
+    assert not store.is_rereading
+    assert reader.begin("one", {0: 0}) == {0: 7}
+    take(reader, 0)  # it ends before that
+    assert store.is_rereading
+    reader.tell(Phase.FOLLOWING, "")
+    assert not store.is_rereading
+    take(reader, 1)
+    assert not store.is_rereading
+
+
+def test_topic_made_anew_is_read_again(store: Store, reader: Reader) -> None:
+    reader.begin("one", {0: 0})
+    take(reader, 5)
+    assert reader.begin("another", {0: 0}) == {0: 0}
+    take(reader, 0)
+    reader.tell(Phase.LOADING, "")
+    assert store.is_rereading
+    reader.tell(Phase.FOLLOWING, "")
+    assert not store.is_rereading
