@@ -1,7 +1,7 @@
 """Entries of `citizen.timeline.v1`: one per event, and per promise that was kept or broken, for the citizen's timeline."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -13,15 +13,18 @@ from streams.core.clocks import Kind, News
 from streams.core.contact import Contact
 from streams.core.milestone import State
 
+Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+"""What others chose, without control characters: PostgreSQL stores no NUL, and a terminal obeys some of them."""
+
 
 class Entry(msgspec.Struct, gc=False):
     """What happened, and how things stood after it."""
 
-    id: str
+    id: Text
     """The event's id: an entry that comes again is the same entry."""
-    citizen: str
+    citizen: Text
     """The strongest pseudonym known of the contact; empty if none is."""
-    contact: str
+    contact: Text
     """The contact id."""
     channel: Channel
     site: str
@@ -32,12 +35,14 @@ class Entry(msgspec.Struct, gc=False):
     state: State
     outcome: str
     """What became of the contact, in one word; empty while that is open."""
-    source: str
+    source: Text
     sector: str = ""
     detail: str = ""
     """Of a promise: which it was, `<policy>:<clock>`."""
-    identities: str = ""
+    identities: Text = ""
     """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
+    withdraws: str = ""
+    """Id of the entry that was told in error, as is known now: that a promise was broken which was kept; or empty."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -92,5 +97,14 @@ def record_of_clock(news: News, row: Contact, contact: str) -> tuple[bytes, byte
         SOURCE,
         row.sector,
         f"{clock.terms.policy}:{clock.kind}",
+        withdraws=_name_breach_in_error(news, contact),
     )
     return (citizen or contact).encode(), _encode(entry)
+
+
+def _name_breach_in_error(news: News, contact: str) -> str:
+    """Return the id of the entry for a deadline that did not pass after all, if one was written; else nothing."""
+    clock = news.clock
+    if news.kind is not Kind.MET or clock.breach_told_at is None or clock.is_breached:
+        return ""
+    return sla.name(contact, News(Kind.BREACHED, clock.breach_told_at, clock))

@@ -36,6 +36,7 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
         "sector": "social",
         "detail": "",
         "identities": "",
+        "withdraws": "",
     }
 
 
