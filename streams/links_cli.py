@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streams.access.permissions import Operation
-from streams.core.links import Link
+from streams.core.links import Ground, Link
 from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings
@@ -67,17 +67,25 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 
 @group.command(
     help=say(
-        "Take two stories apart: the link holds no more, whatever tells it again.",
-        "Séparer deux fils : le lien ne vaut plus, quoi qui le redise.",
+        "Take two stories apart: the link holds no more, though it is told again.",
+        "Séparer deux fils : le lien ne vaut plus, même s'il est redit.",
     )
 )
 @_pair
-@click.option("--reason", required=True, help=say("Kept with it: no name.", "Gardé avec : pas de nom."))
+@click.option(
+    "--reason",
+    type=click.Choice([ground.value for ground in Ground]),
+    required=True,
+    help=say(
+        "Several people use it, it was told wrongly, it is somebody else's by now, or the citizen asked for it.",
+        "Plusieurs s'en servent, c'était une erreur, un autre l'a désormais, ou l'usager l'a demandé.",
+    ),
+)
 @pass_settings
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
     """Revoke a link."""
     with _opened(settings, Operation.REVOKE_LINK, one) as timeline:
-        done = [timeline.revoke(link, int(time.time() * 1000), reason) for link in _either_way(one, other)]
+        done = [timeline.revoke(link, int(time.time() * 1000), Ground(reason)) for link in _either_way(one, other)]
     _tell(any(done), say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
 
 

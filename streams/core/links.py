@@ -2,11 +2,13 @@
 
 A strong identity is one person's by its nature: a case, a dossier, a user of the appointment system. A weak one is not: a family
 shares a landline, a social worker's address stands on fifty files, a switchboard's number on thousands of calls. So strong
-identities merge along their links, while a weak one belongs to a story only as long as it leads to that one person alone.
+identities merge along their links, while a weak one belongs to a story only as long as it leads to that one person alone. Where
+nobody's case is known, the one person is one other weak identity, of another kind: an address and a telephone.
 Nothing is rewritten: what belongs together is found when somebody asks, and is apart again once a link is revoked.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from models.identities import IdentityKind
@@ -21,11 +23,26 @@ class Link(NamedTuple):
     other: str
 
 
+class Ground(StrEnum):
+    """Why a link does not hold. A closed list: a free text would hold names."""
+
+    SHARED = "shared"
+    """Several people use it: a family, a social worker, a neighbour who helps."""
+    MISTAKEN = "mistaken"
+    """It was told or typed wrongly."""
+    REASSIGNED = "reassigned"
+    """It is somebody else's by now."""
+    REQUESTED = "requested"
+    """The citizen asked for it."""
+
+
 class Caps(NamedTuple):
     """How far a story may go."""
 
     fan_out: int = 8
     """A weak identity with more links than this is nobody's own."""
+    contacts: int = 200
+    """Nor is one that more contacts tell, of whom nothing stronger is known."""
     identities: int = 64
     """So many belong to one story at most; those nearest to what was asked for go first."""
 
@@ -36,19 +53,32 @@ class Story(NamedTuple):
     identities: Mapping[str, Link | None]
     """Each identity, nearest first → the link by which it belongs here; None for what was asked for."""
     shared: Mapping[str, Link]
-    """Weak identities that are linked to this citizen, but others' too: they do not belong here."""
+    """Weak identities that are linked to this citizen, but others' too: they do not belong here. If what was asked for is such a
+    one: all that it is linked to."""
     is_whole: bool = True
     """Whether nothing was left out for being too much."""
+    is_own: bool = True
+    """Whether what was asked for leads to one person at most."""
 
 
-Neighbours = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
-"""Returns of each identity those that it is linked to, in order, revoked links left out; of a weak one at most `fan_out` + 1, of
-a strong one at most `identities` + 1."""
+class Near(NamedTuple):
+    """What surrounds an identity."""
+
+    identities: Sequence[str] = ()
+    """What it is linked to, in order, revoked links left out; of a weak one at most `Caps.fan_out` + 1, of a strong one at most
+    `Caps.identities` + 1."""
+    contacts: int = 0
+    """Of a weak one: how many contacts tell nothing stronger, counted up to `Caps.contacts` + 1."""
+
+
+Neighbours = Callable[[Sequence[str]], Mapping[str, Near]]
+"""Returns what surrounds each of these identities; one that nothing is known of may be left out."""
+_NOTHING: Final = Near()
 
 
 def is_strong(identity: str) -> bool:
     """Return whether an identity is one person's by its nature."""
-    return identity.partition(":")[0] in STRONG
+    return _kind(identity) in STRONG
 
 
 def links_of(identities: str) -> tuple[Link, ...]:
@@ -60,23 +90,26 @@ def links_of(identities: str) -> tuple[Link, ...]:
 def tell_story(asked: str, neighbours: Neighbours, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
     """Return the story of the citizen with the identity `asked`; `neighbours` is asked a bounded number of times.
 
-    A weak identity that leads to several persons, or to more than `caps.fan_out` others, is a story of its own.
+    A weak identity that leads to several persons, or to too many for one, is a story of its own.
     """
     if is_strong(asked):
         return _tell_person(asked, neighbours, caps)
-    near = neighbours([asked]).get(asked, ())
-    if len(near) > caps.fan_out:
-        return Story({asked: None}, {}, is_whole=False)
-    links = {other: Link(asked, other) for other in near}
-    person = next(filter(is_strong, near), None)
-    if person is None:
-        own, shared = _judge(links, {asked}, neighbours, caps)
-        return Story({asked: None, **own}, shared)
-    story = _tell_person(person, neighbours, caps)
-    if asked not in story.identities:
-        return Story({asked: None}, links)
-    others = {other: link for other, link in story.identities.items() if other not in {asked, person}}
-    return Story({asked: None, person: links[person], **others}, story.shared, story.is_whole)
+    near = neighbours([asked]).get(asked, _NOTHING)
+    links = {other: Link(asked, other) for other in near.identities[: caps.fan_out]}
+    of_several = Story({asked: None}, links, len(links) == len(near.identities), is_own=False)
+    if _is_busy(near, caps):
+        return of_several
+    person = next(filter(is_strong, links), None)
+    if person is not None:
+        story = _tell_person(person, neighbours, caps)
+        if asked not in story.identities:
+            return of_several
+        others = {other: link for other, link in story.identities.items() if other not in {asked, person}}
+        return Story({asked: None, person: links[person], **others}, story.shared, story.is_whole)
+    if not _is_alone(asked, near, (), caps, strangers=1):
+        return of_several
+    own, shared = _judge(links, {asked}, neighbours, caps, strangers=0)
+    return Story({asked: None, **own}, shared)
 
 
 def _tell_person(strong: str, neighbours: Neighbours, caps: Caps) -> Story:
@@ -86,7 +119,7 @@ def _tell_person(strong: str, neighbours: Neighbours, caps: Caps) -> Story:
     while frontier:
         near, further = neighbours(frontier), []
         for one in frontier:
-            for other in near.get(one, ()):
+            for other in near.get(one, _NOTHING).identities:
                 if other in own or other in weak:
                     continue
                 if len(own) + len(weak) >= caps.identities:
@@ -97,19 +130,39 @@ def _tell_person(strong: str, neighbours: Neighbours, caps: Caps) -> Story:
                 else:
                     weak[other] = Link(one, other)
         frontier = further
-    alone, shared = _judge(weak, own.keys(), neighbours, caps)
+    alone, shared = _judge(weak, own.keys(), neighbours, caps, strangers=1)
     return Story({**own, **alone}, shared, is_whole)
 
 
 def _judge(
-    weak: Mapping[str, Link], own: Collection[str], neighbours: Neighbours, caps: Caps
+    weak: Mapping[str, Link], own: Collection[str], neighbours: Neighbours, caps: Caps, strangers: int
 ) -> tuple[dict[str, Link], dict[str, Link]]:
     """Return of the weak identities those that lead nowhere but to `own`, and those that are others' too."""
     near = neighbours(list(weak)) if weak else {}
+    around = {*own, *weak}
     alone: dict[str, Link] = {}
     shared: dict[str, Link] = {}
     for one, link in weak.items():
-        others = near.get(one, ())
-        is_own = len(others) <= caps.fan_out and all(other in own for other in others if is_strong(other))
-        (alone if is_own else shared)[one] = link
+        (alone if _is_alone(one, near.get(one, _NOTHING), around, caps, strangers) else shared)[one] = link
     return alone, shared
+
+
+def _is_alone(one: str, near: Near, around: Collection[str], caps: Caps, strangers: int) -> bool:
+    """Return whether a weak identity leads to nobody but whom `around` is of.
+
+    So many weak identities of which nothing else is known may be the same person's: none of its own kind, which is another's.
+    """
+    others = [other for other in near.identities if other not in around]
+    return (
+        not _is_busy(near, caps)
+        and len(others) <= strangers
+        and not any(is_strong(other) or _kind(other) == _kind(one) for other in others)
+    )
+
+
+def _is_busy(near: Near, caps: Caps) -> bool:
+    return len(near.identities) > caps.fan_out or near.contacts > caps.contacts
+
+
+def _kind(identity: str) -> str:
+    return identity.partition(":")[0]

@@ -7,12 +7,17 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, select, tuple_
 
+from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.milestone import State
+from streams.timeline.links import forget_revoked
 from streams.timeline.schema import ENTRIES, LINKS
 
 ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
 """Channels whose sources do not tell every end: what goes on for longer than things are kept has ended."""
+
+OPINIONS: Final = frozenset({Channel.FEEDBACK.value})
+"""Of a contact in another channel."""
 
 
 class Cursor(NamedTuple):
@@ -50,15 +55,20 @@ def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Exp
 
 
 def _is_over(connection: Connection, contact: str, until: int) -> bool:
-    """Return whether a contact was closed before, by all of its entries: they may have several owners."""
-    asked = select(ENTRIES.c.happened_at, ENTRIES.c.id, ENTRIES.c.state, ENTRIES.c.channel).where(
+    """Return whether a contact was closed before.
+
+    How it stands is told by what itself came to, not by a promise that was judged: that may be told after the end.
+    """
+    asked = select(ENTRIES.c.happened_at, ENTRIES.c.id, ENTRIES.c.state, ENTRIES.c.channel, ENTRIES.c.source).where(
         ENTRIES.c.contact == contact
     )
     rows = connection.execute(asked).all()
-    if not rows:
+    told = [row for row in rows if row.source != SOURCE] or rows
+    last = max(told, key=lambda row: (row.happened_at, row.state == State.CLOSED, row.id), default=None)
+    if last is None or max(row.happened_at for row in rows) >= until:
         return False
-    last = max(rows, key=lambda row: (row.happened_at, row.state == State.CLOSED, row.id))
-    return last.happened_at < until and (last.state == State.CLOSED or last.channel in ENDED_UNSAID)
+    channels = {row.channel for row in told}
+    return last.state == State.CLOSED or (channels - OPINIONS or channels) <= ENDED_UNSAID
 
 
 def _drop(connection: Connection, contacts: list[str]) -> int:
@@ -66,4 +76,6 @@ def _drop(connection: Connection, contacts: list[str]) -> int:
     for contact in contacts:
         connection.execute(delete(LINKS).where(LINKS.c.contact == contact))
         dropped += connection.execute(delete(ENTRIES).where(ENTRIES.c.contact == contact)).rowcount
+    if contacts:
+        forget_revoked(connection)
     return dropped

@@ -5,19 +5,32 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, text
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from streams.timeline.locking import lock
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
-_LOCK: Final = 0x4143_4355  # any number that is ours
+
+
+class TooNew(Exception):  # noqa: N818 - says what the database is
+    """A newer release has changed the tables: this one does not know them."""
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to this release, within the transaction of `connection`; others that begin to do so wait for its end."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    else:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Bring the database to this release, within the transaction of `connection`; others that begin to do so wait for its end.
+
+    Where nothing is to be done, nobody is waited for. Raises `TooNew`.
+    """
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found == scripts.get_current_head():
+        return
+    if found not in {None, *(script.revision for script in scripts.walk_revisions())}:
+        raise TooNew(found)
+    lock(connection)
     command.upgrade(config, "head")

@@ -12,7 +12,9 @@ METADATA: Final = MetaData()
 ENTRIES: Final = Table(
     "entries",
     METADATA,
-    Column("owner", Text, nullable=False),  # the contact's strongest identity then, or the contact if none was known
+    Column(
+        "owner", Text, nullable=False
+    ),  # the strongest identity that its contact told, or the contact if it told none
     Column("happened_at", BigInteger, nullable=False),
     Column("id", Text, nullable=False),  # of the event
     Column("contact", Text, nullable=False),
@@ -25,8 +27,11 @@ ENTRIES: Final = Table(
     Column("outcome", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    Column("withdraws", Text, nullable=False),  # id of the contact's entry that does not hold, or empty
     PrimaryKeyConstraint("owner", "happened_at", "id"),
-    Index("entries_by_contact", "contact"),
+    Index(
+        "entries_by_contact", "contact", "id", unique=True
+    ),  # told again it is the same entry, whoever owns it by then
     sqlite_with_rowid=False,  # clustered by the primary key: a citizen's entries lie side by side, in order
 )
 LINKS: Final = Table(
@@ -49,7 +54,7 @@ REVOCATIONS: Final = Table(
     Column("one", Text, nullable=False),
     Column("other", Text, nullable=False),
     Column("revoked_at", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # a `core.links.Ground`
     PrimaryKeyConstraint("one", "other"),
     sqlite_with_rowid=False,
 )

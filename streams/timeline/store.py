@@ -22,20 +22,23 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from streams.core.links import Caps, Link, Story, links_of, tell_story
+from models.identities import IdentityKind
+from streams.core.links import Caps, Ground, Link, Story, links_of, tell_story
 from streams.core.rows import milliseconds
 from streams.core.timeline import Entry
 from streams.timeline import expiring, links
 from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
+from streams.timeline.locking import lock
 from streams.timeline.migrating import migrate
 from streams.timeline.schema import ENTRIES, ERASURES, LINKS
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
 ERASED: Final = "personal_data.erased"
+BREACHED: Final = "sla.breached"
 IN_ONE_QUERY: Final = 500
 """SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
@@ -57,13 +60,13 @@ class Written(NamedTuple):
     entries: int
     links: int
     adopted: int
-    """Entries that became somebody's: of contacts whose citizen was not known before."""
+    """Entries that became somebody's: a contact told for the first time whose it is, or by a stronger identity."""
 
 
 class Timeline:
     """The database at `url`, as SQLAlchemy writes it, with its password apart; brought to this release's tables at once.
 
-    For one thread at a time. Raises `Unavailable`.
+    For one thread at a time. Raises `Unavailable`, and `TooNew` if a newer release has changed the tables.
     """
 
     def __init__(self, url: str, password: str = "") -> None:
@@ -81,20 +84,37 @@ class Timeline:
 
     # ----------------------------------------------------------------------------------------------------------- writing
     def write(self, entries: Sequence[Entry]) -> Written:
-        """Write a batch in one transaction; what is there already is left as it is. Raises `Unavailable`."""
-        with _clear(), self._engine.begin() as connection:
-            entries = self._erase(connection, entries)
-            owners = {entry.contact: entry.citizen for entry in entries if entry.citizen}
-            adopted = _adopt(connection, {entry.contact: entry.citizen for entry in entries if entry.identities})
-            owners |= _known_owners(connection, {entry.contact for entry in entries} - owners.keys())
-            rows = [_row(entry, owners.get(entry.contact, entry.contact)) for entry in entries]
-            links = _links(entries)
-            return Written(
-                _insert(connection, self._put_entries, rows), _insert(connection, self._put_links, links), adopted
-            )
+        """Write a batch in one transaction; what is there already is left as it is.
 
-    def _erase(self, connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
-        """Erase whose person is to be erased; return the entries that may be kept."""
+        Raises `Unavailable`; and SQLAlchemy's `DataError` or `IntegrityError` if the database cannot hold one of them.
+        """
+        with self._writing() as connection:
+            entries, erases = self._erase(connection, entries)
+            owners, adopted = _find_owners(connection, entries)
+            rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
+            rows.sort(key=_key)  # side by side in the index, so that each of its pages is touched once
+            put = _insert(connection, self._put_entries, rows)
+            written = Written(put, _insert(connection, self._put_links, _links(entries)), adopted)
+        if erases:
+            self.truncate_log()
+        return written
+
+    def truncate_log(self) -> None:
+        """Have nothing that was deleted lie on in SQLite's write-ahead log; after a crash as well. Raises `Unavailable`."""
+        if self._engine.dialect.name == "sqlite":
+            with _clear(), self._engine.connect() as connection:
+                connection.exec_driver_sql(
+                    "PRAGMA wal_checkpoint(TRUNCATE)"
+                )  # who reads just now puts it off to the next
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with _clear(), self._engine.begin() as connection:
+            lock(connection)
+            yield connection
+
+    def _erase(self, connection: Connection, entries: Sequence[Entry]) -> tuple[list[Entry], bool]:
+        """Erase whose person is to be erased; return the entries that may be kept, and whether anybody was."""
         told = {entry.contact: entry for entry in entries if entry.type == ERASED}
         if told:
             rows = [
@@ -104,8 +124,9 @@ class Timeline:
             for table in (ENTRIES, LINKS):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in told])
+            links.forget_revoked(connection)
         erased = {*told, *_which(connection, ERASURES.c.contact, {entry.contact for entry in entries})}
-        return [entry for entry in entries if entry.contact not in erased]
+        return [entry for entry in entries if entry.contact not in erased], bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
@@ -134,8 +155,11 @@ class Timeline:
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
         """Drop contacts closed before `until`, looking at the next `limit` entries. Raises `Unavailable`."""
-        with _clear(), self._engine.begin() as connection:
-            return expiring.expire(connection, after, until, limit)
+        with self._writing() as connection:
+            expired = expiring.expire(connection, after, until, limit)
+        if expired.contacts:
+            self.truncate_log()
+        return expired
 
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[Known]:
@@ -143,19 +167,19 @@ class Timeline:
         with _clear(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
-    def revoke(self, link: Link, at: int, reason: str) -> bool:
-        """Have a link no longer hold, whatever tells it again; return whether it held. Raises `Unavailable`."""
-        with _clear(), self._engine.begin() as connection:
-            return links.revoke(connection, link, at, reason)
+    def revoke(self, link: Link, at: int, ground: Ground) -> bool:
+        """Have a link no longer hold, though it is told again; return whether it held. Raises `Unavailable`."""
+        with self._writing() as connection:
+            return links.revoke(connection, link, at, ground)
 
     def restore(self, link: Link) -> bool:
         """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`."""
-        with _clear(), self._engine.begin() as connection:
+        with self._writing() as connection:
             return links.restore(connection, link)
 
 
 def _open(url: URL) -> Engine:
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # what an error says may be logged
     if engine.dialect.name == "sqlite":
         # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
         event.listen(engine, "connect", _prepare_sqlite)
@@ -177,8 +201,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _clear() -> Iterator[None]:
     try:
         yield
+    except (DataError, IntegrityError):
+        raise  # the fault of what is written: another try would not help
     except DBAPIError as error:
-        raise Unavailable(type(error.orig).__name__) from error
+        raise Unavailable(_describe(error)) from error
+
+
+def _describe(error: DBAPIError) -> str:
+    """Return what kind of error it is, by its code. A text may hold values, unless there was no statement yet."""
+    cause = error.orig
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    text = " ".join(str(cause).split()) if error.statement is None else None
+    name = " ".join(filter(None, (type(cause).__name__, code)))
+    return f"{name}: {text}" if text else name
 
 
 def _row(entry: Entry, owner: str) -> dict[str, Any]:
@@ -196,7 +231,12 @@ def _row(entry: Entry, owner: str) -> dict[str, Any]:
         "outcome": entry.outcome,
         "source": entry.source,
         "detail": entry.detail,
+        "withdraws": entry.withdraws,
     }
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    return row["owner"], row["happened_at"], row["id"]
 
 
 def _place(row: Mapping[str, Any]) -> Place:
@@ -224,29 +264,61 @@ def _insert(connection: Connection, statement: Any, rows: Sequence[Mapping[str, 
     return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
 
 
-def _adopt(connection: Connection, citizens: Mapping[str, str]) -> int:
-    """Give entries of contacts whose citizen was not known to the citizen."""
-    unowned = _which(connection, ENTRIES.c.owner, citizens)
-    if not unowned:
-        return 0
-    change = update(ENTRIES).where(ENTRIES.c.owner == bindparam("contact_")).values(owner=bindparam("citizen_"))
-    rows = [{"contact_": contact, "citizen_": citizens[contact]} for contact in unowned]
-    return connection.execute(change, rows).rowcount
+def _find_owners(connection: Connection, entries: Iterable[Entry]) -> tuple[dict[str, str], int]:
+    """Return under whom all entries of each contact stand: the strongest identity that it told, now or before.
+
+    What stood under another is given to it; returned as well is how many entries that were.
+    """
+    told: dict[str, str] = {}
+    for entry in entries:
+        told[entry.contact] = min(told.get(entry.contact, ""), entry.citizen, key=_by_strength)
+    owners = {contact: citizen or contact for contact, citizen in told.items()}
+    moved = []
+    for contact, owner in _read_owners(connection, owners):
+        known = "" if owner == contact else owner
+        strongest = min(known, told[contact], key=_by_strength)
+        owners[contact] = strongest or contact
+        if strongest != known:
+            moved.append({"contact_": contact, "citizen_": strongest})
+    if not moved:
+        return owners, 0
+    change = update(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_")).values(owner=bindparam("citizen_"))
+    return owners, connection.execute(change, moved).rowcount
+
+
+def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:
+    for some in _slices(list(contacts)):
+        asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
+        yield from connection.execute(asked)
+
+
+_KINDS: Final = {kind.value: rank for rank, kind in enumerate(IdentityKind)}
+
+
+def _by_strength(identity: str) -> tuple[bool, int, str]:
+    """Order identities as a contact does; none is the last."""
+    return not identity, _KINDS.get(identity.partition(":")[0], len(_KINDS)), identity
+
+
+def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
+    """Remove what entries withdraw, and return those that are not withdrawn, by one of them or one told before."""
+    withdrawn = {(entry.contact, entry.withdraws) for entry in entries if entry.withdraws}
+    if withdrawn:
+        gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))
+        connection.execute(gone, [{"contact_": contact, "id_": name} for contact, name in withdrawn])
+    breached = {entry.contact for entry in entries if entry.type == BREACHED}
+    for some in _slices(list(breached)):
+        asked = select(ENTRIES.c.contact, ENTRIES.c.withdraws).where(
+            ENTRIES.c.contact.in_(some), ENTRIES.c.withdraws != ""
+        )
+        withdrawn |= {(contact, name) for contact, name in connection.execute(asked)}
+    return [entry for entry in entries if (entry.contact, entry.id) not in withdrawn]
 
 
 def _which(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
     """Return which of these values the column has."""
     asked = (select(column).where(column.in_(some)).distinct() for some in _slices(list(values)))
     return {value for some in asked for value in connection.scalars(some)}
-
-
-def _known_owners(connection: Connection, contacts: Iterable[str]) -> dict[str, str]:
-    """Return the citizens of contacts that have one: what is told again of them is the citizen's too."""
-    known: dict[str, str] = {}
-    for some in _slices(list(contacts)):
-        asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
-        known |= {contact: owner for contact, owner in connection.execute(asked) if owner != contact}
-    return known
 
 
 def _slices(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,10 +1,14 @@
 """Entries as the contacts agent tells them, for tests of what is made of them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from models.events import Event
+from models.sla import SOURCE
+from models.topics import Channel
 from streams.core import contact, timeline
 from streams.core.contact import Contact
+from streams.core.milestone import State
 from streams.core.timeline import Entry
 from streams.timeline.store import Timeline
 from tests.support.events import PHONE, make
@@ -27,6 +31,24 @@ def call(name: str = "call:asterisk/siege:1.1", start: float = 0, identities: st
         make("call.queued", start + 1, subject=name, queue="mdph", identities=identities),
         make("call.abandoned", start + 60, subject=name, queue="mdph"),
     ]
+
+
+def breach(contact: str, at: int) -> Entry:
+    """The entry for a promise to who wrote the letter `contact`, of which is told that it was broken at `at` (milliseconds)."""
+    return Entry(
+        f"breach-of-{contact}-{at}",
+        "",
+        contact,
+        Channel.MAIL,
+        "siege",
+        "mdph",
+        "sla.breached",
+        datetime.fromtimestamp(at / 1000, UTC),
+        State.WAITING,
+        "",
+        SOURCE,
+        detail="letters:resolution",
+    )
 
 
 def read(kept: Timeline, asked: str) -> list[str]:

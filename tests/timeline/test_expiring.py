@@ -4,7 +4,7 @@ from streams.core.rows import milliseconds
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
-from tests.support.timelines import call, entries_of, read
+from tests.support.timelines import breach, call, entries_of, read
 
 DAY = 86_400
 
@@ -38,3 +38,26 @@ def test_a_contact_with_later_news_under_another_identity_stays(timeline: Timeli
     timeline.write(entries_of([arrived, decided, again]))
     assert drop_all(timeline, milliseconds(arrived.time) + 10 * DAY * 1000, 100) == (0, 0)
     assert len(timeline.read_contact("form:a:1")) == 3
+
+
+def test_an_open_letter_of_which_an_opinion_was_asked_stays(timeline: Timeline) -> None:
+    arrived = make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)
+    invited = make("feedback.invited", DAY, subject="mail:a:1")
+    timeline.write(entries_of([arrived, invited]))
+    assert drop_all(timeline, milliseconds(arrived.time) + 10 * DAY * 1000, 100) == (0, 0)
+
+
+def test_an_opinion_of_which_nothing_else_is_known_goes(timeline: Timeline) -> None:
+    invited = make("feedback.invited", 0, subject="mail:a:1")
+    timeline.write(entries_of([invited]))
+    assert drop_all(timeline, milliseconds(invited.time) + 10 * DAY * 1000, 100) == (1, 1)
+
+
+def test_a_breach_that_was_told_before_the_end_does_not_keep_a_contact(timeline: Timeline) -> None:
+    arrived = make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)
+    closed = make("letter.closed", 5 * DAY, subject="mail:a:1", outcome="resolved")
+    told = entries_of([arrived, closed])
+    overdue = breach("mail:a:1", milliseconds(arrived.time) + 8 * DAY * 1000)
+    timeline.write([*told, overdue])
+    assert drop_all(timeline, milliseconds(arrived.time) + 7 * DAY * 1000, 100) == (0, 0)
+    assert drop_all(timeline, milliseconds(arrived.time) + 10 * DAY * 1000, 100) == (1, 3)

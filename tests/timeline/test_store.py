@@ -1,20 +1,29 @@
 """Entries in SQL: in any order, however often, in whatever batches, a citizen's timeline is the same; on both databases."""
 
+import itertools
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from msgspec import structs
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DataError
 
 from models.events import Event
-from streams.core.links import Link
+from streams.core import contact
+from streams.core import timeline as core
+from streams.core.links import Ground, Link
+from streams.timeline.locking import lock
+from streams.timeline.migrating import TooNew
 from streams.timeline.schema import METADATA
 from streams.timeline.store import Place, Timeline, Unavailable, Written
-from tests.support.events import CASE, PHONE, make
-from tests.support.timelines import call, entries_of, read
+from tests.support.events import CASE, PHONE, START_MS, make
+from tests.support.postgres import Postgres
+from tests.support.timelines import breach, call, entries_of, read
 
 EMAIL = "email:a-1"
 OTHER = "case:a-2"
@@ -36,6 +45,54 @@ def test_what_nobody_was_known_of_becomes_the_citizens_once_that_is_told(timelin
     assert read(timeline, PHONE) == [abandoned.id, queued.id, arrived.id]
 
 
+def learning(name: str, start: float = 0) -> list[Event]:
+    """A call of which ever more is known: nobody, then a number, then whose case it is."""
+    return [
+        make("call.arrived", start, subject=name),
+        make("call.queued", start + 1, subject=name, queue="mdph", identities=PHONE),
+        make("call.answered", start + 9, subject=name, queue="mdph", identities=CASE),
+        make("call.ended", start + 60, subject=name, queue="mdph", ended_by="caller"),
+    ]
+
+
+def test_an_entry_told_again_stands_once_whoever_its_contact_is_by_then(timeline: Timeline) -> None:
+    told = entries_of(learning("call:a:1"))
+    for again in ([told[0], told[2]], [told[1]], told[:1], told[2:], told[:2], told):
+        timeline.write(again)
+    assert [row["id"] for row in timeline.read_contact("call:a:1")] == [entry.id for entry in told]
+
+
+@pytest.mark.parametrize("cuts", [[[0, 1, 2, 3]], [[0], [1], [2], [3]], [[2, 3], [0], [1]], [[1], [2, 3], [0]]])
+def test_a_contact_is_whole_under_the_strongest_identity_that_it_told(
+    timeline: Timeline, cuts: list[list[int]]
+) -> None:
+    told = entries_of(learning("call:a:1"))
+    for batch in cuts:
+        timeline.write([told[index] for index in batch])
+    timeline.write(entries_of(call("call:a:2", 500, f"{OTHER} {PHONE}")))  # her number is his too
+    assert read(timeline, CASE) == [entry.id for entry in reversed(told)]
+
+
+def test_what_is_told_by_one_that_knows_less_stays_hers(timeline: Timeline) -> None:
+    known, again = learning("call:a:1")[2:]
+    timeline.write(entries_of([known, again]))
+    timeline.write(entries_of([again]))  # whose row had gone by then
+    timeline.write(entries_of([make("call.queued", 5, subject="call:a:1", queue="mdph", identities=PHONE)]))
+    assert len(read(timeline, CASE)) == len(timeline.read_contact("call:a:1")) == 3
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_breach_that_was_none_leaves_whichever_is_told_first(timeline: Timeline, order: tuple[int, ...]) -> None:
+    [arrived] = entries_of([make("letter.arrived", 0, subject="mail:a:1", pages=1, identities=CASE)])
+    overdue = breach("mail:a:1", START_MS + 1000)
+    met = structs.replace(overdue, id="met", type="sla.met", withdraws=overdue.id)
+    for index in order:
+        timeline.write([(arrived, overdue, met)[index]])
+    timeline.write([overdue, met])
+    timeline.write([overdue])
+    assert {row["type"] for row in timeline.read_contact("mail:a:1")} == {"letter.arrived", "sla.met"}
+
+
 def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_takes_them_apart(
     timeline: Timeline,
 ) -> None:
@@ -43,8 +100,8 @@ def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_t
     timeline.write(entries_of(first) + entries_of(second))
     assert len(read(timeline, PHONE)) == len(read(timeline, CASE)) == 6
     link = Link(CASE, PHONE)
-    assert timeline.revoke(link, 1, "landline of a family")
-    assert not timeline.revoke(link, 2, "again")
+    assert timeline.revoke(link, 1, Ground.SHARED)
+    assert not timeline.revoke(link, 2, Ground.SHARED)
     timeline.write(entries_of(second) + entries_of(call("call:a:3", 2000, f"{CASE} {PHONE}")))
     assert len(read(timeline, PHONE)) == 3
     assert len(read(timeline, CASE)) == 6
@@ -54,7 +111,7 @@ def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_t
 
 
 def test_a_link_that_nobody_told_cannot_be_revoked(timeline: Timeline) -> None:
-    assert not timeline.revoke(Link(CASE, PHONE), 1, "")
+    assert not timeline.revoke(Link(CASE, PHONE), 1, Ground.SHARED)
 
 
 def test_people_who_share_a_number_keep_their_stories(timeline: Timeline) -> None:
@@ -78,6 +135,26 @@ def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_go
     assert set(timeline.tell_story(CASE).identities) == {CASE}
 
 
+def test_a_revocation_goes_with_the_last_contact_that_told_its_link(timeline: Timeline) -> None:
+    link = Link(CASE, PHONE)
+    timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}") + call("call:a:2", 9, f"{CASE} {PHONE}")))
+    timeline.revoke(link, 1, Ground.SHARED)
+    timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
+    assert [one.reason for one in timeline.read_links(CASE, 9)] == ["shared"]
+    timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:2", channel="call")]))
+    assert not timeline.restore(link)
+
+
+def test_nothing_erased_lies_in_the_write_ahead_log(tmp_path: Path) -> None:
+    timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
+    timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
+    files = list(tmp_path.iterdir())
+    assert any(PHONE.encode() in path.read_bytes() for path in files)
+    timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
+    assert not any(PHONE.encode() in path.read_bytes() for path in files)
+    timeline.close()
+
+
 def test_pages_follow_each_other(timeline: Timeline) -> None:
     told = [entry for number in range(20) for entry in entries_of(call(f"call:a:{number}", number, f"{CASE} {PHONE}"))]
     timeline.write(told)
@@ -98,10 +175,14 @@ MANY = [
     *call("call:a:4", 350, f"{CASE} {PHONE}"),
     make("personal_data.erased", 500, subject="call:a:4", channel="call"),
     make("form.submitted", 400, subject="form:a:1", procedure="apa", identities=f"{OTHER} {EMAIL}"),
+    *learning("call:a:5", 600),
+    make("email.received", 700, subject="email:a:2", identities="email:a-2"),
+    make("email.acknowledged", 701, subject="email:a:2", identities="case:a-3"),
+    make("email.answered", 702, subject="email:a:2", identities="case:a-0"),
 ]
 
 
-@given(st.permutations(MANY), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 15))
+@given(st.permutations(MANY), st.lists(st.integers(1, 4), min_size=12, max_size=12), st.integers(0, 22))
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_batches_and_repetitions_do_not_matter(
     tmp_path_factory: pytest.TempPathFactory, order: list[Event], sizes: list[int], again: int
@@ -115,7 +196,7 @@ def test_order_batches_and_repetitions_do_not_matter(
         one.write(rest[:size])
         rest = rest[size:]
     one.write(rest)
-    for asked in (PHONE, CASE, OTHER, EMAIL, "call:a:2"):
+    for asked in (PHONE, CASE, OTHER, EMAIL, "call:a:2", "email:a-2", "case:a-3", "case:a-0"):
         assert set(one.tell_story(asked).identities) == set(two.tell_story(asked).identities)
         assert read(one, asked) == read(two, asked)
     one.close()
@@ -136,7 +217,64 @@ def test_a_second_process_finds_the_tables_made(timeline: Timeline, url: str) ->
     other.close()
 
 
+def test_who_reads_waits_for_nobody_who_writes(timeline: Timeline, url: str) -> None:
+    timeline.write(entries_of(call()))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        lock(connection)
+        other = Timeline(url)
+        assert len(read(other, PHONE)) == 3
+        other.close()
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_release_is_left_alone(timeline: Timeline, url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(TooNew):
+        Timeline(url)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_what_the_database_cannot_hold_is_the_records_fault(timeline: Timeline) -> None:
+    good, bad, _ = entries_of(call())
+    with pytest.raises(DataError) as caught:
+        timeline.write([good, structs.replace(bad, source="a\0b")])
+    assert PHONE not in str(caught.value)
+    assert timeline.write([good]).entries == 1
+
+
+def test_an_entry_with_a_control_character_is_no_entry() -> None:
+    event = make("call.arrived", 0, subject="call:a:1\x00")
+    _, value = core.record(event, contact.fold(None, event))
+    with pytest.raises(msgspec.ValidationError):
+        core.decode(value)
+
+
+def test_why_a_database_is_away_is_said(postgres: Postgres) -> None:
+    there = make_url(postgres.url)
+    for url, reason in (
+        (there.set(port=1), "refused"),
+        (there.set(database="nowhere"), 'database "nowhere" does not exist'),
+        (there.set(username="nobody"), 'role "nobody" does not exist'),
+    ):
+        with pytest.raises(Unavailable, match=reason):
+            Timeline(url.render_as_string(hide_password=False))
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_an_error_is_named_by_its_code(timeline: Timeline, url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE entries"))
+    engine.dispose()
+    with pytest.raises(Unavailable, match="UndefinedTable 42P01"):
+        timeline.write(entries_of(call()))
+
+
 def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "timeline.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(Unavailable, match="DatabaseError"):
+    with pytest.raises(Unavailable, match="DatabaseError SQLITE_NOTADB: file is not a database"):
         Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")

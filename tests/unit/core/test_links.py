@@ -1,13 +1,13 @@
 """Links between identities: whose story an identity belongs to, in any order, and never two people's."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.core.links import Caps, Link, Neighbours, Story, is_strong, links_of, tell_story
+from streams.core.links import Caps, Link, Near, Neighbours, Story, is_strong, links_of, tell_story
 
 LANDLINE, MOBILE, MAIL = "phone:a-landline", "phone:a-mobile", "email:a-mail"
 ANNA, BERT = "case:a-anna", "case:a-bert"
@@ -16,11 +16,12 @@ ANNA, BERT = "case:a-anna", "case:a-bert"
 def known(*told: str) -> Neighbours:
     """Return what the identities of these contacts make known."""
     near: defaultdict[str, list[str]] = defaultdict(list)
+    contacts = Counter(identities.partition(" ")[0] for identities in told)
     for identities in told:
         for one, other in links_of(identities):
             near[one] = sorted({*near[one], other})
             near[other] = sorted({*near[other], one})
-    return lambda asked: {one: near[one] for one in asked if one in near}
+    return lambda asked: {one: Near(near[one], contacts[one]) for one in asked if one in near}
 
 
 def names(story: Story) -> set[str]:
@@ -67,15 +68,63 @@ def test_a_story_too_long_to_tell_says_so() -> None:
     assert not story.is_whole
 
 
-def test_without_a_person_weak_identities_go_one_step() -> None:
-    neighbours = known(f"{MAIL} {MOBILE}", f"{MAIL} {LANDLINE}")
-    assert names(tell_story(MAIL, neighbours)) == {MAIL, MOBILE, LANDLINE}
-    assert names(tell_story(MOBILE, neighbours)) == {MOBILE, MAIL}
+@pytest.mark.parametrize("asked", [MAIL, MOBILE])
+def test_without_a_case_an_address_and_a_telephone_are_one_persons(asked: str) -> None:
+    assert names(tell_story(asked, known(f"{MAIL} {MOBILE}", MOBILE))) == {MAIL, MOBILE}
+
+
+def test_without_a_case_what_leads_to_several_is_nobodys() -> None:
+    neighbours = known(f"email:a-anna {LANDLINE}", f"email:a-bert {LANDLINE}", LANDLINE)
+    for asked in ("email:a-anna", "email:a-bert"):
+        story = tell_story(asked, neighbours)
+        assert names(story) == {asked}
+        assert set(story.shared) == {LANDLINE}
+    story = tell_story(LANDLINE, neighbours)
+    assert names(story) == {LANDLINE}
+    assert set(story.shared) == {"email:a-anna", "email:a-bert"}
+    assert not story.is_own
+
+
+def test_what_leads_to_another_of_its_kind_is_nobodys() -> None:
+    assert names(tell_story(MOBILE, known(f"{LANDLINE} {MOBILE}"))) == {MOBILE}
+    assert names(tell_story(ANNA, known(f"{ANNA} {MAIL}", f"email:a-other {MAIL}"))) == {ANNA}
+
+
+def test_a_social_workers_mailbox_is_not_of_the_one_whose_case_is_known() -> None:
+    clients = [f"{MAIL} phone:a-client{number}" for number in range(6)]
+    neighbours = known(f"{ANNA} {MAIL}", *clients)
+    assert names(tell_story(ANNA, neighbours)) == {ANNA}
+    assert names(tell_story(MAIL, neighbours)) == {MAIL}
+    assert names(tell_story("phone:a-client1", neighbours)) == {"phone:a-client1"}
+
+
+def test_what_she_told_with_her_case_is_hers_though_she_told_it_without_as_well() -> None:
+    neighbours = known(
+        f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{MAIL} {MOBILE}", f"{MAIL} {LANDLINE}"
+    )
+    assert names(tell_story(MAIL, neighbours)) == {ANNA, MAIL, MOBILE, LANDLINE}
+
+
+def test_a_switchboard_is_not_of_the_one_caller_whose_case_is_known() -> None:
+    neighbours = known(*[LANDLINE] * 201, f"{ANNA} {LANDLINE}")
+    anna, switchboard = tell_story(ANNA, neighbours), tell_story(LANDLINE, neighbours)
+    assert names(anna) == {ANNA}
+    assert set(anna.shared) == {LANDLINE}
+    assert names(switchboard) == {LANDLINE}
+    assert set(switchboard.shared) == {ANNA}
+
+
+def test_an_address_of_two_dossiers_says_of_which() -> None:
+    story = tell_story(MAIL, known(f"dossier:a-1 {MAIL}", f"dossier:a-2 {MAIL}"))
+    assert names(story) == {MAIL}
+    assert set(story.shared) == {"dossier:a-1", "dossier:a-2"}
+    assert not story.is_own
 
 
 IDENTITIES = [
     *(f"case:a-{n}" for n in range(3)),
     *(f"dossier:a-{n}" for n in range(3)),
+    *(f"email:a-{n}" for n in range(2)),
     *(f"phone:a-{n}" for n in range(4)),
 ]
 CONTACTS = st.lists(
@@ -112,3 +161,9 @@ def test_what_belongs_to_a_person_belongs_to_no_other(told: list[str]) -> None:
         for one in tell_story(strong, known(*told)).identities:
             owners[one].add(person_of(strong, told))
     assert all(len(found) == 1 for found in owners.values())
+
+
+@given(CONTACTS)
+def test_a_story_is_the_same_whoever_of_it_is_asked_for(told: list[str]) -> None:
+    stories = {one: names(tell_story(one, known(*told))) for one in IDENTITIES}
+    assert all(stories[other] == story for story in stories.values() for other in story)

@@ -27,12 +27,13 @@ def upgrade() -> None:
                 "outcome",
                 "source",
                 "detail",
+                "withdraws",
             )
         ),
         sa.PrimaryKeyConstraint("owner", "happened_at", "id"),
         sqlite_with_rowid=False,
     )
-    op.create_index("entries_by_contact", "entries", ["contact"])
+    op.create_index("entries_by_contact", "entries", ["contact", "id"], unique=True)
     op.create_table(
         "links",
         *(sa.Column(name, sa.Text, nullable=False) for name in ("one", "other", "contact", "event", "sector")),
