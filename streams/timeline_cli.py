@@ -91,28 +91,43 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
         record_act(settings, operation, asked, Purpose(why), "" if name else sector)
         try:
             timeline = open_timeline(settings)
-            entries = timeline.read_contact(asked)[:limit]
-            if entries:
-                _print(entries, Story({}, {}), settings.web.zone)
-                return
-            story = timeline.tell_story(asked)
-            entries = timeline.read(story.identities, limit)
+            try:
+                entries, story = timeline.read_contact(asked)[::-1], Story({}, {})
+                if not entries:
+                    story = timeline.tell_story(asked)
+                    entries = timeline.read(story.identities, limit + 1)
+            finally:
+                timeline.close()
         except Unavailable as error:
             raise OperatorError(_away(error), EXIT_RESTART) from None
+    if entries:
+        _print(entries[:limit], settings.web.zone)
+    if len(entries) > limit:
+        click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
+    _explain(asked, story)
     if not entries:
-        raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND)
-    _print(entries, story, settings.web.zone)
+        raise OperatorError(
+            say("nothing to show", "rien à montrer")
+            if story.shared
+            else say("nothing is known of them", "rien n'est connu"),
+            EXIT_NOT_FOUND,
+        )
 
 
 def _ask(settings: Settings, kind: IdentityKind, sector: str) -> str:
+    keys = settings.data / "connectors" / "keys"
+    sectors = sorted(path.stem for path in keys.glob("*.key"))
+    if sector not in sectors:  # a key that is made now would find nobody
+        known = ", ".join(sectors) or say("none", "aucun")
+        raise OperatorError(say(f"no sector {sector} here: {known}", f"pas de secteur {sector} ici : {known}"))
     raw = click.prompt(kind.value, err=True)
     normalised = {IdentityKind.PHONE: normalise_phone, IdentityKind.EMAIL: normalise_email}.get(kind, str.strip)(raw)
     if not normalised:
         raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
-    return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
+    return load_key(keys, sector).pseudonym(kind, normalised)
 
 
-def _print(entries: Sequence[Mapping[str, Any]], story: Story, zone: tzinfo) -> None:
+def _print(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
     print_table(
         (
             say("when", "quand"),
@@ -124,14 +139,28 @@ def _print(entries: Sequence[Mapping[str, Any]], story: Story, zone: tzinfo) -> 
         ),
         list(_lines(entries, zone)),
     )
+
+
+def _explain(asked: str, story: Story) -> None:
+    """Say on the standard error what belongs together, what does not, and what was left out."""
     for identity, link in story.identities.items():
         if link is not None:
             click.echo(say(f"{identity}: linked to {link.one}", f"{identity} : lié à {link.one}"), err=True)
+    if not story.is_own:
+        number, others = len(story.shared), ", ".join(story.shared)
+        more = "" if story.is_whole else " …"
+        click.echo(
+            say(f"{asked}: belongs to {number}: {others}{more}", f"{asked} : appartient à {number} : {others}{more}"),
+            err=True,
+        )
+        return
     for identity in story.shared:
         click.echo(
             say(f"{identity}: others' too, not shown", f"{identity} : aussi à d'autres, non montré"),
             err=True,
         )
+    if not story.is_whole:
+        click.echo(say("more than is shown belongs here", "il y a davantage que ce qui est montré"), err=True)
 
 
 def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple[str, ...]]:

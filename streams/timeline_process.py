@@ -1,6 +1,8 @@
 """The process that writes citizens' timelines: the timeline agent on the engine, and its database."""
 
 import math
+import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +25,9 @@ from streams.prechecks import make_private
 from streams.settings import ConfigError, Settings
 from streams.timeline import store
 from streams.timeline.expiring import Cursor
+from streams.timeline.migrating import TooNew
 from streams.timeline.store import Timeline
+from streams.words import say
 from streams.worker import options
 
 FILE: Final = "timeline.db"
@@ -44,16 +48,32 @@ log = structlog.get_logger(__name__)
 
 
 def open_timeline(settings: Settings) -> Timeline:
-    """Return the timelines' database. Raises `ConfigError` if its password cannot be read, and `store.Unavailable`."""
-    place = settings.timeline
+    """Return the timelines' database.
+
+    Raises `ConfigError` if its password cannot be read or a newer release has changed it, and `store.Unavailable`.
+    """
     make_private(settings.data)
-    if not place.url:
-        return Timeline(f"sqlite:///{settings.data.absolute() / FILE}")
     try:
-        password = place.password_file.read_text().strip() if place.password_file else place.password.get_secret_value()
+        if not settings.timeline.url:
+            return Timeline(f"sqlite:///{settings.data.absolute() / FILE}")
+        return Timeline(settings.timeline.url, _read_password(settings))
+    except TooNew:
+        raise ConfigError(
+            say(
+                "the timelines' database is of a newer release of Accueil: use that one, or restore a backup",
+                "la base des fils est d'une version plus récente d'Accueil : prendre celle-ci, ou restaurer une sauvegarde",
+            )
+        ) from None
+
+
+def _read_password(settings: Settings) -> str:
+    place = settings.timeline
+    if not place.password_file:
+        return place.password.get_secret_value()
+    try:
+        return place.password_file.read_text().strip()
     except OSError as error:
         raise ConfigError(f"timeline.password_file: {why(error, place.password_file)}") from None
-    return Timeline(place.url, password)
 
 
 def run(settings: Settings) -> int:
@@ -79,8 +99,15 @@ def run(settings: Settings) -> int:
         ready=readiness,
         registry=metrics.REGISTRY,
     ):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _leave)  # until the engine has its own
         sink.timeline = _wait_for_database(settings, engine)
+        sink.timeline.truncate_log()
         return run_engine(engine)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    sys.exit(0)
 
 
 def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
 from models import topics
 from models.events import Event
+from models.identities import IdentityKind
 from streams.core import contact, timeline
 from streams.core.contact import Contact
 from streams.core.timeline import Entry
@@ -44,10 +46,14 @@ def postgres() -> Iterator[Postgres]:
 
 
 def writer(kafka: EmbeddedKafka, tmp_path: Path, url: str = "") -> Child:
+    return writer_to(kafka.bootstrap, tmp_path, url)
+
+
+def writer_to(bootstrap: str, tmp_path: Path, url: str) -> Child:
     return Child(
         ["-m", "streams.cli", "timeline"],
         tmp_path / "timeline.log",
-        ACCUEIL_BROKERS=kafka.bootstrap,
+        ACCUEIL_BROKERS=bootstrap,
         ACCUEIL_DATA=str(tmp_path / "data"),
         ACCUEIL_LOG__FORMAT="json",
         ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
@@ -79,12 +85,16 @@ class Told:
         return topics.TIMELINE.name, key, value
 
     def owners(self) -> dict[str, str]:
-        """Event id → under whom its entry must stand: the citizen known then, or else the first that the contact had."""
-        first: dict[str, str] = {}
+        """Event id → under whom its entry must stand: the strongest identity that its contact told, or else the contact."""
+        owners: dict[str, str] = {}
         for entry in self.entries.values():
-            if entry.citizen:
-                first.setdefault(entry.contact, entry.citizen)
-        return {name: entry.citizen or first.get(entry.contact, entry.contact) for name, entry in self.entries.items()}
+            known = owners.get(entry.contact, "")
+            owners[entry.contact] = min(filter(None, (known, entry.citizen)), key=by_strength, default="")
+        return {name: owners[entry.contact] or entry.contact for name, entry in self.entries.items()}
+
+
+def by_strength(identity: str) -> tuple[int, str]:
+    return list(IdentityKind).index(IdentityKind(identity.partition(":")[0])), identity
 
 
 def written(url: str) -> list[tuple[str, str]]:
@@ -119,6 +129,36 @@ def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> Non
         verify(told, url, child)
     letters = kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)
     assert {letter.value() for letter in letters} == {b"no entry"}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_processes_share_the_partitions(
+    kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str
+) -> None:
+    told, url = Told(), f"sqlite:///{tmp_path / 'timeline.db'}"
+    if kind == "postgresql":
+        with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE shared")
+        url = postgres.url.rpartition("/")[0] + "/shared"
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    with writer(kafka, folders[0], url) as one, writer(kafka, folders[1], url) as two:
+        one.start()
+        two.start()
+        two.wait_for('"event": "partition_opened"', 2)
+        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+            wait_until(lambda: len(told.entries) > 5000, "entries to be told")
+        wait_until(lambda: len(written(url)) >= len(told.entries), "all entries", 60)
+        assert one.stop() == 0
+        verify(told, url, two)
+
+
+def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None:
+    child = writer_to("127.0.0.1:1", tmp_path, "postgresql+psycopg://postgres@127.0.0.1:1/postgres")
+    with child:
+        child.start().wait_for("waiting_for_database")
+        assert child.stop() == 0
 
 
 def test_the_database_crashes_and_comes_back(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:

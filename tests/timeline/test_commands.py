@@ -1,5 +1,7 @@
 """`accueil timeline show` and `accueil links`, as they are typed: what they print, refuse and record."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,12 +77,48 @@ def test_what_cannot_be_found_is_said(
     assert (done.exit_code, text in done.stderr) == (code, True), done.output
 
 
+def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -> None:
+    for name in (phone, "call:a:1"):
+        done = run("timeline", "show", name, "--why", "contact", "--limit", "2")
+        assert done.stdout.index("call.abandoned") < done.stdout.index("call.queued")
+        assert "call.arrived" not in done.stdout
+        assert "there are more before these" in done.stderr
+    assert "more" not in run("timeline", "show", "call:a:1", "--why", "contact", "--limit", "3").stderr
+
+
+def test_a_sector_that_is_none_gets_no_key(data: Path, phone: str) -> None:
+    done = run("timeline", "show", "--sector", "genral", "--why", "contact", typed="01 99 00 00 01\n")
+    assert (done.exit_code, "no sector genral here: general" in done.stderr) == (2, True)
+    assert [path.stem for path in (data / "connectors" / "keys").iterdir()] == ["general"]
+
+
+def test_an_address_of_two_dossiers_says_of_which(data: Path) -> None:
+    timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
+    for number in (1, 2):
+        timeline.write(
+            entries_of(call(f"call:a:{number}", 0, f"dossier:0a1b-{number:022} email:0a1b-{1:022}")),
+        )
+    timeline.close()
+    done = run("timeline", "show", f"email:0a1b-{1:022}", "--why", "contact")
+    assert done.exit_code == 1
+    assert f"belongs to 2: dossier:0a1b-{1:022}, dossier:0a1b-{2:022}" in done.stderr
+    assert "nothing is known" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("timeline", "show", "call:a:1", "--why", "contact"), ("links", "list", CASE)])
+def test_a_database_of_a_newer_release_is_said(data: Path, phone: str, arguments: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    done = run(*arguments)
+    assert (done.exit_code, "of a newer release" in done.stderr) == (2, True), done.output
+
+
 def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
     assert CASE in run("links", "list", phone).stdout
-    revoked = run("links", "revoke", phone, CASE, "--reason", "landline of a family")
+    revoked = run("links", "revoke", phone, CASE, "--reason", "shared")
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
-    assert run("links", "revoke", phone, CASE, "--reason", "again").exit_code == 1
-    assert "landline of a family" in run("links", "list", CASE).stdout
+    assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
+    assert "shared" in run("links", "list", CASE).stdout
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 1
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
