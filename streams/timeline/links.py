@@ -4,9 +4,22 @@ All times are milliseconds since 1970 UTC.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, delete, exists, func, insert, or_, select, union_all
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from streams.core.links import Caps, Ground, Link, Near, is_strong
 from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
@@ -32,20 +45,34 @@ def neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict
     found: dict[str, Near] = {}
     for one in asked:
         limit = (caps.identities if is_strong(one) else caps.fan_out) + 1
-        ends = union_all(_ends(LINKS.c.one, LINKS.c.other, one, limit), _ends(LINKS.c.other, LINKS.c.one, one, limit))
-        near = sorted(connection.scalars(ends))[:limit]
-        found[one] = Near(near, 0 if is_strong(one) else _count_contacts(connection, one, caps.contacts + 1))
+        near = sorted(connection.scalars(_NEIGHBOURS, {"one": one, "most": limit}))[:limit]
+        contacts = {"owner": one, "most": caps.contacts + 1}
+        found[one] = Near(near, 0 if is_strong(one) else connection.scalar(_CONTACTS, contacts) or 0)
     return found
 
 
-def _count_contacts(connection: Connection, owner: str, limit: int) -> int:
-    some = select(ENTRIES.c.contact).where(ENTRIES.c.owner == owner).distinct().limit(limit).subquery()
-    return connection.scalar(select(func.count()).select_from(some)) or 0
+def _walk(near: Any, far: Any) -> Select[Any]:
+    """Return the query for whom `:one` is linked to: a leap to the next in the index, however many contacts tell of each."""
+
+    def leap(*after: Any) -> Any:
+        ends = select(far).where(near == bindparam("one"), ~_IS_REVOKED, *after).order_by(far).limit(1)
+        return ends.scalar_subquery()
+
+    walk = select(leap().label("end"), literal(1).label("number")).cte(recursive=True)
+    further = select(leap(far > walk.c.end), walk.c.number + 1)
+    walk = walk.union_all(further.where(walk.c.end.is_not(None), walk.c.number < bindparam("most")))
+    return select(walk.c.end).where(walk.c.end.is_not(None))
 
 
-def _ends(near: Any, far: Any, one: str, limit: int) -> Select[Any]:
-    ends = select(far.label("end")).where(near == one, ~_IS_REVOKED).distinct().order_by(far).limit(limit)
-    return select(ends.subquery().c.end)
+_NEIGHBOURS: Final = union_all(_walk(LINKS.c.one, LINKS.c.other), _walk(LINKS.c.other, LINKS.c.one))
+_CONTACTS: Final = select(func.count()).select_from(
+    select(ENTRIES.c.contact)
+    .where(ENTRIES.c.owner == bindparam("owner"))
+    .distinct()
+    .limit(bindparam("most"))
+    .subquery()
+)
+# Made once: to write such a query takes longer than to answer it.
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[Known]:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     make_url,
     select,
     tuple_,
-    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,6 +38,8 @@ LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
 ERASED: Final = "personal_data.erased"
 BREACHED: Final = "sla.breached"
+TOO_LARGE: Final = "54"
+"""Class of SQLSTATE: a row is more than PostgreSQL can index."""
 IN_ONE_QUERY: Final = 500
 """SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
@@ -63,6 +64,17 @@ class Written(NamedTuple):
     """Entries that became somebody's: a contact told for the first time whose it is, or by a stronger identity."""
 
 
+_PAGE: Final = (
+    select(ENTRIES)
+    .where(ENTRIES.c.owner == bindparam("owner_"))
+    .order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc())
+    .limit(bindparam("most"))
+)
+_PAGE_BEFORE: Final = _PAGE.where(
+    tuple_(ENTRIES.c.happened_at, ENTRIES.c.id) < tuple_(bindparam("happened_at"), bindparam("id"))
+)
+
+
 class Timeline:
     """The database at `url`, as SQLAlchemy writes it, with its password apart; brought to this release's tables at once.
 
@@ -71,8 +83,12 @@ class Timeline:
 
     def __init__(self, url: str, password: str = "") -> None:
         self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url))
-        with _clear(), self._engine.begin() as connection:
-            migrate(connection)
+        try:
+            with _clear(), self._engine.begin() as connection:
+                migrate(connection)
+        except BaseException:
+            self.close()
+            raise
         insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         self._put_entries: Final = insert(ENTRIES).on_conflict_do_nothing()
         self._put_links: Final = insert(LINKS).on_conflict_do_nothing()
@@ -86,7 +102,7 @@ class Timeline:
     def write(self, entries: Sequence[Entry]) -> Written:
         """Write a batch in one transaction; what is there already is left as it is.
 
-        Raises `Unavailable`; and SQLAlchemy's `DataError` or `IntegrityError` if the database cannot hold one of them.
+        Raises `Unavailable`; and SQLAlchemy's `DBAPIError` if the database cannot hold one of them.
         """
         with self._writing() as connection:
             entries, erases = self._erase(connection, entries)
@@ -136,16 +152,14 @@ class Timeline:
 
     def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""
-        parts = []
-        for owner in owners:  # each a walk down its own stretch of the clustered index
-            part = select(ENTRIES).where(ENTRIES.c.owner == owner)
-            if before is not None:
-                part = part.where(tuple_(ENTRIES.c.happened_at, ENTRIES.c.id) < before)
-            part = part.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
-            parts.append(select(part.subquery()))
+        place = before._asdict() if before is not None else {}
+        asked = _PAGE if before is None else _PAGE_BEFORE
+        found: list[Any] = []
         with _clear(), self._engine.connect() as connection:
-            found = connection.execute(union_all(*parts)).mappings().all() if parts else []
-        return sorted(map(dict, found), key=_place, reverse=True)[:limit]
+            for owner in owners:  # each a walk down its own stretch of the clustered index
+                found += connection.execute(asked, {"owner_": owner, "most": limit, **place})
+        found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
+        return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public, SQLAlchemy says
 
     def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
         """Return the whole life of one contact, in order. Raises `Unavailable`."""
@@ -201,9 +215,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _clear() -> Iterator[None]:
     try:
         yield
-    except (DataError, IntegrityError):
-        raise  # the fault of what is written: another try would not help
     except DBAPIError as error:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if isinstance(error, DataError | IntegrityError) or code.startswith(TOO_LARGE):
+            raise  # the fault of what is written: another try would not help
         raise Unavailable(_describe(error)) from error
 
 
@@ -271,7 +286,9 @@ def _find_owners(connection: Connection, entries: Iterable[Entry]) -> tuple[dict
     """
     told: dict[str, str] = {}
     for entry in entries:
-        told[entry.contact] = min(told.get(entry.contact, ""), entry.citizen, key=_by_strength)
+        known = told.setdefault(entry.contact, entry.citizen)
+        if known != entry.citizen:
+            told[entry.contact] = min(known, entry.citizen, key=_by_strength)
     owners = {contact: citizen or contact for contact, citizen in told.items()}
     moved = []
     for contact, owner in _read_owners(connection, owners):

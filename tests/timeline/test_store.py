@@ -1,6 +1,7 @@
 """Entries in SQL: in any order, however often, in whatever batches, a citizen's timeline is the same; on both databases."""
 
 import itertools
+import random
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DBAPIError
 
 from models.events import Event
 from streams.core import contact
@@ -167,6 +168,18 @@ def test_pages_follow_each_other(timeline: Timeline) -> None:
     assert len(whole) == 60
 
 
+def test_whom_a_number_is_linked_to_is_found_past_what_was_revoked(timeline: Timeline) -> None:
+    cases = [f"case:a-{number}" for number in range(12)]
+    for number, case in enumerate(cases):
+        for again in range(3):
+            timeline.write(entries_of(call(f"call:a:{number}.{again}", number, f"{case} {PHONE}")))
+        if number < 11:
+            timeline.revoke(Link(case, PHONE), 1, Ground.REASSIGNED)
+    assert set(timeline.tell_story(PHONE).identities) == {PHONE, cases[-1]}
+    timeline.restore(Link(cases[0], PHONE))
+    assert set(timeline.tell_story(PHONE).shared) == {cases[0], cases[-1]}
+
+
 MANY = [
     *call("call:a:1"),
     *call("call:a:2", 100, ""),
@@ -238,10 +251,13 @@ def test_a_database_of_a_newer_release_is_left_alone(timeline: Timeline, url: st
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_what_the_database_cannot_hold_is_the_records_fault(timeline: Timeline) -> None:
+@pytest.mark.parametrize(
+    "what", [{"source": "a\0b"}, {"identities": f"{CASE} phone:{random.Random(1).randbytes(3000).hex()}"}]
+)
+def test_what_the_database_cannot_hold_is_the_records_fault(timeline: Timeline, what: dict[str, str]) -> None:
     good, bad, _ = entries_of(call())
-    with pytest.raises(DataError) as caught:
-        timeline.write([good, structs.replace(bad, source="a\0b")])
+    with pytest.raises(DBAPIError) as caught:
+        timeline.write([good, structs.replace(bad, **what)])
     assert PHONE not in str(caught.value)
     assert timeline.write([good]).entries == 1
 
