@@ -40,7 +40,7 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 def list_(settings: Settings, identity: str, limit: int) -> None:
     """Print the links, and why they hold or do not."""
     with _opened(settings, Operation.READ_TIMELINE, identity) as timeline:
-        known = timeline.read_links(identity, limit)
+        known = timeline.read_links(identity, limit + 1)
     if not known:
         raise OperatorError(say(f"no link of {identity}", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
     rows = [
@@ -52,7 +52,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
             when(one.revoked_at, settings.web.zone) if one.revoked_at else "",
             one.reason or "",
         )
-        for one in known
+        for one in known[:limit]
     ]
     titles = (
         say("one", "l'une"),
@@ -63,6 +63,8 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         say("why", "pourquoi"),
     )
     print_table(titles, rows)
+    if len(known) > limit:
+        click.echo(say("there are more: --limit", "il y en a d'autres : --limit"), err=True)
 
 
 @group.command(

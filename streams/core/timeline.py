@@ -1,7 +1,8 @@
 """Entries of `citizen.timeline.v1`: one per event, and per promise that was kept or broken, for the citizen's timeline."""
 
+import re
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
@@ -13,18 +14,15 @@ from streams.core.clocks import Kind, News
 from streams.core.contact import Contact
 from streams.core.milestone import State
 
-Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-"""What others chose, without control characters: PostgreSQL stores no NUL, and a terminal obeys some of them."""
-
 
 class Entry(msgspec.Struct, gc=False):
     """What happened, and how things stood after it."""
 
-    id: Text
+    id: str
     """The event's id: an entry that comes again is the same entry."""
-    citizen: Text
+    citizen: str
     """The strongest pseudonym known of the contact; empty if none is."""
-    contact: Text
+    contact: str
     """The contact id."""
     channel: Channel
     site: str
@@ -35,19 +33,33 @@ class Entry(msgspec.Struct, gc=False):
     state: State
     outcome: str
     """What became of the contact, in one word; empty while that is open."""
-    source: Text
+    source: str
     sector: str = ""
     detail: str = ""
     """Of a promise: which it was, `<policy>:<clock>`."""
-    identities: Text = ""
+    identities: str = ""
     """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
     withdraws: str = ""
     """Id of the entry that was told in error, as is known now: that a promise was broken which was kept; or empty."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
-decode: Final = msgspec.json.Decoder(Entry).decode
-"""Returns the entry of a record's value. Raises `msgspec.DecodeError` for what is none."""
+_decode: Final = msgspec.json.Decoder(Entry).decode
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
+
+
+def decode(value: bytes) -> Entry:
+    """Return the entry of a record's value.
+
+    Raises `msgspec.DecodeError` for what is none, and `msgspec.ValidationError` if it is one with control characters: PostgreSQL
+    stores no NUL, and a terminal obeys some.
+    """
+    entry = _decode(value)
+    if b"\\" in value:  # JSON has them escaped only
+        texts = (text for text in msgspec.structs.astuple(entry) if isinstance(text, str))
+        if any(map(_CONTROL.search, texts)):
+            raise msgspec.ValidationError("a control character")
+    return entry
 
 
 def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
