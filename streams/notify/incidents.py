@@ -65,6 +65,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
     end: str = ""
     """Why it ended: `met cancelled paused moved`; empty if that is not known."""
+    told_due_at: int | None = None
+    """What time was told to have passed last: `due_at`, unless another one that passed too is known since."""
 
     @property
     def key(self) -> str:
@@ -180,7 +182,7 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
     is_known = again and ended_at is not None
     if known is not None and (known.ended_at is None or is_known or is_over):
         ended_at = known.ended_at or ended_at
-        return replace(known, due_at=due_at, deadline_at=shown_at, ended_at=ended_at)
+        return replace(known, due_at=due_at, told_due_at=due_at, deadline_at=shown_at, ended_at=ended_at)
     return Incident(
         kind,
         event.subject,
@@ -210,11 +212,13 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
     if known.ended_at is not None:
         if isinstance(event, SlaMet | SlaCancelled) and not known.end:
             return replace(known, end=event.type.removeprefix("sla."))
-        if isinstance(event, SlaStarted) or ended_at is not None or deadline_at is None or due_at != known.due_at:
+        is_same = due_at == (known.told_due_at or known.due_at)
+        if isinstance(event, SlaStarted) or ended_at is not None or deadline_at is None or not is_same:
             return known
         if known.kind is Kind.BREACHED or deadline_at >= told_at:
             # It was not the end, or it is not for the citizen to act: what was told of that time is not told a second time.
-            return replace(known, deadline_at=deadline_at, ended_at=None, end="", round=known.round + 1)
+            again = replace(known, due_at=due_at or known.due_at, round=known.round + 1)
+            return replace(again, deadline_at=deadline_at, ended_at=None, end="")
         return known
     if isinstance(event, SlaMet | SlaCancelled):
         return replace(known, ended_at=at, end=event.type.removeprefix("sla."))
@@ -223,7 +227,10 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
     if deadline_at is None or due_at is None:
         return replace(known, ended_at=at, end="paused")
     if due_at == known.due_at or due_at < told_at:
-        return replace(known, due_at=due_at, deadline_at=deadline_at)  # another one perhaps, which passed too
+        told = known.told_due_at or known.due_at
+        return replace(
+            known, due_at=due_at, told_due_at=told, deadline_at=deadline_at
+        )  # perhaps another that passed too
     return replace(known, ended_at=told_at, end="moved")
 
 
