@@ -6,9 +6,12 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
+import msgspec
 import psycopg
 import pytest
+from msgspec import structs
 from sqlalchemy import create_engine, text
 
 from models import topics
@@ -45,6 +48,12 @@ def postgres() -> Iterator[Postgres]:
         yield running
 
 
+def make_database(postgres: Postgres, name: LiteralString) -> str:
+    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return postgres.url.rpartition("/")[0] + f"/{name}"
+
+
 def writer(kafka: EmbeddedKafka, tmp_path: Path, url: str = "") -> Child:
     return writer_to(kafka.bootstrap, tmp_path, url)
 
@@ -68,13 +77,13 @@ class Told:
         self.entries: dict[str, Entry] = {}
         self._numbers = itertools.count()
 
-    def batches(self) -> Iterator[list[kafka_io.Produced]]:
-        """Yield records without end; some are told twice, one in a batch is no entry."""
+    def batches(self, lives: int = 30) -> Iterator[list[kafka_io.Produced]]:
+        """Yield records without end, of so many contacts; some are told twice, one in a batch is no entry."""
         chance = random.Random(1)
         while True:
             rows: dict[str, Contact] = {}
             records = [
-                self._record(rows, event) for event in oracle.make_lives(30, 600, start=next(self._numbers) * 30)
+                self._record(rows, event) for event in oracle.make_lives(lives, 600, start=next(self._numbers) * lives)
             ]
             yield [*records, *chance.sample(records, 20), (topics.TIMELINE.name, b"phone:a", b"no entry")]
 
@@ -137,9 +146,7 @@ def test_two_processes_share_the_partitions(
 ) -> None:
     told, url = Told(), f"sqlite:///{tmp_path / 'timeline.db'}"
     if kind == "postgresql":
-        with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE shared")
-        url = postgres.url.rpartition("/")[0] + "/shared"
+        url = make_database(postgres, "shared")
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
@@ -147,11 +154,31 @@ def test_two_processes_share_the_partitions(
         one.start()
         two.start()
         two.wait_for('"event": "partition_opened"', 2)
-        with kafka_io.trickle(kafka.bootstrap, told.batches()):
-            wait_until(lambda: len(told.entries) > 5000, "entries to be told")
+        with kafka_io.trickle(kafka.bootstrap, told.batches(1000)):  # so that both write at the same time
+            wait_until(lambda: len(told.entries) > 30_000, "entries to be told")
         wait_until(lambda: len(written(url)) >= len(told.entries), "all entries", 60)
         assert one.stop() == 0
         verify(told, url, two)
+
+
+def test_what_the_database_cannot_hold_is_set_aside_alone(
+    kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path
+) -> None:
+    told, url = Told(), make_database(postgres, "strict")
+    records = next(told.batches())[:-1]
+    too_large = structs.replace(
+        timeline.decode(records[0][2] or b""),
+        id="large",
+        identities=f"case:a phone:{random.Random(1).randbytes(3000).hex()}",
+    )
+    letter = msgspec.json.encode(too_large)
+    records.insert(len(records) // 2, (topics.TIMELINE.name, records[0][1], letter))
+    with writer(kafka, tmp_path, url) as child:
+        kafka_io.produce(kafka.bootstrap, records)
+        child.start()
+        child.wait_for('"event": "partition_opened"', 4)
+        verify(told, url, child)
+    assert {one.value() for one in kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)} == {letter}
 
 
 def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 import itertools
 import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Barrier
 
 import msgspec
 import pytest
@@ -19,6 +22,7 @@ from models.events import Event
 from streams.core import contact
 from streams.core import timeline as core
 from streams.core.links import Ground, Link
+from streams.core.timeline import Entry
 from streams.timeline.locking import lock
 from streams.timeline.migrating import TooNew
 from streams.timeline.schema import METADATA
@@ -81,6 +85,36 @@ def test_what_is_told_by_one_that_knows_less_stays_hers(timeline: Timeline) -> N
     timeline.write(entries_of([again]))  # whose row had gone by then
     timeline.write(entries_of([make("call.queued", 5, subject="call:a:1", queue="mdph", identities=PHONE)]))
     assert len(read(timeline, CASE)) == len(timeline.read_contact("call:a:1")) == 3
+
+
+def write_at_once(url: str, left: Sequence[Sequence[Entry]], right: Sequence[Sequence[Entry]]) -> None:
+    """Have two writers write these batches, each beside that of the other."""
+    gate = Barrier(2, timeout=60)
+
+    def write(batches: Sequence[Sequence[Entry]]) -> None:
+        timeline = Timeline(url)
+        for batch in batches:
+            gate.wait()
+            timeline.write(batch)
+        timeline.close()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, (left, right)))
+
+
+def test_of_two_who_write_one_sees_what_the_other_wrote(timeline: Timeline, url: str) -> None:
+    names = [[f"call:a:{number}.{one}" for one in range(5)] for number in range(50)]
+    told = [[entries_of(call(name, 0, f"phone:{name}")) for name in some] for some in names]
+    write_at_once(
+        url, [[of[0] for of in some] for some in told], [[entry for of in some for entry in of[1:]] for some in told]
+    )
+    assert [len(read(timeline, f"phone:{name}")) for some in names for name in some] == [3] * 250
+    erased = [
+        entries_of([make("personal_data.erased", 99, subject=name, channel="call") for name in some]) for some in names
+    ]
+    again = [[entry for of in some for entry in entries_of(call(of[0].contact, 50, CASE))] for some in told]
+    write_at_once(url, again, erased)
+    assert not any(timeline.read_contact(name) for some in names for name in some)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
