@@ -97,7 +97,7 @@ def read(connection: Connection, identity: str, limit: int) -> list[Known]:
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: Ground) -> bool:
-    """Have a link no longer hold, though it is told again; return whether it held."""
+    """Have a link no longer hold, though it is told again, until no contact tells it; return whether it held."""
     holds = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other, ~_IS_REVOKED).limit(1)
     if connection.execute(holds).first() is None:
         return False

@@ -48,6 +48,10 @@ class Unavailable(Exception):  # noqa: N818 - says what the database is
     """The database cannot be reached, or does not take what is written: to be tried again later, by a new process."""
 
 
+class Refused(Exception):  # noqa: N818 - says what the database did
+    """The database cannot hold something that was written: another try would not help."""
+
+
 class Place(NamedTuple):
     """Where an entry stands in time."""
 
@@ -102,7 +106,7 @@ class Timeline:
     def write(self, entries: Sequence[Entry]) -> Written:
         """Write a batch in one transaction; what is there already is left as it is.
 
-        Raises `Unavailable`; and SQLAlchemy's `DBAPIError` if the database cannot hold one of them.
+        Raises `Unavailable`, and `Refused` if it cannot hold one of them.
         """
         with self._writing() as connection:
             entries, erases = self._erase(connection, entries)
@@ -182,7 +186,10 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: Ground) -> bool:
-        """Have a link no longer hold, though it is told again; return whether it held. Raises `Unavailable`."""
+        """Have a link no longer hold, though it is told again, until no contact tells it; return whether it held.
+
+        Raises `Unavailable`.
+        """
         with self._writing() as connection:
             return links.revoke(connection, link, at, ground)
 
@@ -218,8 +225,8 @@ def _clear() -> Iterator[None]:
     except DBAPIError as error:
         code = getattr(error.orig, "sqlstate", None) or ""
         if isinstance(error, DataError | IntegrityError) or code.startswith(TOO_LARGE):
-            raise  # the fault of what is written: another try would not help
-        raise Unavailable(_describe(error)) from error
+            raise Refused(_describe(error)) from None  # without a text that may hold values: what is raised is logged
+        raise Unavailable(_describe(error)) from None
 
 
 def _describe(error: DBAPIError) -> str:
