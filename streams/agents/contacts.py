@@ -316,7 +316,7 @@ class Contacts:
         after.clocks = clocks
         step.outputs[topics.SLA.name] += [sla.record(key, after.sector, told, step.now) for told in news]
         step.outputs[topics.TIMELINE.name] += [
-            timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.KEPT_OR_BROKEN
+            timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.OUTCOMES
         ]
         count_clocks(known, clocks, self._edit)
         self.deadlines.update(key, before, after)

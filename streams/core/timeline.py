@@ -87,12 +87,12 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
     return (citizen or event.subject).encode(), _encode(entry)
 
 
-KEPT_OR_BROKEN: Final = frozenset({Kind.MET, Kind.BREACHED})
+OUTCOMES: Final = frozenset({Kind.MET, Kind.BREACHED, Kind.CANCELLED})
 """What of a clock concerns the citizen; all else is for those who act before that."""
 
 
 def record_of_clock(news: News, row: Contact, contact: str) -> tuple[bytes, bytes]:
-    """Return the record for a promise to who has the contact `row`, that was kept or broken: its Kafka key, and the entry."""
+    """Return the record for what became of a promise to who has the contact `row`: its Kafka key, and the entry."""
     state, outcome = row.standing()
     citizen, clock = row.citizen, news.clock
     entry = Entry(
@@ -117,6 +117,6 @@ def record_of_clock(news: News, row: Contact, contact: str) -> tuple[bytes, byte
 def _name_breach_in_error(news: News, contact: str) -> str:
     """Return the id of the entry for a deadline that did not pass after all, if one was written; else nothing."""
     clock = news.clock
-    if news.kind is not Kind.MET or clock.breach_told_at is None or clock.is_breached:
+    if news.kind is Kind.BREACHED or clock.breach_told_at is None or clock.is_breached:
         return ""
     return sla.name(contact, News(Kind.BREACHED, clock.breach_told_at, clock))

@@ -27,3 +27,11 @@ def test_a_breach_that_was_one_stays(timeline: Timeline) -> None:
     worker.until(100)
     worker.at(200, make("call.answered", 90, subject=CONTACT, **QUEUED))
     assert sorted(kept(timeline, worker)) == ["call.answered", "call.queued", "sla.breached", "sla.met"]
+
+
+def test_who_hung_up_in_time_as_is_told_late_was_promised_nothing_that_was_broken(timeline: Timeline) -> None:
+    worker = Worker()
+    worker.at(1, waiting())
+    worker.until(100)
+    worker.at(200, make("call.abandoned", 20, subject=CONTACT, **QUEUED))
+    assert sorted(kept(timeline, worker)) == ["call.abandoned", "call.queued", "sla.cancelled"]
