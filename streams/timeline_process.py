@@ -1,6 +1,7 @@
 """The process that writes citizens' timelines: the timeline agent on the engine, and its database."""
 
 import math
+import os
 import signal
 import sys
 import time
@@ -32,7 +33,9 @@ from streams.worker import options
 
 FILE: Final = "timeline.db"
 RETRY_SECONDS: Final = 0.5
-LINGER_SECONDS: Final = 0.25
+LINGER_SECONDS: Final = 1.0
+YIELD: Final = 10
+"""How much it stands back where processors are few: who reads a timeline is not hurt by a second, who watches a queue is."""
 TIDY_EVERY_MS: Final = 3_600_000
 TIDIED_PER_TICK: Final = 2000
 """Entries looked at in a second: a million in eight minutes."""
@@ -82,6 +85,7 @@ def run(settings: Settings) -> int:
     A database that is away is waited for. Raises `OperatorError` if the health port cannot be had, and `ConfigError` as
     `open_timeline` does.
     """
+    os.nice(YIELD)
     sink = _Sink(settings.timeline.keep_days * DAY_MS)
     # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
     how = replace(options(settings, "timeline"), instance_id=None, linger_seconds=LINGER_SECONDS)
