@@ -23,7 +23,7 @@ from streams.core import agent, contact, sla, timeline
 from streams.core.agent import Agent
 from streams.core.clock import Clock, due_at
 from streams.core.clocks import News, advance, elapse
-from streams.core.contact import Contact, Keeping
+from streams.core.contact import ERASED, Contact, Keeping
 from streams.core.counting import count_agent, count_clocks, count_contact, count_rings
 from streams.core.courses import courses
 from streams.core.deadlines import DeadlineIndex
@@ -199,7 +199,8 @@ class Contacts:
                     after = self._fold_contact(key, event, at, told_at, step)
                     if after is not None:
                         folded += 1
-                        entries.append(timeline.record(event, after))
+                        if after.identities or timeline.is_told(event.type, after):
+                            entries.append(timeline.record(event, after))
             except (Unusable, TooManyPlaces) as error:
                 unusable = error if isinstance(error, Unusable) else Unusable(Reason.TOO_MANY_PLACES)
                 self._reject(topic, record, unusable, step)
@@ -228,7 +229,7 @@ class Contacts:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
-        if (before is None or before.channel is Channel.FEEDBACK) and event.channel in TOLD_LIVE:
+        if event.channel in TOLD_LIVE and event.type != ERASED and (before is None or _is_news(before)):
             self._check_news(event.source, at, told_at)
         after = contact.fold(before, event, at)
         if after is before:
@@ -239,7 +240,7 @@ class Contacts:
         return after
 
     def _check_news(self, source: str, at: int, told_at: dict[str, int]) -> None:
-        """Raise `Unusable` if a contact that begins at `at`, known by opinions or not at all, may have been counted before."""
+        """Raise `Unusable` if a contact of which its source first tells now, as of `at`, may have been counted before."""
         latest = told_at.get(source, 0)
         if at < latest - self._times.keep.closed:
             raise Unusable(Reason.TOLD_AGAIN, "older than any contact of its source that is still known")
@@ -315,9 +316,10 @@ class Contacts:
             return
         after.clocks = clocks
         step.outputs[topics.SLA.name] += [sla.record(key, after.sector, told, step.now) for told in news]
-        step.outputs[topics.TIMELINE.name] += [
-            timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.OUTCOMES
-        ]
+        if not after.is_erased:
+            step.outputs[topics.TIMELINE.name] += [
+                timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.OUTCOMES
+            ]
         count_clocks(known, clocks, self._edit)
         self.deadlines.update(key, before, after)
 
@@ -430,6 +432,8 @@ class Contacts:
             self._history.pop(event.source, None)
         elif record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers):
             return
+        elif event.type == ERASED:
+            return  # told by others, whenever they are asked to
         elif event.channel is Channel.CALL:
             self._history[event.source] = now, at
         elif record.key not in self.contacts.rows:  # late news of a contact that is known is no history
@@ -478,6 +482,11 @@ class Contacts:
         for key, row in list(self.agents.rows.items()):
             if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):
                 self.agents.delete(key)
+
+
+def _is_news(row: Contact) -> bool:
+    """Return whether its source told nothing of a contact yet: only opinions are known of it, or that its person was erased."""
+    return row.channel is Channel.FEEDBACK or not row.has_begun
 
 
 def _is_told_late(row: Contact) -> bool:

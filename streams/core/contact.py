@@ -22,9 +22,7 @@ from streams.core.visit import TimesToLive, Visit, add_evidence, moments, tell
 SEEN_EVENTS: Final = 32
 """How many event ids a row remembers."""
 MAX_IDENTITIES: Final = 8
-
-
-_ERASED: Final = "personal_data.erased"
+ERASED: Final = "personal_data.erased"
 
 
 class Contact(Row, tag=1):
@@ -61,8 +59,18 @@ class Contact(Row, tag=1):
 
     @property
     def own(self) -> tuple[Milestone, ...]:
-        """The milestones of its own channel: what others say of the contact, such as opinions, is not among them."""
-        return tuple(told for told in self.milestones if told.place.channel == self.channel)
+        """The milestones of its own channel: opinions of the contact, and that its person was erased, are not among them."""
+        return tuple(told for told in self.milestones if told.place.channel == self.channel and told.type != ERASED)
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether its person was erased: nobody is named any more, whatever is told of it."""
+        return any(told.type == ERASED for told in self.milestones)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything but that its person was erased is known of it."""
+        return bool(self.visits) or any(told.type != ERASED for told in self.milestones)
 
     @property
     def heard_at(self) -> int:
@@ -136,7 +144,7 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
         if at > after.last_at:
             after.last_at = at
         if event.channel is not after.channel:
-            after.channel = min(event.channel, after.channel, key=_by_weight)
+            after.channel = _channel(row, event)
     if (sector := event.sector) and sector != after.sector:
         after.sector = sys.intern(min(sector, after.sector or sector))
     if (identities := event.identities) and identities != after.identities:
@@ -144,7 +152,7 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
     visits = add_evidence(after.visits, event, at)
     if visits is None:
         after.milestones = add_milestone(after.milestones, event, at)
-        if event.type == _ERASED:
+        if event.type == ERASED:
             after.identities = ""
     else:
         after.visits = visits
@@ -164,13 +172,21 @@ def _remember(seen: bytes, new: bytes) -> bytes | None:
     return (seen + new)[:_SEEN_BYTES]
 
 
+def _channel(row: Contact, event: Event) -> Channel:
+    """Return the channel of a contact of which `event` tells another one: an erasure says so only while nothing else does."""
+    is_erasure = event.type == ERASED
+    if row.has_begun is is_erasure:
+        return row.channel if is_erasure else event.channel
+    return min(event.channel, row.channel, key=_by_weight)
+
+
 def _by_weight(channel: Channel) -> tuple[bool, str]:
     """Order channels: feedback last, since it is about a contact of another one."""
     return channel is Channel.FEEDBACK, channel.value
 
 
 def _add_identities(after: Contact, told: str) -> None:
-    if any(milestone.type == _ERASED for milestone in after.milestones):
+    if after.is_erased:
         return
     if after.identities or " " in told:
         union = {*after.identities.split(), *told.split()}
@@ -178,8 +194,8 @@ def _add_identities(after: Contact, told: str) -> None:
     after.identities = told
 
 
-def _by_knowledge(told: Milestone) -> tuple[int, int, str]:
-    return -told.place.count(""), told.last_at, told.type
+def _by_knowledge(told: Milestone) -> tuple[bool, int, int, str]:
+    return told.type != ERASED, -told.place.count(""), told.last_at, told.type
 
 
 def _by_beginning(visit: Visit) -> tuple[int, int]:

@@ -91,8 +91,6 @@ _RESPONSES: Final = _ANSWERS | {"form.correction_requested"}
 """What tells the citizen something of a person's for the first time."""
 _BEGINNINGS: Final = frozenset({"letter.arrived", "email.received", "form.submitted"})
 _SENT: Final = "letter.sent"
-_SILENT: Final = frozenset({_SENT, "personal_data.erased"})
-"""What does not say that anything was received."""
 
 
 def open_since(row: Contact) -> int | None:
@@ -117,7 +115,7 @@ def received_at(own: tuple[Milestone, ...]) -> int | None:
     """
     if all(told.type not in _BEGINNINGS for told in own):
         return None
-    times = [told.first_at for told in own if told.type not in _SILENT]
+    times = [told.first_at for told in own if told.type != _SENT]  # that says of nothing that it was received
     for told in own:
         if told.type == "letter.arrived" and (admitted := told.data.admitted_at):
             admitted_at = milliseconds(admitted)

@@ -11,7 +11,7 @@ from models.sla import SOURCE
 from models.topics import Channel
 from streams.core import sla
 from streams.core.clocks import Kind, News
-from streams.core.contact import Contact
+from streams.core.contact import ERASED, Contact
 from streams.core.milestone import State
 
 
@@ -60,6 +60,11 @@ def decode(value: bytes) -> Entry:
         if any(map(_CONTROL.search, texts)):
             raise msgspec.ValidationError("a control character")
     return entry
+
+
+def is_told(kind: str, after: Contact) -> bool:
+    """Return whether an event of this type has an entry: whose person was erased gets none any more but that."""
+    return kind == ERASED or not after.is_erased
 
 
 def record(event: Event, after: Contact) -> tuple[bytes, bytes]:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from models.identities import IdentityKind
+from streams.core.contact import ERASED
 from streams.core.links import Caps, Ground, Link, Story, links_of, tell_story
 from streams.core.rows import milliseconds
 from streams.core.timeline import Entry
@@ -36,7 +37,6 @@ from streams.timeline.schema import ENTRIES, ERASURES, LINKS
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
-ERASED: Final = "personal_data.erased"
 BREACHED: Final = "sla.breached"
 TOO_LARGE: Final = "54"
 """Class of SQLSTATE: a row is more than PostgreSQL can index."""
@@ -88,7 +88,7 @@ class Timeline:
     def __init__(self, url: str, password: str = "") -> None:
         self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url))
         try:
-            with _clear(), self._engine.begin() as connection:
+            with clear(), self._engine.begin() as connection:
                 migrate(connection)
         except BaseException:
             self.close()
@@ -122,14 +122,14 @@ class Timeline:
     def truncate_log(self) -> None:
         """Have nothing that was deleted lie on in SQLite's write-ahead log; after a crash as well. Raises `Unavailable`."""
         if self._engine.dialect.name == "sqlite":
-            with _clear(), self._engine.connect() as connection:
+            with clear(), self._engine.connect() as connection:
                 connection.exec_driver_sql(
                     "PRAGMA wal_checkpoint(TRUNCATE)"
                 )  # who reads just now puts it off to the next
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with _clear(), self._engine.begin() as connection:
+        with clear(), self._engine.begin() as connection:
             lock(connection)
             yield connection
 
@@ -151,7 +151,7 @@ class Timeline:
     # ----------------------------------------------------------------------------------------------------------- reading
     def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
         """Return which identities are the citizen's who has `identity`. Raises `Unavailable`."""
-        with _clear(), self._engine.connect() as connection:
+        with clear(), self._engine.connect() as connection:
             return tell_story(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
 
     def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
@@ -159,7 +159,7 @@ class Timeline:
         place = before._asdict() if before is not None else {}
         asked = _PAGE if before is None else _PAGE_BEFORE
         found: list[Any] = []
-        with _clear(), self._engine.connect() as connection:
+        with clear(), self._engine.connect() as connection:
             for owner in owners:  # each a walk down its own stretch of the clustered index
                 found += connection.execute(asked, {"owner_": owner, "most": limit, **place})
         found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
@@ -167,7 +167,7 @@ class Timeline:
 
     def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
         """Return the whole life of one contact, in order. Raises `Unavailable`."""
-        with _clear(), self._engine.connect() as connection:
+        with clear(), self._engine.connect() as connection:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
         return sorted(map(dict, found), key=_place)
 
@@ -182,7 +182,7 @@ class Timeline:
     # ------------------------------------------------------------------------------------------------------------- links
     def read_links(self, identity: str, limit: int) -> Sequence[Known]:
         """Return the links of an identity, revoked ones too; those that most contacts tell first. Raises `Unavailable`."""
-        with _clear(), self._engine.connect() as connection:
+        with clear(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: Ground) -> bool:
@@ -219,7 +219,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 @contextmanager
-def _clear() -> Iterator[None]:
+def clear() -> Iterator[None]:
+    """Turn errors of the database into `Unavailable` and `Refused`."""
     try:
         yield
     except DBAPIError as error:

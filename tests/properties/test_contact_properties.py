@@ -11,6 +11,7 @@ from models.events import Event
 from streams.core import contact
 from streams.core.contact import SEEN_EVENTS, Contact, State
 from streams.core.counting import count_contact
+from streams.core.courses import courses
 from streams.core.figures import Dimensions, Figure, merge
 from streams.core.layouts import QUEUES
 from streams.core.visit import TimesToLive, tell
@@ -23,6 +24,7 @@ from tests.support.events import (
     call_lives,
     contact_events,
     deliveries,
+    make,
     queue_events,
     sets_of,
 )
@@ -123,6 +125,21 @@ def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: list[E
     assert row is not None
     for event in events:
         assert contact.fold(row, event) is row
+
+
+@given(EVENT_SETS.flatmap(deliveries), st.data())
+def test_an_erasure_takes_the_identities_and_no_figure(events: list[Event], data: st.DataObject) -> None:
+    kept = fold_all(events)
+    channel = data.draw(st.sampled_from(["call", "mail"]))
+    erasure = make("personal_data.erased", 100_000, subject=events[0].subject, channel=channel)
+    erased = fold_all(data.draw(st.permutations([erasure, *events])))
+    assert (erased.is_erased, erased.identities, erased.citizen) == (True, "", "")
+    others = [event for event in events if event.type != "personal_data.erased"]
+    if others:
+        assert what_is_true_now(count_once(erased)) == what_is_true_now(count_once(kept))
+        assert [*courses(erased)] == [*courses(fold_all(others))]
+    else:
+        assert what_is_true_now(count_once(erased)) == {}
 
 
 @given(EVENT_SETS, EVENT_SETS)

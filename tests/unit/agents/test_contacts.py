@@ -13,13 +13,13 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from streams.agents.contacts import Contacts, Times
-from streams.core.contact import Keeping
+from streams.core.contact import Keeping, State
 from streams.core.figures import PROGRESS_KEY, Dimensions
 from streams.core.layouts import QUEUES
 from streams.core.visit import TimesToLive
 from streams.engine.job import Step
 from streams.engine.partitioner import partition_of
-from tests.support.events import AGENT, CALL, START_MS, answered_call, call_lives, make
+from tests.support.events import AGENT, CALL, PHONE, START_MS, answered_call, call_lives, make
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -104,6 +104,51 @@ def spread(events: Sequence[Event], cuts: Iterable[int]) -> Iterable[Sequence[Ev
     """Return the events in slices that end at `cuts`."""
     edges = [0, *sorted(cuts), len(events)]
     return [events[begin:end] for begin, end in pairwise(edges) if begin < end]
+
+
+def erasure(at: float = 0, subject: str = CALL) -> Event:
+    return make("personal_data.erased", at, subject=subject, channel="call", site="", service="")
+
+
+def test_whose_person_was_erased_is_told_of_no_more_in_timelines() -> None:
+    worker, told = Worker(), answered_call()
+    first = worker.fold(*told[:2])
+    second = worker.fold(erased := erasure(), *told)
+    worker.commit()
+    assert [len(step.outputs[topics.TIMELINE.name]) for step in (first, second)] == [2, 1]
+    [(key, value)] = second.outputs[topics.TIMELINE.name]
+    assert (key, "personal_data.erased" in value.decode()) == (CALL.encode(), True)
+    assert worker.fold(*told, erased).outputs[topics.TIMELINE.name] == []  # the topic is told again
+    assert worker.job.contacts.rows[CALL.encode()].state is State.CLOSED
+    assert PHONE.encode() not in b"".join(filter(None, worker.written.values()))
+
+
+def test_an_erasure_changes_no_figure_and_tells_no_history() -> None:
+    worker, other = Worker(), Worker()
+    for each in (worker, other):
+        each.fold(*answered_call())
+    worker.now = other.now = START_MS + 3 * HOUR_MS
+    step = worker.step()
+    worker.fold(erasure(0), erasure(0, "call:asterisk/siege:unknown"), step=step)
+    worker.commit()
+    other.commit()
+    assert numbers(worker) == numbers(other)
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
+
+
+def test_a_call_that_was_dropped_and_then_erased_is_not_counted_again() -> None:
+    worker = Worker()
+    worker.fold(*answered_call())
+    worker.now += 50 * DAY_MS
+    worker.fold(*answered_call("call:asterisk/siege:later", at=50 * 86_400))
+    for _ in range(2):
+        worker.tick(PAUSE_MS * 2)
+    assert CALL.encode() not in worker.job.contacts.rows
+    before = numbers(worker)
+    worker.fold(erasure(50 * 86_400))
+    step = worker.fold(*answered_call())
+    assert [letter.reason for letter in step.dead_letters] == ["told_again"] * 4
+    assert numbers(worker) == before
 
 
 @st.composite

@@ -245,6 +245,21 @@ def test_after_an_erasure_nobody_is_named_even_by_a_late_event() -> None:
     assert {fold(*order).identities for order in permutations(events)} == {""}
 
 
+def test_an_opinion_stays_where_it_is_whoever_erases_its_person() -> None:
+    given = make("feedback.given", 900, scale="csat_1_5", score=5)
+    erased = make("personal_data.erased", 1000, channel="call", site="", service="")
+    for order in permutations([given, erased]):
+        assert (fold(*order).channel, fold(*order).place) == ("feedback", fold(given).place)
+    for order in permutations([given, erased, *answered_call()]):
+        assert (fold(*order).channel, fold(*order).place) == ("call", fold(*answered_call()).place)
+
+
+def test_an_erased_contact_is_kept_as_long_as_any_after_it_was_erased() -> None:
+    erased = make("personal_data.erased", 1000, channel="call")
+    for row in (fold(*answered_call(), erased), fold(erased)):
+        assert contact.expires_at(row, KEEP) == START_MS + 1_000_000 + KEEP.closed
+
+
 def test_identities_are_bounded_whatever_comes() -> None:
     row = fold(*(make("call.arrived", identities=f"phone:k1-{number:02}") for number in range(20)))
     assert row.identities.split() == [f"phone:k1-{number:02}" for number in range(contact.MAX_IDENTITIES)]
