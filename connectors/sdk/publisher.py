@@ -23,8 +23,9 @@ from kafka.record.memory_records import MemoryRecordsBuilder
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.encoding import BatchBuilder
 from connectors.sdk.metrics import Meter
-from connectors.sdk.record import Record
+from connectors.sdk.record import Record, to_record
 from connectors.sdk.spool import Spool
+from models.events import Event
 
 ABANDON_SECONDS: Final = 5.0
 PRODUCER: Final = {
@@ -65,6 +66,35 @@ class KafkaPublisher(SpooledPublisher):
             failures=(KafkaError, OSError),
             patience_seconds=patience_seconds,
         )
+
+
+class NotDelivered(Exception):  # noqa: N818 - says what became of the events
+    """Not all in-sync replicas have all events: some may be there, and the same sent again are the same."""
+
+
+def deliver(
+    brokers: str,
+    events: Sequence[Event],
+    *,
+    client_id: str,
+    options: Mapping[str, Any] | None = None,
+    patience_seconds: float = 10.0,
+) -> None:
+    """Send events that somebody waits for, without a spool, and return once they are as safe as those of a `KafkaPublisher`.
+
+    Raises `NotDelivered` after `patience_seconds`, or at once if no broker listens.
+    """
+    settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
+    deadline = time.monotonic() + patience_seconds
+    try:
+        producer = _open_producer(brokers.split(","), settings)
+        try:
+            for future in producer.send_all([to_record(event) for event in events]):
+                future.get(max(0.0, deadline - time.monotonic()))
+        finally:
+            producer.abandon()
+    except (KafkaError, OSError) as error:
+        raise NotDelivered(type(error).__name__) from None
 
 
 @lru_cache(65_536)

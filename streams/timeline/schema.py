@@ -66,3 +66,26 @@ ERASURES: Final = Table(
     sqlite_with_rowid=False,
 )
 """Contacts whose person was erased: what is told of them later, or again, is not kept."""
+ERASURE_REQUESTS: Final = Table(
+    "erasure_requests",
+    METADATA,
+    Column("id", Text, primary_key=True),  # random: it names nobody
+    Column("sector", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("told_at", BigInteger),  # when Kafka had all its events
+    Column("contacts", BigInteger, nullable=False),  # so many were found, with so many entries and links
+    Column("entries", BigInteger, nullable=False),
+    Column("links", BigInteger, nullable=False),
+    Column("proof", Text),  # JSON, once nothing is left
+    sqlite_with_rowid=False,
+)
+ERASURE_CONTACTS: Final = Table(
+    "erasure_contacts",
+    METADATA,
+    Column("request", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    PrimaryKeyConstraint("request", "contact"),
+    sqlite_with_rowid=False,
+)
+"""Whose person a request is to erase, until that is proved."""

@@ -33,7 +33,7 @@ from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import migrate
-from streams.timeline.schema import ENTRIES, ERASURES, LINKS
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS, REVOCATIONS
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
@@ -108,7 +108,7 @@ class Timeline:
 
         Raises `Unavailable`, and `Refused` if it cannot hold one of them.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             entries, erases = self._erase(connection, entries)
             owners, adopted = _find_owners(connection, entries)
             rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
@@ -128,10 +128,31 @@ class Timeline:
                 )  # who reads just now puts it off to the next
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
+        """Hand out a transaction in which nobody else writes. Raises `Unavailable` and `Refused`."""
         with clear(), self._engine.begin() as connection:
             lock(connection)
             yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hand out a connection that sees what is committed. Raises `Unavailable`."""
+        with clear(), self._engine.connect() as connection:
+            yield connection
+
+    def rewrite(self) -> bool:
+        """Have nothing that was deleted lie on in the database's files; return whether tables were written anew.
+
+        SQLite overwrites what it deletes. PostgreSQL does not: nobody reads a table while it is copied, which takes a minute for
+        some millions of entries; its write-ahead log and backups are its administrator's. Raises `Unavailable`.
+        """
+        self.truncate_log()
+        if self._engine.dialect.name == "sqlite":
+            return False
+        with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            for table in (ENTRIES, LINKS, REVOCATIONS):
+                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table.name}")
+        return True
 
     def _erase(self, connection: Connection, entries: Sequence[Entry]) -> tuple[list[Entry], bool]:
         """Erase whose person is to be erased; return the entries that may be kept, and whether anybody was."""
@@ -173,7 +194,7 @@ class Timeline:
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
         """Drop contacts closed before `until`, looking at the next `limit` entries. Raises `Unavailable`."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             expired = expiring.expire(connection, after, until, limit)
         if expired.contacts:
             self.truncate_log()
@@ -190,12 +211,12 @@ class Timeline:
 
         Raises `Unavailable`.
         """
-        with self._writing() as connection:
+        with self.writing() as connection:
             return links.revoke(connection, link, at, ground)
 
     def restore(self, link: Link) -> bool:
         """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             return links.restore(connection, link)
 
 

@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.publisher import KafkaPublisher, NotDelivered, deliver
 from connectors.sdk.spool import Spool
-from models.codec import decode
+from models.codec import decode, encode
 from models.events import CallQueued, CallQueuedData, Event
 from models.topics import SOURCES, Channel
 from streams.engine.broker import EmbeddedKafka
@@ -204,3 +204,22 @@ def test_the_topic_is_not_there_yet(own_kafka: EmbeddedKafka, tmp_path: Path) ->
         apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 4)])
         sending.poll_until(sending.all_acknowledged)
     assert check(own_kafka, 100) == 0
+
+
+def test_what_somebody_waits_for_is_delivered_or_refused(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    apply(own_kafka.bootstrap, [TopicSpec(TOPIC, 2)])
+    events = [event(number) for number in range(300)]
+    for _ in range(2):
+        deliver(own_kafka.bootstrap, events, client_id="essai")
+    found = read(own_kafka.bootstrap, TOPIC)
+    assert sorted(message.value() for message in found) == sorted([encode(one) for one in events] * 2)
+    assert own_kafka.pid is not None
+    os.kill(own_kafka.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(NotDelivered):
+            deliver(own_kafka.bootstrap, events, client_id="essai", patience_seconds=1)
+    finally:
+        os.kill(own_kafka.pid, signal.SIGCONT)
+    own_kafka.stop()
+    with pytest.raises(NotDelivered):
+        deliver(own_kafka.bootstrap, events, client_id="essai")
