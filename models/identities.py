@@ -53,6 +53,17 @@ class PseudonymKey:
         return f"{kind.value}:{self.key_id}-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
+def normalise(kind: IdentityKind, raw: str, region: str = "FR") -> str | None:
+    """Return what a person typed as the connectors have it, or None if it cannot be of this kind."""
+    match kind:
+        case IdentityKind.PHONE:
+            return normalise_phone(raw.strip(), region)
+        case IdentityKind.EMAIL:
+            return normalise_email(raw)
+        case _:
+            return raw.strip() or None
+
+
 def normalise_phone(raw: str, region: str = "FR") -> str | None:
     """Return the number as E.164, or None if `raw` is no possible number (withheld, an extension, a name)."""
     if region == "FR" and (usual := _FRENCH.fullmatch(raw)):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 LAZY = {
+    "api": (
+        "streams.api_cli:command",
+        say("Serve citizens' timelines over HTTP.", "Sert les fils des usagers par HTTP."),
+    ),
     "audit": (
         "streams.audit_cli:group",
         say("Who read what of whom: verify it, show it.", "Qui a lu quoi de qui : le vérifier, le montrer."),

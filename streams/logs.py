@@ -23,6 +23,7 @@ KEYS: Final = frozenset(
         *("connector", "receiver", "attempts", "unconfirmed", "records_kept", "bytes_cut", "trouble"),
         *("topic", "count", "partition", "partitions", "rows", "replayed", "warm", "seconds"),
         *("reason", "detail", "error"),
+        *("method", "route", "status"),
     }
 )
 """All that a log record may carry besides its text. Add a key here only if none of its values is about a person."""

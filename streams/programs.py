@@ -130,6 +130,7 @@ def _claims_of_house(settings: Settings) -> list[Claim]:
         "web.port": (settings.web.host, settings.web.port),
         "worker.health_port": (settings.worker.health_host, settings.worker.health_port),
         "connect.health_port": (settings.connect.health_host, settings.connect.health_port),
+        "api.port": (settings.api.host, settings.api.port),
         "timeline.health_port": (settings.timeline.health_host, settings.timeline.health_port),
         "broker_port": ("127.0.0.1", 0 if settings.brokers else settings.broker_port),
     }

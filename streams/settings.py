@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from connectors.sdk.errors import why
+from streams.api_settings import Api
 from streams.notify_settings import Notify
 from streams.sections import Section
 from streams.web_settings import Web
@@ -217,6 +218,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     notify: Notify = Notify()
     timeline: Timeline = Timeline()
+    api: Api = Api()
     audit: Audit = Audit()
     log: Log = Log()
     demo: Demo = Demo()

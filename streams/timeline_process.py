@@ -27,6 +27,7 @@ from streams.settings import ConfigError, Settings
 from streams.timeline import store
 from streams.timeline.expiring import Cursor
 from streams.timeline.migrating import TooNew
+from streams.timeline.reading import Reader
 from streams.timeline.store import Timeline
 from streams.words import say
 from streams.worker import options
@@ -57,9 +58,7 @@ def open_timeline(settings: Settings) -> Timeline:
     """
     make_private(settings.data)
     try:
-        if not settings.timeline.url:
-            return Timeline(f"sqlite:///{settings.data.absolute() / FILE}")
-        return Timeline(settings.timeline.url, _read_password(settings))
+        return Timeline(*_place(settings))
     except TooNew:
         raise ConfigError(
             say(
@@ -67,6 +66,17 @@ def open_timeline(settings: Settings) -> Timeline:
                 "la base des fils est d'une version plus récente d'Accueil : prendre celle-ci, ou restaurer une sauvegarde",
             )
         ) from None
+
+
+def open_reader(settings: Settings, connections: int) -> Reader:
+    """Return the same database for so many who read at once. Raises `ConfigError` if its password cannot be read."""
+    return Reader(*_place(settings), connections=connections)
+
+
+def _place(settings: Settings) -> tuple[str, str]:
+    if not settings.timeline.url:
+        return f"sqlite:///{settings.data.absolute() / FILE}", ""
+    return settings.timeline.url, _read_password(settings)
 
 
 def _read_password(settings: Settings) -> str:

@@ -42,13 +42,12 @@ POLL_SECONDS: Final = 0.002
 """It asks this often; to write takes some milliseconds."""
 _LAST_LINE_BYTES: Final = 4096
 _NAME: Final = re.compile(r"\d{6}\.jsonl")
-_WHOSE: Final = re.compile(
-    r"|"  # nobody's
-    rf"({'|'.join(IdentityKind)}):[0-9a-f]{{1,4}}-[\w-]{{1,22}}|"
-    rf"({'|'.join(Channel)}):[^:\s]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}|"
-    r"token:[a-z0-9._-]{1,64}",
-    re.ASCII,
+CITIZENS: Final = (
+    rf"(?:{'|'.join(IdentityKind)}):[0-9a-f]{{1,4}}-[A-Za-z0-9_-]{{1,22}}|"
+    rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
 )
+"""A pseudonym or a contact id, as a regular expression."""
+_WHOSE: Final = re.compile(rf"|{CITIZENS}|token:[a-z0-9._-]{{1,64}}")
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +99,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """A pseudonym or a contact id, never what was typed; `token:<name>` of a token."""
     why: Purpose
     result: Result
+    across: str = ""
+    """Why it was done in a sector that is not the token's own: the reason that the settings give."""
 
     def __post_init__(self) -> None:
         """Refuse what was typed in place of a pseudonym."""

@@ -78,7 +78,7 @@ _NOTHING: Final = Near()
 
 def is_strong(identity: str) -> bool:
     """Return whether an identity is one person's by its nature."""
-    return _kind(identity) in STRONG
+    return kind_of(identity) in STRONG
 
 
 def links_of(identities: str) -> tuple[Link, ...]:
@@ -156,7 +156,7 @@ def _is_alone(one: str, near: Near, around: Collection[str], caps: Caps, strange
     return (
         not _is_busy(near, caps)
         and len(others) <= strangers
-        and not any(is_strong(other) or _kind(other) == _kind(one) for other in others)
+        and not any(is_strong(other) or kind_of(other) == kind_of(one) for other in others)
     )
 
 
@@ -164,5 +164,6 @@ def _is_busy(near: Near, caps: Caps) -> bool:
     return len(near.identities) > caps.fan_out or near.contacts > caps.contacts
 
 
-def _kind(identity: str) -> str:
+def kind_of(identity: str) -> str:
+    """Return the kind of an identity; of a contact id, its channel."""
     return identity.partition(":")[0]

@@ -17,6 +17,7 @@ ROOMS = {
     "streams/agents": ["models", "streams.core", "streams.engine", "streams.agents"],
     "streams/timeline": ["models", "streams.core", "streams.timeline"],
     "streams/access": ["models", "streams.access", "connectors.sdk"],
+    "streams/api": ["models", "streams.core", "streams.timeline", "streams.access", "streams.api", "connectors.sdk"],
     "streams/web": ["models", "streams.core", "streams.web", "streams.topic_reader"],
     "streams/notify": ["models", "streams.core", "streams.notify", "streams.topic_reader", "connectors.sdk"],
     "connectors/sdk": ["models", "connectors.sdk"],

@@ -77,6 +77,7 @@ def test_a_record_says_who_when_what_whose_and_why(audit: Audit, place: Path) ->
         "whose": "phone:a1b2-7",
         "why": "contact",
         "result": "shown",
+        "across": "",
     }
     assert json.loads(anchor)["previous"] == START.hash
     report = verify(place, head_of(place))

@@ -1,0 +1,252 @@
+"""What is asked, and what is answered: the words of the contract (`/openapi.json`)."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from models.identities import IdentityKind
+from models.topics import Channel
+from streams.access.audit import CITIZENS, Purpose
+from streams.access.permissions import Operation, Role
+from streams.core.links import Ground
+from streams.core.milestone import State
+from streams.core.summary import Summary
+
+NAME: Final = re.compile(CITIZENS)
+LIMIT: Final = 50
+MOST: Final = 200
+
+
+class Kind(StrEnum):
+    """What is asked for."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    CASE = "case"
+    DOSSIER = "dossier"
+    RDV_USER = "rdv_user"
+    CONTACT = "contact"
+    """A contact's id."""
+    PSEUDONYM = "pseudonym"
+
+    @property
+    def identity(self) -> IdentityKind | None:
+        """The kind of identity that is typed; None if it is a name that Accueil gave."""
+        return None if self in {Kind.CONTACT, Kind.PSEUDONYM} else IdentityKind(self.value)
+
+
+class Body(BaseModel):
+    """What all bodies of requests share: a name that is not known is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+Name = Annotated[
+    str,
+    StringConstraints(max_length=300, pattern=f"^(?:{CITIZENS})$"),
+    Field(description="A pseudonym or a contact id, as an answer told it."),
+]
+Limit = Annotated[int, Field(ge=1, le=MOST, description="So many entries at most.")]
+Why = Annotated[
+    Literal[Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY, Purpose.RIGHTS, Purpose.SECURITY],
+    Field(description="Why it is asked for; recorded."),
+]
+PURPOSES: Final = tuple(purpose for purpose in Purpose if purpose is not Purpose.ADMINISTRATION)
+"""Those of `Why`: administration is of Accueil itself, no reason to look at a citizen."""
+Cursor = Annotated[str, Field(max_length=400, description="Where to go on, as the answer before told it.")]
+
+
+class LookUp(Body):
+    """Whom to find, by what a citizen says of himself."""
+
+    kind: Kind
+    value: Annotated[str, StringConstraints(min_length=1, max_length=320)]
+    sector: Annotated[str, StringConstraints(max_length=64, pattern="^[A-Za-z0-9._-]*$")] = Field(
+        "",
+        description="Whose key makes the pseudonym; empty: the first of the token. A contact or pseudonym has its own.",
+    )
+    purpose: Why
+    limit: Limit = LIMIT
+
+
+class ReadTimeline(Body):
+    """Whose timeline to go on with."""
+
+    subject: Name
+    cursor: Cursor | None = None
+    limit: Limit = LIMIT
+    purpose: Why
+
+
+class ReadContact(Body):
+    """Which contact to show."""
+
+    contact: Name
+    purpose: Why
+
+
+class RevokeLink(Body):
+    """Which two identities are not one citizen's."""
+
+    one: Name
+    other: Name
+    reason: Ground
+
+
+class RestoreLink(Body):
+    """Which two identities are one citizen's after all."""
+
+    one: Name
+    other: Name
+    reason: Ground | None = Field(None, description="Counts for nothing.")
+
+
+class Entry(BaseModel):
+    """What happened, and how things stood after it. In outline, only when, in what channel and how it stood."""
+
+    id: str
+    contact: str
+    happened_at: datetime
+    channel: Channel
+    site: str
+    service: str
+    type: str
+    state: State
+    outcome: str
+    detail: str
+    is_outline: bool
+
+
+class Reason(StrEnum):
+    """Why an identity is in a story."""
+
+    ASKED = "asked"
+    """It is what was asked for."""
+    TOLD_TOGETHER = "told_together"
+    """Contacts told it together with the identity that it is linked to."""
+    SHARED = "shared"
+    """They did, but it is others' too: nothing of it is shown."""
+
+
+class Identity(BaseModel):
+    """One identity of a citizen, and by what it belongs to him."""
+
+    identity: str
+    kind: str
+    linked_to: str | None
+    since: datetime | None
+    contacts: int | None = Field(description="So many told the link.")
+    why: Reason
+
+
+class Promise(BaseModel):
+    """What became of something that was promised."""
+
+    policy: str
+    clock: str
+    state: str = Field(description="`met`, `breached` or `cancelled`.")
+    at: datetime
+
+
+class Contact(BaseModel):
+    """One contact, summed up."""
+
+    contact: str
+    channel: Channel
+    site: str
+    service: str
+    state: State
+    outcome: str
+    is_open: bool = Field(description="Whether the service or the citizen still has to act.")
+    since: datetime
+    last_at: datetime
+    sla: list[Promise]
+    opinions: int
+    entries: int
+
+
+class Page(BaseModel):
+    """Entries, latest first."""
+
+    subject: str
+    sector: str
+    entries: list[Entry]
+    next: str | None = Field(description="Give it back to read on; null if there is no more.")
+
+
+class Story(Page):
+    """A citizen: by what he is known, how his matters stand, and the first page of what happened."""
+
+    is_own: bool = Field(description="False if what was asked for leads to several people, who are in `shared`.")
+    is_whole: bool = Field(description="False if more belongs here than is shown.")
+    identities: list[Identity]
+    shared: list[Identity]
+    contacts: list[Contact] = Field(description="Open ones first, then those of which was heard last.")
+    are_contacts_whole: bool = Field(description="False if older entries than were looked at may tell of more.")
+
+
+class Life(BaseModel):
+    """One contact from its beginning to its end."""
+
+    contact: Contact
+    sector: str
+    citizen: str | None = Field(description="Whose it is; null if nobody is known to be.")
+    entries: list[Entry] = Field(description="In order.")
+
+
+class LinkState(BaseModel):
+    """Whether a link holds now."""
+
+    one: str
+    other: str
+    holds: bool
+
+
+class Pair(BaseModel):
+    """A further sector in which may be looked up."""
+
+    from_sector: str
+    to_sector: str
+    reason: str
+
+
+class Me(BaseModel):
+    """Who asks, and what he may do: all that a page needs to draw itself."""
+
+    name: str
+    role: Role
+    sectors: list[str]
+    services: list[str] = Field(description="Empty: all.")
+    across: list[Pair]
+    may: list[Operation]
+    purposes: list[Purpose]
+    grounds: list[Ground]
+    kinds: list[Kind]
+    languages: list[str]
+    title: dict[str, str]
+    time_zone: str
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a time as answers have it."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def entry_of(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
+    """Return the entry of a row."""
+    shown = {"channel": row["channel"], "state": row["state"], "happened_at": moment(row["happened_at"])}
+    for name in ("id", "contact", "site", "service", "type", "outcome", "detail"):
+        shown[name] = "" if is_outline else row[name]
+    return Entry(**shown, is_outline=is_outline)
+
+
+def contact_of(summary: Summary) -> Contact:
+    """Return how a contact stands."""
+    told = summary._asdict()
+    promises = [Promise(**promise._asdict() | {"at": moment(promise.at)}) for promise in told.pop("promises")]
+    times = {"since": moment(summary.since), "last_at": moment(summary.last_at)}
+    return Contact(**told | times, sla=promises)

@@ -1,0 +1,225 @@
+"""Who asks, whether he may, and the record of it: what each route works with.
+
+A route that concerns a citizen calls `Asker.ask`, the one way to the timelines: what it returns is in the audit already.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import structlog
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from fastapi import Depends, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from connectors.sdk.errors import KeyFileError
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind, PseudonymKey
+from streams.access.audit import Access, Audit, AuditError, Purpose, Result
+from streams.access.limiting import Limiter
+from streams.access.permissions import OF_CITIZENS, Operation
+from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
+from streams.api.accesses import Accesses
+from streams.api.options import ApiOptions
+from streams.api.problems import Problem
+from streams.timeline.reading import Reader, Reading
+from streams.timeline.store import Timeline, Unavailable
+
+T = TypeVar("T")
+AWAY_SECONDS: Final = 5
+"""After so long it is worth to ask again where the database is away."""
+ACROSS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
+"""What may be done in a sector that is not the token's own, where the settings allow it."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Slip:
+    """What becomes known of a request while it is answered, for the audit."""
+
+    asker: "Asker"
+    operation: Operation
+    whose: str = ""
+    sector: str = ""
+    across: str = ""
+
+    def admit(self, sector: str) -> None:
+        """Go on only if this may be done in `sector`. Raises `Forbidden`."""
+        self.sector = sector
+        token = self.asker.token
+        if token.may(self.operation, sector):
+            return
+        reason = self.asker.api.options.reason_across(token.sectors, sector)
+        if reason is None or self.operation not in ACROSS or not token.may(self.operation, token.sectors[0]):
+            raise Forbidden
+        self.across = reason
+
+
+class Forbidden(Exception):  # noqa: N818 - an answer
+    """The role or the sector does not allow it."""
+
+
+class Api:
+    """All that the routes share."""
+
+    def __init__(
+        self,
+        options: ApiOptions,
+        *,
+        tokens: Tokens,
+        audit: Audit,
+        reader: Reader,
+        writer: Callable[[], Timeline],
+        keys: Path,
+        secret: bytes,
+        accesses: Accesses,
+    ) -> None:
+        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors."""
+        self.options: Final = options
+        self.audit: Final = audit
+        self.writer: Final = writer
+        self.secret: Final = secret
+        self.accesses: Final = accesses
+        self.limiter: Final = Limiter()
+        self._tokens = tokens
+        self._reader = reader
+        self._keys = keys
+        self._known_keys: dict[str, PseudonymKey] = {}
+        self._threads = CapacityLimiter(options.threads)
+        self._noting = CapacityLimiter(1)
+
+    async def authenticate(self, secret: str) -> Token | None:
+        """Return whose secret this is, None if nobody's. Raises `Problem`."""
+        now = datetime.now(UTC)
+        try:
+            token = find(self._tokens.list(), secret, milliseconds(now))
+            if token is not None and token.used_on < now.date().isoformat():
+                token = await run_sync(self._tokens.authenticate, secret, now, limiter=self._noting)
+        except TokensError as error:
+            log.error("tokens_unusable", error=str(error))  # noqa: TRY400 - it is said in full
+            raise Problem("tokens") from None
+        return token
+
+    async def in_thread(self, act: Callable[[], T]) -> T:
+        """Do what waits for the database. Raises `Problem` if that is away."""
+        try:
+            return await run_sync(act, limiter=self._threads)
+        except Unavailable as error:
+            log.warning("database_away", error=str(error))
+            raise Problem("database", headers={"retry-after": str(AWAY_SECONDS)}) from None
+
+    async def look(self, find: Callable[[Reading], T]) -> T:
+        """Return what `find` finds in the timelines. Raises `Problem` if the database is away."""
+
+        def look() -> T:
+            with self._reader.look() as reading:
+                return find(reading)
+
+        return await self.in_thread(look)
+
+    def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
+        """Return the pseudonym of a value in `sector`. Raises `Problem` if that has no key here."""
+        if sector not in self._known_keys:
+            if not (self._keys / f"{sector}.key").exists():  # one that is made now would find nobody
+                raise Problem("invalid", mistakes=[("sector", "no_sector")])
+            try:
+                self._known_keys[sector] = load_key(self._keys, sector)
+            except KeyFileError as error:
+                log.error("key_unusable", error=str(error))  # noqa: TRY400
+                raise Problem("keys") from None
+        return self._known_keys[sector].pseudonym(kind, normalised)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks."""
+
+    api: Api
+    token: Token
+    began_at: float = field(default_factory=time.monotonic)
+
+    async def ask(
+        self,
+        operation: Operation,
+        purpose: Purpose,
+        find: Callable[[Reading, Slip], T | None],
+        whose: str = "",
+        result: Result = Result.SHOWN,
+    ) -> T:
+        """Return what `find` finds, once it is in the audit that it was asked for.
+
+        `find` runs in a thread. It calls `Slip.admit` as soon as it knows the sector, before it reads anything about a citizen,
+        and sets `Slip.whose` where `whose` could not be given. If it returns None, nothing is known. Raises `Problem`, which is
+        in the audit too, unless what was asked for could not be understood.
+        """
+        slip = Slip(self, operation, whose)
+
+        def look(reading: Reading) -> T | None:
+            if not any(self.token.may(operation, sector) for sector in self.token.sectors):
+                raise Forbidden
+            return find(reading, slip)
+
+        try:
+            found = await self.api.look(look)
+        except Forbidden:
+            await self._record(slip, purpose, Result.REFUSED)
+            raise Problem("refused") from None
+        await self._record(slip, purpose, Result.NOT_FOUND if found is None else result)
+        if found is None:
+            raise Problem("not-known")
+        return found
+
+    def sees(self, service: str) -> bool:
+        """Return whether an entry of this service may be shown in full."""
+        return not self.token.services or service in self.token.services
+
+    async def record_limited(self, operation: Operation, purpose: Purpose) -> None:
+        """Record that the token asked too often."""
+        await self._record(Slip(self, operation), purpose, Result.LIMITED)
+
+    async def _record(self, slip: Slip, purpose: Purpose, result: Result) -> None:
+        access = Access(
+            who=self.token.name,
+            role=self.token.role,
+            operation=slip.operation,
+            sector=slip.sector,
+            whose=slip.whose,
+            why=purpose,
+            result=result,
+            across=slip.across,
+        )
+        try:
+            await self.api.audit.record_soon(access)
+        except AuditError as error:
+            log.error("not_recorded", error=str(error))  # noqa: TRY400
+            raise Problem("audit") from None
+        if slip.operation in OF_CITIZENS:
+            self.api.accesses.count(access, time.monotonic())
+
+
+def _get_asker(request: Request) -> Asker:
+    asker: Asker = request.state.asker  # put there by `guarding.Guard`
+    return asker
+
+
+AskerHere = Annotated[Asker, Depends(_get_asker)]
+"""What a route takes to know who asks."""
+
+
+def answer(body: BaseModel) -> Response:
+    """Return an answer as it is: FastAPI would check it again, which takes longer than to find it."""
+    return Response(body.model_dump_json(), media_type="application/json")
+
+
+def responses(*kinds: int) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI tells of errors with these statuses, beside those of every route."""
+    from streams.api.problems import MEDIA_TYPE, ProblemBody  # noqa: PLC0415
+
+    schema = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
+    return {status: {"description": "", "content": schema} for status in (*kinds, 401, 413, 415, 422, 429, 503)}

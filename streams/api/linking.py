@@ -1,0 +1,58 @@
+"""Take two people's stories apart, or bring them together again."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+
+from streams.access.audit import Purpose, Result
+from streams.access.permissions import Operation
+from streams.api.answers import LinkState, RestoreLink, RevokeLink
+from streams.api.asking import Asker, AskerHere, Slip, answer, responses
+from streams.api.problems import Problem
+from streams.core.links import Link
+from streams.timeline.reading import Reading
+from streams.timeline.store import Timeline
+
+router = APIRouter(prefix="/v1/links", tags=["links"])
+
+
+@router.post("/revoke", response_model=LinkState, responses=responses(403, 404))
+async def revoke_link(body: RevokeLink, asker: AskerHere) -> Any:
+    """Have a link hold no more, though it is told again: two stories are apart at once."""
+
+    def revoke(timeline: Timeline, link: Link) -> bool:
+        return timeline.revoke(link, int(time.time() * 1000), body.reason)
+
+    await _change(asker, Operation.REVOKE_LINK, Link(body.one, body.other), revoke)
+    return answer(LinkState(one=body.one, other=body.other, holds=False))
+
+
+@router.post("/restore", response_model=LinkState, responses=responses(403, 404))
+async def restore_link(body: RestoreLink, asker: AskerHere) -> Any:
+    """Have a revoked link hold again."""
+    await _change(asker, Operation.RESTORE_LINK, Link(body.one, body.other), Timeline.restore)
+    return answer(LinkState(one=body.one, other=body.other, holds=True))
+
+
+async def _change(asker: Asker, operation: Operation, link: Link, change: Callable[[Timeline, Link], bool]) -> None:
+    """Record what is about to be done, then do it, whichever of the two stands first. Raises `Problem`."""
+
+    def find(reading: Reading, slip: Slip) -> bool | None:
+        sector = reading.find_sector(link.one)
+        if sector is None or reading.find_sector(link.other) != sector:
+            return None
+        slip.admit(sector)
+        return True
+
+    def act() -> bool:
+        timeline = asker.api.writer()
+        try:
+            return any([change(timeline, link), change(timeline, Link(link.other, link.one))])
+        finally:
+            timeline.close()
+
+    await asker.ask(operation, Purpose.RIGHTS, find, link.one, Result.BEGUN)
+    if not await asker.api.in_thread(act):
+        raise Problem("not-known")

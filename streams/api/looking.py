@@ -1,0 +1,161 @@
+"""Look up a citizen, read on, and read one contact."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from models.identities import normalise
+from streams.access.permissions import Operation
+from streams.api import cursors
+from streams.api.answers import (
+    NAME,
+    Identity,
+    Life,
+    LookUp,
+    Page,
+    ReadContact,
+    ReadTimeline,
+    Reason,
+    Story,
+    contact_of,
+    entry_of,
+    moment,
+)
+from streams.api.asking import Asker, AskerHere, Slip, answer, responses
+from streams.api.options import OtherServices
+from streams.api.problems import Problem
+from streams.core import links
+from streams.core.links import Caps, Link
+from streams.core.summary import sum_up
+from streams.timeline.reading import Evidence, Reading
+from streams.timeline.store import Place
+
+CAPS: Final = Caps()
+LOOKED_AT: Final = 500
+"""So many of the latest entries tell how a citizen's matters stand: whoever has more is answered as fast."""
+
+router = APIRouter(tags=["timelines"])
+
+
+@router.post("/v1/look-up", response_model=Story, responses=responses(403, 404))
+async def look_up(body: LookUp, asker: AskerHere) -> Any:
+    """Find a citizen by a telephone number, address or reference; tell his story: the latest page, and how his matters stand."""
+    kind = body.kind.identity
+    normalised = normalise(kind, body.value, asker.api.options.region) if kind else body.value
+    if normalised is None or (kind is None and not NAME.fullmatch(normalised)):
+        raise Problem("invalid", mistakes=[("value", "not_normal")])
+
+    def find(reading: Reading, slip: Slip) -> Story | None:
+        if kind is None:
+            slip.whose = normalised
+            sector = reading.find_sector(normalised)
+            if sector is None:
+                return None
+            slip.admit(sector)
+            citizen = reading.find_citizen(normalised)
+            subject = citizen.owner if citizen else normalised
+        else:
+            sector = body.sector or next(iter(asker.token.sectors), "")
+            slip.admit(sector)
+            subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sector)
+        return _tell(reading, asker, subject, sector, body.limit)
+
+    return answer(await asker.ask(Operation.LOOK_UP, body.purpose, find))
+
+
+@router.post("/v1/timeline", response_model=Page, responses=responses(400, 403, 404))
+async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
+    """Read on in a citizen's timeline."""
+    before = cursors.read(body.cursor, body.subject, asker.api.secret) if body.cursor else None
+    if body.cursor and before is None:
+        raise Problem("cursor")
+
+    def find(reading: Reading, slip: Slip) -> Page | None:
+        sector = reading.find_sector(body.subject)
+        if sector is None:
+            return None
+        slip.admit(sector)
+        owners = reading.tell_story(body.subject, CAPS).identities
+        rows = reading.read(owners, body.limit + 1, before, _services(asker))
+        return _page(asker, body.subject, sector, rows, body.limit)
+
+    return answer(await asker.ask(Operation.READ_TIMELINE, body.purpose, find, body.subject))
+
+
+@router.post("/v1/contact", response_model=Life, responses=responses(403, 404))
+async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
+    """Read one contact's whole life, in order."""
+
+    def find(reading: Reading, slip: Slip) -> Life | None:
+        citizen = reading.find_citizen(body.contact)
+        if citizen is None:
+            return None
+        slip.admit(citizen.sector)
+        rows = reading.read_contact(body.contact)
+        seen = [row for row in rows if asker.sees(row["service"])]
+        if not seen:
+            return None
+        (summary,) = sum_up(seen, _now())
+        shown = seen if _services(asker) else rows
+        return Life(
+            contact=contact_of(summary),
+            sector=citizen.sector,
+            citizen=None if citizen.owner == body.contact else citizen.owner,
+            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in shown],
+        )
+
+    return answer(await asker.ask(Operation.READ_CONTACT, body.purpose, find, body.contact))
+
+
+def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int) -> Story | None:
+    story = reading.tell_story(subject, CAPS)
+    rows = reading.read(story.identities, max(limit + 1, LOOKED_AT), None, _services(asker))
+    if not rows and not story.shared:
+        return None
+    held = [*story.identities.values(), *story.shared.values()]
+    evidence = reading.find_evidence([link for link in held if link is not None])
+    seen = [row for row in rows if asker.sees(row["service"])]
+    page = _page(asker, subject, sector, rows, limit)
+    return Story(
+        **vars(page),
+        is_own=story.is_own,
+        is_whole=story.is_whole,
+        identities=list(_identities(story.identities, evidence, Reason.TOLD_TOGETHER)),
+        shared=list(_identities(story.shared, evidence, Reason.SHARED)),
+        contacts=[contact_of(one) for one in sum_up(seen, _now())],
+        are_contacts_whole=len(rows) < LOOKED_AT,
+    )
+
+
+def _page(asker: Asker, subject: str, sector: str, rows: Sequence[Mapping[str, Any]], limit: int) -> Page:
+    """Return the first `limit` of these rows; that there are more tells where to go on."""
+    shown, further = rows[:limit], None
+    if len(rows) > limit:
+        further = cursors.write(Place(shown[-1]["happened_at"], shown[-1]["id"]), subject, asker.api.secret)
+    entries = [entry_of(row, is_outline=not asker.sees(row["service"])) for row in shown]
+    return Page(subject=subject, sector=sector, entries=entries, next=further)
+
+
+def _identities(told: Mapping[str, Link | None], evidence: Mapping[Link, Evidence], why: Reason) -> Iterable[Identity]:
+    for identity, link in told.items():
+        known = evidence.get(link) if link else None
+        yield Identity(
+            identity=identity,
+            kind=links.kind_of(identity),
+            linked_to=(link.other if link.one == identity else link.one) if link else None,
+            since=moment(known.linked_at) if known else None,
+            contacts=known.contacts if known else None,
+            why=why if link else Reason.ASKED,
+        )
+
+
+def _services(asker: Asker) -> Sequence[str]:
+    """Return of which services alone entries are read; none: of all."""
+    is_hidden = asker.api.options.other_services is OtherServices.HIDDEN
+    return asker.token.services if is_hidden else ()
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,89 @@
+"""The process that answers for citizens' timelines over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import structlog
+from anyio.to_thread import run_sync
+from prometheus_client import CollectorRegistry, ProcessCollector
+from yarl import URL
+
+from connectors.sdk.keys import load_key
+from streams.api.accesses import Accesses
+from streams.api.app import create_app
+from streams.api.asking import Api
+from streams.audit_cli import open_audit
+from streams.listening import Server, answered_hosts, listen
+from streams.prechecks import check_port, make_private
+from streams.settings import ConfigError, Settings
+from streams.timeline.store import Unavailable
+from streams.timeline_process import open_reader, open_timeline
+from streams.tokens_cli import open_tokens
+
+RETRY_SECONDS: Final = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Answer until SIGTERM or SIGINT; return the exit code.
+
+    While the database is away, that is the answer. Raises `ConfigError` as `open_timeline` does, and `OperatorError` if the port
+    cannot be had.
+    """
+    place = settings.api
+    check_port(place.host, place.port, "api.port")
+    make_private(settings.data)
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    options = place.of_api(title=settings.web.title, title_en=settings.web.title_en, time_zone=settings.web.time_zone)
+    reader, audit = open_reader(settings, options.threads), open_audit(settings)
+    api = Api(
+        options,
+        tokens=open_tokens(settings),
+        audit=audit,
+        reader=reader,
+        writer=lambda: open_timeline(settings),
+        keys=settings.data / "connectors" / "keys",
+        secret=load_key(settings.data / "access", "cursors").secret,
+        accesses=Accesses(registry, options.unusual_citizens_per_hour),
+    )
+    app = create_app(api, registry, answered_hosts(options.host, options.hosts))
+    server = Server(app)
+    failures: list[ConfigError] = []
+
+    async def prepare() -> None:
+        """Bring the database to this release as soon as it is there."""
+        while True:
+            try:
+                (await run_sync(open_timeline, settings)).close()
+            except Unavailable as error:
+                log.warning("waiting_for_database", error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            except ConfigError as error:
+                failures.append(error)
+                server.should_exit = True
+                return
+            else:
+                return
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        preparing = asyncio.create_task(prepare())
+        yield
+        preparing.cancel()
+        with suppress(asyncio.CancelledError):
+            await preparing
+
+    app.router.lifespan_context = lifespan
+    with listen(options.host, options.port) as listener:
+        port = listener.getsockname()[1]
+        log.info("the timelines are at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
+        server.run([listener])
+    audit.close()
+    reader.close()
+    if failures:
+        raise failures[0]
+    return 0

@@ -1,0 +1,92 @@
+"""How a contact stands, by its timeline entries: what a citizen's matters are, the open ones first.
+
+All times are milliseconds since 1970 UTC.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from models.sla import SOURCE
+from models.topics import Channel
+from streams.core.milestone import State
+
+LASTING_MS: Final = 12 * 3_600_000
+"""A call or visit of which nothing was heard for so long is over: its source does not tell every end."""
+_ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
+_GIVEN: Final = "feedback.given"
+_PROMISE: Final = "sla."
+
+
+class Promise(NamedTuple):
+    """What became of something that was promised."""
+
+    policy: str
+    clock: str
+    state: str
+    """`met`, `breached` or `cancelled`."""
+    at: int
+
+
+class Summary(NamedTuple):
+    """One contact, as its entries tell it."""
+
+    contact: str
+    channel: str
+    site: str
+    service: str
+    state: str
+    outcome: str
+    is_open: bool
+    """Whether the service or the citizen still has to act."""
+    since: int
+    """When the first of the entries happened."""
+    last_at: int
+    promises: tuple[Promise, ...]
+    """In order; of each clock what was told last."""
+    opinions: int
+    """How many were given of it."""
+    entries: int
+
+
+def sum_up(entries: Iterable[Mapping[str, Any]], now: int) -> list[Summary]:
+    """Return the contacts of these entries, whatever their order: open ones first, then those of which was heard last."""
+    by_contact: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        by_contact.setdefault(entry["contact"], []).append(entry)
+    summaries = [_sum_up(contact, sorted(told, key=_in_order), now) for contact, told in by_contact.items()]
+    return sorted(summaries, key=lambda one: (not one.is_open, -one.last_at, one.contact))
+
+
+def _sum_up(contact: str, told: Sequence[Mapping[str, Any]], now: int) -> Summary:
+    """Sum up one contact; how it stands is told by what happened, not by a promise, which may be judged after the end."""
+    happened = [entry for entry in told if entry["source"] != SOURCE] or told
+    of_itself = [entry for entry in happened if entry["channel"] != Channel.FEEDBACK] or happened
+    last, last_at = of_itself[-1], told[-1]["happened_at"]
+    unsaid = last["channel"] in _ENDED_UNSAID and now - last_at > LASTING_MS
+    return Summary(
+        contact,
+        last["channel"],
+        last["site"],
+        last["service"],
+        last["state"],
+        last["outcome"],
+        last["state"] != State.CLOSED and not unsaid,
+        told[0]["happened_at"],
+        last_at,
+        _promises(told),
+        sum(entry["type"] == _GIVEN for entry in told),
+        len(told),
+    )
+
+
+def _promises(told: Iterable[Mapping[str, Any]]) -> tuple[Promise, ...]:
+    latest: dict[str, Promise] = {}
+    for entry in told:
+        if entry["type"].startswith(_PROMISE):
+            policy, _, clock = entry["detail"].rpartition(":")
+            latest[entry["detail"]] = Promise(policy, clock, entry["type"].removeprefix(_PROMISE), entry["happened_at"])
+    return tuple(latest.values())
+
+
+def _in_order(entry: Mapping[str, Any]) -> tuple[int, bool, str]:
+    return entry["happened_at"], entry["state"] == State.CLOSED, entry["id"]

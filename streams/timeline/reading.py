@@ -1,0 +1,165 @@
+"""Timelines for many who ask at once: a bounded number of connections that can write nothing, and few queries for each answer.
+
+All times are milliseconds since 1970 UTC.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, TextClause, bindparam, create_engine, event, make_url, text
+
+from streams.core.links import Caps, Link, Story, tell_story
+from streams.timeline import links
+from streams.timeline.store import LOCK_SECONDS, Place, clear
+
+MOST_OWNERS: Final = 64
+"""Read at once: as many as belong to one story."""
+_REPEATABLE_READ: Final = 3
+"""Of PostgreSQL, as psycopg numbers it: one moment for all queries of a transaction."""
+_COLUMNS: Final = "id, contact, happened_at, sector, channel, site, service, type, state, outcome, source, detail"
+
+
+class Evidence(NamedTuple):
+    """What a link rests on."""
+
+    contacts: int
+    """So many told it."""
+    linked_at: int
+    """When the first of them did."""
+
+
+class Citizen(NamedTuple):
+    """Under whom a contact's entries stand."""
+
+    owner: str
+    """A pseudonym, or the contact itself if it told none."""
+    sector: str
+
+
+class Reading:
+    """The timelines as of one moment. For one thread, within `Reader.look`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find_sector(self, name: str) -> str | None:
+        """Return the sector of a pseudonym or contact; None if nothing is known of it, or no sector was told."""
+        sector: str | None = self._connection.scalar(_SECTOR, {"name": name})
+        return sector
+
+    def find_citizen(self, contact: str) -> Citizen | None:
+        """Return under whom a contact's entries stand; None if there are none."""
+        found = self._connection.execute(_CITIZEN, {"contact": contact}).first()
+        return Citizen(*found) if found else None
+
+    def tell_story(self, identity: str, caps: Caps) -> Story:
+        """Return which identities are the citizen's who has `identity`."""
+        return tell_story(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
+
+    def find_evidence(self, held: Collection[Link]) -> Mapping[Link, Evidence]:
+        """Return what these links rest on, whichever of the two stands first in them."""
+        if not held:
+            return {}
+        pairs = [pair for link in held for pair in ((link.one, link.other), (link.other, link.one))]
+        told = {
+            (one, other): Evidence(*rest) for one, other, *rest in self._connection.execute(_EVIDENCE, {"links": pairs})
+        }
+        return {link: known for link in held if (known := _add(told.get(link), told.get(link[::-1])))}
+
+    def read(
+        self, owners: Collection[str], limit: int, before: Place | None = None, services: Collection[str] = ()
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the latest entries of these owners, latest first, from `before` on; of all services if none is given."""
+        names, found = list(owners), list[Mapping[str, Any]]()
+        values: dict[str, Any] = {"most": limit, **(before._asdict() if before else {})}
+        if services:
+            values["services"] = list(services)
+        for start in range(0, len(names), MOST_OWNERS):
+            some = names[start : start + MOST_OWNERS]
+            width = 1 << (len(some) - 1).bit_length()  # few different queries, so that each is prepared once
+            padded = {f"owner_{number}": some[number] if number < len(some) else "" for number in range(width)}
+            asked = _page(width, is_later=before is not None, is_narrow=bool(services))
+            found += [dict(row._mapping) for row in self._connection.execute(asked, padded | values)]  # noqa: SLF001 - public
+        if len(names) > MOST_OWNERS:
+            found.sort(key=lambda row: (row["happened_at"], row["id"]), reverse=True)
+        return found[:limit]
+
+    def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
+        """Return the whole life of one contact, in order."""
+        return [dict(row._mapping) for row in self._connection.execute(_LIFE, {"contact": contact})]  # noqa: SLF001
+
+
+class Reader:
+    """The database at `url`, as `store.Timeline` has it, for as many threads at once as `connections`.
+
+    Its tables must be of this release. Nothing is opened before it is needed.
+    """
+
+    def __init__(self, url: str, password: str = "", *, connections: int) -> None:
+        place = make_url(url)
+        self._engine: Final = create_engine(
+            place.set(password=password) if password else place,
+            hide_parameters=True,  # what an error says may be logged
+            pool_size=connections,
+            max_overflow=0,
+        )
+        prepare = _prepare_sqlite if self._engine.dialect.name == "sqlite" else _prepare_postgresql
+        event.listen(self._engine, "connect", prepare)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def look(self) -> Iterator[Reading]:
+        """Yield the timelines as they are now, whatever is written meanwhile. Raises `store.Unavailable`."""
+        with clear(), self._engine.connect() as connection:
+            if self._engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # else each query would see another moment
+            yield Reading(connection)
+
+
+def _add(one: Evidence | None, other: Evidence | None) -> Evidence | None:
+    if one and other:
+        return Evidence(one.contacts + other.contacts, min(one.linked_at, other.linked_at))
+    return one or other
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute(
+        "PRAGMA mmap_size = 1073741824"
+    )  # shared by all connections, so that each needs little of its own
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    connection.read_only = True
+    connection.isolation_level = _REPEATABLE_READ
+
+
+@cache
+def _page(width: int, *, is_later: bool, is_narrow: bool) -> TextClause:
+    """Return the query for a page of so many owners: each walks down its own stretch of the index, and they are merged.
+
+    As text, since SQLAlchemy looks at each part of a query again to find out that it has been compiled before.
+    """
+    further = " AND (happened_at, id) < (:happened_at, :id)" if is_later else ""
+    further += " AND service IN :services" if is_narrow else ""
+    walks = (f"SELECT {_COLUMNS} FROM entries WHERE owner = :owner_{number}{further}" for number in range(width))  # noqa: S608 - no value
+    asked = text(" UNION ALL ".join(walks) + " ORDER BY happened_at DESC, id DESC LIMIT :most")
+    return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked
+
+
+_NAMED: Final = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT sector FROM {table} WHERE {column} = :name AND sector <> '' LIMIT 1) AS {table}_{column}"  # noqa: S608
+    for table, column in (("entries", "owner"), ("entries", "contact"), ("links", "one"), ("links", "other"))
+)
+_SECTOR: Final = text(f"{_NAMED} LIMIT 1")
+_CITIZEN: Final = text("SELECT owner, sector FROM entries WHERE contact = :contact LIMIT 1")
+_LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
+_EVIDENCE: Final = text(
+    "SELECT one, other, count(*), min(linked_at) FROM links WHERE (one, other) IN :links GROUP BY one, other"
+).bindparams(bindparam("links", expanding=True))
