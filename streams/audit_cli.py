@@ -60,12 +60,17 @@ def open_audit(settings: Settings) -> Audit:
 
 
 def record_act(
-    settings: Settings, operation: Operation, whose: str, why: Purpose = Purpose.ADMINISTRATION, sector: str = ""
+    settings: Settings,
+    operation: Operation,
+    whose: str,
+    why: Purpose = Purpose.ADMINISTRATION,
+    sector: str = "",
+    result: Result = Result.BEGUN,
 ) -> None:
     """Record what is about to be done by a command, by the system's name of who gives it. Raises `OperatorError`."""
     try:
         access = Access(
-            who=f"user:{getuser()}", operation=operation, sector=sector, whose=whose, why=why, result=Result.BEGUN
+            who=f"user:{getuser()}", operation=operation, sector=sector, whose=whose, why=why, result=result
         )
     except ValueError:
         raise OperatorError(

@@ -1,7 +1,8 @@
-"""Read one row of the workers' state, as it was committed last."""
+"""Read rows of the workers' state, as they were committed last."""
 
 import time
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaTimeoutError
@@ -22,28 +23,45 @@ SILENT_SECONDS: Final = 30.0
 def read_contact(settings: Settings, name: str) -> Contact | None:
     """Return the row of a contact, of the demo if that is what runs here; None if there is none.
 
-    It looks at the whole partition: a million rows take a while. Raises `KafkaError` if the brokers do not go on answering, and
-    `OperatorError` if they do not answer at all.
+    It looks at the whole partition: a million rows take a while. Raises as `read_rows`, and `OperatorError` if no broker answers.
     """
     brokers = find_brokers(settings, or_demo=True)
     wait_for_broker(brokers, BROKER_SECONDS)
-    key, found = name.encode(), None
-    config = {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **settings.kafka.client_options()}
+    key = name.encode()
+    found = read_rows(brokers, settings.kafka.client_options(), lambda other, _: other == key, key).get(key)
+    return contact.decode(found) if found else None
+
+
+def read_rows(
+    brokers: str, client: Mapping[str, Any], wanted: Callable[[bytes, bytes], bool], key: bytes | None = None
+) -> dict[bytes, bytes]:
+    """Return the rows whose key and value are `wanted`, as they were committed last; with `key` of its partition alone.
+
+    `client` goes to kafka-python (security). Raises `KafkaError` if the brokers do not go on answering.
+    """
+    found: dict[bytes, bytes] = {}
+    config = {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **client}
     with opened(KafkaConsumer, config) as consumer:
-        partitions = consumer.partitions_for_topic(CONTACTS.name) or set()
+        partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         if not partitions:
-            return None
-        place = TopicPartition(CONTACTS.name, partition_of(key, len(partitions)))
-        consumer.assign([place])
-        consumer.seek_to_beginning(place)
-        end = consumer.end_offsets([place])[place]
+            return found
+        if key is not None:
+            partitions = [partition_of(key, len(partitions))]
+        places = [TopicPartition(CONTACTS.name, partition) for partition in partitions]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends = consumer.end_offsets(places)
         moved_at = time.monotonic()
-        while (position := consumer.position(place)) < end:
-            for record in consumer.poll(timeout_ms=1000).get(place, ()):
-                if record.key == key:
-                    found = record.value
-            if consumer.position(place) > position:
+        while open_ := [place for place in places if consumer.position(place) < ends[place]]:
+            before = sum(map(consumer.position, open_))
+            for records in consumer.poll(timeout_ms=1000).values():
+                for record in records:
+                    if record.value is not None and wanted(record.key, record.value):
+                        found[record.key] = record.value
+                    else:
+                        found.pop(record.key, None)
+            if sum(map(consumer.position, open_)) > before:
                 moved_at = time.monotonic()
             elif time.monotonic() - moved_at > SILENT_SECONDS:
                 raise KafkaTimeoutError(f"{CONTACTS.name} could not be read to its end")
-    return contact.decode(found) if found else None
+    return found

@@ -1,7 +1,7 @@
 """`accueil timeline`: write citizens' timelines, and show one in the terminal."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
@@ -21,9 +21,49 @@ KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.
 PAGE: Final = 50
 
 
+LAZY: Final = {
+    "erase": (
+        "streams.rights_cli:erase",
+        say(
+            "Erase a citizen, and prove it (GDPR, article 17).", "Effacer un usager, preuve à l'appui (RGPD, art. 17)."
+        ),
+    ),
+    "erasure": (
+        "streams.rights_cli:erasure",
+        say("How far an erasure is, or its proof.", "Où en est un effacement, ou sa preuve."),
+    ),
+    "export": (
+        "streams.rights_cli:export",
+        say(
+            "All that is held about a citizen (GDPR, article 15).",
+            "Tout ce qui est conservé sur un usager (RGPD, art. 15).",
+        ),
+    ),
+}
+
+
+def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the argument and the options by which it learns whom it is about; `ask_for` asks for the rest."""
+    kind = click.option(
+        "--kind",
+        type=click.Choice(KINDS),
+        default=IdentityKind.PHONE.value,
+        show_default=True,
+        help=say("What is asked for.", "Ce qui est demandé."),
+    )
+    sector = click.option(
+        "--sector",
+        default="general",
+        show_default=True,
+        help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+    )
+    return click.argument("name", required=False)(kind(sector(command)))
+
+
 @click.group(
     cls=Group,
     name="timeline",
+    lazy=LAZY,
     invoke_without_command=True,
     help=say("Write citizens' timelines into the database.", "Écrit les fils des usagers dans la base."),
 )
@@ -46,7 +86,7 @@ def run(settings: Settings) -> None:
         try:
             sys.exit(timeline_process.run(settings))
         except Unavailable as error:
-            raise OperatorError(_away(error), EXIT_RESTART) from None
+            raise OperatorError(tell_away(error), EXIT_RESTART) from None
 
 
 @group.command(
@@ -57,20 +97,7 @@ def run(settings: Settings) -> None:
         "l'adresse ou la référence est demandé, pour n'apparaître dans aucune ligne de commande.",
     )
 )
-@click.argument("name", required=False)
-@click.option(
-    "--kind",
-    type=click.Choice(KINDS),
-    default=IdentityKind.PHONE.value,
-    show_default=True,
-    help=say("What is asked for.", "Ce qui est demandé."),
-)
-@click.option(
-    "--sector",
-    default="general",
-    show_default=True,
-    help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
-)
+@name_options
 @click.option(
     "--why",
     type=click.Choice([purpose.value for purpose in Purpose]),
@@ -86,7 +113,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
     from streams.timeline_process import open_timeline  # noqa: PLC0415
 
     with clear_errors():
-        asked = name or _ask(settings, IdentityKind(kind), sector)
+        asked = name or ask_for(settings, IdentityKind(kind), sector)
         operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
         record_act(settings, operation, asked, Purpose(why), "" if name else sector)
         try:
@@ -99,7 +126,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
             finally:
                 timeline.close()
         except Unavailable as error:
-            raise OperatorError(_away(error), EXIT_RESTART) from None
+            raise OperatorError(tell_away(error), EXIT_RESTART) from None
     if entries:
         _print(entries[:limit], settings.web.zone)
     if len(entries) > limit:
@@ -114,7 +141,8 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
         )
 
 
-def _ask(settings: Settings, kind: IdentityKind, sector: str) -> str:
+def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
+    """Return the pseudonym of what is typed in answer. Raises `OperatorError`."""
     keys = settings.data / "connectors" / "keys"
     sectors = sorted(path.stem for path in keys.glob("*.key"))
     if sector not in sectors:  # a key that is made now would find nobody
@@ -175,5 +203,6 @@ def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple
         )
 
 
-def _away(error: Exception) -> str:
+def tell_away(error: Exception) -> str:
+    """Return in words that the database is away."""
     return say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}")

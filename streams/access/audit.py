@@ -47,7 +47,7 @@ CITIZENS: Final = (
     rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
 )
 """A pseudonym or a contact id, as a regular expression."""
-_WHOSE: Final = re.compile(rf"|{CITIZENS}|token:[a-z0-9._-]{{1,64}}")
+_WHOSE: Final = re.compile(rf"|{CITIZENS}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}")
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +85,8 @@ class Result(StrEnum):
     """The token asked too often."""
     BEGUN = "begun"
     """It is recorded first, then done."""
+    PROVED = "proved"
+    """It was done, and is shown by a proof."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +98,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
     sector: str = ""
     whose: str = ""
-    """A pseudonym or a contact id, never what was typed; `token:<name>` of a token."""
+    """A pseudonym or a contact id, never what was typed; `token:<name>` of a token, `erasure:<id>:<SHA-256>` of a proof."""
     why: Purpose
     result: Result
     across: str = ""

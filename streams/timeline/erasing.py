@@ -103,10 +103,12 @@ def note_told(connection: Connection, name: str, at: int) -> None:
     connection.execute(update(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name).values(told_at=at))
 
 
-def prove(connection: Connection, name: str, proof: str) -> None:
-    """Keep the proof, and whose it was no longer."""
-    connection.execute(update(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name).values(proof=proof))
+def prove(connection: Connection, name: str, proof: str) -> Request:
+    """Keep the proof, unless there is one, and whose it was no longer; return the request with what is kept."""
+    open_ = (ERASURE_REQUESTS.c.id == name, ERASURE_REQUESTS.c.proof.is_(None))
+    connection.execute(update(ERASURE_REQUESTS).where(*open_).values(proof=proof))
     connection.execute(delete(ERASURE_CONTACTS).where(ERASURE_CONTACTS.c.request == name))
+    return Request(*connection.execute(select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.id == name)).one())
 
 
 def forget(connection: Connection, erased_before: int, proved_before: int) -> int:

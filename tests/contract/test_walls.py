@@ -16,6 +16,7 @@ ROOMS = {
     "streams/engine": ["streams.engine"],
     "streams/agents": ["models", "streams.core", "streams.engine", "streams.agents"],
     "streams/timeline": ["models", "streams.core", "streams.timeline"],
+    "streams/rights": ["models", "streams.core", "streams.timeline", "streams.rights"],
     "streams/access": ["models", "streams.access", "connectors.sdk"],
     "streams/api": ["models", "streams.core", "streams.timeline", "streams.access", "streams.api", "connectors.sdk"],
     "streams/web": ["models", "streams.core", "streams.web", "streams.topic_reader"],

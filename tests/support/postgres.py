@@ -32,15 +32,16 @@ def _programs() -> Path:
 class Postgres:
     """One cluster. It does not run as root: then its owner is the user that the package made."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *settings: str) -> None:
+        self._settings = settings
         self._programs = _programs()
-        self._directory = directory / "cluster"
+        self.directory = directory / "cluster"
         self.port = free_port()
         self.runs = False
         self._as = ["runuser", "-u", USER, "--"] if os.geteuid() == 0 else []
         if self._as:
             shutil.chown(directory, USER)
-        self._call("initdb", "-D", str(self._directory), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8")
+        self._call("initdb", "-D", str(self.directory), "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8")
 
     @property
     def url(self) -> str:
@@ -50,13 +51,14 @@ class Postgres:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        log = str(self._directory.parent / "log")
-        self._call("pg_ctl", "-D", str(self._directory), "-w", "-l", log, "-o", options, "start")
+        options += "".join(f" -c {setting}" for setting in self._settings)
+        log = str(self.directory.parent / "log")
+        self._call("pg_ctl", "-D", str(self.directory), "-w", "-l", log, "-o", options, "start")
         self.runs = True
 
     def stop(self, how: str = "fast") -> None:
         """Stop it: `fast`, or `immediate`, which is a crash."""
-        self._call("pg_ctl", "-D", str(self._directory), "-w", "-m", how, "stop")
+        self._call("pg_ctl", "-D", str(self.directory), "-w", "-m", how, "stop")
         self.runs = False
 
     def _call(self, program: str, *arguments: str) -> None:
@@ -73,10 +75,10 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Yield a cluster that runs, in a folder that its owner may enter."""
+def running_postgres(*settings: str) -> Iterator[Postgres]:
+    """Yield a cluster that runs with these settings, `name=value`, in a folder that its owner may enter."""
     with tempfile.TemporaryDirectory(prefix="accueil-postgres-", ignore_cleanup_errors=True) as folder:
-        postgres = Postgres(Path(folder))
+        postgres = Postgres(Path(folder), *settings)
         postgres.start()
         try:
             yield postgres

@@ -1,0 +1,154 @@
+"""`accueil timeline erase`, `erasure`, `export`: what a citizen may ask for (GDPR, articles 15 and 17)."""
+
+import json as json_codec
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from getpass import getuser
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from models.identities import IdentityKind
+from streams.access.audit import Purpose, Result
+from streams.access.permissions import Operation
+from streams.audit_cli import record_act
+from streams.listing import EXIT_NOT_FOUND, as_json
+from streams.settings import Settings
+from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, pass_settings
+from streams.timeline_cli import ask_for, name_options, tell_away
+from streams.words import say
+
+if TYPE_CHECKING:
+    from streams.rights.erasing import Erasing, Erasure
+
+POLL_SECONDS: Final = 0.5
+WAIT_SECONDS: Final = 60
+
+
+@click.command(
+    help=say(
+        "Erase a citizen (GDPR, article 17), and prove it. NAME is a contact or a pseudonym; without it, the number, address or "
+        "reference is asked for. What others share, such as a family's number, is nobody's own and stays.",
+        "Effacer un usager (RGPD, article 17), preuve à l'appui. NAME est un contact ou un pseudonyme ; sans lui, le numéro, "
+        "l'adresse ou la référence est demandé. Ce qui est partagé, comme le numéro d'une famille, reste.",
+    )
+)
+@name_options
+@click.option("--yes", is_flag=True, help=say("Do not ask.", "Ne pas demander."))
+@click.option(
+    "--wait",
+    type=click.IntRange(min=0),
+    default=WAIT_SECONDS,
+    show_default=True,
+    help=say("For the proof, seconds.", "Attente de la preuve, en secondes."),
+)
+@as_json
+@pass_settings
+def erase(settings: Settings, name: str | None, kind: str, sector: str, wait: int, *, yes: bool, json: bool) -> None:
+    """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
+    with opened(settings) as erasing:
+        asked = name or ask_for(settings, IdentityKind(kind), sector)
+        where = erasing.find_sector(asked) if name else sector
+        record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
+        contacts = erasing.find(asked, where)
+        number = len(contacts)
+        if not yes:
+            click.confirm(
+                say(f"erase {number} contacts for ever?", f"effacer {number} contacts à jamais ?"), abort=True, err=True
+            )
+        request = erasing.begin(contacts, where, f"user:{getuser()}")
+        click.echo(say(f"request {request.id}", f"demande {request.id}"), err=True)
+        erasing.tell()
+        _show(_wait(settings, erasing, request.id, wait), settings, json=json)
+
+
+@click.command(
+    help=say(
+        "Show how far an erasure is, by the id of its request, or its proof. What was not told yet is told now.",
+        "Montrer où en est un effacement, par le numéro de sa demande, ou sa preuve. Ce qui n'a pas encore été dit l'est.",
+    )
+)
+@click.argument("request")
+@click.option(
+    "--wait", type=click.IntRange(min=0), default=0, help=say("For the proof, seconds.", "Attente, en secondes.")
+)
+@as_json
+@pass_settings
+def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
+    """Finish what was begun, and look."""
+    with opened(settings) as erasing:
+        erasing.tell()
+        _show(_wait(settings, erasing, request, wait), settings, json=json)
+
+
+@contextmanager
+def opened(settings: Settings) -> "Iterator[Erasing]":
+    """Hand out the erasures of this installation, and say in words what is in their way."""
+    from streams.rights import erasing  # noqa: PLC0415
+    from streams.rights_process import open_erasing  # noqa: PLC0415
+    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline_process import open_timeline  # noqa: PLC0415
+
+    with clear_errors():
+        try:
+            timeline = open_timeline(settings)
+            try:
+                yield open_erasing(settings, timeline)
+            finally:
+                timeline.close()
+        except Unavailable as error:
+            raise OperatorError(tell_away(error), EXIT_RESTART) from None
+        except erasing.KafkaAway as error:
+            raise OperatorError(
+                say(
+                    f"Kafka does not answer ({error}): what was begun is finished by the next try",
+                    f"Kafka ne répond pas ({error}) : ce qui est commencé sera fini à la prochaine tentative",
+                ),
+                EXIT_RESTART,
+            ) from None
+        except erasing.Shared:
+            raise OperatorError(
+                say(
+                    "others share it: ask for a case, or a contact, which are one person's",
+                    "d'autres la partagent : demander un dossier, ou un contact, qui n'est que d'un seul",
+                )
+            ) from None
+        except erasing.SeveralSectors as error:
+            sectors = ", ".join(error.args)
+            raise OperatorError(
+                say(
+                    f"known in several sectors: {sectors}; --sector",
+                    f"connu dans plusieurs secteurs : {sectors} ; --sector",
+                )
+            ) from None
+        except erasing.Unknown:
+            raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
+
+
+def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":
+    until = time.monotonic() + seconds
+    while True:
+        found = erasing.look(request, lambda sha256: _record(settings, request, sha256))
+        if found is None:
+            raise OperatorError(say(f"no request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
+        if found.proof is not None or time.monotonic() >= until:
+            return found
+        time.sleep(POLL_SECONDS)
+
+
+def _record(settings: Settings, request: str, sha256: str) -> None:
+    record_act(settings, Operation.ERASE, f"erasure:{request}:{sha256}", Purpose.RIGHTS, result=Result.PROVED)
+
+
+def _show(found: "Erasure", settings: Settings, *, json: bool) -> None:
+    from streams.rights.erasing import to_fields  # noqa: PLC0415
+    from streams.rights.texts import tell_erasure  # noqa: PLC0415
+
+    if json:
+        click.echo(json_codec.dumps(to_fields(found), ensure_ascii=False))
+    else:
+        for line in tell_erasure(found, settings.web.zone):
+            click.echo(say(*line))
+    if found.proof is None:
+        raise SystemExit(EXIT_NOT_FOUND)

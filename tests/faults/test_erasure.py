@@ -1,0 +1,282 @@
+"""A citizen is erased on the real chain, through kills, late news and a topic told again: nothing comes back, all else stays.
+
+The commands are typed as an operator would; what is left is counted in the topics, the databases and their files.
+"""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine, text
+
+from models import topics
+from models.events import Event
+from streams.access.audit import read as read_audit
+from streams.access.audit import verify as verify_audit
+from streams.core.figures import decode_figure, parse_key
+from streams.core.layouts import LAYOUTS
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.timeline.store import Timeline
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.events import START, make
+from tests.support.postgres import Postgres, running_postgres
+from tests.support.processes import ROOT, Child, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
+
+KEY = "0a1b-"
+CASE, OTHER = (f"case:{KEY}{name:0>22}" for name in ("own", "other"))
+PHONE, EMAIL, LANDLINE = f"phone:{KEY}{'own':0>22}", f"email:{KEY}{'own':0>22}", f"phone:{KEY}{'family':0>22}"
+OWN = (CASE, PHONE, EMAIL)
+"""Pseudonyms that are the citizen's alone."""
+
+
+def lives(at: float) -> list[Event]:
+    """The citizen's call, letter, form and opinion, and what others did, who share a landline with him."""
+
+    def call(name: str, begun: float, identities: str) -> list[Event]:
+        where: dict[str, Any] = {
+            "subject": f"call:asterisk/siege:{name}",
+            "site": "siege",
+            "service": "mdph",
+            "sector": "general",
+        }
+        return [
+            make("call.queued", begun, **where, queue="mdph", identities=identities),
+            make("call.answered", begun + 9, **where, queue="mdph"),
+            make("call.ended", begun + 99, **where, queue="mdph", ended_by="caller"),
+        ]
+
+    where: dict[str, Any] = {"site": "siege", "service": "mdph", "sector": "general"}
+    return [
+        *call("own", at, f"{CASE} {PHONE}"),
+        make("feedback.given", at + 120, subject="call:asterisk/siege:own", scale="csat_1_5", score=4, **where),
+        make("letter.arrived", at + 1, subject="mail:mailroom/siege:own", pages=1, identities=CASE, **where),
+        make("letter.assigned", at + 2, subject="mail:mailroom/siege:own", **where),
+        make(
+            "form.submitted",
+            at + 3,
+            subject="form:demarches/1:own",
+            procedure="apa",
+            identities=f"{CASE} {EMAIL}",
+            **where,
+        ),
+        *call("family", at + 4, LANDLINE),
+        *call("landline", at + 5, f"{CASE} {LANDLINE}"),
+        *call("other", at + 6, f"{OTHER} {LANDLINE}"),
+    ]
+
+
+CONTACTS = {
+    "call:asterisk/siege:own",
+    "mail:mailroom/siege:own",
+    "form:demarches/1:own",
+    "call:asterisk/siege:landline",
+}
+
+
+class House:
+    """Worker and timeline agent, as a supervisor would start them, and the commands."""
+
+    postgres: Postgres
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path, url: str) -> None:
+        specs = [TopicSpec(t.name, 2, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE]
+        apply(kafka.bootstrap, specs)
+        self.bootstrap, self.data = kafka.bootstrap, directory / "data"
+        self.url = url or f"sqlite:///{self.data / 'timeline.db'}"
+        self.environment = {
+            "ACCUEIL_BROKERS": kafka.bootstrap,
+            "ACCUEIL_DATA": str(self.data),
+            "ACCUEIL_LOG__FORMAT": "json",
+            "ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS": "3",
+            "ACCUEIL_TIMELINE__URL": url,
+            "LC_ALL": "C",
+        }
+        self.worker, self.timeline = (
+            Child(["-m", "streams.cli", name], directory / f"{name}.log", **self.environment)
+            for name in ("worker", "timeline")
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", *arguments],
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def tell(self, events: list[Event]) -> None:
+        records = list(oracle.records(events))
+        assert len(kafka_io.produce(self.bootstrap, records)) == len(records)
+
+    def settle(self) -> None:
+        """Wait until all that was told is in the figures, and in the database."""
+        wait_until(lambda: oracle.is_done(self.bootstrap), "all to be folded")
+        wait_until(self._is_written, "all to be written")
+
+    def _is_written(self) -> bool:
+        done = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(self.bootstrap, topics.TIMELINE.name)}
+        state = kafka_io.latest(kafka_io.read(self.bootstrap, topics.TIMELINE_STATE.name))
+        kept = {
+            (topic, partition): offset
+            for (partition, key), value in state.items()
+            if key == b"\x00offsets"
+            for topic, offset in json.loads(value).items()
+        }
+        return all(kept.get(place, 0) >= end for place, end in done.items())
+
+    def owners(self) -> dict[str, str]:
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT contact, owner FROM entries")).all()
+        engine.dispose()
+        return dict([*rows])
+
+    def figures(self) -> dict[Any, Any]:
+        """What is counted, but for when each partition last said so."""
+        found = {}
+        for (partition, key), value in kafka_io.latest(kafka_io.read(self.bootstrap, topics.FIGURES.name)).items():
+            _, start, dimensions = parse_key(key)
+            if dimensions is not None:
+                figure = decode_figure(value, LAYOUTS[dimensions.channel])
+                found[partition, start, dimensions] = figure.counts, figure.stocks, figure.oldest_waiting_at
+        return found
+
+    def state(self) -> bytes:
+        rows = kafka_io.latest(kafka_io.read(self.bootstrap, topics.CONTACTS.name))
+        return b"\n".join(key + value for (_, key), value in rows.items())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[House]:
+    if request.param == "sqlite":
+        yield House(own_kafka, tmp_path, "")
+        return
+    with running_postgres("wal_recycle=off", "min_wal_size=32MB", "max_wal_size=64MB") as postgres:
+        house = House(own_kafka, tmp_path, postgres.url)
+        house.postgres = postgres
+        yield house
+
+
+def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) -> None:
+    at = (datetime.now(UTC) - START).total_seconds() - 600
+    told = lives(at)
+    with house.worker as worker, house.timeline as timeline:
+        worker.start()
+        timeline.start()
+        house.tell(told)
+        house.settle()
+        assert house.owners().keys() == {*CONTACTS, "call:asterisk/siege:family", "call:asterisk/siege:other"}
+        before = house.figures()
+        for child in (worker, timeline):
+            child.kill()
+            child.wait()
+
+        assert house.run("timeline", "erase", LANDLINE, "--yes")[0] == 2, "what others share is nobody's own"
+        code, shown, error = house.run("timeline", "erase", PHONE, "--yes", "--wait", "0", "--json")
+        assert code == 1, error
+        request = json.loads(shown)
+        assert (request["state"], request["contacts"], request["proof"]) == ("told", 4, None)
+
+        late = make(
+            "letter.answered",
+            at + 300,
+            subject="mail:mailroom/siege:own",
+            identities=f"{CASE} {PHONE}",
+            sector="general",
+        )
+        house.tell([late])
+        chance = random.Random(4)
+        for child in (worker, timeline):
+            for point in ("folded", "records_sent", "offsets_sent"):
+                child.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 2)}")
+                assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
+            child.start()
+        code, shown, error = house.run("timeline", "erasure", request["id"], "--wait", "60", "--json")
+        assert code == 0, error
+        found = json.loads(shown)
+        counted = {name: number for name, number in found["proof"].items() if isinstance(number, int)}
+        assert counted == {
+            "contacts": 4,
+            "entries_before": 10,
+            "links_before": 3,
+            "events": 4,
+            "rows": 4,
+            "rows_with_identities": 0,
+            "entries": 0,
+            "links": 0,
+            "revocations": 0,
+            "kept_as_erased": 4,
+        }
+        house.tell(told)  # the topics are told again
+        house.tell([late])
+        house.settle()
+        assert house.owners() == {"call:asterisk/siege:family": LANDLINE, "call:asterisk/siege:other": OTHER}
+        changed = {key: (before.get(key), now) for key, now in house.figures().items() if before.get(key) != now}
+        assert {key[2].channel for key in changed} == {"mail"}, "the letter was answered, nothing else has changed"
+        assert worker.stop() == timeline.stop() == 0
+    _find_nothing(house)
+    lines = [line.record or {} for line in read_audit(house.data / "audit")]
+    proved = [line for line in lines if line.get("result") == "proved"]
+    assert [line["whose"] for line in proved] == [f"erasure:{request['id']}:{found['sha256']}"]
+    assert not verify_audit(house.data / "audit").findings
+
+
+def _find_nothing(house: House) -> None:
+    """Look for the pseudonyms of the erased in the state, the logs, and all files of the database."""
+    places: dict[str, Callable[[], bytes]] = {
+        "state": house.state,
+        "logs": lambda: b"".join(path.read_bytes() for path in house.data.parent.glob("*.log")),
+        "database": lambda: _content_of_database(house),
+    }
+    for place, read in places.items():
+        content = read()
+        assert LANDLINE.encode() in content or place == "logs", f"nothing is in {place}: this shows nothing of it"
+        assert [one for one in OWN if one.encode() in content] == [], place
+
+
+def _content_of_database(house: House) -> bytes:
+    opened = Timeline(house.url)
+    opened.rewrite()
+    opened.close()
+    if house.url.startswith("sqlite"):
+        files = [*house.data.glob("timeline.db*")]
+    else:
+        with psycopg.connect(house.url.replace("+psycopg", ""), autocommit=True) as connection:
+            for _ in range(2):  # what the write-ahead log held of before is removed by the checkpoint after the next
+                connection.execute("SELECT pg_switch_wal()")
+                connection.execute("CHECKPOINT")
+        house.postgres.stop()
+        files = [path for path in house.postgres.directory.rglob("*") if path.is_file()]
+    return b"".join(path.read_bytes() for path in files)
+
+
+def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(house: House, own_kafka: EmbeddedKafka) -> None:
+    with house.worker as worker, house.timeline as timeline:
+        worker.start()
+        timeline.start()
+        house.tell(lives((datetime.now(UTC) - START).total_seconds() - 600))
+        house.settle()
+        own_kafka.stop()
+        code, _, error = house.run("timeline", "erase", PHONE, "--yes")
+        assert (code, "Kafka does not answer" in error) == (70, True), error
+        engine = create_engine(house.url)
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT count(*) FROM erasure_requests")).scalar() == 0
+        engine.dispose()
+        assert house.owners()["call:asterisk/siege:own"] == CASE
