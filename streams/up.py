@@ -13,6 +13,7 @@ from typing import Final
 import click
 from yarl import URL
 
+from streams.api_settings import Api
 from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
 from streams.prechecks import check_port, own, warn
@@ -22,6 +23,7 @@ from streams.running import DEMO, announce
 from streams.settings import Settings
 from streams.sla_file import load_policies
 from streams.terminal import OperatorError
+from streams.web_settings import Web
 from streams.words import say
 
 DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
@@ -30,6 +32,9 @@ SYSTEMS: Final = "systems"
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
 """How long the sources may take when the board is ready, before they are named."""
+NUMBER_SECONDS: Final = 5.0
+NUMBER_TRIES: Final = 60
+"""So often the demo looks whether somebody has a story by now."""
 FETCH_SECONDS: Final = 1800
 """How long the topics wait for the broker, which may have to be fetched first."""
 ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
@@ -51,6 +56,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
     data = (settings.data / DEMO if demo else settings.data).resolve()
     with own(data):
         check_port(settings.web.host, settings.web.port, "web.port")
+        check_port(settings.api.host, settings.api.port, "api.port")
         if not settings.brokers:
             check_port(LOCAL, settings.broker_port, "broker_port")
         try:
@@ -123,10 +129,11 @@ class Plan:
         await all_ready(broker)
         board += tree.start(*self.workers(), *self.notify())
         # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
-        sources = tree.start(self.timeline(), *([self.simulator()] if self._demo else []), *self.connect())
+        sources = tree.start(self.timeline(), self.api(), *([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
         announce(self._data, self._brokers, self.url)
         late = await all_ready(sources, SOURCE_SECONDS)
+        self._tell_timelines()
         self._tell_places([child.program for child in board + sources])
         if late:  # a source that is away must not hide the board
             for child in late:
@@ -141,6 +148,27 @@ class Plan:
                 f"prêt en {seconds} : {self.url} (Ctrl-C pour arrêter)",
             ),
         )
+        if self._demo:
+            await self._tell_number()
+
+    def _tell_timelines(self) -> None:
+        url = self._settings.api.url or self._address(self._settings.api)
+        tell("", say(f"the citizens' timelines are at {url}", f"les fils des usagers sont sur {url}"))
+        if self._demo:
+            from streams import demonstrating  # noqa: PLC0415 - brings the database's libraries
+
+            token = demonstrating.make_token(self._own)
+            tell("", say(f"with the token in {token}", f"avec le jeton de {token}"))
+
+    async def _tell_number(self) -> None:
+        """Tell by whose number a story is found, as soon as somebody has one."""
+        from streams import demonstrating  # noqa: PLC0415
+
+        for _ in range(NUMBER_TRIES):
+            if number := await asyncio.to_thread(demonstrating.find_number, self._own, self._systems):
+                tell("", say(f"somebody with a story: {number}", f"quelqu'un qui a une histoire : {number}"))
+                return
+            await asyncio.sleep(NUMBER_SECONDS)
 
     def _tell_places(self, programs: list[Program]) -> None:
         tell(
@@ -176,8 +204,16 @@ class Plan:
     @property
     def url(self) -> str:
         """Where the board is, seen from this machine."""
-        web = self._settings.web
-        return str(URL.build(scheme="http", host=_reached(web.host), port=web.port, path="/"))
+        return self._address(self._settings.web)
+
+    @staticmethod
+    def _address(place: Web | Api) -> str:
+        return str(URL.build(scheme="http", host=_reached(place.host), port=place.port, path="/"))
+
+    @property
+    def _own(self) -> Settings:
+        """The settings, with the data where they are."""
+        return self._settings.model_copy(update={"data": self._data})
 
     def workers(self) -> Iterator[Program]:
         """Yield the workers, each with a name that it keeps."""
@@ -230,6 +266,11 @@ class Plan:
             health_port=port,
             stop_seconds=20,  # it finishes the steps in hand
         )
+
+    def api(self) -> Program:
+        """Return what answers for timelines over HTTP."""
+        api = self._settings.api
+        return self._program("api", ("api",), health_host=api.host, health_port=api.port, stop_seconds=5)
 
     def notify(self) -> Iterator[Program]:
         """Yield what tells people of SLA clocks, if anybody is to be told."""

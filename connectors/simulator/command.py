@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from connectors.asterisk.simulate import CALLER_RANGES
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.simulating.commands import (
     ABOVE_ZERO,
@@ -27,6 +28,8 @@ from connectors.simulator.stage import Stage
 from connectors.simulator.working import PARIS, midnight
 
 MARK: Final = "played.json"
+RANGES: Final = "telephone-ranges.txt"
+"""How the citizens' numbers begin, for who wants to call one of them by it."""
 YIELD: Final = 10
 """Added to the nice value of a live simulation: the systems that it stands for would not run on this machine."""
 USUAL_HOURS: Final = 9
@@ -139,6 +142,7 @@ def command(
     departement = Departement(stage, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server)
     if prepare:
         stage.renew_ports()
+        (into / RANGES).write_text("\n".join(CALLER_RANGES) + "\n", encoding="utf-8")
     stage.write_settings(departement.connectors())
     if prepare:
         return

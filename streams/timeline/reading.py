@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, TextClause, bindparam, create_engine, event, make_url, text
 
+from models.identities import IdentityKind
 from streams.core.links import Caps, Link, Story, tell_story
 from streams.timeline import links
 from streams.timeline.store import LOCK_SECONDS, Place, clear
@@ -54,7 +55,11 @@ class Reading:
         found = self._connection.execute(_CITIZEN, {"contact": contact}).first()
         return Citizen(*found) if found else None
 
-    def tell_story(self, identity: str, caps: Caps) -> Story:
+    def find_linked(self, kind: IdentityKind, limit: int) -> Sequence[str]:
+        """Return the weak identities of a kind that most contacts tell together with a stronger one. Reads all links."""
+        return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
+
+    def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
         """Return which identities are the citizen's who has `identity`."""
         return tell_story(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
 
@@ -158,7 +163,10 @@ _NAMED: Final = " UNION ALL ".join(
     for table, column in (("entries", "owner"), ("entries", "contact"), ("links", "one"), ("links", "other"))
 )
 _SECTOR: Final = text(f"{_NAMED} LIMIT 1")
-_CITIZEN: Final = text("SELECT owner, sector FROM entries WHERE contact = :contact LIMIT 1")
+_LINKED: Final = text(
+    "SELECT other FROM links WHERE other LIKE :like GROUP BY other ORDER BY count(*) DESC, other LIMIT :most"
+)
+_CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
 _EVIDENCE: Final = text(
     "SELECT one, other, count(*), min(linked_at) FROM links WHERE (one, other) IN :links GROUP BY one, other"

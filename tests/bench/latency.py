@@ -106,7 +106,8 @@ def _parts(tree: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
 def _up(folder: Path, *arguments: str) -> Iterator[Up]:
     """Run `accueil up` with data and ports of its own until the block ends."""
     port = free_port()
-    settings = {"ACCUEIL_DATA": str(folder), "ACCUEIL_WEB__PORT": str(port)}
+    ports = {"ACCUEIL_WEB__PORT": str(port), "ACCUEIL_API__PORT": str(free_port())}
+    settings = {"ACCUEIL_DATA": str(folder), **ports}
     url = f"http://127.0.0.1:{port}"
     began_at = time.monotonic()
     with Child([*ACCUEIL[1:], *arguments], folder / "console.log", **settings) as child:

@@ -22,6 +22,7 @@ COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)$", re.MU
 
 def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
     assert [unit.name for unit in UNITS] == [
+        "accueil-api.service",
         "accueil-connect.service",
         "accueil-notify.service",
         "accueil-timeline.service",

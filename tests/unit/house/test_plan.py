@@ -59,6 +59,7 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
 ) -> None:
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
+    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
     monkeypatch.setattr(processes, "RESTART_SECONDS", ())
     monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", f"raise SystemExit({exit_code})"))
     with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
@@ -72,6 +73,7 @@ def test_who_has_no_connector_is_told_that_nothing_comes_in(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
+    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
     monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
     with pytest.raises(OperatorError, match="cannot run"):
         up(config, demo=False, verbose=False)

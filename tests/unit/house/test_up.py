@@ -73,6 +73,7 @@ def start(data: Path, port: int) -> Iterator[Up]:
         **os.environ,
         "ACCUEIL_DATA": str(data),
         "ACCUEIL_WEB__PORT": str(port),
+        "ACCUEIL_API__PORT": str(free_port()),
         # Lively from the first second, without a past.
         "ACCUEIL_DEMO__SPEED": "20",
         "ACCUEIL_DEMO__CALLS_PER_HOUR": "500",
@@ -93,7 +94,8 @@ def start(data: Path, port: int) -> Iterator[Up]:
 
 def refused(data: Path, port: int) -> str:
     """What a start says that must be refused."""
-    environment = {**os.environ, "ACCUEIL_DATA": str(data), "ACCUEIL_WEB__PORT": str(port)}
+    ports = {"ACCUEIL_WEB__PORT": str(port), "ACCUEIL_API__PORT": str(free_port())}
+    environment = {**os.environ, "ACCUEIL_DATA": str(data), **ports}
     command = [sys.executable, "-m", "streams.cli", "up", "--demo"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -129,7 +131,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
         wait_until(lambda: up.offered() > offered, "figures that move again")
 
         children = up.children()
-        assert set(children) == {"broker", "java", "worker", "connect", "web", "timeline", "simulate"}
+        assert set(children) == {"broker", "java", "worker", "connect", "web", "timeline", "api", "simulate"}
         offered = up.offered()
         up.process.send_signal(signal.SIGINT)
         rest = up.rest()
