@@ -42,21 +42,22 @@ def generate() -> dict[str, Schema]:
 def _schema_of(model: type[Envelope]) -> Schema:
     (_, definitions) = models_json_schema([(model, "validation")])
     # Without references it is read by the simplest of tools, and can be compared.
-    schema = _inline({"$ref": f"#/$defs/{model.__name__}"}, definitions["$defs"])
+    schema = inline({"$ref": f"#/$defs/{model.__name__}"}, definitions["$defs"])
     if model is not Envelope:
         schema["required"].append("type")  # has a default for those who make events; readers choose the model by it
     return {key: schema[key] for key in sorted(schema)}
 
 
-def _inline(node: Any, definitions: Schema) -> Any:
+def inline(node: Any, definitions: Schema) -> Any:
+    """Return a schema with each reference replaced by what it refers to; `definitions` are by the last part of references."""
     if isinstance(node, list):
-        return [_inline(item, definitions) for item in node]
+        return [inline(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
         node = {**definitions[node["$ref"].rpartition("/")[2]], **{k: v for k, v in node.items() if k != "$ref"}}
     # A title is the field's name once more; a field that is called title has a schema, not a text.
-    return {key: _inline(v, definitions) for key, v in node.items() if key != "title" or isinstance(v, dict)}
+    return {key: inline(v, definitions) for key, v in node.items() if key != "title" or isinstance(v, dict)}
 
 
 _LOWER_BOUNDS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems")
@@ -82,6 +83,8 @@ def incompatibilities(old: Schema, new: Schema, place: str = "") -> Iterator[str
         elif gone := [value for value in before if value not in values]:
             yield f"{name}: no longer takes {', '.join(map(str, gone))}"
     yield from _bounds(old, new, name)
+    if "items" in old and "items" in new:
+        yield from incompatibilities(old["items"], new["items"], f"{place}[]")
     yield from _fields(old, new, place)
 
 

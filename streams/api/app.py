@@ -1,5 +1,6 @@
 """The API as an application: routes, errors, health."""
 
+from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
@@ -16,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from streams.api import introducing, linking, looking
 from streams.api.asking import Api
 from streams.api.guarding import Guard
-from streams.api.problems import Problem, find_language, mistakes_of, of_status
+from streams.api.problems import MEDIA_TYPE, Problem, find_language, mistakes_of, of_status
 
 ROUTERS: Final = (looking.router, linking.router, introducing.router)
 """What the API offers; each in a module of its own."""
@@ -26,33 +27,52 @@ BEARER: Final = HTTPBearer(
 """For OpenAPI: it is `Guard` that looks at it."""
 ABOUT: Final = """Citizens' timelines. What concerns a citizen is in the audit before it is answered, with the purpose given.
 Identifiers stand in bodies, never in an address. Errors are RFC 9457's."""
+JSON: Final = "application/json"
 
 log = structlog.get_logger(__name__)
 
 
 def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastAPI:
     """Return the application; `hosts` are the names by which it may be asked."""
-    app = FastAPI(
-        title="Accueil",
-        version="1",
-        description=ABOUT,
-        docs_url=None,
-        redoc_url=None,
-        middleware=[
-            Middleware(Guard, api=api),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
-        ],
-        generate_unique_id_function=lambda route: route.name,
-        redirect_slashes=False,
+    app = define(
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        Middleware(Guard, api=api),
     )
-    for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(BEARER)])
     app.add_exception_handler(Problem, _tell_problem)
     app.add_exception_handler(RequestValidationError, _tell_mistakes)
     app.add_exception_handler(HTTPException, _tell_status)
     app.add_exception_handler(Exception, _tell_failure)
     _add_health(app, api, registry)
     return app
+
+
+def define(*middleware: Middleware) -> FastAPI:
+    """Return all routes, as OpenAPI describes them."""
+    app = FastAPI(
+        title="Accueil",
+        version="1",
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        middleware=middleware,
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+    )
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(BEARER)])
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """Return what OpenAPI tells, with problems under their own media type."""
+    told = FastAPI.openapi(app)
+    for path in told["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= HTTPStatus.BAD_REQUEST and JSON in response.get("content", {}):
+                    response["content"][MEDIA_TYPE] = response["content"].pop(JSON)
+    return told
 
 
 def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:

@@ -26,7 +26,7 @@ from streams.access.permissions import OF_CITIZENS, Operation
 from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
 from streams.api.options import ApiOptions
-from streams.api.problems import Problem
+from streams.api.problems import TITLES, Problem, ProblemBody
 from streams.timeline.reading import Reader, Reading
 from streams.timeline.store import Timeline, Unavailable
 
@@ -217,9 +217,15 @@ def answer(body: BaseModel) -> Response:
     return Response(body.model_dump_json(), media_type="application/json")
 
 
-def responses(*kinds: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI tells of errors with these statuses, beside those of every route."""
-    from streams.api.problems import MEDIA_TYPE, ProblemBody  # noqa: PLC0415
+def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """Return what OpenAPI tells of the problems of a route that are of these kinds, beside those that every route has."""
+    told: dict[int | str, dict[str, Any]] = {}
+    for kind in (*kinds, "token", "too-often", "audit", "tokens", "keys", "database"):
+        status, _, title = TITLES[kind]
+        told.setdefault(status, {"model": ProblemBody, "description": ""})
+        told[status]["description"] = "; ".join(filter(None, (told[status]["description"], f"`{kind}`: {title}")))
+    return told
 
-    schema = {MEDIA_TYPE: {"schema": ProblemBody.model_json_schema()}}
-    return {status: {"description": "", "content": schema} for status in (*kinds, 401, 413, 415, 422, 429, 503)}
+
+BODY: Final = ("refused", "not-known", "too-large", "media-type", "invalid")
+"""Kinds of problems of a route that is asked for a citizen."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.api.answers import LinkState, RestoreLink, RevokeLink
-from streams.api.asking import Asker, AskerHere, Slip, answer, responses
+from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.problems import Problem
 from streams.core.links import Link
 from streams.timeline.reading import Reading
@@ -18,7 +18,7 @@ from streams.timeline.store import Timeline
 router = APIRouter(prefix="/v1/links", tags=["links"])
 
 
-@router.post("/revoke", response_model=LinkState, responses=responses(403, 404))
+@router.post("/revoke", response_model=LinkState, responses=responses(*BODY))
 async def revoke_link(body: RevokeLink, asker: AskerHere) -> Any:
     """Have a link hold no more, though it is told again: two stories are apart at once."""
 
@@ -29,7 +29,7 @@ async def revoke_link(body: RevokeLink, asker: AskerHere) -> Any:
     return answer(LinkState(one=body.one, other=body.other, holds=False))
 
 
-@router.post("/restore", response_model=LinkState, responses=responses(403, 404))
+@router.post("/restore", response_model=LinkState, responses=responses(*BODY))
 async def restore_link(body: RestoreLink, asker: AskerHere) -> Any:
     """Have a revoked link hold again."""
     await _change(asker, Operation.RESTORE_LINK, Link(body.one, body.other), Timeline.restore)

@@ -23,7 +23,7 @@ from streams.api.answers import (
     entry_of,
     moment,
 )
-from streams.api.asking import Asker, AskerHere, Slip, answer, responses
+from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.options import OtherServices
 from streams.api.problems import Problem
 from streams.core import links
@@ -39,7 +39,7 @@ LOOKED_AT: Final = 500
 router = APIRouter(tags=["timelines"])
 
 
-@router.post("/v1/look-up", response_model=Story, responses=responses(403, 404))
+@router.post("/v1/look-up", response_model=Story, responses=responses(*BODY))
 async def look_up(body: LookUp, asker: AskerHere) -> Any:
     """Find a citizen by a telephone number, address or reference; tell his story: the latest page, and how his matters stand."""
     kind = body.kind.identity
@@ -65,7 +65,7 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
     return answer(await asker.ask(Operation.LOOK_UP, body.purpose, find))
 
 
-@router.post("/v1/timeline", response_model=Page, responses=responses(400, 403, 404))
+@router.post("/v1/timeline", response_model=Page, responses=responses("cursor", *BODY))
 async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
     """Read on in a citizen's timeline."""
     before = cursors.read(body.cursor, body.subject, asker.api.secret) if body.cursor else None
@@ -84,7 +84,7 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
     return answer(await asker.ask(Operation.READ_TIMELINE, body.purpose, find, body.subject))
 
 
-@router.post("/v1/contact", response_model=Life, responses=responses(403, 404))
+@router.post("/v1/contact", response_model=Life, responses=responses(*BODY))
 async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
     """Read one contact's whole life, in order."""
 
