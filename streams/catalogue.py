@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from models.topics import CATALOGUE, Topic
+from models.topics import CATALOGUE, DAY_MS, DEAD_LETTERS, EVENTS_KEPT_MS, Topic
 from streams.engine.topics import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply
 from streams.phrases import put
 from streams.running import wait_for_broker
@@ -34,15 +34,28 @@ PHRASES: Final = {
 def specs(settings: Settings) -> list[TopicSpec]:
     """Return how every topic must be."""
     return [
-        TopicSpec(topic.name, settings.partitions, settings.replication, {**_retention(topic), **topic.config})
+        TopicSpec(
+            topic.name, settings.partitions, settings.replication, {**_retention(topic, settings), **topic.config}
+        )
         for topic in CATALOGUE
     ]
 
 
-def _retention(topic: Topic) -> dict[str, str]:
+def _retention(topic: Topic, settings: Settings) -> dict[str, str]:
     if topic.compacted:
         return dict(COMPACTED)
-    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms)}
+    kept = kept_ms(topic, settings)
+    return {"cleanup.policy": "delete", "retention.ms": str(kept), "segment.ms": str(min(kept, DAY_MS))}
+
+
+def kept_ms(topic: Topic, settings: Settings) -> int:
+    """Return how long the records of a topic that is not compacted are kept, in milliseconds.
+
+    Kafka drops whole segments: a record may be there for as long as its segment was written to, a day, and some minutes more.
+    """
+    if topic == DEAD_LETTERS:
+        return settings.retention.dead_letters_days * DAY_MS
+    return settings.retention.events_days * DAY_MS if topic.retention_ms == EVENTS_KEPT_MS else topic.retention_ms or 0
 
 
 def apply_topics(settings: Settings, brokers: str, wait_seconds: float) -> list[str]:

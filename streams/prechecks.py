@@ -10,8 +10,8 @@ from typing import Final
 
 import psutil
 
-from models.topics import DAY_MS, EVENTS_KEPT_MS
 from streams.phrases import cause_of
+from streams.retention import find_contradictions
 from streams.running import claim
 from streams.settings import Settings
 from streams.terminal import OperatorError
@@ -63,7 +63,7 @@ def make_private(directory: Path) -> None:
 
 def warn(settings: Settings) -> list[str]:
     """Return a line for each setting that works, but hardly as it was meant."""
-    processes, partitions, kept = settings.worker.processes, settings.partitions, settings.worker.keep_closed_days
+    processes, partitions = settings.worker.processes, settings.partitions
     stale, told = settings.web.stale_after_seconds, 2 * (TOLD_SECONDS + settings.worker.tick_seconds)
     warnings = []
     if processes > partitions:
@@ -75,14 +75,7 @@ def warn(settings: Settings) -> list[str]:
                 f"{processes - partitions} des workers n'auront rien à faire",
             )
         )
-    if kept * DAY_MS <= EVENTS_KEPT_MS:
-        warnings.append(
-            say(
-                f"worker.keep_closed_days = {kept}: Kafka keeps events longer, and one told again would count again",
-                f"worker.keep_closed_days = {kept} : Kafka garde les événements plus longtemps, et un événement redit "
-                "compterait deux fois",
-            )
-        )
+    warnings += [say(*words) for words in find_contradictions(settings)]
     if stale < told:
         warnings.append(
             say(

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from connectors.sdk.publisher import NotDelivered, deliver
 from models.events import PersonalDataErased
-from models.topics import DAY_MS, DEAD_LETTERS, EVENTS_KEPT_MS
+from models.topics import DAY_MS
+from streams.retention import MONTH_DAYS
 from streams.rights.erasing import Erasing, KafkaAway, Keeping
 from streams.running import find_brokers
 from streams.settings import Settings
@@ -34,9 +35,10 @@ def open_erasing(settings: Settings, timeline: Timeline) -> Erasing:
 
 def keeping_of(settings: Settings) -> Keeping:
     """Return how long this installation keeps what cannot be erased."""
+    retention = settings.retention
     return Keeping(
-        topics=EVENTS_KEPT_MS,
-        dead_letters=DEAD_LETTERS.retention_ms or 0,
-        audit=(settings.audit.keep_days + 31) * DAY_MS,
+        topics=retention.events_days * DAY_MS,
+        dead_letters=retention.dead_letters_days * DAY_MS,
+        audit=(settings.audit.keep_days + MONTH_DAYS) * DAY_MS,
         state=settings.worker.keep_closed_days * DAY_MS,
     )

@@ -147,6 +147,26 @@ class Timeline(Section):
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
+class Citizens(Section):
+    """How citizens are counted, by who writes their timelines."""
+
+    recontact_days: Annotated[int, Field(ge=1, le=28)] = 7
+    """So many days after a contact was handled, another one of the same citizen with the same service is a recontact."""
+
+
+class Retention(Section):
+    """How long is kept what no other section speaks of; `accueil retention show` prints all of it."""
+
+    events_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """Events, timeline entries and SLA events in Kafka: so long they can be replayed."""
+    dead_letters_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """Records that could not be used, as they came, in Kafka."""
+    rejects_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """What connectors could not map, as it came from its source, with the personal data in it, on their machine."""
+    logs_days: Annotated[int, Field(ge=1, le=365)] = 90
+    """Files in `data/logs`, which hold no personal data."""
+
+
 class Audit(Section):
     """The record of who read what of whom, in `data`."""
 
@@ -219,7 +239,9 @@ class Settings(BaseSettings):
     notify: Notify = Notify()
     timeline: Timeline = Timeline()
     api: Api = Api()
+    citizens: Citizens = Citizens()
     audit: Audit = Audit()
+    retention: Retention = Retention()
     log: Log = Log()
     demo: Demo = Demo()
     connectors: dict[Name, Instance] = {}

@@ -1,0 +1,186 @@
+"""How long is kept what: one table of all the settings that say so, held against each other."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from streams.settings import Settings
+
+MONTH_DAYS: Final = 31
+"""Files of the audit go whole: their first record is so much older at most."""
+Text = tuple[str, str]
+"""English, French."""
+
+
+class Kept(NamedTuple):
+    """What is kept somewhere."""
+
+    what: Text
+    where: str
+    personal: Text
+    """What of a person is in it."""
+    days: int | None
+    """None: without an end, or until what `until` says."""
+    until: Text
+    """From when on the days count, or what ends it."""
+    setting: str
+    """Empty: none."""
+
+
+PSEUDONYMS: Final = ("pseudonyms", "pseudonymes")
+CONTACT_IDS: Final = ("ids of contacts", "numéros de contacts")
+RAW: Final = ("as it came: may be names, texts", "tel quel : peut-être noms, textes")
+NOTHING: Final = ("nothing", "rien")
+SINCE_TOLD: Final = ("after it was told", "après avoir été dit")
+SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
+
+
+def table(settings: Settings) -> list[Kept]:
+    """Return all that is kept."""
+    kept, notify = settings.retention, settings.notify
+    return [
+        Kept(
+            ("events, timeline entries, SLA events", "événements, entrées des fils, échéances"),
+            "Kafka: contact.*.v1, citizen.timeline.v1",
+            PSEUDONYMS,
+            kept.events_days,
+            SINCE_TOLD,
+            "retention.events_days",
+        ),
+        Kept(
+            ("records that could not be used", "enregistrements inutilisables"),
+            "Kafka: contact.deadletter.v1",
+            PSEUDONYMS,
+            kept.dead_letters_days,
+            SINCE_TOLD,
+            "retention.dead_letters_days",
+        ),
+        Kept(
+            ("the state of each contact", "l'état de chaque contact"),
+            "Kafka: accueil.contacts.v1",
+            PSEUDONYMS,
+            settings.worker.keep_closed_days,
+            SINCE_CLOSED,
+            "worker.keep_closed_days",
+        ),
+        Kept(
+            ("citizens' timelines, links", "fils des usagers, liens"),
+            "timeline.db, PostgreSQL",
+            PSEUDONYMS,
+            settings.timeline.keep_days,
+            SINCE_CLOSED,
+            "timeline.keep_days",
+        ),
+        Kept(
+            ("contacts whose person was erased", "contacts dont la personne a été effacée"),
+            "timeline.db, PostgreSQL",
+            CONTACT_IDS,
+            settings.timeline.keep_days,
+            ("after the erasure", "après l'effacement"),
+            "timeline.keep_days",
+        ),
+        Kept(
+            (
+                "who read what of whom, and why; proofs of erasure",
+                "qui a lu quoi de qui, et pourquoi ; preuves d'effacement",
+            ),
+            "data/audit, timeline.db",
+            PSEUDONYMS,
+            settings.audit.keep_days,
+            ("after the record, and a month more", "après l'acte, et un mois de plus"),
+            "audit.keep_days",
+        ),
+        Kept(
+            ("what a connector could not map", "ce qu'un connecteur n'a pu lire"),
+            "data/connectors: rejects.jsonl, *.bad",
+            RAW,
+            kept.rejects_days,
+            ("after it was read", "après sa lecture"),
+            "retention.rejects_days",
+        ),
+        Kept(
+            ("events while Kafka is away", "événements pendant une panne de Kafka"),
+            "data/connectors: spool",
+            PSEUDONYMS,
+            None,
+            ("until Kafka has them", "jusqu'à ce que Kafka les ait"),
+            "",
+        ),
+        Kept(
+            ("promises that were told as broken", "échéances dépassées déjà signalées"),
+            "notify.db",
+            CONTACT_IDS,
+            notify.keep_ended_days,
+            ("after the end", "après la fin"),
+            "notify.keep_ended_days",
+        ),
+        Kept(
+            ("logs", "journaux"),
+            "data/logs",
+            NOTHING,
+            kept.logs_days,
+            ("after the last line", "après la dernière ligne"),
+            "retention.logs_days",
+        ),
+        Kept(
+            ("figures, totals", "chiffres, totaux"),
+            "Kafka: accueil.figures.v1",
+            NOTHING,
+            None,
+            ("without an end", "sans limite"),
+            "",
+        ),
+    ]
+
+
+def find_contradictions(settings: Settings) -> Iterator[Text]:
+    """Yield what one setting makes impossible of what another one promises."""
+    kept = settings.retention
+    days = {
+        "retention.events_days": kept.events_days,
+        "retention.dead_letters_days": kept.dead_letters_days,
+        "worker.keep_closed_days": settings.worker.keep_closed_days,
+        "timeline.keep_days": settings.timeline.keep_days,
+        "notify.keep_ended_days": settings.notify.keep_ended_days,
+        "audit.keep_days": settings.audit.keep_days,
+    }
+    for longer, shorter, english, french in CONTRADICTIONS:
+        if days[longer] <= days[shorter]:
+            yield (
+                f"{longer} = {days[longer]}, {shorter} = {days[shorter]}: {english}",
+                f"{longer} = {days[longer]}, {shorter} = {days[shorter]} : {french}",
+            )
+
+
+CONTRADICTIONS: Final = (
+    (
+        "worker.keep_closed_days",
+        "retention.events_days",
+        "Kafka keeps events longer, and one told again would count again",
+        "Kafka garde les événements plus longtemps, et un événement redit compterait deux fois",
+    ),
+    (
+        "worker.keep_closed_days",
+        "retention.dead_letters_days",
+        "a dead letter replayed late would count again",
+        "une lettre morte rejouée tard compterait deux fois",
+    ),
+    (
+        "timeline.keep_days",
+        "retention.events_days",
+        "whose person was erased would be forgotten before the topics are",
+        "les personnes effacées seraient oubliées avant les topics",
+    ),
+    (
+        "notify.keep_ended_days",
+        "retention.events_days",
+        "an incident told again would be a new one",
+        "une échéance redite serait nouvelle",
+    ),
+    (
+        "audit.keep_days",
+        "timeline.keep_days",
+        "who read a timeline would be forgotten before it",
+        "on oublierait qui a lu un fil avant le fil",
+    ),
+)
+"""What must be kept longer than what, and why."""
