@@ -70,6 +70,12 @@ TIMELINE: Final = Topic(
 TIMELINE_STATE: Final = Topic(
     "accueil.timeline.v1", key="offsets", about="state of the timeline agent: how far the entries are written"
 )
+CITIZENS: Final = Topic(
+    "accueil.citizens.v1", key="identity, or contact id", about="state: one row per citizen with contacts of late"
+)
+CITIZEN_FIGURES: Final = Topic(
+    "accueil.citizen-figures.v1", key="citizen figure", about="state: figures of citizens by day, week and four weeks"
+)
 SLA: Final = Topic(
     "contact.sla.v1", key="contact id", about="SLA clocks: started, at risk, breached, met", retention_ms=30 * DAY_MS
 )
@@ -81,7 +87,8 @@ DEAD_LETTERS: Final = Topic(
     config={"max.message.bytes": "2097152"},  # a record at the source's limit fits with its headers
 )
 STATES: Final = (CONTACTS, FIGURES)
-CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, TIMELINE_STATE, SLA, DEAD_LETTERS)
+TIMELINE_STATES: Final = (TIMELINE_STATE, CITIZENS, CITIZEN_FIGURES)
+CATALOGUE: Final = (*SOURCES.values(), *STATES, TIMELINE, *TIMELINE_STATES, SLA, DEAD_LETTERS)
 
 REPLAYED_FROM: Final = "replayed_from"
 """Header of a record that is sent late because it could not be used at first: the place of the dead letter that it was,

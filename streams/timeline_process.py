@@ -1,4 +1,4 @@
-"""The process that writes citizens' timelines: the timeline agent on the engine, and its database."""
+"""The process that writes citizens' timelines and counts citizens: the timeline agent on the engine, and its database."""
 
 import math
 import os
@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from connectors.sdk.errors import why
 from models.topics import DAY_MS
 from streams.agents.timeline import make_job
+from streams.core.citizens import Terms
 from streams.core.timeline import Entry
 from streams.engine import metrics
 from streams.engine.engine import WAITING_SAID_SECONDS, Engine
@@ -99,7 +100,8 @@ def run(settings: Settings) -> int:
     sink = _Sink(settings.timeline.keep_days * DAY_MS)
     # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
     how = replace(options(settings, "timeline"), instance_id=None, linger_seconds=LINGER_SECONDS)
-    engine = Engine(make_job(settings.worker.app_id, sink), how)
+    terms = Terms(settings.citizens.recontact_days, settings.web.zone.key)
+    engine = Engine(make_job(settings.worker.app_id, sink, terms), how)
 
     def readiness() -> State:
         return engine.readiness() if sink.timeline else (False, "waiting for the database")

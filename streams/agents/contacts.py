@@ -19,7 +19,7 @@ from models.policies import ClockKind, Policies
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents.backlog import Backlogs
-from streams.core import agent, contact, sla, timeline
+from streams.core import agent, contact, moves, sla, timeline
 from streams.core.agent import Agent
 from streams.core.clock import Clock, due_at
 from streams.core.clocks import News, advance, elapse
@@ -237,6 +237,8 @@ class Contacts:
         after.touched_at = step.now  # a new row, that nobody else has seen yet
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
+        if before is not None and after.identities is not before.identities and after.citizen != before.citizen:
+            step.outputs[topics.TIMELINE.name] += moves.records(before, after, key.decode())
         return after
 
     def _check_news(self, source: str, at: int, told_at: dict[str, int]) -> None:

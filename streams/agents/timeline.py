@@ -1,7 +1,7 @@
-"""The timeline agent: entries from Kafka into the timeline's read model.
+"""The timeline agent: entries from Kafka into the timeline's read model, and into the figures of citizens.
 
-Thin: what is written is the store's. A batch is written there before its offsets are committed; told again after a crash, it
-changes nothing.
+Thin: what is written is the store's, what is counted `citizens`'. A batch is written in the store before its offsets are
+committed, with what it counts; told again after a crash, it changes nothing in the store.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,9 @@ import msgspec
 
 from models import topics
 from models.reasons import Reason
+from streams.agents.citizens import Citizens
+from streams.core import moves
+from streams.core.citizens import Terms
 from streams.core.timeline import Entry, decode
 from streams.engine.job import Job, Record, Step, Table
 
@@ -27,54 +30,62 @@ class Store(Protocol):
         """Drop some of what was kept long enough at `now`, milliseconds since 1970."""
 
 
-def make_job(app_id: str, store: Store) -> Job:
-    """Return the job of the timeline agent for the engine."""
+def make_job(app_id: str, store: Store, terms: Terms = Terms()) -> Job:  # noqa: B008 - never changed
+    """Return the job of the timeline agent for the engine; citizens are counted by `terms`."""
     return Job(
         name=f"{app_id}-{GROUP}",
         sources=[topics.TIMELINE.name],
-        states=[topics.TIMELINE_STATE.name],
+        states=[topic.name for topic in topics.TIMELINE_STATES],
         outputs=[],
         dead_letters=topics.DEAD_LETTERS.name,
-        open=lambda partition: TimelineWriter(partition, store),
+        open=lambda partition: TimelineWriter(partition, store, terms),
     )
 
 
 class TimelineWriter:
     """The entries of one partition."""
 
-    tables: Final[Sequence[Table[Any, Any]]] = ()
-
-    def __init__(self, partition: int, store: Store) -> None:
+    def __init__(self, partition: int, store: Store, terms: Terms) -> None:
         self._partition = partition
         self._store = store
+        self._citizens = Citizens(terms)
+        self.tables: Final[Sequence[Table[Any, Any]]] = self._citizens.tables
 
     def restore(self) -> None:
-        """Do nothing: all is in the store."""
+        """Begin anew with what is to be forgotten; what was written is in the store."""
+        self._citizens.restore()
 
     def undo(self) -> None:
-        """Do nothing: what the store was given comes again."""
+        """Do nothing: what the store was given comes again, and nothing else is derived from the rows."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Write the entries of `records`; what is no entry is rejected."""
-        entries = []
+        """Write the entries of `records`, and count them; what is no entry is rejected."""
+        entries: list[Entry] = []
+        moved: list[Entry] = []
         for record in records:
             if record.value is None:
                 step.reject(topic, record, Reason.NULL_VALUE.value)
                 continue
             try:
-                entries.append(decode(record.value))
+                entry = decode(record.value)
+                if entry.type in moves.KINDS:
+                    moved.append(moves.decode(record.value))
+                else:
+                    entries.append(entry)
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)
             except msgspec.DecodeError:
                 step.reject(topic, record, Reason.INVALID_JSON.value)
         if entries:
             self._store.write(entries)
+        self._citizens.fold([*entries, *moved], step.now)
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter."""
         step.reject(topic, record, Reason.INTERNAL_ERROR.value, type(error).__name__)
 
     def tick(self, step: Step) -> None:
-        """Have who owns the first partition drop what was kept long enough."""
+        """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
         if self._partition == 0:
             self._store.tidy(step.now)
+        self._citizens.tick(step)

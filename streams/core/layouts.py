@@ -170,3 +170,39 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     SLA: CLOCKS,
 }
 """Channel, or what stands in its place → what its rows count."""
+
+# ---------------------------------------------------------------------------------------------------------------- citizens
+CONTACTED: Final = tuple(channel for channel in Channel if channel is not Channel.FEEDBACK)
+"""The channels by which citizens turn to a service."""
+_UNANSWERED: Final = ("letter_unanswered", "form_unanswered", "email_unanswered")
+REASONS: Final[Mapping[str, tuple[str, ...]]] = {
+    Channel.CALL: (*_UNANSWERED, "no_show", "abandoned"),
+    Channel.VISIT: (*_UNANSWERED, "no_show"),
+    Channel.EMAIL: _UNANSWERED,
+}
+"""Channel → why a contact on it would not have been needed; the first that applies. All are avoidable contacts but `abandoned`,
+which is a call after one that was given up."""
+OTHER: Final = "other"
+
+
+def name_handled(channel: str, *, is_first: bool, is_followed: bool) -> str:
+    """Return the count of contacts that were handled: at first contact or not, with a recontact or alone."""
+    return f"handled_{channel}_{'first' if is_first else 'again'}_{'followed' if is_followed else 'alone'}"
+
+
+_OF_CITIZENS: Final = (
+    "active",
+    *(f"began_{channel}_{reason}" for channel in CONTACTED for reason in (*REASONS.get(channel, ()), OTHER)),
+    *(
+        name_handled(channel, is_first=first, is_followed=followed)
+        for channel in CONTACTED
+        for first in (True, False)
+        for followed in (True, False)
+    ),
+    *(f"hop_{one}_{following}" for one in CONTACTED for following in CONTACTED),
+    *(f"unidentified_{channel}" for channel in CONTACTED),
+)
+CITIZENS: Final = Layout(_OF_CITIZENS, (), (), amounts=[f"{name}_citizens" for name in _OF_CITIZENS])
+"""What citizens do, by day, week and four weeks: on how many days they were active, contacts begun, contacts handled on the day
+of their end, which channel came after which, contacts of nobody known. `*_citizens` says how many citizens a number stands for
+in the period; a total does not know. Rows of `accueil.citizen-figures.v1`."""

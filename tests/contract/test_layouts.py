@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import CITIZENS, LAYOUTS
 
 WRITTEN = Path(__file__).with_name("layouts.json")
 """The names in their order. Add new ones at its end."""
 
 
-@pytest.mark.parametrize("channel", LAYOUTS)
+@pytest.mark.parametrize("channel", [*LAYOUTS, "citizen"])
 def test_every_number_stays_in_its_place(channel: str) -> None:
-    layout = LAYOUTS[channel]
+    layout = LAYOUTS.get(channel, CITIZENS)
     written = json.loads(WRITTEN.read_text())[channel]
     assert written == {"counts": list(layout.counts), "stocks": list(layout.stocks)}

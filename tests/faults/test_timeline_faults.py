@@ -29,7 +29,7 @@ from tests.support.postgres import Postgres, running_postgres
 from tests.support.processes import Child, supervised, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
-READ = (topics.TIMELINE, topics.TIMELINE_STATE, topics.DEAD_LETTERS)
+READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
 
 
 @pytest.fixture

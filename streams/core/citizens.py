@@ -1,0 +1,499 @@
+"""One citizen: what the contacts of the last weeks add up to, whatever the channel.
+
+A row holds evidence of each contact, which only grows, so the same entries give the same row in any order and however often
+they come. What it contributes to figures is a function of the row, counted by civil day, week and four weeks. A citizen is a
+pseudonym, the strongest that a contact tells: links between pseudonyms are not used, so that no merge rewrites what was counted.
+
+How things are counted, within one service, which stands for the matter:
+
+* Handled: an agent ended it, or an answer or a decision did. Who gave up or was turned away was not.
+* Recontact: after a contact was handled the citizen begins another one, other than an appointment, by the end of the Nth day
+  after. `recontact_rate = followed / handled`.
+* First-contact resolution: handled, not followed by a recontact, itself none, and not avoidable. What is handled at first
+  contact is resolved, followed, or pending until the N days are over: `fcr_no_recontact = resolved / (resolved + followed)`.
+* Avoidable: who calls, comes or writes while a letter, form or e-mail of theirs has had no response, or calls or comes within
+  N days after an appointment that they missed. A call after one that was given up is told apart.
+* Channel hopping: on which channel the next contact is, if it begins within N days after this one began.
+
+First-contact resolution by the absence of a contact about the same issue within seven days: callcentrehelper.com, "First Call
+(Contact) Resolution"; others go by surveys or by agents' word, so the formula has its name.
+
+All times are milliseconds since 1970 UTC, days are ordinals of civil days.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from models.topics import Channel
+from streams.core.contact import ERASED
+from streams.core.figures import Figure
+from streams.core.layouts import CITIZENS, CONTACTED, OTHER, REASONS, name_handled
+from streams.core.milestone import STATE_AFTER, State
+from streams.core.moves import ADOPTED, WITHDRAWN, Move, Told
+from streams.core.rows import Codec, Row, mark
+from streams.core.timeline import Entry
+
+MAX_CONTACTS: Final = 100
+"""Who has more of them in some weeks is no one citizen: a switchboard, a social worker, a hostel. Nothing is counted of it."""
+LONGEST_OPEN_DAYS: Final = 400
+"""A matter that is open for longer is not waited for any more."""
+
+
+class Terms(NamedTuple):
+    """How is counted."""
+
+    recontact_days: int = 7
+    """So many days after a contact another one is a recontact."""
+    zone: str = "Europe/Paris"
+    """Whose civil days are counted by."""
+
+
+class Known(Row):
+    """What is known of one contact. Never changed once it is part of a row."""
+
+    mark: bytes
+    """Stands for its contact id."""
+    channel: str = ""
+    service: str = ""
+    placed_at: int = 0
+    """When the service was told last."""
+    began_at: int | None = None
+    responded_at: int | None = None
+    """When somebody first told the citizen something of substance."""
+    turn: int = -1
+    """When it last changed hands, and by which event: `at * _TURNS + index`."""
+    gone_at: int | None = None
+    """When it became another citizen's, or was erased: nothing else is kept of it, whatever is told."""
+
+
+class Citizen(Row, tag=1):
+    """One citizen, or one contact of which no identity is known. The tag is the version of the layout."""
+
+    terms: Terms
+    """By which it was counted."""
+    counted_from: int
+    """First day of what may still change in the figures; what was counted of days before stands."""
+    is_known: bool
+    """Whether there is an identity."""
+    contacts: tuple[Known, ...] = ()
+    """By mark."""
+    crowd_at: int | None = None
+    """Latest time of anything told of it, if there are more contacts than one citizen has: they are not kept."""
+
+
+# --------------------------------------------------------------------------------------------------------------- evidence
+_OF_QUEUES: Final = (
+    *("call.transferred", "call.queued", "call.answered", "call.left_queue", "call.abandoned", "call.ended"),
+    *("visit.arrived", "visit.called", "visit.left", "visit.served"),
+)
+"""Of those in the same moment, the later here is what it ended with."""
+_TURN: Final = {kind: index for index, kind in enumerate((*STATE_AFTER, *_OF_QUEUES))}
+_TURNS: Final = 64
+_KINDS: Final = tuple(_TURN)
+_BEGINNINGS: Final = frozenset(
+    {"letter.arrived", "email.received", "form.submitted", "appointment.booked", *_OF_QUEUES}
+)
+_RESPONSES: Final = frozenset(
+    {"letter.answered", "letter.closed", "email.answered", "form.correction_requested", "form.decided"}
+)
+_HANDLED: Final = frozenset(
+    {
+        *("letter.answered", "letter.closed", "email.answered", "form.decided", "appointment.attended"),
+        *("call.transferred", "call.ended", "visit.served"),
+    }
+)
+_GIVEN_UP: Final = "call.abandoned"
+_MISSED: Final = "appointment.missed"
+_ENDS: Final = frozenset(
+    {kind for kind, state in STATE_AFTER.items() if state is State.CLOSED}
+    | {*_HANDLED, _GIVEN_UP, "call.left_queue", "visit.left"}
+)
+RELEVANT: Final = frozenset({*_TURN, ERASED, ADOPTED, WITHDRAWN}) - {"call.arrived"}
+"""Types of entries that say something here."""
+
+
+def add(row: Citizen, entry: Entry, at: int) -> Citizen:
+    """Return `row` with what `entry` tells, of the time `at`: a new row, or `row` itself if that was known."""
+    if row.crowd_at is not None:
+        if at <= row.crowd_at:
+            return row
+        after = row.__copy__()
+        after.crowd_at = at
+        return after
+    own = mark(entry.contact)
+    contacts = row.contacts
+    for index, known in enumerate(contacts):
+        if known.mark == own:
+            told = _learn(known, entry, at)
+            if told is known:
+                return row
+            contacts = (*contacts[:index], told, *contacts[index + 1 :])
+            break
+    else:
+        fresh = Known(own)
+        told = _learn(fresh, entry, at)
+        if told is fresh:
+            return row
+        contacts = (*contacts, told)
+        if len(contacts) > 1:
+            contacts = tuple(sorted(contacts, key=_by_mark))
+    after = row.__copy__()
+    after.contacts = contacts
+    if len(contacts) > MAX_CONTACTS:
+        after.contacts, after.crowd_at = (), max(at, *(_last_at(known) for known in contacts))
+    return after
+
+
+def _learn(known: Known, entry: Entry, at: int) -> Known:
+    kind = entry.type
+    if kind in (WITHDRAWN, ERASED):
+        return known if at <= (known.gone_at or -1) else Known(known.mark, gone_at=at)
+    if known.gone_at is not None:
+        return known
+    after = known.__copy__()
+    after.channel = entry.channel.value
+    told: Iterable[Told] = entry.told if isinstance(entry, Move) else ((kind, at, entry.service),)
+    for one in told:
+        _note(after, *one)
+    return known if after == known else after
+
+
+def _note(known: Known, kind: str, at: int, service: str) -> None:
+    turn = _TURN.get(kind)
+    if turn is None:
+        return
+    known.turn = max(known.turn, at * _TURNS + turn)
+    if (bool(service), at, service) > (bool(known.service), known.placed_at, known.service):
+        known.service, known.placed_at = sys.intern(service), at
+    if kind in _BEGINNINGS and (known.began_at is None or at < known.began_at):
+        known.began_at = at
+    if kind in _RESPONSES and (known.responded_at is None or at < known.responded_at):
+        known.responded_at = at
+
+
+def _by_mark(known: Known) -> bytes:
+    return known.mark
+
+
+def _last_at(known: Known) -> int:
+    return max(known.turn // _TURNS, known.gone_at or 0)
+
+
+# ------------------------------------------------------------------------------------------------------------------ facts
+Fact = tuple[int, str | None, int]
+"""The day, the service (None: all of them), and the index in `layouts.CITIZENS` of what is counted."""
+
+_INDEX: Final = CITIZENS.index
+_ACTIVE: Final = _INDEX["active"]
+_UNIDENTIFIED: Final = {channel.value: _INDEX[f"unidentified_{channel}"] for channel in CONTACTED}
+_BEGAN: Final = {
+    (channel.value, reason): _INDEX[f"began_{channel}_{reason}"]
+    for channel in CONTACTED
+    for reason in (*REASONS.get(channel, ()), OTHER)
+}
+_HOP: Final = {(one.value, next_.value): _INDEX[f"hop_{one}_{next_}"] for one in CONTACTED for next_ in CONTACTED}
+_HANDLED_AS: Final = {
+    (channel.value, first, followed): _INDEX[name_handled(channel, is_first=first, is_followed=followed)]
+    for channel in CONTACTED
+    for first in (True, False)
+    for followed in (True, False)
+}
+_QUARTER_MS: Final = 900_000
+DayOf = Callable[[int], int]
+
+
+@lru_cache(16)
+def day_of(zone: str) -> DayOf:
+    """Return what tells the civil day of a time. All offsets in use are whole quarters of an hour."""
+    place = ZoneInfo(zone)
+
+    @lru_cache(20_000)
+    def of_quarter(quarter: int) -> int:
+        return datetime.fromtimestamp(quarter * 900, UTC).astimezone(place).toordinal()
+
+    return lambda at: of_quarter(at // _QUARTER_MS)
+
+
+class _Course(NamedTuple):
+    """A contact as it went."""
+
+    began_at: int
+    mark: bytes
+    channel: str
+    began_on: int
+    ended_at: int
+    """When it came to where it is."""
+    ended_on: int
+    end: str
+    """By which type of event it did."""
+    responded_at: int | None
+
+
+def facts(row: Citizen) -> list[Fact]:
+    """Return what a row contributes to the figures of `counted_from` and later; the same fact as often as it counts."""
+    day = day_of(row.terms.zone)
+    courses: dict[str, list[_Course]] = {}
+    for known in row.contacts:
+        if known.began_at is not None and known.gone_at is None:
+            courses.setdefault(known.service, []).append(_follow(known, day))
+    told: list[Fact] = []
+    if not row.is_known:
+        told = [(one.began_on, service, _UNIDENTIFIED[one.channel]) for service, own in courses.items() for one in own]
+    else:
+        days = {one.began_on for own in courses.values() for one in own}
+        told += [(on, None, _ACTIVE) for on in days]
+        for service, own in courses.items():
+            told += _facts_of_service(service, own, row.terms.recontact_days)
+    return [fact for fact in told if fact[0] >= row.counted_from]
+
+
+def _follow(known: Known, day: DayOf) -> _Course:
+    assert known.began_at is not None
+    at, turn = divmod(known.turn, _TURNS)
+    kind = _KINDS[turn]
+    return _Course(
+        known.began_at, known.mark, known.channel, day(known.began_at), at, day(at), kind, known.responded_at
+    )
+
+
+def _facts_of_service(service: str, own: list[_Course], within: int) -> Iterator[Fact]:
+    own.sort()
+    for on in {one.began_on for one in own}:
+        yield on, service, _ACTIVE
+    for index, one in enumerate(own):
+        earlier, later = own[:index], own[index + 1 :]
+        reason = _find_reason(one, earlier, within)
+        yield one.began_on, service, _BEGAN[one.channel, reason]
+        if earlier and one.began_on - earlier[-1].began_on <= within:
+            yield one.began_on, service, _HOP[earlier[-1].channel, one.channel]
+        if one.end in _HANDLED:
+            again = any(former.end in _HANDLED and _came_within(one, former, within) for former in earlier)
+            followed = any(next_.channel != Channel.APPOINTMENT and _came_within(next_, one, within) for next_ in later)
+            yield one.ended_on, service, _HANDLED_AS[one.channel, reason == OTHER and not again, followed]
+
+
+def _came_within(one: _Course, former: _Course, within: int) -> bool:
+    """Return whether `one` began after `former` had ended, and at the latest so many days after that day."""
+    return one.began_at > former.ended_at and one.began_on - former.ended_on <= within
+
+
+def _find_reason(one: _Course, earlier: Sequence[_Course], within: int) -> str:
+    """Return why a contact would not have been needed: the first of `layouts.REASONS` that applies."""
+    if not earlier:
+        return OTHER
+    for reason in REASONS.get(one.channel, ()):
+        if any(_REASONS[reason](one, former, earlier[-1], within) for former in earlier):
+            return reason
+    return OTHER
+
+
+_Reason = Callable[[_Course, _Course, _Course, int], bool]
+"""Whether a contact came because of a former one; the last one before it is given too."""
+
+
+def _unanswered(channel: Channel) -> _Reason:
+    def applies(one: _Course, former: _Course, _last: _Course, _within: int) -> bool:
+        return former.channel == channel and (former.responded_at is None or former.responded_at > one.began_at)
+
+    return applies
+
+
+_REASONS: Final[dict[str, _Reason]] = {
+    "letter_unanswered": _unanswered(Channel.MAIL),
+    "form_unanswered": _unanswered(Channel.FORM),
+    "email_unanswered": _unanswered(Channel.EMAIL),
+    "no_show": lambda one, former, _, within: former.end == _MISSED and _came_within(one, former, within),
+    "abandoned": lambda one, former, last, within: (
+        former.end == _GIVEN_UP and last.began_at <= former.ended_at and _came_within(one, former, within)
+    ),
+}
+
+
+# --------------------------------------------------------------------------------------------------------------- counting
+class Period(StrEnum):
+    """What figures are counted by; each lies wholly in the next one."""
+
+    DAY = "day"
+    WEEK = "week"
+    """From Monday."""
+    FOUR_WEEKS = "four_weeks"
+
+
+DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.FOUR_WEEKS: 28}
+TOTAL: Final = "total"
+
+
+class Key(NamedTuple):
+    """What a row of figures is about."""
+
+    period: str
+    """A `Period`, or `TOTAL`."""
+    start: int
+    """The first day of the period, 0 of a total."""
+    service: str | None
+    """None: all services together, where a citizen of several is one."""
+
+
+def start_of(period: Period, day: int) -> int:
+    """Return the first day of the period that `day` lies in: ordinal 1 was a Monday."""
+    return day - (day - 1) % DAYS[period]
+
+
+_PERIODS: Final = tuple(Period)
+_CITIZENS: Final = tuple(CITIZENS.index.get(f"{name}_citizens", 0) for name in CITIZENS.facts)
+"""Index of a fact → index of the number of citizens behind it."""
+
+
+def count(before: Citizen | None, after: Citizen, edit: Callable[[Key], Figure]) -> None:
+    """Change the figures from what `before` contributes to what `after` does."""
+    was, now = facts(before) if before is not None else [], facts(after)
+    if was == now:
+        return
+    had, has = Counter(was), Counter(now)
+    changed: dict[tuple[str | None, int], set[int]] = {}
+    for fact in had.keys() | has.keys():
+        by = has[fact] - had[fact]
+        if by:
+            day, service, index = fact
+            for period in _PERIODS:
+                _change(edit(Key(period, start_of(period, day), service)), index, by)
+            _change(edit(Key(TOTAL, 0, service)), index, by)
+            changed.setdefault((service, index), set()).add(day)
+    for (service, index), days in changed.items():
+        for period in _PERIODS:
+            for start in {start_of(period, day) for day in days}:
+                by = _is_counted(now, start, period, service, index) - _is_counted(was, start, period, service, index)
+                if by:
+                    _change(edit(Key(period, start, service)), _CITIZENS[index], by)
+
+
+def _is_counted(told: Iterable[Fact], start: int, period: Period, service: str | None, index: int) -> bool:
+    end = start + DAYS[period]
+    return any(start <= fact[0] < end and fact[1] == service and fact[2] == index for fact in told)
+
+
+def _change(figure: Figure, index: int, by: int) -> None:
+    figure.counts[index] += by
+    if by < 0:
+        figure.corrected[index] = figure.corrected.get(index, 0) - by
+
+
+# ------------------------------------------------------------------------------------------------------------ what is kept
+LATE_DAYS: Final = 7
+"""What is told so long after the end of four weeks, and of the days in which a recontact is one, still counts there."""
+
+
+def counted_from(today: int, terms: Terms) -> int:
+    """Return the first day of what may still change: whole periods, of which the last was not long ago."""
+    return start_of(Period.FOUR_WEEKS, today - terms.recontact_days - LATE_DAYS)
+
+
+def forget(row: Citizen, since: int) -> Citizen:
+    """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that."""
+    day, within = day_of(row.terms.zone), row.terms.recontact_days
+    if row.crowd_at is not None:
+        kept: tuple[Known, ...] = ()
+        crowd_at = row.crowd_at if day(row.crowd_at) >= since else None
+    else:
+        crowd_at = None
+        # What is yet to end is judged by what came before it began.
+        began = [
+            day(known.began_at) for known in row.contacts if known.began_at is not None and _is_ahead(known, since, day)
+        ]
+        context = min([since, *began]) - within
+        kept = tuple(known for known in row.contacts if _matters(known, since, context, day))
+    if len(kept) == len(row.contacts) and crowd_at == row.crowd_at and since == row.counted_from:
+        return row
+    after = row.__copy__()
+    after.counted_from, after.contacts, after.crowd_at = since, kept, crowd_at
+    return after
+
+
+def _is_open(known: Known, since: int, day: DayOf) -> bool:
+    """Return whether a matter or an appointment is still to end, and was not forgotten."""
+    return (
+        known.turn >= 0
+        and known.gone_at is None
+        and _KINDS[known.turn % _TURNS] in STATE_AFTER
+        and _KINDS[known.turn % _TURNS] not in _ENDS
+        and day(_last_at(known)) >= since - LONGEST_OPEN_DAYS
+    )
+
+
+def _is_ahead(known: Known, since: int, day: DayOf) -> bool:
+    return known.gone_at is None and (_is_open(known, since, day) or day(_last_at(known)) >= since)
+
+
+def _matters(known: Known, since: int, context: int, day: DayOf) -> bool:
+    return day(_last_at(known)) >= context or _is_open(known, since, day)
+
+
+def is_empty(row: Citizen) -> bool:
+    """Return whether nothing is left that the row would be kept for."""
+    return not row.contacts and row.crowd_at is None
+
+
+# ------------------------------------------------------------------------------------------------------------------ bytes
+_codec: Final = Codec(Citizen)
+encode: Final = _codec.encode
+
+
+def decode(value: bytes) -> Citizen:
+    """Return the row of `encode`; what many rows have in common is one object for all of them.
+
+    Raises `rows.UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
+    """
+    row = _codec.decode(value)
+    row.terms = _share(row.terms)
+    for known in row.contacts:
+        known.channel, known.service = sys.intern(known.channel), sys.intern(known.service)
+    return row
+
+
+@lru_cache(64)
+def _share(terms: Terms) -> Terms:
+    return terms
+
+
+# ------------------------------------------------------------------------------- keys of accueil.citizen-figures.v1
+# A key is a JSON array: ["day", "2026-11-26", service], ["week", Monday, service], ["four_weeks", Monday, service], each without
+# the service for all of them together; ["total", "", service]; or ["progress"]. The value is the JSON of a `Figure`, or of a
+# `Progress`. Rows of all partitions with the same key add up, since all of a citizen is in one partition.
+class Progress(msgspec.Struct):
+    """How far a partition is: a row that is written once a day."""
+
+    day: int
+    """All days before this one are over, and what was told of them is counted."""
+    recontact_days: int
+    zone: str
+
+
+PROGRESS_KEY: Final = b'["progress"]'
+encode_progress: Final = msgspec.json.Encoder().encode
+decode_progress: Final = msgspec.json.Decoder(Progress).decode
+_encode_key: Final = msgspec.json.Encoder().encode
+_decode_key: Final = msgspec.json.Decoder(list[str]).decode
+
+
+def dump_key(key: Key) -> bytes:
+    """Return the bytes of a key."""
+    start = date.fromordinal(key.start).isoformat() if key.start else ""
+    return _encode_key([key.period, start, *([] if key.service is None else [key.service])])
+
+
+def load_key(key: bytes) -> Key | None:
+    """Return the key of `dump_key`; None for that of `Progress`. Raises `ValueError` or `msgspec.DecodeError` for another."""
+    if key == PROGRESS_KEY:
+        return None
+    period, start, *service = _decode_key(key)
+    return Key(
+        sys.intern(period), date.fromisoformat(start).toordinal() if start else 0, service[0] if service else None
+    )

@@ -1,0 +1,173 @@
+"""A citizen's entries in whatever order, told again, late, or under another citizen first: the same figures."""
+
+from collections import defaultdict
+from itertools import pairwise
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.events import Event
+from streams.agents.citizens import Citizens
+from streams.core import citizens, contact
+from streams.core.citizens import RELEVANT, TOTAL, Citizen, Key, Period, count, facts, forget
+from streams.core.contact import ERASED, Contact
+from streams.core.layouts import CITIZENS, CONTACTED, OTHER, REASONS
+from streams.core.timeline import Entry
+from streams.engine.partitioner import partition_of
+from tests.support.citizens import (
+    START_DAY,
+    TERMS,
+    Figures,
+    contacts_of_one,
+    entry,
+    events_of_many,
+    fold,
+    named,
+    tell,
+)
+from tests.support.events import START_MS, deliveries
+from tests.support.simulated_workers import DAY_MS
+
+NOW = START_MS + 10 * DAY_MS
+
+
+@st.composite
+def told(draw: st.DrawFn, entries: list[Entry]) -> list[Entry]:
+    """The entries in any order, some of them more than once."""
+    return draw(st.permutations([*entries, *draw(st.lists(st.sampled_from(entries), max_size=4))]))
+
+
+def count_once(*rows: Citizen) -> Figures:
+    figures = Figures()
+    for row in rows:
+        count(None, row, figures.__getitem__)
+    return figures
+
+
+def check(figures: Figures) -> None:
+    """Check what holds in any figures, whatever was counted."""
+    sums: defaultdict[tuple[Key, str], list[int]] = defaultdict(lambda: [0] * len(CITIZENS.counts))
+    for key, figure in figures.items():
+        assert min(figure.counts) >= 0
+        value = dict(zip(CITIZENS.counts, figure.counts, strict=True))
+        if key.period != TOTAL:
+            assert key.start == citizens.start_of(Period(key.period), key.start)
+            for name in CITIZENS.facts:
+                assert bool(value[name]) is bool(value[f"{name}_citizens"])
+                assert value[f"{name}_citizens"] <= value[name]
+        if key.service is not None:
+            begun = {channel: sum(value[f"began_{channel}_{why}"] for why in reasons(channel)) for channel in CONTACTED}
+            for channel in CONTACTED:
+                assert sum(value[f"hop_{one}_{channel}"] for one in CONTACTED) <= begun[channel]
+        if key.period == Period.DAY:
+            for whole in (Period.WEEK, Period.FOUR_WEEKS):
+                into = sums[Key(whole, citizens.start_of(whole, key.start), key.service), whole]
+                into[:] = map(int.__add__, into, figure.counts)
+            into = sums[Key(TOTAL, 0, key.service), TOTAL]
+            into[:] = map(int.__add__, into, figure.counts)
+    for (key, _), counts in sums.items():
+        assert figures[key].counts[: len(CITIZENS.facts)] == counts[: len(CITIZENS.facts)]
+
+
+def reasons(channel: str) -> tuple[str, ...]:
+    return (*REASONS.get(channel, ()), OTHER)
+
+
+@given(contacts_of_one().flatmap(lambda entries: st.tuples(told(entries), told(entries))))
+def test_order_and_repetition_do_not_matter(both: tuple[list[Entry], list[Entry]]) -> None:
+    one, other = map(fold, both)
+    assert citizens.encode(one) == citizens.encode(other)
+    assert citizens.decode(citizens.encode(one)) == one
+
+
+@given(contacts_of_one().flatmap(told))
+def test_figures_are_those_of_the_last_row_alone_and_never_fall(entries: list[Entry]) -> None:
+    figures = Figures()
+    row: Citizen | None = None
+    for one in entries:
+        ever = {key: [*figure.counts] for key, figure in figures.items()}
+        corrected = {key: dict(figure.corrected) for key, figure in figures.items()}
+        after = fold([one], row)
+        count(row, after, figures.__getitem__)
+        row = after
+        check(figures)
+        for key, counts in ever.items():
+            for index, number in enumerate(counts):
+                now = figures[key].counts[index] + figures[key].corrected.get(index, 0)
+                assert now >= number + corrected[key].get(index, 0)
+    assert row is not None
+    assert named(figures) == named(count_once(row))
+
+
+@given(contacts_of_one(), st.integers(0, 60))
+def test_what_is_forgotten_changes_no_figure_that_is_still_counted(entries: list[Entry], days: int) -> None:
+    since = START_DAY + days
+    row = fold(entries)
+    kept = forget(row, since)
+    assert sorted(facts(kept), key=repr) == sorted((one for one in facts(row) if one[0] >= since), key=repr)
+    assert forget(kept, since) is kept
+
+
+@given(contacts_of_one(), contacts_of_one(most=3), st.integers(0, 60))
+def test_nor_one_of_what_happens_later(entries: list[Entry], later: list[Entry], days: int) -> None:
+    since = START_DAY + days
+    after = [
+        entry(one.type, days + 1 + number, f"{one.channel}:later:{number}", one.service)
+        for number, one in enumerate(later)
+    ]
+    row = fold(entries)
+    whole = fold(after, row)
+    found = facts(fold(after, forget(row, since)))
+    assert sorted(found, key=repr) == sorted((one for one in facts(whole) if one[0] >= since), key=repr)
+
+
+@given(contacts_of_one(), contacts_of_one(citizen="email:k1-b"))
+def test_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
+    figures = count_once(fold(one), fold(other))
+    check(figures)
+    days = {fact[0] for entries in (one, other) for fact in facts(fold(entries)) if fact[1] is None}
+    for day in days:
+        shares = [any(fact[:2] == (day, None) for fact in facts(fold(entries))) for entries in (one, other)]
+        assert named(figures)[Key(Period.DAY, day, None)]["active"] == sum(shares)
+
+
+def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
+    """Citizen, or contact → the entries of whose contacts that are in the end; erased ones are nobody's."""
+    rows: dict[str, Contact] = {}
+    for event in events:
+        rows[event.subject] = contact.fold(rows.get(event.subject), event)
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for event in events:
+        row = rows[event.subject]
+        if event.type in RELEVANT and event.type != ERASED and not row.is_erased:
+            days = (event.time.timestamp() * 1000 - START_MS) / DAY_MS
+            one = entry(event.type, days, event.subject, event.service, row.citizen)
+            found[row.citizen or event.subject].append(one)
+    return found
+
+
+@given(
+    events_of_many().flatmap(lambda events: st.tuples(st.just(events), deliveries(events))),
+    st.randoms(use_true_random=False),
+)
+def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Event]], random: Random) -> None:
+    events, delivered = both
+    entries = tell(delivered)
+    random.shuffle(entries)
+    partitions = [Citizens(TERMS) for _ in range(3)]
+    for cut, until in pairwise((0, 1, 4, 6, max(6, len(entries)))):
+        for number, partition in enumerate(partitions):
+            own = [
+                one for one in entries[cut:until] if partition_of((one.citizen or one.contact).encode(), 3) == number
+            ]
+            partition.fold(own, NOW)
+            for table in partition.tables:
+                table.commit()
+    figures = Figures()
+    for partition in partitions:
+        for key, figure in partition.figures.rows.items():
+            figures[key].counts[:] = map(int.__add__, figures[key].counts, figure.counts)
+    expected = count_once(*(fold(own) for own in own_entries(events).values()))
+    assert named(figures) == named(expected)
+    check(figures)

@@ -1,0 +1,167 @@
+"""Citizens to test with: entries of contacts, days apart, and the figures that they give."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from models import topics
+from models.codec import encode
+from models.events import Event
+from models.ids import event_id
+from models.topics import Channel
+from streams.agents.contacts import Contacts
+from streams.core import moves, timeline
+from streams.core.citizens import Citizen, Key, Terms, add, day_of, start_of
+from streams.core.figures import Figure, new_figure
+from streams.core.layouts import CITIZENS
+from streams.core.milestone import State
+from streams.core.timeline import Entry
+from streams.engine.job import Step
+from streams.engine.partitioner import partition_of
+from tests.support.events import CASE, PHONE, START, START_MS, call_lives, contact_events, numbered
+from tests.support.simulated_workers import DAY_MS, TIMES
+
+TERMS = Terms()
+START_DAY = day_of(TERMS.zone)(START_MS)
+COUNTED_FROM = start_of("four_weeks", START_DAY)  # type: ignore[arg-type]
+SERVICES = ("autonomie", "enfance")
+ENDS = {
+    "call": (("call.queued",), ("call.ended", "call.abandoned", "call.left_queue")),
+    "visit": (("visit.arrived", "visit.called"), ("visit.served", "visit.left")),
+    "mail": (("letter.arrived", "letter.assigned"), ("letter.answered", "letter.closed")),
+    "email": (("email.received", "email.acknowledged"), ("email.answered",)),
+    "form": (("form.submitted", "form.correction_requested", "form.corrected"), ("form.decided",)),
+    "appointment": (("appointment.booked", "appointment.moved"), ("appointment.attended", "appointment.missed")),
+}
+"""Channel → how its contacts go on, and end."""
+
+
+def entry(kind: str, days: float, contact: str = "call:s:1", service: str = "autonomie", citizen: str = PHONE) -> Entry:
+    """Return the entry of an event so many days after `START`."""
+    return Entry(
+        event_id(contact, kind, str(days)),
+        citizen,
+        contact,
+        Channel(contact.partition(":")[0]),
+        "siege",
+        service,
+        kind,
+        START + timedelta(days=days),
+        State.WAITING,
+        "",
+        "s",
+    )
+
+
+def at(one: Entry) -> int:
+    """Return when an entry happened, milliseconds since 1970."""
+    return round(one.happened_at.timestamp() * 1000)
+
+
+def fold(entries: Iterable[Entry], row: Citizen | None = None) -> Citizen:
+    """Return the row of a citizen's entries."""
+    for one in entries:
+        row = add(row or Citizen(TERMS, COUNTED_FROM, bool(one.citizen)), one, at(one))
+    assert row is not None
+    return row
+
+
+class Figures(dict[Key, Figure]):
+    """Rows of zeros, where there are none yet."""
+
+    def __missing__(self, key: Key) -> Figure:
+        figure = self[key] = new_figure(CITIZENS)
+        return figure
+
+
+def named(figures: dict[Key, Figure]) -> dict[Key, dict[str, int]]:
+    """Return what is not zero, by name."""
+    found = {
+        key: {name: count for name, count in zip(CITIZENS.counts, figure.counts, strict=True) if count}
+        for key, figure in figures.items()
+    }
+    return {key: counts for key, counts in found.items() if counts}
+
+
+@st.composite
+def contacts_of_one(draw: st.DrawFn, most: int = 6, citizen: str = PHONE) -> list[Entry]:
+    """Contacts of one citizen in a few weeks, some days apart or at the same moment; of some not all is told."""
+    entries = []
+    for number in range(draw(st.integers(1, most))):
+        channel = draw(st.sampled_from([*ENDS]))
+        steps, ends = ENDS[channel]
+        days = draw(st.integers(0, 30)) + draw(st.sampled_from([0, 0.25, 0.9]))
+        kinds = [*steps[: draw(st.integers(1, len(steps)))]]
+        if draw(st.booleans()):
+            kinds.append(draw(st.sampled_from(ends)))
+        for kind in kinds:
+            service = draw(st.sampled_from(SERVICES))
+            entries.append(entry(kind, days, f"{channel}:s:{number}", service, citizen))
+            days += draw(st.sampled_from([0, 0.01, 1, 9, 40]))
+    return entries
+
+
+# ------------------------------------------------------------------------------------------------------------------ moves
+@st.composite
+def events_of_many(draw: st.DrawFn) -> list[Event]:
+    """Contacts of which it becomes known bit by bit whose they are, days apart, in the order of time."""
+    events: list[Event] = []
+    for number in range(draw(st.integers(1, 5))):
+        channel = draw(st.sampled_from(["call", "letter", "email", "form", "appointment"]))
+        subject = f"{'mail' if channel == 'letter' else channel}:s/x:{number}"
+        if channel == "call":
+            own = [event.model_copy(update={"subject": subject}) for event in draw(call_lives(subject))]
+        else:
+            kinds = tuple(kind for kind in ALL_KINDS if kind.startswith(f"{channel}."))
+            own = draw(st.lists(contact_events(kinds, subject), min_size=1, max_size=5))
+        later = timedelta(days=draw(st.integers(0, 20)))
+        for event in own:
+            told = draw(st.sampled_from(["", "", PHONE, f"{CASE} {PHONE}", "email:k1-a"]))
+            events.append(
+                event.model_copy(
+                    update={
+                        "time": event.time + later,
+                        "identities": told,
+                        "site": "siege",
+                        "service": event.service or "autonomie",
+                    }
+                )
+            )
+        if draw(st.integers(0, 5)) == 0:
+            events.append(draw(contact_events(("personal_data.erased",), subject)))
+    return numbered(sorted(events, key=lambda event: event.time))
+
+
+ALL_KINDS = (
+    *("letter.arrived", "letter.assigned", "letter.answered", "letter.closed", "letter.sent"),
+    *("email.received", "email.answered", "form.submitted", "form.correction_requested", "form.decided"),
+    *("appointment.booked", "appointment.moved", "appointment.attended", "appointment.missed"),
+)
+
+
+def tell(events: Iterable[Event], partitions: int = 3) -> list[Entry]:
+    """Return the entries that workers make of `events`, moves among them, and check that each has its citizen's key."""
+    jobs = [Contacts(number, TIMES) for number in range(partitions)]
+    entries: list[Entry] = []
+    for event in events:
+        key = event.subject.encode()
+        number = partition_of(key, partitions)
+        step = Step(number, START_MS + 10 * DAY_MS, [topics.TIMELINE.name, topics.SLA.name], partitions=partitions)
+        jobs[number].fold(topics.SOURCES[event.channel].name, [_record(event)], step)
+        assert not step.dead_letters
+        for table in jobs[number].tables:
+            table.commit()
+        for name, value in step.outputs[topics.TIMELINE.name]:
+            assert value is not None
+            one = timeline.decode(value)
+            entries.append(moves.decode(value) if one.type in moves.KINDS else one)
+            assert name == (one.citizen or one.contact).encode()
+    return entries
+
+
+def _record(event: Event) -> Any:
+    timestamp = (event.time - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+    return SimpleNamespace(key=event.subject.encode(), value=encode(event), offset=0, timestamp=timestamp, headers=())
