@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from connectors.sdk.publisher import NotDelivered, deliver
@@ -10,15 +11,28 @@ from models.topics import DAY_MS
 from streams.access.audit import read as read_audit
 from streams.retention import MONTH_DAYS, table
 from streams.rights import holding
+from streams.rights.desk import Desk
 from streams.rights.erasing import Erasing, Keeping
 from streams.rights.finding import Finder, KafkaAway
 from streams.rights.holding import Holding, Kept
 from streams.rights.labels import LANGUAGES
 from streams.running import find_brokers
-from streams.settings import Settings
+from streams.settings import ConfigError, Settings
 from streams.state_reader import read_rows
 from streams.timeline.store import Timeline
 from streams.topic_reader import KafkaError
+
+
+def open_desk(settings: Settings) -> Desk:
+    """Return what the API needs for citizens' rights; where no brokers are known, Kafka is away."""
+
+    def erasing(timeline: Timeline) -> Erasing:
+        try:
+            return open_erasing(settings, timeline)
+        except ConfigError:
+            raise KafkaAway("no brokers") from None
+
+    return Desk(erasing, partial(gather, settings), settings.web.zone)
 
 
 def open_erasing(settings: Settings, timeline: Timeline) -> Erasing:

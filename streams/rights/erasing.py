@@ -107,6 +107,11 @@ class Erasing:
         self._timeline, self._deliver, self._keeping = timeline, deliver, keeping
         self._clock = clock
 
+    def read(self, name: str) -> Request | None:
+        """Return a request, None if there is none of that id. Raises `Unavailable`."""
+        with self._timeline.reading() as connection:
+            return requests.read(connection, name)
+
     def begin(self, contacts: Sequence[str], sector: str, by: str) -> Request:
         """Write a request to erase these contacts, with a random id; nothing is told of it yet. Raises `Unavailable`."""
         asked = Request(secrets.token_hex(16), sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)

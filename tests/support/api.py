@@ -1,6 +1,6 @@
 """The API on timelines that tests write: an application with its tokens, keys and audit, asked without a network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
+from models.topics import DAY_MS
 from streams.access.audit import Audit
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
@@ -21,7 +22,14 @@ from streams.api.accesses import Accesses
 from streams.api.app import create_app
 from streams.api.asking import Api
 from streams.api.options import ApiOptions
+from streams.core import contact
+from streams.core.contact import Contact
 from streams.core.timeline import Entry
+from streams.rights import holding
+from streams.rights.desk import Desk
+from streams.rights.erasing import Erasing, Keeping
+from streams.rights.finding import Finder
+from streams.rights.holding import Holding
 from streams.timeline.reading import Reader
 from streams.timeline.store import Timeline
 from tests.support.events import make
@@ -52,6 +60,7 @@ class Office:
     def __init__(self, directory: Path, url: str, options: ApiOptions = ApiOptions()) -> None:  # noqa: B008
         self.directory, self.url = directory, url
         self.timeline = Timeline(url)
+        self.rows: dict[bytes, Contact] = {}
         self.tokens = Tokens(directory / "access")
         self.registry = CollectorRegistry()
         self.audit = Audit(directory / "audit")
@@ -65,9 +74,29 @@ class Office:
             keys=directory / "keys",
             secret=b"\0" * 32,
             accesses=Accesses(self.registry, options.unusual_citizens_per_hour),
+            desk=self.desk(),
         )
         self.app: FastAPI = create_app(self.api, self.registry, ["testserver"])
         self._client = TestClient(self.app, raise_server_exceptions=False)
+
+    def desk(self) -> Desk:
+        """Rights as the installation has them, but that what Kafka would be told, and has in its state, is here."""
+
+        def rows(wanted: Callable[[bytes, bytes], bool]) -> dict[bytes, bytes]:
+            return {key: value for key, row in self.rows.items() if wanted(key, value := contact.encode(row))}
+
+        def erasing(timeline: Timeline) -> Erasing:
+            return Erasing(timeline, rows, self.fold, Keeping(DAY_MS, DAY_MS, DAY_MS, DAY_MS))
+
+        def gather(timeline: Timeline, finder: Finder, asked: str, sector: str, language: str) -> Holding:
+            return holding.gather(timeline, finder, asked, sector, self.recorded, [], datetime.now(UTC))
+
+        return Desk(erasing, gather, UTC)
+
+    def fold(self, events: Sequence[Event]) -> None:
+        """Fold events as the worker would."""
+        for event in events:
+            self.rows[event.subject.encode()] = contact.fold(self.rows.get(event.subject.encode()), event)
 
     def close(self) -> None:
         self._client.close()
@@ -86,13 +115,14 @@ class Office:
         """Write what the contacts agent tells of these events."""
         entries = entries_of(events)
         self.timeline.write(entries)
+        self.fold(events)
         return entries
 
     def ask(
         self, path: str, /, who: str = "camille", *, headers: dict[str, str] | None = None, **body: Any
     ) -> Response:
         """Ask with a purpose, if nothing else is said."""
-        if not path.startswith("/v1/links"):
+        if not path.startswith(("/v1/links", "/v1/export", "/v1/erasures")):
             body = {"purpose": "contact"} | body
         return self._client.post(path, json=body, headers={"authorization": f"Bearer {who}"} | (headers or {}))
 
