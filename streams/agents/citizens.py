@@ -92,7 +92,9 @@ class Citizens:
                 self._sweep, self._swept_for = None, since
                 return
             row = rows.get(key)
-            if row is not None and (row.counted_from != since or row.terms != terms):
+            if row is not None and _is_gone(row):
+                self.citizens.delete(key)
+            elif row is not None and (row.counted_from != since or row.terms != terms):
                 after = copy(row)
                 after.terms = terms
                 self._put(key, row, after, max(since, row.counted_from))
@@ -101,6 +103,14 @@ class Citizens:
         for key in [key for key in self.figures.rows if key.period != TOTAL]:
             if key.start < today - KEPT_DAYS[Period(key.period)]:
                 self.figures.delete(key)
+
+
+def _is_gone(row: Citizen) -> bool:
+    """Return whether all contacts became others', or were erased: so nothing names the citizen after a day.
+
+    Till then they are known as gone, whatever comes late.
+    """
+    return row.crowd_at is None and all(known.gone_at is not None for known in row.contacts)
 
 
 def _copy_figure(row: Figure) -> Figure:
