@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -30,12 +31,18 @@ class IdentityKind(StrEnum):
     AGENT = "agent"
 
 
+IsBlocked = Callable[[IdentityKind, str], bool]
+"""Tells of a normalised value whether it is no citizen's own, as a switchboard's number is."""
+
+
 @dataclass(frozen=True, slots=True)
 class PseudonymKey:
     """The key of one sector. Its secret is not in its `repr`; `key_id` names it without telling it."""
 
     sector: str
     secret: bytes = field(repr=False)
+    is_blocked: IsBlocked | None = field(default=None, repr=False, compare=False)
+    """What gets no pseudonym."""
 
     def __post_init__(self) -> None:
         """Refuse a short key: phone numbers can be guessed, the key is all that protects them."""
@@ -48,7 +55,9 @@ class PseudonymKey:
         return hashlib.sha256(b"accueil key id\0" + self.secret).hexdigest()[:4]
 
     def pseudonym(self, kind: IdentityKind, normalised: str) -> str:
-        """Return `<kind>:<key id>-<22 characters>` for a value that is already normalised."""
+        """Return `<kind>:<key id>-<22 characters>` for a value that is already normalised; empty for one that is blocked."""
+        if self.is_blocked is not None and self.is_blocked(kind, normalised):
+            return ""
         digest = hmac.digest(self.secret, f"{kind.value}\0{normalised}".encode(), "sha256")[:16]
         return f"{kind.value}:{self.key_id}-{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 

@@ -72,6 +72,7 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     of all and the house.
     """
     from connectors.sdk import errors, registry, runner  # noqa: PLC0415
+    from connectors.sdk.citizens import Blocked  # noqa: PLC0415
 
     if unknown := set(names) - set(settings.connectors):
         known = ", ".join(settings.connectors) or say("none", "aucun")
@@ -80,10 +81,11 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
             + guess(min(unknown), settings.connectors)
         )
     instances, mistakes = [], []
+    is_blocked = Blocked(settings.identities.blocked) if settings.identities.blocked else None
     for name in names or settings.connectors:
         table = settings.connectors[name]
         try:
-            instances.append(runner.configure(name, table.connector, table.options))
+            instances.append(runner.configure(name, table.connector, table.options, is_blocked))
         except errors.ConfigError as error:
             if isinstance(error.__context__, ValidationError):
                 model = registry.load(table.connector).config

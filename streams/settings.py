@@ -15,6 +15,7 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     StringConstraints,
+    field_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -22,8 +23,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from connectors.sdk.citizens import Blocked
 from connectors.sdk.errors import why
 from streams.api_settings import Api
+from streams.core.links import Caps
 from streams.notify_settings import Notify
 from streams.sections import Section
 from streams.web_settings import Web
@@ -147,6 +150,26 @@ class Timeline(Section):
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""
 
 
+class Identities(Section):
+    """Which identities bring a citizen's contacts together."""
+
+    blocked: tuple[str, ...] = ()
+    """Numbers and addresses that are no citizen's own: a switchboard's, a social worker's mailbox. `*` stands for any
+    characters. Connectors tell nobody by them; those without a `*` also no longer bring together what was told before."""
+    fan_out: PositiveInt = Caps().fan_out
+    """A number or address that is linked to more identities than this is nobody's own."""
+    contacts: PositiveInt = Caps().contacts
+    """Nor is one that more contacts tell, of whom nothing else is known."""
+    most: PositiveInt = Caps().identities
+    """So many identities belong to one citizen at most."""
+
+    @field_validator("blocked")
+    @classmethod
+    def _can_be_read(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        Blocked(given)
+        return given
+
+
 class Citizens(Section):
     """How citizens are counted, by who writes their timelines."""
 
@@ -239,6 +262,7 @@ class Settings(BaseSettings):
     notify: Notify = Notify()
     timeline: Timeline = Timeline()
     api: Api = Api()
+    identities: Identities = Identities()
     citizens: Citizens = Citizens()
     audit: Audit = Audit()
     retention: Retention = Retention()

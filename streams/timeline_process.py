@@ -13,10 +13,13 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
+from connectors.sdk.citizens import Blocked
 from connectors.sdk.errors import why
+from connectors.sdk.keys import load_key
 from models.topics import DAY_MS
 from streams.agents.timeline import make_job
 from streams.core.citizens import Terms
+from streams.core.links import Caps
 from streams.core.timeline import Entry
 from streams.engine import metrics
 from streams.engine.engine import WAITING_SAID_SECONDS, Engine
@@ -59,7 +62,7 @@ def open_timeline(settings: Settings) -> Timeline:
     """
     make_private(settings.data)
     try:
-        return Timeline(*_place(settings))
+        return Timeline(*_place(settings), find_caps(settings))
     except TooNew:
         raise ConfigError(
             say(
@@ -71,7 +74,15 @@ def open_timeline(settings: Settings) -> Timeline:
 
 def open_reader(settings: Settings, connections: int) -> Reader:
     """Return the same database for so many who read at once. Raises `ConfigError` if its password cannot be read."""
-    return Reader(*_place(settings), connections=connections)
+    return Reader(*_place(settings), find_caps(settings), connections=connections)
+
+
+def find_caps(settings: Settings) -> Caps:
+    """Return how far a story may go, with the pseudonyms of what is blocked, by each sector's key that is here."""
+    own, keys = settings.identities, settings.data / "connectors" / "keys"
+    known = [load_key(keys, path.stem) for path in sorted(keys.glob("*.key"))] if own.blocked else []
+    blocked = frozenset(key.pseudonym(*value) for key in known for value in Blocked(own.blocked).exact)
+    return Caps(own.fan_out, own.contacts, own.most, blocked)
 
 
 def _place(settings: Settings) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 
 from connectors.demarches.config import DemarchesConfig, Procedure
 from connectors.demarches.facts import Fact, Message, decode
+from connectors.sdk.citizens import join
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.words import say
 from models.events import (
@@ -109,7 +110,7 @@ class DossierMapping:
         people = (fact.demandeur,) if fact.depose_par_un_tiers else (fact.demandeur, fact.usager)
         addresses = [normalise_email(person.email) for person in people if person and person.email]
         identities += dict.fromkeys(key.pseudonym(IdentityKind.EMAIL, one) for one in addresses if one)
-        return " ".join(identities)
+        return join(identities)
 
 
 def _stepped(kind: str, about: _Envelope, procedure: str) -> Sequence[Event] | None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from connectors.imap.config import ImapConfig, Place
 from connectors.imap.mail import Kind, Mail, encode
+from connectors.sdk.citizens import join
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.words import say
 from models.events import EmailAcknowledged, EmailAnswered, EmailReceived, EmailReceivedData
@@ -55,7 +56,7 @@ class MailMapping:
 
     def _identities(self, mail: Mail, sector: str) -> str:
         key = self._keys[sector]
-        return " ".join(key.pseudonym(IdentityKind.EMAIL, one) for one in mail.people[:MOST_PEOPLE])
+        return join(key.pseudonym(IdentityKind.EMAIL, one) for one in mail.people[:MOST_PEOPLE])
 
 
 def _reject(mail: Mail, detail: str) -> Reject:

@@ -21,6 +21,7 @@ from connectors.rdv.history import (
     Step,
     steps,
 )
+from connectors.sdk.citizens import join
 from connectors.sdk.reconcile import Reconciler, microseconds
 from models.codec import Unusable, check_time
 from models.events import (
@@ -126,7 +127,7 @@ class RdvMapping:
         if step.kind == ERASED:
             return PersonalDataErased(**about, channel=Channel.APPOINTMENT)
         if user := fact.participation.user:
-            about["identities"] = " ".join(_identities(user, self._keys[sector]))
+            about["identities"] = join(_identities(user, self._keys[sector]))
         if kind := _AT_THE_TIME.get(step.kind):
             return kind(**about)
         if party := _CANCELLED_BY.get(step.kind):

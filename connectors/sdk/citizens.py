@@ -1,8 +1,11 @@
 """Who a contact is of, as pseudonyms: the only form in which that leaves a connector."""
 
-from typing import Annotated
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Annotated, Final
 
-from phonenumbers import SUPPORTED_REGIONS
+from phonenumbers import SUPPORTED_REGIONS, country_code_for_region
 from pydantic import AfterValidator
 
 from connectors.sdk.words import say
@@ -30,4 +33,58 @@ def identify(key: PseudonymKey, *, case: str = "", email: str = "", phone: str =
         (IdentityKind.EMAIL, normalise_email(email)),
         (IdentityKind.PHONE, normalise_phone(phone, region)),
     )
-    return " ".join(key.pseudonym(kind, value) for kind, value in known if value)
+    return join(key.pseudonym(kind, value) for kind, value in known if value)
+
+
+def join(pseudonyms: Iterable[str]) -> str:
+    """Return the `identities` of one citizen, given the strongest first; an empty pseudonym is of a blocked value."""
+    return " ".join(filter(None, pseudonyms))
+
+
+_SPACES: Final = re.compile(r"[\s.\-()]")
+_NUMBER: Final = re.compile(r"\+?[\d*?]*\d[\d*?]*")
+
+
+class Blocked:
+    """Numbers and addresses that are no citizen's own: of a switchboard, a social worker's mailbox.
+
+    Each is written as people write it; `*` stands for any characters, `?` for one. `region` is the country whose national numbers
+    begin with a 0. Raises `ValueError` for what can be neither, with its position alone: it may be personal.
+    """
+
+    def __init__(self, patterns: Iterable[str], region: str = "FR") -> None:
+        self._code = f"+{country_code_for_region(region)}"
+        self._exact: set[tuple[IdentityKind, str]] = set()
+        self._patterns: list[tuple[IdentityKind, str]] = []
+        for place, pattern in enumerate(patterns):
+            kind, value = self._read(pattern)
+            if not value:
+                raise ValueError(
+                    say(
+                        f"number {place + 1} is neither a telephone number nor an e-mail address",
+                        f"le n° {place + 1} n'est ni un numéro de téléphone ni une adresse électronique",
+                    )
+                )
+            if "*" in value or "?" in value:
+                self._patterns.append((kind, value))
+            else:
+                self._exact.add((kind, value))
+
+    @property
+    def exact(self) -> frozenset[tuple[IdentityKind, str]]:
+        """Those without a pattern, normalised."""
+        return frozenset(self._exact)
+
+    def __call__(self, kind: IdentityKind, normalised: str) -> bool:
+        """Return whether a normalised value is one of them."""
+        return (kind, normalised) in self._exact or any(
+            kind is of and fnmatchcase(normalised, pattern) for of, pattern in self._patterns
+        )
+
+    def _read(self, pattern: str) -> tuple[IdentityKind, str]:
+        if "@" in pattern:
+            return IdentityKind.EMAIL, pattern.strip().lower()
+        number = _SPACES.sub("", pattern)
+        if not _NUMBER.fullmatch(number):
+            return IdentityKind.PHONE, ""
+        return IdentityKind.PHONE, self._code + number[1:] if number.startswith("0") else number

@@ -4,6 +4,7 @@ Who has the key can test guesses of phone numbers against pseudonyms: keep the f
 A new key makes the same citizen a stranger.
 """
 
+import dataclasses
 import os
 import secrets
 import stat
@@ -22,7 +23,7 @@ from connectors.sdk.files import (
     write_new,
 )
 from connectors.sdk.words import say
-from models.identities import KEY_BYTES, PseudonymKey
+from models.identities import KEY_BYTES, IsBlocked, PseudonymKey
 
 log = structlog.get_logger(__name__)
 
@@ -31,12 +32,15 @@ class Keys:
     """The keys in `directory`, for the instance whose own directory is `instance`.
 
     Which keys the instance used (their ids, not their secrets) is kept beside its cursor, in `keys.json`. If they are not
-    `lasting`, nothing is written: a key that is not there is made for the moment.
+    `lasting`, nothing is written: a key that is not there is made for the moment. `is_blocked` tells what gets no pseudonym.
     """
 
-    def __init__(self, directory: Path, instance: Path, *, lasting: bool = True) -> None:
+    def __init__(
+        self, directory: Path, instance: Path, *, lasting: bool = True, is_blocked: IsBlocked | None = None
+    ) -> None:
         self._directory = directory
         self._lasting = lasting
+        self._is_blocked = is_blocked
         self._note = instance / "keys.json"
 
     def key_of(self, sector: str) -> PseudonymKey:
@@ -51,8 +55,8 @@ class Keys:
                 say(f"{path} is not there, but was used", f"{path} n'existe plus, mais a servi") + self._advice
             )
         if not self._lasting and not path.exists():
-            return PseudonymKey(sector, secrets.token_bytes(KEY_BYTES))
-        key = load_key(self._directory, sector)
+            return PseudonymKey(sector, secrets.token_bytes(KEY_BYTES), self._is_blocked)
+        key = dataclasses.replace(load_key(self._directory, sector), is_blocked=self._is_blocked)
         if ids.get(sector, key.key_id) != key.key_id:
             raise KeyFileError(
                 say(f"{path} is another key than the one that was used", f"{path} n'est plus la clé qui a servi")

@@ -27,6 +27,7 @@ from connectors.sdk.notice import Notice
 from connectors.sdk.rejects import Rejects
 from connectors.sdk.spool import Spool
 from connectors.sdk.words import say
+from models.identities import IsBlocked
 from models.reasons import Reason
 
 LOCK: Final = "lock"
@@ -53,6 +54,8 @@ class Instance(NamedTuple):
     name: str
     connector: Connector[Any]
     config: ConnectorConfig
+    is_blocked: IsBlocked | None = None
+    """Which numbers and addresses identify nobody."""
 
     @property
     def source(self) -> str:
@@ -63,7 +66,8 @@ class Instance(NamedTuple):
         """Return what the instance keeps below `directory`, which another process may be working on."""
         home = self._home(directory)
         make_private_directory(home)
-        return Context(self.source, home, Cursor(home), Keys(directory / "keys", home).key_of)
+        keys = Keys(directory / "keys", home, is_blocked=self.is_blocked)
+        return Context(self.source, home, Cursor(home), keys.key_of)
 
     @contextmanager
     def occupied(self, directory: Path) -> Iterator[Context]:
@@ -80,7 +84,8 @@ class Instance(NamedTuple):
         """
         home = self._home(directory)
         with _held(home / LOCK) if (home / LOCK).exists() else nullcontext():
-            yield Context(self.source, home, Cursor(home), Keys(directory / "keys", home, lasting=False).key_of)
+            keys = Keys(directory / "keys", home, lasting=False, is_blocked=self.is_blocked)
+            yield Context(self.source, home, Cursor(home), keys.key_of)
 
     def _home(self, directory: Path) -> Path:
         return directory / self.connector.name / self.name

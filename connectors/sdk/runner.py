@@ -18,6 +18,7 @@ from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from connectors.sdk.words import say
+from models.identities import IsBlocked
 
 INSTANCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 """It names a directory, and is part of every event's id."""
@@ -27,7 +28,7 @@ State = tuple[bool, str]
 """Whether all is well, and one line for people."""
 
 
-def configure(name: str, connector: str, options: Mapping[str, Any]) -> Instance:
+def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked: IsBlocked | None = None) -> Instance:
     """Return the instance `name` of the installed `connector`. Raises `ConfigError`, one line per mistake."""
     if not INSTANCE_NAME.fullmatch(name):
         raise ConfigError(
@@ -37,7 +38,7 @@ def configure(name: str, connector: str, options: Mapping[str, Any]) -> Instance
             )
         )
     found = connectors.load(connector)
-    return Instance(name, found, parse(found.config, name, options))
+    return Instance(name, found, parse(found.config, name, options), is_blocked)
 
 
 class Runner:

@@ -86,8 +86,8 @@ class WebhookMapping:
         for identity in IdentityKind:  # the strongest first
             value = find(body, getattr(kind, identity.value, None))
             normalised = "" if value is None else self._normalise(identity, str(value))
-            if normalised:
-                found.append(self._key.pseudonym(identity, normalised))
+            if normalised and (pseudonym := self._key.pseudonym(identity, normalised)):
+                found.append(pseudonym)
         return found
 
     def _normalise(self, identity: IdentityKind, value: str) -> str | None:

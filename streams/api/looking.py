@@ -27,12 +27,11 @@ from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.options import OtherServices
 from streams.api.problems import Problem
 from streams.core import links
-from streams.core.links import Caps, Link
+from streams.core.links import Link
 from streams.core.summary import sum_up
 from streams.timeline.reading import Evidence, Reading
 from streams.timeline.store import Place
 
-CAPS: Final = Caps()
 LOOKED_AT: Final = 200
 """So many of the latest entries tell how a citizen's matters stand: whoever has more is answered as fast."""
 
@@ -79,7 +78,7 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
         if sector is None:
             return None
         slip.admit(sector)
-        owners = reading.tell_story(body.subject, CAPS).identities
+        owners = reading.tell_story(body.subject).identities
         rows = reading.read(owners, body.limit + 1, before, _services(asker))
         return _page(asker, body.subject, sector, rows, body.limit)
 
@@ -112,7 +111,7 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
 
 
 def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int) -> Story | None:
-    story = reading.tell_story(subject, CAPS)
+    story = reading.tell_story(subject)
     rows = reading.read(story.identities, max(limit + 1, LOOKED_AT), None, _services(asker))
     if not rows and not story.shared:
         return None

@@ -26,7 +26,11 @@ TITLES: Final = {
     "not-known": (404, "Rien n'est connu", "Nothing is known"),
     "no-such-page": (404, "Pas de page à cette adresse", "No page at this address"),
     "method": (405, "Méthode non admise ici", "Method not allowed here"),
-    "shared": (409, "D'autres l'ont aussi : nommer un dossier, ou un contact", "Others have it too: name a case, or a contact"),
+    "shared": (
+        409,
+        "D'autres l'ont aussi : nommer un dossier, ou un contact",
+        "Others have it too: name a case, or a contact",
+    ),
     "sectors": (409, "Connu dans plusieurs secteurs", "Known in several sectors"),
     "too-large": (413, "Demande trop volumineuse", "The request is too large"),
     "media-type": (415, "Du JSON est attendu", "JSON is expected"),

@@ -45,6 +45,8 @@ class Caps(NamedTuple):
     """Nor is one that more contacts tell, of whom nothing stronger is known."""
     identities: int = 64
     """So many belong to one story at most; those nearest to what was asked for go first."""
+    blocked: frozenset[str] = frozenset()
+    """Weak identities that are nobody's own, whatever they lead to."""
 
 
 class Story(NamedTuple):
@@ -97,7 +99,7 @@ def tell_story(asked: str, neighbours: Neighbours, caps: Caps = Caps()) -> Story
     near = neighbours([asked]).get(asked, _NOTHING)
     links = {other: Link(asked, other) for other in near.identities[: caps.fan_out]}
     of_several = Story({asked: None}, links, len(links) == len(near.identities), is_own=False)
-    if _is_busy(near, caps):
+    if _is_busy(asked, near, caps):
         return of_several
     person = next(filter(is_strong, links), None)
     if person is not None:
@@ -154,14 +156,14 @@ def _is_alone(one: str, near: Near, around: Collection[str], caps: Caps, strange
     """
     others = [other for other in near.identities if other not in around]
     return (
-        not _is_busy(near, caps)
+        not _is_busy(one, near, caps)
         and len(others) <= strangers
         and not any(is_strong(other) or kind_of(other) == kind_of(one) for other in others)
     )
 
 
-def _is_busy(near: Near, caps: Caps) -> bool:
-    return len(near.identities) > caps.fan_out or near.contacts > caps.contacts
+def _is_busy(one: str, near: Near, caps: Caps) -> bool:
+    return one in caps.blocked or len(near.identities) > caps.fan_out or near.contacts > caps.contacts
 
 
 def kind_of(identity: str) -> str:

@@ -42,8 +42,9 @@ class Citizen(NamedTuple):
 class Reading:
     """The timelines as of one moment. For one thread, within `Reader.look`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, caps: Caps) -> None:
         self._connection = connection
+        self._caps = caps
 
     def find_sector(self, name: str) -> str | None:
         """Return the sector of a pseudonym or contact; None if nothing is known of it, or no sector was told."""
@@ -59,8 +60,9 @@ class Reading:
         """Return the weak identities of a kind that most contacts tell together with a stronger one. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
-    def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
+    def tell_story(self, identity: str) -> Story:
         """Return which identities are the citizen's who has `identity`."""
+        caps = self._caps
         return tell_story(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
 
     def find_evidence(self, held: Collection[Link]) -> Mapping[Link, Evidence]:
@@ -104,7 +106,8 @@ class Reader:
     Its tables must be of this release. Nothing is opened before it is needed.
     """
 
-    def __init__(self, url: str, password: str = "", *, connections: int) -> None:
+    def __init__(self, url: str, password: str = "", caps: Caps = Caps(), *, connections: int) -> None:  # noqa: B008
+        self._caps: Final = caps
         place = make_url(url)
         self._engine: Final = create_engine(
             place.set(password=password) if password else place,
@@ -125,7 +128,7 @@ class Reader:
         with clear(), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")  # else each query would see another moment
-            yield Reading(connection)
+            yield Reading(connection, self._caps)
 
 
 def _add(one: Evidence | None, other: Evidence | None) -> Evidence | None:

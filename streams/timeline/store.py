@@ -85,7 +85,8 @@ class Timeline:
     For one thread at a time. Raises `Unavailable`, and `TooNew` if a newer release has changed the tables.
     """
 
-    def __init__(self, url: str, password: str = "") -> None:
+    def __init__(self, url: str, password: str = "", caps: Caps = Caps()) -> None:  # noqa: B008 - never changed
+        self._caps: Final = caps
         self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url))
         try:
             with clear(), self._engine.begin() as connection:
@@ -175,10 +176,10 @@ class Timeline:
         return [entry for entry in entries if entry.contact not in erased], bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
-    def tell_story(self, identity: str, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed
+    def tell_story(self, identity: str) -> Story:
         """Return which identities are the citizen's who has `identity`. Raises `Unavailable`."""
         with clear(), self._engine.connect() as connection:
-            return tell_story(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
+            return tell_story(identity, lambda asked: links.neighbours(connection, asked, self._caps), self._caps)
 
     def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""

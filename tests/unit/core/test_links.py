@@ -56,6 +56,15 @@ def test_a_number_that_is_on_thousands_of_contacts_is_a_story_of_its_own() -> No
     assert names(tell_story("email:a-7", neighbours)) == {"email:a-7"}
 
 
+@pytest.mark.parametrize("asked", [ANNA, MOBILE])
+def test_what_is_blocked_brings_nobody_together(asked: str) -> None:
+    neighbours, caps = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), Caps(blocked=frozenset({MAIL}))
+    assert names(tell_story(asked, neighbours, caps)) == {ANNA, MOBILE}
+    story = tell_story(MAIL, neighbours, caps)
+    assert names(story) == {MAIL}
+    assert not story.is_own
+
+
 def test_strong_identities_merge_along_their_links() -> None:
     chain = [f"case:a-{number} dossier:a-{number}" for number in range(5)]
     chain += [f"case:a-{number + 1} dossier:a-{number}" for number in range(4)]

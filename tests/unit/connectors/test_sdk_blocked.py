@@ -1,0 +1,52 @@
+"""Numbers and addresses that are no citizen's own leave no connector, not even as a pseudonym."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.sdk.citizens import Blocked, identify
+from connectors.sdk.keys import Keys
+from models.identities import IdentityKind, PseudonymKey
+
+PHONE, EMAIL = IdentityKind.PHONE, IdentityKind.EMAIL
+PATTERNS = ("01 99 00 00 01", "+33 1 99 00 1*", "Tutelle@Example.org", "*@mairie.example.org", "01.99.01.00.0?")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "is_blocked"),
+    [
+        (PHONE, "+33199000001", True),
+        (PHONE, "+33199000002", False),
+        (PHONE, "+33199001234", True),
+        (PHONE, "+33199010009", True),
+        (PHONE, "+33199010010", False),
+        (EMAIL, "tutelle@example.org", True),
+        (EMAIL, "tutelle@example.com", False),
+        (EMAIL, "accueil@mairie.example.org", True),
+        (IdentityKind.CASE, "+33199000001", False),
+    ],
+)
+def test_what_is_blocked(kind: IdentityKind, value: str, is_blocked: bool) -> None:
+    assert Blocked(PATTERNS)(kind, value) is is_blocked
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "anonymous", "+", "abc*"])
+def test_what_is_neither_number_nor_address_is_refused_by_its_position_alone(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"number 2 is neither") as refused:
+        Blocked(["01 99 00 00 01", pattern])
+    assert not pattern or pattern == "*" or pattern == "+" or pattern not in str(refused.value)
+
+
+def test_only_those_without_a_pattern_are_known_by_value() -> None:
+    assert Blocked(PATTERNS).exact == {(PHONE, "+33199000001"), (EMAIL, "tutelle@example.org")}
+
+
+def test_a_contact_keeps_its_other_identities(tmp_path: Path) -> None:
+    blocked, bare = (Keys(tmp_path, tmp_path, is_blocked=one).key_of("general") for one in (Blocked(PATTERNS), None))
+    told = {"case": "A-1", "email": "accueil@mairie.example.org", "phone": "01 99 00 00 01"}
+    assert identify(bare, **told).split()[0] == identify(blocked, **told)
+    assert identify(blocked, phone="01 99 00 00 01") == ""
+
+
+def test_keys_are_the_same_whatever_is_blocked() -> None:
+    assert PseudonymKey("general", bytes(32), Blocked(PATTERNS)) == PseudonymKey("general", bytes(32))
