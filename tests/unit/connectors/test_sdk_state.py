@@ -23,7 +23,8 @@ from models.reasons import Reason
 class TestPrivateDirectory:
     def test_all_that_is_made_is_for_this_user_alone(self, tmp_path: Path) -> None:
         shared = tmp_path / "shared"
-        shared.mkdir(mode=0o755)
+        shared.mkdir()
+        shared.chmod(0o755)  # whatever umask an earlier test left
         private = shared / "data" / "connectors" / "siege"
         before = os.umask(0o022)
         try:
