@@ -63,4 +63,5 @@ def times(settings: Settings) -> Times:
         agent_to_live=worker.forget_agents_after_seconds * 1000,
         keep_buckets=worker.keep_buckets_days * DAY_MS,
         grace=round(worker.grace_seconds * 1000),
+        news=round(worker.news_seconds * 1000),
     )

@@ -49,7 +49,7 @@ class MailCourier:
         try:
             with self._connect() as server:
                 server.send_message(message, self._options.sender, [self._recipient])
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
             words = f"{self._options.host}: {_explain(error)}"
             match error:
                 case smtplib.SMTPRecipientsRefused() if _code_of(error) >= PERMANENT:
