@@ -17,6 +17,7 @@ from streams.api.asking import Api
 from streams.audit_cli import open_audit
 from streams.listening import Server, answered_hosts, listen
 from streams.prechecks import check_port, make_private
+from streams.rights_process import open_desk
 from streams.settings import ConfigError, Settings
 from streams.timeline.store import Unavailable
 from streams.timeline_process import open_reader, open_timeline
@@ -38,7 +39,10 @@ def run(settings: Settings) -> int:
     make_private(settings.data)
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    options = place.of_api(title=settings.web.title, title_en=settings.web.title_en, time_zone=settings.web.time_zone)
+    house = settings.web
+    labels = [service.of_board(name) for name, service in house.services.items()]
+    services = {label.service: (label.label_fr, label.label_en) for label in labels}
+    options = place.of_api(title=house.title, title_en=house.title_en, time_zone=house.time_zone, services=services)
     reader, audit = open_reader(settings, options.threads), open_audit(settings)
     api = Api(
         options,
@@ -49,6 +53,7 @@ def run(settings: Settings) -> int:
         keys=settings.data / "connectors" / "keys",
         secret=load_key(settings.data / "access", "cursors").secret,
         accesses=Accesses(registry, options.unusual_citizens_per_hour),
+        desk=open_desk(settings),
     )
     app = create_app(api, registry, answered_hosts(options.host, options.hosts))
     server = Server(app)

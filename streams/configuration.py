@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from connectors.sdk.errors import why
-from connectors.sdk.mistakes import allowed, guess, known_at
+from connectors.sdk.mistakes import allowed, guess, known_at, list_details
 from streams.settings import ConfigError, Settings
 from streams.words import say
 
@@ -46,7 +46,7 @@ def load(config: Path | None = None) -> Settings:
     except ValidationError as error:
         # What stands below a value is told already, by its own variable.
         told = {keys[:-1] for keys in unknown.values()}
-        details = [detail for detail in _details(error) if _keys_of(detail) not in told]
+        details = [detail for detail in list_details(error) if _keys_of(detail) not in told]
         mistakes += _tell(details, Settings, (), in_environment, path)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
@@ -74,7 +74,7 @@ def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ..
 
     Each line has the file or variable, the key, and what is allowed; none tells a value.
     """
-    return list(_tell(_details(error), model, above, _read_environment(), find_file(config)))
+    return list(_tell(list_details(error), model, above, _read_environment(), find_file(config)))
 
 
 def _read_file(path: Path | None) -> dict[str, Any]:
@@ -182,10 +182,6 @@ def _holds_secret(kind: Any) -> bool:
 
 def _keys_of(detail: ErrorDetails) -> tuple[str, ...]:
     return tuple(str(part) for part in detail["loc"] if part != "[key]")
-
-
-def _details(error: ValidationError) -> list[ErrorDetails]:
-    return error.errors(include_url=False, include_input=False)
 
 
 def _tell(

@@ -59,10 +59,24 @@ def _check_link(url: str) -> str:
     return url
 
 
+def _check_user(user: str) -> str:
+    if not user.isascii():
+        raise ValueError(say("must be ASCII, without accents", "doit être en ASCII, sans accents"))
+    return user
+
+
+def _check_password(password: SecretStr) -> SecretStr:
+    _check_user(password.get_secret_value())
+    return password
+
+
 Url = Annotated[str, AfterValidator(_check_url)]
 Link = Annotated[str, AfterValidator(_check_link)]
 Token = Annotated[SecretStr, AfterValidator(_check_token)]
 Secret = Annotated[SecretStr, AfterValidator(check_secret)]
+User = Annotated[str, AfterValidator(_check_user)]
+Password = Annotated[SecretStr, AfterValidator(_check_password)]
+"""As smtplib can send them."""
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,]+@[^@\s<>,]+$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$")]
 Severities = Annotated[tuple[Severity, ...], Field(min_length=1)]
@@ -102,9 +116,9 @@ class Mail(Options):
     """Its port: 587 is usual with `starttls`, 465 with `tls`, 25 with `none`."""
     security: Security = "starttls"
     """How the connection is secured: `starttls`, `tls` or `none`."""
-    username: str = ""
-    """For servers that ask for one."""
-    password: SecretStr | None = None
+    username: User = ""
+    """For servers that ask for one; ASCII."""
+    password: Password | None = None
     """The same; from a file by `password_file`."""
     sender: Address
     """Whom messages are from."""

@@ -1,11 +1,12 @@
 """`accueil timeline erase`, `erasure`, `export`: what a citizen may ask for (GDPR, articles 15 and 17)."""
 
 import json as json_codec
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from getpass import getuser
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -14,6 +15,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.audit_cli import record_act
 from streams.listing import EXIT_NOT_FOUND, as_json
+from streams.rights.labels import LANGUAGES
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, pass_settings
 from streams.timeline_cli import ask_for, name_options, tell_away
@@ -21,7 +23,9 @@ from streams.words import say
 
 if TYPE_CHECKING:
     from streams.rights.erasing import Erasing, Erasure
+    from streams.timeline.store import Timeline
 
+FORMATS: Final = ("json", "html", "pdf")
 POLL_SECONDS: Final = 0.5
 WAIT_SECONDS: Final = 60
 
@@ -47,11 +51,11 @@ WAIT_SECONDS: Final = 60
 @pass_settings
 def erase(settings: Settings, name: str | None, kind: str, sector: str, wait: int, *, yes: bool, json: bool) -> None:
     """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
-    with opened(settings) as erasing:
+    with opened(settings) as (_, erasing):
         asked = name or ask_for(settings, IdentityKind(kind), sector)
-        where = erasing.find_sector(asked) if name else sector
+        where = erasing.finder.find_sector(asked) if name else sector
         record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
-        contacts = erasing.find(asked, where)
+        contacts = erasing.finder.find(asked, where).contacts
         number = len(contacts)
         if not yes:
             click.confirm(
@@ -77,15 +81,68 @@ def erase(settings: Settings, name: str | None, kind: str, sector: str, wait: in
 @pass_settings
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     """Finish what was begun, and look."""
-    with opened(settings) as erasing:
+    with opened(settings) as (_, erasing):
         erasing.tell()
         _show(_wait(settings, erasing, request, wait), settings, json=json)
 
 
+@click.command(
+    help=say(
+        "Write all that is held about a citizen (GDPR, article 15); what others share is left out, and named. NAME is a contact "
+        "or a pseudonym; without it, the number, address or reference is asked for.",
+        "Écrire tout ce qui est conservé sur un usager (RGPD, article 15) ; ce qui est partagé est omis, et nommé. NAME est un "
+        "contact ou un pseudonyme ; sans lui, le numéro, l'adresse ou la référence est demandé.",
+    )
+)
+@name_options
+@click.option(
+    "--output",
+    "-o",
+    type=click.File("wb", lazy=True),
+    required=True,
+    metavar="FILE",
+    help=say("- is stdout.", "- : stdout."),
+)
+@click.option(
+    "--format",
+    "kind_of_file",
+    type=click.Choice(FORMATS),
+    default=FORMATS[1],
+    show_default=True,
+    help=say(
+        "JSON for programs, HTML (accessible) and PDF for people.",
+        "JSON : programmes ; HTML (accessible), PDF : lecture.",
+    ),
+)
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default=say(*LANGUAGES),
+    show_default=True,
+    help=say("The citizen's.", "Celle de l'usager."),
+)
+@pass_settings
+def export(
+    settings: Settings, name: str | None, kind: str, sector: str, output: Any, kind_of_file: str, language: str
+) -> None:
+    """Record it, then write."""
+    from streams.rights.writing import Format, write  # noqa: PLC0415
+    from streams.rights_process import gather  # noqa: PLC0415
+
+    with opened(settings) as (timeline, erasing):
+        asked = name or ask_for(settings, IdentityKind(kind), sector)
+        where = erasing.finder.find_sector(asked) if name else sector
+        record_act(settings, Operation.EXPORT, asked, Purpose.RIGHTS, where)
+        held = gather(settings, timeline, erasing.finder, asked, where, language)
+        os.umask(0o077)  # the file is for who made it
+        for piece in write(held, Format(kind_of_file), language, settings.web.zone):
+            output.write(piece)
+
+
 @contextmanager
-def opened(settings: Settings) -> "Iterator[Erasing]":
-    """Hand out the erasures of this installation, and say in words what is in their way."""
-    from streams.rights import erasing  # noqa: PLC0415
+def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
+    """Hand out the timelines and erasures of this installation, and say in words what is in their way."""
+    from streams.rights import finding  # noqa: PLC0415
     from streams.rights_process import open_erasing  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_process import open_timeline  # noqa: PLC0415
@@ -94,12 +151,12 @@ def opened(settings: Settings) -> "Iterator[Erasing]":
         try:
             timeline = open_timeline(settings)
             try:
-                yield open_erasing(settings, timeline)
+                yield timeline, open_erasing(settings, timeline)
             finally:
                 timeline.close()
         except Unavailable as error:
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
-        except erasing.KafkaAway as error:
+        except finding.KafkaAway as error:
             raise OperatorError(
                 say(
                     f"Kafka does not answer ({error}): what was begun is finished by the next try",
@@ -107,14 +164,14 @@ def opened(settings: Settings) -> "Iterator[Erasing]":
                 ),
                 EXIT_RESTART,
             ) from None
-        except erasing.Shared:
+        except finding.Shared:
             raise OperatorError(
                 say(
                     "others share it: ask for a case, or a contact, which are one person's",
                     "d'autres la partagent : demander un dossier, ou un contact, qui n'est que d'un seul",
                 )
             ) from None
-        except erasing.SeveralSectors as error:
+        except finding.SeveralSectors as error:
             sectors = ", ".join(error.args)
             raise OperatorError(
                 say(
@@ -122,7 +179,7 @@ def opened(settings: Settings) -> "Iterator[Erasing]":
                     f"connu dans plusieurs secteurs : {sectors} ; --sector",
                 )
             ) from None
-        except erasing.Unknown:
+        except finding.Unknown:
             raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
 
 

@@ -1,17 +1,38 @@
-"""Erasures as this installation has them: its database, its Kafka, its settings."""
+"""Citizens' rights as this installation has them: its database, its Kafka, its audit, its settings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from connectors.sdk.publisher import NotDelivered, deliver
 from models.events import PersonalDataErased
 from models.topics import DAY_MS
-from streams.retention import MONTH_DAYS
-from streams.rights.erasing import Erasing, KafkaAway, Keeping
+from streams.access.audit import read as read_audit
+from streams.retention import MONTH_DAYS, table
+from streams.rights import holding
+from streams.rights.desk import Desk
+from streams.rights.erasing import Erasing, Keeping
+from streams.rights.finding import Finder, KafkaAway
+from streams.rights.holding import Holding, Kept
+from streams.rights.labels import LANGUAGES
 from streams.running import find_brokers
-from streams.settings import Settings
+from streams.settings import ConfigError, Settings
 from streams.state_reader import read_rows
 from streams.timeline.store import Timeline
 from streams.topic_reader import KafkaError
+
+
+def open_desk(settings: Settings) -> Desk:
+    """Return what the API needs for citizens' rights; where no brokers are known, Kafka is away."""
+
+    def erasing(timeline: Timeline) -> Erasing:
+        try:
+            return open_erasing(settings, timeline)
+        except ConfigError:
+            raise KafkaAway("no brokers") from None
+
+    return Desk(erasing, partial(gather, settings), settings.web.zone)
 
 
 def open_erasing(settings: Settings, timeline: Timeline) -> Erasing:
@@ -31,6 +52,17 @@ def open_erasing(settings: Settings, timeline: Timeline) -> Erasing:
             raise KafkaAway(str(error)) from None
 
     return Erasing(timeline, rows, tell, keeping_of(settings))
+
+
+def gather(settings: Settings, timeline: Timeline, finder: Finder, asked: str, sector: str, language: str) -> Holding:
+    """Return all that is held about whom `asked` is, as `streams.rights.holding.gather` does, with what the audit has of it."""
+    which = LANGUAGES.index(language)
+    kept = [Kept(one.what[which], one.where, one.days, one.until[which]) for one in table(settings)]
+
+    def records() -> Iterator[Mapping[str, Any]]:
+        return (line.record for line in read_audit(settings.data / "audit") if line.record is not None)
+
+    return holding.gather(timeline, finder, asked, sector, records, kept, datetime.now(UTC))
 
 
 def keeping_of(settings: Settings) -> Keeping:

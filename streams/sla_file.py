@@ -12,7 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from connectors.sdk.errors import why
-from connectors.sdk.mistakes import allowed, guess, known_at
+from connectors.sdk.mistakes import allowed, guess, known_at, list_details
 from models.policies import Policies, SlaFile
 from streams.settings import ConfigError
 from streams.words import say
@@ -89,11 +89,8 @@ class WatchedPolicies:
 
 
 def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
-    details = error.errors(include_input=False, include_url=False)
-    for detail in details:
+    for detail in list_details(error):
         keys = tuple(key for key in detail["loc"] if key != "[key]")
-        if any(other["loc"][: len(keys)] == keys for other in details if other is not detail):
-            continue  # a list of which nothing can be used is said to be empty, too
         reason, *within = allowed(detail), *map(str, keys[:-1])
         if detail["type"] == "extra_forbidden":
             reason += guess(str(keys[-1]), known_at(SlaFile, within))

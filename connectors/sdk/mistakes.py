@@ -45,7 +45,17 @@ _BOUNDED: Final = {
 
 def explain(error: ValidationError, model: type[BaseModel], above: str) -> list[str]:
     """Return a line per mistake in a table that `model` was to be made of, and that stands at `above`."""
-    return [_tell(detail, model, above) for detail in error.errors(include_url=False, include_input=False)]
+    return [_tell(detail, model, above) for detail in list_details(error)]
+
+
+def list_details(error: ValidationError) -> list[ErrorDetails]:
+    """Return what is wrong, without values, each once: a list of which nothing can be used is said to be empty, too."""
+    details = error.errors(include_input=False, include_url=False)
+    return [
+        detail
+        for detail in details
+        if not any(other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"] for other in details)
+    ]
 
 
 def guess(word: str, known: Iterable[str], prefix: str = "") -> str:

@@ -21,7 +21,7 @@ from streams.core.timeline import Entry
 from streams.engine.job import Codec, Step, Table
 
 SWEPT_PER_TICK: Final = 2000
-"""Rows looked at per tick once figures are counted from a later day: a million in eight minutes."""
+"""Rows looked at per tick once a day has begun: a million in eight minutes."""
 KEPT_DAYS: Final = {Period.DAY: 92, Period.WEEK: 800, Period.FOUR_WEEKS: 800}
 """After so many days a row of figures of such a period is tombstoned; totals stay."""
 
@@ -38,7 +38,7 @@ class Citizens:
         self.tables: Final = (self.citizens, self.figures, self.progress)
         self._sweep: Iterator[bytes] | None = None
         self._swept_for = 0
-        """From which day on all rows count."""
+        """On which day all rows were looked at."""
 
     def restore(self) -> None:
         """Begin to look at all rows anew."""
@@ -78,21 +78,22 @@ class Citizens:
         if self.progress.rows.get(PROGRESS_KEY) != (told := Progress(today, terms.recontact_days, terms.zone)):
             self.progress.put(PROGRESS_KEY, told)
             self._drop_old(today)
-        since = citizens.counted_from(today, terms)
-        if self._swept_for != since:
-            self._forget_some(since)
+        if self._swept_for != today:
+            self._forget_some(today, citizens.counted_from(today, terms))
 
-    def _forget_some(self, since: int) -> None:
+    def _forget_some(self, today: int, since: int) -> None:
         rows, terms = self.citizens.rows, self._terms
         if self._sweep is None:
             self._sweep = iter(list(rows))
         for _ in range(SWEPT_PER_TICK):
             key = next(self._sweep, None)
             if key is None:
-                self._sweep, self._swept_for = None, since
+                self._sweep, self._swept_for = None, today
                 return
             row = rows.get(key)
-            if row is not None and (row.counted_from != since or row.terms != terms):
+            if row is not None and _is_gone(row):
+                self.citizens.delete(key)
+            elif row is not None and (row.counted_from != since or row.terms != terms):
                 after = copy(row)
                 after.terms = terms
                 self._put(key, row, after, max(since, row.counted_from))
@@ -101,6 +102,14 @@ class Citizens:
         for key in [key for key in self.figures.rows if key.period != TOTAL]:
             if key.start < today - KEPT_DAYS[Period(key.period)]:
                 self.figures.delete(key)
+
+
+def _is_gone(row: Citizen) -> bool:
+    """Return whether all contacts became others', or were erased: so nothing names the citizen after a day.
+
+    Till then they are known as gone, whatever comes late.
+    """
+    return row.crowd_at is None and all(known.gone_at is not None for known in row.contacts)
 
 
 def _copy_figure(row: Figure) -> Figure:

@@ -14,12 +14,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
 
-from streams.api import introducing, linking, looking
+from streams.api import erasing, exporting, introducing, linking, looking
 from streams.api.asking import Api
 from streams.api.guarding import Guard
+from streams.api.page import add_page
 from streams.api.problems import MEDIA_TYPE, Problem, find_language, mistakes_of, of_status
 
-ROUTERS: Final = (looking.router, linking.router, introducing.router)
+ROUTERS: Final = (looking.router, linking.router, exporting.router, erasing.router, introducing.router)
 """What the API offers; each in a module of its own."""
 BEARER: Final = HTTPBearer(
     auto_error=False, description="A token of `accueil tokens add`, or one of the OpenID provider's."
@@ -43,6 +44,7 @@ def create_app(api: Api, registry: CollectorRegistry, hosts: list[str]) -> FastA
     app.add_exception_handler(HTTPException, _tell_status)
     app.add_exception_handler(Exception, _tell_failure)
     _add_health(app, api, registry)
+    add_page(app, api.options)
     return app
 
 

@@ -27,6 +27,7 @@ from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
 from streams.api.options import ApiOptions
 from streams.api.problems import TITLES, Problem, ProblemBody
+from streams.rights.desk import Desk
 from streams.timeline.reading import Reader, Reading
 from streams.timeline.store import Timeline, Unavailable
 
@@ -79,6 +80,7 @@ class Api:
         keys: Path,
         secret: bytes,
         accesses: Accesses,
+        desk: Desk,
     ) -> None:
         """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors."""
         self.options: Final = options
@@ -86,6 +88,7 @@ class Api:
         self.writer: Final = writer
         self.secret: Final = secret
         self.accesses: Final = accesses
+        self.desk: Final = desk
         self.limiter: Final = Limiter()
         self._tokens = tokens
         self._reader = reader
@@ -212,9 +215,9 @@ AskerHere = Annotated[Asker, Depends(_get_asker)]
 """What a route takes to know who asks."""
 
 
-def answer(body: BaseModel) -> Response:
+def answer(body: BaseModel, status: int = 200) -> Response:
     """Return an answer as it is: FastAPI would check it again, which takes longer than to find it."""
-    return Response(body.model_dump_json(), media_type="application/json")
+    return Response(body.model_dump_json(), status, media_type="application/json")
 
 
 def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:

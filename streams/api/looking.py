@@ -68,9 +68,11 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
 @router.post("/v1/timeline", response_model=Page, responses=responses("cursor", *BODY))
 async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
     """Read on in a citizen's timeline."""
-    before = cursors.read(body.cursor, body.subject, asker.api.secret) if body.cursor else None
-    if body.cursor and before is None:
-        raise Problem("cursor")
+    before = None
+    if body.cursor is not None:
+        before = cursors.read(body.cursor, body.subject, asker.api.secret)
+        if before is None:
+            raise Problem("cursor")
 
     def find(reading: Reading, slip: Slip) -> Page | None:
         sector = reading.find_sector(body.subject)

@@ -1,7 +1,7 @@
 """What the API is told from outside."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -54,6 +54,10 @@ class ApiOptions:
     """Questions that are put to the database at once, each by a connection of its own."""
     unusual_citizens_per_hour: int = 60
     """More citizens than this whom one token reads within an hour are unusual."""
+    idle_seconds: int = 900
+    """The page forgets a token, and all that it shows, after so long without a key or a touch."""
+    services: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """What people call a service, in French and English."""
 
     def reason_across(self, sectors: Sequence[str], sector: str) -> str | None:
         """Return why who is of `sectors` may look up in `sector`, which is none of them; None if he may not."""

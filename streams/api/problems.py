@@ -26,6 +26,8 @@ TITLES: Final = {
     "not-known": (404, "Rien n'est connu", "Nothing is known"),
     "no-such-page": (404, "Pas de page à cette adresse", "No page at this address"),
     "method": (405, "Méthode non admise ici", "Method not allowed here"),
+    "shared": (409, "D'autres l'ont aussi : nommer un dossier, ou un contact", "Others have it too: name a case, or a contact"),
+    "sectors": (409, "Connu dans plusieurs secteurs", "Known in several sectors"),
     "too-large": (413, "Demande trop volumineuse", "The request is too large"),
     "media-type": (415, "Du JSON est attendu", "JSON is expected"),
     "invalid": (422, "Demande mal formée", "The request is not well formed"),
@@ -38,6 +40,7 @@ TITLES: Final = {
     ),
     "keys": (503, "La clé du secteur est inutilisable", "The sector's key cannot be used"),
     "tokens": (503, "Les jetons sont illisibles", "The tokens cannot be read"),
+    "kafka": (503, "Kafka ne répond pas : réessayer", "Kafka does not answer: try again"),
     "database": (503, "La base des fils est inutilisable", "The timelines' database cannot be used"),
 }
 """Last part of the type → status, title in French and in English."""

@@ -1,7 +1,8 @@
 """Incidents: what is told of a clock on `contact.sla.v1`, folded to what people have to know. Pure; no clock, no I/O.
 
 An incident is a promise that is broken, or about to be: one for each contact, clock and stay. It begins when that is told, and
-ends when the clock stops, stands still, or has another deadline. Whatever is told again changes nothing.
+ends when the clock stops, or has another deadline, or none since it stood still before. One that is about to be broken also ends
+when it is. Whatever is told again changes nothing.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ SKEW_MS: Final = 10_000
 clock is no news."""
 HEARD: Final = 64
 """So many of the last events of a clock are known again."""
+BROKEN: Final = "breached"
+"""Why a warning ends when the deadline passes."""
 
 
 class Kind(StrEnum):
@@ -64,7 +67,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     ended_at: int | None = None
     """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
     end: str = ""
-    """Why it ended: `met cancelled paused moved`; empty if that is not known."""
+    """Why it ended: `met cancelled paused moved`, of a warning also `breached`; empty if that is not known."""
     told_due_at: int | None = None
     """What time was told to have passed last: `due_at`, unless another one that passed too is known since."""
 
@@ -110,11 +113,10 @@ class What(StrEnum):
 
 
 class Change(NamedTuple):
-    """What became of an incident, and whether people who were told of it need to know."""
+    """What became of an incident."""
 
     what: What
     incident: Incident
-    told: bool = True
 
 
 def clock_of(event: AnySlaEvent) -> str:
@@ -142,7 +144,8 @@ def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) ->
     heard = (*known.heard, (event.id, told_at))[-HEARD:]
     after = replace(known, told_at=max(known.told_at, told_at), heard=heard, is_retold=is_retold)
     if isinstance(event, SlaBreached):
-        return replace(after, breach=_begin(Kind.BREACHED, known.breach, event, again=again, is_retold=is_retold))
+        breach = _begin(Kind.BREACHED, known.breach, event, again=again, is_retold=is_retold)
+        return replace(after, breach=breach, risk=_break(known.risk, event))
     if isinstance(event, SlaAtRisk):
         return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event, again=again, is_retold=is_retold))
     return replace(after, breach=_follow(known.breach, event, told_at), risk=_follow(known.risk, event, told_at))
@@ -155,11 +158,9 @@ def settle(before: Known | None, after: Known) -> tuple[Known, list[Change]]:
     """
     breach, of_breach = _settle(before.breach if before else None, after.breach)
     risk, of_risk = _settle(before.risk if before else None, after.risk)
-    # Nobody needs to hear that what they know to be broken is not at risk any more.
-    overtaken = risk is not None and breach is not None and breach.starts_at > risk.starts_at
     changes = [
+        *(Change(what, risk) for what in of_risk if risk),
         *(Change(what, breach) for what in of_breach if breach),
-        *(Change(what, risk, not (overtaken and what is What.ENDED)) for what in of_risk if risk),
     ]
     return replace(after, breach=breach, risk=risk), changes
 
@@ -204,6 +205,13 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
         late=data.late,
         ended_at=told_at if is_over and ended_at is None else ended_at,
     )
+
+
+def _break(known: Incident | None, event: AnySlaEvent) -> Incident | None:
+    """Return what becomes of a warning when the deadline passes."""
+    if known is None or known.ended_at is not None:
+        return known
+    return replace(known, ended_at=_ms(event.time), end=BROKEN)
 
 
 def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:

@@ -50,7 +50,7 @@ class MailCourier:
             with self._connect() as server:
                 server.send_message(message, self._options.sender, [self._recipient])
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
-            words = f"{self._options.host}: {_explain(error)}"
+            words = f"{self._options.host}:{self._options.port}: {_explain(error)}"
             match error:
                 case smtplib.SMTPRecipientsRefused() if _code_of(error) >= PERMANENT:
                     raise RefusedError(words, wholly=True) from None
@@ -111,6 +111,11 @@ def _explain(error: Exception) -> str:
             return say(f"refuses the message ({error.smtp_code})", f"refuse le message ({error.smtp_code})")
         case smtplib.SMTPResponseException():
             return say(f"takes no mail now ({error.smtp_code})", f"ne prend pas de courriel ({error.smtp_code})")
+        case UnicodeError():
+            return say(
+                "is told nothing: the user or the password is not ASCII",
+                "rien n'est envoyé : l'utilisateur ou le mot de passe n'est pas en ASCII",
+            )
         case ssl.SSLError():
             return say("its certificate is not trusted", "son certificat n'est pas reconnu")
         case _:

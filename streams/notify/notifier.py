@@ -41,8 +41,8 @@ def couriers(options: NotifyOptions) -> Iterator[tuple[str, Courier]]:
 def receivers(options: NotifyOptions) -> Receivers:
     """Return who is told of what."""
     queued = {one.name: _kinds(one.severities) for one in options.webhooks}
-    queued |= {name: _kinds(mail.severities) for mail in options.mails for name in mail.mailboxes}
-    return Receivers(tuple(one.name for one in options.alertmanagers), queued)
+    mailboxes = {name: _kinds(mail.severities) for mail in options.mails for name in mail.mailboxes}
+    return Receivers(tuple(one.name for one in options.alertmanagers), queued | mailboxes, mailboxes.keys())
 
 
 def try_out(options: NotifyOptions) -> Iterator[tuple[str, str]]:

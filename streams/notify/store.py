@@ -5,7 +5,7 @@ All that comes of a batch of events is one transaction: killed anywhere, nothing
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ import msgspec
 from connectors.sdk.database import Database
 from connectors.sdk.words import say
 from models.sla import AnySlaEvent
-from streams.notify.incidents import Change, Incident, Known, What, clock_of, fold, settle
+from streams.notify.incidents import BROKEN, Change, Incident, Kind, Known, What, clock_of, fold, settle
 
 FILE: Final = "notify.db"
 DAY_MS: Final = 86_400_000
@@ -88,6 +88,8 @@ class Receivers(NamedTuple):
     alertmanagers: tuple[str, ...] = ()
     queued: Mapping[str, tuple[str, ...]] = {}
     """Those who are told in messages, and of which kinds of incidents."""
+    readers: Collection[str] = ()
+    """Those of them who are people: who hears that a promise is broken need not hear that it is not at risk any more."""
 
 
 class Refused(NamedTuple):
@@ -352,10 +354,11 @@ class Store:
             self._database.do(_PUT_ALERT, receiver, incident.key, incident.round, _encode(incident), ended)
 
     def _queue(self, change: Change, now: int) -> None:
-        if change.what is What.CHANGED or not change.told:
+        if change.what is What.CHANGED:
             return
         for receiver, kinds in self._receivers.queued.items():
-            if change.incident.kind in kinds:
+            is_known = change.incident.end == BROKEN and Kind.BREACHED in kinds and receiver in self._receivers.readers
+            if change.incident.kind in kinds and not (is_known and change.what is What.ENDED):
                 self._put_message(receiver, (Telling(change.what, change.incident),), now)
 
     def _put_message(self, receiver: str, tellings: tuple[Telling, ...], queued_at: int) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from streams.notify.incidents import Incident, Kind, What
+from streams.notify.incidents import BROKEN, Incident, Kind, What
 from streams.notify.options import Language
 from streams.notify.store import Telling
 
@@ -37,6 +37,7 @@ ENDS: Final[dict[str, Both]] = {
     "cancelled": {"fr": "plus personne n'attend", "en": "nobody waits any more"},
     "paused": {"fr": "en attente de l'usager", "en": "it is for the citizen to act"},
     "moved": {"fr": "l'échéance est reportée", "en": "there is another deadline"},
+    "breached": {"fr": "l'échéance est passée", "en": "the deadline passed"},
 }
 OVER: Final[Both] = {"fr": "Terminé", "en": "Over"}
 LATE: Final[Both] = {"fr": "signalé en retard", "en": "told late"}
@@ -45,9 +46,10 @@ DESCRIPTIONS: Final[Both] = {
     "fr": "{contact} (règle {policy}, horloge {clock}) : échéance le {deadline}.",
     "en": "{contact} (policy {policy}, clock {clock}): due on {deadline}.",
 }
-DIGESTS: Final[Both] = {
-    "fr": "{started} délais dépassés ou bientôt dépassés, {ended} terminés",
-    "en": "{started} deadlines passed or near, {ended} over",
+DIGESTS: Final[dict[str, Both]] = {
+    "started": {"fr": "{} délais dépassés ou bientôt dépassés", "en": "{} deadlines passed or near"},
+    "broken": {"fr": "{} avertissements dont l'échéance est passée", "en": "{} warnings whose deadline passed"},
+    "ended": {"fr": "{} incidents terminés", "en": "{} incidents over"},
 }
 TESTS: Final[Both] = {
     "fr": "Essai d'Accueil : ce message ne demande rien",
@@ -80,11 +82,21 @@ def headline(tellings: Sequence[Telling], language: Language) -> str:
     if not tellings:
         return TESTS[language]
     if len(tellings) > 1:
-        counts = Counter(one.what for one in tellings)
-        return DIGESTS[language].format(started=counts[What.STARTED], ended=counts[What.ENDED])
+        counts = Counter("broken" if _is_broken(one) else one.what.value for one in tellings)
+        return ", ".join(both[language].format(counts[part]) for part, both in DIGESTS.items() if counts[part])
     what, incident = tellings[0].what, tellings[0].incident
     words = summarise(incident, language)
     return f"{OVER[language]}{STOPS[language]}{words}" if what is What.ENDED else words
+
+
+def _is_broken(telling: Telling) -> bool:
+    return telling.what is What.ENDED and telling.incident.end == BROKEN
+
+
+def explain(telling: Telling, language: Language, zone: ZoneInfo) -> str:
+    """Return what there is to know of an incident, of one that is over first since when and why."""
+    text = describe(telling.incident, language, zone)
+    return text if telling.what is What.STARTED else f"{_end(telling.incident, language, zone)}. {text}"
 
 
 def line(telling: Telling, language: Language, zone: ZoneInfo) -> str:
@@ -93,9 +105,13 @@ def line(telling: Telling, language: Language, zone: ZoneInfo) -> str:
     text = f"{summarise(incident, language)}. {describe(incident, language, zone)}"
     if telling.what is What.STARTED:
         return text
+    return f"{_end(incident, language, zone)}{STOPS[language]}{text}"
+
+
+def _end(incident: Incident, language: Language, zone: ZoneInfo) -> str:
     why = ENDS.get(incident.end, {}).get(language, incident.end)
     when = local(incident.ended_at or 0, zone)
-    return f"{OVER[language]} ({', '.join(filter(None, (why, when)))}){STOPS[language]}{text}"
+    return f"{OVER[language]} ({', '.join(filter(None, (why, when)))})"
 
 
 def local(at: int, zone: ZoneInfo) -> str:

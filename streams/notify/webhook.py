@@ -11,7 +11,7 @@ from streams.notify.options import NotifyOptions, WebhookOptions
 from streams.notify.queueing import Letter, RefusedError
 from streams.notify.store import Telling
 from streams.notify.telling import GoneError
-from streams.notify.texts import describe, headline, iso, summarise
+from streams.notify.texts import explain, headline, iso
 
 TEST: Final = "sla.test"
 DIGEST: Final = "sla.digest"
@@ -75,9 +75,9 @@ class WebhookCourier:
             "late": incident.late,
             "ended_at": None if incident.ended_at is None else iso(incident.ended_at),
             "end": incident.end,
-            "summary": summarise(incident, "fr"),
-            "description": describe(incident, "fr", self._zone),
-            "summary_en": summarise(incident, "en"),
-            "description_en": describe(incident, "en", self._zone),
+            "summary": headline((telling,), "fr"),
+            "description": explain(telling, "fr", self._zone),
+            "summary_en": headline((telling,), "en"),
+            "description_en": explain(telling, "en", self._zone),
             **self._links.of(incident),
         }

@@ -7,7 +7,7 @@ it, and its events have the same ids however often they are told: what was begun
 
 import hashlib
 import secrets
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -16,8 +16,8 @@ import msgspec
 from models.events import PersonalDataErased
 from models.ids import event_id
 from models.topics import DAY_MS, Channel
-from streams.core import contact as core
 from streams.core.contact import Contact
+from streams.rights.finding import Finder, Rows
 from streams.timeline import erasing as requests
 from streams.timeline.erasing import Remains, Request
 from streams.timeline.store import Timeline
@@ -26,14 +26,6 @@ SOURCE: Final = "accueil/erasures"
 """What tells them."""
 SETTLED_MS: Final = 2 * DAY_MS
 """Kafka drops the older versions of a row within a day, and what is too old with the segment it is in, which is of a day."""
-_CHANNELS: Final = frozenset(channel.encode() for channel in Channel)
-
-
-class Rows(Protocol):
-    """The workers' state."""
-
-    def __call__(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
-        """Return the rows, by contact id, whose key and value are wanted, as they were committed last. Raises `KafkaAway`."""
 
 
 class Deliver(Protocol):
@@ -41,22 +33,6 @@ class Deliver(Protocol):
 
     def __call__(self, events: Sequence[PersonalDataErased]) -> None:
         """Return once all in-sync replicas have the events. Raises `KafkaAway`: some may be there."""
-
-
-class KafkaAway(Exception):  # noqa: N818 - says what it is
-    """Kafka does not answer, or did not take all that it was told."""
-
-
-class Shared(Exception):  # noqa: N818 - says what was asked for
-    """A weak identity leads to several persons: whose contacts are to be erased cannot be known."""
-
-
-class Unknown(Exception):  # noqa: N818
-    """Nothing is known of whom was asked for."""
-
-
-class SeveralSectors(Exception):  # noqa: N818
-    """Known in these sectors, of which one is to be named."""
 
 
 class Keeping(NamedTuple):
@@ -74,9 +50,9 @@ class Remnant(msgspec.Struct, frozen=True):
     """What is left, by what holds it, and until when."""
 
     what: str
-    """`events`, `state`, `dead_letters`, `audit`, `erased`: a key of `texts.REMNANTS`."""
+    """A key of `texts.REMNANTS`."""
     until: str
-    """A time, UTC, as ISO 8601 writes it."""
+    """A time, UTC, as ISO 8601 writes it; empty: until `accueil retention apply`."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -127,46 +103,14 @@ class Erasing:
         keeping: Keeping,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._timeline, self._rows, self._deliver, self._keeping = timeline, rows, deliver, keeping
+        self.finder: Final = Finder(timeline, rows)
+        self._timeline, self._deliver, self._keeping = timeline, deliver, keeping
         self._clock = clock
 
-    def find_sector(self, asked: str) -> str:
-        """Return the sector of a contact or pseudonym. Raises `SeveralSectors`, `Unknown`, `KafkaAway` and `Unavailable`."""
+    def read(self, name: str) -> Request | None:
+        """Return a request, None if there is none of that id. Raises `Unavailable`."""
         with self._timeline.reading() as connection:
-            sectors = requests.find_sectors(connection, asked)
-        if not sectors:
-            sectors = sorted({core.decode(row).sector for row in self._rows(_tells({asked}, {asked})).values()})
-        if not sectors:
-            raise Unknown
-        if len(sectors) > 1:
-            raise SeveralSectors(*sectors)
-        return sectors[0]
-
-    def find(self, asked: str, sector: str) -> Sequence[str]:
-        """Return the contacts of the citizen with the identity `asked` in a sector, or `asked` itself if it is a contact.
-
-        What a weak identity that others share leads to is nobody's own, and not among them. Raises `Shared` if `asked` is such a
-        one, `Unknown` if nothing is known of it, `KafkaAway` and `Unavailable`.
-        """
-        identities = {asked}
-        if not _is_contact(asked):
-            story = self._timeline.tell_story(asked)
-            if not story.is_own:
-                raise Shared
-            identities = {*story.identities}
-        with self._timeline.reading() as connection:
-            if _is_contact(asked):
-                known = {asked} if sector in requests.find_sectors(connection, asked) else set()
-            else:
-                known = {*requests.find_contacts(connection, identities, sector)}
-        known |= {
-            key.decode()
-            for key, row in self._rows(_tells(identities, {asked})).items()  # what the timelines were not told yet
-            if _concerns(core.decode(row), key.decode(), identities, sector)
-        }
-        if not known:
-            raise Unknown
-        return sorted(known)
+            return requests.read(connection, name)
 
     def begin(self, contacts: Sequence[str], sector: str, by: str) -> Request:
         """Write a request to erase these contacts, with a random id; nothing is told of it yet. Raises `Unavailable`."""
@@ -201,7 +145,8 @@ class Erasing:
                 return None
             contacts, there = requests.contacts_of(connection, name), requests.look(connection, name)
         if request.proof is None and request.told_at is not None and there == Remains(len(contacts), 0, 0, 0):
-            rows = self._read_rows(contacts)
+            keys = {contact.encode() for contact in contacts}
+            rows = [*self.finder.read_rows(lambda key, _: key in keys).values()]
             if all(row.is_erased and not row.identities for row in rows):
                 self._timeline.truncate_log()
                 proof = msgspec.json.encode(self._prove(request, there, rows)).decode()
@@ -212,10 +157,6 @@ class Erasing:
             return Erasure(request, None, "")
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
-    def _read_rows(self, contacts: Sequence[str]) -> list[Contact]:
-        keys = {contact.encode() for contact in contacts}
-        return [core.decode(row) for row in self._rows(lambda key, _: key in keys).values()]
-
     def _prove(self, request: Request, there: Remains, rows: Sequence[Contact]) -> Proof:
         now, told_at, keeping = _ms(self._clock()), request.told_at or 0, self._keeping
         until = {
@@ -224,6 +165,7 @@ class Erasing:
             "dead_letters": told_at + keeping.dead_letters + SETTLED_MS,
             "audit": now + keeping.audit,
             "erased": told_at + max(keeping.topics, keeping.state),
+            **({} if self._timeline.overwrites else {"pages": 0}),
         }
         return Proof(
             request.id,
@@ -241,7 +183,7 @@ class Erasing:
             there.links,
             there.revocations,
             there.erased,
-            tuple(Remnant(what, _iso(at)) for what, at in until.items()),
+            tuple(Remnant(what, _iso(at) if at else "") for what, at in until.items()),
         )
 
 
@@ -263,21 +205,6 @@ def make_event(contact: str, at: int) -> PersonalDataErased:
     channel = Channel(contact.partition(":")[0])
     time = datetime.fromtimestamp(at / 1000, UTC)
     return PersonalDataErased(id=event_id(SOURCE, contact), source=SOURCE, subject=contact, time=time, channel=channel)
-
-
-def _is_contact(asked: str) -> bool:
-    return asked.partition(":")[0] in {*Channel} and asked.count(":") > 1
-
-
-def _tells(identities: Collection[str], contacts: Collection[str]) -> Callable[[bytes, bytes], bool]:
-    values, keys = [one.encode() for one in identities], {one.encode() for one in contacts}
-    return lambda key, value: (
-        key in keys or (any(one in value for one in values) and key.partition(b":")[0] in _CHANNELS)
-    )
-
-
-def _concerns(row: Contact, contact: str, identities: Collection[str], sector: str) -> bool:
-    return row.sector == sector and (row.citizen in identities or contact in identities)
 
 
 def _ms(time: datetime) -> int:

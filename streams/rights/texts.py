@@ -27,6 +27,10 @@ REMNANTS: Final[Mapping[str, Text]] = {
         "the ids of their contacts, so that nothing comes back (of open ones until they are closed)",
         "les numéros de leurs contacts, pour que rien ne revienne (ceux en cours, jusqu'à leur clôture)",
     ),
+    "pages": (
+        "pages that PostgreSQL has freed, in its files, log and backups",
+        "les pages libérées par PostgreSQL, dans ses fichiers, son journal et ses sauvegardes",
+    ),
 }
 """What an erasure leaves for a while."""
 
@@ -65,7 +69,10 @@ def tell_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
     )
     for remnant in proof.remains:
         english, french = REMNANTS[remnant.what]
-        yield f"  until {_at(remnant.until, zone)}: {english}", f"  jusqu'au {_at(remnant.until, zone)} : {french}"
+        if remnant.until:
+            yield f"  until {_at(remnant.until, zone)}: {english}", f"  jusqu'au {_at(remnant.until, zone)} : {french}"
+        else:
+            yield f"  until accueil retention apply: {english}", f"  jusqu'à accueil retention apply : {french}"
     yield f"SHA-256 {found.sha256}", f"SHA-256 {found.sha256}"
 
 

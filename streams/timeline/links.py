@@ -3,26 +3,25 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    Select,
+    TextClause,
     and_,
-    bindparam,
     delete,
     exists,
     func,
     insert,
-    literal,
     or_,
     select,
-    union_all,
+    text,
 )
 
 from streams.core.links import Caps, Ground, Link, Near, is_strong
-from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
+from streams.timeline.schema import LINKS, REVOCATIONS
 
 _IS_REVOKED = exists().where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
 
@@ -41,38 +40,78 @@ class Known(NamedTuple):
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict[str, Near]:
-    """Return what surrounds each identity, as `core.links.Near` promises."""
-    found: dict[str, Near] = {}
-    for one in asked:
-        limit = (caps.identities if is_strong(one) else caps.fan_out) + 1
-        near = sorted(connection.scalars(_NEIGHBOURS, {"one": one, "most": limit}))[:limit]
-        contacts = {"owner": one, "most": caps.contacts + 1}
-        found[one] = Near(near, 0 if is_strong(one) else connection.scalar(_CONTACTS, contacts) or 0)
-    return found
+    """Return what surrounds each identity, as `core.links.Near` promises: two queries, however many are asked for."""
+    near: dict[str, list[str]] = {one: [] for one in asked}
+    limits = {one: (caps.identities if is_strong(one) else caps.fan_out) + 1 for one in asked}
+    for one, other in connection.execute(_walks(len(asked)), _numbered(limits)):
+        near[one].append(other)
+    weak = {one: 0 for one in asked if not is_strong(one)}
+    counted: dict[str, int] = {}
+    if weak:
+        found = connection.execute(_counts(len(weak)), _numbered(weak) | {"contacts": caps.contacts + 1})
+        counted.update((one, number) for one, number in found)
+    return {one: Near(sorted(others)[: limits[one]], counted.get(one, 0)) for one, others in near.items()}
 
 
-def _walk(near: Any, far: Any) -> Select[Any]:
-    """Return the query for whom `:one` is linked to: a leap to the next in the index, however many contacts tell of each."""
-
-    def leap(*after: Any) -> Any:
-        ends = select(far).where(near == bindparam("one"), ~_IS_REVOKED, *after).order_by(far).limit(1)
-        return ends.scalar_subquery()
-
-    walk = select(leap().label("end"), literal(1).label("number")).cte(recursive=True)
-    further = select(leap(far > walk.c.end), walk.c.number + 1)
-    walk = walk.union_all(further.where(walk.c.end.is_not(None), walk.c.number < bindparam("most")))
-    return select(walk.c.end).where(walk.c.end.is_not(None))
+def _numbered(limits: Mapping[str, int]) -> dict[str, Any]:
+    """Return the parameters for identities, each with how much is asked of it; few widths, so that each is prepared once."""
+    padded = [*limits.items(), *[("", 0)] * (width_of(len(limits)) - len(limits))]
+    return {
+        f"{name}_{number}": value
+        for number, pair in enumerate(padded)
+        for name, value in zip(_ASKED, pair, strict=True)
+    }
 
 
-_NEIGHBOURS: Final = union_all(_walk(LINKS.c.one, LINKS.c.other), _walk(LINKS.c.other, LINKS.c.one))
-_CONTACTS: Final = select(func.count()).select_from(
-    select(ENTRIES.c.contact)
-    .where(ENTRIES.c.owner == bindparam("owner"))
-    .distinct()
-    .limit(bindparam("most"))
-    .subquery()
+def width_of(number: int) -> int:
+    """Return how many a query is made for that asks for so many: the next power of two."""
+    return 1 << (number - 1).bit_length()
+
+
+def _walks(number: int) -> TextClause:
+    return _make_walks(width_of(number))
+
+
+def _counts(number: int) -> TextClause:
+    return _make_counts(width_of(number))
+
+
+_ASKED: Final = ("identity", "most")
+_HOLDS: Final = (
+    "NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.one = links.one AND revocations.other = links.other)"
 )
-# Made once: to write such a query takes longer than to answer it.
+# As text, and made once: to write such a query, or only to find out that it was written before, takes longer than to answer it.
+
+
+@cache
+def _make_walks(width: int) -> TextClause:
+    """Return the query for whom identities are linked to: leaps to the next in the index, however many contacts tell of each."""
+    walks = (_make_walk("later", "one", "other"), _make_walk("earlier", "other", "one"))
+    ends = (f"SELECT near, far FROM {name} WHERE far IS NOT NULL" for name in ("later", "earlier"))  # noqa: S608
+    return text(f"WITH RECURSIVE {_make_asked(width)}, {', '.join(walks)} {' UNION ALL '.join(ends)}")
+
+
+def _make_walk(name: str, near: str, far: str) -> str:
+    def leap(start: str, after: str = "") -> str:
+        return f"(SELECT {far} FROM links WHERE {near} = {start}{after} AND {_HOLDS} ORDER BY {far} LIMIT 1)"  # noqa: S608
+
+    return (
+        f"{name}(near, far, number, most) AS (SELECT identity, {leap('identity')}, 1, most FROM asked "  # noqa: S608
+        f"UNION ALL SELECT near, {leap(f'{name}.near', f' AND {far} > {name}.far')}, number + 1, most FROM {name} "
+        "WHERE far IS NOT NULL AND number < most)"
+    )
+
+
+@cache
+def _make_counts(width: int) -> TextClause:
+    """Return the query for how many contacts tell of each identity and of nothing stronger."""
+    contacts = "SELECT DISTINCT contact FROM entries WHERE owner = identity LIMIT :contacts"
+    return text(f"WITH {_make_asked(width)} SELECT identity, (SELECT count(*) FROM ({contacts}) AS told) FROM asked")  # noqa: S608
+
+
+def _make_asked(width: int) -> str:
+    rows = ", ".join(f"(CAST(:identity_{number} AS text), CAST(:most_{number} AS integer))" for number in range(width))
+    return f"asked(identity, most) AS (VALUES {rows})"
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[Known]:

@@ -83,7 +83,7 @@ class Reading:
             values["services"] = list(services)
         for start in range(0, len(names), MOST_OWNERS):
             some = names[start : start + MOST_OWNERS]
-            width = 1 << (len(some) - 1).bit_length()  # few different queries, so that each is prepared once
+            width = links.width_of(len(some))  # few different queries, so that each is prepared once
             padded = {f"owner_{number}": some[number] if number < len(some) else "" for number in range(width)}
             asked = _page(width, is_later=before is not None, is_narrow=bool(services))
             found += [dict(row._mapping) for row in self._connection.execute(asked, padded | values)]  # noqa: SLF001 - public

@@ -140,6 +140,11 @@ class Timeline:
         with clear(), self._engine.connect() as connection:
             yield connection
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether the database overwrites what it deletes; else `rewrite` does."""
+        return self._engine.dialect.name == "sqlite"
+
     def rewrite(self) -> bool:
         """Have nothing that was deleted lie on in the database's files; return whether tables were written anew.
 
@@ -147,7 +152,7 @@ class Timeline:
         some millions of entries; its write-ahead log and backups are its administrator's. Raises `Unavailable`.
         """
         self.truncate_log()
-        if self._engine.dialect.name == "sqlite":
+        if self.overwrites:
             return False
         with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for table in (ENTRIES, LINKS, REVOCATIONS):

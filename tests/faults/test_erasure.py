@@ -183,6 +183,9 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) 
         house.settle()
         assert house.owners().keys() == {*CONTACTS, "call:asterisk/siege:family", "call:asterisk/siege:other"}
         before = house.figures()
+        code, shown, error = house.run("timeline", "export", PHONE, "--format", "json", "-o", "-")
+        assert code == 0, error
+        assert {one["contact"] for one in json.loads(shown)["contacts"]} == CONTACTS
         for child in (worker, timeline):
             child.kill()
             child.wait()
@@ -234,6 +237,8 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) 
     lines = [line.record or {} for line in read_audit(house.data / "audit")]
     proved = [line for line in lines if line.get("result") == "proved"]
     assert [line["whose"] for line in proved] == [f"erasure:{request['id']}:{found['sha256']}"]
+    acts = [line["operation"] for line in lines if "whose" in line]
+    assert acts == ["export", "erase", "erase", "erase"], "the export, a refusal, the erasure, its proof"
     assert not verify_audit(house.data / "audit").findings
 
 

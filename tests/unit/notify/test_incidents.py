@@ -31,7 +31,7 @@ def told(
 
 def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
     """What people are told."""
-    return [(one.what, one.incident.kind) for one in changes if one.told and one.what is not What.CHANGED]
+    return [(one.what, one.incident.kind) for one in changes if one.what is not What.CHANGED]
 
 
 def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
@@ -45,11 +45,35 @@ def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
 
 
 @pytest.mark.parametrize("batches", [1, 5])
-def test_who_was_warned_of_what_then_broke_is_not_told_that_it_is_not_at_risk_any_more(batches: int) -> None:
+def test_warning_ends_when_the_deadline_passes(batches: int) -> None:
     promise = Promise()
     events = [promise.started(), promise.at_risk(), promise.breached(), promise.met()]
     _, changes = told(*([one] for one in events)) if batches > 1 else told(events)
-    assert sorted(seen(changes)) == sorted([("started", "at_risk"), ("started", "breached"), ("ended", "breached")])
+    assert seen(changes) == [
+        ("started", "at_risk"),
+        ("ended", "at_risk"),
+        ("started", "breached"),
+        ("ended", "breached"),
+    ]
+    warned, over, broken, _ = (change.incident for change in changes)
+    assert warned.id == over.id
+    assert (over.end, over.ended_at) == ("breached", broken.due_at)
+
+
+def test_who_was_warned_is_warned_anew_when_the_citizen_had_to_act_before_the_deadline() -> None:
+    promise = Promise()
+    events = [promise.at_risk(), promise.breached(), promise.paused(-60), promise.resumed(-30, LATER)]
+    known, changes = told(*([one] for one in events), [promise.at_risk(LATER - timedelta(hours=2))])
+    assert seen(changes) == [
+        ("started", "at_risk"),
+        ("ended", "at_risk"),
+        ("started", "breached"),
+        ("ended", "breached"),
+        ("started", "at_risk"),
+    ]
+    assert changes[-1].incident.id != changes[0].incident.id
+    assert known is not None
+    assert [one.kind for one in known.incidents if one.ended_at is None] == ["at_risk"]
 
 
 def test_warning_ends_in_time() -> None:

@@ -32,7 +32,8 @@ recipients = ["superviseurs@example.org"]
 def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LC_ALL", "C")
-    Path("password").write_text("sésame\n", encoding="utf-8")
+    Path("password").write_text("sesame\n", encoding="utf-8")
+    Path("accents").write_text("s\u00e9same\n", encoding="utf-8")
     return tmp_path
 
 
@@ -53,14 +54,14 @@ def test_receivers_are_as_they_are_written() -> None:
     ]
     assert options.webhooks[0].severities == ("critical",)
     assert options.mails[0].password is not None
-    assert options.mails[0].password.get_secret_value() == "sésame"
+    assert options.mails[0].password.get_secret_value() == "sesame"
 
 
 def test_secrets_are_shown_to_nobody() -> None:
     path = write(GOOD)
     shown = str(list(describe(load(path), path)))
     assert SECRET not in shown
-    assert "sésame" not in shown
+    assert "sesame" not in shown
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,8 @@ def test_secrets_are_shown_to_nobody() -> None:
         ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities.0 "),
         ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients.0 "),
         ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unsecured"),
+        ('username = "accueil"', 'username = "accueillé"', "notify.mails.superviseurs.username must be ASCII"),
+        ('"password"', '"accents"', "notify.mails.superviseurs.password must be ASCII"),
         ('"password"', '"passwort"', "(password_file) passwort is not there"),
         ("host =", "hosts =", "notify.mails.superviseurs.hosts is unknown"),
     ],
@@ -83,7 +86,13 @@ def test_mistake_is_named_and_no_secret(old: str, new: str, message: str) -> Non
     with pytest.raises(ConfigError) as error:
         load(write(GOOD.replace(old, new)))
     assert message in str(error.value)
-    assert "sésame" not in str(error.value)
+    assert "sesame" not in str(error.value)
+
+
+def test_list_of_which_nothing_can_be_used_is_not_said_to_be_empty_too() -> None:
+    with pytest.raises(ConfigError) as error:
+        load(write(GOOD.replace('"critical"', '"fatal"')))
+    assert str(error.value) == "accueil.toml: notify.webhooks.astreinte.severities.0 must be 'critical' or 'warning'"
 
 
 def test_it_is_started_if_anybody_is_to_be_told(tmp_path: Path) -> None:

@@ -71,8 +71,26 @@ def test_each_is_told_what_it_asks_for(store: Store) -> None:
     assert store.next_message("night", 3, 100, after_outage=False) is None
     store.take([promise.breached()], {0: 2}, NOW)
     for_desk, for_night = store.waiting()["desk"], store.waiting()["night"]
-    assert (for_desk.number, for_night.number) == (2, 1)
+    assert (for_desk.number, for_night.number) == (3, 1)
     assert for_desk.oldest_at == NOW
+
+
+def test_whoever_was_warned_hears_that_the_deadline_passed_but_who_reads_of_the_breach(tmp_path: Path) -> None:
+    both, warning = ("breached", "at_risk"), ("at_risk",)
+    everybody = Receivers((), {"hook": both, "hook2": warning, "mail": both, "mail2": warning}, {"mail", "mail2"})
+    with notifying.telling(tmp_path, everybody) as store:
+        promise = Promise(1)
+        store.take([promise.at_risk()], {0: 1}, NOW)
+        store.take([promise.breached()], {0: 2}, NOW)
+        assert store.count_open() == {"breached": 1}
+        heard = {}
+        for name in everybody.queued:
+            message = store.next_message(name, 1, 100, after_outage=False)
+            assert message is not None
+            heard[name] = [(one.what.value, one.incident.kind.value) for one in message.tellings]
+    assert heard["hook"] == [("ended", "at_risk"), ("started", "breached")]
+    assert heard["mail"] == [("started", "at_risk"), ("started", "breached")]
+    assert heard["hook2"] == heard["mail2"] == [("ended", "at_risk")]
 
 
 def test_what_is_over_when_a_topic_is_read_for_the_first_time_is_told_nobody(tmp_path: Path) -> None:

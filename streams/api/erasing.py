@@ -1,0 +1,154 @@
+"""Erase a citizen (GDPR, article 17), and show the proof."""
+
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from streams.access.audit import Access, AuditError, Purpose, Result
+from streams.access.permissions import Operation
+from streams.api.answers import Body, Name
+from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
+from streams.api.problems import Problem
+from streams.api.rights import act_for, admit, hold_or_raise
+from streams.rights.erasing import Erasing, Erasure, to_fields
+from streams.rights.finding import Found, KafkaAway
+from streams.timeline.reading import Reading
+
+router = APIRouter(tags=["rights"])
+
+
+class Erase(Body):
+    """Whom to erase."""
+
+    subject: Name
+
+
+class Remnant(BaseModel):
+    """What is left, and until when."""
+
+    what: str
+    until: str = Field(description="A time, UTC; empty: until `accueil retention apply`.")
+
+
+class Proof(BaseModel):
+    """What was counted after an erasure."""
+
+    erasure: str
+    sector: str
+    requested_at: str
+    told_at: str
+    proved_at: str
+    contacts: int
+    entries_before: int
+    links_before: int
+    events: int = Field(description="Accepted by all in-sync replicas.")
+    rows: int = Field(description="Of these contacts, in the workers' state: all erased.")
+    rows_with_identities: int
+    entries: int
+    links: int
+    revocations: int
+    kept_as_erased: int
+    remains: list[Remnant]
+
+
+class ErasureState(BaseModel):
+    """How far an erasure is."""
+
+    id: str = Field(description="Random: it names nobody.")
+    state: Literal["begun", "told", "proved"] = Field(
+        description="`begun`: Kafka has not all events yet, the next who asks tells them; `told`; `proved`: nothing is left."
+    )
+    requested_at: str
+    contacts: int
+    proof: Proof | None
+    sha256: str = Field(description="Of the proof; the audit has it too.")
+
+
+@router.post(
+    "/v1/erasures",
+    status_code=202,
+    response_model=ErasureState,
+    responses=responses("shared", "sectors", "kafka", *BODY),
+)
+async def erase(body: Erase, asker: AskerHere) -> Any:
+    """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
+    timeline = await asker.api.in_thread(asker.api.writer)
+
+    def find(_: Reading, slip: Slip) -> tuple[Erasing, Found] | Problem | None:
+        return act_for(
+            asker,
+            body.subject,
+            slip,
+            timeline,
+            lambda erasing, sector: (erasing, erasing.finder.find(body.subject, sector)),
+        )
+
+    def begin(erasing: Erasing, citizen: Found) -> Erasure:
+        request = erasing.begin(citizen.contacts, citizen.sector, asker.token.name)
+        _tell(erasing)
+        return Erasure(erasing.read(request.id) or request, None, "")
+
+    try:
+        found: tuple[Erasing, Found] | Problem = await asker.ask(
+            Operation.ERASE, Purpose.RIGHTS, find, body.subject, Result.BEGUN
+        )
+        erasing, citizen = hold_or_raise(found)
+        erasure = await asker.api.in_thread(lambda: begin(erasing, citizen))
+    finally:
+        timeline.close()
+    return answer(ErasureState.model_validate(to_fields(erasure)), 202)
+
+
+@router.get(
+    "/v1/erasures/{name}",
+    response_model=ErasureState,
+    responses=responses("refused", "not-known", "kafka", "invalid"),
+)
+async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], asker: AskerHere) -> Any:
+    """Tell how far an erasure is; what was begun is finished, and proved once nothing is left."""
+    timeline = await asker.api.in_thread(asker.api.writer)
+
+    def find(_: Reading, slip: Slip) -> Erasure | Problem | None:
+        try:
+            erasing = asker.api.desk.erasing(timeline)
+            request = erasing.read(name)
+            if request is None:
+                return None
+            admit(asker, slip, request.sector)
+            return _look(asker, erasing, name)
+        except KafkaAway:
+            return Problem("kafka")
+
+    try:
+        erasure: Erasure | Problem = await asker.ask(Operation.ERASE, Purpose.RIGHTS, find)
+    finally:
+        timeline.close()
+    return answer(ErasureState.model_validate(to_fields(hold_or_raise(erasure))))
+
+
+def _look(asker: Asker, erasing: Erasing, name: str) -> Erasure | None:
+    """Tell Kafka what it was not told yet, if it is there, and look how far an erasure is. Raises `KafkaAway`, `Problem`."""
+
+    def record(sha256: str) -> None:
+        access = Access(
+            who=asker.token.name,
+            role=asker.token.role,
+            operation=Operation.ERASE,
+            whose=f"erasure:{name}:{sha256}",
+            why=Purpose.RIGHTS,
+            result=Result.PROVED,
+        )
+        try:
+            asker.api.audit.record(access)
+        except AuditError:
+            raise Problem("audit") from None
+
+    _tell(erasing)
+    return erasing.look(name, record)
+
+
+def _tell(erasing: Erasing) -> None:
+    with suppress(KafkaAway):  # then it stays `begun`, and the next who asks finishes it
+        erasing.tell()

@@ -1,0 +1,72 @@
+"""Hand out all that is held about a citizen (GDPR, article 15)."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from streams.access.audit import Purpose
+from streams.access.permissions import Operation
+from streams.api.answers import Body, Name
+from streams.api.asking import BODY, AskerHere, Slip, responses
+from streams.api.problems import Problem
+from streams.api.rights import act_for, hold_or_raise
+from streams.rights.holding import Holding
+from streams.rights.writing import MEDIA_TYPES, Format, write
+from streams.timeline.reading import Reading
+
+FILES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "All that is held, why and for how long, and who looked at it; what is left out is named.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/html": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+router = APIRouter(tags=["rights"])
+
+
+class Export(Body):
+    """Whose, and how it is to be written."""
+
+    subject: Name
+    format: Format = Field(Format.JSON, description="JSON for programs; HTML, which is accessible, and PDF for people.")
+    language: Literal["fr", "en"] = Field("fr", description="The citizen's.")
+
+
+@router.post(
+    "/v1/export", response_class=Response, responses={**FILES, **responses("shared", "sectors", "kafka", *BODY)}
+)
+async def export(body: Export, asker: AskerHere) -> Response:
+    """Export all that is held about a citizen, or about one contact: the first byte leaves once it is recorded."""
+    timeline = await asker.api.in_thread(asker.api.writer)
+    desk = asker.api.desk
+
+    def find(_: Reading, slip: Slip) -> Holding | Problem | None:
+        return act_for(
+            asker,
+            body.subject,
+            slip,
+            timeline,
+            lambda erasing, sector: desk.gather(timeline, erasing.finder, body.subject, sector, body.language),
+        )
+
+    def tell(holding: Holding) -> Iterator[bytes]:
+        try:
+            yield from write(holding, body.format, body.language, desk.zone)
+        finally:
+            timeline.close()
+
+    try:
+        found: Holding | Problem = await asker.ask(Operation.EXPORT, Purpose.RIGHTS, find, body.subject)
+        holding = hold_or_raise(found)
+    except BaseException:
+        timeline.close()
+        raise
+    headers = {"content-disposition": f'attachment; filename="export.{body.format}"'}
+    return StreamingResponse(tell(holding), headers=headers, media_type=MEDIA_TYPES[body.format])

@@ -1,0 +1,270 @@
+"""All that is held about a citizen (GDPR, article 15): gathered once, handed out contact by contact."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from models.sla import SOURCE
+from streams.core.contact import Contact
+from streams.core.links import Link
+from streams.core.visit import tell
+from streams.rights.finding import Finder
+from streams.timeline.links import Known
+from streams.timeline.store import Timeline
+
+NOT_TOLD: Final = "security"
+"""Accesses for this purpose are only counted: to tell of them may hinder what they are for (GDPR, article 23)."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """A pseudonym that is the citizen's."""
+
+    identity: str
+    linked_to: str
+    """By which other one it is known to be; empty of what was asked for."""
+    contacts: int
+    """So many contacts told both."""
+    since: str
+    """When the first of them did."""
+
+
+class Withheld(msgspec.Struct, frozen=True):
+    """What is linked to the citizen, but not shown."""
+
+    identity: str
+    linked_to: str
+    reason: str
+    """`shared`: others have it too. `revoked`: the link was found not to hold."""
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """A clock."""
+
+    policy: str
+    clock: str
+    started_at: str
+    deadline_at: str
+    ended_at: str
+    is_breached: bool
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """A stay in a queue."""
+
+    queue: str
+    queued_at: str
+    outcome: str
+    wait_seconds: float
+    handle_seconds: float
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """What happened to a contact, with what was told about it."""
+
+    type: str
+    first_at: str
+    last_at: str
+    data: Mapping[str, Any]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of the timeline."""
+
+    happened_at: str
+    type: str
+    channel: str
+    site: str
+    service: str
+    state: str
+    outcome: str
+    detail: str
+    source: str
+    id: str
+
+
+class Held(msgspec.Struct, frozen=True):
+    """All that is held about one contact."""
+
+    contact: str
+    channel: str
+    site: str
+    service: str
+    state: str
+    identities: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    promises: tuple[Promise, ...]
+    stays: tuple[Stay, ...]
+    opinions: tuple[Fact, ...]
+    facts: tuple[Fact, ...]
+    """All else that the workers' state has of it; empty once it was closed for long enough."""
+
+
+class Access(msgspec.Struct, frozen=True):
+    """That somebody looked at it. Not who: the Court of Justice, C-579/21, has employees' names left out."""
+
+    at: str
+    operation: str
+    purpose: str
+    role: str
+    result: str
+    whose: str
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """How long something is kept."""
+
+    what: str
+    where: str
+    days: int | None
+    until: str
+
+
+class Holding(NamedTuple):
+    """The whole, in the language of whoever reads it; `contacts` can be gone through once."""
+
+    asked: str
+    sector: str
+    made_at: str
+    is_whole: bool
+    """False: more identities are linked than are followed; the rest has to be asked for by them."""
+    identities: Sequence[Identity]
+    withheld: Sequence[Withheld]
+    contact_count: int
+    contacts: Iterator[Held]
+    accesses: Sequence[Access]
+    accesses_withheld: int
+    """So many more for the purpose `NOT_TOLD`."""
+    retention: Sequence[Kept]
+
+
+Records = Callable[[], Iterable[Mapping[str, Any]]]
+"""Returns all records of the audit."""
+
+
+def gather(
+    timeline: Timeline,
+    finder: Finder,
+    asked: str,
+    sector: str,
+    records: Records,
+    retention: Sequence[Kept],
+    now: datetime,
+) -> Holding:
+    """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
+
+    Raises what `Finder.find` raises; going through the contacts raises `Unavailable`.
+    """
+    found = finder.find(asked, sector)
+    story = found.story
+    known: dict[frozenset[str], Known] = {}
+    for one in story.identities:
+        known |= {frozenset(told.link): told for told in timeline.read_links(one, MOST_LINKS)}
+    identities = [_identify(one, link, known) for one, link in story.identities.items()]
+    withheld = [Withheld(one, _other(one, link), "shared") for one, link in story.shared.items()]
+    withheld += [
+        Withheld(other, mine, "revoked")
+        for pair, link in known.items()
+        if link.revoked_at is not None
+        for mine, other in (tuple(link.link), tuple(link.link)[::-1])
+        if mine in story.identities and other not in story.identities
+    ]
+    accesses, hidden = _read_accesses(records, {*story.identities, *found.contacts})
+    return Holding(
+        asked,
+        sector,
+        iso(int(now.timestamp() * 1000)),
+        story.is_whole,
+        identities,
+        withheld,
+        len(found.contacts),
+        (_hold(contact, timeline.read_contact(contact), found.rows.get(contact)) for contact in found.contacts),
+        accesses,
+        hidden,
+        retention,
+    )
+
+
+MOST_LINKS: Final = 1000
+"""Of one identity: more belong to nobody."""
+
+
+def _identify(one: str, link: Link | None, known: Mapping[frozenset[str], Known]) -> Identity:
+    if link is None:
+        return Identity(one, "", 0, "")
+    told = known.get(frozenset(link))
+    return Identity(one, _other(one, link), told.contacts if told else 0, iso(told.linked_at) if told else "")
+
+
+def _other(one: str, link: Link) -> str:
+    return link.other if link.one == one else link.one
+
+
+def _read_accesses(records: Records, whose: set[str]) -> tuple[list[Access], int]:
+    found, hidden = [], 0
+    for record in records():
+        if record.get("whose") in whose:
+            if record.get("why") == NOT_TOLD:
+                hidden += 1
+            else:
+                found.append(
+                    Access(
+                        *(str(record.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose"))
+                    )
+                )
+    return found, hidden
+
+
+def _hold(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | None) -> Held:
+    last = next((entry for entry in reversed(entries) if entry["source"] != SOURCE), None)
+    place = row.place if row else None
+    return Held(
+        contact,
+        contact.partition(":")[0],
+        place.site if place else last["site"] if last else "",
+        place.service if place else last["service"] if last else "",
+        row.state.value if row else last["state"] if last else "",
+        tuple(row.identities.split()) if row else (),
+        tuple(
+            Entry(
+                iso(entry["happened_at"]),
+                *(
+                    entry[name]
+                    for name in ("type", "channel", "site", "service", "state", "outcome", "detail", "source", "id")
+                ),
+            )
+            for entry in entries
+        ),
+        tuple(_promises(row)) if row else (),
+        tuple(_stays(row)) if row else (),
+        tuple(_facts(row, opinions=True)) if row else (),
+        tuple(_facts(row, opinions=False)) if row else (),
+    )
+
+
+def _promises(row: Contact) -> Iterator[Promise]:
+    for clock in row.clocks:
+        started_at, deadline_at, ended_at = map(iso, (clock.started_at, clock.deadline_at, clock.ended_at))
+        yield Promise(clock.terms.policy, clock.kind, started_at, deadline_at, ended_at, clock.is_breached)
+
+
+def _stays(row: Contact) -> Iterator[Stay]:
+    for visit in row.visits:
+        story = tell(visit)
+        yield Stay(visit.place.queue, iso(story.queued_at), story.outcome, story.wait_ms / 1000, story.handle_ms / 1000)
+
+
+def _facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
+    for told in row.milestones:
+        if told.type.startswith("feedback.") is opinions:
+            yield Fact(told.type, iso(told.first_at), iso(told.last_at), msgspec.json.decode(told.detail or "{}"))
+
+
+def iso(at: int | None) -> str:
+    """Return a time as ISO 8601 writes it, in UTC; of None nothing."""
+    return (
+        ""
+        if at is None
+        else datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )

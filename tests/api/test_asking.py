@@ -1,0 +1,392 @@
+"""Who is answered, what is recorded of it, and what a refusal says."""
+
+import json
+import resource
+from collections.abc import Iterator
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from models.identities import IdentityKind
+from streams.access.audit import verify
+from streams.access.permissions import PERMISSIONS, Operation, Role
+from streams.api.guarding import HEADERS, MOST_BYTES, OPERATIONS
+from streams.api.options import Across, ApiOptions
+from streams.api.problems import TITLES
+from tests.support.api import NUMBER, SECTOR, Office, call, letter, now, token
+from tests.support.kills import run_in_child
+
+PHONE_OF = {"social": "+33199000001", "routes": "+33199000002"}
+REASON = "convention du 3 mars 2026, article 4"
+SECRETS: Final = [None, "", "Bearer", "Bearer wrong", "Basic camille", "camille", "Bearer expired", "Bearer revoked"]
+
+
+@pytest.fixture
+def known(sqlite: Office) -> Office:
+    """An office in which one letter of each of two sectors is known."""
+    write(sqlite)
+    return sqlite
+
+
+def write(office: Office) -> None:
+    for sector, number in PHONE_OF.items():
+        identities = [office.pseudonym(kind, number, sector) for kind in (IdentityKind.CASE, IdentityKind.PHONE)]
+        office.write(letter(sector, 0, " ".join(identities), sector=sector))
+
+
+def requests_in(office: Office, sector: str) -> dict[Operation, tuple[str, dict[str, Any]]]:
+    """A request for each operation, about the citizen who is known in a sector."""
+    number = PHONE_OF[sector]
+    phone, case = (office.pseudonym(kind, number, sector) for kind in (IdentityKind.PHONE, IdentityKind.CASE))
+    pair = {"one": case, "other": phone, "reason": "shared"}
+    return {
+        Operation.LOOK_UP: ("/v1/look-up", {"kind": "phone", "value": number, "sector": sector}),
+        Operation.READ_TIMELINE: ("/v1/timeline", {"subject": phone}),
+        Operation.READ_CONTACT: ("/v1/contact", {"contact": f"mail:ged:{sector}"}),
+        Operation.REVOKE_LINK: ("/v1/links/revoke", pair),
+        Operation.RESTORE_LINK: ("/v1/links/restore", pair),
+        Operation.EXPORT: ("/v1/export", {"subject": phone}),
+        Operation.ERASE: ("/v1/erasures", {"subject": phone}),
+    }
+
+
+ASKED: Final = (
+    Operation.LOOK_UP,
+    Operation.READ_TIMELINE,
+    Operation.READ_CONTACT,
+    Operation.REVOKE_LINK,
+    Operation.RESTORE_LINK,
+    Operation.EXPORT,
+    Operation.ERASE,
+)
+BEGUN: Final = {Operation.REVOKE_LINK, Operation.RESTORE_LINK, Operation.ERASE}
+
+
+# ---------------------------------------------------------------------------------------------------------------- tokens
+@pytest.mark.parametrize("path", ["/v1/me", "/v1/look-up", "/v1/nowhere"])
+@pytest.mark.parametrize("authorization", SECRETS)
+def test_without_a_valid_token_nothing_is_answered_and_all_look_alike(
+    known: Office, authorization: str | None, path: str
+) -> None:
+    known.add(token("expired", expires_at=now()), token("revoked", revoked_at=1))
+    headers = {} if authorization is None else {"authorization": authorization}
+    answer = known.client.request("POST", path, headers=headers, content="{not read")
+    assert (answer.status_code, answer.json()["type"]) == (401, "urn:accueil:problem:token")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert known.recorded() == []
+    assert known.metric("api_unauthenticated_requests_total") == 1
+
+
+def test_the_day_that_a_token_is_used_is_noted(known: Office) -> None:
+    known.add(token("sacha", used_on="2026-01-01"))
+    assert known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 200
+    (used,) = (one.used_on for one in known.tokens.list() if one.name == "sacha")
+    assert used > "2026-01-01"
+
+
+def test_a_token_that_is_revoked_is_refused_at_once(known: Office) -> None:
+    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200
+    known.tokens.revoke("camille", now())
+    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 401
+
+
+def test_tokens_that_cannot_be_read_let_nobody_in(known: Office) -> None:
+    (known.directory / "access" / "tokens.json").chmod(0o644)
+    answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:tokens")
+
+
+# ----------------------------------------------------------------------------------------------------------- permissions
+@pytest.mark.parametrize(("role", "sector", "operation"), list(product(Role, PHONE_OF, ASKED)))
+def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
+    known: Office, role: Role, sector: str, operation: Operation
+) -> None:
+    known.add(token("sacha", role))
+    path, body = requests_in(known, sector)[operation]
+    if operation is Operation.RESTORE_LINK:
+        _, pair = requests_in(known, sector)[Operation.REVOKE_LINK]
+        known.add(token("elsewhere", sectors=(sector,)))
+        assert known.ask("/v1/links/revoke", "elsewhere", **pair).status_code == 200
+    answer = known.ask(path, "sacha", **body)
+    record = known.recorded()[-1]
+    assert (record["who"], record["role"], record["operation"], record["across"]) == ("sacha", role, operation, "")
+    if operation in PERMISSIONS[role] and sector == SECTOR:
+        assert answer.status_code == (202 if operation is Operation.ERASE else 200), answer.text
+        assert record["result"] == ("begun" if operation in BEGUN else "shown")
+        assert (record["sector"], record["whose"] != "") == (sector, True)
+    else:
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:accueil:problem:refused")
+        assert record["result"] == "refused"
+
+
+def test_every_route_of_the_contract_is_in_these_tests_or_tells_of_nobody(known: Office) -> None:
+    paths = {path for path, _ in requests_in(known, SECTOR).values()}
+    assert paths == OPERATIONS.keys() & known.app.openapi()["paths"].keys()
+
+
+def test_what_a_role_may_do_is_told(known: Office) -> None:
+    known.add(token("sacha", Role.AGENT, sectors=("social", "routes"), services=("rsa",)))
+    me = known.client.get("/v1/me", headers={"authorization": "Bearer sacha"}).json()
+    assert (me["name"], me["role"], me["sectors"], me["services"]) == ("sacha", "agent", ["social", "routes"], ["rsa"])
+    assert set(me["may"]) == PERMISSIONS[Role.AGENT]
+    assert "administration" not in me["purposes"]
+    assert known.recorded() == []
+
+
+# --------------------------------------------------------------------------------------------------------------- sectors
+@pytest.fixture
+def across(tmp_path: Path) -> Iterator[Office]:
+    """An office in which tokens of the social sector may look into that of roads, with a reason."""
+    opened = Office(
+        tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(across=(Across("social", "routes", REASON),))
+    )
+    opened.add(token(), token("yael", sectors=("routes",)))
+    write(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("operation", ASKED)
+def test_another_sector_is_looked_into_where_the_settings_say_so_and_the_audit_has_the_reason(
+    across: Office, operation: Operation
+) -> None:
+    path, body = requests_in(across, "routes")[operation]
+    answer = across.ask(path, **body)
+    record = across.recorded()[-1]
+    if "link" in operation:  # it is looked into, not changed
+        assert (answer.status_code, record["across"]) == (403, "")
+    else:
+        assert (answer.status_code, record["across"], record["sector"]) == (200, REASON, "routes")
+    path, body = requests_in(across, "social")[operation]
+    assert across.ask(path, "yael", **body).status_code == 403
+
+
+def test_who_asked_across_reads_on_across(across: Office) -> None:
+    first = across.ask("/v1/look-up", kind="phone", value=PHONE_OF["routes"], sector="routes", limit=1).json()
+    page = across.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
+    assert (page.status_code, len(page.json()["entries"])) == (200, 2)
+    me = across.client.get("/v1/me", headers={"authorization": "Bearer camille"}).json()
+    assert me["across"] == [{"from_sector": "social", "to_sector": "routes", "reason": REASON}]
+
+
+def test_one_number_is_two_strangers_in_two_sectors(known: Office) -> None:
+    known.add(token("both", sectors=("social", "routes")))
+    known.write(call("1", 0, known.pseudonym(IdentityKind.PHONE, NUMBER, "routes"), sector="routes"))
+    social, routes = (
+        known.ask("/v1/look-up", "both", kind="phone", value=NUMBER, sector=sector).json() for sector in PHONE_OF
+    )
+    assert social["subject"] != routes["subject"]
+    contacts = [{entry["contact"] for entry in told["entries"]} for told in (social, routes)]
+    assert contacts == [{"mail:ged:social"}, {"call:standard:1"}]
+
+
+def test_links_of_two_sectors_are_none(known: Office) -> None:
+    known.add(token("both", sectors=("social", "routes")))
+    one = known.pseudonym(IdentityKind.CASE, PHONE_OF["social"], "social")
+    other = known.pseudonym(IdentityKind.PHONE, PHONE_OF["routes"], "routes")
+    assert known.ask("/v1/links/revoke", "both", one=one, other=other, reason="shared").status_code == 404
+
+
+def test_a_sector_without_a_key_gets_none(known: Office) -> None:
+    known.add(token("sacha", sectors=("tax",)))
+    answer = known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    assert answer.json()["errors"] == [{"field": "sector", "message": "n'est pas un secteur d'ici"}]
+    assert {path.stem for path in (known.directory / "keys").iterdir()} == set(PHONE_OF)
+
+
+# ----------------------------------------------------------------------------------------------------------------- audit
+def fill(place: Path) -> None:
+    """Ask until there is no more room for the audit, then with room again."""
+    office = Office(place, f"sqlite:///{place / 'timeline.db'}")
+    office.add(token())
+    write(office)
+    ask = partial(office.ask, "/v1/look-up", kind="phone", value=NUMBER)
+    assert ask().status_code == 200
+    room = (place / "audit" / "000001.jsonl").stat().st_size + 1000
+    files = {"", "-wal", "-shm"}
+    assert max((place / f"timeline.db{end}").stat().st_size for end in files) > room  # it is read, not written
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    with capture_logs():  # else they would need room
+        answers = [ask() for _ in range(8)]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert answers[-1].status_code == 503
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.json()["type"] == "urn:accueil:problem:audit"
+            assert "mail:ged" not in answer.text
+    path, body = requests_in(office, SECTOR)[Operation.REVOKE_LINK]
+    with capture_logs():
+        assert office.ask(path, **body).status_code == 503
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    told = ask()
+    assert told.status_code == 200
+    assert len(told.json()["identities"]) == 2  # nothing was revoked
+    shown = sum(answer.status_code == 200 for answer in answers) + 2
+    assert len(office.recorded()) == shown
+    assert verify(place / "audit").findings == []
+    office.close()
+
+
+def test_with_no_room_for_the_audit_nothing_is_shown_and_nothing_is_done(tmp_path: Path) -> None:
+    assert run_in_child(partial(fill, tmp_path)) == 0
+
+
+def test_what_is_shown_is_recorded_as_it_is_told(known: Office) -> None:
+    phone = known.pseudonym(IdentityKind.PHONE, NUMBER)
+    known.ask("/v1/look-up", kind="phone", value=NUMBER, purpose="complaint")
+    assert known.recorded() == [
+        {
+            "who": "camille",
+            "role": "dpo",
+            "operation": "look_up",
+            "sector": "social",
+            "whose": phone,
+            "why": "complaint",
+            "result": "shown",
+            "across": "",
+        }
+    ]
+    assert known.metric("api_accesses_total", role="dpo", operation="look_up", purpose="complaint", result="shown") == 1
+
+
+# ----------------------------------------------------------------------------------------------------------------- rates
+def test_who_asks_too_often_waits_and_is_recorded_once(known: Office) -> None:
+    known.add(token("sacha", Role.AGENT, rate_per_minute=2))
+    ask = partial(known.ask, "/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    answers = [ask() for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429, 429]
+    assert answers[2].json()["type"] == "urn:accueil:problem:too-often"
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 31
+    assert [record["result"] for record in known.recorded()] == ["shown", "shown", "limited"]
+    assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # another one is not held up
+
+
+def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -> None:
+    office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
+    office.add(token(), token("sacha"))
+    write(office)
+    for number in [*range(3), *range(3)]:
+        office.ask("/v1/look-up", kind="phone", value=f"+3319900{number:04}")
+        office.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    assert office.metric("api_unusual_readers") == 0
+    office.ask("/v1/look-up", kind="phone", value="+33199000099")
+    assert office.metric("api_unusual_readers") == 1
+    office.close()
+
+
+# ------------------------------------------------------------------------------------------------------------- what is sent
+PLANTED: Final = "+33199001234"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kind": PLANTED, "value": NUMBER, "purpose": "contact"},
+        {"kind": "phone", "value": PLANTED * 99, "purpose": "contact"},
+        {"kind": "phone", "value": NUMBER, "purpose": PLANTED},
+        {"kind": "phone", "value": NUMBER, "purpose": "contact", PLANTED: 1},
+        {"kind": "phone", "value": {PLANTED: PLANTED}, "purpose": "contact"},
+        {"kind": "phone", "value": NUMBER, "purpose": "contact", "sector": PLANTED},
+        {"kind": "phone", "value": NUMBER, "purpose": "contact", "limit": PLANTED},
+        {"kind": "contact", "value": PLANTED, "purpose": "contact"},
+        {"kind": "email", "value": PLANTED, "purpose": "contact"},
+        {"kind": "phone", "value": NUMBER, "purpose": "administration"},
+        [PLANTED],
+        PLANTED,
+    ],
+)
+def test_a_mistake_is_told_without_what_was_sent(known: Office, body: Any) -> None:
+    with capture_logs() as logs:
+        answer = known.client.post("/v1/look-up", json=body, headers={"authorization": "Bearer camille"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"]
+    assert PLANTED[1:] not in answer.text + json.dumps(logs)
+    assert known.recorded() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"kind": "phone", "value": "\\ud800"}', b"[" * 9000])
+def test_what_is_no_json_is_told(known: Office, content: bytes) -> None:
+    headers = {"authorization": "Bearer camille", "content-type": "application/json"}
+    assert known.client.post("/v1/look-up", content=content, headers=headers).status_code == 422
+
+
+def test_what_is_too_large_is_not_read(known: Office) -> None:
+    headers = {"authorization": "Bearer camille", "content-type": "application/json"}
+    for content in (b"x" * (MOST_BYTES + 1), (b"x" * 1000 for _ in range(40))):
+        answer = known.client.post("/v1/look-up", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:accueil:problem:too-large")
+
+
+def test_only_json_is_taken(known: Office) -> None:
+    headers = {"authorization": "Bearer camille", "content-type": "text/plain"}
+    assert known.client.post("/v1/look-up", content=b"{}", headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("", "fr"), ("en", "en"), ("de, en;q=0.5, fr;q=0.1", "en"), ("fr-CA, en", "fr"), ("de", "fr"), ("en;q=0", "fr")],
+)
+def test_problems_are_told_in_the_language_that_is_preferred(known: Office, accepted: str, language: str) -> None:
+    answer = known.ask("/v1/look-up", kind="phone", value="nobody", headers={"accept-language": accepted})
+    assert answer.headers["content-language"] == language
+    _, french, english = TITLES["invalid"]
+    assert answer.json()["title"] == {"fr": french, "en": english}[language]
+    assert (
+        answer.json()["errors"][0]["message"]
+        == {
+            "fr": "n'est pas valable pour ce type",
+            "en": "is not valid for this kind",
+        }[language]
+    )
+
+
+# --------------------------------------------------------------------------------------------------------- what is answered
+@pytest.mark.parametrize("path", ["/v1/me", "/v1/nowhere", "/openapi.json", "/healthz", "/nowhere", "/metrics"])
+def test_every_answer_bears_what_protects_it(known: Office, path: str) -> None:
+    answer = known.client.get(path, headers={"authorization": "Bearer camille", "origin": "https://evil.example"})
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_page_of_another_name_is_not_answered(known: Office) -> None:
+    assert known.client.get("/v1/me", headers={"host": "evil.example"}).status_code == 400
+
+
+def test_requests_are_logged_by_their_route_alone(known: Office) -> None:
+    structlog.reset_defaults()
+    with capture_logs() as logs:
+        known.ask("/v1/look-up", kind="phone", value=NUMBER)
+        known.ask(f"/v1/{NUMBER}")
+    told = [(line["event"], line["method"], line["route"], line["status"]) for line in logs]
+    assert told == [("request", "POST", "/v1/look-up", 200), ("request", "POST", "", 404)]
+
+
+def test_a_defect_tells_nothing(known: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError(NUMBER)
+
+    monkeypatch.setattr("streams.api.looking.sum_up", fail)
+    answer = known.ask("/v1/look-up", kind="phone", value=NUMBER)
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:accueil:problem:failed")
+    assert NUMBER[1:] not in answer.text
+
+
+def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
+    office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
+    office.add(token())
+    office.pseudonym(IdentityKind.PHONE, NUMBER)
+    office.timeline.close()
+    for end in ("", "-wal", "-shm"):
+        (tmp_path / f"timeline.db{end}").unlink(missing_ok=True)
+    (tmp_path / "timeline.db").mkdir()
+    answer = office.ask("/v1/look-up", kind="phone", value=NUMBER)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
+    assert int(answer.headers["retry-after"]) > 0
+    assert office.client.get("/readyz").status_code == 503
+    assert office.client.get("/healthz").status_code == 200
+    office.close()

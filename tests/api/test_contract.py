@@ -1,0 +1,141 @@
+"""The contract in the repository is that of the application, keeps what it promised, and what is answered conforms to it."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode, checks, openapi
+
+from models.identities import IdentityKind
+from models.schema import render
+from streams.access.permissions import Role
+from streams.api import contract
+from tests.support.api import NUMBER, Office, letter, token
+
+PUBLISHED: Final = json.loads(contract.PUBLISHED.read_text(encoding="utf-8"))
+
+
+def test_committed_contract_is_that_of_the_application() -> None:
+    assert contract.FILE.read_text(encoding="utf-8") == render(contract.generate()), (
+        "run python -m streams.api.contract"
+    )
+
+
+def test_nothing_published_is_broken() -> None:
+    assert contract.broken_promises(contract.generate(), PUBLISHED) == []
+
+
+def test_it_is_what_the_application_serves(sqlite: Office) -> None:
+    assert sqlite.client.get("/openapi.json").json() == contract.generate()
+    assert contract.generate()["openapi"].startswith("3.1")
+
+
+def test_no_identifier_stands_in_an_address() -> None:
+    for path, operations in contract.generate()["paths"].items():
+        named = [one["name"] for operation in operations.values() for one in operation.get("parameters", ())]
+        assert named == (["name"] if path == "/v1/erasures/{name}" else []), f"{path}: of an erasure it is random"
+
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def fields(of: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = of["components"]["schemas"][name]["properties"]
+    return found
+
+
+COMPATIBLE: Final[dict[str, Change]] = {
+    "another path": lambda of: of["paths"].update({"/v1/other": {}}),
+    "a field that may be asked for": lambda of: fields(of, "LookUp").update(since={"type": "string", "default": ""}),
+    "a field that is told": lambda of: fields(of, "Entry").update(queue={"type": "string"}),
+    "another kind that is taken": lambda of: of["components"]["schemas"]["Kind"]["enum"].append("name"),
+    "another channel that is told": lambda of: of["components"]["schemas"]["Channel"]["enum"].append("chat"),
+    "a larger page": lambda of: fields(of, "LookUp")["limit"].update(maximum=500),
+}
+BREAKING: Final[dict[str, tuple[Change, str]]] = {
+    "path": (lambda of: of["paths"].pop("/v1/contact"), "POST /v1/contact: is gone"),
+    "kind that is taken": (
+        lambda of: of["components"]["schemas"]["Kind"]["enum"].remove("case"),
+        "POST /v1/look-up: kind: no longer takes case",
+    ),
+    "smaller page": (
+        lambda of: fields(of, "LookUp")["limit"].update(maximum=10),
+        "POST /v1/look-up: limit: maximum was 200.0 and is now 10",
+    ),
+    "field that must be there": (
+        lambda of: of["components"]["schemas"]["ReadContact"]["required"].append("sector"),
+        "POST /v1/contact: sector: is now required",
+    ),
+    "field that was told": (
+        lambda of: (
+            fields(of, "Entry").pop("outcome"),
+            of["components"]["schemas"]["Entry"]["required"].remove("outcome"),
+        ),
+        "POST /v1/contact: answers 200: entries[].outcome: is now required",
+    ),
+    "null where there was a text": (
+        lambda of: fields(of, "Entry").update(outcome={"anyOf": [{"type": "string"}, {"type": "null"}]}),
+        "POST /v1/contact: answers 200: entries[].outcome: no longer takes null",
+    ),
+    "answer": (
+        lambda of: of["paths"]["/v1/contact"]["post"]["responses"].pop("404"),
+        "POST /v1/contact: no longer answers 404",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", COMPATIBLE.values(), ids=COMPATIBLE)
+def test_compatible_change_is_taken(change: Change) -> None:
+    changed = copy.deepcopy(PUBLISHED)
+    change(changed)
+    assert contract.broken_promises(changed, PUBLISHED) == []
+
+
+@pytest.mark.parametrize(("change", "reason"), BREAKING.values(), ids=BREAKING)
+def test_breaking_change_is_refused(change: Change, reason: str) -> None:
+    changed = copy.deepcopy(PUBLISHED)
+    change(changed)
+    assert reason in contract.broken_promises(changed, PUBLISHED)
+
+
+# ------------------------------------------------------------------------------------------------------- whatever is asked
+CHECKS: Final = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+    checks.unsupported_method,
+]
+
+
+ASKED: Final = [
+    (path, method, mode)
+    for path, methods in contract.generate()["paths"].items()
+    for method, operation in methods.items()
+    for mode in GenerationMode
+    if mode is GenerationMode.POSITIVE
+    or operation.keys() & {"requestBody", "parameters"}  # else nothing could be wrong
+]
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), ASKED)
+def test_whatever_is_asked_is_answered_as_the_contract_says(
+    sqlite: Office, path: str, method: str, mode: GenerationMode
+) -> None:
+    sqlite.add(token("agent", Role.AGENT), token("operator", Role.OPERATOR))
+    case, phone = (sqlite.pseudonym(kind, NUMBER) for kind in (IdentityKind.CASE, IdentityKind.PHONE))
+    sqlite.write(letter("1", 0, f"{case} {phone}"))
+    route = openapi.from_asgi("/openapi.json", sqlite.app)[path][method]
+
+    @settings(max_examples=50)
+    @given(route.as_strategy(generation_mode=mode), st.sampled_from(["camille", "agent", "operator", "nobody"]))
+    def ask(case: Case, who: str) -> None:
+        case.call_and_validate(headers={"authorization": f"Bearer {who}"}, checks=CHECKS)
+
+    ask()

@@ -1,0 +1,255 @@
+"""What is found of a citizen, on SQLite and PostgreSQL."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.identities import IdentityKind
+from streams.access.permissions import Role
+from streams.api.options import ApiOptions, OtherServices
+from streams.core.links import Caps, Link
+from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
+
+DAY = 86_400
+
+
+@pytest.fixture
+def phone(office: Office) -> str:
+    return office.pseudonym(IdentityKind.PHONE, NUMBER)
+
+
+@pytest.fixture
+def case(office: Office) -> str:
+    return office.pseudonym(IdentityKind.CASE, "D-2026-17")
+
+
+@pytest.fixture
+def story(office: Office, phone: str, case: str) -> list[str]:
+    """A letter, two calls and a form of one citizen; all ids in the order in which they happened."""
+    events = [
+        *letter("1", 0, f"{case} {phone}"),
+        *call("1", DAY, phone),
+        *form("1", 3 * DAY, case),
+        *call("2", 4 * DAY, phone),
+    ]
+    entries = office.write(events)
+    return [entry.id for entry in sorted(entries, key=lambda entry: (entry.happened_at, entry.id))]
+
+
+def walk(office: Office, subject: str, first: dict[str, Any], limit: int) -> list[str]:
+    """All ids from the first page on."""
+    ids, page = [entry["id"] for entry in first["entries"]], first
+    while page["next"]:
+        page = office.ask("/v1/timeline", subject=subject, cursor=page["next"], limit=limit).json()
+        assert 0 < len(page["entries"]) <= limit
+        ids += [entry["id"] for entry in page["entries"]]
+    return ids
+
+
+@pytest.mark.parametrize("typed", ["01 99 00 00 01", "+33 1 99 00 00 01", "0199000001", " 01.99.00.00.01 "])
+def test_a_number_finds_the_whole_story_however_it_is_written(
+    office: Office, phone: str, case: str, story: list[str], typed: str
+) -> None:
+    told = office.ask("/v1/look-up", kind="phone", value=typed).json()
+    assert (told["subject"], told["sector"], told["next"]) == (phone, SECTOR, None)
+    assert [entry["id"] for entry in told["entries"]] == story[::-1]
+    assert [(one["identity"], one["linked_to"], one["why"]) for one in told["identities"]] == [
+        (phone, None, "asked"),
+        (case, phone, "told_together"),
+    ]
+    assert (told["identities"][1]["contacts"], told["identities"][1]["since"]) == (1, "2025-03-03T08:00:00Z")
+    assert told["is_own"]
+    assert told["is_whole"]
+    assert told["are_contacts_whole"]
+
+
+def test_open_matters_come_first(office: Office, story: list[str]) -> None:
+    told = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()
+    shown = [(one["contact"], one["state"], one["is_open"], one["entries"]) for one in told["contacts"]]
+    assert shown == [
+        ("form:demarches:1", "pending_citizen", True, 2),
+        ("call:standard:2", "closed", False, 3),
+        ("mail:ged:1", "closed", False, 3),
+        ("call:standard:1", "closed", False, 3),
+    ]
+    assert told["contacts"][2]["outcome"] == "answered"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10, 11, 200])
+def test_pages_have_each_entry_once_in_order(office: Office, phone: str, story: list[str], limit: int) -> None:
+    first = office.ask("/v1/look-up", kind="phone", value=NUMBER, limit=limit).json()
+    assert walk(office, phone, first, limit) == story[::-1]
+
+
+def test_many_entries_of_one_moment_and_many_identities_are_paged_as_well(office: Office, case: str) -> None:
+    phones = [office.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}") for number in range(1, 12)]
+    entries = []
+    for number, one in enumerate(phones):
+        entries += office.write(letter(f"of-{number}", 0, f"{case} {one}"))
+        entries += office.write(call(f"of-{number}", 0, one))
+    told = office.ask("/v1/look-up", kind="case", value="D-2026-17", limit=7).json()
+    assert len(told["identities"]) == 12
+    found = walk(office, case, told, 7)
+    assert sorted(found) == sorted(entry.id for entry in entries)
+    order = {entry.id: (entry.happened_at, entry.id) for entry in entries}
+    assert all(order[one] > order[next_one] for one, next_one in pairwise(found))
+
+
+def test_a_cursor_is_good_for_its_own_timeline_alone(office: Office, phone: str, case: str, story: list[str]) -> None:
+    cursor = office.ask("/v1/look-up", kind="phone", value=NUMBER, limit=2).json()["next"]
+    assert office.ask("/v1/timeline", subject=phone, cursor=cursor).status_code == 200
+    last = "B" if cursor[-1] == "A" else "A"
+    for subject, made_up in ((case, cursor), (phone, cursor[:-1] + last), (phone, "AAAA"), (phone, "é!"), (phone, "")):
+        refused = office.ask("/v1/timeline", subject=subject, cursor=made_up)
+        assert refused.status_code == 400, made_up
+        assert refused.json()["type"] == "urn:accueil:problem:cursor"
+
+
+def test_a_contact_or_a_pseudonym_finds_whose_it_is(office: Office, phone: str, case: str, story: list[str]) -> None:
+    of_contact = office.ask("/v1/look-up", kind="contact", value="form:demarches:1").json()
+    of_case = office.ask("/v1/look-up", kind="pseudonym", value=case).json()
+    assert of_contact == of_case
+    assert of_contact["subject"] == case
+    assert [record["whose"] for record in office.recorded()] == ["form:demarches:1", case]
+
+
+def test_a_contact_of_nobody_known_is_a_story_of_its_own(office: Office) -> None:
+    ids = [entry.id for entry in office.write(letter("anonymous", 0, ""))]
+    told = office.ask("/v1/look-up", kind="contact", value="mail:ged:anonymous").json()
+    assert (told["subject"], [entry["id"] for entry in told["entries"]]) == ("mail:ged:anonymous", ids[::-1])
+    life = office.ask("/v1/contact", contact="mail:ged:anonymous").json()
+    assert (life["citizen"], [entry["id"] for entry in life["entries"]]) == (None, ids)
+
+
+def test_one_contact_is_told_in_order(office: Office, case: str, story: list[str]) -> None:
+    life = office.ask("/v1/contact", contact="mail:ged:1").json()
+    assert [entry["type"] for entry in life["entries"]] == ["letter.arrived", "letter.registered", "letter.answered"]
+    assert (life["citizen"], life["sector"], life["contact"]["state"]) == (case, SECTOR, "closed")
+
+
+def test_nothing_known_is_said_and_recorded(office: Office, story: list[str]) -> None:
+    unknown = office.pseudonym(IdentityKind.PHONE, "+33199000099")
+    for path, body in (
+        ("/v1/look-up", {"kind": "phone", "value": "01 99 00 00 99"}),
+        ("/v1/look-up", {"kind": "pseudonym", "value": unknown}),
+        ("/v1/timeline", {"subject": unknown}),
+        ("/v1/contact", {"contact": "mail:ged:9"}),
+    ):
+        answer = office.ask(path, **body)
+        assert (answer.status_code, answer.json()["type"]) == (404, "urn:accueil:problem:not-known")
+    assert [(one["whose"], one["result"]) for one in office.recorded()] == [
+        *[(unknown, "not_found")] * 3,
+        ("mail:ged:9", "not_found"),
+    ]
+
+
+def test_a_number_of_several_brings_no_stories_together(office: Office, phone: str) -> None:
+    """The landline of a family, a social worker's telephone."""
+    cases = [office.pseudonym(IdentityKind.CASE, f"D-{number}") for number in range(3)]
+    for number, one in enumerate(cases):
+        office.write(letter(str(number), 0, f"{one} {phone}"))
+    told = office.ask("/v1/look-up", kind="phone", value=NUMBER).json()
+    assert (told["is_own"], told["entries"]) == (False, [])
+    assert sorted(one["identity"] for one in told["shared"]) == sorted(cases)
+    assert {one["why"] for one in told["shared"]} == {"shared"}
+    of_one = office.ask("/v1/look-up", kind="case", value="D-1").json()
+    assert [one["identity"] for one in of_one["identities"]] == [cases[1]]
+    assert [(one["identity"], one["linked_to"]) for one in of_one["shared"]] == [(phone, cases[1])]
+    assert {entry["contact"] for entry in of_one["entries"]} == {"mail:ged:1"}
+
+
+def test_two_stories_are_apart_as_soon_as_their_link_is_revoked(
+    office: Office, phone: str, case: str, story: list[str]
+) -> None:
+    def contacts() -> set[str]:
+        told = office.ask("/v1/look-up", kind="phone", value=NUMBER).json()
+        return {one["contact"] for one in told["contacts"]}
+
+    whole = contacts()
+    assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").json()["holds"] is False
+    assert contacts() == {"call:standard:1", "call:standard:2"}
+    assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 404
+    assert office.ask("/v1/links/restore", one=case, other=phone).json()["holds"] is True
+    assert contacts() == whole
+    assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 404
+
+
+def test_a_promise_and_an_opinion_are_told_with_their_contact(office: Office, case: str) -> None:
+    from tests.support.timelines import breach
+
+    entries = office.write(letter("1", 0, case))
+    told = breach("mail:ged:1", int(entries[1].happened_at.timestamp() * 1000))
+    told.sector, told.citizen, told.service = SECTOR, case, "rsa"
+    office.timeline.write([told])
+    (contact,) = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["contacts"]
+    assert contact["sla"] == [
+        {"policy": "letters", "clock": "resolution", "state": "breached", "at": "2025-03-03T09:00:00Z"}
+    ]
+    assert (contact["state"], contact["opinions"], contact["entries"]) == ("closed", 0, 4)
+
+
+# ------------------------------------------------------------------------------------------------------------- services
+@pytest.fixture(params=OtherServices)
+def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[Office]:
+    """An office in which other services are hidden, or shown in outline; its agent Sacha is of the RSA service alone."""
+    opened = Office(tmp_path, url, ApiOptions(other_services=request.param))
+    opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
+    of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
+    opened.write(
+        [*letter("1", 0, of_citizen), *letter("2", DAY, of_citizen, service="enfance"), *call("1", 2 * DAY, of_citizen)]
+    )
+    yield opened
+    opened.close()
+
+
+def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_services: Office) -> None:
+    office = of_two_services
+    is_hidden = office.api.options.other_services is OtherServices.HIDDEN
+    told = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
+    entries = list(told["entries"])
+    while told["next"]:
+        told = office.ask("/v1/timeline", "sacha", subject=told["subject"], cursor=told["next"], limit=2).json()
+        entries += told["entries"]
+    assert len(entries) == (6 if is_hidden else 9)
+    shown = [entry for entry in entries if not entry["is_outline"]]
+    assert [entry["service"] for entry in shown] == ["rsa"] * 6
+    for entry in entries:
+        if entry["is_outline"]:
+            assert {name for name, value in entry.items() if value} == {"channel", "happened_at", "state", "is_outline"}
+    first = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17")
+    assert "enfance" not in first.text
+    assert "mail:ged:2" not in first.text
+    assert office.ask("/v1/contact", "sacha", contact="mail:ged:2").status_code == 404
+    assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
+    assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
+
+
+# ------------------------------------------------------------------------------------------------------------- the reader
+def test_what_links_rest_on_is_told_whichever_stands_first(
+    office: Office, phone: str, case: str, story: list[str]
+) -> None:
+    office.write(letter("2", DAY, f"{case} {phone}"))
+    with office.reader.look() as reading:
+        found = reading.find_evidence([Link(case, phone), Link(phone, case), Link(phone, "case:0-x")])
+    assert {link: known.contacts for link, known in found.items()} == {Link(case, phone): 2, Link(phone, case): 2}
+
+
+def test_the_reader_writes_nothing(office: Office, story: list[str]) -> None:
+    from sqlalchemy import text
+
+    with office.reader.look() as reading, pytest.raises(Exception, match=r"(?i)read.?only"):
+        reading._connection.execute(text("DELETE FROM entries"))
+    assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
+
+
+def test_an_answer_is_of_one_moment(office: Office, phone: str, story: list[str]) -> None:
+    with office.reader.look() as reading:
+        before = reading.read([phone], 100)
+        office.write(call("3", 5 * DAY, phone))
+        assert reading.read([phone], 100) == before
+        assert reading.tell_story(phone, Caps()).is_own
+    with office.reader.look() as reading:
+        assert len(reading.read([phone], 100)) == len(before) + 3

@@ -1,0 +1,95 @@
+"""Export and erasure over HTTP: whose, in which sector, recorded before, and nobody else's."""
+
+from io import BytesIO
+
+import pytest
+from pypdf import PdfReader
+
+from models.events import Event
+from models.identities import IdentityKind
+from streams.access.permissions import Role
+from streams.core import timeline as core
+from tests.support.api import NUMBER, Office, call, form, letter, token
+
+CASE, OTHER = "2026-17", "2026-18"
+
+
+@pytest.fixture
+def phone(office: Office) -> str:
+    """A citizen's telephone, of whom a letter, a form and a call are known; another one shares the family's with him."""
+    phone, family = (office.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, "+33199000009"))
+    case, other = (office.pseudonym(IdentityKind.CASE, number) for number in (CASE, OTHER))
+    office.write(
+        [
+            *letter("1", 0, f"{case} {phone}"),
+            *form("2", 90, case),
+            *call("3", 200, f"{case} {family}"),
+            *call("4", 300, f"{other} {family}"),
+        ]
+    )
+    return phone
+
+
+def work_on(office: Office, told: list[Event]) -> None:
+    """Do what worker and timelines would with what Kafka was told."""
+    rows = {event.subject: office.rows[event.subject.encode()] for event in told}
+    office.timeline.write([core.decode(core.record(event, rows[event.subject])[1]) for event in told])
+
+
+def test_an_export_is_the_citizens_alone_in_each_format(office: Office, phone: str) -> None:
+    answer = office.ask("/v1/export", subject=phone)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-disposition"] == 'attachment; filename="export.json"'
+    held = answer.json()
+    assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
+    assert [one["reason"] for one in held["withheld"]] == ["shared"]
+    page = office.ask("/v1/export", subject=phone, format="html", language="en")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<html lang="en">' in page.text
+    paper = office.ask("/v1/export", subject=phone, format="pdf")
+    assert len(PdfReader(BytesIO(paper.content)).pages) >= 1
+    assert [(one["operation"], one["result"], one["whose"]) for one in office.recorded()] == [
+        ("export", "shown", phone)
+    ] * 3
+    assert len(office.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
+
+
+def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> None:
+    told: list[Event] = []
+    fold = office.fold
+    office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+    begun = office.ask("/v1/erasures", subject=phone)
+    assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)
+    address = f"/v1/erasures/{begun.json()['id']}"
+    headers = {"authorization": "Bearer camille"}
+    assert office.client.get(address, headers=headers).json()["proof"] is None
+    work_on(office, told)
+    found = office.client.get(address, headers=headers).json()
+    assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
+    assert office.client.get(address, headers=headers).json() == found, "a proof stays as it is"
+    proved = [one["whose"] for one in office.recorded() if one["result"] == "proved"]
+    assert proved == [f"erasure:{found['id']}:{found['sha256']}"]
+    assert office.ask("/v1/export", subject=phone).status_code == 404
+    other = office.pseudonym(IdentityKind.CASE, OTHER)
+    assert len(office.ask("/v1/export", subject=other).json()["contacts"]) == 1
+    assert not [row for row in office.rows.values() if phone in row.identities]
+
+
+def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -> None:
+    family = office.pseudonym(IdentityKind.PHONE, "+33199000009")
+    for path in ("/v1/export", "/v1/erasures"):
+        answer = office.ask(path, subject=family)
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:shared")
+    assert [one["whose"] for one in office.recorded()] == [family] * 2
+
+
+def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: Office, phone: str) -> None:
+    office.add(token("elsewhere", sectors=("routes",)), token("part", services=("rsa",)), token("agent", Role.AGENT))
+    request = office.ask("/v1/erasures", subject=phone).json()
+    for who in ("elsewhere", "part", "agent"):
+        for path in ("/v1/export", "/v1/erasures"):
+            assert office.ask(path, who, subject=phone).status_code == 403
+        asked = office.client.get(f"/v1/erasures/{request['id']}", headers={"authorization": f"Bearer {who}"})
+        assert asked.status_code == 403
+    unknown = office.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": "Bearer camille"})
+    assert unknown.status_code == 404

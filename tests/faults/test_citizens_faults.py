@@ -1,0 +1,159 @@
+"""Citizens counted through faults: worker and timelines killed while contacts change their citizen, each is counted once."""
+
+import random
+import signal
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models import topics
+from models.codec import decode
+from models.events import Event
+from streams.core import citizens, contact, moves, timeline
+from streams.core.citizens import Citizen, Key, Terms
+from streams.core.contact import ERASED, Contact
+from streams.core.figures import decode_figure
+from streams.core.layouts import CITIZENS
+from streams.core.rows import milliseconds
+from streams.engine import checkpoints
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.recovery import OFFSETS_KEY
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.citizens import Figures, named
+from tests.support.events import START, make
+from tests.support.processes import Child, wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(400)]
+PEOPLE = 40
+LIVES: dict[str, tuple[str, ...]] = {
+    "call": ("call.queued", "call.answered", "call.ended"),
+    "mail": ("letter.arrived", "letter.assigned", "letter.answered"),
+    "form": ("form.submitted", "form.taken_up", "form.decided"),
+    "email": ("email.received", "email.acknowledged", "email.answered"),
+}
+
+
+@pytest.fixture
+def kafka(own_kafka: EmbeddedKafka) -> EmbeddedKafka:
+    """A broker with Accueil's topics: their names are fixed, so each test has its own."""
+    specs = [TopicSpec(t.name, 4, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE]
+    apply(own_kafka.bootstrap, specs)
+    return own_kafka
+
+
+def child(kafka: EmbeddedKafka, tmp_path: Path, command: str) -> Child:
+    return Child(
+        ["-m", "streams.cli", command],
+        tmp_path / f"{command}.log",
+        ACCUEIL_BROKERS=kafka.bootstrap,
+        ACCUEIL_DATA=str(tmp_path / "data"),
+        ACCUEIL_LOG__FORMAT="json",
+        ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
+    )
+
+
+def batches() -> Iterator[list[kafka_io.Produced]]:
+    """Yield events without end: contacts of the last days, told in disorder, some twice, of whom one learns by and by whose."""
+    chance = random.Random(7)
+    now = (datetime.now(UTC) - START).total_seconds()
+    number = 0
+    while True:
+        events: list[Event] = []
+        for _ in range(30):
+            number += 1
+            channel = chance.choice([*LIVES])
+            who = chance.randrange(PEOPLE)
+            told = ("", f"phone:k1-{who}", f"case:k1-{who} phone:k1-{who}")
+            knows = sorted(chance.choices((0, 0, 1, 1, 2), k=3))
+            at = now - chance.uniform(0, 12) * 86_400
+            where = {"subject": f"{channel}:test/siege:{number}", "site": "siege", "service": f"s-{who % 3}"}
+            own = [
+                make(kind, at + step, **where, identities=told[known], **_data(kind))
+                for step, (kind, known) in enumerate(zip(LIVES[channel], knows, strict=True))
+            ]
+            if chance.random() < 0.05:
+                own.append(make(ERASED, at + 5, **where, channel=channel))
+            events += own
+        events += chance.sample(events, 10)
+        chance.shuffle(events)
+        yield [*oracle.records(events)]
+
+
+def _data(kind: str) -> dict[str, object]:
+    if kind.startswith("call"):
+        return {"queue": "q"} | ({"ended_by": "caller"} if kind == "call.ended" else {})
+    return {"form.submitted": {"procedure": "apa"}, "form.decided": {"decision": "accepted"}}.get(kind, {})
+
+
+def is_counted(kafka: EmbeddedKafka) -> bool:
+    """Whether all of the sources is folded, and all entries of that are counted."""
+    ends = {m.partition(): m.offset() + 1 for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)}
+    rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.TIMELINE_STATE.name))
+    done = {
+        partition: msgspec.json.decode(value)[topics.TIMELINE.name]
+        for (partition, key), value in rows.items()
+        if key == OFFSETS_KEY
+    }
+    return oracle.is_done(kafka.bootstrap) and all(done.get(partition, 0) >= end for partition, end in ends.items())
+
+
+def expected(kafka: EmbeddedKafka) -> Figures:
+    """Count the contacts of the sources, each as its last citizen's alone."""
+    events = {event.id: event for m in kafka_io.read(kafka.bootstrap, *oracle.SOURCES) if (event := decode(m.value()))}
+    rows: dict[str, Contact] = {}
+    for event in events.values():
+        rows[event.subject] = contact.fold(rows.get(event.subject), event)
+    own: defaultdict[str, Citizen | None] = defaultdict(lambda: None)
+    for event in events.values():
+        row = rows[event.subject]
+        if event.type in citizens.RELEVANT and not row.is_erased:
+            whose = row.citizen or event.subject
+            entry = timeline.decode(timeline.record(event, row)[1])
+            known = own[whose] or Citizen(Terms(), 0, bool(row.citizen))
+            own[whose] = citizens.add(known, entry, milliseconds(event.time))
+    figures = Figures()
+    for citizen in filter(None, own.values()):
+        citizens.count(None, citizen, figures.__getitem__)
+    return figures
+
+
+def found(kafka: EmbeddedKafka) -> Figures:
+    """Read what is counted, from all partitions."""
+    figures = Figures()
+    rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.CITIZEN_FIGURES.name))
+    for (_, key), value in rows.items():
+        place = citizens.load_key(key)
+        if place is not None:
+            figures[place].counts[:] = map(int.__add__, figures[place].counts, decode_figure(value, CITIZENS).counts)
+    return figures
+
+
+def test_killed_at_every_checkpoint_while_contacts_change_their_citizen(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    chance = random.Random(3)
+    with child(kafka, tmp_path, "worker") as worker, child(kafka, tmp_path, "timeline") as timelines:
+        with kafka_io.trickle(kafka.bootstrap, batches()):
+            worker.start()
+            timelines.start()
+            for one in (timelines, worker):
+                one.kill()
+                one.wait()
+                for point in checkpoints.STEP:
+                    one.start(ENGINE_KILL_AT=f"{point}:{chance.randint(1, 3)}")
+                    assert one.wait() == -signal.SIGKILL, f"not killed at {point}"
+                one.start()
+        wait_until(lambda: is_counted(kafka), "all to be counted", 120)
+        assert worker.stop() == 0
+        assert timelines.stop() == 0
+    kinds = [timeline.decode(m.value()).type for m in kafka_io.read(kafka.bootstrap, topics.TIMELINE.name)]
+    assert kinds.count(moves.WITHDRAWN) > 20 < kinds.count(moves.ADOPTED)
+    assert kinds.count(ERASED) > 0
+    counted = named(found(kafka))
+    assert counted == named(expected(kafka))
+    assert counted[Key(citizens.TOTAL, 0, None)]["active"] >= PEOPLE
+    assert not kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)

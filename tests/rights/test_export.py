@@ -1,0 +1,204 @@
+"""What a citizen is handed out: all that is his, nothing of others, readable by programs and by people."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pypdf import PdfReader
+
+from models.events import Event
+from streams.core import contact as core
+from streams.core.clocks import advance
+from streams.core.contact import Contact
+from streams.core.courses import courses
+from streams.core.links import Ground, Link
+from streams.rights.finding import Finder, Shared, Unknown
+from streams.rights.holding import Holding, Kept, gather
+from streams.rights.labels import LANGUAGES, WORDS
+from streams.rights.writing import Format, write
+from streams.sla_cli import EXAMPLE
+from streams.sla_file import load_policies
+from streams.timeline.store import Timeline
+from tests.support.events import CASE, PHONE, START_MS, make
+from tests.support.timelines import call, entries_of
+
+LANDLINE, OTHER, FORMER = "phone:k1-landline", "case:k1-other", "phone:k1-former"
+NASTY = 'mail:mailroom/<img src=x onerror="alert(1)">:1'
+ZONE = ZoneInfo("Europe/Paris")
+NOW = datetime(2026, 11, 26, 5, tzinfo=UTC)
+
+
+def events() -> list[Event]:
+    letter = {"subject": NASTY, "site": "siege", "service": "mdph"}
+    return [
+        *call("call:a:own", 0, f"{CASE} {PHONE}"),
+        make("feedback.given", 90, subject="call:a:own", scale="csat_1_5", score=2),
+        make("letter.arrived", 10, **letter, pages=3, identities=CASE),
+        make("letter.registered", 11, **letter, chrono="2026A/<b>7", identities=CASE),
+        *call("call:a:landline", 20, f"{CASE} {LANDLINE}"),
+        *call("call:a:former", 30, f"{CASE} {FORMER}"),
+        *call("call:a:other", 40, f"{OTHER} {LANDLINE}"),
+        *call("call:a:family", 50, LANDLINE),
+    ]
+
+
+@pytest.fixture
+def timeline(tmp_path: Path) -> Iterator[Timeline]:
+    opened = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
+    yield opened
+    opened.close()
+
+
+def fill(timeline: Timeline, told: list[Event]) -> Finder:
+    """Write what the worker would, and return a finder that has its rows."""
+    policies, rows = load_policies(EXAMPLE), dict[bytes, Contact]()
+    timeline.write(entries_of(told))
+    for event in told:
+        row = core.fold(rows.get(event.subject.encode()), event)
+        row.clocks, _ = advance(row.clocks, courses(row), policies, START_MS)
+        rows[event.subject.encode()] = row
+
+    def read(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
+        return {key: value for key, row in rows.items() if wanted(key, value := core.encode(row))}
+
+    return Finder(timeline, read)
+
+
+def records() -> list[dict[str, Any]]:
+    about = {
+        "at": "2026-11-25T08:00:00Z",
+        "who": "camille.exemple",
+        "role": "agent",
+        "operation": "look_up",
+        "result": "shown",
+    }
+    return [
+        {**about, "whose": PHONE, "why": "contact"},
+        {**about, "whose": "call:a:own", "why": "complaint"},
+        {**about, "whose": CASE, "why": "security"},
+        {**about, "whose": OTHER, "why": "contact"},
+        {"begin": 1},
+    ]
+
+
+def hold(timeline: Timeline, finder: Finder, asked: str) -> Holding:
+    kept = [Kept("timelines", "timeline.db", 92, "after it was closed")]
+    return gather(timeline, finder, asked, "", records, kept, NOW)
+
+
+def written(timeline: Timeline, finder: Finder, kind: Format, language: str = "en", asked: str = PHONE) -> bytes:
+    return b"".join(write(hold(timeline, finder, asked), kind, language, ZONE))
+
+
+def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> None:
+    finder = fill(timeline, events())
+    timeline.revoke(Link(CASE, FORMER), 1, Ground.REASSIGNED)
+    found = json.loads(written(timeline, finder, Format.JSON))
+    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in found["identities"]] == [
+        (PHONE, "", 0),
+        (CASE, PHONE, 1),
+    ]
+    assert {(one["identity"], one["reason"]) for one in found["withheld"]} == {
+        (LANDLINE, "shared"),
+        (FORMER, "revoked"),
+    }
+    contacts = {one["contact"]: one for one in found["contacts"]}
+    assert contacts.keys() == {"call:a:own", NASTY, "call:a:landline", "call:a:former"}
+    assert found["contact_count"] == 4
+    own, letter = contacts["call:a:own"], contacts[NASTY]
+    assert [entry["type"] for entry in own["entries"]] == [
+        "call.arrived",
+        "call.queued",
+        "call.abandoned",
+        "feedback.given",
+    ]
+    assert own["opinions"][0]["data"] == {"scale": "csat_1_5", "score": 2}
+    assert (own["stays"][0]["outcome"], own["stays"][0]["queue"]) == ("abandoned", "mdph")
+    assert {fact["type"]: fact["data"] for fact in letter["facts"]}["letter.arrived"] == {"pages": 3}
+    assert {promise["clock"] for promise in letter["promises"]} >= {"acknowledge", "resolution"}
+    assert [(one["purpose"], one["role"]) for one in found["accesses"]] == [
+        ("contact", "agent"),
+        ("complaint", "agent"),
+    ]
+    assert found["accesses_withheld"] == 1
+    assert "camille" not in json.dumps(found), "employees are not named"
+
+
+def test_what_others_share_is_nobodys_own_and_a_contact_stands_for_itself(timeline: Timeline) -> None:
+    finder = fill(timeline, events())
+    with pytest.raises(Shared):
+        hold(timeline, finder, LANDLINE)
+    with pytest.raises(Unknown):
+        hold(timeline, finder, "phone:k1-nobody")
+    assert [one.contact for one in hold(timeline, finder, "call:a:family").contacts] == ["call:a:family"]
+
+
+class Page(HTMLParser):
+    """What a browser would make of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) -> None:
+    finder = fill(timeline, events())
+    page = Page(written(timeline, finder, Format.HTML, language).decode())
+    names = [tag for tag, _ in page.tags]
+    assert page.tags[0] == ("html", {"lang": language})
+    assert names.count("h1") == names.count("main") == names.count("title") == 1
+    levels = [int(name[1]) for name in names if name in {"h1", "h2", "h3"}]
+    assert all(after - before <= 1 for before, after in pairwise(levels)), "no level is left out"
+    assert names.count("caption") == names.count("table") > 5
+    assert all(attributes.get("scope") in {"col", "row"} for tag, attributes in page.tags if tag == "th")
+    assert not {"img", "b", "script", "link"} & {*names}, "what was told is text"
+    assert f"{WORDS['mail'][LANGUAGES.index(language)]} {NASTY}" in page.text
+    assert "chrono: 2026A/<b>7" in page.text
+
+
+def test_the_same_on_paper(timeline: Timeline) -> None:
+    finder = fill(timeline, events())
+    reader = PdfReader(BytesIO(written(timeline, finder, Format.PDF, "fr")))
+    text = " ".join(page.extract_text() for page in reader.pages)
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Tout ce qui est conservé sur vous"
+    for expected in (
+        "raccroché pendant l'attente",
+        "Courrier mail:mailroom/",
+        PHONE,
+        "d'autres l'ont aussi",
+        "score: 2",
+    ):
+        assert expected in text
+    assert len(reader.outline[1]) > 3, "headings are its outline"
+
+
+@pytest.mark.parametrize("kind", Format)
+def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
+    many = [
+        make("email.received", number, subject=f"email:a:{number % 50}", identities=CASE) for number in range(10_000)
+    ]
+    finder = fill(timeline, many)
+    pieces = list(write(hold(timeline, finder, CASE), kind, "fr", ZONE))
+    content = b"".join(pieces)
+    if kind is Format.PDF:
+        assert len(PdfReader(BytesIO(content)).pages) > 200
+        return
+    assert content.count(b"email.received" if kind is Format.JSON else "reçu".encode()) >= 10_000
+    assert max(map(len, pieces)) < len(content) / 20, "it is told as it is read"
