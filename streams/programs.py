@@ -209,7 +209,8 @@ def serve(settings: Settings) -> int:
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
-    return 0 if serve_board(web_options(settings), WatchedPolicies(settings.sla)) else os.EX_SOFTWARE
+    policies = WatchedPolicies(settings.sla)
+    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
