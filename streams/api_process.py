@@ -85,7 +85,7 @@ def run(settings: Settings) -> int:
     app.router.lifespan_context = lifespan
     with listen(options.host, options.port) as listener:
         port = listener.getsockname()[1]
-        log.info("the timelines are at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
+        log.info("serving", url=str(URL.build(scheme="http", host=options.host, port=port, path="/")))
         server.run([listener])
     audit.close()
     reader.close()

@@ -45,6 +45,8 @@ class Api(Section):
     """Questions that are put to the database at once."""
     unusual_citizens_per_hour: PositiveInt = _API.unusual_citizens_per_hour
     """More citizens than this whom one token reads within an hour are unusual: the metrics tell it."""
+    idle_seconds: PositiveInt = _API.idle_seconds
+    """The page forgets a token, and all that it shows, after so long without a key or a touch."""
 
     def of_api(self, **others: Any) -> ApiOptions:
         """Return this as the API takes it, with what other settings say."""

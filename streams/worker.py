@@ -20,6 +20,7 @@ def run(settings: Settings) -> int:
     Raises `OperatorError` if the health port cannot be had, and `ConfigError` if the SLA file cannot be used.
     """
     policies = WatchedPolicies(settings.sla)
+    metrics.REGISTRY.register(policies)
     engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))
     worker = settings.worker
     make_private(settings.data)

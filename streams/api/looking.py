@@ -33,7 +33,7 @@ from streams.timeline.reading import Evidence, Reading
 from streams.timeline.store import Place
 
 CAPS: Final = Caps()
-LOOKED_AT: Final = 500
+LOOKED_AT: Final = 200
 """So many of the latest entries tell how a citizen's matters stand: whoever has more is answered as fast."""
 
 router = APIRouter(tags=["timelines"])

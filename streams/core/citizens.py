@@ -35,7 +35,7 @@ import msgspec
 from models.topics import Channel
 from streams.core.contact import ERASED
 from streams.core.figures import Figure
-from streams.core.layouts import CITIZENS, CONTACTED, OTHER, REASONS, name_handled
+from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS, name_handled
 from streams.core.milestone import STATE_AFTER, State
 from streams.core.moves import ADOPTED, WITHDRAWN, Move, Told
 from streams.core.rows import Codec, Row, mark
@@ -199,7 +199,11 @@ _BEGAN: Final = {
     for channel in CONTACTED
     for reason in (*REASONS.get(channel, ()), OTHER)
 }
-_HOP: Final = {(one.value, next_.value): _INDEX[f"hop_{one}_{next_}"] for one in CONTACTED for next_ in CONTACTED}
+_HOP: Final = {
+    (str(former), channel.value): _INDEX[f"hop_{former}_{channel}"]
+    for channel in CONTACTED
+    for former in (*CONTACTED, NONE)
+}
 _HANDLED_AS: Final = {
     (channel.value, first, followed): _INDEX[name_handled(channel, is_first=first, is_followed=followed)]
     for channel in CONTACTED
@@ -272,8 +276,8 @@ def _facts_of_service(service: str, own: list[_Course], within: int) -> Iterator
         earlier, later = own[:index], own[index + 1 :]
         reason = _find_reason(one, earlier, within)
         yield one.began_on, service, _BEGAN[one.channel, reason]
-        if earlier and one.began_on - earlier[-1].began_on <= within:
-            yield one.began_on, service, _HOP[earlier[-1].channel, one.channel]
+        is_hop = bool(earlier) and one.began_on - earlier[-1].began_on <= within
+        yield one.began_on, service, _HOP[earlier[-1].channel if is_hop else NONE, one.channel]
         if one.end in _HANDLED:
             again = any(former.end in _HANDLED and _came_within(one, former, within) for former in earlier)
             followed = any(next_.channel != Channel.APPOINTMENT and _came_within(next_, one, within) for next_ in later)

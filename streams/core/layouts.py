@@ -183,6 +183,8 @@ REASONS: Final[Mapping[str, tuple[str, ...]]] = {
 """Channel → why a contact on it would not have been needed; the first that applies. All are avoidable contacts but `abandoned`,
 which is a call after one that was given up."""
 OTHER: Final = "other"
+NONE: Final = "none"
+"""In place of the channel of the contact before, where there was none of late."""
 
 
 def name_handled(channel: str, *, is_first: bool, is_followed: bool) -> str:
@@ -199,7 +201,7 @@ _OF_CITIZENS: Final = (
         for first in (True, False)
         for followed in (True, False)
     ),
-    *(f"hop_{one}_{following}" for one in CONTACTED for following in CONTACTED),
+    *(f"hop_{former}_{channel}" for channel in CONTACTED for former in (*CONTACTED, NONE)),
     *(f"unidentified_{channel}" for channel in CONTACTED),
 )
 CITIZENS: Final = Layout(_OF_CITIZENS, (), (), amounts=[f"{name}_citizens" for name in _OF_CITIZENS])

@@ -67,10 +67,12 @@ class Reading:
         """Return what these links rest on, whichever of the two stands first in them."""
         if not held:
             return {}
-        pairs = [pair for link in held for pair in ((link.one, link.other), (link.other, link.one))]
-        told = {
-            (one, other): Evidence(*rest) for one, other, *rest in self._connection.execute(_EVIDENCE, {"links": pairs})
-        }
+        pairs = [pair for link in held for pair in (tuple(link), (link.other, link.one))]
+        width = links.width_of(len(pairs))
+        padded = enumerate([*pairs, *[("", "")] * (width - len(pairs))])
+        values = {f"{name}_{n}": end for n, pair in padded for name, end in zip(("one", "other"), pair, strict=True)}
+        found = self._connection.execute(_evidence(width), values)
+        told = {(one, other): Evidence(*rest) for one, other, *rest in found if rest[0]}
         return {link: known for link in held if (known := _add(told.get(link), told.get(link[::-1])))}
 
     def read(
@@ -168,6 +170,12 @@ _LINKED: Final = text(
 )
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
-_EVIDENCE: Final = text(
-    "SELECT one, other, count(*), min(linked_at) FROM links WHERE (one, other) IN :links GROUP BY one, other"
-).bindparams(bindparam("links", expanding=True))
+
+
+@cache
+def _evidence(width: int) -> TextClause:
+    """Return the query for what so many links rest on."""
+    rows = ", ".join(f"(CAST(:one_{number} AS text), CAST(:other_{number} AS text))" for number in range(width))
+    told = "FROM links WHERE links.one = asked.one AND links.other = asked.other"
+    values = f"(SELECT count(*) {told}), (SELECT min(linked_at) {told})"
+    return text(f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {values} FROM asked")  # noqa: S608

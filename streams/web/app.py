@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -31,11 +32,14 @@ from starlette.types import Message as AsgiMessage
 from yarl import URL
 
 from models.policies import Policies
+from models.topics import CITIZEN_FIGURES
 from streams.web.board import Message, State, make_message
 from streams.web.broadcast import Broadcaster, encode
 from streams.web.choices import THEMES, find_language, find_theme, remember
+from streams.web.citizens import CitizensView
 from streams.web.collector import FiguresCollector
 from streams.web.figures_reader import FiguresReader
+from streams.web.metrics.citizens import CitizensCollector
 from streams.web.options import WebOptions
 from streams.web.texts import LANGUAGES, TEXTS
 from streams.web.view import NOTHING_PROMISED, FiguresView
@@ -89,6 +93,23 @@ class Reader(Protocol):
         """End, and wait for it."""
 
 
+class Readers:
+    """Several of them as one."""
+
+    def __init__(self, *readers: Reader) -> None:
+        self._readers = readers
+
+    def start(self) -> None:
+        """Begin with all of them."""
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self) -> None:
+        """End all of them, one after the other."""
+        for reader in self._readers:
+            reader.stop()
+
+
 class Stream:
     """Answers `/events`: to at most `most` at once, 503 to whoever comes then."""
 
@@ -118,7 +139,15 @@ class Stream:
 class Site:
     """The routes; one instance per application."""
 
-    def __init__(self, view: FiguresView, reader: Reader, options: WebOptions, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        view: FiguresView,
+        reader: Reader,
+        options: WebOptions,
+        now: Callable[[], datetime],
+        citizens: CitizensView,
+        collectors: Iterable[Collector],
+    ) -> None:
         self._view = view
         self._reader = reader
         self._options = options
@@ -128,6 +157,9 @@ class Site:
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         self._registry = CollectorRegistry()
         self._registry.register(FiguresCollector(view, options, now))
+        self._registry.register(CitizensCollector(citizens, options.time_zone))
+        for collector in collectors:
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
         self.broadcaster = Broadcaster(self._message, min(TICK_SECONDS, options.stale_after_seconds / 3))
 
@@ -198,10 +230,18 @@ def _utc_now() -> datetime:
 
 
 def create_app(
-    view: FiguresView, reader: Reader, options: WebOptions, now: Callable[[], datetime] = _utc_now
+    view: FiguresView,
+    reader: Reader,
+    options: WebOptions,
+    now: Callable[[], datetime] = _utc_now,
+    citizens: CitizensView | None = None,
+    collectors: Iterable[Collector] = (),
 ) -> Starlette:
-    """Return the application that shows `view`, and runs `reader` for as long as it runs itself."""
-    site = Site(view, reader, options, now)
+    """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself.
+
+    Of what `collectors` find, /metrics tells too.
+    """
+    site = Site(view, reader, options, now, citizens or CitizensView(), collectors)
     middleware = [
         Middleware(Headers),
         Middleware(TrustedHostMiddleware, allowed_hosts=_answered_hosts(options), www_redirect=False),
@@ -244,10 +284,15 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(options: WebOptions, policies: Callable[[], Policies] = lambda: NOTHING_PROMISED) -> bool:
+def serve(
+    options: WebOptions,
+    policies: Callable[[], Policies] = lambda: NOTHING_PROMISED,
+    collectors: Iterable[Collector] = (),
+) -> bool:
     """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
 
-    Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked.
+    Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked; of
+    what `collectors` find, /metrics tells too.
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
@@ -257,11 +302,14 @@ def serve(options: WebOptions, policies: Callable[[], Policies] = lambda: NOTHIN
         family=socket.AF_INET6 if ipv6 else socket.AF_INET,
         dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
     ) as listener:
-        view = FiguresView(options.time_zone, _utc_now(), policies)
-        reader = FiguresReader(view, options.brokers, options.client)
+        view, citizens = FiguresView(options.time_zone, _utc_now(), policies), CitizensView()
+        reader = Readers(
+            FiguresReader(view, options.brokers, options.client),
+            FiguresReader(citizens, options.brokers, options.client, topic=CITIZEN_FIGURES.name),
+        )
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(view, reader, options)
+        app = create_app(view, reader, options, citizens=citizens, collectors=collectors)
         Server(app).run([listener])
         return not app.state.broadcaster.failed
 

@@ -1,13 +1,13 @@
-"""Reads `accueil.figures.v1` from its beginning and then follows it."""
+"""Reads a topic of figures, such as `accueil.figures.v1`, from its beginning and then follows it."""
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from models.topics import FIGURES
 from streams.topic_reader import RETRY_SECONDS, Phase, Record, TopicReader
-from streams.web.view import FiguresView, Source
+from streams.web.view import Source
 
 log = logging.getLogger(__name__)
 
@@ -15,14 +15,31 @@ MAX_POLL_RECORDS: Final = 50_000
 """More than one fetch brings, so that the rows of one step are seen together."""
 
 
+class View(Protocol):
+    """What is kept as the topic is; `FiguresView` says more."""
+
+    @property
+    def source(self) -> Source:
+        """What the reader is doing."""
+
+    def tell(self, source: Source) -> None:
+        """Take note of what the reader is doing now."""
+
+    def begin(self, partitions: Iterable[int]) -> None:
+        """Read anew, from the beginning of a topic of these partitions."""
+
+    def apply_all(self, partition: int, rows: Iterable[tuple[bytes | None, bytes | None]], written_at: int = 0) -> None:
+        """Take in rows of one partition, the last one written at `written_at`."""
+
+
 class FiguresReader:
-    """A thread that keeps a `FiguresView` as the topic is, through broker restarts and re-created topics.
+    """A thread that keeps a view as the topic is, through broker restarts and re-created topics.
 
     It joins no group and commits nothing: every instance reads everything. `client` goes to kafka-python (security).
     """
 
     def __init__(
-        self, view: FiguresView, brokers: str, client: Mapping[str, Any] | None = None, *, topic: str = FIGURES.name
+        self, view: View, brokers: str, client: Mapping[str, Any] | None = None, *, topic: str = FIGURES.name
     ) -> None:
         self._view = view
         client = {"client_id": "accueil-web", **(client or {})}

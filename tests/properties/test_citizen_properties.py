@@ -12,7 +12,7 @@ from streams.agents.citizens import Citizens
 from streams.core import citizens, contact
 from streams.core.citizens import RELEVANT, TOTAL, Citizen, Key, Period, count, facts, forget
 from streams.core.contact import ERASED, Contact
-from streams.core.layouts import CITIZENS, CONTACTED, OTHER, REASONS
+from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS
 from streams.core.timeline import Entry
 from streams.engine.partitioner import partition_of
 from tests.support.citizens import (
@@ -59,7 +59,7 @@ def check(figures: Figures) -> None:
         if key.service is not None:
             begun = {channel: sum(value[f"began_{channel}_{why}"] for why in reasons(channel)) for channel in CONTACTED}
             for channel in CONTACTED:
-                assert sum(value[f"hop_{one}_{channel}"] for one in CONTACTED) <= begun[channel]
+                assert sum(value[f"hop_{one}_{channel}"] for one in (*CONTACTED, NONE)) == begun[channel]
         if key.period == Period.DAY:
             for whole in (Period.WEEK, Period.FOUR_WEEKS):
                 into = sums[Key(whole, citizens.start_of(whole, key.start), key.service), whole]

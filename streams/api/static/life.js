@@ -1,0 +1,46 @@
+// One contact from its beginning to its end, in a panel at the side.
+
+import { $, el, factName, many, millis, say, serviceName, symbol, time, word } from "./say.js";
+import { nameOf, promise, standing } from "./matters.js";
+
+/** Show the life that the API told; `goOn` leads to the story it belongs to, null if that is shown already. */
+export function showLife(life, goOn) {
+  const { contact, entries } = life;
+  const dialog = $("life");
+  const close = el("button", { type: "button", class: "close", onclick: () => dialog.close() }, say("close"));
+  dialog.replaceChildren(el("div", { class: "whole" },
+    el("div", { class: "dialog-head" }, el("h2", { id: "life-title" }, nameOf(contact)), close),
+    el("p", { class: "stand" }, standing(contact.state)),
+    contact.sla.length > 0 && el("ul", { class: "promises" }, contact.sla.map((one) =>
+      el("li", {}, promise({ ...one, state: isLate(entries, one) ? "met_late" : one.state }), " ", time(millis(one.at))))),
+    contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
+    el("dl", {},
+      told("outcome", contact.outcome ? word("outcome", contact.outcome) : say(contact.is_open ? "still_open" : "not_told")),
+      told("service", serviceName(contact.service)),
+      told("site", contact.site || say("not_told")),
+      told("opinions", [many("opinions", contact.opinions), contact.opinions > 0 && el("span", { class: "ago" }, ` ${say("opinions_note")}`)]),
+      told("sector", life.sector || say("not_told")),
+      told("contact_id", el("code", {}, contact.contact))),
+    el("h3", {}, say("steps")),
+    el("ol", { class: "steps" }, entries.map(step)),
+    life.citizen === null && el("p", { class: "muted" }, say("of_nobody")),
+    life.citizen !== null && goOn && el("button", { type: "button", onclick: () => { dialog.close(); goOn(life.citizen); } }, say("go_on")),
+  ));
+  dialog.showModal();
+  dialog.scrollTop = 0;
+  close.focus();
+}
+
+const told = (name, value) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value));
+
+function step(entry) {
+  const isBroken = entry.type === "sla.breached";
+  return el("li", { "data-broken": isBroken, "data-end": entry.state === "closed" },
+    el("p", { class: "what" }, isBroken && [symbol("■"), " "], entry.is_outline ? say("outline") : factName(entry)),
+    el("p", { class: "muted" }, time(millis(entry.happened_at))),
+    el("p", { class: "muted" }, standing(entry.state)));
+}
+
+/** Whether a promise was done that is known to have been broken before. */
+const isLate = (entries, { policy, clock, state }) =>
+  state === "met" && entries.some(({ type, detail }) => type === "sla.breached" && detail === `${policy}:${clock}`);

@@ -1,0 +1,61 @@
+// By what facts belong together, what is shared and so not shown; and, for who may, taking two stories apart.
+
+import { $, count, date, el, identityName, millis, say } from "./say.js";
+
+/** The links of a story. `goOn(identity)` shows another's; `revoke(one, other, reason)` and `restore(one, other)` change them. */
+export function links(story, me, undone, { goOn, revoke, restore }) {
+  const mayRevoke = me.may.includes("revoke_link");
+  return el("section", { class: "links panel", "aria-labelledby": "links-title" },
+    el("h2", { id: "links-title" }, say("links")),
+    el("ul", {}, story.identities.map((one) => el("li", {},
+      el("strong", { title: one.identity }, identityName(one.identity)),
+      el("p", { class: "muted" }, why(one)),
+      mayRevoke && one.linked_to && el("button", {
+        type: "button",
+        "aria-label": say("revoke_of", { one: identityName(one.linked_to), other: identityName(one.identity) }),
+        onclick: () => askGround(one, me.grounds, revoke),
+      }, say("revoke"))))),
+    story.identities.length === 1 && el("p", { class: "muted" }, say("alone")),
+    story.shared.length > 0 && [
+      el("h3", {}, say("shared")),
+      el("p", { class: "muted" }, say("shared_why")),
+      el("ul", {}, story.shared.map((one) => el("li", {},
+        el("strong", { title: one.identity }, identityName(one.identity)),
+        el("p", { class: "muted" }, why(one)),
+        el("button", {
+          type: "button", "aria-label": say("go_on_to", { name: identityName(one.identity) }), onclick: () => goOn(one.identity),
+        }, say("go_on"))))),
+    ],
+    undone && el("p", { class: "undone" },
+      say("revoked", { one: identityName(undone.one), other: identityName(undone.other) }), " ",
+      me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(undone) }, say("restore"))),
+  );
+}
+
+function why({ linked_to: other, since, contacts, why: reason }) {
+  if (reason === "asked" || !other) return say("asked");
+  if (contacts === null || since === null) return say("told_by_unknown", { other: identityName(other) });
+  return say(contacts === 1 ? "told_by_one" : "told_by_many", { other: identityName(other), n: count(contacts), since: date(millis(since)) });
+}
+
+function askGround({ identity, linked_to: other }, grounds, revoke) {
+  const dialog = $("revoking");
+  const ground = el("select", { id: "ground", required: true },
+    el("option", { value: "" }, say("choose")), grounds.map((one) => el("option", { value: one }, say(`ground_${one}`))));
+  const act = (event) => {
+    event.preventDefault();
+    dialog.close();
+    revoke({ one: other, other: identity, reason: ground.value });
+  };
+  dialog.replaceChildren(
+    el("h2", { id: "revoking-title" }, say("revoke_of", { one: identityName(other), other: identityName(identity) })),
+    el("p", {}, say("revoke_why")),
+    el("form", { onsubmit: act },
+      el("label", { for: "ground" }, say("ground")), ground,
+      el("div", { class: "buttons" },
+        el("button", { type: "button", onclick: () => dialog.close() }, say("cancel")),
+        el("button", { type: "submit", class: "first" }, say("revoke")))),
+  );
+  dialog.showModal();
+  ground.focus();
+}

@@ -1,0 +1,91 @@
+// All facts that were read, latest first, under their days; filters, and the way to older ones.
+
+import { count, day, dayNumber, daysAgo, el, factName, hour, millis, say, serviceName, word } from "./say.js";
+import { standing } from "./matters.js";
+
+/** The filter by channel and service; `change()` is called when another one is chosen. */
+export class Filter {
+  constructor(change) {
+    this.channel = select("filter-channel", change);
+    this.service = select("filter-service", change);
+    this.element = el("div", { class: "filter" },
+      el("label", { for: "filter-channel" }, say("channel")), this.channel,
+      el("label", { for: "filter-service" }, say("service")), this.service);
+  }
+
+  /** Offer what there is among `entries`, and keep what is chosen. */
+  offer(entries) {
+    offer(this.channel, entries.map(({ channel }) => channel), say("every_channel"), (one) => word("channel", one));
+    offer(this.service, entries.filter((entry) => !entry.is_outline).map(({ service }) => service), say("every_service"), serviceName);
+  }
+
+  passes = (entry) => [this.channel, this.service].every(({ value }, at) => value === "*" || value === `=${at ? entry.service : entry.channel}`);
+}
+
+const select = (id, change) => el("select", { id, onchange: change });
+
+function offer(element, values, all, nameOf) {
+  const chosen = element.value;
+  const options = [...new Set(values)].map((value) => [`=${value}`, nameOf(value)]).sort(([, one], [, other]) => one.localeCompare(other));
+  element.replaceChildren(...[["*", all], ...options].map(([value, name]) => el("option", { value }, name)));
+  element.value = options.some(([value]) => value === chosen) ? chosen : "*";
+}
+
+export class List {
+  /** `open(contact)` shows one whole; `readOlder()` reads on. */
+  constructor(open, readOlder) {
+    this.open = open;
+    this.count = el("p", { class: "muted", id: "list-count" });
+    this.older = el("button", { type: "button", id: "older", onclick: readOlder }, say("older"));
+    this.table = el("table", { class: "facts" });
+    this.none = el("p", { class: "nothing", hidden: true }, say("no_fact"));
+    this.element = el("section", { class: "list panel", "aria-labelledby": "list-title" },
+      el("h2", { id: "list-title" }, say("facts")), this.count, this.table, this.none, this.older);
+  }
+
+  show(entries, read, isMore) {
+    const told = entries.length < read ? say("shown_of", { n: count(entries.length), of: count(read) }) : null;
+    const more = say(isMore ? "more_to_read" : "all_shown", { n: count(read) });
+    this.count.textContent = told ? `${told} · ${more}` : more;
+    this.older.hidden = !isMore;
+    this.table.hidden = entries.length === 0;
+    this.none.hidden = entries.length > 0;
+    const heads = ["when", "channel", "what", "service", "standing"].map((name) => el("th", { scope: "col" }, say(name)));
+    this.table.replaceChildren(
+      el("caption", { class: "unseen" }, say("facts")),
+      el("thead", {}, el("tr", {}, heads)),
+      ...byDay(entries).map((facts) => this.day(facts)));
+  }
+
+  day(facts) {
+    const at = millis(facts[0].happened_at);
+    return el("tbody", {},
+      el("tr", { class: "day" }, el("th", { scope: "rowgroup", colspan: 5 }, day(at), " ", el("span", { class: "ago" }, `(${daysAgo(at)})`))),
+      facts.map((entry) => this.row(entry)));
+  }
+
+  row(entry) {
+    const at = millis(entry.happened_at);
+    const isBroken = entry.type === "sla.breached";
+    const what = entry.is_outline
+      ? el("span", { class: "muted" }, say("outline"))
+      : el("button", { type: "button", class: "fact", onclick: () => this.open(entry.contact) }, isBroken && "■ ", factName(entry));
+    return el("tr", { "data-channel": entry.channel, "data-broken": isBroken },
+      el("td", { class: "when" }, el("time", { datetime: entry.happened_at }, hour(at))),
+      el("td", { class: "channel" }, word("channel", entry.channel)),
+      el("td", { class: "what" }, what),
+      el("td", { class: "service" }, entry.is_outline ? say("not_told") : serviceName(entry.service)),
+      el("td", { class: "after" }, standing(entry.state)));
+  }
+}
+
+/** Return entries by the house's day, in the same order. */
+function byDay(entries) {
+  const days = new Map();
+  for (const entry of entries) {
+    const key = dayNumber(millis(entry.happened_at));
+    if (days.has(key)) days.get(key).push(entry);
+    else days.set(key, [entry]);
+  }
+  return [...days.values()];
+}

@@ -1,0 +1,200 @@
+// The page: who one is, whom one looks for, and what is found. Nothing of a citizen is kept in an address, a title or a storage.
+
+import { Late, Trouble, ask, forget, hasToken, keepToken, watch } from "./asking.js";
+import { Lanes } from "./lanes.js";
+import { showLife } from "./life.js";
+import { links } from "./links.js";
+import { Filter, List } from "./list.js";
+import { inShort, matters } from "./matters.js";
+import { $, announce, el, knows, many, say, serviceName, word } from "./say.js";
+
+const PURPOSE = "accueil.purpose";
+const [FIRST, MORE] = [50, 200]; // facts of a page
+const idleSeconds = Number(document.body.dataset.idleSeconds);
+const minutes = Math.round(idleSeconds / 60) || 1;
+
+let me = null;
+let shown = null; // the story: what the API told, all entries that were read, and the parts of the page that show it
+
+/** Do what asks the API, and say in words what went wrong. */
+async function attempt(act) {
+  $("trouble").hidden = true;
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof Late) return null;
+    if (!(error instanceof Trouble)) throw error;
+    if (error.kind === "token") signOut();
+    tell(error);
+    return null;
+  }
+}
+
+function tell({ kind, title, seconds, fields }) {
+  const of = kind === "invalid" && fields.find((field) => knows(`trouble_${field}`));
+  const name = `trouble_${of || kind}`;
+  const text = knows(name) ? say(name, { seconds, kind: word("kind", $("kind").value) }) : title;
+  $("trouble").replaceChildren(el("span", { class: "symbol", "aria-hidden": "true" }, "■"), ` ${text}`);
+  $("trouble").hidden = false;
+}
+
+// --------------------------------------------------------------------------------------------------------------- who one is
+async function enter() {
+  me = await attempt(() => ask("/v1/me"));
+  if (!me) return show();
+  const sectors = me.sectors.join(", ");
+  $("me").replaceChildren(
+    el("strong", {}, me.name), ` · ${say(`role_${me.role}`)}`,
+    ` · ${say(me.sectors.length === 1 ? "in_sector" : "in_sectors", { names: sectors })}`,
+    ` · ${me.services.length ? say("of_services", { names: me.services.map(serviceName).join(", ") }) : say("all_services")}`);
+  offer($("kind"), me.kinds.map((kind) => [kind, say(`kind_${kind}`)]));
+  offer($("purpose"), [["", say("choose")], ...me.purposes.map((purpose) => [purpose, say(`purpose_${purpose}`)])]);
+  $("purpose").value = sessionStorage.getItem(PURPOSE) ?? "";
+  const across = me.across.map(({ to_sector: to, reason }) => [to, say("across", { to, reason })]);
+  offer($("sector"), [...me.sectors.map((sector) => [sector, sector]), ...across]);
+  $("sector-field").hidden = $("sector").length < 2;
+  $("door-note").hidden = true;
+  show();
+  $(mayRead() ? "value" : "heading").focus();
+  return null;
+}
+
+const mayRead = () => me?.may.includes("look_up") ?? false;
+const offer = (select, options) => select.replaceChildren(...options.map(([value, name]) => el("option", { value }, name)));
+
+/** Show what belongs to who is there. */
+function show() {
+  document.body.dataset.state = me ? "signed-in" : "signed-out";
+  $("door").hidden = Boolean(me) || hasToken();
+  for (const id of ["me", "sign-out"]) $(id).hidden = !me;
+  $("search").hidden = !mayRead();
+  if (me && !mayRead()) {
+    $("story").replaceChildren(el("p", { class: "panel nothing" }, say("may_not_read")));
+    $("story").hidden = false;
+  }
+}
+
+/** Forget the token, and all that was shown. */
+function signOut(why = "signed_out") {
+  forget();
+  me = null;
+  clear();
+  for (const id of ["sign-in", "search"]) $(id).reset();
+  for (const id of ["me", "kind", "purpose", "sector", "announce"]) $(id).replaceChildren();
+  $("trouble").hidden = true;
+  $("door-note").textContent = say(why, { minutes });
+  $("door-note").hidden = false;
+  show();
+  $("token").focus();
+}
+
+function clear() {
+  shown?.lanes.close();
+  shown = null;
+  for (const id of ["life", "revoking"]) {
+    $(id).close();
+    $(id).replaceChildren();
+  }
+  $("story").replaceChildren();
+  $("story").hidden = true;
+}
+
+// ---------------------------------------------------------------------------------------------------------- whom one looks for
+async function lookUp(asked, undone = null) {
+  $("search").setAttribute("aria-busy", "true");
+  announce(say("finding"));
+  const story = await attempt(() => ask("/v1/look-up", { ...asked, purpose: $("purpose").value, limit: FIRST }));
+  $("search").removeAttribute("aria-busy");
+  clear();
+  if (!story) return announce("");
+  shown = { story, asked, entries: story.entries, next: story.next };
+  draw(undone);
+  announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${$("list-count").textContent}`);
+  $("story-title").focus();
+  return null;
+}
+
+const goOn = (identity) => lookUp({ kind: identity.includes(":") && me.kinds.includes(identity.split(":")[0]) ? "pseudonym" : "contact", value: identity });
+
+async function openLife(contact) {
+  const life = await attempt(() => ask("/v1/contact", { contact, purpose: $("purpose").value }));
+  const isHere = shown?.story.identities.some(({ identity }) => identity === life?.citizen);
+  if (life) showLife(life, isHere ? null : goOn);
+}
+
+async function readOlder() {
+  const { lanes, list, story, next } = shown;
+  list.older.disabled = true;
+  list.older.textContent = say("reading");
+  const page = await attempt(() => ask("/v1/timeline", { subject: story.subject, cursor: next, limit: MORE, purpose: $("purpose").value }));
+  list.older.disabled = false;
+  list.older.textContent = say("older");
+  if (!page || shown?.lanes !== lanes) return;
+  shown.entries = [...shown.entries, ...page.entries];
+  shown.next = page.next;
+  fill();
+  announce(list.count.textContent);
+  if (!page.next) list.element.querySelector("h2").focus();
+}
+
+async function revoke({ one, other, reason }) {
+  const { subject } = shown.story;
+  if (await attempt(() => ask("/v1/links/revoke", { one, other, reason }))) await lookUp({ kind: "pseudonym", value: subject }, { one, other });
+}
+
+async function restore({ one, other }) {
+  const { subject } = shown.story;
+  if (!(await attempt(() => ask("/v1/links/restore", { one, other })))) return;
+  await lookUp({ kind: "pseudonym", value: subject });
+}
+
+// ----------------------------------------------------------------------------------------------------------------- what is found
+function draw(undone) {
+  const { story, asked } = shown;
+  shown.filter = new Filter(fill);
+  shown.lanes = new Lanes(openLife);
+  shown.list = new List(openLife, readOlder);
+  const notes = [!story.is_own && "not_own", !story.is_whole && "not_whole", !story.are_contacts_whole && "contacts_not_whole"];
+  $("story").replaceChildren(
+    el("h2", { id: "story-title", class: "title", tabindex: "-1" },
+      asked.kind === "contact" ? say("story_of_linked") : say("story_of", { kind: say(`kind_${asked.kind}`).toLowerCase() }),
+      el("span", { class: "muted" }, ` · ${say("in_sector", { names: story.sector })}`)),
+    inShort(story),
+    ...notes.filter(Boolean).map((name) => el("p", { class: "note" }, el("span", { class: "symbol", "aria-hidden": "true" }, "▲"), ` ${say(name)}`)),
+    el("div", { class: "columns" },
+      el("div", { class: "column" }, matters(story, openLife), shown.filter.element, shown.lanes.element, shown.list.element),
+      links(story, me, undone, { goOn, revoke, restore })),
+  );
+  $("story").hidden = false;
+  fill();
+}
+
+/** Show the entries that were read, and pass the filter. */
+function fill() {
+  const { entries, filter, lanes, list, next, story } = shown;
+  filter.offer(entries);
+  const passing = entries.filter(filter.passes);
+  lanes.show(passing, story.contacts);
+  list.show(passing, entries.length, next !== null);
+}
+
+// ------------------------------------------------------------------------------------------------------------------------ begin
+$("door").querySelector(".muted").textContent = say("sign_in_why", { minutes });
+const touch = watch(idleSeconds, () => signOut("idle"));
+$("sign-in").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  keepToken($("token").value.trim());
+  touch();
+  $("token").value = "";
+  await enter();
+});
+$("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(PURPOSE, $("purpose").value);
+  const sector = $("sector-field").hidden ? {} : { sector: $("sector").value };
+  lookUp({ kind: $("kind").value, value: $("value").value.trim(), ...sector });
+});
+$("sign-out").addEventListener("click", () => signOut());
+addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
+show();
+if (hasToken()) enter();

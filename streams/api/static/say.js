@@ -1,0 +1,110 @@
+// Words, names, times, and elements made of them. No text becomes markup.
+
+import { Format } from "/shared/format.js";
+
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const [texts, services] = [read("texts"), read("services")];
+const { timeZone } = document.body.dataset;
+const lang = document.documentElement.lang;
+const locale = lang === "fr" ? "fr-FR" : "en-GB";
+const format = new Format(lang, timeZone);
+const days = new Intl.DateTimeFormat(locale, { timeZone, weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const dates = new Intl.DateTimeFormat(locale, { timeZone, day: "numeric", month: "short", year: "numeric" });
+const distances = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
+const dayDistances = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const DAY = 86_400_000; // in milliseconds
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60]]; // in seconds
+const clock = new Intl.DateTimeFormat("en-GB", {
+  timeZone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+});
+
+export const $ = (id) => document.getElementById(id);
+export const { count, hour } = format;
+export const millis = (moment) => Date.parse(moment);
+export const day = (at) => days.format(at);
+export const date = (at) => dates.format(at);
+export const moment = (at) => `${date(at)}, ${hour(at)}`;
+export const monthly = new Intl.DateTimeFormat(locale, { timeZone, month: "short", year: "numeric" }).format;
+export const daily = new Intl.DateTimeFormat(locale, { timeZone, day: "numeric", month: "short" }).format;
+
+/** Return how far from now `at` is, in words. */
+export function ago(at) {
+  const seconds = (at - Date.now()) / 1000;
+  const [unit, length] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", Infinity];
+  return unit === "second" ? say("just_now") : distances.format(Math.trunc(seconds / length), unit);
+}
+
+/** Return the house's day at `at`, as a number that grows by one each day. */
+export const dayNumber = (at) => Math.floor(local(at) / DAY);
+
+/** Return how far from today the day of `at` is, in words. */
+export const daysAgo = (at) => dayDistances.format(dayNumber(at) - dayNumber(Date.now()), "day");
+
+/** Return the house's date and time at `at`, as if it were UTC, in milliseconds. */
+export function local(at) {
+  const part = Object.fromEntries(clock.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
+  return Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second);
+}
+
+export const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+
+/** Return the word for one of a closed set; a value that this page does not know stands for itself. */
+export const word = (set, value) => (Object.hasOwn(texts, `${set}_${value}`) ? texts[`${set}_${value}`] : value);
+export const knows = (name) => Object.hasOwn(texts, name);
+
+/** Return what is said of none, of one, of many. */
+export function many(name, n) {
+  const which = n === 0 && knows(`${name}_none`) ? "none" : n === 1 ? "one" : "many";
+  return say(`${name}_${which}`, { n: count(n) });
+}
+
+/** Return what happened, in words; of a promise also which it was. */
+export function factName(entry) {
+  const clock = entry.detail ? `\u00a0: ${word("clock", entry.detail.split(":").at(-1))}` : "";
+  return word("type", entry.type) + clock;
+}
+
+export const serviceName = (service) => (Object.hasOwn(services, service) ? services[service] : service) || say("no_service");
+
+/** Return a pseudonym as people can tell it from others: its kind, and its end. */
+export function identityName(identity) {
+  const at = identity.indexOf(":");
+  return `${word("kind", identity.slice(0, at))}\u00a0…${identity.slice(-6)}`;
+}
+
+/** Make an element; what is null or false among attributes and children is left out. `onclick` … are listeners. */
+export function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** The same in SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined));
+  return element;
+}
+
+/** A time, with how long ago that is beside it. */
+export function time(at, text = moment(at)) {
+  return [el("time", { datetime: new Date(at).toISOString() }, text), " ", el("span", { class: "ago" }, `(${ago(at)})`)];
+}
+
+/** The same in few words: the hour is told of the last day alone. */
+export const briefTime = (at) => time(at, Date.now() - at < DAY ? moment(at) : date(at));
+
+/** A symbol that says what the word beside it says; nothing to who hears the page. */
+export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);
+
+let spoken = 0;
+
+/** Have a screen reader say `text`, also if it is what it said before. */
+export function announce(text) {
+  $("announce").textContent = spoken++ % 2 ? `${text}\u00a0` : text;
+}

@@ -1,0 +1,235 @@
+"""What may be published of citizens: periods that are over, and no number that stands for few of them.
+
+Nothing of the present is: from a number that grows while one looks, one could tell who just came. Nor are totals, of which two
+days' differ by what one day was. Periods of one kind do not overlap, and a longer one is only told if all in it may be: so no two
+numbers differ by what is withheld. What becomes known late does change a period that was told.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+import msgspec
+
+from streams.core.citizens import (
+    DAYS,
+    PROGRESS_KEY,
+    TOTAL,
+    Key,
+    Period,
+    Progress,
+    decode_progress,
+    load_key,
+    start_of,
+)
+from streams.core.disclosure import Cell, disclose
+from streams.core.figures import Figure, decode_figure, merge, new_figure
+from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS, name_handled
+from streams.web.view import Source
+
+log = logging.getLogger(__name__)
+
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is told, of periods that are over; a number that is withheld is missing."""
+
+    recontact_days: int
+    starts: Mapping[Period, int]
+    """First day of the last period that is over; all but what is handled is told of it, most of the week alone."""
+    handled_start: int
+    """First day of the last week of which it is known which recontacts followed."""
+    active: Mapping[tuple[Period, str], int]
+    """Period, service → citizens who began a contact; weeks and four weeks."""
+    active_of_all: Mapping[Period, int]
+    """Period → the same of all services: who turned to several is one."""
+    began: Mapping[tuple[str, str, str], int]
+    """Service, channel, why it would not have been needed, or `other` → contacts begun."""
+    hops: Mapping[tuple[str, str, str], int]
+    """Service, channel, channel of the contact before, or `none` → the same contacts."""
+    unidentified: Mapping[tuple[str, str], int]
+    """Service, channel → contacts begun of which it is not known whose they are."""
+    handled: Mapping[tuple[str, str, bool, bool], int]
+    """Service, channel, whether at first contact, whether a recontact followed → contacts handled, in the week of
+    `handled_start`."""
+    pending: Mapping[tuple[str, str], int]
+    """Service, channel → contacts handled in the last week, if it is not known yet what followed."""
+    withheld: Mapping[str, int]
+    """Name of one of these → how many numbers of it are missing."""
+
+
+class CitizensView:
+    """Rows of figures of citizens in, what may be published out; any thread may call either.
+
+    As `FiguresView`, it shows a reading of the topic when that is complete, and what it showed before until then.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._source = Source.NO_BROKER
+        self._shown: _Rows | None = None
+        self._filled: _Rows | None = None
+
+    @property
+    def source(self) -> Source:
+        """What the reader is doing."""
+        return self._source
+
+    def tell(self, source: Source) -> None:
+        """Take note of what the reader is doing now; when it follows, what it read since `begin` is what is shown."""
+        with self._lock:
+            self._source = source
+            if source is Source.FOLLOWING and self._filled is not None:
+                self._shown, self._filled = self._filled, None
+
+    def begin(self, partitions: Iterable[int]) -> None:
+        """Read anew, from the beginning of a topic of these partitions."""
+        with self._lock:
+            self._filled = _Rows(partitions)
+
+    def apply_all(
+        self,
+        partition: int,
+        rows: Iterable[tuple[bytes | None, bytes | None]],
+        written_at: int = 0,  # noqa: ARG002 - others ask
+    ) -> None:
+        """Take in rows of one partition; None removes one. What cannot be read is left out."""
+        with self._lock:
+            into = self._filled or self._shown
+            assert into is not None, "a reading has begun"
+            for key, value in rows:
+                try:
+                    into.put(partition, key or b"", value)
+                except _UNREADABLE as error:
+                    log.warning("a row of citizens' figures cannot be read: %s", type(error).__name__)
+
+    def publish(self) -> Published | None:
+        """Return what may be told now; None until a day is over of which every partition tells."""
+        with self._lock:
+            return self._shown.publish() if self._shown else None
+
+
+class _Rows:
+    def __init__(self, partitions: Iterable[int]) -> None:
+        self._partitions = tuple(partitions)
+        self._progress: dict[int, Progress] = {}
+        self._rows: dict[Key, dict[int, Figure]] = {}
+
+    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        place = load_key(key)
+        if place is None:
+            assert key == PROGRESS_KEY
+            self._progress[partition] = decode_progress(value or b"")
+        elif place.period != TOTAL:
+            rows = self._rows.setdefault(place, {})
+            if value is not None:
+                rows[partition] = decode_figure(value, CITIZENS)
+            elif rows.pop(partition, None) and not rows:
+                del self._rows[place]
+
+    def publish(self) -> Published | None:
+        told = [self._progress.get(number) for number in self._partitions]
+        days = {one.recontact_days for one in told if one}
+        if None in told or len(days) != 1:
+            return None
+        (within,), over = days, min(one.day for one in told if one)
+        starts = {period: start_of(period, over) - DAYS[period] for period in Period}
+        handled_start = start_of(Period.WEEK, over - within) - DAYS[Period.WEEK]
+        week, earlier = (self._services(Period.WEEK, start) for start in (starts[Period.WEEK], handled_start))
+        withheld: Counter[str] = Counter()
+
+        def tell(name: str, told: dict[Any, int], of: Mapping[Any, Cell]) -> dict[Any, int]:
+            if not any(cell.value for cell in of.values()):
+                return {}  # there is nothing of the kind
+            withheld[name] += len(of) - len(told)
+            return told
+
+        active: dict[tuple[Period, str], int] = {}
+        for period in (Period.WEEK, Period.FOUR_WEEKS):
+            services = self._services(period, starts[period])
+            people = {service: _people(figure) for service, figure in services.items()}
+            may_be = {
+                (period, service): number
+                for service, number in disclose(people).items()
+                if not self._gives_away(period, starts[period], service, Period.WEEK)
+            }
+            active |= tell("active", may_be, people)
+        all_of = {period: _people(self._merged(Key(period, start, None))) for period, start in starts.items()}
+        of_all = {
+            period: cell.value
+            for period, cell in all_of.items()
+            if not self._gives_away(period, starts[period], None, Period.DAY)
+        }
+        tell("active_of_all", of_all, all_of)
+        began: dict[tuple[str, str, str], int] = {}
+        hops: dict[tuple[str, str, str], int] = {}
+        unidentified: dict[tuple[str, str], int] = {}
+        handled: dict[tuple[str, str, bool, bool], int] = {}
+        pending: dict[tuple[str, str], int] = {}
+        for service, channel in product(week, CONTACTED):
+            cell, place = _reader(week[service]), (service, channel.value)
+            nobody = cell(f"unidentified_{channel}")
+            nobody = Cell(nobody.value, nobody.value)  # as far as is known
+            unidentified |= tell("unidentified", {} if nobody.is_small else {place: nobody.value}, {place: nobody})
+            reasons = {(*place, why): cell(f"began_{channel}_{why}") for why in (*REASONS.get(channel, ()), OTHER)}
+            began |= tell("began", disclose(reasons, hides_sum=nobody.is_small), reasons)
+            formers = {(*place, str(former)): cell(f"hop_{former}_{channel}") for former in (*CONTACTED, NONE)}
+            hops |= tell("hops", disclose(formers, hides_sum=nobody.is_small), formers)
+            if starts[Period.WEEK] > handled_start:
+                all_ = [
+                    cell(name_handled(channel, is_first=one, is_followed=two)) for one, two in product(_EITHER, _EITHER)
+                ]
+                total = Cell(sum(one.value for one in all_), max(one.citizens for one in all_))
+                pending |= tell("pending", {} if total.is_small else {place: total.value}, {place: total})
+        for service, channel in product(earlier, CONTACTED):
+            cell = _reader(earlier[service])
+            ends = {
+                (service, channel.value, one, two): cell(name_handled(channel, is_first=one, is_followed=two))
+                for one, two in product(_EITHER, _EITHER)
+            }
+            handled |= tell("handled", disclose(ends), ends)
+        return Published(
+            within, starts, handled_start, active, of_all, began, hops, unidentified, handled, pending, withheld
+        )
+
+    def _merged(self, key: Key) -> Figure:
+        merged = new_figure(CITIZENS)
+        for figure in self._rows.get(key, {}).values():
+            merge(merged, figure)
+        return merged
+
+    def _services(self, period: Period, start: int) -> dict[str, Figure]:
+        return {
+            key.service: self._merged(key)
+            for key in self._rows
+            if key.period == period and key.start == start and key.service is not None
+        }
+
+    def _gives_away(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
+        """Return whether a period, or one in it of which is told too, is one of few citizens."""
+        inner = [one for one in Period if DAYS[shortest] <= DAYS[one] <= DAYS[period]]
+        return any(
+            _people(self._merged(Key(one, at, service))).is_small
+            for one in inner
+            for at in range(start, start + DAYS[period], DAYS[one])
+        )
+
+
+_EITHER: Final = (True, False)
+
+
+def _reader(figure: Figure) -> Callable[[str], Cell]:
+    """Return what reads one number of a period."""
+    index, counts = CITIZENS.index, figure.counts
+    return lambda name: Cell(counts[index[name]], counts[index[f"{name}_citizens"]])
+
+
+def _people(figure: Figure) -> Cell:
+    number = _reader(figure)("active").citizens
+    return Cell(number, number)

@@ -1,0 +1,237 @@
+"""Look-ups at a steady rate: how soon a citizen's story is there, with its first page, and recorded in the audit.
+
+    python -m tests.bench.api --entries 5000000 --citizens 1000000 --rate 200 --seconds 30
+
+One process is the API as in operation, on a file of SQLite that is made here; this one asks, over connections that stay open.
+A delay runs from the moment when a request was to be sent, so what had to wait for a free connection is in it. Each citizen is
+looked up by an e-mail address, which leads to a case: more has to be found than by a case number. One citizen has 10,000 entries
+under 51 identities; one request in a hundred is for him.
+"""
+
+import asyncio
+import json
+import sqlite3
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+from statistics import median
+from typing import Any, Final
+
+import click
+import psutil
+
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind
+from streams.access.audit import read as read_audit
+from streams.access.permissions import Role
+from streams.access.tokens import Tokens
+from streams.engine.broker import free_port
+from streams.timeline.store import Timeline
+from streams.words import say
+from tests.bench.measuring import MIB, cpu_seconds, forget_settings, percentile
+from tests.bench.report import Goal, Run, conclude
+from tests.support.api import SECTOR, token
+from tests.support.processes import Child, wait_until
+
+CONNECTIONS: Final = 50
+WARM_UP_SECONDS: Final = 3
+LEAD_SECONDS: Final = 0.1
+START_MS: Final = 1_790_000_000_000
+HOUR_MS: Final = 3_600_000
+LARGE_ENTRIES: Final = 10_000
+LARGE_LINKS: Final = 50
+LARGE_EVERY: Final = 100
+LIFE: Final = (
+    ("letter.arrived", "waiting"),
+    ("letter.registered", "waiting"),
+    ("letter.assigned", "in_progress"),
+    ("letter.answered", "closed"),
+)
+"""Of each contact, as long as there are entries left."""
+Row = tuple[Any, ...]
+
+
+class Citizens:
+    """Who is in the timelines, by number; the one whose number is -1 has many entries."""
+
+    def __init__(self, keys: Path) -> None:
+        self._key = load_key(keys, SECTOR)
+
+    def case(self, number: int) -> str:
+        return self._key.pseudonym(IdentityKind.CASE, f"B-{number}")
+
+    def address(self, number: int, which: int = 0) -> str:
+        return f"usager{number}-{which}@example.org"
+
+    def email(self, number: int, which: int = 0) -> str:
+        return self._key.pseudonym(IdentityKind.EMAIL, self.address(number, which))
+
+    def rows(self, number: int, entries: int, links: int) -> tuple[list[Row], list[Row]]:
+        """Return the entries and the links of one; every other contact is known by an address alone."""
+        case, emails = self.case(number), [self.email(number, which) for which in range(links)]
+        told, linked = [], []
+        for contact in range(-(-entries // len(LIFE))):
+            name, of = f"mail:bench:{number}.{contact}", emails[contact // 2 % links]
+            owner = of if contact % 2 else case
+            at = START_MS + (number * 7919 + contact * 37) % 2000 * HOUR_MS
+            for step, (kind, state) in enumerate(LIFE[: entries - contact * len(LIFE)]):
+                told.append((owner, at + step * HOUR_MS, f"{name}-{step}", name, kind, state))
+            if owner == case:
+                linked.append((case, of, name, f"{name}-0", at))
+        return told, linked
+
+
+def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
+    """Write timelines of so many entries and citizens, in the order of their index."""
+    Timeline(f"sqlite:///{path}").close()
+    known = Citizens(keys)
+    each = max(1, (entries - LARGE_ENTRIES) // citizens)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA cache_size = -500000")
+        names = "type = 'index' AND sql IS NOT NULL"
+        indexes = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE {names}").fetchall()
+        for name, _ in indexes:
+            connection.execute(f"DROP INDEX {name}")
+        for told, linked in _some(known, citizens, each):
+            told.sort()
+            linked.sort()
+            fixed = f"'{SECTOR}', 'mail', 'siege', 'rsa'"
+            connection.executemany(
+                f"INSERT INTO entries SELECT ?1, ?2, ?3, ?4, {fixed}, ?5, ?6, '', 'bench', '', ''", told
+            )
+            connection.executemany(f"INSERT INTO links SELECT ?1, ?2, ?3, ?4, '{SECTOR}', ?5", linked)
+        for _, sql in indexes:
+            connection.execute(sql)
+        connection.execute("ANALYZE")
+
+
+def _some(known: Citizens, citizens: int, each: int) -> Iterator[tuple[list[Row], list[Row]]]:
+    told, linked = known.rows(-1, LARGE_ENTRIES, LARGE_LINKS)
+    for number in range(citizens):
+        more_told, more_linked = known.rows(number, each, 1)
+        told += more_told
+        linked += more_linked
+        if len(told) > 1_000_000:
+            yield told, linked
+            told, linked = [], []
+    yield told, linked
+
+
+def measure(*, entries: int, citizens: int, rate: int, seconds: int) -> dict[str, Any]:
+    """Ask `rate` times a second for so long; return what was answered when, and whether the audit has all of it."""
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
+        data = Path(folder) / "data"
+        keys = data / "connectors" / "keys"
+        began_at = time.monotonic()
+        keys.mkdir(parents=True, mode=0o700)
+        build(data / "timeline.db", keys, entries, citizens)
+        built = time.monotonic() - began_at
+        Tokens(data / "access").add(token("bench", Role.AGENT, rate_per_minute=10_000_000))
+        port = free_port()
+        settings = {"ACCUEIL_DATA": str(data), "ACCUEIL_API__PORT": str(port), "ACCUEIL_LOG__FORMAT": "json"}
+        with Child(["-m", "streams.cli", "api"], Path(folder) / "api.log", **settings) as api:
+            api.start()
+            wait_until(lambda: "startup complete" in api.text, "the API")
+            asyncio.run(_ask(port, citizens, rate, WARM_UP_SECONDS, Random(0)))
+            before, began_at = cpu_seconds(api.pid), time.monotonic()
+            answers = asyncio.run(_ask(port, citizens, rate, seconds, Random(1)))
+            took = time.monotonic() - began_at - LEAD_SECONDS
+            busy = (cpu_seconds(api.pid) - before) / took
+            memory = psutil.Process(api.pid).memory_info().rss
+            api.stop()
+        recorded = sum((line.record or {}).get("result") == "shown" for line in read_audit(data / "audit"))
+    delays = defaultdict(list)
+    for is_large, is_right, delay in answers:
+        if is_right:
+            delays[is_large].append(delay)
+    wanted = rate * (WARM_UP_SECONDS + seconds)
+    right = sum(map(len, delays.values()))
+    return {
+        "entries": entries,
+        "citizens": citizens,
+        "built_seconds": built,
+        "requests_per_second": len(answers) / took,
+        "median_ms": 1000 * median(delays[False]),
+        "p99_ms": 1000 * percentile(delays[False], 0.99),
+        "longest_ms": 1000 * max(delays[False]),
+        "large_median_ms": 1000 * median(delays[True]),
+        "large_p99_ms": 1000 * percentile(delays[True], 0.99),
+        "api_cores": busy,
+        "memory_mib": memory / MIB,
+        "correct": "exact" if recorded == wanted and right == len(answers) else f"{right} right, {recorded} recorded",
+    }
+
+
+async def _ask(port: int, citizens: int, rate: int, seconds: int, random: Random) -> list[tuple[bool, bool, float]]:
+    """Return of each request whether it was for the large one, whether the answer was right, and the seconds that it took."""
+    free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    for _ in range(CONNECTIONS):
+        free.put_nowait(await asyncio.open_connection("127.0.0.1", port))
+    answers: list[tuple[bool, bool, float]] = []
+
+    async def ask(number: int, due_at: float) -> None:
+        reader, writer = connection = await free.get()
+        writer.write(_request(number))
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        body = await reader.readexactly(length)
+        delay = time.perf_counter() - due_at
+        free.put_nowait(connection)
+        told = json.loads(body)
+        links = LARGE_LINKS if number < 0 else 1
+        is_right = head[9:12] == b"200" and len(told["identities"]) == links + 1 and told["is_own"] and told["entries"]
+        answers.append((number < 0, bool(is_right), delay))
+
+    begin = time.perf_counter() + LEAD_SECONDS
+    async with asyncio.TaskGroup() as group:
+        for request in range(rate * seconds):
+            number = -1 if request % LARGE_EVERY == 0 else random.randrange(citizens)
+            due_at = begin + request / rate
+            if (pause := due_at - time.perf_counter()) > 0:
+                await asyncio.sleep(pause)
+            group.create_task(ask(number, due_at))
+    while not free.empty():
+        free.get_nowait()[1].close()
+    return answers
+
+
+def _request(number: int) -> bytes:
+    asked = {"kind": "email", "value": f"usager{number}-0@example.org", "purpose": "contact"}
+    body = json.dumps(asked).encode()
+    return (
+        "POST /v1/look-up HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer bench\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def goals(run: Run) -> list[Goal]:
+    """Return what must be reached."""
+    what = say("look-up and first page, 99 %, ms", "recherche et première page, 99 %, ms")
+    large = say("the same of 10,000 entries, ms", "la même, de 10 000 entrées, ms")
+    return [
+        Goal("api.per_second", say("look-ups/s", "recherches/s"), run["requests_per_second"], 190),
+        Goal("api.p99_ms", what, run["p99_ms"], 30, at_least=False),
+        Goal("api.large_p99_ms", large, run["large_p99_ms"], 30, at_least=False),
+    ]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--entries", default=5_000_000, show_default=True, type=click.IntRange(min=20_000))
+@click.option("--citizens", default=1_000_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--rate", default=200, show_default=True, type=click.IntRange(min=1))
+@click.option("--seconds", default=30, show_default=True, type=click.IntRange(min=1))
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+def main(*, entries: int, citizens: int, rate: int, seconds: int, file: Path | None) -> None:
+    """Build, measure, print, and write if asked to; exit 1 if not every answer was right, and in the audit."""
+    forget_settings()
+    run = measure(entries=entries, citizens=citizens, rate=rate, seconds=seconds)
+    conclude("api", run, goals(run), file)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.api")

@@ -1,0 +1,198 @@
+"""What is published of citizens: only what is over, nothing that stands for few of them, and nothing by which that can be had."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import product
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+
+from streams.core import citizens
+from streams.core.citizens import PROGRESS_KEY, Key, Period, Progress, dump_key, encode_progress, start_of
+from streams.core.disclosure import FEWEST, Cell, disclose
+from streams.core.figures import encode_figure
+from streams.core.layouts import CONTACTED, NONE, OTHER, REASONS
+from streams.core.timeline import Entry
+from streams.web.citizens import CitizensView
+from streams.web.metrics.citizens import CitizensCollector
+from streams.web.view import Source
+from tests.support.citizens import START_DAY, Figures, entry, fold
+
+PARIS = ZoneInfo("Europe/Paris")
+MONDAY = START_DAY  # 2025-03-03
+
+
+def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
+    """A view of what is counted of these citizens, in two partitions that have told all until `over`."""
+    view = CitizensView()
+    view.begin(range(2))
+    parts = Figures(), Figures()
+    for number, entries in enumerate(people):
+        citizens.count(None, fold(entries), parts[number % 2].__getitem__)
+    for number, figures in enumerate(parts):
+        rows = [(dump_key(key), encode_figure(figure)) for key, figure in figures.items()]
+        view.apply_all(number, [*rows, (PROGRESS_KEY, encode_progress(Progress(over, 7, "Europe/Paris")))])
+    view.tell(Source.FOLLOWING)
+    return view
+
+
+def call(who: int, day: float, service: str = "autonomie", end: str = "call.ended", nth: int = 0) -> list[Entry]:
+    """A call of somebody."""
+    contact = f"call:s:{who}-{nth}-{service}"
+    return [entry(kind, day, contact, service, f"phone:k1-{who}") for kind in ("call.queued", end)]
+
+
+def samples(view: CitizensView) -> dict[tuple[str, tuple[str, ...]], float]:
+    registry = CollectorRegistry()
+    registry.register(CitizensCollector(view, PARIS))
+    return {
+        (sample.name, tuple(sample.labels.values())): sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+    }
+
+
+def test_a_week_is_told_when_it_is_over_and_what_followed_when_that_is_known() -> None:
+    people = [call(who, 1) for who in range(6)] + [call(who, 2) + call(who, 4, nth=1) for who in range(6, 12)]
+    assert samples(view_of(people, MONDAY + 6)).get(("contact_citizens", ("week", "autonomie"))) is None
+    week = samples(view_of(people, MONDAY + 7))
+    assert week["contact_citizens", ("week", "autonomie")] == 12
+    assert week["contact_citizens_of_all_services", ("week",)] == 12
+    assert week["contact_citizen_contacts", ("autonomie", "call", "other")] == 18
+    assert week["contact_citizen_hops", ("autonomie", "call", "call")] == 6
+    assert week["contact_citizen_hops", ("autonomie", "call", "none")] == 12
+    assert week["contact_citizen_pending", ("autonomie", "call")] == 18
+    assert not any(name == "contact_citizen_handled" for name, _ in week)
+    start = week["contact_citizen_period_start_timestamp_seconds", ("began", "week")]
+    assert datetime.fromtimestamp(start, PARIS) == datetime(2025, 3, 3, tzinfo=PARIS)
+    later = samples(view_of(people, MONDAY + 14))
+    assert later["contact_citizen_handled", ("autonomie", "call", "true", "false")] == 6
+    assert later["contact_citizen_handled", ("autonomie", "call", "true", "true")] == 6
+    assert later["contact_citizen_handled", ("autonomie", "call", "false", "false")] == 6
+    assert later["contact_citizen_recontact_days", ()] == 7
+
+
+def test_one_who_calls_often_stands_for_one() -> None:
+    people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
+    told = samples(view_of(people, MONDAY + 7))
+    assert {labels for (name, labels), number in told.items() if "start" not in name and number} == {
+        (),  # the days of a recontact
+        *((name,) for name in ("active", "active_of_all", "began", "hops", "pending")),  # so many are withheld
+    }
+
+
+def test_who_is_withheld_cannot_be_had_as_the_difference_of_what_is_told() -> None:
+    people = [call(who, 1) for who in range(20)] + [call(who, 1, "enfance") for who in range(20, 30)]
+    people += [call(who, 1, "routes") for who in range(30, 33)]
+    told = samples(view_of(people, MONDAY + 7))
+    assert told["contact_citizens_of_all_services", ("week",)] == 33
+    assert {labels[1] for name, labels in told if name == "contact_citizens"} == {"autonomie"}
+    assert told["contact_citizen_withheld", ("active",)] == 2
+
+
+def test_a_week_with_a_day_of_few_is_not_told_beside_its_days() -> None:
+    people = [call(who, 1) for who in range(20)] + [call(who, 2) for who in range(20, 23)]
+    told = samples(view_of(people, MONDAY + 7))
+    assert ("contact_citizens_of_all_services", ("week",)) not in told
+    assert told["contact_citizens", ("week", "autonomie")] == 23
+
+
+def test_few_of_whom_nobody_knows_are_not_the_rest_of_all_who_came() -> None:
+    nobody = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
+    people = [call(who, 1) for who in range(20)] + [call(who, 1) + call(who, 3, nth=1) for who in range(20, 30)]
+    told = samples(view_of([*people, *nobody], MONDAY + 7))
+    known = {labels for name, labels in told if name in ("contact_citizen_contacts", "contact_citizen_hops")}
+    assert ("autonomie", "call", "other") not in known
+    assert ("autonomie", "call", "call") not in known
+    assert not any(name == "contact_citizen_unidentified" for name, _ in told)
+
+
+def test_nothing_is_told_while_partitions_do_not_agree_or_are_missing() -> None:
+    view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
+    assert view.publish() is not None
+    view.apply_all(0, [(PROGRESS_KEY, encode_progress(Progress(MONDAY + 7, 14, "Europe/Paris")))])
+    assert view.publish() is None
+    view.begin(range(3))
+    assert view.publish() is None
+    view.tell(Source.FOLLOWING)
+    assert view.publish() is None
+
+
+def test_a_row_that_cannot_be_read_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    view = view_of([call(who, 1) for who in range(9)], MONDAY + 7)
+    view.apply_all(0, [(b"nonsense", b""), (dump_key(Key("week", MONDAY, "x")), b"[")])
+    assert samples(view)["contact_citizens", ("week", "autonomie")] == 9
+    assert caplog.text.count("cannot be read") == 2
+
+
+CELLS = st.dictionaries(
+    st.sampled_from("abcdef"), st.integers(0, 12).flatmap(lambda n: st.tuples(st.integers(n, 3 * n), st.just(n)))
+)
+
+
+@given(CELLS, st.booleans())
+def test_what_is_missing_of_a_sum_stands_for_enough_citizens_or_for_none(
+    drawn: dict[str, tuple[int, int]], hides_sum: bool
+) -> None:
+    cells = {name: Cell(*numbers) for name, numbers in drawn.items()}
+    told = disclose(cells, hides_sum=hides_sum)
+    assert all(told[name] == cells[name].value and not cells[name].is_small for name in told)
+    missing = [cells[name].citizens for name in cells.keys() - told.keys()]
+    if told:
+        assert not any(missing) or max(missing) >= FEWEST
+        assert missing or not hides_sum
+
+
+@st.composite
+def weeks_of_people(draw: st.DrawFn) -> list[list[Entry]]:
+    """A few dozen citizens who call two services, some often, some after giving up; of some it is not known who they are."""
+    people = []
+    for who in range(draw(st.integers(0, 30))):
+        entries = []
+        for nth in range(draw(st.integers(1, 3))):
+            service = draw(st.sampled_from(["autonomie", "autonomie", "enfance"]))
+            end = draw(st.sampled_from(["call.ended", "call.ended", "call.abandoned"]))
+            entries += call(who, draw(st.integers(0, 6)), service, end, nth)
+        people.append(entries)
+    nobody = draw(st.integers(0, 8))
+    return [*people, *([entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(nobody))]
+
+
+@given(weeks_of_people())
+def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_tell(people: list[list[Entry]]) -> None:
+    view = view_of(people, MONDAY + 14)
+    now, known = view_of(people, MONDAY + 7).publish(), view.publish()
+    assert now is not None
+    assert known is not None
+    figures = Figures()
+    for entries in people:
+        citizens.count(None, fold(entries), figures.__getitem__)
+    for service in ("autonomie", "enfance"):
+        figure = figures[Key(Period.WEEK, start_of(Period.WEEK, MONDAY), service)]
+        value = dict(zip(citizens.CITIZENS.counts, figure.counts, strict=True))
+
+        def cell(name: str, value: dict[str, int] = value) -> Cell:
+            return Cell(value[name], value[f"{name}_citizens"])
+
+        tables = (
+            ({(service, "call", why): cell(f"began_call_{why}") for why in (*REASONS["call"], OTHER)}, now.began),
+            ({(service, "call", str(one)): cell(f"hop_{one}_call") for one in (*CONTACTED, NONE)}, now.hops),
+        )
+        nobody = value["unidentified_call"]
+        sums = []
+        for cells, told in tables:
+            shown = {name: number for name, number in told.items() if name in cells}
+            missing = [cells[name].citizens for name in cells.keys() - shown.keys()]
+            assert all(cells[name].citizens == 0 or cells[name].citizens >= FEWEST for name in shown)
+            if shown:
+                assert not any(missing) or max(missing) >= FEWEST
+            sums.append(any(missing) or not shown)
+        if (service, "call") not in now.unidentified and nobody:
+            assert all(sums)  # who is not known would be the rest of all who came
+        for first, followed in product((True, False), (True, False)):
+            number = known.handled.get((service, "call", first, followed))
+            name = citizens.name_handled("call", is_first=first, is_followed=followed)
+            assert number is None or number == 0 or value[f"{name}_citizens"] >= FEWEST
