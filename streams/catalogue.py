@@ -58,14 +58,14 @@ def kept_ms(topic: Topic, settings: Settings) -> int:
     return settings.retention.events_days * DAY_MS if topic.retention_ms == EVENTS_KEPT_MS else topic.retention_ms or 0
 
 
-def apply_topics(settings: Settings, brokers: str, wait_seconds: float) -> list[str]:
-    """Make all topics be so, once a broker answers; return one line per change.
+def apply_topics(settings: Settings, brokers: str, wait_seconds: float, *, dry_run: bool = False) -> list[str]:
+    """Make all topics be so, once a broker answers; return one line per change. With `dry_run` none is made.
 
     Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
     """
     wait_for_broker(brokers, wait_seconds)
     try:
-        changes = apply(brokers, specs(settings), **settings.kafka.client_options())
+        changes = apply(brokers, specs(settings), dry_run=dry_run, **settings.kafka.client_options())
     except TopicError as error:
         code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
         raise OperatorError(_in_words(str(error)), code) from None

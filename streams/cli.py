@@ -59,6 +59,10 @@ LAZY = {
             "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
         ),
     ),
+    "retention": (
+        "streams.retention_cli:group",
+        say("How long is kept what: show it, apply it.", "Combien de temps chaque chose est gardée : voir, appliquer."),
+    ),
     "sla": (
         "streams.sla_cli:group",
         say("What is promised: check it, explain it.", "Les délais promis : les vérifier, les expliquer."),

@@ -113,6 +113,14 @@ SAYINGS: Final = {
         "{path} cannot be used, what it said before still holds: {detail}",
         "{path} est inutilisable, ce qu'il disait avant reste valable : {detail}",
     ),
+    "sla_file_usable": (
+        "{path} can be used again, and counts",
+        "{path} est de nouveau utilisable, et compte",
+    ),
+    "sla_promises_gone": (
+        "{path} no longer has {detail}: open contacts keep it, unless another policy or a version with open_contacts is for them",
+        "{path} n'a plus {detail} : les contacts ouverts le gardent, sauf autre règle, ou version avec open_contacts, pour eux",
+    ),
     "spool_cut": (
         "{connector}: the end of {file} was written by half, and is written again",
         "{connector} : la fin de {file}, écrite à moitié, est reprise",

@@ -18,7 +18,7 @@ from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.notify.options import NotifyOptions
 from streams.prechecks import check_port, make_private
-from streams.running import find_brokers
+from streams.running import find, find_brokers
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
 from streams.web.options import WebOptions
@@ -211,11 +211,12 @@ def serve(settings: Settings) -> int:
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
-    return 0 if serve_board(web_options(settings), WatchedPolicies(settings.sla)) else os.EX_SOFTWARE
+    policies = WatchedPolicies(settings.sla)
+    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return what notify is told; brokers are found if not given.
+    """Return what notify is told; brokers are found if not given, those of the demo if only that runs here.
 
     Raises `ConfigError` if nobody is to be told, or there is no broker.
     """
@@ -227,10 +228,11 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
                 "[notify.mails.<nom>]",
             )
         )
+    running = find(settings, or_demo=True)
     return settings.notify.of_notify(
-        brokers=find_brokers(settings) if brokers is None else brokers,
+        brokers=find_brokers(settings, or_demo=True) if brokers is None else brokers,
         client=settings.kafka.client_options(),
-        directory=settings.data / "notify",
+        directory=(running[0] if running else settings.data) / "notify",
         time_zone=settings.web.zone,
     )
 

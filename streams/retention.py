@@ -63,6 +63,17 @@ def table(settings: Settings) -> list[Kept]:
             "worker.keep_closed_days",
         ),
         Kept(
+            ("the row by which a citizen is counted", "la ligne qui sert à compter un usager"),
+            "Kafka: accueil.citizens.v1",
+            PSEUDONYMS,
+            None,
+            (
+                "until the four weeks of its contacts are counted",
+                "jusqu'à ce que les quatre semaines de ses contacts soient comptées",
+            ),
+            "",
+        ),
+        Kept(
             ("citizens' timelines, links", "fils des usagers, liens"),
             "timeline.db, PostgreSQL",
             PSEUDONYMS,
@@ -130,6 +141,26 @@ def table(settings: Settings) -> list[Kept]:
             "",
         ),
     ]
+
+
+def describe(settings: Settings, language: str) -> str:
+    """Return the table in `en` or `fr`, as Markdown has it: as PRIVACY.md prints it."""
+    which = ("en", "fr").index(language)
+    rows = [[title[which] for title in TITLES], ["---"] * len(TITLES)]
+    for one in table(settings):
+        days = "" if one.days is None else f"{one.days} {('days', 'jours')[which]}, "
+        setting = f"`{one.setting}`" if one.setting else ""
+        rows.append([one.what[which], f"`{one.where}`", one.personal[which], f"{days}{one.until[which]}", setting])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+TITLES: Final = (
+    ("what", "quoi"),
+    ("where", "où"),
+    ("of a person", "d'une personne"),
+    ("how long", "durée"),
+    ("setting", "réglage"),
+)
 
 
 def find_contradictions(settings: Settings) -> Iterator[Text]:

@@ -30,6 +30,8 @@ class Running:
     pid: int
     brokers: str
     url: str
+    sla: str = ""
+    """The SLA file in force, if there is one."""
 
 
 @contextmanager
@@ -55,9 +57,10 @@ def claim(data: Path) -> Iterator[None]:
         lock.release()
 
 
-def announce(data: Path, brokers: str, url: str) -> None:
-    """Tell other commands on this machine what runs on `data`."""
-    _file(data).write_text(json.dumps(asdict(Running(os.getpid(), brokers, url))), encoding="utf-8")
+def announce(data: Path, brokers: str, url: str, sla: Path | None = None) -> None:
+    """Tell other commands on this machine what runs on `data`, and by which SLA file."""
+    running = Running(os.getpid(), brokers, url, str(sla.resolve()) if sla else "")
+    _file(data).write_text(json.dumps(asdict(running)), encoding="utf-8")
 
 
 def read(data: Path) -> Running | None:
@@ -69,17 +72,27 @@ def read(data: Path) -> Running | None:
     return None
 
 
-def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
-    """Return the brokers that `settings` names, else the one of the `accueil up` that runs here.
+def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] | None:
+    """Return the `accueil up` that runs here, and its data directory; None if none does, or `settings` name other brokers.
 
-    `or_demo`: else that of the demo. Only for who looks at what is there: real events must not end there. Raises `ConfigError`
-    if there is none.
+    `or_demo`: else the demo. Only for who looks at what is there: real events must not end there.
+    """
+    if not settings.brokers:
+        for data in (settings.data, *([settings.data / DEMO] if or_demo else [])):
+            if running := read(data):
+                return data, running
+    return None
+
+
+def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
+    """Return the brokers that `settings` names, else the one of the `accueil up` that `find` finds.
+
+    Raises `ConfigError` if there is none.
     """
     if settings.brokers:
         return settings.brokers
-    for data in (settings.data, *([settings.data / DEMO] if or_demo else [])):
-        if running := read(data):
-            return running.brokers
+    if found := find(settings, or_demo=or_demo):
+        return found[1].brokers
     raise ConfigError(
         say(
             f"no broker: start accueil up (data directory {settings.data}), or set brokers or ACCUEIL_BROKERS",

@@ -121,6 +121,9 @@ class Worker(Section):
     """Days of which the 5-minute figures are kept; totals are kept for ever."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """After a stop, and of what is told late, so long news is waited for before a deadline that passed is told."""
+    news_seconds: Annotated[float, Field(ge=0, le=86_400)] = 90.0
+    """Of letters, e-mails and forms a deadline that passed is told so long after it: their sources are asked once a minute
+    (`poll_seconds`), and what was done in time must not be called late. Of calls and visits it is a second and a half."""
     health_host: str = "127.0.0.1"
     health_port: PortOrNone = 0
     """Where /healthz, /readyz and /metrics answer; 0 for nowhere (`accueil up` takes a free port)."""

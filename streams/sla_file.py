@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from pydantic import ValidationError
 
 from connectors.sdk.errors import why
@@ -49,8 +51,11 @@ def load_policies(path: Path | None) -> Policies:
     return Policies(file, sha256(content).hexdigest()[:16])
 
 
-class WatchedPolicies:
-    """The policies of a file as it is now. While it cannot be used, those before stay, and a warning says so once."""
+class WatchedPolicies(Collector):
+    """The policies of a file as it is now. While it cannot be used, those before stay, and a warning says so once.
+
+    Registered as a collector, it tells Prometheus whether that is so.
+    """
 
     def __init__(self, path: Path | None) -> None:
         """Raises `ConfigError` if the file cannot be used at the start."""
@@ -58,6 +63,15 @@ class WatchedPolicies:
         self._stamp = self._look()  # before it is read: what is written meanwhile is seen then
         self._policies = load_policies(path)
         self._looked_at = time.monotonic()
+        self._is_refused = False
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield whether the file could be used when it was read last."""
+        yield GaugeMetricFamily(
+            "pipeline_sla_file_last_reload_successful",
+            "1 if the SLA file could be used when it was read last, 0 while what it said before holds.",
+            value=float(not self._is_refused),
+        )
 
     def __call__(self) -> Policies:
         """Return them; the file is looked at every `LOOK_SECONDS`."""
@@ -72,11 +86,19 @@ class WatchedPolicies:
         try:
             policies = load_policies(self._path)
         except ConfigError as error:
+            self._is_refused = True
             log.warning("sla_file_refused", path=str(self._path), detail=str(error))
             return
+        if self._is_refused:
+            self._is_refused = False
+            log.warning("sla_file_usable", path=str(self._path))  # for who was warned
         if policies.fingerprint != self._policies.fingerprint:
-            if gone := self._policies.calendars.keys() - policies.calendars.keys():
-                log.warning("sla_calendars_gone", path=str(self._path), detail=", ".join(sorted(gone)))
+            for event, gone in (
+                ("sla_calendars_gone", self._policies.calendars.keys() - policies.calendars.keys()),
+                ("sla_promises_gone", _names(self._policies) - _names(policies)),
+            ):
+                if gone:
+                    log.warning(event, path=str(self._path), detail=", ".join(sorted(gone)))
             self._policies = policies
             log.info("sla_file_read", path=str(self._path))
 
@@ -86,6 +108,11 @@ class WatchedPolicies:
         except OSError:
             return None
         return (found.st_ino, found.st_mtime_ns, found.st_size) if found else None
+
+
+def _names(policies: Policies) -> set[str]:
+    """Return what is promised, in whatever version, as the file has it."""
+    return {f"{terms.policy}.clocks.{terms.kind}" for terms, _ in policies.promises()}
 
 
 def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:

@@ -28,7 +28,7 @@ from streams.engine.job import Unavailable
 from streams.health import State, serve_health
 from streams.prechecks import make_private
 from streams.settings import ConfigError, Settings
-from streams.timeline import store
+from streams.timeline import erasing, store
 from streams.timeline.expiring import Cursor
 from streams.timeline.migrating import TooNew
 from streams.timeline.reading import Reader
@@ -108,7 +108,7 @@ def run(settings: Settings) -> int:
     `open_timeline` does.
     """
     os.nice(YIELD)
-    sink = _Sink(settings.timeline.keep_days * DAY_MS)
+    sink = _Sink(settings.timeline.keep_days * DAY_MS, settings.audit.keep_days * DAY_MS)
     # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
     how = replace(options(settings, "timeline"), instance_id=None, linger_seconds=LINGER_SECONDS)
     terms = Terms(settings.citizens.recontact_days, settings.web.zone.key)
@@ -153,9 +153,9 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
 class _Sink:
     """The database to the engine: what cannot be written now is no fault of the records."""
 
-    def __init__(self, keep_ms: int) -> None:
+    def __init__(self, keep_ms: int, keep_proofs_ms: int) -> None:
         self.timeline: Timeline | None = None
-        self._keep_ms = keep_ms
+        self._keep_ms, self._keep_proofs_ms = keep_ms, keep_proofs_ms
         self._cursor: Cursor | None = None
         """Up to where old contacts are dropped; None if all are."""
         self._tidied_at = 0
@@ -171,6 +171,8 @@ class _Sink:
             if abs(now - self._tidied_at) < TIDY_EVERY_MS:
                 return
             self._cursor, self._tidied_at = Cursor(), now
+            with self._reached() as timeline, timeline.writing() as connection:
+                erasing.forget(connection, now - self._keep_ms, now - self._keep_proofs_ms)
         with self._reached() as timeline:
             self._cursor, contacts, entries = timeline.expire(self._cursor, now - self._keep_ms, TIDIED_PER_TICK)
         EXPIRED.labels("contacts").inc(contacts)

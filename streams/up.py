@@ -84,6 +84,18 @@ def _refuse_mixing(config: Path | None) -> None:
         )
 
 
+def _left_out() -> Iterator[str]:
+    """Yield that the demo does without the file that is read else, if there is one: its author may wait for its effect."""
+    if (file := find_file()) is None:
+        return
+    yield say(
+        f"the demo has settings of its own: nothing of {file} counts; ACCUEIL_SLA=sla.toml gives it other promises, and "
+        "accueil notify, started beside it, reads the file and tells of the demo",
+        f"la démo a ses propres réglages : rien de {file} ne compte ; ACCUEIL_SLA=sla.toml lui donne d'autres promesses, et "
+        "accueil notify, démarré à côté, lit le fichier et parle de la démo",
+    )
+
+
 class Plan:
     """What is started, in which order, with which settings."""
 
@@ -107,7 +119,7 @@ class Plan:
         """Start it all, and keep it until a signal comes. Raises `GaveUp`."""
         title = say("demonstration", "démonstration") if self._demo else "Accueil"
         tell("", say(f"{title}, data and logs in {self._data}", f"{title}, données et journaux dans {self._data}"))
-        for warning in warn(self._settings):
+        for warning in [*warn(self._settings), *(_left_out() if self._demo else ())]:
             tell("", warning)
         if not self._settings.connectors and not self._demo:
             tell(
@@ -131,7 +143,7 @@ class Plan:
         # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
         sources = tree.start(self.timeline(), self.api(), *([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
-        announce(self._data, self._brokers, self.url)
+        announce(self._data, self._brokers, self.url, self._settings.sla)
         late = await all_ready(sources, SOURCE_SECONDS)
         self._tell_timelines()
         self._tell_places([child.program for child in board + sources])

@@ -20,6 +20,7 @@ def run(settings: Settings) -> int:
     Raises `OperatorError` if the health port cannot be had, and `ConfigError` if the SLA file cannot be used.
     """
     policies = WatchedPolicies(settings.sla)
+    metrics.REGISTRY.register(policies)
     engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))
     worker = settings.worker
     make_private(settings.data)
@@ -63,4 +64,5 @@ def times(settings: Settings) -> Times:
         agent_to_live=worker.forget_agents_after_seconds * 1000,
         keep_buckets=worker.keep_buckets_days * DAY_MS,
         grace=round(worker.grace_seconds * 1000),
+        news=round(worker.news_seconds * 1000),
     )

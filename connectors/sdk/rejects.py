@@ -113,6 +113,28 @@ def remove(directory: Path, places: Collection[str]) -> None:
     sync_directory(directory)
 
 
+def forget(directory: Path, before: datetime, *, dry_run: bool = False) -> int:
+    """Blank what was read before `before`, in place, so that whoever has `Rejects` open there may go on; return how many.
+
+    With `dry_run` they are only counted.
+    """
+    forgotten = 0
+    for name in NAMES:
+        with suppress(FileNotFoundError), (directory / name).open("r+b") as file:
+            place = 0
+            for line in file.read().split(b"\n"):
+                kept = _unpack(line)
+                if kept is not None and kept.read_at < before:
+                    forgotten += 1
+                    if not dry_run:
+                        file.seek(place)
+                        file.write(b"\n" * len(line))
+                place += len(line) + 1
+            file.flush()
+            os.fsync(file.fileno())
+    return forgotten
+
+
 def _lines(directory: Path) -> Iterator[tuple[str, bytes]]:
     for name in NAMES:
         with suppress(FileNotFoundError):

@@ -21,7 +21,7 @@ from models.topics import Channel
 from streams.agents.backlog import Backlogs
 from streams.core import agent, contact, moves, sla, timeline
 from streams.core.agent import Agent
-from streams.core.clock import Clock, due_at
+from streams.core.clock import Clock
 from streams.core.clocks import News, advance, elapse
 from streams.core.contact import ERASED, Contact, Keeping
 from streams.core.counting import count_agent, count_clocks, count_contact, count_rings
@@ -60,6 +60,10 @@ be started anew, and connect again."""
 LAG_MS: Final = 1_500
 """A switchboard writes whole seconds: who is answered within the second of the deadline is answered in time; and it takes a
 moment to be read."""
+LATE_MS: Final = 5_000
+"""What a switchboard tells so late was held up, and more of it comes; after so long without a tick, anything may have been."""
+NEWS_MS: Final = 90_000
+"""Sources that are asked once a minute tell what happened within this."""
 TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources tell things in the order in which they happen."""
 SWEPT_PER_TICK: Final = 500
@@ -87,6 +91,8 @@ class Times(NamedTuple):
     """A 5-minute bucket older than this is tombstoned; totals stay."""
     grace: int = GRACE_MS
     """How long news is waited for where it may still come: after a stop, and of what is told late."""
+    news: int = NEWS_MS
+    """Within which time sources of letters, e-mails and forms tell what happened."""
 
 
 def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Policies) -> Job:
@@ -135,7 +141,7 @@ class Contacts:
         self.progress: Final = Table(topics.FIGURES.name, _PROGRESS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
         self.waiting: Final = WaitingIndex[bytes]()
-        self.deadlines: Final = DeadlineIndex()
+        self.deadlines: Final = DeadlineIndex(self._lag)
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
         self._changed: Final[dict[bytes, Contact | None]] = {}
@@ -144,7 +150,7 @@ class Contacts:
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
         self._backlogs: Final = Backlogs()
-        self._ticking_since = self._ticked_at = 0
+        self._ticking_since = self._judging_since = self._ticked_at = 0
         self._renewal: Iterator[bytes] | None = None
         """Contacts whose clocks are still to be set by policies that changed; None if all are."""
         self._renewing = ""
@@ -296,11 +302,9 @@ class Contacts:
     # ------------------------------------------------------------------------------------------------------------ clocks
     def _set_clocks(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of a row that changed in this step, and tell what is new of them."""
-        over: set[tuple[ClockKind, int]] = set()
-        if before is not None and before.is_closed and after.is_closed:
-            over = {(course.kind, course.number) for course in courses(before)}
-        known_until = _known_until(after, step)
-        clocks, news = advance(after.clocks, courses(after), self._policies, step.now, known_until, over=over)
+        known_until = after.heard_at  # what time alone tells is told by `_let_time_pass`
+        was_over = partial(_was_over, before)
+        clocks, news = advance(after.clocks, courses(after), self._policies, step.now, known_until, was_over=was_over)
         self._put_clocks(key, before, after, clocks, step, news)
 
     def _put_clocks(
@@ -345,39 +349,42 @@ class Contacts:
             before = rows.get(key)
             if before is None or before.is_closed:
                 continue
-            known_until = before.heard_at  # what time alone tells is told by `_let_time_pass`
-            clocks, news = advance(before.clocks, courses(before), self._policies, step.now, known_until, renew=True)
+            known, was_over = before.clocks, partial(_was_over, before)
+            known_until = max(before.heard_at, *(clock.breach_told_at or 0 for clock in known), 0)
+            clocks, news = advance(
+                known, courses(before), self._policies, step.now, known_until, renew=True, was_over=was_over
+            )
             if clocks is not before.clocks:
                 after = before.__copy__()
                 self.contacts.put(key, after)
                 self._put_clocks(key, before, after, clocks, step, news)
 
-    def _let_time_pass(self, step: Step, *, patient: bool) -> None:
+    def _let_time_pass(self, step: Step) -> None:
         """Tell which deadlines are near or have passed, once it is clear that nothing was done in time."""
         rows, history = self.contacts.rows, self._backlogs.as_of(step.now)
         for key in self.deadlines.due(step.as_of, rows, TOLD_PER_TICK):
             before = rows[key]
-            clear_at = self._clear_at(key, before, step.now, history, patient=patient)
+            clear_at = self._clear_at(key, before, step.now, history)
             if step.now < clear_at:
-                self.deadlines.look_at(key, clear_at)
+                self.deadlines.put_off(key, clear_at)
                 continue
-            clocks, news = elapse(before.clocks, step.now, step.as_of)
+            clocks, news = elapse(before.clocks, step.now, step.as_of - self._lag(before))
             after = before.__copy__()
             self.contacts.put(key, after)
             self._put_clocks(key, before, after, clocks, step, news)
 
-    def _clear_at(self, key: bytes, row: Contact, now: int, history: Container[str], *, patient: bool) -> int:
-        """Return when it is clear that nothing was done in time of what is due of a contact; in history, not yet."""
-        is_told_late = _is_told_late(row)
+    def _clear_at(self, key: bytes, row: Contact, now: int, history: Container[str]) -> int:
+        """Return when all is told of a contact that should have been by now; of one that is in history, not yet."""
+        is_told_late = row.touched_at - row.heard_at > max(self._lag(row), LATE_MS)
         if (self._history and source_of(key.decode()) in self._history) or (is_told_late and row.channel in history):
             return now + GRACE_MS
-        due = due_at(row.clocks) or 0
-        clear_at = due + LAG_MS if row.visits else 0
-        if is_told_late:
-            clear_at = max(clear_at, row.touched_at + self._times.grace)
-        if patient and due < self._ticking_since:  # its source may have been away as we were, and reads on
-            clear_at = max(clear_at, self._ticking_since + self._times.grace)
-        return clear_at
+        # Its source may have been away as we were, and reads on; or tells what happened next in the next breath.
+        since = max(self._judging_since, row.touched_at) if is_told_late else self._judging_since
+        return since + self._times.grace
+
+    def _lag(self, row: Contact) -> int:
+        """Return within which time it is told what happened to a contact."""
+        return LAG_MS if row.visits else self._times.news
 
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
@@ -394,7 +401,7 @@ class Contacts:
             progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
 
     # ------------------------------------------------------------------------------------------------------------- tick
-    def tick(self, step: Step) -> None:
+    def tick(self, step: Step) -> int | None:
         """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
         self._edited.begin(self._oldest_bucket(step.now))
         patient = self._is_patient(step.now)
@@ -407,7 +414,7 @@ class Contacts:
             self._forget_agents(step.now)
         self._count_changes(step)
         self._renew_clocks(step)
-        self._let_time_pass(step, patient=patient)
+        self._let_time_pass(step)
         self._tell_oldest()
         self._drop_closed(step.now)
         if due:
@@ -415,6 +422,7 @@ class Contacts:
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
             self._tell_as_of(self._progress(), step)
+        return self.deadlines.next_at
 
     def _drop_closed(self, now: int) -> None:
         rows = self.contacts.rows
@@ -450,7 +458,10 @@ class Contacts:
 
         So it is after a start, and after a time without ticks, as when the broker was away.
         """
-        if abs(now - self._ticked_at) >= GRACE_MS:
+        gap = abs(now - self._ticked_at)
+        if gap >= LATE_MS:
+            self._judging_since = now
+        if gap >= GRACE_MS:
             self._ticking_since = now
         self._ticked_at = now
         return abs(now - self._ticking_since) < GRACE_MS
@@ -491,16 +502,11 @@ def _is_news(row: Contact) -> bool:
     return row.channel is Channel.FEEDBACK or not row.has_begun
 
 
-def _is_told_late(row: Contact) -> bool:
-    """Return whether the latest news of a contact was old when it came: what happened next may come in the next breath."""
-    return row.touched_at - row.heard_at > HISTORY_MS
-
-
-def _known_until(row: Contact, step: Step) -> int:
-    """Return until when it is known what happened to a contact, once all of the step is told."""
-    if _is_told_late(row):
-        return row.heard_at
-    return (step.as_of or row.heard_at) - (LAG_MS if row.visits else 0)
+def _was_over(row: Contact | None, kind: ClockKind, number: int) -> bool:
+    """Return whether what a clock would have measured was over before something changed."""
+    return row is not None and any(
+        course.kind is kind and course.number == number and course.ended_at is not None for course in courses(row)
+    )
 
 
 def _check_partition(key: bytes, step: Step) -> None:

@@ -7,7 +7,7 @@ All times are milliseconds since 1970 UTC.
 """
 
 import math
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from operator import is_
 from typing import NamedTuple
@@ -53,12 +53,12 @@ def advance(
     known_until: int | None = None,
     *,
     renew: bool = False,
-    over: Container[tuple[ClockKind, int]] = (),
+    was_over: Callable[[ClockKind, int], bool] | None = None,
 ) -> tuple[tuple[Clock, ...], list[News]]:
     """Return the clocks of a contact, of which `measured` is known, at `now`; and what is to be told, in the order of time.
 
     If what happened is known only until `known_until`, what was due later is not told yet: perhaps it was done in time. No clock
-    is begun of what was `over` before: nothing was promised then.
+    is begun of what is over and `was_over` before: nothing was promised then.
     The tuple `known` itself comes back if nothing changed. Where no policy counts any more, a clock keeps its terms. After
     calendars changed, `renew`: else a deadline is computed anew only if what the contact contributes to it changed. A clock that
     stopped stays as it was judged, whatever policies and calendars say since, unless more becomes known of it.
@@ -73,7 +73,8 @@ def advance(
         if former is not None and _is_settled(former, course):
             clocks.append(former)
             continue
-        if former is None and (course.kind, course.number) in over:
+        is_over = former is None and course.ended_at is not None
+        if is_over and was_over is not None and was_over(course.kind, course.number):
             continue
         terms = _find_terms(former, course, policies, now)
         if terms is not None:

@@ -3,7 +3,7 @@
 A cache of the rows and nothing more. An entry says only when to look: what is due is what the row says then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Final
 
@@ -18,9 +18,13 @@ _SLACK: Final = 1024
 
 
 class DeadlineIndex:
-    """What is due in this slot of time lies in a heap of (when, key); what is later in a list per slot, at 8 bytes each."""
+    """What is to be told in this slot of time lies in a heap of (when, key); what is later in a list per slot, at 8 bytes each.
 
-    def __init__(self) -> None:
+    `lag` says how long after it was due it is told of a contact.
+    """
+
+    def __init__(self, lag: Callable[[Contact], int] = lambda _: 0) -> None:
+        self._lag = lag
         self._near: list[tuple[int, bytes]] = []
         self._later: dict[int, list[bytes]] = {}
         self._slots: list[int] = []
@@ -45,25 +49,38 @@ class DeadlineIndex:
 
     def update(self, key: bytes, before: Contact | None, after: Contact | None) -> None:
         """Take in that the row of `key` was `before`, and is `after` (None: there is none)."""
-        was = None if before is None or not before.clocks else due_at(before.clocks)
-        now = None if after is None or not after.clocks else due_at(after.clocks)
+        was = None if before is None or not before.clocks else self._tell_at(before)
+        now = None if after is None or not after.clocks else self._tell_at(after)
         if after is not None and after.clocks:
             self._note_overdue(key, before.clocks if before is not None else (), after.clocks)
         if was == now:
             return
         self._live += (now is not None) - (was is not None)
         if now is not None:
-            self.look_at(key, now)
+            self._look_at(key, now)
 
     def restore(self, key: bytes, row: Contact | None) -> None:
         """Take in that the row of `key` is `row` again, whatever it was since."""
         if row is not None and row.clocks:
             self._note_overdue(key, (), row.clocks)
-            if (due := due_at(row.clocks)) is not None:
-                self.look_at(key, due)
+            if (at := self._tell_at(row)) is not None:
+                self._look_at(key, at)
 
-    def look_at(self, key: bytes, at: int) -> None:
-        """Look at a contact at that time, whatever is due."""
+    def put_off(self, key: bytes, at: int) -> None:
+        """Look again at a contact of which something is due at that time, and not before."""
+        self._entries += 1
+        heappush(self._near, (at - 1, key))
+
+    @property
+    def next_at(self) -> int | None:
+        """When to look next; None if not in this slot of time."""
+        return self._near[0][0] + 1 if self._near else None
+
+    def _tell_at(self, row: Contact) -> int | None:
+        due = due_at(row.clocks)
+        return None if due is None else due + self._lag(row)
+
+    def _look_at(self, key: bytes, at: int) -> None:
         self._entries += 1
         slot = at // SLOT_MS
         if slot <= self._slot:
@@ -75,7 +92,7 @@ class DeadlineIndex:
             heappush(self._slots, slot)
 
     def due(self, now: int, rows: Mapping[bytes, Contact], limit: int) -> Iterator[bytes]:
-        """Yield, once, at most `limit` contacts of which something was due before `now`, earliest first."""
+        """Yield, once, at most `limit` contacts of which something is to be told that was due before `now`, earliest first."""
         if self._entries > 2 * self._live + _SLACK:
             self.rebuild(rows)
         self._come_near(now, rows)
@@ -87,8 +104,8 @@ class DeadlineIndex:
             row = rows.get(key)
             if row is None or key in seen:
                 continue
-            due = due_at(row.clocks)
-            if due is not None and due < now:
+            at = self._tell_at(row)
+            if at is not None and at < now:
                 seen.add(key)
                 yield key
 
@@ -99,8 +116,8 @@ class DeadlineIndex:
             self._entries -= len(keys)
             for key in keys:
                 row = rows.get(key)
-                if row is not None and (due := due_at(row.clocks)) is not None:
-                    self.look_at(key, due)
+                if row is not None and (at := self._tell_at(row)) is not None:
+                    self._look_at(key, at)
 
     def oldest_overdue(self, place: Dimensions, rows: Mapping[bytes, Contact]) -> int | None:
         """Return the earliest deadline that passed of the open clocks counted at `place`; None if none did."""

@@ -54,7 +54,19 @@ STATE_AFTER: Final = {
 }
 """Event type → state after it; what is not here changes no state. Of events at the same time the later in the table wins."""
 
-TURNS: Final = frozenset({"form.correction_requested", "form.corrected", "email.received", "email.answered"})
+TURNS: Final = frozenset(
+    {
+        "letter.assigned",
+        "letter.answered",
+        "letter.closed",
+        "email.received",
+        "email.answered",
+        "form.taken_up",
+        "form.correction_requested",
+        "form.corrected",
+        "form.decided",
+    }
+)
 """What may happen many times, and starts or ends a time in which the service need not act."""
 MAX_TURNS: Final = 64
 BY_THE_FIRST: Final = frozenset({"appointment.booked"})

@@ -169,8 +169,11 @@ class PartitionJob(Protocol):
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Reject the one record that `fold` raises `error` on: a defect of the job, so that the record can be replayed."""
 
-    def tick(self, step: Step) -> None:
-        """Do what is due at `step.now`; called about every tick while the partition has caught up with its sources."""
+    def tick(self, step: Step) -> int | None:
+        """Do what is due at `step.now`; called about every tick while the partition has caught up with its sources.
+
+        Returns when to be called again if that is before the next tick, in milliseconds since 1970; or None.
+        """
 
 
 class Unavailable(RuntimeError):  # noqa: N818 - says what it is

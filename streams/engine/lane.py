@@ -29,6 +29,8 @@ MAX_BACKLOG_BYTES: Final = 16 << 20
 """More than this is not fetched ahead of the steps, however few records it is."""
 ENOUGH_RECORDS: Final = 1000
 """So many are worth a transaction of their own: they do not linger."""
+MIN_PAUSE_SECONDS: Final = 0.05
+"""Between two ticks, however soon a job wants another."""
 _ATTEMPTS_OF_WATCHDOG: Final = 2
 
 
@@ -106,9 +108,8 @@ class Lane:
                 if self._tick_after is None and time.monotonic() >= tick_at:
                     self._tick_after = {tp: self._end(tp) for tp in self.sources}
                 if self._tick_after and all(self._done[tp] >= end for tp, end in self._tick_after.items()):
-                    await self._tick()
+                    tick_at = time.monotonic() + await self._tick()
                     self._tick_after = None
-                    tick_at = self._next_tick_at()
                 self._stepping = False
                 self.stepped_at = time.monotonic()
                 wake_at = step_at if self._queue else tick_at if self._tick_after is None else self.stepped_at + 0.05
@@ -284,23 +285,24 @@ class Lane:
         reach("folded")
         await self._commit(step, batches, writes)
 
-    async def _tick(self) -> None:
+    async def _tick(self) -> float:
+        """Return in how many seconds to tick again: later and later while it fails."""
+        pause = self._engine.options.tick_seconds
         step = self._new_step()
         try:
-            self.job.tick(step)
+            wanted_at = self.job.tick(step)
             writes = self._collect()
         except Exception as error:  # noqa: BLE001 - a defect of the job; records can be folded all the same
             self._roll_back()
             self._failed_ticks += 1
             self._engine.note_tick_error(error)
-            return
+            return pause * (1 << min(self._failed_ticks, 6))
         self._failed_ticks = 0
         if step.dead_letters or any(writes.values()) or any(step.outputs.values()):
             await self._commit(step, (), writes)
-
-    def _next_tick_at(self) -> float:
-        """Return when to tick again, later and later while it fails."""
-        return time.monotonic() + self._engine.options.tick_seconds * (1 << min(self._failed_ticks, 6))
+        if wanted_at is None:
+            return pause
+        return min(pause, max((wanted_at - self._engine.now()) / 1000, MIN_PAUSE_SECONDS))
 
     def _new_step(self, batches: Sequence[Batch] = ()) -> Step:
         now = self._engine.now()

@@ -36,8 +36,10 @@ class TopicSpec:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def apply(bootstrap: str, specs: Iterable[TopicSpec], *, timeout_seconds: float = 30, **client: Any) -> list[str]:
-    """Make every topic be as specified; return one line per change made, none if all was well.
+def apply(
+    bootstrap: str, specs: Iterable[TopicSpec], *, timeout_seconds: float = 30, dry_run: bool = False, **client: Any
+) -> list[str]:
+    """Make every topic be as specified; return one line per change made, none if all was well. With `dry_run` none is made.
 
     Waits up to `timeout_seconds` for a broker. Raises `TopicError` if a topic has another number of partitions: keys would
     change their partition, so that is never repaired here. `client` goes to kafka-python (security).
@@ -45,9 +47,9 @@ def apply(bootstrap: str, specs: Iterable[TopicSpec], *, timeout_seconds: float 
     wanted = {spec.name: spec for spec in specs}
     admin = _connect(bootstrap, timeout_seconds, client)
     try:
-        changes = _create(admin, wanted)
+        changes = _create(admin, wanted, dry_run=dry_run)
         _refuse_other_partitions(admin, wanted)
-        return changes + _configure(admin, wanted)
+        return changes + _configure(admin, wanted, dry_run=dry_run)
     finally:
         admin.close()
 
@@ -71,7 +73,7 @@ def _existing(admin: KafkaAdminClient, names: Iterable[str]) -> dict[str, int]:
     return {topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(sorted(there))}
 
 
-def _create(admin: KafkaAdminClient, wanted: dict[str, TopicSpec]) -> list[str]:
+def _create(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run: bool) -> list[str]:
     missing = {name: spec for name, spec in wanted.items() if name not in _existing(admin, wanted)}
     if not missing:
         return []
@@ -83,11 +85,12 @@ def _create(admin: KafkaAdminClient, wanted: dict[str, TopicSpec]) -> list[str]:
         }
         for name, spec in missing.items()
     }
-    answer = admin.create_topics(request, raise_errors=False)
-    for topic in answer["topics"]:
-        if topic["error_code"] not in (0, TOPIC_ALREADY_EXISTS):
-            raise TopicError(f"topic {topic['name']} could not be created: {topic.get('error_message')}")
-    admin.wait_for_topics(list(missing))
+    if not dry_run:
+        answer = admin.create_topics(request, raise_errors=False)
+        for topic in answer["topics"]:
+            if topic["error_code"] not in (0, TOPIC_ALREADY_EXISTS):
+                raise TopicError(f"topic {topic['name']} could not be created: {topic.get('error_message')}")
+        admin.wait_for_topics(list(missing))
     return [f"created {name} with {spec.partitions} partitions" for name, spec in missing.items()]
 
 
@@ -100,8 +103,9 @@ def _refuse_other_partitions(admin: KafkaAdminClient, wanted: dict[str, TopicSpe
             )
 
 
-def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec]) -> list[str]:
-    configured = {name: spec for name, spec in wanted.items() if spec.config}
+def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run: bool) -> list[str]:
+    there = _existing(admin, wanted)
+    configured = {name: spec for name, spec in wanted.items() if spec.config and name in there}
     if not configured:
         return []
     found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in configured])["topic"]
@@ -110,6 +114,6 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec]) -> list[st
         for name, spec in configured.items()
         if (changed := {k: v for k, v in spec.config.items() if found[name].get(k, {}).get("value") != v})
     }
-    if different:
+    if different and not dry_run:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, n, configs=c) for n, c in different.items()])
     return [f"set {key} = {value} on {name}" for name, config in different.items() for key, value in config.items()]

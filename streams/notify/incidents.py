@@ -90,6 +90,8 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
     """Ids of the last events, and when they were told."""
     breach: Incident | None = None
     risk: Incident | None = None
+    is_retold: bool = False
+    """Its story is told from the beginning, as after a worker's state was made anew, and nothing new was told yet."""
 
     @property
     def incidents(self) -> tuple[Incident, ...]:
@@ -138,13 +140,14 @@ def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) ->
     is_old = is_reread and told_at < known.told_at - SKEW_MS
     if (event.id, told_at) in known.heard or (is_old and (again or not opens)):
         return known
-    after = replace(known, told_at=max(known.told_at, told_at), heard=(*known.heard, (event.id, told_at))[-HEARD:])
+    is_retold = isinstance(event, SlaStarted) or (known.is_retold and again)
+    heard = (*known.heard, (event.id, told_at))[-HEARD:]
+    after = replace(known, told_at=max(known.told_at, told_at), heard=heard, is_retold=is_retold)
     if isinstance(event, SlaBreached):
-        return replace(
-            after, breach=_begin(Kind.BREACHED, known.breach, event, again=again), risk=_break(known.risk, event)
-        )
+        breach = _begin(Kind.BREACHED, known.breach, event, again=again, is_retold=is_retold)
+        return replace(after, breach=breach, risk=_break(known.risk, event))
     if isinstance(event, SlaAtRisk):
-        return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event, again=again))
+        return replace(after, risk=_begin(Kind.AT_RISK, known.risk, event, again=again, is_retold=is_retold))
     return replace(after, breach=_follow(known.breach, event, told_at), risk=_follow(known.risk, event, told_at))
 
 
@@ -175,13 +178,13 @@ def _settle(before: Incident | None, after: Incident | None) -> tuple[Incident |
     return replace(after, round=began + 1), iter(both)
 
 
-def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: bool) -> Incident:
+def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: bool, is_retold: bool) -> Incident:
     data, told_at = event.data, _ms(event.recordedtime or event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
     due_at, shown_at = _ms(event.time), deadline_at or _ms(event.time)
     # Nobody is warned when the deadline passed too, or the clock stopped or stands still.
     is_over = kind is Kind.AT_RISK and (ended_at is not None or deadline_at is None or deadline_at < told_at)
-    is_known = again and ended_at is not None
+    is_known = again and (ended_at is not None or is_retold)
     if known is not None and (known.ended_at is None or is_known or is_over):
         ended_at = known.ended_at or ended_at
         return replace(known, due_at=due_at, told_due_at=due_at, deadline_at=shown_at, ended_at=ended_at)

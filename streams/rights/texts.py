@@ -15,8 +15,8 @@ REMNANTS: Final[Mapping[str, Text]] = {
         "les événements et entrées d'avant, avec pseudonymes, dans les topics de Kafka",
     ),
     "state": (
-        "older versions of the rows, in Kafka's files",
-        "les versions antérieures des lignes, dans les fichiers de Kafka",
+        "older versions of the rows, and the row by which the citizen is counted, in Kafka's files",
+        "les versions antérieures des lignes, et celle qui sert à compter l'usager, dans les fichiers de Kafka",
     ),
     "dead_letters": (
         "records that could not be used, if there were any, among the dead letters",

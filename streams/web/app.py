@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -145,6 +146,7 @@ class Site:
         options: WebOptions,
         now: Callable[[], datetime],
         citizens: CitizensView,
+        collectors: Iterable[Collector],
     ) -> None:
         self._view = view
         self._reader = reader
@@ -156,6 +158,8 @@ class Site:
         self._registry = CollectorRegistry()
         self._registry.register(FiguresCollector(view, options, now))
         self._registry.register(CitizensCollector(citizens, options.time_zone))
+        for collector in collectors:
+            self._registry.register(collector)
         ProcessCollector(registry=self._registry)
         self.broadcaster = Broadcaster(self._message, min(TICK_SECONDS, options.stale_after_seconds / 3))
 
@@ -231,9 +235,13 @@ def create_app(
     options: WebOptions,
     now: Callable[[], datetime] = _utc_now,
     citizens: CitizensView | None = None,
+    collectors: Iterable[Collector] = (),
 ) -> Starlette:
-    """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself."""
-    site = Site(view, reader, options, now, citizens or CitizensView())
+    """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself.
+
+    Of what `collectors` find, /metrics tells too.
+    """
+    site = Site(view, reader, options, now, citizens or CitizensView(), collectors)
     middleware = [
         Middleware(Headers),
         Middleware(TrustedHostMiddleware, allowed_hosts=_answered_hosts(options), www_redirect=False),
@@ -276,10 +284,15 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(options: WebOptions, policies: Callable[[], Policies] = lambda: NOTHING_PROMISED) -> bool:
+def serve(
+    options: WebOptions,
+    policies: Callable[[], Policies] = lambda: NOTHING_PROMISED,
+    collectors: Iterable[Collector] = (),
+) -> bool:
     """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
 
-    Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked.
+    Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked; of
+    what `collectors` find, /metrics tells too.
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
@@ -296,7 +309,7 @@ def serve(options: WebOptions, policies: Callable[[], Policies] = lambda: NOTHIN
         )
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(view, reader, options, citizens=citizens)
+        app = create_app(view, reader, options, citizens=citizens, collectors=collectors)
         Server(app).run([listener])
         return not app.state.broadcaster.failed
 

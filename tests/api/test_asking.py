@@ -196,7 +196,7 @@ def test_a_sector_without_a_key_gets_none(known: Office) -> None:
     known.add(token("sacha", sectors=("tax",)))
     answer = known.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
     assert answer.json()["errors"] == [{"field": "sector", "message": "n'est pas un secteur d'ici"}]
-    assert {path.stem for path in (known.directory / "keys").iterdir()} == set(PHONE_OF)
+    assert {path.stem for path in known.keys.iterdir()} == set(PHONE_OF)
 
 
 # ----------------------------------------------------------------------------------------------------------------- audit

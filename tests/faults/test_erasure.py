@@ -6,31 +6,21 @@ The commands are typed as an operator would; what is left is counted in the topi
 import json
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import create_engine, text
 
-from models import topics
 from models.events import Event
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify as verify_audit
-from streams.core.figures import decode_figure, parse_key
-from streams.core.layouts import LAYOUTS
 from streams.engine.broker import EmbeddedKafka
-from streams.engine.topics import COMPACTED, TopicSpec, apply
-from streams.timeline.store import Timeline
-from tests.support import contacts_oracle as oracle
-from tests.support import kafka_io
 from tests.support.events import START, make
-from tests.support.postgres import Postgres, running_postgres
-from tests.support.processes import ROOT, Child, wait_until
+from tests.support.house import House
+from tests.support.postgres import running_postgres
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -85,87 +75,10 @@ CONTACTS = {
 }
 
 
-class House:
-    """Worker and timeline agent, as a supervisor would start them, and the commands."""
-
-    postgres: Postgres
-
-    def __init__(self, kafka: EmbeddedKafka, directory: Path, url: str) -> None:
-        specs = [TopicSpec(t.name, 2, config=t.config | (COMPACTED if t.compacted else {})) for t in topics.CATALOGUE]
-        apply(kafka.bootstrap, specs)
-        self.bootstrap, self.data = kafka.bootstrap, directory / "data"
-        self.url = url or f"sqlite:///{self.data / 'timeline.db'}"
-        self.environment = {
-            "ACCUEIL_BROKERS": kafka.bootstrap,
-            "ACCUEIL_DATA": str(self.data),
-            "ACCUEIL_LOG__FORMAT": "json",
-            "ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS": "3",
-            "ACCUEIL_TIMELINE__URL": url,
-            "LC_ALL": "C",
-        }
-        self.worker, self.timeline = (
-            Child(["-m", "streams.cli", name], directory / f"{name}.log", **self.environment)
-            for name in ("worker", "timeline")
-        )
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "streams.cli", *arguments],
-            cwd=ROOT,
-            env={"PATH": "/usr/bin:/bin", **self.environment},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
-
-    def tell(self, events: list[Event]) -> None:
-        records = list(oracle.records(events))
-        assert len(kafka_io.produce(self.bootstrap, records)) == len(records)
-
-    def settle(self) -> None:
-        """Wait until all that was told is in the figures, and in the database."""
-        wait_until(lambda: oracle.is_done(self.bootstrap), "all to be folded")
-        wait_until(self._is_written, "all to be written")
-
-    def _is_written(self) -> bool:
-        done = {(m.topic(), m.partition()): m.offset() + 1 for m in kafka_io.read(self.bootstrap, topics.TIMELINE.name)}
-        state = kafka_io.latest(kafka_io.read(self.bootstrap, topics.TIMELINE_STATE.name))
-        kept = {
-            (topic, partition): offset
-            for (partition, key), value in state.items()
-            if key == b"\x00offsets"
-            for topic, offset in json.loads(value).items()
-        }
-        return all(kept.get(place, 0) >= end for place, end in done.items())
-
-    def owners(self) -> dict[str, str]:
-        engine = create_engine(self.url)
-        with engine.connect() as connection:
-            rows = connection.execute(text("SELECT contact, owner FROM entries")).all()
-        engine.dispose()
-        return dict([*rows])
-
-    def figures(self) -> dict[Any, Any]:
-        """What is counted, but for when each partition last said so."""
-        found = {}
-        for (partition, key), value in kafka_io.latest(kafka_io.read(self.bootstrap, topics.FIGURES.name)).items():
-            _, start, dimensions = parse_key(key)
-            if dimensions is not None:
-                figure = decode_figure(value, LAYOUTS[dimensions.channel])
-                found[partition, start, dimensions] = figure.counts, figure.stocks, figure.oldest_waiting_at
-        return found
-
-    def state(self) -> bytes:
-        rows = kafka_io.latest(kafka_io.read(self.bootstrap, topics.CONTACTS.name))
-        return b"\n".join(key + value for (_, key), value in rows.items())
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def house(request: pytest.FixtureRequest, own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[House]:
     if request.param == "sqlite":
-        yield House(own_kafka, tmp_path, "")
+        yield House(own_kafka, tmp_path)
         return
     with running_postgres("wal_recycle=off", "min_wal_size=32MB", "max_wal_size=64MB") as postgres:
         house = House(own_kafka, tmp_path, postgres.url)
@@ -246,29 +159,13 @@ def _find_nothing(house: House) -> None:
     """Look for the pseudonyms of the erased in the state, the logs, and all files of the database."""
     places: dict[str, Callable[[], bytes]] = {
         "state": house.state,
-        "logs": lambda: b"".join(path.read_bytes() for path in house.data.parent.glob("*.log")),
-        "database": lambda: _content_of_database(house),
+        "logs": lambda: b"".join(path.read_bytes() for path in house.directory.glob("*.log")),
+        "database": house.content_of_database,
     }
     for place, read in places.items():
         content = read()
         assert LANDLINE.encode() in content or place == "logs", f"nothing is in {place}: this shows nothing of it"
         assert [one for one in OWN if one.encode() in content] == [], place
-
-
-def _content_of_database(house: House) -> bytes:
-    opened = Timeline(house.url)
-    opened.rewrite()
-    opened.close()
-    if house.url.startswith("sqlite"):
-        files = [*house.data.glob("timeline.db*")]
-    else:
-        with psycopg.connect(house.url.replace("+psycopg", ""), autocommit=True) as connection:
-            for _ in range(2):  # what the write-ahead log held of before is removed by the checkpoint after the next
-                connection.execute("SELECT pg_switch_wal()")
-                connection.execute("CHECKPOINT")
-        house.postgres.stop()
-        files = [path for path in house.postgres.directory.rglob("*") if path.is_file()]
-    return b"".join(path.read_bytes() for path in files)
 
 
 def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(house: House, own_kafka: EmbeddedKafka) -> None:

@@ -10,6 +10,7 @@ from httpx2 import Response
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 
+from connectors.sdk.files import make_private_directory
 from connectors.sdk.keys import load_key
 from models.events import Event
 from models.identities import IdentityKind, normalise
@@ -59,6 +60,8 @@ class Office:
 
     def __init__(self, directory: Path, url: str, options: ApiOptions = ApiOptions()) -> None:  # noqa: B008
         self.directory, self.url = directory, url
+        self.keys = directory / "connectors" / "keys"
+        make_private_directory(directory)
         self.timeline = Timeline(url)
         self.rows: dict[bytes, Contact] = {}
         self.tokens = Tokens(directory / "access")
@@ -71,7 +74,7 @@ class Office:
             audit=self.audit,
             reader=self.reader,
             writer=lambda: Timeline(url),
-            keys=directory / "keys",
+            keys=self.keys,
             secret=b"\0" * 32,
             accesses=Accesses(self.registry, options.unusual_citizens_per_hour),
             desk=self.desk(),
@@ -109,7 +112,7 @@ class Office:
             self.tokens.add(one)
 
     def pseudonym(self, kind: IdentityKind, raw: str, sector: str = SECTOR) -> str:
-        return load_key(self.directory / "keys", sector).pseudonym(kind, normalise(kind, raw) or "")
+        return load_key(self.keys, sector).pseudonym(kind, normalise(kind, raw) or "")
 
     def write(self, events: Sequence[Event]) -> list[Entry]:
         """Write what the contacts agent tells of these events."""

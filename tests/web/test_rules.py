@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from connectors.sdk.metrics import Meter, Metrics
 from streams.engine.broker import free_port
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
+from streams.sla_file import WatchedPolicies
 from tests.support.alertmanager import EXAMPLE, hooked
 from tests.support.alertmanager import find as find_amtool
 from tests.support.alertmanager import running as running_alertmanager
@@ -157,7 +158,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    told = (registry.collect() for registry in (web.registry, connect, WORKER_REGISTRY))
+    told = (registry.collect() for registry in (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None)))
     return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
 

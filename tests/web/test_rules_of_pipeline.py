@@ -45,6 +45,7 @@ def spooled(size: int) -> dict[str, Values]:
 READ: Final = 'connector_last_success_timestamp_seconds{job="accueil-connect",connector="asterisk/siege"}'
 DEAD: Final = f'pipeline_dead_letters_total{{{WEB},reason="invalid_json"}}'
 IN_FORCE: Final = f'contact_sla_file_in_force{{{WEB},partition="0"}}'
+RELOADED: Final = 'pipeline_sla_file_last_reload_successful{job="accueil-%s",instance="%d"}'
 WAITING: Final = 'notify_waiting{job="accueil-notify",receiver="mails.a"}'
 REFUSED, DISABLED = (WAITING.replace("waiting", word) for word in ("refused", "disabled"))
 FOLLOWING: Final = 'notify_following{job="accueil-notify"}'
@@ -81,6 +82,11 @@ AMISS: Final = {
     "SlaFileDiffers": [
         amiss("for long", 1, {IN_FORCE: 0}, 20),
         amiss("until it is read", 0, {IN_FORCE: [0.0] * 12 + [1.0]}, 20),
+    ],
+    "SlaFileRefused": [
+        amiss("of the board", 1, {RELOADED % ("worker", 0): 1, RELOADED % ("web", 0): 0}),
+        amiss("of one of two workers", 1, {RELOADED % ("worker", 0): 0, RELOADED % ("worker", 1): 1}),
+        amiss("until it is mended", 0, {RELOADED % ("worker", 0): [1.0, 0.0, 0.0, 1.0]}),
     ],
     "NotifyBehind": [amiss("for long", 1, {FOLLOWING: 0}), amiss("it began", 0, {FOLLOWING: [0.0] * 4 + [1.0]})],
     "ReceiverAway": [amiss("away", 1, {WAITING: 1}), amiss("busy", 0, {WAITING: [1.0, 0.0] * 4 + [1.0]})],

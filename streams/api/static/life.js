@@ -8,10 +8,10 @@ export function showLife(life, goOn) {
   const { contact, entries } = life;
   const dialog = $("life");
   const close = el("button", { type: "button", class: "close", onclick: () => dialog.close() }, say("close"));
-  dialog.replaceChildren(
+  dialog.replaceChildren(el("div", { class: "whole" },
     el("div", { class: "dialog-head" }, el("h2", { id: "life-title" }, nameOf(contact)), close),
     el("p", { class: "stand" }, standing(contact.state)),
-    el("ul", { class: "promises" }, contact.sla.map((one) =>
+    contact.sla.length > 0 && el("ul", { class: "promises" }, contact.sla.map((one) =>
       el("li", {}, promise({ ...one, state: isLate(entries, one) ? "met_late" : one.state }), " ", time(millis(one.at))))),
     contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
     el("dl", {},
@@ -25,7 +25,7 @@ export function showLife(life, goOn) {
     el("ol", { class: "steps" }, entries.map(step)),
     life.citizen === null && el("p", { class: "muted" }, say("of_nobody")),
     life.citizen !== null && goOn && el("button", { type: "button", onclick: () => { dialog.close(); goOn(life.citizen); } }, say("go_on")),
-  );
+  ));
   dialog.showModal();
   dialog.scrollTop = 0;
   close.focus();

@@ -1,9 +1,7 @@
 // All facts that were read, latest first, under their days; filters, and the way to older ones.
 
-import { ago, count, day, el, factName, hour, local, millis, say, serviceName, word } from "./say.js";
+import { count, day, dayNumber, daysAgo, el, factName, hour, millis, say, serviceName, word } from "./say.js";
 import { standing } from "./matters.js";
-
-const DAY = 86_400_000;
 
 /** The filter by channel and service; `change()` is called when another one is chosen. */
 export class Filter {
@@ -62,7 +60,7 @@ export class List {
   day(facts) {
     const at = millis(facts[0].happened_at);
     return el("tbody", {},
-      el("tr", { class: "day" }, el("th", { scope: "rowgroup", colspan: 5 }, day(at), " ", el("span", { class: "ago" }, `(${ago(at)})`))),
+      el("tr", { class: "day" }, el("th", { scope: "rowgroup", colspan: 5 }, day(at), " ", el("span", { class: "ago" }, `(${daysAgo(at)})`))),
       facts.map((entry) => this.row(entry)));
   }
 
@@ -85,7 +83,7 @@ export class List {
 function byDay(entries) {
   const days = new Map();
   for (const entry of entries) {
-    const key = Math.floor(local(millis(entry.happened_at)) / DAY);
+    const key = dayNumber(millis(entry.happened_at));
     if (days.has(key)) days.get(key).push(entry);
     else days.set(key, [entry]);
   }

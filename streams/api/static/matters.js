@@ -1,6 +1,6 @@
 // How a citizen's matters stand: in short, and the open ones as cards.
 
-import { el, many, millis, say, serviceName, symbol, time, word } from "./say.js";
+import { briefTime, el, many, millis, say, serviceName, symbol, time, word } from "./say.js";
 
 const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", closed: "●" };
 const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
@@ -62,7 +62,7 @@ function card(contact, open) {
     el("h3", {}, el("span", { class: "channel" }, word("channel", contact.channel)), " ", serviceName(contact.service)),
     el("p", { class: "stand" }, standing(contact.state)),
     contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
-    contact.sla.length > 0 && el("ul", { class: "promises" }, contact.sla.map((one) => el("li", {}, promise(one)))),
+    contact.sla.length > 0 && el("ul", { class: "promises" }, worstFirst(contact.sla).map((one) => el("li", {}, promise(one)))),
     el("p", { class: "muted times" },
       line("since", contact.since), el("br"), line("last_at", contact.last_at), ` · ${many("facts", contact.entries)}`),
     el("button", { type: "button", "aria-label": say("whole_life_of", { name: nameOf(contact) }), onclick: () => open(contact.contact) },
@@ -70,8 +70,10 @@ function card(contact, open) {
   );
 }
 
+const worstFirst = (promises) => [...promises].sort((one, other) => (other.state === "breached") - (one.state === "breached"));
+
 /** A text with a time where it has `{when}`. */
 function line(name, at) {
   const [before, after] = say(name, { when: "\n" }).split("\n");
-  return [before, time(millis(at)), after];
+  return [before, briefTime(millis(at)), after];
 }

@@ -10,6 +10,10 @@ const locale = lang === "fr" ? "fr-FR" : "en-GB";
 const format = new Format(lang, timeZone);
 const days = new Intl.DateTimeFormat(locale, { timeZone, weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const dates = new Intl.DateTimeFormat(locale, { timeZone, day: "numeric", month: "short", year: "numeric" });
+const distances = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
+const dayDistances = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+const DAY = 86_400_000; // in milliseconds
+const UNITS = [["day", 86_400], ["hour", 3600], ["minute", 60]]; // in seconds
 const clock = new Intl.DateTimeFormat("en-GB", {
   timeZone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
 });
@@ -25,10 +29,16 @@ export const daily = new Intl.DateTimeFormat(locale, { timeZone, day: "numeric",
 
 /** Return how far from now `at` is, in words. */
 export function ago(at) {
-  const seconds = (Date.now() - at) / 1000;
-  if (Math.abs(seconds) < 60) return say("ago_now");
-  return say(seconds > 0 ? "ago" : "in_future", { age: format.age(Math.abs(seconds)) });
+  const seconds = (at - Date.now()) / 1000;
+  const [unit, length] = UNITS.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", Infinity];
+  return unit === "second" ? say("just_now") : distances.format(Math.trunc(seconds / length), unit);
 }
+
+/** Return the house's day at `at`, as a number that grows by one each day. */
+export const dayNumber = (at) => Math.floor(local(at) / DAY);
+
+/** Return how far from today the day of `at` is, in words. */
+export const daysAgo = (at) => dayDistances.format(dayNumber(at) - dayNumber(Date.now()), "day");
 
 /** Return the house's date and time at `at`, as if it were UTC, in milliseconds. */
 export function local(at) {
@@ -77,7 +87,7 @@ function fill(element, attributes, children) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else if (value !== null && value !== false && value !== undefined) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== false && child !== undefined));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== false && child !== undefined));
   return element;
 }
 
@@ -85,6 +95,9 @@ function fill(element, attributes, children) {
 export function time(at, text = moment(at)) {
   return [el("time", { datetime: new Date(at).toISOString() }, text), " ", el("span", { class: "ago" }, `(${ago(at)})`)];
 }
+
+/** The same in few words: the hour is told of the last day alone. */
+export const briefTime = (at) => time(at, Date.now() - at < DAY ? moment(at) : date(at));
 
 /** A symbol that says what the word beside it says; nothing to who hears the page. */
 export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);

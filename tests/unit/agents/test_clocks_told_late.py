@@ -1,12 +1,17 @@
 """No promise that was kept is told as broken, whoever is behind: source, connector, worker, or all of them."""
 
+from typing import Any
+
 import pytest
 
 from models import topics
+from models.events import Event
 from models.policies import Policies
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
+from tests.unit.agents import test_clocks
 from tests.unit.agents.test_clocks import FILE, QUEUED, Worker, policies, waiting
+from tests.unit.agents.test_contacts import TIMES, TOPIC, record
 
 DAY = 86_400
 MATTER = """
@@ -25,6 +30,10 @@ clocks.KIND = { target = 864000, unit = "elapsed", at_risk = 0.8 }
 WHERE = {"site": "siege", "service": "autonomie"}
 MAIL = {"subject": "email:imap/accueil:1", **WHERE}
 LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
+FORM = {"subject": "form:demarches/essai:1", "procedure": "apa", **WHERE}
+
+
+DECIDED = {"form.decided": {"decision": "accepted"}}
 
 
 def types(worker: Worker, subject: str = "") -> list[str]:
@@ -144,3 +153,128 @@ def test_a_file_that_warns_later_takes_a_warning_back() -> None:
     worker.policies = policies(text.replace("0.8", "0.9"))
     assert worker.until(3 * DAY + 60) == ["sla.moved"]
     assert worker.told[-1]["data"]["at_risk_at"] == "2025-03-12T08:00:00.000Z"
+
+
+def answered(at: float) -> Event:
+    return make("call.answered", at, subject=f"{CALL}1", **QUEUED)
+
+
+def assert_kept(worker: Worker) -> None:
+    assert types(worker)[-1] == "sla.met"
+    assert worker.told[-1]["data"]["in_time"]
+    assert "sla.breached" not in types(worker)
+
+
+@pytest.mark.parametrize("late", [20, 200, 301])
+def test_a_connector_that_reads_on_tells_the_answer_after_the_call(late: int) -> None:
+    worker = Worker()
+    worker.until(late)
+    worker.at(late, waiting())
+    worker.at(late + 0.1)
+    worker.at(late + 1, answered(50))
+    assert_kept(worker)
+
+
+def test_batches_of_one_step_are_judged_together() -> None:
+    worker = Worker()
+    worker.until(100)
+    worker.now = START_MS + 100_000
+    step = Step(0, worker.now, [topics.TIMELINE.name, topics.SLA.name])
+    for event in (waiting(), answered(50)):
+        worker.job.fold(TOPIC, [record(event, timestamp=worker.now)], step)
+    worker._end(step, commit=True)
+    assert_kept(worker)
+
+
+def test_a_source_that_is_asked_once_a_minute_tells_the_answer_after_the_deadline() -> None:
+    worker, due = matters("first_response"), 10 * DAY
+    worker.at(1, make("email.received", 0, **MAIL))
+    worker.at(due - 60)
+    worker.until(due + 40)
+    worker.at(due + 40, make("email.answered", due - 20, **MAIL))
+    assert_kept(worker)
+
+
+def test_the_second_of_the_deadline_is_waited_for_also_where_it_is_near() -> None:
+    worker = Worker(policies(FILE.replace("target = 60", "target = 10").replace("0.5", "0.99")))
+    worker.until(39)
+    worker.at(39.9, waiting(1, 39))
+    worker.until(49)
+    assert worker.at(50.4) == []
+    assert worker.at(50.45) == ["sla.at_risk"]
+    assert worker.at(50.5) == []
+    worker.at(50.6, answered(49))
+    assert_kept(worker)
+
+
+@pytest.mark.parametrize("stopped_at", [40, 58])
+def test_what_falls_due_just_after_a_start_waits_for_the_connector_too(stopped_at: int) -> None:
+    worker = Worker()
+    worker.at(1, waiting())
+    worker.until(stopped_at)
+    worker.kill()
+    assert worker.until(stopped_at + 28) == []
+    worker.at(stopped_at + 28, answered(45))
+    assert_kept(worker)
+
+
+def test_a_pause_of_the_broker_is_waited_out() -> None:
+    worker = Worker()
+    worker.at(1, waiting())
+    worker.until(50)
+    worker.at(75)
+    worker.at(75.5, answered(55))
+    assert_kept(worker)
+
+
+@pytest.mark.parametrize("grace", [40, 120])
+def test_the_grace_is_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatch, grace: int) -> None:
+    monkeypatch.setattr(test_clocks, "TIMES", TIMES._replace(grace=grace * 1000))
+    worker = Worker()
+    worker.at(1, waiting())
+    worker.kill()
+    worker.at(590)
+    worker.until(590 + grace - 1)
+    assert types(worker) == ["sla.started"]
+    assert worker.at(590 + grace) == ["sla.at_risk", "sla.breached"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "over", "again"),
+    [
+        (LETTER, "letter.arrived", "letter.answered", "letter.assigned"),
+        (FORM, "form.submitted", "form.decided", "form.taken_up"),
+    ],
+)
+def test_a_matter_that_was_opened_again_stays_overdue_whoever_takes_it_up(
+    kind: dict[str, Any], first: str, over: str, again: str
+) -> None:
+    worker = matters("resolution")
+    worker.at(1, make(first, 0, **kind))
+    for day, name in ((1, again), (5, over), (6, again)):
+        worker.at(day * DAY + 1, make(name, day * DAY, **kind, **DECIDED.get(name, {})))
+    worker.at(12 * DAY)
+    worker.until(12 * DAY + 31)
+    assert types(worker)[-1] == "sla.breached"
+    worker.at(13 * DAY + 1, make(again, 13 * DAY, **kind))
+    worker.at(14 * DAY)
+    worker.until(14 * DAY + 31)
+    assert types(worker)[-1] == "sla.breached"
+
+
+def test_nothing_is_promised_of_what_was_over_before_there_was_a_file() -> None:
+    worker = Worker(Policies())
+    worker.at(1, make("letter.arrived", 0, **LETTER))
+    worker.at(DAY + 1, make("letter.acknowledged", DAY, **LETTER))
+    worker.policies = policies(MATTER.replace("KIND", "acknowledge"))
+    worker.at(200 * DAY)
+    worker.until(200 * DAY + 40)
+    assert types(worker) == []
+
+
+def test_a_tick_says_when_the_next_deadline_is_to_be_told() -> None:
+    worker = Worker()
+    worker.at(1, waiting())
+    worker.until(36)
+    step = Step(0, START_MS + 37_000, [topics.TIMELINE.name, topics.SLA.name])
+    assert worker.job.tick(step) == START_MS + 61_501

@@ -40,7 +40,10 @@ def test_what_is_done_is_told(kafka: EmbeddedKafka, topic: str, monkeypatch: pyt
     assert apply_topics(settings(), kafka.bootstrap, 10) == []
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     monkeypatch.setattr(catalogue, "CATALOGUE", (Topic(topic, "key", "", retention_ms=120_000),))
-    assert apply_topics(settings(), kafka.bootstrap, 10) == [f"retention.ms = 120000 réglé sur {topic}"]
+    assert apply_topics(settings(), kafka.bootstrap, 10) == [
+        f"retention.ms = 120000 réglé sur {topic}",
+        f"segment.ms = 120000 réglé sur {topic}",
+    ]
 
 
 def test_other_number_of_partitions_is_for_a_person_to_mend(

@@ -80,6 +80,20 @@ def test_who_has_no_connector_is_told_that_nothing_comes_in(
     assert ("no connector configured" in capsys.readouterr().out) == (config is None)
 
 
+def test_whoever_wrote_settings_is_told_that_the_demo_does_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCUEIL_WEB__PORT", str(free_port()))
+    monkeypatch.setenv("ACCUEIL_API__PORT", str(free_port()))
+    monkeypatch.setattr("streams.up.ACCUEIL", (sys.executable, "-c", "raise SystemExit(2)"))
+    for is_there in (False, True):
+        with pytest.raises(OperatorError, match="cannot run"):
+            up(None, demo=True, verbose=False)
+        assert ("nothing of accueil.toml counts" in capsys.readouterr().out) == is_there
+        (tmp_path / "accueil.toml").write_text('sla = "sla.toml"\n', encoding="utf-8")
+
+
 def test_worker_is_named_after_its_machine(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for hostname in ("accueil-1", "b" * 64, "with spaces (and more)"):
         monkeypatch.setattr(socket, "gethostname", lambda name=hostname: name)

@@ -15,8 +15,10 @@ from streams import prechecks, running
 from streams.configuration import load
 from streams.engine.broker import free_port
 from streams.prechecks import check_port, own
+from streams.programs import notify_options
 from streams.running import announce, find_brokers
 from streams.settings import ConfigError
+from streams.sla_cli import file_in_force
 from streams.terminal import OperatorError
 
 
@@ -111,6 +113,29 @@ def test_broker_of_the_demo_is_only_for_who_looks_at_what_is_there(
         with own(tmp_path):
             announce(tmp_path, "127.0.0.1:2", "")
             assert find_brokers(load(), or_demo=True) == "127.0.0.1:2"
+
+
+def test_whoever_explains_or_tells_of_clocks_beside_the_demo_finds_its_file_and_its_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
+    (tmp_path / "accueil.toml").write_text('sla = "own.toml"\n[notify.alertmanagers.a]\nurl = "http://127.0.0.1:9"\n')
+    assert file_in_force(load()) == Path("own.toml")
+    demo = tmp_path / running.DEMO
+    with own(demo):
+        announce(demo, "127.0.0.1:1", "", Path("sla.toml"))
+        assert file_in_force(load()) == tmp_path / "sla.toml"
+        options = notify_options(load())
+        assert (options.brokers, options.directory) == ("127.0.0.1:1", demo / "notify")
+        with own(tmp_path):
+            announce(tmp_path, "127.0.0.1:2", "")
+            assert file_in_force(load()) is None
+            options = notify_options(load())
+            assert (options.brokers, options.directory) == ("127.0.0.1:2", tmp_path / "notify")
+        monkeypatch.setenv("ACCUEIL_BROKERS", "kafka:9092")
+        assert file_in_force(load()) == Path("own.toml")
+        assert notify_options(load()).directory == tmp_path / "notify"
 
 
 @pytest.mark.parametrize("command", [["worker"], ["connect"], ["web"], ["topics", "apply"]])

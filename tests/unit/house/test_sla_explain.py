@@ -12,16 +12,14 @@ from streams.core.clock import Clock
 from streams.core.clocks import advance
 from streams.core.contact import Contact
 from streams.core.courses import courses
-from streams.sla_cli import describe_clock
+from streams.sla_explaining import describe_clock, doubt
 from tests.support.clocks import SIEGE
 from tests.support.events import START_MS, make
 
 PARIS = ZoneInfo("Europe/Paris")
-POLICIES = Policies(
-    SlaFile.model_validate(
-        tomllib.loads(
-            SIEGE
-            + """
+FILE = (
+    SIEGE
+    + """
 [[policy]]
 name = "dossiers"
 match = { channel = "form" }
@@ -29,9 +27,9 @@ calendar = "siege"
 clocks.acknowledge = { target = 7200, unit = "opening_hours" }
 clocks.resolution = { target = 10, unit = "working_days" }
 """
-        )
-    )
 )
+POLICIES = Policies(SlaFile.model_validate(tomllib.loads(FILE)))
+CALENDAR = POLICIES.calendars["siege"]
 FORM = "form:demarches/siege:12"
 DATA = {"form.submitted": {"procedure": "transport"}, "form.decided": {"decision": "accepted"}}
 HOUR, DAY = 3600, 86_400
@@ -48,8 +46,7 @@ def clocks(*happened: tuple[str, float], at: float) -> dict[str, Clock]:
 
 
 def lines(clock: Clock, at: float) -> list[str]:
-    calendar = POLICIES.calendars["siege"]
-    return [line.strip() for line in describe_clock(clock, calendar, PARIS, START_MS + round(at * 1000))]
+    return [line.strip() for line in describe_clock(clock, CALENDAR, PARIS, START_MS + round(at * 1000))]
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +100,7 @@ def test_opening_hours_are_counted_by_day_and_what_was_never_at_risk_is_not_said
 
 def test_what_is_left_is_told_while_nobody_knows_the_deadline() -> None:
     clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
+    assert "2025-03-08 09:00:00+01:00  now: paused" in lines(clock, 5 * DAY)
     assert lines(clock, 5 * DAY)[-2:] == ["counted: 1 d", "deadline: 9 d after the citizen has acted"]
 
 
@@ -118,3 +116,51 @@ def test_a_calendar_that_is_gone_is_said_to_be() -> None:
     clock = clocks(("form.submitted", 0), at=1)["resolution"]
     *_, last = describe_clock(clock, None, PARIS, START_MS)
     assert last.strip() == "its calendar is no longer in the file"
+
+
+def test_an_open_clock_says_how_it_stands_now_and_what_is_to_come() -> None:
+    def stands(at: float) -> list[str]:
+        told = lines(clocks(("form.submitted", 0), at=at)["acknowledge"], at)
+        return [line.partition("  ")[2] for line in told if "+01:00  " in line]
+
+    assert stands(HOUR) == ["started", "now: running, 1 h of opening left", "at risk (to come)", "deadline (to come)"]
+    assert stands(1.8 * HOUR)[1:] == ["at risk", "now: at risk, 12 min of opening left", "deadline (to come)"]
+    assert stands(2.5 * HOUR)[1:] == ["at risk", "deadline", "now: overdue, late by 30 min of opening"]
+    assert stands(25 * HOUR)[-1] == "now: overdue, late by 6 h of opening"
+    assert stands(50 * HOUR)[-1] == "now: overdue, late by 1 working day"
+
+
+@pytest.mark.parametrize(
+    ("history", "steps"),
+    [
+        (
+            ("form.correction_requested", "form.decided", "form.taken_up"),
+            ["paused: the citizen has to act", "paused: it was closed", "resumed: opened again"],
+        ),
+        (("form.decided", "form.taken_up"), ["paused: it was closed", "resumed: opened again"]),
+        (
+            ("form.decided", "form.correction_requested", "form.corrected"),
+            ["paused: it was closed", "paused: the citizen has to act", "resumed"],
+        ),
+    ],
+)
+def test_time_in_which_it_was_closed_is_told_as_such(history: tuple[str, ...], steps: list[str]) -> None:
+    happened = [("form.submitted", 0.0), *((kind, day * DAY) for day, kind in enumerate(history, 1))]
+    row: Contact | None = None
+    for kind, seconds in happened:
+        row = contact.fold(row, make(kind, seconds, subject=FORM, **DATA.get(kind, {})))
+    assert row is not None
+    closures = {course.kind.value: course.closures for course in courses(row)}["resolution"]
+    clock, now = clocks(*happened, at=5 * DAY)["resolution"], START_MS + 5 * DAY * 1000
+    told = [line.partition("+01:00  ")[2] for line in describe_clock(clock, CALENDAR, PARIS, now, closures)]
+    assert [step for step in told if step.startswith(("paused", "resumed"))] == steps
+
+
+def test_a_deadline_that_another_file_made_is_said_to_be() -> None:
+    clock = clocks(("form.submitted", 0), at=1)["resolution"]
+    assert doubt(clock, POLICIES, PARIS) == ""
+    shorter = SlaFile.model_validate(tomllib.loads(FILE.replace("target = 10,", "target = 5,")))
+    assert "not with these terms" in doubt(clock, Policies(shorter), PARIS)
+    closed = FILE.replace('holidays = "FR"', 'holidays = "FR"\nclosures = [2025-03-10]')
+    said = doubt(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
+    assert said == "by this file the deadline would be another one (2025-03-19 00:00:00+01:00): another file made it"

@@ -1,11 +1,14 @@
 """The SLA file: what is wrong in it is named by line and key; one that cannot be used changes nothing."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import structlog
 from click.testing import CliRunner
+from prometheus_client import CollectorRegistry
 from structlog.typing import EventDict
 
 from models.calendars import CalendarRules
@@ -13,9 +16,15 @@ from models.policies import ClockKind
 from streams import sla_file
 from streams.cli import main
 from streams.configuration import load
+from streams.core import contact
+from streams.core.clocks import advance
+from streams.core.courses import courses
+from streams.engine.broker import free_port
 from streams.settings import ConfigError
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import WatchedPolicies, find_line, load_policies
+from tests.support.events import START_MS, make
+from tests.support.processes import Child, wait_until
 
 TEXT = EXAMPLE.read_text(encoding="utf-8")
 
@@ -140,11 +149,64 @@ def test_a_file_that_becomes_unusable_keeps_what_it_said_and_says_so_once(
     first = watched()
     file.write_text(TEXT.replace("target = 60", "target = none"), encoding="utf-8")
     assert watched() is watched() is first
+    assert is_usable(watched) == 0
     file.unlink()
     assert watched() is first
     file.write_text(TEXT.replace("target = 60", "target = 30"), encoding="utf-8")
     assert watched().find("call", "", "", "", 10**12, 10**12)[ClockKind.ANSWER].target == 30
-    assert [entry["event"] for entry in logs] == ["sla_file_refused", "sla_file_refused", "sla_file_read"]
+    assert is_usable(watched) == 1
+    assert [entry["event"] for entry in logs] == [
+        "sla_file_refused",
+        "sla_file_refused",
+        "sla_file_usable",
+        "sla_file_read",
+    ]
+
+
+def is_usable(watched: WatchedPolicies) -> float | None:
+    registry = CollectorRegistry()
+    registry.register(watched)
+    return registry.get_sample_value("pipeline_sla_file_last_reload_successful")
+
+
+def test_board_tells_prometheus_of_a_file_that_cannot_be_used(file: Path, tmp_path: Path) -> None:
+    port, settings = free_port(), tmp_path / "accueil.toml"
+    settings.write_text(f'brokers = "127.0.0.1:{free_port()}"\nsla = "sla.toml"\nweb.port = {port}', encoding="utf-8")
+
+    def told() -> list[str]:
+        with suppress(httpx.TransportError):
+            lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+            return [line[-3:] for line in lines if line.startswith("pipeline_sla_file_last_reload_successful ")]
+        return []
+
+    with Child(["-m", "streams.cli", "--config", str(settings), "web"], tmp_path / "web.log") as web:
+        web.start()
+        for text, value in ((TEXT, "1.0"), ("policy = 3", "0.0"), (TEXT, "1.0")):
+            file.write_text(text, encoding="utf-8")
+            wait_until(lambda value=value: told() == [value], value, otherwise=told)
+
+
+def test_promises_that_are_taken_out_are_told_and_kept_by_who_has_them_unless_a_version_gives_them_another_target(
+    file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
+) -> None:
+    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    watched, row = WatchedPolicies(file), contact.fold(None, make("letter.arrived", 0, subject="letter:a:1"))
+    had, _ = advance((), courses(row), watched(), START_MS)
+
+    def after(text: str) -> dict[str, int]:
+        file.write_text(text, encoding="utf-8")
+        found, _ = advance(had, courses(row), watched(), START_MS + 3 * 86_400_000, renew=True)
+        return {clock.kind.value: clock.terms.target for clock in found}
+
+    begin, end = TEXT.index('[[policy]]\nname = "courrier"'), TEXT.index('[[policy]]\nname = "courriel"')
+    assert after(TEXT[:begin] + TEXT[end:]) == {"acknowledge": 14, "announced": 15, "resolution": 2}
+    announced = 'clocks.announced = { target = 15, unit = "working_days" }\n'
+    assert after(TEXT.replace(announced, ""))["announced"] == 15
+    later = TEXT[begin:end].replace("[[policy]]", "[[policy]]\nfrom = 2025-03-04\nopen_contacts = true")
+    assert after(TEXT + later.replace("target = 15", "target = 30"))["announced"] == 30
+    assert [(entry["event"], entry["detail"]) for entry in logs if entry["log_level"] == "warning"] == [
+        ("sla_promises_gone", "courrier.clocks.acknowledge, courrier.clocks.announced, courrier.clocks.resolution"),
+    ]
 
 
 def test_calendars_that_are_taken_out_are_told(

@@ -4,6 +4,7 @@ import tomllib
 from itertools import pairwise
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,3 +133,27 @@ def test_worker_that_tells_all_anew_breaks_no_promise_again(history: list[Knowle
             told += (change for change in changes if change.what is not What.CHANGED)
     assert len({(change.what, change.incident.id) for change in told}) == len(told)
     assert all(change.incident.round == 1 for change in told)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_life_that_is_folded_anew_is_news_to_nobody(*, at_once: bool) -> None:
+    rules, known = policies(3_600, "elapsed"), None
+    life = [Knowledge(minute, 0, (), ended_at, False) for minute, ended_at in ((1, None), (70, None), (90, 85))]
+    told: list[list[Change]] = []
+    for later in (0, 2_000):
+        clocks: tuple[Clock, ...] = ()
+        events = []
+        for step in life:
+            now = START + step.now * MINUTE
+            clocks, news = advance(clocks, [course(step)], rules, now)
+            events += [record(b"form:demarches/essai:1", "social", one, now + later * MINUTE)[1] for one in news]
+        told.append([])
+        for batch in [events] if at_once else [[event] for event in events]:
+            before = known
+            for event in batch:
+                known = fold(known, decode_sla(event))
+            if known is not None and known is not before:
+                known, changes = settle(before, known)
+                told[-1] += (change for change in changes if change.what is not What.CHANGED)
+    assert told[0]
+    assert told[1] == []

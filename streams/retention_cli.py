@@ -1,0 +1,146 @@
+"""`accueil retention`: how long is kept what, and what was kept for long enough removed."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from streams.listing import print_table
+from streams.settings import Settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings
+from streams.words import say
+
+BROKER_SECONDS: Final = 30.0
+
+
+@click.group(
+    cls=Group,
+    name="retention",
+    help=say("For how long what is kept: show it, apply it.", "Combien de temps chaque chose est gardée."),
+)
+def group() -> None:
+    """Hold the commands below."""
+
+
+@group.command(help=say("Print the table of all that is kept.", "Imprimer le tableau de tout ce qui est gardé."))
+@pass_settings
+def show(settings: Settings) -> None:
+    """Print it, and what contradicts itself in it."""
+    from streams.retention import find_contradictions, table  # noqa: PLC0415
+
+    which = int(say("0", "1"))
+    titles = (
+        say("what", "quoi"),
+        say("where", "où"),
+        say("of a person", "d'une personne"),
+        say("days", "jours"),
+        say("counted from", "à compter de"),
+        say("setting", "réglage"),
+    )
+    rows = [
+        (one.what[which], one.where, one.personal[which], str(one.days or ""), one.until[which], one.setting)
+        for one in table(settings)
+    ]
+    print_table(titles, rows)
+    for words in find_contradictions(settings):
+        click.echo(f"accueil: {say(*words)}", err=True)
+
+
+@group.command(
+    help=say(
+        "Remove what was kept for long enough, and have Kafka do so. PostgreSQL's tables are written anew, so that nothing "
+        "erased lies in their files: meanwhile no timeline is read. Run it each night; it may be stopped, and run again.",
+        "Enlever ce qui a été gardé assez longtemps, et le faire faire à Kafka. Les tables de PostgreSQL sont réécrites, pour "
+        "que rien d'effacé ne reste dans leurs fichiers : entre-temps, aucun fil n'est lu. À lancer chaque nuit ; relançable.",
+    )
+)
+@click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
+@pass_settings
+def apply(settings: Settings, *, dry_run: bool) -> None:
+    """Do each part, whatever becomes of the others; say what was done."""
+    from streams.catalogue import apply_topics  # noqa: PLC0415
+    from streams.running import find_brokers  # noqa: PLC0415
+
+    failed = False
+    with clear_errors():
+        for part in (_remove_files, _remove_rejects, _prune_audit, _rewrite):
+            for line in part(settings, dry_run=dry_run):
+                click.echo(line)
+        try:
+            changes = apply_topics(settings, find_brokers(settings), BROKER_SECONDS, dry_run=dry_run)
+        except OperatorError as error:
+            failed = True
+            error.show()
+        else:
+            for line in changes or [say("topics: as they must be", "topics : tous conformes")]:
+                click.echo(line)
+    if failed:
+        raise SystemExit(EXIT_RESTART)
+
+
+def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+    """Remove files that nobody wrote to for too long: logs, and what was set aside of spools."""
+    data, kept = settings.data, settings.retention
+    for what, days, paths in (
+        (say("logs", "journaux"), kept.logs_days, data.glob("logs/*")),
+        (
+            say("damaged files of spools", "fichiers abîmés de files sur disque"),
+            kept.rejects_days,
+            data.glob("connectors/*/*/spool/*.bad"),
+        ),
+    ):
+        old = [path for path in paths if path.is_file() and _is_older(path, days)]
+        for path in old:
+            if not dry_run:
+                path.unlink(missing_ok=True)
+        yield f"{what}{say(':', ' :')} {len(old)}"
+
+
+def _is_older(path: Path, days: int) -> bool:
+    return time.time() - path.stat().st_mtime > days * 86_400
+
+
+def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+    from connectors.sdk import rejects  # noqa: PLC0415
+
+    before = datetime.now(UTC) - timedelta(days=settings.retention.rejects_days)
+    homes = sorted(path.parent for path in settings.data.glob("connectors/*/*/rejects.jsonl"))
+    removed = sum(rejects.forget(home, before, dry_run=dry_run) for home in homes)
+    yield say(f"rejected records: {removed}", f"enregistrements rejetés : {removed}")
+
+
+def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+    from streams.access.audit import AuditError  # noqa: PLC0415
+    from streams.audit_cli import open_audit  # noqa: PLC0415
+
+    if dry_run or not (settings.data / "audit").exists():
+        return
+    audit = open_audit(settings)
+    try:
+        removed = audit.prune()
+    except AuditError as error:
+        raise OperatorError(str(error)) from None
+    finally:
+        audit.close()
+    yield say(f"files of the audit: {removed}", f"fichiers de l'audit : {removed}")
+
+
+def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline_cli import tell_away  # noqa: PLC0415
+    from streams.timeline_process import open_timeline  # noqa: PLC0415
+
+    if dry_run:
+        return
+    try:
+        timeline = open_timeline(settings)
+        try:
+            if timeline.rewrite():
+                yield say("tables of the timelines: written anew", "tables des fils : réécrites")
+        finally:
+            timeline.close()
+    except Unavailable as error:
+        raise OperatorError(tell_away(error), EXIT_RESTART) from None

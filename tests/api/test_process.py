@@ -1,0 +1,127 @@
+"""`accueil api` as a process, asked over HTTP."""
+
+import json
+import signal
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from models.identities import IdentityKind
+from streams.access.permissions import Role
+from streams.engine.broker import free_port
+from tests.support.api import NUMBER, Office, letter, token
+from tests.support.postgres import Postgres
+from tests.support.processes import Child, wait_until
+
+ACCUEIL = [sys.executable, "-m", "streams.cli", "api"]
+
+
+class Served:
+    """A process that runs, and how it is asked."""
+
+    def __init__(self, child: Child, url: str) -> None:
+        self.child, self.url = child, url
+
+    def ask(self, path: str, secret: str = "camille", **body: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {secret}"}
+        return httpx.post(f"{self.url}{path}", json={"purpose": "contact", **body}, headers=headers)
+
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def served(data: Path, **environment: str) -> Iterator[Served]:
+    port = free_port()
+    settings = {"ACCUEIL_DATA": str(data), "ACCUEIL_API__PORT": str(port), "ACCUEIL_LOG__FORMAT": "json"}
+    with Child([*ACCUEIL[1:]], data / "api.log", **settings, **environment) as child:
+        child.start()
+        yield Served(child, f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def data(tmp_path: Path, url: str) -> Path:
+    """A data directory: its timelines have one letter, and its token is `camille`."""
+    data = tmp_path / "data"
+    office = Office(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
+    office.add(token(), token("sacha", Role.OPERATOR))
+    office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
+    office.close()
+    return data
+
+
+def settings_of(url: str) -> dict[str, str]:
+    return {"ACCUEIL_TIMELINE__URL": url} if url.startswith("postgresql") else {}
+
+
+def test_it_answers_records_and_stops(data: Path, url: str) -> None:
+    with served(data, **settings_of(url)) as api:
+        wait_until(api.is_ready, "the API")
+        told = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+        assert told.status_code == 200
+        assert [entry["contact"] for entry in told.json()["entries"]] == ["mail:ged:1"] * 3
+        assert api.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).status_code == 403
+        assert api.ask("/v1/look-up", "nobody", kind="phone", value=NUMBER).status_code == 401
+        metrics = httpx.get(f"{api.url}/metrics").text
+        assert 'api_accesses_total{operation="look_up",purpose="contact",result="shown",role="dpo"} 1.0' in metrics
+        assert httpx.get(f"{api.url}/openapi.json").json()["openapi"].startswith("3.1")
+        assert api.child.stop() == 0
+        said = api.child.text
+    results = [json.loads(line)["result"] for line in (data / "audit" / "000001.jsonl").read_text().splitlines()[1:]]
+    assert results == ["shown", "refused"]
+    everything = said + metrics + (data / "audit" / "000001.jsonl").read_text()
+    assert not [value for value in (NUMBER[1:], "camille", "sacha") if value in said + metrics]
+    assert NUMBER[1:] not in everything
+
+
+def test_a_page_goes_on_after_a_restart(data: Path, url: str) -> None:
+    with served(data, **settings_of(url)) as api:
+        wait_until(api.is_ready, "the API")
+        first = api.ask("/v1/look-up", kind="phone", value=NUMBER, limit=1).json()
+        api.child.kill(signal.SIGKILL)
+    with served(data, **settings_of(url)) as api:
+        wait_until(api.is_ready, "the API")
+        page = api.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
+        assert len(page.json()["entries"]) == 2
+
+
+def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres: Postgres) -> None:
+    office = Office(tmp_path / "data", f"sqlite:///{tmp_path / 'other.db'}")
+    office.add(token())
+    office.pseudonym(IdentityKind.PHONE, NUMBER)
+    office.close()
+    postgres.stop("immediate")
+    try:
+        with served(tmp_path / "data", **settings_of(postgres.url)) as api:
+            wait_until(lambda: "waiting_for_database" in api.child.text, "that it waits")
+            assert httpx.get(f"{api.url}/healthz").status_code == 200
+            away = api.ask("/v1/look-up", kind="phone", value=NUMBER)
+            assert (away.status_code, away.json()["type"]) == (503, "urn:accueil:problem:database")
+            postgres.start()
+            wait_until(api.is_ready, "the database")
+            assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404
+            postgres.stop("immediate")  # and away again, in its midst
+            assert api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 503
+            postgres.start()
+            wait_until(lambda: api.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 404, "it is back")
+    finally:
+        if not postgres.runs:
+            postgres.start()
+
+
+def test_a_database_of_a_newer_release_is_for_a_person_to_mend(tmp_path: Path) -> None:
+    Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}").close()
+    with closing(sqlite3.connect(tmp_path / "timeline.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with served(tmp_path, LANGUAGE="en") as api:
+        assert api.child.wait() == 2
+        assert "newer release" in api.child.text

@@ -1,0 +1,185 @@
+"""The people of a whole département: nothing of them leaves the connectors, and nothing names whoever was erased.
+
+All source systems but FreeSWITCH tell of invented citizens, with names, telephone numbers and addresses, in their own formats.
+(What each connector makes of a personal value in each of its fields is looked at by the conformance suite that all inherit,
+`test_nothing_personal_leaves`, in tests/connectors; the switchboard's log, in `test_canary.py`.)
+"""
+
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+import httpx
+import pytest
+from confluent_kafka import Message
+
+from connectors.simulator.departement import Departement
+from connectors.simulator.plan import Plan
+from connectors.simulator.playing import play_span
+from connectors.simulator.population import Citizen, who_has
+from connectors.simulator.stage import Stage
+from models import topics
+from streams.engine.broker import EmbeddedKafka, free_port
+from streams.timeline.store import Timeline
+from tests.support import kafka_io
+from tests.support.departement import last_monday
+from tests.support.house import House
+from tests.support.personal import found
+from tests.support.processes import wait_until
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
+
+SEED, PER_YEAR = 5, 60_000
+SECTOR = "demonstration"
+PAGES = ("/healthz", "/readyz", "/metrics", "/", "/api/board", "/openapi.json")
+
+
+def play(stage: Stage, departement: Departement, since: datetime, until: datetime) -> set[Citizen]:
+    """Play a day in all systems; return who did something."""
+    plan = Plan(SEED, PER_YEAR)
+    assert play_span(departement, since, until, threading.Event())
+    people = set()
+    for deed in plan.deeds(since):
+        if deed.at > until:
+            break
+        people.add(deed.matter.citizen)
+    log = next(path for path in stage.root.rglob("queue_log") if path.is_file())
+    callers = {line.split("|")[6] for line in log.read_text().splitlines() if "|ENTERQUEUE|" in line}
+    return people | {who_has(SEED, caller) for caller in callers if caller}
+
+
+def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
+    """Return what names or reaches somebody, in whatever way a number is written."""
+    folded = content.lower()
+    hits = []
+    for one in people:
+        texts = [one.name, *filter(None, [one.email])]
+        hits += [text for text in texts if text.lower().encode() in folded]
+        hits += [one.phone for _ in found(one.phone, content)]
+    return hits
+
+
+class Office(House):
+    """All processes of an installation with a département, and where they answer."""
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path, settings: Path) -> None:
+        super().__init__(kafka, directory, ACCUEIL_CONFIG=str(settings), ACCUEIL_LOG__LEVEL="debug")
+        self.ports = {name: free_port() for name in ("connect", "worker", "timeline", "web", "api")}
+        names = {name: "PORT" if name in {"web", "api"} else "HEALTH_PORT" for name in self.ports}
+        for name, port in self.ports.items():
+            self.environment[f"ACCUEIL_{name.upper()}__{names[name]}"] = str(port)
+        self.children = {name: self.child(name) for name in self.ports}
+        self.worker, self.timeline = self.children["worker"], self.children["timeline"]
+
+    def __enter__(self) -> Self:
+        for child in self.children.values():
+            child.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self.children.values():
+            if child.alive:
+                child.kill()
+                child.wait()
+
+    def answers(self) -> bytes:
+        """Return all that the processes answer without a token."""
+        found = []
+        for name, port in self.ports.items():
+            wait_until(lambda port=port: is_up(port), name)  # type: ignore[misc]
+            found += [httpx.get(f"http://127.0.0.1:{port}{path}").content for path in PAGES]
+        return b"\n".join(found)
+
+    def places(self) -> Mapping[str, bytes]:
+        """Return all that is outside the connectors' own files of what they could not use, by where it is."""
+        records = kafka_io.read(self.bootstrap, *(topic.name for topic in topics.CATALOGUE))
+        kept = [path for path in self.data.rglob("*") if path.is_file() and "keys" not in path.parts]
+        files = [path for path in kept if not path.name.startswith("rejects")]
+        return {
+            "topics": b"\n".join(map(_content, records)),
+            "files": b"\n".join(path.read_bytes() for path in files),
+            "logs": b"\n".join(path.read_bytes() for path in self.directory.rglob("*.log")),
+            "answers": self.answers(),
+        }
+
+
+def is_up(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _content(message: Message) -> bytes:
+    headers = b"".join(f"{name}={value!r}".encode() for name, value in message.headers() or ())
+    return b"\n".join((message.key() or b"", message.value() or b"", headers))
+
+
+def pick(timeline: Timeline, owners: Mapping[str, str]) -> tuple[str, set[str], set[str]]:
+    """Return an identity of whom most is known, all that are his alone, and his contacts."""
+    found = []
+    for owner in sorted({owner for contact, owner in owners.items() if owner != contact}):
+        story = timeline.tell_story(owner)
+        if story.is_own:
+            own = {*story.identities}
+            found.append((owner, own, {contact for contact, whose in owners.items() if whose in own}))
+    best = max(found, key=lambda one: (len(one[1]), len(one[2])))
+    assert len(best[1]) > 1, "nobody has several identities: this shows nothing"
+    return best
+
+
+def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
+    own_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
+    since = last_monday()
+    stage = Stage(tmp_path / "stage")
+    departement = Departement(stage, Plan(SEED, PER_YEAR))
+    stage.write_settings(departement.connectors())
+    with Office(own_kafka, tmp_path, stage.settings) as office, departement.opened(since):
+        people = play(stage, departement, since, since + timedelta(days=1))
+        wait_until(departement.settle, "all to be read")
+        office.settle()
+        _ask(office, people)
+        for place, content in office.places().items():
+            assert content, f"nothing is in {place}: this shows nothing of it"
+            assert find_personal(people, content) == [], place
+
+        owners = office.owners()
+        timeline = Timeline(office.url)
+        asked, own, contacts = pick(timeline, owners)
+        timeline.close()
+        assert all(one.encode() in office.state() for one in own), "the state knows them: else this shows nothing"
+        code, _, error = office.run("timeline", "erase", asked, "--yes", "--wait", "60")
+        assert code == 0, error
+        for name in ("worker", "timeline"):
+            office.children[name].kill()
+            office.children[name].wait()
+            office.children[name].start()
+        office.settle()
+        assert not contacts & office.owners().keys()
+        assert find_personal(people, office.places()["logs"] + office.answers()) == []
+        code, shown, error = office.run("audit", "show", "--json", "--whose", asked)
+        assert [json.loads(line)["operation"] for line in shown.splitlines()] == ["erase"], error
+        assert [child.stop() for child in office.children.values()] == [0] * len(office.children)
+        logs = b"".join(path.read_bytes() for path in tmp_path.glob("*.log"))
+        left = {"state": office.state(), "logs": logs, "database": office.content_of_database()}
+        for place, content in left.items():
+            assert [one for one in own if one.encode() in content] == [], place
+
+
+def _ask(office: Office, people: Iterable[Citizen]) -> None:
+    """Look somebody up over HTTP by what he says, so that requests, logs and audit have had it in their hands."""
+    code, shown, error = office.run("tokens", "add", "camille", "--role", "dpo", "--sector", SECTOR)
+    assert code == 0, error
+    secret = next(word for word in shown.split() if word.startswith("accueil_"))
+    wait_until(lambda: is_up(office.ports["api"]), "the API")
+    for one in list(people)[:20]:
+        for kind, value in (("phone", one.phone), ("email", one.email or "nobody@example.org")):
+            body = {"kind": kind, "value": value, "sector": SECTOR, "purpose": "contact"}
+            address = f"http://127.0.0.1:{office.ports['api']}/v1/look-up"
+            answer = httpx.post(address, json=body, headers={"authorization": f"Bearer {secret}"})
+            assert answer.status_code in {200, 404}, answer.text
+            assert find_personal([one], answer.content) == []

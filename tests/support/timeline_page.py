@@ -1,0 +1,154 @@
+"""A real `accueil api` with a citizen's story to show, for tests of its page."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import tomli_w
+
+from connectors.sdk.keys import load_key
+from models.events import Event
+from models.identities import IdentityKind, normalise
+from models.sla import SOURCE
+from models.topics import Channel
+from streams.access.permissions import Role
+from streams.access.tokens import Tokens
+from streams.core.milestone import State
+from streams.core.timeline import Entry
+from streams.engine.broker import free_port
+from streams.timeline.store import Timeline
+from tests.support.api import token
+from tests.support.events import START, make
+from tests.support.processes import Child
+from tests.support.timelines import entries_of
+
+SECTOR: Final = "social"
+NUMBER, CASE, EMAIL, LANDLINE, MANY = "01 99 00 00 01", "D-2026-17", "usager@example.org", "01 99 00 00 02", "01 99 00 00 03"
+HOSTILE: Final = "<script>window.hostile = 1</script><img src=x onerror='window.hostile = 1'>"
+DAY: Final = 86_400
+
+
+class Served:
+    """One API that runs; `directory` holds all its data."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, Any]) -> None:
+        self.directory, self.data = directory, directory / "data"
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.timeline = Timeline(f"sqlite:///{self.data / 'timeline.db'}")
+        self.tokens = Tokens(self.data / "access")
+        self._settings = settings
+        config = directory / "accueil.toml"
+        self.child = Child(["-m", "streams.cli", "--config", str(config), "api"], directory / "api.log")
+        self.url = ""
+
+    def start(self) -> None:
+        settings = {"data": str(self.data), **self._settings}
+        settings["api"] = {"port": free_port(), **settings.get("api", {})}
+        (self.directory / "accueil.toml").write_text(tomli_w.dumps(settings))
+        self.child.start()
+        self.url = f"http://127.0.0.1:{settings['api']['port']}"
+        self.child.wait_for("startup complete")
+
+    def add(self, name: str, role: Role = Role.DPO, sectors: tuple[str, ...] = (SECTOR,), **others: Any) -> str:
+        """Return the secret of a new token: its name."""
+        self.tokens.add(token(name, role, sectors=sectors, **others))
+        return name
+
+    def pseudonym(self, kind: IdentityKind, raw: str, sector: str = SECTOR) -> str:
+        keys = self.data / "connectors" / "keys"
+        return load_key(keys, sector).pseudonym(kind, normalise(kind, raw) or "")
+
+    def write(self, events: list[Event], *further: Entry) -> None:
+        self.timeline.write([*entries_of(events), *further])
+
+    @property
+    def written(self) -> bytes:
+        """Everything that stands in files: databases, audit, logs."""
+        return b"".join(path.read_bytes() for path in self.directory.rglob("*") if path.is_file())
+
+
+@contextmanager
+def serving(directory: Path, **settings: Any) -> Iterator[Served]:
+    """Serve what `write_story` tells."""
+    served = Served(directory, settings)
+    write_story(served)
+    with served.child:
+        served.start()
+        yield served
+        if served.child.alive:
+            assert served.child.stop() == 0
+    served.timeline.close()
+
+
+def ago(days: float) -> float:
+    """Return a time so many days ago, as `make` takes it."""
+    return (datetime.now(UTC) - START).total_seconds() - days * DAY
+
+
+def write_story(served: Served) -> None:
+    """Three months of a citizen who came by every channel; a landline of two people."""
+    phone, case = served.pseudonym(IdentityKind.PHONE, NUMBER), served.pseudonym(IdentityKind.CASE, CASE)
+    email, landline = served.pseudonym(IdentityKind.EMAIL, EMAIL), served.pseudonym(IdentityKind.PHONE, LANDLINE)
+    other = served.pseudonym(IdentityKind.CASE, "D-2026-18")
+    served.write(
+        [
+            *_told("mail:ged:1201", ago(86), "autonomie", f"{case} {phone}", ("letter.arrived", 0, {}), ("letter.registered", 0.1, {"chrono": "1201"}), ("letter.assigned", 1, {}), ("letter.answered", 14, {})),
+            *_told("call:standard:41", ago(62), "accueil", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "accueil"}), ("call.abandoned", 0.003, {"queue": "accueil"})),
+            *_told("form:demarches:7", ago(41), "rsa", f"{case} {email}", ("form.submitted", 0, {"procedure": "rsa"}), ("form.taken_up", 2, {"procedure": "rsa"}), ("form.correction_requested", 6, {"procedure": "rsa"})),
+            *_told("appointment:rdv:3", ago(30), "rsa", case, ("appointment.booked", 0, {"starts_at": _moment(21)}), ("appointment.missed", 9, {"starts_at": _moment(21)})),
+            *_told("call:standard:88", ago(20), "rsa", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "rsa"}), ("call.answered", 0.002, {"queue": "rsa"}), ("call.ended", 0.006, {"queue": "rsa", "ended_by": "caller"})),
+            *_told("mail:ged:1288", ago(18), "rsa", f"{case} {landline}", ("letter.arrived", 0, {}), ("letter.registered", 0.2, {"chrono": "1288"}), ("letter.assigned", 1, {})),
+            *_told("email:boite:5", ago(9), "autonomie", email, ("email.received", 0, {}), ("email.acknowledged", 0.001, {}), ("email.answered", 3, {})),
+            *_told("visit:guichet:9", ago(4), "accueil", case, ("visit.arrived", 0, {}), ("visit.called", 0.01, {}), ("visit.served", 0.02, {})),
+            *_told("mail:ged:1201", ago(70), "autonomie", "", ("feedback.invited", 0, {}), ("feedback.given", 1, {"scale": "csat_1_5", "score": 4})),
+            *_told("appointment:rdv:8", ago(2), "rsa", case, ("appointment.booked", 0, {"starts_at": _moment(-6)})),
+            *_told("call:standard:97", ago(0.02), "rsa", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "rsa"})),
+            *_told("mail:ged:900", ago(50), "rsa", f"{other} {landline}", ("letter.arrived", 0, {})),
+        ],
+        _promise("mail:ged:1201", 72, "met", "announced", "autonomie", State.CLOSED),
+        _promise("mail:ged:1288", 4, "breached", "first_response", "rsa", State.IN_PROGRESS),
+        _promise("mail:ged:1288", 17, "met", "acknowledge", "rsa", State.IN_PROGRESS),
+        _promise("form:demarches:7", 35, "met", "first_response", "rsa", State.PENDING_CITIZEN),
+    )  # fmt: skip
+
+
+def write_many(served: Served, calls: int) -> None:
+    """The calls of one number that rings often: three entries each."""
+    phone = served.pseudonym(IdentityKind.PHONE, MANY)
+    events: list[Event] = []
+    for number in range(calls):
+        at = ago(90 - 89 * number / calls)
+        events += _told(f"call:standard:m{number}", at, "rsa", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "rsa"}), ("call.abandoned", 0.001, {"queue": "rsa"}))  # fmt: skip
+    served.write(events)
+
+
+def _told(
+    subject: str, at: float, service: str, identities: str, *steps: tuple[str, float, dict[str, Any]]
+) -> list[Event]:
+    where: dict[str, Any] = {"subject": subject, "site": "siege", "service": service, "sector": SECTOR}
+    told = {"identities": identities} if identities else {}
+    return [make(kind, at + days * DAY, **where, **told, **data) for kind, days, data in steps]
+
+
+def _promise(contact: str, days: float, what: str, clock: str, service: str, state: State) -> Entry:
+    at = datetime.fromtimestamp(time.time() - days * DAY, UTC)
+    detail = f"delais:{clock}"
+    channel = Channel(contact.split(":")[0])
+    return Entry(
+        f"{what}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{what}", at, state, "", SOURCE,
+        SECTOR, detail,
+    )  # fmt: skip
+
+
+def _moment(days: float) -> str:
+    return datetime.fromtimestamp(time.time() - days * DAY, UTC).isoformat()
+
+
+def problems_of(log: str) -> list[dict[str, Any]]:
+    """Return the lines of a log that are JSON and of a warning or worse."""
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [line for line in lines if line.get("level") in {"warning", "error", "critical"}]

@@ -1,0 +1,118 @@
+"""How long is kept what: the table, what contradicts itself in it, and what is removed."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka.admin import AdminClient, ConfigResource
+
+from connectors.sdk import rejects
+from connectors.sdk.contract import Reject
+from connectors.sdk.rejects import Rejects
+from models import topics
+from models.reasons import Reason
+from streams.cli import main
+from streams.configuration import load
+from streams.engine.broker import EmbeddedKafka
+from streams.retention import CONTRADICTIONS, describe, find_contradictions
+
+DAY = 86_400
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path))
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["retention", *arguments])
+
+
+@pytest.mark.parametrize(("page", "language"), [("PRIVACY.md", "en"), ("PRIVACY.fr.md", "fr")])
+def test_the_pages_print_the_table_of_the_defaults(data: Path, page: str, language: str) -> None:
+    assert describe(load(), language) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_it_is_shown_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "after it was closed" in run("show").stdout
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "7")
+    shown = run("show")
+    assert "après sa clôture" in shown.stdout
+    assert "timeline.keep_days = 7, retention.events_days = 30 : les personnes effacées" in shown.stderr
+
+
+def test_the_defaults_contradict_themselves_in_nothing(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(find_contradictions(load())) == []
+    for longer, shorter, *_ in CONTRADICTIONS:
+        name = "ACCUEIL_" + shorter.upper().replace(".", "__")
+        kept = {
+            "worker.keep_closed_days": 35,
+            "timeline.keep_days": 92,
+            "notify.keep_ended_days": 35,
+            "audit.keep_days": 365,
+        }
+        monkeypatch.setenv(name, str(kept[longer]))
+        assert any(text.startswith(f"{longer} = ") for text, _ in find_contradictions(load())), longer
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.broker
+def test_what_was_kept_for_long_enough_is_removed_and_told(
+    data: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
+    monkeypatch.setenv("ACCUEIL_RETENTION__EVENTS_DAYS", "21")
+    old, fresh, spoilt = (
+        data / "logs" / "worker.log.1",
+        data / "logs" / "worker.log",
+        data / "connectors/a/b/spool/0.bad",
+    )
+    for path in (old, fresh, spoilt):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("line\n")
+    for path in (old, spoilt):
+        os.utime(path, (time.time() - 91 * DAY,) * 2)
+    kept = keep_rejects(data / "connectors/a/b")
+    planned = run("apply", "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "logs: 1" in planned.stdout
+    assert "rejected records: 1" in planned.stdout
+    assert f"created {topics.SLA.name} with 4 partitions" in planned.stdout
+    assert old.exists()
+    assert len([*rejects.read(kept.path.parent)]) == 2
+
+    done = run("apply")
+    assert done.exit_code == 0, done.output
+    assert [path.exists() for path in (old, fresh, spoilt)] == [False, True, False]
+    kept.add(Reject(Reason.INVALID_JSON, b"after", "", b""))  # a connector that runs goes on
+    kept.close()
+    assert [one.reject.record for one in rejects.read(kept.path.parent)] == [b"now", b"after"]
+    assert b"long ago" not in kept.path.read_bytes()
+    assert "topics: as they must be" in run("apply").stdout
+    assert read_retention(own_kafka) == str(21 * DAY * 1000)
+
+
+def keep_rejects(directory: Path) -> Rejects:
+    """Return what a connector holds open: a record of long ago, and one of now."""
+    kept = Rejects(directory)
+    for content in (b"long ago", b"now"):
+        kept.add(Reject(Reason.INVALID_JSON, content, "", b""))
+    kept.sync()
+    first, rest = kept.path.read_bytes().split(b"\n", 1)
+    today, then = (one.encode() for one in (datetime.now(UTC).isoformat()[:10], "2020-03-16"))
+    kept.path.write_bytes(first.replace(today, then) + b"\n" + rest)
+    return kept
+
+
+def read_retention(kafka: EmbeddedKafka) -> str:
+    place = ConfigResource("topic", topics.SLA.name)
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    return str(admin.describe_configs([place])[place].result(30)["retention.ms"].value)

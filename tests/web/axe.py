@@ -1,0 +1,26 @@
+"""axe-core in a page: what it finds against WCAG 2.2 AA and its own best practice."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+from tests.web.browser import Page
+
+SOURCE: Final = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+RUN: Final = """
+const [tags, done] = arguments;
+axe.run(document, { runOnly: tags, resultTypes: ["violations"] })
+  .then(({ violations, passes }) => done([violations.flatMap(({ id, nodes }) => nodes.map(({ html, any }) =>
+    [id, html.slice(0, 120), any.map(({ message }) => message).join(" ")])), passes.length]))
+  .catch((error) => done([[["failed", String(error), ""]], 0]));
+"""
+
+
+def check(page: Page) -> None:
+    """Fail if axe-core finds a violation in the page as it is now."""
+    if page.run("return typeof axe === 'undefined'"):
+        page.run(SOURCE)
+    found, passed = page.driver.execute_async_script(RUN, TAGS)  # type: ignore[no-untyped-call]
+    assert found == [], json.dumps(found, indent=1, ensure_ascii=False)
+    assert passed > 10, "axe-core looked at next to nothing"
