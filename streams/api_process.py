@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from yarl import URL
 
 from connectors.sdk.keys import load_key
+from streams.access.oidc import Provider
 from streams.api.accesses import Accesses
 from streams.api.app import create_app
 from streams.api.asking import Api
@@ -54,6 +55,7 @@ def run(settings: Settings) -> int:
         secret=load_key(settings.data / "access", "cursors").secret,
         accesses=Accesses(registry, options.unusual_citizens_per_hour),
         desk=open_desk(settings),
+        provider=Provider(place.oidc.of_oidc()) if place.oidc else None,
     )
     app = create_app(api, registry, answered_hosts(options.host, options.hosts))
     server = Server(app)

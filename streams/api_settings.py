@@ -1,13 +1,18 @@
 """What can be set of the API: names, kinds, bounds and defaults."""
 
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveInt, StringConstraints
+from pydantic import AfterValidator, Field, PositiveInt, StringConstraints
 
 from connectors.sdk.citizens import Region
 from models.envelope import Label
+from streams.access.grants import Grant as GrantOptions
+from streams.access.grants import OidcOptions
+from streams.access.permissions import Role
 from streams.api.options import Across, ApiOptions, OtherServices
 from streams.sections import Port, Section
+from streams.words import say
 
 _API: Final = ApiOptions()
 """What the API does if it is told nothing: its defaults have their home there."""
@@ -23,6 +28,45 @@ class Pair(Section):
     """Sector in which it may look up, and read."""
     reason: Annotated[str, StringConstraints(min_length=10, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
     """The legal basis; stands in the audit with each such access."""
+
+
+def _check_issuer(issuer: str) -> str:
+    parsed = urlsplit(issuer)
+    is_here = parsed.hostname in {"localhost", "127.0.0.1", "::1"}
+    if not parsed.hostname or (parsed.scheme != "https" and not (parsed.scheme == "http" and is_here)):
+        raise ValueError(say("must be https://…", "attend https://…"))
+    return issuer
+
+
+class Grant(Section):
+    """What the holder of a role of the provider's may do."""
+
+    role: Role
+    sectors: Annotated[tuple[Sector, ...], Field(min_length=1)]
+    services: tuple[Sector, ...] = ()
+    """None: all."""
+
+
+class Oidc(Section):
+    """An OpenID provider whose tokens are taken beside those of `accueil tokens`."""
+
+    issuer: Annotated[str, AfterValidator(_check_issuer)]
+    """As its tokens name it."""
+    audience: Annotated[str, StringConstraints(min_length=1)]
+    """As its tokens name us."""
+    role_claim: Annotated[str, StringConstraints(min_length=1)] = "roles"
+    """Where roles stand in them; dots lead into objects: `realm_access.roles`."""
+    name_claim: Annotated[str, StringConstraints(min_length=1)] = "sub"
+    """Who it is, for the audit."""
+    rate_per_minute: PositiveInt = 120
+    """Requests a minute at most, each person."""
+    grants: Annotated[dict[str, Grant], Field(min_length=1)]
+    """Role of the provider's → what it means here; of several the first counts."""
+
+    def of_oidc(self) -> OidcOptions:
+        """Return this as who checks tokens takes it."""
+        grants = {name: GrantOptions(**grant.model_dump()) for name, grant in self.grants.items()}
+        return OidcOptions(**self.model_dump(exclude={"grants"}), grants=grants)
 
 
 class Api(Section):
@@ -47,8 +91,10 @@ class Api(Section):
     """More citizens than this whom one token reads within an hour are unusual: the metrics tell it."""
     idle_seconds: PositiveInt = _API.idle_seconds
     """The page forgets a token, and all that it shows, after so long without a key or a touch."""
+    oidc: Oidc | None = None
+    """An OpenID provider whose tokens are taken too."""
 
     def of_api(self, **others: Any) -> ApiOptions:
         """Return this as the API takes it, with what other settings say."""
-        own = self.model_dump(exclude={"url", "across"})
+        own = self.model_dump(exclude={"url", "across", "oidc"})
         return ApiOptions(**own, across=tuple(Across(**pair.model_dump()) for pair in self.across), **others)

@@ -22,6 +22,7 @@ from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, PseudonymKey
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.limiting import Limiter
+from streams.access.oidc import Provider
 from streams.access.permissions import OF_CITIZENS, Operation
 from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
@@ -36,6 +37,9 @@ AWAY_SECONDS: Final = 5
 """After so long it is worth to ask again where the database is away."""
 ACROSS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
 """What may be done in a sector that is not the token's own, where the settings allow it."""
+
+JWT_DOTS: Final = 2
+"""A token of an OpenID provider has so many, one of our own none."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,8 +85,12 @@ class Api:
         secret: bytes,
         accesses: Accesses,
         desk: Desk,
+        provider: Provider | None = None,
     ) -> None:
-        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors."""
+        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors.
+
+        Whoever `provider` knows may ask as well.
+        """
         self.options: Final = options
         self.audit: Final = audit
         self.writer: Final = writer
@@ -90,7 +98,7 @@ class Api:
         self.accesses: Final = accesses
         self.desk: Final = desk
         self.limiter: Final = Limiter()
-        self._tokens = tokens
+        self._tokens, self._provider = tokens, provider
         self._reader = reader
         self._keys = keys
         self._known_keys: dict[str, PseudonymKey] = {}
@@ -101,6 +109,8 @@ class Api:
         """Return whose secret this is, None if nobody's. Raises `Problem`."""
         now = datetime.now(UTC)
         try:
+            if self._provider is not None and secret.count(".") == JWT_DOTS:
+                return await self._provider.authenticate(secret)
             token = find(self._tokens.list(), secret, milliseconds(now))
             if token is not None and token.used_on < now.date().isoformat():
                 token = await run_sync(self._tokens.authenticate, secret, now, limiter=self._noting)

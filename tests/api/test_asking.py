@@ -14,11 +14,15 @@ from structlog.testing import capture_logs
 
 from models.identities import IdentityKind
 from streams.access.audit import verify
+from streams.access.grants import Grant, OidcOptions
+from streams.access.oidc import Provider
 from streams.access.permissions import PERMISSIONS, Operation, Role
+from streams.api.asking import ACROSS
 from streams.api.guarding import HEADERS, MOST_BYTES, OPERATIONS
 from streams.api.options import Across, ApiOptions
 from streams.api.problems import TITLES
 from tests.support.api import NUMBER, SECTOR, Office, call, letter, now, token
+from tests.support.issuer import Issuer
 from tests.support.kills import run_in_child
 
 PHONE_OF = {"social": "+33199000001", "routes": "+33199000002"}
@@ -101,6 +105,20 @@ def test_tokens_that_cannot_be_read_let_nobody_in(known: Office) -> None:
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:tokens")
 
 
+def test_who_an_openid_provider_knows_is_answered_and_recorded_by_name(tmp_path: Path) -> None:
+    issuer = Issuer()
+    grants = {"guichet": Grant(Role.AGENT, (SECTOR,))}
+    provider = Provider(OidcOptions(issuer.url, "accueil", grants=grants))
+    office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", provider=provider)
+    office.add(token())
+    write(office)
+    for who, status in ((issuer.sign(), 200), (issuer.sign(aud="other"), 401), ("camille", 200)):
+        assert office.ask("/v1/look-up", who, kind="phone", value=NUMBER).status_code == status
+    assert [record["who"] for record in office.recorded()] == ["oidc:agent-7", "camille"]
+    issuer.close()
+    office.close()
+
+
 # ----------------------------------------------------------------------------------------------------------- permissions
 @pytest.mark.parametrize(("role", "sector", "operation"), list(product(Role, PHONE_OF, ASKED)))
 def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
@@ -158,7 +176,7 @@ def test_another_sector_is_looked_into_where_the_settings_say_so_and_the_audit_h
     path, body = requests_in(across, "routes")[operation]
     answer = across.ask(path, **body)
     record = across.recorded()[-1]
-    if "link" in operation:  # it is looked into, not changed
+    if operation not in ACROSS:  # it is looked into, neither changed nor taken away
         assert (answer.status_code, record["across"]) == (403, "")
     else:
         assert (answer.status_code, record["across"], record["sector"]) == (200, REASON, "routes")

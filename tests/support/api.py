@@ -17,6 +17,7 @@ from models.identities import IdentityKind, normalise
 from models.topics import DAY_MS
 from streams.access.audit import Audit
 from streams.access.audit import read as read_audit
+from streams.access.oidc import Provider
 from streams.access.permissions import Role
 from streams.access.tokens import Token, Tokens, digest, milliseconds
 from streams.api.accesses import Accesses
@@ -58,7 +59,10 @@ def now() -> int:
 class Office:
     """Timelines in `url`, and everything that the API needs in `directory`."""
 
-    def __init__(self, directory: Path, url: str, options: ApiOptions = ApiOptions()) -> None:  # noqa: B008
+    def __init__(
+        self, directory: Path, url: str, options: ApiOptions | None = None, provider: Provider | None = None
+    ) -> None:
+        options = options or ApiOptions()
         self.directory, self.url = directory, url
         self.keys = directory / "connectors" / "keys"
         make_private_directory(directory)
@@ -77,6 +81,7 @@ class Office:
             keys=self.keys,
             secret=b"\0" * 32,
             accesses=Accesses(self.registry, options.unusual_citizens_per_hour),
+            provider=provider,
             desk=self.desk(),
         )
         self.app: FastAPI = create_app(self.api, self.registry, ["testserver"])

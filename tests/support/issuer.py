@@ -1,0 +1,62 @@
+"""An OpenID provider on 127.0.0.1: it signs tokens, and serves its keys."""
+
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+
+
+class Issuer:
+    """One that runs until it is closed."""
+
+    def __init__(self) -> None:
+        self.keys = [RSAKey.generate_key(2048, {"kid": "first"})]
+        self.asked = 0
+        self.is_away = False
+        self.says: str | None = None
+        issuer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                issuer.asked += 1
+                if issuer.is_away:
+                    self.send_error(503)
+                    return
+                told: Any = {"issuer": issuer.says or issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+                if self.path == "/keys":
+                    told = KeySet(list(issuer.keys)).as_dict(private=False)
+                body = json.dumps(told).encode()
+                self.send_response(200)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def sign(self, key: Any = None, header: dict[str, Any] | None = None, **claims: Any) -> str:
+        """A token for an agent, that is valid if nothing else is said; a claim that is None is left out."""
+        key = key or self.keys[-1]
+        now = int(time.time())
+        usual = {
+            "iss": self.url,
+            "aud": "accueil",
+            "sub": "agent-7",
+            "exp": now + 300,
+            "iat": now,
+            "roles": ["guichet"],
+        }
+        told = {name: value for name, value in (usual | claims).items() if value is not None}
+        return jwt.encode({"alg": "RS256", "kid": key.kid} | (header or {}), told, key, algorithms=["RS256", "HS256"])
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()

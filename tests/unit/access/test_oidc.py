@@ -1,0 +1,189 @@
+"""Tokens of an OpenID provider: a real one on 127.0.0.1, whose keys change."""
+
+import asyncio
+import base64
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from joserfc.jwk import OctKey, RSAKey
+
+from streams.access.grants import Grant, OidcOptions
+from streams.access.oidc import AGAIN_SECONDS, KEEP_SECONDS, Provider
+from streams.access.permissions import Role
+from streams.access.tokens import Token, TokensError
+from tests.support.issuer import Issuer
+
+GRANTS: Final = {
+    "dpo": Grant(Role.DPO, ("general", "social")),
+    "guichet": Grant(Role.AGENT, ("general",), ("rsa",)),
+}
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    running = Issuer()
+    yield running
+    running.close()
+
+
+def encode(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def provider_of(issuer: Issuer, clock: Clock | None = None, **others: Any) -> Provider:
+    return Provider(OidcOptions(issuer.url, "accueil", **{"grants": GRANTS} | others), clock or Clock())
+
+
+def ask(provider: Provider, *texts: str) -> list[Token | None]:
+    async def all_of_them() -> list[Token | None]:
+        return [await provider.authenticate(text) for text in texts]
+
+    return asyncio.run(all_of_them())
+
+
+def test_a_token_means_what_its_role_is_mapped_to(issuer: Issuer) -> None:
+    (token,) = ask(provider_of(issuer), issuer.sign())
+    assert token
+    assert (token.name, token.role, token.sectors, token.services) == (
+        "oidc:agent-7",
+        Role.AGENT,
+        ("general",),
+        ("rsa",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "role"),
+    [
+        ({"roles": ["guichet", "dpo"]}, Role.DPO),
+        ({"roles": "guichet"}, Role.AGENT),
+        ({"roles": ["other"]}, None),
+        ({"roles": []}, None),
+        ({"roles": None}, None),
+        ({"roles": {"guichet": True}}, None),
+        ({"sub": "a b"}, None),
+        ({"sub": ""}, None),
+        ({"sub": None}, None),
+        ({"aud": ["other", "accueil"]}, Role.AGENT),
+    ],
+)
+def test_of_several_roles_the_first_of_the_settings_counts(
+    issuer: Issuer, claims: dict[str, Any], role: Role | None
+) -> None:
+    (token,) = ask(provider_of(issuer), issuer.sign(**claims))
+    assert (token and token.role) == role
+
+
+def test_roles_may_stand_deeper_and_names_elsewhere(issuer: Issuer) -> None:
+    provider = provider_of(issuer, role_claim="realm_access.roles", name_claim="preferred_username")
+    token, none = ask(
+        provider,
+        issuer.sign(roles=None, realm_access={"roles": ["dpo"]}, preferred_username="camille"),
+        issuer.sign(preferred_username="camille"),
+    )
+    assert (token and token.name, none) == ("oidc:camille", None)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "other"},
+        {"aud": None},
+        {"aud": ["other"]},
+        {"iss": "https://evil.example"},
+        {"iss": None},
+        {"exp": int(time.time()) - 60},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"nbf": int(time.time()) + 600},
+    ],
+    ids=str,
+)
+def test_a_token_that_is_not_for_us_or_not_of_now_is_none(issuer: Issuer, claims: dict[str, Any]) -> None:
+    assert ask(provider_of(issuer), issuer.sign(**claims)) == [None]
+
+
+def test_a_signature_that_is_not_the_providers_is_none(issuer: Issuer) -> None:
+    stranger = RSAKey.generate_key(2048, {"kid": "first"})
+    right = issuer.sign()
+    head, body, signature = right.split(".")
+    by_public_key = f"{encode(json.dumps({'alg': 'HS256', 'kid': 'first'}).encode())}.{body}"
+    public = issuer.keys[0].as_pem(private=False)
+    other = issuer.sign(roles=["dpo"]).split(".")[1]
+    made_up = [
+        issuer.sign(stranger),
+        issuer.sign(OctKey.generate_key(256, {"kid": "first"}), {"alg": "HS256"}),
+        f"{by_public_key}.{encode(hmac.digest(public, by_public_key.encode(), 'sha256'))}",  # which everybody knows
+        f"{encode(json.dumps({'alg': 'none'}).encode())}.{body}.",
+        f"{encode(json.dumps({'alg': 'none', 'kid': 'first'}).encode())}.{body}.{signature}",
+        f"{head}.{other}.{signature}",
+        f"{head}.{body}.",
+        f"{head}.{body}",
+        "a.b.c",
+        "..",
+        "",
+        "é.è.à",
+    ]
+    assert ask(provider_of(issuer), *made_up) == [None] * len(made_up)
+    assert ask(provider_of(issuer), right) != [None]
+
+
+def test_a_new_key_is_fetched_when_a_token_names_it(issuer: Issuer) -> None:
+    clock = Clock()
+    provider = provider_of(issuer, clock)
+
+    async def rotate() -> None:
+        assert await provider.authenticate(issuer.sign())
+        issuer.keys.append(RSAKey.generate_key(2048, {"kid": "second"}))
+        assert await provider.authenticate(issuer.sign()) is None  # asked just now
+        clock.now += AGAIN_SECONDS + 1
+        assert await provider.authenticate(issuer.sign())
+        old = issuer.sign(issuer.keys[0])
+        assert await provider.authenticate(old)
+        del issuer.keys[0]
+        clock.now += KEEP_SECONDS + 1
+        assert await provider.authenticate(old) is None
+
+    asyncio.run(rotate())
+
+
+def test_tokens_that_are_made_up_do_not_let_the_provider_be_asked_each_time(issuer: Issuer) -> None:
+    stranger = RSAKey.generate_key(2048, {"kid": "unknown"})
+    assert ask(provider_of(issuer), *[issuer.sign(stranger)] * 20) == [None] * 20
+    assert issuer.asked == 2  # for where the keys are, and for the keys
+
+
+def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_in(issuer: Issuer) -> None:
+    clock = Clock()
+    provider = provider_of(issuer, clock)
+
+    async def lose() -> None:
+        issuer.is_away = True
+        with pytest.raises(TokensError):
+            await provider.authenticate(issuer.sign())
+        issuer.is_away = False
+        clock.now += AGAIN_SECONDS + 1
+        assert await provider.authenticate(issuer.sign())
+        issuer.is_away = True
+        clock.now += KEEP_SECONDS + 1
+        assert await provider.authenticate(issuer.sign())
+
+    asyncio.run(lose())
+
+
+def test_keys_of_who_says_to_be_another_are_not_taken(issuer: Issuer) -> None:
+    issuer.says = "https://evil.example"
+    with pytest.raises(TokensError):
+        ask(provider_of(issuer), issuer.sign())
