@@ -201,8 +201,12 @@ def to_fields(found: Erasure) -> dict[str, Any]:
 
 
 def make_event(contact: str, at: int) -> PersonalDataErased:
-    """Return the event that erases the person of a contact, told at `at`; it has the same id whenever that is."""
-    channel = Channel(contact.partition(":")[0])
+    """Return the event that erases the person of a contact, told at `at`; it has the same id whenever that is.
+
+    It goes where opinions go if the contact's id, which others may have made, names no channel.
+    """
+    kind = contact.partition(":")[0]
+    channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK
     time = datetime.fromtimestamp(at / 1000, UTC)
     return PersonalDataErased(id=event_id(SOURCE, contact), source=SOURCE, subject=contact, time=time, channel=channel)
 

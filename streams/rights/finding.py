@@ -10,7 +10,8 @@ from streams.core.links import Story
 from streams.timeline import erasing as requests
 from streams.timeline.store import Timeline
 
-_CHANNELS: Final = frozenset(channel.encode() for channel in Channel)
+_OTHER_ROWS: Final = (b"agent:", b"\0")
+"""Of agents, and of how far the workers are."""
 
 
 class KafkaAway(Exception):  # noqa: N818 - says what it is
@@ -94,7 +95,7 @@ class Finder:
 
     def read_rows(self, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         """Return the rows of contacts that are wanted. Raises `KafkaAway`."""
-        found = self._rows(lambda key, value: key.partition(b":")[0] in _CHANNELS and wanted(key, value))
+        found = self._rows(lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(key, value))
         return {key.decode(): core.decode(value) for key, value in found.items()}
 
 
