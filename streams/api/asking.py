@@ -213,7 +213,7 @@ class Asker:
             log.error("not_recorded", error=str(error))  # noqa: TRY400
             raise Problem("audit") from None
         if slip.operation in OF_CITIZENS:
-            self.api.accesses.count(access, time.monotonic())
+            self.api.accesses.count(access)
 
 
 def _get_asker(request: Request) -> Asker:

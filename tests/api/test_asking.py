@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from models.identities import IdentityKind
-from streams.access.audit import verify
+from streams.access.audit import Access, Purpose, Result, verify
 from streams.access.grants import Grant, OidcOptions
 from streams.access.oidc import Provider
 from streams.access.permissions import PERMISSIONS, Operation, Role
+from streams.api.accesses import HOUR_SECONDS, Accesses
 from streams.api.asking import ACROSS
 from streams.api.guarding import HEADERS, MOST_BYTES, OPERATIONS
 from streams.api.options import Across, ApiOptions
@@ -295,6 +297,17 @@ def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -
     office.ask("/v1/look-up", kind="phone", value="+33199000099")
     assert office.metric("api_unusual_readers") == 1
     office.close()
+
+
+def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
+    registry, now = CollectorRegistry(), [0.0]
+    accesses = Accesses(registry, 1, clock=lambda: now[0])
+    common = {"who": "camille", "operation": Operation.LOOK_UP, "why": Purpose.CONTACT, "result": Result.SHOWN}
+    for number in range(2):
+        accesses.count(Access(whose=f"phone:a1b2-{number}", **common))
+    assert registry.get_sample_value("api_unusual_readers") == 1
+    now[0] += HOUR_SECONDS + 1
+    assert registry.get_sample_value("api_unusual_readers") == 0
 
 
 # ------------------------------------------------------------------------------------------------------------- what is sent

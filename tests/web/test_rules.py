@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sdk.metrics import Meter, Metrics
+from streams.api.accesses import Accesses
 from streams.engine.broker import free_port
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.sla_file import WatchedPolicies
@@ -158,7 +159,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    told = (registry.collect() for registry in (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None)))
+    registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), Accesses(CollectorRegistry(), 60))
+    told = (registry.collect() for registry in registries)
     return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
 

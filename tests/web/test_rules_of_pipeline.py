@@ -49,6 +49,7 @@ RELOADED: Final = 'pipeline_sla_file_last_reload_successful{job="accueil-%s",ins
 WAITING: Final = 'notify_waiting{job="accueil-notify",receiver="mails.a"}'
 REFUSED, DISABLED = (WAITING.replace("waiting", word) for word in ("refused", "disabled"))
 FOLLOWING: Final = 'notify_following{job="accueil-notify"}'
+READERS: Final = 'api_unusual_readers{job="accueil-api",instance="127.0.0.1:8081"}'
 EXPECTED: Final = f"pipeline_expected_partitions{{{WEB}}}"
 WORKER: Final = 'up{job="accueil-worker",instance="a"}'
 AMISS: Final = {
@@ -94,6 +95,11 @@ AMISS: Final = {
         amiss("a message", 1, {REFUSED: 1, DISABLED: 0}),
         amiss("all of them", 1, {REFUSED: 0, DISABLED: 1}),
         amiss("nothing", 0, {REFUSED: 0, DISABLED: 0}),
+    ],
+    "UnusualReading": [
+        amiss("one token", 1, {READERS: 1}),
+        amiss("none", 0, {READERS: 0}),
+        amiss("at one of two addresses", 1, {READERS: 0, READERS.replace("8081", "8082"): 2}),
     ],
     "Watchdog": [amiss("always", 1, {})],
 }
