@@ -15,6 +15,8 @@ from streams.core import agent, contact
 from streams.core.counting import count_agent, count_contact, count_rings
 from streams.core.figures import Dimensions, Figure, Progress, decode_figure, parse_key
 from streams.core.layouts import LAYOUTS
+from streams.core.moves import KINDS
+from streams.core.timeline import Entry
 from streams.core.waiting import WaitingIndex
 from tests.support import kafka_io
 from tests.support.events import START, answered_call, make
@@ -152,7 +154,9 @@ def verify(bootstrap: str) -> dict[str, int]:
     assert not different, f"{len(different)} rows differ, such as {different[0]}"
     _verify_figures(bootstrap, truths)
     outputs = kafka_io.read(bootstrap, topics.TIMELINE.name)
-    written = Counter(str(msgspec.json.decode(m.value())["id"]) for m in outputs)
+    entries = (msgspec.json.decode(m.value(), type=Entry) for m in outputs)
+    # How often a contact moves depends on what is in one step; whose it is in the end is held in tests/faults/test_citizens*.
+    written = Counter(entry.id for entry in entries if entry.type not in KINDS)
     ids = sum((truth.ids for truth in truths.values()), Counter())
     assert written == ids, f"timeline: lost {list(ids - written)[:5]}, twice {list(written - ids)[:5]}"
     letters = Counter(_origin(letter) for letter in kafka_io.read(bootstrap, topics.DEAD_LETTERS.name))
