@@ -1,16 +1,22 @@
 """Fixtures only; helpers live in tests/support."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from streams.engine.broker import EmbeddedKafka
+from streams.engine.broker import JVM_OPTIONS, QUICK_START, EmbeddedKafka
 
 collect_ignore = ["packages"]
 """Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
 SLOW = ("faults", "broker", "browser")
 """The marks of tests that take long, the longest first."""
+
+
+def pytest_configure() -> None:
+    """Have brokers, which live for a test or for minutes, start in half the processor time."""
+    os.environ.setdefault(JVM_OPTIONS, f"-XX:+UseSerialGC {QUICK_START}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -56,6 +57,10 @@ PROPERTIES: Final = {
 }
 
 
+JVM_OPTIONS: Final = "KAFKA_JVM_PERFORMANCE_OPTS"
+"""The variable by which Kafka's own scripts take options of Java."""
+QUICK_START: Final = "-XX:TieredStopAtLevel=1"
+"""Compile quickly and not well: what runs for a moment needs half the processor time."""
 LOG_BYTES: Final = 5 << 20
 LOGGING: Final = f"""\
 status = error
@@ -150,7 +155,7 @@ class EmbeddedKafka:
         java = [
             find_java(),
             f"-Xmx{self._heap}",
-            "-XX:+UseSerialGC",
+            *shlex.split(os.environ.get(JVM_OPTIONS) or "-XX:+UseSerialGC"),
             f"-Dlog4j2.configurationFile={logging}",
             f"-Daccueil.log={self.log}",
             "-cp",
@@ -162,7 +167,7 @@ class EmbeddedKafka:
                 self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
                 # An id may begin with "-": as an argument of its own it would be taken for an option.
-                tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
+                tool = [QUICK_START, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
                 if _start([*java, *tool], output).wait():
                     raise BrokerUnusableError(
                         f"Kafka could not format its storage, see {output.name}",
