@@ -2,6 +2,7 @@
 
 from models.topics import DAY_MS
 from streams.agents.contacts import Times, make_job
+from streams.agents.promises import Patience
 from streams.core.contact import Keeping
 from streams.core.visit import TimesToLive
 from streams.engine import metrics
@@ -63,6 +64,5 @@ def times(settings: Settings) -> Times:
         keep=Keeping(closed=worker.keep_closed_days * DAY_MS, touched=worker.keep_touched_seconds * 1000),
         agent_to_live=worker.forget_agents_after_seconds * 1000,
         keep_buckets=worker.keep_buckets_days * DAY_MS,
-        grace=round(worker.grace_seconds * 1000),
-        news=round(worker.news_seconds * 1000),
+        patience=Patience(round(worker.grace_seconds * 1000), round(worker.news_seconds * 1000)),
     )

@@ -4,51 +4,38 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from copy import copy
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, NamedTuple, NoReturn
-
-import msgspec
 
 from models import topics
 from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
 from models.events import AgentStateChanged, Event
 from models.ids import source_of
-from models.policies import ClockKind, Policies
+from models.policies import Policies
 from models.reasons import Reason
 from models.topics import Channel
+from streams.agents import codecs
 from streams.agents.backlog import Backlogs
-from streams.core import agent, contact, moves, sla, timeline
+from streams.agents.codecs import AGENT_PREFIX, FigureKey
+from streams.agents.promises import Patience, Promises
+from streams.core import agent, contact, moves, timeline
 from streams.core.agent import Agent
-from streams.core.clock import Clock
-from streams.core.clocks import News, advance, elapse
 from streams.core.contact import ERASED, Contact, Keeping
-from streams.core.counting import count_agent, count_clocks, count_contact, count_rings
-from streams.core.courses import courses
-from streams.core.deadlines import DeadlineIndex
+from streams.core.counting import count_agent, count_contact, count_rings
 from streams.core.figures import (
     BUCKET_SECONDS,
     PROGRESS_KEY,
-    Dimensions,
     Figure,
     Progress,
-    bucket_key,
-    decode_figure,
-    encode_figure,
     new_figure,
-    parse_key,
-    total_key,
 )
 from streams.core.layouts import LAYOUTS, SLA
 from streams.core.rows import TooManyPlaces, milliseconds
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
-from streams.engine.job import Codec, Job, Record, Step, Table
+from streams.engine.job import Job, Record, Step, Table
 from streams.engine.partitioner import partition_of
-
-FigureKey = tuple[int, Dimensions]
-"""Bucket start in seconds since 1970, 0 for a total; and what it is about."""
 
 HEARTBEAT_MS: Final = 5_000
 """An idle partition says this often that its figures are as of now."""
@@ -57,24 +44,10 @@ HISTORY_MS: Final = 5 * 60_000
 GRACE_MS: Final = 30_000
 """A source that told no history for so long, or told what has just happened, has come to the present. Meanwhile its connector may
 be started anew, and connect again."""
-LAG_MS: Final = 1_500
-"""A switchboard writes whole seconds: who is answered within the second of the deadline is answered in time; and it takes a
-moment to be read."""
-LATE_MS: Final = 5_000
-"""What a switchboard tells so late was held up, and more of it comes; after so long without a tick, anything may have been."""
-NEWS_MS: Final = 90_000
-"""Sources that are asked once a minute tell what happened within this."""
 TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources tell things in the order in which they happen."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
-TOLD_PER_TICK: Final = 5000
-"""Contacts whose clocks are looked at in one tick; the others are in the next."""
-RENEWED_PER_TICK: Final = 2000
-"""Contacts whose clocks are set anew in one tick after policies changed."""
-IN_BETWEEN: Final = "-"
-"""No fingerprint: some clocks are set by other policies than the rest."""
-AGENT_PREFIX: Final = b"agent:"
 _EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
@@ -89,10 +62,8 @@ class Times(NamedTuple):
     """After so long without any news of an agent, the agent is gone."""
     keep_buckets: int
     """A 5-minute bucket older than this is tombstoned; totals stay."""
-    grace: int = GRACE_MS
-    """How long news is waited for where it may still come: after a stop, and of what is told late."""
-    news: int = NEWS_MS
-    """Within which time sources of letters, e-mails and forms tell what happened."""
+    patience: Patience = Patience()
+    """How long news is waited for before a deadline that passed is told."""
 
 
 def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Policies) -> Job:
@@ -133,28 +104,22 @@ class Contacts:
     def __init__(self, partition: int, times: Times, policies: Callable[[], Policies] = Policies) -> None:
         self.partition: Final = partition
         self._times: Final = times
-        self._ask_policies: Final = policies
-        self._policies = policies()
-        self.contacts: Final = Table(topics.CONTACTS.name, _CONTACTS)
-        self.agents: Final = Table(topics.CONTACTS.name, _AGENTS)
-        self.figures: Final = Table(topics.FIGURES.name, _FIGURES)
-        self.progress: Final = Table(topics.FIGURES.name, _PROGRESS)
+        self.contacts: Final = Table(topics.CONTACTS.name, codecs.CONTACTS)
+        self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
+        self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES)
+        self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
         self.waiting: Final = WaitingIndex[bytes]()
-        self.deadlines: Final = DeadlineIndex(self._lag)
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
+        self.promises: Final = Promises(self.contacts, self._edit, policies, times.patience)
         self._changed: Final[dict[bytes, Contact | None]] = {}
         """What is not yet counted: rows as they were."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
         self._backlogs: Final = Backlogs()
-        self._ticking_since = self._judging_since = self._ticked_at = 0
-        self._renewal: Iterator[bytes] | None = None
-        """Contacts whose clocks are still to be set by policies that changed; None if all are."""
-        self._renewing = ""
-        """By which policies, and versions that began."""
+        self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
 
@@ -162,19 +127,16 @@ class Contacts:
         """Rebuild the indexes of who waits, and for what until when, from the rows."""
         self._ticked_at = 0
         self.waiting.rebuild(self.contacts.rows)
-        self.deadlines.rebuild(self.contacts.rows)
-        self._renewal = None
+        self.promises.restore()
 
     def undo(self) -> None:
         """Index who waits, and for what until when, as before the step."""
         self._changed.clear()
         self._changed_agents.clear()
-        self._renewal = None
         rows = self.contacts.rows
         for key in self.contacts.before:
-            row = rows.get(key)
-            self.waiting.update(key, None, row)
-            self.deadlines.restore(key, row)
+            self.waiting.update(key, None, rows.get(key))
+        self.promises.undo()
 
     # ------------------------------------------------------------------------------------------------------------- fold
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
@@ -270,14 +232,14 @@ class Contacts:
 
     def _count_changes(self, step: Step) -> None:
         """Count every row that has changed, once, however many events changed it, and set its clocks."""
-        nothing_promised = self._policies.empty
+        nothing_promised = self.promises.nothing_promised
         for key, former in self._changed_agents.items():
             count_agent(former, self.agents.rows[key], self._edit)
         self._changed_agents.clear()
         for key, before in self._changed.items():
             after = self.contacts.rows[key]
             if after.clocks or not nothing_promised:
-                self._set_clocks(key, before, after, step)
+                self.promises.set(key, before, after, step)
             count_contact(before, after, self._edit)
             if self.waiting.update(
                 key, before, after
@@ -292,99 +254,8 @@ class Contacts:
         """Put into each total row that changed since when the longest wait there lasts, or which deadline passed first."""
         for start, place in self.figures.before:
             if start == 0:
-                oldest = (
-                    self.deadlines.oldest_overdue(place, self.contacts.rows)
-                    if place.channel == SLA
-                    else self.waiting.oldest(place)
-                )
+                oldest = self.promises.oldest_overdue(place) if place.channel == SLA else self.waiting.oldest(place)
                 self.figures.rows[start, place].oldest_waiting_at = oldest
-
-    # ------------------------------------------------------------------------------------------------------------ clocks
-    def _set_clocks(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
-        """Set the clocks of a row that changed in this step, and tell what is new of them."""
-        known_until = after.heard_at  # what time alone tells is told by `_let_time_pass`
-        was_over = partial(_was_over, before)
-        clocks, news = advance(after.clocks, courses(after), self._policies, step.now, known_until, was_over=was_over)
-        self._put_clocks(key, before, after, clocks, step, news)
-
-    def _put_clocks(
-        self,
-        key: bytes,
-        before: Contact | None,
-        after: Contact,
-        clocks: tuple[Clock, ...],
-        step: Step,
-        news: list[News],
-    ) -> None:
-        """Give a row, that nobody else has seen yet, its clocks; count them, and tell what is new of them."""
-        known = before.clocks if before is not None else ()
-        if clocks is known:
-            return
-        after.clocks = clocks
-        step.outputs[topics.SLA.name] += [sla.record(key, after.sector, told, step.now) for told in news]
-        if not after.is_erased:
-            step.outputs[topics.TIMELINE.name] += [
-                timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.OUTCOMES
-            ]
-        count_clocks(known, clocks, self._edit)
-        self.deadlines.update(key, before, after)
-
-    def _renew_clocks(self, step: Step) -> None:
-        """Set the clocks of open contacts anew, some at a time, after policies or calendars changed."""
-        progress = self.progress.rows.get(PROGRESS_KEY)
-        self._policies = self._ask_policies()
-        wanted = self._policies.fingerprint_at(step.now)
-        if self._renewal is None and (progress.sla if progress else "") == wanted:
-            return
-        if self._renewal is None or self._renewing != wanted:
-            self._renewal, self._renewing = iter(list(self.contacts.rows)), wanted
-            self._progress().sla = IN_BETWEEN
-        rows = self.contacts.rows
-        for _ in range(RENEWED_PER_TICK):
-            key = next(self._renewal, None)
-            if key is None:
-                self._renewal = None
-                self._progress().sla = wanted
-                return
-            before = rows.get(key)
-            if before is None or before.is_closed:
-                continue
-            known, was_over = before.clocks, partial(_was_over, before)
-            known_until = max(before.heard_at, *(clock.breach_told_at or 0 for clock in known), 0)
-            clocks, news = advance(
-                known, courses(before), self._policies, step.now, known_until, renew=True, was_over=was_over
-            )
-            if clocks is not before.clocks:
-                after = before.__copy__()
-                self.contacts.put(key, after)
-                self._put_clocks(key, before, after, clocks, step, news)
-
-    def _let_time_pass(self, step: Step) -> None:
-        """Tell which deadlines are near or have passed, once it is clear that nothing was done in time."""
-        rows, history = self.contacts.rows, self._backlogs.as_of(step.now)
-        for key in self.deadlines.due(step.as_of, rows, TOLD_PER_TICK):
-            before = rows[key]
-            clear_at = self._clear_at(key, before, step.now, history)
-            if step.now < clear_at:
-                self.deadlines.put_off(key, clear_at)
-                continue
-            clocks, news = elapse(before.clocks, step.now, step.as_of - self._lag(before))
-            after = before.__copy__()
-            self.contacts.put(key, after)
-            self._put_clocks(key, before, after, clocks, step, news)
-
-    def _clear_at(self, key: bytes, row: Contact, now: int, history: Container[str]) -> int:
-        """Return when all is told of a contact that should have been by now; of one that is in history, not yet."""
-        is_told_late = row.touched_at - row.heard_at > max(self._lag(row), LATE_MS)
-        if (self._history and source_of(key.decode()) in self._history) or (is_told_late and row.channel in history):
-            return now + GRACE_MS
-        # Its source may have been away as we were, and reads on; or tells what happened next in the next breath.
-        since = max(self._judging_since, row.touched_at) if is_told_late else self._judging_since
-        return since + self._times.grace
-
-    def _lag(self, row: Contact) -> int:
-        """Return within which time it is told what happened to a contact."""
-        return LAG_MS if row.visits else self._times.news
 
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
@@ -414,7 +285,8 @@ class Contacts:
             self._forget_agents(step.now)
         self._count_changes(step)
         self._renew_clocks(step)
-        self._let_time_pass(step)
+        history = partial(self._is_history_until, step.now, self._backlogs.as_of(step.now))
+        self.promises.let_time_pass(step, history)
         self._tell_oldest()
         self._drop_closed(step.now)
         if due:
@@ -422,7 +294,20 @@ class Contacts:
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
             self._tell_as_of(self._progress(), step)
-        return self.deadlines.next_at
+        return self.promises.next_at
+
+    def _renew_clocks(self, step: Step) -> None:
+        progress = self.progress.rows.get(PROGRESS_KEY)
+        known = progress.sla if progress else ""
+        if (now := self.promises.renew(known, step)) != known:
+            self._progress().sla = now
+
+    def _is_history_until(
+        self, now: int, channels: Container[str], key: bytes, row: Contact, *, is_told_late: bool
+    ) -> int | None:
+        """Return until when a contact is to be left alone since its source tells what was long ago; None if it does not."""
+        tells = self._history and source_of(key.decode()) in self._history
+        return now + GRACE_MS if tells or (is_told_late and row.channel in channels) else None
 
     def _drop_closed(self, now: int) -> None:
         rows = self.contacts.rows
@@ -458,10 +343,7 @@ class Contacts:
 
         So it is after a start, and after a time without ticks, as when the broker was away.
         """
-        gap = abs(now - self._ticked_at)
-        if gap >= LATE_MS:
-            self._judging_since = now
-        if gap >= GRACE_MS:
+        if abs(now - self._ticked_at) >= GRACE_MS:
             self._ticking_since = now
         self._ticked_at = now
         return abs(now - self._ticking_since) < GRACE_MS
@@ -502,13 +384,6 @@ def _is_news(row: Contact) -> bool:
     return row.channel is Channel.FEEDBACK or not row.has_begun
 
 
-def _was_over(row: Contact | None, kind: ClockKind, number: int) -> bool:
-    """Return whether what a clock would have measured was over before something changed."""
-    return row is not None and any(
-        course.kind is kind and course.number == number and course.ended_at is not None for course in courses(row)
-    )
-
-
 def _check_partition(key: bytes, step: Step) -> None:
     """Raise `Unusable` if others would write of this contact to another partition: it would get two rows."""
     if partition_of(key, step.partitions) != step.partition:
@@ -529,57 +404,3 @@ def _refuse(record: Record, event: Event) -> NoReturn:
         raise Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
     check_time(event.time, datetime.fromtimestamp(record.timestamp / 1000, UTC))
     raise AssertionError("refused without a reason")
-
-
-# ----------------------------------------------------------------------------------------------------------------- codecs
-def _contact_key(key: bytes) -> bytes | None:
-    return None if key.startswith(AGENT_PREFIX) else key
-
-
-def _agent_key(key: bytes) -> bytes | None:
-    return key if key.startswith(AGENT_PREFIX) else None
-
-
-def _progress_key(key: bytes) -> bytes | None:
-    return key if key == PROGRESS_KEY else None
-
-
-def _dump_figure_key(key: FigureKey) -> bytes:
-    start, dimensions = key
-    return bucket_key(start, dimensions) if start else total_key(dimensions)
-
-
-def _load_figure_key(key: bytes) -> FigureKey | None:
-    _, start, dimensions = parse_key(key)
-    return None if dimensions is None else (start, dimensions)
-
-
-def _load_figure(key: FigureKey, value: bytes) -> Figure:
-    return decode_figure(value, LAYOUTS[key[1].channel])
-
-
-def _copy_figure(row: Figure) -> Figure:
-    return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
-
-
-def _copy_progress(row: Progress) -> Progress:
-    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, told_at={**row.told_at})
-
-
-_encode_progress: Final = msgspec.json.Encoder().encode
-_decode_progress: Final = msgspec.json.Decoder(Progress).decode
-
-_CONTACTS: Final[Codec[bytes, Contact]] = Codec(
-    bytes, _contact_key, contact.encode, lambda _, value: contact.decode(value), copy
-)
-_AGENTS: Final[Codec[bytes, Agent]] = Codec(bytes, _agent_key, agent.encode, lambda _, value: agent.decode(value), copy)
-_FIGURES: Final[Codec[FigureKey, Figure]] = Codec(
-    _dump_figure_key,
-    _load_figure_key,
-    encode_figure,
-    lambda key, value: decode_figure(value, LAYOUTS[key[1].channel]),
-    _copy_figure,
-)
-_PROGRESS: Final[Codec[bytes, Progress]] = Codec(
-    bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress
-)

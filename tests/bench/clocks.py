@@ -19,6 +19,7 @@ from models.calendars import Unit
 from models.events import Event
 from models.policies import Policies, SlaFile
 from streams.agents.contacts import Contacts, Times
+from streams.agents.promises import Patience
 from streams.core import contact
 from streams.core.clocks import advance
 from streams.core.contact import Keeping
@@ -44,7 +45,11 @@ TARGET_MS: Final = 14 * DAY_MS
 GAP_MS: Final = 1_000
 """Between two letters."""
 TIMES: Final = Times(
-    TimesToLive(DAY_MS, DAY_MS, DAY_MS), Keeping(closed=1000 * DAY_MS, touched=0), 1000 * DAY_MS, 1000 * DAY_MS
+    TimesToLive(DAY_MS, DAY_MS, DAY_MS),
+    Keeping(closed=1000 * DAY_MS, touched=0),
+    1000 * DAY_MS,
+    1000 * DAY_MS,
+    Patience(0, 0),  # days lie between two ticks here
 )
 FIRED: Final = 1000
 STEPS: Final = 20
@@ -61,7 +66,7 @@ def measure(clocks: int) -> dict[str, Any]:
     for number, (key, row) in enumerate(rows.items()):
         row.clocks, _ = advance((), courses(row), policies, START_MS + number * GAP_MS)
         rows[key] = contact.decode(contact.encode(row))  # as after a recovery: what rows have in common is one object
-    job.deadlines.rebuild(rows)
+    job.promises.restore()
     with_clocks = live_bytes()
     _tick(job, START_MS)  # the first finds out by which file clocks are set
     for _ in range(clocks // 1000):

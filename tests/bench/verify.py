@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from models import topics
-from streams.agents.contacts import AGENT_PREFIX
+from streams.agents.codecs import AGENT_PREFIX
 from streams.core import contact
 from streams.core.figures import Progress, decode_figure, parse_key
 from streams.core.layouts import QUEUES

@@ -11,6 +11,7 @@ from models import topics
 from models.events import Event
 from models.policies import Policies, SlaFile
 from streams.agents import contacts as agent
+from streams.agents import promises
 from streams.agents.contacts import Contacts
 from streams.core.figures import Dimensions
 from streams.core.layouts import CLOCKS, SLA
@@ -159,7 +160,7 @@ def test_what_fell_due_while_the_worker_stood_still_is_told_late_by_its_true_tim
 
 
 def test_a_tick_tells_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent, "TOLD_PER_TICK", 3)
+    monkeypatch.setattr(promises, "TOLD_PER_TICK", 3)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     worker.until(34)
@@ -198,7 +199,7 @@ def test_a_version_for_open_contacts_takes_them_over_when_its_day_begins() -> No
 def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_all(
     monkeypatch: pytest.MonkeyPatch, *, kills: bool
 ) -> None:
-    monkeypatch.setattr(agent, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(promises, "RENEWED_PER_TICK", 2)
     worker = Worker()
     first = worker.policies
     worker.at(1, *map(waiting, range(5)))
@@ -217,7 +218,7 @@ def test_a_file_that_is_taken_back_while_clocks_are_set_by_it_is_taken_back_for_
 
 
 def test_a_step_that_is_taken_back_while_clocks_are_set_anew_leaves_none_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent, "RENEWED_PER_TICK", 2)
+    monkeypatch.setattr(promises, "RENEWED_PER_TICK", 2)
     worker = Worker()
     worker.at(1, *map(waiting, range(5)))
     for at in (2, 3, 4):

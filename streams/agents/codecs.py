@@ -1,0 +1,80 @@
+"""Rows of the contacts agent as keys and values of its state topics."""
+
+from copy import copy
+from typing import Final
+
+import msgspec
+
+from streams.core import agent, contact
+from streams.core.agent import Agent
+from streams.core.contact import Contact
+from streams.core.figures import (
+    PROGRESS_KEY,
+    Dimensions,
+    Figure,
+    Progress,
+    bucket_key,
+    decode_figure,
+    encode_figure,
+    parse_key,
+    total_key,
+)
+from streams.core.layouts import LAYOUTS
+from streams.engine.job import Codec
+
+FigureKey = tuple[int, Dimensions]
+"""Bucket start in seconds since 1970, 0 for a total; and what it is about."""
+AGENT_PREFIX: Final = b"agent:"
+
+
+def _contact_key(key: bytes) -> bytes | None:
+    return None if key.startswith(AGENT_PREFIX) else key
+
+
+def _agent_key(key: bytes) -> bytes | None:
+    return key if key.startswith(AGENT_PREFIX) else None
+
+
+def _progress_key(key: bytes) -> bytes | None:
+    return key if key == PROGRESS_KEY else None
+
+
+def _dump_figure_key(key: FigureKey) -> bytes:
+    start, dimensions = key
+    return bucket_key(start, dimensions) if start else total_key(dimensions)
+
+
+def _load_figure_key(key: bytes) -> FigureKey | None:
+    _, start, dimensions = parse_key(key)
+    return None if dimensions is None else (start, dimensions)
+
+
+def _load_figure(key: FigureKey, value: bytes) -> Figure:
+    return decode_figure(value, LAYOUTS[key[1].channel])
+
+
+def _copy_figure(row: Figure) -> Figure:
+    return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
+
+
+def _copy_progress(row: Progress) -> Progress:
+    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, told_at={**row.told_at})
+
+
+_encode_progress: Final = msgspec.json.Encoder().encode
+_decode_progress: Final = msgspec.json.Decoder(Progress).decode
+
+CONTACTS: Final[Codec[bytes, Contact]] = Codec(
+    bytes, _contact_key, contact.encode, lambda _, value: contact.decode(value), copy
+)
+AGENTS: Final[Codec[bytes, Agent]] = Codec(bytes, _agent_key, agent.encode, lambda _, value: agent.decode(value), copy)
+FIGURES: Final[Codec[FigureKey, Figure]] = Codec(
+    _dump_figure_key,
+    _load_figure_key,
+    encode_figure,
+    lambda key, value: decode_figure(value, LAYOUTS[key[1].channel]),
+    _copy_figure,
+)
+PROGRESS: Final[Codec[bytes, Progress]] = Codec(
+    bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress
+)

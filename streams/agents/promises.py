@@ -1,0 +1,190 @@
+"""The clocks of one partition's contacts: set when a contact changes, and told by ticks when time alone tells something.
+
+What a clock is, and what is told of it, is in `streams.core.clocks`.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from models import topics
+from models.policies import ClockKind, Policies
+from streams.core import sla, timeline
+from streams.core.clock import Clock
+from streams.core.clocks import News, advance, elapse
+from streams.core.contact import Contact
+from streams.core.counting import Edit, count_clocks
+from streams.core.courses import courses
+from streams.core.deadlines import DeadlineIndex
+from streams.core.figures import Dimensions
+from streams.engine.job import Step, Table
+
+LAG_MS: Final = 1_500
+"""A switchboard writes whole seconds: who is answered within the second of the deadline is answered in time; and it takes a
+moment to be read."""
+LATE_MS: Final = 5_000
+"""What a switchboard tells so late was held up, and more of it comes; after so long without a tick, anything may have been."""
+TOLD_PER_TICK: Final = 5000
+"""Contacts whose clocks are looked at in one tick; the others are in the next."""
+RENEWED_PER_TICK: Final = 2000
+"""Contacts whose clocks are set anew in one tick after policies changed."""
+IN_BETWEEN: Final = "-"
+"""No fingerprint: some clocks are set by other policies than the rest."""
+
+
+class Patience(NamedTuple):
+    """How long news is waited for before a deadline that passed is told. Milliseconds."""
+
+    grace: int = 30_000
+    """Where it may still come: after a stop, and of what is told late."""
+    news: int = 90_000
+    """Within which time sources of letters, e-mails and forms, which are asked once a minute, tell what happened."""
+
+
+class History(Protocol):
+    """Tells of whom a source tells what was long ago."""
+
+    def __call__(self, key: bytes, row: Contact, *, is_told_late: bool) -> int | None:
+        """Return until when a contact is to be left alone, in milliseconds since 1970; None if its source tells what is."""
+
+
+class Promises:
+    """The clocks of the contacts in the table `contacts`, which count in figures by `edit`."""
+
+    def __init__(
+        self, contacts: Table[bytes, Contact], edit: Edit, policies: Callable[[], Policies], patience: Patience
+    ) -> None:
+        self._contacts: Final = contacts
+        self._edit: Final = edit
+        self._ask_policies: Final = policies
+        self._policies = policies()
+        self._patience: Final = patience
+        self._deadlines: Final = DeadlineIndex(self._lag)
+        self._judging_since = self._ticked_at = 0
+        self._renewal: Iterator[bytes] | None = None
+        """Contacts whose clocks are still to be set by policies that changed; None if all are."""
+        self._renewing = ""
+        """By which policies, and versions that began."""
+
+    def restore(self) -> None:
+        """Rebuild from the rows what is due when."""
+        self._ticked_at = 0
+        self._deadlines.rebuild(self._contacts.rows)
+        self._renewal = None
+
+    def undo(self) -> None:
+        """Know what is due as before the step: of the rows that it touched."""
+        self._renewal = None
+        for key in self._contacts.before:
+            self._deadlines.restore(key, self._contacts.rows.get(key))
+
+    @property
+    def nothing_promised(self) -> bool:
+        """Whether no policy sets any clock."""
+        return self._policies.empty
+
+    @property
+    def next_at(self) -> int | None:
+        """When something is to be told next; None if not soon."""
+        return self._deadlines.next_at
+
+    def oldest_overdue(self, place: Dimensions) -> int | None:
+        """Return the earliest deadline that passed of the open clocks counted at `place`; None if none did."""
+        return self._deadlines.oldest_overdue(place, self._contacts.rows)
+
+    def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
+        """Set the clocks of a row that changed in this step, and tell what is new of them: not what time alone tells."""
+        was_over = partial(_was_over, before)
+        clocks, news = advance(
+            after.clocks, courses(after), self._policies, step.now, after.heard_at, was_over=was_over
+        )
+        self._put(key, before, after, clocks, step, news)
+
+    def renew(self, known: str, step: Step) -> str:
+        """Set the clocks of open contacts anew, some at a time, after policies or calendars changed.
+
+        `known` says by which the clocks were set; returned is by which they are now.
+        """
+        self._policies = self._ask_policies()
+        wanted = self._policies.fingerprint_at(step.now)
+        if self._renewal is None and known == wanted:
+            return known
+        if self._renewal is None or self._renewing != wanted:
+            self._renewal, self._renewing = iter(list(self._contacts.rows)), wanted
+        rows = self._contacts.rows
+        for _ in range(RENEWED_PER_TICK):
+            key = next(self._renewal, None)
+            if key is None:
+                self._renewal = None
+                return wanted
+            before = rows.get(key)
+            if before is not None and not before.is_closed:
+                self._renew(key, before, step)
+        return IN_BETWEEN
+
+    def _renew(self, key: bytes, before: Contact, step: Step) -> None:
+        known, was_over = before.clocks, partial(_was_over, before)
+        known_until = max(before.heard_at, *(clock.breach_told_at or 0 for clock in known), 0)
+        clocks, news = advance(
+            known, courses(before), self._policies, step.now, known_until, renew=True, was_over=was_over
+        )
+        if clocks is not known:
+            after = before.__copy__()
+            self._contacts.put(key, after)
+            self._put(key, before, after, clocks, step, news)
+
+    def let_time_pass(self, step: Step, history: History) -> None:
+        """Tell which deadlines are near or have passed, once it is clear that nothing was done in time."""
+        now, rows = step.now, self._contacts.rows
+        if abs(now - self._ticked_at) >= LATE_MS:
+            self._judging_since = now
+        self._ticked_at = now
+        for key in self._deadlines.due(step.as_of, rows, TOLD_PER_TICK):
+            before = rows[key]
+            lag = self._lag(before)
+            is_told_late = before.touched_at - before.heard_at > max(lag, LATE_MS)
+            clear_at = history(key, before, is_told_late=is_told_late)
+            if clear_at is None:
+                # Its source may have been away as we were, and reads on; or tells what happened next in the next breath.
+                since = max(self._judging_since, before.touched_at) if is_told_late else self._judging_since
+                clear_at = since + self._patience.grace
+            if now < clear_at:
+                self._deadlines.put_off(key, clear_at)
+                continue
+            clocks, news = elapse(before.clocks, now, step.as_of - lag)
+            after = before.__copy__()
+            self._contacts.put(key, after)
+            self._put(key, before, after, clocks, step, news)
+
+    def _lag(self, row: Contact) -> int:
+        """Return within which time it is told what happened to a contact."""
+        return LAG_MS if row.visits else self._patience.news
+
+    def _put(
+        self,
+        key: bytes,
+        before: Contact | None,
+        after: Contact,
+        clocks: tuple[Clock, ...],
+        step: Step,
+        news: list[News],
+    ) -> None:
+        """Give a row, that nobody else has seen yet, its clocks; count them, and tell what is new of them."""
+        known = before.clocks if before is not None else ()
+        if clocks is known:
+            return
+        after.clocks = clocks
+        step.outputs[topics.SLA.name] += [sla.record(key, after.sector, told, step.now) for told in news]
+        if not after.is_erased:
+            step.outputs[topics.TIMELINE.name] += [
+                timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.OUTCOMES
+            ]
+        count_clocks(known, clocks, self._edit)
+        self._deadlines.update(key, before, after)
+
+
+def _was_over(row: Contact | None, kind: ClockKind, number: int) -> bool:
+    """Return whether what a clock would have measured was over before something changed."""
+    return row is not None and any(
+        course.kind is kind and course.number == number and course.ended_at is not None for course in courses(row)
+    )
