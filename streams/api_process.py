@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from anyio.to_thread import run_sync
@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from yarl import URL
 
 from connectors.sdk.keys import load_key
-from streams.access.oidc import Provider
 from streams.api.accesses import Accesses
 from streams.api.app import create_app
 from streams.api.asking import Api
@@ -21,8 +20,11 @@ from streams.prechecks import check_port, make_private
 from streams.rights_process import open_desk
 from streams.settings import ConfigError, Settings
 from streams.timeline.store import Unavailable
-from streams.timeline_process import open_reader, open_timeline
+from streams.timelines import open_reader, open_timeline
 from streams.tokens_cli import open_tokens
+
+if TYPE_CHECKING:
+    from streams.access.oidc import Provider
 
 RETRY_SECONDS: Final = 0.5
 
@@ -55,7 +57,7 @@ def run(settings: Settings) -> int:
         secret=load_key(settings.data / "access", "cursors").secret,
         accesses=Accesses(registry, options.unusual_citizens_per_hour),
         desk=open_desk(settings),
-        provider=Provider(place.oidc.of_oidc()) if place.oidc else None,
+        provider=_open_provider(settings),
     )
     app = create_app(api, registry, answered_hosts(options.host, options.hosts))
     server = Server(app)
@@ -94,3 +96,11 @@ def run(settings: Settings) -> int:
     if failures:
         raise failures[0]
     return 0
+
+
+def _open_provider(settings: Settings) -> "Provider | None":
+    if settings.api.oidc is None:
+        return None
+    from streams.access.oidc import Provider  # noqa: PLC0415 - brings what few need
+
+    return Provider(settings.api.oidc.of_oidc())

@@ -194,10 +194,7 @@ def show(settings: Settings, since: int | None, who: str | None, whose: str | No
                 say("why", "pourquoi"),
                 say("result", "issue"),
             ),
-            [
-                (when(_milliseconds(one), settings.web.zone), *(str(one.get(key, "")) for key in COLUMNS))
-                for one in shown
-            ],
+            [(when(_milliseconds(one), settings.web.zone), *_cells(one)) for one in shown],
         )
     else:
         click.echo(say("none", "aucun"))
@@ -209,6 +206,13 @@ def show(settings: Settings, since: int | None, who: str | None, whose: str | No
             ),
             err=True,
         )
+
+
+def _cells(record: dict[str, Any]) -> tuple[str, ...]:
+    who, operation, whose, why, result = (str(record.get(key, "")) for key in COLUMNS)
+    if across := record.get("across"):
+        why = say(f"{why}; across sectors: {across}", f"{why} ; entre secteurs : {across}")
+    return who, operation, whose, why, result
 
 
 COLUMNS: Final = ("who", "operation", "whose", "why", "result")

@@ -14,7 +14,7 @@ from streams.audit_cli import record_act
 from streams.settings import Settings
 from streams.timeline.reading import Reading
 from streams.timeline.store import Unavailable
-from streams.timeline_process import open_reader
+from streams.timelines import open_reader
 from streams.tokens_cli import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, open_tokens
 
 SECTOR: Final = "demonstration"

@@ -116,7 +116,7 @@ def _opened(settings: Settings, operation: Operation, whose: str) -> "Iterator[T
     """Record what is about to be done, then hand out the timelines."""
     from streams.audit_cli import record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timeline_process import open_timeline  # noqa: PLC0415
+    from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
         record_act(settings, operation, whose)

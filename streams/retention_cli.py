@@ -131,7 +131,7 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_cli import tell_away  # noqa: PLC0415
-    from streams.timeline_process import open_timeline  # noqa: PLC0415
+    from streams.timelines import open_timeline  # noqa: PLC0415
 
     if dry_run:
         return

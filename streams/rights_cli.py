@@ -145,7 +145,7 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
     from streams.rights import finding  # noqa: PLC0415
     from streams.rights_process import open_erasing  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timeline_process import open_timeline  # noqa: PLC0415
+    from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
         try:

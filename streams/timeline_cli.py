@@ -110,7 +110,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
     """Record who asks for whom, then print the entries, and by which links they belong together."""
     from streams.audit_cli import record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timeline_process import open_timeline  # noqa: PLC0415
+    from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
         asked = name or ask_for(settings, IdentityKind(kind), sector)

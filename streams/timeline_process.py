@@ -13,30 +13,22 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
-from connectors.sdk.citizens import Blocked
-from connectors.sdk.errors import why
-from connectors.sdk.keys import load_key
 from models.topics import DAY_MS
 from streams.agents.timeline import make_job
 from streams.core.citizens import Terms
-from streams.core.links import Caps
 from streams.core.timeline import Entry
 from streams.engine import metrics
 from streams.engine.engine import WAITING_SAID_SECONDS, Engine
 from streams.engine.engine import run as run_engine
 from streams.engine.job import Unavailable
 from streams.health import State, serve_health
-from streams.prechecks import make_private
-from streams.settings import ConfigError, Settings
+from streams.settings import Settings
 from streams.timeline import erasing, store
 from streams.timeline.expiring import Cursor
-from streams.timeline.migrating import TooNew
-from streams.timeline.reading import Reader
 from streams.timeline.store import Timeline
-from streams.words import say
+from streams.timelines import open_timeline
 from streams.worker import options
 
-FILE: Final = "timeline.db"
 RETRY_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 1.0
 YIELD: Final = 10
@@ -53,52 +45,6 @@ EXPIRED: Final = Counter(
 )
 
 log = structlog.get_logger(__name__)
-
-
-def open_timeline(settings: Settings) -> Timeline:
-    """Return the timelines' database.
-
-    Raises `ConfigError` if its password cannot be read or a newer release has changed it, and `store.Unavailable`.
-    """
-    make_private(settings.data)
-    try:
-        return Timeline(*_place(settings), find_caps(settings))
-    except TooNew:
-        raise ConfigError(
-            say(
-                "the timelines' database is of a newer release of Accueil: use that one, or restore a backup",
-                "la base des fils est d'une version plus récente d'Accueil : prendre celle-ci, ou restaurer une sauvegarde",
-            )
-        ) from None
-
-
-def open_reader(settings: Settings, connections: int) -> Reader:
-    """Return the same database for so many who read at once. Raises `ConfigError` if its password cannot be read."""
-    return Reader(*_place(settings), find_caps(settings), connections=connections)
-
-
-def find_caps(settings: Settings) -> Caps:
-    """Return how far a story may go, with the pseudonyms of what is blocked, by each sector's key that is here."""
-    own, keys = settings.identities, settings.data / "connectors" / "keys"
-    known = [load_key(keys, path.stem) for path in sorted(keys.glob("*.key"))] if own.blocked else []
-    blocked = frozenset(key.pseudonym(*value) for key in known for value in Blocked(own.blocked).exact)
-    return Caps(own.fan_out, own.contacts, own.most, blocked)
-
-
-def _place(settings: Settings) -> tuple[str, str]:
-    if not settings.timeline.url:
-        return f"sqlite:///{settings.data.absolute() / FILE}", ""
-    return settings.timeline.url, _read_password(settings)
-
-
-def _read_password(settings: Settings) -> str:
-    place = settings.timeline
-    if not place.password_file:
-        return place.password.get_secret_value()
-    try:
-        return place.password_file.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"timeline.password_file: {why(error, place.password_file)}") from None
 
 
 def run(settings: Settings) -> int:

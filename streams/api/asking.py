@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import structlog
 from anyio import CapacityLimiter
@@ -22,7 +22,6 @@ from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, PseudonymKey
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.limiting import Limiter
-from streams.access.oidc import Provider
 from streams.access.permissions import OF_CITIZENS, Operation
 from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
@@ -31,6 +30,9 @@ from streams.api.problems import TITLES, Problem, ProblemBody
 from streams.rights.desk import Desk
 from streams.timeline.reading import Reader, Reading
 from streams.timeline.store import Timeline, Unavailable
+
+if TYPE_CHECKING:
+    from streams.access.oidc import Provider  # brings libraries
 
 T = TypeVar("T")
 AWAY_SECONDS: Final = 5
@@ -85,7 +87,7 @@ class Api:
         secret: bytes,
         accesses: Accesses,
         desk: Desk,
-        provider: Provider | None = None,
+        provider: "Provider | None" = None,
     ) -> None:
         """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors.
 

@@ -158,8 +158,10 @@ _TEXTS: Final = {
         "Cet identifiant mène à plusieurs personnes. Seul ce qui n’est à personne d’autre est montré.",
         "This identifier leads to several people. Only what is nobody else’s is shown.",
     ),
-    "nothing_shown": ("Rien à montrer ici.", "Nothing to show here."),
-    "new_search": ("Nouvelle recherche", "New search"),
+    "only_services": (
+        "Vue limitée à vos services ({names}) : ailleurs, d’autres affaires sont peut-être en cours.",
+        "This is what concerns your services ({names}): elsewhere, other matters may be open.",
+    ),
     # matters
     "open_matters": ("Affaires en cours", "Open matters"),
     "since": ("depuis {when}", "since {when}"),
@@ -172,7 +174,7 @@ _TEXTS: Final = {
     "facts_many": ("{n} faits", "{n} facts"),
     "state_waiting": ("En attente du service", "Waiting for the service"),
     "state_in_progress": ("En cours de traitement", "Being worked on"),
-    "state_pending_citizen": ("Chez l’usager", "With the citizen"),
+    "state_pending_citizen": ("En attente de l’usager", "Waiting for the citizen"),
     "state_closed": ("Clos", "Closed"),
     "sla_met": ("Délai tenu", "Promise kept"),
     "sla_breached": ("Délai dépassé", "Promise broken"),
@@ -190,7 +192,6 @@ _TEXTS: Final = {
         "Left and right arrows: from fact to fact. Up and down: from channel to channel. Enter: open. T: table.",
     ),
     "as_table": ("En tableau", "As a table"),
-    "as_lanes": ("En frise", "As lanes"),
     "lanes_told": ("{shown} faits affichés, du {from} au {until}", "{shown} facts shown, from {from} to {until}"),
     "lanes_table": ("Faits par canal", "Facts by channel"),
     "number": ("Nombre", "Number"),
@@ -209,6 +210,7 @@ _TEXTS: Final = {
     "shown_of": ("{n} faits affichés sur {of} lus", "{n} facts shown of {of} read"),
     "all_shown": ("{n} faits : tout est lu", "{n} facts: all are read"),
     "more_to_read": ("{n} faits lus ; il y en a de plus anciens", "{n} facts read; there are older ones"),
+    "to_older": ("Aller à la suite de la liste", "Skip to the end of the list"),
     "older": ("Plus anciens", "Older"),
     "reading": ("Lecture…", "Reading…"),
     "no_fact": (
@@ -236,6 +238,11 @@ _TEXTS: Final = {
     "shared_why": (
         "D’autres usagers ont aussi ces identifiants : leurs faits ne sont pas mêlés à ceux-ci.",
         "Other citizens have these identifiers too: their facts are not mixed with these.",
+    ),
+    "leads_to": ("À qui il mène", "To whom it leads"),
+    "leads_to_why": (
+        "Voyez avec l’usager quel fil est le sien.",
+        "Find out with the citizen which timeline is theirs.",
     ),
     "go_on": ("Voir ce fil", "See this timeline"),
     "go_on_to": ("Voir ce fil : {name}", "See this timeline: {name}"),

@@ -94,6 +94,10 @@ class Promises(msgspec.Struct, frozen=True):
     show how long these wait."""
     due: list[Deadline]
     """Likewise what falls due next; after today, all of a day together."""
+    overdue_lines: int
+    """How many lines there are of what is late, those that are not told with the rest."""
+    overdue_contacts: int
+    """How many contacts these are about."""
 
 
 class _Which(NamedTuple):
@@ -162,6 +166,7 @@ def promises_of(snapshot: Snapshot, options: WebOptions) -> Promises:
         chosen = nsmallest(MOST, (line for line in lines if line.state in states))
         return [_deadline(line, terms, now, options) for line in chosen]
 
+    late = [line.number for line in lines if line.state == "overdue"]
     return Promises(
         openings=_openings(terms, now),
         standing=[
@@ -170,6 +175,8 @@ def promises_of(snapshot: Snapshot, options: WebOptions) -> Promises:
         ],
         overdue=first("overdue"),
         due=first("at_risk", "running"),
+        overdue_lines=len(late),
+        overdue_contacts=sum(late),
     )
 
 

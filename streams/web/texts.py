@@ -252,6 +252,7 @@ _TEXTS: Final = {
     "deadline": ("Échéance", "Deadline"),
     "working": ("Temps ouvré", "Working time"),
     "late_heading": ("En retard, le plus long d’abord", "Overdue, the longest first"),
+    "more_late": ("et {n} de plus, contacts : {contacts}", "and {n} more, contacts: {contacts}"),
     "due_heading": ("Prochaines échéances", "Next deadlines"),
     "late": ("en retard", "late"),
     "late_by": ("en retard de {time}", "late by {time}"),

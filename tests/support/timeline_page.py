@@ -1,13 +1,13 @@
 """A real `accueil api` with a citizen's story to show, for tests of its page."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 import tomli_w
 
 from connectors.sdk.keys import load_key
@@ -23,13 +23,33 @@ from streams.engine.broker import free_port
 from streams.timeline.store import Timeline
 from tests.support.api import token
 from tests.support.events import START, make
-from tests.support.processes import Child
+from tests.support.processes import Child, wait_until
 from tests.support.timelines import entries_of
 
 SECTOR: Final = "social"
-NUMBER, CASE, EMAIL, LANDLINE, MANY = "01 99 00 00 01", "D-2026-17", "usager@example.org", "01 99 00 00 02", "01 99 00 00 03"
+NUMBER, CASE, EMAIL, LANDLINE, MANY = (
+    "01 99 00 00 01",
+    "D-2026-17",
+    "usager@example.org",
+    "01 99 00 00 02",
+    "01 99 00 00 03",
+)
 HOSTILE: Final = "<script>window.hostile = 1</script><img src=x onerror='window.hostile = 1'>"
 DAY: Final = 86_400
+Step = tuple[str, float, dict[str, Any]]
+"""An event's type, how many days after the contact began, and its data."""
+FORM: Final[list[Step]] = [
+    ("form.submitted", 0, {"procedure": "rsa"}),
+    ("form.taken_up", 2, {"procedure": "rsa"}),
+    ("form.correction_requested", 6, {"procedure": "rsa"}),
+]
+EMAIL_STEPS: Final[list[Step]] = [
+    ("email.received", 0, {}),
+    ("email.acknowledged", 0.001, {}),
+    ("email.answered", 3, {}),
+]
+VISIT: Final[list[Step]] = [("visit.arrived", 0, {}), ("visit.called", 0.01, {}), ("visit.served", 0.02, {})]
+OPINION: Final[list[Step]] = [("feedback.invited", 0, {}), ("feedback.given", 1, {"scale": "csat_1_5", "score": 4})]
 
 
 class Served:
@@ -51,7 +71,13 @@ class Served:
         (self.directory / "accueil.toml").write_text(tomli_w.dumps(settings))
         self.child.start()
         self.url = f"http://127.0.0.1:{settings['api']['port']}"
-        self.child.wait_for("startup complete")
+        wait_until(self._is_live, "the API", otherwise=lambda: self.child.text)
+
+    def _is_live(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz").is_success
+        except httpx.TransportError:
+            return False
 
     def add(self, name: str, role: Role = Role.DPO, sectors: tuple[str, ...] = (SECTOR,), **others: Any) -> str:
         """Return the secret of a new token: its name."""
@@ -96,24 +122,24 @@ def write_story(served: Served) -> None:
     other = served.pseudonym(IdentityKind.CASE, "D-2026-18")
     served.write(
         [
-            *_told("mail:ged:1201", ago(86), "autonomie", f"{case} {phone}", ("letter.arrived", 0, {}), ("letter.registered", 0.1, {"chrono": "1201"}), ("letter.assigned", 1, {}), ("letter.answered", 14, {})),
-            *_told("call:standard:41", ago(62), "accueil", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "accueil"}), ("call.abandoned", 0.003, {"queue": "accueil"})),
-            *_told("form:demarches:7", ago(41), "rsa", f"{case} {email}", ("form.submitted", 0, {"procedure": "rsa"}), ("form.taken_up", 2, {"procedure": "rsa"}), ("form.correction_requested", 6, {"procedure": "rsa"})),
-            *_told("appointment:rdv:3", ago(30), "rsa", case, ("appointment.booked", 0, {"starts_at": _moment(21)}), ("appointment.missed", 9, {"starts_at": _moment(21)})),
-            *_told("call:standard:88", ago(20), "rsa", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "rsa"}), ("call.answered", 0.002, {"queue": "rsa"}), ("call.ended", 0.006, {"queue": "rsa", "ended_by": "caller"})),
-            *_told("mail:ged:1288", ago(18), "rsa", f"{case} {landline}", ("letter.arrived", 0, {}), ("letter.registered", 0.2, {"chrono": "1288"}), ("letter.assigned", 1, {})),
-            *_told("email:boite:5", ago(9), "autonomie", email, ("email.received", 0, {}), ("email.acknowledged", 0.001, {}), ("email.answered", 3, {})),
-            *_told("visit:guichet:9", ago(4), "accueil", case, ("visit.arrived", 0, {}), ("visit.called", 0.01, {}), ("visit.served", 0.02, {})),
-            *_told("mail:ged:1201", ago(70), "autonomie", "", ("feedback.invited", 0, {}), ("feedback.given", 1, {"scale": "csat_1_5", "score": 4})),
-            *_told("appointment:rdv:8", ago(2), "rsa", case, ("appointment.booked", 0, {"starts_at": _moment(-6)})),
-            *_told("call:standard:97", ago(0.02), "rsa", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "rsa"})),
-            *_told("mail:ged:900", ago(50), "rsa", f"{other} {landline}", ("letter.arrived", 0, {})),
+            *_letter("1201", 86, "autonomie", f"{case} {phone}", answered=14),
+            *_call("41", 62, "accueil", phone, ("call.abandoned", 0.003, {})),
+            *_told("form:demarches:7", ago(41), "rsa", f"{case} {email}", *FORM),
+            *_told("appointment:rdv:3", ago(30), "rsa", case, _slot("booked", 0, -21), _slot("missed", 9, -21)),
+            *_call("88", 20, "rsa", phone, ("call.answered", 0.002, {}), ("call.ended", 0.006, {"ended_by": "caller"})),
+            *_letter("1288", 18, "rsa", f"{case} {landline}"),
+            *_told("email:boite:5", ago(9), "autonomie", email, *EMAIL_STEPS),
+            *_told("visit:guichet:9", ago(4), "accueil", case, *VISIT),
+            *_told("mail:ged:1201", ago(70), "autonomie", "", *OPINION),
+            *_told("appointment:rdv:8", ago(2), "rsa", case, _slot("booked", 0, 6)),
+            *_call("97", 0.02, "rsa", phone),
+            *_letter("900", 50, "rsa", f"{other} {landline}"),
         ],
         _promise("mail:ged:1201", 72, "met", "announced", "autonomie", State.CLOSED),
         _promise("mail:ged:1288", 4, "breached", "first_response", "rsa", State.IN_PROGRESS),
         _promise("mail:ged:1288", 17, "met", "acknowledge", "rsa", State.IN_PROGRESS),
         _promise("form:demarches:7", 35, "met", "first_response", "rsa", State.PENDING_CITIZEN),
-    )  # fmt: skip
+    )
 
 
 def write_many(served: Served, calls: int) -> None:
@@ -121,14 +147,32 @@ def write_many(served: Served, calls: int) -> None:
     phone = served.pseudonym(IdentityKind.PHONE, MANY)
     events: list[Event] = []
     for number in range(calls):
-        at = ago(90 - 89 * number / calls)
-        events += _told(f"call:standard:m{number}", at, "rsa", phone, ("call.arrived", 0, {}), ("call.queued", 0.0001, {"queue": "rsa"}), ("call.abandoned", 0.001, {"queue": "rsa"}))  # fmt: skip
+        events += _call(f"m{number}", 90 - 89 * number / calls, "rsa", phone, ("call.abandoned", 0.001, {}))
     served.write(events)
 
 
-def _told(
-    subject: str, at: float, service: str, identities: str, *steps: tuple[str, float, dict[str, Any]]
-) -> list[Event]:
+def _letter(name: str, days: float, service: str, identities: str, answered: float = 0) -> list[Event]:
+    steps: list[Step] = [
+        ("letter.arrived", 0, {}),
+        ("letter.registered", 0.1, {"chrono": name}),
+        ("letter.assigned", 1, {}),
+    ]
+    end: list[Step] = [("letter.answered", answered, {})] if answered else []
+    return _told(f"mail:ged:{name}", ago(days), service, identities, *steps, *end)
+
+
+def _call(name: str, days: float, service: str, identities: str, *end: Step) -> list[Event]:
+    steps = [("call.queued", 0.0001, {}), *end]
+    queued = [(kind, later, {"queue": service, **data}) for kind, later, data in steps]
+    return _told(f"call:standard:{name}", ago(days), service, identities, ("call.arrived", 0, {}), *queued)
+
+
+def _slot(what: str, days: float, in_days: float) -> Step:
+    starts_at = datetime.now(UTC) + timedelta(days=in_days)
+    return f"appointment.{what}", days, {"starts_at": starts_at.isoformat()}
+
+
+def _told(subject: str, at: float, service: str, identities: str, *steps: Step) -> list[Event]:
     where: dict[str, Any] = {"subject": subject, "site": "siege", "service": service, "sector": SECTOR}
     told = {"identities": identities} if identities else {}
     return [make(kind, at + days * DAY, **where, **told, **data) for kind, days, data in steps]
@@ -137,18 +181,8 @@ def _told(
 def _promise(contact: str, days: float, what: str, clock: str, service: str, state: State) -> Entry:
     at = datetime.fromtimestamp(time.time() - days * DAY, UTC)
     detail = f"delais:{clock}"
-    channel = Channel(contact.split(":")[0])
+    channel = Channel(contact.split(":", maxsplit=1)[0])
     return Entry(
         f"{what}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{what}", at, state, "", SOURCE,
         SECTOR, detail,
     )  # fmt: skip
-
-
-def _moment(days: float) -> str:
-    return datetime.fromtimestamp(time.time() - days * DAY, UTC).isoformat()
-
-
-def problems_of(log: str) -> list[dict[str, Any]]:
-    """Return the lines of a log that are JSON and of a warning or worse."""
-    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    return [line for line in lines if line.get("level") in {"warning", "error", "critical"}]

@@ -106,6 +106,59 @@ def test_promises_stand_on_the_wall_beside_the_queues(house: Served, page: Page,
     page.assert_quiet()
 
 
+def overdue_at(served: Served, number: int) -> None:
+    """Let a promise to each of so many services be late, the first for the longest, of two contacts each; and many be due."""
+    for service in range(number):
+        place = Dimensions(SLA, "siege", f"service-{service:02}", "courrier:announced:mail")
+        served.worker.count(place, AFTERNOON, started=9)
+        for day in range(3):
+            served.worker.count(place, MIDNIGHT + (5 + day) * DAY, due=2)
+        served.worker.stocks(place, MIDNIGHT - (9 + number - service) * DAY, running=6, overdue=2)
+
+
+def test_what_is_late_takes_the_room_that_there_is_and_says_what_is_left_out(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
+        served.follow()
+        fill(served.worker)
+        overdue_at(served, 9)
+        for size, least in ((WALL, 5), ((2560, 1440), 5)):
+            page.open(f"{served.url}/?lang=en", size)
+            page.is_in("live")
+            lines = [line for line in plain(page.run(LINES)) if len(line) > 2]
+            late = [line for line in lines if line[0] == "action"]
+            *_, more = [line[1] for line in plain(page.run(LINES)) if line[1].startswith("and ")] or [""]
+            assert len(late) >= least
+            assert more == f"and {9 - len(late)} more, contacts: {18 - 2 * len(late)}"
+            assert len(lines) > len(late), "what is due is not forgotten"
+            assert page.run(FREE) < 1, "no row more finds room"
+            assert page.run(ROOM) == [*size, 0, 0, 0, 0, 0, 0, 0]
+        page.picture("promises-wall-late")
+        page.assert_quiet()
+
+
+FREE = """
+const [panel, table, row] = ["#promises", "#deadlines-table", "#deadlines-rows tr"].map((one) => document.querySelector(one));
+const rows = panel.getBoundingClientRect().bottom - table.getBoundingClientRect().bottom - 6;
+return rows / row.getBoundingClientRect().height;
+"""
+
+
+@pytest.mark.parametrize("size", [WALL, LAPTOP, PHONE], ids=["wall", "1366", "390"])
+def test_a_link_to_a_service_leads_to_what_is_promised_there(house: Served, page: Page, size: tuple[int, int]) -> None:
+    page.open(f"{house.url}/?lang=fr&service=rsa", size)
+    page.is_in("live")
+    marked = plain(page.run("return [...document.querySelectorAll('[aria-current] > th')].map((one) => one.innerText)"))
+    assert len(marked) >= 2
+    assert {name.split("\n")[0].strip() for name in marked} == {"RSA et insertion"}
+    seen = "const {top, bottom} = document.querySelector('#deadlines-rows [aria-current]').getBoundingClientRect();"
+    assert page.run(f"{seen} return top >= 0 && bottom <= innerHeight")
+    page.picture(f"promises-of-a-service-{size[0]}")
+    page.open(f"{house.url}/?lang=fr&service=nulle-part", size)
+    page.is_in("live")
+    assert page.run("return [document.querySelectorAll('[aria-current]').length, scrollY]") == [0, 0]
+    page.assert_quiet()
+
+
 def test_where_it_is_closed_nobody_is_missed(page: Page) -> None:
     quiet = {}
     for hours in (1.5, 2):

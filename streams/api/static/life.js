@@ -12,7 +12,7 @@ export function showLife(life, goOn) {
     el("div", { class: "dialog-head" }, el("h2", { id: "life-title" }, nameOf(contact)), close),
     el("p", { class: "stand" }, standing(contact.state)),
     contact.sla.length > 0 && el("ul", { class: "promises" }, contact.sla.map((one) =>
-      el("li", {}, promise({ ...one, state: isLate(entries, one) ? "met_late" : one.state }), " ", time(millis(one.at))))),
+      el("li", {}, promise({ ...one, state: isLate(entries, one) ? "met_late" : one.state }), el("br"), el("span", { class: "muted" }, time(millis(one.at)))))),
     contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
     el("dl", {},
       told("outcome", contact.outcome ? word("outcome", contact.outcome) : say(contact.is_open ? "still_open" : "not_told")),

@@ -17,8 +17,8 @@ export function links(story, me, undone, { goOn, revoke, restore }) {
       }, say("revoke"))))),
     story.identities.length === 1 && el("p", { class: "muted" }, say("alone")),
     story.shared.length > 0 && [
-      el("h3", {}, say("shared")),
-      el("p", { class: "muted" }, say("shared_why")),
+      el("h3", {}, say(story.is_own ? "shared" : "leads_to")),
+      el("p", { class: "muted" }, say(story.is_own ? "shared_why" : "leads_to_why")),
       el("ul", {}, story.shared.map((one) => el("li", {},
         el("strong", { title: one.identity }, identityName(one.identity)),
         el("p", { class: "muted" }, why(one)),

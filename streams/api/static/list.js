@@ -37,17 +37,18 @@ export class List {
     this.open = open;
     this.count = el("p", { class: "muted", id: "list-count" });
     this.older = el("button", { type: "button", id: "older", onclick: readOlder }, say("older"));
+    this.skip = el("button", { type: "button", class: "skip", onclick: () => this.older.focus() }, say("to_older"));
     this.table = el("table", { class: "facts" });
     this.none = el("p", { class: "nothing", hidden: true }, say("no_fact"));
     this.element = el("section", { class: "list panel", "aria-labelledby": "list-title" },
-      el("h2", { id: "list-title" }, say("facts")), this.count, this.table, this.none, this.older);
+      el("h2", { id: "list-title" }, say("facts")), this.count, this.skip, this.table, this.none, this.older);
   }
 
   show(entries, read, isMore) {
     const told = entries.length < read ? say("shown_of", { n: count(entries.length), of: count(read) }) : null;
     const more = say(isMore ? "more_to_read" : "all_shown", { n: count(read) });
     this.count.textContent = told ? `${told} · ${more}` : more;
-    this.older.hidden = !isMore;
+    this.older.hidden = this.skip.hidden = !isMore;
     this.table.hidden = entries.length === 0;
     this.none.hidden = entries.length > 0;
     const heads = ["when", "channel", "what", "service", "standing"].map((name) => el("th", { scope: "col" }, say(name)));

@@ -26,17 +26,14 @@ export function inShort(story) {
   const brokenOpen = broken.filter(({ isOpen }) => isOpen).length;
   const opinions = story.contacts.reduce((sum, contact) => sum + contact.opinions, 0);
   const [latest] = story.entries;
-  const last = latest && [
-    `${latest.is_outline ? word("channel", latest.channel) : word("type", latest.type)}, `,
-    time(millis(latest.happened_at)),
-  ];
+  const last = [`${latest.is_outline ? word("channel", latest.channel) : word("type", latest.type)}, `, time(millis(latest.happened_at))];
   const level = brokenOpen ? "action" : broken.length ? "attention" : "normal";
   const ofOpen = brokenOpen ? ` (${say("breached_open", { n: brokenOpen })})` : "";
   return el("section", { class: "short panel", "aria-labelledby": "short-title" },
     el("h2", { id: "short-title", class: "unseen" }, say("in_short")),
     el("p", { class: "open-count" }, many("open", open.length)),
     el("dl", {},
-      fact("last_contact", last ?? say("nothing_shown")),
+      fact("last_contact", last),
       fact("next_appointment", many("appointment", appointments)),
       fact("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
       fact("opinions", [many("opinions", opinions), opinions > 0 && el("span", { class: "ago" }, ` ${say("opinions_note")}`)]),
@@ -64,7 +61,7 @@ function card(contact, open) {
     contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
     contact.sla.length > 0 && el("ul", { class: "promises" }, worstFirst(contact.sla).map((one) => el("li", {}, promise(one)))),
     el("p", { class: "muted times" },
-      line("since", contact.since), el("br"), line("last_at", contact.last_at), ` · ${many("facts", contact.entries)}`),
+      line("since", contact.since), el("br"), line("last_at", contact.last_at), el("br"), many("facts", contact.entries)),
     el("button", { type: "button", "aria-label": say("whole_life_of", { name: nameOf(contact) }), onclick: () => open(contact.contact) },
       say("whole_life")),
   );

@@ -6,7 +6,7 @@ import { showLife } from "./life.js";
 import { links } from "./links.js";
 import { Filter, List } from "./list.js";
 import { inShort, matters } from "./matters.js";
-import { $, announce, el, knows, many, say, serviceName, word } from "./say.js";
+import { $, announce, el, identityName, knows, many, say, serviceName, symbol, word } from "./say.js";
 
 const PURPOSE = "accueil.purpose";
 const [FIRST, MORE] = [50, 200]; // facts of a page
@@ -34,7 +34,7 @@ function tell({ kind, title, seconds, fields }) {
   const of = kind === "invalid" && fields.find((field) => knows(`trouble_${field}`));
   const name = `trouble_${of || kind}`;
   const text = knows(name) ? say(name, { seconds, kind: word("kind", $("kind").value) }) : title;
-  $("trouble").replaceChildren(el("span", { class: "symbol", "aria-hidden": "true" }, "■"), ` ${text}`);
+  $("trouble").replaceChildren(symbol("■"), ` ${text}`);
   $("trouble").hidden = false;
 }
 
@@ -109,7 +109,7 @@ async function lookUp(asked, undone = null) {
   if (!story) return announce("");
   shown = { story, asked, entries: story.entries, next: story.next };
   draw(undone);
-  announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${$("list-count").textContent}`);
+  announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${shown.list.count.textContent}`);
   $("story-title").focus();
   return null;
 }
@@ -146,6 +146,7 @@ async function restore({ one, other }) {
   const { subject } = shown.story;
   if (!(await attempt(() => ask("/v1/links/restore", { one, other })))) return;
   await lookUp({ kind: "pseudonym", value: subject });
+  announce(say("restored", { one: identityName(one), other: identityName(other) }));
 }
 
 // ----------------------------------------------------------------------------------------------------------------- what is found
@@ -154,15 +155,22 @@ function draw(undone) {
   shown.filter = new Filter(fill);
   shown.lanes = new Lanes(openLife);
   shown.list = new List(openLife, readOlder);
-  const notes = [!story.is_own && "not_own", !story.is_whole && "not_whole", !story.are_contacts_whole && "contacts_not_whole"];
+  const names = me.services.map(serviceName).join(", ");
+  const isEmpty = story.entries.length === 0;
+  const notes = [
+    !story.is_own && say("not_own"),
+    !story.is_whole && say("not_whole"),
+    !story.are_contacts_whole && say("contacts_not_whole"),
+    names && say("only_services", { names }),
+  ];
   $("story").replaceChildren(
     el("h2", { id: "story-title", class: "title", tabindex: "-1" },
       asked.kind === "contact" ? say("story_of_linked") : say("story_of", { kind: say(`kind_${asked.kind}`).toLowerCase() }),
       el("span", { class: "muted" }, ` · ${say("in_sector", { names: story.sector })}`)),
-    inShort(story),
-    ...notes.filter(Boolean).map((name) => el("p", { class: "note" }, el("span", { class: "symbol", "aria-hidden": "true" }, "▲"), ` ${say(name)}`)),
-    el("div", { class: "columns" },
-      el("div", { class: "column" }, matters(story, openLife), shown.filter.element, shown.lanes.element, shown.list.element),
+    ...(isEmpty ? [] : [inShort(story)]),
+    ...notes.filter(Boolean).map((note) => el("p", { class: "note" }, symbol("▲"), ` ${note}`)),
+    el("div", { class: isEmpty ? "" : "columns" },
+      !isEmpty && el("div", { class: "column" }, matters(story, openLife), shown.filter.element, shown.lanes.element, shown.list.element),
       links(story, me, undone, { goOn, revoke, restore })),
   );
   $("story").hidden = false;

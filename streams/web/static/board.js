@@ -5,8 +5,8 @@ import { Chart } from "./chart.js";
 import { duration, share } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
 import { isClosed, showOpenings } from "./openings.js";
-import { $, areCurrent, counts, format, nameOf, now, say, setClock, setHistory, texts, timeZone, version, write } from "./page.js";
-import { showPromises } from "./promises.js";
+import { $, areCurrent, counts, format, nameOf, now, say, seek, setClock, setHistory, texts, timeZone, version, write } from "./page.js";
+import { countRows, showPromises } from "./promises.js";
 import { idle, isIdle, levelsOf, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
 import { showServices } from "./services.js";
 import { follow } from "./stream.js";
@@ -221,17 +221,17 @@ function renew(wanted) {
 
 const WALL_ROWS = 31; // of queues or promises, and of services: so many find room on a wall
 
-/** Tell the style sheet how many rows there must be room for, and show as many promises as that leaves; a banner takes three. */
+/** Tell the style sheet how many rows there must be room for, and show as many promises as find room; a banner takes three. */
 function makeRoom() {
   const banner = ["incomplete", "quiet", "stale"].every((name) => $(name).hidden) ? 0 : 3;
   const [queues, services] = ["rows", "services-rows"].map((body) => $(body).children.length);
   const room = Math.max(queues, WALL_ROWS - services - banner);
-  showPromises(board, room);
-  const promises = Math.min(room, $("promises-rows").children.length + $("deadlines-rows").children.length);
+  const promises = Math.min(room, countRows(board));
   const below = services || !promises ? 0 : promises + 2; // with their heads
   for (const [name, rows] of Object.entries({ rows: queues + below + banner, services: services + banner, promises })) {
     document.body.style.setProperty(`--${name}`, rows);
   }
+  showPromises(board, room);
 }
 
 function tick() {
@@ -245,6 +245,7 @@ function tick() {
   showQuiet();
   showIncomplete();
   makeRoom();
+  seek();
 }
 
 take(JSON.parse($("message").textContent));

@@ -74,6 +74,25 @@ export function unfold(row, open) {
   row.querySelector(".fold").ariaExpanded = open;
 }
 
+const chosen = new URLSearchParams(location.search).get("service"); // a link to the board may be about one service
+let isSought = chosen !== null;
+
+/** Mark `row` if it is about the service that the address names. */
+export function point(row, service) {
+  const current = chosen !== null && service === chosen ? "true" : null;
+  if (row.ariaCurrent !== current) row.ariaCurrent = current;
+}
+
+/** Bring into sight what is marked, once; what is promised first, since links are about that. */
+export function seek() {
+  const find = (within) => document.querySelector(`${within} [aria-current]`);
+  const row = isSought && (find("#deadlines-rows") ?? find("main"));
+  if (!row) return;
+  isSought = false;
+  if (row.querySelector(".fold")) unfold(row, true);
+  row.scrollIntoView({ block: "center" });
+}
+
 /** The rows of a table, kept in step with what they show. */
 export class Rows {
   constructor(body, makeRow) {

@@ -4,7 +4,7 @@
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SYMBOLS, isSmall, levelOfShare, mark } from "./levels.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make } from "./page.js";
-import { nameOf, nameRow, now, say, texts, write } from "./page.js";
+import { nameOf, nameRow, now, point, say, texts, write } from "./page.js";
 
 // --------------------------------------------------------------------------------------------------------------- words
 const MIDNIGHT = "00:00";
@@ -102,16 +102,18 @@ const wall = matchMedia("(min-width: 100rem) and (min-height: 50rem)"); // as in
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
 const FEWEST_LINES = 2;
 const LINES_OF_PHONE = 6;
-const deadlines = new Rows($("deadlines-rows"), ({ heading }) => (heading ? makeHeading(heading) : makeDeadline()));
+const EDGE = 6; // pixels that stay free below the last row
+const deadlines = new Rows($("deadlines-rows"), ({ told, heading }) => (told ? makeDeadline() : makeHeading(heading)));
 const keyOfDeadline = ({ heading, told }) =>
-  heading ?? JSON.stringify([told.service, told.policy, told.clock, told.channel, told.state === "overdue" || told.due_at]);
+  told ? JSON.stringify([told.service, told.policy, told.clock, told.channel, told.state === "overdue" || told.due_at]) : (heading ?? "more");
 
+/** Make a row of one cell: the heading of others, or, without one, what is to be said below them. */
 function makeHeading(heading) {
-  const row = make("tr", "row", "channel");
+  const row = make("tr", "row", heading ? "channel" : "more");
   const head = make("th", "rowheader");
-  head.scope = "rowgroup";
+  head.scope = heading ? "rowgroup" : "row";
   head.colSpan = 5;
-  head.textContent = texts[heading];
+  head.textContent = texts[heading] ?? "";
   row.append(head);
   return { row };
 }
@@ -142,6 +144,7 @@ function showDeadline({ row }, told) {
   const { level } = STATES[told.state];
   const isKnown = areCurrent(told.channel);
   mark(row, isKnown ? level : NORMAL);
+  point(row, told.service);
   write(head, nameOf(told) || texts.no_service);
   write(promise.firstChild, promiseOf(told));
   write(number.firstChild, format.count(told.number));
@@ -151,15 +154,42 @@ function showDeadline({ row }, told) {
   explain(working, sayDue(told));
 }
 
-/** Return as many lines as find room, half of them for what is late. */
-function choose({ overdue, due, standing: promises }, room) {
-  const headings = [overdue, due].filter((lines) => lines.length).length;
+function showLine(entry, { told, more, contacts }) {
+  if (told) showDeadline(entry, told);
+  if (more) write(entry.row.firstChild, say("more_late", counts({ n: more, contacts })));
+}
+
+const headingsOf = ({ overdue, due }) => [overdue, due].filter((lines) => lines.length).length;
+
+/** Return how many rows all that is promised would take. */
+export function countRows({ promises }) {
+  return promises.standing.length + headingsOf(promises) + promises.overdue.length + promises.due.length;
+}
+
+/** Return how many rows of deadlines find room: what `room` leaves, or more where the panel is higher than its rows. */
+function countRoom(room) {
+  const standing = $("promises-rows");
+  const left = room - standing.children.length;
+  const row = standing.lastElementChild?.getBoundingClientRect().height;
+  if (!row || !document.body.hasAttribute("data-many")) return left;
+  const { bottom } = $("promises").getBoundingClientRect();
+  return Math.max(left, Math.floor((bottom - $("deadlines-table").getBoundingClientRect().top - EDGE) / row));
+}
+
+/** Return as many lines as find room, half of them for what is late; one more says how many are left out there. */
+function choose(promises, room) {
+  const { overdue, due } = promises;
   const all = phone.matches ? LINES_OF_PHONE : overdue.length + due.length;
-  const most = wall.matches ? Math.max(FEWEST_LINES, room - promises.length - headings) : all;
-  const late = overdue.slice(0, Math.max(Math.ceil(most / 2), most - due.length));
-  const next = due.slice(0, most - late.length);
-  const under = (heading, lines) => (lines.length ? [{ heading }, ...lines.map((told) => ({ told }))] : []);
-  return [...under("late_heading", late), ...under("due_heading", next)];
+  const most = wall.matches ? Math.max(FEWEST_LINES, countRoom(room) - headingsOf(promises)) : all;
+  const share = Math.max(Math.ceil(most / 2), most - due.length);
+  const isCut = promises.overdue_lines > share;
+  const late = overdue.slice(0, isCut ? Math.min(share, most - 1) : share);
+  const shown = late.reduce((sum, { number }) => sum + number, 0);
+  const more = isCut ? [{ more: promises.overdue_lines - late.length, contacts: promises.overdue_contacts - shown }] : [];
+  const next = due.slice(0, Math.max(0, most - late.length - more.length));
+  const under = (heading, lines) => (lines.length ? [{ heading }, ...lines] : []);
+  const asLines = (lines) => lines.map((told) => ({ told }));
+  return [...under("late_heading", [...asLines(late), ...more]), ...under("due_heading", asLines(next))];
 }
 
 /** Show all promises; nothing where nothing is promised. `room` is how many rows there may be on a wall. */
@@ -172,6 +202,6 @@ export function showPromises({ promises }, room) {
   const isTwice = (told) => nameIn.get(promiseOf(told)) > 1;
   standing.show(promises.standing, keyOf, (entry, told) => showStanding(entry, told, isTwice));
   $("promises-table").hidden = !promises.standing.length;
-  deadlines.show(choose(promises, room), keyOfDeadline, (entry, { told }) => told && showDeadline(entry, told));
   $("deadlines-table").hidden = !(promises.overdue.length + promises.due.length);
+  deadlines.show(choose(promises, room), keyOfDeadline, showLine);
 }

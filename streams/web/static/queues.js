@@ -3,7 +3,7 @@
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
 import { isClosed, openingOf } from "./openings.js";
-import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues } from "./page.js";
+import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues, point } from "./page.js";
 import { nameOf, nameRow, say, texts, write } from "./page.js";
 
 // ------------------------------------------------------------------------------------------------------------- levels
@@ -115,6 +115,7 @@ function showRow(entry, queue, board) {
   const level = pressing(levels);
   const [symbol, word] = stateOfRow(queue, level);
   mark(entry.row, level);
+  point(entry.row, queue.service);
   entry.row.classList.toggle("idle", isIdle(queue));
   write(state.firstChild, symbol);
   write(state.lastChild, word);

@@ -2,7 +2,7 @@
 
 import { share } from "./format.js";
 import { openingOf } from "./openings.js";
-import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, say, texts, unfold, write } from "./page.js";
+import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, say, texts, unfold, write } from "./page.js";
 
 // Of fewer answers a score says more about a citizen than about the service; and so it is with a rate of fewer invited.
 const FEWEST_ANSWERS = 5;
@@ -127,6 +127,7 @@ function makeRow({ service }) {
 function showRow({ row, groups, cells }, service) {
   nameRow(row, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
   row.classList.toggle("total", service.service === undefined);
+  point(row, service.service);
   explain(row.firstChild, openingOf(service));
   columns.forEach(([channel, , text, title = () => ""], index) => {
     const figures = service[channel];

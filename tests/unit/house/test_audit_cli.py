@@ -68,6 +68,22 @@ def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> No
     assert command("show").stdout.split()[:4] == ["quand", "qui", "opération", "de"]
 
 
+def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Audit(place)) as audit:
+        audit.record(
+            Access(
+                who="camille",
+                operation=Operation.LOOK_UP,
+                why=Purpose.CONTACT,
+                result=Outcome.SHOWN,
+                across="convention du 3 mars 2026",
+            )
+        )
+    monkeypatch.setenv("LANGUAGE", "en")
+    assert "contact; across sectors: convention du 3 mars 2026" in command("show", "--who", "camille").stdout
+    assert "across" not in command("show", "--who", "dpo").stdout
+
+
 def test_verify_names_the_place_and_ends_with_1(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = command("verify")
     assert sound.exit_code == 0

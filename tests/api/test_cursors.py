@@ -1,0 +1,35 @@
+"""Cursors: what is read is what was written, for whom it was written, with our secret."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.api.cursors import read, write
+from streams.timeline.store import Place
+
+SUBJECT = "case:a1b2-1"
+SECRET = b"s" * 32
+places = st.builds(Place, st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"), max_size=60))
+
+
+@given(places)
+def test_what_was_written_is_read(place: Place) -> None:
+    assert read(write(place, SUBJECT, SECRET), SUBJECT, SECRET) == place
+
+
+@given(places, st.data())
+def test_what_was_changed_is_none(place: Place, data: st.DataObject) -> None:
+    written = write(place, SUBJECT, SECRET)
+    at = data.draw(st.integers(0, len(written) - 2))  # of the last character some bits say nothing
+    other = data.draw(st.sampled_from("ABCabc019-_").filter(lambda letter: letter != written[at]))
+    assert read(written[:at] + other + written[at + 1 :], SUBJECT, SECRET) is None
+
+
+@given(st.text(max_size=300))
+def test_what_is_made_up_is_none(text: str) -> None:
+    assert read(text, SUBJECT, SECRET) is None
+
+
+@pytest.mark.parametrize(("subject", "secret"), [("case:a1b2-2", SECRET), (SUBJECT, b"t" * 32)])
+def test_it_is_good_for_one_timeline_and_with_one_secret(subject: str, secret: bytes) -> None:
+    assert read(write(Place(1, "id"), SUBJECT, SECRET), subject, secret) is None

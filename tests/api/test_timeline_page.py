@@ -1,0 +1,107 @@
+"""The timeline page as it is served, before any browser: headers, languages, and a word for everything that it may be told."""
+
+import re
+from typing import Any, get_args
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from models.events import Event
+from models.policies import ClockKind
+from models.topics import Channel
+from streams.access.permissions import Role
+from streams.api.answers import PURPOSES, Kind
+from streams.api.options import LANGUAGES, ApiOptions
+from streams.api.page import HERE, POLICY, add_page
+from streams.api.page_texts import TEXTS
+from streams.core.layouts import CLOSED, LEFT
+from streams.core.links import Ground
+from streams.core.milestone import State
+from streams.core.timeline import OUTCOMES
+from tests.support.api import Office
+from tests.support.timeline_page import HOSTILE
+
+AGENTS_OWN = {"agent.state_changed"}
+"""Of no citizen, so in no timeline."""
+TYPES = {get_args(one.model_fields["type"].annotation)[0] for one in get_args(get_args(Event)[0])} - AGENTS_OWN
+SETS = {
+    "type": [*TYPES, *(f"sla.{kind}" for kind in OUTCOMES)],
+    "sla": list(OUTCOMES),
+    "state": list(State),
+    "channel": list(Channel),
+    "clock": list(ClockKind),
+    "kind": list(Kind),
+    "purpose": list(PURPOSES),
+    "ground": list(Ground),
+    "role": list(Role),
+    "outcome": [
+        *("answered", "abandoned", "attended", "missed", "cancelled"),
+        *LEFT,
+        *(outcome.removeprefix("closed_") for outcome in CLOSED),
+    ],
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("group", SETS)
+def test_everything_that_may_be_told_has_its_word(group: str, language: str) -> None:
+    assert len(SETS[group]) > 2
+    assert {f"{group}_{value}" for value in SETS[group]} - TEXTS[language].keys() == set()
+
+
+def test_every_word_is_said_and_every_word_that_is_said_is_there() -> None:
+    sources = "\n".join(path.read_text() for folder in ("static", "templates") for path in (HERE / folder).iterdir())
+    quoted = set(re.findall(r"[\"'`]([a-z_]+)[\"'`]", sources)) | set(re.findall(r"\bt\.(\w+)", sources))
+    formed = (*(f"{group}_" for group in SETS), "trouble_")
+    counted = {name for name in TEXTS["fr"] if re.search(r"_(none|one|many)$", name)}
+    assert {name for name in TEXTS["fr"] if not name.startswith(formed)} - quoted - counted == set()
+    assert set(re.findall(r"\bt\.(\w+)", sources)) - TEXTS["fr"].keys() == set()
+    assert set(re.findall(r"\bsay\(\"(\w+)\"", sources)) - TEXTS["fr"].keys() == set()
+
+
+def values_in(text: str) -> set[str]:
+    return set(re.findall(r"{(\w+)}", text))
+
+
+def test_both_languages_name_the_same_values() -> None:
+    french, english = (TEXTS[language] for language in LANGUAGES)
+    assert {name for name in french if values_in(french[name]) != values_in(english[name])} == set()
+
+
+def test_the_page_is_nobodys_and_lets_nothing_in_from_elsewhere(sqlite: Office) -> None:
+    page = sqlite.client.get("/")
+    assert page.headers["content-security-policy"] == POLICY
+    assert "unsafe" not in POLICY
+    assert "http" not in POLICY
+    assert page.headers["cache-control"] == "no-store"
+    assert re.findall(r"<script(?![^>]*(?: src=|application/json))|<style| style=| on\w+=", page.text) == []
+    for path in re.findall(r"(?:src|href)=\"(/(?:static|shared)/[^\"]+)\"", page.text):
+        asset = sqlite.client.get(path)
+        assert (asset.status_code, asset.headers["cache-control"]) == (200, "no-cache"), path
+        assert sqlite.client.get(path, headers={"if-none-match": asset.headers["etag"]}).status_code == 304
+    assert sqlite.recorded() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        ({}, "fr"),
+        ({"headers": {"accept-language": "en-GB, fr;q=0.5"}}, "en"),
+        ({"headers": {"accept-language": "en", "cookie": "lang=fr"}}, "fr"),
+        ({"headers": {"cookie": "lang=fr"}, "params": {"lang": "en"}}, "en"),
+        ({"headers": {"cookie": "lang=<b>"}, "params": {"lang": "de"}}, "fr"),
+    ],
+)
+def test_it_speaks_the_language_that_was_chosen(sqlite: Office, asked: dict[str, Any], language: str) -> None:
+    page = sqlite.client.get("/", **asked)
+    assert f'<html lang="{language}"' in page.text
+    assert ("lang=en" in page.headers.get("set-cookie", "")) == (asked.get("params") == {"lang": "en"})
+
+
+def test_what_settings_call_a_house_or_a_service_is_text_and_nothing_else() -> None:
+    app = FastAPI()
+    add_page(app, ApiOptions(title=HOSTILE, services={"rsa": (HOSTILE, HOSTILE)}))
+    page = TestClient(app).get("/").text
+    assert "<img" not in page
+    assert "<script>window" not in page

@@ -1,0 +1,100 @@
+"""How contacts stand, by their timeline entries."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from models.sla import SOURCE
+from models.topics import Channel
+from streams.core.milestone import State
+from streams.core.summary import LASTING_MS, Promise, sum_up
+
+NOW = 1_790_000_000_000
+
+
+def entry(kind: str, at: int = 0, state: State = State.WAITING, **others: Any) -> dict[str, Any]:
+    usual = {
+        "id": f"{kind}-{at}",
+        "contact": "mail:ged:1",
+        "happened_at": NOW + at,
+        "channel": "mail",
+        "site": "siege",
+        "service": "rsa",
+        "type": kind,
+        "state": state,
+        "outcome": "",
+        "source": "maarch/ged",
+        "detail": "",
+    }
+    return usual | others
+
+
+def promise(kind: str, at: int, state: State, clock: str = "resolution") -> dict[str, Any]:
+    return entry(f"sla.{kind}", at, state, source=SOURCE, detail=f"courrier:{clock}")
+
+
+def test_how_a_contact_stands_does_not_depend_on_the_order_in_which_it_is_read() -> None:
+    told = [
+        entry("letter.arrived", 0),
+        entry("letter.assigned", 5, State.IN_PROGRESS),
+        entry("letter.answered", 9, State.CLOSED, outcome="answered"),
+        promise("breached", 12, State.CLOSED),
+    ]
+    summaries = {sum_up(order, NOW)[0] for order in permutations(told)}
+    assert len(summaries) == 1
+    (one,) = summaries
+    assert (one.state, one.outcome, one.is_open) == (State.CLOSED, "answered", False)
+    assert (one.since, one.last_at, one.entries) == (NOW, NOW + 12, 4)
+    assert one.promises == (Promise("courrier", "resolution", "breached", NOW + 12),)
+
+
+def test_a_promise_that_is_judged_late_does_not_say_how_the_contact_stands() -> None:
+    told = [entry("form.decided", 5, State.CLOSED, outcome="accepted"), promise("met", 9, State.WAITING)]
+    assert sum_up(told, NOW)[0].state == State.CLOSED
+
+
+def test_of_what_happened_at_once_the_end_counts() -> None:
+    told = [entry("letter.answered", 0, State.CLOSED, id="a"), entry("letter.registered", 0, id="b")]
+    assert sum_up(told, NOW)[0].is_open is False
+
+
+def test_of_each_clock_what_was_told_last_is_known() -> None:
+    told = [
+        promise("breached", 1, State.WAITING),
+        promise("met", 2, State.CLOSED),
+        promise("met", 3, State.CLOSED, "first_response"),
+    ]
+    assert [(one.clock, one.state) for one in sum_up(told, NOW)[0].promises] == [
+        ("resolution", "met"),
+        ("first_response", "met"),
+    ]
+
+
+def test_open_ones_come_first_then_those_of_which_was_heard_last() -> None:
+    told = [
+        entry("letter.arrived", 1, contact="open"),
+        entry("letter.answered", 9, State.CLOSED, contact="closed late"),
+        entry("letter.answered", 5, State.CLOSED, contact="closed early"),
+        entry("form.correction_requested", 2, State.PENDING_CITIZEN, contact="pending"),
+    ]
+    assert [one.contact for one in sum_up(told, NOW)] == ["pending", "open", "closed late", "closed early"]
+
+
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("later", [LASTING_MS, LASTING_MS + 1])
+def test_a_call_of_which_nothing_was_heard_for_long_is_over(channel: Channel, later: int) -> None:
+    ends_unsaid = channel in {Channel.CALL, Channel.VISIT, Channel.FEEDBACK} and later > LASTING_MS
+    (one,) = sum_up([entry("x.arrived", 0, channel=channel.value)], NOW + later)
+    assert one.is_open is not ends_unsaid
+
+
+def test_an_opinion_is_counted_with_what_it_is_about() -> None:
+    told = [
+        entry("letter.answered", 0, State.CLOSED, outcome="answered"),
+        entry("feedback.invited", 1, State.CLOSED, channel="feedback"),
+        entry("feedback.given", 2, State.CLOSED, channel="feedback"),
+        entry("feedback.given", 3, State.CLOSED, channel="feedback"),
+    ]
+    (one,) = sum_up(told, NOW)
+    assert (one.channel, one.opinions, one.outcome) == ("mail", 2, "answered")
