@@ -19,6 +19,8 @@ from streams.core.timeline import Entry
 SOURCE: Final = "accueil/moves"
 ADOPTED: Final = "contact.adopted"
 WITHDRAWN: Final = "contact.withdrawn"
+ARRIVED: Final = "call.arrived"
+"""Says nothing of how a contact went."""
 KINDS: Final = frozenset({ADOPTED, WITHDRAWN})
 """Types of entries that are no part of a timeline."""
 
@@ -30,7 +32,7 @@ class Move(Entry, gc=False):
     """An entry that tells of a contact on the whole: to `citizen`, or under the contact's own key while that is empty."""
 
     told: tuple[Told, ...] = ()
-    """If it is adopted: all that its entries under the former owner told, so far as it says how the contact went."""
+    """If it is adopted: what its entries under the former owner told, so far as it says how the contact went."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -43,8 +45,11 @@ def decode(value: bytes) -> Move:
 
 
 def records(before: Contact, after: Contact, contact: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the records that tell of a contact whose citizen was another one before: Kafka key, and move as JSON."""
-    told = (*_of_visits(after), *_of_milestones(after))
+    """Yield the records that tell of a contact whose citizen was another one before: Kafka key, and move as JSON.
+
+    None if the former one was told nothing that says how the contact went: most calls are somebody's once they are queued.
+    """
+    told = (*_of_visits(before), *_of_milestones(before))
     if not told:
         return
     yield _record(before.citizen, WITHDRAWN, after, contact, ())
@@ -99,5 +104,7 @@ def _of_visits(row: Contact) -> Iterator[Told]:
 
 def _of_milestones(row: Contact) -> Iterator[Told]:
     for told in row.own:
+        if told.type == ARRIVED:
+            continue
         for at in {told.first_at, told.last_at}:
             yield told.type, at, told.place.service
