@@ -147,6 +147,12 @@ class SlaFile(BaseModel):
                         f"is more than {LONGEST_YEARS} years",
                         f"dépasse {LONGEST_YEARS} ans",
                     )
+                if rule.roll and rule.unit in TIME_UNITS:
+                    yield (
+                        (*where, "clocks", kind.value, "roll"),
+                        f"moves no delay in {rule.unit}",
+                        f"ne reporte aucun délai en {rule.unit}",
+                    )
                 possible = QUEUED if kind is ClockKind.ANSWER else WRITTEN
                 if channels and not channels & possible:
                     words = ", ".join(sorted(possible))
@@ -223,9 +229,14 @@ class Policies:
 
     def promises(self) -> Iterator[tuple[Terms, Rule]]:
         """Yield all that is promised, in the order of the file."""
+        for _, terms, rule in self.versions():
+            yield terms, rule
+
+    def versions(self) -> Iterator[tuple[PolicyVersion, Terms, Rule]]:
+        """Yield the same, each promise with the version that makes it."""
         for made, version in self._versions:
             for kind, rule in version.clocks.items():
-                yield made.terms[kind], rule
+                yield version, made.terms[kind], rule
 
     def in_force(self, at: int) -> list[PolicyVersion]:
         """Return the version of each policy that is for those who arrive at `at`, in the order of the file."""

@@ -32,6 +32,23 @@ limit_option = click.option(
 )
 
 
+def _seconds_of(value: Any) -> int | None:
+    found = re.fullmatch(r"(\d+)([smhd])", str(value))
+    return int(found[1]) * _SPAN_SECONDS[found[2]] if found else None
+
+
+class Span(click.ParamType):
+    """How long: `90m`, `2h`, `7d`. Becomes milliseconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return milliseconds."""
+        if (seconds := _seconds_of(value)) is None:
+            self.fail(say("use 90m, 2h or 7d", "écrire 90m, 2h ou 7d"), param, ctx)
+        return seconds * 1000
+
+
 class Since(click.ParamType):
     """A time, or how long ago: `2026-11-25T08:00`, `90m`, `7d`. Becomes milliseconds since 1970.
 
@@ -42,8 +59,8 @@ class Since(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return milliseconds since 1970."""
-        if span := re.fullmatch(r"(\d+)([smhd])", value):
-            return int((time.time() - int(span[1]) * _SPAN_SECONDS[span[2]]) * 1000)
+        if (seconds := _seconds_of(value)) is not None:
+            return int((time.time() - seconds) * 1000)
         try:
             time_at = datetime.fromisoformat(value)
         except ValueError:

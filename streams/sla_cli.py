@@ -1,21 +1,25 @@
-"""`accueil sla`: check what is promised, and explain a contact's clocks."""
+"""`accueil sla`: check what is promised, list what is due, explain a contact's clocks."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from heapq import nsmallest
 from pathlib import Path
 
 import click
 
-from models.calendars import BeyondCalendarError, Calendar
-from models.calendars.rules import LAST_YEAR
-from models.policies import Policies
+from models.calendars import BeyondCalendarError, Calendar, Unit
+from models.calendars.public_holidays import name_holidays
+from models.calendars.rules import FIRST_YEAR, LAST_YEAR
+from models.policies import Policies, Terms
+from streams.core.clock import Clock
+from streams.core.contact import Contact
 from streams.core.courses import courses
-from streams.listing import EXIT_NOT_FOUND, print_table, when
+from streams.listing import EXIT_NOT_FOUND, Span, limit_option, print_table, when
 from streams.running import find, kafka_errors
 from streams.settings import Settings
-from streams.sla_explaining import describe_amount, describe_clock, doubt
+from streams.sla_explaining import UNITS, describe_amount, describe_clock, describe_distance, doubt
 from streams.sla_file import load_policies
-from streams.state_reader import read_contact
+from streams.state_reader import read_contact, read_contacts
 from streams.terminal import Group, OperatorError, clear_errors, pass_settings
 from streams.words import say
 
@@ -25,6 +29,12 @@ EXAMPLE = Path(__file__).with_name("example_sla.toml")
 @click.group(
     cls=Group,
     name="sla",
+    lazy={
+        "calendar": (
+            "streams.sla_calendar_cli:group",
+            say("Calendars as iCalendar (RFC 5545).", "Les calendriers en iCalendar (RFC 5545)."),
+        )
+    },
     help=say(
         "What is promised to citizens, and how it is kept.", "Ce qui est promis aux usagers, et comment c'est tenu."
     ),
@@ -46,14 +56,15 @@ def example() -> None:
     )
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--year",
+    type=click.IntRange(FIRST_YEAR, LAST_YEAR),
+    help=say("Holidays and closures of this year too.", "Aussi les jours fériés et fermetures de cette année."),
+)
 @pass_settings
-def check(settings: Settings, file: Path | None) -> None:
+def check(settings: Settings, file: Path | None, year: int | None) -> None:
     """Check a file."""
-    path = file or settings.sla
-    if path is None:
-        raise OperatorError(
-            say("no SLA file: name one, or set sla in accueil.toml", "aucun fichier : en nommer un, ou régler sla")
-        )
+    path = find_file(settings, file)
     with clear_errors():
         policies = load_policies(path)
     if policies.empty:
@@ -66,6 +77,9 @@ def check(settings: Settings, file: Path | None) -> None:
             say("clock", "horloge"),
             say("target", "délai"),
             say("calendar", "calendrier"),
+            say("rolled", "reporté"),
+            say("paused", "en pause"),
+            say("at risk from", "à risque dès"),
             say("objective", "objectif"),
             say("if it came now: deadline", "reçu à l'instant : échéance"),
         ),
@@ -73,25 +87,73 @@ def check(settings: Settings, file: Path | None) -> None:
     )
     for name, calendar in policies.calendars.items():
         click.echo(f"{name}{say(':', ' :')} {_opening(calendar)}")
+        for line in _exceptions(calendar, year) if year else ():
+            click.echo(f"  {line}")
+
+
+def find_file(settings: Settings, file: Path | None) -> Path:
+    """Return the SLA file that is named, else that of the settings. Raises `OperatorError` if there is none."""
+    if path := file or settings.sla:
+        return path
+    raise OperatorError(
+        say("no SLA file: name one, or set sla in accueil.toml", "aucun fichier : en nommer un, ou régler sla")
+    )
 
 
 def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
     now = _now()
-    for terms, rule in policies.promises():
+    in_force = {(version.name, version.since) for version in policies.in_force(now)}
+    for version, terms, rule in policies.versions():
         calendar = policies.calendars[terms.calendar]
-        try:
-            deadline = when(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
-        except BeyondCalendarError:
-            deadline = say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
+        if (version.name, version.since) not in in_force:
+            is_later = version.since is not None and version.since > datetime.now(calendar.zone).date()
+            deadline = say("later", "plus tard") if is_later else say("replaced", "remplacée")
+        else:
+            try:
+                deadline = when(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
+            except BeyondCalendarError:
+                deadline = say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
+        rolls = terms.roll or terms.unit is Unit.CLEAR_DAYS
         yield (
             terms.policy,
             terms.since,
             terms.kind,
-            describe_amount(terms.target, terms.unit),
+            _target(terms),
             terms.calendar,
-            say(f"{100 * rule.objective:g}%", f"{100 * rule.objective:g} %"),
+            say("yes", "oui") if rolls else say("no", "non"),
+            say("citizen", "usager") if terms.pauses else say("never", "jamais"),
+            _percent(rule.at_risk),
+            _percent(rule.objective),
             deadline,
         )
+
+
+def _target(terms: Terms) -> str:
+    """Return a target in words, beside it what its unit is called in French law, or by the file."""
+    amount = describe_amount(terms.target, terms.unit)
+    if terms.unit not in UNITS:
+        return amount
+    return f"{amount} ({say(UNITS[terms.unit][terms.target > 1][1], terms.unit)})"
+
+
+def _percent(share: float) -> str:
+    return say(f"{100 * share:g}%", f"{100 * share:g} %")
+
+
+def _exceptions(calendar: Calendar, year: int) -> list[str]:
+    """Return the holidays, closures and extra openings of a year, in the order of their days."""
+    rules = calendar.rules
+    holidays = name_holidays(rules.holidays, year, say("en", "fr")) if rules.holidays else {}
+    lines = [f"{day}  {name}" for day, name in holidays.items()]
+    for words, exceptions in (
+        (say("closed", "fermé"), rules.closures),
+        (say("open all the same", "ouvert malgré tout"), rules.extra),
+    ):
+        for days in exceptions:
+            if days.from_.year <= year <= days.to.year:
+                last = "" if days.from_ == days.to else say(f" to {days.to}", f" au {days.to}")
+                lines.append(f"{days.from_}{last}  {words} {' '.join(map(str, days.hours or ()))}".rstrip())
+    return sorted(lines)
 
 
 def _opening(calendar: Calendar) -> str:
@@ -136,6 +198,70 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
             click.echo(line)
         if calendar and (reason := doubt(clock, policies, zone)):
             click.echo(f"  {reason}")
+
+
+@group.command(
+    name="list",
+    help=say(
+        "List the contacts to which something is promised that is still to be done, soonest due first.",
+        "Lister les contacts à qui est dû ce qui reste à faire, le plus pressant d'abord.",
+    ),
+)
+@click.option("--overdue", is_flag=True, help=say("Those that are late.", "Ceux qui sont en retard."))
+@click.option(
+    "--due-within",
+    type=Span(),
+    help=say("Those that are due within 90m, 2h, 3d.", "Ceux dont l'échéance vient dans 90m, 2h, 3d."),
+)
+@click.option("--service", help=say("Of one service.", "D'un service."))
+@limit_option
+@pass_settings
+def list_due(settings: Settings, *, overdue: bool, due_within: int | None, service: str | None, limit: int) -> None:
+    """List open clocks; those that stand still without a deadline are none of them."""
+    now = _now()
+    begin = 0 if overdue or due_within is None else now
+    end = now if overdue and due_within is None else now + due_within if due_within is not None else None
+
+    def due(row: Contact) -> list[Clock]:
+        return [
+            clock
+            for clock in row.clocks
+            if clock.is_open
+            and clock.deadline_at is not None
+            and begin <= clock.deadline_at
+            and (end is None or clock.deadline_at <= end)
+            and service in {None, clock.place.service}
+        ]
+
+    with clear_errors(), kafka_errors():
+        policies = load_policies(file_in_force(settings))
+        found = read_contacts(settings, lambda row: bool(due(row)))
+    clocks = [(clock, name) for name, row in found.items() for clock in due(row)]
+    chosen = nsmallest(limit, clocks, key=lambda one: (one[0].deadline_at, one[1]))
+    if not clocks:
+        click.echo(say("nothing is due", "rien n'est dû"))
+        return
+    print_table(
+        (
+            say("contact", "contact"),
+            say("service", "service"),
+            say("clock", "horloge"),
+            say("policy", "règle"),
+            say("deadline", "échéance"),
+            say("working time", "temps ouvré"),
+        ),
+        [_line(name, clock, policies, settings, now) for clock, name in chosen],
+    )
+    if len(chosen) < len(clocks):
+        click.echo(say(f"{len(chosen)} of {len(clocks)}", f"{len(chosen)} sur {len(clocks)}"))
+
+
+def _line(name: str, clock: Clock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
+    calendar = policies.calendars.get(clock.terms.calendar)
+    assert clock.deadline_at is not None  # it was chosen by it
+    deadline = when(clock.deadline_at, calendar.zone if calendar else settings.web.zone)
+    distance = describe_distance(clock, calendar, now)
+    return name, clock.place.service, clock.kind, clock.terms.policy, deadline, distance
 
 
 def file_in_force(settings: Settings) -> Path | None:

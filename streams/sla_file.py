@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from connectors.sdk.errors import why
 from connectors.sdk.mistakes import allowed, guess, known_at, list_details
+from models.calendars.rules import WEEKDAYS
 from models.policies import Policies, SlaFile
 from streams.settings import ConfigError
 from streams.words import say
@@ -120,7 +121,7 @@ def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
         keys = tuple(key for key in detail["loc"] if key != "[key]")
         reason, *within = allowed(detail), *map(str, keys[:-1])
         if detail["type"] == "extra_forbidden":
-            reason += guess(str(keys[-1]), known_at(SlaFile, within))
+            reason += guess(_DAYS.get(str(keys[-1]), str(keys[-1])), known_at(SlaFile, within))
         yield _line(path, text, keys, reason)
 
 
@@ -128,6 +129,10 @@ def _line(path: Path, text: str, keys: Sequence[int | str], reason: str) -> str:
     return f"{path}:{find_line(text, keys)}: {'.'.join(map(str, keys))}: {reason}"
 
 
+_DAYS: Final = dict(
+    zip(("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"), WEEKDAYS, strict=True)
+)
+"""What those mean who write days in French."""
 _AT_LINE: Final = re.compile(r"\(at line (\d+)")
 _HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(

@@ -25,11 +25,24 @@ def read_contact(settings: Settings, name: str) -> Contact | None:
 
     It looks at the whole partition: a million rows take a while. Raises as `read_rows`, and `OperatorError` if no broker answers.
     """
+    key = name.encode()
+    found = _read(settings, lambda other, _: other == key, key).get(key)
+    return contact.decode(found) if found else None
+
+
+def read_contacts(settings: Settings, wanted: Callable[[Contact], bool]) -> dict[str, Contact]:
+    """Return by name the rows of all contacts that are `wanted`, of the demo if that is what runs here.
+
+    It looks at all rows: a million take a minute. Raises as `read_contact`.
+    """
+    found = _read(settings, lambda _, value: wanted(contact.decode(value)))
+    return {key.decode(): contact.decode(value) for key, value in found.items()}
+
+
+def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
     brokers = find_brokers(settings, or_demo=True)
     wait_for_broker(brokers, BROKER_SECONDS)
-    key = name.encode()
-    found = read_rows(brokers, settings.kafka.client_options(), lambda other, _: other == key, key).get(key)
-    return contact.decode(found) if found else None
+    return read_rows(brokers, settings.kafka.client_options(), wanted, key)
 
 
 def read_rows(

@@ -28,12 +28,21 @@ def public_holidays(code: str, year: int) -> frozenset[date]:
     In France, a part is the number of a département or collectivity, or ISO 3166-2's. Raises `ValueError` if the library
     does not know `code`.
     """
+    return frozenset(_find(code, year))
+
+
+def name_holidays(code: str, year: int, language: str) -> dict[date, str]:
+    """Return the same with their names, in the order of the year: in `language` (ISO 639) where the library has them."""
+    return dict(sorted(_find(code, year, {"en": "en_US"}.get(language, language)).items()))
+
+
+def _find(code: str, year: int, language: str | None = None) -> dict[date, str]:
     country, _, part = code.partition("-")
     if country == "FR":
         part = _INSEE.get(part, part)
         if part != "57" and _METROPOLE.fullmatch(part):
             part = ""
     try:
-        return frozenset(country_holidays(country, subdiv=part or None, years=year))
+        return dict(country_holidays(country, subdiv=part or None, years=year, language=language))
     except NotImplementedError:
         raise ValueError(f"no public holidays are known of {code!r}") from None

@@ -197,7 +197,7 @@ class Contacts:
         before = self.contacts.rows.get(key)
         if before is None:
             _check_partition(key, step)
-        if event.channel in TOLD_LIVE and event.type != ERASED and (before is None or _is_news(before)):
+        if (before is None or _is_news(before)) and event.channel in TOLD_LIVE and event.type != ERASED:
             self._check_news(event.source, at, told_at)
         after = contact.fold(before, event, at)
         if after is before:
@@ -381,7 +381,7 @@ class Contacts:
 
 def _is_news(row: Contact) -> bool:
     """Return whether its source told nothing of a contact yet: only opinions are known of it, or that its person was erased."""
-    return row.channel is Channel.FEEDBACK or not row.has_begun
+    return not row.visits and (row.channel is Channel.FEEDBACK or not row.has_begun)
 
 
 def _check_partition(key: bytes, step: Step) -> None:

@@ -180,6 +180,7 @@ _TEXTS: Final = {
     "sla_breached": ("Délai dépassé", "Promise broken"),
     "sla_met_late": ("Fait après l’échéance", "Done after the deadline"),
     "sla_cancelled": ("Délai sans objet", "Promise no longer due"),
+    "of_clock": ("{what} : {clock}", "{what}: {clock}"),
     "clock_answer": ("réponse", "answer"),
     "clock_acknowledge": ("accusé de réception", "acknowledgement"),
     "clock_first_response": ("première réponse", "first response"),

@@ -1,8 +1,10 @@
 """`accueil api` as a process, asked over HTTP."""
 
 import json
+import re
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,9 +17,9 @@ import pytest
 from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.engine.broker import free_port
-from tests.support.api import NUMBER, Office, letter, token
+from tests.support.api import NUMBER, SECTOR, Office, letter, token
 from tests.support.postgres import Postgres
-from tests.support.processes import Child, wait_until
+from tests.support.processes import ROOT, Child, wait_until
 
 ACCUEIL = [sys.executable, "-m", "streams.cli", "api"]
 
@@ -92,6 +94,22 @@ def test_a_page_goes_on_after_a_restart(data: Path, url: str) -> None:
         wait_until(api.is_ready, "the API")
         page = api.ask("/v1/timeline", subject=first["subject"], cursor=first["next"])
         assert len(page.json()["entries"]) == 2
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_what_the_readme_asks_is_answered(page: str, tmp_path: Path) -> None:
+    demo = tmp_path / "accueil-data" / "demo"
+    office = Office(demo, f"sqlite:///{demo / 'timeline.db'}")
+    office.add(token(sectors=(SECTOR,)))
+    office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
+    office.close()
+    (demo / "access" / "demo-token").write_text("camille\n")
+    (command,) = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    with served(demo) as api:
+        wait_until(api.is_ready, "the API")
+        asked = command.replace("http://127.0.0.1:8081", api.url)
+        done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert [entry["contact"] for entry in json.loads(done.stdout)["entries"]] == ["mail:ged:1"] * 3
 
 
 def test_while_the_database_is_away_that_is_the_answer(tmp_path: Path, postgres: Postgres) -> None:

@@ -1,5 +1,7 @@
 """One contact's row, read by a command from the workers' state on a real Kafka."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,19 +17,19 @@ from streams.engine.topics import COMPACTED, TopicSpec, apply
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import load_policies
 from tests.support import kafka_io
-from tests.support.events import CALL, START_MS, answered_call
+from tests.support.events import CALL, START_MS, answered_call, make
 
 pytestmark = pytest.mark.broker
 
 
-def explain(directory: Path, brokers: str, name: str) -> tuple[int, str]:
+def sla(directory: Path, brokers: str, *arguments: str) -> tuple[int, str]:
     environment = {
         "LC_ALL": "C",
         "ACCUEIL_BROKERS": brokers,
         "ACCUEIL_DATA": str(directory),
         "ACCUEIL_SLA": str(EXAMPLE),
     }
-    result = CliRunner().invoke(main, ["sla", "explain", name], env=environment)
+    result = CliRunner().invoke(main, ["sla", *arguments], env=environment)
     return result.exit_code, result.output
 
 
@@ -39,17 +41,51 @@ def test_contact_is_explained_as_it_was_committed_last(own_kafka: EmbeddedKafka,
         row.clocks, _ = advance(row.clocks, courses(row), policies, START_MS)
         rows.append((CONTACTS.name, CALL.encode(), contact.encode(row)))
     apply(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
-    assert explain(tmp_path, own_kafka.bootstrap, CALL) == (1, f"no contact {CALL} is known\n")
+    assert sla(tmp_path, own_kafka.bootstrap, "explain", CALL) == (1, f"no contact {CALL} is known\n")
     kafka_io.produce(own_kafka.bootstrap, rows)
-    code, text = explain(tmp_path, own_kafka.bootstrap, CALL)
+    code, text = sla(tmp_path, own_kafka.bootstrap, "explain", CALL)
     assert code == 0
     assert "answer 1: 1 min, policy telephone, calendar siege" in text
     assert "done, late" in text
 
 
+def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    policies, now = load_policies(EXAMPLE), datetime.now(UTC).timestamp()
+    rows = []
+    for number, (days, service) in enumerate(((30, "rsa"), (20, "mdph"), (1, "rsa"))):
+        sent = make(
+            "email.received", now - days * 86_400 - START_MS / 1000, subject=f"email:a:{number}", service=service
+        )
+        row = contact.fold(None, sent)
+        row.clocks, _ = advance((), courses(row), policies, round(now * 1000))
+        rows.append((CONTACTS.name, sent.subject.encode(), contact.encode(row)))
+    apply(own_kafka.bootstrap, [TopicSpec(CONTACTS.name, 4, config=CONTACTS.config | COMPACTED)])
+
+    def listed(*arguments: str) -> list[tuple[str, str]]:
+        code, text = sla(tmp_path, own_kafka.bootstrap, "list", *arguments)
+        assert code == 0, text
+        return [(line.split()[0], line.split()[2]) for line in text.splitlines() if line.startswith("email")]
+
+    assert sla(tmp_path, own_kafka.bootstrap, "list") == (0, "nothing is due\n")
+    kafka_io.produce(own_kafka.bootstrap, rows)
+    first = [("email:a:0", "acknowledge"), ("email:a:0", "announced")]
+    second = [("email:a:1", "acknowledge"), ("email:a:1", "announced")]
+    third = {("email:a:2", "acknowledge"), ("email:a:2", "announced")}
+    everything = listed()
+    assert (everything[:4], set(everything[4:])) == ([*first, *second], third)
+    assert listed("--overdue") == [*first, *second]
+    assert listed("--overdue", "--service", "mdph") == second
+    assert set(listed("--due-within", "30d")) == third
+    assert listed("--overdue", "--limit", "1") == first[:1]
+    _, text = sla(tmp_path, own_kafka.bootstrap, "list", "--overdue", "--limit", "1")
+    assert text.endswith("1 of 4\n")
+    assert re.search(r"late by \d+ working days", text)
+    assert "use 90m, 2h or 7d" in sla(tmp_path, own_kafka.bootstrap, "list", "--due-within", "soon")[1]
+
+
 def test_brokers_that_are_away_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.state_reader.BROKER_SECONDS", 0.2)
     port = free_port()
-    code, text = explain(tmp_path, f"127.0.0.1:{port}", CALL)
+    code, text = sla(tmp_path, f"127.0.0.1:{port}", "explain", CALL)
     assert code == 70
     assert f"no Kafka broker answers at 127.0.0.1:{port}" in text

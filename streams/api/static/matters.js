@@ -1,6 +1,6 @@
 // How a citizen's matters stand: in short, and the open ones as cards.
 
-import { briefTime, el, many, millis, say, serviceName, symbol, time, word } from "./say.js";
+import { briefTime, el, many, millis, ofClock, say, serviceName, symbol, time, word } from "./say.js";
 
 const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", closed: "●" };
 const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
@@ -10,10 +10,8 @@ export const standing = (state) =>
   el("span", { class: "standing", "data-state": state }, symbol(STATES[state] ?? "?"), " ", word("state", state));
 
 /** What became of a promise: by word, symbol and colour, and which it was. */
-export function promise({ state, clock }) {
-  const what = clock ? `\u00a0: ${word("clock", clock)}` : "";
-  return el("span", { class: "promise", "data-sla": state }, symbol(PROMISES[state] ?? "?"), " ", `${word("sla", state)}${what}`);
-}
+export const promise = ({ state, clock }) =>
+  el("span", { class: "promise", "data-sla": state }, symbol(PROMISES[state] ?? "?"), " ", ofClock(word("sla", state), clock));
 
 export const nameOf = ({ channel, service }) => say("life_of", { channel: word("channel", channel), service: serviceName(service) });
 

@@ -24,7 +24,7 @@ async function attempt(act) {
   } catch (error) {
     if (error instanceof Late) return null;
     if (!(error instanceof Trouble)) throw error;
-    if (error.kind === "token") signOut();
+    if (error.kind === "token") signOut(null);
     tell(error);
     return null;
   }
@@ -35,6 +35,7 @@ function tell({ kind, title, seconds, fields }) {
   const name = `trouble_${of || kind}`;
   const text = knows(name) ? say(name, { seconds, kind: word("kind", $("kind").value) }) : title;
   $("trouble").replaceChildren(symbol("■"), ` ${text}`);
+  $("trouble").dataset.kind = kind;
   $("trouble").hidden = false;
 }
 
@@ -82,8 +83,8 @@ function signOut(why = "signed_out") {
   for (const id of ["sign-in", "search"]) $(id).reset();
   for (const id of ["me", "kind", "purpose", "sector", "announce"]) $(id).replaceChildren();
   $("trouble").hidden = true;
-  $("door-note").textContent = say(why, { minutes });
-  $("door-note").hidden = false;
+  $("door-note").textContent = why && say(why, { minutes });
+  $("door-note").hidden = !why;
   show();
   $("token").focus();
 }

@@ -58,10 +58,12 @@ export function many(name, n) {
   return say(`${name}_${which}`, { n: count(n) });
 }
 
+/** Return `what`, and of which promise it is told, if it is of one. */
+export const ofClock = (what, clock) => (clock ? say("of_clock", { what, clock: word("clock", clock) }) : what);
+
 /** Return what happened, in words; of a promise also which it was. */
 export function factName(entry) {
-  const clock = entry.detail ? `\u00a0: ${word("clock", entry.detail.split(":").at(-1))}` : "";
-  return word("type", entry.type) + clock;
+  return ofClock(word("type", entry.type), entry.detail.split(":").at(-1));
 }
 
 export const serviceName = (service) => (Object.hasOwn(services, service) ? services[service] : service) || say("no_service");

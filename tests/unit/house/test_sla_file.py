@@ -1,5 +1,6 @@
 """The SLA file: what is wrong in it is named by line and key; one that cannot be used changes nothing."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -99,6 +100,12 @@ def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
         ('name = "courriel"', 'name = "courriel"\nsince = 2026-01-01', "policy.3.since: is unknown"),
         ('unit = "months"', 'unit = "month"', "policy.2.clocks.resolution.unit: must be "),
         ("clocks.announced", "clocks.anounced", "policy.2.clocks.anounced: must be "),
+        ("tuesday =", "mardi =", "calendars.siege.versions.0.mardi: is unknown; did you mean tuesday?"),
+        (
+            'unit = "elapsed", at_risk',
+            'unit = "elapsed", roll = true, at_risk',
+            "policy.0.clocks.answer.roll: moves no",
+        ),
         ("at_risk = 0.5", "at_risk = 1.5", "policy.0.clocks.answer.at_risk: must be less than 1"),
         ("at_risk = 0.5", 'at_risk = "0.5"', "policy.0.clocks.answer.at_risk: must be a number"),
         ("target = 60,", "target = true,", "policy.0.clocks.answer.target: must be a whole number"),
@@ -232,6 +239,80 @@ def test_check_says_what_is_promised(file: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "15 working days" in result.output
     assert "40 h of opening" in result.output
+
+
+def test_check_says_how_each_promise_is_counted_and_what_is_of_no_effect_now(file: Path) -> None:
+    more = """
+[[policy]]
+name = "demarches"
+from = 2020-01-01
+match = { channel = "form" }
+calendar = "siege"
+clocks.acknowledge = { target = 1, unit = "clear_days", at_risk = 0.5, pause = [] }
+[[policy]]
+name = "demarches"
+from = 2100-01-01
+match = { channel = "form" }
+calendar = "siege"
+clocks.acknowledge = { target = 3, unit = "business_days", roll = true }
+"""
+    file.write_text(TEXT + more, encoding="utf-8")
+    for language, told in (
+        (
+            "C",
+            [
+                ["7 calendar days (jours calendaires)", "siege", "no", "citizen", "80%", "95%", "replaced"],
+                ["1 clear day (jour franc)", "siege", "yes", "never", "50%", "90%"],
+                ["3 business days (jours ouvrables)", "siege", "yes", "citizen", "80%", "90%", "later"],
+            ],
+        ),
+        (
+            "fr_FR.UTF-8",
+            [
+                ["7 jours calendaires (calendar_days)", "siege", "non", "usager", "80 %", "95 %", "remplacée"],
+                ["1 jour franc (clear_days)", "siege", "oui", "jamais", "50 %", "90 %"],
+                ["3 jours ouvrables (business_days)", "siege", "oui", "usager", "80 %", "90 %", "plus tard"],
+            ],
+        ),
+    ):
+        result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": language})
+        rows = [re.split(r"  +", line) for line in result.output.splitlines() if line.startswith("demarches")]
+        told_rows = [row[row.index("acknowledge") + 1 :] for row in rows if "acknowledge" in row]
+        assert [row[: len(wanted)] for row, wanted in zip(told_rows, told, strict=True)] == told
+
+
+def test_check_of_a_year_names_its_holidays_and_closures(file: Path) -> None:
+    closures = (
+        'closures = [2027-05-07, { from = 2026-12-24, to = 2027-01-02 }, { on = 2027-06-03, hours = "12:00-24:00" }]'
+    )
+    file.write_text(TEXT.replace("closures = []", closures), encoding="utf-8")
+    result = CliRunner().invoke(main, ["sla", "check", str(file), "--year", "2027"], env={"LC_ALL": "fr_FR.UTF-8"})
+    days = [line.strip() for line in result.output.splitlines() if line.startswith("  20")]
+    assert len(days) == 14
+    assert days[:2] == ["2026-12-24 au 2027-01-02  fermé", "2027-01-01  Jour de l'an"]
+    assert {"2027-05-07  fermé", "2027-06-03  fermé 12:00-24:00", "2027-05-06  Ascension"} < set(days)
+
+
+def test_calendars_are_exported_and_closures_imported_as_icalendar(file: Path, tmp_path: Path) -> None:
+    def sla(*arguments: str) -> str:
+        result = CliRunner().invoke(main, ["sla", "calendar", *arguments], env={"LC_ALL": "C"})
+        return result.output
+
+    of_file = ("--year", "2027", "--file", str(file))
+    closed, opened = tmp_path / "closed.ics", tmp_path / "opened.ics"
+    closed.write_text(sla("export", "siege", "--closures", *of_file), encoding="utf-8")
+    opened.write_text(sla("export", "siege", *of_file), encoding="utf-8")
+    rest = "closures = []", sla("import", str(closed)).strip()
+    hours = (
+        "[[calendars.siege.versions]]",
+        f"{sla('import', '--extra', str(opened)).strip()}\n[[calendars.siege.versions]]",
+    )
+    file.write_text(TEXT.replace('holidays = "FR" ', "#").replace(*rest).replace(*hours), encoding="utf-8")
+    before, after = load_policies(EXAMPLE).calendars["siege"], load_policies(file).calendars["siege"]
+    assert list(after.openings(2027)) == list(before.openings(2027))
+    assert "no calendar agence; there are: siege" in sla("export", "agence", *of_file)
+    assert "no iCalendar" in sla("import", str(file))
+    assert "says no hours" in sla("import", "--extra", str(closed))
 
 
 def test_check_says_that_nothing_is_promised_or_that_it_is_due_too_late(file: Path) -> None:

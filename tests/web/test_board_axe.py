@@ -1,0 +1,67 @@
+"""The board in all its states as axe-core sees it: WCAG 2.2 AA and its own best practice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from streams.web.view import Source
+from tests.support.processes import wait_until
+from tests.web import axe
+from tests.web.browser import LAPTOP, PHONE, TABLET, WALL, Page
+from tests.web.served import Served, serving
+from tests.web.test_browser import AFTERNOON, OPTIONS, alarm
+from tests.web.test_browser import fill as fill_queues
+from tests.web.test_browser_channels import OPTIONS as ALL_CHANNELS
+from tests.web.test_browser_channels import fill
+from tests.web.test_browser_promises import POLICIES, promise
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("theme", ["dark", "light"]),
+    pytest.mark.parametrize("language", ["fr", "en"]),
+]
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[Served]:
+    """Every channel, and promises of each kind."""
+    with serving(replace(ALL_CHANNELS, stale_after_seconds=600), AFTERNOON, policies=POLICIES) as served:
+        served.follow()
+        fill(served.worker)
+        promise(served.worker)
+        yield served
+
+
+@pytest.mark.parametrize("size", [WALL, LAPTOP, TABLET, PHONE], ids=["1920", "1366", "820", "390"])
+def test_every_channel_and_every_promise(
+    house: Served, page: Page, size: tuple[int, int], language: str, theme: str
+) -> None:
+    page.open(f"{house.url}/?lang={language}&theme={theme}", size)
+    page.is_in("live")
+    axe.check(page)
+    page.run("document.querySelector('details').open = true")
+    axe.check(page)
+    page.run("document.querySelectorAll('.fold').forEach((button) => button.click())")
+    axe.check(page)
+
+
+def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: str) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
+        served.follow()
+        fill_queues(served)
+        page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
+        page.is_in("live")
+        alarm(served)
+        wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm", 10)
+        axe.check(page)
+        served.view.tell(Source.NO_BROKER)
+        page.is_in("stale")
+        axe.check(page)
+
+
+def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
+    with serving(OPTIONS, AFTERNOON) as served:
+        page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
+        page.is_in("empty")
+        axe.check(page)
