@@ -10,6 +10,7 @@ from connectors.asterisk.simulate import Tally
 from connectors.simulator.accounts import Account, Elsewhere, Numbers, Opinion, Stay, Where
 from connectors.simulator.deeds import Deed, Matter, What
 from connectors.simulator.house import HEADQUARTERS
+from connectors.simulator.returns import Returns
 from models.topics import Channel
 
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
@@ -25,12 +26,15 @@ class Ledger:
         self._last_at = LONG_AGO
         self.calls = CallLedger()
         """What the switchboard knows of its calls."""
+        self.returns = Returns()
+        """Who came back, calls apart."""
 
     def note(self, deed: Deed) -> None:
         """Take down a deed; calls are told by `calls`."""
         self._last_at = max(self._last_at, deed.at)
         if deed.what is What.CALLED:
             return
+        self.returns.note(deed)
         for matter in (deed.matter, *deed.others):
             self._account_of(matter, deed).note(deed)
 

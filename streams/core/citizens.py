@@ -63,8 +63,8 @@ class Known(Row):
     """Stands for its contact id."""
     channel: str = ""
     service: str = ""
-    placed_at: int = 0
-    """When the service was told last."""
+    placed: int = -1
+    """When the service was told last, and by which event, as in `turn`."""
     began_at: int | None = None
     responded_at: int | None = None
     """When somebody first told the citizen something of substance."""
@@ -170,9 +170,10 @@ def _note(known: Known, kind: str, at: int, service: str) -> None:
     turn = _TURN.get(kind)
     if turn is None:
         return
-    known.turn = max(known.turn, at * _TURNS + turn)
-    if (bool(service), at, service) > (bool(known.service), known.placed_at, known.service):
-        known.service, known.placed_at = sys.intern(service), at
+    turn += at * _TURNS
+    known.turn = max(known.turn, turn)
+    if service and (turn, service) > (known.placed, known.service):
+        known.service, known.placed = sys.intern(service), turn
     if kind in _BEGINNINGS and (known.began_at is None or at < known.began_at):
         known.began_at = at
     if kind in _RESPONSES and (known.responded_at is None or at < known.responded_at):

@@ -1,7 +1,7 @@
 """The contacts agent on several partitions, in the time of a simulation: steps, ticks, restarts, steps taken back."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from models import topics
 from models.codec import encode
 from models.events import Event
 from streams.agents.contacts import Contacts, Times
+from streams.core import moves
 from streams.core.contact import Keeping
 from streams.core.figures import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
 from streams.core.layouts import LAYOUTS
@@ -49,6 +50,8 @@ class _Worker:
         self._written: dict[tuple[str, bytes], bytes] = {}
         self._steps = 0
         self.entries: Counter[str] = Counter()
+        self.timeline: list[tuple[int, bytes, bytes]] = []
+        """All that was told to `citizen.timeline.v1`: when, key and value."""
         self.dead: Counter[str] = Counter()
         self.restart()
 
@@ -92,7 +95,9 @@ class _Worker:
                 else:
                     self._written[table.topic, key] = value
             table.commit()
-        self.entries.update(_id_of(value) for _, value in step.outputs[topics.TIMELINE.name] if value)
+        told = [(step.now, key, value) for key, value in step.outputs[topics.TIMELINE.name] if key and value]
+        self.timeline += told
+        self.entries.update(one["id"] for _, _, value in told if (one := _decode(value))["type"] not in moves.KINDS)
         self.dead.update(letter.reason for letter in step.dead_letters)
 
 
@@ -146,6 +151,11 @@ class Workers:
     def entries(self) -> Counter[str]:
         """How many timeline entries were made of each event."""
         return sum((worker.entries for worker in self._workers), Counter())
+
+    @property
+    def timeline(self) -> list[tuple[int, bytes, bytes]]:
+        """All that was told to `citizen.timeline.v1`, by when: milliseconds since 1970, key and value."""
+        return sorted((told for worker in self._workers for told in worker.timeline), key=lambda told: told[0])
 
     @property
     def dead(self) -> Counter[str]:
@@ -203,5 +213,4 @@ def _record(taken_at: datetime, event: Event) -> tuple[str, Any]:
     return topics.SOURCES[event.channel].name, record
 
 
-def _id_of(entry: bytes) -> str:
-    return str(msgspec.json.decode(entry)["id"])
+_decode: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode

@@ -3,7 +3,7 @@
 Calls go through the switchboard's log and its real connector. All else is made of the deeds here, so that months take seconds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -86,13 +86,17 @@ class Telling(System):
                 "subject": subject,
                 "channel": matter.channel,
                 "time": deed.at,
-                "identities": "" if asked else PHONE,
+                "identities": "" if asked else self.identities(matter, kind),
                 "site": "" if asked else place.site,
                 "service": "" if asked else place.service,
                 "data": _data(kind, deed, matter, place),
             },
             strict=False,
         )
+
+    def identities(self, matter: Matter, kind: str) -> str:
+        """What an event of that type tells of whose the matter is."""
+        return PHONE
 
     def _subject(self, matter: Matter) -> str:
         about = matter.about
@@ -133,10 +137,12 @@ class Span(NamedTuple):
     ledger: Ledger
 
 
-def play(directory: Path, plan: Plan, since: datetime, until: datetime) -> Span:
+def play(
+    directory: Path, plan: Plan, since: datetime, until: datetime, tell: Callable[[Stage], Telling] = Telling
+) -> Span:
     """Play what happens between two times."""
     stage = Stage(directory / "stage")
-    telling = Telling(stage)
+    telling = tell(stage)
     departement = Departement(stage, plan, systems=[telling])
     with departement.opened(since):
         departement.play_until(until)
