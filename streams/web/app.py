@@ -3,16 +3,14 @@
 import asyncio
 import contextlib
 import hashlib
-import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
-import uvicorn
 from anyio.to_thread import run_sync
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -33,6 +31,7 @@ from yarl import URL
 
 from models.policies import Policies
 from models.topics import CITIZEN_FIGURES
+from streams import listening
 from streams.web.board import Message, State, make_message
 from streams.web.broadcast import Broadcaster, encode
 from streams.web.choices import THEMES, find_language, find_theme, remember
@@ -51,7 +50,6 @@ TICK_SECONDS: Final = 5
 """Most time between two messages: a board that hears less knows that it is cut off."""
 SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
-STOP_SECONDS: Final = 3
 READY: Final = {State.LIVE, State.CATCHING_UP}
 """With these the board does its work; it says itself as of when its figures are."""
 HEADERS: Final = {
@@ -244,42 +242,30 @@ def create_app(
     site = Site(view, reader, options, now, citizens or CitizensView(), collectors)
     middleware = [
         Middleware(Headers),
-        Middleware(TrustedHostMiddleware, allowed_hosts=_answered_hosts(options), www_redirect=False),
+        Middleware(
+            TrustedHostMiddleware,
+            allowed_hosts=listening.answered_hosts(options.host, options.hosts),
+            www_redirect=False,
+        ),
     ]
     app = Starlette(routes=site.routes, middleware=middleware, lifespan=site.lifespan)
     app.state.broadcaster = site.broadcaster
     return app
 
 
-class Server(uvicorn.Server):
+class Server(listening.Server):
     """A server that ends the streams when it stops, since by themselves they never would; and that stops if there is no board."""
 
     def __init__(self, app: Starlette) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                ws="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
-        )
+        super().__init__(app)
         self._broadcaster: Broadcaster = app.state.broadcaster
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Take SIGINT and SIGTERM as the wish to stop, and nothing more: the process ends well, not by a signal."""
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop; asked ten times a second."""
         return await super().on_tick(counter) or self._broadcaster.failed
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; takes at most `STOP_SECONDS` for what is under way."""
+        """Stop; takes at most `listening.STOP_SECONDS` for what is under way."""
         await self._broadcaster.close()
         await super().shutdown(sockets)
 
@@ -296,12 +282,7 @@ def serve(
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
-    ipv6 = ":" in options.host
-    with socket.create_server(
-        (options.host, options.port),
-        family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-        dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
-    ) as listener:
+    with listening.listen(options.host, options.port) as listener:
         view, citizens = FiguresView(options.time_zone, _utc_now(), policies), CitizensView()
         reader = Readers(
             FiguresReader(view, options.brokers, options.client),
@@ -312,23 +293,6 @@ def serve(
         app = create_app(view, reader, options, citizens=citizens, collectors=collectors)
         Server(app).run([listener])
         return not app.state.broadcaster.failed
-
-
-def _answered_hosts(options: WebOptions) -> list[str]:
-    """Return the names by which we may be asked; on the loopback only its own, lest a foreign page's name leads here.
-
-    (DNS rebinding: a page on evil.example whose name is made to mean 127.0.0.1 would read the figures as its own.)
-    """
-    if not _is_loopback(options.host):
-        return ["*"]
-    return ["localhost", "127.0.0.1", "[::1]", options.host, *options.hosts]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _load_page() -> Template:

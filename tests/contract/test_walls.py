@@ -27,7 +27,7 @@ ROOMS = {
         "streams.api",
         "connectors.sdk",
     ],
-    "streams/web": ["models", "streams.core", "streams.web", "streams.topic_reader"],
+    "streams/web": ["models", "streams.core", "streams.web", "streams.topic_reader", "streams.listening"],
     "streams/notify": ["models", "streams.core", "streams.notify", "streams.topic_reader", "connectors.sdk"],
     "connectors/sdk": ["models", "connectors.sdk"],
     "connectors/<system>": ["models", "connectors.sdk", "connectors.<system>"],

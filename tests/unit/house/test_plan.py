@@ -10,11 +10,11 @@ from connectors.sdk.lane import GRACE_SECONDS
 from streams import processes
 from streams.configuration import load
 from streams.engine.broker import free_port
+from streams.listening import STOP_SECONDS
 from streams.programs import BROKER_STOP_SECONDS
 from streams.settings import Settings, Web, Worker
 from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
 from streams.up import Plan, up
-from streams.web.app import STOP_SECONDS
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 
