@@ -3,6 +3,7 @@
 The commands are typed as an operator would; what is left is counted in the topics, the databases and their files.
 """
 
+import itertools
 import json
 import random
 import signal
@@ -14,13 +15,18 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from models import topics
 from models.events import Event
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify as verify_audit
 from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
 from tests.support.events import START, make
 from tests.support.house import House
 from tests.support.postgres import running_postgres
+from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -182,3 +188,37 @@ def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(house: Ho
             assert connection.execute(text("SELECT count(*) FROM erasure_requests")).scalar() == 0
         engine.dispose()
         assert house.owners()["call:asterisk/siege:own"] == CASE
+
+
+def test_older_versions_of_the_rows_are_compacted_away(tmp_path: Path) -> None:
+    kafka = EmbeddedKafka(tmp_path / "kafka", config={"log.cleaner.backoff.ms": "200"})
+    kafka.start()
+    try:
+        house = House(kafka, tmp_path)
+        hurry = {"segment.ms": "1000", "max.compaction.lag.ms": "1000", "min.cleanable.dirty.ratio": "0.0"}
+        apply(kafka.bootstrap, [TopicSpec(topics.CONTACTS.name, 2, config=COMPACTED | hurry)])
+        at = (datetime.now(UTC) - START).total_seconds() - 600
+        with house.worker as worker, house.timeline as timeline:
+            worker.start()
+            timeline.start()
+            house.tell(lives(at))
+            house.settle()
+            assert all(one.encode() in _all_versions(house) for one in OWN)
+            code, _, error = house.run("timeline", "erase", CASE, "--yes")
+            assert code == 0, error
+            numbers = itertools.count(1)
+
+            def is_compacted() -> bool:
+                # Only a new record closes the old segment of its partition, and only closed ones are compacted.
+                house.tell(oracle.make_lives(6, 300, start=6 * next(numbers)))
+                content = _all_versions(house)
+                return not any(one.encode() in content for one in OWN)
+
+            wait_until(is_compacted, "the older versions to go", 150)
+            assert worker.stop() == timeline.stop() == 0
+    finally:
+        kafka.stop()
+
+
+def _all_versions(house: House) -> bytes:
+    return b"\n".join(message.value() or b"" for message in kafka_io.read(house.bootstrap, topics.CONTACTS.name))
