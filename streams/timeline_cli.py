@@ -1,6 +1,7 @@
 """`accueil timeline`: write citizens' timelines, and show one in the terminal."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any, Final
@@ -12,6 +13,7 @@ from models.identities import IdentityKind, normalise_email, normalise_phone
 from streams.access.audit import Purpose
 from streams.access.permissions import Operation
 from streams.core.links import Story
+from streams.core.summary import sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
@@ -19,6 +21,8 @@ from streams.words import say
 
 KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
 PAGE: Final = 50
+LOOKED_AT: Final = 500
+"""So many of the latest entries tell which matters are open, as over HTTP."""
 
 
 LAZY: Final = {
@@ -122,12 +126,13 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
                 entries, story = timeline.read_contact(asked)[::-1], Story({}, {})
                 if not entries:
                     story = timeline.tell_story(asked)
-                    entries = timeline.read(story.identities, limit + 1)
+                    entries = timeline.read(story.identities, max(limit + 1, LOOKED_AT))
             finally:
                 timeline.close()
         except Unavailable as error:
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
     if entries:
+        _print_matters(entries, settings.web.zone)
         _print(entries[:limit], settings.web.zone)
     if len(entries) > limit:
         click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
@@ -153,6 +158,33 @@ def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
     if not normalised:
         raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
     return load_key(keys, sector).pseudonym(kind, normalised)
+
+
+def _print_matters(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
+    """Print the open matters, and what became of what was promised."""
+    matters = [matter for matter in sum_up(entries, int(time.time() * 1000)) if matter.is_open]
+    if not matters:
+        click.echo(say("no open matter", "aucune affaire en cours"), err=True)
+        return
+    titles = (
+        say("open matter", "affaire en cours"),
+        "service",
+        say("state", "état"),
+        say("since", "depuis"),
+        say("promises", "délais"),
+    )
+    rows = [
+        (
+            matter.contact,
+            "/".join(filter(None, (matter.site, matter.service))),
+            matter.state,
+            when(matter.since, zone),
+            ", ".join(f"{promise.clock} {promise.state}" for promise in matter.promises) or say("none told", "non dit"),
+        )
+        for matter in matters
+    ]
+    print_table(titles, rows)
+    click.echo()
 
 
 def _print(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:

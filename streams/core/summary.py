@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from models.sla import SOURCE
 from models.topics import Channel
+from streams.core.clocks import Kind
 from streams.core.milestone import State
 
 LASTING_MS: Final = 12 * 3_600_000
@@ -42,7 +43,7 @@ class Summary(NamedTuple):
     """When the first of the entries happened."""
     last_at: int
     promises: tuple[Promise, ...]
-    """In order; of each clock what was told last."""
+    """In order; of each clock what was told last, but what was broken stays so, though it was done in the end."""
     opinions: int
     """How many were given of it."""
     entries: int
@@ -84,7 +85,10 @@ def _promises(told: Iterable[Mapping[str, Any]]) -> tuple[Promise, ...]:
     for entry in told:
         if entry["type"].startswith(_PROMISE):
             policy, _, clock = entry["detail"].rpartition(":")
-            latest[entry["detail"]] = Promise(policy, clock, entry["type"].removeprefix(_PROMISE), entry["happened_at"])
+            told_now = Promise(policy, clock, entry["type"].removeprefix(_PROMISE), entry["happened_at"])
+            known = latest.setdefault(entry["detail"], told_now)
+            if known.state != Kind.BREACHED:
+                latest[entry["detail"]] = told_now
     return tuple(latest.values())
 
 

@@ -12,7 +12,8 @@ from models.identities import IdentityKind
 from streams.access.audit import read as read_audit
 from streams.cli import main
 from streams.timeline.store import Timeline
-from tests.support.timelines import call, entries_of
+from tests.support.events import START_MS, make
+from tests.support.timelines import breach, call, entries_of
 
 NUMBER = "+33199000001"
 CASE = "case:0a1b-0000000000000000000001"
@@ -84,6 +85,22 @@ def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -
         assert "call.arrived" not in done.stdout
         assert "there are more before these" in done.stderr
     assert "more" not in run("timeline", "show", "call:a:1", "--why", "contact", "--limit", "3").stderr
+
+
+def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone: str) -> None:
+    timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
+    where = {"subject": "mail:ged:7", "site": "siege", "service": "mdph"}
+    timeline.write(
+        [*entries_of([make("letter.arrived", 50, identities=phone, **where)]), breach("mail:ged:7", START_MS)]
+    )
+    timeline.close()
+    done = run("timeline", "show", phone, "--why", "contact", "--limit", "1")
+    head, matter, blank, *_ = done.stdout.splitlines()
+    assert head.split() == ["open", "matter", "service", "state", "since", "promises"]
+    assert matter.split()[:3] == ["mail:ged:7", "siege/mdph", "waiting"]
+    assert matter.endswith("resolution breached")
+    assert blank == ""
+    assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
 
 
 def test_a_sector_that_is_none_gets_no_key(data: Path, phone: str) -> None:

@@ -59,14 +59,17 @@ def test_of_what_happened_at_once_the_end_counts() -> None:
     assert sum_up(told, NOW)[0].is_open is False
 
 
-def test_of_each_clock_what_was_told_last_is_known() -> None:
+def test_of_each_clock_what_was_told_last_is_known_and_what_was_broken_stays_so() -> None:
     told = [
         promise("breached", 1, State.WAITING),
         promise("met", 2, State.CLOSED),
+        promise("met", 2, State.CLOSED, "acknowledge"),
+        promise("cancelled", 3, State.CLOSED, "acknowledge"),
         promise("met", 3, State.CLOSED, "first_response"),
     ]
     assert [(one.clock, one.state) for one in sum_up(told, NOW)[0].promises] == [
-        ("resolution", "met"),
+        ("resolution", "breached"),
+        ("acknowledge", "cancelled"),
         ("first_response", "met"),
     ]
 
