@@ -41,6 +41,6 @@ function step(entry) {
     el("p", { class: "muted" }, standing(entry.state)));
 }
 
-/** Whether a promise was done that is known to have been broken before. */
+/** Whether what was promised was done, though the promise was broken. */
 const isLate = (entries, { policy, clock, state }) =>
-  state === "met" && entries.some(({ type, detail }) => type === "sla.breached" && detail === `${policy}:${clock}`);
+  state === "breached" && entries.some(({ type, detail }) => type === "sla.met" && detail === `${policy}:${clock}`);
