@@ -218,7 +218,7 @@ class Asker:
             self.api.accesses.count(access)
 
 
-def _get_asker(request: Request) -> Asker:
+async def _get_asker(request: Request) -> Asker:  # else it would be run in a thread
     asker: Asker = request.state.asker  # put there by `guarding.Guard`
     return asker
 
