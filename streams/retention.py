@@ -117,6 +117,17 @@ def table(settings: Settings) -> list[Kept]:
             "",
         ),
         Kept(
+            (
+                "what connectors told, so that it is the same again",
+                "ce que les connecteurs ont dit, pour le redire pareil",
+            ),
+            "data/connectors: *.sqlite, cursor-*",
+            ("ids, keyed digests", "numéros, empreintes à clé"),
+            None,
+            ("so many of the newest", "un nombre borné, les plus récents"),
+            "",
+        ),
+        Kept(
             ("promises that were told as broken", "échéances dépassées déjà signalées"),
             "notify.db",
             CONTACT_IDS,
