@@ -13,6 +13,8 @@ const [FIRST, MORE] = [50, 200]; // facts of a page
 const idleSeconds = Number(document.body.dataset.idleSeconds);
 const minutes = Math.round(idleSeconds / 60) || 1;
 
+const MILD = ["not-known", "invalid"]; // troubles that alarm nobody; timeline.css
+
 let me = null;
 let shown = null; // the story: what the API told, all entries that were read, and the parts of the page that show it
 
@@ -34,7 +36,7 @@ function tell({ kind, title, seconds, fields }) {
   const of = kind === "invalid" && fields.find((field) => knows(`trouble_${field}`));
   const name = `trouble_${of || kind}`;
   const text = knows(name) ? say(name, { seconds, kind: word("kind", $("kind").value) }) : title;
-  $("trouble").replaceChildren(symbol("■"), ` ${text}`);
+  $("trouble").replaceChildren(symbol(MILD.includes(kind) ? "▲" : "■"), ` ${text}`);
   $("trouble").dataset.kind = kind;
   $("trouble").hidden = false;
 }

@@ -98,8 +98,8 @@ export function time(at, text = moment(at)) {
   return [el("time", { datetime: new Date(at).toISOString() }, text), " ", el("span", { class: "ago" }, `(${ago(at)})`)];
 }
 
-/** The same in few words: the hour is told of the last day alone. */
-export const briefTime = (at) => time(at, Date.now() - at < DAY ? moment(at) : date(at));
+/** The same in few words: today the hour, else the date. */
+export const briefTime = (at) => time(at, dayNumber(at) === dayNumber(Date.now()) ? hour(at) : date(at));
 
 /** A symbol that says what the word beside it says; nothing to who hears the page. */
 export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);
