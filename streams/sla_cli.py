@@ -243,12 +243,12 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         return
     print_table(
         (
-            say("contact", "contact"),
-            say("service", "service"),
+            "contact",
+            "service",
             say("clock", "horloge"),
             say("policy", "règle"),
             say("deadline", "échéance"),
-            say("working time", "temps ouvré"),
+            say("left or late", "reste ou retard"),
         ),
         [_line(name, clock, policies, settings, now) for clock, name in chosen],
     )

@@ -57,12 +57,12 @@ def describe_clock(
 
 
 def doubt(clock: Clock, policies: Policies, zone: tzinfo) -> str:
-    """Return why the deadline was not made by this file as it is now; empty if it may have been."""
+    """Return why the deadline was not made by the file as it is now; empty if it may have been."""
     terms = clock.terms
     if all(terms != other for other, _ in policies.promises()):
         return say(
-            "its policy is not in this file, or not with these terms: another file made the deadline",
-            "sa règle n'est pas dans ce fichier, ou pas avec ces termes : l'échéance vient d'un autre fichier",
+            "its policy is not in this file, or not with these terms: another one, or this one as it was, made the deadline",
+            "sa règle n'est pas dans ce fichier, ou pas avec ces termes : l'échéance vient d'un autre, ou de celui-ci avant",
         )
     calendar = policies.calendars[terms.calendar]
     try:
@@ -73,8 +73,8 @@ def doubt(clock: Clock, policies: Policies, zone: tzinfo) -> str:
         return ""
     other = when(deadline, zone) if deadline is not None else say("none yet", "aucune encore")
     return say(
-        f"by this file the deadline would be another one ({other}): another file made it",
-        f"avec ce fichier l'échéance serait une autre ({other}) : elle vient d'un autre fichier",
+        f"by this file the deadline would be another one ({other}): another file, or this one as it was, made it",
+        f"avec ce fichier l'échéance serait une autre ({other}) : elle vient d'un autre, ou de celui-ci avant",
     )
 
 

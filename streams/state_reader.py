@@ -18,6 +18,8 @@ from streams.topic_reader import CLIENT, CONSUMER, opened
 BROKER_SECONDS: Final = 10.0
 SILENT_SECONDS: Final = 30.0
 """A broker that has brought nothing for so long is away."""
+_OTHER_ROWS: Final = (b"\0", b"agent:")
+"""How the keys of rows begin that are no contact's: how far topics are taken, and agents."""
 
 
 def read_contact(settings: Settings, name: str) -> Contact | None:
@@ -35,7 +37,7 @@ def read_contacts(settings: Settings, wanted: Callable[[Contact], bool]) -> dict
 
     It looks at all rows: a million take a minute. Raises as `read_contact`.
     """
-    found = _read(settings, lambda _, value: wanted(contact.decode(value)))
+    found = _read(settings, lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value)))
     return {key.decode(): contact.decode(value) for key, value in found.items()}
 
 

@@ -8,11 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from models.topics import CONTACTS
+from streams.agents.codecs import AGENT_PREFIX
 from streams.cli import main
-from streams.core import contact
+from streams.core import agent, contact
+from streams.core.agent import Agent
 from streams.core.clocks import advance
 from streams.core.courses import courses
 from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.recovery import OFFSETS_KEY, encode_offsets
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import load_policies
@@ -67,7 +70,8 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
         return [(line.split()[0], line.split()[2]) for line in text.splitlines() if line.startswith("email")]
 
     assert sla(tmp_path, own_kafka.bootstrap, "list") == (0, "nothing is due\n")
-    kafka_io.produce(own_kafka.bootstrap, rows)
+    others = (OFFSETS_KEY, encode_offsets({})), (AGENT_PREFIX + b"a", agent.encode(Agent()))
+    kafka_io.produce(own_kafka.bootstrap, [*rows, *((CONTACTS.name, *row) for row in others)])
     first = [("email:a:0", "acknowledge"), ("email:a:0", "announced")]
     second = [("email:a:1", "acknowledge"), ("email:a:1", "announced")]
     third = {("email:a:2", "acknowledge"), ("email:a:2", "announced")}

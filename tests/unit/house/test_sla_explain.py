@@ -163,4 +163,4 @@ def test_a_deadline_that_another_file_made_is_said_to_be() -> None:
     assert "not with these terms" in doubt(clock, Policies(shorter), PARIS)
     closed = FILE.replace('holidays = "FR"', 'holidays = "FR"\nclosures = [2025-03-10]')
     said = doubt(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
-    assert said == "by this file the deadline would be another one (2025-03-19 00:00:00+01:00): another file made it"
+    assert "by this file the deadline would be another one (2025-03-19 00:00:00+01:00): another file, or" in said
