@@ -66,7 +66,7 @@ def apply(settings: Settings, *, dry_run: bool) -> None:
 
     failed = False
     with clear_errors():
-        for part in (_remove_files, _remove_rejects, _prune_audit, _rewrite):
+        for part in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, _rewrite):
             for line in part(settings, dry_run=dry_run):
                 click.echo(line)
         try:
@@ -126,6 +126,15 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     finally:
         audit.close()
     yield say(f"files of the audit: {removed}", f"fichiers de l'audit : {removed}")
+
+
+def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+    from streams.rights_cli import opened  # noqa: PLC0415
+
+    if not dry_run:
+        with opened(settings) as (_, erasing):
+            number = erasing.tell()
+        yield say(f"erasures that were begun, and told now: {number}", f"effacements commencés, dits à présent : {number}")
 
 
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:

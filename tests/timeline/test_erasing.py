@@ -1,0 +1,166 @@
+"""Requests to erase: written before anything is told, finished by whoever asks next, proved once, forgotten in time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from models.events import Event, PersonalDataErased
+from streams.core import contact as core
+from streams.core import timeline as entries
+from streams.core.contact import Contact
+from streams.core.rows import milliseconds
+from streams.rights.erasing import Erasing, Keeping, to_fields
+from streams.rights.finding import KafkaAway, SeveralSectors, Shared, Unknown
+from streams.timeline import erasing as requests
+from streams.timeline.store import Timeline
+from tests.support.events import CASE, PHONE, make
+from tests.support.timelines import call, entries_of
+
+DAY_MS = 86_400_000
+NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
+
+
+class World:
+    """Timelines, and what Kafka and the worker would do; Kafka takes `room` events, then it is away."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline, self.room, self.now = timeline, 1000, NOW
+        self.rows: dict[bytes, Contact] = {}
+        self.told: list[PersonalDataErased] = []
+        self.proofs: list[str] = []
+        self.erasing = Erasing(
+            timeline, self.read, self.deliver, Keeping(30 * DAY_MS, DAY_MS, DAY_MS, DAY_MS), lambda: self.now
+        )
+
+    def tell(self, events: Sequence[Event]) -> None:
+        self.timeline.write(entries_of(events))
+        for event in events:
+            self._fold(event)
+
+    def read(self, wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
+        return {key: value for key, row in self.rows.items() if wanted(key, value := core.encode(row))}
+
+    def deliver(self, events: Sequence[PersonalDataErased]) -> None:
+        self.told += events[: self.room]
+        self.room -= len(events)
+        if self.room < 0:
+            raise KafkaAway("stopped")
+
+    def work(self) -> None:
+        """Fold what Kafka was told, and write it."""
+        for event in self.told:
+            before = self.rows.get(event.subject.encode())
+            after = self._fold(event)
+            if after is not before:
+                self.timeline.write([entries.decode(entries.record(event, after)[1])])
+
+    def look(self, name: str) -> dict[str, Any]:
+        found = self.erasing.look(name, self.proofs.append)
+        assert found is not None
+        return to_fields(found)
+
+    def erase(self, asked: str) -> str:
+        found = self.erasing.finder.find(asked, "")
+        request = self.erasing.begin(found.contacts, found.sector, "camille")
+        self.erasing.tell()
+        return request.id
+
+    def _fold(self, event: Event) -> Contact:
+        key = event.subject.encode()
+        self.rows[key] = core.fold(self.rows.get(key), event)
+        return self.rows[key]
+
+
+@pytest.fixture
+def world(timeline: Timeline) -> World:
+    world = World(timeline)
+    world.tell(
+        [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 99, PHONE), *call("call:a:3", 200, "phone:k1-b")]
+    )
+    return world
+
+
+def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) -> None:
+    world.room = 1
+    with pytest.raises(KafkaAway):
+        world.erase(CASE)
+    world.work()
+    assert world.timeline.read_contact("call:a:1") == []
+    with pytest.raises(Unknown):  # what belonged together cannot be found any more
+        world.erasing.finder.find(CASE, "")
+    with world.timeline.reading() as connection:
+        (open_,) = requests.read_untold(connection)
+    assert world.look(open_.id)["state"] == "begun"
+    world.room = 1000
+    assert world.erasing.tell() == 1
+    assert world.erasing.tell() == 0
+    assert len({event.id for event in world.told}) == 2 < len(world.told)
+    world.work()
+    assert world.look(open_.id)["proof"]["kept_as_erased"] == 2
+    assert world.timeline.read_contact("call:a:2") == []
+    assert len(world.timeline.read_contact("call:a:3")) == 3
+
+
+def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> None:
+    name = world.erase(PHONE)
+    assert (world.look(name)["state"], world.proofs) == ("told", [])
+    world.work()
+    first = world.look(name)
+    world.now += timedelta(days=1)
+    assert world.look(name) == first
+    assert world.proofs == [first["sha256"]]
+    assert (first["proof"]["entries_before"], first["proof"]["links_before"], first["proof"]["rows"]) == (6, 1, 2)
+    with world.timeline.reading() as connection:
+        assert requests.contacts_of(connection, name) == [], "whose it was is known no longer"
+    assert world.erasing.look("0" * 32, world.proofs.append) is None
+
+
+def test_a_row_that_is_not_erased_is_no_proof(world: World) -> None:
+    kept = dict(world.rows)
+    name = world.erase(PHONE)
+    world.work()
+    world.rows = kept  # the state was lost, and made anew of what is left
+    assert world.look(name)["state"] == "told"
+
+
+def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World) -> None:
+    for event in [*call("call:a:9", 300, f"{CASE} {PHONE}"), *call("call:a:8", 300, "case:k1-else phone:k1-b")]:
+        world._fold(event)
+    assert world.erasing.finder.find(CASE, "").contacts == ["call:a:1", "call:a:2", "call:a:9"]
+
+
+def test_a_sector_is_erased_alone(world: World) -> None:
+    world.tell([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
+    with pytest.raises(SeveralSectors) as several:
+        world.erasing.finder.find_sector(CASE)
+    assert several.value.args == ("", "social")
+    assert world.erasing.finder.find(CASE, "social").contacts == ["mail:a:1"]
+
+
+def test_what_others_share_names_nobody(world: World) -> None:
+    world.tell(call("call:a:4", 300, f"case:k1-other {PHONE}"))
+    with pytest.raises(Shared):
+        world.erasing.finder.find(PHONE, "")
+    assert world.erasing.finder.find(CASE, "").contacts == ["call:a:1"]
+
+
+def test_what_is_erased_is_forgotten_in_time_but_not_what_is_not_proved(world: World) -> None:
+    proved = world.erase(PHONE)
+    world.work()
+    world.look(proved)
+    other = world.erasing.begin(["call:a:3"], "", "camille").id
+    at = milliseconds(world.told[0].time)
+    with world.timeline.writing() as connection:
+        assert requests.forget(connection, at, at) == 0
+        assert requests.forget(connection, at + 1, at + 1) == 3
+        assert requests.read(connection, proved) is None
+        assert requests.read(connection, other) is not None
+
+
+def test_tables_are_written_anew_where_the_database_does_not_overwrite(timeline: Timeline, url: str) -> None:
+    timeline.write(entries_of(call()))
+    assert timeline.rewrite() is not timeline.overwrites
+    assert timeline.overwrites is url.startswith("sqlite")
+    assert len(timeline.read([PHONE], 10)) == 3
