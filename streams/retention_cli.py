@@ -61,22 +61,15 @@ def show(settings: Settings) -> None:
 @pass_settings
 def apply(settings: Settings, *, dry_run: bool) -> None:
     """Do each part, whatever becomes of the others; say what was done."""
-    from streams.catalogue import apply_topics  # noqa: PLC0415
-    from streams.running import find_brokers  # noqa: PLC0415
-
     failed = False
-    with clear_errors():
-        for part in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, _rewrite):
-            for line in part(settings, dry_run=dry_run):
-                click.echo(line)
+    for part in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, _rewrite, _set_topics):
         try:
-            changes = apply_topics(settings, find_brokers(settings), BROKER_SECONDS, dry_run=dry_run)
+            with clear_errors():
+                for line in part(settings, dry_run=dry_run):
+                    click.echo(line)
         except OperatorError as error:
             failed = True
             error.show()
-        else:
-            for line in changes or [say("topics: as they must be", "topics : tous conformes")]:
-                click.echo(line)
     if failed:
         raise SystemExit(EXIT_RESTART)
 
@@ -134,7 +127,9 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     if not dry_run:
         with opened(settings) as (_, erasing):
             number = erasing.tell()
-        yield say(f"erasures that were begun, and told now: {number}", f"effacements commencés, dits à présent : {number}")
+        yield say(
+            f"erasures that were begun, and told now: {number}", f"effacements commencés, dits à présent : {number}"
+        )
 
 
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -153,3 +148,11 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
             timeline.close()
     except Unavailable as error:
         raise OperatorError(tell_away(error), EXIT_RESTART) from None
+
+
+def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
+    from streams.catalogue import apply_topics  # noqa: PLC0415
+    from streams.running import find_brokers  # noqa: PLC0415
+
+    changes = apply_topics(settings, find_brokers(settings), BROKER_SECONDS, dry_run=dry_run)
+    yield from changes or [say("topics: as they must be", "topics : tous conformes")]

@@ -64,6 +64,18 @@ def test_the_defaults_contradict_themselves_in_nothing(data: Path, monkeypatch: 
         monkeypatch.delenv(name)
 
 
+def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
+    (data / "audit").write_text("no directory")
+    log = data / "logs" / "web.log.2"
+    log.parent.mkdir()
+    log.touch()
+    os.utime(log, (time.time() - 91 * DAY,) * 2)
+    done = run("apply")
+    assert (done.exit_code, log.exists()) == (70, False)
+    assert done.stderr.count("no broker: start accueil up") == 2
+    assert "audit" in done.stderr
+
+
 @pytest.mark.broker
 def test_what_was_kept_for_long_enough_is_removed_and_told(
     data: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
