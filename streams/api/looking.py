@@ -1,7 +1,7 @@
 """Look up a citizen, read on, and read one contact."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -80,6 +80,8 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
         slip.admit(sector)
         owners = reading.tell_story(body.subject).identities
         rows = reading.read(owners, body.limit + 1, before, _services(asker))
+        if not rows and before is None:
+            return None
         return _page(asker, body.subject, sector, rows, body.limit)
 
     return answer(await asker.ask(Operation.READ_TIMELINE, body.purpose, find, body.subject))
@@ -112,9 +114,12 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
 
 def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int) -> Story | None:
     story = reading.tell_story(subject)
-    rows = reading.read(story.identities, max(limit + 1, LOOKED_AT), None, _services(asker))
-    if not rows and not story.shared:
+    looked_at = max(limit + 1, LOOKED_AT)
+    rows = reading.read(story.identities, looked_at, None, _services(asker))
+    if not rows and (story.is_own or not story.shared):
         return None
+    if _services(asker):
+        story = _narrow(story, {subject, *(row["owner"] for row in rows)})
     held = [*story.identities.values(), *story.shared.values()]
     evidence = reading.find_evidence([link for link in held if link is not None])
     seen = [row for row in rows if asker.sees(row["service"])]
@@ -126,8 +131,16 @@ def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int)
         identities=list(_identities(story.identities, evidence, Reason.TOLD_TOGETHER)),
         shared=list(_identities(story.shared, evidence, Reason.SHARED)),
         contacts=[contact_of(one) for one in sum_up(seen, _now())],
-        are_contacts_whole=len(rows) < LOOKED_AT,
+        are_contacts_whole=len(rows) < looked_at,
     )
+
+
+def _narrow(told: links.Story, shown: Collection[str]) -> links.Story:
+    """Return a story with only what entries are shown of: that there is a dossier tells of another service too."""
+    identities = {
+        one: link if link and {*link} <= {*shown} else None for one, link in told.identities.items() if one in shown
+    }
+    return told._replace(identities=identities, shared={} if told.is_own else told.shared)
 
 
 def _page(asker: Asker, subject: str, sector: str, rows: Sequence[Mapping[str, Any]], limit: int) -> Page:
@@ -140,7 +153,8 @@ def _page(asker: Asker, subject: str, sector: str, rows: Sequence[Mapping[str, A
 
 
 def _identities(told: Mapping[str, Link | None], evidence: Mapping[Link, Evidence], why: Reason) -> Iterable[Identity]:
-    for identity, link in told.items():
+    for number, (identity, link) in enumerate(told.items()):
+        is_first = number == 0 and why is not Reason.SHARED
         known = evidence.get(link) if link else None
         yield Identity(
             identity=identity,
@@ -148,7 +162,7 @@ def _identities(told: Mapping[str, Link | None], evidence: Mapping[Link, Evidenc
             linked_to=(link.other if link.one == identity else link.one) if link else None,
             since=moment(known.linked_at) if known else None,
             contacts=known.contacts if known else None,
-            why=why if link else Reason.ASKED,
+            why=Reason.ASKED if is_first else why,
         )
 
 

@@ -15,11 +15,15 @@ from streams.core.links import Caps, Link, Story, tell_story
 from streams.timeline import links
 from streams.timeline.store import LOCK_SECONDS, Place, clear
 
+_LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
+"""Of PostgreSQL: who asks is told that it is away, rather than wait for it."""
 MOST_OWNERS: Final = 64
 """Read at once: as many as belong to one story."""
 _REPEATABLE_READ: Final = 3
 """Of PostgreSQL, as psycopg numbers it: one moment for all queries of a transaction."""
-_COLUMNS: Final = "id, contact, happened_at, sector, channel, site, service, type, state, outcome, source, detail"
+_COLUMNS: Final = (
+    "owner, id, contact, happened_at, sector, channel, site, service, type, state, outcome, source, detail"
+)
 
 
 class Evidence(NamedTuple):
@@ -114,6 +118,7 @@ class Reader:
             hide_parameters=True,  # what an error says may be logged
             pool_size=connections,
             max_overflow=0,
+            connect_args=_LIMITS if place.get_backend_name() == "postgresql" else {},
         )
         prepare = _prepare_sqlite if self._engine.dialect.name == "sqlite" else _prepare_postgresql
         event.listen(self._engine, "connect", prepare)

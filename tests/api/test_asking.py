@@ -340,7 +340,10 @@ def test_a_mistake_is_told_without_what_was_sent(known: Office, body: Any) -> No
     assert known.recorded() == []
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b'{"kind": "phone", "value": "\\ud800"}', b"[" * 9000])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b'{"kind": "phone", "value": "\\ud800"}', b"[" * 9000, b'{"limit": ' + b"9" * 5000 + b"}"],
+)
 def test_what_is_no_json_is_told(known: Office, content: bytes) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "application/json"}
     assert known.client.post("/v1/look-up", content=content, headers=headers).status_code == 422

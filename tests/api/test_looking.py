@@ -10,7 +10,7 @@ import pytest
 from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.options import ApiOptions, OtherServices
-from streams.core.links import Caps, Link
+from streams.core.links import Link
 from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
 
 DAY = 86_400
@@ -130,6 +130,10 @@ def test_one_contact_is_told_in_order(office: Office, case: str, story: list[str
     assert (life["citizen"], life["sector"], life["contact"]["state"]) == (case, SECTOR, "closed")
 
 
+def test_a_contact_of_somebody_has_no_timeline_of_its_own(office: Office, story: list[str]) -> None:
+    assert office.ask("/v1/timeline", subject="mail:ged:1").status_code == 404
+
+
 def test_nothing_known_is_said_and_recorded(office: Office, story: list[str]) -> None:
     unknown = office.pseudonym(IdentityKind.PHONE, "+33199000099")
     for path, body in (
@@ -198,8 +202,13 @@ def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) ->
     opened = Office(tmp_path, url, ApiOptions(other_services=request.param))
     opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
     of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
+    dossier = opened.pseudonym(IdentityKind.DOSSIER, "123")
     opened.write(
-        [*letter("1", 0, of_citizen), *letter("2", DAY, of_citizen, service="enfance"), *call("1", 2 * DAY, of_citizen)]
+        [
+            *letter("1", 0, of_citizen),
+            *letter("2", DAY, f"{of_citizen} {dossier}", service="enfance"),
+            *call("1", 2 * DAY, of_citizen),
+        ]
     )
     yield opened
     opened.close()
@@ -223,6 +232,8 @@ def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_ser
     assert "enfance" not in first.text
     assert "mail:ged:2" not in first.text
     assert office.ask("/v1/contact", "sacha", contact="mail:ged:2").status_code == 404
+    identities = {one["kind"] for one in first.json()["identities"]}
+    assert identities == ({"case"} if is_hidden else {"case", "dossier"})
     assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
     assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
 
@@ -250,6 +261,6 @@ def test_an_answer_is_of_one_moment(office: Office, phone: str, story: list[str]
         before = reading.read([phone], 100)
         office.write(call("3", 5 * DAY, phone))
         assert reading.read([phone], 100) == before
-        assert reading.tell_story(phone, Caps()).is_own
+        assert reading.tell_story(phone).is_own
     with office.reader.look() as reading:
         assert len(reading.read([phone], 100)) == len(before) + 3
