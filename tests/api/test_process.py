@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import httpx
 import pytest
 
 from models.identities import IdentityKind
+from streams.access.audit import read as read_audit
+from streams.access.audit import verify
 from streams.access.permissions import Role
 from streams.engine.broker import free_port
 from tests.support.api import NUMBER, SECTOR, Office, letter, token
@@ -83,6 +86,43 @@ def test_it_answers_records_and_stops(data: Path, url: str) -> None:
     everything = said + metrics + (data / "audit" / "000001.jsonl").read_text()
     assert not [value for value in (NUMBER[1:], "camille", "sacha") if value in said + metrics]
     assert NUMBER[1:] not in everything
+
+
+def ask_in_turn(api: Served, times: int) -> Iterator[int]:
+    """Yield the status of each answer, until the process is gone."""
+    with suppress(httpx.TransportError), httpx.Client() as client:
+        headers = {"authorization": "Bearer camille"}
+        body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
+        for _ in range(times):
+            yield client.post(f"{api.url}/v1/look-up", json=body, headers=headers).status_code
+
+
+def test_many_are_answered_at_once_while_others_write(data: Path, url: str, tmp_path: Path) -> None:
+    office = Office(data, url if url.startswith("postgresql") else f"sqlite:///{data / 'timeline.db'}")
+    with served(data, **settings_of(url)) as api, ThreadPoolExecutor(12) as threads:
+        wait_until(api.is_ready, "the API")
+        asking = [threads.submit(lambda: list(ask_in_turn(api, 20))) for _ in range(12)]
+        for number in range(2, 30):
+            office.write(letter(str(number), number, office.pseudonym(IdentityKind.PHONE, NUMBER)))
+        assert [asked.result() for asked in asking] == [[200] * 20] * 12
+    assert len(office.recorded()) == 240
+    office.close()
+
+
+@pytest.mark.faults
+def test_whoever_was_answered_is_in_the_audit_though_the_process_was_killed(data: Path, url: str) -> None:
+    with served(data, **settings_of(url)) as api, ThreadPoolExecutor(8) as threads:
+        wait_until(api.is_ready, "the API")
+        answered: list[int] = []
+        asking = [threads.submit(lambda: answered.extend(ask_in_turn(api, 10_000))) for _ in range(8)]
+        wait_until(lambda: len(answered) > 100, "answers")
+        api.child.kill(signal.SIGKILL)
+        wait(asking)
+    records = [line.record or {} for line in read_audit(data / "audit")]
+    recorded = sum(record.get("result") == "shown" for record in records)
+    assert set(answered) == {200}
+    assert len(answered) <= recorded <= len(answered) + 8  # at most one each was recorded, and not answered any more
+    assert verify(data / "audit").findings == []
 
 
 def test_a_page_goes_on_after_a_restart(data: Path, url: str) -> None:
