@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 
 from models.identities import IdentityKind
 from streams.access.permissions import Role
@@ -248,9 +249,25 @@ def test_what_links_rest_on_is_told_whichever_stands_first(
     assert {link: known.contacts for link, known in found.items()} == {Link(case, phone): 2, Link(phone, case): 2}
 
 
-def test_the_reader_writes_nothing(office: Office, story: list[str]) -> None:
-    from sqlalchemy import text
+def test_an_answer_takes_a_few_queries_however_much_there_is(office: Office, case: str) -> None:
+    asked: list[str] = []
+    event.listen(office.reader._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
 
+    def count() -> int:
+        asked.clear()
+        assert office.ask("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
+        return len(asked)
+
+    office.write(letter("first", 0, f"{case} {office.pseudonym(IdentityKind.PHONE, NUMBER)}"))
+    few = count()
+    for number in range(2, 42):
+        phone = office.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}")
+        office.write(letter(f"of-{number}", number, f"{case} {phone}"))
+        office.write(call(f"of-{number}", number, phone))
+    assert count() == few < 10
+
+
+def test_the_reader_writes_nothing(office: Office, story: list[str]) -> None:
     with office.reader.look() as reading, pytest.raises(Exception, match=r"(?i)read.?only"):
         reading._connection.execute(text("DELETE FROM entries"))
     assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
