@@ -46,11 +46,21 @@ DESCRIPTIONS: Final[Both] = {
     "fr": "{contact} (règle {policy}, horloge {clock}) : échéance le {deadline}.",
     "en": "{contact} (policy {policy}, clock {clock}): due on {deadline}.",
 }
-DIGESTS: Final[dict[str, Both]] = {
-    "started": {"fr": "{} délais dépassés ou bientôt dépassés", "en": "{} deadlines passed or near"},
-    "broken": {"fr": "{} avertissements dont l'échéance est passée", "en": "{} warnings whose deadline passed"},
-    "ended": {"fr": "{} incidents terminés", "en": "{} incidents over"},
+DIGESTS: Final[dict[str, tuple[Both, Both]]] = {
+    "started": (
+        {"fr": "1 délai dépassé ou bientôt dépassé", "en": "1 deadline passed or near"},
+        {"fr": "{} délais dépassés ou bientôt dépassés", "en": "{} deadlines passed or near"},
+    ),
+    "broken": (
+        {"fr": "1 avertissement dont l'échéance est passée", "en": "1 warning whose deadline passed"},
+        {"fr": "{} avertissements dont l'échéance est passée", "en": "{} warnings whose deadline passed"},
+    ),
+    "ended": (
+        {"fr": "1 incident terminé", "en": "1 incident over"},
+        {"fr": "{} incidents terminés", "en": "{} incidents over"},
+    ),
 }
+"""Of one, and of several."""
 TESTS: Final[Both] = {
     "fr": "Essai d'Accueil : ce message ne demande rien",
     "en": "A test of Accueil: nothing needs to be done",
@@ -83,7 +93,8 @@ def headline(tellings: Sequence[Telling], language: Language) -> str:
         return TESTS[language]
     if len(tellings) > 1:
         counts = Counter("broken" if _is_broken(one) else one.what.value for one in tellings)
-        return ", ".join(both[language].format(counts[part]) for part, both in DIGESTS.items() if counts[part])
+        told = ((forms[counts[part] > 1], counts[part]) for part, forms in DIGESTS.items() if counts[part])
+        return ", ".join(both[language].format(count) for both, count in told)
     what, incident = tellings[0].what, tellings[0].incident
     words = summarise(incident, language)
     return f"{OVER[language]}{STOPS[language]}{words}" if what is What.ENDED else words

@@ -18,7 +18,7 @@ from tests.support.clocks import Promise
         (texts.CHANNELS, set(Channel)),
         (texts.HEADS, set(Kind)),
         (texts.ENDS, {"met", "cancelled", "paused", "moved", "breached"}),
-        (texts.DIGESTS, {"started", "broken", "ended"}),
+        *((dict(zip(("one", "several"), forms, strict=True)), {"one", "several"}) for forms in texts.DIGESTS.values()),
     ],
 )
 def test_table_is_complete(table: dict[str, texts.Both], keys: set[str]) -> None:
@@ -60,7 +60,7 @@ def test_what_is_over_is_said_to_be() -> None:
 def test_digest_counts_what_began_and_what_ended_and_leaves_out_what_there_is_none_of() -> None:
     warned, overtaken, broken, met = tellings()
     assert texts.headline((warned, overtaken, broken, met), "en") == (
-        "2 deadlines passed or near, 1 warnings whose deadline passed, 1 incidents over"
+        "2 deadlines passed or near, 1 warning whose deadline passed, 1 incident over"
     )
     assert texts.headline((met, met), "fr") == "2 incidents terminés"
     assert {one.what for one in (overtaken, met)} == {What.ENDED}
