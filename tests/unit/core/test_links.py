@@ -15,13 +15,13 @@ ANNA, BERT = "case:a-anna", "case:a-bert"
 
 def known(*told: str) -> Neighbours:
     """Return what the identities of these contacts make known."""
-    near: defaultdict[str, list[str]] = defaultdict(list)
+    near: defaultdict[str, set[str]] = defaultdict(set)
     contacts = Counter(identities.partition(" ")[0] for identities in told)
     for identities in told:
         for one, other in links_of(identities):
-            near[one] = sorted({*near[one], other})
-            near[other] = sorted({*near[other], one})
-    return lambda asked: {one: Near(near[one], contacts[one]) for one in asked if one in near}
+            near[one].add(other)
+            near[other].add(one)
+    return lambda asked: {one: Near(sorted(near[one]), contacts[one]) for one in asked if one in near}
 
 
 def names(story: Story) -> set[str]:
