@@ -24,6 +24,7 @@ from tests.support.timeline_page import (
     LANDLINE,
     MANY,
     NUMBER,
+    SECTOR,
     Served,
     serving,
     write_many,
@@ -240,6 +241,50 @@ def test_what_is_shared_is_said_and_leads_on(desk: Desk) -> None:
     assert not desk.is_there(".facts")
 
 
+HOLD = """
+const ask = window.fetch;
+let held;
+window.fetch = async (...asked) => {
+  const answer = await ask(...asked);
+  if (held) held();
+  else await new Promise((go) => { held = go; });
+  return answer;
+};
+"""
+
+
+def test_an_answer_that_comes_after_the_next_was_asked_for_is_shown_to_nobody(desk: Desk) -> None:
+    desk.open().sign_in()
+    desk.page.run(HOLD)
+    desk.page.run("purpose.value = 'contact'")
+    for value in (NUMBER, LANDLINE):
+        desk.element("value").clear()
+        desk.element("value").send_keys(value + Keys.ENTER)
+    desk.wait_for("#story-title")
+    desk.page.run("await new Promise((go) => setTimeout(go))")
+    assert desk.page.run("return document.querySelectorAll('#story-title').length") == 1
+    assert "mène à plusieurs personnes" in desk.text
+    assert not desk.is_there(".card")
+
+
+def test_whoever_may_look_into_several_sectors_chooses_one(page: Page, tmp_path: Path) -> None:
+    reason = "convention du 3 mars 2026, article 4"
+    across = [{"from_sector": "routes", "to_sector": SECTOR, "reason": reason}]
+    with serving(tmp_path, api={"across": across}) as served:
+        served.add("both", Role.AGENT, sectors=("routes", "voirie"))
+        desk = Desk(page, served).open().sign_in("both")
+        options = page.run("return [...document.querySelectorAll('#sector option')].map((one) => one.textContent)")
+        assert [one.replace("\N{NO-BREAK SPACE}", " ") for one in options] == [
+            "routes",
+            "voirie",
+            f"{SECTOR}, par exception : {reason}",
+        ]
+        desk.element("sector").send_keys(SECTOR)
+        desk.ask(NUMBER)
+        assert f"secteur {SECTOR}" in page.text("#story-title")
+        axe.check(page)
+
+
 def test_a_link_is_revoked_with_a_ground_and_restored(desk: Desk) -> None:
     desk.open().sign_in("agent").ask(NUMBER)
     assert "Rompre ce lien" not in desk.text, "for a data protection officer alone"
@@ -418,6 +463,10 @@ def test_a_database_and_a_server_that_are_away_are_said(page: Page, tmp_path: Pa
         served.child.wait()
         desk.ask(NUMBER)
         assert "Le serveur ne répond pas." in desk.trouble
+        page.run("document.getElementById('sign-out').click()")
+        desk.sign_in()
+        assert "Le serveur ne répond pas." in desk.trouble
+        assert desk.is_there("#door"), "to try again"
 
 
 # ------------------------------------------------------------------------------------------------- for everybody, on every screen

@@ -19,7 +19,10 @@ export class Late extends Error {}
 let session = new AbortController();
 
 export const hasToken = () => sessionStorage.getItem(TOKEN) !== null;
-export const keepToken = (token) => sessionStorage.setItem(TOKEN, token);
+export function keepToken(token) {
+  sessionStorage.setItem(TOKEN, token);
+  sessionStorage.setItem(TOUCHED, Date.now());
+}
 
 /** Forget the token, what was remembered in this tab, and whatever is still being asked. */
 export function forget() {
@@ -53,15 +56,19 @@ export async function ask(path, body) {
 
 /** Call `end` once nobody has touched the page for `seconds`; also if the tab slept meanwhile, or was opened again. */
 export function watch(seconds, end) {
+  let isTouched = false;
   const touch = () => {
-    if (hasToken()) sessionStorage.setItem(TOUCHED, Date.now());
+    isTouched = true;
   };
   const look = () => {
-    if (hasToken() && Date.now() - Number(sessionStorage.getItem(TOUCHED) ?? 0) >= 1000 * seconds) end();
+    if (!hasToken()) return;
+    const isIdle = Date.now() - Number(sessionStorage.getItem(TOUCHED) ?? 0) >= 1000 * seconds;
+    if (isIdle && !isTouched) end();
+    else if (isTouched) sessionStorage.setItem(TOUCHED, Date.now());
+    isTouched = false;
   };
   look();
   for (const kind of ["pointerdown", "pointermove", "keydown", "wheel"]) addEventListener(kind, touch, { passive: true });
   document.addEventListener("visibilitychange", look);
   setInterval(look, 1000);
-  return touch;
 }

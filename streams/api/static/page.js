@@ -68,7 +68,7 @@ const offer = (select, options) => select.replaceChildren(...options.map(([value
 /** Show what belongs to who is there. */
 function show() {
   document.body.dataset.state = me ? "signed-in" : "signed-out";
-  $("door").hidden = Boolean(me) || hasToken();
+  $("door").hidden = Boolean(me);
   for (const id of ["me", "sign-out"]) $(id).hidden = !me;
   $("search").hidden = !mayRead();
   if (me && !mayRead()) {
@@ -80,6 +80,7 @@ function show() {
 /** Forget the token, and all that was shown. */
 function signOut(why = "signed_out") {
   forget();
+  turn += 1;
   me = null;
   clear();
   for (const id of ["sign-in", "search"]) $(id).reset();
@@ -103,12 +104,16 @@ function clear() {
 }
 
 // ---------------------------------------------------------------------------------------------------------- whom one looks for
+let turn = 0; // of what was asked for last: an answer that comes after its turn is shown to nobody
+
 async function lookUp(asked, undone = null) {
+  const mine = ++turn;
   $("search").setAttribute("aria-busy", "true");
+  clear();
   announce(say("finding"));
   const story = await attempt(() => ask("/v1/look-up", { ...asked, purpose: $("purpose").value, limit: FIRST }));
+  if (mine !== turn) return null;
   $("search").removeAttribute("aria-busy");
-  clear();
   if (!story) return announce("");
   shown = { story, asked, entries: story.entries, next: story.next };
   draw(undone);
@@ -117,12 +122,14 @@ async function lookUp(asked, undone = null) {
   return null;
 }
 
-const goOn = (identity) => lookUp({ kind: identity.includes(":") && me.kinds.includes(identity.split(":")[0]) ? "pseudonym" : "contact", value: identity });
+const goOn = (identity) => lookUp({ kind: "pseudonym", value: identity });
 
 async function openLife(contact) {
+  const mine = turn;
   const life = await attempt(() => ask("/v1/contact", { contact, purpose: $("purpose").value }));
-  const isHere = shown?.story.identities.some(({ identity }) => identity === life?.citizen);
-  if (life) showLife(life, isHere ? null : goOn);
+  if (!life || mine !== turn) return;
+  const isHere = shown.story.identities.some(({ identity }) => identity === life.citizen);
+  showLife(life, isHere ? null : goOn);
 }
 
 async function readOlder() {
@@ -191,11 +198,10 @@ function fill() {
 
 // ------------------------------------------------------------------------------------------------------------------------ begin
 $("door").querySelector(".muted").textContent = say("sign_in_why", { minutes });
-const touch = watch(idleSeconds, () => signOut("idle"));
+watch(idleSeconds, () => signOut("idle"));
 $("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   keepToken($("token").value.trim());
-  touch();
   $("token").value = "";
   await enter();
 });
@@ -207,5 +213,5 @@ $("search").addEventListener("submit", (event) => {
 });
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
-show();
 if (hasToken()) enter();
+else show();
