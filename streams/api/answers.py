@@ -167,6 +167,8 @@ class Contact(BaseModel):
     sla: list[Promise]
     opinions: int
     entries: int
+    starts_at: datetime | None = Field(description="Of an appointment: when it is; null if that was not told.")
+    scores: list[str] = Field(description="The opinions that were told, `<scale>:<score>`, in order.")
 
 
 class Page(BaseModel):
@@ -185,7 +187,9 @@ class Story(Page):
     is_whole: bool = Field(description="False if more belongs here than is shown.")
     identities: list[Identity]
     shared: list[Identity]
-    contacts: list[Contact] = Field(description="Open ones first, then those of which was heard last.")
+    contacts: list[Contact] = Field(
+        description="Open ones first, of these the ones with a broken promise, then those of which was heard last."
+    )
     are_contacts_whole: bool = Field(description="False if older entries than were looked at may tell of more.")
 
 
@@ -248,5 +252,6 @@ def contact_of(summary: Summary) -> Contact:
     """Return how a contact stands."""
     told = summary._asdict()
     promises = [Promise(**promise._asdict() | {"at": moment(promise.at)}) for promise in told.pop("promises")]
-    times = {"since": moment(summary.since), "last_at": moment(summary.last_at)}
+    times: dict[str, datetime | None] = {"since": moment(summary.since), "last_at": moment(summary.last_at)}
+    times["starts_at"] = None if summary.starts_at is None else moment(summary.starts_at)
     return Contact(**told | times, sla=promises)

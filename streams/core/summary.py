@@ -4,17 +4,20 @@ All times are milliseconds since 1970 UTC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.clocks import Kind
 from streams.core.milestone import State
+from streams.core.rows import milliseconds
 
 LASTING_MS: Final = 12 * 3_600_000
 """A call or visit of which nothing was heard for so long is over: its source does not tell every end."""
 _ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
 _GIVEN: Final = "feedback.given"
+_BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
 _PROMISE: Final = "sla."
 
 
@@ -47,15 +50,27 @@ class Summary(NamedTuple):
     opinions: int
     """How many were given of it."""
     entries: int
+    starts_at: int | None
+    """Of an appointment: when it is; None if that was not told."""
+    scores: tuple[str, ...]
+    """The opinions that were told, `<scale>:<score>`, in order."""
 
 
 def sum_up(entries: Iterable[Mapping[str, Any]], now: int) -> list[Summary]:
-    """Return the contacts of these entries, whatever their order: open ones first, then those of which was heard last."""
+    """Return the contacts of these entries, whatever their order.
+
+    Open ones first, of these the ones with a broken promise; then those of which was heard last.
+    """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_contact.setdefault(entry["contact"], []).append(entry)
     summaries = [_sum_up(contact, sorted(told, key=_in_order), now) for contact, told in by_contact.items()]
-    return sorted(summaries, key=lambda one: (not one.is_open, -one.last_at, one.contact))
+    return sorted(summaries, key=_by_urgency)
+
+
+def _by_urgency(one: Summary) -> tuple[bool, bool, int, str]:
+    is_late = one.is_open and any(promise.state == Kind.BREACHED for promise in one.promises)
+    return not one.is_open, not is_late, -one.last_at, one.contact
 
 
 def _sum_up(contact: str, told: Sequence[Mapping[str, Any]], now: int) -> Summary:
@@ -77,7 +92,14 @@ def _sum_up(contact: str, told: Sequence[Mapping[str, Any]], now: int) -> Summar
         _promises(told),
         sum(entry["type"] == _GIVEN for entry in told),
         len(told),
+        _starts_at(told),
+        tuple(entry["detail"] for entry in told if entry["type"] == _GIVEN and entry["detail"]),
     )
+
+
+def _starts_at(told: Sequence[Mapping[str, Any]]) -> int | None:
+    times = [entry["detail"] for entry in told if entry["type"] in _BOOKED and entry["detail"]]
+    return milliseconds(datetime.fromisoformat(times[-1])) if times else None
 
 
 def _promises(told: Iterable[Mapping[str, Any]]) -> tuple[Promise, ...]:

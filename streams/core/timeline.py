@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -36,7 +36,8 @@ class Entry(msgspec.Struct, gc=False):
     source: str
     sector: str = ""
     detail: str = ""
-    """Of a promise: which it was, `<policy>:<clock>`."""
+    """Of a promise: which it was, `<policy>:<clock>`; of an appointment that was booked or moved: when it is, UTC, as ISO 8601
+    writes it; of an opinion: `<scale>:<score>`."""
     identities: str = ""
     """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
     withdraws: str = ""
@@ -67,6 +68,22 @@ def is_told(kind: str, after: Contact) -> bool:
     return kind == ERASED or not after.is_erased
 
 
+def _tell_start(data: Any) -> str:
+    at: str = data.starts_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return at
+
+
+def _tell_opinion(data: Any) -> str:
+    return f"{data.scale.value}:{data.score}"
+
+
+_DETAILS: Final = {
+    "appointment.booked": _tell_start,
+    "appointment.moved": _tell_start,
+    "feedback.given": _tell_opinion,
+}
+
+
 def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
     """Return the record for `event`, which made the contact `after`: its Kafka key, and the entry as JSON.
 
@@ -74,6 +91,7 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
     """
     state, outcome = after.standing()
     citizen = after.citizen
+    tell = _DETAILS.get(event.type)
     entry = Entry(
         event.id,
         citizen,
@@ -87,7 +105,8 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
         outcome,
         event.source,
         after.sector,
-        identities=after.identities if event.identities else "",
+        tell(event.data) if tell else "",
+        after.identities if event.identities else "",
     )
     return (citizen or event.subject).encode(), _encode(entry)
 

@@ -167,7 +167,14 @@ class EmbeddedKafka:
                 self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
                 cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
                 # An id may begin with "-": as an argument of its own it would be taken for an option.
-                tool = [QUICK_START, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(properties)]
+                tool = [
+                    QUICK_START,
+                    "kafka.tools.StorageTool",
+                    "format",
+                    f"--cluster-id={cluster}",
+                    "-c",
+                    str(properties),
+                ]
                 if _start([*java, *tool], output).wait():
                     raise BrokerUnusableError(
                         f"Kafka could not format its storage, see {output.name}",

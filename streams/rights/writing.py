@@ -187,9 +187,9 @@ def _kind(identity: str) -> str:
 
 
 def _name(kind: str, detail: str, say: Callable[..., str]) -> str:
-    """Return what happened in words; of an opinion and of a promise with which it was."""
+    """Return what happened in words; of an opinion and of a promise with which it was, of an appointment with its time."""
     word, _, scale = kind.partition(":")
-    policy, _, clock = detail.rpartition(":")
+    policy, _, clock = detail.rpartition(":") if word.startswith("sla.") else (detail, "", "")
     return " ".join(filter(None, (say(word), scale, policy, say(clock))))
 
 

@@ -171,7 +171,7 @@ def test_a_day_at_the_desk_by_keyboard_alone(desk: Desk) -> None:
     desk.tab_to(lambda at: at[1] == "g")
     assert desk.focused[2].startswith("Appel mis en file, RSA et insertion, ")
     desk.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
-    assert desk.focused[2].startswith("Rendez-vous pris, RSA et insertion, ")
+    assert desk.focused[2].startswith("Rendez-vous pris\u00a0: ")
     desk.press(Keys.ARROW_UP)
     assert desk.focused[2].startswith("Pièce ou correction demandée") or "première réponse" in desk.focused[2]
     desk.press(Keys.HOME)

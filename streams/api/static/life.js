@@ -1,6 +1,6 @@
 // One contact from its beginning to its end, in a panel at the side.
 
-import { $, el, factName, many, millis, say, serviceName, symbol, time, word } from "./say.js";
+import { $, el, factName, many, millis, opinion, say, serviceName, symbol, time, word } from "./say.js";
 import { nameOf, promise, standing } from "./matters.js";
 
 /** Show the life that the API told; `goOn` leads to the story it belongs to, null if that is shown already. */
@@ -18,7 +18,8 @@ export function showLife(life, goOn) {
       told("outcome", contact.outcome ? word("outcome", contact.outcome) : say(contact.is_open ? "still_open" : "not_told")),
       told("service", serviceName(contact.service)),
       told("site", contact.site || say("not_told")),
-      told("opinions", [many("opinions", contact.opinions), contact.opinions > 0 && el("span", { class: "ago" }, ` ${say("opinions_note")}`)]),
+      contact.starts_at !== null && told("appointment_at", time(millis(contact.starts_at))),
+      told("opinions", [many("opinions", contact.opinions), contact.scores.length > 0 && el("span", { class: "ago" }, ` ${contact.scores.map(opinion).join(", ")}`)]),
       told("sector", life.sector || say("not_told")),
       told("contact_id", el("code", {}, contact.contact))),
     el("h3", {}, say("steps")),

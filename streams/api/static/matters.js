@@ -1,6 +1,6 @@
 // How a citizen's matters stand: in short, and the open ones as cards.
 
-import { briefTime, el, many, millis, ofClock, say, serviceName, symbol, time, word } from "./say.js";
+import { briefTime, el, many, millis, ofClock, opinion, say, serviceName, symbol, time, word } from "./say.js";
 
 const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", closed: "●" };
 const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
@@ -18,10 +18,12 @@ export const nameOf = ({ channel, service }) => say("life_of", { channel: word("
 /** A line of what matters. */
 export function inShort(story) {
   const open = story.contacts.filter((contact) => contact.is_open);
-  const appointments = open.filter((contact) => contact.channel === "appointment").length;
+  const booked = open.filter((contact) => contact.channel === "appointment");
+  const next = booked.map((contact) => millis(contact.starts_at)).filter((at) => at > Date.now()).sort((one, other) => one - other)[0];
   const promises = story.contacts.flatMap((contact) => contact.sla.map(({ state }) => ({ state, isOpen: contact.is_open })));
   const broken = promises.filter(({ state }) => state === "breached");
   const brokenOpen = broken.filter(({ isOpen }) => isOpen).length;
+  const scores = story.contacts.flatMap((contact) => contact.scores);
   const opinions = story.contacts.reduce((sum, contact) => sum + contact.opinions, 0);
   const [latest] = story.entries;
   const last = [`${latest.is_outline ? word("channel", latest.channel) : word("type", latest.type)}, `, time(millis(latest.happened_at))];
@@ -32,9 +34,9 @@ export function inShort(story) {
     el("p", { class: "open-count" }, many("open", open.length)),
     el("dl", {},
       fact("last_contact", last),
-      fact("next_appointment", many("appointment", appointments)),
+      fact("next_appointment", next ? time(next) : many("appointment", booked.length)),
       fact("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
-      fact("opinions", [many("opinions", opinions), opinions > 0 && el("span", { class: "ago" }, ` ${say("opinions_note")}`)]),
+      fact("opinions", [many("opinions", opinions), scores.length > 0 && el("span", { class: "ago" }, ` ${scores.map(opinion).join(", ")}`)]),
     ),
   );
 }
@@ -56,6 +58,7 @@ function card(contact, open) {
   return el("article", { class: "card panel", "data-channel": contact.channel, "data-late": isLate },
     el("h3", {}, el("span", { class: "channel" }, word("channel", contact.channel)), " ", serviceName(contact.service)),
     el("p", { class: "stand" }, standing(contact.state)),
+    contact.starts_at !== null && el("p", { class: "stand" }, time(millis(contact.starts_at))),
     contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
     contact.sla.length > 0 && el("ul", { class: "promises" }, worstFirst(contact.sla).map((one) => el("li", {}, promise(one)))),
     el("p", { class: "muted times" },

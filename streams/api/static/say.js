@@ -61,9 +61,18 @@ export function many(name, n) {
 /** Return `what`, and of which promise it is told, if it is of one. */
 export const ofClock = (what, clock) => (clock ? say("of_clock", { what, clock: word("clock", clock) }) : what);
 
-/** Return what happened, in words; of a promise also which it was. */
-export function factName(entry) {
-  return ofClock(word("type", entry.type), entry.detail.split(":").at(-1));
+/** Return what happened, in words; of a promise also which it was, of an appointment when it is, of an opinion what it was. */
+export function factName({ type, detail }) {
+  const what = word("type", type);
+  if (type.startsWith("sla.")) return ofClock(what, detail.split(":").at(-1));
+  if (!detail) return what;
+  return say("with_detail", { what, detail: type.startsWith("appointment.") ? moment(millis(detail)) : opinion(detail) });
+}
+
+/** Return an opinion, `<scale>:<score>`, in words. */
+export function opinion(told) {
+  const [scale, score] = told.split(":");
+  return `${score} / ${scale.split("_").at(-1)} (${word("scale", scale)})`;
 }
 
 export const serviceName = (service) => (Object.hasOwn(services, service) ? services[service] : service) || say("no_service");
