@@ -10,10 +10,10 @@ from anyio.to_thread import run_sync
 from prometheus_client import CollectorRegistry, ProcessCollector
 from yarl import URL
 
-from connectors.sdk.keys import load_key
 from streams.api.accesses import Accesses
 from streams.api.app import create_app
 from streams.api.asking import Api
+from streams.api.cursors import load_secret
 from streams.audit_cli import open_audit
 from streams.listening import Server, answered_hosts, listen
 from streams.prechecks import check_port, make_private
@@ -54,7 +54,7 @@ def run(settings: Settings) -> int:
         reader=reader,
         writer=lambda: open_timeline(settings),
         keys=settings.data / "connectors" / "keys",
-        secret=load_key(settings.data / "access", "cursors").secret,
+        secret=load_secret(settings.data / "access" / "cursors.key"),
         accesses=Accesses(registry, options.unusual_citizens_per_hour),
         desk=open_desk(settings),
         provider=_open_provider(settings),

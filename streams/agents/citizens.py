@@ -7,13 +7,14 @@ citizen, and a step of its own would cost a consumer, a producer and a process m
 from collections.abc import Iterable, Iterator
 from copy import copy
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import msgspec
 
 from models import topics
 from streams.core import citizens
-from streams.core.citizens import PROGRESS_KEY, RELEVANT, TOTAL, Citizen, Key, Period, Progress, Terms
+from streams.core.citizens import PROGRESS_KEY, RELEVANT, TOTAL, Changes, Citizen, Key, Period, Progress, Terms
 from streams.core.figures import Figure, decode_figure, encode_figure, new_figure
 from streams.core.layouts import CITIZENS
 from streams.core.rows import milliseconds
@@ -57,11 +58,13 @@ class Citizens:
             after = citizens.add(before, entry, milliseconds(entry.happened_at))
             if after is not before:
                 changed[key] = after
+        changes = Changes()
         for key, after in changed.items():
-            self._put(key, rows.get(key), after, after.counted_from)
+            self._put(key, rows.get(key), after, after.counted_from, changes)
+        changes.apply(self._edit)
 
-    def _put(self, key: bytes, before: Citizen | None, after: Citizen, since: int) -> None:
-        citizens.count(before, after, self._edit)
+    def _put(self, key: bytes, before: Citizen | None, after: Citizen, since: int, changes: Changes) -> None:
+        changes.note(before, after)
         after = citizens.forget(after, since)
         if not citizens.is_empty(after):
             self.citizens.put(key, after)
@@ -82,21 +85,22 @@ class Citizens:
             self._forget_some(today, citizens.counted_from(today, terms))
 
     def _forget_some(self, today: int, since: int) -> None:
-        rows, terms = self.citizens.rows, self._terms
+        rows, terms, changes = self.citizens.rows, self._terms, Changes()
         if self._sweep is None:
             self._sweep = iter(list(rows))
-        for _ in range(SWEPT_PER_TICK):
-            key = next(self._sweep, None)
-            if key is None:
-                self._sweep, self._swept_for = None, today
-                return
+        looked_at = 0
+        for key in islice(self._sweep, SWEPT_PER_TICK):
+            looked_at += 1
             row = rows.get(key)
             if row is not None and _is_gone(row):
                 self.citizens.delete(key)
             elif row is not None and (row.counted_from != since or row.terms != terms):
                 after = copy(row)
                 after.terms = terms
-                self._put(key, row, after, max(since, row.counted_from))
+                self._put(key, row, after, max(since, row.counted_from), changes)
+        changes.apply(self._edit)
+        if looked_at < SWEPT_PER_TICK:
+            self._sweep, self._swept_for = None, today
 
     def _drop_old(self, today: int) -> None:
         for key in [key for key in self.figures.rows if key.period != TOTAL]:

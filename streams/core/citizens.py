@@ -22,7 +22,7 @@ All times are milliseconds since 1970 UTC, days are ordinals of civil days.
 """
 
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -116,6 +116,7 @@ _ENDS: Final = frozenset(
     {kind for kind, state in STATE_AFTER.items() if state is State.CLOSED}
     | {*_HANDLED, _GIVEN_UP, "call.left_queue", "visit.left"}
 )
+_ENDING: Final = frozenset(_TURN[kind] for kind in _ENDS)
 RELEVANT: Final = frozenset({*_TURN, ERASED, ADOPTED, WITHDRAWN}) - {"call.arrived"}
 """Types of entries that say something here."""
 
@@ -270,9 +271,12 @@ def _follow(known: Known, day: DayOf) -> _Course:
 
 
 def _facts_of_service(service: str, own: list[_Course], within: int) -> Iterator[Fact]:
-    own.sort()
-    for on in {one.began_on for one in own}:
-        yield on, service, _ACTIVE
+    if len(own) == 1:
+        yield own[0].began_on, service, _ACTIVE
+    else:
+        own.sort()
+        for on in {one.began_on for one in own}:
+            yield on, service, _ACTIVE
     for index, one in enumerate(own):
         earlier, later = own[:index], own[index + 1 :]
         reason = _find_reason(one, earlier, within)
@@ -352,37 +356,86 @@ def start_of(period: Period, day: int) -> int:
     return day - (day - 1) % DAYS[period]
 
 
-_PERIODS: Final = tuple(Period)
+_LENGTHS: Final = tuple(DAYS.items())
 _CITIZENS: Final = tuple(CITIZENS.index.get(f"{name}_citizens", 0) for name in CITIZENS.facts)
 """Index of a fact → index of the number of citizens behind it."""
 
 
-def count(before: Citizen | None, after: Citizen, edit: Callable[[Key], Figure]) -> None:
-    """Change the figures from what `before` contributes to what `after` does."""
-    was, now = facts(before) if before is not None else [], facts(after)
-    if was == now:
-        return
-    had, has = Counter(was), Counter(now)
-    changed: dict[tuple[str | None, int], set[int]] = {}
-    for fact in had.keys() | has.keys():
-        by = has[fact] - had[fact]
-        if by:
-            day, service, index = fact
-            for period in _PERIODS:
-                _change(edit(Key(period, start_of(period, day), service)), index, by)
-            _change(edit(Key(TOTAL, 0, service)), index, by)
-            changed.setdefault((service, index), set()).add(day)
-    for (service, index), days in changed.items():
-        for period in _PERIODS:
-            for start in {start_of(period, day) for day in days}:
-                by = _is_counted(now, start, period, service, index) - _is_counted(was, start, period, service, index)
-                if by:
-                    _change(edit(Key(period, start, service)), _CITIZENS[index], by)
+class Changes:
+    """What the rows that changed in a step change in the figures: of all citizens together, since they share the rows."""
+
+    def __init__(self) -> None:
+        self._numbers: Final[defaultdict[Fact, int]] = defaultdict(int)
+        self._citizens: Final[defaultdict[tuple[Period, int, str | None, int], int]] = defaultdict(int)
+
+    def note(self, before: Citizen | None, after: Citizen) -> None:
+        """Add the difference between what `before` contributes and what `after` does."""
+        if before is not None and _count_alike(before, after):
+            return
+        was, now = facts(before) if before is not None else [], facts(after)
+        if was == now:
+            return
+        changed: defaultdict[Fact, int] = defaultdict(int)
+        for fact in now:
+            changed[fact] += 1
+        for fact in was:
+            changed[fact] -= 1
+        told: set[tuple[str | None, int]] = set()
+        for fact, by in changed.items():
+            if by:
+                self._numbers[fact] += by
+                told.add(fact[1:])
+        for service, index in told:
+            had = {day for day, where, what in was if what == index and where == service}
+            has = {day for day, where, what in now if what == index and where == service}
+            if had != has:
+                self._note_citizen(service, index, had, has)
+
+    def _note_citizen(self, service: str | None, index: int, had: set[int], has: set[int]) -> None:
+        """Note in which periods one more or less citizen stands behind a number."""
+        citizens = self._citizens
+        for period, length in _LENGTHS:
+            former = {day - (day - 1) % length for day in had} if had else had
+            for start in {day - (day - 1) % length for day in has} if has else has:
+                if start not in former:
+                    citizens[period, start, service, index] += 1
+                else:
+                    former.remove(start)
+            for start in former:
+                citizens[period, start, service, index] -= 1
+
+    def apply(self, edit: Callable[[Key], Figure]) -> None:
+        """Make the changes in the figures; `edit` hands out the row to change."""
+        for (day, service, index), by in self._numbers.items():
+            if by:
+                for period in Period:
+                    _change(edit(Key(period, start_of(period, day), service)), index, by)
+                _change(edit(Key(TOTAL, 0, service)), index, by)
+        for (period, start, service, index), by in self._citizens.items():
+            if by:
+                _change(edit(Key(period, start, service)), _CITIZENS[index], by)
 
 
-def _is_counted(told: Iterable[Fact], start: int, period: Period, service: str | None, index: int) -> bool:
-    end = start + DAYS[period]
-    return any(start <= fact[0] < end and fact[1] == service and fact[2] == index for fact in told)
+def _count_alike(before: Citizen, after: Citizen) -> bool:
+    """Return whether it is plain that both contribute the same: what they know more says only who was at it."""
+    return (
+        len(before.contacts) == len(after.contacts)
+        and before.terms == after.terms
+        and all(
+            one is other or _ends_alike(one, other) for one, other in zip(before.contacts, after.contacts, strict=True)
+        )
+    )
+
+
+def _ends_alike(one: Known, other: Known) -> bool:
+    return (
+        one.mark == other.mark
+        and one.began_at == other.began_at
+        and one.service == other.service
+        and one.responded_at == other.responded_at
+        and one.gone_at == other.gone_at
+        and (one.turn == other.turn or not (one.turn % _TURNS in _ENDING or other.turn % _TURNS in _ENDING))
+    )
 
 
 def _change(figure: Figure, index: int, by: int) -> None:
@@ -404,6 +457,8 @@ def counted_from(today: int, terms: Terms) -> int:
 def forget(row: Citizen, since: int) -> Citizen:
     """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that."""
     day, within = day_of(row.terms.zone), row.terms.recontact_days
+    if since == row.counted_from and row.crowd_at is None and all(day(_last_at(one)) >= since for one in row.contacts):
+        return row
     if row.crowd_at is not None:
         kept: tuple[Known, ...] = ()
         crowd_at = row.crowd_at if day(row.crowd_at) >= since else None

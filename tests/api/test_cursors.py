@@ -1,15 +1,26 @@
 """Cursors: what is read is what was written, for whom it was written, with our secret."""
 
+import stat
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.api.cursors import read, write
+from streams.api.cursors import SECRET_BYTES, load_secret, read, write
 from streams.timeline.store import Place
 
 SUBJECT = "case:a1b2-1"
 SECRET = b"s" * 32
 places = st.builds(Place, st.integers(-(2**63), 2**63 - 1), st.text(st.characters(codec="utf-8"), max_size=60))
+
+
+def test_the_secret_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "access" / "cursors.key"
+    secret = load_secret(path)
+    assert (len(secret), load_secret(path)) == (SECRET_BYTES, secret)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 @given(places)

@@ -101,7 +101,8 @@ def test_it_speaks_the_language_that_was_chosen(sqlite: Office, asked: dict[str,
 
 def test_what_settings_call_a_house_or_a_service_is_text_and_nothing_else() -> None:
     app = FastAPI()
-    add_page(app, ApiOptions(title=HOSTILE, services={"rsa": (HOSTILE, HOSTILE)}))
+    add_page(app, ApiOptions(title=HOSTILE, services={"rsa": (HOSTILE, HOSTILE)}, idle_seconds=77))
     page = TestClient(app).get("/").text
+    assert 'data-idle-seconds="77"' in page
     assert "<img" not in page
     assert "<script>window" not in page

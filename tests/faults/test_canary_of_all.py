@@ -23,6 +23,7 @@ from connectors.simulator.population import Citizen, who_has
 from connectors.simulator.stage import Stage
 from models import topics
 from streams.engine.broker import EmbeddedKafka, free_port
+from streams.sla_cli import EXAMPLE
 from streams.timeline.store import Timeline
 from tests.support import kafka_io
 from tests.support.departement import last_monday
@@ -68,8 +69,16 @@ class Office(House):
     _secret = ""
 
     def __init__(self, kafka: EmbeddedKafka, directory: Path, settings: Path) -> None:
-        super().__init__(kafka, directory, ACCUEIL_CONFIG=str(settings), ACCUEIL_LOG__LEVEL="debug")
-        self.ports = {name: free_port() for name in ("connect", "worker", "timeline", "web", "api")}
+        nobody = f"http://127.0.0.1:{free_port()}"
+        super().__init__(
+            kafka,
+            directory,
+            ACCUEIL_CONFIG=str(settings),
+            ACCUEIL_LOG__LEVEL="debug",
+            ACCUEIL_SLA=str(EXAMPLE),
+            ACCUEIL_NOTIFY__ALERTMANAGERS__LOCAL__URL=nobody,  # who is away: so what is to be told to him is kept
+        )
+        self.ports = {name: free_port() for name in ("connect", "worker", "timeline", "web", "api", "notify")}
         names = {name: "PORT" if name in {"web", "api"} else "HEALTH_PORT" for name in self.ports}
         for name, port in self.ports.items():
             self.environment[f"ACCUEIL_{name.upper()}__{names[name]}"] = str(port)
@@ -91,7 +100,7 @@ class Office(House):
         """Return all that the processes answer without a token."""
         found = []
         for name, port in self.ports.items():
-            wait_until(lambda port=port: is_up(port), name)  # type: ignore[misc]
+            wait_until(lambda port=port: is_up(port, "/healthz"), name)  # type: ignore[misc]
             found += [httpx.get(f"http://127.0.0.1:{port}{path}").content for path in PAGES]
         return b"\n".join(found)
 
@@ -127,9 +136,9 @@ class Office(House):
         }
 
 
-def is_up(port: int) -> bool:
+def is_up(port: int, path: str = "/readyz") -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 200
     except httpx.TransportError:
         return False
 
@@ -164,6 +173,8 @@ def test_nothing_of_the_people_is_anywhere_and_nothing_names_whoever_was_erased(
         wait_until(departement.settle, "all to be read")
         office.settle()
         office.look_up(list(people)[:20])
+        wait_until(lambda: [*office.data.rglob("notify.db")], "what notify keeps")
+        assert kafka_io.read(office.bootstrap, topics.SLA.name), "nothing is promised: this shows nothing of it"
         for place, content in office.places().items():
             assert content, f"nothing is in {place}: this shows nothing of it"
             assert find_personal(people, content) == [], place

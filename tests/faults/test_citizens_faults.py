@@ -25,7 +25,7 @@ from streams.engine.recovery import OFFSETS_KEY
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
-from tests.support.citizens import Figures, named
+from tests.support.citizens import Figures, count, named
 from tests.support.events import START, make
 from tests.support.processes import Child, wait_until
 
@@ -119,7 +119,7 @@ def expected(kafka: EmbeddedKafka) -> Figures:
             own[whose] = citizens.add(known, entry, milliseconds(event.time))
     figures = Figures()
     for citizen in filter(None, own.values()):
-        citizens.count(None, citizen, figures.__getitem__)
+        count(None, citizen, figures.__getitem__)
     return figures
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.events import Event
 from streams.agents.citizens import Citizens
 from streams.core import citizens, contact
-from streams.core.citizens import RELEVANT, TOTAL, Citizen, Key, Period, count, facts, forget
+from streams.core.citizens import RELEVANT, TOTAL, Citizen, Key, Period, facts, forget
 from streams.core.contact import ERASED, Contact
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS
 from streams.core.timeline import Entry
@@ -20,6 +20,7 @@ from tests.support.citizens import (
     TERMS,
     Figures,
     contacts_of_one,
+    count,
     entry,
     events_of_many,
     fold,

@@ -1,6 +1,6 @@
 """Citizens to test with: entries of contacts, days apart, and the figures that they give."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from models.ids import event_id
 from models.topics import Channel
 from streams.agents.contacts import Contacts
 from streams.core import moves, timeline
-from streams.core.citizens import Citizen, Key, Terms, add, day_of, start_of
+from streams.core.citizens import Changes, Citizen, Key, Terms, add, day_of, start_of
 from streams.core.figures import Figure, new_figure
 from streams.core.layouts import CITIZENS
 from streams.core.milestone import State
@@ -67,6 +67,13 @@ def fold(entries: Iterable[Entry], row: Citizen | None = None) -> Citizen:
         row = add(row or Citizen(TERMS, COUNTED_FROM, bool(one.citizen)), one, at(one))
     assert row is not None
     return row
+
+
+def count(before: Citizen | None, after: Citizen, edit: Callable[[Key], Figure]) -> None:
+    """Change figures from what `before` contributes to what `after` does."""
+    changes = Changes()
+    changes.note(before, after)
+    changes.apply(edit)
 
 
 class Figures(dict[Key, Figure]):

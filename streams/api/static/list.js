@@ -44,25 +44,39 @@ export class List {
       el("h2", { id: "list-title" }, say("facts")), this.count, this.skip, this.table, this.none, this.older);
   }
 
-  show(entries, read, isMore) {
-    const told = entries.length < read ? say("shown_of", { n: count(entries.length), of: count(read) }) : null;
-    const more = say(isMore ? "more_to_read" : "all_shown", { n: count(read) });
-    this.count.textContent = told ? `${told} · ${more}` : more;
-    this.older.hidden = this.skip.hidden = !isMore;
-    this.table.hidden = entries.length === 0;
-    this.none.hidden = entries.length > 0;
+  /** Show these entries and no others. */
+  show(entries) {
     const heads = ["when", "channel", "what", "service", "standing"].map((name) => el("th", { scope: "col" }, say(name)));
+    this.days = new Map(); // day → its rows
     this.table.replaceChildren(
       el("caption", { class: "unseen" }, say("facts")),
-      el("thead", {}, el("tr", {}, heads)),
-      ...byDay(entries).map((facts) => this.day(facts)));
+      el("thead", {}, el("tr", {}, heads)));
+    this.add(entries);
   }
 
-  day(facts) {
-    const at = millis(facts[0].happened_at);
-    return el("tbody", {},
-      el("tr", { class: "day" }, el("th", { scope: "rowgroup", colspan: 5 }, day(at), " ", el("span", { class: "ago" }, `(${daysAgo(at)})`))),
-      facts.map((entry) => this.row(entry)));
+  /** Show older ones too. */
+  add(entries) {
+    for (const entry of entries) {
+      const at = millis(entry.happened_at);
+      const key = dayNumber(at);
+      if (!this.days.has(key)) this.begin(key, at);
+      this.days.get(key).append(this.row(entry));
+    }
+  }
+
+  begin(key, at) {
+    const name = el("th", { scope: "rowgroup", colspan: 5 }, day(at), " ", el("span", { class: "ago" }, `(${daysAgo(at)})`));
+    this.days.set(key, el("tbody", {}, el("tr", { class: "day" }, name)));
+    this.table.append(this.days.get(key));
+  }
+
+  /** Say how many are shown, of how many that were read, and whether there are more. */
+  tell(shown, read, isMore) {
+    const part = shown < read ? [say("shown_of", { n: count(shown), of: count(read) })] : [];
+    this.count.textContent = [...part, say(isMore ? "more_to_read" : "all_shown", { n: count(read) })].join(" · ");
+    this.older.hidden = this.skip.hidden = !isMore;
+    this.table.hidden = shown === 0;
+    this.none.hidden = shown > 0;
   }
 
   row(entry) {
@@ -78,15 +92,4 @@ export class List {
       el("td", { class: "service" }, entry.is_outline ? say("not_told") : serviceName(entry.service)),
       el("td", { class: "after" }, standing(entry.state)));
   }
-}
-
-/** Return entries by the house's day, in the same order. */
-function byDay(entries) {
-  const days = new Map();
-  for (const entry of entries) {
-    const key = dayNumber(millis(entry.happened_at));
-    if (days.has(key)) days.get(key).push(entry);
-    else days.set(key, [entry]);
-  }
-  return [...days.values()];
 }

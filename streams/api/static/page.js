@@ -142,7 +142,7 @@ async function readOlder() {
   if (!page || shown?.lanes !== lanes) return;
   shown.entries = [...shown.entries, ...page.entries];
   shown.next = page.next;
-  fill();
+  fill(page.entries);
   announce(list.count.textContent);
   if (!page.next) list.element.querySelector("h2").focus();
 }
@@ -162,7 +162,7 @@ async function restore({ one, other }) {
 // ----------------------------------------------------------------------------------------------------------------- what is found
 function draw(undone) {
   const { story, asked } = shown;
-  shown.filter = new Filter(fill);
+  shown.filter = new Filter(() => fill());
   shown.lanes = new Lanes(openLife);
   shown.list = new List(openLife, readOlder);
   const names = me.services.map(serviceName).join(", ");
@@ -187,13 +187,15 @@ function draw(undone) {
   fill();
 }
 
-/** Show the entries that were read, and pass the filter. */
-function fill() {
+/** Show the entries that were read, and pass the filter; `added` are those that were not shown before, if others were. */
+function fill(added = null) {
   const { entries, filter, lanes, list, next, story } = shown;
   filter.offer(entries);
   const passing = entries.filter(filter.passes);
   lanes.show(passing, story.contacts);
-  list.show(passing, entries.length, next !== null);
+  if (added) list.add(added.filter(filter.passes));
+  else list.show(passing);
+  list.tell(passing.length, entries.length, next !== null);
 }
 
 // ------------------------------------------------------------------------------------------------------------------------ begin

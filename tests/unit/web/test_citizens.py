@@ -19,7 +19,7 @@ from streams.core.timeline import Entry
 from streams.web.citizens import CitizensView
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.view import Source
-from tests.support.citizens import START_DAY, Figures, entry, fold
+from tests.support.citizens import START_DAY, Figures, count, entry, fold
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = START_DAY  # 2025-03-03
@@ -31,7 +31,7 @@ def view_of(people: Iterable[Iterable[Entry]], over: int) -> CitizensView:
     view.begin(range(2))
     parts = Figures(), Figures()
     for number, entries in enumerate(people):
-        citizens.count(None, fold(entries), parts[number % 2].__getitem__)
+        count(None, fold(entries), parts[number % 2].__getitem__)
     for number, figures in enumerate(parts):
         rows = [(dump_key(key), encode_figure(figure)) for key, figure in figures.items()]
         view.apply_all(number, [*rows, (PROGRESS_KEY, encode_progress(Progress(over, 7, "Europe/Paris")))])
@@ -169,7 +169,7 @@ def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_te
     assert known is not None
     figures = Figures()
     for entries in people:
-        citizens.count(None, fold(entries), figures.__getitem__)
+        count(None, fold(entries), figures.__getitem__)
     for service in ("autonomie", "enfance"):
         figure = figures[Key(Period.WEEK, start_of(Period.WEEK, MONDAY), service)]
         value = dict(zip(citizens.CITIZENS.counts, figure.counts, strict=True))
