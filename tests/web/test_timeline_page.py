@@ -238,6 +238,7 @@ def test_what_is_shared_is_said_and_leads_on(desk: Desk) -> None:
     desk.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
     wait_until(lambda: "mène à plusieurs personnes" in desk.text, "the shared number", 10)
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 3
+    assert desk.page.text(".links h2") == "À qui il mène"
     assert not desk.is_there(".facts")
 
 
