@@ -552,8 +552,11 @@ def test_english_is_spoken_throughout(desk: Desk) -> None:
 
 def test_on_paper_there_is_the_story_and_nothing_to_press(desk: Desk) -> None:
     desk.open(theme="dark").sign_in().ask(NUMBER)
+    theme = "document.documentElement.dataset.theme"
+    desk.page.run(f"addEventListener('beforeprint', () => {{ window.printed = {theme}; }})")
     printed = desk.page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     (ARTIFACTS / "timeline-printed.pdf").write_bytes(base64.b64decode(printed["data"]))
+    assert desk.page.run(f"return [window.printed, {theme}]") == ["light", "dark"]
     desk.page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not desk.is_there("#search")
     assert not desk.is_there("#older")
