@@ -28,7 +28,8 @@ class Channel(StrEnum):
 class Topic:
     """One topic of the catalogue.
 
-    ``retention_ms`` is None for a compacted topic: the last record of each key is kept for ever.
+    ``retention_ms`` is None for a compacted topic: the last record of each key is kept for ever. Of the others it is the default,
+    which `[retention]` in the settings changes.
     """
 
     name: str
@@ -65,7 +66,7 @@ SOURCES: Final[dict[Channel, Topic]] = {
 CONTACTS: Final = Topic("accueil.contacts.v1", key="contact id", about="state: one row per contact or agent")
 FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals, 5-minute buckets, stocks")
 TIMELINE: Final = Topic(
-    "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=30 * DAY_MS
+    "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=EVENTS_KEPT_MS
 )
 TIMELINE_STATE: Final = Topic(
     "accueil.timeline.v1", key="offsets", about="state of the timeline agent: how far the entries are written"
@@ -77,13 +78,13 @@ CITIZEN_FIGURES: Final = Topic(
     "accueil.citizen-figures.v1", key="citizen figure", about="state: figures of citizens by day, week and four weeks"
 )
 SLA: Final = Topic(
-    "contact.sla.v1", key="contact id", about="SLA clocks: started, at risk, breached, met", retention_ms=30 * DAY_MS
+    "contact.sla.v1", key="contact id", about="SLA clocks: started, at risk, breached, met", retention_ms=EVENTS_KEPT_MS
 )
 DEAD_LETTERS: Final = Topic(
     "contact.deadletter.v1",
     key="as received",
     about="records that could not be used, byte for byte, with reason and origin in headers",
-    retention_ms=90 * DAY_MS,
+    retention_ms=EVENTS_KEPT_MS,
     config={"max.message.bytes": "2097152"},  # a record at the source's limit fits with its headers
 )
 STATES: Final = (CONTACTS, FIGURES)

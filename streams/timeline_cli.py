@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from connectors.sdk.keys import load_key
-from models.identities import IdentityKind, normalise_email, normalise_phone
+from models.identities import IdentityKind, normalise
 from streams.access.audit import Purpose
 from streams.access.permissions import Operation
 from streams.core.links import Story
@@ -154,7 +154,7 @@ def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
         known = ", ".join(sectors) or say("none", "aucun")
         raise OperatorError(say(f"no sector {sector} here: {known}", f"pas de secteur {sector} ici : {known}"))
     raw = click.prompt(kind.value, err=True)
-    normalised = {IdentityKind.PHONE: normalise_phone, IdentityKind.EMAIL: normalise_email}.get(kind, str.strip)(raw)
+    normalised = normalise(kind, raw, settings.api.region)
     if not normalised:
         raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
     return load_key(keys, sector).pseudonym(kind, normalised)

@@ -18,7 +18,7 @@ from connectors.sdk.webhook.places import find, need, read_time, read_type, veil
 from connectors.webhook.config import Kind, WebhookConfig
 from connectors.webhook.vocabulary import channel_of, data_of, is_closed, is_label
 from models.codec import Unusable, decode
-from models.identities import IdentityKind, PseudonymKey, normalise_email, normalise_phone
+from models.identities import IdentityKind, PseudonymKey, normalise
 from models.ids import contact_id, event_id
 from models.reasons import Reason
 
@@ -85,19 +85,10 @@ class WebhookMapping:
         found = []
         for identity in IdentityKind:  # the strongest first
             value = find(body, getattr(kind, identity.value, None))
-            normalised = "" if value is None else self._normalise(identity, str(value))
+            normalised = "" if value is None else normalise(identity, str(value), self._config.region)
             if normalised and (pseudonym := self._key.pseudonym(identity, normalised)):
                 found.append(pseudonym)
         return found
-
-    def _normalise(self, identity: IdentityKind, value: str) -> str | None:
-        match identity:
-            case IdentityKind.PHONE:
-                return normalise_phone(value, self._config.region)
-            case IdentityKind.EMAIL:
-                return normalise_email(value)
-            case _:
-                return value.strip()
 
     def _data(self, kind: Kind, body: Any) -> dict[str, Any]:
         fields = data_of(kind.event)

@@ -13,6 +13,7 @@ from streams.core.contact import Contact
 from streams.core.rows import milliseconds
 from streams.rights.erasing import Erasing, Keeping, to_fields
 from streams.rights.finding import KafkaAway, SeveralSectors, Shared, Unknown
+from streams.rights.texts import REMNANTS, tell_erasure
 from streams.timeline import erasing as requests
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
@@ -164,3 +165,23 @@ def test_tables_are_written_anew_where_the_database_does_not_overwrite(timeline:
     assert timeline.rewrite() is not timeline.overwrites
     assert timeline.overwrites is url.startswith("sqlite")
     assert len(timeline.read([PHONE], 10)) == 3
+
+
+def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) -> None:
+    name = world.erase(PHONE)
+    found = world.erasing.look(name, world.proofs.append)
+    assert found is not None
+    assert [*tell_erasure(found, UTC)] == [
+        (f"{name}: told, but not all is erased yet", f"{name} : dit, mais tout n'est pas encore effacé")
+    ]
+    world.work()
+    found = world.erasing.look(name, world.proofs.append)
+    assert found is not None
+    assert found.proof is not None
+    english, french = ("\n".join(lines) for lines in zip(*tell_erasure(found, UTC), strict=True))
+    assert "rows of the state: 2 erased, 0 with identities" in english
+    assert "entrées : 6, désormais 0" in french
+    assert "until 2026-12-28 06:00+00:00: events and entries told before" in english
+    assert {remnant.what for remnant in found.proof.remains} <= REMNANTS.keys()
+    assert ("accueil retention apply" in english) is not world.timeline.overwrites
+    assert found.sha256 in english

@@ -238,6 +238,7 @@ def test_what_is_shared_is_said_and_leads_on(desk: Desk) -> None:
     desk.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
     wait_until(lambda: "mène à plusieurs personnes" in desk.text, "the shared number", 10)
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 3
+    assert desk.page.text(".links h2") == "À qui il mène"
     assert not desk.is_there(".facts")
 
 
@@ -551,8 +552,11 @@ def test_english_is_spoken_throughout(desk: Desk) -> None:
 
 def test_on_paper_there_is_the_story_and_nothing_to_press(desk: Desk) -> None:
     desk.open(theme="dark").sign_in().ask(NUMBER)
+    theme = "document.documentElement.dataset.theme"
+    desk.page.run(f"addEventListener('beforeprint', () => {{ window.printed = {theme}; }})")
     printed = desk.page.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     (ARTIFACTS / "timeline-printed.pdf").write_bytes(base64.b64decode(printed["data"]))
+    assert desk.page.run(f"return [window.printed, {theme}]") == ["light", "dark"]
     desk.page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert not desk.is_there("#search")
     assert not desk.is_there("#older")

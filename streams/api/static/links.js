@@ -5,8 +5,9 @@ import { $, count, date, el, identityName, millis, say } from "./say.js";
 /** The links of a story. `goOn(identity)` shows another's; `revoke(one, other, reason)` and `restore(one, other)` change them. */
 export function links(story, me, undone, { goOn, revoke, restore }) {
   const mayRevoke = me.may.includes("revoke_link");
+  const isElsewhere = story.entries.length === 0; // all that is known is whose it may be
   return el("section", { class: "links panel", "aria-labelledby": "links-title" },
-    el("h2", { id: "links-title" }, say("links")),
+    el("h2", { id: "links-title" }, say(isElsewhere ? "leads_to" : "links")),
     el("ul", {}, story.identities.map((one) => el("li", {},
       el("strong", { title: one.identity }, identityName(one.identity)),
       el("p", { class: "muted" }, why(one)),
@@ -15,9 +16,9 @@ export function links(story, me, undone, { goOn, revoke, restore }) {
         "aria-label": say("revoke_of", { one: identityName(one.linked_to), other: identityName(one.identity) }),
         onclick: () => askGround(one, me.grounds, revoke),
       }, say("revoke"))))),
-    story.identities.length === 1 && el("p", { class: "muted" }, say("alone")),
+    story.identities.length === 1 && !isElsewhere && el("p", { class: "muted" }, say("alone")),
     story.shared.length > 0 && [
-      el("h3", {}, say(story.is_own ? "shared" : "leads_to")),
+      !isElsewhere && el("h3", {}, say(story.is_own ? "shared" : "leads_to")),
       el("p", { class: "muted" }, say(story.is_own ? "shared_why" : "leads_to_why")),
       el("ul", {}, story.shared.map((one) => el("li", {},
         el("strong", { title: one.identity }, identityName(one.identity)),
