@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from models.events import Event
+from models.events import Event, FeedbackScale
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.access.permissions import Role
@@ -31,6 +31,7 @@ SETS = {
     "state": list(State),
     "channel": list(Channel),
     "clock": list(ClockKind),
+    "scale": list(FeedbackScale),
     "kind": list(Kind),
     "purpose": list(PURPOSES),
     "ground": list(Ground),
