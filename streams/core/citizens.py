@@ -375,21 +375,18 @@ class Changes:
         was, now = facts(before) if before is not None else [], facts(after)
         if was == now:
             return
-        changed: defaultdict[Fact, int] = defaultdict(int)
+        numbers, had, has = self._numbers, set(was), set(now)
         for fact in now:
-            changed[fact] += 1
+            numbers[fact] += 1
         for fact in was:
-            changed[fact] -= 1
-        told: set[tuple[str | None, int]] = set()
-        for fact, by in changed.items():
-            if by:
-                self._numbers[fact] += by
-                told.add(fact[1:])
-        for service, index in told:
-            had = {day for day, where, what in was if what == index and where == service}
-            has = {day for day, where, what in now if what == index and where == service}
-            if had != has:
-                self._note_citizen(service, index, had, has)
+            numbers[fact] -= 1
+        days: dict[tuple[str | None, int], tuple[set[int], set[int]]] = {fact[1:]: (set(), set()) for fact in had ^ has}
+        for index, told in enumerate((had, has)):
+            for fact in told:
+                if of_fact := days.get(fact[1:]):
+                    of_fact[index].add(fact[0])
+        for (service, what), (before_on, after_on) in days.items():
+            self._note_citizen(service, what, before_on, after_on)
 
     def _note_citizen(self, service: str | None, index: int, had: set[int], has: set[int]) -> None:
         """Note in which periods one more or less citizen stands behind a number."""

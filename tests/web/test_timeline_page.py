@@ -370,8 +370,7 @@ def test_who_does_nothing_is_forgotten_also_by_a_tab_that_slept(desk: Desk) -> N
     desk.open().sign_in().ask(NUMBER)
 
     def is_forgotten() -> bool:
-        if desk.page.run("return sessionStorage.length"):
-            desk.page.run("sessionStorage.setItem('accueil.touched_at', Date.now() - 900_000)")
+        desk.page.run("if (sessionStorage.length) sessionStorage.setItem('accueil.touched_at', Date.now() - 900_000)")
         return desk.is_there("#door")
 
     wait_until(is_forgotten, "the end of the session", 20)
