@@ -81,7 +81,8 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
             + guess(min(unknown), settings.connectors)
         )
     instances, mistakes = [], []
-    is_blocked = Blocked(settings.identities.blocked) if settings.identities.blocked else None
+    own = settings.identities
+    is_blocked = Blocked(own.blocked, own.region) if own.blocked else None
     for name in names or settings.connectors:
         table = settings.connectors[name]
         try:

@@ -23,7 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from connectors.sdk.citizens import Blocked
+from connectors.sdk.citizens import Blocked, Region
 from connectors.sdk.errors import why
 from streams.api_settings import Api
 from streams.core.links import Caps
@@ -159,6 +159,8 @@ class Identities(Section):
     blocked: tuple[str, ...] = ()
     """Numbers and addresses that are no citizen's own: a switchboard's, a social worker's mailbox. `*` stands for any
     characters. Connectors tell nobody by them; those without a `*` also no longer bring together what was told before."""
+    region: Region = "FR"
+    """Country whose national way of writing numbers is meant in `blocked`."""
     fan_out: PositiveInt = Caps().fan_out
     """A number or address that is linked to more identities than this is nobody's own."""
     contacts: PositiveInt = Caps().contacts
@@ -169,7 +171,7 @@ class Identities(Section):
     @field_validator("blocked")
     @classmethod
     def _can_be_read(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        Blocked(given)
+        Blocked(given)  # what can be a number in one country can be one in each
         return given
 
 

@@ -42,7 +42,7 @@ def find_caps(settings: Settings) -> Caps:
     """Return how far a story may go, with the pseudonyms of what is blocked, by each sector's key that is here."""
     own, keys = settings.identities, settings.data / "connectors" / "keys"
     known = [load_key(keys, path.stem) for path in sorted(keys.glob("*.key"))] if own.blocked else []
-    blocked = frozenset(key.pseudonym(*value) for key in known for value in Blocked(own.blocked).exact)
+    blocked = frozenset(key.pseudonym(*value) for key in known for value in Blocked(own.blocked, own.region).exact)
     return Caps(own.fan_out, own.contacts, own.most, blocked)
 
 

@@ -42,18 +42,19 @@ def join(pseudonyms: Iterable[str]) -> str:
 
 
 _SPACES: Final = re.compile(r"[\s.\-()]")
-_NUMBER: Final = re.compile(r"\+?[\d*?]*\d[\d*?]*")
+_PATTERN: Final = re.compile(r"(\+|0(?=[1-9*?]))[\d*?]*\d[\d*?]*")
 
 
 class Blocked:
     """Numbers and addresses that are no citizen's own: of a switchboard, a social worker's mailbox.
 
-    Each is written as people write it; `*` stands for any characters, `?` for one. `region` is the country whose national numbers
-    begin with a 0. Raises `ValueError` for what can be neither, with its position alone: it may be personal.
+    Each is written as people write it. `*` stands for any characters, `?` for one: a pattern of numbers begins with `+`, or with
+    the 0 of national numbers that is not part of international ones. `region` is the country whose national way of writing is
+    meant. Raises `ValueError` for what can be neither, with its position alone: it may be personal.
     """
 
     def __init__(self, patterns: Iterable[str], region: str = "FR") -> None:
-        self._code = f"+{country_code_for_region(region)}"
+        self._region = region
         self._exact: set[tuple[IdentityKind, str]] = set()
         self._patterns: list[tuple[IdentityKind, str]] = []
         for place, pattern in enumerate(patterns):
@@ -84,7 +85,10 @@ class Blocked:
     def _read(self, pattern: str) -> tuple[IdentityKind, str]:
         if "@" in pattern:
             return IdentityKind.EMAIL, pattern.strip().lower()
+        if "*" not in pattern and "?" not in pattern:
+            return IdentityKind.PHONE, normalise_phone(pattern.strip(), self._region) or ""
         number = _SPACES.sub("", pattern)
-        if not _NUMBER.fullmatch(number):
+        if not _PATTERN.fullmatch(number):
             return IdentityKind.PHONE, ""
-        return IdentityKind.PHONE, self._code + number[1:] if number.startswith("0") else number
+        code = f"+{country_code_for_region(self._region)}"
+        return IdentityKind.PHONE, code + number[1:] if number.startswith("0") else number

@@ -30,7 +30,17 @@ def test_what_is_blocked(kind: IdentityKind, value: str, is_blocked: bool) -> No
     assert Blocked(PATTERNS)(kind, value) is is_blocked
 
 
-@pytest.mark.parametrize("pattern", ["", "*", "anonymous", "+", "abc*"])
+@pytest.mark.parametrize("written", ["0033 1 99 00 00 01", "+33 (0)1 99 00 00 01", "01.99.00.00.01", " +33199000001 "])
+def test_a_number_is_blocked_however_it_is_written(written: str) -> None:
+    assert Blocked([written])(PHONE, "+33199000001")
+
+
+def test_numbers_are_those_of_the_country() -> None:
+    assert Blocked(["912 345 678"], "ES")(PHONE, "+34912345678")
+    assert Blocked(["06 1234 5678"], "IT")(PHONE, "+390612345678")
+
+
+@pytest.mark.parametrize("pattern", ["33199*", "0033 1*", "*", "", "*", "anonymous", "+", "abc*"])
 def test_what_is_neither_number_nor_address_is_refused_by_its_position_alone(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"number 2 is neither") as refused:
         Blocked(["01 99 00 00 01", pattern])
