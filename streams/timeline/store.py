@@ -176,10 +176,11 @@ class Timeline:
         return [entry for entry in entries if entry.contact not in erased], bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
-    def tell_story(self, identity: str) -> Story:
-        """Return which identities are the citizen's who has `identity`. Raises `Unavailable`."""
+    def tell_story(self, identity: str, most: int = 0) -> Story:
+        """Return which identities are the citizen's who has `identity`; `most` at least are followed. Raises `Unavailable`."""
+        caps = self._caps._replace(identities=max(self._caps.identities, most))
         with clear(), self._engine.connect() as connection:
-            return tell_story(identity, lambda asked: links.neighbours(connection, asked, self._caps), self._caps)
+            return tell_story(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
 
     def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""

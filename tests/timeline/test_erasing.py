@@ -12,7 +12,7 @@ from streams.core import timeline as entries
 from streams.core.contact import Contact
 from streams.core.rows import milliseconds
 from streams.rights.erasing import Erasing, Keeping, to_fields
-from streams.rights.finding import KafkaAway, SeveralSectors, Shared, Unknown
+from streams.rights.finding import MOST_IDENTITIES, KafkaAway, SeveralSectors, Shared, TooMany, Unknown
 from streams.rights.texts import REMNANTS, tell_erasure
 from streams.timeline import erasing as requests
 from streams.timeline.store import Timeline
@@ -63,7 +63,7 @@ class World:
         return to_fields(found)
 
     def erase(self, asked: str) -> str:
-        found = self.erasing.finder.find(asked, "")
+        found = self.erasing.finder.find_whole(asked, "")
         request = self.erasing.begin(found.contacts, found.sector, "camille")
         self.erasing.tell()
         return request.id
@@ -134,10 +134,47 @@ def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World
 
 def test_a_sector_is_erased_alone(world: World) -> None:
     world.tell([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
+    world.tell([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])
     with pytest.raises(SeveralSectors) as several:
         world.erasing.finder.find_sector(CASE)
-    assert several.value.args == ("", "social")
-    assert world.erasing.finder.find(CASE, "social").contacts == ["mail:a:1"]
+    assert several.value.args == ("routes", "social")
+    found = world.erasing.finder.find(CASE, "social")
+    assert found.contacts == ["call:a:1", "call:a:2", "mail:a:1"], "of the calls no sector was told"
+
+
+def test_what_is_told_late_of_no_sector_takes_no_right_away(world: World) -> None:
+    world.tell([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
+    del world.rows[b"mail:a:1"]  # closed for long enough
+    world.tell([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
+    for asked in ("case:k1-late", "mail:a:1"):
+        assert world.erasing.finder.find_sector(asked) == "social"
+        found = world.erasing.finder.find_whole(asked, "social")
+        assert (found.contacts, [*found.rows]) == (["mail:a:1"], ["mail:a:1"])
+    world.rows.clear()
+    world.timeline.write(entries_of(call("call:a:7", 0, "case:k1-none")))
+    assert world.erasing.finder.find_sector("case:k1-none") == "", "none was ever told"
+
+
+def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
+    phones = [f"phone:k1-{number:03}" for number in range(100)]
+    for number, phone in enumerate(phones):
+        world.tell(call(f"call:a:many-{number}", number, f"case:k1-many {phone}"))
+        world.tell(call(f"call:a:alone-{number}", number, phone))
+    assert not world.timeline.tell_story("case:k1-many").is_whole, "as much as a page follows"
+    name = world.erase("case:k1-many")
+    world.work()
+    assert world.look(name)["proof"]["contacts"] == 200
+    assert not world.timeline.read(["case:k1-many", *phones], 9)
+
+
+def test_whom_more_is_linked_to_than_is_followed_is_not_erased_in_part(world: World) -> None:
+    for number in range(MOST_IDENTITIES // 2):
+        letter = make("letter.arrived", number, subject=f"mail:a:{number}", pages=1)
+        identities = f"case:k1-many phone:k1-{number} email:k1-{number}"
+        world.timeline.write(entries_of([letter.model_copy(update={"identities": identities})]))
+    assert world.erasing.finder.find("case:k1-many", "").contacts, "an export says that it is not whole"
+    with pytest.raises(TooMany):
+        world.erasing.finder.find_whole("case:k1-many", "")
 
 
 def test_what_others_share_names_nobody(world: World) -> None:
