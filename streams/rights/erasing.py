@@ -147,8 +147,7 @@ class Erasing:
         if request.proof is None and request.told_at is not None and there == Remains(len(contacts), 0, 0, 0):
             keys = {contact.encode() for contact in contacts}
             rows = [*self.finder.read_rows(lambda key, _: key in keys).values()]
-            if all(row.is_erased and not row.identities for row in rows):
-                self._timeline.truncate_log()
+            if all(row.is_erased and not row.identities for row in rows) and self._timeline.truncate_log():
                 proof = msgspec.json.encode(self._prove(request, there, rows)).decode()
                 record(_hash(proof))
                 with self._timeline.writing() as connection:

@@ -126,6 +126,17 @@ def test_a_row_that_is_not_erased_is_no_proof(world: World) -> None:
     assert world.look(name)["state"] == "told"
 
 
+def test_there_is_no_proof_while_who_reads_keeps_the_write_ahead_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = world.erase(PHONE)
+    world.work()
+    monkeypatch.setattr(Timeline, "truncate_log", lambda _: False)
+    assert (world.look(name)["state"], world.proofs) == ("told", [])
+    monkeypatch.undo()
+    assert world.look(name)["state"] == "proved"
+
+
 def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World) -> None:
     for event in [*call("call:a:9", 300, f"{CASE} {PHONE}"), *call("call:a:8", 300, "case:k1-else phone:k1-b")]:
         world._fold(event)
