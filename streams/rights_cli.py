@@ -200,7 +200,7 @@ def _find_sector(erasing: "Erasing", asked: str, sector: str) -> str:
 def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":
     until = time.monotonic() + seconds
     while True:
-        found = erasing.look(request, lambda sha256: _record(settings, request, sha256))
+        found = erasing.look(request, lambda sha256: record_proof(settings, request, sha256))
         if found is None:
             raise OperatorError(say(f"no request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
         if found.proof is not None or time.monotonic() >= until:
@@ -208,7 +208,8 @@ def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) ->
         time.sleep(POLL_SECONDS)
 
 
-def _record(settings: Settings, request: str, sha256: str) -> None:
+def record_proof(settings: Settings, request: str, sha256: str) -> None:
+    """Record that an erasure was proved. Raises `OperatorError`."""
     record_act(settings, Operation.ERASE, f"erasure:{request}:{sha256}", Purpose.RIGHTS, result=Result.PROVED)
 
 

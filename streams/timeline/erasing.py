@@ -78,6 +78,12 @@ def read_untold(connection: Connection) -> list[Request]:
     return [Request(*row) for row in connection.execute(asked)]
 
 
+def read_unproved(connection: Connection) -> list[str]:
+    """Return the ids of the requests of which Kafka has all events, and that are not proved yet."""
+    is_open = (ERASURE_REQUESTS.c.told_at.is_not(None), ERASURE_REQUESTS.c.proof.is_(None))
+    return [*connection.scalars(select(ERASURE_REQUESTS.c.id).where(*is_open).order_by(ERASURE_REQUESTS.c.id))]
+
+
 def contacts_of(connection: Connection, name: str) -> list[str]:
     """Return the contacts of a request that is not proved yet."""
     asked = select(ERASURE_CONTACTS.c.contact).where(ERASURE_CONTACTS.c.request == name)

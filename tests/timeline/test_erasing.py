@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from models.events import Event, PersonalDataErased
 from streams.core import contact as core
@@ -15,6 +16,7 @@ from streams.rights.erasing import Erasing, Keeping, to_fields
 from streams.rights.finding import MOST_IDENTITIES, KafkaAway, SeveralSectors, Shared, TooMany, Unknown
 from streams.rights.texts import REMNANTS, tell_erasure
 from streams.timeline import erasing as requests
+from streams.timeline.schema import ERASURES
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
 from tests.support.timelines import call, entries_of
@@ -116,6 +118,20 @@ def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> Non
     with world.timeline.reading() as connection:
         assert requests.contacts_of(connection, name) == [], "whose it was is known no longer"
     assert world.erasing.look("0" * 32, world.proofs.append) is None
+
+
+def test_what_nobody_asks_for_is_proved_at_night_and_whose_it_was_forgotten_in_time(world: World) -> None:
+    name, other = world.erase(CASE), world.erase("phone:k1-b")
+    world.told = [event for event in world.told if event.subject != "call:a:3"]
+    world.work()
+    recorded: list[tuple[str, str]] = []
+    assert world.erasing.prove(lambda request, sha256: recorded.append((request, sha256))) == (1, 1)
+    assert recorded == [(name, world.look(name)["sha256"])]
+    with world.timeline.writing() as connection:
+        assert requests.contacts_of(connection, other) == ["call:a:3"]
+        at = milliseconds(NOW)
+        assert requests.forget(connection, at + 1, at) == 2
+        assert connection.execute(select(ERASURES)).all() == []
 
 
 def test_a_row_that_is_not_erased_is_no_proof(world: World) -> None:
