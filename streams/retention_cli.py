@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -122,13 +123,18 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.rights_cli import opened  # noqa: PLC0415
+    from streams.rights_cli import opened, record_proof  # noqa: PLC0415
 
     if not dry_run:
         with opened(settings) as (_, erasing):
-            number = erasing.tell()
+            proved, unproved = erasing.prove(
+                partial(record_proof, settings)
+            )  # before more is told, which takes its time
+            told = erasing.tell()
+        yield say(f"erasures that were begun, and told now: {told}", f"effacements commencés, dits à présent : {told}")
         yield say(
-            f"erasures that were begun, and told now: {number}", f"effacements commencés, dits à présent : {number}"
+            f"erasures that were told, and proved now: {proved}; not yet: {unproved}",
+            f"effacements dits, prouvés à présent : {proved} ; pas encore : {unproved}",
         )
 
 

@@ -53,9 +53,9 @@ def erase(settings: Settings, name: str | None, kind: str, sector: str, wait: in
     """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
     with opened(settings) as (_, erasing):
         asked = name or ask_for(settings, IdentityKind(kind), sector)
-        where = erasing.finder.find_sector(asked) if name else sector
+        where = _find_sector(erasing, asked, sector)
         record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
-        contacts = erasing.finder.find(asked, where).contacts
+        contacts = erasing.finder.find_whole(asked, where).contacts
         number = len(contacts)
         if not yes:
             click.confirm(
@@ -131,7 +131,7 @@ def export(
 
     with opened(settings) as (timeline, erasing):
         asked = name or ask_for(settings, IdentityKind(kind), sector)
-        where = erasing.finder.find_sector(asked) if name else sector
+        where = _find_sector(erasing, asked, sector)
         record_act(settings, Operation.EXPORT, asked, Purpose.RIGHTS, where)
         held = gather(settings, timeline, erasing.finder, asked, where, language)
         os.umask(0o077)  # the file is for who made it
@@ -171,6 +171,13 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
                     "d'autres la partagent : demander un dossier, ou un contact, qui n'est que d'un seul",
                 )
             ) from None
+        except finding.TooMany:
+            raise OperatorError(
+                say(
+                    "more is linked to it than is followed, and a part would stay: `accueil links revoke`, or contact by contact",
+                    "trop de liens pour être suivis, une partie resterait : `accueil links revoke`, ou contact par contact",
+                )
+            ) from None
         except finding.SeveralSectors as error:
             sectors = ", ".join(error.args)
             raise OperatorError(
@@ -183,10 +190,17 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
             raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
 
 
+def _find_sector(erasing: "Erasing", asked: str, sector: str) -> str:
+    """Return the sector that was named, or whose key made the pseudonym; else the one that `asked` is known in."""
+    context = click.get_current_context()
+    is_named = context.get_parameter_source("sector") is not click.core.ParameterSource.DEFAULT
+    return sector if is_named or not context.params["name"] else erasing.finder.find_sector(asked)
+
+
 def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":
     until = time.monotonic() + seconds
     while True:
-        found = erasing.look(request, lambda sha256: _record(settings, request, sha256))
+        found = erasing.look(request, lambda sha256: record_proof(settings, request, sha256))
         if found is None:
             raise OperatorError(say(f"no request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
         if found.proof is not None or time.monotonic() >= until:
@@ -194,7 +208,8 @@ def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) ->
         time.sleep(POLL_SECONDS)
 
 
-def _record(settings: Settings, request: str, sha256: str) -> None:
+def record_proof(settings: Settings, request: str, sha256: str) -> None:
+    """Record that an erasure was proved. Raises `OperatorError`."""
     record_act(settings, Operation.ERASE, f"erasure:{request}:{sha256}", Purpose.RIGHTS, result=Result.PROVED)
 
 

@@ -172,9 +172,11 @@ class Audit:
 
     def _prune_now(self) -> int:
         with _clear(self._directory), self._held():
-            files = len(_names(self._directory))
-            self._prune(self._ready())
-            return files - len(_names(self._directory))
+            head, before = self._ready(), {*_names(self._directory)}
+            if head.file and self._is_old(head.file):  # one that goes is followed by one that says so
+                head = self._begin(head)
+            self._prune(head)
+            return len(before.difference(_names(self._directory)))
 
     def _held(self) -> Any:
         make_private_directory(self._directory)
@@ -276,10 +278,10 @@ class Audit:
 
     def _prune(self, head: Head) -> Head:
         """Tell in the chain which files go, then remove them, the oldest first, and return the new head."""
-        before, gone, through = _time(self._clock() - self._keep), [], NOTHING.mark
+        gone, through = [], NOTHING.mark
         for name, following in pairwise(_names(self._directory)):
             anchor = _first(self._directory / following)
-            if anchor.get("operation") != BEGIN or anchor["at"] >= before:
+            if anchor.get("operation") != BEGIN or not self._is_old(name):
                 break
             gone.append(name)
             through = Mark(anchor["sequence"] - 1, anchor["previous"])
@@ -291,6 +293,10 @@ class Audit:
             (self._directory / name).unlink()
             sync_directory(self._directory)
         return head
+
+    def _is_old(self, name: str) -> bool:
+        """Return whether all records of a file are older than is kept: its last one is, and can be read."""
+        return str(_last(self._directory / name).get("at", "~")) < _time(self._clock() - self._keep)
 
     def _save(self, head: Head) -> None:
         """Write the head over the older of the two, or over the one that is torn."""
@@ -397,6 +403,14 @@ def _first(path: Path) -> dict[str, Any]:
     """Return what the first line of a file says."""
     with path.open("rb") as file:
         return chain.read_record(file.readline()) or {}
+
+
+def _last(path: Path) -> dict[str, Any]:
+    """Return what the last line of a file says."""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LAST_LINE_BYTES))
+        lines = file.read().splitlines()
+    return chain.read_record(lines[-1]) or {} if lines else {}
 
 
 def _follow(mark: Mark, content: bytes) -> tuple[Mark, int]:

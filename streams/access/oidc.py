@@ -8,6 +8,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -57,10 +58,8 @@ class Provider:
 
         Raises `TokensError` if the provider's keys cannot be had.
         """
-        try:
-            claims = await self._decode(text)
-            self._claims.validate(claims)
-        except (JoseError, ValueError):
+        claims = await self._read(text)
+        if claims is None:
             return None
         who, roles = claims.get(self._options.name_claim), _find(claims, self._options.role_claim)
         grant = next((one for name, one in self._options.grants.items() if name in roles), None)
@@ -77,19 +76,35 @@ class Provider:
             expires_at=int(claims["exp"]) * 1000,
         )
 
-    async def _decode(self, text: str) -> dict[str, Any]:
-        keys = await self._fetch(KEEP_SECONDS)
+    async def _read(self, text: str) -> dict[str, Any] | None:
+        """Return what a token says, None if it is not a valid one: anybody may send anything, also what a library trips over."""
+        keys = self._keys
+        if keys is None or self._is_due(KEEP_SECONDS):
+            keys = await self._fetch(KEEP_SECONDS)
         try:
-            return jwt.decode(text, keys, algorithms=ALGORITHMS).claims
-        except InvalidKeyIdError:  # the provider may have a new key
-            return jwt.decode(text, await self._fetch(AGAIN_SECONDS), algorithms=ALGORITHMS).claims
+            return self._check(text, keys)
+        except InvalidKeyIdError:  # the provider may have a new one: who names it waits for it, nobody else
+            keys = await self._fetch(AGAIN_SECONDS)
+        except Exception:  # noqa: BLE001
+            return None
+        with suppress(Exception):
+            return self._check(text, keys)
+        return None
+
+    def _check(self, text: str, keys: KeySet) -> dict[str, Any]:
+        claims = jwt.decode(text, keys, algorithms=ALGORITHMS).claims
+        self._claims.validate(claims)
+        return claims
+
+    def _is_due(self, oldest_seconds: float) -> bool:
+        now = self._clock()
+        return now - self._fetched_at > oldest_seconds and now - self._tried_at > AGAIN_SECONDS
 
     async def _fetch(self, oldest_seconds: float) -> KeySet:
         """Return keys that are at most so old; or older ones while the provider is away, or was asked just now."""
         async with self._fetching:
-            now = self._clock()
-            if now - self._fetched_at > oldest_seconds and now - self._tried_at > AGAIN_SECONDS:
-                self._tried_at = now
+            if self._is_due(oldest_seconds):
+                now = self._tried_at = self._clock()
                 try:
                     self._keys, self._fetched_at = await fetch_keys(self._options.issuer), now
                 except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError) as error:

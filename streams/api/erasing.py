@@ -70,7 +70,7 @@ class ErasureState(BaseModel):
     "/v1/erasures",
     status_code=202,
     response_model=ErasureState,
-    responses=responses("shared", "sectors", "kafka", *BODY),
+    responses=responses("shared", "sectors", "too-many", "kafka", *BODY),
 )
 async def erase(body: Erase, asker: AskerHere) -> Any:
     """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
@@ -82,7 +82,7 @@ async def erase(body: Erase, asker: AskerHere) -> Any:
             body.subject,
             slip,
             timeline,
-            lambda erasing, sector: (erasing, erasing.finder.find(body.subject, sector)),
+            lambda erasing, sector: (erasing, erasing.finder.find_whole(body.subject, sector)),
         )
 
     def begin(erasing: Erasing, citizen: Found) -> Erasure:

@@ -32,6 +32,11 @@ TITLES: Final = {
         "Others have it too: name a case, or a contact",
     ),
     "sectors": (409, "Connu dans plusieurs secteurs", "Known in several sectors"),
+    "too-many": (
+        409,
+        "Trop de liens pour être suivis, une partie resterait : révoquer des liens, ou contact par contact",
+        "More is linked than is followed, and a part would stay: revoke links, or go contact by contact",
+    ),
     "too-large": (413, "Demande trop volumineuse", "The request is too large"),
     "media-type": (415, "Du JSON est attendu", "JSON is expected"),
     "invalid": (422, "Demande mal formée", "The request is not well formed"),

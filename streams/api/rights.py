@@ -29,6 +29,8 @@ def act_for(
         return None
     except finding.Shared:
         return Problem("shared")
+    except finding.TooMany:
+        return Problem("too-many")
     except finding.SeveralSectors:
         return Problem("sectors")
     except finding.KafkaAway:

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple, TypeVar
 
 FEWEST: Final = 5
 """Citizens whom a number that is told stands for, unless it is 0."""
+LEAST_MISSING: Final = 2 * FEWEST - 1
+"""Citizens for whom what is missing of a table stands: of 6, the one number of few and the one of not few can only be 1 and 5."""
 
 Name = TypeVar("Name")
 
@@ -30,14 +32,16 @@ class Cell(NamedTuple):
 def disclose(cells: Mapping[Name, Cell], *, hides_sum: bool = False) -> dict[Name, int]:
     """Return which numbers may be told of cells whose sum is known; with `hides_sum`, so that it cannot be had from them either.
 
-    Those that are small are withheld, and so is the smallest of the others: what is missing from the sum then stands for at least
-    `FEWEST`. If all others are 0, nothing is told, since they would give the small ones away.
+    Those that are small are withheld, and so are the smallest of the others, with all of that size, until what is missing from
+    the sum stands for at least `LEAST_MISSING`. If there are not enough, nothing is told: zeros would give the rest away.
     """
     small = {name for name, cell in cells.items() if cell.is_small}
     if not small and not hides_sum:
         return {name: cell.value for name, cell in cells.items()}
-    others = [(cell.citizens, cell.value, str(name), name) for name, cell in cells.items() if cell.citizens >= FEWEST]
-    if not others:
-        return {}
-    withheld = small | {min(others)[-1]}
-    return {name: cell.value for name, cell in cells.items() if name not in withheld}
+    withheld, missing = small, sum(cells[name].citizens for name in small) + hides_sum
+    for size in sorted({cell.citizens for cell in cells.values() if cell.citizens >= FEWEST}):
+        others = {name for name, cell in cells.items() if cell.citizens == size}
+        withheld, missing = withheld | others, missing + size * len(others)
+        if missing >= LEAST_MISSING:
+            return {name: cell.value for name, cell in cells.items() if name not in withheld}
+    return {}

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -147,9 +148,8 @@ class Erasing:
         if request.proof is None and request.told_at is not None and there == Remains(len(contacts), 0, 0, 0):
             keys = {contact.encode() for contact in contacts}
             rows = [*self.finder.read_rows(lambda key, _: key in keys).values()]
-            if all(row.is_erased and not row.identities for row in rows):
-                self._timeline.truncate_log()
-                proof = msgspec.json.encode(self._prove(request, there, rows)).decode()
+            if all(row.is_erased and not row.identities for row in rows) and self._timeline.truncate_log():
+                proof = msgspec.json.encode(self._make_proof(request, there, rows)).decode()
                 record(_hash(proof))
                 with self._timeline.writing() as connection:
                     request = requests.prove(connection, name, proof)
@@ -157,7 +157,18 @@ class Erasing:
             return Erasure(request, None, "")
         return Erasure(request, msgspec.json.decode(request.proof, type=Proof), _hash(request.proof))
 
-    def _prove(self, request: Request, there: Remains, rows: Sequence[Contact]) -> Proof:
+    def prove(self, record: Callable[[str, str], None]) -> tuple[int, int]:
+        """Look at all requests that were told and are not proved; return how many are proved by that, and how many are not.
+
+        Until then it is known whose contacts they are. `record` is called with id and hash. Raises what `look` does.
+        """
+        with self._timeline.reading() as connection:
+            names = requests.read_unproved(connection)
+        found = [self.look(name, partial(record, name)) for name in names]
+        proved = sum(one is not None and one.proof is not None for one in found)
+        return proved, len(names) - proved
+
+    def _make_proof(self, request: Request, there: Remains, rows: Sequence[Contact]) -> Proof:
         now, told_at, keeping = _ms(self._clock()), request.told_at or 0, self._keeping
         until = {
             "events": told_at + keeping.topics + SETTLED_MS,

@@ -10,6 +10,8 @@ from streams.core.links import Story
 from streams.timeline import erasing as requests
 from streams.timeline.store import Timeline
 
+MOST_IDENTITIES: Final = 1000
+"""So many of a citizen's are followed: a right concerns all that is held, and nobody waits for it as for a page."""
 _OTHER_ROWS: Final = (b"agent:", b"\0")
 """Of agents, and of how far the workers are."""
 
@@ -20,6 +22,10 @@ class KafkaAway(Exception):  # noqa: N818 - says what it is
 
 class Shared(Exception):  # noqa: N818 - says what was asked for
     """A weak identity leads to several persons: whose contacts are meant cannot be known."""
+
+
+class TooMany(Exception):  # noqa: N818
+    """More identities are linked to a citizen than are followed: a part would stay, and nothing would lead to it any more."""
 
 
 class Unknown(Exception):  # noqa: N818
@@ -60,7 +66,8 @@ class Finder:
         with self._timeline.reading() as connection:
             sectors = requests.find_sectors(connection, asked)
         if not sectors:
-            sectors = sorted({row.sector for row in self.read_rows(_tells({asked}, {asked})).values()})
+            told = {row.sector for row in self.read_rows(_tells({asked}, {asked})).values()}
+            sectors = sorted(told - {""} or told)
         if not sectors:
             raise Unknown
         if len(sectors) > 1:
@@ -70,12 +77,13 @@ class Finder:
     def find(self, asked: str, sector: str) -> Found:
         """Return the citizen with the identity `asked` in a sector; of a contact, the contact alone.
 
-        What a weak identity that others share leads to is nobody's own, and not among them. Raises `Shared` if `asked` is such a
-        one, `Unknown` if nothing is known of it, `KafkaAway` and `Unavailable`.
+        What a weak identity that others share leads to is nobody's own, and not among them. What no sector was told of is of the
+        one that its citizen is of. Raises `Shared` if `asked` is shared, `Unknown` if nothing is known of it, `KafkaAway`
+        and `Unavailable`.
         """
         story, known = Story({asked: None}, {}), set[str]()
         if not is_contact(asked):
-            story = self._timeline.tell_story(asked)
+            story = self._timeline.tell_story(asked, MOST_IDENTITIES)
             if not story.is_own:
                 raise Shared
         with self._timeline.reading() as connection:
@@ -86,12 +94,19 @@ class Finder:
         rows = {
             contact: row
             for contact, row in self.read_rows(_tells(story.identities, {asked, *known})).items()
-            if row.sector == sector and (contact in known or row.citizen in story.identities or contact == asked)
+            if row.sector in {sector, ""} and (contact in known or row.citizen in story.identities or contact == asked)
         }
         known |= rows.keys()  # what the timelines were not told yet
         if not known:
             raise Unknown
         return Found(sector, story, sorted(known), rows)
+
+    def find_whole(self, asked: str, sector: str) -> Found:
+        """Return what `find` does, to erase it. Raises what that raises, and `TooMany`."""
+        found = self.find(asked, sector)
+        if not found.story.is_whole:
+            raise TooMany
+        return found
 
     def read_rows(self, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
         """Return the rows of contacts that are wanted. Raises `KafkaAway`."""

@@ -40,16 +40,18 @@ class Remains(NamedTuple):
 
 
 def find_contacts(connection: Connection, owners: Iterable[str], sector: str) -> list[str]:
-    """Return the contacts in a sector whose entries stand under one of `owners`."""
-    asked = select(ENTRIES.c.contact).where(ENTRIES.c.owner.in_([*owners]), ENTRIES.c.sector == sector).distinct()
+    """Return the contacts in a sector, or of which none was told, whose entries stand under one of `owners`."""
+    is_there = or_(func.max(ENTRIES.c.sector) == "", func.count().filter(ENTRIES.c.sector == sector) > 0)
+    asked = select(ENTRIES.c.contact).where(ENTRIES.c.owner.in_([*owners])).group_by(ENTRIES.c.contact).having(is_there)
     return sorted(connection.scalars(asked))
 
 
 def find_sectors(connection: Connection, identity: str) -> list[str]:
-    """Return in which sectors a contact or an identity is known."""
+    """Return in which sectors a contact or an identity is known: in the empty one only if no other was told."""
     of_entries = select(ENTRIES.c.sector).where(or_(ENTRIES.c.owner == identity, ENTRIES.c.contact == identity))
     of_links = select(LINKS.c.sector).where(or_(LINKS.c.one == identity, LINKS.c.other == identity))
-    return sorted(connection.scalars(of_entries.union(of_links)))
+    known = {*connection.scalars(of_entries.union(of_links))}
+    return sorted(known - {""} or known)
 
 
 def begin(connection: Connection, request: Request, contacts: Sequence[str]) -> Request:
@@ -74,6 +76,12 @@ def read_untold(connection: Connection) -> list[Request]:
         select(ERASURE_REQUESTS).where(ERASURE_REQUESTS.c.told_at.is_(None)).order_by(ERASURE_REQUESTS.c.requested_at)
     )
     return [Request(*row) for row in connection.execute(asked)]
+
+
+def read_unproved(connection: Connection) -> list[str]:
+    """Return the ids of the requests of which Kafka has all events, and that are not proved yet."""
+    is_open = (ERASURE_REQUESTS.c.told_at.is_not(None), ERASURE_REQUESTS.c.proof.is_(None))
+    return [*connection.scalars(select(ERASURE_REQUESTS.c.id).where(*is_open).order_by(ERASURE_REQUESTS.c.id))]
 
 
 def contacts_of(connection: Connection, name: str) -> list[str]:

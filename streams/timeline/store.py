@@ -33,7 +33,7 @@ from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import migrate
-from streams.timeline.schema import ENTRIES, ERASURES, LINKS, REVOCATIONS
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
@@ -120,13 +120,16 @@ class Timeline:
             self.truncate_log()
         return written
 
-    def truncate_log(self) -> None:
-        """Have nothing that was deleted lie on in SQLite's write-ahead log; after a crash as well. Raises `Unavailable`."""
-        if self._engine.dialect.name == "sqlite":
-            with clear(), self._engine.connect() as connection:
-                connection.exec_driver_sql(
-                    "PRAGMA wal_checkpoint(TRUNCATE)"
-                )  # who reads just now puts it off to the next
+    def truncate_log(self) -> bool:
+        """Have nothing that was deleted lie on in SQLite's write-ahead log, after a crash as well; return whether it is so.
+
+        Who reads for longer than `LOCK_SECONDS` puts it off to the next. Raises `Unavailable`.
+        """
+        if not self.overwrites:
+            return True
+        with clear(), self._engine.connect() as connection:
+            is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not is_busy
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -156,7 +159,7 @@ class Timeline:
         if self.overwrites:
             return False
         with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in (ENTRIES, LINKS, REVOCATIONS):
+            for table in METADATA.sorted_tables:
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table.name}")
         return True
 
@@ -176,10 +179,11 @@ class Timeline:
         return [entry for entry in entries if entry.contact not in erased], bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
-    def tell_story(self, identity: str) -> Story:
-        """Return which identities are the citizen's who has `identity`. Raises `Unavailable`."""
+    def tell_story(self, identity: str, most: int = 0) -> Story:
+        """Return which identities are the citizen's who has `identity`; `most` at least are followed. Raises `Unavailable`."""
+        caps = self._caps._replace(identities=max(self._caps.identities, most))
         with clear(), self._engine.connect() as connection:
-            return tell_story(identity, lambda asked: links.neighbours(connection, asked, self._caps), self._caps)
+            return tell_story(identity, lambda asked: links.neighbours(connection, asked, caps), caps)
 
     def read(self, owners: Iterable[str], limit: int, before: Place | None = None) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on. Raises `Unavailable`."""

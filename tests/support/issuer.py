@@ -3,7 +3,7 @@
 import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from joserfc import jwt
@@ -17,12 +17,16 @@ class Issuer:
         self.keys = [RSAKey.generate_key(2048, {"kid": "first"})]
         self.asked = 0
         self.is_away = False
+        self.answers = Event()
+        """Cleared, it lets everybody wait."""
+        self.answers.set()
         self.says: str | None = None
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.asked += 1
+                issuer.answers.wait()
                 if issuer.is_away:
                     self.send_error(503)
                     return
@@ -58,5 +62,6 @@ class Issuer:
         return jwt.encode({"alg": "RS256", "kid": key.kid} | (header or {}), told, key, algorithms=["RS256", "HS256"])
 
     def close(self) -> None:
+        self.answers.set()
         self.server.shutdown()
         self.server.server_close()

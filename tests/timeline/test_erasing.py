@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from models.events import Event, PersonalDataErased
 from streams.core import contact as core
@@ -12,9 +13,10 @@ from streams.core import timeline as entries
 from streams.core.contact import Contact
 from streams.core.rows import milliseconds
 from streams.rights.erasing import Erasing, Keeping, to_fields
-from streams.rights.finding import KafkaAway, SeveralSectors, Shared, Unknown
+from streams.rights.finding import MOST_IDENTITIES, KafkaAway, SeveralSectors, Shared, TooMany, Unknown
 from streams.rights.texts import REMNANTS, tell_erasure
 from streams.timeline import erasing as requests
+from streams.timeline.schema import ERASURES
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
 from tests.support.timelines import call, entries_of
@@ -63,7 +65,7 @@ class World:
         return to_fields(found)
 
     def erase(self, asked: str) -> str:
-        found = self.erasing.finder.find(asked, "")
+        found = self.erasing.finder.find_whole(asked, "")
         request = self.erasing.begin(found.contacts, found.sector, "camille")
         self.erasing.tell()
         return request.id
@@ -118,12 +120,37 @@ def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> Non
     assert world.erasing.look("0" * 32, world.proofs.append) is None
 
 
+def test_what_nobody_asks_for_is_proved_at_night_and_whose_it_was_forgotten_in_time(world: World) -> None:
+    name, other = world.erase(CASE), world.erase("phone:k1-b")
+    world.told = [event for event in world.told if event.subject != "call:a:3"]
+    world.work()
+    recorded: list[tuple[str, str]] = []
+    assert world.erasing.prove(lambda request, sha256: recorded.append((request, sha256))) == (1, 1)
+    assert recorded == [(name, world.look(name)["sha256"])]
+    with world.timeline.writing() as connection:
+        assert requests.contacts_of(connection, other) == ["call:a:3"]
+        at = milliseconds(NOW)
+        assert requests.forget(connection, at + 1, at) == 2
+        assert connection.execute(select(ERASURES)).all() == []
+
+
 def test_a_row_that_is_not_erased_is_no_proof(world: World) -> None:
     kept = dict(world.rows)
     name = world.erase(PHONE)
     world.work()
     world.rows = kept  # the state was lost, and made anew of what is left
     assert world.look(name)["state"] == "told"
+
+
+def test_there_is_no_proof_while_who_reads_keeps_the_write_ahead_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = world.erase(PHONE)
+    world.work()
+    monkeypatch.setattr(Timeline, "truncate_log", lambda _: False)
+    assert (world.look(name)["state"], world.proofs) == ("told", [])
+    monkeypatch.undo()
+    assert world.look(name)["state"] == "proved"
 
 
 def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World) -> None:
@@ -134,10 +161,47 @@ def test_what_the_timelines_were_not_told_yet_is_found_in_the_state(world: World
 
 def test_a_sector_is_erased_alone(world: World) -> None:
     world.tell([make("letter.arrived", 1, subject="mail:a:1", identities=CASE, sector="social", pages=1)])
+    world.tell([make("letter.arrived", 1, subject="mail:a:2", identities=CASE, sector="routes", pages=1)])
     with pytest.raises(SeveralSectors) as several:
         world.erasing.finder.find_sector(CASE)
-    assert several.value.args == ("", "social")
-    assert world.erasing.finder.find(CASE, "social").contacts == ["mail:a:1"]
+    assert several.value.args == ("routes", "social")
+    found = world.erasing.finder.find(CASE, "social")
+    assert found.contacts == ["call:a:1", "call:a:2", "mail:a:1"], "of the calls no sector was told"
+
+
+def test_what_is_told_late_of_no_sector_takes_no_right_away(world: World) -> None:
+    world.tell([make("letter.answered", 1, subject="mail:a:1", identities="case:k1-late", sector="social")])
+    del world.rows[b"mail:a:1"]  # closed for long enough
+    world.tell([make("feedback.given", 42 * 86_400, subject="mail:a:1", scale="csat_1_5", score=1)])
+    for asked in ("case:k1-late", "mail:a:1"):
+        assert world.erasing.finder.find_sector(asked) == "social"
+        found = world.erasing.finder.find_whole(asked, "social")
+        assert (found.contacts, [*found.rows]) == (["mail:a:1"], ["mail:a:1"])
+    world.rows.clear()
+    world.timeline.write(entries_of(call("call:a:7", 0, "case:k1-none")))
+    assert world.erasing.finder.find_sector("case:k1-none") == "", "none was ever told"
+
+
+def test_a_citizen_of_many_identities_is_erased_whole(world: World) -> None:
+    phones = [f"phone:k1-{number:03}" for number in range(100)]
+    for number, phone in enumerate(phones):
+        world.tell(call(f"call:a:many-{number}", number, f"case:k1-many {phone}"))
+        world.tell(call(f"call:a:alone-{number}", number, phone))
+    assert not world.timeline.tell_story("case:k1-many").is_whole, "as much as a page follows"
+    name = world.erase("case:k1-many")
+    world.work()
+    assert world.look(name)["proof"]["contacts"] == 200
+    assert not world.timeline.read(["case:k1-many", *phones], 9)
+
+
+def test_whom_more_is_linked_to_than_is_followed_is_not_erased_in_part(world: World) -> None:
+    for number in range(MOST_IDENTITIES // 2):
+        letter = make("letter.arrived", number, subject=f"mail:a:{number}", pages=1)
+        identities = f"case:k1-many phone:k1-{number} email:k1-{number}"
+        world.timeline.write(entries_of([letter.model_copy(update={"identities": identities})]))
+    assert world.erasing.finder.find("case:k1-many", "").contacts, "an export says that it is not whole"
+    with pytest.raises(TooMany):
+        world.erasing.finder.find_whole("case:k1-many", "")
 
 
 def test_what_others_share_names_nobody(world: World) -> None:

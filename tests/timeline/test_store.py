@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from threading import Barrier
 from traceback import format_exception
@@ -23,6 +23,7 @@ from streams.core import contact
 from streams.core import timeline as core
 from streams.core.links import Ground, Link
 from streams.core.timeline import Entry
+from streams.timeline import erasing, store
 from streams.timeline.locking import lock
 from streams.timeline.migrating import TooNew
 from streams.timeline.schema import METADATA
@@ -189,6 +190,43 @@ def test_nothing_erased_lies_in_the_write_ahead_log(tmp_path: Path) -> None:
     timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
     assert not any(PHONE.encode() in path.read_bytes() for path in files)
     timeline.close()
+
+
+def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "LOCK_SECONDS", 0)
+    with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline:
+        timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
+        with timeline.reading() as reader:
+            reader.exec_driver_sql("BEGIN")
+            reader.exec_driver_sql("SELECT * FROM links").all()
+            timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
+            assert not timeline.truncate_log()
+        assert timeline.truncate_log()
+        assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_postgresql_samples_nobody_and_keeps_nothing_once_written_anew(timeline: Timeline, postgres: Postgres) -> None:
+    for number in range(30):
+        timeline.write(entries_of(call(f"call:a:{number}", 0, f"case:a-{number} phone:a-{number}")))
+        timeline.revoke(Link(f"case:a-{number}", f"phone:a-{number}"), 1, Ground.SHARED)
+    told = [make("personal_data.erased", 99, subject=f"call:a:{number}", channel="call") for number in range(9)]
+    timeline.write(entries_of(told))
+    timeline.rewrite()
+    with timeline.writing() as connection:
+        assert erasing.forget(connection, START_MS + 100_000, 0) == 9
+    timeline.rewrite()
+    with timeline.reading() as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        file = connection.exec_driver_sql("SELECT pg_relation_filepath('erasures_pkey')").scalar_one()
+        assert b"call:a:" not in (postgres.directory / file).read_bytes()
+        sampled = connection.exec_driver_sql(
+            "SELECT tablename, attname, most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE schemaname = 'public'"
+        ).all()
+    assert sampled, "none at all: this shows nothing"
+    assert [
+        row[:2] for row in sampled if "case:" in str(row) or "phone:" in str(row) or row[:2] == ("erasures", "contact")
+    ] == []
 
 
 def test_pages_follow_each_other(timeline: Timeline) -> None:

@@ -287,15 +287,18 @@ def test_what_is_too_old_goes_by_whole_files_and_the_chain_says_so(place: Path) 
             kept.record(access())
             noted.append(head_of(place))
             now[0] += timedelta(days=30)
-        assert sorted(path.name for path in place.glob("*.jsonl")) == [f"00000{n}.jsonl" for n in range(3, 7)]
+        assert sorted(path.name for path in place.glob("*.jsonl")) == [f"00000{n}.jsonl" for n in range(4, 7)]
         assert verify(place, noted[-1]).findings == []
-        assert verify(place).begun == noted[1]
+        assert verify(place).begun == noted[2]
         now[0] += timedelta(days=400)
         assert kept.prune() == 3
         assert kept.prune() == 0
-        assert [path.name for path in place.glob("*.jsonl")] == ["000006.jsonl"]
+        assert [path.name for path in place.glob("*.jsonl")] == ["000007.jsonl"]
+        assert whose(place) == [], "nobody reads any more, and nothing of those who did is kept"
         assert verify(place).findings == []
-    (place / "000006.jsonl").unlink()
+        kept.record(access())
+        assert verify(place).findings == []
+    (place / "000007.jsonl").unlink()
     assert [finding.damage for finding in verify(place).findings] == [Damage.TRUNCATED]
 
 

@@ -16,6 +16,7 @@ from streams.access.oidc import AGAIN_SECONDS, KEEP_SECONDS, Provider
 from streams.access.permissions import Role
 from streams.access.tokens import Token, TokensError
 from tests.support.issuer import Issuer
+from tests.support.processes import wait_until
 
 GRANTS: Final = {
     "dpo": Grant(Role.DPO, ("general", "social")),
@@ -138,6 +139,52 @@ def test_a_signature_that_is_not_the_providers_is_none(issuer: Issuer) -> None:
     ]
     assert ask(provider_of(issuer), *made_up) == [None] * len(made_up)
     assert ask(provider_of(issuer), right) != [None]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"alg": "RS256", "kid": "first", "crit": 1},
+        {"alg": "RS256", "kid": "first", "crit": [[]]},
+        {"alg": ["RS256"], "kid": "first"},
+        {"alg": "RS256", "kid": ["first"]},
+        {"alg": "RS256", "kid": "first", "b64": False, "crit": ["b64"]},
+        {"alg": "RS256", "kid": "first", "x5c": 1, "jwk": 1, "typ": 1},
+        {"alg": None},
+        {},
+        [],
+        None,
+        "RS256",
+    ],
+    ids=str,
+)
+def test_a_header_that_means_nothing_is_none(issuer: Issuer, header: Any) -> None:
+    _, body, signature = issuer.sign().split(".")
+    assert ask(provider_of(issuer), f"{encode(json.dumps(header).encode())}.{body}.{signature}") == [None]
+
+
+def test_a_header_without_an_end_is_none(issuer: Issuer) -> None:
+    assert ask(provider_of(issuer), f"{encode(b'[' * 100_000)}.{encode(b'{}')}.{encode(b'?')}") == [None]
+
+
+@pytest.mark.parametrize(("seconds", "kid"), [(AGAIN_SECONDS, "unknown"), (KEEP_SECONDS, "first")])
+def test_who_names_a_known_key_does_not_wait_while_keys_are_fetched(issuer: Issuer, seconds: int, kid: str) -> None:
+    clock = Clock()
+    provider = provider_of(issuer, clock)
+
+    async def hold_up() -> None:
+        assert await provider.authenticate(issuer.sign())
+        asked = issuer.asked
+        clock.now += seconds + 1
+        issuer.answers.clear()
+        first = asyncio.create_task(provider.authenticate(issuer.sign(RSAKey.generate_key(2048, {"kid": kid}))))
+        await asyncio.to_thread(wait_until, lambda: issuer.asked > asked, "the provider to be asked")
+        assert await provider.authenticate(issuer.sign())
+        assert not first.done()
+        issuer.answers.set()
+        assert await first is None
+
+    asyncio.run(hold_up())
 
 
 def test_a_new_key_is_fetched_when_a_token_names_it(issuer: Issuer) -> None:

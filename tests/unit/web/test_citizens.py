@@ -1,5 +1,6 @@
 """What is published of citizens: only what is over, nothing that stands for few of them, and nothing by which that can be had."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import product
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.core import citizens
 from streams.core.citizens import PROGRESS_KEY, Key, Period, Progress, dump_key, encode_progress, start_of
-from streams.core.disclosure import FEWEST, Cell, disclose
+from streams.core.disclosure import FEWEST, LEAST_MISSING, Cell, disclose
 from streams.core.figures import encode_figure
 from streams.core.layouts import CONTACTED, NONE, OTHER, REASONS
 from streams.core.timeline import Entry
@@ -142,8 +143,21 @@ def test_what_is_missing_of_a_sum_stands_for_enough_citizens_or_for_none(
     assert all(told[name] == cells[name].value and not cells[name].is_small for name in told)
     missing = [cells[name].citizens for name in cells.keys() - told.keys()]
     if told:
-        assert not any(missing) or max(missing) >= FEWEST
+        assert not any(missing) or (max(missing) >= FEWEST and sum(missing) + hides_sum >= LEAST_MISSING)
         assert missing or not hides_sum
+
+
+def test_no_number_of_few_is_all_that_fits_what_is_told() -> None:
+    """Who knows the rule, and the sum, finds for each number that is withheld one that it may be and that is not small."""
+    fit: defaultdict[tuple[object, ...], list[tuple[int, ...]]] = defaultdict(list)
+    most = 20
+    for numbers in product(range(most + 1), repeat=3):
+        told = disclose({name: Cell(number, number) for name, number in enumerate(numbers)})
+        if told and sum(numbers) - sum(told.values()) <= most:  # all that fits is among these
+            fit[sum(numbers), tuple(told.items())].append(numbers)
+    for tables in fit.values():
+        for found in map(set, zip(*tables, strict=True)):
+            assert found == {0} or max(found) >= FEWEST
 
 
 @st.composite
