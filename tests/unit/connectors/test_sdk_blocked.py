@@ -40,7 +40,7 @@ def test_numbers_are_those_of_the_country() -> None:
     assert Blocked(["06 1234 5678"], "IT")(PHONE, "+390612345678")
 
 
-@pytest.mark.parametrize("pattern", ["33199*", "0033 1*", "*", "", "*", "anonymous", "+", "abc*"])
+@pytest.mark.parametrize("pattern", ["33199*", "0033 1*", "", "*", "anonymous", "+", "abc*"])
 def test_what_is_neither_number_nor_address_is_refused_by_its_position_alone(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"number 2 is neither") as refused:
         Blocked(["01 99 00 00 01", pattern])
