@@ -82,6 +82,17 @@ def table(settings: Settings) -> list[Kept]:
             "timeline.keep_days",
         ),
         Kept(
+            ("links that were revoked", "liens révoqués"),
+            "timeline.db, PostgreSQL",
+            PSEUDONYMS,
+            None,
+            (
+                "as long as anything is kept of one of the two, or until one is erased",
+                "tant que quelque chose est gardé de l'un des deux, ou jusqu'à l'effacement de l'un",
+            ),
+            "",
+        ),
+        Kept(
             ("contacts whose person was erased", "contacts dont la personne a été effacée"),
             "timeline.db, PostgreSQL",
             CONTACT_IDS,

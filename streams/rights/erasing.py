@@ -77,7 +77,7 @@ class Proof(msgspec.Struct, frozen=True):
     entries: int
     links: int
     revocations: int
-    """Of links that are no more."""
+    """Between identities of which nothing is kept."""
     kept_as_erased: int
     """Contacts of which the timelines take nothing any more."""
     remains: tuple[Remnant, ...]

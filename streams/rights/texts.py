@@ -64,8 +64,8 @@ def tell_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
         f"  liens : {proof.links_before}, désormais {proof.links}",
     )
     yield (
-        f"  revocations of links that are no more: {proof.revocations}",
-        (f"  révocations de liens qui ne sont plus : {proof.revocations}"),
+        f"  revocations of which nothing is kept of either side: {proof.revocations}",
+        (f"  révocations dont rien n'est gardé d'aucun côté : {proof.revocations}"),
     )
     for remnant in proof.remains:
         english, french = REMNANTS[remnant.what]

@@ -7,8 +7,9 @@ it could not be found again. All times are milliseconds since 1970 UTC.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 
+from streams.timeline.links import NOBODYS
 from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS, ERASURES, LINKS, REVOCATIONS
 
 
@@ -36,7 +37,7 @@ class Remains(NamedTuple):
     entries: int
     links: int
     revocations: int
-    """Of links that no contact tells, anybody's."""
+    """Between identities of which nothing is kept, anybody's."""
 
 
 def find_contacts(connection: Connection, owners: Iterable[str], sector: str) -> list[str]:
@@ -97,12 +98,11 @@ def look(connection: Connection, name: str) -> Remains:
         return connection.scalar(select(func.count()).select_from(table).where(where)) or 0
 
     own = select(ERASURE_CONTACTS.c.contact).where(ERASURE_CONTACTS.c.request == name)
-    told = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
     return Remains(
         count(ERASURES, ERASURES.c.contact.in_(own)),
         count(ENTRIES, ENTRIES.c.contact.in_(own)),
         count(LINKS, LINKS.c.contact.in_(own)),
-        count(REVOCATIONS, ~told),
+        count(REVOCATIONS, NOBODYS),
     )
 
 

@@ -3,7 +3,7 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -21,8 +21,14 @@ from sqlalchemy import (
 )
 
 from streams.core.links import Caps, Ground, Link, Near, is_strong
-from streams.timeline.schema import LINKS, REVOCATIONS
+from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
 
+_ENDS: Final = (REVOCATIONS.c.one, REVOCATIONS.c.other)
+_ARE_GONE: Final = [
+    ~or_(*(exists().where(column == end) for column in (ENTRIES.c.owner, LINKS.c.one, LINKS.c.other))) for end in _ENDS
+]
+NOBODYS: Final = and_(*_ARE_GONE)
+"""Of a revocation: nothing is kept of either identity."""
 _IS_REVOKED = exists().where(REVOCATIONS.c.one == LINKS.c.one, REVOCATIONS.c.other == LINKS.c.other)
 
 
@@ -33,7 +39,7 @@ class Known(NamedTuple):
     contacts: int
     """So many told it."""
     linked_at: int
-    """When the first of them did."""
+    """When the first of them did; if none does any more, when it was revoked."""
     revoked_at: int | None
     reason: str | None
     """Why it was revoked."""
@@ -132,11 +138,15 @@ def read(connection: Connection, identity: str, limit: int) -> list[Known]:
         .order_by(contacts.desc(), LINKS.c.one, LINKS.c.other)
         .limit(limit)
     )
-    return [Known(Link(one, other), *known) for one, other, *known in connection.execute(asked)]
+    found = [Known(Link(one, other), *known) for one, other, *known in connection.execute(asked)]
+    told = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
+    untold = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS)), ~told).order_by(*_ENDS).limit(limit)
+    found += [Known(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(untold)]
+    return found[:limit]
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: Ground) -> bool:
-    """Have a link no longer hold, though it is told again, until no contact tells it; return whether it held."""
+    """Have a link no longer hold, though it is told again, as long as one of the two is known; return whether it held."""
     holds = select(LINKS.c.one).where(LINKS.c.one == link.one, LINKS.c.other == link.other, ~_IS_REVOKED).limit(1)
     if connection.execute(holds).first() is None:
         return False
@@ -151,6 +161,14 @@ def restore(connection: Connection, link: Link) -> bool:
 
 
 def forget_revoked(connection: Connection) -> None:
-    """Drop the revocations of links that no contact tells any more."""
-    told = exists().where(LINKS.c.one == REVOCATIONS.c.one, LINKS.c.other == REVOCATIONS.c.other)
-    connection.execute(delete(REVOCATIONS).where(~told))
+    """Drop the revocations between identities of which nothing is kept.
+
+    As long as there is anything of one of the two, their link may be told again, and would bring two people together.
+    """
+    connection.execute(delete(REVOCATIONS).where(NOBODYS))
+
+
+def erase_revoked(connection: Connection, erased: Collection[str]) -> None:
+    """Drop the revocations that name one of `erased` of which nothing is kept, whoever the other is."""
+    named = [and_(end.in_(erased), is_gone) for end, is_gone in zip(_ENDS, _ARE_GONE, strict=True)]
+    connection.execute(delete(REVOCATIONS).where(or_(*named)))

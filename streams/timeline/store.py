@@ -171,10 +171,12 @@ class Timeline:
                 {"contact": contact, "erased_at": milliseconds(entry.happened_at)} for contact, entry in told.items()
             ]
             _insert(connection, self._put_erasures, rows)
+            erased = _read_identities(connection, told)
             for table in (ENTRIES, LINKS):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in told])
-            links.forget_revoked(connection)
+            for some in _slices(sorted(erased)):
+                links.erase_revoked(connection, some)
         erased = {*told, *_which(connection, ERASURES.c.contact, {entry.contact for entry in entries})}
         return [entry for entry in entries if entry.contact not in erased], bool(told)
 
@@ -217,10 +219,7 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: Ground) -> bool:
-        """Have a link no longer hold, though it is told again, until no contact tells it; return whether it held.
-
-        Raises `Unavailable`.
-        """
+        """Do what `links.revoke` does. Raises `Unavailable`."""
         with self.writing() as connection:
             return links.revoke(connection, link, at, ground)
 
@@ -346,6 +345,15 @@ def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Se
     for some in _slices(list(contacts)):
         asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
         yield from connection.execute(asked)
+
+
+def _read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
+    """Return which identities these contacts told, as far as they are owners or in links."""
+    found = {owner for _, owner in _read_owners(connection, contacts)}
+    for some in _slices(list(contacts)):
+        asked = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
+        found.update(*connection.execute(asked))
+    return found
 
 
 _KINDS: Final = {kind.value: rank for rank, kind in enumerate(IdentityKind)}

@@ -1,9 +1,10 @@
 """What was closed long ago leaves the timeline, slice by slice; what is open stays."""
 
+from streams.core.links import Ground, Link
 from streams.core.rows import milliseconds
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline
-from tests.support.events import CASE, PHONE, make
+from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.timelines import breach, call, entries_of, read
 
 DAY = 86_400
@@ -29,6 +30,17 @@ def test_closed_contacts_go_and_open_ones_stay(timeline: Timeline) -> None:
     assert len(read(timeline, CASE)) == 31
     assert len(timeline.read_links(CASE, 100)) == 10
     assert drop_all(timeline, until, 7) == (0, 0)
+
+
+def test_a_revocation_stays_as_long_as_anything_of_one_of_the_two(timeline: Timeline) -> None:
+    link = Link(CASE, PHONE)
+    timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}") + call("call:a:2", 9 * DAY, CASE)))
+    timeline.revoke(link, 1, Ground.REASSIGNED)
+    assert drop_all(timeline, START_MS + DAY * 1000, 100) == (1, 3)
+    timeline.write(entries_of(call("call:a:3", 10 * DAY, f"{CASE} {PHONE}") + call("call:a:4", 10 * DAY, PHONE)))
+    assert {*timeline.tell_story(CASE).identities} == {CASE}
+    assert drop_all(timeline, START_MS + 11 * DAY * 1000, 100) == (3, 9)
+    assert not timeline.restore(link)
 
 
 def test_a_contact_with_later_news_under_another_identity_stays(timeline: Timeline) -> None:

@@ -24,6 +24,7 @@ from streams.core import timeline as core
 from streams.core.links import Ground, Link
 from streams.core.timeline import Entry
 from streams.timeline import erasing, store
+from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import TooNew
 from streams.timeline.schema import METADATA
@@ -172,14 +173,29 @@ def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_go
     assert set(timeline.tell_story(CASE).identities) == {CASE}
 
 
-def test_a_revocation_goes_with_the_last_contact_that_told_its_link(timeline: Timeline) -> None:
-    link = Link(CASE, PHONE)
-    timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}") + call("call:a:2", 9, f"{CASE} {PHONE}")))
-    timeline.revoke(link, 1, Ground.SHARED)
+def test_a_link_that_was_revoked_brings_nobody_together_though_who_told_it_first_is_erased(timeline: Timeline) -> None:
+    told = [*call("call:a:1", 0, f"{CASE} {OTHER}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, OTHER)]
+    timeline.write(entries_of(told))
+    assert timeline.revoke(Link(OTHER, CASE), 1, Ground.MISTAKEN)
     timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
-    assert [one.reason for one in timeline.read_links(CASE, 9)] == ["shared"]
-    timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:2", channel="call")]))
-    assert not timeline.restore(link)
+    assert timeline.read_links(CASE, 9) == [Known(Link(OTHER, CASE), 0, 1, 1, "mistaken")]
+    timeline.write(entries_of(call("call:a:4", 999, f"{CASE} {OTHER}")))
+    assert {*timeline.tell_story(CASE).identities} == {CASE}
+    assert len(read(timeline, OTHER)) == 3
+
+
+@pytest.mark.parametrize("asked", [CASE, PHONE])
+def test_a_revocation_leaves_with_whom_of_the_two_is_erased(timeline: Timeline, asked: str) -> None:
+    told = [*call("call:a:1", 0, f"{CASE} {PHONE}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, PHONE)]
+    told += call("call:a:4", 9, f"case:a-3 {EMAIL}")
+    timeline.write(entries_of(told))
+    timeline.revoke(Link(CASE, PHONE), 1, Ground.SHARED)
+    timeline.revoke(Link("case:a-3", EMAIL), 1, Ground.SHARED)
+    contacts = ["call:a:1", "call:a:2" if asked == CASE else "call:a:3"]
+    timeline.write(entries_of([make("personal_data.erased", 99, subject=one, channel="call") for one in contacts]))
+    assert timeline.read_links(CASE, 9) == timeline.read_links(PHONE, 9) == []
+    assert not timeline.restore(Link(CASE, PHONE))
+    assert timeline.restore(Link("case:a-3", EMAIL)), "of others"
 
 
 def test_nothing_erased_lies_in_the_write_ahead_log(tmp_path: Path) -> None:
