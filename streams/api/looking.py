@@ -54,6 +54,8 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
                 return None
             slip.admit(sector)
             citizen = reading.find_citizen(normalised)
+            if citizen is not None and not _sees_contact(reading, asker, normalised):
+                return None
             subject = citizen.owner if citizen else normalised
         else:
             sector = body.sector or next(iter(asker.token.sectors), "")
@@ -79,7 +81,7 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
             return None
         slip.admit(sector)
         owners = reading.tell_story(body.subject).identities
-        rows = reading.read(owners, body.limit + 1, before, _services(asker))
+        rows, _ = _read(reading, asker, owners, body.limit + 1, before)
         if not rows and before is None:
             return None
         return _page(asker, body.subject, sector, rows, body.limit)
@@ -113,21 +115,21 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
 
 
 def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int) -> Story | None:
-    story = reading.tell_story(subject)
+    story, services = reading.tell_story(subject), _services(asker)
     looked_at = max(limit + 1, LOOKED_AT)
-    rows = reading.read(story.identities, looked_at, None, _services(asker))
+    rows, is_all = _read(reading, asker, story.identities, looked_at)
+    held = [*story.identities.values(), *story.shared.values()]
+    evidence = reading.find_evidence([link for link in held if link is not None], services)
+    if services:
+        story = _narrow(story, {subject, *(row["owner"] for row in rows)}, evidence.keys())
     if not rows and (story.is_own or not story.shared):
         return None
-    if _services(asker):
-        story = _narrow(story, {subject, *(row["owner"] for row in rows)})
-    held = [*story.identities.values(), *story.shared.values()]
-    evidence = reading.find_evidence([link for link in held if link is not None])
     seen = [row for row in rows if asker.sees(row["service"])]
     page = _page(asker, subject, sector, rows, limit)
     return Story(
         **vars(page),
         is_own=story.is_own,
-        is_whole=story.is_whole,
+        is_whole=story.is_whole and is_all,
         identities=list(_identities(story.identities, evidence, Reason.TOLD_TOGETHER)),
         shared=list(_identities(story.shared, evidence, Reason.SHARED)),
         contacts=[contact_of(one) for one in sum_up(seen, _now())],
@@ -135,12 +137,29 @@ def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int)
     )
 
 
-def _narrow(told: links.Story, shown: Collection[str]) -> links.Story:
-    """Return a story with only what entries are shown of: that there is a dossier tells of another service too."""
+def _narrow(told: links.Story, shown: Collection[str], held: Collection[Link]) -> links.Story:
+    """Return a story with only what entries are shown of, and links that are `held` by contacts of which some are.
+
+    That there is a dossier, or that somebody has a number too, tells of another service.
+    """
     identities = {
-        one: link if link and {*link} <= {*shown} else None for one, link in told.identities.items() if one in shown
+        one: link if link in held else None for one, link in told.identities.items() if one in shown or link in held
     }
-    return told._replace(identities=identities, shared={} if told.is_own else told.shared)
+    return told._replace(identities=identities, shared={one: link for one, link in told.shared.items() if link in held})
+
+
+def _read(
+    reading: Reading, asker: Asker, owners: Collection[str], limit: int, before: Place | None = None
+) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    """Return the latest entries that are shown to who asks, and whether all were looked at for that."""
+    services = _services(asker)
+    since = reading.find_bound(owners) if services else None
+    return reading.read(owners, limit, before, services, since), since is None
+
+
+def _sees_contact(reading: Reading, asker: Asker, contact: str) -> bool:
+    """Return whether anything of a contact is shown: else whoever knows an id would learn whose it is."""
+    return not asker.token.services or any(asker.sees(row["service"]) for row in reading.read_contact(contact))
 
 
 def _page(asker: Asker, subject: str, sector: str, rows: Sequence[Mapping[str, Any]], limit: int) -> Page:

@@ -150,8 +150,8 @@ _TEXTS: Final = {
     "scale_jdma_0_10": ("Je donne mon avis", "Je donne mon avis"),
     "with_detail": ("{what} : {detail}", "{what}: {detail}"),
     "not_whole": (
-        "Il y a davantage que ce qui est montré : trop d’identifiants se rejoignent ici.",
-        "There is more than is shown: too many identifiers meet here.",
+        "Il y a davantage que ce qui est montré : trop d’identifiants, ou de faits, se rejoignent ici.",
+        "There is more than is shown: too many identifiers, or facts, meet here.",
     ),
     "contacts_not_whole": (
         "Les chiffres et les affaires portent sur les 500 faits les plus récents.",

@@ -19,6 +19,9 @@ _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 """Of PostgreSQL: who asks is told that it is away, rather than wait for it."""
 MOST_OWNERS: Final = 64
 """Read at once: as many as belong to one story."""
+MOST_WALKED: Final = 20_000
+"""Entries of one owner through which those of a few services are looked for: no index has them apart. What is older, of a number
+that nobody has for himself, is not shown."""
 _REPEATABLE_READ: Final = 3
 """Of PostgreSQL, as psycopg numbers it: one moment for all queries of a transaction."""
 _COLUMNS: Final = (
@@ -69,33 +72,49 @@ class Reading:
         caps = self._caps
         return tell_story(identity, lambda asked: links.neighbours(self._connection, asked, caps), caps)
 
-    def find_evidence(self, held: Collection[Link]) -> Mapping[Link, Evidence]:
-        """Return what these links rest on, whichever of the two stands first in them."""
+    def find_evidence(self, held: Collection[Link], services: Collection[str] = ()) -> Mapping[Link, Evidence]:
+        """Return what these links rest on, whichever of the two stands first in them; of some services: on their contacts."""
         if not held:
             return {}
         pairs = [pair for link in held for pair in (tuple(link), (link.other, link.one))]
         width = links.width_of(len(pairs))
         padded = enumerate([*pairs, *[("", "")] * (width - len(pairs))])
-        values = {f"{name}_{n}": end for n, pair in padded for name, end in zip(("one", "other"), pair, strict=True)}
-        found = self._connection.execute(_evidence(width), values)
-        told = {(one, other): Evidence(*rest) for one, other, *rest in found if rest[0]}
-        return {link: known for link in held if (known := _add(told.get(link), told.get(link[::-1])))}
-
-    def read(
-        self, owners: Collection[str], limit: int, before: Place | None = None, services: Collection[str] = ()
-    ) -> Sequence[Mapping[str, Any]]:
-        """Return the latest entries of these owners, latest first, from `before` on; of all services if none is given."""
-        names, found = list(owners), list[Mapping[str, Any]]()
-        values: dict[str, Any] = {"most": limit, **(before._asdict() if before else {})}
+        values: dict[str, Any] = {
+            f"{name}_{n}": end for n, pair in padded for name, end in zip(("one", "other"), pair, strict=True)
+        }
         if services:
             values["services"] = list(services)
-        for start in range(0, len(names), MOST_OWNERS):
-            some = names[start : start + MOST_OWNERS]
-            width = links.width_of(len(some))  # few different queries, so that each is prepared once
-            padded = {f"owner_{number}": some[number] if number < len(some) else "" for number in range(width)}
-            asked = _page(width, is_later=before is not None, is_narrow=bool(services))
-            found += [dict(row._mapping) for row in self._connection.execute(asked, padded | values)]  # noqa: SLF001 - public
-        if len(names) > MOST_OWNERS:
+        found = self._connection.execute(_evidence(width, is_narrow=bool(services)), values)
+        told = {(one, other): Evidence(*map(int, known.split())) for one, other, known in found if known}
+        return {link: known for link in held if (known := _add(told.get(link), told.get(link[::-1])))}
+
+    def find_bound(self, owners: Collection[str]) -> int | None:
+        """Return since when the entries of these owners may be walked through for a few of them; None if that is all of them."""
+        last = {"last": MOST_WALKED - 1}
+        found = [self._connection.scalar(_bound(width), values | last) for width, values in _numbered([*owners])]
+        return max((at for at in found if at is not None), default=None)
+
+    def read(
+        self,
+        owners: Collection[str],
+        limit: int,
+        before: Place | None = None,
+        services: Collection[str] = (),
+        since: int | None = None,
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the latest entries of these owners, latest first, from `before` on; of all services if none is given.
+
+        None from before `since`, if that is given.
+        """
+        found = list[Mapping[str, Any]]()
+        given: dict[str, Any] = {"most": limit, **(before._asdict() if before else {})}
+        given |= {"services": list(services)} if services else {}
+        given |= {} if since is None else {"since": since}
+        asked = {"is_later": before is not None, "is_narrow": bool(services), "is_bound": since is not None}
+        for width, values in _numbered([*owners]):
+            rows = self._connection.execute(_page(width, **asked), values | given)
+            found += [dict(row._mapping) for row in rows]  # noqa: SLF001 - public
+        if len(owners) > MOST_OWNERS:
             found.sort(key=lambda row: (row["happened_at"], row["id"]), reverse=True)
         return found[:limit]
 
@@ -155,17 +174,37 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
     connection.isolation_level = _REPEATABLE_READ
 
 
+def _numbered(owners: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the parameters of queries for owners, each with its width: few different ones, so that each is prepared once."""
+    for start in range(0, len(owners), MOST_OWNERS):
+        some = owners[start : start + MOST_OWNERS]
+        width = links.width_of(len(some))
+        yield width, {f"owner_{number}": some[number] if number < len(some) else "" for number in range(width)}
+
+
 @cache
-def _page(width: int, *, is_later: bool, is_narrow: bool) -> TextClause:
+def _page(width: int, *, is_later: bool, is_narrow: bool, is_bound: bool) -> TextClause:
     """Return the query for a page of so many owners: each walks down its own stretch of the index, and they are merged.
 
     As text, since SQLAlchemy looks at each part of a query again to find out that it has been compiled before.
     """
     further = " AND (happened_at, id) < (:happened_at, :id)" if is_later else ""
+    further += " AND happened_at >= :since" if is_bound else ""
     further += " AND service IN :services" if is_narrow else ""
     walks = (f"SELECT {_COLUMNS} FROM entries WHERE owner = :owner_{number}{further}" for number in range(width))  # noqa: S608 - no value
     asked = text(" UNION ALL ".join(walks) + " ORDER BY happened_at DESC, id DESC LIMIT :most")
     return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked
+
+
+@cache
+def _bound(width: int) -> TextClause:
+    """Return the query for when the entry happened that is the last to be walked through, of the owner who has most of late."""
+    walks = (
+        f"SELECT * FROM (SELECT happened_at FROM entries WHERE owner = :owner_{number} "  # noqa: S608 - no value
+        f"ORDER BY happened_at DESC, id DESC LIMIT 1 OFFSET :last) AS walk_{number}"
+        for number in range(width)
+    )
+    return text(f"SELECT max(happened_at) FROM ({' UNION ALL '.join(walks)}) AS walks")  # noqa: S608
 
 
 _NAMED: Final = " UNION ALL ".join(
@@ -181,9 +220,12 @@ _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact OR
 
 
 @cache
-def _evidence(width: int) -> TextClause:
+def _evidence(width: int, *, is_narrow: bool) -> TextClause:
     """Return the query for what so many links rest on."""
     rows = ", ".join(f"(CAST(:one_{number} AS text), CAST(:other_{number} AS text))" for number in range(width))
     told = "FROM links WHERE links.one = asked.one AND links.other = asked.other"
-    values = f"(SELECT count(*) {told}), (SELECT min(linked_at) {told})"
-    return text(f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {values} FROM asked")  # noqa: S608
+    if is_narrow:
+        told += " AND EXISTS (SELECT 1 FROM entries WHERE contact = links.contact AND service IN :services)"
+    known = f"(SELECT count(*) || ' ' || min(linked_at) {told})"  # both of one walk; a join might read all links
+    asked = text(f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {known} FROM asked")  # noqa: S608
+    return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked

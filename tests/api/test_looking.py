@@ -15,6 +15,7 @@ from streams.core.links import Link
 from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
 
 DAY = 86_400
+FAMILY = "+33199000009"
 
 
 @pytest.fixture
@@ -40,11 +41,11 @@ def story(office: Office, phone: str, case: str) -> list[str]:
     return [entry.id for entry in sorted(entries, key=lambda entry: (entry.happened_at, entry.id))]
 
 
-def walk(office: Office, subject: str, first: dict[str, Any], limit: int) -> list[str]:
+def walk(office: Office, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
     """All ids from the first page on."""
     ids, page = [entry["id"] for entry in first["entries"]], first
     while page["next"]:
-        page = office.ask("/v1/timeline", subject=subject, cursor=page["next"], limit=limit).json()
+        page = office.ask("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
         assert 0 < len(page["entries"]) <= limit
         ids += [entry["id"] for entry in page["entries"]]
     return ids
@@ -237,6 +238,86 @@ def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_ser
     assert identities == ({"case"} if is_hidden else {"case", "dossier"})
     assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
     assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
+
+
+@pytest.fixture
+def narrow(url: str, tmp_path: Path) -> Iterator[Office]:
+    """An office whose agent Sacha is of the RSA service alone; all that is known was told to child welfare."""
+    opened = Office(tmp_path, url)
+    opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
+    case, other = (opened.pseudonym(IdentityKind.CASE, name) for name in ("D-1", "D-2"))
+    phone, family = (opened.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, FAMILY))
+    opened.write(
+        [
+            *letter("1", 0, f"{case} {phone} {family}", service="enfance"),
+            *letter("2", DAY, f"{case} {phone} {family}", service="enfance"),
+            *letter("3", DAY, f"{other} {family}", service="enfance"),
+        ]
+    )
+    yield opened
+    opened.close()
+
+
+def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: Office) -> None:
+    case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
+    unknown = narrow.ask("/v1/look-up", "sacha", kind="phone", value="+33199000077")
+    assert unknown.status_code == 404
+    for body in (
+        {"kind": "phone", "value": FAMILY},
+        {"kind": "phone", "value": NUMBER},
+        {"kind": "case", "value": "D-1"},
+        {"kind": "pseudonym", "value": case},
+        {"kind": "contact", "value": "mail:ged:1"},
+    ):
+        answer = narrow.ask("/v1/look-up", "sacha", **body)
+        assert (answer.status_code, answer.content) == (404, unknown.content), body
+        assert narrow.ask("/v1/look-up", **body).status_code == 200
+    for subject in (case, phone, "mail:ged:1"):
+        assert narrow.ask("/v1/timeline", "sacha", subject=subject).content == unknown.content
+
+
+def test_what_ones_own_service_was_not_told_is_no_link(narrow: Office) -> None:
+    case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
+    narrow.write(call("9", 2 * DAY, phone))
+    answer = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    told = answer.json()
+    assert {entry["contact"] for entry in told["entries"]} == {"call:standard:9"}
+    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in told["identities"]] == [(phone, None, None)]
+    assert (told["shared"], case in answer.text) == ([], False)
+    assert narrow.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:1").status_code == 404
+    assert narrow.ask("/v1/look-up", "sacha", kind="contact", value="call:standard:9").json()["subject"] == phone
+    narrow.write(letter("9", 3 * DAY, f"{case} {phone}"))
+    (_, linked) = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).json()["identities"]
+    assert (linked["identity"], linked["linked_to"], linked["contacts"]) == (case, phone, 1)
+    assert linked["since"] == "2025-03-06T08:00:00Z"
+
+
+def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(narrow: Office) -> None:
+    third, family = narrow.pseudonym(IdentityKind.CASE, "D-3"), narrow.pseudonym(IdentityKind.PHONE, FAMILY)
+    narrow.write(letter("9", 2 * DAY, f"{third} {family}"))
+    told = narrow.ask("/v1/look-up", "sacha", kind="phone", value=FAMILY).json()
+    assert (told["is_own"], told["entries"]) == (False, [])
+    assert [(one["identity"], one["contacts"]) for one in told["shared"]] == [(third, 1)]
+    assert len(narrow.ask("/v1/look-up", kind="phone", value=FAMILY).json()["shared"]) == 3
+    of_one = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3").json()
+    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in of_one["shared"]] == [(family, third, 1)]
+
+
+def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
+    narrow: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = narrow.pseudonym(IdentityKind.CASE, "D-3")
+    for number in range(4):
+        narrow.write(letter(f"of-{number}", number * 9 * DAY, case))
+    narrow.write([event for number in range(4) for event in letter(f"to-{number}", 21 * DAY, case, service="enfance")])
+    first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
+    assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (True, 12)
+    monkeypatch.setattr("streams.timeline.reading.MOST_WALKED", 15)
+    first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
+    assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (False, 3)
+    assert {entry["contact"] for entry in first["entries"]} == {"mail:ged:of-3"}
+    of_all = narrow.ask("/v1/look-up", kind="case", value="D-3", limit=2).json()
+    assert (of_all["is_whole"], len(walk(narrow, case, of_all, 2))) == (True, 24)
 
 
 # ------------------------------------------------------------------------------------------------------------- the reader
