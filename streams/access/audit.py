@@ -80,7 +80,7 @@ class Result(StrEnum):
     SHOWN = "shown"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
-    """The role or the sector does not allow it."""
+    """The role or the sector does not allow it, or something else is in its way."""
     LIMITED = "limited"
     """The token asked too often."""
     BEGUN = "begun"

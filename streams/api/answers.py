@@ -50,6 +50,7 @@ Name = Annotated[
     StringConstraints(max_length=300, pattern=f"^(?:{CITIZENS})$"),
     Field(description="A pseudonym or a contact id, as an answer told it."),
 ]
+Sector = Annotated[str, StringConstraints(max_length=64, pattern="^[A-Za-z0-9._-]*$")]
 Limit = Annotated[int, Field(ge=1, le=MOST, description="So many entries at most.")]
 Why = Annotated[
     Literal[Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY, Purpose.RIGHTS, Purpose.SECURITY],
@@ -65,7 +66,7 @@ class LookUp(Body):
 
     kind: Kind
     value: Annotated[str, StringConstraints(min_length=1, max_length=320)]
-    sector: Annotated[str, StringConstraints(max_length=64, pattern="^[A-Za-z0-9._-]*$")] = Field(
+    sector: Sector = Field(
         "",
         description="Whose key makes the pseudonym; empty: the first of the token. A contact or pseudonym has its own.",
     )

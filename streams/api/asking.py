@@ -1,10 +1,12 @@
 """Who asks, whether he may, and the record of it: what each route works with.
 
-A route that concerns a citizen calls `Asker.ask`, the one way to the timelines: what it returns is in the audit already.
+A route that concerns a citizen calls `Asker.ask`, or `exercise` for his rights: the only ways to the timelines.
+What they return is in the audit already.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +42,8 @@ AWAY_SECONDS: Final = 5
 ACROSS: Final = frozenset({Operation.LOOK_UP, Operation.READ_TIMELINE, Operation.READ_CONTACT})
 """What may be done in a sector that is not the token's own, where the settings allow it."""
 
+RIGHTS_AT_ONCE: Final = 2
+"""Exports and erasures read the workers' whole state: whoever else asks for one waits, and no look-up waits for them."""
 JWT_DOTS: Final = 2
 """A token of an OpenID provider has so many, one of our own none."""
 
@@ -105,6 +109,7 @@ class Api:
         self._keys = keys
         self._known_keys: dict[str, PseudonymKey] = {}
         self._threads = CapacityLimiter(options.threads)
+        self._rights = CapacityLimiter(RIGHTS_AT_ONCE)
         self._noting = CapacityLimiter(1)
 
     async def authenticate(self, secret: str) -> Token | None:
@@ -121,10 +126,10 @@ class Api:
             raise Problem("tokens") from None
         return token
 
-    async def in_thread(self, act: Callable[[], T]) -> T:
+    async def in_thread(self, act: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
         """Do what waits for the database. Raises `Problem` if that is away."""
         try:
-            return await run_sync(act, limiter=self._threads)
+            return await run_sync(act, limiter=limiter or self._threads)
         except Unavailable as error:
             log.warning("database_away", error=str(error))
             raise Problem("database", headers={"retry-after": str(AWAY_SECONDS)}) from None
@@ -137,6 +142,10 @@ class Api:
                 return find(reading)
 
         return await self.in_thread(look)
+
+    async def exercise(self, act: Callable[[], T]) -> T:
+        """Do what waits for the database and for Kafka. Raises `Problem` if the database is away."""
+        return await self.in_thread(act, self._rights)
 
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
         """Return the pseudonym of a value in `sector`. Raises `Problem` if that has no key here."""
@@ -174,17 +183,32 @@ class Asker:
         in the audit too, unless what was asked for could not be understood.
         """
         slip = Slip(self, operation, whose)
+        return await self._answer(slip, purpose, result, lambda: self.api.look(lambda reading: find(reading, slip)))
 
-        def look(reading: Reading) -> T | None:
-            if not any(self.token.may(operation, sector) for sector in self.token.sectors):
-                raise Forbidden
-            return find(reading, slip)
+    async def exercise(
+        self,
+        operation: Operation,
+        find: Callable[[Slip], T | Problem | None],
+        whose: str = "",
+        result: Result = Result.SHOWN,
+    ) -> T:
+        """Return what `find` finds for a citizen's rights, as `ask` does; a `Problem` that it returns is raised.
 
-        try:
-            found = await self.api.look(look)
-        except Forbidden:
+        No look-up waits for it: it opens the timelines itself.
+        """
+        slip = Slip(self, operation, whose)
+        return await self._answer(slip, Purpose.RIGHTS, result, lambda: self.api.exercise(lambda: find(slip)))
+
+    async def _answer(
+        self, slip: Slip, purpose: Purpose, result: Result, find: Callable[[], Awaitable[T | Problem | None]]
+    ) -> T:
+        found: T | Problem | None = Problem("refused")
+        if any(self.token.may(slip.operation, sector) for sector in self.token.sectors):
+            with suppress(Forbidden):
+                found = await find()
+        if isinstance(found, Problem):
             await self._record(slip, purpose, Result.REFUSED)
-            raise Problem("refused") from None
+            raise found
         await self._record(slip, purpose, Result.NOT_FOUND if found is None else result)
         if found is None:
             raise Problem("not-known")

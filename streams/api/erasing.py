@@ -8,21 +8,17 @@ from pydantic import BaseModel, Field
 
 from streams.access.audit import Access, AuditError, Purpose, Result
 from streams.access.permissions import Operation
-from streams.api.answers import Body, Name
 from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.problems import Problem
-from streams.api.rights import act_for, admit, hold_or_raise
+from streams.api.rights import Whose, act_for, admit
 from streams.rights.erasing import Erasing, Erasure, to_fields
 from streams.rights.finding import Found, KafkaAway
-from streams.timeline.reading import Reading
 
 router = APIRouter(tags=["rights"])
 
 
-class Erase(Body):
+class Erase(Whose):
     """Whom to erase."""
-
-    subject: Name
 
 
 class Remnant(BaseModel):
@@ -74,12 +70,12 @@ class ErasureState(BaseModel):
 )
 async def erase(body: Erase, asker: AskerHere) -> Any:
     """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
-    timeline = await asker.api.in_thread(asker.api.writer)
+    timeline = await asker.api.exercise(asker.api.writer)
 
-    def find(_: Reading, slip: Slip) -> tuple[Erasing, Found] | Problem | None:
+    def find(slip: Slip) -> tuple[Erasing, Found] | Problem | None:
         return act_for(
             asker,
-            body.subject,
+            body,
             slip,
             timeline,
             lambda erasing, sector: (erasing, erasing.finder.find_whole(body.subject, sector)),
@@ -91,11 +87,8 @@ async def erase(body: Erase, asker: AskerHere) -> Any:
         return Erasure(erasing.read(request.id) or request, None, "")
 
     try:
-        found: tuple[Erasing, Found] | Problem = await asker.ask(
-            Operation.ERASE, Purpose.RIGHTS, find, body.subject, Result.BEGUN
-        )
-        erasing, citizen = hold_or_raise(found)
-        erasure = await asker.api.in_thread(lambda: begin(erasing, citizen))
+        erasing, citizen = await asker.exercise(Operation.ERASE, find, body.subject, Result.BEGUN)
+        erasure = await asker.api.exercise(lambda: begin(erasing, citizen))
     finally:
         timeline.close()
     return answer(ErasureState.model_validate(to_fields(erasure)), 202)
@@ -108,9 +101,9 @@ async def erase(body: Erase, asker: AskerHere) -> Any:
 )
 async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], asker: AskerHere) -> Any:
     """Tell how far an erasure is; what was begun is finished, and proved once nothing is left."""
-    timeline = await asker.api.in_thread(asker.api.writer)
+    timeline = await asker.api.exercise(asker.api.writer)
 
-    def find(_: Reading, slip: Slip) -> Erasure | Problem | None:
+    def find(slip: Slip) -> Erasure | Problem | None:
         try:
             erasing = asker.api.desk.erasing(timeline)
             request = erasing.read(name)
@@ -122,10 +115,10 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], ask
             return Problem("kafka")
 
     try:
-        erasure: Erasure | Problem = await asker.ask(Operation.ERASE, Purpose.RIGHTS, find)
+        erasure = await asker.exercise(Operation.ERASE, find)
     finally:
         timeline.close()
-    return answer(ErasureState.model_validate(to_fields(hold_or_raise(erasure))))
+    return answer(ErasureState.model_validate(to_fields(erasure)))
 
 
 def _look(asker: Asker, erasing: Erasing, name: str) -> Erasure | None:

@@ -7,15 +7,12 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from streams.access.audit import Purpose
 from streams.access.permissions import Operation
-from streams.api.answers import Body, Name
 from streams.api.asking import BODY, AskerHere, Slip, responses
 from streams.api.problems import Problem
-from streams.api.rights import act_for, hold_or_raise
+from streams.api.rights import Whose, act_for
 from streams.rights.holding import Holding
 from streams.rights.writing import MEDIA_TYPES, Format, write
-from streams.timeline.reading import Reading
 
 FILES: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -31,10 +28,9 @@ FILES: Final[dict[int | str, dict[str, Any]]] = {
 router = APIRouter(tags=["rights"])
 
 
-class Export(Body):
+class Export(Whose):
     """Whose, and how it is to be written."""
 
-    subject: Name
     format: Format = Field(Format.JSON, description="JSON for programs; HTML, which is accessible, and PDF for people.")
     language: Literal["fr", "en"] = Field("fr", description="The citizen's.")
 
@@ -44,13 +40,13 @@ class Export(Body):
 )
 async def export(body: Export, asker: AskerHere) -> Response:
     """Export all that is held about a citizen, or about one contact: the first byte leaves once it is recorded."""
-    timeline = await asker.api.in_thread(asker.api.writer)
+    timeline = await asker.api.exercise(asker.api.writer)
     desk = asker.api.desk
 
-    def find(_: Reading, slip: Slip) -> Holding | Problem | None:
+    def find(slip: Slip) -> Holding | Problem | None:
         return act_for(
             asker,
-            body.subject,
+            body,
             slip,
             timeline,
             lambda erasing, sector: desk.gather(timeline, erasing.finder, body.subject, sector, body.language),
@@ -63,8 +59,7 @@ async def export(body: Export, asker: AskerHere) -> Response:
             timeline.close()
 
     try:
-        found: Holding | Problem = await asker.ask(Operation.EXPORT, Purpose.RIGHTS, find, body.subject)
-        holding = hold_or_raise(found)
+        holding = await asker.exercise(Operation.EXPORT, find, body.subject)
     except BaseException:
         timeline.close()
         raise

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from pydantic import Field
+
+from streams.api.answers import Body, Name, Sector
 from streams.api.asking import Asker, Forbidden, Slip
 from streams.api.problems import Problem
 from streams.rights import finding
@@ -12,17 +15,24 @@ from streams.timeline.store import Timeline
 T = TypeVar("T")
 
 
+class Whose(Body):
+    """Whose right it is."""
+
+    subject: Name
+    sector: Sector = Field("", description="In which one; empty: the only one in which the subject is known.")
+
+
 def act_for(
-    asker: Asker, subject: str, slip: Slip, timeline: Timeline, act: Callable[[Erasing, str], T]
+    asker: Asker, whose: Whose, slip: Slip, timeline: Timeline, act: Callable[[Erasing, str], T]
 ) -> T | Problem | None:
-    """Return what `act` does, given the erasures and the sector of `subject`, once that is admitted.
+    """Return what `act` does, given the erasures and the sector that is meant, once that is admitted.
 
     None if nothing is known, and a `Problem` that is still to be raised: so it is recorded too that it was tried. A token of some
     services alone is refused: it would see, or erase, a part. Raises `Forbidden`.
     """
     try:
         erasing = asker.api.desk.erasing(timeline)
-        sector = erasing.finder.find_sector(subject)
+        sector = whose.sector or erasing.finder.find_sector(whose.subject)
         admit(asker, slip, sector)
         return act(erasing, sector)
     except finding.Unknown:
@@ -42,10 +52,3 @@ def admit(asker: Asker, slip: Slip, sector: str) -> None:
     slip.admit(sector)
     if asker.token.services:
         raise Forbidden
-
-
-def hold_or_raise(found: T | Problem) -> T:
-    """Return what was found. Raises the `Problem` that `act_for` returned in its place."""
-    if isinstance(found, Problem):
-        raise found
-    return found

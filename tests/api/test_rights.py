@@ -1,15 +1,23 @@
 """Export and erasure over HTTP: whose, in which sector, recorded before, and nobody else's."""
 
+import asyncio
+from collections.abc import Callable
 from io import BytesIO
+from threading import Event as Signal
 
 import pytest
+from httpx2 import ASGITransport, AsyncClient
 from pypdf import PdfReader
 
 from models.events import Event
 from models.identities import IdentityKind
 from streams.access.permissions import Role
+from streams.api.asking import RIGHTS_AT_ONCE
 from streams.core import timeline as core
+from streams.core.contact import Contact
+from streams.rights.finding import Finder
 from tests.support.api import NUMBER, Office, call, form, letter, token
+from tests.support.processes import wait_until
 
 CASE, OTHER = "2026-17", "2026-18"
 
@@ -80,7 +88,60 @@ def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -
     for path in ("/v1/export", "/v1/erasures"):
         answer = office.ask(path, subject=family)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:shared")
-    assert [one["whose"] for one in office.recorded()] == [family] * 2
+    assert [(one["operation"], one["whose"], one["result"]) for one in office.recorded()] == [
+        ("export", family, "refused"),
+        ("erase", family, "refused"),
+    ]
+
+
+def test_where_someone_is_known_in_several_sectors_one_is_named(office: Office, phone: str) -> None:
+    office.add(token("both", sectors=("social", "routes", "tax")))
+    office.write(call("5", 400, phone, sector="routes"))
+    for path in ("/v1/export", "/v1/erasures"):
+        answer = office.ask(path, "both", subject=phone)
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:accueil:problem:sectors")
+        assert office.ask(path, "both", subject=phone, sector="tax").status_code == 404
+        assert office.ask(path, subject=phone, sector="routes").status_code == 403
+    held = office.ask("/v1/export", "both", subject=phone, sector="routes").json()
+    assert [one["contact"] for one in held["contacts"]] == ["call:standard:5"]
+    begun = office.ask("/v1/erasures", "both", subject=phone, sector="social")
+    assert (begun.status_code, begun.json()["contacts"]) == (202, 3)
+    results = [(one["sector"], one["result"]) for one in office.recorded()]
+    of_each = [("", "refused"), ("tax", "not_found"), ("routes", "refused")]
+    assert results == [*of_each, *of_each, ("routes", "shown"), ("social", "begun")]
+
+
+def test_no_look_up_waits_while_rights_are_exercised(
+    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, waiting, read_rows = Signal(), list[Finder](), Finder.read_rows
+
+    def wait(finder: Finder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
+        waiting.append(finder)
+        goes_on.wait(60)
+        return read_rows(finder, wanted)
+
+    monkeypatch.setattr(Finder, "read_rows", wait)
+
+    async def ask_beside() -> None:
+        headers = {"authorization": "Bearer camille"}
+        transport = ASGITransport(app=office.app)
+        async with AsyncClient(
+            transport=transport, base_url="http://testserver", headers=headers, timeout=None
+        ) as client:
+            exports = [
+                asyncio.create_task(client.post("/v1/export", json={"subject": phone}))
+                for _ in range(2 * office.api.options.threads)
+            ]
+            await asyncio.to_thread(wait_until, lambda: waiting, "an export")
+            asked = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
+            assert (await client.post("/v1/look-up", json=asked)).status_code == 200
+            assert not any(one.done() for one in exports)
+            assert len(waiting) <= RIGHTS_AT_ONCE
+            goes_on.set()
+            assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
+
+    asyncio.run(ask_beside())
 
 
 def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: Office, phone: str) -> None:
