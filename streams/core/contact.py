@@ -3,6 +3,11 @@
 A row holds evidence, which only grows: when each thing first happened, and what was told about it. So the same events give
 the same row in any order and however often they come. State, outcome and times are derived from the evidence.
 
+Which sector a contact is of, and whose it is, only the source says that the contact's id names: what others tell of it, as a
+survey does, is folded like all else, but takes it nowhere. If its source tells it in two sectors, since somebody changed a
+setting or another service got the matter, it stays in the one that was told first, by the times of the events. Pseudonyms of
+the other sector are strangers' there: they are kept apart, and linked with nobody.
+
 All times are milliseconds since 1970 UTC, all durations milliseconds. A row is never changed once it is handed out.
 """
 
@@ -11,6 +16,7 @@ from typing import Final, NamedTuple
 
 from models.events import Event
 from models.identities import IdentityKind
+from models.ids import source_of
 from models.topics import Channel
 from streams.core import visit as queue_visit
 from streams.core.clock import Clock, share_parts
@@ -25,6 +31,15 @@ MAX_IDENTITIES: Final = 8
 ERASED: Final = "personal_data.erased"
 
 
+class Claim(Row):
+    """What its own source told of a contact in one sector; empty: in none."""
+
+    sector: str
+    first_at: int
+    """The time of the earliest event that named the sector."""
+    identities: str
+
+
 class Contact(Row, tag=1):
     """One contact. The tag is the version of the layout."""
 
@@ -34,6 +49,7 @@ class Contact(Row, tag=1):
     seen: bytes
     """Marks of the events folded, sorted: of more than `SEEN_EVENTS` the smallest, which are the same in any order."""
     sector: str = ""
+    """The one that its own source told first."""
     identities: str = ""
     """Pseudonyms, strongest first, separated by a space; none after an erasure."""
     visits: tuple[Visit, ...] = ()
@@ -44,6 +60,10 @@ class Contact(Row, tag=1):
     """When a worker last changed the row, by its own clock; set by the worker, no part of what the events mean."""
     clocks: tuple[Clock, ...] = ()
     """What was promised, and what was told of that; set by the worker, as time goes by."""
+    sector_at: int = 0
+    """The time of the earliest event that named the sector."""
+    claims: tuple[Claim, ...] = ()
+    """By sector, if it was told in several: nearly none is."""
 
     @property
     def citizen(self) -> str:
@@ -145,15 +165,19 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
             after.last_at = at
         if event.channel is not after.channel:
             after.channel = _channel(row, event)
-    if (sector := event.sector) and sector != after.sector:
-        after.sector = sys.intern(min(sector, after.sector or sector))
-    if (identities := event.identities) and identities != after.identities:
-        _add_identities(after, identities)
+    identities = event.identities
+    if (
+        event.sector != after.sector
+        or at < after.sector_at
+        or (identities and identities != after.identities)
+        or after.claims
+    ):
+        _claim(after, event, at)
     visits = add_evidence(after.visits, event, at)
     if visits is None:
         after.milestones = add_milestone(after.milestones, event, at)
         if event.type == ERASED:
-            after.identities = ""
+            _take_identities(after)
     else:
         after.visits = visits
     return row if row is not None and len(after.seen) == _SEEN_BYTES and after == row else after
@@ -185,13 +209,55 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
     return channel is Channel.FEEDBACK, channel.value
 
 
-def _add_identities(after: Contact, told: str) -> None:
-    if after.is_erased:
+def _claim(after: Contact, event: Event, at: int) -> None:
+    """Note the sector and the identities that its own source tells of a contact."""
+    sector, identities = event.sector, "" if after.is_erased else event.identities
+    if source_of(event.subject) not in ("", event.source) or not (sector or identities):
         return
-    if after.identities or " " in told:
-        union = {*after.identities.split(), *told.split()}
-        told = " ".join(sorted(union, key=_by_strength)[:MAX_IDENTITIES])
-    after.identities = told
+    claims = {claim.sector: claim for claim in after.claims}
+    if not claims and (after.sector or after.identities):
+        claims[after.sector] = Claim(after.sector, after.sector_at, after.identities)
+    known = claims.get(sector)
+    first_at = min(at, known.first_at) if known else at
+    identities = _unite(known.identities if known else "", identities)
+    claims[sector] = Claim(sys.intern(sector), first_at if sector else 0, identities)
+    _settle(after, claims)
+
+
+def _settle(after: Contact, claims: dict[str, Claim]) -> None:
+    """Have the contact be of the sector that was told first; what was told in none is known in each."""
+    first = min(claims.values(), key=_by_time) if len(claims) > 1 else next(iter(claims.values()))
+    after.sector, after.sector_at, after.identities = first.sector, first.first_at, first.identities
+    after.claims = ()
+    if len(claims) > 1:
+        if nowhere := claims.get(""):
+            after.identities = _unite(first.identities, nowhere.identities)
+        after.claims = tuple(sorted(claims.values(), key=_by_sector))
+
+
+def _take_identities(after: Contact) -> None:
+    after.identities = ""
+    if after.claims:
+        _settle(
+            after, {claim.sector: Claim(claim.sector, claim.first_at, "") for claim in after.claims if claim.sector}
+        )
+
+
+def _unite(known: str, told: str) -> str:
+    """Return the identities of both, strongest first, at most `MAX_IDENTITIES`."""
+    if known == told or not told:
+        return known
+    if known or " " in told:
+        return " ".join(sorted({*known.split(), *told.split()}, key=_by_strength)[:MAX_IDENTITIES])
+    return told
+
+
+def _by_time(claim: Claim) -> tuple[bool, int, str]:
+    return not claim.sector, claim.first_at, claim.sector
+
+
+def _by_sector(claim: Claim) -> str:
+    return claim.sector
 
 
 def _by_knowledge(told: Milestone) -> tuple[bool, int, int, str]:
@@ -257,6 +323,8 @@ def decode(value: bytes) -> Contact:
     """
     row = _codec.decode(value)
     row.sector = sys.intern(row.sector)
+    for claim in row.claims:
+        claim.sector = sys.intern(claim.sector)
     for visit in row.visits:
         visit.place = shared(*visit.place)
         if visit.queued_at == visit.placed_at:
@@ -267,6 +335,8 @@ def decode(value: bytes) -> Contact:
         milestone.detail = sys.intern(milestone.detail)
         if milestone.last_at == milestone.first_at:
             milestone.last_at = milestone.first_at
+        if milestone.first_at == row.sector_at:
+            row.sector_at = milestone.first_at
     if row.clocks:
         own = (milestone.first_at for milestone in row.milestones)
         share_parts(row.clocks, (*own, *(visit.queued_at for visit in row.visits)))

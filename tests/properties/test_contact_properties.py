@@ -112,6 +112,20 @@ def test_figures_may_be_counted_once_for_many_events(events: list[Event], data: 
     assert what_is_true_now(figures) == what_is_true_now(count_once(last))
 
 
+@given(EVENT_SETS, sets_of(contact_events(), max_size=4), st.data())
+def test_sector_and_identities_are_the_word_of_its_own_source(
+    own: list[Event], more: list[Event], data: st.DataObject
+) -> None:
+    about = {"source": "survey/x", "subject": own[0].subject}
+    others = [event.model_copy(update={"id": f"x-{event.id}", **about}) for event in more]
+    row = fold_all(data.draw(st.permutations([*own, *others])))
+    assert fold_all([*own, *others]) == row
+    told = min(((event.time, event.sector) for event in own if event.sector), default=(0, ""))[1]
+    assert row.sector == told
+    identities = {one for event in own if event.sector in ("", told) for one in event.identities.split()}
+    assert {*row.identities.split()} == (set() if row.is_erased else identities)
+
+
 @given(EVENT_SETS)
 def test_a_known_event_changes_nothing_and_a_row_is_never_changed(events: list[Event]) -> None:
     row: Contact | None = None

@@ -132,6 +132,7 @@ def events_of_many(draw: st.DrawFn) -> list[Event]:
                     update={
                         "time": event.time + later,
                         "identities": told,
+                        "sector": "social",
                         "site": "siege",
                         "service": event.service or "autonomie",
                     }

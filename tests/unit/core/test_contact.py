@@ -47,6 +47,37 @@ def test_an_answered_call() -> None:
     assert row.closed_at == row.last_at == START_MS + 205_000
 
 
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_whoever_tells_of_another_sectors_contact_does_not_take_it_there(order: tuple[int, ...]) -> None:
+    letter = {"subject": MAIL, "sector": "social", "service": "rsa"}
+    opinion = make("feedback.given", 5, subject=MAIL, sector="avis", identities=PHONE, scale="csat_1_5", score=1)
+    events = [
+        make("letter.arrived", 0, identities=CASE, **letter),
+        make("letter.answered", 10, **letter),
+        opinion.model_copy(update={"source": "survey/avis"}),
+    ]
+    row = fold(*(events[number] for number in order))
+    assert (row.sector, row.identities) == ("social", CASE)
+    assert {told.type for told in row.milestones} == {"letter.arrived", "letter.answered", "feedback.given:csat_1_5"}
+    of_others = fold(events[2])
+    assert (of_others.sector, of_others.identities) == ("", "")
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_a_contact_stays_in_its_sector_whatever_its_source_is_set_to_later(order: tuple[int, ...]) -> None:
+    events = [
+        make("letter.arrived", 0, subject=MAIL, sector="social", identities=CASE),
+        make("letter.assigned", 5, subject=MAIL, sector="enfance", identities=PHONE),
+        make("letter.answered", 10, subject=MAIL, sector="social"),
+    ]
+    row = fold(*(events[number] for number in order))
+    assert (row.sector, row.identities, row.state) == ("social", CASE, State.CLOSED)
+    assert contact.decode(contact.encode(row)) == row
+    erased = fold(make("personal_data.erased", 20, subject=MAIL, channel="mail"), row=row)
+    assert (erased.sector, erased.identities) == ("social", "")
+    assert PHONE.encode() not in contact.encode(erased)
+
+
 def test_waits_and_conversations_nobody_told_are_the_time_between() -> None:
     row = fold(
         make("call.queued", 5, queue="mdph"),
