@@ -17,7 +17,8 @@ from streams.terminal import EXIT_CONFIGURATION
 INSTANCES = ("1", "12")
 """How many workers there are is for the operator to say."""
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
-COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)$", re.MULTILINE)
+PROCESSES = [unit for unit in UNITS if "Type=oneshot" not in unit.read_text(encoding="utf-8")]
+COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)(?: \w+)*$", re.MULTILINE)
 
 
 def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
@@ -25,13 +26,14 @@ def test_there_is_a_unit_for_each_process_of_a_cluster() -> None:
         "accueil-api.service",
         "accueil-connect.service",
         "accueil-notify.service",
+        "accueil-retention.service",
         "accueil-timeline.service",
         "accueil-web.service",
         "accueil-worker@.service",
     ]
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("unit", PROCESSES, ids=lambda unit: unit.name)
 def test_unit_runs_its_command_until_a_person_has_to_mend_something(unit: Path) -> None:
     text = unit.read_text(encoding="utf-8")
     (command,) = COMMAND.findall(text)
@@ -54,6 +56,12 @@ def test_settings_of_a_unit_exist(unit: Path, instance: str, monkeypatch: pytest
     settings = load()
     assert settings.data == Path("/var/lib/accueil")
     assert settings.log.format == "json"
+
+
+def test_what_is_over_is_dropped_each_night() -> None:
+    (service,) = (unit for unit in UNITS if unit not in PROCESSES)
+    assert COMMAND.search(service.read_text(encoding="utf-8"))
+    assert "Persistent=true" in service.with_suffix(".timer").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("instance", INSTANCES)
