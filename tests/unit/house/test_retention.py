@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +15,16 @@ from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from models import topics
 from models.reasons import Reason
+from streams.access.audit import read as read_audit
 from streams.cli import main
 from streams.configuration import load
 from streams.engine.broker import EmbeddedKafka
 from streams.retention import CONTRADICTIONS, describe, find_contradictions
+from streams.timeline import erasing
+from streams.timeline.erasing import Request
+from streams.timelines import open_timeline
+from tests.support.events import START_MS, make
+from tests.support.timelines import call, entries_of
 
 DAY = 86_400
 ROOT = Path(__file__).parents[3]
@@ -110,6 +117,29 @@ def test_what_was_kept_for_long_enough_is_removed_and_told(
     assert b"long ago" not in kept.path.read_bytes()
     assert "topics: as they must be" in run("apply").stdout
     assert read_retention(own_kafka) == str(21 * DAY * 1000)
+
+
+@pytest.mark.broker
+def test_an_erasure_whose_proof_nobody_asks_for_is_told_and_proved(
+    data: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
+    assert run("apply").exit_code == 0, "topics are there"
+    name, contact = "0" * 32, "call:a:1"
+    with closing(open_timeline(load())) as timeline:
+        timeline.write(entries_of(call(contact)))
+        with timeline.writing() as connection:
+            erasing.begin(connection, Request(name, "", "camille", START_MS, None, 1, 0, 0, None), [contact])
+        assert "told now: 1" in run("apply").stdout
+        assert "proved now: 0; not yet: 1" in run("apply").stdout
+        timeline.write(entries_of([make("personal_data.erased", 99, subject=contact, channel="call")]))
+        assert "proved now: 1; not yet: 0" in run("apply").stdout
+        with timeline.reading() as connection:
+            assert erasing.contacts_of(connection, name) == []
+    (proved,) = [
+        line.record for line in read_audit(data / "audit") if line.record and line.record["operation"] == "erase"
+    ]
+    assert proved["whose"].startswith(f"erasure:{name}:")
 
 
 def keep_rejects(directory: Path) -> Rejects:
