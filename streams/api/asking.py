@@ -25,6 +25,7 @@ from models.identities import IdentityKind, PseudonymKey
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.limiting import Limiter
 from streams.access.permissions import OF_CITIZENS, Operation
+from streams.access.purposes import PURPOSES
 from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
 from streams.api.options import ApiOptions
@@ -70,6 +71,12 @@ class Slip:
         if reason is None or self.operation not in ACROSS or not token.may(self.operation, token.sectors[0]):
             raise Forbidden
         self.across = reason
+
+    def admit_typed(self, sector: str) -> None:
+        """Do what `admit` does; what is no sector here is not recorded, since anything may be typed. Raises `Forbidden`."""
+        if sector not in self.asker.token.sectors and not self.asker.api.has_key(sector):
+            raise Forbidden
+        self.admit(sector)
 
 
 class Forbidden(Exception):  # noqa: N818 - an answer
@@ -147,10 +154,14 @@ class Api:
         """Do what waits for the database and for Kafka. Raises `Problem` if the database is away."""
         return await self.in_thread(act, self._rights)
 
+    def has_key(self, sector: str) -> bool:
+        """Return whether there are pseudonyms of `sector` here."""
+        return (self._keys / f"{sector}.key").exists()
+
     def make_pseudonym(self, kind: IdentityKind, normalised: str, sector: str) -> str:
         """Return the pseudonym of a value in `sector`. Raises `Problem` if that has no key here."""
         if sector not in self._known_keys:
-            if not (self._keys / f"{sector}.key").exists():  # one that is made now would find nobody
+            if not self.has_key(sector):  # one that is made now would find nobody
                 raise Problem("invalid", mistakes=[("sector", "no_sector")])
             try:
                 self._known_keys[sector] = load_key(self._keys, sector)
@@ -203,7 +214,8 @@ class Asker:
         self, slip: Slip, purpose: Purpose, result: Result, find: Callable[[], Awaitable[T | Problem | None]]
     ) -> T:
         found: T | Problem | None = Problem("refused")
-        if any(self.token.may(slip.operation, sector) for sector in self.token.sectors):
+        may = purpose in PURPOSES[self.token.role]
+        if may and any(self.token.may(slip.operation, sector) for sector in self.token.sectors):
             with suppress(Forbidden):
                 found = await find()
         if isinstance(found, Problem):

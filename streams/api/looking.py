@@ -59,7 +59,7 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
             subject = citizen.owner if citizen else normalised
         else:
             sector = body.sector or next(iter(asker.token.sectors), "")
-            slip.admit(sector)
+            slip.admit_typed(sector)
             subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sector)
         return _tell(reading, asker, subject, sector, body.limit)
 

@@ -32,6 +32,8 @@ def act_for(
     """
     try:
         erasing = asker.api.desk.erasing(timeline)
+        if whose.sector:
+            slip.admit_typed(whose.sector)
         sector = whose.sector or erasing.finder.find_sector(whose.subject)
         admit(asker, slip, sector)
         return act(erasing, sector)

@@ -340,6 +340,15 @@ def test_a_mistake_is_told_without_what_was_sent(known: Office, body: Any) -> No
     assert known.recorded() == []
 
 
+@pytest.mark.parametrize("operation", [Operation.LOOK_UP, Operation.EXPORT, Operation.ERASE])
+def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: Office, operation: Operation) -> None:
+    path, body = requests_in(known, SECTOR)[operation]
+    for typed, recorded in ((PLANTED[1:], ""), ("routes", "routes")):
+        assert known.ask(path, **body | {"sector": typed}).status_code == 403
+        (*_, record) = known.recorded()
+        assert (record["operation"], record["sector"], record["result"]) == (operation, recorded, "refused")
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"\xff", b'{"kind": "phone", "value": "\\ud800"}', b"[" * 9000, b'{"limit": ' + b"9" * 5000 + b"}"],
