@@ -54,10 +54,8 @@ Sector = Annotated[str, StringConstraints(max_length=64, pattern="^[A-Za-z0-9._-
 Limit = Annotated[int, Field(ge=1, le=MOST, description="So many entries at most.")]
 Why = Annotated[
     Literal[Purpose.CONTACT, Purpose.FOLLOW_UP, Purpose.COMPLAINT, Purpose.QUALITY, Purpose.RIGHTS, Purpose.SECURITY],
-    Field(description="Why it is asked for; recorded."),
+    Field(description="Why it is asked for; recorded. Which ones a role may give, `/v1/me` tells; another is refused."),
 ]
-PURPOSES: Final = tuple(purpose for purpose in Purpose if purpose is not Purpose.ADMINISTRATION)
-"""Those of `Why`: administration is of Accueil itself, no reason to look at a citizen."""
 Cursor = Annotated[str, Field(max_length=400, description="Where to go on, as the answer before told it.")]
 
 
@@ -228,7 +226,7 @@ class Me(BaseModel):
     services: list[str] = Field(description="Empty: all.")
     across: list[Pair]
     may: list[Operation]
-    purposes: list[Purpose]
+    purposes: list[Purpose] = Field(description="Those that this role may give.")
     grounds: list[Ground]
     kinds: list[Kind]
     languages: list[str]

@@ -11,7 +11,8 @@ from models.events import Event, FeedbackScale
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.access.permissions import Role
-from streams.api.answers import PURPOSES, Kind
+from streams.access.purposes import PURPOSES
+from streams.api.answers import Kind
 from streams.api.options import LANGUAGES, ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
@@ -33,7 +34,7 @@ SETS = {
     "clock": list(ClockKind),
     "scale": list(FeedbackScale),
     "kind": list(Kind),
-    "purpose": list(PURPOSES),
+    "purpose": list(PURPOSES[Role.DPO]),
     "ground": list(Ground),
     "role": list(Role),
     "outcome": [

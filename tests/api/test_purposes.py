@@ -1,0 +1,44 @@
+"""For what reason whose role may look at a citizen."""
+
+from itertools import product
+from typing import get_args
+
+import pytest
+
+from models.identities import IdentityKind
+from streams.access.audit import Purpose
+from streams.access.permissions import OF_CITIZENS, PERMISSIONS, Role
+from streams.access.purposes import PURPOSES
+from streams.api.answers import Why
+from tests.support.api import NUMBER, Office, call, token
+
+REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
+
+
+def test_who_sees_citizens_has_reasons_and_answering_one_is_no_right_of_his_and_no_incident() -> None:
+    assert PURPOSES.keys() == set(Role)
+    for role in Role:
+        assert bool(PURPOSES[role]) == bool(PERMISSIONS[role] & OF_CITIZENS)
+    assert {reason for reasons in PURPOSES.values() for reason in reasons} == {*REASONS}
+    assert not {Purpose.RIGHTS, Purpose.SECURITY} & {*PURPOSES[Role.AGENT]}
+
+
+@pytest.mark.parametrize(("role", "reason"), list(product(Role, REASONS)))
+def test_a_reason_that_is_not_the_roles_is_refused_and_recorded_and_not_offered(
+    sqlite: Office, role: Role, reason: Purpose
+) -> None:
+    caller = sqlite.pseudonym(IdentityKind.PHONE, NUMBER)
+    sqlite.write(call("1", 0, caller))
+    sqlite.add(token("sacha", role))
+    me = sqlite.client.get("/v1/me", headers={"authorization": "Bearer sacha"}).json()
+    assert me["purposes"] == [*PURPOSES[role]]
+    for path, asked in (
+        ("/v1/look-up", {"kind": "phone", "value": NUMBER}),
+        ("/v1/timeline", {"subject": caller}),
+        ("/v1/contact", {"contact": "call:standard:1"}),
+    ):
+        answer = sqlite.ask(path, "sacha", **asked, purpose=reason)
+        may = reason in PURPOSES[role]
+        assert answer.status_code == (200 if may else 403)
+        record = sqlite.recorded()[-1]
+        assert (record["who"], record["why"], record["result"]) == ("sacha", reason, "shown" if may else "refused")
