@@ -25,7 +25,7 @@ from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
 
 _ENDS: Final = (REVOCATIONS.c.one, REVOCATIONS.c.other)
 _ARE_GONE: Final = [
-    ~or_(*(exists().where(column == end) for column in (ENTRIES.c.owner, LINKS.c.one, LINKS.c.other))) for end in _ENDS
+    and_(*(~exists().where(column == end) for column in (ENTRIES.c.owner, LINKS.c.one, LINKS.c.other))) for end in _ENDS
 ]
 NOBODYS: Final = and_(*_ARE_GONE)
 """Of a revocation: nothing is kept of either identity."""
