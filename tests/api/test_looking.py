@@ -234,6 +234,7 @@ def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_ser
     assert "enfance" not in first.text
     assert "mail:ged:2" not in first.text
     assert office.ask("/v1/contact", "sacha", contact="mail:ged:2").status_code == 404
+    assert office.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:2").status_code == 404
     identities = {one["kind"] for one in first.json()["identities"]}
     assert identities == ({"case"} if is_hidden else {"case", "dossier"})
     assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
