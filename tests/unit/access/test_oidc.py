@@ -105,14 +105,16 @@ def test_roles_may_stand_deeper_and_names_elsewhere(issuer: Issuer) -> None:
         {"aud": ["other"]},
         {"iss": "https://evil.example"},
         {"iss": None},
-        {"exp": int(time.time()) - 60},
+        {"exp": -60},
         {"exp": None},
         {"exp": "tomorrow"},
-        {"nbf": int(time.time()) + 600},
+        {"nbf": 600},
     ],
     ids=str,
 )
 def test_a_token_that_is_not_for_us_or_not_of_now_is_none(issuer: Issuer, claims: dict[str, Any]) -> None:
+    """Times are in seconds from now."""
+    claims = {name: int(time.time()) + value if isinstance(value, int) else value for name, value in claims.items()}
     assert ask(provider_of(issuer), issuer.sign(**claims)) == [None]
 
 
