@@ -214,8 +214,13 @@ def _claim(after: Contact, event: Event, at: int) -> None:
     sector, identities = event.sector, "" if after.is_erased else event.identities
     if source_of(event.subject) not in ("", event.source) or not (sector or identities):
         return
+    if not after.claims and (sector == after.sector or not (after.sector or after.identities)):  # as nearly always
+        if sector and (at < after.sector_at or not after.sector):
+            after.sector_at = at
+        after.sector, after.identities = sys.intern(sector), _unite(after.identities, identities)
+        return
     claims = {claim.sector: claim for claim in after.claims}
-    if not claims and (after.sector or after.identities):
+    if not claims:
         claims[after.sector] = Claim(after.sector, after.sector_at, after.identities)
     known = claims.get(sector)
     first_at = min(at, known.first_at) if known else at
