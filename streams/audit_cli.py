@@ -18,8 +18,9 @@ from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Resul
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when
+from streams.running import pass_settings_here
 from streams.settings import Settings
-from streams.terminal import Group, OperatorError, pass_settings
+from streams.terminal import Group, OperatorError
 from streams.words import say
 
 MOST_FINDINGS: Final = 10
@@ -118,7 +119,7 @@ def group() -> None:
     ),
 )
 @click.option("--noted", type=_Noted(), help=say("What an earlier check printed.", "Ce qu'un contrôle a imprimé."))
-@pass_settings
+@pass_settings_here
 def verify_(settings: Settings, noted: Mark | None) -> None:
     """Say where the first damage is, and what else there is; exit code 1 if there is any."""
     directory = _directory(settings)
@@ -165,7 +166,7 @@ def verify_(settings: Settings, noted: Mark | None) -> None:
 @click.option("--whose", help=say("A pseudonym or a contact.", "Un pseudonyme ou un contact."))
 @limit_option
 @as_json
-@pass_settings
+@pass_settings_here
 def show(settings: Settings, since: int | None, who: str | None, whose: str | None, limit: int, *, json: bool) -> None:
     """Print them as they stand; `verify` says whether they are true."""
 

@@ -10,8 +10,9 @@ import click
 from streams.access.permissions import Operation
 from streams.core.links import Ground, Link
 from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
+from streams.running import pass_settings_here
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 @group.command(name="list", help=say("List the links of a pseudonym.", "Lister les liens d'un pseudonyme."))
 @click.argument("identity")
 @limit_option
-@pass_settings
+@pass_settings_here
 def list_(settings: Settings, identity: str, limit: int) -> None:
     """Print the links, and why they hold or do not."""
     with _opened(settings, Operation.READ_TIMELINE, identity) as timeline:
@@ -83,7 +84,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         "Plusieurs s'en servent, c'était une erreur, un autre l'a désormais, ou l'usager l'a demandé.",
     ),
 )
-@pass_settings
+@pass_settings_here
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
     """Revoke a link."""
     with _opened(settings, Operation.REVOKE_LINK, one) as timeline:
@@ -93,7 +94,7 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 
 @group.command(help=say("Have a revoked link hold again.", "Rétablir un lien révoqué."))
 @_pair
-@pass_settings
+@pass_settings_here
 def restore(settings: Settings, one: str, other: str) -> None:
     """Restore a link."""
     with _opened(settings, Operation.RESTORE_LINK, one) as timeline:

@@ -16,8 +16,10 @@ from streams.access.permissions import Operation
 from streams.audit_cli import record_act
 from streams.listing import EXIT_NOT_FOUND, as_json
 from streams.rights.labels import LANGUAGES
+from streams.running import pass_settings_here
+from streams.sectors import choose_sector
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, pass_settings
+from streams.terminal import EXIT_RESTART, OperatorError, clear_errors
 from streams.timeline_cli import ask_for, name_options, tell_away
 from streams.words import say
 
@@ -48,19 +50,20 @@ WAIT_SECONDS: Final = 60
     help=say("For the proof, seconds.", "Attente de la preuve, en secondes."),
 )
 @as_json
-@pass_settings
-def erase(settings: Settings, name: str | None, kind: str, sector: str, wait: int, *, yes: bool, json: bool) -> None:
+@pass_settings_here
+def erase(
+    settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
+) -> None:
     """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
     with opened(settings) as (_, erasing):
-        asked = name or ask_for(settings, IdentityKind(kind), sector)
-        where = _find_sector(erasing, asked, sector)
-        record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
+        asked, where = _find(settings, erasing, name, kind, sector)
+        record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose.RIGHTS, where)
         contacts = erasing.finder.find_whole(asked, where).contacts
         number = len(contacts)
-        if not yes:
-            click.confirm(
-                say(f"erase {number} contacts for ever?", f"effacer {number} contacts à jamais ?"), abort=True, err=True
-            )
+        question = say(f"erase {number} contacts for ever?", f"effacer {number} contacts à jamais ?")
+        if not yes and not click.confirm(question, err=True):
+            raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
+        record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
         request = erasing.begin(contacts, where, f"user:{getuser()}")
         click.echo(say(f"request {request.id}", f"demande {request.id}"), err=True)
         erasing.tell()
@@ -78,7 +81,7 @@ def erase(settings: Settings, name: str | None, kind: str, sector: str, wait: in
     "--wait", type=click.IntRange(min=0), default=0, help=say("For the proof, seconds.", "Attente, en secondes.")
 )
 @as_json
-@pass_settings
+@pass_settings_here
 def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     """Finish what was begun, and look."""
     with opened(settings) as (_, erasing):
@@ -121,17 +124,16 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
     show_default=True,
     help=say("The citizen's.", "Celle de l'usager."),
 )
-@pass_settings
+@pass_settings_here
 def export(
-    settings: Settings, name: str | None, kind: str, sector: str, output: Any, kind_of_file: str, language: str
+    settings: Settings, name: str | None, kind: str, sector: str | None, output: Any, kind_of_file: str, language: str
 ) -> None:
     """Record it, then write."""
     from streams.rights.writing import Format, write  # noqa: PLC0415
     from streams.rights_process import gather  # noqa: PLC0415
 
     with opened(settings) as (timeline, erasing):
-        asked = name or ask_for(settings, IdentityKind(kind), sector)
-        where = _find_sector(erasing, asked, sector)
+        asked, where = _find(settings, erasing, name, kind, sector)
         record_act(settings, Operation.EXPORT, asked, Purpose.RIGHTS, where)
         held = gather(settings, timeline, erasing.finder, asked, where, language)
         os.umask(0o077)  # the file is for who made it
@@ -190,11 +192,12 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
             raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
 
 
-def _find_sector(erasing: "Erasing", asked: str, sector: str) -> str:
-    """Return the sector that was named, or whose key made the pseudonym; else the one that `asked` is known in."""
-    context = click.get_current_context()
-    is_named = context.get_parameter_source("sector") is not click.core.ParameterSource.DEFAULT
-    return sector if is_named or not context.params["name"] else erasing.finder.find_sector(asked)
+def _find(settings: Settings, erasing: "Erasing", name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
+    """Return who is meant, and in which sector: the one that was named, else where `name` is known, or whose key is used."""
+    if name:
+        return name, sector or erasing.finder.find_sector(name)
+    where = choose_sector(settings, sector)
+    return ask_for(settings, IdentityKind(kind), where), where
 
 
 def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":

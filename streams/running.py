@@ -4,21 +4,27 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Final
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 
+from streams.configuration import load
 from streams.engine.broker import listens
 from streams.settings import ConfigError, Settings
-from streams.terminal import EXIT_RESTART, OperatorError
+from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
 from streams.words import say
 
+P = ParamSpec("P")
+R = TypeVar("R")
 DEMO: Final = "demo"
 """Below the data directory: the demo's own, so that its data never mix with real ones."""
+DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
+"""The demo's own settings."""
 CLAIM_SECONDS: Final = 0.5
 """Longer than anyone holds the lock who only asks for it."""
 
@@ -99,6 +105,24 @@ def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
             f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
         )
     )
+
+
+def pass_settings_here(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
+    """Do what `pass_settings` does, with the demo's settings if that is what runs here: for who looks after what is there."""
+
+    @wraps(command)
+    def run(settings: Any, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return command(find_settings(settings), *args, **kwargs)
+
+    return pass_settings(run)
+
+
+def find_settings(settings: Settings) -> Settings:
+    """Return the demo's settings, with its data directory, if that is what runs here; else `settings`."""
+    found = find(settings, or_demo=True)
+    if found is None or found[0] == settings.data:
+        return settings
+    return load(DEMO_FILE).model_copy(update={"data": found[0]})
 
 
 def wait_for_broker(brokers: str, seconds: float) -> None:

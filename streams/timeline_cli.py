@@ -15,11 +15,14 @@ from streams.access.permissions import Operation
 from streams.core.links import Story
 from streams.core.summary import sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when
+from streams.running import pass_settings_here
+from streams.sectors import choose_sector
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
 from streams.words import say
 
 KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
+REASON: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
 LOOKED_AT: Final = 500
 """So many of the latest entries tell which matters are open, as over HTTP."""
@@ -57,8 +60,7 @@ def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     sector = click.option(
         "--sector",
-        default="general",
-        show_default=True,
+        show_default=say("the only one there is", "le seul qu'il y a"),
         help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
     )
     return click.argument("name", required=False)(kind(sector(command)))
@@ -104,22 +106,25 @@ def run(settings: Settings) -> None:
 @name_options
 @click.option(
     "--why",
-    type=click.Choice([purpose.value for purpose in Purpose]),
-    prompt=say("why", "pourquoi"),
-    help=say("Recorded with who asks, and for whom.", "Enregistré avec qui demande, et pour qui."),
+    type=REASON,
+    help=say(
+        "Asked for if not given; recorded with who asks, and for whom.",
+        "Demandé à défaut ; enregistré avec qui demande, et pour qui.",
+    ),
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True)
-@pass_settings
-def show(settings: Settings, name: str | None, kind: str, sector: str, why: str, limit: int) -> None:
+@pass_settings_here
+def show(settings: Settings, name: str | None, kind: str, sector: str | None, why: str | None, limit: int) -> None:
     """Record who asks for whom, then print the entries, and by which links they belong together."""
     from streams.audit_cli import record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
-        asked = name or ask_for(settings, IdentityKind(kind), sector)
-        operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
-        record_act(settings, operation, asked, Purpose(why), "" if name else sector)
+        where = "" if name else choose_sector(settings, sector)
+        asked = name or ask_for(settings, IdentityKind(kind), where)
+        purpose = why or click.prompt(say("why", "pourquoi"), type=REASON, err=True)
+        record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose(purpose), where)
         try:
             timeline = open_timeline(settings)
             try:
@@ -147,17 +152,12 @@ def show(settings: Settings, name: str | None, kind: str, sector: str, why: str,
 
 
 def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Return the pseudonym of what is typed in answer. Raises `OperatorError`."""
-    keys = settings.data / "connectors" / "keys"
-    sectors = sorted(path.stem for path in keys.glob("*.key"))
-    if sector not in sectors:  # a key that is made now would find nobody
-        known = ", ".join(sectors) or say("none", "aucun")
-        raise OperatorError(say(f"no sector {sector} here: {known}", f"pas de secteur {sector} ici : {known}"))
+    """Return the pseudonym, by the key of a sector that `choose_sector` chose, of what is typed. Raises `OperatorError`."""
     raw = click.prompt(kind.value, err=True)
     normalised = normalise(kind, raw, settings.api.region)
     if not normalised:
         raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
-    return load_key(keys, sector).pseudonym(kind, normalised)
+    return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
 
 
 def _print_matters(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:

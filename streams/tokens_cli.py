@@ -1,7 +1,7 @@
 """`accueil tokens`: who may ask the API."""
 
 import json as json_codec
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from typing import Final
@@ -13,8 +13,10 @@ from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
 from streams.audit_cli import record_act
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
-from streams.settings import Settings
-from streams.terminal import Group, OperatorError, pass_settings
+from streams.running import pass_settings_here
+from streams.sectors import find_default, list_sectors
+from streams.settings import ConfigError, Settings
+from streams.terminal import Group, OperatorError
 from streams.words import say
 
 DAY_MS: Final = 86_400_000
@@ -49,8 +51,7 @@ def group() -> None:
     "--sector",
     "sectors",
     multiple=True,
-    default=("general",),
-    show_default=True,
+    show_default=say("the only one there is", "le seul qu'il y a"),
     help=say("Whose citizens; may be repeated.", "De quels usagers ; peut être répété."),
 )
 @click.option(
@@ -67,7 +68,7 @@ def group() -> None:
     help=say("Requests a minute at most.", "Requêtes par minute, au plus."),
 )
 @expires_option
-@pass_settings
+@pass_settings_here
 def add(
     settings: Settings, name: str, role: str, sectors: tuple[str, ...], services: tuple[str, ...], rate: int, days: int
 ) -> None:
@@ -79,12 +80,13 @@ def add(
                 f"{name!r} n'est pas un nom : minuscules, chiffres, points et tirets, 64 au plus",
             )
         )
+    sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
     secret, now = make_secret(), _now()
     token = Token(
         name=name,
         sha256=digest(secret),
         role=Role(role),
-        sectors=tuple(dict.fromkeys(sectors)),
+        sectors=sectors,
         services=tuple(dict.fromkeys(services)),
         rate_per_minute=rate,
         created_at=now,
@@ -93,16 +95,21 @@ def add(
     with _changing(settings) as tokens:
         if any(one.name == name for one in tokens.list()):
             raise OperatorError(
-                say(f"there is, or was, a token named {name}", f"il y a, ou il y a eu, un jeton nommé {name}")
+                say(
+                    f"there is, or was, a token named {name}: choose another name, or `accueil tokens rotate {name}`",
+                    f"il y a, ou il y a eu, un jeton nommé {name} : prendre un autre nom, ou `accueil tokens rotate {name}`",
+                )
             )
         record_act(settings, Operation.ADD_TOKEN, f"token:{name}")
         tokens.add(token)
+    for warning in _doubt(settings, token):
+        click.echo(warning, err=True)
     _tell(secret, token.expires_at, settings.web.zone)
 
 
 @group.command("list", help=say("Show all tokens; no secret.", "Montrer tous les jetons, sans secret."))
 @as_json
-@pass_settings
+@pass_settings_here
 def list_(settings: Settings, *, json: bool) -> None:
     """Print them by name."""
     with _clear():
@@ -137,7 +144,7 @@ def list_(settings: Settings, *, json: bool) -> None:
 )
 @click.argument("name")
 @expires_option
-@pass_settings
+@pass_settings_here
 def rotate(settings: Settings, name: str, days: int) -> None:
     """Replace the secret, and count its days anew."""
     secret, expires_at = make_secret(), _now() + days * DAY_MS
@@ -150,7 +157,7 @@ def rotate(settings: Settings, name: str, days: int) -> None:
 
 @group.command(help=say("Refuse a token from now on, for ever.", "Refuser un jeton, dès maintenant et pour toujours."))
 @click.argument("name")
-@pass_settings
+@pass_settings_here
 def revoke(settings: Settings, name: str) -> None:
     """Revoke one; its name stays, since it is in the audit."""
     with _changing(settings) as tokens:
@@ -179,6 +186,47 @@ def _clear() -> Iterator[None]:
         yield
     except TokensError as error:
         raise OperatorError(str(error)) from None
+
+
+def _doubt(settings: Settings, token: Token) -> Iterator[str]:
+    """Yield in words which sectors and services of a token nobody knows: a slip of the pen would find nobody."""
+    sectors = list_sectors(settings)
+    none = say("none", "aucun")
+    names = ", ".join(sectors) or none
+    for sector in token.sectors:
+        if sector not in sectors:
+            yield say(
+                f"no key of sector {sector} here; there are: {names}",
+                f"pas de clé du secteur {sector} ici ; il y a : {names}",
+            )
+    services = _read_services(settings, token.sectors) if token.services else None
+    if services is None:
+        return
+    names = ", ".join(services) or none
+    for service in token.services:
+        if service not in services:
+            yield say(
+                f"no contact of service {service} yet; known: {names}",
+                f"pas encore de contact du service {service} ; connus : {names}",
+            )
+
+
+def _read_services(settings: Settings, sectors: Sequence[str]) -> Sequence[str] | None:
+    """Return of which services there are contacts in these sectors; None if the timelines cannot be asked."""
+    from streams.timeline.store import Unavailable  # noqa: PLC0415 - brings the database's libraries
+    from streams.timelines import FILE, open_reader  # noqa: PLC0415
+
+    if not settings.timeline.url and not (settings.data / FILE).exists():
+        return None  # to look would make it
+    try:
+        reader = open_reader(settings, 1)
+        try:
+            with reader.look() as reading:
+                return reading.find_services(sectors)
+        finally:
+            reader.close()
+    except (ConfigError, Unavailable):
+        return None
 
 
 def _find(tokens: Tokens, name: str) -> None:

@@ -19,14 +19,13 @@ from streams.engine.broker import KAFKA_VERSION, free_port
 from streams.prechecks import check_port, own, warn
 from streams.processes import GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
-from streams.running import DEMO, announce
+from streams.running import DEMO, DEMO_FILE, announce
 from streams.settings import Settings
 from streams.sla_file import load_policies
 from streams.terminal import OperatorError
 from streams.web_settings import Web
 from streams.words import say
 
-DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 SYSTEMS: Final = "systems"
 """In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
 LOCAL: Final = "127.0.0.1"

@@ -67,6 +67,10 @@ class Reading:
         """Return the weak identities of a kind that most contacts tell together with a stronger one. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
+    def find_services(self, sectors: Collection[str]) -> Sequence[str]:
+        """Return of which services there are entries in these sectors, in order. Reads all entries."""
+        return self._connection.scalars(_SERVICES, {"sectors": list(sectors)}).all()
+
     def tell_story(self, identity: str) -> Story:
         """Return which identities are the citizen's who has `identity`."""
         caps = self._caps
@@ -215,6 +219,9 @@ _SECTOR: Final = text(f"{_NAMED} LIMIT 1")
 _LINKED: Final = text(
     "SELECT other FROM links WHERE other LIKE :like GROUP BY other ORDER BY count(*) DESC, other LIMIT :most"
 )
+_SERVICES: Final = text(
+    "SELECT DISTINCT service FROM entries WHERE sector IN :sectors AND service <> '' ORDER BY service"
+).bindparams(bindparam("sectors", expanding=True))
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
 

@@ -9,8 +9,11 @@ from click.testing import CliRunner, Result
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
+from streams import running
 from streams.access.audit import read as read_audit
 from streams.cli import main
+from streams.prechecks import own
+from streams.running import announce
 from streams.timeline.store import Timeline
 from tests.support.events import START_MS, make
 from tests.support.timelines import breach, call, entries_of
@@ -101,6 +104,49 @@ def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone:
     assert matter.endswith("resolution breached")
     assert blank == ""
     assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
+
+
+def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, phone: str) -> None:
+    keys = data / "connectors" / "keys"
+    (keys / "general.key").rename(keys / "social.key")
+    done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
+    assert (done.exit_code, done.stderr.index("phone") < done.stderr.index("why")) == (0, True), done.output
+    (*_, (record, _)) = [(line.record or {}, line) for line in read_audit(data / "audit")]
+    assert (record["whose"], record["sector"], record["why"]) == (phone, "social", "contact")
+    load_key(keys, "routes")
+    done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
+    assert (done.exit_code, "no sector general here: routes, social; --sector names one" in done.stderr) == (2, True)
+
+
+def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> None:
+    done = run("timeline", "show", typed="01 99 00 00 01\n")
+    assert (done.exit_code, f"no sector has a key in {data} yet" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("timeline", "show", "--why", "contact"),
+        ("links", "list", CASE),
+        ("tokens", "list"),
+        ("audit", "show"),
+        ("audit", "verify"),
+    ],
+)
+def test_beside_the_demo_that_runs_its_timelines_are_meant(data: Path, phone: str, command: tuple[str, ...]) -> None:
+    demo = data / running.DEMO
+    demo.mkdir()
+    for name in ("connectors", "timeline.db"):
+        (data / name).rename(demo / name)
+    (data / "accueil.toml").write_text('[timeline]\nurl = "postgresql+psycopg://nobody@127.0.0.1:1/nothing"\n')
+    with own(demo):
+        announce(demo, "127.0.0.1:1", "")
+        assert run("tokens", "add", "guichet-1", "--role", "agent").exit_code == 0
+        done = run(*command, typed="01 99 00 00 01\n")
+        assert done.exit_code == 0, done.output
+        assert any(told in done.stdout for told in ("call.abandoned", "add_token", "guichet-1", phone, "lines, each"))
+    assert not (data / "audit").exists()
+    assert not (data / "access").exists()
 
 
 def test_a_sector_that_is_none_gets_no_key(data: Path, phone: str) -> None:

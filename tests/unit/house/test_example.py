@@ -16,7 +16,7 @@ from connectors.simulator.house import (
 )
 from streams.configuration import describe, load
 from streams.programs import configure_connectors
-from streams.up import DEMO_FILE
+from streams.running import DEMO_FILE
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 MADE_UP = ("connectors.", "web.queues.", "web.services.")

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.sdk.keys import load_key
 from streams.access.audit import read, verify
 from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.cli import main
+from streams.timeline.store import Timeline
+from tests.support.events import make
+from tests.support.timelines import entries_of
 
 DATA = Path("accueil-data")
 
@@ -36,6 +40,23 @@ def test_a_secret_is_shown_once_alone_and_lets_its_holder_in() -> None:
     for path in DATA.rglob("*"):
         assert path.is_dir() or secret not in path.read_text()
     assert token.sha256 not in command("list", "--json").output
+
+
+def test_a_sector_or_service_that_nobody_knows_is_told_and_the_token_made_all_the_same() -> None:
+    load_key(DATA / "connectors" / "keys", "social")
+    assert "service" not in command("add", "first", "--role", "agent", "--service", "rsa").stderr, "nobody can be asked"
+    timeline = Timeline(f"sqlite:///{DATA / 'timeline.db'}")
+    told = {"site": "siege", "service": "rsa", "sector": "social"}
+    timeline.write(entries_of([make("letter.arrived", 0, subject="mail:ged:1", **told)]))
+    timeline.close()
+    right = command("add", "second", "--role", "agent", "--service", "rsa")
+    assert (right.exit_code, "there are" in right.stderr, "known" in right.stderr) == (0, False, False)
+    wrong = command("add", "third", "--role", "agent", "--sector", "social", "--sector", "socail", "--service", "rsaa")
+    assert "no key of sector socail here; there are: social" in wrong.stderr
+    assert "no contact of service rsaa yet; known: rsa" in wrong.stderr
+    assert (wrong.exit_code, len(wrong.stdout.splitlines())) == (0, 1)
+    tokens = {token.name: token.sectors for token in Tokens(DATA / "access").list()}
+    assert tokens == {"first": ("social",), "second": ("social",), "third": ("social", "socail")}
 
 
 def test_every_change_is_in_the_audit_before_it_is_made() -> None:
@@ -66,7 +87,7 @@ def test_a_name_is_never_given_twice_and_an_unknown_one_is_told() -> None:
     command("revoke", "guichet-1")
     again = command("add", "guichet-1", "--role", "agent")
     assert (again.exit_code, again.stdout) == (2, "")
-    assert "there is, or was, a token named guichet-1" in again.stderr
+    assert "there is, or was, a token named guichet-1: choose another name, or `accueil tokens rotate" in again.stderr
     assert command("revoke", "guichet-1").exit_code == command("rotate", "nobody").exit_code == 1
     assert command("add", "Jeanne Exemple", "--role", "agent").exit_code == 2
 

@@ -1,0 +1,44 @@
+"""The sectors that are here: each has a key, which its first connector makes."""
+
+from typing import Final
+
+from streams.settings import Settings
+from streams.terminal import OperatorError
+from streams.words import say
+
+USUAL: Final = "general"
+"""The connectors' own default."""
+
+
+def list_sectors(settings: Settings) -> list[str]:
+    """Return the names of the sectors whose keys are here, in order."""
+    return sorted(path.stem for path in (settings.data / "connectors" / "keys").glob("*.key"))
+
+
+def find_default(settings: Settings) -> str:
+    """Return the sector that is meant if none is named: the only one there is, else the usual one."""
+    known = list_sectors(settings)
+    return known[0] if len(known) == 1 else USUAL
+
+
+def choose_sector(settings: Settings, named: str | None) -> str:
+    """Return the sector that is `named`, else the default one. Raises `OperatorError` if it has no key here."""
+    sector, known = named or find_default(settings), list_sectors(settings)
+    if sector in known:
+        return sector
+    if not known:
+        raise OperatorError(
+            say(
+                f"no sector has a key in {settings.data} yet: its connectors make it when they start, and until then nobody is "
+                "known; of another data directory: ACCUEIL_DATA",
+                f"aucun secteur n'a encore de clé dans {settings.data} : ses connecteurs la créent en démarrant, et "
+                "personne n'est connu d'ici là ; pour un autre dossier : ACCUEIL_DATA",
+            )
+        )
+    names = ", ".join(known)
+    raise OperatorError(
+        say(
+            f"no sector {sector} here: {names}; --sector names one",
+            f"pas de secteur {sector} ici : {names} ; --sector en nomme un",
+        )
+    )
