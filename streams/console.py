@@ -146,10 +146,25 @@ SAYINGS: Final = {
         "{connector} : un défaut du connecteur ({error}), un message n'a pas été pris",
     ),
     "waiting_for_database": ("waits for the database ({error})", "attend la base de données ({error})"),
+    "database_away": ("the timelines' database does not answer ({error})", "la base des fils ne répond pas ({error})"),
+    "not_recorded": (
+        "nothing is shown of anybody, since it cannot be recorded: {error}",
+        "rien n'est montré de personne, faute de pouvoir l'enregistrer : {error}",
+    ),
+    "tokens_unusable": ("nobody is let in: {error}", "personne n'est admis : {error}"),
+    "key_unusable": ("nobody is found in a sector: {error}", "personne n'est trouvé dans un secteur : {error}"),
+    "provider_away": (
+        "the OpenID provider does not give its keys ({error}): those it gave before hold",
+        "le fournisseur OpenID ne donne pas ses clés ({error}) : celles d'avant restent valables",
+    ),
     "waiting_for_broker": ("waits for Kafka at {url}", "attend Kafka sur {url}"),
     r"a row of figures cannot be read: (?P<error>.*)": (
         "a row of figures cannot be read ({error}): is another version writing?",
         "une ligne de chiffres est illisible ({error}) : une autre version écrit-elle ?",
+    ),
+    r"a row of citizens' figures cannot be read: (?P<error>.*)": (
+        "a row of citizens' figures cannot be read ({error}): is another version writing?",
+        "une ligne de chiffres sur les usagers est illisible ({error}) : une autre version écrit-elle ?",
     ),
     "figures: the Kafka client failed, it is started anew": (
         "a defect in reading the figures, begun anew",
