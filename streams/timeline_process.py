@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
@@ -111,6 +111,14 @@ class _Sink:
             written = timeline.write(entries)
         for what, number in written._asdict().items():
             WRITTEN.labels(what).inc(number)
+
+    def find_erased(self, contacts: Collection[str] | None = None) -> set[str]:
+        with self._reached() as timeline:
+            return timeline.find_erased(contacts)
+
+    def find_owners(self, names: Collection[str]) -> set[str]:
+        with self._reached() as timeline:
+            return timeline.find_owners(names)
 
     def tidy(self, now: int) -> None:
         if self._cursor is None:

@@ -4,11 +4,11 @@ Thin: what entries mean is in `streams.core.citizens`. It works on the entries o
 citizen, and a step of its own would cost a consumer, a producer and a process more.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from copy import copy
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -17,7 +17,7 @@ from streams.core import citizens
 from streams.core.citizens import PROGRESS_KEY, RELEVANT, TOTAL, Changes, Citizen, Key, Period, Progress, Terms
 from streams.core.figures import Figure, decode_figure, encode_figure, new_figure
 from streams.core.layouts import CITIZENS
-from streams.core.rows import milliseconds
+from streams.core.rows import mark, milliseconds
 from streams.core.timeline import Entry
 from streams.engine.job import Codec, Step, Table
 
@@ -25,6 +25,16 @@ SWEPT_PER_TICK: Final = 2000
 """Rows looked at per tick once a day has begun: a million in eight minutes."""
 KEPT_DAYS: Final = {Period.DAY: 92, Period.WEEK: 800, Period.FOUR_WEEKS: 800}
 """After so many days a row of figures of such a period is tombstoned; totals stay."""
+
+
+class Known(Protocol):
+    """What the timelines know."""
+
+    def find_erased(self) -> Collection[str]:
+        """Return the contacts whose person was erased."""
+
+    def find_owners(self, names: Collection[str]) -> Collection[str]:
+        """Return under which of these identities there are entries."""
 
 
 class Citizens:
@@ -40,6 +50,8 @@ class Citizens:
         self._sweep: Iterator[bytes] | None = None
         self._swept_for = 0
         """On which day all rows were looked at."""
+        self._erased: frozenset[bytes] = frozenset()
+        """Marks of contacts whose person was erased, as of when that began."""
 
     def restore(self) -> None:
         """Begin to look at all rows anew."""
@@ -74,33 +86,42 @@ class Citizens:
     def _edit(self, key: Key) -> Figure:
         return self.figures.edit(key, partial(new_figure, CITIZENS))
 
-    def tick(self, step: Step) -> None:
-        """Say which days are over, and forget some of what changes no figure any more."""
+    def tick(self, step: Step, known: Known) -> None:
+        """Say which days are over, and forget some of what changes no figure any more, and of who was erased."""
         today = self._day_of(step.now)
         terms = self._terms
         if self.progress.rows.get(PROGRESS_KEY) != (told := Progress(today, terms.recontact_days, terms.zone)):
             self.progress.put(PROGRESS_KEY, told)
             self._drop_old(today)
         if self._swept_for != today:
-            self._forget_some(today, citizens.counted_from(today, terms))
+            self._forget_some(today, citizens.counted_from(today, terms), known)
 
-    def _forget_some(self, today: int, since: int) -> None:
-        rows, terms, changes = self.citizens.rows, self._terms, Changes()
+    def _forget_some(self, today: int, since: int, known: Known) -> None:
+        rows, changes = self.citizens.rows, Changes()
         if self._sweep is None:
             self._sweep = iter(list(rows))
-        looked_at = 0
-        for key in islice(self._sweep, SWEPT_PER_TICK):
-            looked_at += 1
-            row = rows.get(key)
-            if row is not None and _is_gone(row):
+            self._erased = frozenset(map(mark, known.find_erased()))
+        keys = [*islice(self._sweep, SWEPT_PER_TICK)]
+        there = [(key, row) for key in keys if (row := rows.get(key)) is not None]
+        crowds = {key.decode() for key, row in there if row.crowd_at is not None}
+        over = crowds.difference(known.find_owners(crowds)) if crowds else crowds
+        for key, row in there:
+            if _is_gone(row) or key.decode() in over:
                 self.citizens.delete(key)
-            elif row is not None and (row.counted_from != since or row.terms != terms):
-                after = copy(row)
-                after.terms = terms
-                self._put(key, row, after, max(since, row.counted_from), changes)
+            else:
+                self._review(key, row, today, since, changes)
         changes.apply(self._edit)
-        if looked_at < SWEPT_PER_TICK:
+        if len(keys) < SWEPT_PER_TICK:
             self._sweep, self._swept_for = None, today
+
+    def _review(self, key: bytes, row: Citizen, today: int, since: int, changes: Changes) -> None:
+        left = citizens.erase(row, self._erased)
+        if left is not row:
+            row, left = citizens.close(row, today), citizens.close(left, today)
+        if left is not row or row.counted_from != since or row.terms != self._terms:
+            after = copy(left)
+            after.terms = self._terms
+            self._put(key, row, after, max(since, row.counted_from), changes)
 
     def _drop_old(self, today: int) -> None:
         for key in [key for key in self.figures.rows if key.period != TOTAL]:
@@ -109,7 +130,7 @@ class Citizens:
 
 
 def _is_gone(row: Citizen) -> bool:
-    """Return whether all contacts became others', or were erased: so nothing names the citizen after a day.
+    """Return whether all contacts became others': so nothing names the citizen after a day.
 
     Till then they are known as gone, whatever comes late.
     """

@@ -4,14 +4,14 @@ Thin: what is written is the store's, what is counted `citizens`'. A batch is wr
 committed, with what it counts; told again after a crash, it changes nothing in the store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from models import topics
 from models.reasons import Reason
-from streams.agents.citizens import Citizens
+from streams.agents.citizens import Citizens, Known
 from streams.core import moves
 from streams.core.citizens import Terms
 from streams.core.timeline import Entry, decode
@@ -20,11 +20,14 @@ from streams.engine.job import Job, Record, Step, Table
 GROUP: Final = "timeline"
 
 
-class Store(Protocol):
+class Store(Known, Protocol):
     """Where entries go. What it raises ends the process, which tries again in its next life."""
 
     def write(self, entries: Sequence[Entry]) -> object:
         """Write a batch in one transaction; what is there already is left as it is."""
+
+    def find_erased(self, contacts: Collection[str] | None = None) -> Collection[str]:
+        """Return the contacts whose person was erased, of these or of all."""
 
     def tidy(self, now: int) -> None:
         """Drop some of what was kept long enough at `now`, milliseconds since 1970."""
@@ -59,7 +62,7 @@ class TimelineWriter:
         """Do nothing: what the store was given comes again, and nothing else is derived from the rows."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Write the entries of `records`, and count them; what is no entry is rejected."""
+        """Write the entries of `records`, and count them unless their person was erased; what is no entry is rejected."""
         entries: list[Entry] = []
         moved: list[Entry] = []
         for record in records:
@@ -78,7 +81,9 @@ class TimelineWriter:
                 step.reject(topic, record, Reason.INVALID_JSON.value)
         if entries:
             self._store.write(entries)
-        self._citizens.fold([*entries, *moved], step.now)
+        told = [*entries, *moved]
+        erased = self._store.find_erased({entry.contact for entry in told}) if told else ()
+        self._citizens.fold((entry for entry in told if entry.contact not in erased), step.now)
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter."""
@@ -88,4 +93,4 @@ class TimelineWriter:
         """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
         if self._partition == 0:
             self._store.tidy(step.now)
-        self._citizens.tick(step)
+        self._citizens.tick(step, self._store)

@@ -3,6 +3,7 @@
 A row holds evidence of each contact, which only grows, so the same entries give the same row in any order and however often
 they come. What it contributes to figures is a function of the row, counted by civil day, week and four weeks. A citizen is a
 pseudonym, the strongest that a contact tells: links between pseudonyms are not used, so that no merge rewrites what was counted.
+Nor does an erasure: what was counted stays, though the contact leaves the row.
 
 How things are counted, within one service, which stands for the matter:
 
@@ -23,7 +24,7 @@ All times are milliseconds since 1970 UTC, days are ordinals of civil days.
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -33,7 +34,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from models.topics import Channel
-from streams.core.contact import ERASED
 from streams.core.figures import Figure
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS, name_handled
 from streams.core.milestone import STATE_AFTER, State
@@ -71,7 +71,7 @@ class Known(Row):
     turn: int = -1
     """When it last changed hands, and by which event: `at * _TURNS + index`."""
     gone_at: int | None = None
-    """When it became another citizen's, or was erased: nothing else is kept of it, whatever is told."""
+    """When it became another citizen's: nothing else is kept of it, whatever is told."""
 
 
 class Citizen(Row, tag=1):
@@ -117,7 +117,7 @@ _ENDS: Final = frozenset(
     | {*_HANDLED, _GIVEN_UP, "call.left_queue", "visit.left"}
 )
 _ENDING: Final = frozenset(_TURN[kind] for kind in _ENDS)
-RELEVANT: Final = frozenset({*_TURN, ERASED, ADOPTED, WITHDRAWN}) - {"call.arrived"}
+RELEVANT: Final = frozenset({*_TURN, ADOPTED, WITHDRAWN}) - {"call.arrived"}
 """Types of entries that say something here."""
 
 
@@ -155,7 +155,7 @@ def add(row: Citizen, entry: Entry, at: int) -> Citizen:
 
 def _learn(known: Known, entry: Entry, at: int) -> Known:
     kind = entry.type
-    if kind in (WITHDRAWN, ERASED):
+    if kind == WITHDRAWN:
         return known if at <= (known.gone_at or -1) else Known(known.mark, gone_at=at)
     if known.gone_at is not None:
         return known
@@ -451,8 +451,31 @@ def counted_from(today: int, terms: Terms) -> int:
     return start_of(Period.FOUR_WEEKS, today - terms.recontact_days - LATE_DAYS)
 
 
+def close(row: Citizen, day: int) -> Citizen:
+    """Return `row` as it counts the days after `day` only: what was counted until then stands."""
+    after = row.__copy__()
+    after.counted_from = max(row.counted_from, day + 1)
+    return after
+
+
+def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
+    """Return `row` without the contacts that have these marks; `row` itself if it has none of them.
+
+    What it then contributes is less: it is to be closed first, or figures would tell whose contacts were erased.
+    """
+    kept = tuple(known for known in row.contacts if known.mark not in erased)
+    if len(kept) == len(row.contacts):
+        return row
+    after = row.__copy__()
+    after.contacts = kept
+    return after
+
+
 def forget(row: Citizen, since: int) -> Citizen:
-    """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that."""
+    """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that.
+
+    What began more than `LATE_DAYS` before is judged as if nothing had been before it.
+    """
     day, within = day_of(row.terms.zone), row.terms.recontact_days
     if since == row.counted_from and row.crowd_at is None and all(day(_last_at(one)) >= since for one in row.contacts):
         return row
@@ -461,11 +484,11 @@ def forget(row: Citizen, since: int) -> Citizen:
         crowd_at = row.crowd_at if day(row.crowd_at) >= since else None
     else:
         crowd_at = None
-        # What is yet to end is judged by what came before it began.
+        # What is yet to end is judged by what came before it began, unless that is so long ago that it may not be kept.
         began = [
             day(known.began_at) for known in row.contacts if known.began_at is not None and _is_ahead(known, since, day)
         ]
-        context = min([since, *began]) - within
+        context = max(min([since, *began]), since - LATE_DAYS) - within
         kept = tuple(known for known in row.contacts if _matters(known, since, context, day))
     if len(kept) == len(row.contacts) and crowd_at == row.crowd_at and since == row.counted_from:
         return row

@@ -1,4 +1,4 @@
-"""Moves: a contact that tells a stronger identity becomes another citizen's, and one that is erased becomes nobody's.
+"""Moves: a contact that tells a stronger identity becomes another citizen's.
 
 Entries are keyed by the citizen, so the former owner's partition would keep what it was told, and the new one's would lack it.
 A move is told to both: the former one withdraws the contact, the new one adopts it with all that is known of it. What the
@@ -48,12 +48,11 @@ def records(before: Contact, after: Contact, contact: str) -> Iterator[tuple[byt
     """Yield the records that tell of a contact whose citizen was another one before: Kafka key, and move as JSON.
 
     None if the former one was told nothing that says how the contact went: most calls are somebody's once they are queued.
+    And none of an erasure: nobody is named to tell of it.
     """
-    told = (*_of_visits(before), *_of_milestones(before))
-    if not told:
-        return
-    yield _record(before.citizen, WITHDRAWN, after, contact, ())
-    if not after.is_erased:
+    told = () if after.is_erased else (*_of_visits(before), *_of_milestones(before))
+    if told:
+        yield _record(before.citizen, WITHDRAWN, after, contact, ())
         yield _record(after.citizen, ADOPTED, after, contact, told)
 
 

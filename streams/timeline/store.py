@@ -181,6 +181,18 @@ class Timeline:
         return [entry for entry in entries if entry.contact not in erased], bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
+    def find_erased(self, contacts: Iterable[str] | None = None) -> set[str]:
+        """Return the contacts known as erased, of these or of all. Raises `Unavailable`."""
+        with self.reading() as connection:
+            if contacts is None:
+                return {*connection.scalars(select(ERASURES.c.contact))}
+            return _which(connection, ERASURES.c.contact, contacts)
+
+    def find_owners(self, names: Iterable[str]) -> set[str]:
+        """Return under which of these identities there are entries. Raises `Unavailable`."""
+        with self.reading() as connection:
+            return _which(connection, ENTRIES.c.owner, names)
+
     def tell_story(self, identity: str, most: int = 0) -> Story:
         """Return which identities are the citizen's who has `identity`; `most` at least are followed. Raises `Unavailable`."""
         caps = self._caps._replace(identities=max(self._caps.identities, most))

@@ -1,7 +1,7 @@
 """Who came back in months of a whole département: citizens' figures are those of who knows what everybody did."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -139,6 +139,16 @@ def called(events: Iterable[Event]) -> Iterator[tuple[str, Return]]:
         yield phone.replace("phone:sim-", "phone "), contact
 
 
+class NobodyErased:
+    """Timelines in which everybody has entries."""
+
+    def find_erased(self) -> Collection[str]:
+        return ()
+
+    def find_owners(self, names: Collection[str]) -> Collection[str]:
+        return names
+
+
 class Counting:
     """The agent on several partitions, in the time of the simulation; now and then its rows are read back."""
 
@@ -160,7 +170,7 @@ class Counting:
                 part = self._parts[partition]
                 part.fold(entries, now)
                 self._commit(partition)
-                part.tick(Step(partition, now, []))
+                part.tick(Step(partition, now, []), NobodyErased())
                 self._commit(partition)
             if number % 100 == 99:
                 self._restart()

@@ -11,11 +11,13 @@ from models.events import Event
 from streams.agents.citizens import Citizens
 from streams.core import citizens, contact
 from streams.core.citizens import RELEVANT, TOTAL, Citizen, Key, Period, facts, forget
-from streams.core.contact import ERASED, Contact
+from streams.core.contact import Contact
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS
+from streams.core.rows import mark
 from streams.core.timeline import Entry
 from streams.engine.partitioner import partition_of
 from tests.support.citizens import (
+    COUNTED_FROM,
     START_DAY,
     TERMS,
     Figures,
@@ -110,6 +112,25 @@ def test_what_is_forgotten_changes_no_figure_that_is_still_counted(entries: list
     assert forget(kept, since) is kept
 
 
+@given(contacts_of_one(), contacts_of_one(most=3), st.data())
+def test_an_erasure_changes_no_figure_and_those_after_it_are_true_of_who_is_left(
+    entries: list[Entry], later: list[Entry], data: st.DataObject
+) -> None:
+    figures, day = Figures(), START_DAY + data.draw(st.integers(0, 60))
+    row = forget(fold(entries), data.draw(st.integers(COUNTED_FROM, day)))
+    count(None, row, figures.__getitem__)
+    counted = named(figures)
+    erased = {mark(one.contact) for one in entries if data.draw(st.booleans())}
+    closed, left = citizens.close(row, day), citizens.close(citizens.erase(row, erased), day)
+    until = {fact for fact in facts(row) if fact[0] <= day}
+    count(closed, left, figures.__getitem__)
+    if until == {*facts(row)}:
+        assert named(figures) == counted
+    row = fold([one for one in later if mark(one.contact) not in erased], left) if later else left
+    count(left, row, figures.__getitem__)
+    assert min(min(figure.counts) for figure in figures.values()) >= 0 if figures else True
+
+
 @given(contacts_of_one(), contacts_of_one(most=3), st.integers(0, 60))
 def test_nor_one_of_what_happens_later(entries: list[Entry], later: list[Entry], days: int) -> None:
     since = START_DAY + days
@@ -134,14 +155,14 @@ def test_two_citizens_add_up(one: list[Entry], other: list[Entry]) -> None:
 
 
 def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
-    """Citizen, or contact → the entries of whose contacts that are in the end; erased ones are nobody's."""
+    """Citizen, or contact → the entries of whose contacts that are in the end."""
     rows: dict[str, Contact] = {}
     for event in events:
         rows[event.subject] = contact.fold(rows.get(event.subject), event)
     found: defaultdict[str, list[Entry]] = defaultdict(list)
     for event in events:
         row = rows[event.subject]
-        if event.type in RELEVANT and event.type != ERASED and not row.is_erased:
+        if event.type in RELEVANT:
             days = (event.time.timestamp() * 1000 - START_MS) / DAY_MS
             one = entry(event.type, days, event.subject, event.service, row.citizen)
             found[row.citizen or event.subject].append(one)

@@ -138,8 +138,6 @@ def events_of_many(draw: st.DrawFn) -> list[Event]:
                     }
                 )
             )
-        if draw(st.integers(0, 5)) == 0:
-            events.append(draw(contact_events(("personal_data.erased",), subject)))
     return numbered(sorted(events, key=lambda event: event.time))
 
 

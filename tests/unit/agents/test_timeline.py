@@ -1,6 +1,6 @@
 """The timeline agent without Kafka: entries to the store, all else to the dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from models import topics
@@ -9,7 +9,7 @@ from streams.agents.timeline import make_job
 from streams.core import contact, timeline
 from streams.core.timeline import Entry
 from streams.engine.job import Step
-from tests.support.events import answered_call
+from tests.support.events import START_MS, answered_call
 
 
 class Record(NamedTuple):
@@ -27,11 +27,17 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
-
         self.tidied: list[int] = []
+        self.erased: set[str] = set()
 
     def write(self, entries: Sequence[Entry]) -> None:
         self.batches.append(list(entries))
+
+    def find_erased(self, contacts: Collection[str] | None = None) -> set[str]:
+        return self.erased if contacts is None else self.erased & {*contacts}
+
+    def find_owners(self, names: Collection[str]) -> set[str]:
+        return {entry.citizen for batch in self.batches for entry in batch} & {*names}
 
     def tidy(self, now: int) -> None:
         self.tidied.append(now)
@@ -49,6 +55,19 @@ def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
         (1, Reason.INVALID_FIELD.value),
         (2, Reason.NULL_VALUE.value),
     ]
+
+
+def test_whoever_was_erased_is_not_counted_by_a_dead_letter_that_is_sent_again() -> None:
+    _, queued, *_ = answered_call()
+    record = Record(0, 0, *timeline.record(queued, contact.fold(None, queued)))
+    store = Store()
+    store.erased.add(queued.subject)
+    job = make_job("accueil", store).open(0)
+    job.fold(topics.TIMELINE.name, [record], Step(0, START_MS, []))
+    assert not any(table.rows for table in job.tables)
+    store.erased.clear()
+    job.fold(topics.TIMELINE.name, [record], Step(0, START_MS, []))
+    assert any(table.rows for table in job.tables)
 
 
 def test_nothing_is_written_of_nothing() -> None:

@@ -7,6 +7,7 @@ import pytest
 from streams.core import citizens
 from streams.core.citizens import MAX_CONTACTS, Key, Period, Terms, counted_from, facts, start_of
 from streams.core.layouts import CITIZENS
+from streams.core.rows import mark
 from streams.core.timeline import Entry
 from tests.support.citizens import START_DAY, entry, fold
 
@@ -119,11 +120,12 @@ def test_too_many_contacts_are_no_citizens() -> None:
     assert citizens.is_empty(citizens.forget(crowd, START_DAY + 11))
 
 
-def test_what_was_erased_is_gone_and_its_entries_do_not_bring_it_back() -> None:
-    row = fold([*handled_call(0), entry("personal_data.erased", 1, "call:s:1"), *handled_call(0)])
-    assert facts(row) == []
-    (kept,) = row.contacts
-    assert (kept.channel, kept.service, kept.began_at) == ("", "", None)
+def test_what_was_erased_leaves_the_row_and_what_was_counted_stands() -> None:
+    row = fold([*handled_call(0), *handled_call(2, 2)])
+    assert citizens.erase(row, {mark("call:s:3")}) is row
+    left = citizens.erase(row, {mark("call:s:1")})
+    assert [known.mark for known in left.contacts] == [mark("call:s:2")]
+    assert facts(citizens.close(row, START_DAY + 2)) == facts(citizens.close(left, START_DAY + 2)) == []
 
 
 def test_four_weeks_are_counted_until_what_follows_is_known() -> None:
