@@ -10,6 +10,7 @@ import click
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise
+from models.sla import SOURCE
 from streams.access.audit import Purpose
 from streams.access.permissions import Operation
 from streams.core.links import Story
@@ -229,8 +230,7 @@ def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple
             when(entry["happened_at"], zone),
             f"{entry['type']} {entry['detail']}".rstrip(),
             "/".join(filter(None, (entry["site"], entry["service"]))),
-            entry["state"],
-            entry["outcome"],
+            *(("", "") if entry["source"] == SOURCE else (entry["state"], entry["outcome"])),  # a promise is judged later
             entry["contact"],
         )
 

@@ -114,7 +114,7 @@ class Entry(BaseModel):
     site: str
     service: str
     type: str
-    state: State
+    state: State = Field(description="After it; of a promise (`sla.…`) when it was judged, which may be later.")
     outcome: str
     detail: str
     is_outline: bool

@@ -84,6 +84,11 @@ _TEXTS: Final = {
         "The identifier leaves this field for this search alone; the reason is recorded.",
     ),
     # what may go wrong
+    "trouble_no-value": ("Saisissez un identifiant.", "Enter an identifier."),
+    "trouble_no-purpose": (
+        "Choisissez pour quelle raison vous cherchez : elle est enregistrée.",
+        "Choose for what reason you search: it is recorded.",
+    ),
     "trouble_token": (
         "Ce jeton n’est pas, ou n’est plus, valable. Demandez-en un autre.",
         "This token is not, or no longer, valid. Ask for another.",

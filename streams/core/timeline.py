@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, gc=False):
     """The event type."""
     happened_at: datetime
     state: State
+    """Of a promise: when it was judged, which may be long after it was kept or broken."""
     outcome: str
     """What became of the contact, in one word; empty while that is open."""
     source: str

@@ -73,11 +73,11 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "sla.breached": ("a promise was broken", "délai dépassé"),
     "sla.cancelled": ("a promise was void", "délai sans objet"),
     # promises
-    "answer": ("answer", "décroché"),
+    "answer": ("answer", "réponse"),
     "acknowledge": ("acknowledgement", "accusé de réception"),
     "first_response": ("first response", "première réponse"),
-    "announced": ("the delay announced", "délai annoncé"),
-    "resolution": ("resolution", "résolution"),
+    "announced": ("announced delay", "délai annoncé"),
+    "resolution": ("resolution", "traitement"),
     # identities
     "case": ("case", "dossier"),
     "dossier": ("procedure's file", "dossier de démarche"),

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from models.sla import SOURCE
 from streams.rights.holding import Held, Holding
 from streams.rights.labels import put
 
@@ -144,8 +145,7 @@ def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str]) ->
             when(one.happened_at),
             _name(one.type, one.detail, say),
             _join(one.site, one.service),
-            say(one.state),
-            say(one.outcome),
+            *(("", "") if one.source == SOURCE else (say(one.state), say(one.outcome))),  # a promise is judged later
         )
         for one in contact.entries
     ]

@@ -14,6 +14,8 @@ import pytest
 from pypdf import PdfReader
 
 from models.events import Event
+from models.policies import ClockKind
+from streams.api.page_texts import TEXTS
 from streams.core import contact as core
 from streams.core.clocks import advance
 from streams.core.contact import Contact
@@ -27,7 +29,7 @@ from streams.sla_cli import EXAMPLE
 from streams.sla_file import load_policies
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
-from tests.support.timelines import call, entries_of
+from tests.support.timelines import breach, call, entries_of
 
 LANDLINE, OTHER, FORMER = "phone:k1-landline", "case:k1-other", "phone:k1-former"
 NASTY = 'mail:mailroom/<img src=x onerror="alert(1)">:1'
@@ -170,6 +172,19 @@ def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) ->
     assert not {"img", "b", "script", "link"} & {*names}, "what was told is text"
     assert f"{WORDS['mail'][LANGUAGES.index(language)]} {NASTY}" in page.text
     assert "chrono: 2026A/<b>7" in page.text
+
+
+def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later(timeline: Timeline) -> None:
+    finder = fill(timeline, events())
+    timeline.write([breach(NASTY, START_MS + 99_000)])
+    page = written(timeline, finder, Format.HTML, "fr").decode()
+    (row,) = [row for row in page.split("<tr>") if "délai dépassé" in row]
+    assert row.count("<td></td>") == 2
+    for language in LANGUAGES:
+        which = LANGUAGES.index(language)
+        assert {WORDS[clock][which] for clock in ClockKind} == {
+            TEXTS[language][f"clock_{clock}"] for clock in ClockKind
+        }
 
 
 def test_the_same_on_paper(timeline: Timeline) -> None:

@@ -103,6 +103,11 @@ def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone:
     assert matter.split()[:3] == ["mail:ged:7", "siege/mdph", "waiting"]
     assert matter.endswith("resolution breached")
     assert blank == ""
+    (promise,) = [
+        line for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines() if "sla." in line
+    ]
+    what = ("sla.breached", "letters:resolution", "siege/mdph", "mail:ged:7")
+    assert tuple(promise.split()[-4:]) == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
 
 

@@ -16,6 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from streams.access.permissions import Role
+from streams.access.purposes import PURPOSES
 from tests.support.personal import found
 from tests.support.processes import wait_until
 from tests.support.timeline_page import (
@@ -423,6 +424,39 @@ def test_what_is_refused_or_not_known_is_said(desk: Desk) -> None:
     assert "n’a pas la forme attendue pour « Téléphone »" in desk.trouble
     desk.ask(NUMBER)
     assert not desk.is_there("#trouble")
+
+
+def test_what_is_missing_is_said_by_the_page_and_nothing_is_asked(desk: Desk) -> None:
+    desk.open().sign_in("agent")
+    desk.element("value").send_keys(Keys.ENTER)
+    assert (desk.trouble, desk.focused[0]) == ("▲ Saisissez un identifiant.", "value")
+    desk.element("value").send_keys(NUMBER + Keys.ENTER)
+    wait_until(lambda: desk.focused[0] == "purpose", "the reason's box", 10)
+    assert desk.trouble == "▲ Choisissez pour quelle raison vous cherchez : elle est enregistrée."
+    assert not desk.is_there("#story")
+    reasons = desk.page.run("return [...purpose.options].map((option) => option.value)")
+    assert reasons == ["", *PURPOSES[Role.AGENT]]
+
+
+def test_on_a_narrow_screen_the_answer_comes_into_sight_and_fingers_need_no_help_with_keys(desk: Desk) -> None:
+    top = "return document.getElementById('story-title').getBoundingClientRect().top"
+    desk.open(LAPTOP).sign_in().ask(NUMBER)
+    assert desk.page.run("return scrollY") == 0
+    assert desk.is_there("#lanes-help")
+    touch = {"enabled": True, "maxTouchPoints": 5}
+    desk.page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch)
+    desk.open(PHONE).sign_in().ask(NUMBER)
+    assert 0 <= desk.page.run(top) < 40
+    assert not desk.is_there("#lanes-help")
+    desk.page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", touch | {"enabled": False})
+
+
+def test_a_promise_says_nothing_of_how_things_stood_which_may_be_later(desk: Desk) -> None:
+    desk.open().sign_in().ask(NUMBER)
+    cells = "['.what', '.after'].map((cell) => row.querySelector(cell).innerText)"
+    told = desk.page.run(f"return [...document.querySelectorAll('.facts tr[data-channel]')].map((row) => {cells})")
+    assert {what.startswith(("Délai", "■ Délai")) for what, _ in told} == {True, False}
+    assert all((state == "") == what.startswith(("Délai", "■ Délai")) for what, state in told)
 
 
 def test_who_asks_too_often_is_told_for_how_long_to_wait(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 // Facts as lanes, one per channel, over time. Arrow keys go from one to the next, Enter opens; T shows the same as a table.
 
-import { date, daily, el, factName, hour, local, many, millis, moment, monthly, say, serviceName, svg, symbol, word } from "./say.js";
+import { date, daily, el, factName, hour, local, many, millis, moment, monthly, say, serviceName, stateAfter, svg, symbol, word } from "./say.js";
 
 const CHANNELS = ["mail", "email", "form", "appointment", "call", "visit", "feedback"];
 const MOST = 500; // facts: more are no picture any more
@@ -13,7 +13,7 @@ const MONTHS = [1, 2, 3, 6, 12, 24, 60];
 export const nameOfFact = (entry) =>
   entry.is_outline
     ? `${word("channel", entry.channel)}, ${moment(millis(entry.happened_at))}. ${say("outline")}`
-    : `${factName(entry)}, ${serviceName(entry.service)}, ${moment(millis(entry.happened_at))}. ${word("state", entry.state)}`;
+    : `${factName(entry)}, ${serviceName(entry.service)}, ${moment(millis(entry.happened_at))}.${stateAfter(entry) ? ` ${word("state", entry.state)}` : ""}`;
 
 export class Lanes {
   constructor(open) {
@@ -108,7 +108,7 @@ export class Lanes {
 
   mark(entry, x, y) {
     const isBroken = entry.type === "sla.breached";
-    const isEnd = entry.state === "closed" && !isBroken;
+    const isEnd = stateAfter(entry) === "closed";
     const shape = isBroken
       ? svg("rect", { class: "broken", x: x - RADIUS, y: y - RADIUS, width: 2 * RADIUS, height: 2 * RADIUS })
       : svg("circle", { class: entry.is_outline ? "outline" : isEnd ? "end" : "fact", cx: x, cy: y, r: RADIUS });

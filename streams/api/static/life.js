@@ -1,6 +1,6 @@
 // One contact from its beginning to its end, in a panel at the side.
 
-import { $, el, factName, many, millis, opinion, say, serviceName, symbol, time, word } from "./say.js";
+import { $, el, factName, many, millis, opinion, say, serviceName, stateAfter, symbol, time, word } from "./say.js";
 import { nameOf, promise, standing } from "./matters.js";
 
 /** Show the life that the API told; `goOn` leads to the story it belongs to, null if that is shown already. */
@@ -36,10 +36,10 @@ const told = (name, value) => el("div", {}, el("dt", {}, say(name)), el("dd", {}
 
 function step(entry) {
   const isBroken = entry.type === "sla.breached";
-  return el("li", { "data-broken": isBroken, "data-end": entry.state === "closed" },
+  return el("li", { "data-broken": isBroken, "data-end": stateAfter(entry) === "closed" },
     el("p", { class: "what" }, isBroken && [symbol("■"), " "], entry.is_outline ? say("outline") : factName(entry)),
     el("p", { class: "muted" }, time(millis(entry.happened_at))),
-    el("p", { class: "muted" }, standing(entry.state)));
+    stateAfter(entry) && el("p", { class: "muted" }, standing(entry.state)));
 }
 
 /** Whether what was promised was done, though the promise was broken. */

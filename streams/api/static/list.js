@@ -1,6 +1,6 @@
 // All facts that were read, latest first, under their days; filters, and the way to older ones.
 
-import { count, day, dayNumber, daysAgo, el, factName, hour, millis, say, serviceName, word } from "./say.js";
+import { count, day, dayNumber, daysAgo, el, factName, hour, millis, say, serviceName, stateAfter, word } from "./say.js";
 import { standing } from "./matters.js";
 
 /** The filter by channel and service; `change()` is called when another one is chosen. */
@@ -90,6 +90,6 @@ export class List {
       el("td", { class: "channel" }, word("channel", entry.channel)),
       el("td", { class: "what" }, what),
       el("td", { class: "service" }, entry.is_outline ? say("not_told") : serviceName(entry.service)),
-      el("td", { class: "after" }, standing(entry.state)));
+      el("td", { class: "after" }, stateAfter(entry) && standing(entry.state)));
   }
 }

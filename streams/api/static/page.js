@@ -13,7 +13,9 @@ const [FIRST, MORE] = [50, 200]; // facts of a page
 const idleSeconds = Number(document.body.dataset.idleSeconds);
 const minutes = Math.round(idleSeconds / 60) || 1;
 
-const MILD = ["not-known", "invalid"]; // troubles that alarm nobody; timeline.css
+const MILD = ["not-known", "invalid", "no-value", "no-purpose"]; // troubles that alarm nobody; timeline.css
+
+const narrow = matchMedia("(max-width: 40rem)"); // as in timeline.css
 
 let me = null;
 let shown = null; // the story: what the API told, all entries that were read, and the parts of the page that show it
@@ -39,6 +41,7 @@ function tell({ kind, title, seconds, fields }) {
   $("trouble").replaceChildren(symbol(MILD.includes(kind) ? "▲" : "■"), ` ${text}`);
   $("trouble").dataset.kind = kind;
   $("trouble").hidden = false;
+  $("trouble").scrollIntoView({ block: "nearest" });
 }
 
 // --------------------------------------------------------------------------------------------------------------- who one is
@@ -119,6 +122,7 @@ async function lookUp(asked, undone = null) {
   draw(undone);
   announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${shown.list.count.textContent}`);
   $("story-title").focus();
+  if (narrow.matches) $("story-title").scrollIntoView(); // at once: nothing moves
   return null;
 }
 
@@ -213,6 +217,12 @@ $("search").addEventListener("submit", (event) => {
   const sector = $("sector-field").hidden ? {} : { sector: $("sector").value };
   lookUp({ kind: $("kind").value, value: $("value").value.trim(), ...sector });
 });
+$("search").addEventListener("invalid", (event) => {
+  event.preventDefault(); // what the browser would say is in a language of its own
+  if (event.target !== $("search").querySelector(":invalid")) return;
+  tell({ kind: `no-${event.target.id}` });
+  event.target.focus();
+}, true);
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 if (hasToken()) enter();

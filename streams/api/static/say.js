@@ -69,6 +69,9 @@ export function factName({ type, detail }) {
   return say("with_detail", { what, detail: type.startsWith("appointment.") ? moment(millis(detail)) : opinion(detail) });
 }
 
+/** Return how things stood after what happened; nothing of a promise, which may be judged long after it was kept or broken. */
+export const stateAfter = ({ type, state }) => (type.startsWith("sla.") ? null : state);
+
 /** Return an opinion, `<scale>:<score>`, in words. */
 export function opinion(told) {
   const [scale, score] = told.split(":");
