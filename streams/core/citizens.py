@@ -72,6 +72,8 @@ class Known(Row):
     """When it last changed hands, and by which event: `at * _TURNS + index`."""
     gone_at: int | None = None
     """When it became another citizen's: nothing else is kept of it, whatever is told."""
+    is_first: bool | None = None
+    """Whether it was at first contact, once what was before it is not kept any more."""
 
 
 class Citizen(Row, tag=1):
@@ -241,15 +243,12 @@ class _Course(NamedTuple):
     end: str
     """By which type of event it did."""
     responded_at: int | None
+    is_first: bool | None
 
 
 def facts(row: Citizen) -> list[Fact]:
     """Return what a row contributes to the figures of `counted_from` and later; the same fact as often as it counts."""
-    day = day_of(row.terms.zone)
-    courses: dict[str, list[_Course]] = {}
-    for known in row.contacts:
-        if known.began_at is not None and known.gone_at is None:
-            courses.setdefault(known.service, []).append(_follow(known, day))
+    courses = _courses(row)
     told: list[Fact] = []
     if not row.is_known:
         told = [(one.began_on, service, _UNIDENTIFIED[one.channel]) for service, own in courses.items() for one in own]
@@ -261,12 +260,23 @@ def facts(row: Citizen) -> list[Fact]:
     return [fact for fact in told if fact[0] >= row.counted_from]
 
 
+def _courses(row: Citizen) -> dict[str, list[_Course]]:
+    """Return how the contacts went, by service."""
+    day = day_of(row.terms.zone)
+    courses: dict[str, list[_Course]] = {}
+    for known in row.contacts:
+        if known.began_at is not None and known.gone_at is None:
+            courses.setdefault(known.service, []).append(_follow(known, day))
+    return courses
+
+
 def _follow(known: Known, day: DayOf) -> _Course:
     assert known.began_at is not None
     at, turn = divmod(known.turn, _TURNS)
     kind = _KINDS[turn]
+    began_on, ended_on = day(known.began_at), day(at)
     return _Course(
-        known.began_at, known.mark, known.channel, day(known.began_at), at, day(at), kind, known.responded_at
+        known.began_at, known.mark, known.channel, began_on, at, ended_on, kind, known.responded_at, known.is_first
     )
 
 
@@ -284,9 +294,16 @@ def _facts_of_service(service: str, own: list[_Course], within: int) -> Iterator
         is_hop = bool(earlier) and one.began_on - earlier[-1].began_on <= within
         yield one.began_on, service, _HOP[earlier[-1].channel if is_hop else NONE, one.channel]
         if one.end in _HANDLED:
-            again = any(former.end in _HANDLED and _came_within(one, former, within) for former in earlier)
+            is_first = _is_first(one, earlier, reason, within)
             followed = any(next_.channel != Channel.APPOINTMENT and _came_within(next_, one, within) for next_ in later)
-            yield one.ended_on, service, _HANDLED_AS[one.channel, reason == OTHER and not again, followed]
+            yield one.ended_on, service, _HANDLED_AS[one.channel, is_first, followed]
+
+
+def _is_first(one: _Course, earlier: Sequence[_Course], reason: str, within: int) -> bool:
+    if one.is_first is not None:
+        return one.is_first
+    again = any(former.end in _HANDLED and _came_within(one, former, within) for former in earlier)
+    return reason == OTHER and not again
 
 
 def _came_within(one: _Course, former: _Course, within: int) -> bool:
@@ -472,10 +489,7 @@ def erase(row: Citizen, erased: Container[bytes]) -> Citizen:
 
 
 def forget(row: Citizen, since: int) -> Citizen:
-    """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that.
-
-    What began more than `LATE_DAYS` before is judged as if nothing had been before it.
-    """
+    """Return `row` as it counts days from `since` on, without what changes no figure of them; `row` itself if it is that."""
     day, within = day_of(row.terms.zone), row.terms.recontact_days
     if since == row.counted_from and row.crowd_at is None and all(day(_last_at(one)) >= since for one in row.contacts):
         return row
@@ -484,16 +498,36 @@ def forget(row: Citizen, since: int) -> Citizen:
         crowd_at = row.crowd_at if day(row.crowd_at) >= since else None
     else:
         crowd_at = None
-        # What is yet to end is judged by what came before it began, unless that is so long ago that it may not be kept.
-        began = [
-            day(known.began_at) for known in row.contacts if known.began_at is not None and _is_ahead(known, since, day)
-        ]
-        context = max(min([since, *began]), since - LATE_DAYS) - within
+        # What is yet to end is judged by what came before it began: at once, if that is not to be kept for so long.
+        began = {
+            known.mark: day(known.began_at)
+            for known in row.contacts
+            if known.began_at is not None and _is_ahead(known, since, day)
+        }
+        row = _judge(row, {own for own, on in began.items() if on < since - LATE_DAYS})
+        context = max(min([since, *began.values()]), since - LATE_DAYS) - within
         kept = tuple(known for known in row.contacts if _matters(known, since, context, day))
     if len(kept) == len(row.contacts) and crowd_at == row.crowd_at and since == row.counted_from:
         return row
     after = row.__copy__()
     after.counted_from, after.contacts, after.crowd_at = since, kept, crowd_at
+    return after
+
+
+def _judge(row: Citizen, marks: Container[bytes]) -> Citizen:
+    """Return `row` with it noted of the contacts with these marks whether they were first; `row` itself if that is known."""
+    to_judge = [known for known in row.contacts if known.mark in marks and known.is_first is None]
+    if not to_judge:
+        return row
+    courses, within, judged = _courses(row), row.terms.recontact_days, dict[bytes, Known]()
+    for known in to_judge:
+        own = sorted(courses[known.service])
+        place = next(index for index, one in enumerate(own) if one.mark == known.mark)
+        one, earlier = own[place], own[:place]
+        judged[known.mark] = told = known.__copy__()
+        told.is_first = _is_first(one, earlier, _find_reason(one, earlier, within), within)
+    after = row.__copy__()
+    after.contacts = tuple(judged.get(known.mark, known) for known in row.contacts)
     return after
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from streams.agents.citizens import Citizens
-from streams.core.citizens import MAX_CONTACTS, Period
+from streams.core.citizens import MAX_CONTACTS, Key, Period
 from streams.core.moves import WITHDRAWN
 from streams.engine.job import Step
 from tests.support.citizens import TERMS, entry, named
@@ -71,10 +71,15 @@ def test_a_crowd_of_which_the_timelines_have_nothing_any_more_is_named_no_more()
     assert not sweep(partition, 2, Known([one.contact for one in calls]))
 
 
-def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers() -> None:
+def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers_but_what_it_means_for_that() -> None:
     partition = Citizens(TERMS)
-    partition.fold([entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", 1), entry("call.ended", 1)], START_MS)
+    partition.fold(
+        [entry("letter.arrived", 0, "mail:s:1"), entry("call.queued", -1), entry("call.ended", -1)], START_MS
+    )
     for day in range(1, 92):
         assert sweep(partition, day)
     (row,) = partition.citizens.rows.values()
     assert {known.channel for known in row.contacts} == {"mail"}
+    partition.fold([entry("letter.answered", 91, "mail:s:1")], START_MS + 91 * DAY_MS)
+    (counts,) = (counts for key, counts in named(partition.figures.rows).items() if key == Key("total", 0, "autonomie"))
+    assert counts["handled_mail_again_alone"] == 1
