@@ -68,8 +68,9 @@ def table(settings: Settings) -> list[Kept]:
             PSEUDONYMS,
             None,
             (
-                "until the four weeks of its contacts are counted",
-                "jusqu'à ce que les quatre semaines de ses contacts soient comptées",
+                "until the four weeks of its contacts are counted; while a matter is open, 400 days at the most",
+                "jusqu'à ce que les quatre semaines de ses contacts soient comptées ; "
+                "tant qu'une demande est ouverte, 400 jours au plus",
             ),
             "",
         ),
