@@ -69,8 +69,10 @@ def table(settings: Settings) -> list[Kept]:
             None,
             (
                 "until the four weeks of its contacts are counted; while a matter is open, 400 days at the most",
-                "jusqu'à ce que les quatre semaines de ses contacts soient comptées ; "
-                "tant qu'une demande est ouverte, 400 jours au plus",
+                (
+                    "jusqu'à ce que les quatre semaines de ses contacts soient comptées ; "
+                    "tant qu'une demande est ouverte, 400 jours au plus"
+                ),
             ),
             "",
         ),
