@@ -161,12 +161,13 @@ class _Rows:
             }
             active |= tell("active", may_be, people)
         all_of = {period: _people(self._merged(Key(period, start, None))) for period, start in starts.items()}
-        of_all = {
+        all_of = {period: cell for period, cell in all_of.items() if cell.value}  # of nobody: before all that is known
+        may_be_of_all = {
             period: cell.value
             for period, cell in all_of.items()
             if not self._gives_away(period, starts[period], None, Period.DAY)
         }
-        tell("active_of_all", of_all, all_of)
+        of_all = tell("active_of_all", may_be_of_all, all_of)
         began: dict[tuple[str, str, str], int] = {}
         hops: dict[tuple[str, str, str], int] = {}
         unidentified: dict[tuple[str, str], int] = {}

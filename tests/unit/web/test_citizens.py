@@ -76,6 +76,13 @@ def test_a_week_is_told_when_it_is_over_and_what_followed_when_that_is_known() -
     assert later["contact_citizen_recontact_days", ()] == 7
 
 
+def test_nothing_is_told_of_a_period_of_which_nothing_is_known() -> None:
+    told = samples(view_of([call(who, 8) for who in range(9)], MONDAY + 9))
+    whom = {labels: number for (name, labels), number in told.items() if name.startswith("contact_citizens")}
+    assert whom == {("day",): 9}, "the week before, and four weeks, were before all that is known"
+    assert not any(number for (name, _), number in told.items() if name == "contact_citizen_withheld")
+
+
 def test_one_who_calls_often_stands_for_one() -> None:
     people = [[one for nth in range(9) for one in call(who, nth / 4, nth=nth)] for who in range(4)]
     told = samples(view_of(people, MONDAY + 7))
