@@ -90,7 +90,7 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         for path in old:
             if not dry_run:
                 path.unlink(missing_ok=True)
-        yield f"{what}{say(':', ' :')} {len(old)}"
+        yield _count(what, len(old), dry_run=dry_run)
 
 
 def _is_older(path: Path, days: int) -> bool:
@@ -103,7 +103,12 @@ def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     before = datetime.now(UTC) - timedelta(days=settings.retention.rejects_days)
     homes = sorted(path.parent for path in settings.data.glob("connectors/*/*/rejects.jsonl"))
     removed = sum(rejects.forget(home, before, dry_run=dry_run) for home in homes)
-    yield say(f"rejected records: {removed}", f"enregistrements rejetés : {removed}")
+    yield _count(say("rejected records", "enregistrements rejetés"), removed, dry_run=dry_run)
+
+
+def _count(what: str, number: int, *, dry_run: bool) -> str:
+    would = say(" would remove", " supprimerait") if dry_run else ""
+    return f"{what}{say(':', ' :')}{would} {number}"
 
 
 def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
@@ -161,4 +166,5 @@ def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.running import find_brokers  # noqa: PLC0415
 
     changes = apply_topics(settings, find_brokers(settings), BROKER_SECONDS, dry_run=dry_run)
-    yield from changes or [say("topics: as they must be", "topics : tous conformes")]
+    would = say("would be: ", "serait : ") if dry_run else ""
+    yield from [f"{would}{change}" for change in changes] or [say("topics: as they must be", "topics : tous conformes")]
