@@ -193,7 +193,7 @@ def show(settings: Settings, since: int | None, who: str | None, whose: str | No
                 say("operation", "opération"),
                 say("whose", "de qui"),
                 say("why", "pourquoi"),
-                say("result", "issue"),
+                say("result", "résultat"),
             ),
             [(when(_milliseconds(one), settings.web.zone), *_cells(one)) for one in shown],
         )

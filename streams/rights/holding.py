@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -137,6 +138,8 @@ class Holding(NamedTuple):
     accesses_withheld: int
     """So many more for the purpose `NOT_TOLD`."""
     retention: Sequence[Kept]
+    services: Mapping[str, str]
+    """Names of services as people know them, of those that have one."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
@@ -151,6 +154,7 @@ def gather(
     records: Records,
     retention: Sequence[Kept],
     now: datetime,
+    services: Mapping[str, str] = MappingProxyType({}),
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
@@ -183,6 +187,7 @@ def gather(
         accesses,
         hidden,
         retention,
+        services,
     )
 
 

@@ -79,10 +79,10 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "announced": ("announced delay", "délai annoncé"),
     "resolution": ("resolution", "traitement"),
     # identities
-    "case": ("case", "dossier"),
-    "dossier": ("procedure's file", "dossier de démarche"),
-    "rdv_user": ("user of the appointment system", "usager de la prise de rendez-vous"),
-    "phone": ("telephone", "téléphone"),
+    "case": ("Case", "Dossier"),
+    "dossier": ("Procedure's file", "Dossier de démarche"),
+    "rdv_user": ("User of the appointment system", "Usager de la prise de rendez-vous"),
+    "phone": ("Telephone", "Téléphone"),
     # withheld
     "shared": ("others have it too", "d'autres l'ont aussi"),
     "revoked": ("found not to be yours", "reconnu comme n'étant pas à vous"),
@@ -104,11 +104,13 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "supervisor": ("supervisor", "superviseur"),
     "dpo": ("data protection officer", "délégué à la protection des données"),
     "operator": ("operator", "exploitant"),
-    "shown": ("shown", "montré"),
+    "no_role": ("administrator at the command line", "administrateur en ligne de commande"),
+    "shown": ("done", "fait"),
     "not_found": ("nothing found", "rien trouvé"),
     "refused": ("refused", "refusé"),
     "limited": ("refused: too often", "refusé : trop souvent"),
     "begun": ("done", "fait"),
+    "proved": ("proved", "prouvé"),
     # headings and sentences
     "title": ("All that is held about you", "Tout ce qui est conservé sur vous"),
     "about": (

@@ -71,11 +71,13 @@ class _Pages(FPDF):
             self.write_text(put("none", language))
             return
         self.set_font("helvetica", size=8)
-        wished = [max(map(self.get_string_width, column)) + 3 for column in zip(titles, *rows, strict=True)]
-        scale = min(1.0, _WIDTH_MM / sum(wished))
-        widths = [width * scale for width in wished]
+        inside = [max(map(self.get_string_width, column)) for column in zip(*rows, strict=True)]
+        self.set_font("helvetica", "B", 8)
+        least = [max(map(self.get_string_width, title.split())) + 3 for title in titles]  # no word of a head is broken
+        wished = [max(width + 3, self.get_string_width(title) + 3) for width, title in zip(inside, titles, strict=True)]
+        scale = min(1.0, (_WIDTH_MM - sum(least)) / max(1, sum(wished) - sum(least)))
+        widths = [low + (high - low) * scale for low, high in zip(least, wished, strict=True)]
         if caption:
-            self.set_font("helvetica", "B", 8)
             self.cell(0, _LINE_MM + 1, caption, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self._row(titles, widths, "B")
         for row in rows:

@@ -1,6 +1,6 @@
 """An export as a file: JSON for programs, HTML and PDF for people. All three tell the same, in pieces, as it is read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from functools import partial
@@ -50,7 +50,7 @@ def write(holding: Holding, kind: Format, language: str, zone: tzinfo) -> Iterat
 
 def _write_json(holding: Holding) -> Iterator[bytes]:
     fields = holding._asdict()
-    del fields["contacts"]
+    del fields["contacts"], fields["services"]
     yield msgspec.json.encode(fields)[:-1] + b',"contacts":['
     for number, contact in enumerate(holding.contacts):
         yield (b",\n" if number else b"\n") + msgspec.json.encode(contact)
@@ -113,7 +113,7 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
     ]
     withheld = [(one.identity, say(one.reason), one.linked_to) for one in holding.withheld]
     accesses = [
-        (when(one.at), say(one.operation), say(one.purpose), say(one.role), say(one.result), one.whose)
+        (when(one.at), say(one.operation), say(one.purpose), say(one.role or "no_role"), say(one.result), one.whose)
         for one in holding.accesses
     ]
     kept = [
@@ -126,7 +126,7 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
             section("withheld", ("identity", "why", "linked_to"), withheld),
         ],
         say("contacts", count=holding.contact_count),
-        (_tell(contact, say, when) for contact in holding.contacts),
+        (_tell(contact, say, when, holding.services) for contact in holding.contacts),
         [
             section(
                 "accesses",
@@ -139,12 +139,16 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
     )
 
 
-def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str]) -> Chapter:
+def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str], services: Mapping[str, str]) -> Chapter:
+    def where(site: str, service: str) -> str:
+        name = services.get(service, service)
+        return f"{name} ({site})" if name and site else name or site
+
     entries = [
         (
             when(one.happened_at),
             _name(one.type, one.detail, say),
-            _join(one.site, one.service),
+            where(one.site, one.service),
             *(("", "") if one.source == SOURCE else (say(one.state), say(one.outcome))),  # a promise is judged later
         )
         for one in contact.entries
@@ -178,7 +182,7 @@ def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str]) ->
         ),
     ]
     title = f"{say(contact.channel)} {contact.contact}"
-    line = ", ".join(filter(None, (_join(contact.site, contact.service), say(contact.state), *contact.identities)))
+    line = ", ".join(filter(None, (where(contact.site, contact.service), say(contact.state), *contact.identities)))
     return Chapter(title, line, [part for part in parts if part.rows])
 
 
@@ -191,10 +195,6 @@ def _name(kind: str, detail: str, say: Callable[..., str]) -> str:
     word, _, scale = kind.partition(":")
     policy, _, clock = detail.rpartition(":") if word.startswith("sla.") else (detail, "", "")
     return " ".join(filter(None, (say(word), scale, policy, say(clock))))
-
-
-def _join(*words: str) -> str:
-    return "/".join(filter(None, words))
 
 
 def _data(data: Any) -> str:

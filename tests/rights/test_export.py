@@ -14,6 +14,7 @@ import pytest
 from pypdf import PdfReader
 
 from models.events import Event
+from models.identities import IdentityKind
 from models.policies import ClockKind
 from streams.api.page_texts import TEXTS
 from streams.core import contact as core
@@ -24,7 +25,8 @@ from streams.core.links import Ground, Link
 from streams.rights.finding import Finder, Shared, Unknown
 from streams.rights.holding import Holding, Kept, gather
 from streams.rights.labels import LANGUAGES, WORDS
-from streams.rights.writing import Format, write
+from streams.rights.pdf import write_pdf
+from streams.rights.writing import Document, Format, Section, write
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import load_policies
 from streams.timeline.store import Timeline
@@ -172,6 +174,31 @@ def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) ->
     assert not {"img", "b", "script", "link"} & {*names}, "what was told is text"
     assert f"{WORDS['mail'][LANGUAGES.index(language)]} {NASTY}" in page.text
     assert "chrono: 2026A/<b>7" in page.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, language: str) -> None:
+    """Services by their names, kinds of identities alike, who had no token, and what came of an access by one word."""
+    acts = [
+        {"at": "2026-11-25T08:00:00Z", "whose": CASE, "why": "rights", "operation": "export", "result": result, **role}
+        for result, role in (("begun", {}), ("shown", {"role": "dpo"}), ("proved", {"role": "dpo"}))
+    ]
+    held = gather(timeline, fill(timeline, events()), CASE, "", lambda: acts, [], NOW, {"mdph": "Disability office"})
+    page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
+    which = LANGUAGES.index(language)
+    assert ("administrator at the command line", "administrateur en ligne de commande")[which] in page
+    assert page.count(f"<td>{('done', 'fait')[which]}</td>") == 2
+    assert "Disability office (siege)" in page
+    assert not any(f"<td>{code}</td>" in page for code in ("siege/mdph", "begun", "shown"))
+    assert all(WORDS[kind][which][0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT)
+
+
+def test_no_word_of_a_head_is_broken_on_paper() -> None:
+    wide = ("x" * 400, *"abc")
+    document = Document([], [Section("facts", "", ("facts", "first", "last", "what"), [wide])], "", iter(()), [])
+    reader = PdfReader(BytesIO(b"".join(write_pdf(document, "fr", "essai"))))
+    words = {word for page in reader.pages for word in page.extract_text().split()}
+    assert {"Détails", "d'abord", "dernier", "quoi"} <= words
 
 
 def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later(timeline: Timeline) -> None:
