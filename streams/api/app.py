@@ -83,7 +83,7 @@ def _add_health(app: FastAPI, api: Api, registry: CollectorRegistry) -> None:
 
     async def ready(_: Request) -> Response:
         try:
-            await api.look(lambda reading: reading.find_sector(""))
+            await api.look(lambda reading: reading.find_sectors(""))
         except Problem:
             return PlainTextResponse("waiting for the database\n", 503)
         return PlainTextResponse("ready\n")

@@ -5,7 +5,7 @@ What they return is in the audit already.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -71,6 +71,12 @@ class Slip:
         if reason is None or self.operation not in ACROSS or not token.may(self.operation, token.sectors[0]):
             raise Forbidden
         self.across = reason
+
+    def admit_all(self, sectors: Iterable[str]) -> str:
+        """Go on only if this may be done in each of `sectors`; return the last. Raises `Forbidden`."""
+        for sector in sectors:
+            self.admit(sector)
+        return self.sector
 
     def admit_typed(self, sector: str) -> None:
         """Do what `admit` does; what is no sector here is not recorded, since anything may be typed. Raises `Forbidden`."""

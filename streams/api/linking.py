@@ -40,10 +40,10 @@ async def _change(asker: Asker, operation: Operation, link: Link, change: Callab
     """Record what is about to be done, then do it, whichever of the two stands first. Raises `Problem`."""
 
     def find(reading: Reading, slip: Slip) -> bool | None:
-        sector = reading.find_sector(link.one)
-        if sector is None or reading.find_sector(link.other) != sector:
+        sectors = reading.find_sectors(link.one)
+        if not sectors or reading.find_sectors(link.other) != sectors:
             return None
-        slip.admit(sector)
+        slip.admit_all(sectors)
         return True
 
     def act() -> bool:

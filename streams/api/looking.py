@@ -49,10 +49,10 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
     def find(reading: Reading, slip: Slip) -> Story | None:
         if kind is None:
             slip.whose = normalised
-            sector = reading.find_sector(normalised)
-            if sector is None:
+            sectors = reading.find_sectors(normalised)
+            if not sectors:
                 return None
-            slip.admit(sector)
+            sector = slip.admit_all(sectors)
             citizen = reading.find_citizen(normalised)
             if citizen is not None and not _sees_contact(reading, asker, normalised):
                 return None
@@ -76,10 +76,10 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
             raise Problem("cursor")
 
     def find(reading: Reading, slip: Slip) -> Page | None:
-        sector = reading.find_sector(body.subject)
-        if sector is None:
+        sectors = reading.find_sectors(body.subject)
+        if not sectors:
             return None
-        slip.admit(sector)
+        sector = slip.admit_all(sectors)
         owners = reading.tell_story(body.subject).identities
         rows, _ = _read(reading, asker, owners, body.limit + 1, before)
         if not rows and before is None:
@@ -97,7 +97,7 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
         citizen = reading.find_citizen(body.contact)
         if citizen is None:
             return None
-        slip.admit(citizen.sector)
+        slip.admit_all(reading.find_sectors(body.contact) or [citizen.sector])
         rows = reading.read_contact(body.contact)
         seen = [row for row in rows if asker.sees(row["service"])]
         if not seen:

@@ -53,10 +53,9 @@ class Reading:
         self._connection = connection
         self._caps = caps
 
-    def find_sector(self, name: str) -> str | None:
-        """Return the sector of a pseudonym or contact; None if nothing is known of it, or no sector was told."""
-        sector: str | None = self._connection.scalar(_SECTOR, {"name": name})
-        return sector
+    def find_sectors(self, name: str) -> Sequence[str]:
+        """Return the sectors that were told of a contact; of a pseudonym, whose key is of one, where it is met first."""
+        return sorted(self._connection.scalars(_SECTORS, {"name": name}))
 
     def find_citizen(self, contact: str) -> Citizen | None:
         """Return under whom a contact's entries stand; None if there are none."""
@@ -211,11 +210,17 @@ def _bound(width: int) -> TextClause:
     return text(f"SELECT max(happened_at) FROM ({' UNION ALL '.join(walks)}) AS walks")  # noqa: S608
 
 
-_NAMED: Final = " UNION ALL ".join(
-    f"SELECT * FROM (SELECT sector FROM {table} WHERE {column} = :name AND sector <> '' LIMIT 1) AS {table}_{column}"  # noqa: S608
-    for table, column in (("entries", "owner"), ("entries", "contact"), ("links", "one"), ("links", "other"))
+_SECTORS: Final = text(
+    " UNION ".join(
+        f"SELECT * FROM (SELECT sector FROM {table} WHERE {column} = :name AND sector <> ''{limit}) AS {table}_{column}"  # noqa: S608
+        for table, column, limit in (
+            ("entries", "owner", " LIMIT 1"),
+            ("entries", "contact", ""),
+            ("links", "one", " LIMIT 1"),
+            ("links", "other", " LIMIT 1"),
+        )
+    )
 )
-_SECTOR: Final = text(f"{_NAMED} LIMIT 1")
 _LINKED: Final = text(
     "SELECT other FROM links WHERE other LIKE :like GROUP BY other ORDER BY count(*) DESC, other LIMIT :most"
 )

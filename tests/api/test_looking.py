@@ -13,6 +13,7 @@ from streams.access.permissions import Role
 from streams.api.options import ApiOptions, OtherServices
 from streams.core.links import Link
 from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
+from tests.support.events import make
 
 DAY = 86_400
 FAMILY = "+33199000009"
@@ -363,3 +364,13 @@ def test_an_answer_is_of_one_moment(office: Office, phone: str, story: list[str]
         assert reading.tell_story(phone).is_own
     with office.reader.look() as reading:
         assert len(reading.read([phone], 100)) == len(before) + 3
+
+
+def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_both(office: Office, case: str) -> None:
+    name = "mail:ged:1"
+    office.write(letter("1", 0, case))
+    office.write([make("feedback.given", 9, subject=name, sector="avis", scale="csat_1_5", score=1)])
+    office.add(token("avis", Role.AGENT, sectors=("avis",)), token("both", Role.AGENT, sectors=(SECTOR, "avis")))
+    for who, status in (("camille", 403), ("avis", 403), ("both", 200)):
+        assert office.ask("/v1/contact", who, contact=name).status_code == status
+        assert office.ask("/v1/look-up", who, kind="contact", value=name).status_code == status
