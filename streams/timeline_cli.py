@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,9 +22,14 @@ from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
 from streams.words import say
 
+if TYPE_CHECKING:
+    from streams.timeline.links import Known
+
 KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
 REASON: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
+MOST_LINKS: Final = 1000
+"""So many links of what is asked for are looked at, whether they were revoked."""
 LOOKED_AT: Final = 500
 """So many of the latest entries tell which matters are open, as over HTTP."""
 
@@ -129,10 +134,11 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
         try:
             timeline = open_timeline(settings)
             try:
-                entries, story = timeline.read_contact(asked)[::-1], Story({}, {})
+                entries, story, links = timeline.read_contact(asked)[::-1], Story({}, {}), []
                 if not entries:
                     story = timeline.tell_story(asked)
                     entries = timeline.read(story.identities, max(limit + 1, LOOKED_AT))
+                    links = [one for one in timeline.read_links(asked, MOST_LINKS) if one.revoked_at and one.contacts]
             finally:
                 timeline.close()
         except Unavailable as error:
@@ -143,10 +149,11 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
     if len(entries) > limit:
         click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
     _explain(asked, story)
+    _explain_revoked(links, settings.web.zone)
     if not entries:
         raise OperatorError(
             say("nothing to show", "rien à montrer")
-            if story.shared
+            if story.shared or links
             else say("nothing is known of them", "rien n'est connu"),
             EXIT_NOT_FOUND,
         )
@@ -224,13 +231,31 @@ def _explain(asked: str, story: Story) -> None:
         click.echo(say("more than is shown belongs here", "il y a davantage que ce qui est montré"), err=True)
 
 
+def _explain_revoked(links: Sequence["Known"], zone: tzinfo) -> None:
+    """Say on the standard error of which links no contact is shown, since they were revoked, and how that is undone."""
+    for known in links:
+        one, other = known.link
+        at, ground = when(known.revoked_at or 0, zone), known.reason
+        click.echo(
+            say(
+                f"{one}, {other}: told together by {known.contacts} contacts, but revoked {at} ({ground}); "
+                f"accueil links restore {one} {other}",
+                f"{one}, {other} : donnés ensemble par {known.contacts} contacts, mais lien révoqué le {at} ({ground}) ; "
+                f"accueil links restore {one} {other}",
+            ),
+            err=True,
+        )
+
+
 def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple[str, ...]]:
     for entry in entries:
         yield (
             when(entry["happened_at"], zone),
             f"{entry['type']} {entry['detail']}".rstrip(),
             "/".join(filter(None, (entry["site"], entry["service"]))),
-            *(("", "") if entry["source"] == SOURCE else (entry["state"], entry["outcome"])),  # a promise is judged later
+            *(
+                ("", "") if entry["source"] == SOURCE else (entry["state"], entry["outcome"])
+            ),  # a promise is judged later
             entry["contact"],
         )
 

@@ -188,9 +188,25 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
     assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
     assert "shared" in run("links", "list", CASE).stdout
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 1
+    told = run("timeline", "show", phone, "--why", "contact").stderr
+    assert f"{CASE}, {phone}: told together by 1 contacts, but revoked" in told
+    assert f"(shared); accueil links restore {CASE} {phone}" in told
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
+    assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
     assert [operation for operation, *_ in recorded(data)].count("revoke_link") == 2
+
+
+def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None:
+    number = "phone:0a1b-0000000000000000000009"
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        timeline.write(entries_of(call("call:a:9", 0, f"{CASE} {number}")))
+    assert run("links", "revoke", number, CASE, "--reason", "mistaken").exit_code == 0
+    done = run("timeline", "show", number, "--why", "contact")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert f"(mistaken); accueil links restore {CASE} {number}" in done.stderr
+    assert "nothing to show" in done.stderr
+    assert "nothing is known" not in done.stderr
 
 
 def test_what_cannot_be_recorded_is_not_shown(data: Path, phone: str) -> None:
