@@ -15,6 +15,7 @@ from streams.access.permissions import Operation, Role
 from streams.core.links import Ground
 from streams.core.milestone import State
 from streams.core.summary import Summary
+from streams.timeline.links import Known
 
 NAME: Final = re.compile(CITIZENS)
 LIMIT: Final = 50
@@ -142,6 +143,16 @@ class Identity(BaseModel):
     why: Reason
 
 
+class Revoked(BaseModel):
+    """A link of what was asked for that was revoked: what its contacts tell is shown by the other identity alone."""
+
+    one: str | None = Field(description="With `other`, what restores it; null for who may not.")
+    other: str | None
+    contacts: int = Field(description="So many told the link.")
+    revoked_at: datetime
+    reason: Ground
+
+
 class Promise(BaseModel):
     """What became of something that was promised."""
 
@@ -186,6 +197,9 @@ class Story(Page):
     is_whole: bool = Field(description="False if more belongs here than is shown.")
     identities: list[Identity]
     shared: list[Identity]
+    revoked: list[Revoked] = Field(
+        description="Where nothing else is known of what was asked for: why it is shown no more."
+    )
     contacts: list[Contact] = Field(
         description="Open ones first, of these the ones with a broken promise, then those of which was heard last."
     )
@@ -245,6 +259,15 @@ def entry_of(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
     for name in ("id", "contact", "site", "service", "type", "outcome", "detail"):
         shown[name] = "" if is_outline else row[name]
     return Entry(**shown, is_outline=is_outline)
+
+
+def revoked_of(known: Known, *, is_named: bool) -> Revoked:
+    """Return what is told of a revoked link; `is_named`: between whom it was, too."""
+    one, other = known.link if is_named else (None, None)
+    assert known.revoked_at is not None
+    assert known.reason is not None
+    at, ground = moment(known.revoked_at), Ground(known.reason)
+    return Revoked(one=one, other=other, contacts=known.contacts, revoked_at=at, reason=ground)
 
 
 def contact_of(summary: Summary) -> Contact:

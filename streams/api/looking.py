@@ -22,6 +22,7 @@ from streams.api.answers import (
     contact_of,
     entry_of,
     moment,
+    revoked_of,
 )
 from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.options import OtherServices
@@ -122,8 +123,10 @@ def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int)
     evidence = reading.find_evidence([link for link in held if link is not None], services)
     if services:
         story = _narrow(story, {subject, *(row["owner"] for row in rows)}, evidence.keys())
-    if not rows and (story.is_own or not story.shared):
+    revoked = () if rows or story.shared else reading.find_revoked(subject, services)
+    if not rows and not revoked and (story.is_own or not story.shared):
         return None
+    may_restore = asker.token.may(Operation.RESTORE_LINK, sector)
     seen = [row for row in rows if asker.sees(row["service"])]
     page = _page(asker, subject, sector, rows, limit)
     return Story(
@@ -132,6 +135,7 @@ def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int)
         is_whole=story.is_whole and is_all,
         identities=list(_identities(story.identities, evidence, Reason.TOLD_TOGETHER)),
         shared=list(_identities(story.shared, evidence, Reason.SHARED)),
+        revoked=[revoked_of(known, is_named=may_restore) for known in revoked],
         contacts=[contact_of(one) for one in sum_up(seen, _now())],
         are_contacts_whole=len(rows) < looked_at,
     )

@@ -267,6 +267,15 @@ _TEXTS: Final = {
     "ground_reassigned": ("À quelqu’un d’autre désormais", "Somebody else’s by now"),
     "ground_requested": ("Demandé par l’usager", "Asked for by the citizen"),
     "revoked": ("Lien rompu : {one} et {other} sont séparés.", "Link revoked: {one} and {other} are apart."),
+    "revoked_by_one": (
+        "1 contact donnait cet identifiant avec un autre : il n’est plus montré ici.",
+        "1 contact told this identifier with another one: it is no longer shown here.",
+    ),
+    "revoked_by_many": (
+        "{n} contacts donnaient cet identifiant avec un autre : ils ne sont plus montrés ici.",
+        "{n} contacts told this identifier with another one: they are no longer shown here.",
+    ),
+    "revoked_since": ("Lien rompu le {at} : {ground}.", "Link revoked on {at}: {ground}."),
     "restore": ("Rétablir", "Restore"),
     "restored": ("Lien rétabli : {one} et {other}.", "Link restored: {one} and {other}."),
     "cancel": ("Annuler", "Cancel"),

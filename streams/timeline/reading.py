@@ -13,12 +13,15 @@ from sqlalchemy import Connection, TextClause, bindparam, create_engine, event, 
 from models.identities import IdentityKind
 from streams.core.links import Caps, Link, Story, tell_story
 from streams.timeline import links
+from streams.timeline.links import Known
 from streams.timeline.store import LOCK_SECONDS, Place, clear
 
 _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 """Of PostgreSQL: who asks is told that it is away, rather than wait for it."""
 MOST_OWNERS: Final = 64
 """Read at once: as many as belong to one story."""
+MOST_LINKS: Final = 200
+"""Of one identity: so many are looked at, whether they were revoked."""
 MOST_WALKED: Final = 20_000
 """Entries of one owner through which those of a few services are looked for: no index has them apart. What is older, of a number
 that nobody has for himself, is not shown."""
@@ -90,6 +93,13 @@ class Reading:
         found = self._connection.execute(_evidence(width, is_narrow=bool(services)), values)
         told = {(one, other): Evidence(*map(int, known.split())) for one, other, known in found if known}
         return {link: known for link in held if (known := _add(told.get(link), told.get(link[::-1])))}
+
+    def find_revoked(self, identity: str, services: Collection[str] = ()) -> Sequence[Known]:
+        """Return the links of an identity that were revoked, of those that contacts tell; of some services: that theirs do."""
+        found = links.read(self._connection, identity, MOST_LINKS)
+        known = [one for one in found if one.revoked_at is not None and one.contacts]
+        evidence = self.find_evidence([one.link for one in known], services)
+        return [one._replace(contacts=evidence[one.link].contacts) for one in known if one.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
         """Return since when the entries of these owners may be walked through for a few of them; None if that is all of them."""

@@ -184,6 +184,21 @@ def test_two_stories_are_apart_as_soon_as_their_link_is_revoked(
     assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 404
 
 
+def test_a_number_whose_only_link_was_revoked_is_not_unknown(office: Office, phone: str, case: str) -> None:
+    office.write(letter("1", 0, f"{case} {phone}"))
+    office.add(token("sacha", Role.AGENT), token("routes", Role.AGENT, services=("routes",)))
+    assert office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken").status_code == 200
+    told = {who: office.ask("/v1/look-up", who, kind="phone", value=NUMBER) for who in ("camille", "sacha", "routes")}
+    for who, names in (("camille", (case, phone)), ("sacha", (None, None))):
+        (link,) = told[who].json()["revoked"]
+        assert (link["one"], link["other"]) == names, "who may not restore it does not learn with whom it was"
+        assert (link["contacts"], link["reason"]) == (1, "mistaken")
+        assert told[who].json()["entries"] == []
+    assert told["routes"].status_code == 404, "only another service's contacts told it"
+    assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 200
+    assert office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["revoked"] == []
+
+
 def test_a_promise_and_an_opinion_are_told_with_their_contact(office: Office, case: str) -> None:
     from tests.support.timelines import breach
 

@@ -1,13 +1,13 @@
 // By what facts belong together, what is shared and so not shown; and, for who may, taking two stories apart.
 
-import { $, count, date, el, identityName, millis, say } from "./say.js";
+import { $, count, date, el, identityName, many, millis, say } from "./say.js";
 
 /** The links of a story. `goOn(identity)` shows another's; `revoke(one, other, reason)` and `restore(one, other)` change them. */
 export function links(story, me, undone, { goOn, revoke, restore }) {
   const mayRevoke = me.may.includes("revoke_link");
   const isElsewhere = story.entries.length === 0; // all that is known is whose it may be
   return el("section", { class: "links panel", "aria-labelledby": "links-title" },
-    el("h2", { id: "links-title" }, say(isElsewhere ? "leads_to" : "links")),
+    el("h2", { id: "links-title" }, say(isElsewhere && story.shared.length > 0 ? "leads_to" : "links")),
     el("ul", {}, story.identities.map((one) => el("li", {},
       el("strong", { title: one.identity }, identityName(one.identity)),
       el("p", { class: "muted" }, why(one)),
@@ -27,6 +27,9 @@ export function links(story, me, undone, { goOn, revoke, restore }) {
           type: "button", "aria-label": say("go_on_to", { name: identityName(one.identity) }), onclick: () => goOn(one.identity),
         }, say("go_on"))))),
     ],
+    !undone && story.revoked.map((link) => el("p", { class: "undone" },
+      many("revoked_by", link.contacts), " ", say("revoked_since", { at: date(millis(link.revoked_at)), ground: say(`ground_${link.reason}`) }), " ",
+      link.one && me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(link) }, say("restore")))),
     undone && el("p", { class: "undone" },
       say("revoked", { one: identityName(undone.one), other: identityName(undone.other) }), " ",
       me.may.includes("restore_link") && el("button", { type: "button", onclick: () => restore(undone) }, say("restore"))),
