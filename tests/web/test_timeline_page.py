@@ -15,8 +15,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
+from streams.core.links import Ground, Link
+from tests.support.events import make
 from tests.support.personal import found
 from tests.support.processes import wait_until
 from tests.support.timeline_page import (
@@ -306,6 +309,27 @@ def test_a_link_is_revoked_with_a_ground_and_restored(desk: Desk) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------- ten thousand entries
+def test_a_number_whose_only_link_was_revoked_says_so_and_who_may_restores_it(page: Page, tmp_path: Path) -> None:
+    lone = "+33199000088"
+    with serving(tmp_path, web=HOUSE) as served:
+        served.add("camille")
+        served.add("agent", Role.AGENT)
+        phone, case = served.pseudonym(IdentityKind.PHONE, lone), served.pseudonym(IdentityKind.CASE, "D-2026-77")
+        told = {"subject": "mail:ged:77", "service": "rsa", "sector": SECTOR, "identities": f"{case} {phone}"}
+        served.write([make("letter.arrived", 0, **told)])
+        served.timeline.revoke(Link(case, phone), 1_790_000_000_000, Ground.MISTAKEN)
+        desk = Desk(page, served).open().sign_in("agent").ask(lone)
+        assert "1 contact donnait cet identifiant avec un autre" in desk.text
+        assert "Lien rompu le 21 sept. 2026 : Erreur de saisie." in desk.text
+        assert not desk.is_there(".undone button")
+        desk.open().sign_in().ask(lone)
+        axe.check(page)
+        desk.picture("revoked")
+        page.run("document.querySelector('.undone button').click()")
+        wait_until(lambda: "Courrier" in page.text("#story"), "the letter to be shown again", 10, lambda: desk.text)
+        page.assert_quiet()
+
+
 def test_ten_thousand_facts_are_read_page_by_page(desk: Desk) -> None:
     write_many(desk.served, 3334)
     desk.open().sign_in().ask(MANY)
