@@ -173,6 +173,14 @@ def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_go
     assert set(timeline.tell_story(CASE).identities) == {CASE}
 
 
+def test_who_was_erased_and_who_has_entries_is_known(timeline: Timeline) -> None:
+    erased = make("personal_data.erased", 9, subject="call:a:1", channel="call")
+    timeline.write(entries_of([*call("call:a:1", 0, CASE), *call("call:a:2", 0, PHONE), erased]))
+    assert timeline.find_erased() == timeline.find_erased(["call:a:1", "call:a:2"]) == {"call:a:1"}
+    assert timeline.find_erased(["call:a:2"]) == timeline.find_owners([CASE]) == set()
+    assert timeline.find_owners([CASE, PHONE]) == {PHONE}
+
+
 def test_a_link_that_was_revoked_brings_nobody_together_though_who_told_it_first_is_erased(timeline: Timeline) -> None:
     told = [*call("call:a:1", 0, f"{CASE} {OTHER}"), *call("call:a:2", 9, CASE), *call("call:a:3", 9, OTHER)]
     timeline.write(entries_of(told))
