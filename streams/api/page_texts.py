@@ -267,6 +267,7 @@ _TEXTS: Final = {
     "ground_reassigned": ("À quelqu’un d’autre désormais", "Somebody else’s by now"),
     "ground_requested": ("Demandé par l’usager", "Asked for by the citizen"),
     "revoked": ("Lien rompu : {one} et {other} sont séparés.", "Link revoked: {one} and {other} are apart."),
+    "link_revoked": ("Lien rompu", "Link revoked"),
     "revoked_by_one": (
         "1 contact donnait cet identifiant avec un autre : il n’est plus montré ici.",
         "1 contact told this identifier with another one: it is no longer shown here.",

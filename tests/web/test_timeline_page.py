@@ -322,6 +322,7 @@ def test_a_number_whose_only_link_was_revoked_says_so_and_who_may_restores_it(pa
         assert "1 contact donnait cet identifiant avec un autre" in desk.text
         assert "Lien rompu le 21 sept. 2026 : Erreur de saisie." in desk.text
         assert not desk.is_there(".undone button")
+        assert "Pourquoi ces faits" not in desk.text, "there are none"
         desk.open().sign_in().ask(lone)
         axe.check(page)
         desk.picture("revoked")

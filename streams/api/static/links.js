@@ -7,7 +7,7 @@ export function links(story, me, undone, { goOn, revoke, restore }) {
   const mayRevoke = me.may.includes("revoke_link");
   const isElsewhere = story.entries.length === 0; // all that is known is whose it may be
   return el("section", { class: "links panel", "aria-labelledby": "links-title" },
-    el("h2", { id: "links-title" }, say(isElsewhere && story.shared.length > 0 ? "leads_to" : "links")),
+    el("h2", { id: "links-title" }, say(!isElsewhere ? "links" : story.shared.length > 0 ? "leads_to" : "link_revoked")),
     el("ul", {}, story.identities.map((one) => el("li", {},
       el("strong", { title: one.identity }, identityName(one.identity)),
       el("p", { class: "muted" }, why(one)),
