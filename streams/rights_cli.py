@@ -55,10 +55,16 @@ def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
     """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
+    from streams.rights.finding import Shared, TooMany  # noqa: PLC0415
+
     with opened(settings) as (_, erasing):
         asked, where = _find(settings, erasing, name, kind, sector)
         record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose.RIGHTS, where)
-        contacts = erasing.finder.find_whole(asked, where).contacts
+        try:
+            contacts = erasing.finder.find_whole(asked, where).contacts
+        except (Shared, TooMany):
+            record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where, Result.REFUSED)
+            raise
         number = len(contacts)
         question = say(f"erase {number} contacts for ever?", f"effacer {number} contacts à jamais ?")
         if not yes and not click.confirm(question, err=True):
