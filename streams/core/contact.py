@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 from models.events import Event
 from models.identities import IdentityKind
-from models.ids import source_of
 from models.topics import Channel
 from streams.core import visit as queue_visit
 from streams.core.clock import Clock, share_parts
@@ -165,14 +164,14 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
             after.last_at = at
         if event.channel is not after.channel:
             after.channel = _channel(row, event)
-    identities = event.identities
+    sector, identities = event.sector, event.identities
     if (
-        event.sector != after.sector
+        sector != after.sector
         or at < after.sector_at
         or (identities and identities != after.identities)
         or after.claims
     ):
-        _claim(after, event, at)
+        _claim(after, event, sector, identities, at)
     visits = add_evidence(after.visits, event, at)
     if visits is None:
         after.milestones = add_milestone(after.milestones, event, at)
@@ -209,15 +208,21 @@ def _by_weight(channel: Channel) -> tuple[bool, str]:
     return channel is Channel.FEEDBACK, channel.value
 
 
-def _claim(after: Contact, event: Event, at: int) -> None:
-    """Note the sector and the identities that its own source tells of a contact."""
-    sector, identities = event.sector, "" if after.is_erased else event.identities
-    if source_of(event.subject) not in ("", event.source) or not (sector or identities):
+def _claim(after: Contact, event: Event, sector: str, identities: str, at: int) -> None:
+    """Note the sector and the identities that `event` tells of a contact, if its own source did."""
+    names = event.subject.split(":", 2)
+    if len(names) > 2 and names[1] != event.source:
+        return
+    if identities and after.milestones and after.is_erased:
+        identities = ""
+    if not (sector or identities):
         return
     if not after.claims and (sector == after.sector or not (after.sector or after.identities)):  # as nearly always
         if sector and (at < after.sector_at or not after.sector):
             after.sector_at = at
-        after.sector, after.identities = sys.intern(sector), _unite(after.identities, identities)
+        after.sector = sys.intern(sector)
+        if identities:
+            after.identities = _unite(after.identities, identities)
         return
     claims = {claim.sector: claim for claim in after.claims}
     if not claims:
