@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -16,9 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sdk.metrics import Meter, Metrics
 from streams.api.accesses import Accesses
+from streams.core.citizens import Period
 from streams.engine.broker import free_port
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.sla_file import WatchedPolicies
+from streams.web.citizens import CitizensView, Published
+from streams.web.metrics.citizens import CitizensCollector
 from tests.support.alertmanager import EXAMPLE, hooked
 from tests.support.alertmanager import find as find_amtool
 from tests.support.alertmanager import running as running_alertmanager
@@ -150,6 +154,26 @@ def tell_of_notify(directory: Path) -> list[Metric]:
     return found
 
 
+class Told(CitizensView):
+    """A week that is over, with a number of each kind."""
+
+    def publish(self) -> Published:
+        week, place, some = Period.WEEK, ("rsa", "call"), 9
+        return Published(
+            recontact_days=7,
+            starts={week: 739_936},
+            handled_start=739_929,
+            active={(week, "rsa"): some},
+            active_of_all={week: some},
+            began={(*place, "other"): some},
+            hops={(*place, "none"): some},
+            unidentified={place: some},
+            handled={(*place, True, False): some},
+            pending={place: some},
+            withheld={"hops": 2},
+        )
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """What the processes of Accueil tell."""
@@ -159,7 +183,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
     Meter(Metrics(connect), "asterisk/siege").count_published(1, 1.0)
-    registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), Accesses(CollectorRegistry(), 60))
+    citizens = CitizensCollector(Told(), ZoneInfo("Europe/Paris"))
+    readers = Accesses(CollectorRegistry(), 60)
+    registries = (web.registry, connect, WORKER_REGISTRY, WatchedPolicies(None), readers, citizens)
     told = (registry.collect() for registry in registries)
     return {"up": {"job": set()}, **samples_of(chain(*told, tell_of_notify(tmp_path_factory.mktemp("notify"))))}
 
