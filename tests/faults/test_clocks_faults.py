@@ -110,7 +110,8 @@ def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
             one.start(ENGINE_KILL_AT=point)
             assert one.wait() == -signal.SIGKILL
             torn[point], told_at_once[point] = told.torn - left, told.number("breached") - known
-            one.start()
+            opened = one.text.count(OPENED)
+            one.start().wait_for(OPENED, opened + PARTITIONS)
             told.settle()
         assert one.stop() == 0
     assert torn["records_sent"] > 0 < torn["offsets_sent"], "no tick that tells was torn"

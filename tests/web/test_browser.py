@@ -171,7 +171,7 @@ def test_a_narrow_screen_shows_every_figure_under_its_heading(
     page.open(f"{served.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     alarm(served)
-    wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm", 10)
+    wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm", 30)
     assert page.run("return document.documentElement.scrollWidth") == size[0]
     assert page.run(BESIDE) == []
     headings = page.run(
@@ -223,7 +223,7 @@ def test_a_share_of_few_calls_is_unmarked_and_says_why(served: Served, page: Pag
         assert "moins de 10 appels" in page.text("#share-rule")
         assert page.text("#tile-abandonment .level .word") == "Trop peu d’appels"  # noqa: RUF001
         few.worker.abandoned(SOCIAL, AFTERNOON, wait_seconds=60)
-        wait_until(lambda: page.run(f"return {cell}.dataset.level") == "action", "a mark", 10)
+        wait_until(lambda: page.run(f"return {cell}.dataset.level") == "action", "a mark", 30)
         assert "■ à partir de 20" in page.run(f"return {cell}.title")
         assert page.text("#tile-abandonment .level .word") == "Agir"
 
