@@ -9,6 +9,7 @@ import gc
 import logging
 import socket
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
@@ -161,7 +162,7 @@ class _Producer(KafkaProducer):
         self._sender.join(ABANDON_SECONDS)
         with contextlib.suppress(KafkaError):
             self.close(timeout=0)
-        gc.collect()  # kafka-python leaves the sockets of vain attempts to connect in reference cycles
+        _collect()
 
 
 def _open_batch(tp: TopicPartition, config: Mapping[str, Any], now: float) -> ProducerBatch:
@@ -177,8 +178,15 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Produ
     try:
         return _Producer(bootstrap_servers=brokers, **options)
     except KafkaError:
-        gc.collect()  # as in abandon
+        _collect()
         raise
+
+
+def _collect() -> None:
+    """Close the sockets that kafka-python leaves in reference cycles where it could not connect, at no warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _knock(brokers: Sequence[str]) -> None:

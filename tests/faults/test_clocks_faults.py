@@ -115,7 +115,8 @@ def test_worker_killed_at_every_point_of_a_tick_that_tells(told: Told) -> None:
             told.settle()
         assert one.stop() == 0
     assert torn["records_sent"] > 0 < torn["offsets_sent"], "no tick that tells was torn"
-    assert 0 < told_at_once.pop("committed") < CALLS, "it was not killed in its first tick"
+    # All of them, where the other partitions committed meanwhile.
+    assert 0 < told_at_once.pop("committed") <= CALLS, "it was not killed in its first tick"
     assert set(told_at_once.values()) == {0}
     told.verify()
 
