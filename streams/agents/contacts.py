@@ -144,7 +144,7 @@ class Contacts:
         self._edited.begin(self._oldest_bucket(step.now))
         progress = self._progress()
         latest, folded, rejected, told_at, now = progress.event_at, 0, 0, progress.told_at, step.now
-        entries = step.outputs[topics.TIMELINE.name]
+        entries, history = step.outputs[topics.TIMELINE.name], self._history
         for record in records:
             try:
                 event = decode(record.value)
@@ -158,8 +158,8 @@ class Contacts:
                     or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
                 ):
                     _refuse(record, event)
-                if delay > HISTORY_MS or self._history:
-                    self._note_history(record, event, at, now)
+                if delay > HISTORY_MS or history:
+                    self._note_history(record, event, at, delay, now)
                 if type(event) is AgentStateChanged:
                     if self._fold_agent(key, event, at, step):
                         folded += 1
@@ -321,9 +321,9 @@ class Contacts:
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
 
-    def _note_history(self, record: Record, event: Event, at: int, now: int) -> None:
+    def _note_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
         """Note whether its source tells history. A dead letter sent again is old, and says nothing of that."""
-        if record.timestamp - at <= HISTORY_MS:
+        if delay <= HISTORY_MS:
             self._history.pop(event.source, None)
         elif record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers):
             return

@@ -74,22 +74,30 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
     if at is None:
         at = milliseconds(event.time)
     before = Agent() if row is None else row
-    after = before.__copy__()
+    logins, pauses, contact, rings = before.logins, before.pauses, before.contact, before.rings
     data = event.data
     change, queue = data.change, data.queue
     place = shared(event.channel.value, event.site, event.service, queue, MAX_PLACES)
     if change is AgentChange.RING_UNANSWERED:
-        after.rings = _remember(before.rings, Ring(at, event.sequence, mark(event.id), place))
+        rings = _remember(rings, Ring(at, event.sequence, mark(event.id), place))
     elif change in _LOGIN:
-        after.logins = _write(before.logins, queue, Register(at, event.sequence, _LOGIN[change], place))
+        logins = _write(logins, queue, Register(at, event.sequence, _LOGIN[change], place))
     elif change in _PAUSE:
-        after.pauses = _write(before.pauses, queue, Register(at, event.sequence, _PAUSE[change], place))
+        pauses = _write(pauses, queue, Register(at, event.sequence, _PAUSE[change], place))
     else:
         told = Register(at, event.sequence, change is AgentChange.CONTACT_STARTED, place)
-        after.contact = max(before.contact or told, told)
+        contact = max(contact or told, told)
         if told.on and queue:
-            after.logins = _write(before.logins, queue, told)
-    return row if row is not None and after == row else after
+            logins = _write(logins, queue, told)
+    if (
+        row is not None
+        and logins is row.logins
+        and pauses is row.pauses
+        and contact is row.contact
+        and rings == row.rings
+    ):
+        return row
+    return Agent(logins, pauses, contact, rings, before.silent_since, before.touched_at)
 
 
 def _write(registers: dict[str, Register], queue: str, told: Register) -> dict[str, Register]:

@@ -102,6 +102,8 @@ def _of_visits(row: Contact) -> Iterator[Told]:
 
 
 def _of_milestones(row: Contact) -> Iterator[Told]:
+    if all(told.type == ARRIVED for told in row.milestones):  # as nearly always
+        return
     for told in row.own:
         if told.type == ARRIVED:
             continue

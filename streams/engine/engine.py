@@ -179,7 +179,9 @@ class Engine:
         """Sort records by the partition of their key."""
         routed: defaultdict[int, list[Pair]] = defaultdict(list)
         for pair in pairs:
-            routed[partition_of(pair[0], self.partitions)].append(pair)
+            key = pair[0]
+            assert key is not None, "outputs have keys"
+            routed[partition_of(key, self.partitions)].append(pair)
         return routed
 
     async def learn_partitions(self, producer: StepProducer) -> None:
@@ -362,7 +364,7 @@ def run(engine: Engine) -> int:
     """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
     engine.options.directory.mkdir(parents=True, exist_ok=True)
     wait_for_broker(engine)
-    gc.set_threshold(20_000, 20, 50)  # rows live long, and need not be walked again and again; garbage goes soon
+    gc.set_threshold(100_000, 20, 50)  # rows live long, and need not be walked again and again; garbage goes soon
     app = build_app(engine)
     worker = _Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None  # its terminal marks would stand in the log

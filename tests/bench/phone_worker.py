@@ -18,7 +18,7 @@ from streams.worker import options, times
 from tests.bench.calls import TOPIC
 from tests.bench.measuring import live_bytes
 
-POLL_SECONDS: Final = 0.002
+POLL_SECONDS: Final = 0.02
 
 
 class MeasuredEngine(Engine):
