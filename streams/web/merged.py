@@ -10,6 +10,7 @@ import msgspec
 
 from streams.core.figures import (
     BUCKET_SECONDS,
+    CAME,
     Dimensions,
     Figure,
     Progress,
@@ -26,8 +27,6 @@ RECENT_SECONDS: Final = 1800
 _Key = tuple[int, Dimensions]
 """Start of a bucket, or `_TOTAL`, and what it is about."""
 _TOTAL: Final = 0
-_CAME: Final = 0
-"""In every layout the first count says how many contacts came."""
 _DUE: Final = CLOCKS.index["due"]
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -119,6 +118,8 @@ class MergedRows:
             self.progress[partition] = _decode_progress(value or b"")
         elif dimensions.channel not in LAYOUTS:
             raise LookupError("a channel of a newer release")
+        elif kind == "day":
+            return  # days that are over are for reports
         elif kind == "total" or start >= self._keep_from:
             rows = self._rows.setdefault((start, dimensions), {})
             if value is None:
@@ -141,7 +142,7 @@ class MergedRows:
                 self._buckets[key] = merged
                 if layout is CLOCKS:
                     self.due.setdefault(dimensions, {})[start] = merged.counts[_DUE]
-                if merged.counts[_CAME]:
+                if merged.counts[CAME]:
                     self.latest[dimensions] = max(start, self.latest.get(dimensions, 0))
             if not self._rows[key]:
                 self._forget(key)
