@@ -13,7 +13,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams.core.figures import new_figure
-from streams.core.layouts import CLOCKS, LAYOUTS
+from streams.core.layouts import CLOCKS, FEEDBACK, LAYOUTS
 from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
 from streams.web.metrics.measure import Measure, Rows, make_rows
 from streams.web.options import WebOptions
@@ -41,10 +41,11 @@ class FiguresCollector(Collector):
             return
         known = {**self._known, **snapshot.totals}
         promised = {place: new_figure(CLOCKS) for place in promises.expect(snapshot, known)}
-        rows = make_rows({**promised, **known}, snapshot.today)
+        asked = {place: new_figure(FEEDBACK) for place in opinions.expect(known)}
+        rows = make_rows({**promised, **asked, **known}, snapshot.today)
         yield from self._of_places(rows)
         yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
-        yield from pipeline.collect(snapshot)
+        yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         cost = time.perf_counter() - began
         yield pipeline.plain("contact_collect_duration_seconds", "Cost of these metrics.", cost)
 

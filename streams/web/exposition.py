@@ -4,6 +4,7 @@ prometheus-client checks and sorts the labels of each sample anew at each scrape
 metrics. Here what stands before a sample's number is written once, by its own writer, and remembered.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -18,6 +19,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MAX_REMEMBERED: Final = 100_000
 """Of series, ten times what a large house has: those that are no more take no memory for ever."""
 
+_write_number: Final[Callable[[float], str]] = floatToGoString
 _Series = tuple[str, ...]
 
 
@@ -41,7 +43,7 @@ class Exposition:
                 text = known.get(series)
                 if text is None:
                     text = known[series] = _write_series(metric, sample)
-                lines.append(f"{text}{floatToGoString(sample.value)}\n")
+                lines.append(f"{text}{_write_number(sample.value)}\n")
         return "".join(lines).encode()
 
     def _head(self, metric: Metric) -> str:
