@@ -1,6 +1,6 @@
 """Rows of figures, merged as they come: what one reading of the topic has brought so far."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from models.topics import Channel
 from streams.core.figures import (
     BUCKET_SECONDS,
     CAME,
@@ -20,6 +21,7 @@ from streams.core.figures import (
     parse_key,
 )
 from streams.core.layouts import CLOCKS, LAYOUTS, Layout
+from streams.web.opinions import Opinions
 
 RECENT_SECONDS: Final = 1800
 """What "recent" means: the buckets that lie wholly within this many seconds."""
@@ -69,6 +71,7 @@ class MergedRows:
         """Start of the latest five minutes in which a contact came, of those that are kept."""
         self.due: dict[Dimensions, dict[int, int]] = {}
         """Where clocks are counted → start of five minutes that are kept → how many open clocks have their deadline then."""
+        self._opinions = Opinions(zone, now)
         self._zone = zone
         self._report = report
         self._keep_from = min(self.day.start, _recent_start(now))
@@ -101,6 +104,12 @@ class MergedRows:
             self.day = day
             self._add_up_today()
         self._merge_touched()
+        self._opinions.turn_to(now)
+
+    @property
+    def opinions(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
+        """Window → place → what was said in these days."""
+        return self._opinions.sums
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
         """Return the counts of the last half hour."""
@@ -116,11 +125,14 @@ class MergedRows:
         kind, start, dimensions = parse_key(key)
         if dimensions is None:
             self.progress[partition] = _decode_progress(value or b"")
-        elif dimensions.channel not in LAYOUTS:
+            return
+        if dimensions.channel not in LAYOUTS:
             raise LookupError("a channel of a newer release")
-        elif kind == "day":
-            return  # days that are over are for reports
-        elif kind == "total" or start >= self._keep_from:
+        if kind != "total" and dimensions.channel == Channel.FEEDBACK:
+            self._opinions.put(kind, start, dimensions, partition, value)
+        if kind == "day":
+            return  # days that are over are for reports, and for what is said in weeks
+        if kind == "total" or start >= self._keep_from:
             rows = self._rows.setdefault((start, dimensions), {})
             if value is None:
                 rows.pop(partition, None)

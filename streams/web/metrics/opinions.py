@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from prometheus_client.core import GaugeMetricFamily, Metric
+
 from models.events import FeedbackScale
 from models.topics import Channel
-from streams.core.figures import Dimensions
+from streams.core.figures import Dimensions, new_figure
 from streams.core.layouts import CONTACTED, FEEDBACK
-from streams.core.satisfaction import answers
-from streams.web.metrics.measure import Counter, Figures, Measure, Scores, count
+from streams.core.satisfaction import SCALES, answers, estimate
+from streams.web.metrics.measure import PLACE, Counter, Figures, Measure, Scores, count, label
+from streams.web.options import WebOptions
+from streams.web.view import Snapshot
 
 HISTOGRAMS: Final = (
     (
@@ -62,3 +66,45 @@ def measures(scales: Sequence[FeedbackScale]) -> list[Measure]:
             if (used := tuple(scale for scale in of if scale in scales))
         ),
     ]
+
+
+def collect(
+    snapshot: Snapshot, options: WebOptions, places: Iterable[Dimensions], scales: Sequence[FeedbackScale]
+) -> Iterator[Metric]:
+    """Yield what is said in the last days, and how sure that is; `scales` are those that are used."""
+    labels = (*PLACE, "measure", "window")
+    number = GaugeMetricFamily(
+        "contact_satisfaction_answers",
+        "Answers in a window of civil days, today included, on which the measures rest.",
+        labels=labels,
+    )
+    bounds = [
+        GaugeMetricFamily(
+            "contact_satisfaction_ratio",
+            "What these answers say: shares from 0 to 1, nps from -1 to 1; absent with fewer answers than"
+            " contact_satisfaction_minimum_answers.",
+            labels=labels,
+        ),
+        GaugeMetricFamily(
+            "contact_satisfaction_lower_ratio", "Lower bound of that, by Wilson, at 95 %.", labels=labels
+        ),
+        GaugeMetricFamily(
+            "contact_satisfaction_upper_ratio", "Upper bound of that, by Wilson, at 95 %.", labels=labels
+        ),
+    ]
+    nothing = new_figure(FEEDBACK)
+    used = [(measure, scale) for measure, scale in SCALES.items() if scale in scales]
+    for place in places:
+        if place.channel == Channel.FEEDBACK:
+            for window, sums in snapshot.opinions.items():
+                figure = sums.get(place, nothing)
+                for measure, scale in used:
+                    values = (*label(place), measure.value, window)
+                    given = answers(scale, figure)
+                    number.add_metric(values, total := sum(given.values()))
+                    if total >= options.fewest_answers and (told := estimate(measure, given)):
+                        for metric, value in zip(bounds, told, strict=True):
+                            metric.add_metric(values, value)
+    minimum = GaugeMetricFamily("contact_satisfaction_minimum_answers", "Of fewer answers no measure is told.")
+    minimum.add_metric((), options.fewest_answers)
+    yield from (number, *bounds, minimum)

@@ -153,6 +153,27 @@ def test_opinions_stand_under_the_channel_that_they_are_about(exported: Exported
     assert exported("contact_survey_invited_total", about_letters) == 0
 
 
+def test_what_is_said_in_weeks_is_told_with_how_sure_it_is(exported: Exported) -> None:
+    def told(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
+        names = ("answers", "ratio", "lower_ratio", "upper_ratio")
+        values = (exported(f"contact_satisfaction_{name}", place, measure=measure, window=window) for name in names)
+        return [value if value is None else round(value, 3) for value in values]
+
+    exported.worker.count(OPINION, NOON, given_csat_1_5_5=4)
+    assert told("csat") == [4, None, None, None], "too few"
+    exported.worker.count(OPINION, NOON - timedelta(days=1), given_csat_1_5_1=1)
+    exported.worker.count(
+        OPINION, NOON - timedelta(days=10), given_csat_1_5_4=5, given_nps_0_10_9=5, given_nps_0_10_0=5
+    )
+    assert told("csat", "7d") == [5, 0.8, 0.376, 0.964]
+    assert told("csat") == [10, 0.9, 0.596, 0.982]
+    assert told("nps") == [10, 0, -0.527, 0.527]
+    assert told("nps", "7d") == [0, None, None, None]
+    assert told("jdma") == [None] * 4, "nobody uses it"
+    assert told("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
+    assert exported("contact_satisfaction_minimum_answers") == 5
+
+
 def test_what_is_open_is_told_with_its_oldest(exported: Exported) -> None:
     fill(exported.worker)
     for place in (MAIL, EMAIL, FORM):
