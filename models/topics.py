@@ -64,7 +64,7 @@ SOURCES: Final[dict[Channel, Topic]] = {
     Channel.FEEDBACK: _events("contact.feedback.v1", "satisfaction: invited, given"),
 }
 CONTACTS: Final = Topic("accueil.contacts.v1", key="contact id", about="state: one row per contact or agent")
-FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals, 5-minute buckets, stocks")
+FIGURES: Final = Topic("accueil.figures.v1", key="figure", about="state: totals, stocks, buckets of 5 minutes, days")
 TIMELINE: Final = Topic(
     "citizen.timeline.v1", key="identity, or contact id", about="timeline entries", retention_ms=EVENTS_KEPT_MS
 )

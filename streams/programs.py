@@ -194,6 +194,7 @@ def web_options(settings: Settings) -> WebOptions:
         short_abandon_seconds=web.short_abandon_seconds,
         stale_after_seconds=web.stale_after_seconds,
         quiet_after_seconds=web.quiet_after_seconds,
+        fewest_answers=web.fewest_answers,
         quiet_after_seconds_of={channel.value: seconds for channel, seconds in web.quiet_after_seconds_of.items()},
         formula=web.formula,
         queues=tuple(queue.of_board(table) for table, queue in web.queues.items()),

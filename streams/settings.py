@@ -118,7 +118,9 @@ class Worker(Section):
     keep_touched_seconds: PositiveInt = 3600
     """At least this long after its last change, however old: longer than a connector takes to tell things again."""
     keep_buckets_days: PositiveInt = 8
-    """Days of which the 5-minute figures are kept; totals are kept for ever."""
+    """Days of which the 5-minute figures are kept; then they are added up to figures of a day. Totals are kept for ever."""
+    keep_days: PositiveInt = 500
+    """Days of which the figures of a day are kept: so far back `accueil report` can tell. `web.time_zone` cuts the days."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """After a stop, and of what is told late, so long news is waited for before a deadline that passed is told."""
     news_seconds: Annotated[float, Field(ge=0, le=86_400)] = 90.0

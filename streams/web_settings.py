@@ -196,6 +196,8 @@ class Web(Section):
     """When nobody has called a site, or come to its desk, for this long, the board asks whether its source has stopped."""
     quiet_after_seconds_of: dict[Channel, Annotated[float, Field(gt=0, le=86_400)]] = Field(default_factory=dict)
     """The same for each channel that is to be judged otherwise: letters, for one, are not unless they stand here."""
+    fewest_answers: PositiveInt = _BOARD.fewest_answers
+    """Of fewer answers in a window the metrics tell no CSAT, NPS, CES or response rate: only how many answers there were."""
     service_level: FallingShares = Shares(**asdict(_BOARD.service_level))
     """The share of answers in time, by `formula`."""
     abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))

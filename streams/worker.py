@@ -65,4 +65,6 @@ def times(settings: Settings) -> Times:
         agent_to_live=worker.forget_agents_after_seconds * 1000,
         keep_buckets=worker.keep_buckets_days * DAY_MS,
         patience=Patience(round(worker.grace_seconds * 1000), round(worker.news_seconds * 1000)),
+        keep_days=worker.keep_days,
+        zone=settings.web.zone,
     )

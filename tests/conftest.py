@@ -1,6 +1,7 @@
 """Fixtures only; helpers live in tests/support."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,11 @@ SLOW = ("faults", "broker", "browser")
 
 
 def pytest_configure() -> None:
-    """Have brokers, which live for a test or for minutes, start in half the processor time."""
+    """Have what is started hundreds of times start in half the processor time: brokers, and processes of Accueil."""
     os.environ.setdefault(JVM_OPTIONS, f"-XX:+UseSerialGC {QUICK_START}")
+    # Where it is set, as in many containers, each process would compile all of Accueil for itself.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -93,8 +93,9 @@ class Tokens:
     def __init__(self, directory: Path) -> None:
         self._path = directory / "tokens.json"
         self._lock = FileLock(directory / "lock", timeout=LOCK_SECONDS, mode=PRIVATE_FILE, thread_local=False)
-        self._read_of: tuple[int, ...] | None = None
-        self._tokens: Sequence[Token] = ()
+        self._known: tuple[tuple[int, ...] | None, Sequence[Token]] = None, ()
+        """What was read last, and of which state of the file: one value, since threads read at once, and one that was overtaken
+        would put tokens that were revoked beside the newer state."""
 
     def list(self) -> Sequence[Token]:
         """Return all tokens, by name; the file is read again when it has changed. Raises `TokensError`."""
@@ -108,11 +109,12 @@ class Tokens:
                         f"{self._path} peut être lu ou modifié par d'autres : chmod 0600 {self._path}",
                     )
                 )
-            if version != self._read_of:
-                self._tokens = msgspec.json.decode(self._path.read_bytes(), type=tuple[Token, ...])
-                self._read_of = version
+            known, tokens = self._known
+            if version != known:
+                tokens = msgspec.json.decode(self._path.read_bytes(), type=tuple[Token, ...])
+                self._known = version, tokens
         except FileNotFoundError:
-            self._tokens, self._read_of = (), None
+            return ()
         except OSError as error:
             raise TokensError(why(error, self._path)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -122,7 +124,7 @@ class Tokens:
                     f"{self._path} est abîmé : le restaurer de sa sauvegarde",
                 )
             ) from None
-        return self._tokens
+        return tokens
 
     def authenticate(self, secret: str, now: datetime) -> Token | None:
         """Return the valid token that has `secret`, and note the day that it is used. Raises `TokensError`."""

@@ -1,6 +1,7 @@
 """Rows of the contacts agent as keys and values of its state topics."""
 
 from copy import copy
+from datetime import date
 from typing import Final
 
 import msgspec
@@ -14,6 +15,7 @@ from streams.core.figures import (
     Figure,
     Progress,
     bucket_key,
+    day_key,
     decode_figure,
     encode_figure,
     parse_key,
@@ -24,6 +26,8 @@ from streams.engine.job import Codec
 
 FigureKey = tuple[int, Dimensions]
 """Bucket start in seconds since 1970, 0 for a total; and what it is about."""
+DayKey = tuple[date, Dimensions]
+"""A civil day, and what its row is about."""
 AGENT_PREFIX: Final = b"agent:"
 
 
@@ -45,16 +49,23 @@ def _dump_figure_key(key: FigureKey) -> bytes:
 
 
 def _load_figure_key(key: bytes) -> FigureKey | None:
-    _, start, dimensions = parse_key(key)
-    return None if dimensions is None else (start, dimensions)
+    kind, start, dimensions = parse_key(key)
+    return None if dimensions is None or kind == "day" else (start, dimensions)
 
 
-def _load_figure(key: FigureKey, value: bytes) -> Figure:
+def _load_day_key(key: bytes) -> DayKey | None:
+    kind, start, dimensions = parse_key(key)
+    return (date.fromordinal(start), dimensions) if dimensions is not None and kind == "day" else None
+
+
+def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
     return decode_figure(value, LAYOUTS[key[1].channel])
 
 
 def _copy_figure(row: Figure) -> Figure:
-    return Figure([*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at)
+    return Figure(
+        [*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at, row.by_hour and [*row.by_hour]
+    )
 
 
 def _copy_progress(row: Progress) -> Progress:
@@ -69,11 +80,10 @@ CONTACTS: Final[Codec[bytes, Contact]] = Codec(
 )
 AGENTS: Final[Codec[bytes, Agent]] = Codec(bytes, _agent_key, agent.encode, lambda _, value: agent.decode(value), copy)
 FIGURES: Final[Codec[FigureKey, Figure]] = Codec(
-    _dump_figure_key,
-    _load_figure_key,
-    encode_figure,
-    lambda key, value: decode_figure(value, LAYOUTS[key[1].channel]),
-    _copy_figure,
+    _dump_figure_key, _load_figure_key, encode_figure, _load_figure, _copy_figure
+)
+DAYS: Final[Codec[DayKey, Figure]] = Codec(
+    lambda key: day_key(*key), _load_day_key, encode_figure, _load_figure, _copy_figure
 )
 PROGRESS: Final[Codec[bytes, Progress]] = Codec(
     bytes, _progress_key, _encode_progress, lambda _, value: _decode_progress(value), _copy_progress

@@ -4,9 +4,10 @@ Thin: what an event means is in `streams.core`, what a step is in `streams.engin
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple, NoReturn
+from zoneinfo import ZoneInfo
 
 from models import topics
 from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
@@ -28,6 +29,9 @@ from streams.core.figures import (
     PROGRESS_KEY,
     Figure,
     Progress,
+    civil_time,
+    merge_into_day,
+    new_day,
     new_figure,
 )
 from streams.core.layouts import LAYOUTS, SLA
@@ -61,9 +65,13 @@ class Times(NamedTuple):
     agent_to_live: int
     """After so long without any news of an agent, the agent is gone."""
     keep_buckets: int
-    """A 5-minute bucket older than this is tombstoned; totals stay."""
+    """A 5-minute bucket older than this becomes a part of its day; totals stay."""
     patience: Patience = Patience()
     """How long news is waited for before a deadline that passed is told."""
+    keep_days: int = 500
+    """A day older than so many days is tombstoned."""
+    zone: ZoneInfo = ZoneInfo("Europe/Paris")
+    """Cuts the days."""
 
 
 def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Policies) -> Job:
@@ -79,21 +87,35 @@ def make_job(app_id: str, times: Times, policies: Callable[[], Policies] = Polic
 
 
 class _Edited(dict[FigureKey, Figure]):
-    """The figures that a step may change in place: each is asked of the table once."""
+    """The figures that a step may change in place: each is asked of the table once.
+
+    What is counted in a bucket that is no longer kept is there until `settle`: then it is in the row of its day.
+    """
 
     def __init__(self, figures: Table[FigureKey, Figure]) -> None:
         super().__init__()
         self._figures = figures
         self._oldest = 0
+        self._old: dict[FigureKey, Figure] = {}
 
     def begin(self, oldest: int) -> None:
-        """Begin a step; a bucket before `oldest`, seconds since 1970, is no longer kept: what is counted there is not."""
+        """Begin a step; a bucket before `oldest`, seconds since 1970, is no longer kept."""
         self.clear()
         self._oldest = oldest
+        self._old.clear()
+
+    def settle(self, merge: Callable[[FigureKey, Figure], None]) -> None:
+        """Hand over what was counted in buckets that are no longer kept."""
+        for key, figure in self._old.items():
+            merge(key, figure)
+        self._old.clear()
 
     def __missing__(self, key: FigureKey) -> Figure:
         make = partial(new_figure, LAYOUTS[key[1].channel])
-        figure = make() if 0 < key[0] < self._oldest else self._figures.edit(key, make)
+        if 0 < key[0] < self._oldest:
+            figure = self._old[key] = make()
+        else:
+            figure = self._figures.edit(key, make)
         self[key] = figure
         return figure
 
@@ -108,7 +130,8 @@ class Contacts:
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
         self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES)
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
-        self.tables: Final = (self.contacts, self.agents, self.figures, self.progress)
+        self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
+        self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
         self.waiting: Final = WaitingIndex[bytes]()
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
@@ -181,6 +204,7 @@ class Contacts:
         progress.event_at = latest
         self._tell_as_of(progress, step)
         self._count_changes(step)
+        self._edited.settle(partial(self._merge_into_day, step.now))
         self._tell_oldest()
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
@@ -260,6 +284,17 @@ class Contacts:
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
 
+    def _first_day(self, now: int) -> date:
+        return civil_time(now // 1000, self._times.zone).date() - timedelta(days=self._times.keep_days)
+
+    def _merge_into_day(self, now: int, key: FigureKey, bucket: Figure) -> None:
+        """Count a bucket that is no longer kept in the row of its day, as long as that is."""
+        start, place = key
+        begins_at = civil_time(start, self._times.zone)
+        if begins_at.date() >= self._first_day(now) and any(bucket.counts):
+            day = self.days.edit((begins_at.date(), place), partial(new_day, LAYOUTS[place.channel]))
+            merge_into_day(day, bucket, begins_at.hour)
+
     def _progress(self) -> Progress:
         return self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0))
 
@@ -291,6 +326,7 @@ class Contacts:
         self._drop_closed(step.now)
         if due:
             self._drop_old(step.now)
+        self._edited.settle(partial(self._merge_into_day, step.now))
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
             self._tell_as_of(self._progress(), step)
@@ -372,7 +408,11 @@ class Contacts:
     def _drop_old(self, now: int) -> None:
         oldest = self._oldest_bucket(now)
         for place in [place for place in self.figures.rows if 0 < place[0] < oldest]:
+            self._merge_into_day(now, place, self.figures.rows[place])
             self.figures.delete(place)
+        first_day = self._first_day(now)
+        for day in [day for day in self.days.rows if day[0] < first_day]:
+            self.days.delete(day)
         keep, touched = max(self._times.agent_to_live, self._times.keep.closed), self._times.keep.touched
         for key, row in list(self.agents.rows.items()):
             if max(row.last_at + keep, row.touched_at + touched) < now and not agent.states(row):

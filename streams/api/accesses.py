@@ -49,21 +49,27 @@ class Accesses(Collector):
         """Count one that was recorded."""
         self._counted.labels(access.role, access.operation, access.why, access.result).inc()
         if access.whose:
-            self._read.setdefault(access.who, OrderedDict())[access.whose] = self._clock()
-            self._read[access.who].move_to_end(access.whose)
+            now = self._clock()
+            read = self._read.setdefault(access.who, OrderedDict())
+            read[access.whose] = now
+            read.move_to_end(access.whose)
+            _forget(read, now - HOUR_SECONDS)  # though nobody may ever ask for the metrics
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauge."""
-        self._forget(self._clock() - HOUR_SECONDS)
+        until = self._clock() - HOUR_SECONDS
+        for name, read in list(self._read.items()):
+            _forget(read, until)
+            if not read:
+                del self._read[name]
         yield GaugeMetricFamily(
             "api_unusual_readers",
             "Tokens that read more citizens within the last hour than api.unusual_citizens_per_hour",
             sum(len(read) > self._most for read in self._read.values()),
         )
 
-    def _forget(self, until: float) -> None:
-        for name, read in list(self._read.items()):
-            while read and next(iter(read.values())) < until:
-                read.popitem(last=False)
-            if not read:
-                del self._read[name]
+
+def _forget(read: OrderedDict[str, float], until: float) -> None:
+    """Drop whom was last read before `until`."""
+    while read and next(iter(read.values())) < until:
+        read.popitem(last=False)

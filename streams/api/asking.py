@@ -72,11 +72,10 @@ class Slip:
             raise Forbidden
         self.across = reason
 
-    def admit_all(self, sectors: Iterable[str]) -> str:
-        """Go on only if this may be done in each of `sectors`; return the last. Raises `Forbidden`."""
+    def admit_all(self, sectors: Iterable[str]) -> None:
+        """Go on only if this may be done in each of `sectors`. Raises `Forbidden`."""
         for sector in sectors:
             self.admit(sector)
-        return self.sector
 
     def admit_typed(self, sector: str) -> None:
         """Do what `admit` does; what is no sector here is not recorded, since anything may be typed. Raises `Forbidden`."""

@@ -101,7 +101,8 @@ class Guard:
         if not wait:
             self._limited.discard(name)
             return
-        if name not in self._limited and (operation := OPERATIONS.get(path)):
+        operation = next((one for start, one in OPERATIONS.items() if f"{path}/".startswith(f"{start}/")), None)
+        if name not in self._limited and operation is not None:
             self._limited.add(name)  # recorded once, not for each of a flood
             await asker.record_limited(operation, Purpose.ADMINISTRATION)
         raise Problem("too-often", headers={"retry-after": str(int(wait) + 1)})

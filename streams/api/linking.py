@@ -44,6 +44,9 @@ async def _change(asker: Asker, operation: Operation, link: Link, change: Callab
         if not sectors or reading.find_sectors(link.other) != sectors:
             return None
         slip.admit_all(sectors)
+        services = asker.token.services
+        if services and not reading.find_evidence([link], services):
+            return None  # that it holds, or was revoked, is another service's to know
         return True
 
     def act() -> bool:

@@ -53,16 +53,16 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
             sectors = reading.find_sectors(normalised)
             if not sectors:
                 return None
-            sector = slip.admit_all(sectors)
+            slip.admit_all(sectors)
             citizen = reading.find_citizen(normalised)
             if citizen is not None and not _sees_contact(reading, asker, normalised):
                 return None
             subject = citizen.owner if citizen else normalised
         else:
-            sector = body.sector or next(iter(asker.token.sectors), "")
-            slip.admit_typed(sector)
-            subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sector)
-        return _tell(reading, asker, subject, sector, body.limit)
+            sectors = [body.sector or next(iter(asker.token.sectors), "")]
+            slip.admit_typed(sectors[0])
+            subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sectors[0])
+        return _tell(reading, asker, subject, sectors, body.limit)
 
     return answer(await asker.ask(Operation.LOOK_UP, body.purpose, find))
 
@@ -80,12 +80,12 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
         sectors = reading.find_sectors(body.subject)
         if not sectors:
             return None
-        sector = slip.admit_all(sectors)
+        slip.admit_all(sectors)
         owners = reading.tell_story(body.subject).identities
-        rows, _ = _read(reading, asker, owners, body.limit + 1, before)
+        rows, _ = _read(reading, asker, owners, sectors, body.limit + 1, before)
         if not rows and before is None:
             return None
-        return _page(asker, body.subject, sector, rows, body.limit)
+        return _page(asker, body.subject, sectors, rows, body.limit)
 
     return answer(await asker.ask(Operation.READ_TIMELINE, body.purpose, find, body.subject))
 
@@ -115,10 +115,10 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
     return answer(await asker.ask(Operation.READ_CONTACT, body.purpose, find, body.contact))
 
 
-def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int) -> Story | None:
+def _tell(reading: Reading, asker: Asker, subject: str, sectors: Sequence[str], limit: int) -> Story | None:
     story, services = reading.tell_story(subject), _services(asker)
     looked_at = max(limit + 1, LOOKED_AT)
-    rows, is_all = _read(reading, asker, story.identities, looked_at)
+    rows, is_all = _read(reading, asker, story.identities, sectors, looked_at)
     held = [*story.identities.values(), *story.shared.values()]
     evidence = reading.find_evidence([link for link in held if link is not None], services)
     if services:
@@ -126,9 +126,9 @@ def _tell(reading: Reading, asker: Asker, subject: str, sector: str, limit: int)
     revoked = () if rows or story.shared else reading.find_revoked(subject, services)
     if not rows and not revoked and (story.is_own or not story.shared):
         return None
-    may_restore = asker.token.may(Operation.RESTORE_LINK, sector)
+    may_restore = all(asker.token.may(Operation.RESTORE_LINK, sector) for sector in sectors)
     seen = [row for row in rows if asker.sees(row["service"])]
-    page = _page(asker, subject, sector, rows, limit)
+    page = _page(asker, subject, sectors, rows, limit)
     return Story(
         **vars(page),
         is_own=story.is_own,
@@ -153,12 +153,17 @@ def _narrow(told: links.Story, shown: Collection[str], held: Collection[Link]) -
 
 
 def _read(
-    reading: Reading, asker: Asker, owners: Collection[str], limit: int, before: Place | None = None
+    reading: Reading,
+    asker: Asker,
+    owners: Collection[str],
+    sectors: Sequence[str],
+    limit: int,
+    before: Place | None = None,
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
     """Return the latest entries that are shown to who asks, and whether all were looked at for that."""
     services = _services(asker)
     since = reading.find_bound(owners) if services else None
-    return reading.read(owners, limit, before, services, since), since is None
+    return reading.read(owners, limit, before, services, since, sectors), since is None
 
 
 def _sees_contact(reading: Reading, asker: Asker, contact: str) -> bool:
@@ -166,13 +171,13 @@ def _sees_contact(reading: Reading, asker: Asker, contact: str) -> bool:
     return not asker.token.services or any(asker.sees(row["service"]) for row in reading.read_contact(contact))
 
 
-def _page(asker: Asker, subject: str, sector: str, rows: Sequence[Mapping[str, Any]], limit: int) -> Page:
+def _page(asker: Asker, subject: str, sectors: Sequence[str], rows: Sequence[Mapping[str, Any]], limit: int) -> Page:
     """Return the first `limit` of these rows; that there are more tells where to go on."""
     shown, further = rows[:limit], None
     if len(rows) > limit:
         further = cursors.write(Place(shown[-1]["happened_at"], shown[-1]["id"]), subject, asker.api.secret)
     entries = [entry_of(row, is_outline=not asker.sees(row["service"])) for row in shown]
-    return Page(subject=subject, sector=sector, entries=entries, next=further)
+    return Page(subject=subject, sector=sectors[-1], entries=entries, next=further)
 
 
 def _identities(told: Mapping[str, Link | None], evidence: Mapping[Link, Evidence], why: Reason) -> Iterable[Identity]:

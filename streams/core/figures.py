@@ -4,21 +4,28 @@ A figure row is a vector of integers; `layouts` says what each of them counts. W
 its row; a change of the row changes the figures by the difference, so they are exact under any order, duplicate or late arrival.
 
 Each fact is counted twice: in the `total` row of its queue, and in the 5-minute `bucket` row of the time it happened. Five
-minutes divide every offset of civil time from UTC in use, so buckets add up to local days.
+minutes divide every offset of civil time from UTC in use, so buckets add up to local days: which they do once they are old, in
+the `day` row of their civil day. So a day's figures are the sum of its `day` row and of the buckets of it that there still are.
 
 `counts` only ever holds what is true now. A fact that a later event corrects is taken out of it, and added to `corrected`:
 `counts + corrected` never falls, which is what Prometheus asks of a counter.
 """
 
+from datetime import date, datetime
 from enum import StrEnum
 from operator import add
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from streams.core.layouts import LEFT, QUEUES, Layout
 
 BUCKET_SECONDS: Final = 300
+HOURS: Final = 24
+"""Of the clock: an hour that a change of the clocks repeats is told together, one that it leaves out is empty."""
+CAME: Final = 0
+"""In every layout the first count says how many contacts came."""
 
 
 class Dimensions(NamedTuple):
@@ -40,11 +47,18 @@ class Figure(msgspec.Struct, array_like=True):
     oldest_waiting_at: int | None = None
     """When the contact came that waits longest, in a queue or for a service to act; milliseconds since 1970, None if none waits.
     Total rows only."""
+    by_hour: list[int] | None = None
+    """How many contacts came in each of the `HOURS` of the clock. Day rows only."""
 
 
 def new_figure(layout: Layout = QUEUES) -> Figure:
     """Return a row of zeros."""
     return Figure([0] * len(layout.counts), [0] * len(layout.stocks), {})
+
+
+def new_day(layout: Layout = QUEUES) -> Figure:
+    """Return a row of zeros for a day."""
+    return Figure([0] * len(layout.counts), [0] * len(layout.stocks), {}, by_hour=[0] * HOURS)
 
 
 encode_figure: Final = msgspec.json.Encoder().encode
@@ -64,6 +78,8 @@ def decode_figure(value: bytes, layout: Layout = QUEUES) -> Figure:
 
 def merge(into: Figure, other: Figure) -> None:
     """Add `other` to `into`: sums, and the earlier `oldest_waiting_at`."""
+    if other.by_hour is not None:
+        into.by_hour = [*map(add, into.by_hour or [0] * HOURS, other.by_hour)]
     into.counts[:] = map(add, into.counts, other.counts)
     into.stocks[:] = map(add, into.stocks, other.stocks)
     for index, taken in other.corrected.items():
@@ -71,6 +87,13 @@ def merge(into: Figure, other: Figure) -> None:
     into.oldest_waiting_at = min(
         (at for at in (into.oldest_waiting_at, other.oldest_waiting_at) if at is not None), default=None
     )
+
+
+def merge_into_day(day: Figure, bucket: Figure, hour: int) -> None:
+    """Add a bucket, which began in that hour of the clock, to the row of its day."""
+    assert day.by_hour is not None
+    day.counts[:] = map(add, day.counts, bucket.counts)
+    day.by_hour[hour] += bucket.counts[CAME]
 
 
 # ------------------------------------------------------------------------------------------------------- reading figures
@@ -169,7 +192,8 @@ class Progress(msgspec.Struct):
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1
 # A key is a JSON array: ["total", channel, site, service, queue], ["bucket", start, channel, site, service, queue]
-# (start in seconds since 1970, a multiple of BUCKET_SECONDS), or ["progress"]. The value is the JSON of a `Figure` (array) or a
+# (start in seconds since 1970, a multiple of BUCKET_SECONDS), ["day", "2026-11-25", channel, site, service, queue] (a civil day
+# of the worker's time zone), or ["progress"]. The value is the JSON of a `Figure` (array) or a
 # `Progress` (object). Rows of all partitions with the same key add up.
 Key = tuple[str, ...] | tuple[str, int, str, str, str, str]
 
@@ -187,14 +211,31 @@ def bucket_key(start: int, dimensions: Dimensions) -> bytes:
     return encode_key(("bucket", start, *dimensions))
 
 
+def day_key(day: date, dimensions: Dimensions) -> bytes:
+    """Return the key of the row of the buckets of a civil day that are kept no more."""
+    return encode_key(("day", day.isoformat(), *dimensions))
+
+
+def civil_time(start: int, zone: ZoneInfo) -> datetime:
+    """Return the time of the clocks of `zone` at which a bucket begins."""
+    return datetime.fromtimestamp(start, zone)
+
+
 PROGRESS_KEY: Final = encode_key(("progress",))
 
 
 def parse_key(key: bytes) -> tuple[str, int, Dimensions | None]:
-    """Return kind (`total`, `bucket`, `progress`), bucket start (0 if none) and dimensions (None for progress)."""
+    """Return kind (`total`, `bucket`, `day`, `progress`), start and dimensions (None for progress).
+
+    The start is that of a bucket, the ordinal of a day (`date.toordinal`), and 0 of all else.
+    """
     parts = _decode_key(key)
     kind = str(parts[0])
     if kind == "progress":
         return kind, 0, None
-    start = int(parts[1]) if kind == "bucket" else 0
+    start = 0
+    if kind == "bucket":
+        start = int(parts[1])
+    elif kind == "day":
+        start = date.fromisoformat(str(parts[1])).toordinal()
     return kind, start, Dimensions(*(str(part) for part in parts[-4:]))

@@ -174,6 +174,12 @@ def gather(
         for mine, other in (tuple(link.link), tuple(link.link)[::-1])
         if mine in story.identities and other not in story.identities
     ]
+
+    def told_in(
+        contact: str,
+    ) -> list[Mapping[str, Any]]:  # one that was told in another sector too is not handed out there
+        return [entry for entry in timeline.read_contact(contact) if entry["sector"] in {sector, ""}]
+
     accesses, hidden = _read_accesses(records, {*story.identities, *found.contacts})
     return Holding(
         asked,
@@ -183,7 +189,7 @@ def gather(
         identities,
         withheld,
         len(found.contacts),
-        (_hold(contact, timeline.read_contact(contact), found.rows.get(contact)) for contact in found.contacts),
+        (_hold(contact, told_in(contact), found.rows.get(contact)) for contact in found.contacts),
         accesses,
         hidden,
         retention,

@@ -114,18 +114,21 @@ class Reading:
         before: Place | None = None,
         services: Collection[str] = (),
         since: int | None = None,
+        sectors: Sequence[str] = (),
     ) -> Sequence[Mapping[str, Any]]:
         """Return the latest entries of these owners, latest first, from `before` on; of all services if none is given.
 
-        None from before `since`, if that is given.
+        None from before `since`, if that is given, nor of other sectors than `sectors`, if any are: all entries of a contact
+        stand under one owner, also if it was told in two.
         """
         found = list[Mapping[str, Any]]()
         given: dict[str, Any] = {"most": limit, **(before._asdict() if before else {})}
         given |= {"services": list(services)} if services else {}
         given |= {} if since is None else {"since": since}
+        given |= {f"sector_{number}": sector for number, sector in enumerate(sectors)}
         asked = {"is_later": before is not None, "is_narrow": bool(services), "is_bound": since is not None}
         for width, values in _numbered([*owners]):
-            rows = self._connection.execute(_page(width, **asked), values | given)
+            rows = self._connection.execute(_page(width, len(sectors), **asked), values | given)
             found += [dict(row._mapping) for row in rows]  # noqa: SLF001 - public
         if len(owners) > MOST_OWNERS:
             found.sort(key=lambda row: (row["happened_at"], row["id"]), reverse=True)
@@ -196,7 +199,7 @@ def _numbered(owners: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 @cache
-def _page(width: int, *, is_later: bool, is_narrow: bool, is_bound: bool) -> TextClause:
+def _page(width: int, sectors: int, *, is_later: bool, is_narrow: bool, is_bound: bool) -> TextClause:
     """Return the query for a page of so many owners: each walks down its own stretch of the index, and they are merged.
 
     As text, since SQLAlchemy looks at each part of a query again to find out that it has been compiled before.
@@ -204,6 +207,8 @@ def _page(width: int, *, is_later: bool, is_narrow: bool, is_bound: bool) -> Tex
     further = " AND (happened_at, id) < (:happened_at, :id)" if is_later else ""
     further += " AND happened_at >= :since" if is_bound else ""
     further += " AND service IN :services" if is_narrow else ""
+    if sectors:
+        further += f" AND sector IN ('', {', '.join(f':sector_{number}' for number in range(sectors))})"
     walks = (f"SELECT {_COLUMNS} FROM entries WHERE owner = :owner_{number}{further}" for number in range(width))  # noqa: S608 - no value
     asked = text(" UNION ALL ".join(walks) + " ORDER BY happened_at DESC, id DESC LIMIT :most")
     return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked

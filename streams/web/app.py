@@ -14,7 +14,6 @@ import msgspec
 from anyio.to_thread import run_sync
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
@@ -37,6 +36,7 @@ from streams.web.broadcast import Broadcaster, encode
 from streams.web.choices import THEMES, find_language, find_theme, remember
 from streams.web.citizens import CitizensView
 from streams.web.collector import FiguresCollector
+from streams.web.exposition import CONTENT_TYPE, Exposition
 from streams.web.figures_reader import FiguresReader
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.options import WebOptions
@@ -153,12 +153,13 @@ class Site:
         self._version = _version()
         self._page = _load_page()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
-        self._registry = CollectorRegistry()
-        self._registry.register(FiguresCollector(view, options, now))
-        self._registry.register(CitizensCollector(citizens, options.time_zone))
+        registry = CollectorRegistry()
+        registry.register(FiguresCollector(view, options, now))
+        registry.register(CitizensCollector(citizens, options.time_zone))
         for collector in collectors:
-            self._registry.register(collector)
-        ProcessCollector(registry=self._registry)
+            registry.register(collector)
+        ProcessCollector(registry=registry)
+        self._exposition = Exposition(registry)
         self.broadcaster = Broadcaster(self._message, min(TICK_SECONDS, options.stale_after_seconds / 3))
 
     @property
@@ -211,9 +212,8 @@ class Site:
     async def _api(self, _: Request) -> Response:
         return Response(encode(await run_sync(self._message)), media_type="application/json")
 
-    async def _metrics(self, request: Request) -> Response:
-        encoder, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(await run_sync(encoder, self._registry), headers={"content-type": content_type})
+    async def _metrics(self, _: Request) -> Response:
+        return Response(await run_sync(self._exposition.write), headers={"content-type": CONTENT_TYPE})
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("live\n")

@@ -13,11 +13,11 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from streams.core.figures import new_figure
-from streams.core.layouts import CLOCKS, LAYOUTS
+from streams.core.layouts import CLOCKS, FEEDBACK, LAYOUTS
 from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
 from streams.web.metrics.measure import Measure, Rows, make_rows
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView
+from streams.web.view import FiguresView, Snapshot
 
 
 class FiguresCollector(Collector):
@@ -41,10 +41,12 @@ class FiguresCollector(Collector):
             return
         known = {**self._known, **snapshot.totals}
         promised = {place: new_figure(CLOCKS) for place in promises.expect(snapshot, known)}
-        rows = make_rows({**promised, **known}, snapshot.today)
+        asked = {place: new_figure(FEEDBACK) for place in opinions.expect(known)}
+        rows = make_rows({**promised, **asked, **known}, snapshot.today)
         yield from self._of_places(rows)
+        yield from filter(_has_samples, self._of_opinions(snapshot, rows))
         yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
-        yield from pipeline.collect(snapshot)
+        yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         cost = time.perf_counter() - began
         yield pipeline.plain("contact_collect_duration_seconds", "Cost of these metrics.", cost)
 
@@ -59,6 +61,9 @@ class FiguresCollector(Collector):
             *promises.measures(),
         )
         return filter(_has_samples, (measure.collect(rows) for measure in measures))
+
+    def _of_opinions(self, snapshot: Snapshot, rows: Rows) -> Iterator[Metric]:
+        return opinions.collect(snapshot, self._options, rows.ever, opinions.scales_of(rows.ever))
 
 
 def _has_samples(metric: Metric) -> bool:

@@ -1,6 +1,6 @@
 """Rows of figures, merged as they come: what one reading of the topic has brought so far."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from models.topics import Channel
 from streams.core.figures import (
     BUCKET_SECONDS,
+    CAME,
     Dimensions,
     Figure,
     Progress,
@@ -19,6 +21,7 @@ from streams.core.figures import (
     parse_key,
 )
 from streams.core.layouts import CLOCKS, LAYOUTS, Layout
+from streams.web.opinions import Opinions
 
 RECENT_SECONDS: Final = 1800
 """What "recent" means: the buckets that lie wholly within this many seconds."""
@@ -26,8 +29,6 @@ RECENT_SECONDS: Final = 1800
 _Key = tuple[int, Dimensions]
 """Start of a bucket, or `_TOTAL`, and what it is about."""
 _TOTAL: Final = 0
-_CAME: Final = 0
-"""In every layout the first count says how many contacts came."""
 _DUE: Final = CLOCKS.index["due"]
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, LookupError)
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -70,6 +71,7 @@ class MergedRows:
         """Start of the latest five minutes in which a contact came, of those that are kept."""
         self.due: dict[Dimensions, dict[int, int]] = {}
         """Where clocks are counted → start of five minutes that are kept → how many open clocks have their deadline then."""
+        self._opinions = Opinions(zone, now)
         self._zone = zone
         self._report = report
         self._keep_from = min(self.day.start, _recent_start(now))
@@ -102,6 +104,12 @@ class MergedRows:
             self.day = day
             self._add_up_today()
         self._merge_touched()
+        self._opinions.turn_to(now)
+
+    @property
+    def opinions(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
+        """Window → place → what was said in these days."""
+        return self._opinions.sums
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
         """Return the counts of the last half hour."""
@@ -117,9 +125,14 @@ class MergedRows:
         kind, start, dimensions = parse_key(key)
         if dimensions is None:
             self.progress[partition] = _decode_progress(value or b"")
-        elif dimensions.channel not in LAYOUTS:
+            return
+        if dimensions.channel not in LAYOUTS:
             raise LookupError("a channel of a newer release")
-        elif kind == "total" or start >= self._keep_from:
+        if kind != "total" and dimensions.channel == Channel.FEEDBACK:
+            self._opinions.put(kind, start, dimensions, partition, value)
+        if kind == "day":
+            return  # days that are over are for reports, and for what is said in weeks
+        if kind == "total" or start >= self._keep_from:
             rows = self._rows.setdefault((start, dimensions), {})
             if value is None:
                 rows.pop(partition, None)
@@ -141,7 +154,7 @@ class MergedRows:
                 self._buckets[key] = merged
                 if layout is CLOCKS:
                     self.due.setdefault(dimensions, {})[start] = merged.counts[_DUE]
-                if merged.counts[_CAME]:
+                if merged.counts[CAME]:
                     self.latest[dimensions] = max(start, self.latest.get(dimensions, 0))
             if not self._rows[key]:
                 self._forget(key)

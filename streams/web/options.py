@@ -86,6 +86,8 @@ class WebOptions:
     """Channel → the same, for a channel that is not judged by `quiet_after_seconds`."""
     formula: Formula = Formula.NET_OF_SHORT
     """Which service level the board shows; the metrics have all of them."""
+    fewest_answers: int = 5
+    """Of fewer answers no measure of satisfaction is told."""
     queues: tuple[QueueOptions, ...] = ()
     """In the order of the board; others follow as they appear."""
     services: tuple[ServiceOptions, ...] = ()

@@ -9,17 +9,12 @@ from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure
 from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, MATTERS
+from streams.core.satisfaction import DETRACTS, PROMOTES, SATISFIED, answers
 from streams.web.options import WebOptions
 from streams.web.promises import calendar_of
 from streams.web.sums import Ratio, add_up, divide_seconds
 from streams.web.view import Snapshot
 
-SATISFIED: Final = 4
-"""From this score of 5 on a citizen is satisfied."""
-PROMOTES: Final = 9
-"""From this score of 10 on a citizen recommends the service (Net Promoter Score)."""
-DETRACTS: Final = 6
-"""Up to this one a citizen does not."""
 _INVITED: Final = FEEDBACK.index["invited"]
 
 
@@ -156,16 +151,6 @@ def _read_response(snapshot: Snapshot, places: Iterable[Dimensions]) -> Ratio | 
     today = [snapshot.today[place] for place in asked if place in snapshot.today]
     answered = (max(sum(answers(scale, figure).values()) for scale in FeedbackScale) for figure in today)
     return Ratio(sum(answered), sum(figure.counts[_INVITED] for figure in today))
-
-
-def names_of(scale: FeedbackScale) -> dict[int, str]:
-    """Return the count of each score of a scale."""
-    return {given: f"given_{scale}_{given}" for given in scale.scores}
-
-
-def answers(scale: FeedbackScale, figure: Figure) -> dict[int, int]:
-    """Return how many gave each score of a scale."""
-    return {given: figure.counts[FEEDBACK.index[name]] for given, name in names_of(scale).items()}
 
 
 def score(scale: FeedbackScale, figure: Figure) -> Ratio:

@@ -57,6 +57,8 @@ class Snapshot:
     due: Mapping[Dimensions, Mapping[int, int]]
     """Where clocks are counted → start of five minutes, seconds since 1970 → how many open clocks have their deadline then: all
     that are to come, and those of today and of the last half hour. Those that stand still have none."""
+    opinions: Mapping[str, Mapping[Dimensions, Figure]]
+    """Window (`opinions.WINDOWS`) → place → what was said in these civil days, of which today is the last."""
     policies: Policies
     """What is promised, by the SLA file as it was at that moment."""
     unreadable: int
@@ -161,6 +163,7 @@ class FiguresView:
                 curve={channel: dict(curve) for channel, curve in shown.curve.items()},
                 latest=dict(shown.latest),
                 due={place: {at: number for at, number in due.items() if number} for place, due in shown.due.items()},
+                opinions={window: dict(sums) for window, sums in shown.opinions.items()},
                 policies=policies,
                 unreadable=self._unreadable,
             )

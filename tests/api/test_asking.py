@@ -286,6 +286,17 @@ def test_who_asks_too_often_waits_and_is_recorded_once(known: Office) -> None:
     assert known.ask("/v1/look-up", kind="phone", value=NUMBER).status_code == 200  # another one is not held up
 
 
+def test_who_asks_too_often_for_one_erasure_is_recorded_too(known: Office) -> None:
+    known.add(token("sacha", rate_per_minute=1))
+    headers = {"authorization": "Bearer sacha"}
+    answers = [known.client.get(f"/v1/erasures/{'0' * 32}", headers=headers).status_code for _ in range(3)]
+    assert answers == [404, 429, 429]
+    assert [(one["operation"], one["result"]) for one in known.recorded()] == [
+        ("erase", "not_found"),
+        ("erase", "limited"),
+    ]
+
+
 def test_who_reads_far_more_citizens_than_is_usual_is_a_figure(tmp_path: Path) -> None:
     office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}", ApiOptions(unusual_citizens_per_hour=3))
     office.add(token(), token("sacha"))
@@ -308,6 +319,16 @@ def test_what_was_read_an_hour_ago_is_no_longer_unusual() -> None:
     assert registry.get_sample_value("api_unusual_readers") == 1
     now[0] += HOUR_SECONDS + 1
     assert registry.get_sample_value("api_unusual_readers") == 0
+
+
+def test_who_was_read_is_known_for_an_hour_though_nobody_asks_for_the_metrics() -> None:
+    now = [0.0]
+    accesses = Accesses(CollectorRegistry(), 1, clock=lambda: now[0])
+    common = {"who": "camille", "operation": Operation.LOOK_UP, "why": Purpose.CONTACT, "result": Result.SHOWN}
+    for number in range(5000):
+        now[0] += HOUR_SECONDS / 100
+        accesses.count(Access(whose=f"phone:a1b2-{number}", **common))
+    assert len(accesses._read["camille"]) <= 101
 
 
 # ------------------------------------------------------------------------------------------------------------- what is sent

@@ -320,6 +320,19 @@ def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(na
     assert [(one["identity"], one["linked_to"], one["contacts"]) for one in of_one["shared"]] == [(family, third, 1)]
 
 
+def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(narrow: Office) -> None:
+    narrow.add(token("robin", services=("rsa",)))
+    case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
+    link = {"one": case, "other": phone}
+    assert narrow.ask("/v1/links/revoke", "robin", reason="mistaken", **link).status_code == 404
+    assert narrow.ask("/v1/links/revoke", reason="mistaken", **link).status_code == 200
+    assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 404
+    narrow.write(letter("9", 3 * DAY, f"{case} {phone}"))
+    assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 200
+    results = [(one["who"], one["result"]) for one in narrow.recorded()]
+    assert results == [("robin", "not_found"), ("camille", "begun"), ("robin", "not_found"), ("robin", "begun")]
+
+
 def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
     narrow: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,3 +402,40 @@ def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_bo
     for who, status in (("camille", 403), ("avis", 403), ("both", 200)):
         assert office.ask("/v1/contact", who, contact=name).status_code == status
         assert office.ask("/v1/look-up", who, kind="contact", value=name).status_code == status
+
+
+@pytest.mark.parametrize("first", [SECTOR, "avis"])
+def test_what_a_contact_was_told_in_one_sector_is_not_read_by_its_citizen_of_another(
+    office: Office, first: str
+) -> None:
+    """Its source told it in two sectors, the later one first: all entries stand under one owner."""
+    office.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))
+    cases = {sector: office.pseudonym(IdentityKind.CASE, "D-1", sector) for sector in (SECTOR, "avis")}
+    (second,) = cases.keys() - {first}
+    name = {"subject": "mail:ged:1", "site": "siege"}
+    office.write(
+        [
+            make("letter.arrived", 10, sector=first, service=f"of-{first}", identities=cases[first], **name),
+            make(
+                "letter.registered",
+                5,
+                sector=second,
+                service=f"of-{second}",
+                identities=cases[second],
+                chrono="1",
+                **name,
+            ),
+        ]
+    )
+    read = 0
+    for who, own, other in (("camille", SECTOR, "avis"), ("avis", "avis", SECTOR)):
+        answers = [office.ask("/v1/look-up", who, kind="case", value="D-1", sector=own)]
+        answers += [office.ask("/v1/timeline", who, subject=case) for case in cases.values()]
+        assert not any(f"of-{other}" in answer.text for answer in answers)
+        read += any(f"of-{own}" in answer.text for answer in answers)
+        held = office.ask("/v1/export", who, subject=cases[own], sector=own).json()
+        told = [entry["service"] for one in held.get("contacts", []) for entry in one["entries"]]
+        assert f"of-{other}" not in told
+    assert read
+    whole = office.ask("/v1/look-up", "both", kind="contact", value="mail:ged:1").json()
+    assert {entry["service"] for entry in whole["entries"]} == {f"of-{sector}" for sector in cases}

@@ -94,8 +94,10 @@ def test_each_event_is_one_entry_of_a_timeline_and_what_is_told_again_none(week:
     assert week.workers.dead == {}
 
 
-def test_five_minutes_add_up_to_the_total(week: Lived) -> None:
-    totals, sums = week.workers.figures(), week.workers.figures(buckets=True)
+@pytest.mark.parametrize("lived", ["week", "months"])
+def test_five_minutes_and_days_add_up_to_the_total(request: pytest.FixtureRequest, lived: str) -> None:
+    workers = request.getfixturevalue(lived).workers
+    totals, sums = workers.figures(), workers.figures(buckets=True)
     for place, figure in totals.items():
         found = sums[place].counts if place in sums else [0] * len(LAYOUTS[place.channel].counts)
         assert found == figure.counts, place

@@ -77,6 +77,10 @@ class _Worker:
         self.job.tick(step)
         self._commit(step)
 
+    def rows_of_figures(self) -> list[tuple[bytes, bytes]]:
+        """Return what the topic of figures holds."""
+        return [(key, value) for (topic, key), value in self._written.items() if topic == topics.FIGURES.name]
+
     def _fold(self, records: Sequence[tuple[str, Any]], at: datetime) -> Step:
         step = self._step(at)
         for topic, of_topic in groupby(records, key=lambda record: record[0]):
@@ -173,13 +177,18 @@ class Workers:
         return sum(worker.job.progress.rows[PROGRESS_KEY].duplicates for worker in self._workers)
 
     def figures(self, *, buckets: bool = False) -> dict[Dimensions, Figure]:
-        """Return the totals of all partitions, or the sums of their buckets."""
+        """Return the totals of all partitions, or the sums of their buckets, and of the days that these became."""
         found: dict[Dimensions, Figure] = {}
         for worker in self._workers:
-            for (start, place), figure in worker.job.figures.rows.items():
-                if bool(start) is buckets:
-                    merge(found.setdefault(place, new_figure(LAYOUTS[place.channel])), figure)
+            rows = [(place, row) for (start, place), row in worker.job.figures.rows.items() if bool(start) is buckets]
+            days = [(place, row) for (_, place), row in worker.job.days.rows.items() if buckets]
+            for place, figure in (*rows, *days):
+                merge(found.setdefault(place, new_figure(LAYOUTS[place.channel])), figure)
         return found
+
+    def rows_of_figures(self) -> list[list[tuple[bytes, bytes]]]:
+        """Return what each partition's topic of figures holds, as compaction leaves it."""
+        return [worker.rows_of_figures() for worker in self._workers]
 
     def numbers(self) -> dict[Where, Numbers]:
         """Return the figures by the names of the simulator's ledger."""

@@ -81,7 +81,7 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
     worker.count(OPINION, now, invited=9, given_csat_1_5_5=3, given_csat_1_5_1=1)
 
     wait_until(lambda: prometheus.value('contact_received_total{channel="mail"}') == 4, "a scrape of the figures")
-    wait_until(lambda: prometheus.value("sum(contact_feedback_total)") == 4, "a scrape of all of them")
+    wait_until(lambda: prometheus.value('sum({__name__=~"contact_.+_score_count"})') == 4, "a scrape of all of them")
 
     (service,) = httpx.get(f"{served.url}/api/board").json()["board"]["services"]
     mail, appointment, csat = service["mail"], service["appointment"], service["feedback"]["scores"]["csat_1_5"]
@@ -97,8 +97,8 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
     missed = 'contact_appointment_total{outcome="missed"}'
     shown = appointment["missed"] / (appointment["missed"] + appointment["attended"])
     assert prometheus.value(f'sum({missed}) / sum(contact_appointment_total{{outcome=~"missed|attended"}})') == shown
-    satisfied = 'sum(contact_feedback_total{channel="call",scale="csat_1_5",score=~"[45]"})'
-    ratio = f'{satisfied} / sum(contact_feedback_total{{channel="call",scale="csat_1_5"}})'
+    score, which = "contact_satisfaction_score", 'channel="call"'
+    ratio = f'1 - sum({score}_bucket{{{which},le="3.0"}}) / sum({score}_count{{{which}}})'
     assert prometheus.value(ratio) == csat["numerator"] / csat["denominator"] == 0.75
 
 

@@ -302,14 +302,13 @@ def test_the_page_needs_no_inline_script_or_style(served: Served) -> None:
     assert page.count("<script") == page.count("<script src=") + page.count('type="application/json"')
 
 
-def test_metrics_come_in_the_form_that_is_asked_for(served: Served) -> None:
-    plain = httpx.get(f"{served.url}/metrics")
-    assert plain.headers["content-type"].startswith("text/plain")
-    open_metrics = httpx.get(f"{served.url}/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
-    assert open_metrics.headers["content-type"].startswith("application/openmetrics-text")
-    assert open_metrics.text.endswith("# EOF\n")
-    for text in (plain.text, open_metrics.text):
-        assert 'contact_received_total{channel="call",queue="aide-sociale",service="social",site="siege"} 0.0' in text
+@pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text; version=1.0.0, text/plain; q=0.2"])
+def test_metrics_come_in_the_form_that_all_scrapers_read(served: Served, accept: str) -> None:
+    answer = httpx.get(f"{served.url}/metrics", headers={"accept": accept})
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert (
+        'contact_received_total{channel="call",queue="aide-sociale",service="social",site="siege"} 0.0' in answer.text
+    )
 
 
 def test_a_port_in_use_is_said_before_anything_starts() -> None:

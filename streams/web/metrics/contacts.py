@@ -1,12 +1,14 @@
 """What is counted in every channel, whatever it is called there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Figure
-from streams.core.layouts import APPOINTMENTS, CLOSED, FEEDBACK, MATTERS, QUEUES
+from streams.core.layouts import APPOINTMENTS, CLOSED, CONTACTED, FEEDBACK, LAYOUTS, MATTERS, QUEUES, Layout
+from streams.core.satisfaction import names_of
 from streams.web.metrics.matters import FACTS, SENT, STEPS
 from streams.web.metrics.measure import (
     Counter,
@@ -18,14 +20,12 @@ from streams.web.metrics.measure import (
     channels_of,
     corrected,
     count,
-    counts,
     join,
     stocks,
     sums,
 )
 from streams.web.options import WebOptions
 from streams.web.queues import flows_of
-from streams.web.services import names_of
 
 CALLED: Final = {"offered": "received", "booked": "received", "responded": "answered"}
 """Count of a layout → the one word for it in all channels."""
@@ -34,7 +34,7 @@ QUEUE_FLOWS: Final = ("received", "answered", "abandoned", "abandoned_short", "l
 
 def measures(options: WebOptions, scales: Sequence[FeedbackScale]) -> list[Measure]:
     """Return the metrics that channels share; of opinions, those on `scales`."""
-    opinions = [name for scale in scales for name in names_of(scale).values()]
+    opinions = {f"given_{scale}": list(names_of(scale).values()) for scale in scales}
     return [
         Counter(
             "contact_received",
@@ -68,7 +68,7 @@ def measures(options: WebOptions, scales: Sequence[FeedbackScale]) -> list[Measu
                 corrected(QUEUES, _called(QUEUES.facts)),
                 *(corrected(MATTERS, _called(facts), channel) for channel, facts in FACTS.items()),
                 corrected(APPOINTMENTS, _called(APPOINTMENTS.facts)),
-                corrected(FEEDBACK, _called(["invited", *opinions])),
+                corrected(FEEDBACK, {"invited": ["invited"], **opinions}),
             ),
             ("fact",),
         ),
@@ -78,17 +78,54 @@ def measures(options: WebOptions, scales: Sequence[FeedbackScale]) -> list[Measu
             join(
                 {channel: _queue_flows(channel, options) for channel in channels_of(QUEUES)},
                 *(_matter_flows(channel) for channel in STEPS),
-                counts(APPOINTMENTS, _called(APPOINTMENTS.facts)),
-                sums(FEEDBACK, {"invited": ["invited"], "given": opinions}),
+                sums(APPOINTMENTS, _called(APPOINTMENTS.facts)),
+                sums(FEEDBACK, {"invited": ["invited"], "given": [*chain.from_iterable(opinions.values())]}),
             ),
             ("flow",),
+            of_today=True,
+        ),
+        Gauge(
+            "contact_today_duration_items",
+            f"What had a duration since midnight ({options.time_zone.key}), by which; waits are of the answered.",
+            join(*(_durations(channel, _count_measured) for channel in LAYOUTS if channel in CONTACTED)),
+            ("duration",),
+            of_today=True,
+        ),
+        Gauge(
+            "contact_today_duration_seconds",
+            "The sum of these durations: divided by contact_today_duration_items, their mean of today.",
+            join(*(_durations(channel, _add_up_seconds) for channel in LAYOUTS if channel in CONTACTED)),
+            ("duration",),
             of_today=True,
         ),
     ]
 
 
-def _called(names: Iterable[str]) -> dict[str, str]:
-    return {CALLED.get(name, name): name for name in names}
+def _called(names: Iterable[str]) -> dict[str, list[str]]:
+    return {CALLED.get(name, name): [name] for name in names}
+
+
+def durations_of(channel: str) -> tuple[str, ...]:
+    """Return what is measured in a channel: of letters, forms and e-mails only what they can have."""
+    having = {"registration": "registered", "assignment": "assigned", "acknowledgement": "acknowledged"}
+    return tuple(
+        name
+        for name in LAYOUTS[channel].durations
+        if name not in having or channel not in STEPS or having[name] in STEPS[Channel(channel)]
+    )
+
+
+def _durations(channel: str, measure: Callable[[Layout, Figure, str], float]) -> Reads:
+    layout, names = LAYOUTS[channel], durations_of(channel)
+    return {channel: lambda figure: {(name,): measure(layout, figure, name) for name in names}}
+
+
+def _count_measured(layout: Layout, figure: Figure, name: str) -> float:
+    return sum(figure.counts[layout.index[fact]] for fact in layout.durations[name].of)
+
+
+def _add_up_seconds(layout: Layout, figure: Figure, name: str) -> float:
+    return figure.counts[layout.index[f"{name}_milliseconds"]] / 1000
 
 
 def _oldest(figure: Figure) -> Values:

@@ -8,9 +8,11 @@ from typing import Final, NamedTuple
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure, new_figure
 from streams.core.layouts import LAYOUTS, SLA, Layout
+from streams.core.satisfaction import answers
 
 PLACE: Final = Dimensions._fields
 """The labels of every metric of places."""
@@ -108,7 +110,31 @@ class Histogram:
         return metric
 
 
-Measure = Counter | Gauge | Histogram
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """A distribution of scores: of opinions, by the scale on which they are given."""
+
+    name: str
+    about: str
+    scales: tuple[FeedbackScale, ...]
+    label: str = ""
+    """Says which scale, where there are several."""
+
+    def collect(self, rows: Rows) -> Metric:
+        """Return its samples: one distribution of each place and scale, empty ones too."""
+        metric = HistogramMetricFamily(self.name, self.about, labels=(*PLACE, self.label) if self.label else PLACE)
+        for place, figure in rows.ever.items():
+            if place.channel == Channel.FEEDBACK:
+                for scale in self.scales:
+                    given = answers(scale, figure)
+                    texts = [*(f"{float(score)}" for score in given), "+Inf"]
+                    buckets = list(zip(texts, accumulate([*given.values(), 0]), strict=True))
+                    labels = (*label(place), scale.value) if self.label else label(place)
+                    metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
+        return metric
+
+
+Measure = Counter | Gauge | Histogram | Scores
 
 
 def label(place: Dimensions) -> tuple[str, ...]:
@@ -169,10 +195,12 @@ def stocks(layout: Layout, names: Iterable[str]) -> Reads:
     )
 
 
-def corrected(layout: Layout, names: Mapping[str, str], *channels: str) -> Reads:
-    """Read how much was taken out of several counts; `names` says which count belongs to a value of the label."""
-    indices = {(value,): layout.index[name] for value, name in names.items()}
+def corrected(layout: Layout, names: Mapping[str, Iterable[str]], *channels: str) -> Reads:
+    """Read how much was taken out of counts; `names` says which counts belong to a value of the label."""
+    indices = {(value,): [layout.index[name] for name in added] for value, added in names.items()}
     return dict.fromkeys(
         channels or channels_of(layout),
-        lambda figure: {values: figure.corrected.get(index, 0) for values, index in indices.items()},
+        lambda figure: {
+            values: sum(figure.corrected.get(index, 0) for index in added) for values, added in indices.items()
+        },
     )

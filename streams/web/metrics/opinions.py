@@ -1,13 +1,46 @@
 """What citizens say of a contact, under the channel that it was."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from models.events import FeedbackScale
 from models.topics import Channel
-from streams.core.figures import Figure
-from streams.core.layouts import FEEDBACK
-from streams.web.metrics.measure import Counter, Figures, Measure, Values, count
-from streams.web.services import answers
+from streams.core.figures import Dimensions, new_figure
+from streams.core.layouts import CONTACTED, FEEDBACK
+from streams.core.satisfaction import SCALES, answers, estimate
+from streams.web.metrics.measure import PLACE, Counter, Figures, Measure, Scores, count, label
+from streams.web.options import WebOptions
+from streams.web.view import Snapshot
+
+HISTOGRAMS: Final = (
+    (
+        "contact_satisfaction_score",
+        "How satisfied citizens are, from 1 to 5 (CSAT).",
+        (FeedbackScale.CSAT_5,),
+        "",
+    ),
+    (
+        "contact_recommendation_score",
+        "Whether citizens would recommend the service, from 0 to 10 (NPS).",
+        (FeedbackScale.NPS,),
+        "",
+    ),
+    (
+        "contact_effort_score",
+        "How easy it was, the highest score being the easiest (CES): from 1 to 5 or to 7, as the scale's name ends.",
+        (FeedbackScale.CES_5, FeedbackScale.CES_7),
+        "scale",
+    ),
+    (
+        "contact_jdma_score",
+        "What citizens say on JeDonneMonAvis, from 0 to 10.",
+        (FeedbackScale.JDMA,),
+        "",
+    ),
+)
+"""Name, meaning, scales, label."""
 
 
 def scales_of(ever: Figures) -> list[FeedbackScale]:
@@ -16,18 +49,62 @@ def scales_of(ever: Figures) -> list[FeedbackScale]:
     return [scale for scale in FeedbackScale if any(any(answers(scale, figure).values()) for figure in rows)]
 
 
+def expect(places: Iterable[Dimensions]) -> Iterator[Dimensions]:
+    """Yield where opinions of the contacts at `places` will be counted."""
+    for channel, site, service, _ in places:
+        if channel in CONTACTED:
+            yield Dimensions(Channel.FEEDBACK.value, site, service, channel)
+
+
 def measures(scales: Sequence[FeedbackScale]) -> list[Measure]:
-    """Return the metrics of opinions on `scales`."""
+    """Return the metrics of opinions on `scales`; of a contact's answers on one scale the last counts."""
     return [
         Counter("contact_survey_invited", "Citizens asked for their opinion.", count(FEEDBACK, "invited")),
-        Counter(
-            "contact_feedback",
-            "Answers by score; of a contact's on one scale the last. The scale's name ends with its lowest and highest.",
-            {Channel.FEEDBACK: lambda figure: _scores(figure, scales)},
-            ("scale", "score"),
+        *(
+            Scores(name, about, used, label)
+            for name, about, of, label in HISTOGRAMS
+            if (used := tuple(scale for scale in of if scale in scales))
         ),
     ]
 
 
-def _scores(figure: Figure, scales: Iterable[FeedbackScale]) -> Values:
-    return {(scale.value, str(score)): number for scale in scales for score, number in answers(scale, figure).items()}
+def collect(
+    snapshot: Snapshot, options: WebOptions, places: Iterable[Dimensions], scales: Sequence[FeedbackScale]
+) -> Iterator[Metric]:
+    """Yield what is said in the last days, and how sure that is; `scales` are those that are used."""
+    labels = (*PLACE, "measure", "window")
+    number = GaugeMetricFamily(
+        "contact_satisfaction_answers",
+        "Answers in a window of civil days, today included, on which the measures rest.",
+        labels=labels,
+    )
+    bounds = [
+        GaugeMetricFamily(
+            "contact_satisfaction_ratio",
+            "What these answers say: shares from 0 to 1, nps from -1 to 1; absent with fewer answers than"
+            " contact_satisfaction_minimum_answers.",
+            labels=labels,
+        ),
+        GaugeMetricFamily(
+            "contact_satisfaction_lower_ratio", "Lower bound of that, by Wilson, at 95 %.", labels=labels
+        ),
+        GaugeMetricFamily(
+            "contact_satisfaction_upper_ratio", "Upper bound of that, by Wilson, at 95 %.", labels=labels
+        ),
+    ]
+    nothing = new_figure(FEEDBACK)
+    used = [(measure, scale) for measure, scale in SCALES.items() if scale in scales]
+    for place in places:
+        if place.channel == Channel.FEEDBACK:
+            for window, sums in snapshot.opinions.items():
+                figure = sums.get(place, nothing)
+                for measure, scale in used:
+                    values = (*label(place), measure.value, window)
+                    given = answers(scale, figure)
+                    number.add_metric(values, total := sum(given.values()))
+                    if total >= options.fewest_answers and (told := estimate(measure, given)):
+                        for metric, value in zip(bounds, told, strict=True):
+                            metric.add_metric(values, value)
+    minimum = GaugeMetricFamily("contact_satisfaction_minimum_answers", "Of fewer answers no measure is told.")
+    minimum.add_metric((), options.fewest_answers)
+    yield from (number, *bounds, minimum)

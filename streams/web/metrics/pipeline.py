@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from platform import python_version
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from models.reasons import Reason
+from streams.core.layouts import CONTACTED, LAYOUTS
+from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
 _HISTORY: Final = (
@@ -18,9 +22,15 @@ _AS_OF: Final = (
     "Figures are as of then: earlier than now if no worker writes, if one that writes has not caught up yet,"
     " or while a connector reads an old log: then the time of its events, days or years ago."
 )
+_GAP: Final = (
+    "A site that is open and of which nobody has come for so long is asked about: is its source still read?"
+    " Other channels have no series: nobody is surprised if no letter comes for hours."
+)
+BUILD: Final = InfoMetricFamily("contact_pipeline_build", "What runs here: releases of Accueil and Python.")
+BUILD.add_metric((), {"version": version("accueil"), "python": python_version()})
 
 
-def collect(snapshot: Snapshot) -> Iterator[Metric]:
+def collect(snapshot: Snapshot, options: WebOptions) -> Iterator[Metric]:
     """Yield the metrics of the way that figures take."""
     parts = snapshot.progress
     dead = Counter({reason.value: 0 for reason in Reason})
@@ -44,6 +54,9 @@ def collect(snapshot: Snapshot) -> Iterator[Metric]:
     history = {channel: at / 1000 for channel, at in snapshot.history.items()}
     yield _labelled(GaugeMetricFamily, "contact_history_timestamp_seconds", _HISTORY, "channel", history)
     yield plain("pipeline_expected_partitions", "Partitions whose figures there must be.", len(snapshot.partitions))
+    gaps = {channel: gap for channel in LAYOUTS if channel in CONTACTED and (gap := options.quiet_after(channel))}
+    yield _labelled(GaugeMetricFamily, "contact_expected_gap_seconds", _GAP, "channel", gaps)
+    yield BUILD
     errors = CounterMetricFamily("contact_collect_errors", "How often a row of figures could not be read.")
     errors.add_metric([], snapshot.unreadable)
     yield errors

@@ -1,10 +1,12 @@
 """What was promised, and how it is kept: one sample per policy and clock, where its contacts are; and when it is open there."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
+from models.calendars import BeyondCalendarError, Unit
 from models.calendars.compiled import TIME_UNITS
 from models.policies import QUEUED, WRITTEN, ClockKind, PolicyVersion
 from models.topics import Channel
@@ -63,7 +65,7 @@ def measures() -> list[Measure]:
         Counter(
             "contact_sla_corrected",
             "Facts taken back, which counters still hold.",
-            corrected(CLOCKS, {name: name for name in ("started", "met", "breached", "cancelled", "late")}),
+            corrected(CLOCKS, {name: [name] for name in ("started", "met", "breached", "cancelled", "late")}),
             (*LABELS, "fact"),
         ),
     ]
@@ -91,6 +93,7 @@ def collect(snapshot: Snapshot, ever: Figures) -> Iterator[Metric]:
     yield from _promised(versions)
     yield from _calendars(snapshot)
     yield _open(snapshot, versions, ever)
+    yield _business_age(snapshot, versions, ever)
     yield _in_force_where(snapshot)
 
 
@@ -169,6 +172,25 @@ def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], places: Iterabl
         if version := _find_version(versions, place):
             calendar = version.calendar
             metric.add_metric((*label(place), calendar), snapshot.policies.calendars[calendar].is_open(now))
+    return metric
+
+
+def _business_age(snapshot: Snapshot, versions: Sequence[PolicyVersion], ever: Figures) -> Metric:
+    metric = GaugeMetricFamily(
+        "contact_oldest_item_business_age_seconds",
+        "For how long the one waits who waits longest, in opening hours of the calendar of the policy that is for who comes now;"
+        " absent if nobody waits, or there is no such policy.",
+        labels=PLACE,
+    )
+    now = to_milliseconds(snapshot.taken_at)
+    for place, figure in ever.items():
+        since = figure.oldest_waiting_at
+        if since is not None and (version := _find_version(versions, place)):
+            with suppress(BeyondCalendarError):
+                opened = snapshot.policies.calendars[version.calendar].between(
+                    since, max(since, now), Unit.OPENING_HOURS
+                )
+                metric.add_metric(label(place), opened / 1000)
     return metric
 
 

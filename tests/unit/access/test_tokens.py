@@ -5,7 +5,10 @@ import stat
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event, Thread, current_thread
+from typing import Any
 
+import msgspec
 import pytest
 
 from streams.access import tokens as module
@@ -136,3 +139,34 @@ def test_killed_at_every_act_the_tokens_are_whole(tmp_path: Path) -> None:
         kept = Tokens(place)
         assert [(token.name, token.revoked_at is None) for token in kept.list()] == [("a", True), ("b", False)]
         assert kept.authenticate(secret, NOW) is not None
+
+
+def test_a_reader_that_was_overtaken_brings_no_revoked_token_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread has read the file before a revocation, and notes that while another notes what it read after it."""
+    decoded, goes_on, decode = Event(), Event(), msgspec.json.decode
+    Tokens(tmp_path).add(make("camille", make_secret()))
+
+    class Overtaken(Tokens):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, value)
+            if decoded.is_set() and current_thread() is not reader:
+                goes_on.set()
+                reader.join()
+
+    def wait(content: bytes, **others: Any) -> Any:
+        told = decode(content, **others)
+        if current_thread() is reader:
+            decoded.set()
+            assert goes_on.wait(60)
+        return told
+
+    tokens = Overtaken(tmp_path)
+    reader = Thread(target=tokens.list)
+    monkeypatch.setattr(msgspec.json, "decode", wait)
+    reader.start()
+    assert decoded.wait(60)
+    Tokens(tmp_path).revoke("camille", 1)
+    assert not tokens.list()[0].valid(2)
+    assert not tokens.list()[0].valid(2), "nor after the other one has noted what it read"

@@ -1,9 +1,11 @@
 """The contacts agent without a broker: what a step changes, writes, rejects, forgets and takes back."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -421,6 +423,47 @@ def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
     assert not worker.job.agents.rows
     assert worker.total() == counted
     assert [start for start, _ in worker.job.figures.rows if start] == []
+
+
+def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_counts_there_too() -> None:
+    worker = Worker()
+    worker.fold(*answered_call())
+    worker.commit()
+    buckets = {key: row for key, row in worker.job.figures.rows.items() if key[0]}
+    worker.tick(9 * DAY_MS)
+    assert not any(start for start, _ in worker.job.figures.rows)
+    began_at = datetime.fromtimestamp(START_MS / 1000, ZoneInfo("Europe/Paris"))
+    day = worker.job.days.rows[began_at.date(), PLACE]
+    in_buckets = [sum(told) for told in zip(*(row.counts for row in buckets.values()), strict=True)]
+    assert day.counts == worker.job.figures.rows[0, PLACE].counts == in_buckets
+    assert day.by_hour == [int(hour == began_at.hour) for hour in range(24)]
+    worker.fold(*answered_call(f"{CALL}9"))
+    worker.commit()
+    assert worker.job.days.rows[began_at.date(), PLACE].counts == worker.job.figures.rows[0, PLACE].counts
+    assert not any(start for start, _ in worker.job.figures.rows)
+    (key,) = (key for key in worker.written if key.startswith(b'["day"'))
+    assert key == b'["day","%s","call","siege","autonomie","mdph"]' % began_at.date().isoformat().encode()
+    read = Contacts(0, TIMES)
+    for table in read.tables:
+        if table.topic == topics.FIGURES.name:
+            assert table.load(key, worker.written[key]) == (table is read.days)
+    assert read.days.rows == worker.job.days.rows
+    worker.tick((TIMES.keep_days + 1) * DAY_MS)
+    assert worker.written[key] is None
+    assert not worker.job.days.rows
+
+
+def test_a_day_of_a_step_taken_back_is_as_before() -> None:
+    worker = Worker()
+    worker.now += 20 * DAY_MS
+    worker.fold(*answered_call())
+    worker.commit()
+    ((key, row),) = worker.job.days.rows.items()
+    before = [*row.counts], [*(row.by_hour or ())]
+    worker.fold(*answered_call(f"{CALL}9"))
+    assert worker.job.days.rows[key].counts != before[0]
+    worker.roll_back()
+    assert (worker.job.days.rows[key].counts, worker.job.days.rows[key].by_hour) == before
 
 
 @pytest.mark.parametrize("opinion", [[], [make("feedback.given", 59 * 86_400, scale="csat_1_5", score=4)]])

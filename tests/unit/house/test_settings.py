@@ -277,6 +277,7 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 desk_target_seconds = 600
                 short_abandon_seconds = 5
                 stale_after_seconds = 20
+                fewest_answers = 10
                 quiet_after_seconds = 600
                 quiet_after_seconds_of = {mail = 14400}
                 formula = "offered_share"

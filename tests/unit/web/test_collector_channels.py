@@ -138,15 +138,40 @@ def test_appointments_end_in_one_of_four_ways(exported: Exported) -> None:
 def test_opinions_stand_under_the_channel_that_they_are_about(exported: Exported) -> None:
     fill(exported.worker)
     assert exported("contact_survey_invited_total", ABOUT_CALLS) == 9
-    assert exported("contact_feedback_total", ABOUT_CALLS, scale="csat_1_5", score="4") == 2
-    assert exported("contact_feedback_total", ABOUT_CALLS, scale="csat_1_5", score="1") == 0
-    assert exported("contact_feedback_total", ABOUT_CALLS, scale="nps_0_10", score="10") == 1
-    assert exported("contact_feedback_total", ABOUT_CALLS, scale="jdma_0_10", score="10") is None, "nobody uses it"
+    bounds = [exported("contact_satisfaction_score_bucket", ABOUT_CALLS, le=le) for le in ("3.0", "4.0", "5.0", "+Inf")]
+    assert bounds == [0, 2, 2, 2]
+    assert exported("contact_satisfaction_score_sum", ABOUT_CALLS) == 8
+    assert exported("contact_recommendation_score_bucket", ABOUT_CALLS, le="9.0") == 0
+    assert exported("contact_recommendation_score_count", ABOUT_CALLS) == 1
+    assert exported("contact_jdma_score_count", ABOUT_CALLS) is None, "nobody uses it"
     assert exported("contact_today_items", ABOUT_CALLS, flow="given") == 3
-    elsewhere = OPINION._replace(service="routes", queue="mail")
-    exported.worker.count(elsewhere, NOON, "invited")
-    about_letters = Dimensions("mail", "siege", "routes", "")
-    assert exported("contact_feedback_total", about_letters, scale="csat_1_5", score="5") == 0, "used elsewhere"
+    exported.worker.count(OPINION, NOON, given_ces_1_7_7=1)
+    assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_7") == 7
+    assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_5") is None
+    about_letters = Dimensions("mail", "siege", "social", "")
+    assert exported("contact_satisfaction_score_count", about_letters) == 0, "where nobody has answered yet"
+    assert exported("contact_survey_invited_total", about_letters) == 0
+
+
+def test_what_is_said_in_weeks_is_told_with_how_sure_it_is(exported: Exported) -> None:
+    def told(measure: str, window: str = "28d", place: Dimensions = ABOUT_CALLS) -> list[float | None]:
+        names = ("answers", "ratio", "lower_ratio", "upper_ratio")
+        values = (exported(f"contact_satisfaction_{name}", place, measure=measure, window=window) for name in names)
+        return [value if value is None else round(value, 3) for value in values]
+
+    exported.worker.count(OPINION, NOON, given_csat_1_5_5=4)
+    assert told("csat") == [4, None, None, None], "too few"
+    exported.worker.count(OPINION, NOON - timedelta(days=1), given_csat_1_5_1=1)
+    exported.worker.count(
+        OPINION, NOON - timedelta(days=10), given_csat_1_5_4=5, given_nps_0_10_9=5, given_nps_0_10_0=5
+    )
+    assert told("csat", "7d") == [5, 0.8, 0.376, 0.964]
+    assert told("csat") == [10, 0.9, 0.596, 0.982]
+    assert told("nps") == [10, 0, -0.527, 0.527]
+    assert told("nps", "7d") == [0, None, None, None]
+    assert told("jdma") == [None] * 4, "nobody uses it"
+    assert told("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
+    assert exported("contact_satisfaction_minimum_answers") == 5
 
 
 def test_what_is_open_is_told_with_its_oldest(exported: Exported) -> None:
@@ -190,8 +215,8 @@ def test_what_moves_to_another_service_makes_no_counter_fall(exported: Exported)
     assert exported("contact_received_total", MAIL) == 1
     worker.count(OPINION, NOON, given_csat_1_5_5=1)
     worker.took_back(OPINION, NOON, "given_csat_1_5_5")
-    assert exported("contact_feedback_total", ABOUT_CALLS, scale="csat_1_5", score="5") == 1
-    assert exported("contact_corrected_total", ABOUT_CALLS, fact="given_csat_1_5_5") == 1
+    assert exported("contact_satisfaction_score_bucket", ABOUT_CALLS, le="5.0") == 1
+    assert exported("contact_corrected_total", ABOUT_CALLS, fact="given_csat_1_5") == 1
     worker.took_back(APPOINTMENT, NOON, "booked")
     assert exported("contact_corrected_total", APPOINTMENT, fact="received") == 1
 
@@ -247,6 +272,37 @@ def test_metrics_and_board_tell_the_same_of_services(exported: Exported) -> None
     assert appointment is not None
     for outcome in ("attended", "missed", "cancelled_by_citizen", "cancelled_by_service"):
         assert exported("contact_today_items", APPOINTMENT, flow=outcome) == getattr(appointment, outcome)
+
+
+def test_the_means_of_today_can_be_had_exactly(exported: Exported) -> None:
+    fill(exported.worker)
+    exported.worker.answered(DESK, NOON - timedelta(days=1), 9)
+
+    def today(place: Dimensions, duration: str) -> tuple[float | None, float | None]:
+        return (
+            exported("contact_today_duration_seconds", place, duration=duration),
+            exported("contact_today_duration_items", place, duration=duration),
+        )
+
+    assert today(DESK, "wait") == (400, 1)
+    assert today(DESK, "handle") == (60, 1)
+    assert today(MAIL, "registration") == (600, 1)
+    assert today(MAIL, "resolution") == (5 * DAY, 1)
+    assert today(EMAIL, "first_response") == (0, 0), "that was yesterday"
+    assert today(EMAIL, "registration") == (None, None), "e-mails have no number in a register"
+    assert today(APPOINTMENT, "lead") == (206 * DAY, 2)
+    level = {"formula": "answered_share"}
+    assert exported("contact_today_service_level_numerator", DESK, **level) == 1
+    assert exported("contact_today_service_level_denominator", DESK, **level) == 1
+    assert exported("contact_service_level_denominator_total", DESK, **level) == 2
+
+
+def test_it_is_told_what_runs_and_how_long_nobody_may_come() -> None:
+    exported = Exported(WebOptions(brokers="", quiet_after_seconds=60, quiet_after_seconds_of={"mail": 86_400}))
+    gaps = {channel: exported("contact_expected_gap_seconds", channel=channel) for channel in ("call", "mail", "form")}
+    assert gaps == {"call": 60, "mail": 86_400, "form": None}
+    (build,) = (metric for metric in exported.registry.collect() if metric.name == "contact_pipeline_build")
+    assert build.samples[0].labels.keys() == {"version", "python"}
 
 
 def test_promtool_finds_nothing_to_say_of_any_channel(exported: Exported) -> None:

@@ -164,6 +164,22 @@ def test_whether_it_is_open_is_told_with_the_next_change() -> None:
     assert exported("contact_queue_open", DESK, calendar="siege") is None, "nothing is promised there"
 
 
+def test_who_waits_longest_waits_in_opening_hours_too() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    exported.worker.stocks(MAIL, NOON - timedelta(days=7) + timedelta(hours=5), waiting=1)
+    exported.worker.stocks(DESK, NOON - timedelta(hours=1), waiting=1)
+
+    def age(place: Dimensions) -> float | None:
+        return exported("contact_oldest_item_business_age_seconds", place)
+
+    assert age(MAIL) == (0.5 + 3.5) * 3600, "half an hour a week ago, and this morning"
+    exported.now = NOON + timedelta(hours=1)
+    assert age(MAIL) == 4 * 3600, "it is lunch time"
+    assert age(DESK) is None, "nothing is promised there"
+    exported.worker.stocks(MAIL)
+    assert age(MAIL) is None, "nobody waits"
+
+
 def test_by_which_file_clocks_are_set_is_told() -> None:
     exported = Exported(HOUSE, POLICIES)
     exported.worker.progress(NOON, sla=POLICIES.fingerprint)

@@ -9,9 +9,10 @@ import pytest
 from models.events import FeedbackScale
 from streams.core.figures import new_figure
 from streams.core.layouts import FEEDBACK
+from streams.core.satisfaction import names_of
 from streams.web.board import Board, make_message
 from streams.web.options import ServiceOptions, WebOptions
-from streams.web.services import Appointments, Channels, Matters, Opinions, Service, names_of, score
+from streams.web.services import Appointments, Channels, Matters, Opinions, Service, score
 from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
 from tests.web.rows import APPOINTMENT, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker, milliseconds

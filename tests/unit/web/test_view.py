@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.core.figures import PROGRESS_KEY, Dimensions, bucket_key, new_figure, total_key
-from streams.core.layouts import QUEUES, SLA
+from streams.core.figures import PROGRESS_KEY, Dimensions, bucket_key, day_key, new_figure, total_key
+from streams.core.layouts import FEEDBACK, QUEUES, SLA
 from streams.web.merged import Day
 from streams.web.view import FiguresView, Snapshot, Source
-from tests.web.rows import ROADS, SOCIAL, Worker, encode, milliseconds
+from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode, milliseconds
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
@@ -289,3 +289,39 @@ def test_every_moment_lies_in_its_own_day(moment: datetime) -> None:
     assert day.start <= moment.timestamp() < day.end
     assert day.start % 300 == day.end % 300 == 0
     assert Day.of(datetime.fromtimestamp(day.end, UTC), PARIS).start == day.end
+
+
+def test_opinions_are_told_of_whole_civil_days_wherever_their_rows_are() -> None:
+    view = view_at(NOON)
+    worker = Worker(view)
+    score, ago = "given_csat_1_5_5", timedelta(days=1)
+    midnight = NOON.replace(hour=0)
+    for at in (NOON, midnight - 6 * ago, midnight - 6 * ago - timedelta(minutes=5), midnight - 27 * ago):
+        worker.count(OPINION, at, score)
+    worker.count(OPINION, midnight - 27 * ago - timedelta(minutes=5), score)
+    old = new_figure(FEEDBACK)
+    old.counts[FEEDBACK.index[score]] = 10
+    view.apply(0, day_key((NOON - 20 * ago).date(), OPINION), encode(old))
+
+    def told(now: datetime) -> tuple[int, ...]:
+        opinions = view.snapshot(now).opinions
+        return tuple(opinions[window][OPINION].counts[FEEDBACK.index[score]] for window in ("7d", "28d"))
+
+    assert told(NOON) == (2, 14)
+    assert told(NOON + 12 * timedelta(hours=1)) == (1, 13), "a day later each window begins a day later"
+    assert view.snapshot(NOON + 40 * ago).opinions["28d"][OPINION].counts == new_figure(FEEDBACK).counts
+
+
+def test_a_day_of_opinions_takes_the_place_of_its_buckets() -> None:
+    view = view_at(NOON, partitions=2)
+    worker, other = Worker(view, 0), Worker(view, 1)
+    then = NOON - timedelta(days=9)
+    worker.count(OPINION, then, "given_csat_1_5_5")
+    other.count(OPINION, then, "given_csat_1_5_5")
+    ((start, _),) = worker.buckets
+    before = view.snapshot(NOON).opinions
+    rows = [(bucket_key(start, OPINION), None), (day_key(then.date(), OPINION), encode(worker.totals[OPINION]))]
+    view.apply_all(0, rows)
+    assert view.snapshot(NOON).opinions == before
+    assert sum(before["28d"][OPINION].counts) == 2
+    assert sum(before["7d"][OPINION].counts) == 0

@@ -1,0 +1,75 @@
+"""Prometheus' text format, for thousands of series at each scrape.
+
+prometheus-client checks and sorts the labels of each sample anew at each scrape, which takes three times as long as making the
+metrics. Here what stands before a sample's number is written once, by its own writer, and remembered.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
+from prometheus_client.utils import floatToGoString
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""What all versions of Prometheus read. OpenMetrics would add exemplars, of which there are none."""
+MAX_REMEMBERED: Final = 100_000
+"""Of series, ten times what a large house has: those that are no more take no memory for ever."""
+
+_write_number: Final[Callable[[float], str]] = floatToGoString
+_Series = tuple[str, ...]
+
+
+class Exposition:
+    """Writes all metrics of a registry as text; for one thread at a time or several."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._series: dict[_Series, str] = {}
+        self._heads: dict[tuple[str, str, str], str] = {}
+
+    def write(self) -> bytes:
+        """Return what `prometheus_client.generate_latest` would."""
+        if len(self._series) > MAX_REMEMBERED:
+            self._series = {}
+        known, lines = self._series, []
+        for metric in self._registry.collect():
+            lines.append(self._head(metric))
+            for sample in metric.samples:
+                series = (sample.name, *sample.labels.values())
+                text = known.get(series)
+                if text is None:
+                    text = known[series] = _write_series(metric, sample)
+                lines.append(f"{text}{_write_number(sample.value)}\n")
+        return "".join(lines).encode()
+
+    def _head(self, metric: Metric) -> str:
+        about = metric.name, metric.type, metric.documentation
+        head = self._heads.get(about)
+        if head is None:
+            head = self._heads[about] = generate_latest(
+                _One(Metric(metric.name, metric.documentation, metric.type))
+            ).decode()
+        return head
+
+
+class _One(Collector):
+    """One metric, for prometheus-client's own writer."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+
+    def collect(self) -> list[Metric]:
+        """Return it."""
+        return [self._metric]
+
+
+def _write_series(metric: Metric, sample: Sample) -> str:
+    """Return a sample's line up to its number."""
+    alone = Metric(metric.name, "", metric.type)
+    alone.samples = [Sample(sample.name, sample.labels, 0)]
+    line = generate_latest(_One(alone)).decode().splitlines()[-1]
+    return line.removesuffix("0.0")

@@ -1,0 +1,90 @@
+"""What a scrape of the business metrics costs, and how many series it brings.
+
+    python -m tests.bench.scrape --queues 30
+
+A house in which everything happened: queues on the telephone, at desks, of letters, e-mails, forms and appointments, with opinions
+of each, by the policies of the tests. In CPU time of this process: figures merged, metrics made, text written.
+"""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import click
+from prometheus_client import CollectorRegistry
+
+from models.topics import Channel
+from streams.core.figures import Dimensions
+from streams.core.layouts import LAYOUTS
+from streams.web.collector import FiguresCollector
+from streams.web.exposition import Exposition
+from streams.web.options import WebOptions
+from streams.web.view import FiguresView, Source
+from tests.unit.web.test_collector_promises import POLICIES
+from tests.web.rows import Worker
+
+NOON: Final = datetime(2026, 3, 10, 11, 0, tzinfo=UTC)
+SHARES: Final = {
+    Channel.CALL: 10,
+    Channel.MAIL: 6,
+    Channel.EMAIL: 4,
+    Channel.FORM: 4,
+    Channel.APPOINTMENT: 4,
+    Channel.VISIT: 2,
+}
+"""How many of thirty queues are of which channel: observability's house."""
+PARTITIONS: Final = 4
+
+
+def places(queues: int) -> Iterator[Dimensions]:
+    """Yield the places of a house with so many queues."""
+    total = sum(SHARES.values())
+    for channel, share in SHARES.items():
+        for number in range(max(1, share * queues // total)):
+            queue = f"queue-{number}" if channel in (Channel.CALL, Channel.VISIT, Channel.FORM) else ""
+            yield Dimensions(channel.value, "siege", f"service-{number}", queue)
+
+
+def make_view(queues: int) -> FiguresView:
+    """Return figures in which each thing that can be counted was, at each place, in each partition."""
+    view = FiguresView(ZoneInfo("Europe/Paris"), NOON, lambda: POLICIES)
+    view.begin(range(PARTITIONS))
+    for partition in range(PARTITIONS):
+        worker = Worker(view, partition)
+        for place in places(queues):
+            opinion = Dimensions(Channel.FEEDBACK.value, place.site, place.service, place.channel)
+            for where in (place, opinion):
+                for hours in range(4):
+                    worker.count(where, NOON - timedelta(hours=hours), *LAYOUTS[where.channel].facts, amount=60)
+            worker.stocks(place, NOON - timedelta(hours=1), waiting=2)
+        worker.progress(NOON)
+    view.tell(Source.FOLLOWING)
+    return view
+
+
+@click.command(help=__doc__)
+@click.option("--queues", default=30, show_default=True)
+@click.option("--rounds", default=50, show_default=True)
+def main(*, queues: int, rounds: int) -> None:
+    """Measure and print."""
+    view = make_view(queues)
+    registry = CollectorRegistry()
+    registry.register(FiguresCollector(view, WebOptions(brokers=""), lambda: NOON))
+    exposition = Exposition(registry)
+    text = exposition.write()
+    costs = []
+    for _ in range(rounds):
+        begin = time.process_time()
+        text = exposition.write()
+        costs.append(time.process_time() - begin)
+    series = sum(not line.startswith(b"#") for line in text.splitlines())
+    names = sum(line.startswith(b"# TYPE") for line in text.splitlines())
+    click.echo(f"{queues} queues: {series} series of {names} metrics, {len(text) / 1024:.0f} KiB")
+    click.echo(f"a scrape: median {median(costs) * 1e3:.1f} ms, worst {max(costs) * 1e3:.1f} ms of {rounds}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Measures of answers and their bounds: statsmodels' as recorded in `wilson.json`, and what must hold of any answers."""
+
+import json
+from pathlib import Path
+from statistics import mean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.events import FeedbackScale
+from streams.core.figures import new_figure
+from streams.core.layouts import FEEDBACK
+from streams.core.satisfaction import SCALES, Estimate, Measure, answers, estimate, estimate_share
+
+RECORDED = json.loads(Path(__file__).with_name("wilson.json").read_text(encoding="utf-8"))["points_number_lower_upper"]
+
+
+def test_bounds_are_those_of_statsmodels() -> None:
+    assert len(RECORDED) > 80
+    for points, number, lower, upper in RECORDED:
+        assert estimate_share(points, number) == pytest.approx((points / number, lower, upper), abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("points", "number", "lower", "upper"),
+    [(4, 5, 37.6, 96.4), (9, 10, 59.6, 98.2), (45, 50, 78.6, 95.7), (0, 5, 0, 43.4)],
+)
+def test_bounds_are_those_that_are_published(points: int, number: int, lower: float, upper: float) -> None:
+    """As a report shows them, in percent."""
+    found = estimate_share(points, number)
+    assert (round(100 * found.lower, 1), round(100 * found.upper, 1)) == (lower, upper)
+
+
+@pytest.mark.parametrize(
+    ("measure", "given_scores", "ratio"),
+    [
+        (Measure.CSAT, [5, 4, 3, 1], 0.5),
+        (Measure.CES_5, [5, 4, 3, 1], 0.5),
+        (Measure.CES_7, [7, 5, 4, 1], 0.5),
+        (Measure.JDMA, [10, 8, 7, 0], 0.5),
+        (Measure.NPS, [10, 9, 8, 7, 6, 0], 0.0),
+        (Measure.NPS, [10, 9, 9, 8], 0.75),
+        (Measure.NPS, [6, 5, 0], -1.0),
+    ],
+    ids=str,
+)
+def test_each_measure_is_what_its_name_says(measure: Measure, given_scores: list[int], ratio: float) -> None:
+    found = estimate(measure, {score: given_scores.count(score) for score in SCALES[measure].scores})
+    assert found is not None
+    assert found.ratio == pytest.approx(ratio)
+
+
+def test_of_no_answer_there_is_no_measure() -> None:
+    for measure, scale in SCALES.items():
+        assert estimate(measure, dict.fromkeys(scale.scores, 0)) is None
+
+
+def test_answers_are_read_from_figures() -> None:
+    figure = new_figure(FEEDBACK)
+    figure.counts[FEEDBACK.index["given_jdma_0_10_0"]] = 2
+    figure.counts[FEEDBACK.index["given_csat_1_5_5"]] = 3
+    assert answers(FeedbackScale.JDMA, figure) == {0: 2, **dict.fromkeys(range(1, 11), 0)}
+    assert answers(FeedbackScale.CSAT_5, figure)[5] == 3
+
+
+SCORES = st.sampled_from(Measure).flatmap(
+    lambda measure: st.tuples(st.just(measure), st.lists(st.sampled_from(SCALES[measure].scores), min_size=1))
+)
+
+
+@given(SCORES)
+def test_bounds_enclose_the_measure_and_stay_on_its_scale(told: tuple[Measure, list[int]]) -> None:
+    measure, scores = told
+    found = estimate(measure, {score: scores.count(score) for score in SCALES[measure].scores})
+    assert isinstance(found, Estimate)
+    lowest = -1 if measure is Measure.NPS else 0
+    assert lowest <= found.lower <= found.ratio + 1e-12
+    assert found.ratio - 1e-12 <= found.upper <= 1
+
+
+@given(st.lists(st.sampled_from([0, 0.5, 1]), min_size=1, max_size=200))
+def test_bounds_of_half_points_are_no_narrower_than_what_was_given_asks_for(points: list[float]) -> None:
+    """Those of a mean whose scores vary as they do: Wilson's with the variance that is, instead of the most that can be."""
+    number, share = len(points), mean(points)
+    variance = mean((point - share) ** 2 for point in points)
+    found = estimate_share(sum(points), number)
+    assert variance <= share * (1 - share) + 1e-12
+    assert found.upper - found.lower >= 2 * 1.9599 * (variance / number) ** 0.5 / (1 + 3.8415 / number) - 1e-9
