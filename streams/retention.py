@@ -77,7 +77,7 @@ def table(settings: Settings) -> list[Kept]:
             "",
         ),
         Kept(
-            ("citizens' timelines, links", "fils des usagers, liens"),
+            ("citizens' timelines, links, running promises", "fils des usagers, liens, délais en cours"),
             "timeline.db, PostgreSQL",
             PSEUDONYMS,
             settings.timeline.keep_days,

@@ -14,7 +14,8 @@ from models.sla import SOURCE
 from streams.access.audit import Purpose
 from streams.access.permissions import Operation
 from streams.core.links import Story
-from streams.core.summary import sum_up
+from streams.core.promises import Standing
+from streams.core.summary import Due, Summary, sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
@@ -32,6 +33,11 @@ MOST_LINKS: Final = 1000
 """So many links of what is asked for are looked at, whether they were revoked."""
 LOOKED_AT: Final = 500
 """So many of the latest entries tell which matters are open, as over HTTP."""
+STANDINGS: Final = {
+    Standing.AT_RISK: ("at risk", "bientôt"),
+    Standing.OVERDUE: ("overdue", "en retard"),
+    Standing.PAUSED: ("paused: it is for the citizen to act", "suspendu : à l'usager d'agir"),
+}
 
 
 LAZY: Final = {
@@ -139,12 +145,13 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
                     story = timeline.tell_story(asked)
                     entries = timeline.read(story.identities, max(limit + 1, LOOKED_AT))
                     links = [one for one in timeline.read_links(asked, MOST_LINKS) if one.revoked_at and one.contacts]
+                matters = sum_up(entries, int(time.time() * 1000), timeline.read_promises)
             finally:
                 timeline.close()
         except Unavailable as error:
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
     if entries:
-        _print_matters(entries, settings.web.zone)
+        _print_matters(matters, settings.web.zone)
         _print(entries[:limit], settings.web.zone)
     if len(entries) > limit:
         click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
@@ -168,9 +175,9 @@ def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
     return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
 
 
-def _print_matters(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
-    """Print the open matters, and what became of what was promised."""
-    matters = [matter for matter in sum_up(entries, int(time.time() * 1000)) if matter.is_open]
+def _print_matters(contacts: Sequence[Summary], zone: tzinfo) -> None:
+    """Print the open matters, what is due until when, and what became of what else was promised."""
+    matters = [contact for contact in contacts if contact.is_open]
     if not matters:
         click.echo(say("no open matter", "aucune affaire en cours"), err=True)
         return
@@ -179,6 +186,7 @@ def _print_matters(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
         "service",
         say("state", "état"),
         say("since", "depuis"),
+        say("due", "échéances"),
         say("promises", "délais"),
     )
     rows = [
@@ -186,13 +194,28 @@ def _print_matters(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
             matter.contact,
             "/".join(filter(None, (matter.site, matter.service))),
             matter.state,
-            when(matter.since, zone),
+            _tell_since(matter, zone),
+            ", ".join(_tell_due(due, zone) for due in matter.due) or say("none told", "non dit"),
             ", ".join(f"{promise.clock} {promise.state}" for promise in matter.promises) or say("none told", "non dit"),
         )
         for matter in matters
     ]
     print_table(titles, rows)
     click.echo()
+
+
+def _tell_since(matter: Summary, zone: tzinfo) -> str:
+    since = when(matter.since, zone)
+    if matter.admitted_at is None:
+        return since
+    received = when(matter.admitted_at, zone)
+    return say(f"{since} (received {received})", f"{since} (reçu {received})")
+
+
+def _tell_due(due: Due, zone: tzinfo) -> str:
+    deadline = "" if due.due_at is None else f" {when(due.due_at, zone)}"
+    standing = "" if due.state is Standing.RUNNING else f" ({say(*STANDINGS[due.state])})"
+    return f"{due.clock}{deadline}{standing}"
 
 
 def _print(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:

@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from models.topics import DAY_MS
 from streams.agents.timeline import make_job
 from streams.core.citizens import Terms
+from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine import metrics
 from streams.engine.engine import WAITING_SAID_SECONDS, Engine
@@ -106,9 +107,9 @@ class _Sink:
         """Up to where old contacts are dropped; None if all are."""
         self._tidied_at = 0
 
-    def write(self, entries: Sequence[Entry]) -> None:
+    def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
         with self._reached() as timeline:
-            written = timeline.write(entries)
+            written = timeline.write(entries, promised)
         for what, number in written._asdict().items():
             WRITTEN.labels(what).inc(number)
 

@@ -19,7 +19,7 @@ from models.topics import Channel
 from streams.agents import codecs
 from streams.agents.backlog import Backlogs
 from streams.agents.codecs import AGENT_PREFIX, FigureKey
-from streams.agents.promises import Patience, Promises
+from streams.agents.promises import IN_BETWEEN, Patience, Promises
 from streams.core import agent, contact, moves, timeline
 from streams.core.agent import Agent
 from streams.core.contact import ERASED, Contact, Keeping
@@ -135,7 +135,7 @@ class Contacts:
         self.waiting: Final = WaitingIndex[bytes]()
         self._edited: Final = _Edited(self.figures)
         self._edit: Final = self._edited.__getitem__
-        self.promises: Final = Promises(self.contacts, self._edit, policies, times.patience)
+        self.promises: Final = Promises(self.contacts, self._edit, policies, times.patience, self._promised_at)
         self._changed: Final[dict[bytes, Contact | None]] = {}
         """What is not yet counted: rows as they were."""
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
@@ -335,8 +335,17 @@ class Contacts:
     def _renew_clocks(self, step: Step) -> None:
         progress = self.progress.rows.get(PROGRESS_KEY)
         known = progress.sla if progress else ""
+        if known and progress and not progress.promised_at:
+            known = IN_BETWEEN  # of an earlier release, which told the timelines nothing of what is still to be kept
         if (now := self.promises.renew(known, step)) != known:
+            self._promised_at(step.now)
             self._progress().sla = now
+
+    def _promised_at(self, now: int) -> int:
+        """Return as of when promises are told, `now` if that is later than any told before, by whichever worker's clock."""
+        progress = self._progress()
+        progress.promised_at = max(now, progress.promised_at + 1)
+        return progress.promised_at
 
     def _is_history_until(
         self, now: int, channels: Container[str], key: bytes, row: Contact, *, is_told_late: bool

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 
 from models import topics
 from models.policies import ClockKind, Policies
-from streams.core import sla, timeline
+from streams.core import promises, sla, timeline
 from streams.core.clock import Clock
 from streams.core.clocks import News, advance, elapse
 from streams.core.contact import Contact
@@ -17,6 +17,7 @@ from streams.core.counting import Edit, count_clocks
 from streams.core.courses import courses
 from streams.core.deadlines import DeadlineIndex
 from streams.core.figures import Dimensions
+from streams.core.promises import running
 from streams.engine.job import Step, Table
 
 LAG_MS: Final = 1_500
@@ -49,16 +50,25 @@ class History(Protocol):
 
 
 class Promises:
-    """The clocks of the contacts in the table `contacts`, which count in figures by `edit`."""
+    """The clocks of the contacts in the table `contacts`, which count in figures by `edit`.
+
+    `told_at` returns the time as which something is told now: later than any before.
+    """
 
     def __init__(
-        self, contacts: Table[bytes, Contact], edit: Edit, policies: Callable[[], Policies], patience: Patience
+        self,
+        contacts: Table[bytes, Contact],
+        edit: Edit,
+        policies: Callable[[], Policies],
+        patience: Patience,
+        told_at: Callable[[int], int],
     ) -> None:
         self._contacts: Final = contacts
         self._edit: Final = edit
         self._ask_policies: Final = policies
         self._policies = policies()
         self._patience: Final = patience
+        self._told_at: Final = told_at
         self._deadlines: Final = DeadlineIndex(self._lag)
         self._judging_since = self._ticked_at = 0
         self._renewal: Iterator[bytes] | None = None
@@ -132,6 +142,8 @@ class Promises:
             after = before.__copy__()
             self._contacts.put(key, after)
             self._put(key, before, after, clocks, step, news)
+        elif running(known) and not before.visits and not before.is_erased:
+            self._tell_running(key, before, step)  # to who lacks it: of an earlier release, or a database that is new
 
     def let_time_pass(self, step: Step, history: History) -> None:
         """Tell which deadlines are near or have passed, once it is clear that nothing was done in time."""
@@ -179,8 +191,14 @@ class Promises:
             step.outputs[topics.TIMELINE.name] += [
                 timeline.record_of_clock(told, after, key.decode()) for told in news if told.kind in timeline.OUTCOMES
             ]
+            if not after.visits and running(known) != running(clocks):
+                self._tell_running(key, after, step)
         count_clocks(known, clocks, self._edit)
         self._deadlines.update(key, before, after)
+
+    def _tell_running(self, key: bytes, row: Contact, step: Step) -> None:
+        """Tell the timelines what is still to be kept of what was promised to who has a matter."""
+        step.outputs[topics.TIMELINE.name].append(promises.record(row, key.decode(), self._told_at(step.now)))
 
 
 def _was_over(row: Contact | None, kind: ClockKind, number: int) -> bool:

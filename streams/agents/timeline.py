@@ -12,8 +12,9 @@ import msgspec
 from models import topics
 from models.reasons import Reason
 from streams.agents.citizens import Citizens, Known
-from streams.core import moves
+from streams.core import moves, promises
 from streams.core.citizens import Terms
+from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
 from streams.engine.job import Job, Record, Step, Table
 
@@ -23,7 +24,7 @@ GROUP: Final = "timeline"
 class Store(Known, Protocol):
     """Where entries go. What it raises ends the process, which tries again in its next life."""
 
-    def write(self, entries: Sequence[Entry]) -> object:
+    def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> object:
         """Write a batch in one transaction; what is there already is left as it is."""
 
     def find_erased(self, contacts: Collection[str] | None = None) -> Collection[str]:
@@ -62,9 +63,10 @@ class TimelineWriter:
         """Do nothing: what the store was given comes again, and nothing else is derived from the rows."""
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Write the entries of `records`, and count them unless their person was erased; what is no entry is rejected."""
+        """Write what `records` tell, and count the entries unless their person was erased; what is none is rejected."""
         entries: list[Entry] = []
         moved: list[Entry] = []
+        promised: list[Promised] = []
         for record in records:
             if record.value is None:
                 step.reject(topic, record, Reason.NULL_VALUE.value)
@@ -73,14 +75,16 @@ class TimelineWriter:
                 entry = decode(record.value)
                 if entry.type in moves.KINDS:
                     moved.append(moves.decode(record.value))
+                elif entry.type == PROMISED:
+                    promised.append(promises.decode(record.value))
                 else:
                     entries.append(entry)
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)
             except msgspec.DecodeError:
                 step.reject(topic, record, Reason.INVALID_JSON.value)
-        if entries:
-            self._store.write(entries)
+        if entries or promised:
+            self._store.write(entries, promised)
         told = [*entries, *moved]
         erased = self._store.find_erased({entry.contact for entry in told}) if told else ()
         self._citizens.fold((entry for entry in told if entry.contact not in erased), step.now)

@@ -14,6 +14,7 @@ from streams.access.audit import CITIZENS, Purpose
 from streams.access.permissions import Operation, Role
 from streams.core.links import Ground
 from streams.core.milestone import State
+from streams.core.promises import Standing
 from streams.core.summary import Summary
 from streams.timeline.links import Known
 
@@ -117,7 +118,10 @@ class Entry(BaseModel):
     type: str
     state: State = Field(description="After it; of a promise (`sla.…`) when it was judged, which may be later.")
     outcome: str
-    detail: str
+    detail: str = Field(
+        description="Of a promise `<policy>:<clock>`; of an appointment booked or moved when it is; of a letter that was scanned "
+        "later than it came when it came; of an opinion `<scale>:<score>`."
+    )
     is_outline: bool
 
 
@@ -162,6 +166,18 @@ class Promise(BaseModel):
     at: datetime
 
 
+class Due(BaseModel):
+    """Something that is promised and still to be kept."""
+
+    policy: str
+    clock: str
+    state: Standing = Field(
+        description="Now. `paused`: the citizen has to act, so that nobody knows yet when it is due."
+    )
+    due_at: datetime | None
+    at_risk_at: datetime | None = Field(description="When most of the time is over.")
+
+
 class Contact(BaseModel):
     """One contact, summed up."""
 
@@ -174,10 +190,14 @@ class Contact(BaseModel):
     is_open: bool = Field(description="Whether the service or the citizen still has to act.")
     since: datetime
     last_at: datetime
-    sla: list[Promise]
+    sla: list[Promise] = Field(description="What became of what was promised; of what is still to be kept, see `due`.")
+    due: list[Due] = Field(description="The next deadline first, paused ones last.")
     opinions: int
     entries: int
     starts_at: datetime | None = Field(description="Of an appointment: when it is; null if that was not told.")
+    admitted_at: datetime | None = Field(
+        description="Of a letter that was scanned later than it came: when it came, by its stamp; legal delays begin then."
+    )
     scores: list[str] = Field(description="The opinions that were told, `<scale>:<score>`, in order.")
 
 
@@ -273,7 +293,10 @@ def revoked_of(known: Known, *, is_named: bool) -> Revoked:
 def contact_of(summary: Summary) -> Contact:
     """Return how a contact stands."""
     told = summary._asdict()
-    promises = [Promise(**promise._asdict() | {"at": moment(promise.at)}) for promise in told.pop("promises")]
-    times: dict[str, datetime | None] = {"since": moment(summary.since), "last_at": moment(summary.last_at)}
-    times["starts_at"] = None if summary.starts_at is None else moment(summary.starts_at)
-    return Contact(**told | times, sla=promises)
+    told["sla"] = [_with_moments(one._asdict(), "at") for one in told.pop("promises")]
+    told["due"] = [_with_moments(one._asdict(), "due_at", "at_risk_at") for one in summary.due]
+    return Contact.model_validate(_with_moments(told, "since", "last_at", "starts_at", "admitted_at"))
+
+
+def _with_moments(told: dict[str, Any], *names: str) -> dict[str, Any]:
+    return told | {name: None if told[name] is None else moment(told[name]) for name in names}

@@ -44,6 +44,7 @@ class Proof(BaseModel):
     rows_with_identities: int
     entries: int
     links: int
+    promises: int = Field(description="Running ones, with their dates.")
     revocations: int
     kept_as_erased: int
     remains: list[Remnant]

@@ -29,7 +29,8 @@ from streams.api.options import OtherServices
 from streams.api.problems import Problem
 from streams.core import links
 from streams.core.links import Link
-from streams.core.summary import sum_up
+from streams.core.promises import Promise
+from streams.core.summary import Find, sum_up
 from streams.timeline.reading import Evidence, Reading
 from streams.timeline.store import Place
 
@@ -98,12 +99,13 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
         citizen = reading.find_citizen(body.contact)
         if citizen is None:
             return None
-        slip.admit_all(reading.find_sectors(body.contact) or [citizen.sector])
+        sectors = reading.find_sectors(body.contact) or [citizen.sector]
+        slip.admit_all(sectors)
         rows = reading.read_contact(body.contact)
         seen = [row for row in rows if asker.sees(row["service"])]
         if not seen:
             return None
-        (summary,) = sum_up(seen, _now())
+        (summary,) = sum_up(seen, _now(), _finder(reading, asker, sectors))
         shown = seen if _services(asker) else rows
         return Life(
             contact=contact_of(summary),
@@ -136,7 +138,7 @@ def _tell(reading: Reading, asker: Asker, subject: str, sectors: Sequence[str], 
         identities=list(_identities(story.identities, evidence, Reason.TOLD_TOGETHER)),
         shared=list(_identities(story.shared, evidence, Reason.SHARED)),
         revoked=[revoked_of(known, is_named=may_restore) for known in revoked],
-        contacts=[contact_of(one) for one in sum_up(seen, _now())],
+        contacts=[contact_of(one) for one in sum_up(seen, _now(), _finder(reading, asker, sectors))],
         are_contacts_whole=len(rows) < looked_at,
     )
 
@@ -164,6 +166,19 @@ def _read(
     services = _services(asker)
     since = reading.find_bound(owners) if services else None
     return reading.read(owners, limit, before, services, since, sectors), since is None
+
+
+def _finder(reading: Reading, asker: Asker, sectors: Sequence[str]) -> Find:
+    """Return what finds what is promised to contacts, and still to be kept by services that are shown to who asks."""
+
+    def find(contacts: Collection[str]) -> Mapping[str, Iterable[Promise]]:
+        found = reading.find_promises(contacts, sectors)
+        return {
+            contact: [promise for promise in promises if asker.sees(promise.service)]
+            for contact, promises in found.items()
+        }
+
+    return find
 
 
 def _sees_contact(reading: Reading, asker: Asker, contact: str) -> bool:

@@ -119,9 +119,14 @@ def received_at(own: tuple[Milestone, ...]) -> int | None:
     for told in own:
         if told.type == "letter.arrived" and (admitted := told.data.admitted_at):
             admitted_at = milliseconds(admitted)
-            if 0 <= told.first_at - admitted_at <= LONGEST_ADMISSION_MS:
+            if is_admission(admitted_at, told.first_at):
                 times.append(admitted_at)
     return min(times)
+
+
+def is_admission(admitted_at: int, arrived_at: int) -> bool:
+    """Return whether a letter that arrived may have been admitted then."""
+    return 0 <= arrived_at - admitted_at <= LONGEST_ADMISSION_MS
 
 
 def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:

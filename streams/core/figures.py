@@ -185,6 +185,8 @@ class Progress(msgspec.Struct):
     """Source of calls or visits → when its latest contact began, milliseconds since 1970."""
     sla: str = ""
     """By which SLA file the clocks of all open contacts are set: its fingerprint."""
+    promised_at: int = 0
+    """As of when the timelines were last told what is still to be kept, milliseconds since 1970; 0: of nothing yet."""
     history: dict[str, int] = {}
     """Channel, but for calls, of which history is being read → as of when, milliseconds since 1970: figures of it lack what came
     since. Of calls `step_at` says so."""

@@ -3,7 +3,7 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -11,6 +11,7 @@ from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.clocks import Kind
 from streams.core.milestone import State
+from streams.core.promises import Promise, Standing
 from streams.core.rows import milliseconds
 
 LASTING_MS: Final = 12 * 3_600_000
@@ -18,10 +19,14 @@ LASTING_MS: Final = 12 * 3_600_000
 _ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
 _GIVEN: Final = "feedback.given"
 _BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
+_ARRIVED: Final = frozenset({"letter.arrived"})
 _PROMISE: Final = "sla."
 
+Find = Callable[[Collection[str]], Mapping[str, Iterable[Promise]]]
+"""Returns, of these contacts, what is promised to them and still to be kept."""
 
-class Promise(NamedTuple):
+
+class Verdict(NamedTuple):
     """What became of something that was promised."""
 
     policy: str
@@ -29,6 +34,17 @@ class Promise(NamedTuple):
     state: str
     """`met`, `breached` or `cancelled`."""
     at: int
+
+
+class Due(NamedTuple):
+    """What is promised and still to be kept."""
+
+    policy: str
+    clock: str
+    state: Standing
+    due_at: int | None
+    """None while the citizen has to act."""
+    at_risk_at: int | None
 
 
 class Summary(NamedTuple):
@@ -45,19 +61,27 @@ class Summary(NamedTuple):
     since: int
     """When the first of the entries happened."""
     last_at: int
-    promises: tuple[Promise, ...]
+    promises: tuple[Verdict, ...]
     """In order; of each clock what was told last, but what was broken stays so, though it was done in the end."""
+    due: tuple[Due, ...]
+    """The next deadline first, then those of which none is known while the citizen has to act."""
     opinions: int
     """How many were given of it."""
     entries: int
     starts_at: int | None
     """Of an appointment: when it is; None if that was not told."""
+    admitted_at: int | None
+    """Of a letter that was scanned later than it came: when it came."""
     scores: tuple[str, ...]
     """The opinions that were told, `<scale>:<score>`, in order."""
 
 
-def sum_up(entries: Iterable[Mapping[str, Any]], now: int) -> list[Summary]:
-    """Return the contacts of these entries, whatever their order.
+def _find_nothing(_: Collection[str]) -> Mapping[str, Iterable[Promise]]:
+    return {}
+
+
+def sum_up(entries: Iterable[Mapping[str, Any]], now: int, find: Find = _find_nothing) -> list[Summary]:
+    """Return the contacts of these entries, whatever their order; `find` is asked once, for the open ones.
 
     Open ones first, of these the ones with a broken promise; then those of which was heard last.
     """
@@ -65,11 +89,17 @@ def sum_up(entries: Iterable[Mapping[str, Any]], now: int) -> list[Summary]:
     for entry in entries:
         by_contact.setdefault(entry["contact"], []).append(entry)
     summaries = [_sum_up(contact, sorted(told, key=_in_order), now) for contact, told in by_contact.items()]
+    if is_open := [one.contact for one in summaries if one.is_open]:
+        found = find(is_open)
+        summaries = [one._replace(due=_due(found.get(one.contact, ()), now)) for one in summaries]
     return sorted(summaries, key=_by_urgency)
 
 
 def _by_urgency(one: Summary) -> tuple[bool, bool, int, str]:
-    is_late = one.is_open and any(promise.state == Kind.BREACHED for promise in one.promises)
+    is_late = one.is_open and (
+        any(told.state == Kind.BREACHED for told in one.promises)
+        or any(due.state is Standing.OVERDUE for due in one.due)
+    )
     return not one.is_open, not is_late, -one.last_at, one.contact
 
 
@@ -89,25 +119,37 @@ def _sum_up(contact: str, told: Sequence[Mapping[str, Any]], now: int) -> Summar
         last["state"] != State.CLOSED and not unsaid,
         told[0]["happened_at"],
         last_at,
-        _promises(told),
+        _verdicts(told),
+        (),
         sum(entry["type"] == _GIVEN for entry in told),
         len(told),
-        _starts_at(told),
+        _tell_time(told, _BOOKED),
+        _tell_time(told, _ARRIVED),
         tuple(entry["detail"] for entry in told if entry["type"] == _GIVEN and entry["detail"]),
     )
 
 
-def _starts_at(told: Sequence[Mapping[str, Any]]) -> int | None:
-    times = [entry["detail"] for entry in told if entry["type"] in _BOOKED and entry["detail"]]
+def _tell_time(told: Sequence[Mapping[str, Any]], kinds: Container[str]) -> int | None:
+    """Return the time that is the detail of the last of these entries of one of `kinds`; None if none has one."""
+    times = [entry["detail"] for entry in told if entry["type"] in kinds and entry["detail"]]
     return milliseconds(datetime.fromisoformat(times[-1])) if times else None
 
 
-def _promises(told: Iterable[Mapping[str, Any]]) -> tuple[Promise, ...]:
-    latest: dict[str, Promise] = {}
+def _due(promises: Iterable[Promise], now: int) -> tuple[Due, ...]:
+    due = (Due(one.policy, one.clock, one.standing(now), one.due_at, one.at_risk_at) for one in promises)
+    return tuple(sorted(due, key=_by_deadline))
+
+
+def _by_deadline(due: Due) -> tuple[bool, int, str, str]:
+    return due.due_at is None, due.due_at or 0, due.clock, due.policy
+
+
+def _verdicts(told: Iterable[Mapping[str, Any]]) -> tuple[Verdict, ...]:
+    latest: dict[str, Verdict] = {}
     for entry in told:
         if entry["type"].startswith(_PROMISE):
             policy, _, clock = entry["detail"].rpartition(":")
-            told_now = Promise(policy, clock, entry["type"].removeprefix(_PROMISE), entry["happened_at"])
+            told_now = Verdict(policy, clock, entry["type"].removeprefix(_PROMISE), entry["happened_at"])
             known = latest.setdefault(entry["detail"], told_now)
             if known.state != Kind.BREACHED:
                 latest[entry["detail"]] = told_now

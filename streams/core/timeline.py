@@ -1,18 +1,21 @@
 """Entries of `citizen.timeline.v1`: one per event, and per promise that was kept or broken, for the citizen's timeline."""
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
-from models.events import Event
+from models.events import AppointmentBooked, AppointmentMoved, Event, FeedbackGiven, LetterArrived
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core import sla
 from streams.core.clocks import Kind, News
 from streams.core.contact import ERASED, Contact
+from streams.core.facts import is_admission
 from streams.core.milestone import State
+from streams.core.rows import milliseconds
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -38,7 +41,7 @@ class Entry(msgspec.Struct, gc=False):
     sector: str = ""
     detail: str = ""
     """Of a promise: which it was, `<policy>:<clock>`; of an appointment that was booked or moved: when it is, UTC, as ISO 8601
-    writes it; of an opinion: `<scale>:<score>`."""
+    writes it; of a letter that was scanned later than it came: when it came, alike; of an opinion: `<scale>:<score>`."""
     identities: str = ""
     """All pseudonyms known of the contact, strongest first, separated by a space, if the event told one; else empty."""
     withdraws: str = ""
@@ -58,10 +61,14 @@ def decode(value: bytes) -> Entry:
     """
     entry = _decode(value)
     if b"\\" in value:  # JSON has them escaped only
-        texts = (text for text in msgspec.structs.astuple(entry) if isinstance(text, str))
-        if any(map(_CONTROL.search, texts)):
-            raise msgspec.ValidationError("a control character")
+        refuse_control(text for text in msgspec.structs.astuple(entry) if isinstance(text, str))
     return entry
+
+
+def refuse_control(texts: Iterable[str]) -> None:
+    """Raise `msgspec.ValidationError` if a control character is in one of these texts."""
+    if any(map(_CONTROL.search, texts)):
+        raise msgspec.ValidationError("a control character")
 
 
 def is_told(kind: str, after: Contact) -> bool:
@@ -69,19 +76,30 @@ def is_told(kind: str, after: Contact) -> bool:
     return kind == ERASED or not after.is_erased
 
 
-def _tell_start(data: Any) -> str:
-    at: str = data.starts_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return at
+def _tell_start(event: AppointmentBooked | AppointmentMoved) -> str:
+    return _iso(event.data.starts_at)
 
 
-def _tell_opinion(data: Any) -> str:
-    return f"{data.scale.value}:{data.score}"
+def _tell_admission(event: LetterArrived) -> str:
+    admitted_at = event.data.admitted_at
+    if admitted_at is None or admitted_at == event.time:
+        return ""
+    return _iso(admitted_at) if is_admission(milliseconds(admitted_at), milliseconds(event.time)) else ""
 
 
-_DETAILS: Final = {
+def _tell_opinion(event: FeedbackGiven) -> str:
+    return f"{event.data.scale.value}:{event.data.score}"
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+_DETAILS: Final[Mapping[str, Callable[[Any], str]]] = {
     "appointment.booked": _tell_start,
     "appointment.moved": _tell_start,
     "feedback.given": _tell_opinion,
+    "letter.arrived": _tell_admission,
 }
 
 
@@ -106,7 +124,7 @@ def record(event: Event, after: Contact) -> tuple[bytes, bytes]:
         outcome,
         event.source,
         after.sector,
-        tell(event.data) if tell else "",
+        tell(event) if tell else "",
         after.identities if event.identities else "",
     )
     return (citizen or event.subject).encode(), _encode(entry)

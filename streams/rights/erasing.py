@@ -81,6 +81,8 @@ class Proof(msgspec.Struct, frozen=True):
     kept_as_erased: int
     """Contacts of which the timelines take nothing any more."""
     remains: tuple[Remnant, ...]
+    promises: int = 0
+    """Rows of what is still to be kept; earlier releases had none."""
 
 
 class Erasure(NamedTuple):
@@ -145,7 +147,7 @@ class Erasing:
             if request is None:
                 return None
             contacts, there = requests.contacts_of(connection, name), requests.look(connection, name)
-        if request.proof is None and request.told_at is not None and there == Remains(len(contacts), 0, 0, 0):
+        if request.proof is None and request.told_at is not None and there == Remains(len(contacts), 0, 0, 0, 0):
             keys = {contact.encode() for contact in contacts}
             rows = [*self.finder.read_rows(lambda key, _: key in keys).values()]
             if all(row.is_erased and not row.identities for row in rows) and self._timeline.truncate_log():
@@ -195,6 +197,7 @@ class Erasing:
             there.revocations,
             there.erased,
             tuple(Remnant(what, _iso(at) if at else "") for what, at in until.items()),
+            there.promises,
         )
 
 

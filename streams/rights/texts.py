@@ -63,6 +63,7 @@ def tell_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
         f"  links: {proof.links_before}, now {proof.links}",
         f"  liens : {proof.links_before}, désormais {proof.links}",
     )
+    yield f"  running promises: {proof.promises}", f"  délais en cours : {proof.promises}"
     yield (
         f"  revocations of which nothing is kept of either side: {proof.revocations}",
         (f"  révocations dont rien n'est gardé d'aucun côté : {proof.revocations}"),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 
 from streams.timeline.links import NOBODYS
-from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS, ERASURES, LINKS, REVOCATIONS
+from streams.timeline.schema import ENTRIES, ERASURE_CONTACTS, ERASURE_REQUESTS, ERASURES, LINKS, PROMISES, REVOCATIONS
 
 
 class Request(NamedTuple):
@@ -36,6 +36,8 @@ class Remains(NamedTuple):
     """So many of them are known as erased: nothing told of them is kept."""
     entries: int
     links: int
+    promises: int
+    """So many of them have a row of what is still to be kept."""
     revocations: int
     """Between identities of which nothing is kept, anybody's."""
 
@@ -102,6 +104,7 @@ def look(connection: Connection, name: str) -> Remains:
         count(ERASURES, ERASURES.c.contact.in_(own)),
         count(ENTRIES, ENTRIES.c.contact.in_(own)),
         count(LINKS, LINKS.c.contact.in_(own)),
+        count(PROMISES, PROMISES.c.contact.in_(own)),
         count(REVOCATIONS, NOBODYS),
     )
 

@@ -11,7 +11,7 @@ from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.milestone import State
 from streams.timeline.links import forget_revoked
-from streams.timeline.schema import ENTRIES, LINKS
+from streams.timeline.schema import ENTRIES, LINKS, PROMISES
 
 ENDED_UNSAID: Final = frozenset({Channel.CALL.value, Channel.VISIT.value, Channel.FEEDBACK.value})
 """Channels whose sources do not tell every end: what goes on for longer than things are kept has ended."""
@@ -74,7 +74,8 @@ def _is_over(connection: Connection, contact: str, until: int) -> bool:
 def _drop(connection: Connection, contacts: list[str]) -> int:
     dropped = 0
     for contact in contacts:
-        connection.execute(delete(LINKS).where(LINKS.c.contact == contact))
+        for table in (LINKS, PROMISES):
+            connection.execute(delete(table).where(table.c.contact == contact))
         dropped += connection.execute(delete(ENTRIES).where(ENTRIES.c.contact == contact)).rowcount
     if contacts:
         forget_revoked(connection)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, TextClause, bindparam, create_engine, event, 
 
 from models.identities import IdentityKind
 from streams.core.links import Caps, Link, Story, tell_story
-from streams.timeline import links
+from streams.core.promises import Promise
+from streams.timeline import links, promises
 from streams.timeline.links import Known
 from streams.timeline.store import LOCK_SECONDS, Place, clear
 
@@ -137,6 +138,12 @@ class Reading:
     def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
         """Return the whole life of one contact, in order."""
         return [dict(row._mapping) for row in self._connection.execute(_LIFE, {"contact": contact})]  # noqa: SLF001
+
+    def find_promises(
+        self, contacts: Collection[str], sectors: Collection[str] = ()
+    ) -> Mapping[str, tuple[Promise, ...]]:
+        """Return what is promised to these contacts, and still to be kept: in these sectors, or in all if none is given."""
+        return promises.read(self._connection, contacts, sectors)
 
 
 class Reader:

@@ -48,6 +48,16 @@ LINKS: Final = Table(
     Index("links_by_contact", "contact"),
     sqlite_with_rowid=False,
 )
+PROMISES: Final = Table(
+    "promises",
+    METADATA,
+    Column("contact", Text, primary_key=True),
+    Column("sector", Text, nullable=False),
+    Column("told_at", BigInteger, nullable=False),  # what was told before that counts no more
+    Column("running", Text, nullable=False),  # JSON: what is still to be kept, `core.promises` says how
+    sqlite_with_rowid=False,
+)
+"""What is promised to whoever has a matter. A row stays when nothing is left: what was told before may come after."""
 REVOCATIONS: Final = Table(
     "revocations",
     METADATA,

@@ -3,7 +3,7 @@
 A batch is one transaction, and the same batch again changes nothing. What is meant by entries and links is in `streams.core`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
@@ -26,14 +26,15 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from models.identities import IdentityKind
 from streams.core.contact import ERASED
 from streams.core.links import Caps, Ground, Link, Story, links_of, tell_story
+from streams.core.promises import Promise, Promised
 from streams.core.rows import milliseconds
 from streams.core.timeline import Entry
-from streams.timeline import expiring, links
+from streams.timeline import expiring, links, promises
 from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import migrate
-from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES
 
 LOCK_SECONDS: Final = 30
 """So long SQLite waits for another process that writes."""
@@ -66,6 +67,8 @@ class Written(NamedTuple):
     links: int
     adopted: int
     """Entries that became somebody's: a contact told for the first time whose it is, or by a stronger identity."""
+    promises: int
+    """Contacts of which it is known anew what is still to be kept."""
 
 
 _PAGE: Final = (
@@ -98,24 +101,28 @@ class Timeline:
         self._put_entries: Final = insert(ENTRIES).on_conflict_do_nothing()
         self._put_links: Final = insert(LINKS).on_conflict_do_nothing()
         self._put_erasures: Final = insert(ERASURES).on_conflict_do_nothing()
+        self._put_promises: Final = promises.upsert(self._engine.dialect.name)
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
     # ----------------------------------------------------------------------------------------------------------- writing
-    def write(self, entries: Sequence[Entry]) -> Written:
-        """Write a batch in one transaction; what is there already is left as it is.
+    def write(self, entries: Sequence[Entry], promised: Sequence[Promised] = ()) -> Written:
+        """Write a batch in one transaction; what is there already is left as it is, and what is promised as was told last.
 
         Raises `Unavailable`, and `Refused` if it cannot hold one of them.
         """
         with self.writing() as connection:
-            entries, erases = self._erase(connection, entries)
+            erased, erases = self._erase(connection, entries, promised)
+            entries = [entry for entry in entries if entry.contact not in erased]
             owners, adopted = _find_owners(connection, entries)
             rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
             rows.sort(key=_key)  # side by side in the index, so that each of its pages is touched once
             put = _insert(connection, self._put_entries, rows)
-            written = Written(put, _insert(connection, self._put_links, _links(entries)), adopted)
+            linked = _insert(connection, self._put_links, _links(entries))
+            told = promises.rows(one for one in promised if one.contact not in erased)
+            written = Written(put, linked, adopted, _insert(connection, self._put_promises, told))
         if erases:
             self.truncate_log()
         return written
@@ -163,8 +170,10 @@ class Timeline:
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table.name}")
         return True
 
-    def _erase(self, connection: Connection, entries: Sequence[Entry]) -> tuple[list[Entry], bool]:
-        """Erase whose person is to be erased; return the entries that may be kept, and whether anybody was."""
+    def _erase(
+        self, connection: Connection, entries: Sequence[Entry], promised: Sequence[Promised]
+    ) -> tuple[set[str], bool]:
+        """Erase whose person is to be erased; return of which contacts nothing may be kept, and whether anybody was."""
         told = {entry.contact: entry for entry in entries if entry.type == ERASED}
         if told:
             rows = [
@@ -172,13 +181,13 @@ class Timeline:
             ]
             _insert(connection, self._put_erasures, rows)
             erased = _read_identities(connection, told)
-            for table in (ENTRIES, LINKS):
+            for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in told])
             for some in _slices(sorted(erased)):
                 links.erase_revoked(connection, some)
-        erased = {*told, *_which(connection, ERASURES.c.contact, {entry.contact for entry in entries})}
-        return [entry for entry in entries if entry.contact not in erased], bool(told)
+        contacts = {one.contact for one in (*entries, *promised)}
+        return {*told, *_which(connection, ERASURES.c.contact, contacts)}, bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
     def find_erased(self, contacts: Iterable[str] | None = None) -> set[str]:
@@ -215,6 +224,11 @@ class Timeline:
         with clear(), self._engine.connect() as connection:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
         return sorted(map(dict, found), key=_place)
+
+    def read_promises(self, contacts: Collection[str]) -> Mapping[str, tuple[Promise, ...]]:
+        """Return what is promised to these contacts, and still to be kept. Raises `Unavailable`."""
+        with self.reading() as connection:
+            return promises.read(connection, contacts)
 
     def expire(self, after: Cursor, until: int, limit: int) -> Expired:
         """Drop contacts closed before `until`, looking at the next `limit` entries. Raises `Unavailable`."""

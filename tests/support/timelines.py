@@ -9,6 +9,7 @@ from models.topics import Channel
 from streams.core import contact, timeline
 from streams.core.contact import Contact
 from streams.core.milestone import State
+from streams.core.promises import PROMISED, Promise, Promised
 from streams.core.timeline import Entry
 from streams.timeline.store import Timeline
 from tests.support.events import PHONE, make
@@ -48,6 +49,28 @@ def breach(contact: str, at: int) -> Entry:
         "",
         SOURCE,
         detail="letters:resolution",
+    )
+
+
+def promised(contact: str, at: int, sector: str = "", service: str = "mdph", **clocks: int | None) -> Promised:
+    """What is told at `at` (milliseconds) of which clocks run, by when each is due; half a day before that they are at risk."""
+    return Promised(
+        f"promised-to-{contact}-{at}",
+        "",
+        contact,
+        Channel(contact.partition(":")[0]),
+        "siege",
+        service,
+        PROMISED,
+        datetime.fromtimestamp(at / 1000, UTC),
+        State.WAITING,
+        "",
+        SOURCE,
+        sector,
+        promises=tuple(
+            Promise("letters", clock, service, due_at, None if due_at is None else due_at - 43_200_000)
+            for clock, due_at in clocks.items()
+        ),
     )
 
 

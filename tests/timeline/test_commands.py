@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from streams.cli import main
 from streams.prechecks import own
 from streams.running import announce
 from streams.timeline.store import Timeline
-from tests.support.events import START_MS, make
-from tests.support.timelines import breach, call, entries_of
+from tests.support.events import START, START_MS, make
+from tests.support.timelines import breach, call, entries_of, promised
 
 NUMBER = "+33199000001"
 CASE = "case:0a1b-0000000000000000000001"
@@ -93,15 +94,21 @@ def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -
 def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone: str) -> None:
     timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     where = {"subject": "mail:ged:7", "site": "siege", "service": "mdph"}
-    timeline.write(
-        [*entries_of([make("letter.arrived", 50, identities=phone, **where)]), breach("mail:ged:7", START_MS)]
-    )
+    stamped_at = START - timedelta(days=2)
+    arrived = make("letter.arrived", 50, identities=phone, admitted_at=stamped_at, **where)
+    due = promised("mail:ged:7", 1, first_response=START_MS, acknowledge=2**42, announced=None)
+    timeline.write([*entries_of([arrived]), breach("mail:ged:7", START_MS)], [due])
     timeline.close()
     done = run("timeline", "show", phone, "--why", "contact", "--limit", "1")
     head, matter, blank, *_ = done.stdout.splitlines()
-    assert head.split() == ["open", "matter", "service", "state", "since", "promises"]
+    assert head.split() == ["open", "matter", "service", "state", "since", "due", "promises"]
     assert matter.split()[:3] == ["mail:ged:7", "siege/mdph", "waiting"]
     assert matter.endswith("resolution breached")
+    assert " (received 2025-03-01 09:00:00+01:00)  " in matter
+    overdue, running, paused = matter.partition(")  ")[2].rpartition("  ")[0].split(", ")
+    assert overdue == "first_response 2025-03-03 09:00:00+01:00 (overdue)"
+    assert running == "acknowledge 2109-05-15 09:35:11+02:00"
+    assert paused == "announced (paused: it is for the citizen to act)"
     assert blank == ""
     (promise,) = [
         line for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines() if "sla." in line

@@ -19,7 +19,7 @@ from streams.timeline import erasing as requests
 from streams.timeline.schema import ERASURES
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, make
-from tests.support.timelines import call, entries_of
+from tests.support.timelines import call, entries_of, promised
 
 DAY_MS = 86_400_000
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
@@ -108,8 +108,10 @@ def test_what_kafka_took_in_part_is_finished_by_the_next_who_asks(world: World) 
 
 def test_a_proof_is_made_once_and_only_when_nothing_is_left(world: World) -> None:
     name = world.erase(PHONE)
+    world.timeline.write([], [promised("call:a:2", 1, answer=2)])  # as of any contact
     assert (world.look(name)["state"], world.proofs) == ("told", [])
     world.work()
+    assert not world.timeline.read_promises(["call:a:2"])
     first = world.look(name)
     world.now += timedelta(days=1)
     assert world.look(name) == first
@@ -245,6 +247,7 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     english, french = ("\n".join(lines) for lines in zip(*tell_erasure(found, UTC), strict=True))
     assert "rows of the state: 2 erased, 0 with identities" in english
     assert "entrées : 6, désormais 0" in french
+    assert "running promises: 0" in english
     assert "until 2026-12-28 06:00+00:00: events and entries told before" in english
     assert {remnant.what for remnant in found.proof.remains} <= REMNANTS.keys()
     assert ("accueil retention apply" in english) is not world.timeline.overwrites

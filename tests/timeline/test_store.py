@@ -39,7 +39,7 @@ OTHER = "case:a-2"
 
 def test_a_citizens_timeline_is_latest_first_and_whole(timeline: Timeline) -> None:
     events = call()
-    assert timeline.write(entries_of(events)) == Written(3, 0, 0)
+    assert timeline.write(entries_of(events)) == Written(3, 0, 0, 0)
     assert read(timeline, PHONE) == [event.id for event in reversed(events)]
     assert [row["type"] for row in timeline.read_contact(events[0].subject)] == [event.type for event in events]
 
@@ -48,7 +48,7 @@ def test_what_nobody_was_known_of_becomes_the_citizens_once_that_is_told(timelin
     arrived, queued, abandoned = entries_of(call())
     timeline.write([arrived])
     assert read(timeline, PHONE) == []
-    assert timeline.write([queued]) == Written(1, 0, 1)
+    assert timeline.write([queued]) == Written(1, 0, 1, 0)
     timeline.write([arrived, abandoned])
     assert read(timeline, PHONE) == [abandoned.id, queued.id, arrived.id]
 

@@ -13,9 +13,11 @@ from models.policies import Policies, SlaFile
 from streams.agents import contacts as agent
 from streams.agents import promises
 from streams.agents.contacts import Contacts
+from streams.core import promises as core
 from streams.core.figures import Dimensions
 from streams.core.layouts import CLOCKS, SLA
 from streams.core.milestone import State
+from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
@@ -51,6 +53,7 @@ class Worker:
         self.now = START_MS
         self.told: list[dict[str, Any]] = []
         self.entries: list[Entry] = []
+        self.promised: list[Promised] = []
         self.job = self._open()
 
     def _open(self) -> Contacts:
@@ -93,7 +96,12 @@ class Worker:
             table.commit()
         if commit:
             self.told += told
-            self.entries += [decode(value or b"") for _, value in step.outputs[topics.TIMELINE.name]]
+            for _, value in step.outputs[topics.TIMELINE.name]:
+                entry = decode(value or b"")
+                if entry.type == PROMISED:
+                    self.promised.append(core.decode(value or b""))
+                else:
+                    self.entries.append(entry)
         return [event["type"] for event in told]
 
     def figures(self) -> dict[str, int]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from models import topics
 from models.reasons import Reason
 from streams.agents.timeline import make_job
-from streams.core import contact, timeline
+from streams.core import contact, promises, timeline
+from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.job import Step
 from tests.support.events import START_MS, answered_call
@@ -27,11 +28,13 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[Entry]] = []
+        self.promised: list[Promised] = []
         self.tidied: list[int] = []
         self.erased: set[str] = set()
 
-    def write(self, entries: Sequence[Entry]) -> None:
+    def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
         self.batches.append(list(entries))
+        self.promised += promised
 
     def find_erased(self, contacts: Collection[str] | None = None) -> set[str]:
         return self.erased if contacts is None else self.erased & {*contacts}
@@ -55,6 +58,18 @@ def test_a_batch_is_written_at_once_and_what_is_no_entry_is_set_aside() -> None:
         (1, Reason.INVALID_FIELD.value),
         (2, Reason.NULL_VALUE.value),
     ]
+
+
+def test_what_is_still_to_be_kept_is_written_and_is_no_entry() -> None:
+    _, queued, *_ = answered_call()
+    told = promises.record(contact.fold(None, queued), queued.subject, START_MS)
+    broken = told[1].replace(b'"promises":[]', b'"promises":[["a","b"]]')
+    store, step = Store(), Step(0, 0, [])
+    records = [Record(0, 0, *told), Record(1, 0, told[0], broken)]
+    make_job("accueil", store).open(0).fold(topics.TIMELINE.name, records, step)
+    assert store.batches == [[]]
+    assert [(one.contact, one.promises) for one in store.promised] == [(queued.subject, ())]
+    assert [(letter.record.offset, letter.reason) for letter in step.dead_letters] == [(1, Reason.INVALID_FIELD.value)]
 
 
 def test_whoever_was_erased_is_not_counted_by_a_dead_letter_that_is_sent_again() -> None:

@@ -1,5 +1,6 @@
 """How contacts stand, by their timeline entries."""
 
+from collections.abc import Collection
 from itertools import permutations
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.milestone import State
-from streams.core.summary import LASTING_MS, Promise, sum_up
+from streams.core.promises import Promise, Standing
+from streams.core.summary import LASTING_MS, Due, Verdict, sum_up
 
 NOW = 1_790_000_000_000
 
@@ -46,7 +48,7 @@ def test_how_a_contact_stands_does_not_depend_on_the_order_in_which_it_is_read()
     (one,) = summaries
     assert (one.state, one.outcome, one.is_open) == (State.CLOSED, "answered", False)
     assert (one.since, one.last_at, one.entries) == (NOW, NOW + 12, 4)
-    assert one.promises == (Promise("courrier", "resolution", "breached", NOW + 12),)
+    assert one.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
 
 
 def test_a_promise_that_is_judged_late_does_not_say_how_the_contact_stands() -> None:
@@ -90,6 +92,50 @@ def test_a_call_of_which_nothing_was_heard_for_long_is_over(channel: Channel, la
     ends_unsaid = channel in {Channel.CALL, Channel.VISIT, Channel.FEEDBACK} and later > LASTING_MS
     (one,) = sum_up([entry("x.arrived", 0, channel=channel.value)], NOW + later)
     assert one.is_open is not ends_unsaid
+
+
+def test_of_open_ones_it_is_told_what_is_due_when_the_next_first() -> None:
+    told = [
+        entry("letter.arrived", 1, contact="due"),
+        entry("letter.arrived", 2, contact="late"),
+        entry("letter.arrived", 3, contact="nothing known"),
+        entry("letter.answered", 9, State.CLOSED, contact="closed"),
+    ]
+    asked: list[str] = []
+
+    def find(contacts: Collection[str]) -> dict[str, tuple[Promise, ...]]:
+        asked.extend(sorted(contacts))
+        return {
+            "due": (
+                Promise("p", "announced", "rsa", None, None),
+                Promise("p", "resolution", "rsa", NOW + 9, NOW + 5),
+                Promise("p", "first_response", "rsa", NOW + 8, NOW - 1),
+            ),
+            "late": (Promise("p", "resolution", "rsa", NOW - 1, None),),
+        }
+
+    late, *others = sum_up(told, NOW, find)
+    assert asked == ["due", "late", "nothing known"]
+    assert (late.contact, late.due) == ("late", (Due("p", "resolution", Standing.OVERDUE, NOW - 1, None),))
+    due = {one.contact: [(each.clock, each.state.value) for each in one.due] for one in others}
+    assert due == {
+        "due": [("first_response", "at_risk"), ("resolution", "running"), ("announced", "paused")],
+        "nothing known": [],
+        "closed": [],
+    }
+
+
+def test_where_nothing_is_open_nothing_is_asked_for() -> None:
+    def find(contacts: Collection[str]) -> dict[str, tuple[Promise, ...]]:
+        raise AssertionError(contacts)
+
+    assert sum_up([entry("letter.answered", 9, State.CLOSED)], NOW, find)[0].due == ()
+
+
+def test_of_a_letter_it_is_told_when_it_came() -> None:
+    told = [entry("letter.arrived", 1, detail="2026-09-20T22:00:00Z"), entry("letter.assigned", 2)]
+    (one,) = sum_up(told, NOW)
+    assert (one.admitted_at, one.starts_at) == (1_789_941_600_000, None)
 
 
 def test_an_opinion_is_counted_with_what_it_is_about() -> None:

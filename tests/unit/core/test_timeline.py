@@ -1,13 +1,14 @@
 """Timeline entries: what they tell and under which key."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from models.events import Event
 from streams.core import contact, timeline
 from streams.core.contact import Contact
-from tests.support.events import CALL, CASE, PHONE, answered_call
+from tests.support.events import CALL, CASE, PHONE, START, answered_call, make
 
 
 def folded(events: list[Event]) -> Contact:
@@ -44,3 +45,14 @@ def test_an_entry_tells_what_happened_and_how_things_stood_after_it() -> None:
 def test_the_key_is_the_strongest_identity_known_else_the_contact(identities: str, expected: str) -> None:
     events = answered_call(identities=identities)
     assert timeline.record(events[3], folded(events))[0] == expected.encode()
+
+
+@pytest.mark.parametrize(
+    ("days", "detail"),
+    [(2, "2025-03-01T08:00:00Z"), (0, ""), (-1, ""), (400, ""), (None, "")],
+    ids=["earlier", "at once", "later", "mistyped", "not told"],
+)
+def test_of_a_letter_it_is_told_when_it_came_if_it_was_scanned_later(days: int | None, detail: str) -> None:
+    admitted = {} if days is None else {"admitted_at": START - timedelta(days=days)}
+    arrived = make("letter.arrived", 0, subject="mail:ged:1", **admitted)
+    assert timeline.decode(timeline.record(arrived, folded([arrived]))[1]).detail == detail

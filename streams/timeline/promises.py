@@ -1,0 +1,51 @@
+"""What is promised in matters and still to be kept, in SQL: of each contact what was told last, whatever comes in which order."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from streams.core.promises import Promise, Promised, dump, load
+from streams.core.rows import milliseconds
+from streams.timeline.schema import PROMISES
+
+
+def upsert(dialect: str) -> Any:
+    """Return the statement that writes `rows`, and leaves what was told later."""
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    put = insert(PROMISES)
+    told = {name: put.excluded[name] for name in ("sector", "told_at", "running")}
+    return put.on_conflict_do_update(
+        index_elements=[PROMISES.c.contact], set_=told, where=put.excluded.told_at >= PROMISES.c.told_at
+    )
+
+
+def rows(promised: Iterable[Promised]) -> list[dict[str, Any]]:
+    """Return the rows of what was told, one for each contact: of several the last."""
+    latest: dict[str, Promised] = {}
+    for told in promised:
+        if told.happened_at >= latest.setdefault(told.contact, told).happened_at:
+            latest[told.contact] = told
+    return [
+        {
+            "contact": contact,
+            "sector": told.sector,
+            "told_at": milliseconds(told.happened_at),
+            "running": dump(told.promises),
+        }
+        for contact, told in sorted(latest.items())
+    ]
+
+
+def read(
+    connection: Connection, contacts: Collection[str], sectors: Collection[str] = ()
+) -> Mapping[str, tuple[Promise, ...]]:
+    """Return what is promised to these contacts, and still to be kept: in these sectors, or in all if none is given."""
+    found = connection.execute(_READ, {"contacts": [*contacts]})
+    return {contact: load(running) for contact, sector, running in found if not sectors or sector in {"", *sectors}}
+
+
+_READ: Final = text("SELECT contact, sector, running FROM promises WHERE contact IN :contacts").bindparams(
+    bindparam("contacts", expanding=True)
+)

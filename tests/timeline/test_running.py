@@ -1,0 +1,69 @@
+"""Running promises in SQL: in any order, however often, what was told last counts; on both databases."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streams.core.promises import Promised
+from streams.timeline.expiring import Cursor
+from streams.timeline.store import Timeline
+from tests.support.events import CASE, START_MS, make
+from tests.support.timelines import entries_of, promised
+
+LETTER, OTHER = "mail:a:1", "mail:a:2"
+DAY_MS = 86_400_000
+TOLD = [
+    promised(LETTER, 1, acknowledge=7, resolution=60),
+    promised(LETTER, 2, resolution=60),
+    promised(OTHER, 3, resolution=90),
+    promised(LETTER, 4, resolution=None),
+    promised(OTHER, 5),
+]
+"""In order; at last one is paused, and of the other all is done."""
+
+
+def due(timeline: Timeline) -> dict[str, dict[str, int | None]]:
+    found = timeline.read_promises([LETTER, OTHER, "mail:a:3"])
+    return {contact: {one.clock: one.due_at for one in promises} for contact, promises in found.items()}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_what_was_told_last_counts_whatever_comes_in_which_order(timeline: Timeline, order: Sequence[int]) -> None:
+    for number in (*order, *order):
+        timeline.write([], [TOLD[number], TOLD[-1]])
+    assert due(timeline) == {LETTER: {"resolution": 60}, OTHER: {}}
+    assert timeline.write([], [TOLD[3], TOLD[0]]).promises == 1
+    assert timeline.write([], TOLD[:2]).promises == 0
+    assert due(timeline) == {LETTER: {"resolution": None}, OTHER: {}}
+
+
+@given(st.permutations([*TOLD, *TOLD]), st.lists(st.integers(1, 4), min_size=10, max_size=10))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_batches_of_any_order_told_again_say_the_same(
+    tmp_path_factory: pytest.TempPathFactory, order: list[Promised], sizes: list[int]
+) -> None:
+    timeline = Timeline(f"sqlite:///{tmp_path_factory.mktemp('one') / 'timeline.db'}")
+    for size in sizes:
+        timeline.write([], order[:size])
+        order = order[size:]
+    timeline.write([], order)
+    assert due(timeline) == {LETTER: {"resolution": None}, OTHER: {}}
+    timeline.close()
+
+
+def test_it_goes_with_the_contact_and_not_before(timeline: Timeline) -> None:
+    closed = make("letter.closed", 0, subject=LETTER, outcome="resolved")
+    timeline.write(entries_of([closed, make("letter.arrived", 0, subject=OTHER)]), TOLD[:3])
+    assert timeline.expire(Cursor(), START_MS + DAY_MS, 100).contacts == 1
+    assert due(timeline) == {OTHER: {"resolution": 90}}
+
+
+def test_of_whom_is_erased_nothing_is_kept_nor_taken(timeline: Timeline) -> None:
+    arrived = make("letter.arrived", 0, subject=LETTER, identities=CASE)
+    timeline.write(entries_of([arrived]), TOLD[:3])
+    timeline.write(entries_of([make("personal_data.erased", 9, subject=LETTER, channel="mail")]), [TOLD[1]])
+    timeline.write([], [TOLD[3]])
+    assert due(timeline) == {OTHER: {"resolution": 90}}

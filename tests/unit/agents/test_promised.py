@@ -1,0 +1,164 @@
+"""What the contacts agent tells the timelines of promises that are still to be kept: matters', whenever their dates change."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from models.policies import Policies
+from streams.agents import promises
+from streams.core.figures import PROGRESS_KEY
+from streams.core.rows import milliseconds
+from tests.support.events import START, START_MS, make
+from tests.unit.agents.test_clocks import FILE, Worker, policies, waiting
+
+DAY = 86_400
+TWO = """
+[calendars.always]
+timezone = "Europe/Paris"
+[[calendars.always.versions]]
+from = 2020-01-01
+monday = ["00:00-24:00"]
+
+[[policy]]
+name = "matters"
+match = { channel = ["mail", "form"] }
+calendar = "always"
+clocks.acknowledge = { target = 86400, unit = "elapsed", at_risk = 0.5 }
+clocks.resolution = { target = 864000, unit = "elapsed", at_risk = 0.8 }
+"""
+WHERE = {"site": "siege", "service": "autonomie", "sector": "social"}
+LETTER = {"subject": "mail:maarch/ged:1", **WHERE}
+FORM = {"subject": "form:demarches/essai:1", "procedure": "apa", **WHERE}
+Due = dict[str, float | None]
+
+
+def due(worker: Worker, since: int = 0) -> list[Due]:
+    """What was told, in order: each clock that runs, with the seconds from the start until it is due."""
+    return [
+        {
+            promise.clock: None if promise.due_at is None else (promise.due_at - START_MS) / 1000
+            for promise in told.promises
+        }
+        for told in worker.promised[since:]
+    ]
+
+
+def matters(text: str = TWO) -> Worker:
+    return Worker(policies(text))
+
+
+def test_the_dates_of_a_letter_are_told_when_it_comes_and_as_each_promise_is_kept() -> None:
+    worker = matters()
+    worker.at(5, make("letter.arrived", 0, **LETTER))
+    worker.at(10, make("letter.assigned", 6, **LETTER))  # changes no date
+    worker.at(20, make("letter.acknowledged", 15, **LETTER))
+    worker.at(2 * DAY, make("letter.answered", 2 * DAY - 9, **LETTER))
+    assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}, {"resolution": 10 * DAY}, {}]
+    (told, *_) = worker.promised
+    (promise, _) = told.promises
+    assert (told.contact, told.sector, told.happened_at) == (LETTER["subject"], "social", START + timedelta(seconds=5))
+    assert (promise.policy, promise.service) == ("matters", "autonomie")
+    assert promise.at_risk_at == START_MS + DAY * 500
+
+
+def test_time_alone_tells_nothing_since_a_reader_has_the_date() -> None:
+    worker = matters()
+    worker.at(5, make("letter.arrived", 0, **LETTER))
+    worker.at(DAY - 9)
+    told = len(worker.promised)
+    worker.until(DAY + 200)
+    assert "sla.breached" in [event["type"] for event in worker.told]
+    assert len(worker.promised) == told
+
+
+def test_while_the_citizen_has_to_act_no_date_is_known() -> None:
+    worker = matters(TWO.replace("clocks.acknowledge", "clocks.announced").replace("clocks.resolution", "#"))
+    worker.at(1, make("form.submitted", 0, **FORM))
+    worker.at(101, make("form.correction_requested", 100, **FORM))
+    worker.at(301, make("form.corrected", 300, **FORM))
+    assert due(worker) == [{"announced": DAY}, {"announced": None}, {"announced": DAY + 200}]
+
+
+def test_what_becomes_known_late_moves_the_date_and_what_is_opened_again_is_due_again() -> None:
+    worker = matters()
+    worker.at(50, make("letter.answered", 40, **LETTER))
+    worker.at(60, make("letter.arrived", 0, **LETTER))
+    assert due(worker) == [], "it was over before anything was promised"
+    worker.at(70, make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
+    worker.at(80, make("letter.assigned", -500, subject="mail:maarch/ged:2", **WHERE))
+    assert due(worker)[-1] == {"acknowledge": DAY - 500, "resolution": 10 * DAY - 500}
+
+
+def test_of_calls_nothing_is_told() -> None:
+    worker = Worker(policies(FILE + TWO.partition("[[policy]]")[2].join(["[[policy]]", ""])))
+    worker.at(1, waiting())
+    worker.until(100)
+    worker.at(101, make("call.answered", 100, subject=waiting().subject, queue="mdph", **WHERE))
+    assert {event["type"] for event in worker.told} >= {"sla.started", "sla.breached", "sla.met"}
+    assert worker.promised == []
+
+
+def test_nobody_who_was_erased_is_told_of() -> None:
+    worker = matters()
+    worker.at(1, make("letter.arrived", 0, **LETTER))
+    worker.at(2, make("personal_data.erased", 1, subject=LETTER["subject"], channel="mail"))
+    worker.at(3, make("letter.acknowledged", 2, **LETTER))
+    worker.policies = policies(TWO.replace("864000", "432000"))
+    worker.at(4)
+    assert len(worker.promised) == 1
+
+
+@pytest.mark.parametrize("kills", [True, False])
+def test_another_target_moves_the_dates_of_what_is_open(kills: bool) -> None:
+    worker = matters()
+    worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.arrived", 0, subject="mail:maarch/ged:2", **WHERE))
+    worker.at(2)
+    told = len(worker.promised)
+    worker.policies = policies(TWO.replace("864000", "432000"))
+    if kills:
+        worker.at(3, commit=False)
+        worker.kill()
+    worker.at(4)
+    worker.at(5)
+    assert due(worker, told) == [{"acknowledge": DAY, "resolution": 5 * DAY}] * 2
+
+
+def test_what_an_earlier_release_did_not_tell_is_told_once() -> None:
+    worker = matters()
+    worker.at(1, make("letter.arrived", 0, **LETTER), make("letter.answered", 1, subject="mail:maarch/ged:2", **WHERE))
+    worker.at(2)
+    progress = worker.job.progress.rows[PROGRESS_KEY]
+    worker.promised.clear()
+    progress.promised_at = 0  # as it wrote it
+    for second in range(3, 9):
+        worker.at(second)
+    assert due(worker) == [{"acknowledge": DAY, "resolution": 10 * DAY}]
+    assert worker.job.progress.rows[PROGRESS_KEY].sla == worker.policies.fingerprint
+
+
+def test_a_file_that_is_gone_by_then_leaves_no_trace_of_it() -> None:
+    worker = matters()
+    worker.at(1, make("letter.arrived", 0, **LETTER))
+    worker.at(2)
+    worker.job.progress.rows[PROGRESS_KEY].promised_at = 0
+    worker.policies = Policies()
+    worker.at(3)
+    assert worker.job.progress.rows[PROGRESS_KEY].sla == ""
+
+
+@pytest.mark.parametrize("clocks", [(1, 2, 3, 4), (9, 2, 2, 1)], ids=["right", "put-back"])
+def test_later_news_has_a_later_time_whatever_the_clocks_of_workers_say(
+    clocks: Sequence[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promises, "RENEWED_PER_TICK", 1)
+    worker = matters()
+    steps = ("letter.arrived", "letter.acknowledged", "letter.closed", "letter.assigned")
+    for at, kind in zip(clocks, steps, strict=True):
+        worker.at(at, make(kind, -900 if kind == "letter.assigned" else 0, **LETTER))
+        worker.kill()
+    times = [milliseconds(told.happened_at) for told in worker.promised]
+    assert len(times) >= 3
+    assert all(one < other for one, other in pairwise(times))
+    assert datetime.fromtimestamp(times[0] / 1000, UTC) == START + timedelta(seconds=clocks[0])
