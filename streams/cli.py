@@ -59,6 +59,10 @@ LAZY = {
             "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
         ),
     ),
+    "recompute": (
+        "streams.recompute_cli:command",
+        say("Count all figures again from the log, report what differs.", "Recompter les chiffres depuis le journal."),
+    ),
     "retention": (
         "streams.retention_cli:group",
         say("How long is kept what: show it, apply it.", "Combien de temps chaque chose est gardée : voir, appliquer."),

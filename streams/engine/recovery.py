@@ -16,7 +16,7 @@ OFFSETS_KEY: Final = b"\x00offsets"
 FETCH_BYTES: Final = 4 << 20
 
 encode_offsets = msgspec.json.Encoder().encode
-_decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
+decode_offsets = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class BeyondRepair(RuntimeError):  # noqa: N818 - what it says
@@ -80,7 +80,7 @@ class Recovery:
                     progressed()
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
-                            self.committed = _decode_offsets(record.value)
+                            self.committed = decode_offsets(record.value)
                         else:
                             _load(tp.topic, record, loads[tp])
                 # By position: the end of a state topic is always the marker of a transaction, never a record.

@@ -43,6 +43,7 @@ LIBRARIES = {
         "streams/engine/topics.py",
         "streams/topic_reader.py",
         "streams/deadletters.py",
+        "streams/recomputing.py",
         "streams/state_reader.py",
     ],
     "confluent_kafka": [],

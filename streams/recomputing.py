@@ -1,0 +1,195 @@
+"""Counts all figures again from the log of events, as one worker would that had never stopped.
+
+What the workers have is read as of one moment for each partition: all records of a step, rows and how far the sources were
+taken, have the time of the step (`engine.lane`). So nobody needs to stop for it.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaTimeoutError
+
+from models.policies import Policies
+from models.topics import CONTACTS, FIGURES, SLA, SOURCES, TIMELINE
+from streams.agents import codecs
+from streams.agents.contacts import Contacts, Times
+from streams.core.differences import Sums, sum_up
+from streams.core.figures import civil_time
+from streams.engine.job import Record, Step, Table
+from streams.engine.recovery import OFFSETS_KEY, decode_offsets
+from streams.topic_reader import CLIENT, CONSUMER, opened
+
+SILENT_SECONDS: Final = 30.0
+"""A broker that has brought nothing for so long is away."""
+_LATEST: Final = 20_000
+"""How far back from the end of a state topic how far the sources were taken is looked for first: each step writes it."""
+_TICKS_MS: Final = range(-600_000, 1, 4_000)
+"""When a worker ticks before the moment: long enough to have told what was due, often enough not to think it had been away."""
+_LATE_MS: Final = 300_000
+"""So much later than it is so, at most, a worker says what time alone decides: that a deadline passed, a call is forgotten."""
+_SOURCES: Final = [topic.name for topic in SOURCES.values()]
+
+
+class Counted(NamedTuple):
+    """All figures, counted twice."""
+
+    known: Sums
+    """As the workers have them."""
+    again: Sums
+    """As the log says."""
+    earlier: Sums
+    """As the log says of five minutes before: for what a worker says a moment after it is so."""
+    events: int
+    """How many records were read again."""
+    as_of: int
+    """Milliseconds since 1970: the earliest of the moments of the partitions; 0 if no worker has written yet."""
+    first_day: date | None
+    """The first civil day that is whole in the log; None if all that ever came still is."""
+
+
+def count_again(
+    brokers: str,
+    client: Mapping[str, Any],
+    times: Times,
+    policies: Callable[[], Policies],
+    tell: Callable[[int, int, int], None],
+) -> Counted:
+    """Return the figures that are known, and those that the log gives; a partition at a time has its contacts in memory.
+
+    `client` goes to kafka-python (security); `tell` is called with partition, partitions and events read so far. Raises
+    `KafkaError` if the brokers do not go on answering.
+    """
+    known: Sums = {}
+    again: Sums = {}
+    earlier: Sums = {}
+    events, moments, cut_at = 0, [], 0
+    with opened(KafkaConsumer, {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **client}) as consumer:
+        partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
+        for number in partitions:
+            log = _Log(consumer, number)
+            moment = log.find_moment()
+            if moment is None:
+                continue
+            as_of, taken = moment
+            moments.append(as_of)
+            log.read_figures(as_of, times.zone, known)
+            again_here = _Again(number, len(partitions), as_of, times, policies)
+            for topic, records in log.read({topic: taken.get(topic, 0) for topic in _SOURCES}):
+                again_here.fold(topic, records)
+                events += len(records)
+                tell(number, len(partitions), events)
+            again_here.let_pass(range(_TICKS_MS.start, -_LATE_MS, _TICKS_MS.step), earlier)
+            again_here.let_pass(range(-_LATE_MS, _TICKS_MS.stop, _TICKS_MS.step), again)
+            cut_at = max(cut_at, log.cut_at)
+    first_day = civil_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
+    return Counted(known, again, earlier, events, min(moments, default=0), first_day)
+
+
+class _Again:
+    """The contacts agent on one partition, without a worker around it."""
+
+    def __init__(
+        self, number: int, partitions: int, as_of: int, times: Times, policies: Callable[[], Policies]
+    ) -> None:
+        self._number, self._partitions, self._as_of, self._zone = number, partitions, as_of, times.zone
+        self._job = Contacts(number, times, policies)
+        self._job.restore()
+
+    def fold(self, topic: str, records: Sequence[Record]) -> None:
+        try:
+            self._job.fold(topic, records, self._step(_TICKS_MS[0]))
+        except Exception as error:  # noqa: BLE001 - as the engine does with what the job itself fails on
+            self._roll_back()
+            if len(records) > 1:
+                for record in records:
+                    self.fold(topic, [record])
+                return
+            self._job.set_aside(topic, records[0], error, self._step(_TICKS_MS[0]))
+        self._commit()
+
+    def let_pass(self, ticks: range, into: Sums) -> None:
+        """Let time pass, in milliseconds from the moment, and add what is counted then to `into`."""
+        for ago in ticks:
+            self._job.tick(self._step(ago))
+            self._commit()
+        sum_up(self._job.figures.rows.items(), self._job.days.rows.items(), self._zone, into)
+
+    def _step(self, ago: int) -> Step:
+        return Step(self._number, self._as_of + ago, [TIMELINE.name, SLA.name], partitions=self._partitions)
+
+    def _commit(self) -> None:
+        for table in self._job.tables:
+            table.commit()
+
+    def _roll_back(self) -> None:
+        for table in self._job.tables:
+            table.roll_back()
+        self._job.undo()
+        self._commit()
+
+
+class _Log:
+    """One partition number of all topics."""
+
+    def __init__(self, consumer: Any, number: int) -> None:
+        self._consumer, self._number = consumer, number
+        self.cut_at = 0
+        """Until when retention has taken something away, milliseconds since 1970; 0 if nothing."""
+
+    def find_moment(self) -> tuple[int, dict[str, int]] | None:
+        """Return when rows were written last, and how far the sources were taken by then; None if nothing was ever written."""
+        place = self._place(CONTACTS.name)
+        end = self._consumer.end_offsets([place])[place]
+        for start in (max(0, end - _LATEST), 0):
+            as_of, taken = 0, None
+            for _, records in self.read({CONTACTS.name: end}, start):
+                as_of = max(as_of, records[-1].timestamp)
+                for record in records:
+                    if record.key == OFFSETS_KEY:
+                        taken = decode_offsets(record.value)
+            if taken is not None:
+                return as_of, taken
+        return None
+
+    def read_figures(self, as_of: int, zone: ZoneInfo, into: Sums) -> None:
+        """Add the figures as they were at a moment that has just been: what was written since is passed over."""
+        figures = Table(FIGURES.name, codecs.FIGURES)
+        days = Table(FIGURES.name, codecs.DAYS)
+        place = self._place(FIGURES.name)
+        for _, records in self.read({FIGURES.name: self._consumer.end_offsets([place])[place]}):
+            for record in records:
+                if record.timestamp <= as_of:
+                    _ = figures.load(record.key, record.value) or days.load(record.key, record.value)
+        sum_up(figures.rows.items(), days.rows.items(), zone, into)
+
+    def read(self, ends: Mapping[str, int], start: int = 0) -> Iterator[tuple[str, Sequence[Record]]]:
+        """Yield the records of topics, a few at a time, from `start` or as far back as there are some until each one's end."""
+        consumer = self._consumer
+        until = {self._place(topic): end for topic, end in ends.items()}
+        consumer.assign(list(until))
+        begins = consumer.beginning_offsets(list(until))
+        for place, begin in begins.items():
+            consumer.seek(place, max(begin, start))
+        cut = {place.topic for place, begin in begins.items() if begin > start}
+        moved_at = time.monotonic()
+        while open_ := [place for place in until if consumer.position(place) < until[place]]:
+            before = sum(map(consumer.position, open_))
+            for place, found in consumer.poll(timeout_ms=1000).items():
+                records = [record for record in found if record.offset < until[place]]
+                if not records:
+                    continue
+                if place.topic in cut:
+                    cut.remove(place.topic)
+                    self.cut_at = max(self.cut_at, records[0].timestamp)
+                yield place.topic, records
+            if sum(map(consumer.position, open_)) > before:
+                moved_at = time.monotonic()
+            elif time.monotonic() - moved_at > SILENT_SECONDS:
+                raise KafkaTimeoutError(f"{', '.join(ends)}: could not be read to the end")
+
+    def _place(self, topic: str) -> TopicPartition:
+        return TopicPartition(topic, self._number)

@@ -1,0 +1,80 @@
+"""`accueil recompute` on a real Kafka, beside a real worker."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka import Producer
+
+from models.topics import FIGURES
+from streams.cli import main
+from streams.core.figures import decode_figure, encode_figure
+from streams.core.layouts import QUEUES
+from streams.engine.broker import EmbeddedKafka
+from tests.support import kafka_io
+from tests.support.processes import wait_until
+from tests.support.sla_chain import Chain
+
+pytestmark = pytest.mark.broker
+CALLS, ANSWERED = 40, 15
+
+
+def recompute(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
+    environment = {
+        "LC_ALL": "C",
+        "ACCUEIL_BROKERS": kafka.bootstrap,
+        "ACCUEIL_DATA": str(directory / "data"),
+        "ACCUEIL_SLA": str(directory / "sla.toml"),
+    }
+    return CliRunner().invoke(main, ["recompute", *arguments], env=environment)
+
+
+def rows(kafka: EmbeddedKafka) -> dict[tuple[int, bytes], bytes]:
+    messages = kafka_io.read(kafka.bootstrap, FIGURES.name)
+    return {(one.partition() or 0, one.key() or b""): one.value() or b"" for one in messages}
+
+
+def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_another(
+    own_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
+    chain = Chain(own_kafka, tmp_path)
+    nothing = recompute(own_kafka, tmp_path)
+    assert (nothing.exit_code, nothing.stderr) == (2, "accueil: no worker has counted anything yet\n")
+    with chain.child("worker", "worker").start() as worker:
+        chain.call(CALLS)
+        for nth in range(ANSWERED):
+            chain.answer(nth)
+
+        def count(name: str) -> int:
+            index = QUEUES.index[name]
+            return sum(
+                decode_figure(value).counts[index]
+                for (_, key), value in rows(own_kafka).items()
+                if key.startswith(b'["total","call"')
+            )
+
+        wait_until(lambda: (count("offered"), count("answered")) == (CALLS, ANSWERED), "all to be counted")
+        right = recompute(own_kafka, tmp_path)  # while the worker goes on
+        assert right.exit_code == 0, right.output
+        assert "no number differs" in right.stdout
+        assert f"{CALLS + ANSWERED} events give" in right.stdout
+        assert worker.stop() == 0
+
+    place, told_at = next(
+        ((one.partition() or 0, one.key() or b""), one.timestamp()[1])
+        for one in kafka_io.read(own_kafka.bootstrap, FIGURES.name)
+        if (one.key() or b"").startswith(b'["total","call"')
+    )
+    wrong = decode_figure(rows(own_kafka)[place])
+    wrong.counts[0] += 1
+    producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
+    producer.produce(FIGURES.name, encode_figure(wrong), place[1], place[0], timestamp=told_at)
+    assert producer.flush(60) == 0
+    told = recompute(own_kafka, tmp_path, "--json")
+    assert told.exit_code == 1, told.output
+    [found] = [json.loads(line) for line in told.stdout.splitlines()]
+    _, channel, site, service, queue = json.loads(place[1])
+    where = {"day": None, "channel": channel, "site": site, "service": service, "queue": queue}
+    assert found == {**where, "name": "offered", "known": found["again"] + 1, "again": found["again"]}
+    assert "numbers that differ: 1" in recompute(own_kafka, tmp_path).stdout

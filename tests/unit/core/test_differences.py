@@ -1,0 +1,60 @@
+"""Figures that are known, beside those counted again."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from streams.core.differences import Difference, Sums, compare, sum_up
+from streams.core.figures import Dimensions, Figure, new_day, new_figure
+from streams.core.layouts import QUEUES
+
+PLACE = Dimensions("call", "siege", "accueil", "general")
+PARIS = ZoneInfo("Europe/Paris")
+DAY = date(2026, 3, 29)  # of 23 hours
+BEFORE_MIDNIGHT = 1774821300  # 2026-03-29 23:55 in Paris
+
+
+def figure(offered: int, waiting: int = 0) -> Figure:
+    made = new_figure()
+    made.counts[QUEUES.index["offered"]] = offered
+    made.stocks[QUEUES.stock_index["waiting"]] = waiting
+    return made
+
+
+def sums(*rows: tuple[int, Figure], day: int = 0) -> Sums:
+    found: Sums = {}
+    of_day = new_day()
+    of_day.counts[QUEUES.index["offered"]] = day
+    sum_up([((start, PLACE), one) for start, one in rows], [((DAY, PLACE), of_day)] if day else [], PARIS, found)
+    return found
+
+
+def test_a_day_is_what_its_row_and_its_buckets_have_together() -> None:
+    apart = sums((0, figure(5)), (BEFORE_MIDNIGHT, figure(2)), (BEFORE_MIDNIGHT + 300, figure(1)), day=2)
+    together = sums((0, figure(5)), (BEFORE_MIDNIGHT - 300, figure(4)), (BEFORE_MIDNIGHT + 300, figure(1)))
+    assert apart.keys() == {(None, PLACE), (DAY, PLACE), (date(2026, 3, 30), PLACE)}
+    assert compare(apart, together, together) == []
+
+
+def test_each_number_that_differs_is_told() -> None:
+    known, again = (
+        sums((0, figure(5, 1)), (BEFORE_MIDNIGHT, figure(5))),
+        sums((0, figure(6)), (BEFORE_MIDNIGHT, figure(6))),
+    )
+    assert compare(known, again, again) == [
+        Difference(None, PLACE, "offered", 5, 6),
+        Difference(None, PLACE, "waiting", 1, 0),
+        Difference(DAY, PLACE, "offered", 5, 6),
+    ]
+
+
+def test_what_one_side_does_not_have_is_zero() -> None:
+    assert compare({}, sums((0, figure(1))), {}) == []
+    assert compare({}, sums((0, figure(1))), sums((0, figure(1)))) == [Difference(None, PLACE, "offered", 0, 1)]
+    assert compare(sums((0, figure(1))), {}, {}) == [Difference(None, PLACE, "offered", 1, 0)]
+
+
+def test_what_a_worker_says_a_moment_later_is_right() -> None:
+    earlier, again = sums((0, figure(5, 1))), sums((0, figure(5, 0)))
+    for waiting in (0, 1):
+        assert compare(sums((0, figure(5, waiting))), again, earlier) == []
+    assert compare(sums((0, figure(5, 2))), again, earlier) == [Difference(None, PLACE, "waiting", 2, 0)]
