@@ -45,6 +45,10 @@ LAZY = {
         "streams.links_cli:group",
         say("Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer."),
     ),
+    "metrics": (
+        "streams.metrics_cli:command",
+        say("What each metric means, as a page.", "Le sens de chaque métrique, en une page."),
+    ),
     "notify": (
         "streams.notify_cli:group",
         say(

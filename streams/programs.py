@@ -209,12 +209,13 @@ def serve(settings: Settings) -> int:
 
     Raises `OperatorError` if its port cannot be had, and `ConfigError` if the SLA file cannot be used.
     """
+    from streams.metrics_cli import describe_processes  # noqa: PLC0415
     from streams.sla_file import WatchedPolicies  # noqa: PLC0415
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
     policies = WatchedPolicies(settings.sla)
-    return 0 if serve_board(web_options(settings), policies, [policies]) else os.EX_SOFTWARE
+    return 0 if serve_board(web_options(settings), policies, [policies], describe_processes) else os.EX_SOFTWARE
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:

@@ -9,6 +9,9 @@ from typing import Final
 import click
 import msgspec
 
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind
+from models.topics import Channel
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
 from streams.audit_cli import record_act
@@ -206,8 +209,8 @@ def _doubt(settings: Settings, token: Token) -> Iterator[str]:
     for service in token.services:
         if service not in services:
             yield say(
-                f"no contact of service {service} yet; known: {names}",
-                f"pas encore de contact du service {service} ; connus : {names}",
+                f"no contact of service {service} was found; there are: {names}",
+                f"aucun contact du service {service} n'a été trouvé ; il y a : {names}",
             )
 
 
@@ -222,11 +225,21 @@ def _read_services(settings: Settings, sectors: Sequence[str]) -> Sequence[str] 
         reader = open_reader(settings, 1)
         try:
             with reader.look() as reading:
-                return reading.find_services(sectors)
+                return reading.find_services(sectors, _starts(settings, sectors))
         finally:
             reader.close()
     except (ConfigError, Unavailable):
         return None
+
+
+def _starts(settings: Settings, sectors: Sequence[str]) -> Iterator[str]:
+    """Yield what the owners of entries begin with: pseudonyms of each kind and key, and contacts of nobody known."""
+    known = list_sectors(settings)
+    for sector in sectors:
+        if sector in known:
+            key_id = load_key(settings.data / "connectors" / "keys", sector).key_id
+            yield from (f"{kind}:{key_id}-" for kind in IdentityKind)
+    yield from (f"{channel}:" for channel in Channel)
 
 
 def _find(tokens: Tokens, name: str) -> None:

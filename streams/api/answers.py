@@ -143,7 +143,7 @@ class Identity(BaseModel):
     kind: str
     linked_to: str | None
     since: datetime | None
-    contacts: int | None = Field(description="So many told the link.")
+    contacts: int | None = Field(description="So many told the link; 1000: that many at least.")
     why: Reason
 
 
@@ -152,7 +152,7 @@ class Revoked(BaseModel):
 
     one: str | None = Field(description="With `other`, what restores it; null for who may not.")
     other: str | None
-    contacts: int = Field(description="So many told the link.")
+    contacts: int = Field(description="So many told the link; 1000: that many at least.")
     revoked_at: datetime
     reason: Ground
 

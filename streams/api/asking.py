@@ -4,13 +4,15 @@ A route that concerns a citizen calls `Asker.ask`, or `exercise` for his rights:
 What they return is in the audit already.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 from anyio import CapacityLimiter
@@ -123,6 +125,7 @@ class Api:
         self._threads = CapacityLimiter(options.threads)
         self._rights = CapacityLimiter(RIGHTS_AT_ONCE)
         self._noting = CapacityLimiter(1)
+        self._turns: Final = WeakValueDictionary[str, asyncio.Lock]()
 
     async def authenticate(self, secret: str) -> Token | None:
         """Return whose secret this is, None if nobody's. Raises `Problem`."""
@@ -158,6 +161,10 @@ class Api:
     async def exercise(self, act: Callable[[], T]) -> T:
         """Do what waits for the database and for Kafka. Raises `Problem` if the database is away."""
         return await self.in_thread(act, self._rights)
+
+    def turn(self, name: str) -> asyncio.Lock:
+        """Return what one request of the token `name` holds at a time: so it holds up no other, nor more than one connection."""
+        return self._turns.setdefault(name, asyncio.Lock())
 
     def has_key(self, sector: str) -> bool:
         """Return whether there are pseudonyms of `sector` here."""
@@ -266,6 +273,15 @@ async def _get_asker(request: Request) -> Asker:  # else it would be run in a th
 
 AskerHere = Annotated[Asker, Depends(_get_asker)]
 """What a route takes to know who asks."""
+
+
+async def _take_turn(asker: AskerHere) -> AsyncIterator[Asker]:
+    async with asker.api.turn(asker.token.name):
+        yield asker
+
+
+AskerInTurn = Annotated[Asker, Depends(_take_turn)]
+"""The same, of a route that takes long: the next of the token waits until the last byte of this answer is sent."""
 
 
 def answer(body: BaseModel, status: int = 200) -> Response:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from streams.access.audit import Access, AuditError, Purpose, Result
 from streams.access.permissions import Operation
-from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
+from streams.api.asking import BODY, Asker, AskerInTurn, Slip, answer, responses
 from streams.api.problems import Problem
 from streams.api.rights import Whose, act_for, admit
 from streams.rights.erasing import Erasing, Erasure, to_fields
@@ -69,7 +69,7 @@ class ErasureState(BaseModel):
     response_model=ErasureState,
     responses=responses("shared", "sectors", "too-many", "kafka", *BODY),
 )
-async def erase(body: Erase, asker: AskerHere) -> Any:
+async def erase(body: Erase, asker: AskerInTurn) -> Any:
     """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
     timeline = await asker.api.exercise(asker.api.writer)
 
@@ -100,7 +100,7 @@ async def erase(body: Erase, asker: AskerHere) -> Any:
     response_model=ErasureState,
     responses=responses("refused", "not-known", "kafka", "invalid"),
 )
-async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], asker: AskerHere) -> Any:
+async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], asker: AskerInTurn) -> Any:
     """Tell how far an erasure is; what was begun is finished, and proved once nothing is left."""
     timeline = await asker.api.exercise(asker.api.writer)
 

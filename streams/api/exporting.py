@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from streams.access.permissions import Operation
-from streams.api.asking import BODY, AskerHere, Slip, responses
+from streams.api.asking import BODY, AskerInTurn, Slip, responses
 from streams.api.problems import Problem
 from streams.api.rights import Whose, act_for
 from streams.rights.holding import Holding
@@ -38,7 +38,7 @@ class Export(Whose):
 @router.post(
     "/v1/export", response_class=Response, responses={**FILES, **responses("shared", "sectors", "kafka", *BODY)}
 )
-async def export(body: Export, asker: AskerHere) -> Response:
+async def export(body: Export, asker: AskerInTurn) -> Response:
     """Export all that is held about a citizen, or about one contact: the first byte leaves once it is recorded."""
     timeline = await asker.api.exercise(asker.api.writer)
     desk = asker.api.desk

@@ -83,29 +83,37 @@ def _counts(number: int) -> TextClause:
 
 
 _ASKED: Final = ("identity", "most")
-_HOLDS: Final = (
-    "NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.one = links.one AND revocations.other = links.other)"
-)
 # As text, and made once: to write such a query, or only to find out that it was written before, takes longer than to answer it.
 
 
 @cache
 def _make_walks(width: int) -> TextClause:
     """Return the query for whom identities are linked to: leaps to the next in the index, however many contacts tell of each."""
-    walks = (_make_walk("later", "one", "other"), _make_walk("earlier", "other", "one"))
-    ends = (f"SELECT near, far FROM {name} WHERE far IS NOT NULL" for name in ("later", "earlier"))  # noqa: S608
-    return text(f"WITH RECURSIVE {_make_asked(width)}, {', '.join(walks)} {' UNION ALL '.join(ends)}")
+    walks = (("later", "one", "other"), ("earlier", "other", "one"))
+    ends = (f"SELECT near, far FROM {name} WHERE far IS NOT NULL AND {_holds(name, *ends)}" for name, *ends in walks)  # noqa: S608
+    made = ", ".join(_make_walk(*walk) for walk in walks)
+    return text(f"WITH RECURSIVE {_make_asked(width)}, {made} {' UNION ALL '.join(ends)}")
 
 
 def _make_walk(name: str, near: str, far: str) -> str:
-    def leap(start: str, after: str = "") -> str:
-        return f"(SELECT {far} FROM links WHERE {near} = {start}{after} AND {_HOLDS} ORDER BY {far} LIMIT 1)"  # noqa: S608
+    """Return a walk from each identity to all it was ever linked to, in order; `number` counts whose links before it hold.
 
+    What was revoked is walked over too: to look for the next that holds would read all contacts that tell of one that does not.
+    """
+
+    def leap(start: str, after: str = "") -> str:
+        return f"(SELECT {far} FROM links WHERE {near} = {start}{after} ORDER BY {far} LIMIT 1)"  # noqa: S608
+
+    counted = f"number + CASE WHEN {_holds(name, near, far)} THEN 1 ELSE 0 END"
     return (
-        f"{name}(near, far, number, most) AS (SELECT identity, {leap('identity')}, 1, most FROM asked "  # noqa: S608
-        f"UNION ALL SELECT near, {leap(f'{name}.near', f' AND {far} > {name}.far')}, number + 1, most FROM {name} "
-        "WHERE far IS NOT NULL AND number < most)"
+        f"{name}(near, far, number, most) AS (SELECT identity, {leap('identity')}, 0, most FROM asked "  # noqa: S608
+        f"UNION ALL SELECT near, {leap(f'{name}.near', f' AND {far} > {name}.far')}, {counted}, most FROM {name} "
+        f"WHERE far IS NOT NULL AND {counted} < most)"
     )
+
+
+def _holds(name: str, near: str, far: str) -> str:
+    return f"NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.{near} = {name}.near AND revocations.{far} = {name}.far)"  # noqa: S608
 
 
 @cache
@@ -143,6 +151,12 @@ def read(connection: Connection, identity: str, limit: int) -> list[Known]:
     untold = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS)), ~told).order_by(*_ENDS).limit(limit)
     found += [Known(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(untold)]
     return found[:limit]
+
+
+def read_revoked(connection: Connection, identity: str, limit: int) -> list[Known]:
+    """Return the links of an identity that were revoked, whoever tells them: no contact is counted."""
+    asked = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS))).order_by(*_ENDS).limit(limit)
+    return [Known(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(asked)]
 
 
 def revoke(connection: Connection, link: Link, at: int, ground: Ground) -> bool:

@@ -3,7 +3,7 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,11 @@ _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 MOST_OWNERS: Final = 64
 """Read at once: as many as belong to one story."""
 MOST_LINKS: Final = 200
-"""Of one identity: so many are looked at, whether they were revoked."""
+"""Of one identity: so many that were revoked are told."""
+MOST_COUNTED: Final = 1000
+"""Contacts that told a link: so many are looked at, and told as that many at least. More are a switchboard's, or a mistake's."""
+MOST_SAMPLED: Final = 10_000
+"""Entries that are looked at, from one place on, for the services that there are."""
 MOST_WALKED: Final = 20_000
 """Entries of one owner through which those of a few services are looked for: no index has them apart. What is older, of a number
 that nobody has for himself, is not shown."""
@@ -37,9 +41,9 @@ class Evidence(NamedTuple):
     """What a link rests on."""
 
     contacts: int
-    """So many told it."""
+    """So many told it, of the first `MOST_COUNTED`."""
     linked_at: int
-    """When the first of them did."""
+    """When the earliest of these did."""
 
 
 class Citizen(NamedTuple):
@@ -70,9 +74,16 @@ class Reading:
         """Return the weak identities of a kind that most contacts tell together with a stronger one. Reads all links."""
         return self._connection.scalars(_LINKED, {"like": f"{kind}:%", "most": limit}).all()
 
-    def find_services(self, sectors: Collection[str]) -> Sequence[str]:
-        """Return of which services there are entries in these sectors, in order. Reads all entries."""
-        return self._connection.scalars(_SERVICES, {"sectors": list(sectors)}).all()
+    def find_services(self, sectors: Collection[str], starts: Iterable[str]) -> Sequence[str]:
+        """Return of which services there are entries in these sectors, in order.
+
+        There is no index of services: they are those of the entries whose owners follow on each of `starts`. Pseudonyms are in no
+        order of anything, so that some thousands have them all.
+        """
+        given = {"sectors": list(sectors), "most": MOST_SAMPLED}
+        return sorted(
+            {one for start in starts for one in self._connection.scalars(_SERVICES, {"start": start, **given})}
+        )
 
     def tell_story(self, identity: str) -> Story:
         """Return which identities are the citizen's who has `identity`."""
@@ -97,10 +108,9 @@ class Reading:
 
     def find_revoked(self, identity: str, services: Collection[str] = ()) -> Sequence[Known]:
         """Return the links of an identity that were revoked, of those that contacts tell; of some services: that theirs do."""
-        found = links.read(self._connection, identity, MOST_LINKS)
-        known = [one for one in found if one.revoked_at is not None and one.contacts]
-        evidence = self.find_evidence([one.link for one in known], services)
-        return [one._replace(contacts=evidence[one.link].contacts) for one in known if one.link in evidence]
+        revoked = links.read_revoked(self._connection, identity, MOST_LINKS)
+        evidence = self.find_evidence([one.link for one in revoked], services)
+        return [one._replace(**evidence[one.link]._asdict()) for one in revoked if one.link in evidence]
 
     def find_bound(self, owners: Collection[str]) -> int | None:
         """Return since when the entries of these owners may be walked through for a few of them; None if that is all of them."""
@@ -247,7 +257,9 @@ _LINKED: Final = text(
     "SELECT other FROM links WHERE other LIKE :like GROUP BY other ORDER BY count(*) DESC, other LIMIT :most"
 )
 _SERVICES: Final = text(
-    "SELECT DISTINCT service FROM entries WHERE sector IN :sectors AND service <> '' ORDER BY service"
+    "SELECT DISTINCT service FROM "
+    "(SELECT service, sector FROM entries WHERE owner >= :start ORDER BY owner LIMIT :most) AS looked_at "
+    "WHERE sector IN :sectors AND service <> ''"
 ).bindparams(bindparam("sectors", expanding=True))
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
@@ -257,9 +269,12 @@ _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact OR
 def _evidence(width: int, *, is_narrow: bool) -> TextClause:
     """Return the query for what so many links rest on."""
     rows = ", ".join(f"(CAST(:one_{number} AS text), CAST(:other_{number} AS text))" for number in range(width))
-    told = "FROM links WHERE links.one = asked.one AND links.other = asked.other"
+    some = "SELECT contact, linked_at FROM links WHERE links.one = asked.one AND links.other = asked.other"
+    told = f"FROM ({some} ORDER BY one, other, contact LIMIT {MOST_COUNTED}) AS looked_at"
     if is_narrow:
-        told += " AND EXISTS (SELECT 1 FROM entries WHERE contact = links.contact AND service IN :services)"
+        told += (
+            " WHERE EXISTS (SELECT 1 FROM entries WHERE entries.contact = looked_at.contact AND service IN :services)"
+        )
     known = f"(SELECT count(*) || ' ' || min(linked_at) {told})"  # both of one walk; a join might read all links
     asked = text(f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {known} FROM asked")  # noqa: S608
     return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked

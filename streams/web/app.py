@@ -5,14 +5,14 @@ import contextlib
 import hashlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 from anyio.to_thread import run_sync
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.registry import Collector
 from sse_starlette import EventSourceResponse
@@ -39,6 +39,8 @@ from streams.web.collector import FiguresCollector
 from streams.web.exposition import CONTENT_TYPE, Exposition
 from streams.web.figures_reader import FiguresReader
 from streams.web.metrics.citizens import CitizensCollector
+from streams.web.metrics.explained import KPIS
+from streams.web.metrics.page import WORDS, Described
 from streams.web.options import WebOptions
 from streams.web.texts import LANGUAGES, TEXTS
 from streams.web.view import NOTHING_PROMISED, FiguresView
@@ -60,6 +62,9 @@ HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",  # kept, but asked for again: an upgrade shows at once
 }
+
+
+Explain = Callable[[], Mapping[str, Sequence[Described]]]
 
 
 class Headers:
@@ -145,13 +150,15 @@ class Site:
         now: Callable[[], datetime],
         citizens: CitizensView,
         collectors: Iterable[Collector],
+        explain: Explain,
     ) -> None:
         self._view = view
         self._reader = reader
         self._options = options
         self._now = now
         self._version = _version()
-        self._page = _load_page()
+        self._explain = explain
+        self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
         registry.register(FiguresCollector(view, options, now))
@@ -170,6 +177,7 @@ class Site:
             Route("/events", Stream(self.broadcaster, self._options.max_viewers), methods=["GET"]),
             Route("/api/board", self._api),
             Route("/metrics", self._metrics),
+            Route("/metrics/help", self._help),
             Route("/healthz", self._live),
             Route("/readyz", self._ready),
             Mount("/static", StaticFiles(directory=HERE / "static")),
@@ -197,7 +205,7 @@ class Site:
 
     def _render(self, language: str, theme: str) -> str:
         """Return the page with the figures in it, so that it shows them at once and not only when the stream has begun."""
-        return self._page.render(
+        return self._templates.get_template("board.html").render(
             lang=language,
             other=_other(LANGUAGES, language),
             theme=theme,
@@ -214,6 +222,23 @@ class Site:
 
     async def _metrics(self, _: Request) -> Response:
         return Response(await run_sync(self._exposition.write), headers={"content-type": CONTENT_TYPE})
+
+    async def _help(self, request: Request) -> Response:
+        response = HTMLResponse(await run_sync(self._render_help, find_language(request), find_theme(request)))
+        remember(request, response)
+        return response
+
+    def _render_help(self, language: str, theme: str) -> str:
+        return self._templates.get_template("metrics.html").render(
+            lang=language,
+            other=_other(LANGUAGES, language),
+            theme=theme,
+            t=TEXTS[language],
+            words=WORDS[language],
+            title=self._titles[language],
+            sections=self._explain(),
+            kpis=KPIS,
+        )
 
     async def _live(self, _: Request) -> Response:
         return PlainTextResponse("live\n")
@@ -234,12 +259,13 @@ def create_app(
     now: Callable[[], datetime] = _utc_now,
     citizens: CitizensView | None = None,
     collectors: Iterable[Collector] = (),
+    explain: Explain = dict,
 ) -> Starlette:
     """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself.
 
-    Of what `collectors` find, /metrics tells too.
+    Of what `collectors` find, /metrics tells too; `explain` says what all metrics mean, by process.
     """
-    site = Site(view, reader, options, now, citizens or CitizensView(), collectors)
+    site = Site(view, reader, options, now, citizens or CitizensView(), collectors, explain)
     middleware = [
         Middleware(Headers),
         Middleware(
@@ -274,11 +300,12 @@ def serve(
     options: WebOptions,
     policies: Callable[[], Policies] = lambda: NOTHING_PROMISED,
     collectors: Iterable[Collector] = (),
+    explain: Explain = dict,
 ) -> bool:
     """Serve the board until SIGINT or SIGTERM; return False if it ended because no board can be made any more.
 
     Raises OSError at once if the port cannot be had. `policies` says what is promised, each time that it is asked; of
-    what `collectors` find, /metrics tells too.
+    what `collectors` find, /metrics tells too; `explain` says what all metrics mean, by process.
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
@@ -290,16 +317,15 @@ def serve(
         )
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(view, reader, options, citizens=citizens, collectors=collectors)
+        app = create_app(view, reader, options, citizens=citizens, collectors=collectors, explain=explain)
         Server(app).run([listener])
         return not app.state.broadcaster.failed
 
 
-def _load_page() -> Template:
-    templates = Environment(
+def _load_templates() -> Environment:
+    return Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(), undefined=StrictUndefined
     )
-    return templates.get_template("board.html")
 
 
 def _other(both: tuple[str, str], one: str) -> str:

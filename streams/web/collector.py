@@ -8,6 +8,7 @@ were read once, nothing is there: zeros that jump to what was counted for years 
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -17,13 +18,20 @@ from streams.core.layouts import CLOCKS, FEEDBACK, LAYOUTS
 from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
 from streams.web.metrics.measure import Measure, Rows, make_rows
 from streams.web.options import WebOptions
-from streams.web.view import FiguresView, Snapshot
+from streams.web.view import Snapshot
+
+
+class View(Protocol):
+    """What figures are asked of; `FiguresView` says more."""
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """Return all figures as of `now`."""
 
 
 class FiguresCollector(Collector):
     """Exports a `FiguresView`; register it in a registry of its own."""
 
-    def __init__(self, view: FiguresView, options: WebOptions, now: Callable[[], datetime]) -> None:
+    def __init__(self, view: View, options: WebOptions, now: Callable[[], datetime]) -> None:
         self._view = view
         self._options = options
         self._now = now

@@ -1,11 +1,12 @@
 """What is found of a citizen, on SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import event, text
 
@@ -13,10 +14,11 @@ from models.events import LetterArrivedData
 from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.options import ApiOptions, OtherServices
-from streams.core.links import Link
+from streams.core.links import Ground, Link
+from streams.timeline.reading import MOST_COUNTED, Reading
 from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
 from tests.support.events import make
-from tests.support.timelines import breach, promised
+from tests.support.timelines import breach, entries_of, promised
 
 DAY = 86_400
 FAMILY = "+33199000009"
@@ -363,7 +365,7 @@ def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(na
 def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(narrow: Office) -> None:
     narrow.add(token("robin", services=("rsa",)))
     case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
-    link = {"one": case, "other": phone}
+    link: dict[str, Any] = {"one": case, "other": phone}
     assert narrow.ask("/v1/links/revoke", "robin", reason="mistaken", **link).status_code == 404
     assert narrow.ask("/v1/links/revoke", reason="mistaken", **link).status_code == 200
     assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 404
@@ -418,6 +420,67 @@ def test_an_answer_takes_a_few_queries_however_much_there_is(office: Office, cas
         office.write(letter(f"open-{number}", number, phone)[:1])
         office.timeline.write([], [promised(f"mail:ged:open-{number}", 1, SECTOR, "rsa", resolution=1)])
     assert count() <= few + 1 < 10
+
+
+def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: Office) -> None:
+    """A number that stands on each letter of a procedure: whether its link holds or was revoked, some of them are counted."""
+    case, phone = (sqlite.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
+    link, steps = Link(case, phone), [0]
+    (one,) = entries_of(letter("1", 0, f"{case} {phone}")[:1])
+
+    def write(numbers: Iterable[int]) -> None:
+        copied = [{"contact": f"mail:ged:{number}", "id": f"e{number}"} for number in numbers]
+        sqlite.timeline.write([msgspec.structs.replace(one, **names) for names in copied])
+
+    def count(look: Callable[[Reading], Any]) -> int:
+        steps[0] = 0
+        with sqlite.reader.look() as reading:
+            connection: Any = reading._connection.connection.driver_connection
+            connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+            assert look(reading)
+            connection.set_progress_handler(None, 0)
+        return steps[0]
+
+    looks = (
+        lambda reading: reading.find_evidence([link])[link].contacts == MOST_COUNTED,
+        lambda reading: reading.find_evidence([link], ["rsa"])[link].contacts == MOST_COUNTED,
+        lambda reading: reading.tell_story(phone).identities,
+        lambda reading: reading.find_services([SECTOR], ["case:"]) == ["rsa"],
+    )
+    of_revoked = (
+        lambda reading: [*reading.tell_story(phone).identities] == [phone],
+        lambda reading: [one.contacts for one in reading.find_revoked(phone)] == [MOST_COUNTED],
+    )
+    some = range(MOST_COUNTED + 500)
+    write(some)
+    few = [count(look) for look in looks]
+    sqlite.timeline.revoke(link, 1, Ground.SHARED)
+    few += [count(look) for look in of_revoked]
+    sqlite.timeline.restore(link)
+    write(range(len(some), 8 * len(some)))
+    many = [count(look) for look in looks[:-1]]
+    sqlite.timeline.revoke(link, 1, Ground.SHARED)
+    many += [count(look) for look in of_revoked]
+    del few[len(looks) - 1]  # so many are looked at that these are all
+    assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
+
+
+def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entries(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, phone = office.pseudonym(IdentityKind.CASE, "D-1"), office.pseudonym(IdentityKind.PHONE, NUMBER)
+    of_phone = [*letter("2", 0, phone, service="enfance"), *letter("3", 9 * DAY, phone, sector="avis")]
+    office.write([*letter("1", 0, case), *of_phone])
+    monkeypatch.setattr("streams.timeline.reading.MOST_SAMPLED", 3)
+    with office.reader.look() as reading:
+        for sectors, starts, services in (
+            ([SECTOR], [case], ["rsa"]),
+            ([SECTOR], ["case:"], ["rsa"]),
+            ([SECTOR], ["case:", phone], ["enfance", "rsa"]),
+            ([SECTOR], ["phone:z"], []),
+            (["avis"], [phone], []),
+        ):
+            assert reading.find_services(sectors, starts) == services
 
 
 def test_the_reader_writes_nothing(office: Office, story: list[str]) -> None:

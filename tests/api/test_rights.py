@@ -6,7 +6,7 @@ from io import BytesIO
 from threading import Event as Signal
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient
+from httpx2 import ASGITransport, AsyncClient, Response
 from pypdf import PdfReader
 
 from models.events import Event
@@ -16,6 +16,7 @@ from streams.api.asking import RIGHTS_AT_ONCE
 from streams.core import timeline as core
 from streams.core.contact import Contact
 from streams.rights.finding import Finder
+from streams.timeline.store import Timeline
 from tests.support.api import NUMBER, Office, call, form, letter, token
 from tests.support.processes import wait_until
 
@@ -142,6 +143,48 @@ def test_no_look_up_waits_while_rights_are_exercised(
             assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
 
     asyncio.run(ask_beside())
+
+
+def test_a_token_has_one_right_exercised_at_a_time_and_holds_up_no_other(
+    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.add(token("robin"))
+    goes_on, waiting, read_rows = Signal(), list[Finder](), Finder.read_rows
+    opened, most, writer = set[Timeline](), [0], office.api.writer
+
+    def wait(finder: Finder, wanted: Callable[[bytes, bytes], bool]) -> dict[str, Contact]:
+        waiting.append(finder)
+        goes_on.wait(60)
+        return read_rows(finder, wanted)
+
+    def open_writer() -> Timeline:
+        timeline = writer()
+        close = timeline.close
+        opened.add(timeline)
+        most[0] = max(most[0], len(opened))
+        monkeypatch.setattr(timeline, "close", lambda: (opened.discard(timeline), close()))
+        return timeline
+
+    monkeypatch.setattr(Finder, "read_rows", wait)
+    monkeypatch.setattr(office.api, "writer", open_writer)
+
+    async def ask_often() -> None:
+        transport = ASGITransport(app=office.app)
+        async with AsyncClient(transport=transport, base_url="http://testserver", timeout=None) as client:
+
+            def ask(who: str) -> asyncio.Task[Response]:
+                headers = {"authorization": f"Bearer {who}"}
+                return asyncio.create_task(client.post("/v1/export", json={"subject": phone}, headers=headers))
+
+            exports = [ask("camille") for _ in range(12)]
+            await asyncio.to_thread(wait_until, lambda: waiting, "an export")
+            exports.append(ask("robin"))
+            await asyncio.to_thread(wait_until, lambda: len(waiting) == RIGHTS_AT_ONCE, "another's")
+            goes_on.set()
+            assert {answer.status_code for answer in await asyncio.gather(*exports)} == {200}
+
+    asyncio.run(ask_often())
+    assert (most, opened) == ([RIGHTS_AT_ONCE], set())
 
 
 def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: Office, phone: str) -> None:

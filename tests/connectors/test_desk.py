@@ -245,7 +245,7 @@ def test_killed_at_any_moment_it_tells_each_step_once(tmp_path: Path) -> None:
                     assert answers.setdefault(wish["id"], answer) == answer
                 process.send_signal(signal.SIGKILL if life < 4 else signal.SIGTERM)
                 if life == 4:
-                    assert process.wait(20) == 0
+                    assert process.wait(60) == 0
         with serving_desk(options | {"secret": SECRET}) as last:
             last.all_is_sent()
             assert len(last.state()["waiting"]) == len(wishes)
@@ -285,7 +285,7 @@ def test_the_simulation_posts_until_it_is_stopped(tmp_path: Path) -> None:
             everything = {"visit.arrived", "visit.called", "visit.served", "visit.left"}
             wait_until(lambda: {event.type for event in events} == everything, "all kinds of steps")
             process.send_signal(signal.SIGTERM)
-            told, _ = process.communicate(timeout=20)
+            told, _ = process.communicate(timeout=60)
             assert process.returncode == 0
     first, *_, last = told.splitlines()
     assert first == f"envoie à {url} jusqu'à l'arrêt (Ctrl-C)"

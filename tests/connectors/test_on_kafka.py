@@ -125,7 +125,8 @@ def test_nothing_personal_in_topic_spool_or_what_it_says(
     broker.start()
     with log.open("ab") as file:
         file.writelines(day[300:])
-    wait_until(lambda: set(told(broker)) == set(expected(day, tmp_path)), "all events")
+    ids = set(expected(day, tmp_path))
+    wait_until(lambda: set(told(broker)) == ids, "all events")
     connector.stop()
     outside = b"".join(
         [

@@ -150,6 +150,6 @@ def test_the_command_plays_days_and_tells_what_happened(tmp_path: Path) -> None:
         while "serving until stopped" not in (line := process.stdout.readline()):
             assert line, "it ended"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     told = json.loads(ledger.read_text())
     assert {place["channel"] for place in told} >= {"call", "mail", "email"}

@@ -110,7 +110,7 @@ def test_the_command_posts_until_it_is_stopped(tmp_path: Path) -> None:
     ):
         wait_until(lambda: {event.type for event in events} >= {"feedback.invited", "feedback.given"}, "both")
         posting.send_signal(signal.SIGTERM)
-        told, _ = posting.communicate(timeout=20)
+        told, _ = posting.communicate(timeout=60)
         assert posting.returncode == 0
     assert told.splitlines()[0] == f"posting to {url} until stopped (Ctrl-C)"
     assert told.splitlines()[-1] == f"stopped, messages taken: {len(events)}"

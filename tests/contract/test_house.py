@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-OURS = {"models", "streams", "connectors", "tests"}
+OURS = {"models", "streams", "connectors", "grafana", "tests"}
 MACHINE_PATHS = re.compile(r"(?<![\w.])/(root|home/\w+|Users/\w+)/|/tmp/\w")
 MAY_NAME_PATHS = {"tests/contract/test_house.py"}
 BRING_THEIR_OWN = re.compile(r"tests/bench/peers/|tests/packages/|connectors/sdk/testing/")
@@ -62,7 +62,7 @@ def undeclared(folders: tuple[str, ...], declared: set[str]) -> set[str]:
 def test_every_import_is_a_declared_dependency() -> None:
     runtime = names(PROJECT["dependencies"])
     assert undeclared(("models", "streams", "connectors"), runtime) == set()
-    assert undeclared(("tests",), runtime | names(PROJECT["optional-dependencies"]["test"])) == set()
+    assert undeclared(("grafana", "tests"), runtime | names(PROJECT["optional-dependencies"]["test"])) == set()
 
 
 def test_locks_hold_every_dependency_with_hashes_and_no_host() -> None:

@@ -182,6 +182,6 @@ def erase(kafka: EmbeddedKafka, tmp_path: Path, citizen: str) -> None:
         wait_until(lambda: is_counted(kafka), "all to be erased", 120)
         assert timelines.stop() == 0
         timelines.start()  # looks at all rows, as it does each day
-        wait_until(lambda: not is_counted_by_a_row(), "nobody to be named", 60)
+        wait_until(lambda: not is_counted_by_a_row(), "nobody to be named")
         assert worker.stop() == 0
         assert timelines.stop() == 0

@@ -66,7 +66,7 @@ class Stage:
             yield notifier
         finally:
             stopping.set()
-            thread.join(30)
+            thread.join(60)
         assert ended == [True]
 
     def wait_for_firing(self, number: int) -> None:

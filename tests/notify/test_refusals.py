@@ -114,7 +114,7 @@ def telling(store: Store, courier: WebhookCourier, directory: Path) -> Iterator[
     teller.start()
     yield teller
     teller.stop()
-    teller.join(10)
+    teller.join(60)
     assert not failed.is_set()
 
 
@@ -207,7 +207,7 @@ def test_receiver_that_is_no_more_is_told_nothing_until_the_next_start(
         wait_until(lambda: teller.disabled, "it to be seen")
         breach(store, 2)
         teller.wake()
-        teller.join(10)
+        teller.join(60)
         assert "410" in teller.trouble
     assert len(hook.requests) == 2
     assert store.waiting()["desk"].number == 2

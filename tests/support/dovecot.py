@@ -144,7 +144,7 @@ class Dovecot:
         """Kill it, connections and all: asked, it takes seconds."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(20)
+            self._process.wait(60)
             self._process = None
 
     def log(self) -> str:

@@ -23,12 +23,18 @@ def wait_until(
     timeout_seconds: float = 60,
     otherwise: Callable[[], object] | None = None,
 ) -> None:
-    """Return once `condition()` is true; fail the test after `timeout_seconds`, telling what is so `otherwise`."""
+    """Return once `condition()` is true; fail the test after `timeout_seconds`, telling what is so `otherwise`.
+
+    The more it costs to ask, the longer is waited between, so that what is waited for has the machine to itself meanwhile.
+    """
     deadline = time.monotonic() + timeout_seconds
+    asked_at = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"waited {timeout_seconds:.0f} s for {what}: {otherwise and otherwise()}")
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, 2 * (now - asked_at)), 0.5))
+        asked_at = time.monotonic()
 
 
 class Child:

@@ -1,8 +1,10 @@
 """A real Prometheus, with the rules that are shipped."""
 
+import json
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,13 +19,6 @@ from tests.support.processes import ROOT, wait_until
 DEPLOYED = ROOT / "deploy" / "prometheus"
 RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
 PIPELINE, PROMISES, RECORDING = RULES
-CONFIG = """
-global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
-rule_files: {rules}
-scrape_configs:
-  - job_name: accueil-web
-    static_configs: [{{targets: {targets}}}]
-"""
 
 
 def find(name: str) -> str:
@@ -68,11 +63,21 @@ class Prometheus:
 
 
 @contextmanager
-def running(directory: Path, *targets: str, rules: list[Path] | None = None) -> Iterator[Prometheus]:
-    """Run one that scrapes `targets` each second."""
+def running(
+    directory: Path, *targets: str, rules: list[Path] | None = None, jobs: Mapping[str, str] | None = None
+) -> Iterator[Prometheus]:
+    """Run one that scrapes `targets`, of accueil-web, and one of each of the `jobs`, each second."""
     directory.mkdir(exist_ok=True)
+    scraped = [("accueil-web", list(targets)), *((job, [target]) for job, target in (jobs or {}).items())]
+    settings = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(path) for path in rules or []],
+        "scrape_configs": [
+            {"job_name": job, "static_configs": [{"targets": found}]} for job, found in scraped if found
+        ],
+    }
     config = directory / "prometheus.yml"
-    config.write_text(CONFIG.format(targets=list(targets), rules=[str(path) for path in rules or []]))
+    config.write_text(json.dumps(settings), encoding="utf-8")
     port = free_port()
     with (directory / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
@@ -93,6 +98,15 @@ def running(directory: Path, *targets: str, rules: list[Path] | None = None) -> 
     finally:
         process.kill()
         process.wait()
+
+
+def shorten(directory: Path) -> list[Path]:
+    """Return rules in which all differences are of two seconds: one of four weeks would need four weeks."""
+    rules = []
+    for path in RULES:
+        rules.append(directory / path.name)
+        rules[-1].write_text(re.sub(r"offset \w+", "offset 2s", path.read_text(encoding="utf-8")), encoding="utf-8")
+    return rules
 
 
 @cache

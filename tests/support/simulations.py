@@ -26,4 +26,4 @@ def simulate(connector: Connector[Any], *arguments: str) -> Iterator[dict[str, A
             yield options
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0

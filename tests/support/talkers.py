@@ -13,7 +13,7 @@ from tests.support.processes import wait_until
 def listen(bench: Bench, talker: Talker, happen: Callable[[], object] = lambda: None) -> list[Event]:
     """Return what `bench` tells of what happens while it listens: `happen()` lets it."""
     with bench.opened() as (flow, publisher):
-        wait_until(lambda: flow.turn() or talker.listeners, "somebody to listen", 10)
+        wait_until(lambda: flow.turn() or talker.listeners, "somebody to listen")
         thread = threading.Thread(target=happen)
         thread.start()
         while True:
@@ -30,7 +30,7 @@ def listen(bench: Bench, talker: Talker, happen: Callable[[], object] = lambda: 
 
 def alone(talker: Talker) -> None:
     """Return once nobody listens any more."""
-    wait_until(lambda: not talker.listeners, "all who listened to have left", 10)
+    wait_until(lambda: not talker.listeners, "all who listened to have left")
 
 
 def has_kept(listener: Path) -> bool:

@@ -76,10 +76,10 @@ class Page:
         return self.driver.execute_script(script)  # type: ignore[no-untyped-call]
 
     def shows(self, selector: str, text: str) -> None:
-        wait_until(lambda: self.text(selector) == text, f"{text!r} in {selector}", 30)
+        wait_until(lambda: self.text(selector) == text, f"{text!r} in {selector}")
 
     def is_in(self, state: str) -> None:
-        wait_until(lambda: self.state() == state, f"the state {state}", 30)
+        wait_until(lambda: self.state() == state, f"the state {state}")
 
     def picture(self, name: str) -> None:
         ARTIFACTS.mkdir(exist_ok=True)

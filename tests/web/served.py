@@ -9,6 +9,7 @@ from threading import Thread
 from models.policies import Policies
 from streams.web.app import Server, create_app
 from streams.web.broadcast import Broadcaster
+from streams.web.citizens import CitizensView
 from streams.web.options import WebOptions
 from streams.web.view import NOTHING_PROMISED, FiguresView, Source
 from tests.web.rows import Worker
@@ -28,12 +29,17 @@ class Served:
     """One running board; its clock runs with the real one, from `now` on if given."""
 
     def __init__(
-        self, options: WebOptions, now: datetime | None = None, port: int = 0, policies: Policies = NOTHING_PROMISED
+        self,
+        options: WebOptions,
+        now: datetime | None = None,
+        port: int = 0,
+        policies: Policies = NOTHING_PROMISED,
+        citizens: CitizensView | None = None,
     ) -> None:
         self._ahead = now - datetime.now(UTC) if now else timedelta(0)
         self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
-        app = create_app(self.view, NoReader(), options, self.now)
+        app = create_app(self.view, NoReader(), options, self.now, citizens)
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -64,15 +70,19 @@ class Served:
     def stop(self) -> None:
         """Stop the server as SIGTERM does, and wait for its end."""
         self._server.should_exit = True
-        self._thread.join(10)
+        self._thread.join(60)
         assert not self._thread.is_alive(), "the server did not stop"
 
 
 @contextmanager
 def serving(
-    options: WebOptions, now: datetime | None = None, port: int = 0, policies: Policies = NOTHING_PROMISED
+    options: WebOptions,
+    now: datetime | None = None,
+    port: int = 0,
+    policies: Policies = NOTHING_PROMISED,
+    citizens: CitizensView | None = None,
 ) -> Iterator[Served]:
-    served = Served(options, now, port, policies)
+    served = Served(options, now, port, policies, citizens)
     served.start()
     try:
         yield served

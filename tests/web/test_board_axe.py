@@ -53,7 +53,7 @@ def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: s
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
         page.is_in("live")
         alarm(served)
-        wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm", 30)
+        wait_until(lambda: page.text("#rows tr:nth-child(1) .state").startswith("■"), "the alarm")
         axe.check(page)
         served.view.tell(Source.NO_BROKER)
         page.is_in("stale")

@@ -311,14 +311,14 @@ def test_figures_of_services_move_when_they_change(served: Served, page: Page) -
     assert not page.run("return document.querySelector('#services').checkVisibility()"), "no empty section"
     mail = Dimensions("mail", "siege", "rsa", "")
     served.worker.count(mail, served.now(), "received")
-    wait_until(lambda: names(page, "services-rows") == ["RSA et insertion"], "its row, which is its own sum", 10)
+    wait_until(lambda: names(page, "services-rows") == ["RSA et insertion"], "its row, which is its own sum")
     assert cells(page, 0)["Courrier: Reçus"] == "1"
     served.worker.count(mail._replace(service="mdph"), served.now(), received=2)
-    wait_until(lambda: len(names(page, "services-rows")) == 3, "the second service", 10)
+    wait_until(lambda: len(names(page, "services-rows")) == 3, "the second service")
     assert cells(page, 0)["Courrier: Reçus"] == "3"
     assert page.run("return document.querySelectorAll('#services-head .groups th').length") == 1
     served.worker.count(mail._replace(channel="email"), served.now(), received=5)
-    wait_until(lambda: "Courriels: Reçus" in cells(page, 0), "the columns of a second channel", 10)
+    wait_until(lambda: "Courriels: Reçus" in cells(page, 0), "the columns of a second channel")
     assert cells(page, 0)["Courriels: Reçus"] == "5"
     page.assert_quiet()
 
@@ -548,12 +548,12 @@ def test_who_answers_of_those_invited_is_told_where_there_are_enough(served: Ser
     assert cells(page, 0)[answers] == "6"
     assert rate not in cells(page, 0), "nobody is invited"
     served.worker.count(opinion, served.now(), invited=4, given_csat_1_5_5=1)
-    wait_until(lambda: names(page, "services-rows") == ["All", "Income support (RSA)", "Archives"], "its row", 10)
+    wait_until(lambda: names(page, "services-rows") == ["All", "Income support (RSA)", "Archives"], "its row")
     rsa, archives = cells(page, 1), cells(page, 2)
     assert (rsa[answers], rsa[rate]) == ("1", "\N{EN DASH}"), "too few were invited"
     assert archives[rate] == "\N{EN DASH}", "nobody was"
     served.worker.count(opinion, served.now(), invited=6, given_csat_1_5_5=1)
-    wait_until(lambda: cells(page, 1)[rate] == "20%", "a rate", 10)
+    wait_until(lambda: cells(page, 1)[rate] == "20%", "a rate")
     titles = "return [...document.querySelectorAll('#services-rows td:not(.group)')].map((cell) => cell.title)"
     assert {"2 answered, of 10 invited", "nobody is invited to answer"} <= set(page.run(titles))
 

@@ -251,7 +251,7 @@ def test_a_promise_says_how_many_are_on_time_at_risk_late_and_kept(served: Serve
     title = page.run("return document.querySelector('#promises-rows tr:last-child .kept').title")
     assert plain(title) == "17 tenus sur 20 aujourd'hui. Objectif : 90 %."
     worker.stocks(LATE, running=1204, at_risk=0, overdue=0, paused=7)
-    wait_until(lambda: plain(page.run(STANDING))[1][3] == ["0", "normal"], "all done", 10)
+    wait_until(lambda: plain(page.run(STANDING))[1][3] == ["0", "normal"], "all done")
     assert plain(page.run(STANDING))[1][5] == ["\N{EN DASH}", "normal"]
     page.assert_quiet()
 
@@ -332,7 +332,7 @@ def test_what_is_done_leaves_the_list_at_once(served: Served, page: Page) -> Non
     served.worker.count(FORMS, AFTERNOON + DAY, due=-1)
     served.worker.count(FORMS, AFTERNOON, met=1)
     served.worker.stocks(FORMS, running=0)
-    wait_until(lambda: page.run(LINES) == [], "an empty list", 10)
+    wait_until(lambda: page.run(LINES) == [], "an empty list")
     assert not page.run("return document.querySelector('#deadlines-table').checkVisibility()")
 
 

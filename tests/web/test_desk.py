@@ -80,7 +80,7 @@ class DeskPage(Page):
 
     def click(self, selector: str, *, is_on: bool = True) -> None:
         state = "return document.querySelector(arguments[0]).ariaDisabled !== 'true'"
-        wait_until(lambda: self.sees(selector) and self.run(state, selector) is is_on, selector, 15)
+        wait_until(lambda: self.sees(selector) and self.run(state, selector) is is_on, selector)
         self.driver.find_element("css selector", selector).click()
 
     def picture(self, name: str) -> None:
@@ -214,14 +214,14 @@ def test_an_agent_calls_for_some_queues_only_and_says_who_did_not_come(stand: St
     page.click(f'#queues input[value="{GENERAL}"]')
     page.run("const box = document.querySelector('#counter'); box.value = '3'; box.dispatchEvent(new Event('change'))")
     page.click("#call")
-    wait_until(lambda: page.text(".current").startswith("P001 Protection"), "the ticket", 15)
+    wait_until(lambda: page.text(".current").startswith("P001 Protection"), "the ticket")
     page.click("#absent")
     page.shows(".current", "Personne à ce guichet")
     page.driver.refresh()
     page.shows("#count", "(2)")
     assert page.run("return document.querySelector('#counter').value") == "3"
     page.click("#call")
-    wait_until(lambda: page.text(".current").startswith("P002"), "the ticket", 15)
+    wait_until(lambda: page.text(".current").startswith("P002"), "the ticket")
     page.click('#waiting button[aria-label="A001 est parti"]')
     page.shows("#nobody", "Personne n'attend.")
     assert stand.told() == {"visit.arrived": 3, "visit.called": 2, "visit.left": 2}
@@ -254,7 +254,7 @@ def test_while_the_desk_is_away_what_is_pressed_is_kept_and_done_once(stand: Sta
     assert page.run(kept) == 2
     stand.serve()
     page.open(stand.url, KIOSK)
-    wait_until(lambda: page.run(kept) == 0, "all to be sent", 20)
+    wait_until(lambda: page.run(kept) == 0, "all to be sent")
     assert stand.told() == {"visit.arrived": 2}
     assert [one["number"] for one in stand.served.state()["waiting"]] == ["A001", "P001"]
     assert stand.events[0].time < stand.events[1].time
@@ -266,14 +266,14 @@ def test_an_agent_sees_that_the_desk_is_away_and_goes_on(stand: Stand, page: Des
     page.open(f"{stand.url}/agent", LAPTOP)
     page.shows(".current", "A001 Accueil général, depuis 0 min")
     stand.take_away()
-    wait_until(lambda: page.sees("#trouble"), "the notice", 15)
+    wait_until(lambda: page.sees("#trouble"), "the notice")
     page.click("#serve")
     page.shows("#busy", "Envoi en cours…")
     page.picture("agent-cut-off")
     page.audit()
     stand.serve()
     page.shows(".current", "Personne à ce guichet")
-    wait_until(lambda: not page.sees("#trouble"), "no notice", 15)
+    wait_until(lambda: not page.sees("#trouble"), "no notice")
     assert stand.told() == {"visit.arrived": 1, "visit.called": 1, "visit.served": 1}
     assert stand.events[-1].subject.endswith(ticket)
 
@@ -283,7 +283,7 @@ def test_both_pages_fit_on_a_phone(stand: Stand, page: DeskPage) -> None:
         stand.served.act("take", queue=(GENERAL, CHILDREN)[number % 2])
     for path in ("/", "/agent"):
         page.open(stand.url + path, PHONE)
-        wait_until(lambda: page.run("return document.querySelectorAll('#queues *').length > 1"), "the queues", 15)
+        wait_until(lambda: page.run("return document.querySelectorAll('#queues *').length > 1"), "the queues")
         page.picture(f"phone{path.replace('/', '-')}")
         page.audit()
 

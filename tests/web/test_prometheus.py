@@ -1,6 +1,5 @@
 """A real Prometheus scrapes the metrics and answers what the board shows."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
-from tests.support.prometheus import RULES, Prometheus, running
+from tests.support.prometheus import Prometheus, running, shorten
 from tests.unit.web.test_collector_promises import KEPT, POLICIES
 from tests.web.rows import APPOINTMENT, FORM, MAIL, OPINION, ROADS, SOCIAL
 from tests.web.served import Served, serving
@@ -103,15 +102,10 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
 
 
 def test_prometheus_records_what_rules_say_of_the_figures_that_are_served(tmp_path: Path) -> None:
-    rules = []
-    for path in RULES:
-        # A difference of four weeks needs four weeks: here all are of two seconds.
-        rules.append(tmp_path / path.name)
-        rules[-1].write_text(re.sub(r"offset \w+", "offset 2s", path.read_text(encoding="utf-8")), encoding="utf-8")
     options = WebOptions(brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL,)),))
     with (
         serving(options, policies=POLICIES) as served,
-        running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=rules) as prometheus,
+        running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=shorten(tmp_path)) as prometheus,
     ):
         served.follow()
         late = served.now() - timedelta(days=4)

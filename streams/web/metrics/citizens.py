@@ -6,7 +6,7 @@ period whose start `contact_citizen_period_start_timestamp_seconds` tells.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -14,13 +14,20 @@ from prometheus_client.registry import Collector
 
 from streams.core.citizens import Period
 from streams.core.disclosure import FEWEST
-from streams.web.citizens import CitizensView, Published
+from streams.web.citizens import Published
+
+
+class View(Protocol):
+    """What figures of citizens are asked of; `CitizensView` says more."""
+
+    def publish(self) -> Published | None:
+        """Return what may be published, None before anything was read."""
 
 
 class CitizensCollector(Collector):
     """Exports what a `CitizensView` publishes; days begin at midnight in `zone`."""
 
-    def __init__(self, view: CitizensView, zone: ZoneInfo) -> None:
+    def __init__(self, view: View, zone: ZoneInfo) -> None:
         self._view = view
         self._zone = zone
 

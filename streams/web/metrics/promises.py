@@ -81,9 +81,13 @@ def expect(snapshot: Snapshot, places: Iterable[Dimensions]) -> Iterator[Dimensi
     versions = _in_force(snapshot)
     for place in places:
         if version := _find_version(versions, place):
-            for kind in version.clocks:
-                if place.channel in (QUEUED if kind is ClockKind.ANSWER else WRITTEN):
-                    yield place_of_promise(version.name, kind, place)
+            for kind in kinds_at(version, place):
+                yield place_of_promise(version.name, kind, place)
+
+
+def kinds_at(version: PolicyVersion, place: Dimensions) -> list[ClockKind]:
+    """Return which of a policy's clocks there are at `place`."""
+    return [kind for kind in version.clocks if place.channel in (QUEUED if kind is ClockKind.ANSWER else WRITTEN)]
 
 
 def collect(snapshot: Snapshot, ever: Figures) -> Iterator[Metric]:

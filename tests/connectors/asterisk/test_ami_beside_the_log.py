@@ -166,7 +166,7 @@ class TestCatchingUp:
             assert read[-1] == self.ARRIVALS
             assert len(read) > 2, "it is read in one piece: this test shows nothing"
             scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
-            wait_until(lambda: flow.turn() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it", 5)
+            wait_until(lambda: flow.turn() or len(publisher.events) == self.ARRIVALS + 2, "both to tell it")
 
     def test_nor_if_it_goes_away_in_between(self, scene: Scene) -> None:
         away = scene.log.with_name("elsewhere")
@@ -175,11 +175,11 @@ class TestCatchingUp:
             scene.log.rename(away)
             scene.log.mkdir()
             with pytest.raises(SourceUnavailableError):
-                wait_until(lambda: flow.turn() or False, "the log to be away", 5)
+                wait_until(lambda: flow.turn() or False, "the log to be away")
             assert not scene.manager.listeners
             scene.log.rmdir()
             away.rename(scene.log)
-            wait_until(lambda: flow.turn() or scene.manager.listeners, "its end", 5)
+            wait_until(lambda: flow.turn() or scene.manager.listeners, "its end")
             assert scene.bench.records_read() >= self.ARRIVALS
 
     def test_what_was_told_while_it_was_stopped_is_not_missed(

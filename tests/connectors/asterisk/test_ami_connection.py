@@ -67,21 +67,21 @@ class TestAway:
             flow.turn()
             scene.manager.drop_all()
             with pytest.raises(SourceUnavailableError, match="broke the connection off"):
-                wait_until(lambda: flow.turn() or False, "the connection to be lost", 5)
-            wait_until(lambda: scene.manager.listeners or attempt(flow), "the connection to be made again", 10)
+                wait_until(lambda: flow.turn() or False, "the connection to be lost")
+            wait_until(lambda: scene.manager.listeners or attempt(flow), "the connection to be made again")
             scene.exchange.give_up(NINE + 100, call)
-            wait_until(lambda: flow.turn() or told(publisher.events)[1:], "what happens then", 5)
+            wait_until(lambda: flow.turn() or told(publisher.events)[1:], "what happens then")
             assert told(publisher.events) == [("call.queued", "mdph", 1), ("call.abandoned", "mdph", 1)]
 
     def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: Scene) -> None:
         with scene.bench.opened() as (flow, publisher):
             flow.turn()
             call_in_two_queues(scene.exchange)
-            wait_until(lambda: flow.turn() or len(told(publisher.events)) == 4, "all to be heard", 5)
+            wait_until(lambda: flow.turn() or len(told(publisher.events)) == 4, "all to be heard")
             heard = [event.id for event in publisher.events]
         alone(scene.manager)
         with scene.bench.opened() as (flow, publisher):
-            wait_until(lambda: flow.turn() or scene.manager.listeners, "the rest to be read", 5)
+            wait_until(lambda: flow.turn() or scene.manager.listeners, "the rest to be read")
             assert [event.id for event in publisher.events] == heard
             publisher.confirm()
         alone(scene.manager)
@@ -95,13 +95,13 @@ class TestAway:
             flow.turn()
             scene.exchange.arrive(NINE + 1, caller="", dialled="0199000010")
             scene.log.unlink()
-            wait_until(lambda: flow.turn() or publisher.events, "the manager interface", 5)
+            wait_until(lambda: flow.turn() or publisher.events, "the manager interface")
             assert "queue_log is not there" in flow.trouble
         manager.close()
         with scene.bench.opened() as (flow, publisher):
             scene.exchange.arrive(NINE + 2, caller="", dialled="0199000010")
-            wait_until(lambda: flow.turn() or len(publisher.events) > 1, "the log", 5)
-            wait_until(lambda: flow.turn() or "cannot be reached" in flow.trouble, "the trouble", 5)
+            wait_until(lambda: flow.turn() or len(publisher.events) > 1, "the log")
+            wait_until(lambda: flow.turn() or "cannot be reached" in flow.trouble, "the trouble")
 
     def test_one_that_goes_away_does_not_disturb_the_other(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = Scene(tmp_path, manager, with_log=True)
@@ -110,7 +110,7 @@ class TestAway:
             publisher.confirm()  # else it does not wait for messages
             away = threading.Timer(0.1, manager.close)  # while it waits, most likely
             away.start()
-            wait_until(lambda: flow.turn() or flow.trouble, "the trouble", 5)
+            wait_until(lambda: flow.turn() or flow.trouble, "the trouble")
             flow.turn()
             away.join()
 

@@ -173,7 +173,7 @@ class TestAway:
 
     def test_a_connection_that_is_cut_is_made_anew(self, scene: Scene) -> None:
         with scene.bench.opened() as (flow, publisher):
-            wait_until(lambda: flow.turn() or scene.event_socket.listeners, "somebody to listen", 10)
+            wait_until(lambda: flow.turn() or scene.event_socket.listeners, "somebody to listen")
             scene.event_socket.drop_all()
             scene.waiting()
 
@@ -184,14 +184,14 @@ class TestAway:
                     threading.Event().wait(0.05)
                 return bool(publisher.events)
 
-            wait_until(heard, "the call to be found", 30)
+            wait_until(heard, "the call to be found")
             assert about(publisher.events) == [("call.queued", "accueil")]
 
     def test_what_was_heard_and_not_confirmed_is_told_after_a_kill(self, scene: Scene) -> None:
         with scene.bench.opened() as (flow, publisher):
-            wait_until(lambda: flow.turn() or scene.event_socket.listeners, "somebody to listen", 10)
+            wait_until(lambda: flow.turn() or scene.event_socket.listeners, "somebody to listen")
             scene.waiting()
-            wait_until(lambda: flow.turn() or len(publisher.events) == 2, "the call to be heard", 10)
+            wait_until(lambda: flow.turn() or len(publisher.events) == 2, "the call to be heard")
         alone(scene.event_socket)
         again = scene.listen()
         assert about(again) == [("call.arrived",), ("call.queued", "accueil")]

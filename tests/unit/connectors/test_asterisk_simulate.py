@@ -255,7 +255,7 @@ class TestLive:
         started_at = int(time.time())
         thread.start()
         try:
-            wait_until(lambda: log.exists() and b"|COMPLETE" in log.read_bytes(), "a conversation that ended", 30)
+            wait_until(lambda: log.exists() and b"|COMPLETE" in log.read_bytes(), "a conversation that ended")
             assert b"|CONNECT|" in log.read_bytes()
             assert log.read_bytes().endswith(b"\n")
         finally:

@@ -74,7 +74,7 @@ def test_a_server_that_answers_byte_by_byte_is_not_waited_for(
         _, trouble = read(reader)
         assert "does not answer in time" in trouble
         server.answers = ONE_EACH
-        wait_until(lambda: read(reader)[0] == [("INBOX", True)], "the message", 30)
+        wait_until(lambda: read(reader)[0] == [("INBOX", True)], "the message")
 
 
 def test_less_and_less_is_asked_of_a_server_that_does_not_answer_in_time(
@@ -86,7 +86,7 @@ def test_less_and_less_is_asked_of_a_server_that_does_not_answer_in_time(
     search = f"* SEARCH {' '.join(map(str, range(1, 100)))}\r\n"
     server.answers = {"EXAMINE .*": opened(100), "UID SEARCH .*": search, "UID FETCH .*": TRICKLE}
     with closing(Reader(server.config(), {})) as reader:
-        wait_until(lambda: read(reader) and server.count("UID FETCH 1,2 .*") > 1, "two to be asked for, twice", 30)
+        wait_until(lambda: read(reader) and server.count("UID FETCH 1,2 .*") > 1, "two to be asked for, twice")
     assert server.count("UID FETCH 1 .*") == 0
 
 

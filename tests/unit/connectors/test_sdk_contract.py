@@ -311,11 +311,11 @@ class Setting:
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()
-        self.thread.join(10)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
     def wait_for(self, act: str) -> None:
-        wait_until(lambda: act in self.acts, f"{act!r} in {self.acts}", 10)
+        wait_until(lambda: act in self.acts, f"{act!r} in {self.acts}")
 
     def count(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, {"connector": "numbers/essai", **labels})
@@ -373,24 +373,24 @@ class TestLane:
         monkeypatch.setattr(lane, "RESTART_SECONDS", (0.001,))
         monkeypatch.setattr(notice, "GATHER_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, 99, 13) as setting:
-            wait_until(lambda: told() == [(2, "warning")], "both in one line", 10)
+            wait_until(lambda: told() == [(2, "warning")], "both in one line")
             setting.stock += [99, 99, -2]
-            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError"), "a new start", 10)
+            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError"), "a new start")
             setting.stock[4] = 5
             setting.wait_for("acknowledge 5")
             assert len(told()) == 1
         monkeypatch.setattr(notice, "TELL_SECONDS", 0.0)
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, *[0] * 5, 99) as setting:
-            wait_until(lambda: told() == [(1, "warning")], "it", 10)
+            wait_until(lambda: told() == [(1, "warning")], "it")
             setting.stock.append(99)
-            wait_until(lambda: len(told()) == 2, "it again", 10)
+            wait_until(lambda: len(told()) == 2, "it again")
 
     def test_a_source_that_is_not_there_is_waited_for(self, tmp_path: Path) -> None:
         with Setting(tmp_path, -1) as setting:
-            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble", 10)
+            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble")
             setting.stock[0] = 7
             setting.wait_for("publish ['id-7']")
-            wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
+            wait_until(lambda: setting.lane.trouble == "", "no trouble")
         assert setting.acts.count("open at 0") == 1
 
     def test_a_source_that_stays_away_is_told_again_but_not_all_the_time(
@@ -403,22 +403,22 @@ class TestLane:
         reads: list[int] = []
         monkeypatch.setattr(Numbers, "read", lambda self, wait_seconds: reads.append(1) or self.away())
         with structlog.testing.capture_logs() as logs, Setting(tmp_path, -1):
-            wait_until(lambda: len(reads) > 20, "many vain readings", 10)
+            wait_until(lambda: len(reads) > 20, "many vain readings")
             assert told() == ["nobody is there"]
             monkeypatch.setattr(lane, "REMIND_SECONDS", 0.0)
-            wait_until(lambda: len(told()) > 2, "the trouble again", 10)
+            wait_until(lambda: len(told()) > 2, "the trouble again")
 
     def test_where_it_began_is_kept_even_if_the_source_is_not_there(self, tmp_path: Path) -> None:
         with Setting(tmp_path, -1) as setting:
             setting.wait_for("acknowledge 0")
-            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble", 10)
+            wait_until(lambda: setting.lane.trouble == "nobody is there", "the trouble")
         assert setting.acts.count("acknowledge 0") == 1
 
     def test_any_failure_is_a_new_start_from_what_was_acknowledged(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with Setting(tmp_path, 1, 2, -2) as setting:
-            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError at test_sdk_contract.py:"), "it", 10)
+            wait_until(lambda: setting.lane.trouble.startswith("RuntimeError at test_sdk_contract.py:"), "it")
             setting.stock[2] = 3
             setting.wait_for("acknowledge 3")
         assert setting.acts.count("open at 2") >= 1
@@ -434,17 +434,17 @@ class TestLane:
         setting.publisher.ready = False
         with setting:
             setting.wait_for("open at 0")
-            wait_until(lambda: setting.lane.trouble == lane.NO_ROOM, "the trouble", 10)
+            wait_until(lambda: setting.lane.trouble == lane.NO_ROOM, "the trouble")
             assert not any("publish" in act for act in setting.acts)
             setting.publisher.ready = True
             setting.wait_for("acknowledge 1")
-            wait_until(lambda: setting.lane.trouble == "", "no trouble", 10)
+            wait_until(lambda: setting.lane.trouble == "", "no trouble")
 
     def test_one_process_runs_an_instance(self, tmp_path: Path) -> None:
         with Setting(tmp_path, 1) as first:
             first.wait_for("acknowledge 1")
             with Setting(tmp_path, 1) as second:
-                wait_until(lambda: "is in use by another process" in second.lane.trouble, "the refusal", 10)
+                wait_until(lambda: "is in use by another process" in second.lane.trouble, "the refusal")
             assert second.acts == []
 
     def test_all_metrics_are_there_from_the_start(self, tmp_path: Path) -> None:
@@ -529,11 +529,11 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
     thread = threading.Thread(target=runner.run, args=(stop,))
     thread.start()
     try:
-        wait_until(lambda: runner.ready() == (False, "numbers/sud: nobody is there"), "the one in trouble", 10)
+        wait_until(lambda: runner.ready() == (False, "numbers/sud: nobody is there"), "the one in trouble")
         assert runner.healthy() == (True, "ok")
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(60)
     assert not thread.is_alive()
 
 

@@ -90,7 +90,7 @@ def test_format_ends_with_its_parent(tmp_path: Path, fake_java: Path) -> None:
             parent.kill()
     formatting = int(pid.read_text())
     try:
-        wait_until(lambda: not lives(formatting), "its end", timeout_seconds=10)
+        wait_until(lambda: not lives(formatting), "its end")
     finally:
         if lives(formatting):
             os.kill(formatting, signal.SIGKILL)

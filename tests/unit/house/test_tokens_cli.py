@@ -53,7 +53,7 @@ def test_a_sector_or_service_that_nobody_knows_is_told_and_the_token_made_all_th
     assert (right.exit_code, "there are" in right.stderr, "known" in right.stderr) == (0, False, False)
     wrong = command("add", "third", "--role", "agent", "--sector", "social", "--sector", "socail", "--service", "rsaa")
     assert "no key of sector socail here; there are: social" in wrong.stderr
-    assert "no contact of service rsaa yet; known: rsa" in wrong.stderr
+    assert "no contact of service rsaa was found; there are: rsa" in wrong.stderr
     assert (wrong.exit_code, len(wrong.stdout.splitlines())) == (0, 1)
     tokens = {token.name: token.sectors for token in Tokens(DATA / "access").list()}
     assert tokens == {"first": ("social",), "second": ("social",), "third": ("social", "socail")}

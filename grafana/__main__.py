@@ -1,0 +1,8 @@
+"""Writes the dashboards of all languages: `python -m grafana [DIRECTORY]`."""
+
+import sys
+from pathlib import Path
+
+from grafana.generated import DASHBOARDS, write
+
+write(Path(sys.argv[1]) if len(sys.argv) > 1 else DASHBOARDS)

@@ -1,0 +1,145 @@
+"""A page: panels in sections, variables that choose, and links to the other pages that keep time and variables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard, prometheus
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as parts
+
+from grafana.palette import ACTION
+from grafana.panels import SOURCE, Panel, uid_of
+from grafana.promql import Scope
+from grafana.words import LANGUAGES, Language, Words, board
+
+TAG: Final = "accueil"
+WIDTH: Final = 24
+_SOURCE_NAME: Final = Words("Source de données", "Data source")
+_OTHER_PAGES: Final = Words("Accueil", "Accueil")
+_ALL: Final = Words("Tous", "All")
+_VARIABLES: Final = {
+    "channel": (Words("Canal", "Channel"), "contact_received_total"),
+    "site": (Words("Site", "Site"), "contact_received_total"),
+    "service": (board("service"), "contact_received_total"),
+    "queue": (board("queue"), "contact_wait_seconds_count"),
+    "policy": (Words("Politique", "Policy"), "contact_sla_policy_info"),
+    "connector": (Words("Connecteur", "Connector"), "connector_events_published_total"),
+}
+"""Name of a variable, which is that of a label → what it is called, and the metric whose series have its values."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Panels under one heading."""
+
+    title: Words
+    panels: Sequence[Panel]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """One dashboard."""
+
+    name: str
+    """Of its file, and in its address."""
+    title: Words
+    about: Words
+    scope: Scope
+    sections: Sequence[Section]
+    refresh: str = "30s"
+    since: str = "now/d"
+    """Of the time that is looked at first; it ends now."""
+    bare: bool = False
+    """For a wall: without headings and links."""
+
+    def draw(self, language: Language) -> dashboard.Dashboard:
+        """Return the dashboard in one language."""
+        drawn = (
+            dashboard.Dashboard(self.title.of(language))
+            .uid(uid_of(self.name, language))
+            .description(self.about.of(language))
+            .tags([TAG, f"{TAG}-{language}"])
+            .readonly()
+            .refresh(self.refresh)
+            .time(self.since, "now")
+            .timezone("Europe/Paris")
+            .week_start("monday")
+            .tooltip(parts.DashboardCursorSync.CROSSHAIR)
+            .annotation(_alerts(language))
+            .with_variable(
+                dashboard.DatasourceVariable("datasource").label(_SOURCE_NAME.of(language)).type("prometheus")
+            )
+        )
+        for name in self.scope.variables:
+            drawn.with_variable(_variable(name, language))
+        for link in self._links(language):
+            drawn.link(link)
+        for number, section in enumerate(self.sections, start=1):
+            self._draw_section(drawn, 100 * number, section, language)
+        return drawn
+
+    def _draw_section(self, drawn: dashboard.Dashboard, number: int, section: Section, language: Language) -> None:
+        if not self.bare:
+            drawn.with_row(dashboard.Row(section.title.of(language)).id(number))
+        for panel_number, panel in enumerate(section.panels, start=number + 1):
+            drawn.with_panel(panel.draw(panel_number, language))
+
+    def _links(self, language: Language) -> list[dashboard.DashboardLink]:
+        pages = (
+            _link(_OTHER_PAGES.of(language))
+            .type(parts.DashboardLinkType.DASHBOARDS)
+            .tags([f"{TAG}-{language}"])
+            .as_dropdown(as_dropdown=True)
+        )
+        others = [
+            _link(board("other_language").of(language))
+            .type(parts.DashboardLinkType.LINK)
+            .url(f"/d/{uid_of(self.name, other)}")
+            .icon("external link")
+            for other in LANGUAGES
+            if other != language
+        ]
+        return [] if self.bare else [pages, *others]
+
+
+def encode(drawn: dashboard.Dashboard) -> str:
+    """Return the JSON of a dashboard, the same text for the same dashboard."""
+    return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(drawn.build()) + "\n"
+
+
+def _variable(name: str, language: Language) -> dashboard.QueryVariable:
+    """Return a variable, all of whose values are chosen at first, known ones and those yet to come."""
+    label, metric = _VARIABLES[name]
+    return (
+        dashboard.QueryVariable(name)
+        .label(label.of(language))
+        .datasource(SOURCE)
+        .query(f"label_values({metric}, {name})")
+        .refresh(parts.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(parts.VariableSort.ALPHABETICAL_ASC)
+        .multi(multi=True)
+        .include_all(include_all=True)
+        .all_value(".*")
+        .current(parts.VariableOption(selected=True, text=_ALL.of(language), value="$__all"))
+    )
+
+
+def _link(title: str) -> dashboard.DashboardLink:
+    return dashboard.DashboardLink(title).keep_time(keep_time=True).include_vars(include_vars=True)
+
+
+def _alerts(language: Language) -> dashboard.AnnotationQuery:
+    """Return the marks of what alerted when (deploy/prometheus/rules)."""
+    query = prometheus.Dataquery().expr('ALERTS{alertstate="firing"}').ref_id("Anno").datasource(SOURCE).range()
+    return (
+        dashboard.AnnotationQuery()
+        .name(Words("Alertes", "Alerts").of(language))
+        .datasource(SOURCE)
+        .target(query)
+        .expr('ALERTS{alertstate="firing"}')
+        .title_format("{{alertname}}")
+        .text_format("{{service}} {{queue}} {{policy}}")
+        .icon_color(ACTION.colour)
+        .enable(enable=True)
+    )

@@ -1,0 +1,1 @@
+"""One module for each dashboard, whose `PAGE` says what is on it."""

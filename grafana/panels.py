@@ -1,0 +1,375 @@
+"""Panels: what each shows is said as data; how it is drawn is the same on all pages."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any, Final, TypeVar
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import common as looks
+from grafana_foundation_sdk.models import dashboard as parts
+from grafana_foundation_sdk.models import heatmap as heat
+from grafana_foundation_sdk.models import prometheus as queries
+
+from grafana.palette import NORMAL, SCHEME, STATES, STROKES, Stroke
+from grafana.words import Language, Vocabulary, Words, board, same
+from streams.web.options import Thresholds
+
+SOURCE: Final = parts.DataSourceRef(type_val="prometheus", uid="${datasource}")
+NAMELESS: Final = same("")
+NOTHING: Final = same("—")
+
+COUNT: Final = same("locale")
+"""A number, as the reader's country writes it."""
+SHARE: Final = same("percentunit")
+CLOCK: Final = same("dthms")
+"""Seconds, as hours:minutes:seconds."""
+SECONDS: Final = same("s")
+DAYS: Final = Words("suffix: j", "suffix: d")
+EUROS: Final = same("currencyEUR")
+BYTES: Final = same("bytes")
+PER_SECOND: Final = Words("suffix: /s", "suffix: /s")
+SCORE: Final = same("none")
+AS_WORD: Final = same("string")
+"""Only what the number stands for is shown."""
+DAY: Final = 86_400
+REFERENCES: Final = ascii_uppercase
+"""What the queries of a panel are called in it."""
+
+_Panel = TypeVar("_Panel", stat.Panel, timeseries.Panel, bargauge.Panel, table.Panel, heatmap.Panel)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One question to Prometheus."""
+
+    expr: str
+    name: Words = NAMELESS
+    """Of its only series; else the panel says by which label series are named."""
+    stroke: Stroke | None = None
+    """As a curve; else the next one of all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel(ABC):
+    """What all panels have."""
+
+    title: Words
+    about: Words
+    """The formula, in words."""
+    unit: Words = COUNT
+    width: int = 6
+    """In 24ths of the page."""
+    height: int = 5
+    nothing: Words = NOTHING
+    """What is said where there is no sample."""
+
+    @abstractmethod
+    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+        """Return the panel; `number` is how addresses and annotations know it on its page."""
+
+    def _frame(self, panel: _Panel, number: int, language: Language) -> _Panel:
+        drawn: _Panel = (
+            panel.id(number)
+            .title(self.title.of(language))
+            .description(self.about.of(language))
+            .datasource(SOURCE)
+            .unit(self.unit.of(language))
+            .no_value(self.nothing.of(language))
+            .span(self.width)
+            .height(self.height)
+        )
+        return drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile(Panel):
+    """One figure, large; with `levels` its state below, as a word."""
+
+    query: str
+    levels: Thresholds | None = None
+    states: Vocabulary | None = None
+    """What a number stands for, where that is shown in its stead."""
+    decimals: int | None = None
+
+    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+        """Return a stat."""
+        panel = (
+            self._frame(stat.Panel(), number, language)
+            .color_mode(looks.BigValueColorMode.VALUE)
+            .graph_mode(looks.BigValueGraphMode.NONE)
+            .text_mode(looks.BigValueTextMode.VALUE)
+            .orientation(looks.VizOrientation.HORIZONTAL)
+            .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+            .thresholds(_thresholds(self.levels))
+            .with_target(_ask(self.query, "A", instant=True))
+        )
+        if self.decimals is not None:
+            panel.decimals(self.decimals)
+        if self.states:
+            panel.mappings([_map_words(self.states, language)])
+        if self.levels:
+            panel.with_target(_ask(judge(self.query, self.levels), "B", instant=True))
+            panel.override_by_query("B", _as_state(language))
+        return panel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve(Panel):
+    """How figures change over time."""
+
+    queries: Sequence[Query]
+    names: Vocabulary | None = None
+    """What the series are called whose label `by` has such a value, in their order."""
+    by: str = ""
+    width: int = 12
+    height: int = 8
+    stacked: bool = False
+
+    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+        """Return time series, told apart by colour and dash."""
+        panel = (
+            self._frame(timeseries.Panel(), number, language)
+            .min(0)
+            .line_width(2)
+            .fill_opacity(25 if self.stacked else 0)
+            .show_points(looks.VisibilityMode.AUTO)
+            .legend(common.VizLegendOptions().show_legend(show_legend=True).placement(looks.LegendPlacement.BOTTOM))
+            .tooltip(common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI))
+        )
+        if self.stacked:
+            panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL))
+        if self.unit == SHARE:
+            panel.max(1)
+        named: dict[str, tuple[Words, Stroke | None]] = {}
+        for reference, query in zip(REFERENCES, self.queries, strict=False):
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(language)
+            panel.with_target(_ask(query.expr, reference, legend=legend))
+            if not self.by:
+                named[query.name.of(language)] = query.name, query.stroke
+        for value, words in (self.names or {}).items():
+            named[value] = words, None
+        free = iter(STROKES)
+        for name, (words, stroke) in named.items():
+            panel.override_by_name(name, _as_series(words.of(language), stroke or next(free)))
+        return panel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars(Panel):
+    """Figures of now side by side, one for each value of the label `by`."""
+
+    query: str
+    by: str
+    names: Vocabulary | None = None
+    width: int = 8
+    height: int = 8
+
+    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+        """Return horizontal bars of one colour, each with its name and number."""
+        panel = (
+            self._frame(bargauge.Panel(), number, language)
+            .min(0)
+            .orientation(looks.VizOrientation.HORIZONTAL)
+            .display_mode(looks.BarGaugeDisplayMode.BASIC)
+            .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+            .thresholds(_thresholds(None))
+            .with_target(_ask(self.query, "A", instant=True, legend=f"{{{{{self.by}}}}}"))
+        )
+        if self.unit == SHARE:
+            panel.max(1)
+        for value, words in (self.names or {}).items():
+            panel.override_by_name(value, [_set("displayName", words.of(language))])
+        return panel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heat(Panel):
+    """A distribution over time."""
+
+    query: str
+    """By `le`."""
+    unit: Words = SECONDS
+    width: int = 12
+    height: int = 8
+
+    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+        """Return a heatmap: the more, the lighter."""
+        return (
+            self._frame(heatmap.Panel(), number, language)
+            .color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme(SCHEME).steps(32))
+            .y_axis(heatmap.YAxisConfig().unit(self.unit.of(language)))
+            .cell_gap(1)
+            .with_target(_ask(self.query, "A", legend="{{le}}", shape=queries.PromQueryFormat.HEATMAP))
+        )
+
+
+@dataclass(frozen=True)
+class Key:
+    """A column of a table that says of what a row is: the value of a label."""
+
+    label: str
+    title: Words
+    names: Vocabulary | None = None
+    page: str = ""
+    """The page where there is more about this value, if any."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of figures."""
+
+    title: Words
+    query: str
+    """By the labels of all keys."""
+    unit: Words = COUNT
+    levels: Thresholds | None = None
+    """A state is told in a column of its own, of the next word; the figure is in its colour."""
+    states: Vocabulary | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Panel):
+    """Rows, one for each value of the keys."""
+
+    keys: Sequence[Key]
+    columns: Sequence[Column]
+    width: int = 24
+    height: int = 9
+
+    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+        """Return a table; the first column sorts it."""
+        panel = self._frame(table.Panel(), number, language).cell_height(looks.TableCellHeight.SM)
+        names = {key.label: key.title.of(language) for key in self.keys}
+        for reference, (title, query, looks_so) in zip(REFERENCES, self._columns(language), strict=False):
+            panel.with_target(_ask(query, reference, instant=True, shape=queries.PromQueryFormat.TABLE))
+            panel.override_by_name(title, looks_so)
+            names[f"Value #{reference}"] = title
+        for key in self.keys:
+            panel.override_by_name(key.title.of(language), _as_key(key, language))
+        order = {name: number for number, name in enumerate(names)}
+        panel.with_transformation(parts.DataTransformerConfig(id_val="merge", options={}))
+        panel.with_transformation(
+            parts.DataTransformerConfig(
+                id_val="organize",
+                options={"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names},
+            )
+        )
+        return panel
+
+    def _columns(self, language: Language) -> Iterator[tuple[str, str, list[parts.DynamicConfigValue]]]:
+        """Yield title, query and looks: of each column, and after one that has levels of its state."""
+        for column in self.columns:
+            title = column.title.of(language)
+            yield title, column.query, _as_column(column, language)
+            if column.levels:
+                state = Words(f"{column.title.fr} : état", f"{column.title.en}: state").of(language)
+                yield state, judge(column.query, column.levels), [*_as_state(language), _COLOURED]
+
+
+def judge(query: str, levels: Thresholds) -> str:
+    """Return a query for the state of a figure: 0, 1 or 2 (`grafana.palette.STATES`), as the board judges."""
+    sign = "<" if levels.action < levels.attention else ">="
+    return f"(({query}) {sign} bool {levels.attention})\n+\n(({query}) {sign} bool {levels.action})"
+
+
+def _ask(
+    expr: str,
+    reference: str,
+    *,
+    instant: bool = False,
+    legend: str = "",
+    shape: queries.PromQueryFormat = queries.PromQueryFormat.TIME_SERIES,
+) -> prometheus.Dataquery:
+    query = prometheus.Dataquery().expr(expr).ref_id(reference).datasource(SOURCE).format(shape)
+    if legend:
+        query.legend_format(legend)
+    return query.instant() if instant else query.range()
+
+
+def _thresholds(levels: Thresholds | None) -> Builder[parts.ThresholdsConfig]:
+    """Return from which value on which colour is shown."""
+    steps = [parts.Threshold(value=None, color=NORMAL.colour)]
+    if levels:
+        rising = levels.action >= levels.attention
+        colours = [state.colour for state in (STATES if rising else reversed(STATES))]
+        steps[0].color = colours[0]
+        bounds = sorted((levels.attention, levels.action))
+        steps += [parts.Threshold(value=bound, color=colour) for bound, colour in zip(bounds, colours[1:], strict=True)]
+    return dashboard.ThresholdsConfig().mode(parts.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _set(name: str, value: object) -> parts.DynamicConfigValue:
+    return parts.DynamicConfigValue(id_val=name, value=value)
+
+
+_COLOURED: Final = _set("custom.cellOptions", {"type": "color-text"})
+
+
+def _map_words(names: Vocabulary, language: Language) -> parts.ValueMap:
+    return parts.ValueMap(
+        options={
+            value: parts.ValueMappingResult(text=words.of(language), index=number)
+            for number, (value, words) in enumerate(names.items())
+        }
+    )
+
+
+def _as_state(language: Language) -> list[parts.DynamicConfigValue]:
+    """Return how the number of a state is shown: its symbol and word, in its colour."""
+    words = parts.ValueMap(
+        options={
+            str(number): parts.ValueMappingResult(text=state.text.of(language), color=state.colour, index=number)
+            for number, state in enumerate(STATES)
+        }
+    )
+    return [_set("unit", AS_WORD.fr), _set("mappings", [words]), _set("color", {"mode": "thresholds"})]
+
+
+def _as_series(name: str, stroke: Stroke) -> list[parts.DynamicConfigValue]:
+    style: dict[str, Any] = {"fill": "dash", "dash": list(stroke.dash)} if stroke.dash else {"fill": "solid"}
+    return [
+        _set("displayName", name),
+        _set("color", {"mode": "fixed", "fixedColor": stroke.colour}),
+        _set("custom.lineStyle", style),
+    ]
+
+
+def _as_column(column: Column, language: Language) -> list[parts.DynamicConfigValue]:
+    properties = [_set("unit", column.unit.of(language))]
+    if column.states:
+        properties.append(_set("mappings", [_map_words(column.states, language)]))
+    if column.levels:
+        properties += [_COLOURED, _set("thresholds", _thresholds(column.levels).build())]
+    return properties
+
+
+def _as_key(key: Key, language: Language) -> list[parts.DynamicConfigValue]:
+    properties = [_set("noValue", board("no_name").of(language))]
+    if key.names:
+        properties.append(_set("mappings", [_map_words(key.names, language)]))
+    if key.page:
+        properties.append(_set("links", [_lead(key, language)]))
+    return properties
+
+
+def _lead(key: Key, language: Language) -> Mapping[str, object]:
+    """Return a link to a page, with what is looked at: time, source and all variables, but this one's value."""
+    variables = f"${{__url_time_range}}&${{datasource:queryparam}}&var-{key.label}=${{__value.raw}}"
+    return {"title": key.title.of(language), "url": f"/d/{uid_of(key.page, language)}?{variables}"}
+
+
+def uid_of(page: str, language: Language) -> str:
+    """Return by which name a page is found in Grafana, as in /d/accueil-wall and /d/accueil-wall-en."""
+    return f"accueil-{page}" + ("" if language == "fr" else f"-{language}")

@@ -1,0 +1,206 @@
+"""Figures that several pages show in the same way."""
+
+from typing import Final
+
+from grafana.panels import CLOCK, COUNT, SHARE, Bars, Curve, Heat, Query, Tile
+from grafana.promql import Scope, ratio
+from grafana.words import CHANNELS, FORMULAS, Words, board
+from models.topics import Channel
+from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds, WebOptions
+
+BOARD: Final = WebOptions(brokers="")
+"""The settings of the board where nobody set any: thresholds are the same."""
+CALLS: Final = 'channel="call"'
+QUEUED: Final = 'channel=~"call|visit"'
+WRITTEN: Final = 'channel=~"mail|email|form"'
+LEVEL: Final = f'formula="{BOARD.formula}"'
+"""The service level that the board shows."""
+WAITING: Final = Thresholds(attention=5, action=10)
+"""Contacts in a queue: as in the settings of a queue that say nothing else."""
+LATE: Final = Thresholds(attention=1, action=10)
+"""Contacts whose promise is broken."""
+FRESH: Final = Thresholds(attention=BOARD.stale_after_seconds, action=60)
+"""Age of figures, in seconds."""
+
+
+def abandonment_today(scope: Scope, *matchers: str, by: str = "") -> str:
+    """Return the abandonment rate since midnight, those apart who gave up at once."""
+    answered, gave_up, at_once = (
+        scope.today(flow, *matchers, by=by) for flow in ("answered", "abandoned", "abandoned_short")
+    )
+    return ratio(f"{gave_up} - {at_once}", f"{answered} + {gave_up} - {at_once}")
+
+
+FRESHNESS: Final = Tile(
+    title=Words("Âge des chiffres", "Age of figures"),
+    about=Words(
+        "Maintenant − l’instant dont sont les chiffres de la partition la moins avancée"
+        f" (contact_figures_timestamp_seconds). Périmés dès {FRESH.attention:.0f} s.",
+        "Now − the moment that the figures of the partition are of that is furthest behind"
+        f" (contact_figures_timestamp_seconds). Out of date from {FRESH.attention:.0f} s on.",
+    ),
+    unit=CLOCK,
+    query="time() - min(max by (partition) (contact_figures_timestamp_seconds))",
+    levels=FRESH,
+    nothing=board("empty"),
+    width=4,
+)
+"""Whether the figures are of now."""
+
+
+def overdue(scope: Scope) -> Tile:
+    """Return the tile of promises that are broken."""
+    return Tile(
+        title=Words("Délais dépassés", "Promises overdue"),
+        about=Words(
+            'Délais promis dont l’échéance est passée et qui restent à tenir : contact_sla_open_items{state="overdue"}.',
+            'Promises whose deadline passed and that are still to be kept: contact_sla_open_items{state="overdue"}.',
+        ),
+        unit=COUNT,
+        query=scope.now("contact_sla_open_items", 'state="overdue"'),
+        levels=LATE,
+        width=4,
+    )
+
+
+def waiting(scope: Scope) -> Tile:
+    """Return the tile of who waits in a queue now."""
+    return Tile(
+        title=board("tile_waiting"),
+        about=Words(
+            'Appels en file en ce moment : contact_backlog_items{channel="call", state="waiting"}.',
+            'Calls in a queue right now: contact_backlog_items{channel="call", state="waiting"}.',
+        ),
+        query=scope.now("contact_backlog_items", CALLS, 'state="waiting"'),
+        levels=WAITING,
+        width=4,
+    )
+
+
+def longest_wait(scope: Scope) -> Tile:
+    """Return the tile of the call that waits longest."""
+    return Tile(
+        title=board("longest_wait"),
+        about=Words(
+            "Maintenant − l’arrivée du plus ancien appel en file (contact_oldest_item_timestamp_seconds).",
+            "Now − the arrival of the oldest call in a queue (contact_oldest_item_timestamp_seconds).",
+        ),
+        unit=CLOCK,
+        query=scope.age("contact_oldest_item_timestamp_seconds", CALLS),
+        levels=LONGEST_WAIT_SECONDS[Channel.CALL],
+        nothing=board("nobody_waits"),
+        width=4,
+    )
+
+
+def service_level(scope: Scope) -> Tile:
+    """Return the tile of the service level of calls."""
+    return Tile(
+        title=board("service_level"),
+        about=Words(
+            f"Appels répondus en {BOARD.target_seconds} s ou moins ÷ (répondus + abandonnés après plus de"
+            f" {BOARD.short_abandon_seconds} s), exact depuis minuit. Cible et abandon court : valeurs par défaut de [web].",
+            f"Calls answered within {BOARD.target_seconds} s ÷ (answered + abandoned after more than"
+            f" {BOARD.short_abandon_seconds} s), exact since midnight. Target and short abandon: defaults of [web].",
+        ),
+        unit=SHARE,
+        query=scope.service_level_today(CALLS, LEVEL),
+        levels=BOARD.service_level,
+        nothing=board("no_call_yet"),
+        width=4,
+    )
+
+
+def service_levels(scope: Scope) -> Bars:
+    """Return the service level by each formula, side by side."""
+    return Bars(
+        title=Words("Niveau de service du jour, quatre formules", "Service level today, four formulas"),
+        about=Words(
+            "Exact depuis minuit ; t est la cible. Hors abandons courts : répondus ≤ t ÷ (répondus + abandons non"
+            " courts). Des répondus : répondus ≤ t ÷ répondus. Abandons rapides compris : (répondus + abandonnés) ≤ t ÷"
+            " (répondus + abandonnés). De tous les reçus : répondus ≤ t ÷ (répondus + abandonnés + autres sorties).",
+            "Exact since midnight; t is the target. Short abandons apart: answered ≤ t ÷ (answered + abandons not"
+            " short). Of answered: answered ≤ t ÷ answered. Quick abandons included: (answered + abandoned) ≤ t ÷"
+            " (answered + abandoned). Of all received: answered ≤ t ÷ (answered + abandoned + left otherwise).",
+        ),
+        unit=SHARE,
+        query=scope.service_level_today(QUEUED, by="formula"),
+        by="formula",
+        names=FORMULAS,
+        height=6,
+    )
+
+
+def service_level_of_late(scope: Scope) -> Curve:
+    """Return how the service level changes."""
+    return Curve(
+        title=Words("Niveau de service, 30 minutes", "Service level, 30 minutes"),
+        about=Words(
+            "Répondus dans la cible ÷ (répondus + abandons non courts), sur 30m, par canal :"
+            " contact_service_level_numerator_total ÷ contact_service_level_denominator_total.",
+            "Answered within the target ÷ (answered + abandons that were not short), over 30m, by channel:"
+            " contact_service_level_numerator_total ÷ contact_service_level_denominator_total.",
+        ),
+        unit=SHARE,
+        queries=(Query(scope.service_level("30m", LEVEL, by="channel")),),
+        by="channel",
+        names={name: CHANNELS[name] for name in ("call", "visit")},
+    )
+
+
+def abandonment(scope: Scope, *matchers: str) -> Tile:
+    """Return the tile of who gave up."""
+    return Tile(
+        title=board("abandonment"),
+        about=Words(
+            f"Abandonnés après plus de {BOARD.short_abandon_seconds} s ÷ (répondus + ces abandonnés), exact depuis minuit.",
+            f"Abandoned after more than {BOARD.short_abandon_seconds} s ÷ (answered + those abandoned), exact since midnight.",
+        ),
+        unit=SHARE,
+        query=abandonment_today(scope, *matchers),
+        levels=BOARD.abandonment,
+        nothing=board("no_call_yet"),
+        width=4,
+    )
+
+
+def mean_wait(scope: Scope) -> Tile:
+    """Return the tile of the mean wait (ASA)."""
+    return Tile(
+        title=board("mean_wait"),
+        about=Words(
+            "Somme des attentes des répondus ÷ répondus (ASA), exact depuis minuit : contact_today_duration_seconds.",
+            "Sum of the waits of the answered ÷ answered (ASA), exact since midnight: contact_today_duration_seconds.",
+        ),
+        unit=CLOCK,
+        query=scope.mean_today("wait", QUEUED),
+        width=4,
+        height=6,
+    )
+
+
+def mean_handle(scope: Scope) -> Tile:
+    """Return the tile of the mean handle time (AHT)."""
+    return Tile(
+        title=board("mean_handle"),
+        about=Words(
+            "Somme des durées de traitement ÷ traités (AHT), exact depuis minuit : contact_today_duration_seconds.",
+            "Sum of handle times ÷ handled (AHT), exact since midnight: contact_today_duration_seconds.",
+        ),
+        unit=CLOCK,
+        query=scope.mean_today("handle", QUEUED),
+        width=4,
+        height=6,
+    )
+
+
+def waits(scope: Scope) -> Heat:
+    """Return the distribution of waits."""
+    return Heat(
+        title=Words("Attentes des répondus", "Waits of the answered"),
+        about=Words(
+            "Nombre de répondus, par attente : croissance des classes de contact_wait_seconds.",
+            "How many were answered, by wait: growth of the buckets of contact_wait_seconds.",
+        ),
+        query=scope.buckets("contact_wait_seconds"),
+    )

@@ -1,0 +1,402 @@
+"""What the page of metrics says beside the help text of each: the same in French, and what exactly is counted.
+
+Formulas are written in event types, names of the SLA file and PromQL, which are the same in every language.
+"""
+# ruff: noqa: RUF001 - French has typographic apostrophes
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from streams.core.layouts import CONTACTED
+
+
+class Text(NamedTuple):
+    """Of one metric."""
+
+    french: str
+    formula: str
+    labels: Mapping[str, tuple[str, ...]] | None = None
+    """Of a metric that may have no samples yet: label → all its values, none if settings say which there are."""
+
+
+class Kpi(NamedTuple):
+    """What is divided of metrics, and how."""
+
+    english: str
+    french: str
+    promql: str
+
+
+_DELAY: Final = (
+    "t({0}) − t(letter.arrived.admitted_at, or the earliest of letter.arrived, email.received, form.submitted)"
+)
+_CHANNEL: Final = {"channel": tuple(map(str, CONTACTED))}
+_WEBS: Final = "max without (instance, job)"
+
+TEXTS: Final[Mapping[str, Text]] = {
+    # ------------------------------------------------------------------------------------------------ all channels
+    "contact_received": Text(
+        "Arrivées : dans une file, même si elle les refuse ; par courrier, courriel ou formulaire ; ou rendez-vous pris.",
+        "stays in a queue (call.queued, visit.arrived, or what follows) + letter.arrived + email.received + form.submitted +"
+        " appointment.booked, each contact once",
+    ),
+    "contact_answered": Text(
+        "Prises par un agent ; ou, pour l’écrit, première réponse d’une personne.",
+        "call.answered + visit.called (without visit.left after it) + the first of letter.answered, email.answered,"
+        " form.decided, form.correction_requested",
+    ),
+    "contact_backlog_items": Text(
+        "Ouverts maintenant : waiting (en file, ou à prendre en charge), in_progress, pending_citizen (à l’usager d’agir ou"
+        " de venir).",
+        "received − closed, by the state after the latest event",
+    ),
+    "contact_oldest_item_timestamp_seconds": Text(
+        "Arrivée de qui attend le plus, en file ou que le service agisse ; absent si personne n’attend.",
+        "min t(arrival) of state waiting; of what is written also in_progress",
+    ),
+    "contact_corrected": Text(
+        "Faits repris après coup, que les compteurs comptent encore.",
+        "what is true = counter − contact_corrected_total of the same fact",
+    ),
+    "contact_today_items": Text(
+        "Comptes exacts depuis minuit (heure du fuseau réglé).",
+        "facts of the civil day, without what was taken back",
+    ),
+    "contact_today_duration_items": Text(
+        "Combien de durées ont été mesurées depuis minuit, par durée ; les attentes sont celles des répondus.",
+        "number of facts of today that have this duration",
+    ),
+    "contact_today_duration_seconds": Text(
+        "Somme de ces durées : divisée par contact_today_duration_items, leur moyenne du jour.",
+        "Σ duration of the facts of today",
+    ),
+    # ------------------------------------------------------------------------------------------------------ queues
+    "contact_transferred": Text("Transmis par un agent.", "call.transferred"),
+    "contact_abandoned": Text(
+        "Abandons pendant l’attente ; short : dans la limite des abandons courts.",
+        'call.abandoned + visit.left; short="true": wait ≤ web.short_abandon_seconds',
+    ),
+    "contact_left_queue": Text(
+        "Sortis d’une file sans réponse ni abandon, par raison (pleine, fermée, déviée, délai …).",
+        "call.left_queue by reason; forgotten: no end was told within worker.forget_*_after_seconds",
+    ),
+    "contact_service_level_numerator": Text(
+        "Numérateur de la qualité de service à la cible, selon la formule nommée.",
+        "answered_share, offered_share, net_of_short: answered with wait ≤ T; removed_share: + abandoned with wait ≤ T",
+    ),
+    "contact_service_level_denominator": Text(
+        "Dénominateur de la qualité de service, selon la formule nommée.",
+        "answered_share: answered; removed_share: answered + abandoned; offered_share: answered + abandoned + left;"
+        " net_of_short: answered + abandoned with wait > web.short_abandon_seconds",
+    ),
+    "contact_today_service_level_numerator": Text(
+        "Le même numérateur, exact, depuis minuit.", "as contact_service_level_numerator_total, of the civil day"
+    ),
+    "contact_today_service_level_denominator": Text(
+        "Le même dénominateur, exact, depuis minuit.", "as contact_service_level_denominator_total, of the civil day"
+    ),
+    "contact_wait_seconds": Text(
+        "Attentes de ceux qui ont eu une réponse.", "wait_seconds of the source, else t(answered) − t(queued)"
+    ),
+    "contact_abandon_wait_seconds": Text(
+        "Attentes de ceux qui ont abandonné.", "wait_seconds of the source, else t(abandoned) − t(queued)"
+    ),
+    "contact_handle_seconds": Text(
+        "Durées de traitement par les agents.",
+        "handle_seconds of the source, else t(call.ended, call.transferred or visit.served) − t(answered)",
+    ),
+    "contact_agents": Text(
+        "Agents maintenant, dans chaque file qu’ils servent, et une fois chacun sous une file vide. Seuls les standards les"
+        " disent.",
+        "latest agent.state_changed of each agent",
+    ),
+    "contact_service_level_target_seconds": Text(
+        "Cible T de la qualité de service ; ce qui est promis est contact_sla_target_seconds.",
+        "web.target_seconds, web.desk_target_seconds",
+    ),
+    # ----------------------------------------------------------------------------------------------------- written
+    "contact_registered": Text("Enregistrés au registre (numéro chrono).", "letter.registered"),
+    "contact_assigned": Text("Attribués à un service, ou pris en charge.", "letter.assigned + form.taken_up"),
+    "contact_acknowledged": Text(
+        "Dont l’expéditeur a eu un accusé de réception.", "letter.acknowledged + email.acknowledged"
+    ),
+    "contact_form_correction": Text(
+        "Formulaires à corriger par l’usager, ou corrigés.", "form.correction_requested, form.corrected"
+    ),
+    "contact_closed": Text(
+        "Répondus, décidés ou clos autrement, par issue.",
+        "by the event that decides the state: letter.answered, letter.closed, email.answered, form.decided",
+    ),
+    "contact_sent": Text("Courriers partis, par type d’affranchissement.", "letter.sent by postage"),
+    "contact_postage_euros": Text("Affranchissement des courriers partis.", "Σ letter.sent.cost_cents / 100"),
+    "contact_postage_corrected_euros": Text(
+        "Affranchissement repris, que le compteur compte encore.", "as contact_corrected_total"
+    ),
+    "contact_registration_seconds": Text("De la réception au numéro du registre.", _DELAY.format("letter.registered")),
+    "contact_assignment_seconds": Text(
+        "De la réception au service qui l’a.", _DELAY.format("letter.assigned or form.taken_up")
+    ),
+    "contact_acknowledgement_seconds": Text(
+        "De la réception à l’accusé de réception.", _DELAY.format("letter.acknowledged or email.acknowledged")
+    ),
+    "contact_first_response_seconds": Text(
+        "De la réception à la première réponse d’une personne, ou demande de correction ; nuits et jours fériés compris.",
+        _DELAY.format("first of letter.answered, email.answered, form.decided, form.correction_requested"),
+    ),
+    "contact_resolution_seconds": Text(
+        "De la réception à ce qui l’a clos ; nuits et jours fériés compris.",
+        _DELAY.format("the event that closed it"),
+    ),
+    # ------------------------------------------------------------------------------------------------ appointments
+    "contact_appointment": Text(
+        "Issue des rendez-vous.",
+        "appointment.attended, appointment.missed (no-show), appointment.cancelled by citizen or service: the latest counts",
+    ),
+    "contact_appointment_booked": Text("Rendez-vous pris, par qui.", "appointment.booked by `by`"),
+    "contact_appointment_moved": Text("Rendez-vous déplacés au moins une fois.", "appointment.moved, each once"),
+    "contact_appointment_checked_in": Text("Usagers venus à leur rendez-vous.", "appointment.checked_in"),
+    "contact_appointment_lead_seconds": Text(
+        "De la prise du rendez-vous à la première heure réservée.",
+        "starts_at − t(appointment.booked), of the first booking",
+    ),
+    # ------------------------------------------------------------------------------------------------ satisfaction
+    "contact_survey_invited": Text("Usagers à qui un avis a été demandé.", "feedback.invited"),
+    "contact_satisfaction_score": Text(
+        "Satisfaction de 1 à 5 (CSAT).", 'last feedback.given of a contact on csat_1_5; le="3.0": not satisfied'
+    ),
+    "contact_recommendation_score": Text(
+        "Recommandation de 0 à 10 (NPS).",
+        'last feedback.given of a contact on nps_0_10; detractors le="6.0", promoters above le="8.0"',
+    ),
+    "contact_effort_score": Text(
+        "Facilité (CES), la note la plus haute étant la plus facile : de 1 à 5 ou à 7, selon l’échelle.",
+        "last feedback.given of a contact on ces_1_5 or ces_1_7: no standard, so the variant is named",
+    ),
+    "contact_jdma_score": Text(
+        "Avis sur JeDonneMonAvis, de 0 à 10.",
+        'last feedback.given of a contact on jdma_0_10; above le="7.0": 8 and more',
+    ),
+    "contact_satisfaction_answers": Text(
+        "Nombre d’avis d’une période de jours civils, aujourd’hui compris, sur lesquels reposent les taux.",
+        "answers of the scale in the window",
+    ),
+    "contact_satisfaction_ratio": Text(
+        "Ce que disent ces avis : parts de 0 à 1, nps de −1 à 1 ; absent sous contact_satisfaction_minimum_answers avis.",
+        "csat: 4–5 of 5; ces_1_5: 4–5; ces_1_7: 5–7; jdma: 8–10; nps: share of 9–10 − share of 0–6",
+    ),
+    "contact_satisfaction_lower_ratio": Text(
+        "Borne inférieure, de Wilson, à 95 %.",
+        "Wilson score interval, z = 1.95996; of nps: of (nps + 1) / 2, wider than need be",
+    ),
+    "contact_satisfaction_upper_ratio": Text(
+        "Borne supérieure, de Wilson, à 95 %.", "as contact_satisfaction_lower_ratio"
+    ),
+    "contact_satisfaction_minimum_answers": Text("Sous ce nombre d’avis, aucun taux n’est dit.", "web.fewest_answers"),
+    # ---------------------------------------------------------------------------------------------------- promises
+    "contact_sla_started": Text("Promesses faites.", "clocks started; policy and clock are those of the SLA file"),
+    "contact_sla_completed": Text(
+        "Promesses dont l’issue est connue : met (tenue à temps), breached (échéance passée), cancelled (sans objet).",
+        "met: done by the deadline; breached: at the deadline; cancelled: before it",
+    ),
+    "contact_sla_late": Text("Fait, mais après l’échéance.", "done after the deadline; each was breached before"),
+    "contact_sla_open_items": Text(
+        "Promesses à tenir : running, at_risk, overdue, ou paused tant que l’usager doit agir.", "open clocks by state"
+    ),
+    "contact_sla_oldest_overdue_timestamp_seconds": Text(
+        "Échéance passée la plus ancienne de ce qui reste à faire ; absent s’il n’y en a pas.",
+        "min deadline of open clocks that are overdue",
+    ),
+    "contact_sla_corrected": Text(
+        "Faits repris après coup, que les compteurs comptent encore.", "as contact_corrected_total"
+    ),
+    "contact_sla_due_items": Text(
+        "Promesses dont l’échéance est au plus à cette distance (ou 5 min de plus), sans celles en retard ou en pause ;"
+        " chaque horizon"
+        " comprend les précédents.",
+        "open clocks with deadline ≤ now + horizon",
+    ),
+    "contact_sla_objective_ratio": Text(
+        "Part des promesses à tenir, pour qui arrive maintenant.", "objective of the SLA file"
+    ),
+    "contact_sla_target_seconds": Text(
+        "Délai promis, dans l’unité de contact_sla_policy_info ; absent s’il est en jours ou en mois.",
+        "target of the SLA file, of units opening_hours and elapsed",
+    ),
+    "contact_sla_policy": Text(
+        "Ce qui est promis à qui arrive maintenant : délai, unité et calendrier.", "the SLA file, as of now"
+    ),
+    "contact_calendar_open": Text("1 si c’est ouvert, sinon 0.", "openings, holidays and closures of the calendar"),
+    "contact_calendar_change_timestamp_seconds": Text(
+        "Prochaine ouverture ou fermeture ; absent s’il n’y en a plus.", "next change of the calendar"
+    ),
+    "contact_queue_open": Text(
+        "Si c’est ouvert là, selon le calendrier de la règle qui vaut pour qui arrive maintenant ; absent sans règle.",
+        "calendar of the first policy that fits",
+    ),
+    "contact_oldest_item_business_age_seconds": Text(
+        "Depuis combien d’heures d’ouverture attend qui attend le plus ; absent si personne n’attend, ou sans règle.",
+        "opening hours of that calendar from contact_oldest_item_timestamp_seconds to now",
+    ),
+    "contact_sla_file_in_force": Text(
+        "1 là où toutes les horloges suivent le fichier de délais lu ici, 0 sinon.",
+        "fingerprint of the file at the worker = here",
+    ),
+    # ------------------------------------------------------------------------------------------------------- means
+    "pipeline_events_processed": Text(
+        "Événements par résultat.", "ok: counted; duplicate: told again; dead: dead letters"
+    ),
+    "pipeline_dead_letters": Text("Enregistrements inutilisables, par raison.", "records of contact.deadletter.v1"),
+    "contact_figures_timestamp_seconds": Text(
+        "À quand sont les chiffres : plus tôt que maintenant si aucun worker n’écrit, s’il rattrape son retard, ou si un"
+        " connecteur"
+        " relit un ancien journal.",
+        "step_at of each partition",
+    ),
+    "contact_figures_written_timestamp_seconds": Text(
+        "Dernière écriture d’un worker.", "Kafka's time of the latest row"
+    ),
+    "contact_event_timestamp_seconds": Text("Heure du dernier événement.", "max t(event) counted"),
+    "contact_history_timestamp_seconds": Text(
+        "Canaux dont l’historique est relu : à quand on en est. Les autres canaux n’ont pas de série.",
+        "event time of the slowest partition",
+        _CHANNEL,
+    ),
+    "pipeline_expected_partitions": Text("Partitions dont il faut les chiffres.", "partitions of accueil.figures.v1"),
+    "contact_expected_gap_seconds": Text(
+        "Un site ouvert d’où personne n’est venu depuis si longtemps fait douter de sa source. Les autres canaux n’ont pas de"
+        " série.",
+        "web.quiet_after_seconds, web.quiet_after_seconds_of",
+        _CHANNEL,
+    ),
+    "contact_pipeline_build": Text("Ce qui tourne ici : versions d’Accueil et de Python.", "1"),
+    "contact_collect_errors": Text("Lignes de chiffres illisibles.", "rows that could not be decoded"),
+    "contact_collect_duration_seconds": Text("Coût de ces métriques.", "time to make them, without writing them"),
+    "pipeline_sla_file_last_reload_successful": Text(
+        "1 si le fichier de délais a pu être relu, 0 tant que l’ancien vaut.", "last reading of the SLA file"
+    ),
+    # ---------------------------------------------------------------------------------------------------- citizens
+    "contact_citizens": Text(
+        "Usagers venus vers un service pendant la dernière période close.", "distinct pseudonyms with a contact begun"
+    ),
+    "contact_citizens_of_all_services": Text(
+        "Usagers venus pendant la dernière période close ; un usager de plusieurs services compte une fois.",
+        "distinct pseudonyms with a contact begun",
+    ),
+    "contact_citizen_contacts": Text(
+        "Contacts de la dernière semaine close, par ce qui les aurait évités ; abandoned : un appel après un abandon.",
+        "contacts begun by reason; avoidable: all reasons but abandoned and other",
+    ),
+    "contact_citizen_hops": Text(
+        "Les mêmes contacts, par le canal du précédent.",
+        "channel of the contact before, none if there was none of late",
+    ),
+    "contact_citizen_unidentified": Text(
+        "Contacts de cette semaine dont l’usager n’est pas connu.", "contacts begun without a pseudonym"
+    ),
+    "contact_citizen_handled": Text(
+        "Contacts traités la dernière semaine dont la suite est connue : au premier contact ou non, suivis d’un nouveau"
+        " contact ou non.",
+        "recontact: another contact with the service within contact_citizen_recontact_days",
+    ),
+    "contact_citizen_pending": Text(
+        "Contacts traités la dernière semaine close dont la suite n’est pas encore connue.",
+        "handled − known what followed",
+    ),
+    "contact_citizen_recontact_days": Text(
+        "Délai en jours après lequel un nouveau contact n’est plus une réitération.", "citizens.recontact_days"
+    ),
+    "contact_citizen_withheld": Text(
+        "Nombres tus, car ils concernent moins de 5 usagers ou en diraient trop.", "see README.md"
+    ),
+    "contact_citizen_period_start_timestamp_seconds": Text(
+        "Début de la période dont il est question.", "midnight of its first day"
+    ),
+}
+"""Name without `_total` or `_info` → what else there is to say."""
+
+_NET: Final = 'formula="net_of_short"'
+KPIS: Final = (
+    Kpi(
+        "Service level of today, by one of four formulas",
+        "Qualité de service du jour, selon une des quatre formules",
+        f"sum by (queue) ({_WEBS} (contact_today_service_level_numerator{{{_NET}}}))"
+        f" / sum by (queue) ({_WEBS} (contact_today_service_level_denominator{{{_NET}}}))",
+    ),
+    Kpi(
+        "Service level of the last half hour",
+        "Qualité de service de la dernière demi-heure",
+        f"sum by (queue) ({_WEBS} (increase(contact_service_level_numerator_total{{{_NET}}}[30m])))"
+        f" / sum by (queue) ({_WEBS} (increase(contact_service_level_denominator_total{{{_NET}}}[30m])))",
+    ),
+    Kpi(
+        "Answer rate (Services Publics+: taux de décroché)",
+        "Taux de décroché (Services Publics+)",
+        f'sum({_WEBS} (contact_today_items{{channel="call",flow="answered"}}))'
+        f' / sum({_WEBS} (contact_today_items{{channel="call",flow=~"answered|abandoned"}}))',
+    ),
+    Kpi(
+        "Abandonment, short abandons apart",
+        "Abandon, abandons courts à part",
+        f'(sum({_WEBS} (contact_today_items{{channel="call",flow="abandoned"}}))'
+        f' - sum({_WEBS} (contact_today_items{{channel="call",flow="abandoned_short"}})))'
+        f' / (sum({_WEBS} (contact_today_items{{channel="call",flow=~"answered|abandoned"}}))'
+        f' - sum({_WEBS} (contact_today_items{{channel="call",flow="abandoned_short"}})))',
+    ),
+    Kpi(
+        "ASA, average speed of answer, of today",
+        "ASA, attente moyenne avant réponse, du jour",
+        f'sum by (channel) ({_WEBS} (contact_today_duration_seconds{{duration="wait"}}))'
+        f' / sum by (channel) ({_WEBS} (contact_today_duration_items{{duration="wait"}}))',
+    ),
+    Kpi(
+        "AHT, average handling time, of today",
+        "DMT, durée moyenne de traitement, du jour",
+        f'sum by (channel) ({_WEBS} (contact_today_duration_seconds{{duration="handle"}}))'
+        f' / sum by (channel) ({_WEBS} (contact_today_duration_items{{duration="handle"}}))',
+    ),
+    Kpi(
+        "Occupancy, where a switchboard tells of agents",
+        "Taux d’occupation, là où un standard dit l’état des agents",
+        'sum by (site) (avg_over_time(contact_agents{queue="",state="on_contact"}[30m]))'
+        ' / sum by (site) (avg_over_time(contact_agents{queue="",state=~"on_contact|available"}[30m]))',
+    ),
+    Kpi(
+        "Longest wait, in seconds",
+        "Plus longue attente, en secondes",
+        "time() - min by (channel) (contact_oldest_item_timestamp_seconds)",
+    ),
+    Kpi(
+        "Online share of what is written",
+        "Part en ligne de l’écrit",
+        f'sum({_WEBS} (increase(contact_received_total{{channel="form"}}[28d])))'
+        f' / sum({_WEBS} (increase(contact_received_total{{channel=~"form|mail|email"}}[28d])))',
+    ),
+    Kpi(
+        "No-show rate of four weeks",
+        "Taux d’absence aux rendez-vous, sur quatre semaines",
+        f'sum by (service) ({_WEBS} (increase(contact_appointment_total{{outcome="missed"}}[28d])))'
+        f' / sum by (service) ({_WEBS} (increase(contact_appointment_total{{outcome=~"missed|attended"}}[28d])))',
+    ),
+    Kpi(
+        "Mean lead time of appointments, in days",
+        "Délai moyen avant rendez-vous, en jours",
+        f"sum by (service) ({_WEBS} (increase(contact_appointment_lead_seconds_sum[28d])))"
+        f" / sum by (service) ({_WEBS} (increase(contact_appointment_lead_seconds_count[28d]))) / 86400",
+    ),
+    Kpi(
+        "Announced delay kept, four weeks",
+        "Délai annoncé tenu, sur quatre semaines",
+        f'sum by (service) ({_WEBS} (increase(contact_sla_completed_total{{clock="announced",result="met"}}[28d])))'
+        f' / sum by (service) ({_WEBS} (increase(contact_sla_completed_total{{clock="announced",result=~"met|breached"}}[28d])))',
+    ),
+    Kpi(
+        "Postage of four weeks, in euros",
+        "Affranchissement de quatre semaines, en euros",
+        f"sum by (service) ({_WEBS} (increase(contact_postage_euros_total[28d])))",
+    ),
+    Kpi(
+        "CSAT that is certainly below 70 %",
+        "CSAT sûrement sous 70 %",
+        f'{_WEBS} (contact_satisfaction_upper_ratio{{measure="csat",window="28d"}}) < 0.7',
+    ),
+)

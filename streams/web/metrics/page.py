@@ -1,0 +1,178 @@
+"""The page of metrics: what each means, of what it is made, its labels and buckets. It is made of what is exported."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final, NamedTuple
+
+from prometheus_client.core import Metric
+
+from models.calendars import Unit
+from models.policies import ClockKind, Policies
+from streams.web.citizens import Published
+from streams.web.collector import FiguresCollector
+from streams.web.metrics import example
+from streams.web.metrics.citizens import CitizensCollector
+from streams.web.metrics.explained import KPIS, TEXTS, Text
+from streams.web.options import WebOptions
+from streams.web.view import Snapshot
+
+OPEN: Final = frozenset(
+    {
+        "site",
+        "service",
+        "queue",
+        "policy",
+        "calendar",
+        "partition",
+        "target",
+        "version",
+        "python",
+        "connector",
+        "topic",
+        "receiver",
+    }
+)
+"""Labels whose values come from settings and files; those of the others are told."""
+OF_THE_SLA_FILE: Final = {"clock": tuple(map(str, ClockKind)), "unit": tuple(map(str, Unit))}
+"""Label → all that an SLA file may say, of which the example has some."""
+SUFFIXES: Final = {"counter": "_total", "info": "_info"}
+
+
+class Described(NamedTuple):
+    """One metric."""
+
+    name: str
+    """As queries have it; of a histogram without `_bucket`, `_sum` and `_count`."""
+    kind: str
+    labels: Mapping[str, tuple[str, ...]]
+    """Label → all its values; none if settings say which there are."""
+    english: str
+    french: str
+    formula: str
+    buckets: tuple[str, ...]
+    """Upper bounds, inclusive; of a histogram."""
+
+
+def describe(metrics: Iterable[Metric], texts: Mapping[str, Text]) -> list[Described]:
+    """Return what is to be said of `metrics`. Raises `LookupError` for one that `texts` do not explain."""
+    return [
+        Described(
+            f"{metric.name}{SUFFIXES.get(metric.type, '')}",
+            metric.type,
+            _labels_of(metric) if text.labels is None else text.labels,
+            metric.documentation,
+            text.french,
+            text.formula,
+            _buckets_of(metric),
+        )
+        for metric in metrics
+        for text in (texts[metric.name],)
+    ]
+
+
+def describe_web(policies: Policies, others: Iterable[Metric] = ()) -> list[Described]:
+    """Return all metrics of `accueil web`, as the promises of `policies` make them; `others` are those of its process."""
+    options = WebOptions(brokers="")
+    figures = FiguresCollector(_Example(policies), options, lambda: example.NOW)
+    citizens = CitizensCollector(_Told(), options.time_zone)
+    return describe(chain(figures.collect(), citizens.collect(), others), TEXTS)
+
+
+def write_markdown(language: str, sections: Mapping[str, Iterable[Described]]) -> str:
+    """Return the page as Markdown; `sections` are by the process that tells of them."""
+    words = WORDS[language]
+    lines = [f"# {words['title']}", "", words["language"], "", words["generated"], "", words["intro"], ""]
+    for process, metrics in sections.items():
+        lines += [f"## {words['of']} `accueil {process}`", "", f"| {' | '.join(words['heads'])} |", "|---|---|---|"]
+        lines += [_write_row(metric, language) for metric in metrics]
+        lines.append("")
+    lines += [f"## {words['kpis']}", ""]
+    for kpi in KPIS:
+        about = kpi.french if language == "fr" else kpi.english
+        lines += [f"{about}{words['colon']}", "", "```promql", kpi.promql, "```", ""]
+    return "\n".join(lines)
+
+
+WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "en": {
+        "title": "Metrics",
+        "language": "*[En français](METRICS.fr.md)*",
+        "generated": "Written by `accueil metrics`; change nothing by hand.",
+        "intro": "`le` of buckets is inclusive. Several `accueil web`"
+        " say the same:"
+        " `max without (instance, job)`, never `sum`. Of opinions and promises `channel` is the one that they are about, and"
+        " `queue` is"
+        " empty. Counters never fall: what was taken back stands in `contact_corrected_total`.",
+        "of": "Of",
+        "heads": ("metric", "meaning", "what is counted"),
+        "buckets": "Buckets",
+        "kpis": "What is made of them",
+        "colon": ":",
+    },
+    "fr": {
+        "title": "Métriques",
+        "language": "*[In English](METRICS.md)*",
+        "generated": "Écrit par `accueil metrics --lang fr` ; ne rien changer à la main.",
+        "intro": "Le `le` des classes est inclus."
+        " Plusieurs `accueil web`"
+        " disent la même chose : `max without (instance, job)`, jamais `sum`. Pour les avis et les promesses, `channel` est"
+        " le canal"
+        " concerné, et `queue` est vide. Les compteurs ne baissent jamais : ce qui a été repris est dans"
+        " `contact_corrected_total`.",
+        "of": "De",
+        "heads": ("métrique", "sens", "ce qui est compté"),
+        "buckets": "Classes",
+        "kpis": "Ce qu'on en tire",
+        "colon": " :",
+    },
+}
+"""Language → the page's words."""
+
+
+def _write_row(metric: Described, language: str) -> str:
+    labels = ", ".join(
+        f"{name}: {' '.join(f'`{value}`' for value in values)}" if values else name
+        for name, values in metric.labels.items()
+    )
+    about = metric.french if language == "fr" else metric.english
+    colon = WORDS[language]["colon"]
+    buckets = f"<br>{WORDS[language]['buckets']}{colon} {', '.join(metric.buckets)}" if metric.buckets else ""
+    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", about, f"{metric.formula}{buckets}")
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def _labels_of(metric: Metric) -> dict[str, tuple[str, ...]]:
+    names = dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le")
+    return {
+        name: () if name in OPEN else OF_THE_SLA_FILE.get(name) or tuple(dict.fromkeys(_values_of(metric, name)))
+        for name in names
+    }
+
+
+def _values_of(metric: Metric, label: str) -> list[str]:
+    return [sample.labels[label] for sample in metric.samples if label in sample.labels]
+
+
+def _buckets_of(metric: Metric) -> tuple[str, ...]:
+    bounds = {sample.labels["le"] for sample in metric.samples if "le" in sample.labels}
+    return tuple(f"{bound:g}" for bound in sorted(map(float, bounds)) if bound != float("inf"))
+
+
+class _Example:
+    """A view of the example."""
+
+    def __init__(self, policies: Policies) -> None:
+        self._policies = policies
+
+    def snapshot(self, _: datetime) -> Snapshot:
+        """Return it."""
+        return example.snapshot(self._policies)
+
+
+class _Told:
+    """A view of the example's citizens."""
+
+    def publish(self) -> Published:
+        """Return it."""
+        return example.published()

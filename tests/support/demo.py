@@ -1,0 +1,92 @@
+"""`accueil up --demo`, as a person starts it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil
+
+from models import topics
+from streams.core.figures import parse_key
+from streams.engine.broker import free_port
+from tests.support import kafka_io
+
+
+class Up:
+    """One `accueil up --demo`, from the moment it says that it is ready."""
+
+    def __init__(self, process: "subprocess.Popen[str]", data: Path, port: int) -> None:
+        self.process = process
+        self.data = data / "demo"
+        self.url = f"http://127.0.0.1:{port}"
+        assert process.stdout
+        self.lines = []
+        for line in process.stdout:
+            self.lines.append(line.rstrip())
+            if f"{self.url}/ (Ctrl-C" in line:
+                break
+        else:
+            raise AssertionError("\n".join(self.lines))
+
+    def children(self) -> dict[str, psutil.Process]:
+        """Process by what it runs."""
+        found = {}
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.Error):  # it has just ended
+                command = child.cmdline()
+                found[command[command.index("streams.cli") + 1] if "streams.cli" in command else "java"] = child
+        return found
+
+    def offered(self) -> float:
+        """Calls offered, all queues, as Prometheus sees them."""
+        text = httpx.get(f"{self.url}/metrics").text
+        metric = r'^contact_service_level_denominator_total\{.*formula="offered_share".*\} (\S+)$'
+        return sum(float(value) for value in re.findall(metric, text, re.MULTILINE))
+
+    def told(self) -> dict[str, str]:
+        """Where each process tells its metrics, as `host:port` by its name."""
+        found = (re.fullmatch(r"  (\w+) +http://(\S+)/metrics", line) for line in self.lines)
+        return {one[1]: one[2] for one in found if one}
+
+    def channels(self) -> set[str]:
+        """Channels that have figures."""
+        brokers = json.loads((self.data / "running.json").read_text())["brokers"]
+        keys = (parse_key(message.key()) for message in kafka_io.read(brokers, topics.FIGURES.name))
+        return {place.channel for _, _, place in keys if place}
+
+    def rest(self) -> str:
+        """Wait for the end, and return what was still said."""
+        assert self.process.stdout
+        return self.process.stdout.read()
+
+
+@contextmanager
+def start(data: Path, port: int, **settings: str) -> Iterator[Up]:
+    """Run one, lively from the first second and without a past, unless `settings`, as environment, say else."""
+    environment = {
+        **os.environ,
+        "ACCUEIL_DATA": str(data),
+        "ACCUEIL_WEB__PORT": str(port),
+        "ACCUEIL_API__PORT": str(free_port()),
+        "ACCUEIL_DEMO__SPEED": "20",
+        "ACCUEIL_DEMO__CALLS_PER_HOUR": "500",
+        "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "2000000",
+        "ACCUEIL_DEMO__HISTORY_DAYS": "0",
+        "PYTHONUNBUFFERED": "1",
+        **settings,
+    }
+    command = [sys.executable, "-m", "streams.cli", "up", "--demo"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield Up(process, data, port)
+        finally:
+            if process.poll() is None:
+                process.kill()  # takes its children with it

@@ -1,0 +1,162 @@
+"""Dashboards as code: what is committed is what is written, and nothing is wrong with it."""
+
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from math import sqrt
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from grafana.generated import DASHBOARDS, PAGES, generate, write
+from grafana.palette import ACTION, ATTENTION, NORMAL
+from grafana.panels import judge, uid_of
+from grafana.promql import bound_of_share
+from grafana.shared import WAITING
+from grafana.words import LANGUAGES, Words
+from streams.web.options import QueueOptions, Thresholds
+from tests.support.dashboards import FILES, Json, asked, lint, panels, read
+from tests.support.prometheus import DEPLOYED
+from tests.web.rows import SOCIAL
+
+NAMES = [path.relative_to(DASHBOARDS).as_posix() for path in FILES]
+VARIABLES = {read(path)["uid"]: {one["name"] for one in read(path)["templating"]["list"]} for path in FILES}
+
+
+def test_what_is_committed_is_what_python_writes() -> None:
+    written = generate()
+    assert written.keys() == set(NAMES), "python -m grafana"
+    for name, text in written.items():
+        assert (DASHBOARDS / name).read_text(encoding="utf-8") == text, f"{name} is not current: python -m grafana"
+
+
+def test_what_is_no_more_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "fr").mkdir()
+    (tmp_path / "fr" / "old.json").write_text("{}")
+    write(tmp_path)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*")) == NAMES
+
+
+def test_each_page_is_in_both_languages_under_names_of_its_own() -> None:
+    assert len(VARIABLES) == len(FILES) == len(PAGES) * len(LANGUAGES)
+    for page in PAGES:
+        french, english = (read(DASHBOARDS / language / f"{page.name}.json") for language in LANGUAGES)
+        assert [one["id"] for one in french["panels"]] == [one["id"] for one in english["panels"]]
+        for one, other in zip(panels(french), panels(english), strict=True):
+            assert one["targets"] == other["targets"] or one["type"] == "timeseries"
+            assert [x["expr"] for x in one["targets"]] == [x["expr"] for x in other["targets"]]
+            assert one["description"] != other["description"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_wrong(name: str) -> None:
+    assert lint(read(DASHBOARDS / name), VARIABLES) == []
+
+
+def test_the_wall_is_one_screen() -> None:
+    wall = read(DASHBOARDS / "fr" / "wall.json")
+    lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in wall["panels"])
+    assert 38 * lines <= 1080 - 80, "a line is 30 pixels with a gap of 8; above is a bar with variables"
+    assert all(panel["type"] != "row" for panel in wall["panels"])
+
+
+def _stat(dashboard: Json) -> Json:
+    return next(one for one in panels(dashboard) if one["type"] == "stat")
+
+
+def _set(path: str, value: Any) -> Callable[[Json], None]:
+    def change(dashboard: Json) -> None:
+        *way, last = path.split(".")
+        place = _stat(dashboard) if way and way[0] == "stat" else dashboard
+        for step in way[way[:1] == ["stat"] :]:
+            place = place[int(step)] if isinstance(place, list) else place[step]
+        place[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (_set("editable", True), "edited"),
+        (_set("uid", ""), "uid"),
+        (_set("timezone", "browser"), "Paris"),
+        (_set("stat.title", ""), "title"),
+        (_set("stat.description", ""), "description"),
+        (_set("stat.id", 0), "number"),
+        (_set("stat.gridPos.x", 22), "wider"),
+        (_set("stat.gridPos.w", 8), "over another"),
+        (_set("stat.datasource.uid", "prometheus"), "data source"),
+        (_set("stat.fieldConfig.defaults.unit", ""), "unit"),
+        (_set("stat.fieldConfig.defaults.noValue", ""), "without data"),
+        (_set("stat.fieldConfig.defaults.thresholds", None), "thresholds"),
+        (_set("stat.fieldConfig.defaults.color", {"fixedColor": "#FF0000"}), "palette"),
+        (_set("stat.fieldConfig.defaults.color", {"fixedColor": "red"}), "palette"),
+        (_set("stat.targets", []), "no queries"),
+        (_set("stat.targets.1.refId", "A"), "two of one name"),
+        (_set("stat.targets.0.expr", "contact_received_total"), "counter"),
+        (_set("stat.targets.0.expr", "rate(contact_agents[$__rate_interval])"), "no counter"),
+        (_set("stat.targets.0.expr", "rate(contact_received_total[5m])"), "window"),
+        (_set("stat.targets.0.expr", "sum(contact_agents"), "sum(contact_agents"),
+        (_set("links", [{"title": "x", "url": "/d/x", "keepTime": True, "includeVars": True}]), "exist"),
+        (_set("links", [{"title": "x", "url": "", "keepTime": False, "includeVars": True}]), "loses time"),
+        (
+            _set("links", [{"title": "x", "url": "/d/accueil-wall?var-x=1", "keepTime": 1, "includeVars": 1}]),
+            "no {'x'}",
+        ),
+    ],
+)
+def test_what_is_wrong_is_found(change: Callable[[Json], None], fault: str) -> None:
+    dashboard = deepcopy(read(DASHBOARDS / "fr" / "overview.json"))
+    change(dashboard)
+    assert any(fault in found for found in lint(dashboard, VARIABLES)), lint(dashboard, VARIABLES)
+
+
+def test_no_query_of_a_page_forgets_its_variables() -> None:
+    for page in PAGES:
+        business = [one for one in asked(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr]
+        assert all(f'{name}=~"${name}"' in one.expr for one in business for name in page.scope.variables)
+
+
+def test_a_state_is_the_boards() -> None:
+    rising, falling = Thresholds(attention=5, action=10), Thresholds(attention=0.8, action=0.6)
+    assert judge("x", rising) == "((x) >= bool 5)\n+\n((x) >= bool 10)"
+    assert judge("x", falling) == "((x) < bool 0.8)\n+\n((x) < bool 0.6)"
+    assert [state.text for state in (NORMAL, ATTENTION, ACTION)] == [
+        Words("● Normal", "● Normal"),
+        Words("▲ Attention", "▲ Attention"),
+        Words("■ Agir", "■ Act"),
+    ]
+
+
+def test_thresholds_are_those_of_the_board_where_nothing_else_is_set() -> None:
+    assert QueueOptions(SOCIAL, "", "").waiting == WAITING
+
+
+def test_bounds_of_a_share_are_wilsons() -> None:
+    def bound(sign: Literal["+", "-"]) -> float:
+        query = bound_of_share("0.7", "50", sign).replace("^", "**").replace("\n", " ")
+        return float(eval(query, {"sqrt": sqrt}))
+
+    assert bound("-") == pytest.approx(0.5625, abs=5e-4)
+    assert bound("+") == pytest.approx(0.8090, abs=5e-4)
+
+
+def test_french_is_set_as_in_print() -> None:
+    assert (
+        Words("Reçus : « 5 »", "Received: 5").of("fr")
+        == "Reçus\N{NO-BREAK SPACE}: «\N{NO-BREAK SPACE}5\N{NO-BREAK SPACE}»"
+    )
+    assert uid_of("wall", "fr") == "accueil-wall"
+    assert uid_of("wall", "en") == "accueil-wall-en"
+
+
+def test_provisioning_finds_what_is_written_and_asks_as_often_as_prometheus_scrapes() -> None:
+    provisioning = DASHBOARDS.parent / "provisioning"
+    paths = re.findall(r"path: (.+)", (provisioning / "dashboards" / "accueil.yml").read_text(encoding="utf-8"))
+    assert paths == [f"${{ACCUEIL_GRAFANA}}/{DASHBOARDS.name}/{language}" for language in LANGUAGES]
+    source = (provisioning / "datasources" / "prometheus.yml").read_text(encoding="utf-8")
+    scraped = re.search(r"scrape_interval: (\w+)", (DEPLOYED / "prometheus.example.yml").read_text(encoding="utf-8"))
+    assert scraped
+    assert f"timeInterval: {scraped[1]}" in source

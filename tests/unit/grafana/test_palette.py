@@ -1,0 +1,17 @@
+"""Colours of dashboards can be told from Grafana's dark panels, and from each other without colour (WCAG 2.2, 1.4.3, 1.4.11)."""
+
+from grafana.palette import STATES, STROKES
+from tests.unit.web.test_palette import GRAPHICS, TEXT, contrast
+
+PANEL = "#181b1f"
+"""Of Grafana's dark theme."""
+
+
+def test_states_are_told_by_word_and_shape_and_can_be_read() -> None:
+    assert len({state.symbol for state in STATES}) == len({state.word for state in STATES}) == len(STATES)
+    assert min(contrast(state.colour, PANEL) for state in STATES) >= TEXT - 0.05
+
+
+def test_series_are_told_by_their_dash_and_can_be_seen() -> None:
+    assert len({stroke.dash for stroke in STROKES}) == len(STROKES)
+    assert min(contrast(stroke.colour, PANEL) for stroke in STROKES) >= GRAPHICS

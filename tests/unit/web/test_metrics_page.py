@@ -1,0 +1,124 @@
+"""The page of metrics: what is committed is what the command prints, and it tells of all that is exported."""
+
+import re
+from zoneinfo import ZoneInfo
+
+import promql_parser
+import pytest
+from click.testing import CliRunner
+from prometheus_client import CollectorRegistry
+from starlette.testclient import TestClient
+
+from connectors.sdk.metrics import Metrics
+from streams import metrics_cli
+from streams.engine.metrics import REGISTRY
+from streams.metrics_cli import command, describe_processes
+from streams.web.app import create_app
+from streams.web.metrics import explained
+from streams.web.metrics.explained import KPIS
+from streams.web.metrics.page import Described, write_markdown
+from streams.web.options import WebOptions
+from streams.web.view import FiguresView
+from tests.support.prometheus import DEPLOYED
+from tests.unit.web.test_collector_channels import NOON, Exported, fill
+from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
+
+PROCESSES = describe_processes()
+NAMES = {metric.name: metric for metrics in PROCESSES.values() for metric in metrics}
+PAGES = {"en": DEPLOYED / "METRICS.md", "fr": DEPLOYED / "METRICS.fr.md"}
+
+
+class NoReader:
+    def start(self) -> None:
+        """Read nothing."""
+
+    def stop(self) -> None:
+        """End nothing."""
+
+
+@pytest.mark.parametrize("language", PAGES)
+def test_the_committed_page_is_what_the_command_prints(language: str) -> None:
+    printed = CliRunner().invoke(command, ["--lang", language])
+    assert printed.exit_code == 0
+    assert PAGES[language].read_text(encoding="utf-8") == printed.output, (
+        f"accueil metrics --lang {language} > {PAGES[language]}"
+    )
+
+
+def test_all_that_is_exported_is_explained_with_its_type_and_labels() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    fill(exported.worker)
+    exported.worker.count(KEPT, NOON, "started", "due")
+    exported.worker.stocks(KEPT, NOON, overdue=1)
+    exported.worker.progress(NOON, event_at=1, history={"mail": 1})
+    for family in exported.registry.collect():
+        name = f"{family.name}{'_total' * (family.type == 'counter')}{'_info' * (family.type == 'info')}"
+        told = NAMES[name]
+        assert told.kind == family.type
+        for sample in family.samples:
+            assert sample.labels.keys() - {"le"} <= told.labels.keys(), name
+            for label, values in told.labels.items():
+                assert not values or label not in sample.labels or sample.labels[label] in values, (name, label)
+
+
+def test_nothing_is_explained_that_is_not_there() -> None:
+    told = {re.sub("_(total|info)$", "", metric.name) for metric in PROCESSES["web"]}
+    assert told == explained.TEXTS.keys()
+    connectors = CollectorRegistry()
+    Metrics(connectors)
+    others = {family.name for registry in (connectors, REGISTRY) for family in registry.collect()}
+    assert others == metrics_cli.TEXTS.keys()
+
+
+def test_each_explanation_is_in_both_languages() -> None:
+    for metric in NAMES.values():
+        assert metric.english
+        assert metric.french
+        assert metric.formula
+        assert metric.english != metric.french, metric.name
+
+
+def selectors(node: object) -> list[promql_parser.VectorSelector]:
+    if isinstance(node, promql_parser.VectorSelector):
+        return [node]
+    inner = [getattr(node, name, None) for name in ("expr", "lhs", "rhs", "vector_selector", "param")]
+    inner += list(getattr(node, "args", None) or [])
+    return [found for one in inner if type(one).__module__ == "promql_parser" for found in selectors(one)]
+
+
+@pytest.mark.parametrize("kpi", KPIS, ids=lambda kpi: kpi.english[:20])
+def test_what_is_made_of_metrics_asks_for_some_that_there_are(kpi: explained.Kpi) -> None:
+    found = selectors(promql_parser.parse(kpi.promql))
+    assert found
+    for selector in found:
+        base = re.sub("_(bucket|sum|count)$", "", selector.name) if selector.name not in NAMES else selector.name
+        metric = NAMES[base]
+        assert (base == selector.name) == (metric.kind != "histogram")
+        for matcher in selector.matchers.matchers:
+            values = metric.labels[matcher.name]
+            assert not values or not matcher.value or set(matcher.value.split("|")) <= set(values), kpi.english
+
+
+def test_a_metric_without_words_is_named() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry)
+    with pytest.raises(LookupError, match="connector_"):
+        metrics_cli.describe(registry.collect(), {})
+
+
+def test_what_would_break_the_table_is_escaped() -> None:
+    odd = Described("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
+    row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
+    assert row.count("|") == 4
+
+
+@pytest.mark.parametrize(("language", "word"), [("fr", "Métriques"), ("en", "Metrics")])
+def test_the_board_serves_it(language: str, word: str) -> None:
+    view = FiguresView(ZoneInfo("Europe/Paris"), NOON)
+    app = create_app(view, NoReader(), WebOptions(brokers="", host="testserver"), explain=lambda: PROCESSES)
+    with TestClient(app) as client:
+        answer = client.get("/metrics/help", params={"lang": language})
+    assert answer.status_code == 200
+    assert f"<h1>{word}</h1>" in answer.text
+    assert [name for name in NAMES if f'id="{name}"' not in answer.text] == []
+    assert "style=" not in answer.text

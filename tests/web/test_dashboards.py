@@ -1,0 +1,111 @@
+"""Each query of each panel of the dashboards is answered by a real Prometheus."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from grafana.generated import DASHBOARDS
+from streams.core.citizens import Period
+from streams.engine.broker import free_port
+from streams.web.citizens import CitizensView, Published
+from streams.web.options import WebOptions
+from tests.support import demo
+from tests.support.dashboards import asked, unanswered
+from tests.support.processes import Child, wait_until
+from tests.support.prometheus import running, shorten
+from tests.web.rows import OPINION
+from tests.web.served import serving
+
+ASKED: Final = [one for path in sorted((DASHBOARDS / "fr").glob("*.json")) for one in asked(path)]
+"""The queries of other languages are the same (`tests/unit/grafana`)."""
+NOT_YET: Final = "told of a week that is over, and of five citizens at least"
+NOT_ASKED: Final = "a scale on which nobody ever answered has no series: the simulated survey has another"
+MAY_BE_EMPTY: Final = {
+    ("overview", "Usagers"): NOT_YET,
+    ("overview", "Revenus"): NOT_YET,
+    ("overview", "Résolus au premier contact"): NOT_YET,
+    ("overview", "Contacts évitables"): NOT_YET,
+    ("satisfaction", "NPS"): NOT_ASKED,
+    ("satisfaction", "Recommandation, de 0 à 10"): NOT_ASKED,
+    ("satisfaction", "Effort"): NOT_ASKED,
+    ("wall", "Alertes en cours"): "nothing is wrong",
+}
+"""Page and panel → why there need be no data where all is well."""
+LIVELY: Final = {
+    "ACCUEIL_DEMO__HISTORY_DAYS": "2",
+    "ACCUEIL_DEMO__CALLS_PER_HOUR": "200",
+    "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "500000",
+    "LC_ALL": "C",
+}
+NOTIFY: Final = """
+[notify]
+health_port = {port}
+[notify.mails.supervisors]
+host = "127.0.0.1"
+sender = "accueil@example.org"
+recipients = ["supervisors@example.org"]
+"""
+FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "expr": "vector(1)"}]}]}
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(600)
+def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
+    ports = {f"ACCUEIL_{part}__HEALTH_PORT": str(free_port()) for part in ("WORKER", "CONNECT", "TIMELINE")}
+    settings, port = tmp_path / "accueil.toml", free_port()
+    settings.write_text(NOTIFY.format(port=port), encoding="utf-8")
+    notify = Child(
+        ["-m", "streams.cli", f"--config={settings}", "notify"], tmp_path / "notify.log", ACCUEIL_DATA=str(tmp_path)
+    )
+    with demo.start(tmp_path, free_port(), **ports, **LIVELY) as up, notify.start():
+        jobs = {f"accueil-{name}": target for name, target in up.told().items()}
+        jobs["accueil-notify"] = f"127.0.0.1:{port}"
+        with running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
+            left = {one: "" for one in ASKED if (one.page, one.panel) not in MAY_BE_EMPTY}
+
+            def missing() -> object:
+                nonlocal left
+                left = unanswered(prometheus, left)
+                return left
+
+            wait_until(lambda: not missing(), "data for each query", 240, otherwise=missing)
+
+
+class Week(CitizensView):
+    """A week that is over, with something of each kind."""
+
+    def publish(self) -> Published:
+        week, place = Period.WEEK, ("rsa", "call")
+        return Published(
+            recontact_days=7,
+            starts={week: 739_936},
+            handled_start=739_929,
+            active={(week, "rsa"): 9},
+            active_of_all={week: 9},
+            began={(*place, "letter_unanswered"): 9},
+            hops={},
+            unidentified={},
+            handled={(*place, True, False): 9, (*place, False, True): 9},
+            pending={},
+            withheld={},
+        )
+
+
+def test_what_may_be_empty_gives_data_once_there_is_any(tmp_path: Path) -> None:
+    rules = tmp_path / "firing.yml"
+    rules.write_text(json.dumps(FIRING), encoding="utf-8")
+    queries = [one for one in ASKED if (one.page, one.panel) in MAY_BE_EMPTY]
+    assert {(one.page, one.panel) for one in queries} == MAY_BE_EMPTY.keys(), "what is listed is there"
+    with (
+        serving(WebOptions(brokers=""), citizens=Week()) as served,
+        running(tmp_path / "prometheus", served.url.removeprefix("http://"), rules=[rules]) as prometheus,
+    ):
+        served.follow()
+
+        def missing() -> object:
+            served.worker.count(OPINION, served.now(), given_nps_0_10_9=1, given_ces_1_5_4=1)
+            return unanswered(prometheus, queries)
+
+        wait_until(lambda: not missing(), "data for each query", otherwise=missing)
