@@ -41,6 +41,10 @@ LAZY = {
         "connectors.webhook.desk.command:command",
         say("The pages of a front desk: tickets, and calls.", "Les pages d'un guichet : les tickets, les appels."),
     ),
+    "explain": (
+        "streams.explain_cli:command",
+        say("What a figure is made of: contacts and events.", "De quoi un chiffre est fait : contacts, événements."),
+    ),
     "links": (
         "streams.links_cli:group",
         say("Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer."),

@@ -4,14 +4,12 @@ What the workers have is read as of one moment for each partition: all records o
 taken, have the time of the step (`engine.lane`). So nobody needs to stop for it.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError
 
 from models.policies import Policies
 from models.topics import CONTACTS, FIGURES, SLA, SOURCES, TIMELINE
@@ -21,10 +19,8 @@ from streams.core.differences import Sums, sum_up
 from streams.core.figures import civil_time
 from streams.engine.job import Record, Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
-from streams.topic_reader import CLIENT, CONSUMER, opened
+from streams.topic_reader import CLIENT, CONSUMER, opened, read_until
 
-SILENT_SECONDS: Final = 30.0
-"""A broker that has brought nothing for so long is away."""
 _LATEST: Final = 20_000
 """How far back from the end of a state topic how far the sources were taken is looked for first: each step writes it."""
 _TICKS_MS: Final = range(-600_000, 1, 4_000)
@@ -138,7 +134,7 @@ class _Log:
     def __init__(self, consumer: Any, number: int) -> None:
         self._consumer, self._number = consumer, number
         self.cut_at = 0
-        """Until when retention has taken something away, milliseconds since 1970; 0 if nothing."""
+        """Until when retention has taken away what the sources told, milliseconds since 1970; 0 if nothing."""
 
     def find_moment(self) -> tuple[int, dict[str, int]] | None:
         """Return when rows were written last, and how far the sources were taken by then; None if nothing was ever written."""
@@ -168,28 +164,14 @@ class _Log:
 
     def read(self, ends: Mapping[str, int], start: int = 0) -> Iterator[tuple[str, Sequence[Record]]]:
         """Yield the records of topics, a few at a time, from `start` or as far back as there are some until each one's end."""
-        consumer = self._consumer
         until = {self._place(topic): end for topic, end in ends.items()}
-        consumer.assign(list(until))
-        begins = consumer.beginning_offsets(list(until))
-        for place, begin in begins.items():
-            consumer.seek(place, max(begin, start))
-        cut = {place.topic for place, begin in begins.items() if begin > start}
-        moved_at = time.monotonic()
-        while open_ := [place for place in until if consumer.position(place) < until[place]]:
-            before = sum(map(consumer.position, open_))
-            for place, found in consumer.poll(timeout_ms=1000).items():
-                records = [record for record in found if record.offset < until[place]]
-                if not records:
-                    continue
-                if place.topic in cut:
-                    cut.remove(place.topic)
-                    self.cut_at = max(self.cut_at, records[0].timestamp)
-                yield place.topic, records
-            if sum(map(consumer.position, open_)) > before:
-                moved_at = time.monotonic()
-            elif time.monotonic() - moved_at > SILENT_SECONDS:
-                raise KafkaTimeoutError(f"{', '.join(ends)}: could not be read to the end")
+        begins = self._consumer.beginning_offsets(list(until))
+        cut = {place for place, begin in begins.items() if begin > start and place.topic in _SOURCES}
+        for place, records in read_until(self._consumer, until, start):
+            if place in cut:
+                cut.remove(place)
+                self.cut_at = max(self.cut_at, records[0].timestamp)
+            yield place.topic, records
 
     def _place(self, topic: str) -> TopicPartition:
         return TopicPartition(topic, self._number)

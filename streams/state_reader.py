@@ -1,23 +1,23 @@
-"""Read rows of the workers' state, as they were committed last."""
+"""Read rows of the workers' state, as they were committed last, and the events of the log that they were made of."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
+from operator import attrgetter
 from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError
 
-from models.topics import CONTACTS
+from models.codec import Unusable, decode
+from models.events import Event
+from models.topics import CONTACTS, SOURCES
 from streams.core import contact
 from streams.core.contact import Contact
 from streams.engine.partitioner import partition_of
 from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
-from streams.topic_reader import CLIENT, CONSUMER, opened
+from streams.topic_reader import CLIENT, CONSUMER, opened, read_until
 
 BROKER_SECONDS: Final = 10.0
-SILENT_SECONDS: Final = 30.0
-"""A broker that has brought nothing for so long is away."""
 _OTHER_ROWS: Final = (b"\0", b"agent:")
 """How the keys of rows begin that are no contact's: how far topics are taken, and agents."""
 
@@ -39,6 +39,20 @@ def read_contacts(settings: Settings, wanted: Callable[[Contact], bool]) -> dict
     """
     found = _read(settings, lambda key, value: not key.startswith(_OTHER_ROWS) and wanted(contact.decode(value)))
     return {key.decode(): contact.decode(value) for key, value in found.items()}
+
+
+def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) -> None:
+    """Call `note` with name and row of each contact; of one that changed lately maybe more than once, the last row last.
+
+    Raises as `read_contact`.
+    """
+
+    def pass_on(key: bytes, value: bytes) -> bool:
+        if not key.startswith(_OTHER_ROWS):
+            note(key.decode(), contact.decode(value))
+        return False
+
+    _read(settings, pass_on)
 
 
 def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
@@ -63,20 +77,34 @@ def read_rows(
         if key is not None:
             partitions = [partition_of(key, len(partitions))]
         places = [TopicPartition(CONTACTS.name, partition) for partition in partitions]
-        consumer.assign(places)
-        consumer.seek_to_beginning(*places)
-        ends = consumer.end_offsets(places)
-        moved_at = time.monotonic()
-        while open_ := [place for place in places if consumer.position(place) < ends[place]]:
-            before = sum(map(consumer.position, open_))
-            for records in consumer.poll(timeout_ms=1000).values():
-                for record in records:
-                    if record.value is not None and wanted(record.key, record.value):
-                        found[record.key] = record.value
-                    else:
-                        found.pop(record.key, None)
-            if sum(map(consumer.position, open_)) > before:
-                moved_at = time.monotonic()
-            elif time.monotonic() - moved_at > SILENT_SECONDS:
-                raise KafkaTimeoutError(f"{CONTACTS.name} could not be read to its end")
+        for _, records in read_until(consumer, consumer.end_offsets(places)):
+            for record in records:
+                if record.value is not None and wanted(record.key, record.value):
+                    found[record.key] = record.value
+                else:
+                    found.pop(record.key, None)
     return found
+
+
+def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[Event]]:
+    """Return by contact the events of the log, as they were sent, each once, in the order in which they happened.
+
+    It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
+    """
+    brokers = find_brokers(settings, or_demo=True)
+    wait_for_broker(brokers, BROKER_SECONDS)
+    found: dict[str, dict[str, Event]] = {}
+    config = {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **settings.kafka.client_options()}
+    with opened(KafkaConsumer, config) as consumer:
+        places = [
+            TopicPartition(topic.name, partition)
+            for topic in SOURCES.values()
+            for partition in consumer.partitions_for_topic(topic.name) or ()
+        ]
+        for _, records in read_until(consumer, consumer.end_offsets(places)):
+            for record in records:
+                if (record.key or b"").decode(errors="replace") in contacts:
+                    with suppress(Unusable):
+                        event = decode(record.value)
+                        found.setdefault(event.subject, {}).setdefault(event.id, event)
+    return {contact: sorted(events.values(), key=attrgetter("time", "sequence")) for contact, events in found.items()}

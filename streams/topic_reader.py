@@ -9,17 +9,19 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, for_code
+from kafka.errors import KafkaError, KafkaTimeoutError, for_code
 from kafka.net.compat import KafkaNetClient
 
 from streams.engine.job import Record
 
-__all__ = ["RETRY_SECONDS", "Follower", "KafkaError", "Phase", "Record", "TopicReader", "opened"]
+__all__ = ["RETRY_SECONDS", "Follower", "KafkaError", "Phase", "Record", "TopicReader", "opened", "read_until"]
 
 POLL_MS: Final = 500
 PROBE_SECONDS: Final = 5.0
 """How often the broker is asked whether it is there and the topic is still the same one."""
 RETRY_SECONDS: Final = 1.0
+SILENT_SECONDS: Final = 30.0
+"""A broker that has brought nothing for so long is away."""
 CLIENT: Final = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 2_000}
 CONSUMER: Final = {
     "isolation_level": "read_committed",
@@ -140,6 +142,30 @@ class TopicReader:
         if not topic["partitions"]:
             raise TopicMissing(f"{self._topic}: {for_code(topic['error_code']).__name__}")
         return _Identity(str(topic["topic_id"]), tuple(sorted(part["partition_index"] for part in topic["partitions"])))
+
+
+def read_until(
+    consumer: Any, ends: Mapping[TopicPartition, int], start: int = 0
+) -> Iterator[tuple[TopicPartition, Sequence[Any]]]:
+    """Yield records of partitions, a few at a time, from `start` or as far back as there are some, until each one's end.
+
+    Raises `KafkaError` if the brokers do not go on answering.
+    """
+    consumer.assign(list(ends))
+    for place, begin in consumer.beginning_offsets(list(ends)).items():
+        consumer.seek(place, max(begin, start))
+    moved_at = time.monotonic()
+    while open_ := [place for place, end in ends.items() if consumer.position(place) < end]:
+        before = sum(map(consumer.position, open_))
+        for place, found in consumer.poll(timeout_ms=POLL_MS).items():
+            if records := [record for record in found if record.offset < ends[place]]:
+                yield place, records
+        if sum(map(consumer.position, open_)) > before:
+            moved_at = time.monotonic()
+        elif time.monotonic() - moved_at > SILENT_SECONDS:
+            raise KafkaTimeoutError(
+                f"{', '.join(sorted({place.topic for place in open_}))}: could not be read to the end"
+            )
 
 
 @contextmanager

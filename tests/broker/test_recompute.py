@@ -1,4 +1,4 @@
-"""`accueil recompute` on a real Kafka, beside a real worker."""
+"""`accueil recompute` and `accueil explain` on a real Kafka, beside a real worker."""
 
 import json
 from pathlib import Path
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.broker
 CALLS, ANSWERED = 40, 15
 
 
-def recompute(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
+def ask(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
     environment = {
         "LC_ALL": "C",
         "ACCUEIL_BROKERS": kafka.bootstrap,
         "ACCUEIL_DATA": str(directory / "data"),
         "ACCUEIL_SLA": str(directory / "sla.toml"),
     }
-    return CliRunner().invoke(main, ["recompute", *arguments], env=environment)
+    return CliRunner().invoke(main, arguments, env=environment)
 
 
 def rows(kafka: EmbeddedKafka) -> dict[tuple[int, bytes], bytes]:
@@ -39,7 +39,7 @@ def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_anot
     own_kafka: EmbeddedKafka, tmp_path: Path
 ) -> None:
     chain = Chain(own_kafka, tmp_path)
-    nothing = recompute(own_kafka, tmp_path)
+    nothing = ask(own_kafka, tmp_path, "recompute")
     assert (nothing.exit_code, nothing.stderr) == (2, "accueil: no worker has counted anything yet\n")
     with chain.child("worker", "worker").start() as worker:
         chain.call(CALLS)
@@ -55,11 +55,12 @@ def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_anot
             )
 
         wait_until(lambda: (count("offered"), count("answered")) == (CALLS, ANSWERED), "all to be counted")
-        right = recompute(own_kafka, tmp_path)  # while the worker goes on
+        right = ask(own_kafka, tmp_path, "recompute")  # while the worker goes on
         assert right.exit_code == 0, right.output
         assert "no number differs" in right.stdout
         assert f"{CALLS + ANSWERED} events give" in right.stdout
         assert worker.stop() == 0
+    check_explained(own_kafka, tmp_path)
 
     place, told_at = next(
         ((one.partition() or 0, one.key() or b""), one.timestamp()[1])
@@ -71,10 +72,28 @@ def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_anot
     producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
     producer.produce(FIGURES.name, encode_figure(wrong), place[1], place[0], timestamp=told_at)
     assert producer.flush(60) == 0
-    told = recompute(own_kafka, tmp_path, "--json")
+    told = ask(own_kafka, tmp_path, "recompute", "--json")
     assert told.exit_code == 1, told.output
     [found] = [json.loads(line) for line in told.stdout.splitlines()]
     _, channel, site, service, queue = json.loads(place[1])
     where = {"day": None, "channel": channel, "site": site, "service": service, "queue": queue}
     assert found == {**where, "name": "offered", "known": found["again"] + 1, "again": found["again"]}
-    assert "numbers that differ: 1" in recompute(own_kafka, tmp_path).stdout
+    assert "numbers that differ: 1" in ask(own_kafka, tmp_path, "recompute").stdout
+
+
+def check_explained(kafka: EmbeddedKafka, directory: Path) -> None:
+    told = ask(kafka, directory, "explain", "answered", "--channel", "call", "--events", "--json")
+    assert told.exit_code == 0, told.output
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    assert len({one["contact"] for one in lines}) == len(lines) == ANSWERED
+    assert {tuple(event["type"] for event in one["events"]) for one in lines} == {("call.queued", "call.answered")}
+    level = ask(kafka, directory, "explain", "service_level", "--formula", "offered_share", "--limit", "2")
+    first, formula, *table = level.stdout.splitlines()
+    assert first.startswith("service_level, call, ")
+    assert f"/ {ANSWERED} = " in first
+    assert formula.startswith("  (answered ≤ 20 s) / (answered + abandoned + left_timeout")
+    assert len(table) == 1 + 2 + 1
+    assert table[-1] == f"… and {ANSWERED - 2} more (--limit)"
+    wrong = ask(kafka, directory, "explain", "anwsered")
+    assert (wrong.exit_code, "did you mean answered?" in wrong.stderr) == (2, True), wrong.output
+    assert "breached" in ask(kafka, directory, "explain", "--list").stdout.splitlines()

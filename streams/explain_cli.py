@@ -1,0 +1,216 @@
+"""`accueil explain`: a figure's numerator, denominator, and the contacts and events that it counts."""
+
+import json as json_
+from collections.abc import Callable
+from datetime import date, datetime, tzinfo
+from typing import Any, Final, NamedTuple
+
+import click
+
+from connectors.sdk.mistakes import guess
+from models.events import Event
+from models.topics import Channel
+from streams.core.contact import Contact
+from streams.core.figures import Formula, civil_time
+from streams.core.layouts import SLA
+from streams.core.tracing import ABANDONMENT, QUEUED, SERVICE_LEVEL, Made, Term, Trace, make_up, names, trace
+from streams.listing import as_json, limit_option, print_table, when
+from streams.running import kafka_errors, pass_settings_here
+from streams.settings import Settings
+from streams.state_reader import read_events, scan_contacts
+from streams.terminal import clear_errors
+from streams.words import say
+
+CHANNELS: Final = [*(channel.value for channel in Channel), SLA]
+
+
+class Counted(NamedTuple):
+    """One fact that a figure counts."""
+
+    contact: str
+    fact: Trace
+    in_numerator: bool
+    in_denominator: bool
+
+
+def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) -> date | None:
+    try:
+        return date.fromisoformat(value) if value else None
+    except ValueError:
+        raise click.BadParameter(say("use 2026-11-25", "écrire 2026-11-25"), ctx, param) from None
+
+
+@click.command(
+    name="explain",
+    help=say(
+        "Show what a figure is made of: numerator, denominator, and each contact that it counts. FIGURE is service_level, "
+        "abandonment, or what is counted: offered, answered, received, booked, breached, waiting … (--list names all). "
+        "Contacts that were closed so long ago that they are kept no more are missing.",
+        "Montre de quoi un chiffre est fait : numérateur, dénominateur, et chaque contact compté. FIGURE est service_level, "
+        "abandonment, ou ce qui est compté : offered, answered, received, booked, breached, waiting … (--list les nomme "
+        "tous). Les contacts clos depuis trop longtemps pour être encore gardés manquent.",
+    ),
+)
+@click.argument("figure", required=False)
+@click.option("--list", "as_list", is_flag=True, help=say("Name all figures.", "Nommer tous les chiffres."))
+@click.option(
+    "--day", callback=_parse_day, metavar="2026-11-25", help=say("Today if not given.", "Aujourd'hui par défaut.")
+)
+@click.option("--channel", type=click.Choice(CHANNELS), help=say("Of one channel.", "D'un canal."))
+@click.option("--site", help=say("Of one site.", "D'un site."))
+@click.option("--service", help=say("Of one service.", "D'un service."))
+@click.option("--queue", help=say("Of one queue.", "D'une file."))
+@click.option(
+    "--formula",
+    type=click.Choice([formula.value for formula in Formula]),
+    help=say("Of the service level.", "Du niveau de service."),
+)
+@click.option(
+    "--events", is_flag=True, help=say("With each contact's events.", "Avec les événements de chaque contact.")
+)
+@as_json
+@limit_option
+@pass_settings_here
+def command(
+    settings: Settings, /, *, figure: str | None, as_list: bool, limit: int, events: bool, **chosen: Any
+) -> None:
+    """Find, count, print."""
+    if as_list or figure is None:
+        click.echo("\n".join(names()))
+        return
+    channel = chosen["channel"] or (Channel.CALL if figure in {SERVICE_LEVEL, ABANDONMENT} else None)
+    made = _make_up(settings, figure, channel, chosen["formula"])
+    zone = settings.web.zone
+    day = chosen["day"] or datetime.now(zone).date()
+    place = {"channel": channel, **{name: chosen[name] for name in ("site", "service", "queue")}}
+
+    def is_asked(fact: Trace) -> bool:
+        here = all(wanted is None or getattr(fact.place, name) == wanted for name, wanted in place.items())
+        return here and (fact.start is None or civil_time(fact.start, zone).date() == day)
+
+    with clear_errors(), kafka_errors():
+        counted = _count(settings, made, is_asked)
+        shown = counted[:limit]
+        told = read_events(settings, {one.contact for one in shown}) if events else {}
+    if chosen["json"]:
+        for one in shown:
+            click.echo(json_.dumps(_as_json(one, told.get(one.contact), zone)))
+        return
+    click.echo(_sum_up(figure, made, counted, day, place))
+    _print(shown, told, zone)
+    if len(counted) > limit:
+        click.echo(
+            say(f"… and {len(counted) - limit} more (--limit)", f"… et {len(counted) - limit} de plus (--limit)")
+        )
+
+
+def _make_up(settings: Settings, figure: str, channel: str | None, formula: str | None) -> Made:
+    web = settings.web
+    if figure in {SERVICE_LEVEL, ABANDONMENT} and channel not in QUEUED:
+        raise click.UsageError(
+            say(
+                f"{figure} is of {', '.join(sorted(QUEUED))} alone",
+                f"{figure} n'est que de {', '.join(sorted(QUEUED))}",
+            )
+        )
+    target = web.desk_target_seconds if channel == Channel.VISIT else web.target_seconds
+    try:
+        return make_up(figure, Formula(formula or web.formula), target, web.short_abandon_seconds)
+    except KeyError:
+        raise click.UsageError(
+            say(f"there is no figure {figure}", f"il n'y a pas de chiffre {figure}") + guess(figure, names())
+        ) from None
+
+
+def _count(settings: Settings, made: Made, is_asked: Callable[[Trace], bool]) -> list[Counted]:
+    found: dict[str, list[Counted]] = {}
+
+    def note(name: str, row: Contact) -> bool:
+        found.pop(name, None)  # an earlier version of the row
+        facts = [Counted(name, fact, *made.count(fact.name, fact.amount)) for fact in trace(row) if is_asked(fact)]
+        if own := [one for one in facts if one.in_numerator or one.in_denominator]:
+            found[name] = own
+        return False
+
+    scan_contacts(settings, note)
+    return sorted(
+        (one for several in found.values() for one in several),
+        key=lambda one: (one.fact.start or 0, one.contact, one.fact),
+    )
+
+
+def _sum_up(figure: str, made: Made, counted: list[Counted], day: date, place: dict[str, str | None]) -> str:
+    where = ", ".join(value for value in place.values() if value) or say("all places", "tous les lieux")
+    above = sum(one.in_numerator for one in counted)
+    if not made.denominator:
+        return say(f"{figure}, {where}, {day}: {above}", f"{figure}, {where}, {day} : {above}")
+    below = sum(one.in_denominator for one in counted)
+    share = f"{above / below:.1%}" if below else "-"
+    text = say(
+        f"{figure}, {where}, {day}: {above} / {below} = {share}",
+        f"{figure}, {where}, {day} : {above} / {below} = {share}",
+    )
+    return f"{text}\n  ({_spell(made.numerator)}) / ({_spell(made.denominator)})"
+
+
+def _spell(terms: tuple[Term, ...]) -> str:
+    return " + ".join(
+        term.name
+        + (f" ≤ {term.at_most / 1000:g} s" if term.at_most is not None else "")
+        + (f" > {term.more_than / 1000:g} s" if term.more_than is not None else "")
+        for term in terms
+    )
+
+
+def _print(shown: list[Counted], told: dict[str, list[Event]], zone: tzinfo) -> None:
+    titles = say(
+        "contact,counted as,in 5 min from,lasted,counts in,where",
+        "contact,compté comme,5 min dès,durée,compte dans,lieu",
+    )
+    rows = [
+        (
+            one.contact,
+            one.fact.name,
+            _at(one.fact, zone),
+            f"{one.fact.amount / 1000:g} s" if one.fact.has_duration else "",
+            _part(one),
+            "/".join(part or "-" for part in one.fact.place),
+        )
+        for one in shown
+    ]
+    if not told:
+        print_table(tuple(titles.split(",")), rows)
+        return
+    for row in rows:
+        click.echo("  ".join(cell for cell in row if cell))
+        for event in told.get(row[0], ()):
+            click.echo(f"    {event.time.astimezone(zone).isoformat(' ', 'seconds')}  {event.type}  {event.id}")
+
+
+def _at(fact: Trace, zone: tzinfo) -> str:
+    return say("now", "maintenant") if fact.start is None else when(fact.start * 1000, zone)
+
+
+def _part(one: Counted) -> str:
+    """Name the parts of a share that it counts in; nothing for a number."""
+    if one.in_numerator and one.in_denominator:
+        return say("both", "les deux")
+    if one.in_denominator:
+        return say("denominator", "dénominateur")
+    return ""
+
+
+def _as_json(one: Counted, events: list[Event] | None, zone: tzinfo) -> dict[str, Any]:
+    fact = one.fact
+    told: dict[str, Any] = {
+        "contact": one.contact,
+        "name": fact.name,
+        "from": None if fact.start is None else datetime.fromtimestamp(fact.start, zone).isoformat(),
+        "milliseconds": fact.amount if fact.has_duration else None,
+        "numerator": one.in_numerator,
+        "denominator": one.in_denominator,
+        **fact.place._asdict(),
+    }
+    if events is not None:
+        told["events"] = [{"id": event.id, "type": event.type, "time": event.time.isoformat()} for event in events]
+    return told

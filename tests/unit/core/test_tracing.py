@@ -1,0 +1,96 @@
+"""What a figure is made of adds up to the figure."""
+
+from collections import defaultdict
+
+import pytest
+
+from streams.core.contact import Contact, fold
+from streams.core.counting import count_contact
+from streams.core.figures import Dimensions, Figure, Formula, new_figure, service_level
+from streams.core.layouts import LAYOUTS, QUEUES
+from streams.core.tracing import ABANDONMENT, SERVICE_LEVEL, Term, make_up, names, trace
+from tests.support.events import START, answered_call, make
+
+WAITS = (3, 10, 11, 20, 21, 45)
+TARGET, SHORT = 20, 10
+
+
+def rows() -> list[Contact]:
+    lives = [answered_call(f"call:asterisk/siege:a{wait}", wait=wait) for wait in WAITS]
+    for wait in WAITS:
+        subject = f"call:asterisk/siege:b{wait}"
+        lives.append(
+            [
+                make("call.queued", 0, subject=subject, queue="mdph", site="siege", service="autonomie"),
+                make("call.abandoned", wait, subject=subject, queue="mdph", site="siege", service="autonomie"),
+            ]
+        )
+    subject = "call:asterisk/siege:c"
+    lives.append(
+        [
+            make("call.queued", 0, subject=subject, queue="mdph", site="siege", service="autonomie"),
+            make(
+                "call.left_queue", 5, subject=subject, queue="mdph", site="siege", service="autonomie", reason="timeout"
+            ),
+        ]
+    )
+    lives.append(
+        [make("call.queued", 0, subject="call:asterisk/siege:d", queue="mdph", site="siege", service="autonomie")]
+    )
+    found = []
+    for life in lives:
+        row = None
+        for event in life:
+            row = fold(row, event)
+        assert row
+        found.append(row)
+    return found
+
+
+def count(row_list: list[Contact]) -> Figure:
+    figures: defaultdict[tuple[int, Dimensions], Figure] = defaultdict(new_figure)
+    for row in row_list:
+        count_contact(None, row, figures.__getitem__)
+    places = {place for _, place in figures}
+    assert len(places) == 1
+    return figures[0, places.pop()]
+
+
+@pytest.mark.parametrize("formula", Formula)
+def test_a_service_level_is_made_of_what_its_formula_says(formula: Formula) -> None:
+    made = make_up(SERVICE_LEVEL, formula, TARGET, SHORT)
+    counted = [made.count(one.name, one.amount) for row in rows() for one in trace(row)]
+    assert (sum(above for above, _ in counted), sum(below for _, below in counted)) == service_level(
+        count(rows()), TARGET, SHORT, formula
+    )
+
+
+def test_abandonment_leaves_out_who_gave_up_soon() -> None:
+    made = make_up(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
+    counted = [made.count(one.name, one.amount) for row in rows() for one in trace(row)]
+    assert sum(above for above, _ in counted) == len([wait for wait in WAITS if wait > SHORT])
+    assert sum(below for _, below in counted) == len(WAITS) + len([wait for wait in WAITS if wait > SHORT])
+
+
+def test_every_number_of_a_figure_is_that_of_its_traces() -> None:
+    figure = count(rows())
+    known = dict(zip(QUEUES.counts, figure.counts, strict=True)) | dict(zip(QUEUES.stocks, figure.stocks, strict=True))
+    traced = [one for row in rows() for one in trace(row)]
+    for name in (*QUEUES.facts, *QUEUES.stocks):
+        made = make_up(name, Formula.NET_OF_SHORT, TARGET, SHORT)
+        assert sum(made.count(one.name, one.amount)[0] for one in traced) == known[name], name
+    assert all(one.start is None or one.start >= START.timestamp() - 300 for one in traced)
+
+
+def test_each_number_of_each_layout_has_a_name_and_others_have_none() -> None:
+    assert {name for layout in LAYOUTS.values() for name in (*layout.facts, *layout.stocks)} < set(names())
+    with pytest.raises(KeyError, match="nothing"):
+        make_up("nothing", Formula.NET_OF_SHORT, TARGET, SHORT)
+
+
+def test_bounds_are_as_those_of_the_figures() -> None:
+    assert [Term("answered", at_most=20_000).holds("answered", amount) for amount in (20_000, 20_001)] == [True, False]
+    assert [Term("abandoned", more_than=10_000).holds("abandoned", amount) for amount in (10_000, 10_001)] == [
+        False,
+        True,
+    ]
