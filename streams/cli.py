@@ -41,6 +41,13 @@ LAZY = {
         "connectors.webhook.desk.command:command",
         say("The pages of a front desk: tickets, and calls.", "Les pages d'un guichet : les tickets, les appels."),
     ),
+    "forecast": (
+        "streams.forecast_cli:command",
+        say(
+            "How many will come today, and the agents needed.",
+            "Combien viendront aujourd'hui, et les agents qu'il faut.",
+        ),
+    ),
     "links": (
         "streams.links_cli:group",
         say("Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer."),
@@ -62,6 +69,10 @@ LAZY = {
             "What connectors could not map: list, show, replay.",
             "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
         ),
+    ),
+    "report": (
+        "streams.report_cli:command",
+        say("Write a report of a day, week, month or year.", "Écrit le rapport d'un jour, d'un mois ou d'une année."),
     ),
     "retention": (
         "streams.retention_cli:group",
