@@ -45,6 +45,13 @@ LAZY = {
         "streams.explain_cli:command",
         say("What a figure is made of: contacts and events.", "De quoi un chiffre est fait : contacts, événements."),
     ),
+    "forecast": (
+        "streams.forecast_cli:command",
+        say(
+            "How many will come today, and the agents needed.",
+            "Combien viendront aujourd'hui, et les agents qu'il faut.",
+        ),
+    ),
     "links": (
         "streams.links_cli:group",
         say("Links between identities: list, revoke, restore.", "Les liens entre identités : lister, révoquer."),
@@ -60,6 +67,10 @@ LAZY = {
             "Signale les échéances : Alertmanager, webhooks, mail.",
         ),
     ),
+    "recompute": (
+        "streams.recompute_cli:command",
+        say("Count all figures again from the log, report what differs.", "Recompter les chiffres depuis le journal."),
+    ),
     "rejects": (
         "streams.rejects:group",
         say(
@@ -67,9 +78,9 @@ LAZY = {
             "Ce que les connecteurs n'ont pu lire : voir, rejouer.",
         ),
     ),
-    "recompute": (
-        "streams.recompute_cli:command",
-        say("Count all figures again from the log, report what differs.", "Recompter les chiffres depuis le journal."),
+    "report": (
+        "streams.report_cli:command",
+        say("Write a report of a day, week, month or year.", "Écrit le rapport d'un jour, d'un mois ou d'une année."),
     ),
     "retention": (
         "streams.retention_cli:group",

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,13 +16,19 @@ from connectors.simulator.ledger import Ledger
 from connectors.simulator.plan import Plan
 from connectors.simulator.stage import Stage
 from connectors.simulator.systems.calls import Calls
+from connectors.simulator.working import PARIS
 from models.events import Event
 from models.reasons import Reason
 from models.topics import Channel
 from streams.agents import contacts
+from streams.core.figures import Dimensions, Figure, merge, new_day
 from streams.core.layouts import LAYOUTS
+from streams.report.history import History, HistoryView
+from streams.report.period import Kind, Period
+from streams.report.tables import make_report
+from streams.web.options import WebOptions
 from tests.support.departement import differences, last_monday
-from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds
+from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds, name_numbers
 from tests.support.talkers import listen
 from tests.support.telling import Delivery, Span, deliver, play
 
@@ -101,6 +107,56 @@ def test_five_minutes_and_days_add_up_to_the_total(request: pytest.FixtureReques
     for place, figure in totals.items():
         found = sums[place].counts if place in sums else [0] * len(LAYOUTS[place.channel].counts)
         assert found == figure.counts, place
+
+
+def history_of(workers: Workers, first: date, last: date) -> History:
+    """Return what a report of these days reads of the topic of figures."""
+    rows = workers.rows_of_figures()
+    view = HistoryView(PARIS, first, last)
+    view.begin(range(len(rows)))
+    for partition, several in enumerate(rows):
+        view.apply_all(partition, several)
+    return view.history()
+
+
+CAME_BY = {
+    "visit": ("visit.arrived",),
+    "form": ("form.submitted",),
+    "email": ("email.received",),
+    "appointment": ("appointment.booked",),
+}
+"""Channel → what happens when a contact comes, but where a stay in a queue, or an earlier date that is told later, counts."""
+
+
+def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_then(months: Lived) -> None:
+    workers, began_on = months.workers, months.span.since.astimezone(PARIS).date()
+    history = history_of(workers, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
+    added_up: dict[Dimensions, Figure] = {}
+    for (_, place), figure in history.days.items():
+        merge(added_up.setdefault(place, new_day(LAYOUTS[place.channel])), figure)
+    told = {tuple(place): name_numbers(place, figure) for place, figure in added_up.items()}
+    stocks = {name for layout in LAYOUTS.values() for name in layout.stocks}
+    flows = {
+        where: {name: number for name, number in numbers.items() if name not in stocks}
+        for where, numbers in workers.numbers().items()  # which are the ledger, as another test shows
+    }
+    assert differences(told, flows) == []
+    assert history.unreadable == 0
+
+    until = months.span.until.astimezone(PARIS).date()
+    report = make_report(
+        history, Period(Kind.YEAR, began_on, until - timedelta(days=1)), WebOptions(brokers="", time_zone=PARIS)
+    )
+    courses = {course.channel: course for course in report.courses}
+    assert all(coverage.days_with_contacts > 7 * WEEKS / 2 for coverage in report.coverage)
+    for channel, kinds_of_event in CAME_BY.items():
+        came = [
+            event.time.astimezone(PARIS)
+            for event in {event.id: event for event in months.span.events if event.type in kinds_of_event}.values()
+        ]
+        by_day = Counter(at.date() for at in came)
+        assert {told.day: told.number for told in courses[channel].by_day if told.number} == by_day, channel
+        assert courses[channel].by_hour == tuple(Counter(at.hour for at in came)[hour] for hour in range(24)), channel
 
 
 def test_months_are_their_ledger_number_for_number(months: Lived) -> None:

@@ -1,0 +1,62 @@
+"""Bars as SVG, which paper shows as well as a screen: drawn here, so that a report needs nothing else."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final, NamedTuple
+
+from streams.report.texts import write_number
+
+WIDTH: Final = 640
+HEIGHT: Final = 120
+_TOP: Final = 18
+_BOTTOM: Final = 18
+_LEFT: Final = 44
+_STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
+
+
+class Bar(NamedTuple):
+    """One bar."""
+
+    label: str
+    """Under it; empty where there is no room for all."""
+    name: str
+    """What it is, in full."""
+    number: int
+    is_light: bool = False
+    """Drawn lighter: a weekend."""
+
+
+def draw_bars(title: str, bars: Sequence[Bar], language: str) -> str:
+    """Return the bars as an SVG element, whose title tells all numbers: what it shows is text too."""
+    top = round_up(max((bar.number for bar in bars), default=0))
+    step = (WIDTH - _LEFT) / max(1, len(bars))
+    floor = HEIGHT - _BOTTOM
+    scale = (floor - _TOP) / top
+    told = "; ".join(f"{bar.name}: {bar.number}" for bar in bars)
+    parts = [
+        f'<svg class="bars" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}. {told}", quote=True)}">'
+    ]
+    for level in sorted({0, top // 2 if top % 2 == 0 else top, top}):
+        y = floor - level * scale
+        parts.append(f'<line x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="level" x="{_LEFT - 6}" y="{y + 3:.1f}">{write_number(level, language)}</text>')
+    for number, bar in enumerate(bars):
+        x, height = _LEFT + number * step, bar.number * scale
+        light = ' class="light"' if bar.is_light else ""
+        parts.append(
+            f'<rect{light} x="{x + step * 0.12:.1f}" y="{floor - height:.1f}" width="{step * 0.76:.1f}" '
+            f'height="{height:.1f}"><title>{escape(bar.name)}: {write_number(bar.number, language)}</title></rect>'
+        )
+        if bar.label:
+            parts.append(f'<text x="{x + step / 2:.1f}" y="{HEIGHT - 4}">{escape(bar.label)}</text>')
+    return "".join([*parts, "</svg>"])
+
+
+def round_up(number: int) -> int:
+    """Return the first of 1, 2, 3, 4, 5, 6, 8, 10, 20 … that is not below `number`: where an axis ends."""
+    power = 1
+    while True:
+        for step in _STEPS:
+            if step * power >= number:
+                return step * power
+        power *= 10

@@ -1,0 +1,350 @@
+"""Every word of a report, French and English side by side, and how numbers and days are written."""
+# ruff: noqa: RUF001 - French has typographic apostrophes, and spaces that do not break
+
+from datetime import date, datetime
+from typing import Final
+
+from streams.report.period import Kind, Period
+
+LANGUAGES: Final = ("fr", "en")
+THIN: Final = "\u202f"
+"""The space within French numbers."""
+HARD: Final = "\u00a0"
+
+_TEXTS: Final = {
+    "report": ("Rapport d’activité", "Activity report"),
+    "week": ("Semaine", "Week"),
+    "days_of": ("du {first} au {last}", "{first} to {last}"),
+    "as_of": ("Chiffres à jour au {when} ({zone}).", "Figures as of {when} ({zone})."),
+    "not_over": (
+        "La période n’est pas finie : ces chiffres sont provisoires.",
+        "The period is not over: these figures are provisional.",
+    ),
+    "not_told": (
+        "Le service de calcul n’a pas encore dit jusqu’à quand tout est compté.",
+        "The worker has not said yet up to when all is counted.",
+    ),
+    "unreadable": (
+        "{count} lignes de chiffres n’ont pas pu être lues : il en manque dans ce rapport.",
+        "{count} rows of figures could not be read: they are missing in this report.",
+    ),
+    "nothing": ("Aucun contact n’est connu pour cette période.", "No contact is known of this period."),
+    # coverage
+    "coverage": ("Ce que ce rapport connaît", "What this report knows"),
+    "channel": ("Canal", "Channel"),
+    "known": ("Données", "Data"),
+    "days_with_contacts": ("Jours avec au moins un contact", "Days with at least one contact"),
+    "of_days": ("{count} sur {days}", "{count} of {days}"),
+    "complete": ("commencent avant la période", "begin before the period"),
+    "begins": (
+        "commencent le {day} : la période n’est connue qu’en partie",
+        "begin on {day}: the period is known in part only",
+    ),
+    "begins_first": (
+        "commencent le {day}, premier jour de la période : ce jour peut n’être connu qu’en partie",
+        "begin on {day}, the first day of the period: that day may be known in part only",
+    ),
+    "after_period": ("commencent le {day}, après la période", "begin on {day}, after the period"),
+    "being_read": ("historique en cours de lecture, on en est au {when}", "history is being read, up to {when}"),
+    # what stands in tables
+    "summary": ("En bref", "In short"),
+    "received_by_channel": ("Contacts reçus par canal", "Contacts received by channel"),
+    "total": ("Total", "Total"),
+    "others": ("Autres, les plus petits réunis", "Others, the smallest together"),
+    "no_service": ("(sans service)", "(no service)"),
+    "what": ("Où", "Where"),
+    "call": ("Téléphone", "Telephone"),
+    "visit": ("Guichets", "Front desks"),
+    "mail": ("Courrier", "Letters"),
+    "email": ("Courriels", "E-mails"),
+    "form": ("Démarches en ligne", "Online procedures"),
+    "appointment": ("Rendez-vous", "Appointments"),
+    "feedback": ("Enquêtes", "Surveys"),
+    "sent": ("Courriers envoyés", "Letters sent"),
+    "sla": ("Délais promis", "Promises"),
+    "csat": ("Satisfaction (CSAT)", "Satisfaction (CSAT)"),
+    "nps": ("Recommandation (NPS)", "Recommendation (NPS)"),
+    "ces_1_5": ("Facilité (CES sur 5)", "Ease (CES of 5)"),
+    "ces_1_7": ("Facilité (CES sur 7)", "Ease (CES of 7)"),
+    "jdma": ("Je donne mon avis (JDMA)", "Je donne mon avis (JDMA)"),
+    "unit_count": ("nombre", "count"),
+    "unit_share": ("part", "share"),
+    "unit_seconds": ("secondes", "seconds"),
+    "unit_days": ("jours", "days"),
+    "unit_euros": ("euros", "euros"),
+    "unit_points": ("points", "points"),
+    "answer": ("réponse", "answer"),
+    "acknowledge": ("accusé de réception", "acknowledgement"),
+    "first_response": ("première réponse", "first response"),
+    "announced": ("délai annoncé", "announced delay"),
+    "resolution": ("résolution", "resolution"),
+    # columns
+    "received": ("Reçus", "Received"),
+    "answered": ("Pris", "Answered"),
+    "abandoned": ("Abandons", "Abandoned"),
+    "abandoned_short": ("Abandons courts", "Short abandons"),
+    "left_otherwise": ("Autres sorties", "Left otherwise"),
+    "service_level": ("Niveau de service", "Service level"),
+    "abandonment": ("Taux d’abandon", "Abandonment"),
+    "mean_wait": ("Attente moyenne", "Mean wait"),
+    "mean_handle": ("Durée moyenne", "Mean handle time"),
+    "transferred": ("Transférés", "Transferred"),
+    "responded": ("Première réponse donnée", "First response given"),
+    "closed": ("Clos", "Closed"),
+    "mean_registration": ("Délai d’enregistrement moyen", "Mean time to register"),
+    "mean_first_response": ("Délai moyen de première réponse", "Mean time to first response"),
+    "responded_within_5": ("Répondu en 5 jours", "Responded within 5 days"),
+    "responded_within_15": ("Répondu en 15 jours", "Responded within 15 days"),
+    "mean_resolution": ("Délai moyen de clôture", "Mean time to close"),
+    "sent_letters": ("Envoyés", "Sent"),
+    "postage": ("Affranchissement", "Postage"),
+    "sent_lettre_verte": ("Lettre verte", "Lettre verte"),
+    "sent_lettre_services_plus": ("Services plus", "Services plus"),
+    "sent_lettre_recommandee": ("Recommandée", "Registered"),
+    "sent_lettre_recommandee_avec_avis": ("Recommandée avec avis", "Registered with receipt"),
+    "sent_economique": ("Économique", "Economy"),
+    "sent_lettre_en_ligne": ("En ligne", "Online"),
+    "booked": ("Pris", "Booked"),
+    "attended": ("Honorés", "Attended"),
+    "missed": ("Manqués", "Missed"),
+    "cancelled_by_citizen": ("Annulés par l’usager", "Cancelled by citizen"),
+    "cancelled_by_service": ("Annulés par le service", "Cancelled by service"),
+    "no_show": ("Taux d’absence", "No-show rate"),
+    "mean_lead": ("Délai moyen d’obtention", "Mean lead time"),
+    "promised": ("Promis", "Promised"),
+    "met": ("Tenus", "Met"),
+    "met_late": ("Tenus en retard", "Met late"),
+    "breached": ("Échéances dépassées", "Deadlines passed"),
+    "kept": ("Part tenue", "Share kept"),
+    "invited": ("Invitations", "Invitations"),
+    "answered_invitation": ("Réponses", "Answers"),
+    "response_rate": ("Taux de réponse", "Response rate"),
+    "given": ("Avis", "Opinions"),
+    "score_csat": ("Satisfaits", "Satisfied"),
+    "score_nps": ("NPS", "NPS"),
+    "score_ces_1_5": ("Trouvent facile", "Find it easy"),
+    "score_ces_1_7": ("Trouvent facile", "Find it easy"),
+    "score_jdma": ("8 à 10 sur 10", "8 to 10 of 10"),
+    # plots
+    "by_day": ("Contacts reçus par jour", "Contacts received by day"),
+    "by_hour": ("Contacts reçus par heure", "Contacts received by hour"),
+    # sheets of the workbook, columns of CSV
+    "definitions": ("Définitions", "Definitions"),
+    "days": ("Par jour", "By day"),
+    "hours": ("Par heure", "By hour"),
+    "hour": ("Heure", "Hour"),
+    "date": ("Jour", "Day"),
+    "from": ("du", "from"),
+    "to": ("au", "to"),
+    "table": ("tableau", "table"),
+    "line": ("ligne", "row"),
+    "site": ("site", "site"),
+    "service": ("service", "service"),
+    "queue": ("file", "queue"),
+    "measure": ("mesure", "measure"),
+    "value": ("valeur", "value"),
+    "unit": ("unité", "unit"),
+    "numerator": ("numérateur", "numerator"),
+    "denominator": ("dénominateur", "denominator"),
+    "low": ("borne basse", "lower bound"),
+    "high": ("borne haute", "upper bound"),
+}
+TEXTS: Final = {
+    language: {name: both[number] for name, both in _TEXTS.items()} for number, language in enumerate(LANGUAGES)
+}
+
+FORMULAS: Final = {
+    "answered_share": ("pris en {target} / pris", "answered in {target} / answered"),
+    "removed_share": (
+        "(pris en {target} + abandons en {target}) / (pris + abandons)",
+        "(answered in {target} + abandoned in {target}) / (answered + abandoned)",
+    ),
+    "offered_share": (
+        "pris en {target} / (pris + abandons + autres sorties)",
+        "answered in {target} / (answered + abandoned + left otherwise)",
+    ),
+    "net_of_short": (
+        "pris en {target} / (pris + abandons, sans les abandons courts)",
+        "answered in {target} / (answered + abandoned, without short abandons)",
+    ),
+}
+DEFINITIONS: Final = (
+    (
+        ("Jour", "Day"),
+        (
+            (
+                "Jour civil de {zone}, de minuit à minuit : 23 ou 25 heures aux changements d’heure. Chaque fait est compté "
+                "le jour où il a eu lieu : un appel reçu à 23 h 59 et pris à 0 h 01 est reçu un jour, pris le lendemain."
+            ),
+            (
+                "A civil day of {zone}, from midnight to midnight: 23 or 25 hours where the clocks change. Each fact is "
+                "counted on the day it happened: a call received at 23:59 and answered at 0:01 is received on one day, and "
+                "answered on the next."
+            ),
+        ),
+    ),
+    (
+        ("Reçus (téléphone, guichets)", "Received (telephone, front desks)"),
+        (
+            "Entrées dans une file. Reçus = pris + abandons + abandons courts + autres sorties + encore en attente.",
+            "Entries into a queue. Received = answered + abandoned + short abandons + left otherwise + still waiting.",
+        ),
+    ),
+    (
+        ("Abandons", "Abandoned"),
+        (
+            (
+                "Partis sans qu’un agent les prenne, après plus de {short} d’attente. Les abandons courts, jusqu’à {short}, "
+                "sont à part. Taux d’abandon = abandons / (pris + abandons), sans les courts."
+            ),
+            (
+                "Left before an agent took them, after a wait of more than {short}. Short abandons, up to {short}, are apart. "
+                "Abandonment = abandoned / (answered + abandoned), without the short ones."
+            ),
+        ),
+    ),
+    (
+        ("Autres sorties", "Left otherwise"),
+        (
+            "File pleine ou fermée, renvoi, touche, délai dépassé, fin jamais dite par la source.",
+            "Queue full or closed, diverted, key pressed, timed out, or an end that the source never told.",
+        ),
+    ),
+    (
+        ("Niveau de service", "Service level"),
+        (
+            (
+                "Formule « {formula} » : {formula_call} au téléphone, avec {target_desk} aux guichets. D’autres outils "
+                "nomment ainsi une autre formule."
+            ),
+            (
+                "Formula “{formula}”: {formula_call} on the telephone, with {target_desk} at front desks. Other tools give "
+                "that name to another formula."
+            ),
+        ),
+    ),
+    (
+        ("Attente, durée", "Wait, handle time"),
+        (
+            "Attente moyenne de ceux qui ont été pris ; durée moyenne de la prise à la fin.",
+            "Mean wait of those who were answered; mean time from there to the end.",
+        ),
+    ),
+    (
+        ("Courrier, courriels, démarches", "Letters, e-mails, procedures"),
+        (
+            (
+                "Reçu : du jour d’arrivée à la maison. Délais en temps écoulé depuis la réception, nuits et jours fériés "
+                "compris. Première réponse : la première d’une personne, accusés automatiques exclus."
+            ),
+            (
+                "Received: on the day it came. Delays are elapsed time since then, nights and holidays too. First response: "
+                "the first one of a person, automatic acknowledgements not counted."
+            ),
+        ),
+    ),
+    (
+        ("Rendez-vous", "Appointments"),
+        (
+            "Taux d’absence = manqués / (manqués + honorés). Délai d’obtention : de la prise au jour fixé d’abord.",
+            "No-show rate = missed / (missed + attended). Lead time: from booking to the time that it was first for.",
+        ),
+    ),
+    (
+        ("Délais promis", "Promises"),
+        (
+            (
+                "Par règle de sla.toml, en temps ouvré là où elle le dit. Part tenue = tenus / (tenus + tenus en retard), de ce "
+                "qui a été fait dans la période ; les échéances dépassées dans la période comptent aussi ce qui reste à faire."
+            ),
+            (
+                "By policies of sla.toml, in opening hours where these say so. Share kept = met / (met + met late), of what was "
+                "done in the period; deadlines passed in the period count what is still to be done too."
+            ),
+        ),
+    ),
+    (
+        ("Satisfaction", "Satisfaction"),
+        (
+            (
+                "CSAT : part des notes 4 et 5 sur 5. NPS : part de 9 et 10, moins part de 0 à 6, en points. CES : part de 4 et 5 "
+                "sur 5, ou de 5 à 7 sur 7. JDMA : part de 8 à 10 sur 10. Taux de réponse = réponses / invitations, là où l’on "
+                "a invité. L’intervalle de Wilson à 95 % dit de combien le hasard "
+                "a pu déplacer la mesure ; il ne dit rien de ceux qui n’ont pas répondu. "
+                "Rien n’est dit de moins de 5 avis."
+            ),
+            (
+                "CSAT: share of 4 and 5 of 5. NPS: share of 9 and 10, less that of 0 to 6, in points. CES: share of 4 and 5 "
+                "of 5, or of 5 to 7 of 7. JDMA: share of 8 to 10 of 10. Response rate = answers / "
+                "invitations, where there were any. Wilson’s 95% interval says how far chance may have "
+                "moved the measure; it says nothing of those who did not answer. Nothing is told of fewer than 5 opinions."
+            ),
+        ),
+    ),
+    (
+        ("Petits nombres", "Small numbers"),
+        (
+            (
+                "Une ligne nommée porte sur au moins 5 contacts ; les plus petites sont réunies en une seule. Ce sont des "
+                "contacts, non des personnes : qui appelle trois fois compte trois fois."
+            ),
+            (
+                "A row that is named is about 5 contacts at least; smaller ones are one row together. These are contacts, not "
+                "people: who calls three times counts three times."
+            ),
+        ),
+    ),
+)
+_MONTHS: Final = {
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split(),  # noqa: SIM905
+    "en": "January February March April May June July August September October November December".split(),  # noqa: SIM905
+}
+_WEEKDAYS: Final = {
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche".split(),  # noqa: SIM905
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split(),  # noqa: SIM905
+}
+
+
+def write_day(day: date, language: str, *, weekday: bool = False) -> str:
+    """Return `mercredi 25 novembre 2026`."""
+    number = "1er" if language == "fr" and day.day == 1 else str(day.day)
+    words = f"{number}{HARD}{_MONTHS[language][day.month - 1]} {day.year}"
+    return f"{_WEEKDAYS[language][day.weekday()]} {words}" if weekday else words
+
+
+def write_time(at: datetime, language: str) -> str:
+    """Return a day with its time."""
+    clock = f"{at.hour}{HARD}h{HARD}{at.minute:02}" if language == "fr" else f"{at:%H:%M}"
+    return f"{write_day(at.date(), language)}, {clock}"
+
+
+def write_period(period: Period, language: str) -> str:
+    """Return what people call a period."""
+    first, last = write_day(period.first, language), write_day(period.last, language)
+    match period.kind:
+        case Kind.DAY:
+            return write_day(period.first, language, weekday=True)
+        case Kind.WEEK:
+            days = TEXTS[language]["days_of"].format(first=first, last=last)
+            return f"{TEXTS[language]['week']} {period.first.isocalendar().week}, {days}"
+        case Kind.MONTH:
+            return f"{_MONTHS[language][period.first.month - 1]} {period.first.year}"
+        case Kind.YEAR:
+            return str(period.first.year)
+
+
+def write_number(number: float, language: str, digits: int = 0) -> str:
+    """Return a number as it is written: `1 234,5`, `1,234.5`."""
+    text = f"{number:,.{digits}f}"
+    return text.replace(",", THIN).replace(".", ",") if language == "fr" else text
+
+
+def write_span(seconds: float, language: str) -> str:
+    """Return a span: `42 s`, `3 min 12 s`, `1 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{HARD}s"
+    if whole < 3600:
+        return f"{whole // 60}{HARD}min{HARD}{whole % 60:02}{HARD}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{write_number(hours, language)}{HARD}h{HARD}{minutes:02}{HARD}min"

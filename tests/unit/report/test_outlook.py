@@ -1,0 +1,104 @@
+"""The outlook of a day: from the same weekdays, their calls and the patience of callers."""
+
+from datetime import date, datetime, timedelta
+from math import inf
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from streams.report.history import History, HistoryView
+from streams.report.outlook import FEWEST_ABANDONED, WEEKS, Outlook, estimate_patience, look_out
+from streams.web.options import WebOptions
+from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
+
+PARIS = ZoneInfo("Europe/Paris")
+WEDNESDAY = date(2026, 11, 25)
+NOON = datetime(2026, 11, 25, 12, tzinfo=PARIS)
+OPTIONS = WebOptions(brokers="")
+
+
+def history_of(worker: Worker) -> History:
+    view = HistoryView(PARIS, WEDNESDAY - timedelta(weeks=WEEKS), WEDNESDAY)
+    view.begin([0])
+    worker.progress(NOON)
+    view.apply_all(0, worker.rows())
+    return view.history()
+
+
+def past(worker: Worker, weeks: int, abandoned: int = 0) -> None:
+    """So many Wednesdays with 10 calls at 9 and 60 from half past 12 on, of 3 minutes; and Thursdays, which are not alike."""
+    for number in range(1, weeks + 1):
+        morning = datetime.combine(WEDNESDAY - timedelta(weeks=number), datetime.min.time(), PARIS) + timedelta(hours=9)
+        for _ in range(10):
+            worker.answered(SOCIAL, morning, 10, handle_seconds=180)
+        for minute in range(60):
+            worker.answered(SOCIAL, morning + timedelta(hours=3, minutes=minute), 10, handle_seconds=180)
+        for _ in range(abandoned):
+            worker.abandoned(SOCIAL, morning, 30)
+        worker.offered(SOCIAL, morning + timedelta(days=1), 500)
+
+
+def outlook_of(worker: Worker) -> Outlook:
+    (one,) = look_out(history_of(worker), NOON, OPTIONS)
+    return one
+
+
+def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
+    worker = Worker()
+    past(worker, 5)
+    worker.offered(SOCIAL, NOON - timedelta(hours=2), 7)
+    worker.offered(SOCIAL, NOON - timedelta(weeks=6), 1)  # the first day of which anything is kept may be known in part
+    worker.stocks(SOCIAL, agents_available=1, agents_on_contact=4, agents_paused=9)
+    one = outlook_of(worker)
+    assert one.forecast is not None
+    assert (one.so_far, one.forecast.by_now, one.forecast.rest, one.forecast.per_hour) == (7, 10, 60, 60)
+    assert len(one.forecast.days) == 5
+    assert one.agents == 5
+    assert one.staffing is not None
+    assert one.staffing.load.erlangs == 3
+    assert (one.staffing.patient, one.staffing.impatient) == (5, None)
+    assert one.staffing.now is not None
+    assert one.staffing.now.service_level == pytest.approx(
+        0.811, abs=1e-3
+    )  # Erlang C, 3 erlangs, 5 agents: 1 - 0.236 e^(-40/180)
+
+
+def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:
+    worker = Worker()
+    past(worker, 5, abandoned=10)
+    worker.offered(SOCIAL, NOON - timedelta(weeks=6))
+    one = outlook_of(worker)
+    assert one.staffing is not None
+    assert one.staffing.load.patience_seconds == (5 * 70 * 10 + 50 * 30) / 50
+    assert one.staffing.impatient is not None
+    assert one.staffing.patient is not None
+    assert one.staffing.impatient <= one.staffing.patient
+    assert one.staffing.now is None, "nobody is there"
+    assert estimate_patience(1000, FEWEST_ABANDONED - 1) == inf
+    assert estimate_patience(0, FEWEST_ABANDONED) == inf
+    assert estimate_patience(3000, 20) == 150
+
+
+def test_where_too_little_is_known_it_says_so() -> None:
+    worker = Worker()
+    past(worker, 3)
+    one = outlook_of(worker)  # the first of the three days may be known in part only, so two are left
+    assert (one.forecast, one.staffing) == (None, None)
+    worker = Worker()
+    for number in range(1, 6):
+        worker.offered(ROADS, NOON - timedelta(weeks=number), 5)
+    one = outlook_of(worker)
+    assert one.forecast is not None
+    assert one.staffing is None, "how long a call takes is not known"
+
+
+def test_desks_have_no_agents_and_letters_no_outlook() -> None:
+    worker = Worker()
+    worker.count(MAIL, NOON, received=9)
+    for number in range(6):
+        for _ in range(5):
+            worker.answered(DESK, NOON - timedelta(weeks=number), 300, handle_seconds=600)
+    one = outlook_of(worker)
+    assert (one.place, one.agents, one.so_far) == (DESK, None, 5)
+    assert one.staffing is not None
+    assert one.staffing.patient == 2  # 10 an hour of 10 minutes, called within a quarter of an hour

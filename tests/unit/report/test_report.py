@@ -1,0 +1,322 @@
+"""What a report tells of given figures: exact days, named formulas, nothing about few, in both languages."""
+# ruff: noqa: RUF001 - French has typographic apostrophes
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from streams.core.figures import Dimensions, Formula, day_key, encode_figure, new_day
+from streams.core.layouts import LAYOUTS
+from streams.report.history import History, HistoryView
+from streams.report.layout import Document, lay_out, write_value
+from streams.report.period import Kind, Period, period_of
+from streams.report.plots import Bar, draw_bars, round_up
+from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
+from streams.report.texts import FORMULAS, LANGUAGES, TEXTS, write_number, write_period, write_span
+from streams.report.writing import Format, write
+from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
+
+PARIS = ZoneInfo("Europe/Paris")
+DAY = date(2026, 11, 25)
+THE_DAY = period_of(Kind.DAY, DAY)
+NOON = datetime(2026, 11, 25, 12, tzinfo=PARIS)
+KEPT = Dimensions("sla", "siege", "social", "courrier:first_response:mail")
+OPTIONS = WebOptions(
+    brokers="",
+    title="Maison <essai>",
+    title_en="House",
+    queues=(QueueOptions(SOCIAL, "Aide sociale", "Social aid"),),
+    services=(ServiceOptions("routes", "Routes", "Roads"),),
+)
+
+
+def history_of(
+    worker: Worker, period: Period, more: Sequence[tuple[bytes, bytes]] = (), as_of: datetime | None = None
+) -> History:
+    view = HistoryView(PARIS, period.first, period.last)
+    view.begin([0])
+    worker.progress(as_of or datetime.combine(period.last + timedelta(days=2), datetime.min.time(), PARIS))
+    view.apply_all(0, [*worker.rows(), *more])
+    return view.history()
+
+
+def report_of(worker: Worker, period: Period = THE_DAY, options: WebOptions = OPTIONS) -> Report:
+    return make_report(history_of(worker, period), period, options)
+
+
+def table(report: Report, name: str) -> Table:
+    (found,) = (table for table in report.tables if table.name == name)
+    return found
+
+
+def cell(told: Table, place: Dimensions | None, column: str) -> Value:
+    (row,) = (row for row in told.rows if row.place == place)
+    return row.values[told.columns.index(column)]
+
+
+def busy_worker() -> Worker:
+    worker = Worker()
+    for wait in (5, 15, 30, 100):
+        for _ in range(5):
+            worker.answered(SOCIAL, NOON, wait, handle_seconds=120)
+    for wait in (3, 40, 50):
+        worker.abandoned(SOCIAL, NOON, wait)
+    worker.left(SOCIAL, NOON, "full")
+    for _ in range(7):
+        worker.answered(ROADS, NOON, 10, handle_seconds=60)
+        worker.answered(DESK, NOON, 600, handle_seconds=900)
+    return worker
+
+
+def test_calls_are_told_by_the_formula_that_is_set() -> None:
+    worker = busy_worker()
+    report = report_of(worker)
+    told = table(report, "call")
+    assert cell(told, SOCIAL, "received").value == 24
+    assert cell(told, SOCIAL, "answered").value == 20
+    assert (cell(told, SOCIAL, "abandoned").value, cell(told, SOCIAL, "abandoned_short").value) == (2, 1)
+    assert cell(told, SOCIAL, "left_otherwise").value == 1
+    assert cell(told, SOCIAL, "service_level")[:4] == (10 / 22, "share", 10, 22)
+    assert cell(told, SOCIAL, "abandonment")[:4] == (2 / 22, "share", 2, 22)
+    assert cell(told, SOCIAL, "mean_wait").value == 37.5
+    assert cell(told, SOCIAL, "mean_handle").value == 120
+    assert cell(told, None, "received").value == 31
+    assert cell(told, None, "service_level")[:4] == (17 / 29, "share", 17, 29)
+    assert cell(table(report, "visit"), DESK, "service_level").value == 1  # by the target of desks
+    for formula, level in {
+        Formula.ANSWERED_SHARE: (10, 20),
+        Formula.REMOVED_SHARE: (11, 23),
+        Formula.OFFERED_SHARE: (10, 24),
+    }.items():
+        options = WebOptions(brokers="", formula=formula)
+        told = table(make_report(history_of(busy_worker(), report.period), report.period, options), "call")
+        assert cell(told, SOCIAL, "service_level")[2:4] == level
+
+
+def test_matters_appointments_and_promises_are_told() -> None:
+    worker = Worker()
+    for _ in range(5):
+        worker.count(MAIL, NOON, "received")
+        worker.count(MAIL, NOON, "registered", amount=86_400 / 2)
+        worker.count(MAIL, NOON, "responded", amount=3 * 86_400)
+        worker.count(MAIL, NOON, "closed_answered", amount=4 * 86_400)
+        worker.count(MAIL, NOON, "postage_cents", amount=1.39)
+        worker.count(MAIL, NOON, sent_lettre_verte=1, postage_cents=139)
+        worker.count(EMAIL, NOON, "received")
+        worker.count(FORM, NOON, "received", "responded", amount=20 * 86_400)
+        worker.count(APPOINTMENT, NOON, "booked", amount=86_400 * 6)
+        worker.count(KEPT, NOON, "started", "met")
+    worker.count(APPOINTMENT, NOON, attended=3, missed=1, cancelled_by_citizen=2)
+    worker.count(KEPT, NOON, late=1, breached=2)
+    report = report_of(worker)
+    mail = table(report, "mail")
+    assert [value.value for value in mail.rows[1].values] == [5, 0.5, 5, 3, 1, 5, 4]
+    assert cell(table(report, "sent"), MAIL._replace(site=""), "postage").unit == "euros"
+    assert cell(table(report, "form"), FORM._replace(site=""), "responded_within_15").value == 0
+    assert cell(table(report, "email"), None, "mean_first_response").value is None
+    booked = table(report, "appointment")
+    assert cell(booked, None, "no_show")[:4] == (0.25, "share", 1, 4)
+    assert cell(booked, None, "mean_lead")[:2] == (6, "days")
+    promises = table(report, "sla")
+    assert [row.place for row in promises.rows] == [KEPT]
+    assert cell(promises, KEPT, "kept")[:4] == (5 / 6, "share", 5, 6)
+    assert cell(promises, KEPT, "breached").value == 2
+
+
+def test_opinions_have_an_interval_and_fewer_than_five_no_score() -> None:
+    worker = Worker()
+    worker.count(OPINION, NOON, invited=30, given_csat_1_5_5=9, given_csat_1_5_2=1)
+    worker.count(OPINION._replace(service="routes"), NOON, invited=8, given_csat_1_5_1=4)
+    worker.count(OPINION._replace(service="archives"), NOON, given_csat_1_5_4=6, given_nps_0_10_9=4)
+    report = report_of(worker)
+    told = table(report, "csat")
+    assert [row.place and row.place.service for row in told.rows] == [None, "social", ""]
+    value = cell(told, OPINION._replace(site=""), "score_csat")
+    assert (value.value, value.denominator) == (0.9, 10)
+    assert (value.low, value.high) == pytest.approx((0.5958, 0.9821), abs=1e-4)  # 9 of 10, by Wilson
+    assert cell(told, OTHERS, "given").value == 10
+    assert "nps" not in {table.name for table in report.tables}  # four opinions: nothing
+    response = table(report, "feedback")
+    assert cell(response, None, "response_rate")[:4] == (14 / 38, "share", 14, 38)
+
+
+@pytest.mark.parametrize("sizes", [(4, 100), (1, 1, 100), (4, 4, 4, 5, 100), (3,), (2, 6, 7), (5, 5), (1, 2, 3, 4)])
+def test_a_named_row_is_about_five_contacts_and_none_smaller_can_be_worked_out(sizes: tuple[int, ...]) -> None:
+    worker = Worker()
+    for number, size in enumerate(sizes):
+        worker.count(MAIL._replace(service=f"s{number}"), NOON, received=size)
+    total, *rows = table(report_of(worker), "mail").rows
+    assert total.values[0].value == sum(sizes)
+    assert sum(int(row.values[0].value or 0) for row in rows) == sum(sizes)
+    for row in rows:
+        assert (row.values[0].value or 0) >= 5 or (len(rows) == 1 and row.place == OTHERS)
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (DAY, 24)])
+def test_a_day_is_the_civil_day_whatever_its_length(day: date, hours: int) -> None:
+    midnight = datetime.combine(day, datetime.min.time(), PARIS).astimezone(UTC)
+    worker = Worker()
+    for hour in range(-2, hours + 2):
+        worker.offered(SOCIAL, midnight + timedelta(hours=hour))
+    report = report_of(worker, period_of(Kind.DAY, day))
+    (course,) = report.courses
+    assert [(told.day, told.number) for told in course.by_day] == [(day, hours)]
+    assert sum(course.by_hour) == hours
+    assert course.by_hour[2] == {23: 0, 24: 1, 25: 2}[hours]  # left out, or told twice, by the clocks
+
+
+def test_rows_of_days_and_of_five_minutes_of_one_day_add_up_over_partitions() -> None:
+    period = period_of(Kind.MONTH, DAY)
+    row = new_day(LAYOUTS["call"])
+    row.counts[0] = 3
+    row.by_hour = [0] * 8 + [3] + [0] * 15
+    before = [(day_key(day, SOCIAL), encode_figure(row)) for day in (date(2026, 10, 31), date(2026, 11, 1), DAY)]
+    worker = Worker()
+    worker.offered(SOCIAL, NOON)
+    view = HistoryView(PARIS, period.first, period.last)
+    view.begin([0, 1])
+    worker.progress(NOON)
+    rows = [*worker.rows(), *before]
+    view.apply_all(0, rows)
+    view.apply_all(1, rows)
+    view.apply_all(1, [(day_key(DAY, SOCIAL), None), (b"no row", b"{}"), (None, b"")])
+    history = view.history()
+    (course,) = make_report(history, period, OPTIONS).courses
+    assert {told.day: told.number for told in course.by_day if told.number} == {date(2026, 11, 1): 6, DAY: 3 + 2}
+    assert (course.by_hour[8], course.by_hour[12]) == (9, 2)
+    assert history.began_on == {"call": date(2026, 10, 31)}
+    assert history.totals[SOCIAL].counts[0] == 2
+    assert history.unreadable == 1
+
+
+def test_it_says_what_it_does_not_know() -> None:
+    period = period_of(Kind.MONTH, DAY)
+    worker = Worker()
+    worker.offered(SOCIAL, NOON)
+    worker.count(MAIL, NOON - timedelta(days=60), received=1)
+    history = history_of(worker, period, [(b"{", b"")], as_of=NOON)
+    document = lay_out(make_report(history, period, OPTIONS), history, OPTIONS, "fr")
+    assert document.notes[0] == "Chiffres à jour au 25\xa0novembre 2026, 12\xa0h\xa000 (Europe/Paris)."
+    assert document.notes[1].startswith("La période n’est pas finie")
+    assert document.notes[2].startswith("1 lignes de chiffres")
+    known = {one.channel: (one.data, one.days) for one in document.known}
+    assert known["Téléphone"] == (
+        "commencent le 25\xa0novembre 2026 : la période n’est connue qu’en partie",
+        "1 sur 30",
+    )
+    assert known["Courrier"] == ("commencent avant la période", "0 sur 30")
+    worker = Worker()
+    empty = HistoryView(PARIS, DAY, DAY).history()
+    document = lay_out(make_report(empty, period_of(Kind.DAY, DAY), OPTIONS), empty, OPTIONS, "en")
+    assert document.notes == (TEXTS["en"]["not_told"], TEXTS["en"]["nothing"])
+
+
+@pytest.fixture(scope="module")
+def documents() -> dict[str, Document]:
+    period = period_of(Kind.DAY, DAY)
+    worker = busy_worker()
+    worker.count(MAIL._replace(service="=1+1"), NOON, received=6)
+    worker.count(OPINION, NOON, invited=30, given_csat_1_5_5=9, given_csat_1_5_2=1)
+    worker.count(KEPT, NOON, started=9, met=5, late=1)
+    history = history_of(worker, period)
+    report = make_report(history, period, OPTIONS)
+    return {language: lay_out(report, history, OPTIONS, language) for language in LANGUAGES}
+
+
+def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: dict[str, Document]) -> None:
+    period = period_of(Kind.DAY, DAY)
+    page = write(documents["fr"], period, Format.HTML).decode()
+    assert not re.search(r"https?://|<script|<link|src=", page)
+    assert "Maison &lt;essai&gt;" in page
+    assert "<h1>Rapport d’activité – mercredi 25\xa0novembre 2026</h1>" in page
+    assert "pris en 20\xa0s / (pris + abandons, sans les abandons courts)" in page
+    assert "45,5\xa0%" in page
+    assert "90,0\xa0% [59,6\xa0; 98,2]" in page
+    assert ">Aide sociale<" in page
+    english = write(documents["en"], period, Format.HTML).decode()
+    assert "answered in 20\xa0s / (answered + abandoned, without short abandons)" in english
+    assert "90.0% [59.6, 98.2]" in english
+    assert '<html lang="en">' in english
+
+
+@pytest.mark.parametrize(("language", "delimiter", "level"), [("fr", ";", "0,454545"), ("en", ",", "0.454545")])
+def test_csv_has_a_line_per_number_and_no_formula(
+    documents: dict[str, Document], language: str, delimiter: str, level: str
+) -> None:
+    text = write(documents[language], period_of(Kind.DAY, DAY), Format.CSV).decode("utf-8-sig")
+    lines = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    t = TEXTS[language]
+    (found,) = (line for line in lines if line[t["measure"]] == t["service_level"] and line[t["queue"]] == SOCIAL.queue)
+    assert (found[t["value"]], found[t["numerator"]], found[t["denominator"]]) == (level, "10", "22")
+    assert (found[t["from"]], found[t["to"]], found[t["site"]]) == ("2026-11-25", "2026-11-25", "siege")
+    assert not any(re.match(r"[=+@]", value) for line in lines for value in line.values())
+    assert len(lines) == sum(len(line.values) for chapter in documents[language].chapters for line in chapter.lines)
+
+
+def test_a_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Document]) -> None:
+    book = zipfile.ZipFile(io.BytesIO(write(documents["fr"], period_of(Kind.DAY, DAY), Format.XLSX)))
+    names = [sheet.attrib["name"] for sheet in ET.fromstring(book.read("xl/workbook.xml")).iter()
+             if sheet.tag.endswith("}sheet")]  # fmt: skip
+    assert names == [
+        *("En bref", "Courrier", "Téléphone", "Guichets", "Enquêtes", "Satisfaction (CSAT)", "Délais promis"),
+        *("Par jour", "Par heure", "Définitions"),
+    ]
+    sheet = book.read("xl/worksheets/sheet3.xml").decode()
+    assert re.search(r'<c r="G3" s="\d+"><v>0\.4545', sheet)
+    assert "<f>" not in "".join(book.read(name).decode() for name in book.namelist() if "worksheets" in name)
+
+
+def test_numbers_are_written_as_each_language_does() -> None:
+    assert [write_number(1234.5, language, 1) for language in LANGUAGES] == ["1\u202f234,5", "1,234.5"]
+    assert [write_span(seconds, "fr") for seconds in (42, 192, 3900, 3599.6)] == [
+        *("42\xa0s", "3\xa0min\xa012\xa0s", "1\xa0h\xa005\xa0min", "1\xa0h\xa000\xa0min"),
+    ]
+    assert write_value(Value(None, "share"), "fr") == "–"
+    assert write_value(Value(-12.0, "points", None, 10, -40.0, 20.0), "en") == "-12 [-40, 20]"
+    assert [write_value(Value(2.5, "days"), language) for language in LANGUAGES] == ["2,5\xa0j", "2.5\xa0d"]
+    assert write_period(period_of(Kind.WEEK, DAY), "en") == "Week 48, 23\xa0November 2026 to 29\xa0November 2026"
+    assert write_period(period_of(Kind.MONTH, DAY), "fr") == "novembre 2026"
+    assert write_period(period_of(Kind.YEAR, DAY), "fr") == "2026"
+    assert set(FORMULAS) == set(Formula)
+
+
+def test_every_word_is_there_in_both_languages() -> None:
+    for name, french in TEXTS["fr"].items():
+        assert french, name
+        assert TEXTS["en"][name], name
+        assert re.findall(r"\{\w+\}", french) == re.findall(r"\{\w+\}", TEXTS["en"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("number", "top"), [(0, 1), (1, 1), (7, 8), (9, 10), (10, 10), (11, 20), (299, 300), (801, 1000)]
+)
+def test_an_axis_ends_at_a_round_number(number: int, top: int) -> None:
+    assert round_up(number) == top
+
+
+def test_a_plot_tells_its_numbers_in_words_too() -> None:
+    plot = ET.fromstring(draw_bars("Par jour & nuit", [Bar("1", "<un>", 3), Bar("", "deux", 0)], "fr"))
+    assert plot.attrib["aria-label"] == "Par jour & nuit. <un>: 3; deux: 0"
+    heights = [float(bar.attrib["height"]) for bar in plot if bar.tag == "rect"]
+    assert heights[0] > 80
+    assert heights[1] == 0
+
+
+def test_a_year_is_drawn_by_month() -> None:
+    worker = Worker()
+    worker.offered(SOCIAL, NOON, 5)
+    worker.offered(SOCIAL, NOON - timedelta(days=200), 5)
+    period = period_of(Kind.YEAR, DAY)
+    history = history_of(worker, period)
+    (chapter,) = lay_out(make_report(history, period, OPTIONS), history, OPTIONS, "fr").chapters
+    assert chapter.plots[0][1].count("<rect") == 12
+    assert isinstance(chapter.lines[0], tuple)
+    assert Row(None, chapter.lines[0].values).values[0].value == 10

@@ -1,0 +1,112 @@
+"""`accueil report` from a real topic to a page in a real browser, and on paper."""
+
+import base64
+import io
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from unicodedata import normalize
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner, Result
+from pypdf import PdfReader
+
+from models.topics import FIGURES
+from streams.cli import main
+from streams.core.figures import day_key, encode_figure, new_day
+from streams.core.layouts import LAYOUTS
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import kafka_io
+from tests.web import axe
+from tests.web.browser import BESIDE, DESK, PHONE, Page
+from tests.web.rows import MAIL, OPINION, SOCIAL, Worker
+
+pytestmark = [pytest.mark.broker, pytest.mark.browser]
+PARIS = ZoneInfo("Europe/Paris")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("LANGUAGE", "en")
+    monkeypatch.chdir(tmp_path)
+
+
+def report(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["report", *arguments])
+
+
+def write_rows(brokers: str, day: date) -> None:
+    """Write a day's five minutes, and a day that was some weeks before."""
+    noon = datetime.combine(day, datetime.min.time(), PARIS) + timedelta(hours=12)
+    worker = Worker()
+    for wait in (5, 15, 30):
+        for _ in range(4):
+            worker.answered(SOCIAL, noon, wait, handle_seconds=150)
+    worker.abandoned(SOCIAL, noon, 60)
+    worker.count(OPINION, noon, invited=20, given_csat_1_5_5=9, given_csat_1_5_2=1)
+    worker.count(MAIL, noon, received=8)
+    row = new_day(LAYOUTS["call"])
+    row.counts[0] = 100
+    row.by_hour = [0] * 9 + [100] + [0] * 14
+    worker.progress(datetime.now(UTC))
+    rows = [*worker.rows(), (day_key(day - timedelta(days=20), SOCIAL), encode_figure(row))]
+    kafka_io.produce(brokers, [(FIGURES.name, key, value) for key, value in rows])
+
+
+def test_yesterday_is_written_and_shown(
+    own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch, page: Page, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", own_kafka.bootstrap)
+    refused = report()
+    assert (refused.exit_code, "accueil topics apply" in refused.output) == (70, True), refused.output
+    apply(own_kafka.bootstrap, [TopicSpec(FIGURES.name, 1, config=COMPACTED)])
+    yesterday = datetime.now(PARIS).date() - timedelta(days=1)
+    write_rows(own_kafka.bootstrap, yesterday)
+
+    done = report("--day", yesterday.isoformat(), "--output", "reports")
+    assert done.exit_code == 0, done.output
+    names = [f"accueil-{yesterday}.{kind}" for kind in ("html", "xlsx", "csv")]
+    assert done.output.split() == [f"reports/{name}" for name in names]
+    text = (tmp_path / "reports" / names[2]).read_text(encoding="utf-8-sig")
+    assert "Téléphone;Total;;;;Reçus;13;nombre;;;;\n" in text.replace("\r", "")
+    assert "Téléphone;social – aide-sociale;siege;social;aide-sociale;Pris;12;nombre" in text  # noqa: RUF001
+
+    for size in (DESK, PHONE):
+        page.open((tmp_path / "reports" / names[0]).as_uri(), size)
+        axe.check(page)
+        assert page.run("return document.documentElement.scrollWidth") <= size[0]
+    page.open((tmp_path / "reports" / names[0]).as_uri(), DESK)
+    assert page.run(BESIDE) == []
+    assert page.run("return document.querySelectorAll('.bars rect').length") == 2 * 24
+    assert "90,0" in page.text("#csat ~ .wide")
+    page.picture("report")
+    page.assert_quiet()
+    printed = page.driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})
+    paper = PdfReader(io.BytesIO(base64.b64decode(printed["data"])))
+    assert len(paper.pages) <= 3
+    assert "Définitions" in normalize("NFKC", "".join(sheet.extract_text() for sheet in paper.pages))
+
+    wider = report("--year", str(yesterday), "--format", "csv", "--lang", "en")
+    assert wider.exit_code == 0, wider.output
+    received = 13 if (yesterday - timedelta(days=20)).year < yesterday.year else 113
+    assert f"Telephone,Total,,,,Received,{received},count" in Path(f"accueil-{yesterday:%Y}.csv").read_text("utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--day", "yesterday"), "use 2026-11-25, or a day of it"),
+        (("--week", "2026-11"), "use 2026-W48, or a day of it"),
+        (("--day", "2020-01-01", "--month", "2020-01"), "choose one of --day, --week, --month, --year"),
+        (("--year", "9998"), "9998 is yet to come"),
+    ],
+)
+def test_a_period_that_is_none_is_refused(
+    arguments: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+    refused = report(*arguments)
+    assert refused.exit_code == 2
+    assert said in refused.output
