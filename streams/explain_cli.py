@@ -127,7 +127,7 @@ def _count(settings: Settings, made: Made, is_asked: Callable[[Trace], bool]) ->
 
     def note(name: str, row: Contact) -> bool:
         found.pop(name, None)  # an earlier version of the row
-        facts = [Counted(name, fact, *made.count(fact.name, fact.amount)) for fact in trace(row) if is_asked(fact)]
+        facts = [Counted(name, fact, *made.judge(fact.name, fact.amount)) for fact in trace(row) if is_asked(fact)]
         if own := [one for one in facts if one.in_numerator or one.in_denominator]:
             found[name] = own
         return False

@@ -146,7 +146,7 @@ class _Log:
                 as_of = max(as_of, records[-1].timestamp)
                 for record in records:
                     if record.key == OFFSETS_KEY:
-                        taken = decode_offsets(record.value)
+                        taken = decode_offsets(record.value or b"")
             if taken is not None:
                 return as_of, taken
         return None
@@ -159,7 +159,8 @@ class _Log:
         for _, records in self.read({FIGURES.name: self._consumer.end_offsets([place])[place]}):
             for record in records:
                 if record.timestamp <= as_of:
-                    _ = figures.load(record.key, record.value) or days.load(record.key, record.value)
+                    key = record.key or b""
+                    _ = figures.load(key, record.value) or days.load(key, record.value)
         sum_up(figures.rows.items(), days.rows.items(), zone, into)
 
     def read(self, ends: Mapping[str, int], start: int = 0) -> Iterator[tuple[str, Sequence[Record]]]:

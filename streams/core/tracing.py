@@ -32,7 +32,7 @@ class Made(NamedTuple):
     denominator: tuple[Term, ...] = ()
     """Empty for a number."""
 
-    def count(self, name: str, amount: int) -> tuple[bool, bool]:
+    def judge(self, name: str, amount: int) -> tuple[bool, bool]:
         """Return whether a fact is of the numerator, and of the denominator."""
         return any(term.holds(name, amount) for term in self.numerator), any(
             term.holds(name, amount) for term in self.denominator

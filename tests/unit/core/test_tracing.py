@@ -59,7 +59,7 @@ def count(row_list: list[Contact]) -> Figure:
 @pytest.mark.parametrize("formula", Formula)
 def test_a_service_level_is_made_of_what_its_formula_says(formula: Formula) -> None:
     made = make_up(SERVICE_LEVEL, formula, TARGET, SHORT)
-    counted = [made.count(one.name, one.amount) for row in rows() for one in trace(row)]
+    counted = [made.judge(one.name, one.amount) for row in rows() for one in trace(row)]
     assert (sum(above for above, _ in counted), sum(below for _, below in counted)) == service_level(
         count(rows()), TARGET, SHORT, formula
     )
@@ -67,7 +67,7 @@ def test_a_service_level_is_made_of_what_its_formula_says(formula: Formula) -> N
 
 def test_abandonment_leaves_out_who_gave_up_soon() -> None:
     made = make_up(ABANDONMENT, Formula.NET_OF_SHORT, TARGET, SHORT)
-    counted = [made.count(one.name, one.amount) for row in rows() for one in trace(row)]
+    counted = [made.judge(one.name, one.amount) for row in rows() for one in trace(row)]
     assert sum(above for above, _ in counted) == len([wait for wait in WAITS if wait > SHORT])
     assert sum(below for _, below in counted) == len(WAITS) + len([wait for wait in WAITS if wait > SHORT])
 
@@ -78,7 +78,7 @@ def test_every_number_of_a_figure_is_that_of_its_traces() -> None:
     traced = [one for row in rows() for one in trace(row)]
     for name in (*QUEUES.facts, *QUEUES.stocks):
         made = make_up(name, Formula.NET_OF_SHORT, TARGET, SHORT)
-        assert sum(made.count(one.name, one.amount)[0] for one in traced) == known[name], name
+        assert sum(made.judge(one.name, one.amount)[0] for one in traced) == known[name], name
     assert all(one.start is None or one.start >= START.timestamp() - 300 for one in traced)
 
 
