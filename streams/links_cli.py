@@ -87,7 +87,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 @pass_settings_here
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
     """Revoke a link."""
-    with _opened(settings, Operation.REVOKE_LINK, one) as timeline:
+    with _opened(settings, Operation.REVOKE_LINK, one, other) as timeline:
         done = [timeline.revoke(link, int(time.time() * 1000), Ground(reason)) for link in _either_way(one, other)]
     _tell(any(done), say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
 
@@ -97,7 +97,7 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 @pass_settings_here
 def restore(settings: Settings, one: str, other: str) -> None:
     """Restore a link."""
-    with _opened(settings, Operation.RESTORE_LINK, one) as timeline:
+    with _opened(settings, Operation.RESTORE_LINK, one, other) as timeline:
         done = [timeline.restore(link) for link in _either_way(one, other)]
     _tell(any(done), say("restored", "rétabli"), say("no such link was revoked", "aucun lien pareil n'était révoqué"))
 
@@ -113,14 +113,15 @@ def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - bot
 
 
 @contextmanager
-def _opened(settings: Settings, operation: Operation, whose: str) -> "Iterator[Timeline]":
-    """Record what is about to be done, then hand out the timelines."""
+def _opened(settings: Settings, operation: Operation, *whose: str) -> "Iterator[Timeline]":
+    """Record what is about to be done, with each whom it concerns, then hand out the timelines."""
     from streams.audit_cli import record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
-        record_act(settings, operation, whose)
+        for one in whose:
+            record_act(settings, operation, one)
         try:
             timeline = open_timeline(settings)
             try:

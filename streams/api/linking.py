@@ -37,7 +37,7 @@ async def restore_link(body: RestoreLink, asker: AskerHere) -> Any:
 
 
 async def _change(asker: Asker, operation: Operation, link: Link, change: Callable[[Timeline, Link], bool]) -> None:
-    """Record what is about to be done, then do it, whichever of the two stands first. Raises `Problem`."""
+    """Record of both what is about to be done, then do it, whichever of the two stands first. Raises `Problem`."""
 
     def find(reading: Reading, slip: Slip) -> bool | None:
         sectors = reading.find_sectors(link.one)
@@ -56,6 +56,7 @@ async def _change(asker: Asker, operation: Operation, link: Link, change: Callab
         finally:
             timeline.close()
 
-    await asker.ask(operation, Purpose.RIGHTS, find, link.one, Result.BEGUN)
+    for whose in link:
+        await asker.ask(operation, Purpose.RIGHTS, find, whose, Result.BEGUN)
     if not await asker.api.in_thread(act):
         raise Problem("not-known")

@@ -139,6 +139,8 @@ _TEXTS: Final = {
     "appointment_one": ("1 pris, aucun à venir", "1 booked, none to come"),
     "appointment_many": ("{n} pris, aucun à venir", "{n} booked, none to come"),
     "appointment_at": ("Rendez-vous le", "Appointment on"),
+    "next_deadline": ("Prochaine échéance", "Next deadline"),
+    "deadline_none": ("aucune connue", "none known"),
     "promises": ("Délais", "Promises"),
     "breached_none": ("aucun dépassement connu", "none known to be broken"),
     "breached_one": ("1 dépassé", "1 broken"),
@@ -153,14 +155,15 @@ _TEXTS: Final = {
     "scale_ces_1_7": ("facilité", "ease"),
     "scale_nps_0_10": ("recommandation", "recommendation"),
     "scale_jdma_0_10": ("Je donne mon avis", "Je donne mon avis"),
+    "stamped": ("reçue le {date}", "received on {date}"),
     "with_detail": ("{what} : {detail}", "{what}: {detail}"),
     "not_whole": (
         "Il y a davantage que ce qui est montré : trop d’identifiants, ou de faits, se rejoignent ici.",
         "There is more than is shown: too many identifiers, or facts, meet here.",
     ),
     "contacts_not_whole": (
-        "Les chiffres et les affaires portent sur les 500 faits les plus récents.",
-        "Figures and matters are those of the latest 500 facts.",
+        "Les chiffres et les affaires portent sur les 200 faits les plus récents.",
+        "Figures and matters are those of the latest 200 facts.",
     ),
     "not_own": (
         "Cet identifiant mène à plusieurs personnes. Seul ce qui n’est à personne d’autre est montré.",
@@ -172,11 +175,12 @@ _TEXTS: Final = {
     ),
     # matters
     "open_matters": ("Affaires en cours", "Open matters"),
+    "received": ("tampon du {when}", "stamped {when}"),
     "since": ("depuis {when}", "since {when}"),
     "last_at": ("dernier fait {when}", "last fact {when}"),
     "whole_life": ("Toute l’histoire", "Whole story"),
     "whole_life_of": ("Toute l’histoire : {name}", "Whole story: {name}"),
-    "no_promise": ("Aucun délai tenu ni dépassé à ce jour", "No promise kept or broken so far"),
+    "no_promise": ("Aucun délai connu", "No promise known"),
     "no_service": ("service non dit", "service not told"),
     "facts_one": ("1 fait", "1 fact"),
     "facts_many": ("{n} faits", "{n} facts"),
@@ -188,6 +192,10 @@ _TEXTS: Final = {
     "sla_breached": ("Délai dépassé", "Promise broken"),
     "sla_met_late": ("Fait après l’échéance", "Done after the deadline"),
     "sla_cancelled": ("Délai sans objet", "Promise no longer due"),
+    "due_running": ("Échéance", "Due"),
+    "due_at_risk": ("Échéance proche", "Due soon"),
+    "due_overdue": ("En retard", "Overdue"),
+    "due_paused": ("Délai suspendu", "Paused"),
     "of_clock": ("{what} : {clock}", "{what}: {clock}"),
     "clock_answer": ("réponse", "answer"),
     "clock_acknowledge": ("accusé de réception", "acknowledgement"),
@@ -280,10 +288,73 @@ _TEXTS: Final = {
     "restore": ("Rétablir", "Restore"),
     "restored": ("Lien rétabli : {one} et {other}.", "Link restored: {one} and {other}."),
     "cancel": ("Annuler", "Cancel"),
+    # a citizen's rights
+    "rights": ("Droits de l’usager", "The citizen’s rights"),
+    "rights_of": (
+        "Sur tout ce qui est conservé de l’usager dans le secteur {sector}, au-delà de ce qui est montré.",
+        "Over all that is held about the citizen in the sector {sector}, beyond what is shown.",
+    ),
+    "export_all": ("Exporter tout ce qui est conservé", "Export all that is held"),
+    "export_why": (
+        (
+            "Un fichier réunit tout ce qui est conservé sur l’usager dans le secteur {sector}, et qui l’a consulté. Il reste"
+            " sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré."
+        ),
+        (
+            "A file brings together all that is held about the citizen in the sector {sector}, and who looked at it. It stays"
+            " on this computer, outside Accueil: you answer for it. The export is recorded."
+        ),
+    ),
+    "export_do": ("Exporter", "Export"),
+    "exporting": ("Export en cours…", "Exporting…"),
+    "exported": ("Fichier {name} téléchargé.", "File {name} downloaded."),
+    "format": ("Format", "Format"),
+    "format_html": ("Page à lire (HTML, accessible)", "Page to read (HTML, accessible)"),
+    "format_pdf": ("Document à imprimer (PDF)", "Document to print (PDF)"),
+    "format_json": ("Données, pour un programme (JSON)", "Data, for a program (JSON)"),
+    "export_language": ("Langue de l’usager", "The citizen’s language"),
+    "language_fr": ("français", "French"),
+    "language_en": ("anglais", "English"),
+    "erase_all": ("Effacer l’usager pour de bon", "Erase the citizen for good"),
+    "erase_why": (
+        (
+            "Tout ce qui est conservé sur l’usager dans le secteur {sector} est effacé, affaires en cours comprises, et rien"
+            " n’en revient, même si un système le redit. Cela ne peut être annulé. Les chiffres ne changent pas."
+        ),
+        (
+            "All that is held about the citizen in the sector {sector} is erased, open matters included, and nothing of it comes"
+            " back, even if a system tells it again. This cannot be undone. Figures do not change."
+        ),
+    ),
+    "erase_sure": (
+        "L’identité du demandeur et la décision d’effacer ont été vérifiées.",
+        "Who asks, and the decision to erase, have been checked.",
+    ),
+    "erase_do": ("Effacer pour de bon", "Erase for good"),
+    "erasure_begun": ("Effacement commencé", "Erasure begun"),
+    "erasure_begun_why": (
+        "Kafka n’a pas encore tout : demander où il en est le relance.",
+        "Kafka has not all of it yet: to ask how far it is goes on with it.",
+    ),
+    "erasure_told": ("Effacement en cours", "Erasure under way"),
+    "erasure_told_why": ("Tout n’est pas encore effacé.", "Not all is erased yet."),
+    "erasure_proved": ("Effacement prouvé", "Erasure proved"),
+    "erasure_proved_why": ("Rien n’en reste dans les fils.", "Nothing of it is left in the timelines."),
+    "erasure_contacts_one": ("1 contact.", "1 contact."),
+    "erasure_contacts_many": ("{n} contacts.", "{n} contacts."),
+    "erasure_id": ("Numéro de l’effacement", "Number of the erasure"),
+    "erasure_look": ("Où en est-il ?", "How far is it?"),
+    "erased_entries": ("Faits", "Facts"),
+    "erased_links": ("Liens", "Links"),
+    "erased_promises": ("Délais en cours", "Running promises"),
+    "erased_rows": ("Lignes de l’état effacées", "Rows of the state erased"),
+    "from_to": ("{from}, désormais {to}", "{from}, now {to}"),
+    "proof_hash": ("Preuve (SHA-256)", "Proof (SHA-256)"),
     # one contact
     "life": ("Un contact", "One contact"),
     "life_of": ("{channel}, {service}", "{channel}, {service}"),
     "close": ("Fermer", "Close"),
+    "received_at": ("Date de réception (tampon)", "Date of receipt (stamp)"),
     "contact_id": ("Contact", "Contact"),
     "site": ("Site", "Site"),
     "not_told": ("non dit", "not told"),

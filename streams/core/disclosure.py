@@ -5,7 +5,7 @@ with it another one (secondary), since the sum of a table is known or can be had
 Control, chapter 5, "Frequency tables" (sdctools.github.io/HandbookSDC).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple, TypeVar
 
 FEWEST: Final = 5
@@ -26,7 +26,21 @@ class Cell(NamedTuple):
     @property
     def is_small(self) -> bool:
         """Whether it stands for somebody, but for too few."""
-        return 0 < self.citizens < FEWEST
+        return is_few(self.citizens)
+
+
+def is_few(number: int) -> bool:
+    """Return whether so many are somebody, but too few to be told of."""
+    return 0 < number < FEWEST
+
+
+def tells_few(whole: int, parts: Collection[int]) -> bool:
+    """Return whether the number of a whole tells of few beside those of its parts, which together are all of it and may overlap.
+
+    Who is in the whole but not in one part is their difference. Who is in several parts is what these come to beyond the whole:
+    of two parts it is their overlap, of more it is as many as that at the most.
+    """
+    return is_few(sum(parts) - whole) or any(is_few(whole - part) for part in parts)
 
 
 def disclose(cells: Mapping[Name, Cell], *, hides_sum: bool = False) -> dict[Name, int]:

@@ -166,7 +166,8 @@ def _name_places(places: Sequence[Dimensions], options: WebOptions, language: st
             names[place] = queues[place]
         elif place.channel == SLA:
             policy, clock, channel = place.queue.rsplit(":", 2)
-            names[place] = f"{policy} – {texts.get(clock, clock)}, {texts.get(channel, channel)}, {service}"
+            words = (texts.get(clock, clock), texts.get(channel, channel), *([service] if place.service else []))
+            names[place] = f"{policy} – {', '.join(words)}"
         elif place.queue:
             about = texts.get(place.queue, place.queue)  # opinions stand by the channel that they are about
             names[place] = f"{service} – {about}" if about != place.service else service

@@ -62,6 +62,7 @@ _TEXTS: Final = {
     "feedback": ("Enquêtes", "Surveys"),
     "sent": ("Courriers envoyés", "Letters sent"),
     "sla": ("Délais promis", "Promises"),
+    "sla_by_service": ("Délais promis, par service", "Promises, by service"),
     "csat": ("Satisfaction (CSAT)", "Satisfaction (CSAT)"),
     "nps": ("Recommandation (NPS)", "Recommendation (NPS)"),
     "ces_1_5": ("Facilité (CES sur 5)", "Ease (CES of 5)"),
@@ -325,6 +326,10 @@ def write_period(period: Period, language: str) -> str:
         case Kind.DAY:
             return write_day(period.first, language, weekday=True)
         case Kind.WEEK:
+            if (period.first.year, period.first.month) == (period.last.year, period.last.month):
+                first = first.split(HARD)[0]
+            elif period.first.year == period.last.year:
+                first = first.removesuffix(f" {period.first.year}")
             days = TEXTS[language]["days_of"].format(first=first, last=last)
             return f"{TEXTS[language]['week']} {period.first.isocalendar().week}, {days}"
         case Kind.MONTH:

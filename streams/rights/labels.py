@@ -42,6 +42,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "call.menu_chosen": ("chosen from the menu", "choix dans le menu"),
     "call.voicemail_left": ("a voice message was left", "message vocal laissé"),
     "letter.arrived": ("arrived", "arrivé"),
+    "stamped": ("stamped", "tampon du"),
     "letter.registered": ("registered", "enregistré"),
     "letter.assigned": ("given to somebody", "confié à un agent"),
     "letter.acknowledged": ("receipt acknowledged", "accusé de réception"),

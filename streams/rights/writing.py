@@ -11,7 +11,7 @@ import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.sla import SOURCE
-from streams.rights.holding import Held, Holding
+from streams.rights.holding import Entry, Held, Holding
 from streams.rights.labels import put
 
 
@@ -147,7 +147,7 @@ def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str], se
     entries = [
         (
             when(one.happened_at),
-            _name(one.type, one.detail, say),
+            _name(one.type, _detail(one, say, when), say),
             where(one.site, one.service),
             *(("", "") if one.source == SOURCE else (say(one.state), say(one.outcome))),  # a promise is judged later
         )
@@ -188,6 +188,16 @@ def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str], se
 
 def _kind(identity: str) -> str:
     return identity.partition(":")[0]
+
+
+def _detail(entry: Entry, say: Callable[..., str], when: Callable[[str], str]) -> str:
+    """Return the detail of an entry; times as the house has them."""
+    match entry.type.partition(".")[0]:
+        case "appointment":
+            return when(entry.detail)
+        case "letter" if entry.detail:
+            return f"{say('stamped')} {when(entry.detail)}"
+    return entry.detail
 
 
 def _name(kind: str, detail: str, say: Callable[..., str]) -> str:

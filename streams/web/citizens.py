@@ -2,12 +2,14 @@
 
 Nothing of the present is: from a number that grows while one looks, one could tell who just came. Nor are totals, of which two
 days' differ by what one day was. Periods of one kind do not overlap, and a longer one is only told if all in it may be: so no two
-numbers differ by what is withheld. What becomes known late does change a period that was told.
+numbers differ by what is withheld. How many citizens there were is not told either where it differs by few from how many contacts
+they began, or from what its periods or services come to: else one could tell how many came again, or to several services. What
+becomes known late does change a period that was told.
 """
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -26,7 +28,7 @@ from streams.core.citizens import (
     load_key,
     start_of,
 )
-from streams.core.disclosure import Cell, disclose
+from streams.core.disclosure import Cell, disclose, is_few, tells_few
 from streams.core.figures import Figure, decode_figure, merge, new_figure
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS, name_handled
 from streams.web.view import Source
@@ -120,6 +122,8 @@ class _Rows:
         self._partitions = tuple(partitions)
         self._progress: dict[int, Progress] = {}
         self._rows: dict[Key, dict[int, Figure]] = {}
+        self._names: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+        """Period, first day → the services of which there are rows."""
 
     def put(self, partition: int, key: bytes, value: bytes | None) -> None:
         place = load_key(key)
@@ -130,8 +134,12 @@ class _Rows:
             rows = self._rows.setdefault(place, {})
             if value is not None:
                 rows[partition] = decode_figure(value, CITIZENS)
+                if place.service is not None:
+                    self._names[place.period, place.start].add(place.service)
             elif rows.pop(partition, None) and not rows:
                 del self._rows[place]
+                if place.service is not None:
+                    self._names[place.period, place.start].discard(place.service)
 
     def publish(self) -> Published | None:
         told = [self._progress.get(number) for number in self._partitions]
@@ -206,22 +214,46 @@ class _Rows:
         return merged
 
     def _services(self, period: Period, start: int) -> dict[str, Figure]:
-        return {
-            key.service: self._merged(key)
-            for key in self._rows
-            if key.period == period and key.start == start and key.service is not None
-        }
+        names = self._names.get((period, start), set())
+        return {name: self._merged(Key(period, start, name)) for name in sorted(names)}
 
     def _gives_away(self, period: Period, start: int, service: str | None, shortest: Period) -> bool:
-        """Return whether a period, or one in it of which is told too, is one of few citizens."""
-        inner = [one for one in Period if DAYS[shortest] <= DAYS[one] <= DAYS[period]]
-        return any(
-            _people(self._merged(Key(one, at, service))).is_small
-            for one in inner
-            for at in range(start, start + DAYS[period], DAYS[one])
+        """Return whether the citizens of a period, or of one in it of which is told too, are few, or tell of few."""
+        whole = self._active(period, start, service)
+        inner = [
+            [(one, at) for at in range(start, start + DAYS[period], DAYS[one])]
+            for one in Period
+            if DAYS[shortest] <= DAYS[one] < DAYS[period]
+        ]
+        splits = [[self._active(*part, service) for part in parts] for parts in inner]
+        if service is None and period is not Period.DAY:  # of days nothing is told by service
+            names = self._names.get((period, start), set())
+            splits.append([self._active(period, start, name) for name in names])
+            if any(self._come_again(period, start, name) for name in names):
+                return True
+        return (
+            is_few(whole)
+            or self._come_again(period, start, service)
+            or any(tells_few(whole, parts) for parts in splits)
+            or any(self._gives_away(*part, service, shortest) for parts in inner for part in parts)
         )
 
+    def _come_again(self, period: Period, start: int, service: str | None) -> bool:
+        """Return whether few citizens at the most began more than one contact, but somebody did."""
+        names = self._names.get((period, start), set()) if service is None else {service}
+        contacts = sum(self._count(period, start, name, _BEGAN) for name in names)
+        return is_few(contacts - self._active(period, start, service))
 
+    def _active(self, period: Period, start: int, service: str | None) -> int:
+        return self._count(period, start, service, _ACTIVE)
+
+    def _count(self, period: Period, start: int, service: str | None, indexes: Iterable[int]) -> int:
+        figures = self._rows.get(Key(period, start, service), {}).values()
+        return sum(figure.counts[index] for figure in figures for index in indexes)
+
+
+_ACTIVE: Final = (CITIZENS.index["active_citizens"],)
+_BEGAN: Final = tuple(CITIZENS.index[name] for name in CITIZENS.facts if name.startswith("began_"))
 _EITHER: Final = (True, False)
 
 

@@ -371,8 +371,12 @@ def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(na
     assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 404
     narrow.write(letter("9", 3 * DAY, f"{case} {phone}"))
     assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 200
-    results = [(one["who"], one["result"]) for one in narrow.recorded()]
-    assert results == [("robin", "not_found"), ("camille", "begun"), ("robin", "not_found"), ("robin", "begun")]
+    assert [(one["who"], one["result"], one["whose"]) for one in narrow.recorded()] == [
+        ("robin", "not_found", case),
+        *(("camille", "begun", whose) for whose in (case, phone)),
+        ("robin", "not_found", case),
+        *(("robin", "begun", whose) for whose in (case, phone)),
+    ]
 
 
 def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(

@@ -13,22 +13,27 @@ from models.topics import Channel
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
 from streams.api.answers import Kind
+from streams.api.erasing import ErasureState
 from streams.api.options import LANGUAGES, ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
 from streams.core.layouts import CLOSED, LEFT
 from streams.core.links import Ground
 from streams.core.milestone import State
+from streams.core.promises import Standing
 from streams.core.timeline import OUTCOMES
+from streams.rights.writing import Format
 from tests.support.api import Office
 from tests.support.timeline_page import HOSTILE
 
 AGENTS_OWN = {"agent.state_changed"}
 """Of no citizen, so in no timeline."""
 TYPES = {get_args(one.model_fields["type"].annotation)[0] for one in get_args(get_args(Event)[0])} - AGENTS_OWN
+ERASURES = get_args(ErasureState.model_fields["state"].annotation)
 SETS = {
     "type": [*TYPES, *(f"sla.{kind}" for kind in OUTCOMES)],
     "sla": list(OUTCOMES),
+    "due": list(Standing),
     "state": list(State),
     "channel": list(Channel),
     "clock": list(ClockKind),
@@ -36,6 +41,8 @@ SETS = {
     "kind": list(Kind),
     "purpose": list(PURPOSES[Role.DPO]),
     "ground": list(Ground),
+    "format": list(Format),
+    "erasure": [*ERASURES, *(f"{state}_why" for state in ERASURES)],
     "role": list(Role),
     "outcome": [
         *("answered", "abandoned", "attended", "missed", "cancelled"),

@@ -28,7 +28,7 @@ from streams.timeline.store import Timeline
 from tests.support import kafka_io
 from tests.support.departement import last_monday
 from tests.support.house import House
-from tests.support.personal import found
+from tests.support.personal import found, keep_numbers
 from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
@@ -54,12 +54,12 @@ def play(stage: Stage, departement: Departement, since: datetime, until: datetim
 
 def find_personal(people: Iterable[Citizen], content: bytes) -> list[str]:
     """Return what names or reaches somebody, in whatever way a number is written."""
-    folded = content.lower()
+    folded, standing = content.lower(), keep_numbers(content)
     hits = []
     for one in people:
         texts = [one.name, *filter(None, [one.email])]
         hits += [text for text in texts if text.lower().encode() in folded]
-        hits += [one.phone for _ in found(one.phone, content)]
+        hits += [one.phone for _ in found(one.phone, standing)]
     return hits
 
 

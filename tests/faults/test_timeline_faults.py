@@ -17,8 +17,9 @@ from sqlalchemy import create_engine, text
 from models import topics
 from models.events import Event
 from models.identities import IdentityKind
-from streams.core import contact, timeline
+from streams.core import contact, promises, timeline
 from streams.core.contact import Contact
+from streams.core.promises import Promise, Promised
 from streams.core.timeline import Entry
 from streams.engine import checkpoints
 from streams.engine.broker import EmbeddedKafka
@@ -27,6 +28,7 @@ from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.processes import Child, supervised, wait_until
+from tests.support.timelines import promised
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
 READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
@@ -75,6 +77,8 @@ class Told:
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
+        self.promises: dict[str, Promised] = {}
+        """What was told last of each contact."""
         self._numbers = itertools.count()
 
     def batches(self, lives: int = 30) -> Iterator[list[kafka_io.Produced]]:
@@ -82,16 +86,19 @@ class Told:
         chance = random.Random(1)
         while True:
             rows: dict[str, Contact] = {}
-            records = [
-                self._record(rows, event) for event in oracle.make_lives(lives, 600, start=next(self._numbers) * lives)
-            ]
+            events = oracle.make_lives(lives, 600, start=next(self._numbers) * lives)
+            records = [record for event in events for record in self._records(rows, event)]
             yield [*records, *chance.sample(records, 20), (topics.TIMELINE.name, b"phone:a", b"no entry")]
 
-    def _record(self, rows: dict[str, Contact], event: Event) -> kafka_io.Produced:
+    def _records(self, rows: dict[str, Contact], event: Event) -> Iterator[kafka_io.Produced]:
         row = rows[event.subject] = contact.fold(rows.get(event.subject), event)
         key, value = timeline.record(event, row)
         self.entries[event.id] = timeline.decode(value)
-        return topics.TIMELINE.name, key, value
+        yield topics.TIMELINE.name, key, value
+        if len(self.entries) % 3 == 0 and not event.subject.startswith("agent:"):
+            at = len(self.entries)
+            told = self.promises[event.subject] = promised(event.subject, at, resolution=at)
+            yield topics.TIMELINE.name, key, msgspec.json.encode(told)
 
     def owners(self) -> dict[str, str]:
         """Event id → under whom its entry must stand: the strongest identity that its contact told, or else the contact."""
@@ -114,6 +121,14 @@ def written(url: str) -> list[tuple[str, str]]:
     return [(name, owner) for name, owner in found]
 
 
+def due(url: str) -> dict[str, tuple[Promise, ...]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT contact, running FROM promises")).all()
+    engine.dispose()
+    return {name: promises.load(running) for name, running in found}
+
+
 def verify(told: Told, url: str, child: Child) -> None:
     wait_until(
         lambda: len(written(url)) >= len(told.entries),
@@ -124,6 +139,8 @@ def verify(told: Told, url: str, child: Child) -> None:
     found = written(url)
     assert max(Counter(name for name, _ in found).values()) == 1, "an entry stands twice"
     assert dict(found) == told.owners()
+    last = {name: one.promises for name, one in told.promises.items()}
+    wait_until(lambda: due(url) == last, "what is due to be known", 60, lambda: (len(due(url)), len(last)))
     assert child.stop() == 0
 
 

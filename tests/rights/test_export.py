@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import pairwise
@@ -30,7 +30,7 @@ from streams.rights.writing import Document, Format, Section, write
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import load_policies
 from streams.timeline.store import Timeline
-from tests.support.events import CASE, PHONE, START_MS, make
+from tests.support.events import CASE, PHONE, START, START_MS, make
 from tests.support.timelines import breach, call, entries_of
 
 LANDLINE, OTHER, FORMER = "phone:k1-landline", "case:k1-other", "phone:k1-former"
@@ -212,6 +212,15 @@ def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later
         assert {WORDS[clock][which] for clock in ClockKind} == {
             TEXTS[language][f"clock_{clock}"] for clock in ClockKind
         }
+
+
+def test_times_that_were_told_are_written_as_the_house_has_them(timeline: Timeline) -> None:
+    letter = {"subject": "mail:a:1", "identities": CASE, "admitted_at": START - timedelta(days=2)}
+    slot = {"subject": "appointment:a:1", "identities": CASE, "starts_at": START + timedelta(days=9)}
+    finder = fill(timeline, [make("letter.arrived", 0, **letter), make("appointment.booked", 0, **slot)])
+    page = written(timeline, finder, Format.HTML, "fr", CASE).decode()
+    assert "<td>arrivé tampon du 2025-03-01 09:00:00</td>" in page
+    assert "<td>pris 2025-03-12 09:00:00</td>" in page
 
 
 def test_the_same_on_paper(timeline: Timeline) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import httpx
 import tomli_w
@@ -24,7 +25,7 @@ from streams.timeline.store import Timeline
 from tests.support.api import token
 from tests.support.events import START, make
 from tests.support.processes import Child, wait_until
-from tests.support.timelines import entries_of
+from tests.support.timelines import entries_of, promised
 
 SECTOR: Final = "social"
 NUMBER, CASE, EMAIL, LANDLINE, MANY = (
@@ -127,7 +128,7 @@ def write_story(served: Served) -> None:
             *_told("form:demarches:7", ago(41), "rsa", f"{case} {email}", *FORM),
             *_told("appointment:rdv:3", ago(30), "rsa", case, _slot("booked", 0, -21), _slot("missed", 9, -21)),
             *_call("88", 20, "rsa", phone, ("call.answered", 0.002, {}), ("call.ended", 0.006, {"ended_by": "caller"})),
-            *_letter("1288", 18, "rsa", f"{case} {landline}"),
+            *_letter("1288", 18, "rsa", f"{case} {landline}", admitted=2),
             *_told("email:boite:5", ago(9), "autonomie", email, *EMAIL_STEPS),
             *_told("visit:guichet:9", ago(4), "accueil", case, *VISIT),
             *_told("mail:ged:1201", ago(70), "autonomie", "", *OPINION),
@@ -140,6 +141,21 @@ def write_story(served: Served) -> None:
         _promise("mail:ged:1288", 17, "met", "acknowledge", "rsa", State.IN_PROGRESS),
         _promise("form:demarches:7", 35, "met", "first_response", "rsa", State.PENDING_CITIZEN),
     )
+    at = _midnight(0)
+    served.timeline.write(
+        [],
+        [
+            promised("mail:ged:1288", at, SECTOR, "rsa", first_response=_midnight(-4), resolution=_midnight(17)),
+            promised("form:demarches:7", at, SECTOR, "rsa", announced=None),
+            promised("mail:ged:900", at, SECTOR, "rsa", resolution=_midnight(1)),
+        ],
+    )
+
+
+def _midnight(days: int) -> int:
+    """Return when the house's day begins in so many days, in milliseconds: a deadline in days is the end of one."""
+    today = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int((today + timedelta(days=days)).timestamp() * 1000)
 
 
 def write_many(served: Served, calls: int) -> None:
@@ -151,9 +167,13 @@ def write_many(served: Served, calls: int) -> None:
     served.write(events)
 
 
-def _letter(name: str, days: float, service: str, identities: str, answered: float = 0) -> list[Event]:
+def _letter(
+    name: str, days: float, service: str, identities: str, answered: float = 0, admitted: float = 0
+) -> list[Event]:
+    """A letter so many days ago; answered so many days after it was scanned, admitted so many before."""
+    stamped_at = datetime.now(UTC) - timedelta(days=days + admitted)
     steps: list[Step] = [
-        ("letter.arrived", 0, {}),
+        ("letter.arrived", 0, {"admitted_at": stamped_at.isoformat()} if admitted else {}),
         ("letter.registered", 0.1, {"chrono": name}),
         ("letter.assigned", 1, {}),
     ]
@@ -180,7 +200,7 @@ def _told(subject: str, at: float, service: str, identities: str, *steps: Step) 
 
 def _promise(contact: str, days: float, what: str, clock: str, service: str, state: State) -> Entry:
     at = datetime.fromtimestamp(time.time() - days * DAY, UTC)
-    detail = f"delais:{clock}"
+    detail = f"letters:{clock}"
     channel = Channel(contact.split(":", maxsplit=1)[0])
     return Entry(
         f"{what}-{clock}-of-{contact}", "", contact, channel, "siege", service, f"sla.{what}", at, state, "", SOURCE,

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from models.topics import FIGURES
 from streams.cli import main
 from streams.core.figures import day_key, encode_figure, new_day
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import QUEUES
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
@@ -22,6 +22,7 @@ from tests.web import axe
 from tests.web.browser import BESIDE, DESK, PHONE, Page
 from tests.web.rows import MAIL, OPINION, SOCIAL, Worker
 
+WEEKS = 6
 pytestmark = [pytest.mark.broker, pytest.mark.browser]
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -34,11 +35,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def report(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["report", *arguments])
+    return run("report", *arguments)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
 
 
 def write_rows(brokers: str, day: date) -> None:
-    """Write a day's five minutes, and a day that was some weeks before."""
+    """Write a day's five minutes, and days like the next one of the weeks before."""
     noon = datetime.combine(day, datetime.min.time(), PARIS) + timedelta(hours=12)
     worker = Worker()
     for wait in (5, 15, 30):
@@ -47,12 +52,14 @@ def write_rows(brokers: str, day: date) -> None:
     worker.abandoned(SOCIAL, noon, 60)
     worker.count(OPINION, noon, invited=20, given_csat_1_5_5=9, given_csat_1_5_2=1)
     worker.count(MAIL, noon, received=8)
-    row = new_day(LAYOUTS["call"])
-    row.counts[0] = 100
-    row.by_hour = [0] * 9 + [100] + [0] * 14
     worker.progress(datetime.now(UTC))
-    rows = [*worker.rows(), (day_key(day - timedelta(days=20), SOCIAL), encode_figure(row))]
-    kafka_io.produce(brokers, [(FIGURES.name, key, value) for key, value in rows])
+    row = new_day(QUEUES)
+    for name, number in {"offered": 240, "answered": 240, "ended": 240, "handle_milliseconds": 240 * 180_000}.items():
+        row.counts[QUEUES.index[name]] = number
+    row.by_hour = [10] * 24
+    days = [day + timedelta(days=1) - timedelta(weeks=number) for number in range(1, WEEKS)]
+    before = [(day_key(one, SOCIAL), encode_figure(row)) for one in days]
+    kafka_io.produce(brokers, [(FIGURES.name, key, value) for key, value in [*worker.rows(), *before]])
 
 
 def test_yesterday_is_written_and_shown(
@@ -90,8 +97,19 @@ def test_yesterday_is_written_and_shown(
 
     wider = report("--year", str(yesterday), "--format", "csv", "--lang", "en")
     assert wider.exit_code == 0, wider.output
-    received = 13 if (yesterday - timedelta(days=20)).year < yesterday.year else 113
+    days = [yesterday + timedelta(days=1) - timedelta(weeks=number) for number in range(1, WEEKS)]
+    received = 13 + 240 * sum(one.year == yesterday.year for one in days)
     assert f"Telephone,Total,,,,Received,{received},count" in Path(f"accueil-{yesterday:%Y}.csv").read_text("utf-8-sig")
+
+    told = run("forecast")
+    assert told.exit_code == 0, told.output
+    (line,) = (line for line in told.output.splitlines() if line.startswith("aide-sociale siege"))
+    _, _, so_far, by_now, rest, *_ = line.split()
+    assert so_far == "0"
+    assert int(by_now) + int(rest) in {239, 240, 241}
+    assert line.split()[-2] in {"1", "2", "3"}, "half a call at once needs somebody, and somebody for when two come"
+    assert "80% are answered within 20 s" in told.output
+    assert "no Erlang A" in told.output
 
 
 @pytest.mark.parametrize(

@@ -213,11 +213,18 @@ def test_what_matters_is_said_in_one_line_and_what_is_not_known_too(desk: Desk) 
     assert "4 affaires en cours" in short
     assert re.search(r"Rendez-vous\d+ \S+ \d{4}, \d\d:\d\d \(dans 5 jours\)", short)
     assert "■ 1 dépassé (dont 1 en cours)" in short
+    assert re.search(r"Prochaine échéance■ En retard : première réponse, \d+ \S+ \d{4} \(il y a 4 jours\)", short)
     assert re.search(r"1 donné \d / 5 \(satisfaction\)", short)
     cards = desk.page.run("return [...document.querySelectorAll('.card')].map((card) => card.innerText)")
     assert [card.splitlines()[0] for card in cards] == ["Courrier", "Téléphone", "Rendez-vous", "Démarche en ligne"]
-    assert "■ Délai dépassé" in cards[0]
-    assert "Aucun délai tenu ni dépassé à ce jour" in cards[1]
+    letter, form = (cards[at].replace("\N{NO-BREAK SPACE}", " ") for at in (0, 3))
+    assert "■ En retard : première réponse" in letter
+    assert "Délai dépassé" not in letter, "which is the same"
+    assert re.search(r"○ Échéance : traitement\n\d+ \S+ \d{4} \(dans 1[67] jours\)", letter), "in days: without an hour"
+    assert "● Délai tenu : accusé de réception" in letter
+    assert re.search(r"tampon du \d+ \S+ \d{4} \(il y a 20 jours\)\ndepuis \d", letter)
+    assert "◇ Délai suspendu : délai annoncé" in form
+    assert "Aucun délai connu" in cards[1]
     assert "2 faits" in cards[1]
 
 
@@ -296,10 +303,10 @@ def test_a_link_is_revoked_with_a_ground_and_restored(desk: Desk) -> None:
     assert "Rompre ce lien" not in desk.text, "for a data protection officer alone"
     desk.open().sign_in().ask(NUMBER)
     desk.page.run("document.querySelector('.links li button').click()")
-    desk.wait_for("#revoking[open]")
+    desk.wait_for("#question[open]")
     assert desk.focused[0] == "ground"
     desk.press(Keys.ARROW_DOWN)
-    desk.page.run("revoking.querySelector('.first').click()")
+    desk.page.run("question.querySelector('.first').click()")
     wait_until(lambda: "Lien rompu" in desk.text, "the two stories to be apart", 10, lambda: desk.text)
     assert "Courrier" not in desk.page.text(".lanes")
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 1
@@ -334,7 +341,7 @@ def test_a_number_whose_only_link_was_revoked_says_so_and_who_may_restores_it(pa
 def test_ten_thousand_facts_are_read_page_by_page(desk: Desk) -> None:
     write_many(desk.served, 3334)
     desk.open().sign_in().ask(MANY)
-    assert "portent sur les 500 faits les plus récents" in desk.text
+    assert "portent sur les 200 faits les plus récents" in desk.text
     rows = "return document.querySelectorAll('.facts tr[data-channel]').length"
     assert desk.page.run(rows) == 50
     for read in (250, 450, 650):
@@ -557,9 +564,9 @@ def test_axe_finds_no_violation_in_any_state(desk: Desk, language: str, theme: s
     desk.wait_for("#life[open]")
     look("life", desk.screenshot)
     desk.page.run("life.close(); document.querySelector('.links li button').click()")
-    desk.wait_for("#revoking[open]")
+    desk.wait_for("#question[open]")
     look("revoking", desk.screenshot)
-    desk.page.run("revoking.close()")
+    desk.page.run("question.close()")
     desk.ask(LANDLINE)
     look("shared")
     desk.open(LAPTOP, language, theme).sign_in("autonomie").ask(NUMBER)

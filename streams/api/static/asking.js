@@ -32,7 +32,12 @@ export function forget() {
 }
 
 /** Return the answer. Raises `Trouble`, or `Late` if nobody waits for it any more. */
-export async function ask(path, body) {
+export const ask = (path, body) => fetchAs(path, body, (response) => response.json());
+
+/** Return the file that is the answer. Raises the same. */
+export const askFile = (path, body) => fetchAs(path, body, (response) => response.blob());
+
+async function fetchAs(path, body, read) {
   const { signal } = session;
   const headers = { authorization: `Bearer ${sessionStorage.getItem(TOKEN)}`, "accept-language": LANGUAGE };
   const request = { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" };
@@ -40,7 +45,7 @@ export async function ask(path, body) {
   if (body) headers["content-type"] = "application/json";
   try {
     const response = await fetch(path, request);
-    const answer = await response.json();
+    const answer = await (response.ok ? read(response) : response.json());
     if (signal.aborted) throw new Late();
     if (response.ok) return answer;
     throw new Trouble(answer.type.replace(KIND, ""), {

@@ -1,7 +1,7 @@
 // One contact from its beginning to its end, in a panel at the side.
 
-import { $, el, factName, many, millis, opinion, say, serviceName, stateAfter, symbol, time, word } from "./say.js";
-import { nameOf, promise, standing } from "./matters.js";
+import { $, date, el, factName, many, millis, opinion, say, serviceName, stateAfter, symbol, time, word } from "./say.js";
+import { nameOf, promises, standing } from "./matters.js";
 
 /** Show the life that the API told; `goOn` leads to the story it belongs to, null if that is shown already. */
 export function showLife(life, goOn) {
@@ -11,13 +11,12 @@ export function showLife(life, goOn) {
   dialog.replaceChildren(el("div", { class: "whole" },
     el("div", { class: "dialog-head" }, el("h2", { id: "life-title" }, nameOf(contact)), close),
     el("p", { class: "stand" }, standing(contact.state)),
-    contact.sla.length > 0 && el("ul", { class: "promises" }, contact.sla.map((one) =>
-      el("li", {}, promise({ ...one, state: isLate(entries, one) ? "met_late" : one.state }), el("br"), el("span", { class: "muted" }, time(millis(one.at)))))),
-    contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
+    promises({ ...contact, sla: contact.sla.map((one) => ({ ...one, told_at: one.at, state: isLate(entries, one) ? "met_late" : one.state })) }),
     el("dl", {},
       told("outcome", contact.outcome ? word("outcome", contact.outcome) : say(contact.is_open ? "still_open" : "not_told")),
       told("service", serviceName(contact.service)),
       told("site", contact.site || say("not_told")),
+      contact.admitted_at !== null && told("received_at", time(millis(contact.admitted_at), date(millis(contact.admitted_at)))),
       contact.starts_at !== null && told("appointment_at", time(millis(contact.starts_at))),
       told("opinions", [many("opinions", contact.opinions), contact.scores.length > 0 && el("span", { class: "ago" }, ` ${contact.scores.map(opinion).join(", ")}`)]),
       told("sector", life.sector || say("not_told")),

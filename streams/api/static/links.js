@@ -1,6 +1,7 @@
 // By what facts belong together, what is shared and so not shown; and, for who may, taking two stories apart.
 
-import { $, count, date, el, identityName, many, millis, say } from "./say.js";
+import { count, date, el, identityName, many, millis, say } from "./say.js";
+import { choice, question } from "./question.js";
 
 /** The links of a story. `goOn(identity)` shows another's; `revoke(one, other, reason)` and `restore(one, other)` change them. */
 export function links(story, me, undone, { goOn, revoke, restore }) {
@@ -43,23 +44,12 @@ function why({ linked_to: other, since, contacts, why: reason }) {
 }
 
 function askGround({ identity, linked_to: other }, grounds, revoke) {
-  const dialog = $("revoking");
-  const ground = el("select", { id: "ground", required: true },
-    el("option", { value: "" }, say("choose")), grounds.map((one) => el("option", { value: one }, say(`ground_${one}`))));
-  const act = (event) => {
-    event.preventDefault();
-    dialog.close();
-    revoke({ one: other, other: identity, reason: ground.value });
-  };
-  dialog.replaceChildren(
-    el("h2", { id: "revoking-title" }, say("revoke_of", { one: identityName(other), other: identityName(identity) })),
-    el("p", {}, say("revoke_why")),
-    el("form", { onsubmit: act },
-      el("label", { for: "ground" }, say("ground")), ground,
-      el("div", { class: "buttons" },
-        el("button", { type: "button", onclick: () => dialog.close() }, say("cancel")),
-        el("button", { type: "submit", class: "first" }, say("revoke")))),
-  );
-  dialog.showModal();
-  ground.focus();
+  const ground = choice("ground", say("ground"), [["", say("choose")], ...grounds.map((one) => [one, say(`ground_${one}`)])]);
+  question({
+    title: say("revoke_of", { one: identityName(other), other: identityName(identity) }),
+    consequence: say("revoke_why"),
+    fields: [ground],
+    yes: say("revoke"),
+    act: () => revoke({ one: other, other: identity, reason: ground[1].value }),
+  });
 }

@@ -1,28 +1,50 @@
 // How a citizen's matters stand: in short, and the open ones as cards.
 
-import { briefTime, el, many, millis, ofClock, opinion, say, serviceName, symbol, time, word } from "./say.js";
+import { briefTime, deadline, el, many, millis, ofClock, opinion, say, serviceName, symbol, time, word } from "./say.js";
 
 const STATES = { waiting: "○", in_progress: "◐", pending_citizen: "◇", closed: "●" };
 const PROMISES = { met: "●", met_late: "▲", breached: "■", cancelled: "–" };
+const DUE = { running: "○", at_risk: "▲", overdue: "■", paused: "◇" };
 
 /** Who has to act, by word and symbol. */
 export const standing = (state) =>
   el("span", { class: "standing", "data-state": state }, symbol(STATES[state] ?? "?"), " ", word("state", state));
 
 /** What became of a promise: by word, symbol and colour, and which it was. */
-export const promise = ({ state, clock }) =>
+const promise = ({ state, clock }) =>
   el("span", { class: "promise", "data-sla": state }, symbol(PROMISES[state] ?? "?"), " ", ofClock(word("sla", state), clock));
 
 export const nameOf = ({ channel, service }) => say("life_of", { channel: word("channel", channel), service: serviceName(service) });
+
+/** What is still to be kept: how it stands, by word, symbol and colour, and which it is. */
+const standingDue = ({ state, clock }) =>
+  el("span", { class: "promise", "data-due": state }, symbol(DUE[state] ?? "?"), " ", ofClock(word("due", state), clock));
+
+/** All that was promised to who has the contact: what is due until when first, then what came of the rest; nothing if nothing was. */
+export function promises(contact) {
+  const due = contact.due.map((one) => [standingDue(one), one.due_at && [el("br"), el("span", { class: "muted" }, deadline(millis(one.due_at)))]]);
+  const over = worstFirst(verdicts(contact)).map((one) => [promise(one), one.told_at && [el("br"), el("span", { class: "muted" }, time(millis(one.told_at)))]]);
+  const all = [...due, ...over];
+  return all.length === 0 ? el("p", { class: "muted" }, say("no_promise")) : el("ul", { class: "promises" }, all.map((one) => el("li", {}, one)));
+}
+
+/** What came of promises, but for what is due all the same: overdue says that it is broken, and what is due again is not kept. */
+const verdicts = ({ sla, due }) => sla.filter(({ policy, clock, state }) => {
+  const again = due.find((one) => one.policy === policy && one.clock === clock);
+  return !again || (state === "breached" && again.state !== "overdue");
+});
+
+const worstFirst = (over) => [...over].sort((one, other) => (other.state === "breached") - (one.state === "breached"));
+
+const isOverdue = ({ state }) => state === "overdue";
 
 /** A line of what matters. */
 export function inShort(story) {
   const open = story.contacts.filter((contact) => contact.is_open);
   const booked = open.filter((contact) => contact.channel === "appointment");
   const next = booked.map((contact) => millis(contact.starts_at)).filter((at) => at > Date.now()).sort((one, other) => one - other)[0];
-  const promises = story.contacts.flatMap((contact) => contact.sla.map(({ state }) => ({ state, isOpen: contact.is_open })));
-  const broken = promises.filter(({ state }) => state === "breached");
-  const brokenOpen = broken.filter(({ isOpen }) => isOpen).length;
+  const broken = story.contacts.flatMap((contact) => contact.sla.filter(({ state }) => state === "breached").map(() => contact));
+  const brokenOpen = broken.filter((contact) => contact.is_open).length;
   const scores = story.contacts.flatMap((contact) => contact.scores);
   const opinions = story.contacts.reduce((sum, contact) => sum + contact.opinions, 0);
   const [latest] = story.entries;
@@ -34,11 +56,22 @@ export function inShort(story) {
     el("p", { class: "open-count" }, many("open", open.length)),
     el("dl", {},
       fact("last_contact", last),
+      fact("next_deadline", ...nextDeadline(open)),
       fact("next_appointment", next ? time(next) : many("appointment", booked.length)),
       fact("promises", [symbol({ action: "■", attention: "▲", normal: "●" }[level]), " ", many("breached", broken.length), ofOpen], level),
       fact("opinions", [many("opinions", opinions), scores.length > 0 && el("span", { class: "ago" }, ` ${scores.map(opinion).join(", ")}`)]),
     ),
   );
+}
+
+/** What is due next, by which promise, and how much that matters. */
+function nextDeadline(open) {
+  const due = open.flatMap((contact) => contact.due);
+  const dated = due.filter(({ due_at: at }) => at !== null).sort((one, other) => millis(one.due_at) - millis(other.due_at));
+  const [next] = dated.length ? dated : due;
+  if (!next) return [say("deadline_none")];
+  const told = [standingDue(next), next.due_at && [", ", deadline(millis(next.due_at))]];
+  return [told, { overdue: "action", at_risk: "attention" }[next.state]];
 }
 
 const fact = (name, told, level = null) => el("div", {}, el("dt", {}, say(name)), el("dd", { "data-level": level }, told));
@@ -54,21 +87,18 @@ export function matters(story, open) {
 }
 
 function card(contact, open) {
-  const isLate = contact.sla.some(({ state }) => state === "breached");
+  const isLate = contact.due.some(isOverdue) || contact.sla.some(({ state }) => state === "breached");
   return el("article", { class: "card panel", "data-channel": contact.channel, "data-late": isLate },
     el("h3", {}, el("span", { class: "channel" }, word("channel", contact.channel)), " ", serviceName(contact.service)),
     el("p", { class: "stand" }, standing(contact.state)),
     contact.starts_at !== null && el("p", { class: "stand" }, time(millis(contact.starts_at))),
-    contact.sla.length === 0 && el("p", { class: "muted" }, say("no_promise")),
-    contact.sla.length > 0 && el("ul", { class: "promises" }, worstFirst(contact.sla).map((one) => el("li", {}, promise(one)))),
+    promises(contact),
     el("p", { class: "muted times" },
-      line("since", contact.since), el("br"), line("last_at", contact.last_at), el("br"), many("facts", contact.entries)),
+      contact.admitted_at && [line("received", contact.admitted_at), el("br")], line("since", contact.since), el("br"), line("last_at", contact.last_at), el("br"), many("facts", contact.entries)),
     el("button", { type: "button", "aria-label": say("whole_life_of", { name: nameOf(contact) }), onclick: () => open(contact.contact) },
       say("whole_life")),
   );
 }
-
-const worstFirst = (promises) => [...promises].sort((one, other) => (other.state === "breached") - (one.state === "breached"));
 
 /** A text with a time where it has `{when}`. */
 function line(name, at) {

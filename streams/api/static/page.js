@@ -1,14 +1,16 @@
 // The page: who one is, whom one looks for, and what is found. Nothing of a citizen is kept in an address, a title or a storage.
 
-import { Late, Trouble, ask, forget, hasToken, keepToken, watch } from "./asking.js";
+import { Late, Trouble, ask, askFile, forget, hasToken, keepToken, watch } from "./asking.js";
 import { Lanes } from "./lanes.js";
 import { showLife } from "./life.js";
 import { links } from "./links.js";
 import { Filter, List } from "./list.js";
 import { inShort, matters } from "./matters.js";
+import { erasure, rights } from "./rights.js";
 import { $, announce, el, identityName, knows, many, say, serviceName, symbol, word } from "./say.js";
 
 const PURPOSE = "accueil.purpose";
+const AGAIN = "accueil.again"; // whose story is to be shown in the other language: a pseudonym, while the page is loaded anew
 const [FIRST, MORE] = [50, 200]; // facts of a page
 const idleSeconds = Number(document.body.dataset.idleSeconds);
 const minutes = Math.round(idleSeconds / 60) || 1;
@@ -62,7 +64,9 @@ async function enter() {
   $("door-note").hidden = true;
   show();
   $(mayRead() ? "value" : "heading").focus();
-  return null;
+  const again = sessionStorage.getItem(AGAIN);
+  sessionStorage.removeItem(AGAIN);
+  return again && mayRead() && $("purpose").value ? lookUp(JSON.parse(again)) : null;
 }
 
 const mayRead = () => me?.may.includes("look_up") ?? false;
@@ -98,7 +102,7 @@ function signOut(why = "signed_out") {
 function clear() {
   shown?.lanes.close();
   shown = null;
-  for (const id of ["life", "revoking"]) {
+  for (const id of ["life", "question"]) {
     $(id).close();
     $(id).replaceChildren();
   }
@@ -163,6 +167,37 @@ async function restore({ one, other }) {
   announce(say("restored", { one: identityName(one), other: identityName(other) }));
 }
 
+// ------------------------------------------------------------------------------------------------------------ a citizen's rights
+async function exportAll({ format, language }) {
+  const { subject, sector } = shown.story;
+  announce(say("exporting"));
+  const file = await attempt(() => askFile("/v1/export", { subject, sector, format, language }));
+  if (!file) return announce("");
+  const url = URL.createObjectURL(file);
+  el("a", { href: url, download: `export.${format}` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // a browser may ask where to put it
+  return announce(say("exported", { name: `export.${format}` }));
+}
+
+async function erase() {
+  const { subject, sector } = shown.story;
+  const told = await attempt(() => ask("/v1/erasures", { subject, sector }));
+  if (told) showErasure(told);
+}
+
+function showErasure(told) {
+  turn += 1;
+  clear();
+  const look = async () => {
+    const mine = turn;
+    const now = await attempt(() => ask(`/v1/erasures/${told.id}`));
+    if (now && mine === turn) showErasure(now);
+  };
+  $("story").replaceChildren(erasure(told, look));
+  $("story").hidden = false;
+  $("erasure-title").focus();
+}
+
 // ----------------------------------------------------------------------------------------------------------------- what is found
 function draw(undone) {
   const { story, asked } = shown;
@@ -185,7 +220,9 @@ function draw(undone) {
     ...notes.filter(Boolean).map((note) => el("p", { class: "note" }, symbol("▲"), ` ${note}`)),
     el("div", { class: isEmpty ? "" : "columns" },
       !isEmpty && el("div", { class: "column" }, matters(story, openLife), shown.filter.element, shown.lanes.element, shown.list.element),
-      links(story, me, undone, { goOn, revoke, restore })),
+      el("div", { class: "column" },
+        links(story, me, undone, { goOn, revoke, restore }),
+        rights(story, me, { export: exportAll, erase }))),
   );
   $("story").hidden = false;
   fill();
@@ -223,6 +260,11 @@ $("search").addEventListener("invalid", (event) => {
   tell({ kind: `no-${event.target.id}` });
   event.target.focus();
 }, true);
+$("other-language").addEventListener("click", ({ ctrlKey, metaKey, shiftKey }) => {
+  if (!shown || ctrlKey || metaKey || shiftKey) return; // or it opens beside
+  const { kind } = shown.asked;
+  sessionStorage.setItem(AGAIN, JSON.stringify({ kind: kind === "contact" ? kind : "pseudonym", value: shown.story.subject }));
+});
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 if (hasToken()) enter();

@@ -61,13 +61,19 @@ export function many(name, n) {
 /** Return `what`, and of which promise it is told, if it is of one. */
 export const ofClock = (what, clock) => (clock ? say("of_clock", { what, clock: word("clock", clock) }) : what);
 
-/** Return what happened, in words; of a promise also which it was, of an appointment when it is, of an opinion what it was. */
+/** Return what happened, in words, with what was told of it beside. */
 export function factName({ type, detail }) {
   const what = word("type", type);
   if (type.startsWith("sla.")) return ofClock(what, detail.split(":").at(-1));
-  if (!detail) return what;
-  return say("with_detail", { what, detail: type.startsWith("appointment.") ? moment(millis(detail)) : opinion(detail) });
+  const tell = DETAILS[type.split(".")[0]];
+  return detail && tell ? say("with_detail", { what, detail: tell(detail) }) : what;
 }
+
+const DETAILS = {
+  appointment: (at) => moment(millis(at)),
+  letter: (at) => say("stamped", { date: date(millis(at)) }),
+  feedback: opinion,
+};
 
 /** Return how things stood after what happened; nothing of a promise, which may be judged long after it was kept or broken. */
 export const stateAfter = ({ type, state }) => (type.startsWith("sla.") ? null : state);
@@ -112,6 +118,9 @@ export function time(at, text = moment(at)) {
 
 /** The same in few words: today the hour, else the date. */
 export const briefTime = (at) => time(at, dayNumber(at) === dayNumber(Date.now()) ? hour(at) : date(at));
+
+/** A deadline, with how far it is: midnight is the end of a day. */
+export const deadline = (at) => time(at, hour(at) === "00:00" ? date(at - 1) : moment(at));
 
 /** A symbol that says what the word beside it says; nothing to who hears the page. */
 export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);

@@ -125,10 +125,11 @@ def test_matters_appointments_and_promises_are_told() -> None:
     booked = table(report, "appointment")
     assert cell(booked, None, "no_show")[:4] == (0.25, "share", 1, 4)
     assert cell(booked, None, "mean_lead")[:2] == (6, "days")
-    promises = table(report, "sla")
-    assert [row.place for row in promises.rows] == [KEPT]
-    assert cell(promises, KEPT, "kept")[:4] == (5 / 6, "share", 5, 6)
-    assert cell(promises, KEPT, "breached").value == 2
+    for name, place in {"sla": KEPT._replace(service="", site=""), "sla_by_service": KEPT}.items():
+        promises = table(report, name)
+        assert [row.place for row in promises.rows] == [place]
+        assert cell(promises, place, "kept")[:4] == (5 / 6, "share", 5, 6)
+        assert cell(promises, place, "breached").value == 2
 
 
 def test_opinions_have_an_interval_and_fewer_than_five_no_score() -> None:
@@ -267,7 +268,7 @@ def test_a_workbook_has_a_sheet_per_table_with_numbers(documents: dict[str, Docu
              if sheet.tag.endswith("}sheet")]  # fmt: skip
     assert names == [
         *("En bref", "Courrier", "Téléphone", "Guichets", "Enquêtes", "Satisfaction (CSAT)", "Délais promis"),
-        *("Par jour", "Par heure", "Définitions"),
+        *("Délais promis, par service", "Par jour", "Par heure", "Définitions"),
     ]
     sheet = book.read("xl/worksheets/sheet3.xml").decode()
     assert re.search(r'<c r="G3" s="\d+"><v>0\.4545', sheet)
@@ -282,7 +283,13 @@ def test_numbers_are_written_as_each_language_does() -> None:
     assert write_value(Value(None, "share"), "fr") == "–"
     assert write_value(Value(-12.0, "points", None, 10, -40.0, 20.0), "en") == "-12 [-40, 20]"
     assert [write_value(Value(2.5, "days"), language) for language in LANGUAGES] == ["2,5\xa0j", "2.5\xa0d"]
-    assert write_period(period_of(Kind.WEEK, DAY), "en") == "Week 48, 23\xa0November 2026 to 29\xa0November 2026"
+    assert write_period(period_of(Kind.WEEK, DAY), "en") == "Week 48, 23 to 29\xa0November 2026"
+    assert write_period(period_of(Kind.WEEK, date(2026, 12, 1)), "fr") == (
+        "Semaine 49, du 30\xa0novembre au 6\xa0décembre 2026"
+    )
+    assert write_period(period_of(Kind.WEEK, date(2026, 12, 31)), "fr") == (
+        "Semaine 53, du 28\xa0décembre 2026 au 3\xa0janvier 2027"
+    )
     assert write_period(period_of(Kind.MONTH, DAY), "fr") == "novembre 2026"
     assert write_period(period_of(Kind.YEAR, DAY), "fr") == "2026"
     assert set(FORMULAS) == set(Formula)

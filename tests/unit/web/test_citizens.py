@@ -108,6 +108,56 @@ def test_a_week_with_a_day_of_few_is_not_told_beside_its_days() -> None:
     assert told["contact_citizens", ("week", "autonomie")] == 23
 
 
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        pytest.param([*[("autonomie",)] * 9, *[("enfance",)] * 9], {"all", "autonomie", "enfance"}, id="apart"),
+        pytest.param(
+            [*[("autonomie",)] * 9, *[("enfance",)] * 9, ("autonomie", "enfance")], {"autonomie", "enfance"}, id="one"
+        ),
+        pytest.param([*[("autonomie", "enfance")] * 9, *[("enfance",)] * 3], {"autonomie", "enfance"}, id="but-three"),
+        pytest.param(
+            [*[("autonomie", "enfance")] * 5, *[("enfance",)] * 9], {"all", "autonomie", "enfance"}, id="five"
+        ),
+        pytest.param([*[("autonomie",)] * 9, ("autonomie", "autonomie")], set(), id="one-came-again"),
+        pytest.param(
+            [*[("autonomie", "autonomie")] * 5, *[("autonomie",)] * 9], {"all", "autonomie"}, id="five-came-again"
+        ),
+    ],
+)
+def test_who_came_to_several_services_or_again_cannot_be_had_if_they_are_few(
+    people: list[tuple[str, ...]], told: set[str]
+) -> None:
+    week = samples(
+        view_of(
+            (
+                [one for nth, service in enumerate(own) for one in call(who, 1, service, nth=nth)]
+                for who, own in enumerate(people)
+            ),
+            MONDAY + 7,
+        )
+    )
+    shown = {labels[1] for name, labels in week if name == "contact_citizens" and labels[0] == "week"}
+    assert (
+        shown | {"all" for name, labels in week if (name, labels) == ("contact_citizens_of_all_services", ("week",))}
+        == told
+    )
+
+
+def test_who_came_in_one_week_of_four_alone_cannot_be_had_if_they_are_few() -> None:
+    people = [call(who, 1) for who in range(12)]
+    returned = [call(who, 8, nth=1) for who in range(6)]
+    for new, is_told in ((0, True), (3, False), (5, True)):
+        told = samples(
+            view_of(
+                [[*first, *again] for first, again in zip(people, [*returned, *[[]] * 6], strict=True)]
+                + [call(who, 8) for who in range(20, 20 + new)],
+                MONDAY + 28,
+            )
+        )
+        assert (("contact_citizens", ("four_weeks", "autonomie")) in told) is is_told
+
+
 def test_few_of_whom_nobody_knows_are_not_the_rest_of_all_who_came() -> None:
     nobody = [[entry("call.queued", 1, f"call:s:n{number}", citizen="")] for number in range(3)]
     people = [call(who, 1) for who in range(20)] + [call(who, 1) + call(who, 3, nth=1) for who in range(20, 30)]
@@ -217,3 +267,46 @@ def test_nothing_can_be_worked_out_of_a_week_and_of_what_counters_of_contacts_te
             number = known.handled.get((service, "call", first, followed))
             name = citizens.name_handled("call", is_first=first, is_followed=followed)
             assert number is None or number == 0 or value[f"{name}_citizens"] >= FEWEST
+
+
+@st.composite
+def weeks_of_services(draw: st.DrawFn) -> list[list[tuple[int, str]]]:
+    """Two groups of citizens who do the same, and some who do as they like: so there are sums of many and overlaps of few."""
+    visits = st.lists(st.tuples(st.integers(0, 27), st.sampled_from(["autonomie", "enfance"])), min_size=1, max_size=3)
+    groups = [[draw(visits)] * draw(st.integers(5, 12)) for _ in range(2)]
+    return [one for group in groups for one in group] + draw(st.lists(visits, max_size=6))
+
+
+@given(weeks_of_services())
+def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list[list[tuple[int, str]]]) -> None:
+    entries = [
+        [one for nth, visit in enumerate(own) for one in call(who, *visit, nth=nth)] for who, own in enumerate(people)
+    ]
+    told: dict[tuple[str, int, str], tuple[int, set[int], int]] = {}
+    view = view_of(entries, MONDAY)
+    for days in range(1, 29):
+        over = (PROGRESS_KEY, encode_progress(Progress(MONDAY + days, 7, "Europe/Paris")))
+        for partition in range(2):
+            view.apply_all(partition, [over])
+        published = view.publish()
+        assert published is not None
+        numbers = {(period, service): number for (period, service), number in published.active.items()}
+        numbers |= {(period, ""): number for period, number in published.active_of_all.items()}
+        for (period, service), number in numbers.items():
+            start = published.starts[period] - MONDAY
+            span = range(start, start + citizens.DAYS[period])
+            begun = [
+                (who, on) for who, own in enumerate(people) for on, at in own if on in span and service in {"", at}
+            ]
+            told[period, start, service] = number, {who for who, _ in begun}, len(begun)
+    for (period, start, service), (number, who, contacts) in told.items():
+        assert number == len(who)
+        assert not 0 < contacts - number < FEWEST
+        ends = start + citizens.DAYS[Period(period)]
+        inner = [name for name in told if name[1] >= start and name[1] + citizens.DAYS[Period(name[0])] <= ends]
+        splits = [[name for name in inner if name[0] == one and name[2] == service] for one in Period if one != period]
+        splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
+        for parts in splits:
+            assert not any(0 < number - told[part][0] < FEWEST for part in parts)
+            if set().union(*(told[part][1] for part in parts)) == who:
+                assert not 0 < sum(told[part][0] for part in parts) - number < FEWEST

@@ -1,0 +1,59 @@
+// What a citizen may ask for, by who may do it: all that is held handed out, erasure and its proof.
+
+import { count, el, many, say } from "./say.js";
+import { choice, question } from "./question.js";
+
+const FORMATS = ["html", "pdf", "json"];
+
+/** The rights of whom a story is about; null if who asks may exercise none. `act` holds what does so, by its operation. */
+export function rights(story, me, act) {
+  const isWhole = me.services.length === 0; // a part may be neither handed out nor erased
+  const may = [["export", "export_all", askExport], ["erase", "erase_all", askErasure]].filter(([operation]) => me.may.includes(operation));
+  if (!isWhole || !story.is_own || story.entries.length === 0 || may.length === 0) return null;
+  return el("section", { class: "rights panel", "aria-labelledby": "rights-title" },
+    el("h2", { id: "rights-title" }, say("rights")),
+    el("p", { class: "muted" }, say("rights_of", { sector: story.sector })),
+    may.map(([operation, name, askFor]) =>
+      el("button", { type: "button", id: `${operation}-button`, onclick: () => askFor(story, act[operation]) }, say(name))));
+}
+
+function askExport({ sector }, act) {
+  const format = choice("export-format", say("format"), FORMATS.map((one) => [one, say(`format_${one}`)]));
+  const language = choice("export-language", say("export_language"), [["fr", say("language_fr")], ["en", say("language_en")]]);
+  language[1].value = document.documentElement.lang;
+  question({
+    title: say("export_all"),
+    consequence: say("export_why", { sector }),
+    fields: [format, language],
+    yes: say("export_do"),
+    act: () => act({ format: format[1].value, language: language[1].value }),
+  });
+}
+
+function askErasure({ sector }, act) {
+  const sure = el("input", { type: "checkbox", id: "erase-sure", required: true });
+  question({
+    title: say("erase_all"),
+    consequence: say("erase_why", { sector }),
+    fields: [el("label", { class: "sure", for: "erase-sure" }, sure, el("span", {}, say("erase_sure")))],
+    yes: say("erase_do"),
+    act,
+  });
+}
+
+/** How far an erasure is, and once nothing is left, the proof; `look()` asks again. */
+export function erasure({ id, state, contacts, proof, sha256 }, look) {
+  const told = (name, value) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value));
+  const numbers = proof && [
+    told("erased_entries", say("from_to", { from: count(proof.entries_before), to: count(proof.entries) })),
+    told("erased_links", say("from_to", { from: count(proof.links_before), to: count(proof.links) })),
+    told("erased_promises", count(proof.promises)),
+    told("erased_rows", count(proof.rows)),
+    told("proof_hash", el("code", {}, sha256)),
+  ];
+  return el("section", { class: "erasure panel", "aria-labelledby": "erasure-title" },
+    el("h2", { id: "erasure-title", tabindex: "-1" }, say(`erasure_${state}`)),
+    el("p", {}, many("erasure_contacts", contacts), " ", say(`erasure_${state}_why`)),
+    el("dl", {}, told("erasure_id", el("code", {}, id)), numbers),
+    !proof && el("button", { type: "button", id: "look-at-erasure", onclick: look }, say("erasure_look")));
+}

@@ -1,0 +1,173 @@
+"""Export, erasure and the other language on the timeline page, in a real Chromium: what they do, ask before, and leave."""
+# ruff: noqa: RUF001 - French has typographic apostrophes
+
+import json
+import socket
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry
+from selenium.webdriver.common.keys import Keys
+
+from models.events import Event
+from models.identities import IdentityKind
+from streams.access.permissions import Role
+from streams.api.app import create_app
+from streams.core import timeline as core
+from tests.support.api import NUMBER, Office, call, form, letter, token
+from tests.support.processes import wait_until
+from tests.web import axe
+from tests.web.browser import CONTRASTS, PHONE, Page
+from tests.web.test_timeline_page import Desk
+
+pytestmark = pytest.mark.browser
+
+
+class Works(Office):
+    """An office on a port of its own, whose worker does at once what Kafka is told, but for erasures: they wait for `work`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, f"sqlite:///{directory / 'timeline.db'}")
+        self._erased: list[Event] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        app = create_app(self.api, CollectorRegistry(), ["127.0.0.1"])
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+        self._thread = Thread(target=self._server.run, args=([self._listener],))
+        self._thread.start()
+
+    def fold(self, events: Sequence[Event]) -> None:
+        super().fold(events)
+        self._erased += [event for event in events if event.type == "personal_data.erased"]
+
+    def work(self) -> None:
+        rows = self.rows
+        self.timeline.write(
+            [core.decode(core.record(event, rows[event.subject.encode()])[1]) for event in self._erased]
+        )
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+        super().close()
+
+
+@pytest.fixture
+def works(tmp_path: Path) -> Iterator[Works]:
+    works = Works(tmp_path)
+    works.add(token(), token("agent", Role.AGENT), token("narrow", services=("rsa",)))
+    phone, case = works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-17")
+    works.write([*letter("1", 0, f"{case} {phone}"), *form("2", 90, case), *call("3", 200, phone)])
+    yield works
+    works.close()
+
+
+@pytest.fixture
+def desk(page: Page, works: Works) -> Desk:
+    return Desk(page, works)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_an_export_is_asked_for_and_comes_as_a_file(desk: Desk, works: Works, tmp_path: Path, theme: str) -> None:
+    files = tmp_path / "downloads"
+    files.mkdir()
+    desk.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
+    desk.open(theme=theme).sign_in().ask(NUMBER)
+    axe.check(desk.page)
+    desk.picture(f"rights-{theme}")
+    desk.tab_to(lambda at: at[0] == "export-button")
+    desk.press(Keys.ENTER)
+    desk.wait_for("#question[open]")
+    assert desk.focused[0] == "export-format"
+    assert "Il reste sur cet ordinateur, hors d’Accueil : vous en répondez. L’export est enregistré." in desk.text
+    axe.check(desk.page)
+    assert desk.page.run(CONTRASTS) == []
+    desk.screenshot(f"export-{theme}")
+    assert works.recorded()[-1]["operation"] == "look_up", "nothing was handed out yet"
+    desk.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    desk.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
+    desk.press(Keys.ENTER)
+    wait_until((files / "export.json").exists, "the file", 20, lambda: desk.text)
+    held = json.loads((files / "export.json").read_text())
+    assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
+    wait_until(lambda: "Fichier export.json téléchargé." in desk.text, "that to be said", 10)
+    assert works.recorded()[-1]["operation"] == "export"
+    desk.page.assert_quiet()
+
+
+def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved(desk: Desk, works: Works) -> None:
+    desk.open().sign_in().ask(NUMBER)
+    desk.tab_to(lambda at: at[0] == "erase-button")
+    desk.press(Keys.ENTER)
+    desk.wait_for("#question[open]")
+    assert "Cela ne peut être annulé. Les chiffres ne changent pas." in desk.text
+    assert desk.focused[0] == "erase-sure"
+    axe.check(desk.page)
+    desk.screenshot("erase")
+    desk.press(Keys.ENTER)
+    assert desk.is_there("#question[open]"), "nothing was confirmed"
+    desk.press(Keys.ESCAPE)
+    assert desk.focused[0] == "erase-button"
+    assert works.recorded()[-1]["operation"] == "look_up"
+    desk.press(Keys.ENTER, Keys.SPACE, Keys.ENTER)
+    desk.wait_for(".erasure")
+    assert desk.focused[0] == "erasure-title"
+    assert "Effacement en cours" in desk.text
+    assert "3 contacts. Tout n’est pas encore effacé." in desk.text
+    assert not desk.is_there(".facts")
+    axe.check(desk.page)
+    works.work()
+    desk.tab_to(lambda at: at[0] == "look-at-erasure")
+    desk.press(Keys.ENTER)
+    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof", 20, lambda: desk.text)
+    assert "Faits\n8, désormais 0" in desk.text
+    assert not desk.is_there("#look-at-erasure")
+    axe.check(desk.page)
+    assert desk.page.run(CONTRASTS) == []
+    desk.picture("erased")
+    desk.page.assert_quiet()
+    desk.ask(NUMBER)
+    assert "Rien n’est connu sous cet identifiant" in desk.trouble
+
+
+def test_who_may_not_is_offered_neither(desk: Desk) -> None:
+    for who in ("agent", "narrow"):
+        desk.open(PHONE).sign_in(who).ask(NUMBER)
+        assert desk.is_there(".facts")
+        assert not desk.is_there(".rights")
+
+
+def test_what_is_refused_is_said(desk: Desk, works: Works) -> None:
+    desk.open().sign_in().ask(NUMBER)
+    phone, other = (works.pseudonym(IdentityKind.PHONE, NUMBER), works.pseudonym(IdentityKind.CASE, "D-2026-18"))
+    works.write(call("9", 300, f"{other} {phone}"))  # it is somebody else's too by now
+    desk.page.run("document.getElementById('erase-button').click()")
+    desk.wait_for("#question[open]")
+    desk.press(Keys.SPACE, Keys.ENTER)
+    assert "D'autres l'ont aussi" in desk.trouble
+    assert desk.is_there(".facts"), "nothing was done"
+
+
+@pytest.mark.parametrize(("value", "kind"), [(NUMBER, "phone"), ("mail:ged:1", "contact")])
+def test_the_story_is_shown_again_in_the_other_language(desk: Desk, value: str, kind: str) -> None:
+    desk.open().sign_in().ask(value, kind, "follow_up")
+    desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the form does that is sent
+    desk.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
+    desk.press(Keys.ENTER)
+    wait_until(lambda: desk.is_there("#story-title") and "open matter" in desk.text, "the story in English", 20)
+    wait_until(lambda: desk.focused[0] == "story-title", "the focus on it", 10)
+    assert desk.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
+    assert desk.page.run("return purpose.value") == "follow_up"
+    assert desk.page.run("return Object.keys(sessionStorage).sort()") == [
+        "accueil.purpose",
+        "accueil.token",
+        "accueil.touched_at",
+    ]
+    desk.page.driver.refresh()
+    desk.wait_for("#search")
+    assert not desk.is_there("#story-title")
+    desk.page.assert_quiet()
