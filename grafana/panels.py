@@ -40,9 +40,11 @@ DAYS: Final = Words("suffix: j", "suffix: d")
 EUROS: Final = same("currencyEUR")
 BYTES: Final = same("bytes")
 PER_SECOND: Final = Words("suffix: /s", "suffix: /s")
-SCORE: Final = same("none")
+PLAIN: Final = same("none")
 AS_WORD: Final = same("string")
 """Only what the number stands for is shown."""
+DECIMALS: Final = {COUNT: 0, SHARE: 1, DAYS: 1}
+"""Of units; of others Grafana chooses."""
 DAY: Final = 86_400
 REFERENCES: Final = ascii_uppercase
 """What the queries of a panel are called in it."""
@@ -90,7 +92,7 @@ class Panel(ABC):
             .span(self.width)
             .height(self.height)
         )
-        return drawn
+        return drawn.decimals(DECIMALS[self.unit]) if self.unit in DECIMALS else drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,6 @@ class Tile(Panel):
     levels: Thresholds | None = None
     states: Vocabulary | None = None
     """What a number stands for, where that is shown in its stead."""
-    decimals: int | None = None
 
     def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
         """Return a stat."""
@@ -115,8 +116,6 @@ class Tile(Panel):
             .thresholds(_thresholds(self.levels))
             .with_target(_ask(self.query, "A", instant=True))
         )
-        if self.decimals is not None:
-            panel.decimals(self.decimals)
         if self.states:
             panel.mappings([_map_words(self.states, language)])
         if self.levels:
@@ -168,10 +167,10 @@ class Curve(Panel):
 
 @dataclass(frozen=True, kw_only=True)
 class Bars(Panel):
-    """Figures of now side by side, one for each value of the label `by`."""
+    """Figures of now side by side, one for each query, or for each value of the label `by` of a single one."""
 
-    query: str
-    by: str
+    queries: Sequence[Query]
+    by: str = ""
     names: Vocabulary | None = None
     width: int = 8
     height: int = 8
@@ -183,10 +182,13 @@ class Bars(Panel):
             .min(0)
             .orientation(looks.VizOrientation.HORIZONTAL)
             .display_mode(looks.BarGaugeDisplayMode.BASIC)
+            .text(common.VizTextDisplayOptions().title_size(15).value_size(18))
             .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
             .thresholds(_thresholds(None))
-            .with_target(_ask(self.query, "A", instant=True, legend=f"{{{{{self.by}}}}}"))
         )
+        for reference, query in zip(REFERENCES, self.queries, strict=False):
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(language)
+            panel.with_target(_ask(query.expr, reference, instant=True, legend=legend))
         if self.unit == SHARE:
             panel.max(1)
         for value, words in (self.names or {}).items():
@@ -348,6 +350,8 @@ def _as_series(name: str, stroke: Stroke) -> list[parts.DynamicConfigValue]:
 
 def _as_column(column: Column, language: Language) -> list[parts.DynamicConfigValue]:
     properties = [_set("unit", column.unit.of(language))]
+    if column.unit in DECIMALS:
+        properties.append(_set("decimals", DECIMALS[column.unit]))
     if column.states:
         properties.append(_set("mappings", [_map_words(column.states, language)]))
     if column.levels:

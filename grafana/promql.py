@@ -35,6 +35,11 @@ def bound_of_share(share: str, number: str, sign: Literal["+", "-"]) -> str:
     return f"(({share}) + {z * z / 2:.4f} / ({number})\n{sign} {margin})\n/\n(1 + {z * z:.4f} / ({number}))"
 
 
+def since(query: str) -> str:
+    """Return how long ago a time is, in seconds, and 0 where another clock is ahead."""
+    return f"clamp_min(time() - {query}, 0)"
+
+
 class Scope:
     """Chooses series by the variables of a page, whose names are those of labels."""
 
@@ -58,7 +63,7 @@ class Scope:
 
     def age(self, metric: str, *matchers: str, by: str = "") -> str:
         """Return how long ago the earliest is, in seconds."""
-        return f"time() - {self.least(metric, *matchers, by=by)}"
+        return since(self.least(metric, *matchers, by=by))
 
     def during(self, counter: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
         """Return how much a counter grew; Prometheus extrapolates, so that it need not be whole."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.panels import CLOCK, COUNT, SHARE, Bars, Curve, Heat, Query, Tile
-from grafana.promql import Scope, ratio
+from grafana.promql import Scope, ratio, since
 from grafana.words import CHANNELS, FORMULAS, Words, board
 from models.topics import Channel
 from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds, WebOptions
@@ -11,6 +11,9 @@ from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds, WebOptions
 BOARD: Final = WebOptions(brokers="")
 """The settings of the board where nobody set any: thresholds are the same."""
 CALLS: Final = 'channel="call"'
+OF_CALLS: Final = 'channel="call", queue!=""'
+"""Each queue of the telephone; what has none are agents, each once."""
+DESKS: Final = 'channel="visit"'
 QUEUED: Final = 'channel=~"call|visit"'
 WRITTEN: Final = 'channel=~"mail|email|form"'
 LEVEL: Final = f'formula="{BOARD.formula}"'
@@ -40,7 +43,7 @@ FRESHNESS: Final = Tile(
         f" (contact_figures_timestamp_seconds). Out of date from {FRESH.attention:.0f} s on.",
     ),
     unit=CLOCK,
-    query="time() - min(max by (partition) (contact_figures_timestamp_seconds))",
+    query=since("min(max by (partition) (contact_figures_timestamp_seconds))"),
     levels=FRESH,
     nothing=board("empty"),
     width=4,
@@ -124,7 +127,7 @@ def service_levels(scope: Scope) -> Bars:
             " (answered + abandoned). Of all received: answered ≤ t ÷ (answered + abandoned + left otherwise).",
         ),
         unit=SHARE,
-        query=scope.service_level_today(QUEUED, by="formula"),
+        queries=(Query(scope.service_level_today(QUEUED, by="formula")),),
         by="formula",
         names=FORMULAS,
         height=6,
@@ -202,5 +205,6 @@ def waits(scope: Scope) -> Heat:
             "Nombre de répondus, par attente : croissance des classes de contact_wait_seconds.",
             "How many were answered, by wait: growth of the buckets of contact_wait_seconds.",
         ),
+        unit=CLOCK,
         query=scope.buckets("contact_wait_seconds"),
     )

@@ -1,6 +1,7 @@
 """Fixtures only; helpers live in tests/support."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,9 +41,18 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     broker.stop()
 
 
+@pytest.fixture(scope="session")
+def formatted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a Kafka that was formatted and never started."""
+    broker = EmbeddedKafka(tmp_path_factory.mktemp("formatted"))
+    broker.format()
+    return broker.directory / "data"
+
+
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
+def own_kafka(formatted: Path, tmp_path: Path) -> Iterator[EmbeddedKafka]:
     """A real Kafka of this test alone, which it may stop, kill and start again."""
+    shutil.copytree(formatted, tmp_path / "kafka" / "data")
     broker = EmbeddedKafka(tmp_path / "kafka")
     broker.start()
     yield broker

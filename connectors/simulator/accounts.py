@@ -55,6 +55,8 @@ RULES: Final = {
 }
 STAYS: Final = frozenset({What.TICKET_TAKEN, What.VISITOR_CALLED, What.VISITOR_SERVED, What.VISITOR_LEFT})
 """What is counted as `Stay` says."""
+REOPENED: Final = frozenset({Channel.MAIL, Channel.EMAIL, Channel.FORM})
+"""Channels whose matters may go on after they were closed."""
 ARRIVALS: Final = frozenset({What.LETTER_SCANNED, What.LETTER_REGISTERED})
 """They tell later when a letter came."""
 SINCE_RECEIVED: Final = {
@@ -83,6 +85,8 @@ class Account:
     def note(self, deed: Deed) -> None:
         """Take down what happened to it."""
         rule = RULES[deed.what]
+        if self._end and rule.stock and self.matter.channel in REOPENED:
+            self._counts["reopened"] = 1
         self.place = deed.place or self.place
         self.last_at = deed.at
         for name in rule.counts:
@@ -91,7 +95,9 @@ class Account:
             self._stock, self._end = rule.stock, self._count(rule.end, deed) if rule.end else {}
         match deed:
             case Deed(what=What.LETTER_SENT):
-                self._counts["postage_cents"] = deed.amount
+                self._counts |= {"postage_cents": deed.amount, f"postage_cents_{deed.value}": deed.amount}
+            case Deed(what=What.LETTER_SCANNED, when=datetime() as received_at) if received_at < deed.at:
+                self._counts |= {"scanned": 1, "scan_milliseconds": _milliseconds(deed.at - received_at)}
             case Deed(what=What.APPOINTMENT_BOOKED, when=datetime() as slot):
                 self._counts.setdefault("lead_milliseconds", _milliseconds(slot - deed.at))
 
@@ -170,6 +176,8 @@ class Opinion(Account):
     def note(self, deed: Deed) -> None:
         """Take it down, and that something was told of what it is about."""
         super().note(deed)
+        if {"invited", f"given_{deed.value}_{deed.amount}"} <= self._counts.keys():
+            self._counts["invited_answered"] = 1
         if self._about and not self._is_apart:
             self._about.hear(deed.at)
 

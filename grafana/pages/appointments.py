@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, SECONDS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import DAY, DAYS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
 from grafana.promql import Scope, ratio
 from grafana.words import Vocabulary, Words, board
 
@@ -100,7 +100,7 @@ PAGE: Final = Page(
                         "Rendez-vous passés ou annulés sur la période, par issue : contact_appointment_total.",
                         "Appointments that ended during the time looked at, by outcome: contact_appointment_total.",
                     ),
-                    query=ON.during(_ENDED, by="outcome"),
+                    queries=(Query(ON.during(_ENDED, by="outcome")),),
                     by="outcome",
                     names=OUTCOMES,
                     width=10,
@@ -111,7 +111,7 @@ PAGE: Final = Page(
                         "Rendez-vous pris sur la période, par qui : contact_appointment_booked_total.",
                         "Appointments booked during the time looked at, by whom: contact_appointment_booked_total.",
                     ),
-                    query=ON.during("contact_appointment_booked_total", by="by"),
+                    queries=(Query(ON.during("contact_appointment_booked_total", by="by")),),
                     by="by",
                     names=PARTIES,
                 ),
@@ -167,7 +167,6 @@ PAGE: Final = Page(
                         "De la prise à la date fixée d’abord : croissance des classes de contact_appointment_lead_seconds.",
                         "From the booking to the time booked first: growth of the buckets of contact_appointment_lead_seconds.",
                     ),
-                    unit=SECONDS,
                     query=ON.buckets(_LEAD),
                 ),
             ),

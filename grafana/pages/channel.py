@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, SECONDS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import DAY, DAYS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
 from grafana.promql import Scope
 from grafana.shared import (
     LATE,
@@ -77,7 +77,7 @@ PAGE: Final = Page(
                         "Ouverts en ce moment, par état : contact_backlog_items.",
                         "Open right now, by state: contact_backlog_items.",
                     ),
-                    query=ON.now("contact_backlog_items", by="state"),
+                    queries=(Query(ON.now("contact_backlog_items", by="state")),),
                     by="state",
                     names=BACKLOG,
                     width=12,
@@ -104,7 +104,7 @@ PAGE: Final = Page(
                         ),
                         Column(
                             board("oldest"),
-                            f"({ON.age('contact_oldest_item_timestamp_seconds', by='channel, service')}) / {DAY}",
+                            f"{ON.age('contact_oldest_item_timestamp_seconds', by='channel, service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
@@ -138,8 +138,8 @@ PAGE: Final = Page(
                         "Sum of times to the first answer ÷ answers, since midnight, nights and weekends included:"
                         " contact_today_duration_seconds.",
                     ),
-                    unit=SECONDS,
-                    queries=(Query(ON.mean_today("first_response", WRITTEN, by="channel")),),
+                    unit=DAYS,
+                    queries=(Query(f"{ON.mean_today('first_response', WRITTEN, by='channel')} / {DAY}"),),
                     by="channel",
                     names={name: CHANNELS[name] for name in ("mail", "email", "form")},
                 ),
@@ -152,7 +152,7 @@ PAGE: Final = Page(
                         " contact_first_response_seconds, le=1296000.",
                     ),
                     unit=SHARE,
-                    query=ON.within("contact_first_response_seconds", "1296000.0", by="channel"),
+                    queries=(Query(ON.within("contact_first_response_seconds", "1296000.0", by="channel")),),
                     by="channel",
                     names=CHANNELS,
                     width=6,
@@ -166,7 +166,7 @@ PAGE: Final = Page(
                         " contact_first_response_seconds, le=432000.",
                     ),
                     unit=SHARE,
-                    query=ON.within("contact_first_response_seconds", "432000.0", by="channel"),
+                    queries=(Query(ON.within("contact_first_response_seconds", "432000.0", by="channel")),),
                     by="channel",
                     names=CHANNELS,
                     width=6,
@@ -185,7 +185,7 @@ PAGE: Final = Page(
                         "Clos sur la période, par issue : croissance de contact_closed_total.",
                         "Closed during the time looked at, by outcome: growth of contact_closed_total.",
                     ),
-                    query=ON.during("contact_closed_total", by="outcome"),
+                    queries=(Query(ON.during("contact_closed_total", by="outcome")),),
                     by="outcome",
                     names=OUTCOMES,
                     width=12,

@@ -3,8 +3,8 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, EUROS, SECONDS, Bars, Column, Curve, Heat, Key, Query, Table, Tile
-from grafana.promql import Scope, ratio
+from grafana.panels import DAY, DAYS, EUROS, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.promql import Scope
 from grafana.shared import LATE
 from grafana.words import BACKLOG, Vocabulary, Words, board
 
@@ -69,7 +69,7 @@ PAGE: Final = Page(
                         "Courriers ouverts en ce moment, par état : contact_backlog_items.",
                         "Letters open right now, by state: contact_backlog_items.",
                     ),
-                    query=ON.now("contact_backlog_items", _OF, by="state"),
+                    queries=(Query(ON.now("contact_backlog_items", _OF, by="state")),),
                     by="state",
                     names=BACKLOG,
                 ),
@@ -97,7 +97,7 @@ PAGE: Final = Page(
                         Column(board("to_do"), ON.now("contact_backlog_items", _OF, 'state="waiting"', by="service")),
                         Column(
                             board("oldest"),
-                            f"({ON.age('contact_oldest_item_timestamp_seconds', _OF, by='service')}) / {DAY}",
+                            f"{ON.age('contact_oldest_item_timestamp_seconds', _OF, by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
@@ -128,13 +128,8 @@ PAGE: Final = Page(
                         "Somme des délais depuis l’arrivée ÷ nombre, exact depuis minuit : contact_today_duration_seconds.",
                         "Sum of delays since arrival ÷ number, exact since midnight: contact_today_duration_seconds.",
                     ),
-                    unit=SECONDS,
-                    query=ratio(
-                        ON.now("contact_today_duration_seconds", _OF, by="duration"),
-                        ON.now("contact_today_duration_items", _OF, by="duration"),
-                    ),
-                    by="duration",
-                    names=STEPS,
+                    unit=DAYS,
+                    queries=[Query(f"{ON.mean_today(step, _OF)} / {DAY}", words) for step, words in STEPS.items()],
                     width=12,
                 ),
                 Heat(
@@ -172,7 +167,7 @@ PAGE: Final = Page(
                         "Courriers envoyés sur la période, par classe : contact_sent_total.",
                         "Letters sent during the time looked at, by class: contact_sent_total.",
                     ),
-                    query=ON.during("contact_sent_total", by="postage"),
+                    queries=(Query(ON.during("contact_sent_total", by="postage")),),
                     by="postage",
                     names=POSTAGE,
                     width=12,
@@ -186,8 +181,12 @@ PAGE: Final = Page(
                         " contact_postage_euros_total − contact_postage_corrected_euros_total.",
                     ),
                     unit=EUROS,
-                    query=f"{ON.during('contact_postage_euros_total', by='service')}\n-\n"
-                    f"{ON.during('contact_postage_corrected_euros_total', by='service')}",
+                    queries=(
+                        Query(
+                            f"{ON.during('contact_postage_euros_total', by='service')}\n-\n"
+                            f"{ON.during('contact_postage_corrected_euros_total', by='service')}"
+                        ),
+                    ),
                     by="service",
                     width=12,
                 ),

@@ -4,11 +4,14 @@ from dataclasses import replace
 from typing import Final
 
 from grafana.page import Page, Section
+from grafana.palette import ACTION, ATTENTION, Stroke
 from grafana.panels import DAY, DAYS, SHARE, Bars, Column, Curve, Key, Query, Table, Tile
 from grafana.promql import Scope, ratio
 from grafana.shared import CALLS, FRESHNESS, LATE, WRITTEN, abandonment, longest_wait, overdue, service_level, waiting
 from grafana.words import CHANNELS, Words, board
 
+AT_RISK: Final = Stroke(ATTENTION.colour, (10, 6))
+OVERDUE: Final = Stroke(ACTION.colour)
 ON: Final = Scope("channel", "site", "service")
 _TO_DO: Final = ON.now("contact_backlog_items", WRITTEN, 'state=~"waiting|in_progress"')
 _ONLINE: Final = ratio(ON.today("received", 'channel="form"'), ON.today("received", 'channel=~"form|mail"'))
@@ -84,7 +87,7 @@ PAGE: Final = Page(
                         'Arrivés depuis minuit, par canal, exact : contact_today_items{flow="received"}.',
                         'Came since midnight, by channel, exact: contact_today_items{flow="received"}.',
                     ),
-                    query=ON.today("received", by="channel"),
+                    queries=(Query(ON.today("received", by="channel")),),
                     by="channel",
                     names=CHANNELS,
                     width=12,
@@ -95,7 +98,7 @@ PAGE: Final = Page(
                         'Répondus par une personne depuis minuit, par canal, exact : contact_today_items{flow="answered"}.',
                         'Answered by a person since midnight, by channel, exact: contact_today_items{flow="answered"}.',
                     ),
-                    query=ON.today("answered", by="channel"),
+                    queries=(Query(ON.today("answered", by="channel")),),
                     by="channel",
                     names=CHANNELS,
                     width=12,
@@ -143,8 +146,8 @@ PAGE: Final = Page(
                         "Promises still to be kept, by state: contact_sla_open_items.",
                     ),
                     queries=(
-                        Query(ON.now("contact_sla_open_items", 'state="at_risk"'), board("at_risk")),
-                        Query(ON.now("contact_sla_open_items", 'state="overdue"'), board("overdue")),
+                        Query(ON.now("contact_sla_open_items", 'state="at_risk"'), board("at_risk"), AT_RISK),
+                        Query(ON.now("contact_sla_open_items", 'state="overdue"'), board("overdue"), OVERDUE),
                     ),
                 ),
             ),
@@ -167,7 +170,7 @@ PAGE: Final = Page(
                         Column(board("to_do"), ON.now("contact_backlog_items", 'state="waiting"', by="service")),
                         Column(
                             board("oldest"),
-                            f"({ON.age('contact_oldest_item_timestamp_seconds', WRITTEN, by='service')}) / {DAY}",
+                            f"{ON.age('contact_oldest_item_timestamp_seconds', WRITTEN, by='service')} / {DAY}",
                             DAYS,
                         ),
                         Column(
@@ -228,7 +231,7 @@ PAGE: Final = Page(
                         " nécessaires (contact_citizen_contacts).",
                         "Contacts of the last week that is over, by why they were not needed (contact_citizen_contacts).",
                     ),
-                    query=OF_CITIZENS.now("contact_citizen_contacts", 'reason!="other"', by="reason"),
+                    queries=(Query(OF_CITIZENS.now("contact_citizen_contacts", 'reason!="other"', by="reason")),),
                     by="reason",
                     names={
                         "letter_unanswered": Words("Courrier sans réponse", "Letter not answered"),

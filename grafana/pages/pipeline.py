@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.page import Page, Section
 from grafana.panels import CLOCK, PER_SECOND, SECONDS, SHARE, Bars, Column, Curve, Key, Query, Table, Tile
-from grafana.promql import RANGE, RATE, Scope
+from grafana.promql import RANGE, RATE, Scope, since
 from grafana.shared import FRESHNESS
 from grafana.words import CHANNELS, Vocabulary, Words, board, same
 from models import topics
@@ -22,7 +22,7 @@ RESULTS: Final[Vocabulary] = {
     "dead": Words("Inutilisables", "Not usable"),
 }
 TOPICS: Final[Vocabulary] = {
-    topics.SOURCES[channel].name: CHANNELS[channel] for channel in topics.SOURCES if channel in CHANNELS
+    topic.name: CHANNELS.get(channel, Words("Avis", "Opinions")) for channel, topic in topics.SOURCES.items()
 }
 JOBS: Final[Vocabulary] = {
     "accueil-worker": same("worker"),
@@ -98,7 +98,6 @@ PAGE: Final = Page(
                     ),
                     query=ALL.during("pipeline_dead_letters_total"),
                     levels=ANY,
-                    decimals=0,
                     width=4,
                 ),
                 Tile(
@@ -146,7 +145,7 @@ PAGE: Final = Page(
                         "Set aside during the time looked at, by reason: pipeline_dead_letters_total. `accueil"
                         " dead-letters list` shows them.",
                     ),
-                    query=ALL.during("pipeline_dead_letters_total", by="reason"),
+                    queries=(Query(ALL.during("pipeline_dead_letters_total", by="reason")),),
                     by="reason",
                     width=12,
                     height=12,
@@ -227,7 +226,7 @@ PAGE: Final = Page(
                     about=Words(
                         "Ce qui tourne : contact_pipeline_build_info.", "What runs: contact_pipeline_build_info."
                     ),
-                    query="count by (version) (contact_pipeline_build_info)",
+                    queries=(Query("count by (version) (contact_pipeline_build_info)"),),
                     by="version",
                     height=5,
                 ),
@@ -250,12 +249,12 @@ PAGE: Final = Page(
                         Column(Words("Erreurs", "Errors"), _counts("connector_errors_total", "connector"), levels=ANY),
                         Column(
                             Words("Dernier événement", "Last event"),
-                            "time() - max by (connector) (connector_last_event_timestamp_seconds > 0)",
+                            since("max by (connector) (connector_last_event_timestamp_seconds > 0)"),
                             CLOCK,
                         ),
                         Column(
                             Words("Dernière lecture", "Last read"),
-                            "time() - max by (connector) (connector_last_success_timestamp_seconds)",
+                            since("max by (connector) (connector_last_success_timestamp_seconds)"),
                             CLOCK,
                             levels=SILENT,
                         ),
@@ -274,7 +273,7 @@ PAGE: Final = Page(
                         "Rejected by connectors during the time looked at: connector_errors_total. `accueil rejects"
                         " list` shows them.",
                     ),
-                    query=_counts("connector_errors_total", "reason"),
+                    queries=(Query(_counts("connector_errors_total", "reason")),),
                     by="reason",
                     width=12,
                     height=12,
@@ -316,7 +315,6 @@ PAGE: Final = Page(
                         " api_unauthenticated_requests_total.",
                     ),
                     query="sum(increase(api_unauthenticated_requests_total[$__range]))",
-                    decimals=0,
                     height=8,
                 ),
                 Bars(
@@ -325,7 +323,7 @@ PAGE: Final = Page(
                         "Avis qu’accueil notify n’a pas encore remis : notify_waiting.",
                         "What accueil notify has not told yet: notify_waiting.",
                     ),
-                    query="max by (receiver) (notify_waiting)",
+                    queries=(Query("max by (receiver) (notify_waiting)"),),
                     by="receiver",
                     width=6,
                 ),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import COUNT, DAY, DAYS, SHARE, Bars, Column, Curve, Key, Query, Table, Tile
+from grafana.panels import DAY, DAYS, PLAIN, SHARE, Bars, Column, Curve, Key, Query, Table, Tile
 from grafana.promql import RANGE, Scope, ratio
 from grafana.shared import LATE, overdue
 from grafana.words import CHANNELS, CLOCKS, OPENING, PROMISES, Vocabulary, Words, board
@@ -121,7 +121,7 @@ PAGE: Final = Page(
                         ),
                         Column(
                             board("longest_overdue"),
-                            f"({ON.age('contact_sla_oldest_overdue_timestamp_seconds', by=EACH)}) / {DAY}",
+                            f"{ON.age('contact_sla_oldest_overdue_timestamp_seconds', by=EACH)} / {DAY}",
                             DAYS,
                         ),
                         Column(
@@ -145,9 +145,10 @@ PAGE: Final = Page(
                         "Promises whose deadline is at most that far away, each with those before it:"
                         " contact_sla_due_items. Without the overdue and the paused.",
                     ),
-                    query=ON.now("contact_sla_due_items", by="horizon"),
-                    by="horizon",
-                    names=HORIZONS,
+                    queries=[
+                        Query(ON.now("contact_sla_due_items", f'horizon="{horizon}"'), words)
+                        for horizon, words in HORIZONS.items()
+                    ],
                     width=12,
                 ),
                 Curve(
@@ -173,7 +174,7 @@ PAGE: Final = Page(
                         "Promis, et fait en retard, sur la période : croissance de contact_sla_late_total.",
                         "Promised, and done late, during the time looked at: growth of contact_sla_late_total.",
                     ),
-                    query=ON.during("contact_sla_late_total", by="channel"),
+                    queries=(Query(ON.during("contact_sla_late_total", by="channel")),),
                     by="channel",
                     names=CHANNELS,
                     width=12,
@@ -191,7 +192,7 @@ PAGE: Final = Page(
                         "Share broken ÷ share that may be, the worst of all, over 30 min and 2 h. Above 1 the objective"
                         " will be missed; at most 1 ÷ (1 − objective).",
                     ),
-                    unit=COUNT,
+                    unit=PLAIN,
                     queries=(
                         Query(f"max({ON.select(f'{_BURN}:ratio30m')})", Words("30 min", "30 min")),
                         Query(f"max({ON.select(f'{_BURN}:ratio2h')})", Words("2 h", "2 h")),
@@ -203,7 +204,7 @@ PAGE: Final = Page(
                         "Part dépassée ÷ part qui peut l’être, la pire de toutes, sur 5 et 28 jours.",
                         "Share broken ÷ share that may be, the worst of all, over 5 and 28 days.",
                     ),
-                    unit=COUNT,
+                    unit=PLAIN,
                     queries=(
                         Query(f"max({ON.select(f'{_BURN}:ratio5d')})", Words("5 jours", "5 days")),
                         Query(f"max({ON.select(f'{_BURN}:ratio28d')})", Words("28 jours", "28 days")),

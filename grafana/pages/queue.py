@@ -7,7 +7,9 @@ from grafana.panels import CLOCK, SHARE, Bars, Column, Curve, Heat, Key, Query, 
 from grafana.promql import Scope, ratio
 from grafana.shared import (
     BOARD,
+    DESKS,
     LEVEL,
+    OF_CALLS,
     QUEUED,
     WAITING,
     abandonment_today,
@@ -17,12 +19,12 @@ from grafana.shared import (
     service_levels,
     waits,
 )
-from grafana.words import AGENTS, CHANNELS, Vocabulary, Words, board
+from grafana.words import AGENTS, Vocabulary, Words, board
 from models.topics import Channel
-from streams.web.options import LONGEST_WAIT_SECONDS
+from streams.web.options import LONGEST_WAIT_SECONDS, Thresholds
 
 ON: Final = Scope("site", "service", "queue")
-EACH: Final = "channel, site, service, queue"
+EACH: Final = "site, service, queue"
 IN_A_QUEUE: Final = 'queue!=""'
 """Of agents: who serves several queues is in each."""
 AT_WORK: Final = 'state=~"available|on_contact"'
@@ -39,6 +41,45 @@ LEFT: Final[Vocabulary] = {
     "other": Words("Autres", "Other"),
 }
 
+
+def _queues(title: Words, which: str, longest: Thresholds, *further: Column) -> Table:
+    """Return the table of some queues, with what is `longest` for them to wait, and further columns."""
+    return Table(
+        title=title,
+        about=Words(
+            "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus, niveau"
+            " de service (répondus dans la cible ÷ (répondus + abandons non courts)), abandon : depuis minuit, exact.",
+            "Waiting, longest (now − arrival of the oldest), agents: right now. Received, answered, service level (answered"
+            " within the target ÷ (answered + abandons that were not short)), abandonment: since midnight, exact.",
+        ),
+        keys=(
+            Key("site", Words("Site", "Site")),
+            Key("service", board("service"), page="channel"),
+            Key("queue", board("queue"), page="queue"),
+        ),
+        columns=(
+            Column(
+                board("waiting"),
+                ON.now("contact_backlog_items", which, 'state="waiting"', by=EACH),
+                levels=WAITING,
+            ),
+            Column(
+                board("longest"),
+                ON.age("contact_oldest_item_timestamp_seconds", which, by=EACH),
+                CLOCK,
+                levels=longest,
+            ),
+            *further,
+            Column(board("received"), ON.today("received", which, by=EACH)),
+            Column(board("answered"), ON.today("answered", which, by=EACH)),
+            Column(
+                board("level_short"), ON.service_level_today(which, LEVEL, by=EACH), SHARE, levels=BOARD.service_level
+            ),
+            Column(board("abandonment_short"), abandonment_today(ON, which, by=EACH), SHARE, levels=BOARD.abandonment),
+        ),
+    )
+
+
 PAGE: Final = Page(
     name="queue",
     title=board("queue"),
@@ -52,52 +93,13 @@ PAGE: Final = Page(
         Section(
             board("queues"),
             (
-                Table(
-                    title=board("queues"),
-                    about=Words(
-                        "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment."
-                        " Reçus, répondus, niveau de service (répondus dans la cible ÷ (répondus + abandons non"
-                        " courts)), abandon : depuis minuit, exact.",
-                        "Waiting, longest (now − arrival of the oldest), agents: right now. Received, answered, service"
-                        " level (answered within the target ÷ (answered + abandons that were not short)), abandonment:"
-                        " since midnight, exact.",
-                    ),
-                    keys=(
-                        Key("channel", Words("Canal", "Channel"), CHANNELS),
-                        Key("site", Words("Site", "Site")),
-                        Key("service", board("service")),
-                        Key("queue", board("queue"), page="queue"),
-                    ),
-                    columns=(
-                        Column(
-                            board("waiting"),
-                            ON.now("contact_backlog_items", QUEUED, 'state="waiting"', by=EACH),
-                            levels=WAITING,
-                        ),
-                        Column(
-                            board("longest"),
-                            ON.age("contact_oldest_item_timestamp_seconds", QUEUED, by=EACH),
-                            CLOCK,
-                            levels=LONGEST_WAIT_SECONDS[Channel.CALL],
-                        ),
-                        Column(board("available"), ON.now("contact_agents", IN_A_QUEUE, 'state="available"', by=EACH)),
-                        Column(board("received"), ON.today("received", QUEUED, by=EACH)),
-                        Column(board("answered"), ON.today("answered", QUEUED, by=EACH)),
-                        Column(
-                            board("level_short"),
-                            ON.service_level_today(QUEUED, LEVEL, by=EACH),
-                            SHARE,
-                            levels=BOARD.service_level,
-                        ),
-                        Column(
-                            board("abandonment_short"),
-                            abandonment_today(ON, QUEUED, by=EACH),
-                            SHARE,
-                            levels=BOARD.abandonment,
-                        ),
-                    ),
-                    height=10,
+                _queues(
+                    Words("Files du téléphone", "Queues of the telephone"),
+                    OF_CALLS,
+                    LONGEST_WAIT_SECONDS[Channel.CALL],
+                    Column(board("available"), ON.now("contact_agents", OF_CALLS, 'state="available"', by=EACH)),
                 ),
+                _queues(board("channel_visit"), DESKS, LONGEST_WAIT_SECONDS[Channel.VISIT]),
             ),
         ),
         Section(
@@ -171,6 +173,7 @@ PAGE: Final = Page(
                         "Nombre d’abandons, par attente : croissance des classes de contact_abandon_wait_seconds.",
                         "How many gave up, by wait: growth of the buckets of contact_abandon_wait_seconds.",
                     ),
+                    unit=CLOCK,
                     query=ON.buckets("contact_abandon_wait_seconds"),
                 ),
                 Bars(
@@ -180,7 +183,7 @@ PAGE: Final = Page(
                         "Left the queue neither answered nor given up, during the time looked at, by reason:"
                         " contact_left_queue_total.",
                     ),
-                    query=ON.during("contact_left_queue_total", by="reason"),
+                    queries=(Query(ON.during("contact_left_queue_total", by="reason")),),
                     by="reason",
                     names=LEFT,
                     width=12,

@@ -86,7 +86,6 @@ PAGE: Final = Page(
                         "Answers on the scale of 1 to 5, over 28d: contact_satisfaction_score_count.",
                     ),
                     query=_ANSWERS,
-                    decimals=0,
                     width=4,
                 ),
                 Tile(
@@ -107,7 +106,6 @@ PAGE: Final = Page(
                         "Citizens asked for their opinion, over 28d: contact_survey_invited_total.",
                     ),
                     query=ON.during("contact_survey_invited_total", window="28d"),
-                    decimals=0,
                     width=4,
                 ),
             ),
@@ -134,7 +132,7 @@ PAGE: Final = Page(
                         Key("measure", Words("Mesure", "Measure"), MEASURES),
                     ),
                     columns=(
-                        Column(board("given"), ON.now("contact_satisfaction_answers", _MONTH, by=_EACH)),
+                        Column(board("given"), f"{ON.now('contact_satisfaction_answers', _MONTH, by=_EACH)} > 0"),
                         Column(
                             Words("Valeur", "Value"), ON.least("contact_satisfaction_ratio", _MONTH, by=_EACH), SHARE
                         ),

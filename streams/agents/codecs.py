@@ -64,7 +64,12 @@ def _load_figure(key: FigureKey | DayKey, value: bytes) -> Figure:
 
 def _copy_figure(row: Figure) -> Figure:
     return Figure(
-        [*row.counts], [*row.stocks], {**row.corrected}, row.oldest_waiting_at, row.by_hour and [*row.by_hour]
+        [*row.counts],
+        [*row.stocks],
+        {**row.corrected},
+        row.oldest_waiting_at,
+        row.by_hour and [*row.by_hour],
+        row.open_since,  # never changed, only replaced
     )
 
 

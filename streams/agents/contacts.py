@@ -34,7 +34,7 @@ from streams.core.figures import (
     new_day,
     new_figure,
 )
-from streams.core.layouts import LAYOUTS, SLA
+from streams.core.layouts import LAYOUTS, MATTERS, SLA
 from streams.core.rows import TooManyPlaces, milliseconds
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
@@ -278,8 +278,11 @@ class Contacts:
         """Put into each total row that changed since when the longest wait there lasts, or which deadline passed first."""
         for start, place in self.figures.before:
             if start == 0:
-                oldest = self.promises.oldest_overdue(place) if place.channel == SLA else self.waiting.oldest(place)
-                self.figures.rows[start, place].oldest_waiting_at = oldest
+                row = self.figures.rows[start, place]
+                is_sla = place.channel == SLA
+                row.oldest_waiting_at = self.promises.oldest_overdue(place) if is_sla else self.waiting.oldest(place)
+                if LAYOUTS[place.channel] is MATTERS:
+                    row.open_since = self.waiting.ages(place)
 
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000

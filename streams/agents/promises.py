@@ -13,7 +13,7 @@ from streams.core import promises, sla, timeline
 from streams.core.clock import Clock
 from streams.core.clocks import News, advance, elapse
 from streams.core.contact import Contact
-from streams.core.counting import Edit, count_clocks
+from streams.core.counting import Edit, count_clocks, count_contact
 from streams.core.courses import courses
 from streams.core.deadlines import DeadlineIndex
 from streams.core.figures import Dimensions
@@ -142,6 +142,7 @@ class Promises:
             after = before.__copy__()
             self._contacts.put(key, after)
             self._put(key, before, after, clocks, step, news)
+            count_contact(before, after, self._edit)
         elif running(known) and not before.visits and not before.is_erased:
             self._tell_running(key, before, step)  # to who lacks it: of an earlier release, or a database that is new
 
@@ -167,6 +168,7 @@ class Promises:
             after = before.__copy__()
             self._contacts.put(key, after)
             self._put(key, before, after, clocks, step, news)
+            count_contact(before, after, self._edit)
 
     def _lag(self, row: Contact) -> int:
         """Return within which time it is told what happened to a contact."""

@@ -45,6 +45,9 @@ class Clock(Row):
     """The `at_risk_at` that was told."""
     breach_told_at: int | None = None
     """The `deadline_at` of which it was told that it passed."""
+    worked_ms: int | None = None
+    """Opening hours from the start to the end, pauses among them; None while it is open, where it is void, of queues, and where
+    its calendar was not known then."""
 
     @property
     def kind(self) -> ClockKind:

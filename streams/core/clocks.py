@@ -12,7 +12,7 @@ from enum import StrEnum
 from operator import is_
 from typing import NamedTuple
 
-from models.calendars import BeyondCalendarError, Calendar
+from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.compiled import TIME_UNITS
 from models.policies import ClockKind, Policies, Terms
 from streams.core.clock import Clock, End, Pauses
@@ -134,14 +134,27 @@ def _measure(former: Clock | None, course: Course, terms: Terms, policies: Polic
     if former is None:
         assert calendar is not None  # new terms are of a policy, which has one
         times = _times(started_at, pauses, terms, calendar)
-        return Clock(number, place, terms, started_at, *times, pauses, end, ended_at)
+        worked = _measure_work(course, calendar)
+        return Clock(number, place, terms, started_at, *times, pauses, end, ended_at, worked_ms=worked)
     times = former.deadline_at, former.at_risk_at
     moved = former.started_at != started_at or former.pauses != pauses or former.terms != terms
     if (moved or renew or not former.is_open) and calendar is not None:
         times = _times(started_at, pauses, terms, calendar)
     told = former.risk_told_at, former.breach_told_at
-    clock = Clock(number, place, terms, started_at, *times, pauses, end, ended_at, *told)
+    is_as_judged = (former.started_at, former.ended_at, former.end) == (started_at, ended_at, end)
+    worked = former.worked_ms if calendar is None and is_as_judged else _measure_work(course, calendar)
+    clock = Clock(number, place, terms, started_at, *times, pauses, end, ended_at, *told, worked)
     return former if clock == former else clock
+
+
+def _measure_work(course: Course, calendar: Calendar | None) -> int | None:
+    """Return the opening hours from start to end of what is written; None if it has no end, or none that is known."""
+    if course.kind is ClockKind.ANSWER or course.end is not End.KEPT or course.ended_at is None or calendar is None:
+        return None
+    try:
+        return calendar.between(course.started_at, max(course.started_at, course.ended_at), Unit.OPENING_HOURS)
+    except BeyondCalendarError:
+        return None
 
 
 def _times(started_at: int, pauses: Pauses, terms: Terms, calendar: Calendar) -> tuple[int | None, int | None]:

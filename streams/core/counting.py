@@ -43,7 +43,9 @@ def count_contact(before: Contact | None, after: Contact | None, edit: Edit) -> 
     if before is None:
         if after.milestones:
             _count_milestones({}, facts_of_milestones(after), edit)
-    elif after.milestones is not before.milestones or (after.visits is not known and after.milestones):
+    elif after.milestones is not before.milestones or (
+        after.milestones and (after.visits is not known or after.clocks is not before.clocks)
+    ):
         _count_milestones(facts_of_milestones(before), facts_of_milestones(after), edit)
 
 

@@ -3,15 +3,29 @@
 A fact is one thing to be counted, at the place where its contact is, in the five minutes when it happened.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
+from models.events import FeedbackScale
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.core.clock import Clock, End
 from streams.core.contact import Contact
 from streams.core.figures import BUCKET_SECONDS, Dimensions
-from streams.core.layouts import APPOINTMENTS, CLOCKS, FEEDBACK, LAYOUTS, MATTERS, QUEUES, SLA
-from streams.core.milestone import Milestone, State, latest, standing
+from streams.core.layouts import (
+    APPOINTMENTS,
+    CLOCKS,
+    FEEDBACK,
+    LAYOUTS,
+    LONG_WAITS,
+    MATTERS,
+    QUEUES,
+    SATISFIED,
+    SLA,
+    WAITED,
+    name_verdict,
+)
+from streams.core.milestone import STATE_AFTER, Milestone, State, latest, spans_in, standing
 from streams.core.rows import milliseconds, shared
 from streams.core.visit import Visit, tell
 
@@ -91,6 +105,7 @@ _RESPONSES: Final = _ANSWERS | {"form.correction_requested"}
 """What tells the citizen something of a person's for the first time."""
 _BEGINNINGS: Final = frozenset({"letter.arrived", "email.received", "form.submitted"})
 _SENT: Final = "letter.sent"
+_CLOSED: Final = frozenset({State.CLOSED})
 
 
 def open_since(row: Contact) -> int | None:
@@ -129,6 +144,20 @@ def is_admission(admitted_at: int, arrived_at: int) -> bool:
     return 0 <= arrived_at - admitted_at <= LONGEST_ADMISSION_MS
 
 
+def _scan_ms(arrived: Milestone) -> int:
+    """Return how long after its receipt a letter was scanned; 0 if it is not told, or not told apart."""
+    admitted = arrived.data.admitted_at
+    admitted_at = arrived.first_at if admitted is None else milliseconds(admitted)
+    return arrived.first_at - admitted_at if is_admission(admitted_at, arrived.first_at) else 0
+
+
+def reopened_at(own: tuple[Milestone, ...]) -> int | None:
+    """Return when a matter first went on after it was closed; None if it never did."""
+    if all(STATE_AFTER.get(told.type) is not State.CLOSED for told in own):
+        return None
+    return next((until for _, until in spans_in(own, _CLOSED) if until is not None), None)
+
+
 def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
     index = MATTERS.index
     facts: list[Fact] = []
@@ -136,7 +165,9 @@ def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
         if told.type == _SENT:
             sent = told.data
             at = start_of_bucket(told.last_at)
-            facts += (at, index[f"sent_{sent.postage}"], 0), (at, index["postage_cents"], sent.cost_cents)
+            cents = sent.cost_cents
+            facts += (at, index[f"sent_{sent.postage}"], 0), (at, index["postage_cents"], cents)
+            facts.append((at, index[f"postage_cents_{sent.postage}"], cents))
     begun_at, decisive = received_at(own), latest(own)
     if begun_at is None or decisive is None:
         return tuple(facts)
@@ -145,6 +176,10 @@ def _facts_of_matter(own: tuple[Milestone, ...]) -> Facts:
         if step := _STEPS.get(told.type):
             delay_ms = told.first_at - begun_at if index[step] in MATTERS.with_duration else 0
             facts.append((start_of_bucket(told.first_at), index[step], delay_ms))
+        if told.type == "letter.arrived" and (delay_ms := _scan_ms(told)):
+            facts.append((start_of_bucket(told.first_at), index["scanned"], delay_ms))
+    if (reopened := reopened_at(own)) is not None:
+        facts.append((start_of_bucket(reopened), index["reopened"], 0))
     response_at = responded_at(own)
     if response_at is not None:
         facts.append((start_of_bucket(response_at), index["responded"], response_at - begun_at))
@@ -184,15 +219,38 @@ def _facts_of_appointment(own: tuple[Milestone, ...]) -> Facts:
 
 
 def _facts_of_feedback(row: Contact) -> Facts:
+    index = FEEDBACK.index
     facts: list[Fact] = []
-    for told in row.milestones:
-        if told.place.channel == Channel.FEEDBACK:
-            if told.type == "feedback.invited":
-                facts.append((start_of_bucket(told.first_at), FEEDBACK.index["invited"], 0))
-            elif scale := told.data.scale:
-                name = f"given_{scale}_{told.data.score}"
-                facts.append((start_of_bucket(told.last_at), FEEDBACK.index[name], 0))
+    told_of = [told for told in row.milestones if told.place.channel == Channel.FEEDBACK]
+    given = [told for told in told_of if told.data.scale]
+    for told in told_of:
+        if told.type == "feedback.invited":
+            facts.append((start_of_bucket(told.first_at), index["invited"], 0))
+            if given:
+                facts.append((start_of_bucket(told.first_at), index["invited_answered"], 0))
+    for told in given:
+        scale, score, at = told.data.scale, told.data.score, start_of_bucket(told.last_at)
+        facts.append((at, index[f"given_{scale}_{score}"], 0))
+        if scale == FeedbackScale.CSAT_5:
+            is_satisfied = score >= SATISFIED
+            facts += ((at, index[name_verdict(which, is_satisfied=is_satisfied)], 0) for which in experiences(row))
     return tuple(facts)
+
+
+def experiences(row: Contact) -> Iterator[str]:
+    """Yield what somebody went through, as `layouts.EXPERIENCES` has it: promises, and waits if there were any.
+
+    A promise that is still to be kept in time is none yet.
+    """
+    if any(clock.is_breached for clock in row.clocks):
+        yield "promise_missed"
+    else:
+        yield "promise_kept" if any(clock.end is End.KEPT for clock in row.clocks) else "no_promise"
+    if row.visits:
+        longest = max(tell(visit).wait_ms for visit in row.visits)
+        yield next(
+            (name for bound, name in zip(LONG_WAITS, WAITED, strict=False) if longest <= 1000 * bound), WAITED[-1]
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------- clocks
@@ -203,6 +261,8 @@ def facts_of_clock(clock: Clock) -> Facts:
     deadline_at, breached = clock.deadline_at, clock.is_breached
     if breached and deadline_at is not None:
         facts.append((start_of_bucket(deadline_at), index["breached"], 0))
+    if clock.worked_ms is not None and clock.ended_at is not None:
+        facts.append((start_of_bucket(clock.ended_at), index["worked"], clock.worked_ms))
     if clock.ended_at is not None:
         late = "_late" if breached else ""
         name = f"cancelled{late}" if clock.end is End.VOID else "late" if breached else "met"

@@ -49,6 +49,8 @@ class Figure(msgspec.Struct, array_like=True):
     Total rows only."""
     by_hour: list[int] | None = None
     """How many contacts came in each of the `HOURS` of the clock. Day rows only."""
+    open_since: dict[int, int] | None = None
+    """Half hour of receipt, seconds since 1970 → matters that wait for a service to act. Total rows of matters only."""
 
 
 def new_figure(layout: Layout = QUEUES) -> Figure:
@@ -80,6 +82,9 @@ def merge(into: Figure, other: Figure) -> None:
     """Add `other` to `into`: sums, and the earlier `oldest_waiting_at`."""
     if other.by_hour is not None:
         into.by_hour = [*map(add, into.by_hour or [0] * HOURS, other.by_hour)]
+    if other.open_since is not None:
+        known = into.open_since or {}
+        into.open_since = known | {since: known.get(since, 0) + more for since, more in other.open_since.items()}
     into.counts[:] = map(add, into.counts, other.counts)
     into.stocks[:] = map(add, into.stocks, other.stocks)
     for index, taken in other.corrected.items():

@@ -18,6 +18,9 @@ WAIT_BOUNDS: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600
 HANDLE_BOUNDS: Final = (15, 30, 60, 120, 180, 300, 480, 600, 900, 1200, 1800, 3600)
 _DAY: Final = 86_400
 DELAY_BOUNDS: Final = (900, 3600, 7200, 14_400, 28_800, *(_DAY * days for days in (1, 2, 3, 5, 7, 10, 14, 15, 30, 60)))
+_WORKING_DAY: Final = 7 * 3600
+WORK_BOUNDS: Final = (900, 3600, 7200, *(_WORKING_DAY * days for days in (1, 2, 3, 5, 7, 10, 15, 22, 30, 44)))
+"""Of opening hours: after the first two hours, days of seven hours each."""
 LEAD_BOUNDS: Final = tuple(_DAY * days for days in (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90))
 
 
@@ -31,18 +34,40 @@ class Duration(NamedTuple):
     """The counts whose facts have such a duration."""
 
 
+class Part(NamedTuple):
+    """Some numbers of a row, which stand together."""
+
+    facts: tuple[str, ...]
+    durations: tuple[Duration, ...] = ()
+    amounts: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """All of them, in their order."""
+        sums = [f"{duration.name}_milliseconds" for duration in self.durations]
+        slots = [f"{duration.name}_le_{bound}" for duration in self.durations for bound in (*duration.bounds, "inf")]
+        return (*self.facts, *self.amounts, *sums, *slots)
+
+
 class Layout:
-    """The numbers of one row: `counts`, each with its name, the sums and slots of durations among them; and `stocks`."""
+    """The numbers of one row: `counts`, each with its name, the sums and slots of durations among them; and `stocks`.
+
+    What is counted since a later release is in parts that were `added`.
+    """
 
     def __init__(
-        self, facts: Iterable[str], durations: Iterable[Duration], stocks: Iterable[str], amounts: Iterable[str] = ()
+        self,
+        facts: Iterable[str],
+        durations: Iterable[Duration],
+        stocks: Iterable[str],
+        amounts: Iterable[str] = (),
+        added: Iterable[Part] = (),
     ) -> None:
-        durations, amounts = tuple(durations), tuple(amounts)
-        self.facts: Final = tuple(facts)
+        parts = (Part(tuple(facts), tuple(durations), tuple(amounts)), *added)
+        durations = [duration for part in parts for duration in part.durations]
+        self.facts: Final = tuple(fact for part in parts for fact in part.facts)
         """The counts that count facts; the others measure them. The first says how many contacts came."""
-        sums = [f"{duration.name}_milliseconds" for duration in durations]
-        slots = [f"{duration.name}_le_{bound}" for duration in durations for bound in (*duration.bounds, "inf")]
-        self.counts: Final = (*self.facts, *amounts, *sums, *slots)
+        self.counts: Final = tuple(name for part in parts for name in part.counts)
         self.stocks: Final = tuple(stocks)
         """How many there are now."""
         self.index: Final = MappingProxyType({name: index for index, name in enumerate(self.counts)})
@@ -55,8 +80,8 @@ class Layout:
         }
         self.with_duration: Final = frozenset(self._measured)
         """The indexes of the counts whose facts have a duration."""
-        self._amounts = frozenset(self.index[name] for name in amounts)
-        self._one = tuple(((index, 1),) for index in range(len(self.facts)))
+        self._amounts = frozenset(self.index[name] for part in parts for name in part.amounts)
+        self._one = tuple(((index, 1),) for index in range(len(self.counts)))
 
     def start(self, duration: str) -> int:
         """Return the index in `counts` of the first slot of a distribution."""
@@ -125,9 +150,18 @@ MATTERS: Final = Layout(
         Duration("resolution", DELAY_BOUNDS, CLOSED),
     ),
     stocks=OPEN,
+    added=(
+        Part(
+            facts=("scanned", "reopened"),
+            durations=(Duration("scan", DELAY_BOUNDS, ("scanned",)),),
+            amounts=tuple(f"postage_cents_{postage}" for postage in PostageClass),
+        ),
+    ),
 )
 """What is written: mail, e-mail, forms. `received = closed_* + waiting + in_progress + pending_citizen`; all durations are
-elapsed time since it was received. `sent_*` are letters that left the house, and `postage_cents` what that cost."""
+elapsed time since it was received. `sent_*` are letters that left the house, and `postage_cents` what that cost, of all and of
+each class. `scanned` are letters of which it is told when they were received before they were scanned, `reopened` matters that
+went on after they were closed, each once."""
 
 CANCELLED: Final = ("cancelled_by_citizen", "cancelled_by_service")
 
@@ -140,12 +174,37 @@ APPOINTMENTS: Final = Layout(
 pending. `lead` is from the first booking to the time that it was for: how long one waits for an appointment, whoever moves it
 later."""
 
+SATISFIED: Final = 4
+"""From this score of 5 on a citizen is satisfied (CSAT: the two highest)."""
+PROMISED: Final = ("promise_kept", "promise_missed", "no_promise")
+LONG_WAITS: Final = (60, 300)
+"""In seconds: waits of at most so long."""
+WAITED: Final = (*(f"wait_le_{bound}" for bound in LONG_WAITS), f"wait_gt_{LONG_WAITS[-1]}")
+EXPERIENCES: Final = (*PROMISED, *WAITED)
+"""What somebody went through: whether all promises were kept, where some were made, and the longest wait in a queue."""
+
+
+def name_verdict(experience: str, *, is_satisfied: bool) -> str:
+    """Return the count of those who went through that and are satisfied, or not."""
+    return f"csat_{experience}_{'satisfied' if is_satisfied else 'unsatisfied'}"
+
+
 FEEDBACK: Final = Layout(
     facts=("invited", *(f"given_{scale}_{score}" for scale in FeedbackScale for score in scale.scores)),
     durations=(),
     stocks=(),
+    added=(
+        Part(
+            facts=(
+                "invited_answered",
+                *(name_verdict(which, is_satisfied=satisfied) for which in EXPERIENCES for satisfied in (True, False)),
+            )
+        ),
+    ),
 )
-"""Opinions: one contact's last of each scale. The `queue` of such a row is the channel that the opinions are about."""
+"""Opinions: one contact's last of each scale. The `queue` of such a row is the channel that the opinions are about.
+`invited_answered` are those invited of whom there is an answer, at the time of the invitation; `csat_*` are the answers on
+`csat_1_5`, by what the contact was."""
 
 SLA: Final = "sla"
 """Stands where other rows have their channel. The `queue` of such a row is `<policy>:<clock>:<channel>`."""
@@ -154,10 +213,11 @@ CLOCKS: Final = Layout(
     facts=("started", "met", "late", "cancelled", "cancelled_late", "breached", "due"),
     durations=(),
     stocks=("running", "at_risk", "overdue", "paused"),
+    added=(Part(facts=("worked",), durations=(Duration("work", WORK_BOUNDS, ("worked",)),)),),
 )
 """`started = met + late + cancelled + cancelled_late + running + at_risk + overdue + paused`, and
 `breached = late + cancelled_late + overdue`. `due` is in the five minutes of the deadline, to come or past, as long as the clock
-is open and runs."""
+is open and runs. `worked` are those of what is written that came to their end, with the opening hours that it took."""
 
 LAYOUTS: Final[Mapping[str, Layout]] = {
     Channel.CALL: QUEUES,

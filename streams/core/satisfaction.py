@@ -1,8 +1,8 @@
 """What citizens' answers say, and how sure that is.
 
 Each measure gives an answer a point, half of one, or none; its value is the mean. Bounds are Wilson's (E. B. Wilson, 1927), at
-95 %. Where an answer counts as one or none, they are his; where it may count half, they hold too, but are wider than they need be: no
-number from 0 to 1 varies more than one that is always 0 or 1 with the same mean.
+95 %. Where an answer counts as one or none, they are his; where it may count half, they hold too, but are wider than they need
+be: no number from 0 to 1 varies more than one that is always 0 or 1 with the same mean.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,10 @@ from typing import Final, NamedTuple
 
 from models.events import FeedbackScale
 from streams.core.figures import Figure
-from streams.core.layouts import FEEDBACK
+from streams.core.layouts import FEEDBACK, SATISFIED
 
 Z95: Final = 1.959963984540054
 """97.5 % of the standard normal distribution lie below it."""
-SATISFIED: Final = 4
-"""From this score of 5 on a citizen is satisfied (CSAT: the two highest)."""
 PROMOTES: Final = 9
 """From this score of 10 on a citizen recommends the service (Net Promoter Score)."""
 DETRACTS: Final = 6

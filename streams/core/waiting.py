@@ -22,6 +22,8 @@ _Span = tuple[str, Dimensions, int]
 """What goes on: kind, where, since when. The kinds are a stay in a queue that is `waiting` or `in_progress`, and a `matter` that
 waits for a service to act."""
 _WAITS: Final = ("waiting", "matter")
+AGE_SECONDS: Final = 1800
+"""Half an hour divides every offset of French civil time, so ages can be told in civil days."""
 
 
 class WaitingIndex(Generic[Key]):
@@ -42,6 +44,7 @@ class WaitingIndex(Generic[Key]):
         """Forget all, and index `rows`."""
         self._open: dict[Key, tuple[_Span, ...]] = {}
         self._heaps: dict[tuple[str, Dimensions], list[tuple[int, Key]]] = {}
+        self._ages: dict[Dimensions, dict[int, int]] = {}
         self._entries = 0
         for key, row in rows.items():
             self.update(key, None, row)
@@ -66,6 +69,10 @@ class WaitingIndex(Generic[Key]):
         for span in spans:
             if span not in known:
                 self._push(span, key)
+        for changed, by in ((known, -1), (spans, 1)):
+            for kind, place, since in changed:
+                if kind == "matter":
+                    self._count_age(place, since, by)
         if self._entries > 2 * len(self._open) + _SLACK:
             self._drop_stale()
         return True
@@ -80,6 +87,10 @@ class WaitingIndex(Generic[Key]):
                 self._entries -= 1
             found += heap[:1]
         return min(found)[0] if found else None
+
+    def ages(self, place: Dimensions) -> dict[int, int]:
+        """Return half hour of receipt, in seconds since 1970 → how many matters at `place` wait for the service to act."""
+        return dict(self._ages.get(place, {}))
 
     def due(self, now_ms: int, ttl: TimesToLive) -> list[Key]:
         """Return the contacts with a wait or conversation that outlived its time to live at `now_ms`, longest first.
@@ -108,6 +119,12 @@ class WaitingIndex(Generic[Key]):
         kind, place, since = span
         heappush(self._heaps.setdefault((kind, place), []), (since, key))
         self._entries += 1
+
+    def _count_age(self, place: Dimensions, since: int, by: int) -> None:
+        ages, start = self._ages.setdefault(place, {}), since // 1000 // AGE_SECONDS * AGE_SECONDS
+        ages[start] = ages.get(start, 0) + by
+        if not ages[start]:
+            del ages[start]
 
     def _drop_stale(self) -> None:
         self._heaps = {}

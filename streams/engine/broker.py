@@ -148,40 +148,33 @@ class EmbeddedKafka:
 
         Raises `BrokerError` if it does not, naming the file that says why.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or free_port()
-        logging = self.directory / "log4j2.properties"
-        logging.write_text(LOGGING)
-        java = [
-            find_java(),
-            f"-Xmx{self._heap}",
-            *shlex.split(os.environ.get(JVM_OPTIONS) or "-XX:+UseSerialGC"),
-            f"-Dlog4j2.configurationFile={logging}",
-            f"-Daccueil.log={self.log}",
-            "-cp",
-            find_classpath(self._progress),
-        ]
-        properties = self._write_properties()
-        with self._output.open("wb") as output:
-            if not (self.directory / "data" / "meta.properties").exists():
-                self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
-                cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-                # An id may begin with "-": as an argument of its own it would be taken for an option.
-                tool = [
-                    QUICK_START,
-                    "kafka.tools.StorageTool",
-                    "format",
-                    f"--cluster-id={cluster}",
-                    "-c",
-                    str(properties),
-                ]
-                if _start([*java, *tool], output).wait():
-                    raise BrokerUnusableError(
-                        f"Kafka could not format its storage, see {output.name}",
-                        f"Kafka n'a pas pu préparer son stockage, voir {output.name}",
-                    )
-            self._process = _start([*java, "kafka.Kafka", str(properties)], output)
+        self.format()
+        with self._output.open("ab") as output:
+            self._process = _start([*self._java(), "kafka.Kafka", str(self._properties)], output)
         self._wait_until_listening(self._process, timeout_seconds)
+
+    def format(self) -> None:
+        """Format the directory, unless it is already; `start` does so too.
+
+        Raises `BrokerUnusableError` if it cannot be done, naming the file that says why.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._logging.write_text(LOGGING)
+        self._write_properties()
+        self._output.write_bytes(b"")
+        if (self.directory / "data" / "meta.properties").exists():
+            return
+        self._progress("formatting Kafka's storage", "préparation du stockage de Kafka")
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # An id may begin with "-": as an argument of its own it would be taken for an option.
+        options = [f"--cluster-id={cluster}", "-c", str(self._properties)]
+        with self._output.open("ab") as output:
+            tool = _start([*self._java(), QUICK_START, "kafka.tools.StorageTool", "format", *options], output)
+            if tool.wait():
+                raise BrokerUnusableError(
+                    f"Kafka could not format its storage, see {output.name}",
+                    f"Kafka n'a pas pu préparer son stockage, voir {output.name}",
+                )
 
     def stop(self, signal_number: int = signal.SIGTERM, timeout_seconds: float = 30) -> None:
         """Stop the broker with `signal_number`, by SIGKILL after `timeout_seconds`. No-op if it does not run."""
@@ -199,9 +192,28 @@ class EmbeddedKafka:
         """Return the exit code if the broker ended by itself, else None."""
         return self._process.poll() if self._process else None
 
-    def _write_properties(self) -> Path:
+    @property
+    def _logging(self) -> Path:
+        return self.directory / "log4j2.properties"
+
+    @property
+    def _properties(self) -> Path:
+        return self.directory / "server.properties"
+
+    def _java(self) -> list[str]:
+        return [
+            find_java(),
+            f"-Xmx{self._heap}",
+            *shlex.split(os.environ.get(JVM_OPTIONS) or "-XX:+UseSerialGC"),
+            f"-Dlog4j2.configurationFile={self._logging}",
+            f"-Daccueil.log={self.log}",
+            "-cp",
+            find_classpath(self._progress),
+        ]
+
+    def _write_properties(self) -> None:
+        self.port = self.port or free_port()
         controller = free_port()
-        path = self.directory / "server.properties"
         properties = PROPERTIES | {
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
@@ -209,8 +221,7 @@ class EmbeddedKafka:
             "log.dirs": str(self.directory.resolve() / "data"),
             **self._config,
         }
-        path.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
-        return path
+        self._properties.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
 
     def _wait_until_listening(self, process: subprocess.Popen[bytes], timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds

@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final, NamedTuple
 from unicodedata import combining, normalize
 
@@ -106,11 +106,20 @@ def _notes(report: Report, history: History, language: str) -> list[str]:
         notes = [texts["as_of"].format(when=write_time(history.as_of, language), zone=history.zone.key)]
         if history.as_of.date() <= report.period.last:
             notes.append(texts["not_over"])
+    if any(coverage.begins_on for coverage in report.coverage):
+        notes.append(texts["known_in_part"])
+    if _reads(report, history):
+        notes.append(texts["reads_history"])
     if history.unreadable:
         notes.append(texts["unreadable"].format(count=history.unreadable))
     if not report.tables:
         notes.append(texts["nothing"])
     return notes
+
+
+def _reads(report: Report, history: History) -> dict[str, datetime]:
+    """Return the channels of which what happened in the period may still be read, and as of when that is."""
+    return {channel: at for channel, at in history.being_read.items() if at.date() <= report.period.last}
 
 
 def _known(coverage: Coverage, report: Report, history: History, language: str) -> Known:
@@ -122,8 +131,8 @@ def _known(coverage: Coverage, report: Report, history: History, language: str) 
         begins_on = coverage.begins_on
         name = "begins_first" if begins_on == first else "begins" if begins_on <= last else "after_period"
         data = texts[name].format(day=write_day(begins_on, language))
-    if (at := history.being_read.get(coverage.channel)) is not None:
-        data = f"{data} ; {texts['being_read'].format(when=write_time(at, language))}"
+    if (at := _reads(report, history).get(coverage.channel)) is not None:
+        data = texts["being_read"].format(data=data, when=write_time(at, language))
     days = texts["of_days"].format(count=coverage.days_with_contacts, days=len(report.period.days))
     return Known(texts[coverage.channel], data, days)
 

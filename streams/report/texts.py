@@ -20,6 +20,14 @@ _TEXTS: Final = {
         "La période n’est pas finie : ces chiffres sont provisoires.",
         "The period is not over: these figures are provisional.",
     ),
+    "known_in_part": (
+        "Sur certains canaux, la période peut n’être connue qu’en partie : voir « Ce que ce rapport connaît ».",
+        "Of some channels the period may be known in part only: see “What this report knows”.",
+    ),
+    "reads_history": (
+        "L’historique de certains canaux est en cours de lecture : leurs chiffres vont encore augmenter.",
+        "History of some channels is still being read: their figures will grow.",
+    ),
     "not_told": (
         "Le service de calcul n’a pas encore dit jusqu’à quand tout est compté.",
         "The worker has not said yet up to when all is counted.",
@@ -45,7 +53,10 @@ _TEXTS: Final = {
         "begin on {day}, the first day of the period: that day may be known in part only",
     ),
     "after_period": ("commencent le {day}, après la période", "begin on {day}, after the period"),
-    "being_read": ("historique en cours de lecture, on en est au {when}", "history is being read, up to {when}"),
+    "being_read": (
+        "{data} ; historique en cours de lecture, on en est au {when}",
+        "{data}; history is being read, up to {when}",
+    ),
     # what stands in tables
     "summary": ("En bref", "In short"),
     "received_by_channel": ("Contacts reçus par canal", "Contacts received by channel"),

@@ -52,6 +52,7 @@ class FiguresCollector(Collector):
         asked = {place: new_figure(FEEDBACK) for place in opinions.expect(known)}
         rows = make_rows({**promised, **asked, **known}, snapshot.today)
         yield from self._of_places(rows)
+        yield from filter(_has_samples, matters.collect(snapshot, self._options.time_zone, rows.ever))
         yield from filter(_has_samples, self._of_opinions(snapshot, rows))
         yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))

@@ -8,8 +8,8 @@ import msgspec
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure
-from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, MATTERS
-from streams.core.satisfaction import DETRACTS, PROMOTES, SATISFIED, answers
+from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, FEEDBACK, MATTERS, SATISFIED
+from streams.core.satisfaction import DETRACTS, PROMOTES, answers
 from streams.web.options import WebOptions
 from streams.web.promises import calendar_of
 from streams.web.sums import Ratio, add_up, divide_seconds

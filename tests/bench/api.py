@@ -88,8 +88,6 @@ class Citizens:
 def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
     """Write timelines of so many entries and citizens, in the order of their index."""
     Timeline(f"sqlite:///{path}").close()
-    known = Citizens(keys)
-    each = max(1, (entries - LARGE_ENTRIES) // citizens)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -500000")
@@ -97,7 +95,7 @@ def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
         indexes = connection.execute(f"SELECT name, sql FROM sqlite_master WHERE {names}").fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
-        for told, linked in _some(known, citizens, each):
+        for told, linked in rows_of_all(Citizens(keys), entries, citizens):
             told.sort()
             linked.sort()
             fixed = f"'{SECTOR}', 'mail', 'siege', 'rsa'"
@@ -110,7 +108,9 @@ def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
         connection.execute("ANALYZE")
 
 
-def _some(known: Citizens, citizens: int, each: int) -> Iterator[tuple[list[Row], list[Row]]]:
+def rows_of_all(known: Citizens, entries: int, citizens: int) -> Iterator[tuple[list[Row], list[Row]]]:
+    """Yield the entries and the links of all, some hundred thousands at a time."""
+    each = max(1, (entries - LARGE_ENTRIES) // citizens)
     told, linked = known.rows(-1, LARGE_ENTRIES, LARGE_LINKS)
     for number in range(citizens):
         more_told, more_linked = known.rows(number, each, 1)

@@ -12,6 +12,7 @@ from streams.core import contact
 from streams.core.contact import SEEN_EVENTS, Contact, State
 from streams.core.counting import count_contact
 from streams.core.courses import courses
+from streams.core.facts import open_since
 from streams.core.figures import Dimensions, Figure, merge
 from streams.core.layouts import QUEUES
 from streams.core.visit import TimesToLive, tell
@@ -230,6 +231,31 @@ def test_the_waiting_index_finds_what_looking_at_every_row_finds(events: list[Ev
     for key in list(rows):
         index.update(key, rows.pop(key), None)
     assert index.due(now * 2, ttl) == []
+
+
+LETTERS, FORMS = KINDS_OF_CHANNELS[0], KINDS_OF_CHANNELS[2]
+MATTERS = st.sampled_from([("mail:m/1", LETTERS), ("mail:m/2", LETTERS), ("form:f/3", FORMS)])
+
+
+@given(sets_of(MATTERS.flatmap(lambda one: contact_events(one[1], one[0])), max_size=20))
+def test_the_index_knows_when_what_is_open_came(events: list[Event]) -> None:
+    rows: dict[str, Contact] = {}
+    index: WaitingIndex[str] = WaitingIndex()
+    for event in events:
+        before = rows.get(event.subject)
+        rows[event.subject] = after = contact.fold(before, event)
+        index.update(event.subject, before, after)
+        open_now: dict[Dimensions, dict[int, int]] = defaultdict(dict)
+        for row in rows.values():
+            if (since := open_since(row)) is not None:
+                ages, start = open_now[row.place], since // 1_800_000 * 1800
+                ages[start] = ages.get(start, 0) + 1
+        for candidate in (index, WaitingIndex(rows)):
+            ages_of = {row.place: candidate.ages(row.place) for row in rows.values()}
+            assert {place: ages for place, ages in ages_of.items() if ages} == open_now
+    for key in list(rows):
+        index.update(key, row := rows.pop(key), None)
+        assert rows or not index.ages(row.place)
 
 
 @pytest.mark.parametrize("kind", ["call.ended", "call.transferred", "call.answered", "call.abandoned"])

@@ -150,13 +150,13 @@ _IN_QUEUE = {
 }
 _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "call.arrived": {"line": st.sampled_from(["", "accueil", "urgences"])},
-    "letter.arrived": {"pages": st.integers(1, 3)},
+    "letter.arrived": {"admitted_at": st.sampled_from([None, START - timedelta(hours=3), START + timedelta(hours=1)])},
     "letter.registered": {"chrono": st.sampled_from(["2025A/1", "2025A/2"])},
     "letter.assigned": {},
     "letter.acknowledged": {},
     "letter.answered": {},
     "letter.closed": {"outcome": st.sampled_from(CloseOutcome)},
-    "letter.sent": {"postage": st.just("lettre_verte"), "cost_cents": st.integers(100, 102)},
+    "letter.sent": {"postage": st.sampled_from(["lettre_verte", "economique"]), "cost_cents": st.integers(100, 102)},
     "email.received": {},
     "email.acknowledged": {},
     "email.answered": {},

@@ -1,7 +1,19 @@
 """Figures in a dict: rows of zeros, of the layout of their channel, where there are none yet."""
 
+from models.events import PostageClass
 from streams.core.figures import Dimensions, Figure, left, new_figure
-from streams.core.layouts import APPOINTMENTS, CANCELLED, CLOSED, LAYOUTS, MATTERS, QUEUES
+from streams.core.layouts import (
+    APPOINTMENTS,
+    CANCELLED,
+    CLOSED,
+    FEEDBACK,
+    LAYOUTS,
+    MATTERS,
+    PROMISED,
+    QUEUES,
+    WAITED,
+    name_verdict,
+)
 
 
 class Figures(dict[tuple[int, Dimensions], Figure]):
@@ -31,11 +43,20 @@ def check_invariant(place: Dimensions, total: Figure) -> None:
         assert count["answered"] == finished + stock["in_progress"]
     elif layout is MATTERS:
         assert count["received"] == sum(count[name] for name in CLOSED) + sum(stock.values())
-        assert all(count[step] <= count["received"] for step in ("registered", "assigned", "responded"))
+        assert all(
+            count[step] <= count["received"] for step in ("registered", "assigned", "responded", "scanned", "reopened")
+        )
+        assert count["postage_cents"] == sum(count[f"postage_cents_{postage}"] for postage in PostageClass)
     elif layout is APPOINTMENTS:
         settled = sum(count[name] for name in (*CANCELLED, "attended", "missed"))
         assert count["booked"] == settled + sum(stock.values())
         assert count["booked"] == count["booked_by_citizen"] + count["booked_by_service"]
+    elif layout is FEEDBACK:
+        assert count["invited_answered"] <= count["invited"]
+        for satisfied, scores in ((True, (4, 5)), (False, (1, 2, 3))):
+            given = sum(count[f"given_csat_1_5_{score}"] for score in scores)
+            assert given == sum(count[name_verdict(which, is_satisfied=satisfied)] for which in PROMISED)
+            assert given >= sum(count[name_verdict(which, is_satisfied=satisfied)] for which in WAITED)
     for name, duration in layout.durations.items():
         start = layout.start(name)
         measured = sum(total.counts[start : start + len(duration.bounds) + 1])

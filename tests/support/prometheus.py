@@ -18,7 +18,7 @@ from tests.support.processes import ROOT, wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
-PIPELINE, PROMISES, RECORDING = RULES
+PIPELINE, PROMISES, RECORDING, SATISFACTION = RULES
 
 
 def find(name: str) -> str:

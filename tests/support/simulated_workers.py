@@ -207,7 +207,9 @@ def name_numbers(place: Dimensions, figure: Figure) -> Numbers:
     numbers = dict(zip(layout.counts, figure.counts, strict=True)) | dict(
         zip(layout.stocks, figure.stocks, strict=True)
     )
-    return {name: one for name, one in numbers.items() if one and "_le_" not in name and not name.startswith("agents_")}
+    unknown = ("agents_", "csat_")
+    """What the ledger does not know: agents, and what somebody went through."""
+    return {name: one for name, one in numbers.items() if one and "_le_" not in name and not name.startswith(unknown)}
 
 
 def milliseconds(at: datetime) -> int:

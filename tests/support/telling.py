@@ -85,7 +85,7 @@ class Telling(System):
                 "source": self.source,
                 "subject": subject,
                 "channel": matter.channel,
-                "time": deed.at,
+                "time": _time(kind, deed),
                 "identities": "" if asked else self.identities(matter, kind),
                 "site": "" if asked else place.site,
                 "service": "" if asked else place.service,
@@ -109,6 +109,12 @@ class Telling(System):
 def _is_apart(matter: Matter) -> bool:
     """Whether nobody knows which contact an opinion is about."""
     return matter.about is not None and matter.about.channel is Channel.FORM
+
+
+def _time(kind: str, deed: Deed) -> datetime:
+    """When it happened: a letter of a program in which the services work themselves arrived when it was received."""
+    is_receipt = kind == "letter.arrived" and deed.what is What.LETTER_REGISTERED
+    return deed.when if is_receipt and deed.when else deed.at
 
 
 def _data(kind: str, deed: Deed, matter: Matter, place: Place) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from streams.core.figures import (
     new_figure,
     total_key,
 )
-from streams.core.layouts import LAYOUTS, QUEUES
+from streams.core.layouts import LAYOUTS, MATTERS, QUEUES
 from streams.web.view import FiguresView
 
 encode = msgspec.json.encode
@@ -93,6 +93,9 @@ class Worker:
         for name, number in stocks.items():
             total.stocks[layout.stock_index[name]] = number
         total.oldest_waiting_at = milliseconds(oldest_waiting_at) if oldest_waiting_at else None
+        if layout is MATTERS:
+            number = stocks.get("waiting", 0) + stocks.get("in_progress", 0)
+            total.open_since = {_start(oldest_waiting_at): number} if oldest_waiting_at else {}
         self._put(total_key(place), encode(total))
 
     def progress(self, at: datetime, *, written_at: datetime | None = None, **figures: object) -> None:

@@ -53,16 +53,14 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 @pytest.mark.broker
 @pytest.mark.timeout(600)
 def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
-    ports = {f"ACCUEIL_{part}__HEALTH_PORT": str(free_port()) for part in ("WORKER", "CONNECT", "TIMELINE")}
-    settings, port = tmp_path / "accueil.toml", free_port()
-    settings.write_text(NOTIFY.format(port=port), encoding="utf-8")
-    notify = Child(
-        ["-m", "streams.cli", f"--config={settings}", "notify"], tmp_path / "notify.log", ACCUEIL_DATA=str(tmp_path)
-    )
-    with demo.start(tmp_path, free_port(), **ports, **LIVELY) as up, notify.start():
+    with demo.start(tmp_path, free_port(), **LIVELY) as up:
         jobs = {f"accueil-{name}": target for name, target in up.told().items()}
+        settings, port = tmp_path / "accueil.toml", free_port()
+        settings.write_text(NOTIFY.format(port=port), encoding="utf-8")
         jobs["accueil-notify"] = f"127.0.0.1:{port}"
-        with running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
+        command = ["-m", "streams.cli", f"--config={settings}", "notify"]
+        notify = Child(command, tmp_path / "notify.log", ACCUEIL_DATA=str(tmp_path))
+        with notify.start(), running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
             left = {one: "" for one in ASKED if (one.page, one.panel) not in MAY_BE_EMPTY}
 
             def missing() -> object:

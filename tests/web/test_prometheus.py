@@ -72,7 +72,7 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
     worker.count(MAIL, now, received=4)
     for days in (1, 6):
         worker.count(MAIL, now, "responded", "closed_answered", amount=days * 86_400)
-    worker.count(MAIL, now, "sent_lettre_verte", postage_cents=139)
+    worker.count(MAIL, now, "sent_lettre_verte", postage_cents_lettre_verte=139)
     worker.stocks(MAIL, now - timedelta(days=3), waiting=2)
     worker.count(FORM, now, "received", "correction_requested")
     worker.stocks(FORM, pending_citizen=1)
@@ -92,7 +92,7 @@ def test_prometheus_answers_of_every_channel_what_the_board_shows(served: Served
     oldest = prometheus.value('contact_oldest_item_timestamp_seconds{channel="mail"}')
     assert oldest == pytest.approx(mail["oldest_open_at"] / 1000)
     assert prometheus.value('contact_backlog_items{channel="form",state="pending_citizen"}') == 1
-    assert prometheus.value("contact_postage_euros_total") == 1.39
+    assert prometheus.value("sum(contact_postage_euros_total)") == 1.39
     missed = 'contact_appointment_total{outcome="missed"}'
     shown = appointment["missed"] / (appointment["missed"] + appointment["attended"])
     assert prometheus.value(f'sum({missed}) / sum(contact_appointment_total{{outcome=~"missed|attended"}})') == shown

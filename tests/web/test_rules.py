@@ -30,8 +30,10 @@ from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
 from tests.unit.web.test_collector_channels import Exported
 from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
+from tests.web.rows import OPINION
 from tests.web.test_rules_of_pipeline import AMISS
 from tests.web.test_rules_of_promises import SCENES
+from tests.web.test_rules_of_satisfaction import SCENES as DROPS
 
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"
@@ -49,7 +51,7 @@ def test_rules_and_configuration_are_valid() -> None:
 
 
 def test_each_alert_has_scenes_in_which_it_fires_and_not() -> None:
-    fires = {alert: {scene.fires for scene in scenes} for alert, scenes in (SCENES | AMISS).items()}
+    fires = {alert: {scene.fires for scene in scenes} for alert, scenes in (SCENES | AMISS | DROPS).items()}
     assert fires.pop("Watchdog") == {1}
     assert fires == {name: {0, 1} for name in read_alerts() if name != "Watchdog"}
 
@@ -65,7 +67,7 @@ def test_each_alert_says_in_both_languages_what_people_need() -> None:
         for language, end in (("", ".fr.md"), ("_en", ".md")):
             page, _, heading = notes[f"runbook_url{language}"].rpartition("/")[2].partition("#")
             assert heading == name.lower()
-            assert page.removesuffix(end) in {"promises", "pipeline"}
+            assert page.removesuffix(end) in {"promises", "pipeline", "satisfaction"}
             told.setdefault(page, set()).add(name)
     assert told == {
         page.name: set(re.findall(r"^## (\w+)$", page.read_text("utf-8"), re.MULTILINE)) for page in RUNBOOKS
@@ -179,6 +181,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """What the processes of Accueil tell."""
     web = Exported(HOUSE, POLICIES)
     web.worker.count(KEPT, web.now, "started", "due")
+    web.worker.count(OPINION, web.now, given_csat_1_5_5=9)
     web.worker.stocks(KEPT, web.now, overdue=1)
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()

@@ -106,13 +106,12 @@ def _called(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def durations_of(channel: str) -> tuple[str, ...]:
-    """Return what is measured in a channel: of letters, forms and e-mails only what they can have."""
-    having = {"registration": "registered", "assignment": "assigned", "acknowledgement": "acknowledged"}
-    return tuple(
-        name
-        for name in LAYOUTS[channel].durations
-        if name not in having or channel not in STEPS or having[name] in STEPS[Channel(channel)]
-    )
+    """Return what is measured in a channel: of what is written, only what can happen there."""
+    layout = LAYOUTS[channel]
+    if layout is not MATTERS:
+        return tuple(layout.durations)
+    facts = FACTS[Channel(channel)]
+    return tuple(name for name, told in layout.durations.items() if set(told.of) & set(facts))
 
 
 def _durations(channel: str, measure: Callable[[Layout, Figure, str], float]) -> Reads:
@@ -142,7 +141,7 @@ def _queue_flows(channel: str, options: WebOptions) -> Read:
 
 def _matter_flows(channel: Channel) -> Reads:
     flows: dict[str, Sequence[str]] = {name: (name,) for name in ("received", *STEPS[channel])}
-    flows |= {"answered": ("responded",), "closed": CLOSED}
+    flows |= {"answered": ("responded",), "closed": CLOSED, "reopened": ("reopened",)}
     if channel is Channel.MAIL:
         flows["sent"] = tuple(SENT.values())
     return sums(MATTERS, flows, channel)

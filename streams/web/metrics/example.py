@@ -85,4 +85,7 @@ def _queue(channel: Channel) -> str:
 
 def _full(place: Dimensions) -> Figure:
     layout = LAYOUTS[place.channel]
-    return Figure([ENOUGH] * len(layout.counts), [1] * len(layout.stocks), {0: 1}, int(NOW.timestamp() * 1000) - 60_000)
+    begun_at = int(NOW.timestamp()) - 60
+    return Figure(
+        [ENOUGH] * len(layout.counts), [1] * len(layout.stocks), {0: 1}, begun_at * 1000, open_since={begun_at: 2}
+    )

@@ -128,9 +128,31 @@ TEXTS: Final[Mapping[str, Text]] = {
         "by the event that decides the state: letter.answered, letter.closed, email.answered, form.decided",
     ),
     "contact_sent": Text("Courriers partis, par type d’affranchissement.", "letter.sent by postage"),
-    "contact_postage_euros": Text("Affranchissement des courriers partis.", "Σ letter.sent.cost_cents / 100"),
+    "contact_postage_euros": Text(
+        "Affranchissement des courriers partis, par type.", "Σ letter.sent.cost_cents / 100, by postage"
+    ),
     "contact_postage_corrected_euros": Text(
         "Affranchissement repris, que le compteur compte encore.", "as contact_corrected_total"
+    ),
+    "contact_reopened": Text(
+        "Reprises après une clôture ; chaque affaire une fois.",
+        "a state other than closed after it was closed: letter.assigned, email.received, form.corrected …",
+    ),
+    "contact_scan_seconds": Text(
+        "De la réception à la numérisation, pour les courriers dont on sait les deux.",
+        "t(letter.arrived) − letter.arrived.admitted_at, where the latter is earlier",
+    ),
+    "contact_backlog_by_age_items": Text(
+        "Ce qui attend que le service agisse, par jours civils depuis la réception ; les tranches s’ajoutent.",
+        "lt_1d: received today; each band without those before it",
+    ),
+    "contact_first_response_business_seconds": Text(
+        "Heures d’ouverture de la réception à la première réponse d’une personne, selon le calendrier de la règle qui la promet.",
+        "opening hours of the calendar between the two, pauses included; of kept and late promises of clock first_response",
+    ),
+    "contact_resolution_business_seconds": Text(
+        "Heures d’ouverture de la réception à ce qui l’a clos, selon le calendrier de la règle qui le promet.",
+        "as contact_first_response_business_seconds, of clock resolution",
     ),
     "contact_registration_seconds": Text("De la réception au numéro du registre.", _DELAY.format("letter.registered")),
     "contact_assignment_seconds": Text(
@@ -178,11 +200,13 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "contact_satisfaction_answers": Text(
         "Nombre d’avis d’une période de jours civils, aujourd’hui compris, sur lesquels reposent les taux.",
-        "answers of the scale in the window",
+        "answers of the scale in the window; of response: invitations",
     ),
     "contact_satisfaction_ratio": Text(
         "Ce que disent ces avis : parts de 0 à 1, nps de −1 à 1 ; absent sous contact_satisfaction_minimum_answers avis.",
-        "csat: 4–5 of 5; ces_1_5: 4–5; ces_1_7: 5–7; jdma: 8–10; nps: share of 9–10 − share of 0–6",
+        "csat: 4–5 of 5; ces_1_5: 4–5; ces_1_7: 5–7; jdma: 8–10; nps: share of 9–10 − share of 0–6; response: invited and"
+        " answered /"
+        " invited",
     ),
     "contact_satisfaction_lower_ratio": Text(
         "Borne inférieure, de Wilson, à 95 %.",
@@ -190,6 +214,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "contact_satisfaction_upper_ratio": Text(
         "Borne supérieure, de Wilson, à 95 %.", "as contact_satisfaction_lower_ratio"
+    ),
+    "contact_satisfaction_after_items": Text(
+        "Avis de 28 jours (1 à 5), selon ce que l’usager a vécu : promesses tenues ou non, plus longue attente en file, en"
+        " secondes.",
+        "promise_missed: any deadline of the contact passed; promise_kept: none, and one kept; wait_*: longest wait of its stays",
     ),
     "contact_satisfaction_minimum_answers": Text("Sous ce nombre d’avis, aucun taux n’est dit.", "web.fewest_answers"),
     # ---------------------------------------------------------------------------------------------------- promises
@@ -390,9 +419,25 @@ KPIS: Final = (
         f' / sum by (service) ({_WEBS} (increase(contact_sla_completed_total{{clock="announced",result=~"met|breached"}}[28d])))',
     ),
     Kpi(
+        "CSAT of those whose promise was missed, four weeks",
+        "CSAT après une promesse manquée, sur quatre semaines",
+        f'sum({_WEBS} (contact_satisfaction_after_items{{experience="promise_missed",satisfied="true"}}))'
+        f' / sum({_WEBS} (contact_satisfaction_after_items{{experience="promise_missed"}}))',
+    ),
+    Kpi(
+        "Mail: mean days from receipt to scan, to registration, to assignment and to answer, four weeks",
+        "Courrier : jours, en moyenne, de la réception à la numérisation, au registre, au service et à la réponse, quatre"
+        " semaines",
+        " or ".join(
+            f'label_replace(sum({_WEBS} (increase(contact_{step}_seconds_sum{{channel="mail"}}[28d])))'
+            f' / sum({_WEBS} (increase(contact_{step}_seconds_count{{channel="mail"}}[28d]))) / 86400, "step", "{step}", "", "")'
+            for step in ("scan", "registration", "assignment", "first_response")
+        ),
+    ),
+    Kpi(
         "Postage of four weeks, in euros",
         "Affranchissement de quatre semaines, en euros",
-        f"sum by (service) ({_WEBS} (increase(contact_postage_euros_total[28d])))",
+        f"sum by (service, postage) ({_WEBS} (increase(contact_postage_euros_total[28d])))",
     ),
     Kpi(
         "CSAT that is certainly below 70 %",

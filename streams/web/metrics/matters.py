@@ -1,12 +1,31 @@
 """What is written: letters, e-mails, forms."""
 
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
+
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from models.events import CloseOutcome, FormDecision, PostageClass
 from models.topics import Channel
 from streams.core.figures import Figure
-from streams.core.layouts import MATTERS
-from streams.web.metrics.measure import Counter, Histogram, Measure, Reads, Values, channels_of, count, counts, join
+from streams.core.layouts import LAYOUTS, MATTERS
+from streams.web.metrics.measure import (
+    PLACE,
+    Counter,
+    Figures,
+    Histogram,
+    Measure,
+    Reads,
+    Values,
+    channels_of,
+    count,
+    counts,
+    join,
+    label,
+)
+from streams.web.view import Snapshot
 
 STEPS: Final = {
     Channel.MAIL: ("registered", "assigned", "acknowledged"),
@@ -25,15 +44,17 @@ SENT: Final = {postage.value: f"sent_{postage}" for postage in PostageClass}
 FACTS: Final = {
     channel: (
         "received",
+        *(("scanned",) if channel is Channel.MAIL else ()),
         *steps,
         "responded",
+        "reopened",
         *(f"closed_{outcome}" for outcome in OUTCOMES[channel]),
         *(SENT.values() if channel is Channel.MAIL else ()),
     )
     for channel, steps in STEPS.items()
 }
 """All that is counted of a channel."""
-_CENTS: Final = MATTERS.index["postage_cents"]
+_CENTS: Final = {(postage.value,): MATTERS.index[f"postage_cents_{postage}"] for postage in PostageClass}
 
 
 def measures() -> list[Measure]:
@@ -55,11 +76,28 @@ def measures() -> list[Measure]:
             ("outcome",),
         ),
         Counter("contact_sent", "Letters that left the house.", counts(MATTERS, SENT, Channel.MAIL), ("postage",)),
-        Counter("contact_postage_euros", "Postage of the letters that left the house.", {Channel.MAIL: _euros}),
+        Counter(
+            "contact_postage_euros",
+            "Postage of the letters that left the house, by class.",
+            {Channel.MAIL: _euros},
+            ("postage",),
+        ),
         Counter(
             "contact_postage_corrected_euros",
             "Postage taken back, which the counter still holds.",
             {Channel.MAIL: _euros_corrected},
+            ("postage",),
+        ),
+        Counter(
+            "contact_reopened",
+            "Went on after it was closed; each once.",
+            count(MATTERS, "reopened"),
+        ),
+        Histogram(
+            "contact_scan_seconds",
+            "Elapsed time from receipt to the scan, of letters of which both are told.",
+            "scan",
+            (Channel.MAIL,),
         ),
         _delay("contact_registration_seconds", "the number in the register", "registration", "registered"),
         _delay("contact_assignment_seconds", "the service that has it", "assignment", "assigned"),
@@ -79,6 +117,32 @@ def measures() -> list[Measure]:
     ]
 
 
+AGES: Final = {"lt_1d": 1, "lt_2d": 2, "lt_5d": 5, "lt_10d": 10, "lt_15d": 15, "lt_30d": 30}
+"""Band → younger than so many civil days, and in no band before; received today is younger than one."""
+OLDEST: Final = "ge_30d"
+
+
+def collect(snapshot: Snapshot, zone: ZoneInfo, ever: Figures) -> Iterator[Metric]:
+    """Yield how old what is open is; a place whose rows are of an earlier release is left out until they change."""
+    metric = GaugeMetricFamily(
+        "contact_backlog_by_age_items",
+        "What waits for the service to act, by civil days since it was received; the bands add up to waiting and in_progress.",
+        labels=(*PLACE, "age"),
+    )
+    today = snapshot.taken_at.astimezone(zone).date()
+    begins = [datetime.combine(today - timedelta(days - 1), time(), zone).timestamp() for days in AGES.values()]
+    for place, figure in ever.items():
+        if LAYOUTS[place.channel] is MATTERS and (figure.open_since is not None or not any(figure.stocks)):
+            bands = dict.fromkeys((*AGES, OLDEST), 0)
+            for since, number in (figure.open_since or {}).items():
+                bands[next((band for band, begin in zip(AGES, begins, strict=True) if since >= begin), OLDEST)] += (
+                    number
+                )
+            for band, number in bands.items():
+                metric.add_metric((*label(place), band), number)
+    yield metric
+
+
 def _having(step: str) -> tuple[Channel, ...]:
     return tuple(channel for channel, steps in STEPS.items() if step in steps)
 
@@ -96,8 +160,8 @@ def _closed(channel: Channel) -> Reads:
 
 
 def _euros(figure: Figure) -> Values:
-    return {(): figure.counts[_CENTS] / 100}
+    return {postage: figure.counts[index] / 100 for postage, index in _CENTS.items()}
 
 
 def _euros_corrected(figure: Figure) -> Values:
-    return {(): figure.corrected.get(_CENTS, 0) / 100}
+    return {postage: figure.corrected.get(index, 0) / 100 for postage, index in _CENTS.items()}

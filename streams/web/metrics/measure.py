@@ -95,18 +95,22 @@ class Histogram:
     duration: str
     """Its name in the layout of the channels."""
     channels: tuple[str, ...]
+    clock: str = ""
+    """Of a promise: which clock; it is told of all policies that have it."""
 
     def collect(self, rows: Rows) -> Metric:
         """Return its samples: one distribution of each place, empty ones too."""
-        metric = HistogramMetricFamily(self.name, self.about, labels=PLACE)
+        labels = (*PLACE, "policy") if self.clock else PLACE
+        metric = HistogramMetricFamily(self.name, self.about, labels=labels)
         for place, figure in rows.ever.items():
-            if place.channel in self.channels:
+            if place.channel in self.channels and (not self.clock or label(place)[-1] == self.clock):
                 layout = LAYOUTS[place.channel]
                 texts = [*(f"{float(bound)}" for bound in layout.durations[self.duration].bounds), "+Inf"]
                 start = layout.start(self.duration)
                 cumulative = accumulate(figure.counts[start : start + len(texts)])
                 milliseconds = figure.counts[layout.index[f"{self.duration}_milliseconds"]]
-                metric.add_metric(label(place), list(zip(texts, cumulative, strict=True)), milliseconds / 1000)
+                buckets = list(zip(texts, cumulative, strict=True))
+                metric.add_metric(label(place)[: len(labels)], buckets, milliseconds / 1000)
         return metric
 
 

@@ -18,6 +18,7 @@ from streams.web.metrics.measure import (
     Counter,
     Figures,
     Gauge,
+    Histogram,
     Measure,
     Values,
     corrected,
@@ -61,6 +62,20 @@ def measures() -> list[Measure]:
             "The earliest deadline that passed of what is still to be done; absent if none did.",
             {SLA: _oldest},
             LABELS,
+        ),
+        Histogram(
+            "contact_first_response_business_seconds",
+            "Opening hours from receipt to a person's first answer, by the calendar of the policy that promises one.",
+            "work",
+            (SLA,),
+            ClockKind.FIRST_RESPONSE.value,
+        ),
+        Histogram(
+            "contact_resolution_business_seconds",
+            "Opening hours from receipt to what closed it, by the calendar of the policy that promises that.",
+            "work",
+            (SLA,),
+            ClockKind.RESOLUTION.value,
         ),
         Counter(
             "contact_sla_corrected",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models import topics
+from models.calendars import Unit
 from models.events import Event
 from models.policies import Policies, SlaFile
 from streams.agents import contacts as agent
@@ -15,7 +16,7 @@ from streams.agents import promises
 from streams.agents.contacts import Contacts
 from streams.core import promises as core
 from streams.core.figures import Dimensions
-from streams.core.layouts import CLOCKS, SLA
+from streams.core.layouts import CLOCKS, LAYOUTS, SLA
 from streams.core.milestone import State
 from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
@@ -274,3 +275,59 @@ def test_without_policies_nothing_is_told() -> None:
     worker = Worker(Policies())
     assert worker.at(1, waiting()) == []
     assert worker.at(3600) == []
+
+
+LETTERS = FILE.replace('channel = "call"', 'channel = "mail"').replace(
+    'clocks.answer = { target = 60, unit = "elapsed", at_risk = 0.5 }',
+    'clocks.first_response = { target = 3600, unit = "opening_hours" }',
+)
+LETTER = {"subject": "mail:mailroom/siege:2025A-1", "site": "siege", "service": "autonomie"}
+
+
+def numbers_of(worker: Worker, place: Dimensions) -> dict[str, int]:
+    layout, row = LAYOUTS[place.channel], worker.job.figures.rows[0, place]
+    return {name: number for name, number in zip(layout.counts, row.counts, strict=True) if number}
+
+
+def test_what_was_said_of_a_letter_stands_beside_whether_its_promise_was_kept() -> None:
+    worker = Worker(policies(LETTERS))
+    worker.at(0, make("letter.arrived", 0, **LETTER))
+    worker.at(5, make("feedback.given", 5, subject=LETTER["subject"], scale="csat_1_5", score=2))
+    opinions = Dimensions("feedback", "siege", "autonomie", "mail")
+    assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_no_promise_unsatisfied": 1}
+    told = worker.until(2 * 86_400)
+    assert "sla.breached" in told
+    assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
+    worker.kill()
+    assert numbers_of(worker, opinions) == {"given_csat_1_5_2": 1, "csat_promise_missed_unsatisfied": 1}
+
+
+def test_opening_hours_until_a_letter_was_answered_are_counted_once_it_was() -> None:
+    worker = Worker(policies(LETTERS))
+    clock = Dimensions(SLA, "siege", "autonomie", "telephone:first_response:mail")
+    worker.at(0, make("letter.arrived", 0, **LETTER))
+    assert "worked" not in numbers_of(worker, clock)
+    opened = worker.policies.calendars["always"].between(START_MS, START_MS + 86_400_000, Unit.OPENING_HOURS)
+    worker.at(86_400, make("letter.answered", 86_400, **LETTER))
+    counted = numbers_of(worker, clock)
+    assert (counted["worked"], counted.get("work_milliseconds", 0)) == (1, opened)
+
+
+def test_the_backlog_is_told_by_when_it_came() -> None:
+    worker = Worker(policies(""))
+    place = Dimensions("mail", "siege", "autonomie", "")
+
+    def open_since() -> dict[int, int] | None:
+        return worker.job.figures.rows[0, place].open_since
+
+    half_hour = START_MS // 1_800_000 * 1800
+    worker.at(0, *(make("letter.arrived", 60, **LETTER | {"subject": f"mail:mailroom/siege:{n}"}) for n in (1, 2)))
+    worker.at(7200, make("letter.arrived", 7200, **LETTER | {"subject": "mail:mailroom/siege:3"}))
+    assert open_since() == {half_hour: 2, half_hour + 7200: 1}
+    worker.kill()
+    assert open_since() == {half_hour: 2, half_hour + 7200: 1}
+    answer = make("letter.answered", 9000, **LETTER | {"subject": "mail:mailroom/siege:1"})
+    worker.at(9000, answer, commit=False)
+    assert open_since() == {half_hour: 2, half_hour + 7200: 1}, "the step was taken back"
+    worker.at(9000, answer)
+    assert open_since() == {half_hour: 1, half_hour + 7200: 1}

@@ -82,9 +82,36 @@ def test_a_letter_is_received_when_it_was_admitted() -> None:
     assert count(mistyped)["mail/"]["registration_milliseconds"] == 600_000
 
 
+def test_a_letter_is_scanned_later_than_it_was_received_if_both_are_told() -> None:
+    for hours, expected in (
+        (5, {"scanned": 1, "scan_milliseconds": 5 * 3_600_000, "scan_le_28800": 1}),
+        (0, {}),
+        (-1, {}),
+    ):
+        admitted = START - timedelta(hours=hours)
+        counted = count([make("letter.arrived", 0, subject=MAIL, admitted_at=admitted), LETTER[1]])["mail/"]
+        assert {name: number for name, number in counted.items() if name.startswith("scan")} == expected
+    assert "scanned" not in count(LETTER[:2])["mail/"]
+
+
+def test_a_letter_that_goes_on_after_it_was_closed_was_reopened_once() -> None:
+    def again(kind: str, day: int, **data: Any) -> Event:
+        return make(kind, day * DAY, subject=MAIL, **WHERE, **data)
+
+    closed = [*LETTER[:3], again("letter.closed", 2, outcome="resolved")]
+    assert "reopened" not in count([*closed, again("letter.answered", 3)])["mail/autonomie"], "an answer more"
+    taken_up = [*closed, again("letter.assigned", 5)]
+    for order in permutations(taken_up):
+        counted = count(order)["mail/autonomie"]
+        assert (counted["reopened"], counted["in_progress"]) == (1, 1)
+    twice = [*taken_up, again("letter.answered", 6), again("letter.assigned", 7)]
+    assert count(twice)["mail/autonomie"]["reopened"] == 1
+
+
 def test_a_letter_sent_is_none_received() -> None:
     sent = make("letter.sent", 0, subject=MAIL, **WHERE, postage="lettre_recommandee", cost_cents=574)
-    assert count([sent]) == {"mail/autonomie": {"sent_lettre_recommandee": 1, "postage_cents": 574}}
+    cents = {"postage_cents": 574, "postage_cents_lettre_recommandee": 574}
+    assert count([sent]) == {"mail/autonomie": {"sent_lettre_recommandee": 1, **cents}}
     assert count([*LETTER, sent])["mail/autonomie"]["received"] == 1
 
 
@@ -222,7 +249,14 @@ def test_an_opinion_is_counted_where_its_contact_was_for_the_channel_it_was() ->
     ]
     for order in permutations(opinions):
         counted = count([*call, *order])
-        assert counted["feedback/autonomie"] == {"invited": 1, "given_csat_1_5_4": 1, "given_nps_0_10_9": 1}
+        assert counted["feedback/autonomie"] == {
+            "invited": 1,
+            "invited_answered": 1,
+            "given_csat_1_5_4": 1,
+            "given_nps_0_10_9": 1,
+            "csat_no_promise_satisfied": 1,
+            "csat_wait_le_60_satisfied": 1,
+        }
         assert counted["call/autonomie"]["ended"] == 1
     row = contact.fold(contact.fold(None, call[1]), opinions[0])
     assert row.channel == "call"

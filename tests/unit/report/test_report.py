@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
@@ -207,14 +208,20 @@ def test_it_says_what_it_does_not_know() -> None:
     document = lay_out(make_report(history, period, OPTIONS), history, OPTIONS, "fr")
     assert document.notes[0] == "Chiffres à jour au 25\xa0novembre 2026, 12\xa0h\xa000 (Europe/Paris)."
     assert document.notes[1].startswith("La période n’est pas finie")
-    assert document.notes[2].startswith("1 lignes de chiffres")
+    assert document.notes[2].startswith("Sur certains canaux")
+    assert document.notes[3].startswith("1 lignes de chiffres")
     known = {one.channel: (one.data, one.days) for one in document.known}
     assert known["Téléphone"] == (
         "commencent le 25\xa0novembre 2026 : la période n’est connue qu’en partie",
         "1 sur 30",
     )
     assert known["Courrier"] == ("commencent avant la période", "0 sur 30")
-    worker = Worker()
+    reading = replace(history, being_read={"mail": NOON - timedelta(days=40), "call": NOON + timedelta(days=9)})
+    document = lay_out(make_report(reading, period, OPTIONS), reading, OPTIONS, "fr")
+    assert TEXTS["fr"]["reads_history"] in document.notes
+    known = {one.channel: one.data for one in document.known}
+    assert known["Courrier"].endswith("historique en cours de lecture, on en est au 16\xa0octobre 2026, 12\xa0h\xa000")
+    assert "historique" not in known["Téléphone"], "what is read now is of later days"
     empty = HistoryView(PARIS, DAY, DAY).history()
     document = lay_out(make_report(empty, period_of(Kind.DAY, DAY), OPTIONS), empty, OPTIONS, "en")
     assert document.notes == (TEXTS["en"]["not_told"], TEXTS["en"]["nothing"])

@@ -1,0 +1,206 @@
+"""Entries into the timelines, where millions are: how many a second, on SQLite and on PostgreSQL.
+
+    python -m tests.bench.sink --entries 5000000 --citizens 1000000 --write 300000
+
+The database is made here, with so many entries in it; then the timeline agent's steps are done without Kafka: decode, write in
+one transaction that is synced to disk, count citizens, encode the rows that changed. What the database takes is told apart too.
+New contacts of citizens who are there already are written, four entries each, not one after the other: so each batch begins some
+contacts, goes on with others, and touches the index all over. PostgreSQL has its default settings, and runs on the same machine.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import click
+import psycopg
+from sqlalchemy import func, select
+
+from models import topics
+from models.topics import Channel
+from streams.agents.timeline import make_job
+from streams.core import timeline as core
+from streams.core.milestone import State
+from streams.core.promises import Promised
+from streams.core.timeline import Entry
+from streams.engine.job import Step
+from streams.timeline.schema import ENTRIES
+from streams.timeline.store import Timeline, Written
+from streams.words import say
+from tests.bench.api import HOUR_MS, LARGE_ENTRIES, LIFE, START_MS, Citizens, build, rows_of_all
+from tests.bench.measuring import MIB, forget_settings, percentile
+from tests.bench.report import Goal, Run, conclude
+from tests.support.api import SECTOR
+from tests.support.postgres import Postgres, running_postgres
+
+STEP_ENTRIES: Final = 10_000
+"""As `worker.max_records_per_step` has it."""
+WANTED: Final = {"sqlite": 30_000, "postgresql": 10_000}
+
+
+class Told(NamedTuple):
+    """A record, as a fetch yields it."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Store(Timeline):
+    """The timelines, as the agent has them; nothing is old enough to be dropped."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.writing_seconds = 0.0
+
+    def write(self, entries: Sequence[Entry], promised: Sequence[Promised] = ()) -> Written:
+        """Write, and note how long that takes."""
+        began_at = time.perf_counter()
+        written = super().write(entries, promised)
+        self.writing_seconds += time.perf_counter() - began_at
+        return written
+
+    def tidy(self, now: int) -> None:
+        """Do nothing."""
+
+
+def make_records(known: Citizens, number: int, citizens: int) -> list[Told]:
+    """Return so many entries of new contacts of these citizens."""
+    chance = Random(1)
+    contacts = -(-number // len(LIFE))
+    told = []
+    for contact in range(contacts):
+        who = chance.randrange(citizens)
+        case, email = known.case(who), known.email(who)
+        at = START_MS + 2000 * HOUR_MS + contact * 1000
+        for step, (kind, state) in enumerate(LIFE):
+            place = contact + step * max(1, contacts // len(LIFE))
+            told.append((place, contact, step, kind, state, case, email if step == 0 else "", at + step * HOUR_MS))
+    told.sort()
+    return [
+        Told(offset, at, case.encode(), _encode(contact, step, kind, state, case, email, at))
+        for offset, (_, contact, step, kind, state, case, email, at) in enumerate(told[:number])
+    ]
+
+
+def _encode(contact: int, step: int, kind: str, state: str, case: str, email: str, at: int) -> bytes:
+    name, identities = f"mail:bench:new-{contact:09}", f"{case} {email}" if email else ""
+    where = ("siege", "rsa", kind, datetime.fromtimestamp(at / 1000, UTC), State(state), "", "bench", SECTOR)
+    return core._encode(
+        Entry(f"{name}-{step}", case, name, Channel.MAIL, *where, identities=identities)
+    )  # as the contacts agent does
+
+
+@contextmanager
+def opened(kind: str, folder: Path, keys: Path, entries: int, citizens: int) -> Iterator[Store]:
+    """Yield timelines of so many entries and citizens in a database of this kind."""
+    if kind == "sqlite":
+        path = folder / "timeline.db"
+        build(path, keys, entries, citizens)
+        store = Store(f"sqlite:///{path}")
+        yield store
+        store.close()
+        return
+    with running_postgres() as postgres:
+        store = Store(postgres.url)
+        _fill(postgres, keys, entries, citizens)
+        yield store
+        store.close()
+
+
+def _fill(postgres: Postgres, keys: Path, entries: int, citizens: int) -> None:
+    url = postgres.url.replace("+psycopg", "")
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        for told, linked in rows_of_all(Citizens(keys), entries, citizens):
+            with cursor.copy("COPY entries FROM STDIN") as copy:
+                for owner, at, name, contact, kind, state in sorted(told):
+                    fixed = (SECTOR, "mail", "siege", "rsa", kind, state, "", "bench", "", "")
+                    copy.write_row((owner, at, name, contact, *fixed))
+            with cursor.copy("COPY links (one, other, contact, event, sector, linked_at) FROM STDIN") as copy:
+                for one, other, contact, event, at in sorted(linked):
+                    copy.write_row((one, other, contact, event, SECTOR, at))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
+
+
+def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, Any]:
+    """Write so many entries where there are so many; return how fast, and whether each is there once."""
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as name:
+        folder = Path(name)
+        keys = folder / "keys"
+        keys.mkdir(mode=0o700)
+        began_at = time.monotonic()
+        with opened(kind, folder, keys, entries, citizens) as store:
+            built = time.monotonic() - began_at
+            records = make_records(Citizens(keys), write, citizens)
+            before = _count(store)
+            job = make_job("bench", store).open(0)
+            delays, busy = [], time.process_time()
+            for start in range(0, len(records), STEP_ENTRIES):
+                step = Step(0, records[-1].timestamp, [])
+                step_at = time.perf_counter()
+                job.fold(topics.TIMELINE.name, records[start : start + STEP_ENTRIES], step)
+                for table in job.tables:
+                    for _ in table.changes():
+                        pass
+                    table.commit()
+                delays.append(time.perf_counter() - step_at)
+                assert not step.dead_letters
+            busy = time.process_time() - busy
+            after = _count(store)
+            size = (folder / "timeline.db").stat().st_size if kind == "sqlite" else _size(store)
+    return {
+        "database": kind,
+        "entries_before": before,
+        "citizens": citizens,
+        "built_seconds": built,
+        "database_mib": size / MIB,
+        "into_database_per_second": len(records) / store.writing_seconds,
+        "entries_per_second": len(records) / sum(delays),
+        "per_cpu_second": len(records) / busy,
+        "step_p99_ms": 1000 * percentile(delays, 0.99),
+        "correct": "exact" if after - before == len(records) else f"{after - before} of {len(records)}",
+    }
+
+
+def _count(store: Timeline) -> int:
+    with store.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(ENTRIES)) or 0
+
+
+def _size(store: Timeline) -> int:
+    with store.reading() as connection:
+        return int(connection.scalar(select(func.pg_database_size("postgres"))) or 0)
+
+
+def goals(run: Run) -> list[Goal]:
+    """Return what must be reached."""
+    kind = run["database"]
+    what = say(f"entries/s into {kind}", f"entrées/s dans {kind}")
+    return [Goal(f"sink.{kind}", what, run["into_database_per_second"], WANTED[kind])]
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--entries", default=5_000_000, show_default=True, type=click.IntRange(min=LARGE_ENTRIES))
+@click.option("--citizens", default=1_000_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--write", default=300_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--database", type=click.Choice([*WANTED]), default="sqlite", show_default=True)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
+def main(*, entries: int, citizens: int, write: int, database: str, file: Path | None) -> None:
+    """Build, measure, print, and write if asked to; exit 1 if not every entry is there, once."""
+    forget_settings()
+    run = measure(database, entries=entries, citizens=citizens, write=write)
+    conclude("sink", run, goals(run), file)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.sink")
