@@ -18,7 +18,9 @@ TESTERS = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) +
 run: $(VENV)/.runtime  ## Tout démarrer, avec un standard de démonstration / Start everything, with a demo switchboard
 	@exec $(BIN)/accueil up --demo
 
-test: $(VENV)/.test tools lint  ## Toutes les vérifications / Every test
+# Collected beside mypy, which has one core: what is compiled once is not compiled by each of the processes.
+test: $(VENV)/.test tools  ## Toutes les vérifications / Every test
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & $(MAKE) --no-print-directory lint; wait
 	@echo "→ tests (sans les lents / without the slow ones: $(BIN)/pytest -m 'not broker and not faults and not browser')"
 	@$(BIN)/python -m pytest -p tests.support.progress -n $(TESTERS) --dist loadfile --no-loadscope-reorder \
 		--durations=15 --durations-min=1
