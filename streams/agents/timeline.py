@@ -60,7 +60,8 @@ class TimelineWriter:
         self._citizens.restore()
 
     def undo(self) -> None:
-        """Do nothing: what the store was given comes again, and nothing else is derived from the rows."""
+        """Begin anew with what is to be forgotten, which may have been taken back; what the store was given comes again."""
+        self._citizens.restore()
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Write what `records` tell, and count the entries unless their person was erased; what is none is rejected."""

@@ -10,7 +10,7 @@ from streams.core import contact, promises, timeline
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.job import Step
-from tests.support.events import START_MS, answered_call
+from tests.support.events import CASE, START_MS, answered_call, make
 
 
 class Record(NamedTuple):
@@ -96,3 +96,23 @@ def test_one_of_all_who_write_tidies_up() -> None:
     for partition in range(4):
         make_job("accueil", store).open(partition).tick(Step(partition, 7, []))
     assert store.tidied == [7]
+
+
+def test_who_is_to_be_forgotten_is_so_though_the_tick_that_did_it_was_taken_back() -> None:
+    event = make("letter.arrived", 0, subject="mail:s:1", identities=CASE)
+    store = Store()
+    job = make_job("accueil", store).open(0)
+    job.fold(
+        topics.TIMELINE.name, [Record(0, 0, *timeline.record(event, contact.fold(None, event)))], Step(0, START_MS, [])
+    )
+    rows = job.tables[0]
+    rows.commit()
+    assert rows.rows
+    store.erased = {"mail:s:1"}
+    job.tick(Step(0, START_MS + 1, []))
+    assert not rows.rows
+    rows.roll_back()
+    job.undo()
+    rows.commit()
+    job.tick(Step(0, START_MS + 2, []))
+    assert not rows.rows
