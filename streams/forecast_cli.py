@@ -53,6 +53,11 @@ def command(settings: Settings, /) -> None:
         ),
         [_row(one, options) for one in found],
     )
+    if history.being_read:
+        channels = ", ".join(history.being_read)
+        click.echo(
+            say(f"history is still being read: {channels}", f"historique encore en cours de lecture : {channels}")
+        )
     for line in _notes(found, options):
         click.echo(line)
 

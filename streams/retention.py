@@ -158,6 +158,14 @@ def table(settings: Settings) -> list[Kept]:
             "retention.logs_days",
         ),
         Kept(
+            ("figures of each day", "chiffres de chaque jour"),
+            "Kafka: accueil.figures.v1",
+            NOTHING,
+            settings.worker.keep_days,
+            ("after that day", "après ce jour"),
+            "worker.keep_days",
+        ),
+        Kept(
             ("figures, totals", "chiffres, totaux"),
             "Kafka: accueil.figures.v1",
             NOTHING,
