@@ -32,7 +32,7 @@ PAGE: Final = 50
 MOST_LINKS: Final = 1000
 """So many links of what is asked for are looked at, whether they were revoked."""
 LOOKED_AT: Final = 500
-"""So many of the latest entries tell which matters are open, as over HTTP."""
+"""So many of the latest entries tell which matters are open, and what is due."""
 STANDINGS: Final = {
     Standing.AT_RISK: ("at risk", "bientôt"),
     Standing.OVERDUE: ("overdue", "en retard"),

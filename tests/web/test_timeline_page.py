@@ -588,6 +588,10 @@ def test_no_screen_is_scrolled_sideways(desk: Desk, size: tuple[int, int], theme
         assert desk.page.run(BESIDE) == []
         desk.picture(f"{size[0]}-{theme}" + ("-table" if desk.is_there(".lanes table:not(.unseen table)") else ""))
         desk.page.run("document.querySelector('.lanes button').click()")
+    edges = (
+        "[...document.querySelectorAll('.cards, .cards > :last-child')].map((one) => one.getBoundingClientRect().right)"
+    )
+    assert desk.page.run(f"const [all, last] = {edges}; return Math.abs(all - last) < 1"), "the last row is full"
     small = desk.page.run(
         "return [...document.querySelectorAll('button, select, input, a, [data-id] .target')]"
         ".filter((one) => one.checkVisibility() && !one.closest('.skip')).map((one) => [one.outerHTML.slice(0, 80),"
