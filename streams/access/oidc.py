@@ -30,6 +30,8 @@ KEEP_SECONDS: Final = 3600
 """Keys are fetched again when they are so old, and before that if a token names one that is not among them …"""
 AGAIN_SECONDS: Final = 30
 """… but not more often than this: tokens are made up by anybody."""
+OLDEST_SECONDS: Final = 86_400
+"""Older keys are good for nothing, though the provider is away: it may have taken one back, and its tokens are of minutes ago."""
 FETCH_SECONDS: Final = 5
 MOST_BYTES: Final = 1 << 20
 _WHO: Final = re.compile(r"[A-Za-z0-9._@|+/:-]{1,120}")
@@ -78,7 +80,7 @@ class Provider:
 
     async def _read(self, text: str) -> dict[str, Any] | None:
         """Return what a token says, None if it is not a valid one: anybody may send anything, also what a library trips over."""
-        keys = self._keys
+        keys = self._usable_keys
         if keys is None or self._is_due(KEEP_SECONDS):
             keys = await self._fetch(KEEP_SECONDS)
         try:
@@ -96,6 +98,10 @@ class Provider:
         self._claims.validate(claims)
         return claims
 
+    @property
+    def _usable_keys(self) -> KeySet | None:
+        return self._keys if self._clock() - self._fetched_at <= OLDEST_SECONDS else None
+
     def _is_due(self, oldest_seconds: float) -> bool:
         now = self._clock()
         return now - self._fetched_at > oldest_seconds and now - self._tried_at > AGAIN_SECONDS
@@ -109,11 +115,12 @@ class Provider:
                     self._keys, self._fetched_at = await fetch_keys(self._options.issuer), now
                 except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError) as error:
                     log.warning("provider_away", error=type(error).__name__)
-            if self._keys is None:
+            keys = self._usable_keys
+            if keys is None:
                 raise TokensError(
                     say("the OpenID provider's keys cannot be had", "les clés du fournisseur OpenID sont indisponibles")
                 )
-            return self._keys
+            return keys
 
 
 async def fetch_keys(issuer: str) -> KeySet:

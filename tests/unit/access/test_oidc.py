@@ -12,7 +12,7 @@ import pytest
 from joserfc.jwk import OctKey, RSAKey
 
 from streams.access.grants import Grant, OidcOptions
-from streams.access.oidc import AGAIN_SECONDS, KEEP_SECONDS, Provider
+from streams.access.oidc import AGAIN_SECONDS, KEEP_SECONDS, OLDEST_SECONDS, Provider
 from streams.access.permissions import Role
 from streams.access.tokens import Token, TokensError
 from tests.support.issuer import Issuer
@@ -227,6 +227,13 @@ def test_keys_are_kept_while_the_provider_is_away_and_without_any_nobody_is_let_
         assert await provider.authenticate(issuer.sign())
         issuer.is_away = True
         clock.now += KEEP_SECONDS + 1
+        assert await provider.authenticate(issuer.sign())
+        clock.now += OLDEST_SECONDS
+        for _ in range(2):  # the provider is asked, and a moment later it is not
+            with pytest.raises(TokensError):
+                await provider.authenticate(issuer.sign())
+        issuer.is_away = False
+        clock.now += AGAIN_SECONDS + 1
         assert await provider.authenticate(issuer.sign())
 
     asyncio.run(lose())
