@@ -6,7 +6,7 @@ from math import inf
 from typing import Final, NamedTuple
 
 from models.topics import Channel
-from streams.core.figures import CAME, Dimensions, Figure, merge, new_day
+from streams.core.figures import CAME, HOURS, Dimensions, Figure, merge, new_day
 from streams.core.forecast import MOST_DAYS, Forecast, Past, forecast
 from streams.core.layouts import LAYOUTS, QUEUES
 from streams.core.staffing import Load, Performance, agents_for, perform
@@ -70,7 +70,12 @@ def _look_at(
 ) -> Outlook:
     weeks = [today - timedelta(weeks=number) for number in range(1, WEEKS + 1)]
     first = history.began_on.get(place.channel, today)
-    known = [Past(day, (days[day].by_hour if day in days else None) or [0] * 24) for day in weeks if day > first]
+    read = history.being_read.get(place.channel)
+    known = [
+        Past(day, (days[day].by_hour if day in days else None) or [0] * HOURS)
+        for day in weeks
+        if day > first and (read is None or day < read.date())
+    ]
     expected = forecast(known, hour)
     agents = None
     if place.channel == Channel.CALL and place in history.totals:

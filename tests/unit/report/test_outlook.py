@@ -1,5 +1,6 @@
 """The outlook of a day: from the same weekdays, their calls and the patience of callers."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import inf
 from zoneinfo import ZoneInfo
@@ -90,6 +91,16 @@ def test_where_too_little_is_known_it_says_so() -> None:
     one = outlook_of(worker)
     assert one.forecast is not None
     assert one.staffing is None, "how long a call takes is not known"
+
+
+def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
+    worker = Worker()
+    past(worker, 6)
+    worker.offered(SOCIAL, NOON - timedelta(weeks=7))
+    history = replace(history_of(worker), being_read={"call": NOON - timedelta(weeks=2)})
+    (one,) = look_out(history, NOON, OPTIONS)
+    assert one.forecast is not None
+    assert one.forecast.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (6, 5, 4, 3))
 
 
 def test_desks_have_no_agents_and_letters_no_outlook() -> None:
