@@ -144,6 +144,7 @@ def test_nothing_of_whom_was_erased_comes_back_and_all_else_stays(house: House) 
             "links": 0,
             "revocations": 0,
             "kept_as_erased": 4,
+            "promises": 0,
         }
         house.tell(told)  # the topics are told again
         house.tell([late])
@@ -176,6 +177,7 @@ def _find_nothing(house: House) -> None:
         assert [one for one in OWN if one.encode() in content] == [], place
 
 
+@pytest.mark.parametrize("house", ["sqlite"], indirect=True)
 def test_a_broker_that_is_away_is_a_clear_refusal_and_nothing_is_begun(house: House, own_kafka: EmbeddedKafka) -> None:
     with house.worker as worker, house.timeline as timeline:
         worker.start()

@@ -47,5 +47,5 @@ class Listener:
 
 @contextmanager
 def listening(served: Served) -> Iterator[Listener]:
-    with httpx.stream("GET", f"{served.url}/events", timeout=20) as response:
+    with httpx.stream("GET", f"{served.url}/events", timeout=60) as response:
         yield Listener(response)

@@ -26,7 +26,7 @@ class PushSource(Source[Message, int]):
     most_waiting: ClassVar[int] = 400
     """How many messages may be on their way in, or taken in and not be safe yet: fewer than may be connected, so that others
     are told 503. This times `max_body_bytes` is what they take at most."""
-    answer_seconds: ClassVar[float] = 12.0
+    answer_seconds = 12.0
     """How long a request waits for its message to be safe: longer than the broker is waited for, before the spool is used."""
 
     def __init__(self, config: PushConfig, context: Context) -> None:
