@@ -13,7 +13,7 @@ from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.reconcile import Finding
 from models.policies import Policies, SlaFile
 from models.reasons import Reason
-from streams.engine.metrics import REGISTRY
+from streams.engine.metrics import DELAY_BOUNDS, REGISTRY
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import WatchedPolicies
 from streams.web.metrics.explained import Text
@@ -33,6 +33,12 @@ TEXTS: Final[Mapping[str, Text]] = {
     ),
     "pipeline_step_records": Text("Enregistrements par transaction.", "records of a step"),
     "pipeline_commit_seconds": Text("Du début d'une transaction à sa validation.", "t(committed) − t(begun)"),
+    "pipeline_event_delay_seconds": Text(
+        "De la prise en charge par Kafka à la validation : le premier enregistrement de chaque lot, qui attend le plus.",
+        "t(committed) − Kafka's time of the first record of a batch",
+        {"topic": ()},
+        DELAY_BOUNDS,
+    ),
     "pipeline_recovery_seconds": Text(
         "De l'attribution d'une partition à sa première livraison.", "t(first delivery) − t(assigned)"
     ),

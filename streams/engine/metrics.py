@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from streams.engine.job import Step
 
 REGISTRY: Final = CollectorRegistry()
+DELAY_BOUNDS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 RECORDS: Final = Counter(
     "pipeline_records_total", "Records taken from a source topic and committed", ["topic"], registry=REGISTRY
@@ -28,6 +29,13 @@ COMMIT_SECONDS: Final = Histogram(
     "pipeline_commit_seconds",
     "From the begin of a transaction to its commit",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+    registry=REGISTRY,
+)
+DELAY_SECONDS: Final = Histogram(
+    "pipeline_event_delay_seconds",
+    "From when Kafka took a record in to its commit: of the first of each batch, which waits longest",
+    ["topic"],
+    buckets=DELAY_BOUNDS,
     registry=REGISTRY,
 )
 RECOVERY_SECONDS: Final = Histogram(
@@ -65,6 +73,9 @@ def count_step(batches: Sequence["Batch"], step: "Step", commit_seconds: float) 
     for batch in batches:
         RECORDS.labels(batch.tp.topic).inc(len(batch.records))
         total += len(batch.records)
+        if batch.records:
+            waited = (step.now - batch.records[0].timestamp) / 1000 + commit_seconds
+            DELAY_SECONDS.labels(batch.tp.topic).observe(max(0.0, waited))
     if total:
         STEP_RECORDS.observe(total)
     for letter in step.dead_letters:

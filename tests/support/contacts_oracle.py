@@ -25,7 +25,7 @@ from tests.support.figures import Figures, check_invariant
 
 KEEP_CLOSED = timedelta(days=35)
 SOURCES = [topic.name for topic in topics.SOURCES.values()]
-Numbers = tuple[list[int], list[int], int | None]
+Numbers = tuple[list[int], list[int], int | None, dict[int, int] | None]
 
 
 @dataclass
@@ -190,10 +190,11 @@ def _verify_figures(bootstrap: str, truths: dict[int, Truth]) -> None:
         waiting = WaitingIndex({key: row for key, row in truth.rows.items() if isinstance(row, contact.Contact)})
         for (start, dimensions), figure in truth.figures.items():
             figure.oldest_waiting_at = None if start else waiting.oldest(dimensions)
+            figure.open_since = None if start else waiting.ages(dimensions)
     expected = {(p, *key): _numbers(figure) for p, truth in truths.items() for key, figure in truth.figures.items()}
     # A place that a contact only passed through within one batch may have no row: the same as one of zeros.
     assert _not_empty(figures) == _not_empty(expected)
-    for (_, start, dimensions), (counts, stocks, _) in figures.items():
+    for (_, start, dimensions), (counts, stocks, *_) in figures.items():
         if start == 0:
             check_invariant(dimensions, Figure(counts, stocks, {}))
 
@@ -203,7 +204,7 @@ def _not_empty(figures: dict[tuple[int, int, Dimensions], Numbers]) -> dict[tupl
 
 
 def _numbers(figure: Figure) -> Numbers:
-    return figure.counts, figure.stocks, figure.oldest_waiting_at
+    return figure.counts, figure.stocks, figure.oldest_waiting_at, figure.open_since or None
 
 
 def _origin(letter: Message) -> tuple[str, int, int]:

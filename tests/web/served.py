@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 from models.policies import Policies
+from streams.metrics_cli import describe_processes
 from streams.web.app import Server, create_app
 from streams.web.broadcast import Broadcaster
 from streams.web.citizens import CitizensView
@@ -39,7 +40,7 @@ class Served:
         self._ahead = now - datetime.now(UTC) if now else timedelta(0)
         self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
-        app = create_app(self.view, NoReader(), options, self.now, citizens)
+        app = create_app(self.view, NoReader(), options, self.now, citizens, explain=describe_processes)
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)
         self._listener = socket.create_server(("127.0.0.1", port))

@@ -65,3 +65,11 @@ def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
         page.is_in("empty")
         axe.check(page)
+
+
+def test_the_page_of_metrics(house: Served, page: Page, language: str, theme: str) -> None:
+    page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
+    axe.check(page)
+    page.picture(f"metrics-{language}-{theme}")
+    page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", PHONE)
+    axe.check(page)

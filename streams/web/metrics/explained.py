@@ -17,6 +17,8 @@ class Text(NamedTuple):
     formula: str
     labels: Mapping[str, tuple[str, ...]] | None = None
     """Of a metric that may have no samples yet: label → all its values, none if settings say which there are."""
+    bounds: tuple[float, ...] | None = None
+    """Of such a histogram."""
 
 
 class Kpi(NamedTuple):

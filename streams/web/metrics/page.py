@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from prometheus_client.core import Metric
@@ -64,7 +65,7 @@ def describe(metrics: Iterable[Metric], texts: Mapping[str, Text]) -> list[Descr
             metric.documentation,
             text.french,
             text.formula,
-            _buckets_of(metric),
+            _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
         )
         for metric in metrics
         for text in (texts[metric.name],)
@@ -154,9 +155,12 @@ def _values_of(metric: Metric, label: str) -> list[str]:
     return [sample.labels[label] for sample in metric.samples if label in sample.labels]
 
 
-def _buckets_of(metric: Metric) -> tuple[str, ...]:
-    bounds = {sample.labels["le"] for sample in metric.samples if "le" in sample.labels}
-    return tuple(f"{bound:g}" for bound in sorted(map(float, bounds)) if bound != float("inf"))
+def _bounds_of(metric: Metric) -> tuple[float, ...]:
+    return tuple({float(sample.labels["le"]) for sample in metric.samples if "le" in sample.labels} - {inf})
+
+
+def _spell(bounds: Iterable[float]) -> tuple[str, ...]:
+    return tuple(f"{bound:g}" for bound in sorted(bounds))
 
 
 class _Example:
