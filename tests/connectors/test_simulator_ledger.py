@@ -128,6 +128,16 @@ CAME_BY = {
 """Channel → what happens when a contact comes, but where a stay in a queue, or an earlier date that is told later, counts."""
 
 
+QUEUED = {"received": "offered", "answered": "answered"}
+TOLD_AS = {
+    "call": {**QUEUED, "transferred": "transferred"},
+    "visit": QUEUED,
+    **{channel: {"received": "received", "responded": "responded"} for channel in ("mail", "email", "form")},
+    "appointment": {name: name for name in ("booked", "attended", "missed", "cancelled_by_citizen")},
+}
+"""Table of a report → its columns, and what the ledger calls them."""
+
+
 def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_then(months: Lived) -> None:
     workers, began_on = months.workers, months.span.since.astimezone(PARIS).date()
     history = history_of(workers, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
@@ -142,6 +152,21 @@ def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_t
     }
     assert differences(told, flows) == []
     assert history.unreadable == 0
+
+    all_days = Period(Kind.YEAR, began_on - timedelta(days=400), workers.now.astimezone(PARIS).date())
+    tables = {
+        table.name: dict(zip(table.columns, (value.value for value in table.rows[0].values), strict=True))
+        for table in make_report(history, all_days, WebOptions(brokers="", time_zone=PARIS)).tables
+    }
+    expected = Counter[tuple[str, str]]()
+    for (channel, *_), numbers in months.ledger.items():
+        expected.update({(channel, name): number for name, number in numbers.items()})
+    for channel, names in TOLD_AS.items():
+        for column, name in names.items():
+            assert tables[channel][column] == expected[channel, name] > 0, (channel, column)
+    call = tables["call"]
+    assert call["abandoned"] + call["abandoned_short"] == expected["call", "abandoned"]
+    assert tables["csat"]["given"] == sum(expected["feedback", f"given_csat_1_5_{score}"] for score in range(1, 6))
 
     until = months.span.until.astimezone(PARIS).date()
     report = make_report(
