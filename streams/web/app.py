@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import logging
 import socket
@@ -52,6 +53,9 @@ TICK_SECONDS: Final = 5
 """Most time between two messages: a board that hears less knows that it is cut off."""
 SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
+COLLECTING: Final = (100_000, 20, 50)
+"""Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
+else pay for a walk through all of memory."""
 READY: Final = {State.LIVE, State.CATCHING_UP}
 """With these the board does its work; it says itself as of when its figures are."""
 HEADERS: Final = {
@@ -309,6 +313,7 @@ def serve(
 
     On `::` it is served by IPv4 too, where the system can do so.
     """
+    gc.set_threshold(*COLLECTING)
     with listening.listen(options.host, options.port) as listener:
         view, citizens = FiguresView(options.time_zone, _utc_now(), policies), CitizensView()
         reader = Readers(

@@ -2,10 +2,11 @@
 
     python -m tests.bench.scrape --queues 30
 
-A house in which everything happened: queues on the telephone, at desks, of letters, e-mails, forms and appointments, with opinions
-of each, by the policies of the tests. In CPU time of this process: figures merged, metrics made, text written.
+A house in which everything happened: queues on the telephone, at desks, of letters, e-mails, forms and appointments, and
+opinions of each, by the policies of the tests. In CPU time of this process: figures merged, metrics made, text written.
 """
 
+import gc
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from models.topics import Channel
 from streams.core.figures import Dimensions
 from streams.core.layouts import LAYOUTS
+from streams.web.app import COLLECTING
 from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
@@ -70,6 +72,7 @@ def make_view(queues: int) -> FiguresView:
 @click.option("--rounds", default=50, show_default=True)
 def main(*, queues: int, rounds: int) -> None:
     """Measure and print."""
+    gc.set_threshold(*COLLECTING)
     view = make_view(queues)
     registry = CollectorRegistry()
     registry.register(FiguresCollector(view, WebOptions(brokers=""), lambda: NOON))

@@ -1,6 +1,6 @@
 """What the page of metrics says beside the help text of each: the same in French, and what exactly is counted.
 
-Formulas are written in event types, names of the SLA file and PromQL, which are the same in every language.
+Formulas are written in event types, names of the SLA file and PromQL; `formulas_in_french` has the words between them in French.
 """
 # ruff: noqa: RUF001 - French has typographic apostrophes
 

@@ -15,6 +15,7 @@ from streams.web.collector import FiguresCollector
 from streams.web.metrics import example
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.explained import KPIS, TEXTS, Text
+from streams.web.metrics.formulas_in_french import FRENCH
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
@@ -51,6 +52,7 @@ class Described(NamedTuple):
     english: str
     french: str
     formula: str
+    formula_french: str
     buckets: tuple[str, ...]
     """Upper bounds, inclusive; of a histogram."""
 
@@ -65,6 +67,7 @@ def describe(metrics: Iterable[Metric], texts: Mapping[str, Text]) -> list[Descr
             metric.documentation,
             text.french,
             text.formula,
+            FRENCH.get(text.formula, text.formula),
             _spell(_bounds_of(metric) if text.bounds is None else text.bounds),
         )
         for metric in metrics
@@ -115,7 +118,7 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "title": "Métriques",
         "language": "*[In English](METRICS.md)*",
         "generated": "Écrit par `accueil metrics --lang fr` ; ne rien changer à la main.",
-        "intro": "Le `le` des classes est inclus."
+        "intro": "La borne `le` d'une classe en fait partie."
         " Plusieurs `accueil web`"
         " disent la même chose : `max without (instance, job)`, jamais `sum`. Pour les avis et les promesses, `channel` est"
         " le canal"
@@ -139,7 +142,8 @@ def _write_row(metric: Described, language: str) -> str:
     about = metric.french if language == "fr" else metric.english
     colon = WORDS[language]["colon"]
     buckets = f"<br>{WORDS[language]['buckets']}{colon} {', '.join(metric.buckets)}" if metric.buckets else ""
-    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", about, f"{metric.formula}{buckets}")
+    formula = metric.formula_french if language == "fr" else metric.formula
+    cells = (f"`{metric.name}`<br>{metric.kind}{'; ' if labels else ''}{labels}", about, f"{formula}{buckets}")
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 

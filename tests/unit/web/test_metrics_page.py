@@ -16,6 +16,7 @@ from streams.metrics_cli import command, describe_processes
 from streams.web.app import create_app
 from streams.web.metrics import explained
 from streams.web.metrics.explained import KPIS
+from streams.web.metrics.formulas_in_french import FRENCH
 from streams.web.metrics.page import Described, write_markdown
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
@@ -78,6 +79,14 @@ def test_each_explanation_is_in_both_languages() -> None:
         assert metric.english != metric.french, metric.name
 
 
+def test_each_formula_with_words_in_it_is_in_both_languages() -> None:
+    formulas = {metric.formula for metric in NAMES.values()}
+    assert formulas >= FRENCH.keys(), "a translation of nothing"
+    for formula in formulas - FRENCH.keys():
+        names = re.split(r"[,+ ]+", formula)
+        assert all("." in name or "_" in name or name.isdigit() or name == "exceptions" for name in names), formula
+
+
 def selectors(node: object) -> list[promql_parser.VectorSelector]:
     if isinstance(node, promql_parser.VectorSelector):
         return [node]
@@ -107,7 +116,7 @@ def test_a_metric_without_words_is_named() -> None:
 
 
 def test_what_would_break_the_table_is_escaped() -> None:
-    odd = Described("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", ())
+    odd = Described("a_total", "counter", {"label": ("x|y",)}, "English", "French", "a | b", "a | b", ())
     row = next(line for line in write_markdown("en", {"web": [odd]}).splitlines() if "a_total" in line)
     assert row.count("|") == 4
 
