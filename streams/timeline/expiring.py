@@ -5,7 +5,7 @@ A slice at a time, so that nobody waits for it and it may stop anywhere.
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, exists, select, tuple_
 
 from models.sla import SOURCE
 from models.topics import Channel
@@ -40,12 +40,16 @@ class Expired(NamedTuple):
 def expire(connection: Connection, after: Cursor, until: int, limit: int) -> Expired:
     """Drop contacts closed before `until` (milliseconds since 1970), looking at the next `limit` entries.
 
-    A contact that is open is kept, however old: somebody still waits for an answer.
+    A contact that is open is kept, however old: somebody still waits for an answer. Once all were looked at, what was promised
+    before `until` goes too, of contacts of which there are no entries.
     """
     place = (ENTRIES.c.owner, ENTRIES.c.happened_at, ENTRIES.c.id)
     asked = select(*place, ENTRIES.c.contact).where(tuple_(*place) > after).order_by(*place).limit(limit)
     found = connection.execute(asked).all()
     cursor = Cursor(*found[-1][:3]) if len(found) == limit else None
+    if cursor is None:
+        of_nothing = ~exists().where(ENTRIES.c.contact == PROMISES.c.contact)
+        connection.execute(delete(PROMISES).where(PROMISES.c.told_at < until, of_nothing))
     latest: dict[str, int] = {}
     for row in found:
         latest[row.contact] = row.happened_at

@@ -5,7 +5,7 @@ from streams.core.rows import milliseconds
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make
-from tests.support.timelines import breach, call, entries_of, read
+from tests.support.timelines import breach, call, entries_of, promised, read
 
 DAY = 86_400
 
@@ -30,6 +30,15 @@ def test_closed_contacts_go_and_open_ones_stay(timeline: Timeline) -> None:
     assert len(read(timeline, CASE)) == 31
     assert len(timeline.read_links(CASE, 100)) == 10
     assert drop_all(timeline, until, 7) == (0, 0)
+
+
+def test_what_was_promised_to_a_contact_of_which_there_is_nothing_else_goes(timeline: Timeline) -> None:
+    known, unknown, late = "mail:a:1", "mail:a:2", "mail:a:3"
+    timeline.write(entries_of([make("letter.arrived", 0, subject=known, identities=CASE)]))
+    told = [(known, START_MS), (unknown, START_MS), (late, START_MS + 20 * DAY * 1000)]
+    timeline.write([], [promised(contact, at, "social", "rsa", resolution=1) for contact, at in told])
+    drop_all(timeline, START_MS + 10 * DAY * 1000, 100)
+    assert timeline.read_promises([known, unknown, late]).keys() == {known, late}
 
 
 def test_a_revocation_stays_as_long_as_anything_of_one_of_the_two(timeline: Timeline) -> None:
