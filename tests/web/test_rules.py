@@ -16,6 +16,7 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sdk.metrics import Meter, Metrics
+from models.events import FeedbackScale
 from streams.api.accesses import Accesses
 from streams.core.citizens import Period
 from streams.engine.broker import free_port
@@ -120,6 +121,8 @@ Samples = dict[str, dict[str, set[str]]]
 def samples_of(metrics: Iterable[Metric]) -> Samples:
     found: Samples = {}
     for metric in metrics:
+        if metric.type == "histogram":
+            found[metric.name] = {}  # pages name it so
         for sample in metric.samples:
             labels = found.setdefault(sample.name, {"job": set(), "instance": set()})
             for label, value in sample.labels.items():
@@ -181,7 +184,8 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Samples:
     """What the processes of Accueil tell."""
     web = Exported(HOUSE, POLICIES)
     web.worker.count(KEPT, web.now, "started", "due")
-    web.worker.count(OPINION, web.now, given_csat_1_5_5=9)
+    for scale in FeedbackScale:
+        web.worker.count(OPINION, web.now, **{f"given_{scale}_5": 9})
     web.worker.stocks(KEPT, web.now, overdue=1)
     web.worker.progress(web.now, history={"mail": 1})
     connect = CollectorRegistry()
