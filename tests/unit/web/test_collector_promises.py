@@ -236,3 +236,17 @@ def test_what_is_promised_can_be_read_in_both_formats() -> None:
     check = [find("promtool"), "check", "metrics"]
     answer = subprocess.run(check, input=generate_latest(exported.registry), capture_output=True, check=False)
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, b"", b"")
+
+
+def test_how_long_it_took_is_told_in_opening_hours_too() -> None:
+    exported = Exported(HOUSE, POLICIES)
+    resolved = Dimensions(SLA, "siege", "social", "courrier:resolution:mail")
+    exported.worker.count(resolved, NOON, "started", "met", "worked", amount=7 * 3600)
+    exported.worker.count(KEPT, NOON, "worked", amount=60)
+
+    def told(suffix: str, **labels: str) -> float | None:
+        return exported(f"contact_resolution_business_seconds_{suffix}", LETTERS, policy="courrier", **labels)
+
+    assert (told("count"), told("sum")) == (1, 7 * 3600), "an acknowledgement is none"
+    assert (told("bucket", le="7200.0"), told("bucket", le="25200.0")) == (0, 1)
+    assert exported("contact_first_response_business_seconds_count", LETTERS, policy="courrier") is None, "not promised"
