@@ -110,10 +110,10 @@ def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
 
 def rows_of_all(known: Citizens, entries: int, citizens: int) -> Iterator[tuple[list[Row], list[Row]]]:
     """Yield the entries and the links of all, some hundred thousands at a time."""
-    each = max(1, (entries - LARGE_ENTRIES) // citizens)
+    each, more = divmod(max(entries - LARGE_ENTRIES, citizens), citizens)
     told, linked = known.rows(-1, LARGE_ENTRIES, LARGE_LINKS)
     for number in range(citizens):
-        more_told, more_linked = known.rows(number, each, 1)
+        more_told, more_linked = known.rows(number, each + (number < more), 1)
         told += more_told
         linked += more_linked
         if len(told) > 1_000_000:
