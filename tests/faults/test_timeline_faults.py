@@ -173,7 +173,7 @@ def test_two_processes_share_the_partitions(
         two.wait_for('"event": "partition_opened"', 2)
         with kafka_io.trickle(kafka.bootstrap, told.batches(1000)):  # so that both write at the same time
             wait_until(lambda: len(told.entries) > 30_000, "entries to be told")
-        wait_until(lambda: len(written(url)) >= len(told.entries), "all entries", 60)
+        wait_until(lambda: len(written(url)) >= len(told.entries), "all entries")
         assert one.stop() == 0
         verify(told, url, two)
 

@@ -97,7 +97,7 @@ class Desk:
     def sign_in(self, secret: str = "camille") -> "Desk":
         self.wait_for("#token")
         self.element("token").send_keys(secret + Keys.ENTER)
-        wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer", 10)
+        wait_until(lambda: self.is_there("#me") or self.is_there("#trouble"), "an answer")
         return self
 
     def ask(self, value: str, kind: str = "phone", purpose: str = "contact") -> "Desk":
@@ -107,7 +107,7 @@ class Desk:
         )
         self.page.run("document.getElementById('story').replaceChildren()")
         self.element("value").send_keys(value + Keys.ENTER)
-        wait_until(lambda: self.is_there("#story-title") or self.is_there("#trouble"), "an answer", 20)
+        wait_until(lambda: self.is_there("#story-title") or self.is_there("#trouble"), "an answer")
         return self
 
     @property
@@ -164,14 +164,14 @@ def test_a_day_at_the_desk_by_keyboard_alone(desk: Desk) -> None:
     desk.tab_to(lambda at: at[0] == "token")
     desk.press("camille", Keys.ENTER)
     desk.wait_for("#search")
-    wait_until(lambda: desk.focused[0] == "value", "the focus in the search box", 10)
+    wait_until(lambda: desk.focused[0] == "value", "the focus in the search box")
     desk.press(NUMBER)
     desk.tab_to(lambda at: at[0] == "purpose")
     desk.press(Keys.ARROW_DOWN)
     desk.tab_to(lambda at: at[1] == "BUTTON" and at[2] == "Chercher")
     desk.press(Keys.ENTER)
     desk.wait_for("#story-title")
-    wait_until(lambda: desk.focused[0] == "story-title", "the focus on what was found", 10)
+    wait_until(lambda: desk.focused[0] == "story-title", "the focus on what was found")
 
     desk.tab_to(lambda at: at[1] == "g")
     assert desk.focused[2].startswith("Appel mis en file, RSA et insertion, ")
@@ -189,7 +189,7 @@ def test_a_day_at_the_desk_by_keyboard_alone(desk: Desk) -> None:
         desk.press(Keys.TAB)
         assert desk.page.run("return document.activeElement === document.body || life.contains(document.activeElement)")
     desk.press(Keys.ESCAPE)
-    wait_until(lambda: not desk.is_there("#life[open]"), "the panel to close", 10)
+    wait_until(lambda: not desk.is_there("#life[open]"), "the panel to close")
     assert desk.focused[2].startswith("Lettre arrivée, Autonomie, "), "back where it was opened"
 
     desk.press("t")
@@ -237,7 +237,7 @@ def test_the_list_is_filtered_and_the_table_of_lanes_says_the_same(desk: Desk) -
     numbers = "return [...document.querySelectorAll('.lanes td.number')].map((cell) => Number(cell.textContent))"
     assert sum(desk.page.run(numbers)) == whole
     desk.element("filter-channel").send_keys("Cour")
-    wait_until(lambda: desk.page.run(rows) < whole, "fewer facts", 10)
+    wait_until(lambda: desk.page.run(rows) < whole, "fewer facts")
     assert desk.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
     assert sum(desk.page.run(numbers)) == desk.page.run(marks) == desk.page.run(rows)
     assert f"sur {whole} lus" in desk.text
@@ -248,7 +248,7 @@ def test_what_is_shared_is_said_and_leads_on(desk: Desk) -> None:
     assert "Partagé, donc non montré" in desk.text
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 4
     desk.page.run("[...document.querySelectorAll('.links button')].at(-1).click()")
-    wait_until(lambda: "mène à plusieurs personnes" in desk.text, "the shared number", 10)
+    wait_until(lambda: "mène à plusieurs personnes" in desk.text, "the shared number")
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 3
     assert desk.page.text(".links h2") == "À qui il mène"
     assert not desk.is_there(".facts")
@@ -311,8 +311,8 @@ def test_a_link_is_revoked_with_a_ground_and_restored(desk: Desk) -> None:
     assert "Courrier" not in desk.page.text(".lanes")
     assert desk.page.run("return document.querySelectorAll('.links li').length") == 1
     desk.page.run("document.querySelector('.undone button').click()")
-    wait_until(lambda: "Courrier" in desk.page.text("#story"), "the story to be whole again", 10)
-    wait_until(lambda: "Lien rétabli" in desk.page.text("#announce"), "that to be said", 10)
+    wait_until(lambda: "Courrier" in desk.page.text("#story"), "the story to be whole again")
+    wait_until(lambda: "Lien rétabli" in desk.page.text("#announce"), "that to be said")
 
 
 # -------------------------------------------------------------------------------------------------------- ten thousand entries
@@ -349,7 +349,7 @@ def test_ten_thousand_facts_are_read_page_by_page(desk: Desk) -> None:
             desk.tab_to(lambda at: at[2] == "Aller à la suite de la liste")
             desk.press(Keys.ENTER)
         desk.press(Keys.ENTER)
-        wait_until(lambda read=read: desk.page.run(rows) == read, f"{read} facts", 10)
+        wait_until(lambda read=read: desk.page.run(rows) == read, f"{read} facts")
         assert f"{read} faits lus ; il y en a de plus anciens" in desk.text
     assert desk.page.run("return document.querySelectorAll('.picture [data-id]').length") == 500
     assert desk.page.run("return new Set([...document.querySelectorAll('.facts time')]"
@@ -406,7 +406,7 @@ def test_who_does_nothing_is_forgotten_also_by_a_tab_that_slept(desk: Desk) -> N
         desk.page.run("if (sessionStorage.length) sessionStorage.setItem('accueil.touched_at', Date.now() - 900_000)")
         return desk.is_there("#door")
 
-    wait_until(is_forgotten, "the end of the session", 20)
+    wait_until(is_forgotten, "the end of the session")
     assert "Déconnexion après 15 min sans activité." in desk.text
     assert desk.page.run("return [sessionStorage.length, document.getElementById('story').childNodes.length]") == [0, 0]
 
@@ -463,7 +463,7 @@ def test_what_is_missing_is_said_by_the_page_and_nothing_is_asked(desk: Desk) ->
     desk.element("value").send_keys(Keys.ENTER)
     assert (desk.trouble, desk.focused[0]) == ("▲ Saisissez un identifiant.", "value")
     desk.element("value").send_keys(NUMBER + Keys.ENTER)
-    wait_until(lambda: desk.focused[0] == "purpose", "the reason's box", 10)
+    wait_until(lambda: desk.focused[0] == "purpose", "the reason's box")
     assert desk.trouble == "▲ Choisissez pour quelle raison vous cherchez : elle est enregistrée."
     assert not desk.is_there("#story")
     reasons = desk.page.run("return [...purpose.options].map((option) => option.value)")

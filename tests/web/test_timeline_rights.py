@@ -94,7 +94,7 @@ def test_an_export_is_asked_for_and_comes_as_a_file(desk: Desk, works: Works, tm
     wait_until((files / "export.json").exists, "the file", 20, lambda: desk.text)
     held = json.loads((files / "export.json").read_text())
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
-    wait_until(lambda: "Fichier export.json téléchargé." in desk.text, "that to be said", 10)
+    wait_until(lambda: "Fichier export.json téléchargé." in desk.text, "that to be said")
     assert works.recorded()[-1]["operation"] == "export"
     desk.page.assert_quiet()
 
@@ -158,8 +158,8 @@ def test_the_story_is_shown_again_in_the_other_language(desk: Desk, value: str, 
     desk.page.run("sessionStorage.setItem('accueil.purpose', 'follow_up')")  # as the form does that is sent
     desk.tab_to(lambda at: at[0] == "other-language", Keys.SHIFT + Keys.TAB)
     desk.press(Keys.ENTER)
-    wait_until(lambda: desk.is_there("#story-title") and "open matter" in desk.text, "the story in English", 20)
-    wait_until(lambda: desk.focused[0] == "story-title", "the focus on it", 10)
+    wait_until(lambda: desk.is_there("#story-title") and "open matter" in desk.text, "the story in English")
+    wait_until(lambda: desk.focused[0] == "story-title", "the focus on it")
     assert desk.page.run("return document.querySelectorAll('.facts tr[data-channel]').length") == 8
     assert desk.page.run("return purpose.value") == "follow_up"
     assert desk.page.run("return Object.keys(sessionStorage).sort()") == [
