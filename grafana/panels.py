@@ -37,15 +37,17 @@ CLOCK: Final = same("dthms")
 """Seconds, as hours:minutes:seconds."""
 SECONDS: Final = same("s")
 DAYS: Final = Words("suffix: j", "suffix: d")
+HOURS: Final = same("suffix: h")
 EUROS: Final = same("currencyEUR")
 BYTES: Final = same("bytes")
 PER_SECOND: Final = Words("suffix: /s", "suffix: /s")
 PLAIN: Final = same("none")
 AS_WORD: Final = same("string")
 """Only what the number stands for is shown."""
-DECIMALS: Final = {COUNT: 0, SHARE: 1, DAYS: 1}
+DECIMALS: Final = {COUNT: 0, SHARE: 1, DAYS: 1, HOURS: 1}
 """Of units; of others Grafana chooses."""
 DAY: Final = 86_400
+HOUR: Final = 3_600
 REFERENCES: Final = ascii_uppercase
 """What the queries of a panel are called in it."""
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import DAY, DAYS, HOUR, HOURS, SHARE, Bars, Column, Curve, Heat, Key, Query, Table, Tile
 from grafana.promql import Scope
 from grafana.shared import (
     LATE,
@@ -70,6 +70,15 @@ PAGE: Final = Page(
                     query=ON.today("answered"),
                     width=4,
                 ),
+                Tile(
+                    title=Words("Rouverts aujourd’hui", "Opened again today"),
+                    about=Words(
+                        'Repris après avoir été clos, depuis minuit, exact : contact_today_items{flow="reopened"}.',
+                        'Went on after being closed, since midnight, exact: contact_today_items{flow="reopened"}.',
+                    ),
+                    query=ON.today("reopened"),
+                    width=4,
+                ),
                 overdue(ON),
                 Bars(
                     title=Words("Ouverts, par état", "Open, by state"),
@@ -80,7 +89,6 @@ PAGE: Final = Page(
                     queries=(Query(ON.now("contact_backlog_items", by="state")),),
                     by="state",
                     names=BACKLOG,
-                    width=12,
                     height=5,
                 ),
                 Table(
@@ -167,6 +175,46 @@ PAGE: Final = Page(
                     ),
                     unit=SHARE,
                     queries=(Query(ON.within("contact_first_response_seconds", "432000.0", by="channel")),),
+                    by="channel",
+                    names=CHANNELS,
+                    width=6,
+                ),
+                Bars(
+                    title=Words("Ce qui attend, par ancienneté", "What waits, by age"),
+                    about=Words(
+                        "Ce dont le service doit s’occuper, par jours civils depuis la réception : contact_backlog_by_age_items.",
+                        "What the service has to act on, by civil days since receipt: contact_backlog_by_age_items.",
+                    ),
+                    queries=[
+                        Query(ON.now("contact_backlog_by_age_items", f'age="{age}"'), words)
+                        for age, words in AGES.items()
+                    ],
+                    width=12,
+                ),
+                Bars(
+                    title=Words("Première réponse, heures ouvrées", "First answer, opening hours"),
+                    about=Words(
+                        "Somme des heures d’ouverture de la réception à la réponse ÷ réponses, sur la période, là où une"
+                        " politique en promet une : contact_first_response_business_seconds.",
+                        "Sum of opening hours from receipt to the answer ÷ answers, over the time looked at, where a policy"
+                        " promises one: contact_first_response_business_seconds.",
+                    ),
+                    unit=HOURS,
+                    queries=(Query(f"{ON.mean('contact_first_response_business_seconds', by='channel')} / {HOUR}"),),
+                    by="channel",
+                    names=CHANNELS,
+                    width=6,
+                ),
+                Bars(
+                    title=Words("Traitement, heures ouvrées", "Resolution, opening hours"),
+                    about=Words(
+                        "Somme des heures d’ouverture de la réception à la clôture ÷ clos, sur la période, là où une politique"
+                        " promet un délai : contact_resolution_business_seconds.",
+                        "Sum of opening hours from receipt to the end ÷ closed, over the time looked at, where a policy promises"
+                        " a delay: contact_resolution_business_seconds.",
+                    ),
+                    unit=HOURS,
+                    queries=(Query(f"{ON.mean('contact_resolution_business_seconds', by='channel')} / {HOUR}"),),
                     by="channel",
                     names=CHANNELS,
                     width=6,

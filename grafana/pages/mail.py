@@ -3,7 +3,7 @@
 from typing import Final
 
 from grafana.page import Page, Section
-from grafana.panels import DAY, DAYS, EUROS, Bars, Column, Curve, Heat, Key, Query, Table, Tile
+from grafana.panels import DAY, DAYS, EUROS, HOUR, HOURS, Bars, Column, Curve, Heat, Key, Query, Table, Tile
 from grafana.promql import Scope
 from grafana.shared import LATE
 from grafana.words import BACKLOG, Vocabulary, Words, board
@@ -19,6 +19,7 @@ POSTAGE: Final[Vocabulary] = {
     "economique": Words("Économique", "Economy"),
 }
 STEPS: Final[Vocabulary] = {
+    "scan": Words("Numérisation", "Scan"),
     "registration": Words("Enregistrement", "Registration"),
     "assignment": Words("Attribution", "Assignment"),
     "acknowledgement": board("clock_acknowledge"),
@@ -36,6 +37,25 @@ def _today(title: Words, flow: str) -> Tile:
         ),
         query=ON.today(flow, _OF),
         width=4,
+    )
+
+
+def _postage(title: Words, by: str, names: Vocabulary | None = None) -> Bars:
+    spent, taken_back = (
+        ON.during(f"contact_postage_{counter}_total", by=by) for counter in ("euros", "corrected_euros")
+    )
+    return Bars(
+        title=title,
+        about=Words(
+            "Euros d’affranchissement sur la période − ce qui a été repris :"
+            " contact_postage_euros_total − contact_postage_corrected_euros_total.",
+            "Euros of postage during the time looked at − what was taken back:"
+            " contact_postage_euros_total − contact_postage_corrected_euros_total.",
+        ),
+        unit=EUROS,
+        queries=(Query(f"{spent}\n-\n{taken_back}"),),
+        by=by,
+        names=names,
     )
 
 
@@ -87,9 +107,10 @@ PAGE: Final = Page(
                 Table(
                     title=board("services"),
                     about=Words(
-                        "À traiter, en retard : maintenant. Plus ancien : maintenant − arrivée, en jours."
-                        " Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en jours.",
-                        "To do, overdue: right now. Oldest: now − arrival, in days. Registration, first answer: sum of"
+                        "À traiter, en retard : maintenant. Plus ancien : maintenant − arrivée, en jours, et en heures"
+                        " d’ouverture. Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en jours.",
+                        "To do, overdue: right now. Oldest: now − arrival, in days, and in opening hours."
+                        " Registration, first answer: sum of"
                         " delays ÷ number, over the time looked at, in days.",
                     ),
                     keys=(Key("service", board("service"), page="channel"),),
@@ -99,6 +120,11 @@ PAGE: Final = Page(
                             board("oldest"),
                             f"{ON.age('contact_oldest_item_timestamp_seconds', _OF, by='service')} / {DAY}",
                             DAYS,
+                        ),
+                        Column(
+                            Words("Plus ancien, heures ouvrées", "Oldest, opening hours"),
+                            f"max by (service) ({ON.select('contact_oldest_item_business_age_seconds', _OF)}) / {HOUR}",
+                            HOURS,
                         ),
                         Column(
                             STEPS["registration"],
@@ -170,26 +196,9 @@ PAGE: Final = Page(
                     queries=(Query(ON.during("contact_sent_total", by="postage")),),
                     by="postage",
                     names=POSTAGE,
-                    width=12,
                 ),
-                Bars(
-                    title=Words("Affranchissement, par service", "Postage, by service"),
-                    about=Words(
-                        "Euros d’affranchissement sur la période − ce qui a été repris :"
-                        " contact_postage_euros_total − contact_postage_corrected_euros_total.",
-                        "Euros of postage during the time looked at − what was taken back:"
-                        " contact_postage_euros_total − contact_postage_corrected_euros_total.",
-                    ),
-                    unit=EUROS,
-                    queries=(
-                        Query(
-                            f"{ON.during('contact_postage_euros_total', by='service')}\n-\n"
-                            f"{ON.during('contact_postage_corrected_euros_total', by='service')}"
-                        ),
-                    ),
-                    by="service",
-                    width=12,
-                ),
+                _postage(Words("Affranchissement, par classe", "Postage, by class"), "postage", POSTAGE),
+                _postage(Words("Affranchissement, par service", "Postage, by service"), "service"),
             ),
         ),
     ),

@@ -165,6 +165,25 @@ PAGE: Final = Page(
             ),
         ),
         Section(
+            Words("Délais", "Delays"),
+            (
+                Curve(
+                    title=Words("Du dépôt dans Kafka à la validation, 95 %", "From Kafka to the commit, 95%"),
+                    about=Words(
+                        "Délai du plus ancien enregistrement de chaque lot, 95 % sont au plus : histogram_quantile(0,95) de"
+                        " pipeline_event_delay_seconds, par topic.",
+                        "Delay of the oldest record of each batch, 95% are at most: histogram_quantile(0.95) of"
+                        " pipeline_event_delay_seconds, by topic.",
+                    ),
+                    unit=SECONDS,
+                    queries=(Query(_share_within(0.95, "pipeline_event_delay_seconds", "topic")),),
+                    by="topic",
+                    names=TOPICS,
+                    width=24,
+                ),
+            ),
+        ),
+        Section(
             Words("Processus", "Processes"),
             (
                 Table(

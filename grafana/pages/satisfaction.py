@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.page import Page, Section
 from grafana.panels import COUNT, SHARE, Column, Curve, Heat, Key, Query, Table, Tile
-from grafana.promql import Scope, bound_of_share
+from grafana.promql import Scope, bound_of_share, ratio
 from grafana.words import CHANNELS, Vocabulary, Words, board, same
 
 ON: Final = Scope("channel", "service")
@@ -19,6 +19,15 @@ MEASURES: Final[Vocabulary] = {
     "jdma": Words("JDMA 8 et plus", "JDMA 8 and more"),
     "response": Words("Taux de réponse", "Response rate"),
 }
+EXPERIENCES: Final[Vocabulary] = {
+    "promise_kept": Words("Délai tenu", "Promise kept"),
+    "promise_missed": Words("Délai dépassé", "Promise missed"),
+    "no_promise": Words("Sans délai promis", "No promise"),
+    "wait_le_60": Words("Attente d’une minute au plus", "Waited a minute at most"),
+    "wait_le_300": Words("Attente de 1 à 5 minutes", "Waited 1 to 5 minutes"),
+    "wait_gt_300": Words("Attente de plus de 5 minutes", "Waited more than 5 minutes"),
+}
+_AFTER: Final = "contact_satisfaction_after_items"
 _ANSWERS: Final = ON.during(f"{_SCORES}_count", window="28d")
 _SATISFIED: Final = f"1 - ({ON.within(_SCORES, '3.0', window='28d')})"
 _CSAT_FORMULA: Final = Words(
@@ -148,6 +157,32 @@ PAGE: Final = Page(
                         ),
                     ),
                     height=12,
+                ),
+            ),
+        ),
+        Section(
+            Words("Après quoi", "After what"),
+            (
+                Table(
+                    title=Words("Satisfaits, selon ce qui a précédé", "Satisfied, by what came before"),
+                    about=Words(
+                        "Réponses de 1 à 5 des 28 derniers jours, selon ce que l’usager a vécu ; satisfaits : notes 4 et 5 ÷"
+                        " réponses. Un contact est dans une ligne des délais et, s’il a attendu, dans une des attentes :"
+                        " contact_satisfaction_after_items.",
+                        "Answers of 1 to 5 of the last 28 days, by what the citizen went through; satisfied: scores 4 and 5 ÷"
+                        " answers. A contact is in one line of promises and, if it waited, in one of waits:"
+                        " contact_satisfaction_after_items.",
+                    ),
+                    keys=(Key("experience", Words("Vécu", "Experience"), EXPERIENCES),),
+                    columns=(
+                        Column(board("given"), ON.now(_AFTER, by="experience")),
+                        Column(
+                            board("scale_csat_1_5"),
+                            ratio(ON.now(_AFTER, 'satisfied="true"', by="experience"), ON.now(_AFTER, by="experience")),
+                            SHARE,
+                        ),
+                    ),
+                    height=8,
                 ),
             ),
         ),
