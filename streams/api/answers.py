@@ -221,7 +221,7 @@ class Story(Page):
         description="Where nothing else is known of what was asked for: why it is shown no more."
     )
     contacts: list[Contact] = Field(
-        description="Open ones first, of these the ones with a broken promise, then those of which was heard last."
+        description="Open ones first, of these the ones that are late by a promise, then those of which was heard last."
     )
     are_contacts_whole: bool = Field(description="False if older entries than were looked at may tell of more.")
 

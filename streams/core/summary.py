@@ -83,7 +83,7 @@ def _find_nothing(_: Collection[str]) -> Mapping[str, Iterable[Promise]]:
 def sum_up(entries: Iterable[Mapping[str, Any]], now: int, find: Find = _find_nothing) -> list[Summary]:
     """Return the contacts of these entries, whatever their order; `find` is asked once, for the open ones.
 
-    Open ones first, of these the ones with a broken promise; then those of which was heard last.
+    Open ones first, of these the ones that are late by a promise; then those of which was heard last.
     """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
