@@ -284,6 +284,12 @@ class Contacts:
                 if LAYOUTS[place.channel] is MATTERS:
                     row.open_since = self.waiting.ages(place)
 
+    def _tell_ages(self) -> None:
+        """Have the rows of matters written that say nothing of ages: those of an earlier release."""
+        for start, place in list(self.figures.rows):
+            if not start and LAYOUTS[place.channel] is MATTERS and self.figures.rows[start, place].open_since is None:
+                self._edit((start, place))
+
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
 
@@ -321,6 +327,7 @@ class Contacts:
         if due:
             self._swept_at = step.now
             self._forget_agents(step.now)
+            self._tell_ages()
         self._count_changes(step)
         self._renew_clocks(step)
         history = partial(self._is_history_until, step.now, self._backlogs.as_of(step.now))
