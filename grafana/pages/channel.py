@@ -194,10 +194,10 @@ PAGE: Final = Page(
                 Bars(
                     title=Words("Première réponse, heures ouvrées", "First answer, opening hours"),
                     about=Words(
-                        "Somme des heures d’ouverture de la réception à la réponse ÷ réponses, sur la période, là où une"
-                        " politique en promet une : contact_first_response_business_seconds.",
-                        "Sum of opening hours from receipt to the answer ÷ answers, over the time looked at, where a policy"
-                        " promises one: contact_first_response_business_seconds.",
+                        "Somme des heures d’ouverture de la réception à la réponse ÷ réponses, sur la période, là où"
+                        " une politique en promet une : contact_first_response_business_seconds.",
+                        "Sum of opening hours from receipt to the answer ÷ answers, over the time looked at, where a"
+                        " policy promises one: contact_first_response_business_seconds.",
                     ),
                     unit=HOURS,
                     queries=(Query(f"{ON.mean('contact_first_response_business_seconds', by='channel')} / {HOUR}"),),
@@ -208,10 +208,10 @@ PAGE: Final = Page(
                 Bars(
                     title=Words("Traitement, heures ouvrées", "Resolution, opening hours"),
                     about=Words(
-                        "Somme des heures d’ouverture de la réception à la clôture ÷ clos, sur la période, là où une politique"
-                        " promet un délai : contact_resolution_business_seconds.",
-                        "Sum of opening hours from receipt to the end ÷ closed, over the time looked at, where a policy promises"
-                        " a delay: contact_resolution_business_seconds.",
+                        "Somme des heures d’ouverture de la réception à la clôture ÷ clos, sur la période, là où une"
+                        " politique promet un délai : contact_resolution_business_seconds.",
+                        "Sum of opening hours from receipt to the end ÷ closed, over the time looked at, where a policy"
+                        " promises a delay: contact_resolution_business_seconds.",
                     ),
                     unit=HOURS,
                     queries=(Query(f"{ON.mean('contact_resolution_business_seconds', by='channel')} / {HOUR}"),),

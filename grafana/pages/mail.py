@@ -47,10 +47,10 @@ def _postage(title: Words, by: str, names: Vocabulary | None = None) -> Bars:
     return Bars(
         title=title,
         about=Words(
-            "Euros d’affranchissement sur la période − ce qui a été repris :"
-            " contact_postage_euros_total − contact_postage_corrected_euros_total.",
-            "Euros of postage during the time looked at − what was taken back:"
-            " contact_postage_euros_total − contact_postage_corrected_euros_total.",
+            "Euros d’affranchissement sur la période − ce qui a été repris : contact_postage_euros_total −"
+            " contact_postage_corrected_euros_total.",
+            "Euros of postage during the time looked at − what was taken back: contact_postage_euros_total −"
+            " contact_postage_corrected_euros_total.",
         ),
         unit=EUROS,
         queries=(Query(f"{spent}\n-\n{taken_back}"),),
@@ -108,10 +108,10 @@ PAGE: Final = Page(
                     title=board("services"),
                     about=Words(
                         "À traiter, en retard : maintenant. Plus ancien : maintenant − arrivée, en jours, et en heures"
-                        " d’ouverture. Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en jours.",
-                        "To do, overdue: right now. Oldest: now − arrival, in days, and in opening hours."
-                        " Registration, first answer: sum of"
-                        " delays ÷ number, over the time looked at, in days.",
+                        " d’ouverture. Enregistrement, première réponse : somme des délais ÷ nombre, sur la période, en"
+                        " jours.",
+                        "To do, overdue: right now. Oldest: now − arrival, in days, and in opening hours. Registration,"
+                        " first answer: sum of delays ÷ number, over the time looked at, in days.",
                     ),
                     keys=(Key("service", board("service"), page="channel"),),
                     columns=(

@@ -38,8 +38,8 @@ PAGE: Final = Page(
                     about=Words(
                         "Courriers, courriels et démarches ouverts dont le service doit s’occuper :"
                         " contact_backlog_items, waiting + in_progress.",
-                        "Open letters, e-mails and forms that the service has to act on:"
-                        " contact_backlog_items, waiting + in_progress.",
+                        "Open letters, e-mails and forms that the service has to act on: contact_backlog_items, waiting"
+                        " + in_progress.",
                     ),
                     query=_TO_DO,
                     width=4,

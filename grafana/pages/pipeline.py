@@ -71,10 +71,10 @@ PAGE: Final = Page(
                 Tile(
                     title=Words("Partitions sans worker", "Partitions without a worker"),
                     about=Words(
-                        "Partitions attendues − partitions dont un worker s’occupe :"
-                        " pipeline_expected_partitions − pipeline_active_partitions.",
-                        "Partitions expected − partitions that a worker works on:"
-                        " pipeline_expected_partitions − pipeline_active_partitions.",
+                        "Partitions attendues − partitions dont un worker s’occupe : pipeline_expected_partitions −"
+                        " pipeline_active_partitions.",
+                        "Partitions expected − partitions that a worker works on: pipeline_expected_partitions −"
+                        " pipeline_active_partitions.",
                     ),
                     query='max(pipeline_expected_partitions) - sum(pipeline_active_partitions{job="accueil-worker"})',
                     levels=Thresholds(attention=1, action=1),
@@ -140,8 +140,8 @@ PAGE: Final = Page(
                 Bars(
                     title=Words("Inutilisables, par raison", "Not usable, by reason"),
                     about=Words(
-                        "Mis de côté sur la période, par raison : pipeline_dead_letters_total."
-                        " `accueil dead-letters list` les montre.",
+                        "Mis de côté sur la période, par raison : pipeline_dead_letters_total. `accueil dead-letters"
+                        " list` les montre.",
                         "Set aside during the time looked at, by reason: pipeline_dead_letters_total. `accueil"
                         " dead-letters list` shows them.",
                     ),
@@ -170,8 +170,8 @@ PAGE: Final = Page(
                 Curve(
                     title=Words("Du dépôt dans Kafka à la validation, 95 %", "From Kafka to the commit, 95%"),
                     about=Words(
-                        "Délai du plus ancien enregistrement de chaque lot, 95 % sont au plus : histogram_quantile(0,95) de"
-                        " pipeline_event_delay_seconds, par topic.",
+                        "Délai du plus ancien enregistrement de chaque lot, 95 % sont au plus :"
+                        " histogram_quantile(0,95) de pipeline_event_delay_seconds, par topic.",
                         "Delay of the oldest record of each batch, 95% are at most: histogram_quantile(0.95) of"
                         " pipeline_event_delay_seconds, by topic.",
                     ),

@@ -47,10 +47,12 @@ def _queues(title: Words, which: str, longest: Thresholds, *further: Column) -> 
     return Table(
         title=title,
         about=Words(
-            "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus, niveau"
-            " de service (répondus dans la cible ÷ (répondus + abandons non courts)), abandon : depuis minuit, exact.",
-            "Waiting, longest (now − arrival of the oldest), agents: right now. Received, answered, service level (answered"
-            " within the target ÷ (answered + abandons that were not short)), abandonment: since midnight, exact.",
+            "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus,"
+            " niveau de service (répondus dans la cible ÷ (répondus + abandons non courts)), abandon : depuis minuit,"
+            " exact.",
+            "Waiting, longest (now − arrival of the oldest), agents: right now. Received, answered, service level"
+            " (answered within the target ÷ (answered + abandons that were not short)), abandonment: since midnight,"
+            " exact.",
         ),
         keys=(
             Key("site", Words("Site", "Site")),

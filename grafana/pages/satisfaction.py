@@ -127,12 +127,12 @@ PAGE: Final = Page(
                     about=Words(
                         "Exact, sur 28 jours civils : contact_satisfaction_ratio, et ses bornes de Wilson à 95 %. CSAT"
                         " : notes 4 et 5 ÷ réponses. NPS : (9 et 10 − 0 à 6) ÷ réponses. Effort : 4 et 5, ou 5 à 7, ÷"
-                        " réponses. JDMA : 8 à 10 ÷ réponses. Taux : répondants ÷ invités."
-                        " Rien sous contact_satisfaction_minimum_answers.",
+                        " réponses. JDMA : 8 à 10 ÷ réponses. Taux : répondants ÷ invités. Rien sous"
+                        " contact_satisfaction_minimum_answers.",
                         "Exact, over 28 civil days: contact_satisfaction_ratio, and its Wilson bounds of 95%. CSAT:"
                         " scores 4 and 5 ÷ answers. NPS: (9 and 10 − 0 to 6) ÷ answers. Effort: 4 and 5, or 5 to 7, ÷"
-                        " answers. JDMA: 8 to 10 ÷ answers. Rate: who answered ÷ invited."
-                        " Nothing below contact_satisfaction_minimum_answers.",
+                        " answers. JDMA: 8 to 10 ÷ answers. Rate: who answered ÷ invited. Nothing below"
+                        " contact_satisfaction_minimum_answers.",
                     ),
                     keys=(
                         Key("service", board("service"), page="channel"),
@@ -166,11 +166,11 @@ PAGE: Final = Page(
                 Table(
                     title=Words("Satisfaits, selon ce qui a précédé", "Satisfied, by what came before"),
                     about=Words(
-                        "Réponses de 1 à 5 des 28 derniers jours, selon ce que l’usager a vécu ; satisfaits : notes 4 et 5 ÷"
-                        " réponses. Un contact est dans une ligne des délais et, s’il a attendu, dans une des attentes :"
-                        " contact_satisfaction_after_items.",
-                        "Answers of 1 to 5 of the last 28 days, by what the citizen went through; satisfied: scores 4 and 5 ÷"
-                        " answers. A contact is in one line of promises and, if it waited, in one of waits:"
+                        "Réponses de 1 à 5 des 28 derniers jours, selon ce que l’usager a vécu ; satisfaits : notes 4"
+                        " et 5 ÷ réponses. Un contact est dans une ligne des délais et, s’il a attendu, dans une des"
+                        " attentes : contact_satisfaction_after_items.",
+                        "Answers of 1 to 5 of the last 28 days, by what the citizen went through; satisfied: scores 4"
+                        " and 5 ÷ answers. A contact is in one line of promises and, if it waited, in one of waits:"
                         " contact_satisfaction_after_items.",
                     ),
                     keys=(Key("experience", Words("Vécu", "Experience"), EXPERIENCES),),
