@@ -9,7 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as parts
 
 from grafana.palette import ACTION
-from grafana.panels import SOURCE, Panel, uid_of
+from grafana.panels import SOURCE, Context, Panel, uid_of
 from grafana.promql import Scope
 from grafana.words import LANGUAGES, Language, Words, board
 
@@ -83,7 +83,7 @@ class Page:
         if not self.bare:
             drawn.with_row(dashboard.Row(section.title.of(language)).id(number))
         for panel_number, panel in enumerate(section.panels, start=number + 1):
-            drawn.with_panel(panel.draw(panel_number, language))
+            drawn.with_panel(panel.draw(Context(panel_number, language, self.scope.variables)))
 
     def _links(self, language: Language) -> list[dashboard.DashboardLink]:
         pages = (

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import (
     bargauge,
@@ -65,6 +65,16 @@ class Query:
     """As a curve; else the next one of all."""
 
 
+class Context(NamedTuple):
+    """Where a panel is drawn."""
+
+    number: int
+    """How addresses and annotations know it on its page."""
+    language: Language
+    variables: Sequence[str]
+    """Of the page."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Panel(ABC):
     """What all panels have."""
@@ -80,17 +90,17 @@ class Panel(ABC):
     """What is said where there is no sample."""
 
     @abstractmethod
-    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
-        """Return the panel; `number` is how addresses and annotations know it on its page."""
+    def draw(self, on: Context) -> Builder[parts.Panel]:
+        """Return the panel as it is there."""
 
-    def _frame(self, panel: _Panel, number: int, language: Language) -> _Panel:
+    def _frame(self, panel: _Panel, on: Context) -> _Panel:
         drawn: _Panel = (
-            panel.id(number)
-            .title(self.title.of(language))
-            .description(self.about.of(language))
+            panel.id(on.number)
+            .title(self.title.of(on.language))
+            .description(self.about.of(on.language))
             .datasource(SOURCE)
-            .unit(self.unit.of(language))
-            .no_value(self.nothing.of(language))
+            .unit(self.unit.of(on.language))
+            .no_value(self.nothing.of(on.language))
             .span(self.width)
             .height(self.height)
         )
@@ -106,10 +116,10 @@ class Tile(Panel):
     states: Vocabulary | None = None
     """What a number stands for, where that is shown in its stead."""
 
-    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+    def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a stat."""
         panel = (
-            self._frame(stat.Panel(), number, language)
+            self._frame(stat.Panel(), on)
             .color_mode(looks.BigValueColorMode.VALUE)
             .graph_mode(looks.BigValueGraphMode.NONE)
             .text_mode(looks.BigValueTextMode.VALUE)
@@ -119,10 +129,10 @@ class Tile(Panel):
             .with_target(_ask(self.query, "A", instant=True))
         )
         if self.states:
-            panel.mappings([_map_words(self.states, language)])
+            panel.mappings([_map_words(self.states, on.language)])
         if self.levels:
             panel.with_target(_ask(judge(self.query, self.levels), "B", instant=True))
-            panel.override_by_query("B", _as_state(language))
+            panel.override_by_query("B", _as_state(on.language))
         return panel
 
 
@@ -138,10 +148,10 @@ class Curve(Panel):
     height: int = 8
     stacked: bool = False
 
-    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+    def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return time series, told apart by colour and dash."""
         panel = (
-            self._frame(timeseries.Panel(), number, language)
+            self._frame(timeseries.Panel(), on)
             .min(0)
             .line_width(2)
             .fill_opacity(25 if self.stacked else 0)
@@ -155,15 +165,15 @@ class Curve(Panel):
             panel.max(1)
         named: dict[str, tuple[Words, Stroke | None]] = {}
         for reference, query in zip(REFERENCES, self.queries, strict=False):
-            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(language)
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(on.language)
             panel.with_target(_ask(query.expr, reference, legend=legend))
             if not self.by:
-                named[query.name.of(language)] = query.name, query.stroke
+                named[query.name.of(on.language)] = query.name, query.stroke
         for value, words in (self.names or {}).items():
             named[value] = words, None
         free = iter(STROKES)
         for name, (words, stroke) in named.items():
-            panel.override_by_name(name, _as_series(words.of(language), stroke or next(free)))
+            panel.override_by_name(name, _as_series(words.of(on.language), stroke or next(free)))
         return panel
 
 
@@ -177,10 +187,10 @@ class Bars(Panel):
     width: int = 8
     height: int = 8
 
-    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+    def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return horizontal bars of one colour, each with its name and number."""
         panel = (
-            self._frame(bargauge.Panel(), number, language)
+            self._frame(bargauge.Panel(), on)
             .min(0)
             .orientation(looks.VizOrientation.HORIZONTAL)
             .display_mode(looks.BarGaugeDisplayMode.BASIC)
@@ -189,12 +199,12 @@ class Bars(Panel):
             .thresholds(_thresholds(None))
         )
         for reference, query in zip(REFERENCES, self.queries, strict=False):
-            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(language)
+            legend = f"{{{{{self.by}}}}}" if self.by else query.name.of(on.language)
             panel.with_target(_ask(query.expr, reference, instant=True, legend=legend))
         if self.unit == SHARE:
             panel.max(1)
         for value, words in (self.names or {}).items():
-            panel.override_by_name(value, [_set("displayName", words.of(language))])
+            panel.override_by_name(value, [_set("displayName", words.of(on.language))])
         return panel
 
 
@@ -208,12 +218,12 @@ class Heat(Panel):
     width: int = 12
     height: int = 8
 
-    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+    def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a heatmap: the more, the lighter."""
         return (
-            self._frame(heatmap.Panel(), number, language)
+            self._frame(heatmap.Panel(), on)
             .color(heatmap.HeatmapColorOptions().mode(heat.HeatmapColorMode.SCHEME).scheme(SCHEME).steps(32))
-            .y_axis(heatmap.YAxisConfig().unit(self.unit.of(language)))
+            .y_axis(heatmap.YAxisConfig().unit(self.unit.of(on.language)))
             .cell_gap(1)
             .with_target(_ask(self.query, "A", legend="{{le}}", shape=queries.PromQueryFormat.HEATMAP))
         )
@@ -252,16 +262,16 @@ class Table(Panel):
     width: int = 24
     height: int = 9
 
-    def draw(self, number: int, language: Language) -> Builder[parts.Panel]:
+    def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a table; the first column sorts it."""
-        panel = self._frame(table.Panel(), number, language).cell_height(looks.TableCellHeight.SM)
-        names = {key.label: key.title.of(language) for key in self.keys}
-        for reference, (title, query, looks_so) in zip(REFERENCES, self._columns(language), strict=False):
+        panel = self._frame(table.Panel(), on).cell_height(looks.TableCellHeight.SM)
+        names = {key.label: key.title.of(on.language) for key in self.keys}
+        for reference, (title, query, looks_so) in zip(REFERENCES, self._columns(on.language), strict=False):
             panel.with_target(_ask(query, reference, instant=True, shape=queries.PromQueryFormat.TABLE))
             panel.override_by_name(title, looks_so)
             names[f"Value #{reference}"] = title
         for key in self.keys:
-            panel.override_by_name(key.title.of(language), _as_key(key, language))
+            panel.override_by_name(key.title.of(on.language), _as_key(key, on))
         order = {name: number for number, name in enumerate(names)}
         panel.with_transformation(parts.DataTransformerConfig(id_val="merge", options={}))
         panel.with_transformation(
@@ -361,19 +371,21 @@ def _as_column(column: Column, language: Language) -> list[parts.DynamicConfigVa
     return properties
 
 
-def _as_key(key: Key, language: Language) -> list[parts.DynamicConfigValue]:
-    properties = [_set("noValue", board("no_name").of(language))]
+def _as_key(key: Key, on: Context) -> list[parts.DynamicConfigValue]:
+    properties = [_set("noValue", board("no_name").of(on.language))]
     if key.names:
-        properties.append(_set("mappings", [_map_words(key.names, language)]))
+        properties.append(_set("mappings", [_map_words(key.names, on.language)]))
     if key.page:
-        properties.append(_set("links", [_lead(key, language)]))
+        properties.append(_set("links", [_lead(key, on)]))
     return properties
 
 
-def _lead(key: Key, language: Language) -> Mapping[str, object]:
-    """Return a link to a page, with what is looked at: time, source and all variables, but this one's value."""
-    variables = f"${{__url_time_range}}&${{datasource:queryparam}}&var-{key.label}=${{__value.raw}}"
-    return {"title": key.title.of(language), "url": f"/d/{uid_of(key.page, language)}?{variables}"}
+def _lead(key: Key, on: Context) -> Mapping[str, object]:
+    """Return a link to a page that keeps what is looked at: time, source, and all variables but the one that is clicked."""
+    kept = ("datasource", *(name for name in on.variables if name != key.label))
+    looked_at = "&".join(["${__url_time_range}", *(f"${{{name}:queryparam}}" for name in kept)])
+    url = f"/d/{uid_of(key.page, on.language)}?{looked_at}&var-{key.label}=${{__value.raw}}"
+    return {"title": key.title.of(on.language), "url": url}
 
 
 def uid_of(page: str, language: Language) -> str:

@@ -188,13 +188,16 @@ def _lint_links(dashboard: Json, pages: Mapping[str, set[str]]) -> Iterator[str]
     for link in dashboard.get("links") or ():
         if not (link["keepTime"] and link["includeVars"]):
             yield f"{link['title']}: loses time or variables"
+    kept = {one["name"] for one in dashboard["templating"]["list"]}
     for uid, parameters in re.findall(r'"/d/([\w-]+)([^"]*)"', json.dumps(dashboard)):
         if uid not in pages:
             yield f"/d/{uid} does not exist"
         elif missing := set(re.findall(r"var-(\w+)=", parameters)) - pages[uid]:
             yield f"/d/{uid} has no {missing}"
-        elif parameters and not ("${__url_time_range}" in parameters and "${datasource:queryparam}" in parameters):
-            yield f"/d/{uid}{parameters} loses time or source"
+        elif parameters and "${__url_time_range}" not in parameters:
+            yield f"/d/{uid}{parameters} loses the time"
+        elif parameters and (lost := kept - set(re.findall(r"(?:var-|\$\{)(\w+)(?:=|:queryparam)", parameters))):
+            yield f"/d/{uid}{parameters} loses {lost}"
 
 
 def unanswered(prometheus: Prometheus, asked: Iterable[Asked]) -> dict[Asked, str]:
