@@ -20,6 +20,7 @@ from tests.support.dashboards import FILES, Json, asked, lint, panels, read
 from tests.support.prometheus import DEPLOYED
 from tests.web.rows import SOCIAL
 
+TIME = "${__url_time_range}"
 NAMES = [path.relative_to(DASHBOARDS).as_posix() for path in FILES]
 VARIABLES = {read(path)["uid"]: {one["name"] for one in read(path)["templating"]["list"]} for path in FILES}
 
@@ -102,6 +103,14 @@ def _set(path: str, value: Any) -> Callable[[Json], None]:
         (_set("links", [{"title": "x", "url": "", "keepTime": False, "includeVars": True}]), "loses time"),
         (
             _set("links", [{"title": "x", "url": "/d/accueil-wall?var-x=1", "keepTime": 1, "includeVars": 1}]),
+            (
+                _set("links", [{"title": "x", "url": "/d/accueil-wall?var-site=1", "keepTime": 1, "includeVars": 1}]),
+                "the time",
+            ),
+            (
+                _set("links", [{"title": "x", "url": f"/d/accueil-wall?{TIME}", "keepTime": 1, "includeVars": 1}]),
+                "loses {",
+            ),
             "no {'x'}",
         ),
     ],
