@@ -20,7 +20,6 @@ from tests.support.dashboards import FILES, Json, asked, lint, panels, read
 from tests.support.prometheus import DEPLOYED
 from tests.web.rows import SOCIAL
 
-TIME = "${__url_time_range}"
 NAMES = [path.relative_to(DASHBOARDS).as_posix() for path in FILES]
 VARIABLES = {read(path)["uid"]: {one["name"] for one in read(path)["templating"]["list"]} for path in FILES}
 
@@ -76,6 +75,10 @@ def _set(path: str, value: Any) -> Callable[[Json], None]:
     return change
 
 
+def _link(url: str) -> Callable[[Json], None]:
+    return _set("links", [{"title": "x", "url": url, "keepTime": True, "includeVars": True}])
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -99,20 +102,11 @@ def _set(path: str, value: Any) -> Callable[[Json], None]:
         (_set("stat.targets.0.expr", "rate(contact_agents[$__rate_interval])"), "no counter"),
         (_set("stat.targets.0.expr", "rate(contact_received_total[5m])"), "window"),
         (_set("stat.targets.0.expr", "sum(contact_agents"), "sum(contact_agents"),
-        (_set("links", [{"title": "x", "url": "/d/x", "keepTime": True, "includeVars": True}]), "exist"),
+        (_link("/d/x"), "exist"),
         (_set("links", [{"title": "x", "url": "", "keepTime": False, "includeVars": True}]), "loses time"),
-        (
-            _set("links", [{"title": "x", "url": "/d/accueil-wall?var-x=1", "keepTime": 1, "includeVars": 1}]),
-            (
-                _set("links", [{"title": "x", "url": "/d/accueil-wall?var-site=1", "keepTime": 1, "includeVars": 1}]),
-                "the time",
-            ),
-            (
-                _set("links", [{"title": "x", "url": f"/d/accueil-wall?{TIME}", "keepTime": 1, "includeVars": 1}]),
-                "loses {",
-            ),
-            "no {'x'}",
-        ),
+        (_link("/d/accueil-wall?var-x=1"), "no {'x'}"),
+        (_link("/d/accueil-wall?var-site=1"), "loses the time"),
+        (_link("/d/accueil-wall?${__url_time_range}"), "loses {"),
     ],
 )
 def test_what_is_wrong_is_found(change: Callable[[Json], None], fault: str) -> None:
