@@ -39,8 +39,7 @@ SECONDS: Final = same("s")
 DAYS: Final = Words("suffix: j", "suffix: d")
 HOURS: Final = same("suffix: h")
 EUROS: Final = same("currencyEUR")
-BYTES: Final = same("bytes")
-PER_SECOND: Final = Words("suffix: /s", "suffix: /s")
+PER_SECOND: Final = same("suffix: /s")
 PLAIN: Final = same("none")
 AS_WORD: Final = same("string")
 """Only what the number stands for is shown."""
@@ -113,8 +112,6 @@ class Tile(Panel):
 
     query: str
     levels: Thresholds | None = None
-    states: Vocabulary | None = None
-    """What a number stands for, where that is shown in its stead."""
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return a stat."""
@@ -128,8 +125,6 @@ class Tile(Panel):
             .thresholds(_thresholds(self.levels))
             .with_target(_ask(self.query, "A", instant=True))
         )
-        if self.states:
-            panel.mappings([_map_words(self.states, on.language)])
         if self.levels:
             panel.with_target(_ask(judge(self.query, self.levels), "B", instant=True))
             panel.override_by_query("B", _as_state(on.language))
@@ -146,7 +141,6 @@ class Curve(Panel):
     by: str = ""
     width: int = 12
     height: int = 8
-    stacked: bool = False
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
         """Return time series, told apart by colour and dash."""
@@ -154,13 +148,11 @@ class Curve(Panel):
             self._frame(timeseries.Panel(), on)
             .min(0)
             .line_width(2)
-            .fill_opacity(25 if self.stacked else 0)
+            .fill_opacity(0)
             .show_points(looks.VisibilityMode.AUTO)
             .legend(common.VizLegendOptions().show_legend(show_legend=True).placement(looks.LegendPlacement.BOTTOM))
             .tooltip(common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI))
         )
-        if self.stacked:
-            panel.stacking(common.StackingConfig().mode(looks.StackingMode.NORMAL))
         if self.unit == SHARE:
             panel.max(1)
         named: dict[str, tuple[Words, Stroke | None]] = {}
@@ -249,8 +241,9 @@ class Column:
     """By the labels of all keys."""
     unit: Words = COUNT
     levels: Thresholds | None = None
-    """A state is told in a column of its own, of the next word; the figure is in its colour."""
+    """The state stands as a word in a column of its own behind it."""
     states: Vocabulary | None = None
+    """What a number stands for, where that is shown in its stead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,7 +256,7 @@ class Table(Panel):
     height: int = 9
 
     def draw(self, on: Context) -> Builder[parts.Panel]:
-        """Return a table; the first column sorts it."""
+        """Return a table that has a row for each value of the keys in any of the columns."""
         panel = self._frame(table.Panel(), on).cell_height(looks.TableCellHeight.SM)
         names = {key.label: key.title.of(on.language) for key in self.keys}
         for reference, (title, query, looks_so) in zip(REFERENCES, self._columns(on.language), strict=False):

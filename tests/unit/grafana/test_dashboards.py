@@ -16,8 +16,8 @@ from grafana.promql import bound_of_share
 from grafana.shared import WAITING
 from grafana.words import LANGUAGES, Words
 from streams.web.options import QueueOptions, Thresholds
-from tests.support.dashboards import FILES, Json, asked, lint, panels, read
-from tests.support.prometheus import DEPLOYED
+from tests.support.dashboards import FILES, Json, asked, lint, panels, read, selectors
+from tests.support.prometheus import DEPLOYED, RULES
 from tests.web.rows import SOCIAL
 
 NAMES = [path.relative_to(DASHBOARDS).as_posix() for path in FILES]
@@ -119,6 +119,16 @@ def test_no_query_of_a_page_forgets_its_variables() -> None:
     for page in PAGES:
         business = [one for one in asked(DASHBOARDS / "fr" / f"{page.name}.json") if "contact_received" in one.expr]
         assert all(f'{name}=~"${name}"' in one.expr for one in business for name in page.scope.variables)
+
+
+def test_queries_are_made_of_metrics_and_rules_that_there_are() -> None:
+    pages = (DEPLOYED / "METRICS.md").read_text(encoding="utf-8")
+    rules = "".join(path.read_text(encoding="utf-8") for path in RULES)
+    known = {"up", "ALERTS", *re.findall(r"^\| `(\w+)`", pages, re.MULTILINE), *re.findall(r"record: (\S+)", rules)}
+    series = {found for path in FILES for one in asked(path) for found in selectors(one.query)}
+    used = {re.sub(r"_(bucket|sum|count)$", "", re.split(r"[{ ]", one)[0]) for one in series}
+    elsewhere = {one for one in used if one.startswith(("notify_", "timeline_", "api_"))}
+    assert used - known == elsewhere, "the page is of the others"
 
 
 def test_a_state_is_the_boards() -> None:
