@@ -53,26 +53,22 @@ class FiguresCollector(Collector):
         rows = make_rows({**promised, **asked, **known}, snapshot.today)
         yield from self._of_places(rows)
         yield from filter(_has_samples, matters.collect(snapshot, self._options.time_zone, rows.ever))
-        yield from filter(_has_samples, self._of_opinions(snapshot, rows))
+        yield from filter(_has_samples, opinions.collect(snapshot, self._options, rows.ever))
         yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         cost = time.perf_counter() - began
         yield pipeline.plain("contact_collect_duration_seconds", "Cost of these metrics.", cost)
 
     def _of_places(self, rows: Rows) -> Iterator[Metric]:
-        scales = opinions.scales_of(rows.ever)
         measures: tuple[Measure, ...] = (
-            *contacts.measures(self._options, scales),
+            *contacts.measures(self._options),
             *queues.measures(self._options),
             *matters.measures(),
             *appointments.measures(),
-            *opinions.measures(scales),
+            *opinions.measures(),
             *promises.measures(),
         )
         return filter(_has_samples, (measure.collect(rows) for measure in measures))
-
-    def _of_opinions(self, snapshot: Snapshot, rows: Rows) -> Iterator[Metric]:
-        return opinions.collect(snapshot, self._options, rows.ever, opinions.scales_of(rows.ever))
 
 
 def _has_samples(metric: Metric) -> bool:

@@ -32,9 +32,9 @@ CALLED: Final = {"offered": "received", "booked": "received", "responded": "answ
 QUEUE_FLOWS: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
 
 
-def measures(options: WebOptions, scales: Sequence[FeedbackScale]) -> list[Measure]:
-    """Return the metrics that channels share; of opinions, those on `scales`."""
-    opinions = {f"given_{scale}": list(names_of(scale).values()) for scale in scales}
+def measures(options: WebOptions) -> list[Measure]:
+    """Return the metrics that channels share."""
+    opinions = {f"given_{scale}": list(names_of(scale).values()) for scale in FeedbackScale}
     return [
         Counter(
             "contact_received",

@@ -144,11 +144,11 @@ def test_opinions_stand_under_the_channel_that_they_are_about(exported: Exported
     assert exported("contact_satisfaction_score_sum", ABOUT_CALLS) == 8
     assert exported("contact_recommendation_score_bucket", ABOUT_CALLS, le="9.0") == 0
     assert exported("contact_recommendation_score_count", ABOUT_CALLS) == 1
-    assert exported("contact_jdma_score_count", ABOUT_CALLS) is None, "nobody uses it"
+    assert exported("contact_jdma_score_count", ABOUT_CALLS) == 0
     assert exported("contact_today_items", ABOUT_CALLS, flow="given") == 3
     exported.worker.count(OPINION, NOON, given_ces_1_7_7=1)
     assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_7") == 7
-    assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_5") is None
+    assert exported("contact_effort_score_sum", ABOUT_CALLS, scale="ces_1_5") == 0
     about_letters = Dimensions("mail", "siege", "social", "")
     assert exported("contact_satisfaction_score_count", about_letters) == 0, "where nobody has answered yet"
     assert exported("contact_survey_invited_total", about_letters) == 0
@@ -170,7 +170,7 @@ def test_what_is_said_in_weeks_is_told_with_how_sure_it_is(exported: Exported) -
     assert told("csat") == [10, 0.9, 0.596, 0.982]
     assert told("nps") == [10, 0, -0.527, 0.527]
     assert told("nps", "7d") == [0, None, None, None]
-    assert told("jdma") == [None] * 4, "nobody uses it"
+    assert told("jdma") == [0, None, None, None]
     assert told("csat", place=Dimensions("mail", "siege", "social", "")) == [0, None, None, None]
     assert exported("contact_satisfaction_minimum_answers") == 5
 
