@@ -99,9 +99,17 @@ class Child:
         return code
 
     def stop(self) -> int:
-        """End it by SIGTERM; return the exit code."""
+        """End it by SIGTERM, once it has come so far that it takes that for a wish; return the exit code."""
+        wait_until(lambda: not self.alive or self._catches(signal.SIGTERM), f"{self.log.name} to be asked to end")
         self.kill(signal.SIGTERM)
         return self.wait()
+
+    def _catches(self, number: int) -> bool:
+        status = Path(f"/proc/{self.pid}/status")
+        if not status.exists():
+            return True  # not Linux: nobody tells
+        fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+        return bool(int(fields["SigCgt"], 16) >> (number - 1) & 1)
 
     def wait_for(self, text: str, count: int = 1, timeout_seconds: float = 60) -> None:
         """Return once `text` stands in the log `count` times, or fail if the process ended before."""
