@@ -79,7 +79,12 @@ class Returns:
         """Take down a deed."""
         for matter in (deed.matter, *deed.others):
             if deed.what in BEGINNINGS:
-                self.contacts.setdefault(matter.number, (matter, Return(matter.channel, matter.place.service, deed.at)))
+                began_at = (
+                    deed.when if deed.what is What.LETTER_REGISTERED and deed.when else deed.at
+                )  # when it was received
+                self.contacts.setdefault(
+                    matter.number, (matter, Return(matter.channel, matter.place.service, began_at))
+                )
             if matter.number not in self.contacts:
                 continue
             _, contact = self.contacts[matter.number]

@@ -184,6 +184,8 @@ def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
             "received": 1,
             "registered": 1,
             "registration_milliseconds": 3_600_000,
+            "scanned": 1,
+            "scan_milliseconds": 3_600_000,
             "waiting": 1,
         }
     }
@@ -196,6 +198,8 @@ def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
         "received": 1,
         "registered": 1,
         "registration_milliseconds": 3_600_000,
+        "scanned": 1,
+        "scan_milliseconds": 3_600_000,
         "assigned": 1,
         "assignment_milliseconds": 7_200_000,
         "responded": 1,
@@ -204,6 +208,7 @@ def test_a_letter_is_counted_where_it_is_in_the_end() -> None:
         "resolution_milliseconds": 10_800_000,
         "sent_lettre_verte": 1,
         "postage_cents": 139,
+        "postage_cents_lettre_verte": 139,
     }
 
 
@@ -213,7 +218,11 @@ def test_an_opinion_is_counted_at_the_contact_it_is_about() -> None:
     ledger.note(Deed(MONDAY, What.TICKET_TAKEN, matter))
     ledger.note(Deed(MONDAY, What.INVITED, feedback))
     ledger.note(Deed(MONDAY, What.OPINION_GIVEN, feedback, "csat_1_5", 4))
-    assert ledger.numbers()["feedback", "cdas-sud", "accueil", "visit"] == {"invited": 1, "given_csat_1_5_4": 1}
+    assert ledger.numbers()["feedback", "cdas-sud", "accueil", "visit"] == {
+        "invited": 1,
+        "given_csat_1_5_4": 1,
+        "invited_answered": 1,
+    }
 
 
 def test_a_month_adds_up(month: list[Deed]) -> None:
