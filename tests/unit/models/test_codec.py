@@ -19,7 +19,9 @@ TIMES = st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.ti
 def test_any_event_in_any_words(event: Event, text: str, at: datetime, known_at: datetime | None) -> None:
     event = event.model_copy(update={"subject": text, "time": at, "recordedtime": known_at})
     assert encode(event) == PYDANTIC.dump_json(event, exclude_none=True)
-    assert decode(encode(event)) == event
+    # In UTC: to Python, a time that a change of the clocks repeats equals none of another zone.
+    utc = {"time": at.astimezone(UTC), "recordedtime": known_at and known_at.astimezone(UTC)}
+    assert decode(encode(event)) == event.model_copy(update=utc)
 
 
 @given(st.floats(0, 315_576_000))
