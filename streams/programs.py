@@ -201,6 +201,9 @@ def web_options(settings: Settings) -> WebOptions:
         services=tuple(service.of_board(table) for table, service in web.services.items()),
         service_level=web.service_level.of_board(),
         abandonment=web.abandonment.of_board(),
+        backlog_age_seconds=web.backlog_ages,
+        wall_seconds=web.wall_seconds,
+        wall_views=web.wall_views,
     )
 
 

@@ -12,7 +12,7 @@ from streams.core.figures import Dimensions, Formula
 from streams.core.layouts import WAIT_BOUNDS
 from streams.sections import Port, Section
 from streams.web import options
-from streams.web.options import LONGEST_WAIT_SECONDS, QueueOptions, ServiceOptions, WebOptions
+from streams.web.options import BACKLOG_AGE_SECONDS, LONGEST_WAIT_SECONDS, QueueOptions, ServiceOptions, WebOptions
 from streams.words import say
 
 _BOARD: Final = WebOptions(brokers="")
@@ -62,6 +62,8 @@ def _falling(thresholds: "Thresholds") -> "Thresholds":
 
 WaitBound = Annotated[int, AfterValidator(_one_of_the_bounds)]
 NotNegative = Annotated[float, Field(ge=0)]
+View = Literal["overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources"]
+"""`options.VIEWS`."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -202,10 +204,22 @@ class Web(Section):
     """The share of answers in time, by `formula`."""
     abandonment: RisingShares = Shares(**asdict(_BOARD.abandonment))
     """Of those who were answered, or waited longer than `short_abandon_seconds` and gave up: the share that gave up."""
+    backlog_age_seconds: dict[Literal["mail", "email", "form"], Rising] = Field(default_factory=dict)
+    """By channel: how long ago the oldest contact came that waits for the service to act, nights and holidays too. If not given,
+    30 and 60 days; e-mails 7 and 14."""
+    wall_seconds: Annotated[float, Field(ge=5, le=3600)] = _BOARD.wall_seconds
+    """For how long a screen on a wall (`/wall`) shows each of its views; `/wall?seconds=30` is for one screen alone."""
+    wall_views: Annotated[tuple[View, ...], Field(min_length=1)] = _BOARD.wall_views  # type: ignore[assignment]
+    """Which of them, in their order; those with nothing to show are left out. `/wall?views=phone,day` is for one screen alone."""
     queues: Annotated[dict[Label, Queue], AfterValidator(_each_once)] = Field(default_factory=dict)
     """In the order of the board; others follow as they appear."""
     services: dict[Label, Service] = Field(default_factory=dict)
     """By their names in the connectors' configuration; in the order of the board, others follow as they appear."""
+
+    @property
+    def backlog_ages(self) -> dict[str, options.Thresholds]:
+        """`backlog_age_seconds`, with what is usual where it says nothing."""
+        return {**BACKLOG_AGE_SECONDS, **{name: given.of_board() for name, given in self.backlog_age_seconds.items()}}
 
     @property
     def zone(self) -> ZoneInfo:

@@ -30,8 +30,9 @@ from starlette.types import Message as AsgiMessage
 from yarl import URL
 
 from models.policies import Policies
-from models.topics import CITIZEN_FIGURES
+from models.topics import CITIZEN_FIGURES, SLA
 from streams import listening
+from streams.web.at_risk import AtRiskView
 from streams.web.board import Message, State, make_message
 from streams.web.broadcast import Broadcaster, encode
 from streams.web.choices import THEMES, find_language, find_theme, remember
@@ -43,6 +44,7 @@ from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.explained import KPIS
 from streams.web.metrics.page import WORDS, Described
 from streams.web.options import WebOptions
+from streams.web.sums import to_milliseconds
 from streams.web.texts import LANGUAGES, TEXTS
 from streams.web.view import NOTHING_PROMISED, FiguresView
 
@@ -155,6 +157,7 @@ class Site:
         citizens: CitizensView,
         collectors: Iterable[Collector],
         explain: Explain,
+        risks: AtRiskView,
     ) -> None:
         self._view = view
         self._reader = reader
@@ -162,6 +165,7 @@ class Site:
         self._now = now
         self._version = _version()
         self._explain = explain
+        self._risks = risks
         self._templates = _load_templates()
         self._titles = dict(zip(LANGUAGES, (options.title, options.title_en or options.title), strict=True))
         registry = CollectorRegistry()
@@ -198,7 +202,10 @@ class Site:
         publishing.cancel()
 
     def _message(self) -> Message:
-        return make_message(self._view.snapshot(self._now()), self._options, self._version)
+        now = self._now()
+        return make_message(
+            self._view.snapshot(now), self._options, self._version, self._risks.next(to_milliseconds(now))
+        )
 
     async def _board(self, request: Request) -> Response:
         page = await run_sync(self._render, find_language(request), find_theme(request))
@@ -264,12 +271,13 @@ def create_app(
     citizens: CitizensView | None = None,
     collectors: Iterable[Collector] = (),
     explain: Explain = dict,
+    risks: AtRiskView | None = None,
 ) -> Starlette:
     """Return the application that shows `view` and `citizens`, and runs `reader` for as long as it runs itself.
 
     Of what `collectors` find, /metrics tells too; `explain` says what all metrics mean, by process.
     """
-    site = Site(view, reader, options, now, citizens or CitizensView(), collectors, explain)
+    site = Site(view, reader, options, now, citizens or CitizensView(), collectors, explain, risks or AtRiskView())
     middleware = [
         Middleware(Headers),
         Middleware(
@@ -315,14 +323,15 @@ def serve(
     """
     gc.set_threshold(*COLLECTING)
     with listening.listen(options.host, options.port) as listener:
-        view, citizens = FiguresView(options.time_zone, _utc_now(), policies), CitizensView()
+        view, citizens, risks = FiguresView(options.time_zone, _utc_now(), policies), CitizensView(), AtRiskView()
         reader = Readers(
             FiguresReader(view, options.brokers, options.client),
             FiguresReader(citizens, options.brokers, options.client, topic=CITIZEN_FIGURES.name),
+            FiguresReader(risks, options.brokers, options.client, topic=SLA.name),
         )
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
-        app = create_app(view, reader, options, citizens=citizens, collectors=collectors, explain=explain)
+        app = create_app(view, reader, options, citizens=citizens, collectors=collectors, explain=explain, risks=risks)
         Server(app).run([listener])
         return not app.state.broadcaster.failed
 

@@ -1,13 +1,17 @@
 """What the board shows, computed from a snapshot: the shape of `/api/board` and of every message of `/events`."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
 
 from streams.core.figures import Formula
+from streams.web.at_risk import Risk
 from streams.web.options import Thresholds, WebOptions
+from streams.web.past import Usual, usual_of
 from streams.web.promises import Promises, promises_of
 from streams.web.queues import Arrivals, Curve, Now, Queue, arrivals_of, calls_of, curve_of, queues_of
+from streams.web.satisfaction import Satisfaction, satisfaction_of
 from streams.web.services import Channels, Service, services_of
 from streams.web.sums import to_milliseconds
 from streams.web.view import Snapshot, Source
@@ -54,6 +58,9 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     short_abandon_seconds: int
     service_level: Thresholds
     abandonment: Thresholds
+    backlog_age_seconds: Mapping[str, Thresholds]
+    """Channel → from which age on its oldest open contact asks for attention, or for action."""
+    fewest_answers: int
     quiet_after_seconds: float
     history: dict[str, int]
     """Channels whose figures are not complete yet, since history of them is being read → as of when that is, milliseconds since
@@ -64,8 +71,11 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Of calls, then of visits."""
     arrivals: list[Arrivals]
     day: Curve
+    usual: Usual | None
+    """How days of this weekday went before, beside `day`; None where too few are known."""
     all_services: Channels
     services: list[Service]
+    satisfaction: list[Satisfaction]
     promises: Promises
 
 
@@ -76,8 +86,8 @@ class Message(msgspec.Struct, frozen=True):
     board: Board
 
 
-def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Message:
-    """Return the board of `snapshot`."""
+def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: Iterable[Risk] | None = None) -> Message:
+    """Return the board of `snapshot`; `risks` are the contacts at risk that fall due next, None if they are not known."""
     all_services, services = services_of(snapshot, options)
     board = Board(
         version=version,
@@ -87,15 +97,19 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str) -> Messa
         short_abandon_seconds=options.short_abandon_seconds,
         service_level=options.service_level,
         abandonment=options.abandonment,
+        backlog_age_seconds=options.backlog_age_seconds,
+        fewest_answers=options.fewest_answers,
         quiet_after_seconds=options.quiet_after_seconds,
         history=snapshot.history,
         all=calls_of(snapshot, options),
         queues=queues_of(snapshot, options),
         arrivals=arrivals_of(snapshot, options),
         day=curve_of(snapshot),
+        usual=usual_of(snapshot.same_weekdays, snapshot.taken_at, options.time_zone),
         all_services=all_services,
         services=services,
-        promises=promises_of(snapshot, options),
+        satisfaction=satisfaction_of(snapshot, options),
+        promises=promises_of(snapshot, options, risks),
     )
     return Message(_clock_of(snapshot, options), board)
 

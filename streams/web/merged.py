@@ -1,6 +1,6 @@
 """Rows of figures, merged as they come: what one reading of the topic has brought so far."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,7 +20,9 @@ from streams.core.figures import (
     new_figure,
     parse_key,
 )
+from streams.core.forecast import Past
 from streams.core.layouts import CLOCKS, LAYOUTS, Layout
+from streams.web import past
 from streams.web.opinions import Opinions
 
 RECENT_SECONDS: Final = 1800
@@ -72,6 +74,7 @@ class MergedRows:
         self.due: dict[Dimensions, dict[int, int]] = {}
         """Where clocks are counted → start of five minutes that are kept → how many open clocks have their deadline then."""
         self._opinions = Opinions(zone, now)
+        self._past = past.PastDays(zone, now)
         self._zone = zone
         self._report = report
         self._keep_from = min(self.day.start, _recent_start(now))
@@ -105,11 +108,18 @@ class MergedRows:
             self._add_up_today()
         self._merge_touched()
         self._opinions.turn_to(now)
+        self._past.turn_to(now)
 
     @property
     def opinions(self) -> Mapping[str, Mapping[Dimensions, Figure]]:
         """Window → place → what was said in these days."""
         return self._opinions.sums
+
+    @property
+    def same_weekdays(self) -> Sequence[Past]:
+        """Calls by hour, of the days before that of `now` that were the same day of the week."""
+        read = [part.history[past.CHANNEL] for part in self.progress.values() if past.CHANNEL in part.history]
+        return self._past.same_weekdays(min(read, default=None))
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
         """Return the counts of the last half hour."""
@@ -130,6 +140,8 @@ class MergedRows:
             raise LookupError("a channel of a newer release")
         if kind != "total" and dimensions.channel == Channel.FEEDBACK:
             self._opinions.put(kind, start, dimensions, partition, value)
+        if kind != "total" and dimensions.channel == past.CHANNEL:
+            self._past.put(kind, start, dimensions, partition, value)
         if kind == "day":
             return  # days that are over are for reports, and for what is said in weeks
         if kind == "total" or start >= self._keep_from:

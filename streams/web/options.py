@@ -28,6 +28,18 @@ LONGEST_WAIT_SECONDS: Final = {
 """Where nothing else is said: one waits longer at a desk than on the telephone."""
 
 
+_DAY_SECONDS: Final = 86_400
+BACKLOG_AGE_SECONDS: Final[Mapping[str, Thresholds]] = {
+    Channel.MAIL.value: Thresholds(attention=30 * _DAY_SECONDS, action=60 * _DAY_SECONDS),
+    Channel.EMAIL.value: Thresholds(attention=7 * _DAY_SECONDS, action=14 * _DAY_SECONDS),
+    Channel.FORM.value: Thresholds(attention=30 * _DAY_SECONDS, action=60 * _DAY_SECONDS),
+}
+"""Where nothing else is said. After two months silence is an answer in law (CRPA, L. 231-4); of an e-mail a citizen expects one
+sooner, which is our judgement."""
+VIEWS: Final = ("overview", "phone", "day", "written", "deadlines", "desk", "satisfaction", "sources")
+"""Of the wall, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueOptions:
     """A queue that is shown, and exported with zeros, even before its first contact."""
@@ -94,6 +106,12 @@ class WebOptions:
     """In the order of the board; others follow as they appear."""
     service_level: Thresholds = Thresholds(attention=0.80, action=0.60)
     abandonment: Thresholds = Thresholds(attention=0.10, action=0.20)
+    backlog_age_seconds: Mapping[str, Thresholds] = field(default_factory=lambda: BACKLOG_AGE_SECONDS)
+    """Channel → the same for how long ago the oldest contact came that waits for the service to act."""
+    wall_seconds: float = 20.0
+    """For how long the wall shows each view."""
+    wall_views: tuple[str, ...] = VIEWS
+    """Which, in their order; those that have nothing to show are left out."""
 
     @property
     def known(self) -> tuple[Dimensions, ...]:

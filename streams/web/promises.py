@@ -13,6 +13,7 @@ from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.policies import QUEUED, Policies, Rule
 from streams.core.figures import BUCKET_SECONDS, Dimensions
 from streams.core.layouts import CLOCKS, SLA
+from streams.web.at_risk import Risk
 from streams.web.options import WebOptions
 from streams.web.sums import Ratio, add_up, to_milliseconds
 from streams.web.view import Snapshot
@@ -82,6 +83,25 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     """From now until then, or since then; None as `Promise.overdue_by`."""
 
 
+class AtRisk(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact whose deadline is near: where it lies, and no more of it than who works on it needs to know it again."""
+
+    contact: str
+    """The end of its number (`Risk.short`)."""
+    channel: str
+    service: str
+    label_fr: str
+    label_en: str
+    queue: str
+    """Of its clock; empty where there is none."""
+    policy: str
+    clock: str
+    due_at: int
+    """Milliseconds since 1970."""
+    working_time: WorkingTime | None
+    """From now until then; None as `Promise.overdue_by`."""
+
+
 class Promises(msgspec.Struct, frozen=True):
     """All that is shown of promises; nothing where nothing was ever promised."""
 
@@ -98,6 +118,8 @@ class Promises(msgspec.Struct, frozen=True):
     """How many lines there are of what is late, those that are not told with the rest."""
     overdue_contacts: int
     """How many contacts these are about."""
+    next_at_risk: list[AtRisk] | None
+    """The contacts at risk that fall due next; None while it is not known which, or if nobody reads that."""
 
 
 class _Which(NamedTuple):
@@ -145,8 +167,8 @@ class _Terms:
         return None if rule.unit is Unit.ELAPSED else measure_working_time(self.calendars[calendar], begin, end)
 
 
-def promises_of(snapshot: Snapshot, options: WebOptions) -> Promises:
-    """Return how all promises stand, what is late, and what falls due next."""
+def promises_of(snapshot: Snapshot, options: WebOptions, risks: Iterable[Risk] | None = None) -> Promises:
+    """Return how all promises stand, what is late, and what falls due next; `risks` are contacts of the latter."""
     now = to_milliseconds(snapshot.taken_at)
     terms = _Terms(snapshot.policies, now)
     places: dict[_Which, dict[str, list[Dimensions]]] = {}
@@ -177,6 +199,7 @@ def promises_of(snapshot: Snapshot, options: WebOptions) -> Promises:
         due=first("at_risk", "running"),
         overdue_lines=len(late),
         overdue_contacts=sum(late),
+        next_at_risk=None if risks is None else [_at_risk(risk, terms, now, options) for risk in risks],
     )
 
 
@@ -198,6 +221,22 @@ def calendar_of(snapshot: Snapshot, places: Iterable[Dimensions]) -> str:
     versions = snapshot.policies.in_force(to_milliseconds(snapshot.taken_at))
     fitting = (version.calendar for place in places for version in versions if version.match.fits(*place))
     return next(fitting, "")
+
+
+def _at_risk(risk: Risk, terms: _Terms, now: int, options: WebOptions) -> AtRisk:
+    french, english = options.labels_of(risk.service)
+    return AtRisk(
+        contact=risk.short,
+        channel=risk.channel,
+        service=risk.service,
+        label_fr=french,
+        label_en=english,
+        queue=risk.queue,
+        policy=risk.policy,
+        clock=risk.clock,
+        due_at=risk.due_at,
+        working_time=terms.measure(_Which(risk.policy, risk.clock, risk.channel), now, max(now, risk.due_at)),
+    )
 
 
 def _openings(terms: _Terms, now: int) -> list[Opening]:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from models.policies import Policies
 from streams.core.figures import Dimensions, Figure, Progress
+from streams.core.forecast import Past
 from streams.web.merged import Day, MergedRows
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class Snapshot:
     """What is promised, by the SLA file as it was at that moment."""
     unreadable: int
     """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
+    same_weekdays: Sequence[Past] = ()
+    """Calls by hour, of the days before today that were the same day of the week (`PastDays`)."""
 
     @property
     def loaded(self) -> bool:
@@ -164,6 +167,7 @@ class FiguresView:
                 latest=dict(shown.latest),
                 due={place: {at: number for at, number in due.items() if number} for place, due in shown.due.items()},
                 opinions={window: dict(sums) for window, sums in shown.opinions.items()},
+                same_weekdays=shown.same_weekdays,
                 policies=policies,
                 unreadable=self._unreadable,
             )

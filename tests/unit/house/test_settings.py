@@ -283,6 +283,9 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 formula = "offered_share"
                 service_level = {attention = 0.9, action = 0.7}
                 abandonment = {attention = 0.05, action = 0.1}
+                backlog_age_seconds = {mail = {attention = 60, action = 120}}
+                wall_seconds = 30
+                wall_views = ["phone", "day"]
                 [web.queues.rsa]
                 site = "siege"
                 label_fr = "RSA"

@@ -1,0 +1,141 @@
+"""What is about to be late, contact by contact: the open warnings of `contact.sla.v1`.
+
+Only what says that a promise is at risk is kept, and no more of a contact than whoever works on it needs to find it: the end of
+its number, where it lies, and until when.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from heapq import nsmallest
+from typing import Final, NamedTuple
+
+import msgspec
+
+from models.policies import QUEUED
+from streams.web.view import Source
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 12
+"""So many are told."""
+KEPT: Final = 100_000
+"""More than so many warnings are not kept: those that fall due last are dropped."""
+SHORT: Final = 4
+"""Of a contact's number so many characters are told: who works on it recognises it, nobody else finds it by them."""
+_AT_RISK: Final = b'"sla.at_risk"'
+
+
+class Risk(NamedTuple):
+    """A promise that most of the time for is over."""
+
+    due_at: int
+    """Milliseconds since 1970."""
+    contact: str
+    """The whole id: it is never sent."""
+    policy: str
+    clock: str
+    channel: str
+    service: str
+    site: str
+    queue: str
+
+    @property
+    def short(self) -> str:
+        """The end of the contact's number."""
+        number = self.contact.rpartition(":")[2]
+        return number[-SHORT:] if len(number) > SHORT else number
+
+
+class _Data(msgspec.Struct):
+    policy: str
+    clock: str
+    number: int = 0
+    queue: str = ""
+    deadline_at: datetime | None = None
+
+
+class _Told(msgspec.Struct):
+    type: str
+    subject: str
+    channel: str
+    data: _Data
+    service: str = ""
+    site: str = ""
+
+
+_decode: Final = msgspec.json.Decoder(_Told).decode
+
+
+class AtRiskView:
+    """Events of clocks in, the next deadlines at risk out; any thread may call either.
+
+    A clock is at risk from when that is told until anything else is told of it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._source = Source.NO_BROKER
+        self._risks: dict[bytes, dict[tuple[str, int], Risk]] = {}
+
+    @property
+    def source(self) -> Source:
+        """What the reader is doing."""
+        return self._source
+
+    def tell(self, source: Source) -> None:
+        """Take note of what the reader is doing now."""
+        with self._lock:
+            self._source = source
+
+    def begin(self, partitions: Iterable[int]) -> None:  # noqa: ARG002 - what a reader says
+        """Read anew, from the beginning."""
+        with self._lock:
+            self._risks.clear()
+
+    def apply_all(
+        self,
+        partition: int,  # noqa: ARG002 - a contact is in one partition
+        rows: Iterable[tuple[bytes | None, bytes | None]],
+        written_at: int = 0,  # noqa: ARG002 - what a reader says
+    ) -> None:
+        """Take in events by contact. What cannot be read is left out: it is told of elsewhere."""
+        with self._lock:
+            for key, value in rows:
+                # Of most events nothing need be known: they are of contacts that are not at risk.
+                if key is not None and value is not None and (_AT_RISK in value or key in self._risks):
+                    self._take(key, value)
+
+    def next(self, now: int, most: int = MOST) -> list[Risk] | None:
+        """Return what falls due next, after `now` (milliseconds since 1970); None until all of it is read."""
+        with self._lock:
+            if self._source is not Source.FOLLOWING:
+                return None
+            risks = (risk for clocks in self._risks.values() for risk in clocks.values())
+            return nsmallest(most, (risk for risk in risks if risk.due_at > now))
+
+    def _take(self, key: bytes, value: bytes) -> None:
+        try:
+            told = _decode(value)
+        except msgspec.MsgspecError:
+            return
+        if told.channel in QUEUED:
+            return  # a call at risk is one that waits: its queue shows it
+        clocks, which = self._risks.get(key, {}), (told.data.clock, told.data.number)
+        clocks.pop(which, None)
+        if told.type == "sla.at_risk" and told.data.deadline_at is not None:
+            due_at = int(told.data.deadline_at.timestamp() * 1000)
+            where = (told.channel, told.service, told.site, told.data.queue)
+            clocks[which] = Risk(due_at, told.subject, told.data.policy, told.data.clock, *where)
+        if clocks:
+            self._risks[key] = clocks
+            if len(self._risks) > KEPT:
+                self._drop_last()
+        else:
+            self._risks.pop(key, None)
+
+    def _drop_last(self) -> None:
+        log.warning("more than %s contacts are at risk: those that fall due last are not listed", KEPT)
+        first = sorted(self._risks, key=lambda key: min(risk.due_at for risk in self._risks[key].values()))
+        self._risks = {key: self._risks[key] for key in first[: KEPT // 2]}

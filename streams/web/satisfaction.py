@@ -1,0 +1,68 @@
+"""What citizens said in the last weeks, with how sure that is: what the wall draws."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from models.topics import Channel
+from streams.core.figures import Figure, merge, new_figure
+from streams.core.layouts import FEEDBACK
+from streams.core.satisfaction import SCALES, answers, estimate
+from streams.web.options import WebOptions
+from streams.web.view import Snapshot
+
+WINDOW: Final = "28d"
+"""Of `opinions.WINDOWS`: of a week a service has too few to say anything."""
+MOST: Final = 24
+"""So many lines are told."""
+
+
+class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One measure of the answers of a window; bounds are Wilson's at 95 %."""
+
+    measure: str
+    """`streams.core.satisfaction.Measure`."""
+    service: str | None
+    """None: of all of them."""
+    label_fr: str
+    label_en: str
+    answers: int
+    ratio: float | None
+    """From 0 to 1, of `nps` from -1 to 1; None, as its bounds, of fewer answers than `fewest_answers`."""
+    lower: float | None
+    upper: float | None
+
+
+def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfaction]:
+    """Return each measure in use, of all services, then of each."""
+    sums = snapshot.opinions.get(WINDOW, {})
+    services: dict[str, Figure] = {service.service: new_figure(FEEDBACK) for service in options.services}
+    everything = new_figure(FEEDBACK)
+    for place in sorted(sums):
+        if place.channel == Channel.FEEDBACK:
+            merge(services.setdefault(place.service, new_figure(FEEDBACK)), sums[place])
+            merge(everything, sums[place])
+    lines = list(_lines(None, ("", ""), everything, options))
+    if sum(1 for figure in services.values() if any(figure.counts)) > 1:
+        for service, figure in services.items():
+            lines += _lines(service, options.labels_of(service), figure, options)
+    return lines[:MOST]
+
+
+def _lines(service: str | None, labels: tuple[str, str], figure: Figure, options: WebOptions) -> Iterator[Satisfaction]:
+    for measure, scale in SCALES.items():
+        given = answers(scale, figure)
+        if number := sum(given.values()):
+            told = estimate(measure, given) if number >= options.fewest_answers else None
+            ratio, lower, upper = (None, None, None) if told is None else (round(part, 4) for part in told)
+            yield Satisfaction(
+                measure=measure.value,
+                service=service,
+                label_fr=labels[0],
+                label_en=labels[1],
+                answers=number,
+                ratio=ratio,
+                lower=lower,
+                upper=upper,
+            )

@@ -1,0 +1,142 @@
+"""What is about to be late, by contact: what the wall lists."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.ids import contact_id
+from models.sla import decode_sla
+from models.topics import Channel
+from streams.web import at_risk
+from streams.web.at_risk import MOST, SHORT, AtRiskView
+from streams.web.board import make_message
+from streams.web.options import ServiceOptions, WebOptions
+from streams.web.promises import WorkingTime
+from streams.web.view import FiguresView, Source
+from tests.unit.web.test_promises import NOON, POLICIES
+from tests.web.rows import milliseconds
+
+HOUR = timedelta(hours=1)
+NOW = milliseconds(NOON)
+
+
+def told(
+    kind: str, number: str, due_at: datetime | None = NOON + HOUR, channel: str = "mail", **data: Any
+) -> tuple[bytes, bytes]:
+    """An event of a clock as a worker writes it, with its key."""
+    subject = contact_id(Channel(channel), "courrier", number)
+    event = {
+        "specversion": "1.0",
+        "id": f"{kind}-{number}",
+        "source": "accueil/sla",
+        "type": f"sla.{kind}",
+        "subject": subject,
+        "time": NOON.isoformat(),
+        "sector": "social",
+        "site": "siege",
+        "service": "social",
+        "channel": channel,
+        "data": {
+            "policy": "courrier",
+            "clock": "answer" if channel == "call" else "announced",
+            "target": 15,
+            "unit": "working_days",
+            "calendar": "siege",
+            "started_at": (NOON - 9 * HOUR).isoformat(),
+            "deadline_at": due_at and due_at.isoformat(),
+            **data,
+        },
+    }
+    value = msgspec.json.encode(event)
+    decode_sla(value)
+    return subject.encode(), value
+
+
+def view_of(*events: tuple[bytes, bytes]) -> AtRiskView:
+    view = AtRiskView()
+    view.begin([0])
+    view.apply_all(0, events)
+    view.tell(Source.FOLLOWING)
+    return view
+
+
+def due(view: AtRiskView) -> list[str]:
+    risks = view.next(NOW)
+    assert risks is not None
+    return [risk.short for risk in risks]
+
+
+def test_the_next_deadline_stands_first_and_the_list_is_bounded() -> None:
+    view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(40, 0, -1)))
+    assert due(view) == [str(1000 + hours) for hours in range(1, MOST + 1)]
+
+
+@pytest.mark.parametrize("kind", ["met", "breached", "cancelled", "paused", "resumed", "moved"])
+def test_whatever_else_is_told_ends_it(kind: str) -> None:
+    view = view_of(told("at_risk", "2026-0001"), told("at_risk", "2026-0002"), told(kind, "2026-0001"))
+    assert due(view) == ["0002"]
+    view.apply_all(0, [told("at_risk", "2026-0001", NOON + HOUR / 2)])
+    assert due(view) == ["0001", "0002"]
+
+
+def test_clocks_of_one_contact_are_told_apart() -> None:
+    view = view_of(
+        told("at_risk", "2026-0001"),
+        told("at_risk", "2026-0001", NOON + 2 * HOUR, clock="resolution"),
+        told("met", "2026-0001"),
+    )
+    risks = view.next(NOW)
+    assert risks is not None
+    assert [risk.clock for risk in risks] == ["resolution"]
+
+
+def test_what_is_due_is_no_longer_at_risk_and_calls_are_seen_in_their_queues() -> None:
+    view = view_of(told("at_risk", "2026-0001", NOON - HOUR), told("at_risk", "1765.1", channel="call"))
+    assert due(view) == []
+
+
+def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out() -> None:
+    view = AtRiskView()
+    assert view.next(NOW) is None
+    view.tell(Source.LOADING)
+    view.apply_all(
+        0, [(b"mail:x:1", b'"sla.at_risk"'), (None, b"{}"), (b"mail:x:1", None), told("at_risk", "2026-0003")]
+    )
+    assert view.next(NOW) is None
+    view.tell(Source.FOLLOWING)
+    assert due(view) == ["0003"]
+    view.begin([0])
+    assert due(view) == []
+
+
+def test_memory_is_bounded_by_what_falls_due_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(at_risk, "KEPT", 10)
+    view = view_of(*(told("at_risk", f"2026-{1000 + hours}", NOON + hours * HOUR) for hours in range(11)))
+    assert due(view) == [str(1000 + hours) for hours in range(1, 5)]
+
+
+def test_the_board_tells_the_end_of_a_number_alone_with_its_working_time() -> None:
+    options = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
+    view = FiguresView(options.time_zone, NOON, lambda: POLICIES)
+    view.begin([0])
+    view.tell(Source.FOLLOWING)
+    risks = view_of(told("at_risk", "DOSSIER-123456789", NOON + 2 * HOUR)).next(NOW)
+    board = make_message(view.snapshot(NOON), options, "v", risks).board
+    assert board.promises.next_at_risk is not None
+    (line,) = board.promises.next_at_risk
+    assert (line.contact, line.label_en, line.policy, line.due_at) == (
+        "6789",
+        "Social support",
+        "courrier",
+        NOW + 7_200_000,
+    )
+    assert line.working_time == WorkingTime(0, 3600), "half an hour until lunch, and half after it"
+    assert len(line.contact) == SHORT
+    assert b"DOSSIER" not in msgspec.json.encode(board)
+
+
+def test_who_has_no_reader_of_deadlines_says_so() -> None:
+    view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
+    assert make_message(view.snapshot(NOON), WebOptions(brokers=""), "v").board.promises.next_at_risk is None

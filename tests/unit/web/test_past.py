@@ -1,0 +1,128 @@
+"""How days like this one went before."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from streams.core.figures import Figure, bucket_key, day_key, encode_figure, new_day, new_figure
+from streams.core.layouts import QUEUES
+from streams.web.board import make_message
+from streams.web.options import WebOptions
+from streams.web.past import WEEKS, PastDays, Usual, usual_of
+from streams.web.view import FiguresView, Source
+from tests.web.rows import MAIL, ROADS, SOCIAL, milliseconds
+
+PARIS = ZoneInfo("Europe/Paris")
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
+TODAY = NOON.date()
+WEEK = timedelta(weeks=1)
+
+
+def day_of(by_hour: Sequence[int]) -> bytes:
+    figure = new_day(QUEUES)
+    figure.by_hour = list(by_hour)
+    figure.counts[0] = sum(by_hour)
+    return encode_figure(figure)
+
+
+def calls(number: int, hour: int = 10) -> list[int]:
+    return [number if at == hour else 0 for at in range(24)]
+
+
+def bucket_of(number: int) -> bytes:
+    figure: Figure = new_figure(QUEUES)
+    figure.counts[0] = number
+    return encode_figure(figure)
+
+
+def filled(weeks: int = 4, number: int = 20) -> PastDays:
+    past = PastDays(PARIS, NOON)
+    for week in range(1, weeks + 2):  # the first day that is known is none that counts: it may be a part of one
+        past.put("day", (TODAY - week * WEEK).toordinal(), SOCIAL, 0, day_of(calls(number)))
+    return past
+
+
+def days_of(past: PastDays, being_read: int | None = None) -> dict[date, int]:
+    return {one.day: sum(one.by_hour) for one in past.same_weekdays(being_read)}
+
+
+def test_places_partitions_days_and_buckets_of_a_day_are_added_up() -> None:
+    past, day = filled(2), TODAY - WEEK
+    past.put("day", day.toordinal(), ROADS, 1, day_of(calls(3, 11)))
+    at = datetime(day.year, day.month, day.day, 10, 55, tzinfo=PARIS)
+    past.put("bucket", int(at.timestamp()), SOCIAL, 0, bucket_of(4))
+    first = past.same_weekdays(None)[0]
+    assert (first.day, first.by_hour[10], first.by_hour[11]) == (day, 24, 3)
+
+
+def test_a_row_that_changes_counts_once_and_one_that_is_removed_not_at_all() -> None:
+    past, day = filled(2), TODAY - WEEK
+    past.put("day", day.toordinal(), SOCIAL, 0, day_of(calls(7)))
+    assert days_of(past)[day] == 7
+    past.put("day", day.toordinal(), SOCIAL, 0, None)
+    assert days_of(past)[day] == 0
+    past.put("day", day.toordinal(), SOCIAL, 0, None)
+    assert days_of(past)[day] == 0
+
+
+def test_only_the_same_weekdays_count_and_not_the_first_of_all() -> None:
+    past = filled(WEEKS + 5)
+    past.put("day", TODAY.toordinal() - 1, SOCIAL, 0, day_of(calls(99)))
+    assert days_of(past) == {TODAY - week * WEEK: 20 for week in range(1, WEEKS + 1)}
+    assert set(days_of(filled(2))) == {TODAY - WEEK, TODAY - 2 * WEEK}
+
+
+def test_days_that_history_has_not_passed_do_not_count() -> None:
+    read = NOON - 2 * WEEK
+    assert set(days_of(filled(4), milliseconds(read))) == {TODAY - week * WEEK for week in (3, 4)}
+
+
+def test_midnight_turns_to_another_weekday_and_forgets_what_is_too_old() -> None:
+    past = filled(WEEKS)
+    past.turn_to(NOON + timedelta(days=1))
+    assert not any(days_of(past).values())
+    past.turn_to(NOON + timedelta(weeks=3))
+    assert len(days_of(past)) == WEEKS, "of the three last weeks nobody is known, but they are days"
+    past.turn_to(NOON + timedelta(weeks=40))
+    assert days_of(past) == {}
+
+
+def test_what_is_no_row_is_told() -> None:
+    with pytest.raises(msgspec.DecodeError):
+        filled().put("day", TODAY.toordinal() - 7, SOCIAL, 0, b"{}")
+
+
+def test_the_usual_day_is_the_mean_of_those_before() -> None:
+    past = PastDays(PARIS, NOON)
+    for week, number in enumerate((10, 20, 30, 5), start=1):
+        by_hour = [*calls(number)[:15], number // 2, *[0] * 8]
+        past.put("day", (TODAY - week * WEEK).toordinal(), SOCIAL, 0, day_of(by_hour))
+    usual = usual_of(past.same_weekdays(None), NOON, PARIS)
+    assert isinstance(usual, Usual)
+    assert usual.days == [str(TODAY - week * WEEK) for week in (3, 2, 1)]
+    assert (usual.by_hour[10], usual.by_hour[15], usual.by_now, usual.rest) == (20, 10, 20, 10)
+    assert usual.low <= usual.rest <= usual.high
+
+
+def test_of_few_days_nothing_is_said() -> None:
+    assert usual_of(filled(2).same_weekdays(None), NOON, PARIS) is None
+    assert usual_of([], NOON, PARIS) is None
+
+
+def test_the_board_tells_of_calls_alone() -> None:
+    view = FiguresView(PARIS, NOON)
+    view.begin([0])
+    view.tell(Source.FOLLOWING)
+    for week in range(1, 6):
+        day = TODAY - week * WEEK
+        view.apply(0, day_key(day, SOCIAL), day_of(calls(12)))
+        view.apply(0, day_key(day, MAIL), day_of(calls(500)))
+    at = int((NOON - WEEK).timestamp())
+    view.apply(0, bucket_key(at, SOCIAL), bucket_of(4))
+    usual = make_message(view.snapshot(NOON), WebOptions(brokers=""), "v").board.usual
+    assert usual is not None
+    assert (usual.by_hour[10], usual.by_hour[12], usual.by_now, usual.rest) == (12, 1, 12, 1)
+    assert view.snapshot(NOON).unreadable == 0

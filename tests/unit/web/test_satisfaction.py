@@ -1,0 +1,54 @@
+"""What citizens said in the last weeks, as the wall draws it."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from streams.core.figures import Dimensions
+from streams.web.options import ServiceOptions, WebOptions
+from streams.web.satisfaction import Satisfaction, satisfaction_of
+from streams.web.view import FiguresView
+from tests.web.rows import OPINION, Worker
+
+NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
+ROADS = Dimensions("feedback", "siege", "routes", "mail")
+OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Action sociale", "Social support"),))
+
+
+def told(*answers: tuple[Dimensions, int, dict[str, int]]) -> list[Satisfaction]:
+    view = FiguresView(OPTIONS.time_zone, NOON)
+    worker = Worker(view)
+    for place, days, numbers in answers:
+        worker.count(place, NOON - timedelta(days=days), **numbers)
+    return satisfaction_of(view.snapshot(NOON), OPTIONS)
+
+
+def test_a_share_is_told_with_its_bounds() -> None:
+    (line,) = told((OPINION, 3, {"given_csat_1_5_5": 60, "given_csat_1_5_4": 20, "given_csat_1_5_1": 20}))
+    assert (line.measure, line.service, line.answers, line.ratio) == ("csat", None, 100, 0.8)
+    # Wilson's bounds of 80 of 100 at 95 %, as any table of them says.
+    assert line.lower == pytest.approx(0.7112, abs=1e-4)
+    assert line.upper == pytest.approx(0.8666, abs=1e-4)
+
+
+def test_of_few_answers_their_number_alone_is_told() -> None:
+    (line,) = told((OPINION, 0, {"given_csat_1_5_5": OPTIONS.fewest_answers - 1}))
+    assert (line.answers, line.ratio, line.lower, line.upper) == (4, None, None, None)
+
+
+def test_answers_of_long_ago_are_not_told() -> None:
+    assert told((OPINION, 28, {"given_csat_1_5_5": 50})) == []
+
+
+def test_several_services_stand_below_their_sum_and_one_alone_does_not() -> None:
+    lines = told((OPINION, 1, {"given_csat_1_5_5": 6}), (ROADS, 2, {"given_csat_1_5_1": 6, "given_nps_0_10_9": 8}))
+    assert [(line.service, line.measure, line.answers) for line in lines] == [
+        (None, "csat", 12),
+        (None, "nps", 8),
+        ("social", "csat", 6),
+        ("routes", "csat", 6),
+        ("routes", "nps", 8),
+    ]
+    assert [line.label_en for line in lines[2:]] == ["Social support", "routes", "routes"]
+    assert lines[1].ratio == 1
