@@ -64,6 +64,11 @@ class Feed:
         return not self._backoff.resting and (self._under_way or self._interval.due)
 
     @property
+    def under_way(self) -> bool:
+        """Whether its turn is not over: there are more spans or pages."""
+        return self._under_way
+
+    @property
     def trouble(self) -> str:
         """Why the server does not answer; empty if it does."""
         return self._backoff.trouble

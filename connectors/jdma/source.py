@@ -70,6 +70,7 @@ class JdmaSource(Source[bytes, bytes]):
             feed.close()
 
     def _next(self) -> Feed | None:
+        """Return the form to go on with: of those that are due, the one whose turn was longest ago."""
         resting = time.monotonic() < self._rests_until
         return None if resting else next((feed for feed in self._feeds if feed.due), None)
 
@@ -81,6 +82,10 @@ class JdmaSource(Source[bytes, bytes]):
             rest = REST_SECONDS if isinstance(error, SourceRefusedError) else 0.0
             self._rests_until = time.monotonic() + max(rest, error.asked_seconds)
             raise
+        finally:
+            if not feed.under_way:  # else the first of many forms, soon due again, keep the last from being read
+                self._feeds.remove(feed)
+                self._feeds.append(feed)
 
 
 def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:

@@ -346,6 +346,20 @@ def test_a_history_of_a_hundred_pages_is_read_as_fast_as_the_server_lets(tmp_pat
     assert asked_at[-1] - asked_at[0] < len(asked_at) * 1.4
 
 
+def test_more_forms_than_can_be_asked_in_time_are_all_read(tmp_path: Path, clock: Clock) -> None:
+    fake = Jdma(*range(1, 13))
+    fake.reviews += [review(form, form, "good", form_id=form) for form in range(1, 13)]
+    with served(fake) as url:
+        more = {"forms": {form: {} for form in range(1, 13)}, "start": BEGIN.date()}
+        config = options(url, **more, poll_seconds=5, requests_per_minute=50)
+        with Bench(jdma.CONNECTOR, config, tmp_path / "data", tmp_path / "keys").opened() as (flow, publisher):
+            began_at = clock.now
+            while clock.now < began_at + 300 and len(publisher.events) < len(fake.reviews):
+                flow.turn()
+                publisher.confirm()
+    assert sorted(told(publisher.events)) == sorted((str(form), 10) for form in range(1, 13))
+
+
 def test_a_pause_that_the_server_asks_for_is_kept_by_all_forms(tmp_path: Path, clock: Clock) -> None:
     """It counts the requests of a key, whatever form they are about."""
     fake = Jdma(FORM, OTHER)
