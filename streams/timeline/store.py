@@ -5,12 +5,14 @@ A batch is one transaction, and the same batch again changes nothing. What is me
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     URL,
     Connection,
     Engine,
+    Insert,
     bindparam,
     create_engine,
     delete,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from models.identities import IdentityKind
@@ -41,8 +44,17 @@ LOCK_SECONDS: Final = 30
 BREACHED: Final = "sla.breached"
 TOO_LARGE: Final = "54"
 """Class of SQLSTATE: a row is more than PostgreSQL can index."""
+LOG_PAGES: Final = 65_536
+"""SQLite's write-ahead log is carried into the database at this length, 256 MiB: a page that changes often is carried once."""
 IN_ONE_QUERY: Final = 500
 """SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
+
+
+_POSITIONAL: Final = {
+    "sqlite": sqlite.dialect(paramstyle="qmark"),
+    "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
+}
+"""Dialects that number what is to be written, and do not name it."""
 
 
 class Unavailable(Exception):  # noqa: N818 - says what the database is
@@ -97,11 +109,12 @@ class Timeline:
         except BaseException:
             self.close()
             raise
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        self._put_entries: Final = insert(ENTRIES).on_conflict_do_nothing()
-        self._put_links: Final = insert(LINKS).on_conflict_do_nothing()
-        self._put_erasures: Final = insert(ERASURES).on_conflict_do_nothing()
-        self._put_promises: Final = promises.upsert(self._engine.dialect.name)
+        dialect = self._engine.dialect.name
+        insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(), dialect)
+        self._put_links: Final = _Put(insert(LINKS).on_conflict_do_nothing(), dialect)
+        self._put_erasures: Final = _Put(insert(ERASURES).on_conflict_do_nothing(), dialect)
+        self._put_promises: Final = _Put(promises.upsert(dialect), dialect)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -119,10 +132,11 @@ class Timeline:
             owners, adopted = _find_owners(connection, entries)
             rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
             rows.sort(key=_key)  # side by side in the index, so that each of its pages is touched once
-            put = _insert(connection, self._put_entries, rows)
-            linked = _insert(connection, self._put_links, _links(entries))
+            put = self._put_entries(connection, rows)
+            links_told = sorted(_links(entries), key=_by_one)
+            linked = self._put_links(connection, links_told)
             told = promises.rows(one for one in promised if one.contact not in erased)
-            written = Written(put, linked, adopted, _insert(connection, self._put_promises, told))
+            written = Written(put, linked, adopted, self._put_promises(connection, told))
         if erases:
             self.truncate_log()
         return written
@@ -179,7 +193,7 @@ class Timeline:
             rows = [
                 {"contact": contact, "erased_at": milliseconds(entry.happened_at)} for contact, entry in told.items()
             ]
-            _insert(connection, self._put_erasures, rows)
+            self._put_erasures(connection, rows)
             erased = _read_identities(connection, told)
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
@@ -269,6 +283,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         "cache_size = -65536",
+        f"wal_autocheckpoint = {LOG_PAGES}",
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -322,6 +337,10 @@ def _place(row: Mapping[str, Any]) -> Place:
     return Place(row["happened_at"], row["id"])
 
 
+def _by_one(link: Mapping[str, Any]) -> tuple[str, str, str]:
+    return link["one"], link["other"], link["contact"]
+
+
 def _links(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return [
         {
@@ -337,10 +356,20 @@ def _links(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def _insert(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> int:
-    if not rows:
-        return 0
-    return connection.execute(statement, rows, execution_options={"preserve_rowcount": True}).rowcount
+class _Put:
+    """A statement that inserts rows of all the columns of its table: made once, and not anew for each row."""
+
+    def __init__(self, statement: Insert, dialect: str) -> None:
+        compiled = statement.compile(dialect=_POSITIONAL[dialect])
+        self._sql: Final = str(compiled)
+        self._values: Final = itemgetter(*compiled.positiontup or ())
+
+    def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert, and return how many rows were not there."""
+        if not rows:
+            return 0
+        values = [self._values(row) for row in rows]
+        return connection.exec_driver_sql(self._sql, values, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _find_owners(connection: Connection, entries: Iterable[Entry]) -> tuple[dict[str, str], int]:

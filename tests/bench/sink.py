@@ -3,15 +3,17 @@
     python -m tests.bench.sink --entries 5000000 --citizens 1000000 --write 300000
 
 The database is made here, with so many entries in it; then the timeline agent's steps are done without Kafka: decode, write in
-one transaction that is synced to disk, count citizens, encode the rows that changed. What the database takes is told apart too.
+one transaction that is synced to disk, count citizens, encode the rows that changed. What the database takes is told apart too;
+of SQLite also what it takes for as many such rows by its bare driver: nothing asked, nothing but inserts, as fast as it goes.
 New contacts of citizens who are there already are written, four entries each, not one after the other: so each batch begins some
 contacts, goes on with others, and touches the index all over. PostgreSQL has its default settings, and runs on the same machine.
 """
 
+import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -19,7 +21,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 import psycopg
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 
 from models import topics
 from models.topics import Channel
@@ -29,7 +31,8 @@ from streams.core.milestone import State
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.job import Step
-from streams.timeline.schema import ENTRIES
+from streams.timeline import store as sql
+from streams.timeline.schema import ENTRIES, LINKS
 from streams.timeline.store import Timeline, Written
 from streams.words import say
 from tests.bench.api import HOUR_MS, LARGE_ENTRIES, LIFE, START_MS, Citizens, build, rows_of_all
@@ -71,9 +74,9 @@ class Store(Timeline):
         """Do nothing."""
 
 
-def make_records(known: Citizens, number: int, citizens: int) -> list[Told]:
-    """Return so many entries of new contacts of these citizens."""
-    chance = Random(1)
+def make_records(known: Citizens, number: int, citizens: int, name: str = "new") -> list[Told]:
+    """Return so many entries of new contacts, whose ids begin with `name`, of these citizens."""
+    chance = Random(name)
     contacts = -(-number // len(LIFE))
     told = []
     for contact in range(contacts):
@@ -85,13 +88,13 @@ def make_records(known: Citizens, number: int, citizens: int) -> list[Told]:
             told.append((place, contact, step, kind, state, case, email if step == 0 else "", at + step * HOUR_MS))
     told.sort()
     return [
-        Told(offset, at, case.encode(), _encode(contact, step, kind, state, case, email, at))
+        Told(offset, at, case.encode(), _encode(f"mail:bench:{name}-{contact:09}", step, kind, state, case, email, at))
         for offset, (_, contact, step, kind, state, case, email, at) in enumerate(told[:number])
     ]
 
 
-def _encode(contact: int, step: int, kind: str, state: str, case: str, email: str, at: int) -> bytes:
-    name, identities = f"mail:bench:new-{contact:09}", f"{case} {email}" if email else ""
+def _encode(name: str, step: int, kind: str, state: str, case: str, email: str, at: int) -> bytes:
+    identities = f"{case} {email}" if email else ""
     where = ("siege", "rsa", kind, datetime.fromtimestamp(at / 1000, UTC), State(state), "", "bench", SECTOR)
     return core._encode(
         Entry(f"{name}-{step}", case, name, Channel.MAIL, *where, identities=identities)
@@ -157,6 +160,9 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
                 assert not step.dead_letters
             busy = time.process_time() - busy
             after = _count(store)
+            bare = None
+            if kind == "sqlite":
+                bare = _write_bare(folder / "timeline.db", make_records(Citizens(keys), write, citizens, "bare"))
             size = (folder / "timeline.db").stat().st_size if kind == "sqlite" else _size(store)
     return {
         "database": kind,
@@ -165,11 +171,35 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
         "built_seconds": built,
         "database_mib": size / MIB,
         "into_database_per_second": len(records) / store.writing_seconds,
+        "bare_driver_per_second": len(records) / bare if bare else None,
         "entries_per_second": len(records) / sum(delays),
         "per_cpu_second": len(records) / busy,
         "step_p99_ms": 1000 * percentile(delays, 0.99),
         "correct": "exact" if after - before == len(records) else f"{after - before} of {len(records)}",
     }
+
+
+def _write_bare(path: Path, records: Sequence[Told]) -> float:
+    """Insert these entries and their links by SQLite's driver alone, in the same batches; return how many seconds that took."""
+    took = 0.0
+    with closing(sqlite3.connect(path, isolation_level=None)) as driver:
+        sql._prepare_sqlite(driver, None)
+        for start in range(0, len(records), STEP_ENTRIES):
+            entries = [core.decode(record.value) for record in records[start : start + STEP_ENTRIES]]
+            rows = sorted(_values(ENTRIES, sql._row(entry, entry.citizen)) for entry in entries)
+            links = sorted(_values(LINKS, link) for link in sql._links(entries))
+            began_at = time.perf_counter()
+            driver.execute("BEGIN IMMEDIATE")
+            for table, values in ((ENTRIES, rows), (LINKS, links)):
+                marks = ", ".join("?" * len(table.columns))
+                driver.executemany(f"INSERT INTO {table.name} VALUES ({marks})", values)
+            driver.execute("COMMIT")
+            took += time.perf_counter() - began_at
+    return took
+
+
+def _values(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in table.columns)
 
 
 def _count(store: Timeline) -> int:
