@@ -1,86 +1,101 @@
-"""The simulated département through the real connectors: the figures are its ledger, number for number."""
+"""The simulated département through the real connectors: figures, and all that people are shown of them, are what happened."""
 
-import shutil
-import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.simulator.accounts import Numbers
-from connectors.simulator.departement import Departement
-from connectors.simulator.plan import Plan
-from connectors.simulator.playing import play_span
-from connectors.simulator.stage import Stage
-from connectors.simulator.working import PARIS, midnight
+from connectors.simulator.working import midnight
 from models.events import Event
 from models.topics import Channel
 from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN
-from tests.support.departement import Folded, differences, last_monday, read
-from tests.support.processes import wait_until
+from streams.metrics_cli import describe_processes
+from streams.report.period import Kind
+from tests.support.departement import differences
+from tests.support.month import (
+    FIRST,
+    NOT_COMPARED,
+    SETTLES,
+    WEEK,
+    Comparison,
+    Month,
+    compare_board,
+    compare_report,
+    periods_of,
+    play_month,
+    read_history,
+    serve,
+)
 from tests.support.simulated_workers import Workers
 from tests.support.telling import deliver
 
+pytestmark = pytest.mark.timeout(300)
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
 CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma"}
-PER_YEAR = 40_000
-SETTLES = timedelta(days=2)
-
-
-class Days:
-    """Days that were played, and read until figures and ledger agreed."""
-
-    def __init__(self, directory: Path, days: int, keys: Path | None = None) -> None:
-        self.keys = directory / "data" / "keys"
-        if keys:  # ids of agents are made of pseudonyms
-            shutil.copytree(keys, self.keys)
-        since = last_monday()
-        until = midnight(since.astimezone(PARIS).date() + timedelta(days=days))
-        self.since, self.until = since, until
-        stage, folded = Stage(directory / "stage"), Folded(until)
-        departement = Departement(stage, Plan(1, PER_YEAR))
-        stage.write_settings(departement.connectors())
-
-        def disagree() -> list[object]:
-            return [*differences(folded.numbers(collected.events), self.ledger)]
-
-        with read(stage, directory / "data") as collected, departement.opened(since):
-            assert play_span(departement, since, until, threading.Event())
-            self.ledger = departement.ledger.numbers(until)
-            self.later = departement.ledger.numbers(until + SETTLES)
-            wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
-        self.events: Sequence[Event] = collected.events
-        self.figures = folded.numbers(collected.events)
+PER_YEAR = 12_000
 
 
 @pytest.fixture(scope="module")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Days:
-    return Days(tmp_path_factory.mktemp("week"), 7)
+def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    return play_month(tmp_path_factory.mktemp("month"), PER_YEAR)
 
 
-def test_figures_are_the_ledger_number_for_number(week: Days) -> None:
-    assert week.figures == week.ledger
-    assert {place[0] for place in week.figures} == {*Channel}
-    assert {event.source.partition("/")[0] for event in week.events} == CONNECTORS
-    assert any(event.type == "letter.sent" and ":D20" in event.subject for event in week.events), "nothing only sent"
+def test_figures_are_the_ledger_number_for_number(month: Month) -> None:
+    assert differences(month.figures, month.ledger) == []
+    assert {place[0] for place in month.figures} == {*Channel}
+    assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
+    assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), "nothing only sent"
+
+
+def test_the_chronicle_adds_up_to_the_ledger(month: Month) -> None:
+    assert differences(month.story.numbers(), month.ledger) == []
+
+
+def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
+    comparison = Comparison(month, serve(month).get("/metrics").text)
+    assert comparison.differences == []
+    catalogue = {metric.name for metric in describe_processes()["web"]}
+    assert comparison.compared | NOT_COMPARED.keys() == catalogue
+    assert not comparison.compared & NOT_COMPARED.keys()
+    assert {name for name in comparison.told if name.startswith(("contact_", "pipeline_"))} <= catalogue
+
+
+def test_the_board_says_what_happened(month: Month) -> None:
+    message = serve(month).get("/api/board").json()
+    assert compare_board(month, message) == []
+    assert message["board"]["all"]["waiting"] > 0, "nobody waits"
+    assert message["board"]["all"]["today"]["answered"] > 0
+
+
+def test_reports_of_each_day_week_and_month_say_what_happened(month: Month) -> None:
+    history, cells = read_history(month), Counter[Kind]()
+    for period in periods_of(month):
+        number, found = compare_report(month, history, period)
+        assert found == []
+        cells[period.kind] += number
+    assert all(cells[kind] > 100 for kind in Kind), cells
+    assert history.unreadable == 0
 
 
 def total(numbers: Numbers, *names: str) -> int:
     return sum(numbers.get(name, 0) for name in names)
 
 
-def test_figures_are_the_ledger_if_it_is_told_as_it_happens(week: Days) -> None:
-    workers, until = Workers(week.since, partitions=2), week.until + SETTLES
-    told = sorted({event.id: event for event in week.events}.values(), key=lambda event: event.time)
-    workers.live(deliver(told, 1), until, [week.since + timedelta(days=1, hours=11)])
-    assert differences(workers.numbers(), week.later) == []
+def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> None:
+    until = month.since + WEEK
+    workers = Workers(month.since, partitions=2)
+    told = sorted({event.id: event for event in month.events}.values(), key=lambda event: event.time)
+    told = [event for event in told if event.time < until]
+    workers.live(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
+    assert differences(workers.numbers(), month.week_ledger) == []
     assert workers.dead == {}
 
 
-def test_who_came_is_accounted_for_on_every_channel(week: Days) -> None:
-    for (channel, *_), numbers in week.figures.items():
+def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:
+    for (channel, *_), numbers in month.figures.items():
         match channel:
             case Channel.CALL | Channel.VISIT:
                 assert numbers.get("offered", 0) == total(numbers, "answered", "abandoned", *LEFT, "waiting")
@@ -90,9 +105,11 @@ def test_who_came_is_accounted_for_on_every_channel(week: Days) -> None:
                 assert numbers.get("booked", 0) == total(numbers, *CANCELLED, "attended", "missed", *OPEN)
 
 
-def test_the_same_seed_gives_the_same_ids(week: Days, tmp_path: Path) -> None:
-    begin = Days(tmp_path, 2, week.keys)
-    assert ids(begin.events, begin.until) == ids(week.events, begin.until)
+def test_the_same_seed_gives_the_same_ids(month: Month, tmp_path: Path) -> None:
+    days = date(FIRST.year, FIRST.month, FIRST.day + 1)
+    begin = play_month(tmp_path, PER_YEAR, last=days, keys=month.keys)
+    until = midnight(days)
+    assert ids(begin.events, until) == ids(month.events, until)
 
 
 def ids(events: Sequence[Event], until: datetime) -> Counter[tuple[str, ...]]:

@@ -145,10 +145,14 @@ class Workers:
     def _fold(self, deliveries: Sequence[Delivery], at: datetime) -> None:
         partitions: dict[int, list[tuple[str, Any]]] = {}
         for taken_at, event in deliveries:
-            partition = partition_of(event.subject.encode(), len(self._workers))
+            partition = self.partition_of(event)
             partitions.setdefault(partition, []).append(_record(taken_at, event))
         for partition, records in partitions.items():
             self._workers[partition].fold(records, at)
+
+    def partition_of(self, event: Event) -> int:
+        """Return which of them takes an event in."""
+        return partition_of(event.subject.encode(), len(self._workers))
 
     # ------------------------------------------------------------------------------------------------------- what it says
     @property
