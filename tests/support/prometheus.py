@@ -38,18 +38,26 @@ class Prometheus:
         """Return the data that a call of the API answers; raises `httpx.HTTPError` while it is not up."""
         return httpx.get(f"{self._url}/api/v1/{path}", params=params).raise_for_status().json()["data"]
 
-    def ask(self, query: str) -> Any:
-        """Return labels → value; raises `httpx.HTTPError` while it is not up."""
-        found = self.get("query", query=query)["result"]
+    def ask(self, query: str, at: float | None = None) -> Any:
+        """Return labels → value, now or at a time in seconds; raises `httpx.HTTPError` while it is not up."""
+        found = self.get("query", query=query, **({} if at is None else {"time": repr(at)}))["result"]
         return {tuple(sorted(result["metric"].items())): float(result["value"][1]) for result in found}
 
-    def value(self, query: str) -> float | None:
-        """Return the one value that answers `query`, or None if there is none (yet)."""
+    def value(self, query: str, at: float | None = None) -> float | None:
+        """Return the one value that answers `query`, now or at a time in seconds, or None if there is none (yet)."""
         try:
-            (value,) = self.ask(query).values()
+            (value,) = self.ask(query, at).values()
         except (httpx.HTTPError, ValueError):
             return None
         return float(value)
+
+    def scraped(self, series: str) -> dict[tuple[tuple[str, str], ...], list[tuple[float, float]]]:
+        """Return labels → (time, value) of all that was scraped of `series`."""
+        found = self.get("query", query=f"{series}[1h]")["result"]
+        return {
+            tuple(sorted(result["metric"].items())): [(at, float(value)) for at, value in result["values"]]
+            for result in found
+        }
 
     def rules(self) -> list[dict[str, Any]]:
         """Return the rules that it has read, as it understands them."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import httpx
+import promql_parser
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -27,6 +28,7 @@ from streams.web.metrics.citizens import CitizensCollector
 from tests.support.alertmanager import EXAMPLE, hooked
 from tests.support.alertmanager import find as find_amtool
 from tests.support.alertmanager import running as running_alertmanager
+from tests.support.dashboards import walk
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
 from tests.unit.web.test_collector_channels import Exported
@@ -216,6 +218,23 @@ def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
         used |= set(re.findall(rf"(?<![\w:])({NAME})(?![\w:(]| *\()", bare)) - {"and", "or", "unless"}
     assert used - recorded <= measured.keys()
     assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
+
+
+def test_what_several_boards_tell_counts_once() -> None:
+    found = 0
+    for rule in read_rules():
+        for node, above in walk(promql_parser.parse(rule["query"])):
+            told = isinstance(node, promql_parser.VectorSelector) and re.match("(contact|pipeline)_", node.name or "")
+            if told and not any(isinstance(one, promql_parser.Call) and one.func.name == "absent" for one in above):
+                merged = [one for one in above if isinstance(one, promql_parser.AggregateExpr)][-1]
+                assert str(merged.op) in {"max", "min"}, rule["name"]
+                labels = set(merged.modifier.labels) & {"job", "instance"} if merged.modifier else set()
+                is_left_out = merged.modifier and "Without" in str(merged.modifier.type)
+                assert labels == ({"job", "instance"} if is_left_out or "pipeline_sla_file" in node.name else set()), (
+                    rule["name"]
+                )
+                found += 1
+    assert found > 20
 
 
 def test_pages_name_what_is_measured(measured: Samples) -> None:

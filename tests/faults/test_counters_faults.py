@@ -1,0 +1,246 @@
+"""Counters as a real Prometheus sees them while processes come and go: none falls, none counts twice, growth is what was sent."""
+
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from models import topics
+from models.events import Event
+from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.topics import COMPACTED, TopicSpec, apply
+from tests.support import contacts_oracle as oracle
+from tests.support import kafka_io
+from tests.support.bad_records import bad_records
+from tests.support.events import START, answered_call, make
+from tests.support.processes import Child, wait_until
+from tests.support.prometheus import RULES, Prometheus, read_rules, running
+from tests.support.sla_chain import PARTITIONS, SLA
+
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+TARGET_SECONDS: Final = 20
+COUNTED: Final = '__name__=~"(contact|pipeline)_.+_(total|bucket|count|sum)"'
+BREACHED: Final = 'contact_sla_completed_total{result="breached"}'
+BECAME: Final = ("met", "breached", "abandoned", "mail", "form")
+"""What becomes of contacts."""
+NET: Final = "place_policy_clock_result:contact_sla_completed:net"
+DONE: Final = "place_policy_clock:contact_sla_done:max"
+
+
+def live(number: int, at: float) -> tuple[list[Event], str]:
+    """Return the events of one contact, and what becomes of it."""
+    call = answered_call(f"call:asterisk/siege:{number}.0", at=at, wait=TARGET_SECONDS / 2)
+    match number % 5:
+        case 0:
+            return call, "met"
+        case 1:
+            return answered_call(call[0].subject, at=at, wait=2 * TARGET_SECONDS), "breached"
+        case 2:
+            place = {"subject": call[0].subject, "site": "siege", "service": "autonomie", "queue": "mdph"}
+            return [*call[:2], make("call.abandoned", at + 9, **place, wait_seconds=4)], "abandoned"
+        case 3:
+            kinds = ("letter.arrived", "letter.assigned", "letter.answered")
+            return [make(kind, at + n, subject=f"mail:mailroom/siege:{number}") for n, kind in enumerate(kinds)], "mail"
+        case _:
+            return [make("form.submitted", at, subject=f"form:demarches/1:{number}", procedure="apa")], "form"
+
+
+class Flow:
+    """Events, some twice, of a batch in disorder, some unusable; and what they come to."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(1)
+        self._held: list[Event] = []
+        self.sent: Counter[str] = Counter()
+
+    def batches(self) -> Iterator[list[kafka_io.Produced]]:
+        while True:
+            yield self.make(40)
+
+    def make(self, number: int) -> list[kafka_io.Produced]:
+        """Return records of so many contacts, of some minutes ago, and one that is dead; half of the news comes the next time."""
+        events: list[Event] = []
+        for _ in range(number):
+            events += self.live()
+        events += self._chance.sample(events, len(events) // 5)
+        self._chance.shuffle(events)
+        told, self._held = [*self._held, *events[::2]], events[1::2]
+        self.sent["dead"] += 1
+        return [*oracle.records(told), ("contact.call.v1", *bad_records()["invalid_json"])]
+
+    def live(self) -> list[Event]:
+        """Return the events of the next contact."""
+        number = self.sent["contacts"]
+        now = (datetime.now(UTC) - START).total_seconds()
+        events, became = live(number, now - 600 + number % 97)
+        self.sent.update(("contacts", became))
+        return events
+
+    def rest(self) -> list[kafka_io.Produced]:
+        """Return what was held back."""
+        told, self._held = self._held, []
+        return list(oracle.records(told))
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """What counters have to tell, and what rules record of them, after all that was sent."""
+        sent = self.sent
+        return {
+            'contact_received_total{channel="call"}': sent["met"] + sent["breached"] + sent["abandoned"],
+            'contact_received_total{channel="mail"}': sent["mail"],
+            'contact_received_total{channel="form"}': sent["form"],
+            'contact_answered_total{channel="call"}': sent["met"] + sent["breached"],
+            "contact_abandoned_total": sent["abandoned"],
+            'contact_wait_seconds_bucket{le="+Inf"}': sent["met"] + sent["breached"],
+            'contact_wait_seconds_bucket{le="20.0"}': sent["met"],
+            "contact_wait_seconds_count": sent["met"] + sent["breached"],
+            "contact_first_response_seconds_count": sent["mail"],
+            "pipeline_dead_letters_total": sent["dead"],
+            f'{NET}{{result="met"}}': sent["met"],
+            f'{NET}{{result="breached"}}': sent["breached"],
+            DONE: sent["met"] + sent["breached"],
+        }
+
+
+class House:
+    """Workers, boards and what they are started with."""
+
+    def __init__(self, kafka: EmbeddedKafka, directory: Path) -> None:
+        self._kafka, self._directory = kafka, directory
+        specs = (
+            TopicSpec(topic.name, PARTITIONS, config=topic.config | (COMPACTED if topic.compacted else {}))
+            for topic in topics.CATALOGUE
+        )
+        apply(kafka.bootstrap, list(specs))
+        (directory / "sla.toml").write_text(SLA.format(target=TARGET_SECONDS), encoding="utf-8")
+        self.ports = {name: free_port() for name in ("web-a", "web-b", "one", "two")}
+
+    def child(self, name: str) -> Child:
+        command = "web" if name.startswith("web") else "worker"
+        key = "ACCUEIL_WEB__PORT" if command == "web" else "ACCUEIL_WORKER__HEALTH_PORT"
+        return Child(
+            ["-m", "streams.cli", command],
+            self._directory / f"{name}.log",
+            ACCUEIL_BROKERS=self._kafka.bootstrap,
+            ACCUEIL_DATA=str(self._directory / "data"),
+            ACCUEIL_SLA=str(self._directory / "sla.toml"),
+            ACCUEIL_LOG__FORMAT="json",
+            ACCUEIL_WORKER__SESSION_TIMEOUT_SECONDS="3",
+            **{key: str(self.ports[name])},
+        )
+
+    def target(self, name: str) -> str:
+        return f"127.0.0.1:{self.ports[name]}"
+
+
+def total(series: str) -> str:
+    """The query of all places, as a rule has to ask: boards tell the same."""
+    return f"sum(max without (instance, job) ({series}))"
+
+
+def agree(prometheus: Prometheus, flow: Flow) -> float:
+    """Wait until both boards and the rules tell all that was sent, and go on to; return since when they do."""
+    expected = flow.figures
+
+    def different() -> dict[str, tuple[float | None, float]]:
+        found = {series: (prometheus.value(total(series)), number) for series, number in expected.items()}
+        return {series: both for series, both in found.items() if both[0] != both[1]}
+
+    def told_by_both() -> bool:
+        contacts = sum(flow.sent[became] for became in BECAME)
+        return len(prometheus.ask(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
+
+    wait_until(lambda: not different() and told_by_both(), "all to be told", 60, different)
+    now = time.time()
+    wait_until(lambda: (prometheus.value("min(timestamp(up))") or 0) > now, "another scrape")
+    return now
+
+
+def falls(prometheus: Prometheus, series: str) -> list[str]:
+    """Return which counters were scraped with less than before."""
+    found = prometheus.scraped(series)
+    assert len(found) > 20
+    return [str(labels) for labels, told in found.items() if any(b < a for (_, a), (_, b) in pairwise(told))]
+
+
+def test_no_counter_falls_or_counts_twice_whoever_comes_and_goes(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    house, flow = House(own_kafka, tmp_path), Flow()
+    webs = {name: house.child(name) for name in ("web-a", "web-b")}
+    one, two = house.child("one"), house.child("two")
+    jobs = {f"worker-{name}": house.target(name) for name in ("one", "two")}
+    with ExitStack() as stack:
+        for child in (*webs.values(), one):
+            stack.enter_context(child.start())
+        stack.enter_context(two)
+        targets = [house.target(name) for name in webs]
+        prometheus = stack.enter_context(running(tmp_path / "prometheus", *targets, rules=RULES, jobs=jobs))
+
+        def let_grow() -> None:
+            query = total("contact_received_total")
+            now = prometheus.value(query) or 0
+            wait_until(lambda: (prometheus.value(query) or 0) > now, "more to be told")
+
+        call = flow.live()
+        kafka_io.produce(own_kafka.bootstrap, oracle.records(call[:2]))
+        wait_until(lambda: prometheus.value(total(BREACHED)) == 1, "what is not known to be answered to be late")
+        kafka_io.produce(own_kafka.bootstrap, [*oracle.records(call[2:]), *flow.make(200), *flow.rest()])
+        began_at, before = agree(prometheus, flow), flow.figures
+        with kafka_io.trickle(own_kafka.bootstrap, flow.batches()):
+            for name, web in webs.items():  # one after the other, while the other one goes on
+                up = f'up{{instance="{house.target(name)}"}}'
+                web.kill()
+                web.wait()
+                wait_until(lambda up=up: prometheus.value(up) == 0, "its end to be seen")
+                web.start()
+                wait_until(lambda up=up: prometheus.value(up) == 1, "it to be back")
+                let_grow()
+            two.start()
+            two.wait_for('"event": "partition_opened"')
+            let_grow()
+            one.kill()
+            one.wait()
+            two.wait_for('"event": "partition_opened"', PARTITIONS)
+            let_grow()
+        kafka_io.produce(own_kafka.bootstrap, flow.rest())
+        ended_at, after = agree(prometheus, flow), flow.figures
+
+        assert (prometheus.value(total('contact_sla_corrected_total{fact="breached"}')) or 0) > 0, (
+            "no counter had to fall"
+        )
+        assert falls(prometheus, f'{{job="accueil-web",{COUNTED}}}') == []
+        assert falls(prometheus, f'{{job=~"worker-.+",{COUNTED}}}') == []
+        assert prometheus.ask('{job="accueil-web",__name__=~".+_created"}') == {}, (
+            "they began with the first event, not here"
+        )
+        for labels, told in prometheus.scraped('{job=~"worker-.+",__name__=~".+_created"}').items():
+            began = {value for _, value in told}
+            assert len(began) == 1, labels
+            assert min(began) <= told[0][0], labels
+
+        window = f"{1000 * (ended_at - began_at):.0f}ms"
+        for series in before.keys() - {DONE}:
+            if not series.startswith(NET):
+                grown = prometheus.value(total(f"increase({series}[{window}])"), ended_at)
+                sent = after[series] - before[series]
+                assert grown is not None
+                assert sent > 0
+                assert sent * 0.999 <= grown <= sent * 1.4, f"{series}: extrapolated, never twice"
+        assert prometheus.ask('{__name__=~".+:.+",instance!=""} or {__name__=~".+:.+",job!=""}') == {}
+        differences = [rule for rule in read_rules() if re.search(r":delta\w+$", rule["name"])]
+        assert len(differences) == 7
+        for rule in differences:
+            grown = prometheus.ask(re.sub(r"offset \w+", f"offset {window}", rule["query"]), ended_at)
+            by_result = Counter[str]()
+            for labels, value in grown.items():
+                by_result[dict(labels).get("result", "done")] += int(value)
+            series = {result: f'{NET}{{result="{result}"}}' for result in ("met", "breached")} | {"done": DONE}
+            assert by_result == {result: after[series[result]] - before[series[result]] for result in by_result}
+            assert by_result
