@@ -25,6 +25,7 @@ from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.sla_file import WatchedPolicies
 from streams.web.citizens import CitizensView, Published
 from streams.web.metrics.citizens import CitizensCollector
+from streams.web.metrics.explained import KPIS
 from tests.support.alertmanager import EXAMPLE, hooked
 from tests.support.alertmanager import find as find_amtool
 from tests.support.alertmanager import running as running_alertmanager
@@ -220,21 +221,27 @@ def test_rules_are_made_of_what_is_measured(measured: Samples) -> None:
     assert used >= {"up", "contact_sla_due_items", "notify_waiting", "connector_spool_bytes"}
 
 
+def written_queries() -> Iterable[str]:
+    """Yield what the pages tell people to ask."""
+    for page in sorted(DEPLOYED.glob("README*.md")):
+        yield from re.findall(r"^(?:sum|max|count) .*$", page.read_text("utf-8"), re.MULTILINE)
+        yield from re.findall(r"`((?:sum|max|count) .*?)`", page.read_text("utf-8"))
+
+
 def test_what_several_boards_tell_counts_once() -> None:
     found = 0
-    for rule in read_rules():
-        for node, above in walk(promql_parser.parse(rule["query"])):
+    for query in (*(rule["query"] for rule in read_rules()), *(kpi.promql for kpi in KPIS), *written_queries()):
+        for node, above in walk(promql_parser.parse(query)):
             told = isinstance(node, promql_parser.VectorSelector) and re.match("(contact|pipeline)_", node.name or "")
             if told and not any(isinstance(one, promql_parser.Call) and one.func.name == "absent" for one in above):
                 merged = [one for one in above if isinstance(one, promql_parser.AggregateExpr)][-1]
-                assert str(merged.op) in {"max", "min"}, rule["name"]
+                assert str(merged.op) in {"max", "min"}, query
                 labels = set(merged.modifier.labels) & {"job", "instance"} if merged.modifier else set()
                 is_left_out = merged.modifier and "Without" in str(merged.modifier.type)
-                assert labels == ({"job", "instance"} if is_left_out or "pipeline_sla_file" in node.name else set()), (
-                    rule["name"]
-                )
+                of_each = "pipeline_sla_file" in node.name
+                assert labels == ({"job", "instance"} if is_left_out or of_each else set()), query
                 found += 1
-    assert found > 20
+    assert found > 60
 
 
 def test_pages_name_what_is_measured(measured: Samples) -> None:

@@ -388,8 +388,8 @@ KPIS: Final = (
     Kpi(
         "Occupancy, where a switchboard tells of agents",
         "Taux d’occupation, là où un standard dit l’état des agents",
-        'sum by (site) (avg_over_time(contact_agents{queue="",state="on_contact"}[30m]))'
-        ' / sum by (site) (avg_over_time(contact_agents{queue="",state=~"on_contact|available"}[30m]))',
+        f'sum by (site) ({_WEBS} (avg_over_time(contact_agents{{queue="",state="on_contact"}}[30m])))'
+        f' / sum by (site) ({_WEBS} (avg_over_time(contact_agents{{queue="",state=~"on_contact|available"}}[30m])))',
     ),
     Kpi(
         "Longest wait, in seconds",
