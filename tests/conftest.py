@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.engine.broker import JVM_OPTIONS, QUICK_START, EmbeddedKafka
+from streams.engine.broker import JVM_OPTIONS, EmbeddedKafka
+from tests.support import quick_kafka
 
 collect_ignore = ["packages"]
 """Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
@@ -18,7 +19,7 @@ SLOW = ("faults", "broker", "browser")
 
 def pytest_configure() -> None:
     """Have what is started hundreds of times start in half the processor time: brokers, and processes of Accueil."""
-    os.environ.setdefault(JVM_OPTIONS, f"-XX:+UseSerialGC {QUICK_START}")
+    os.environ.setdefault(JVM_OPTIONS, quick_kafka.options())
     # Where it is set, as in many containers, each process would compile all of Accueil for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
