@@ -1,4 +1,4 @@
-"""What `accueil bench` runs: the engine beside its peers, the full phone path, and the delay from log to board."""
+"""What `accueil bench` runs: the engine beside its peers, the full phone path, the delays from log and event to what is shown."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from streams.words import say
-from tests.bench import engine, latency, phone_path
+from tests.bench import engine, freshness, latency, phone_path
 from tests.bench.measuring import describe_machine, forget_settings
 from tests.bench.report import Goal, Run, goals_table, write_json
 
@@ -51,6 +51,15 @@ def benches(rounds: int) -> dict[str, Bench]:
             full={},
             quick={"samples": 40, "sample_seconds": 12, "idle_seconds": 10},
         ),
+        "freshness": Bench(
+            say(
+                "From an event to the board and to /metrics, under load",
+                "De l'événement au tableau et à /metrics, sous charge",
+            ),
+            *(freshness.measure, freshness.show, freshness.goals, freshness.is_exact),
+            full={},
+            quick={"rate": 200, "seconds": 10},
+        ),
     }
 
 
@@ -65,8 +74,8 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=say(
-        "Measure throughput, memory and delay, beside the peers. Some 15 minutes, on a quiet machine.",
-        "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 15 minutes, sur une machine au repos.",
+        "Measure throughput, memory and delay, beside the peers. Some 20 minutes, on a quiet machine.",
+        "Mesure débit, mémoire et délai, à côté des autres moteurs. Environ 20 minutes, sur une machine au repos.",
     ),
 )
 @click.option(
@@ -74,7 +83,7 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> list[str]:
     is_flag=True,
     help=say("A few minutes, to see that all runs.", "Quelques minutes, pour voir que tout tourne."),
 )
-@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency")
+@click.option("--only", callback=_names, metavar="NAME,…", help="engine, phone, latency, freshness")
 @click.option(
     "--rounds",
     default=3,

@@ -10,14 +10,14 @@ CONFIRM_SECONDS: Final = 60
 SILENT_SECONDS: Final = 30
 
 
-def make_producer(bootstrap: str) -> Producer:
+def make_producer(bootstrap: str, linger_ms: int = 20) -> Producer:
     """Return a producer as a connector's is: idempotent, lz4, Kafka's own partitioner."""
     return Producer(
         {
             "bootstrap.servers": bootstrap,
             "compression.type": "lz4",
             "enable.idempotence": True,
-            "linger.ms": 20,
+            "linger.ms": linger_ms,
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 500_000,
             "log_level": 3,

@@ -110,7 +110,8 @@ def conclude(name: str, run: Run, goals: Sequence[Goal], file: Path | None) -> N
     """Print what was measured, and write it if asked to; exit 1 if what came out is not what went in."""
     for what, value in run.items():
         click.echo(f"{what:20} {value if isinstance(value, str) else f'{value:,.1f}'}")
-    click.echo(f"\n{goals_table(goals)}")
+    if goals:
+        click.echo(f"\n{goals_table(goals)}")
     if file:
         write_json(file, describe_machine() | {name: run, "goals": [goal.to_json() for goal in goals]})
     if run["correct"] != "exact":

@@ -1,14 +1,17 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from models.topics import SOURCES
 from streams import bench, cli
+from streams.engine.partitioner import partition_of
 from streams.terminal import OperatorError
 from tests.bench import __main__ as program
-from tests.bench import latency, phone_path, soak
+from tests.bench import freshness, latency, phone_path, soak
 from tests.bench.report import Goal
 
 MEMORY = {"worker": 80.0, "web": 70.0}
@@ -92,7 +95,7 @@ def test_a_quick_run_is_not_judged(tmp_path: Path) -> None:
 def test_an_unknown_name_is_named() -> None:
     done = CliRunner().invoke(program.main, ["--only", "engine,speed"])
     assert done.exit_code == 2
-    assert "speed (engine, phone, latency)" in done.output
+    assert "speed (engine, phone, latency, freshness)" in done.output
 
 
 def test_the_phone_path_tells_every_round_and_the_median() -> None:
@@ -176,3 +179,45 @@ def test_a_soak_tells_how_memory_grew() -> None:
     assert "+1.0" in text
     assert "19 / 19" in text
     assert text.endswith("1,800,000 events, 320,000 contacts: exact")
+
+
+def test_each_event_under_load_has_the_delay_until_its_count_shows_it() -> None:
+    sent = {("mdph", "received"): [1.0, 2.0, 2.5], ("rsa", "closed"): [2.0]}
+    seen = [(1.25, b"1 0"), (3.0, b"3 0"), (3.5, b"3 1"), (4.0, b"3 1")]
+
+    def read(raw: bytes) -> dict[tuple[str, str], int]:
+        mdph, rsa = map(int, raw.split())
+        return {("mdph", "received"): mdph, ("rsa", "closed"): rsa}
+
+    assert freshness._delays(sent, seen, read) == [250, 1000, 500, 1500]
+    with pytest.raises(ValueError, match="never shown"):
+        freshness._delays(sent, seen[:2], read)
+    with pytest.raises(ValueError, match="4 shown, 3 sent"):
+        freshness._delays(sent, [(5.0, b"4 0")], read)
+
+
+def test_what_board_and_metrics_show_is_read_by_service() -> None:
+    board = {
+        "queues": [{"service": "mdph", "waiting": 3, "today": {"received": 5, "answered": 2, "left": 1}}],
+        "services": [{"service": "rsa", "mail": {"received": 4, "closed": 1}, "feedback": {"invited": 2, "given": 0}}],
+    }
+    assert freshness._read_board(json.dumps({"board": board}).encode()) == {
+        ("mdph", "received"): 5,
+        ("mdph", "answered"): 2,
+        ("rsa", "received"): 4,
+        ("rsa", "closed"): 1,
+        ("rsa", "invited"): 2,
+    }
+    line = b'contact_closed_total{channel="mail",site="bench",service="rsa",queue="",outcome="%s"} %d.0'
+    assert freshness._read_metrics(b"\n".join([line % (b"answered", 2), line % (b"resolved", 3)])) == {
+        ("rsa", "contact_closed_total"): 5
+    }
+
+
+def test_the_load_is_of_all_channels_at_an_even_rate_and_each_service_in_one_partition() -> None:
+    planned = freshness.Lives(1, 4).plan(datetime(2026, 3, 10, tzinfo=UTC), 200, 10)
+    assert [one.due for one in planned] == pytest.approx([number / 200 for number in range(2000)])
+    assert {one.kind for one in planned} == freshness.SHOWN.keys()
+    assert {one.topic for one in planned} == {topic.name for topic in SOURCES.values()}
+    places = {(one.service, partition_of(one.key, 4)) for one in planned}
+    assert len(places) == len({service for service, _ in places}) == 30

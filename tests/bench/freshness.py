@@ -1,0 +1,517 @@
+"""How old figures are under load: from an event of any channel to the board, and to a scrape of `/metrics`.
+
+    python -m tests.bench.freshness --rate 1000 --seconds 60
+
+`accueil up --demo` runs it all: Kafka, worker, timelines, board, connectors, simulated systems. Beside what these tell, lives of
+contacts on all channels are published to Kafka at a steady rate as connectors publish them, by this process, which also follows
+`/events` as a browser does and scrapes `/metrics` again and again. All contacts of a place are in one partition, so its events
+are counted in the order in which they were sent, and each has its own delay: from just before it was handed to the producer to
+the message, or the end of the scrape, that shows it.
+"""
+
+import re
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, Final, NamedTuple
+from urllib.request import urlopen
+
+import click
+import msgspec
+
+from models.codec import encode
+from models.events import Event
+from models.identities import IdentityKind, PseudonymKey
+from models.topics import DEAD_LETTERS, SOURCES, Channel
+from streams import running
+from streams.engine.partitioner import partition_of
+from streams.settings import Settings
+from streams.words import say
+from tests.bench.latency import Up, started_up
+from tests.bench.measuring import describe_machine, forget_settings, percentile
+from tests.bench.records import make_producer, read
+from tests.bench.report import Goal, Run, number, table, write_json
+from tests.bench.scrape import SHARES
+from tests.support.events import make
+from tests.support.processes import wait_until
+
+SITE: Final = "bench"
+SCRAPE_SECONDS: Final = 0.25
+"""From the end of a scrape to the next: adds as much to a delay at most, half of it on the average, and what a scrape takes."""
+CALM_EVENTS: Final = 60
+"""So few events a second come from the demo once its days before are read."""
+CALM_SECONDS: Final = 10
+STARTS_SECONDS: Final = 400
+LIMIT_SECONDS: Final = 60
+WEIGHTS: Final = {
+    Channel.CALL: 50,
+    Channel.VISIT: 10,
+    Channel.MAIL: 12,
+    Channel.EMAIL: 12,
+    Channel.FORM: 8,
+    Channel.APPOINTMENT: 8,
+}
+"""Of a hundred contacts."""
+ABANDONED: Final = 0.12
+ASKED: Final = 0.1
+"""Of those who called or came, for an opinion; half of them answer."""
+LONGEST_STEP_SECONDS: Final = 4.0
+PLANNING_SECONDS: Final = 20
+"""To make up all events before the first is due, since their times are in them."""
+
+Tell = Callable[[str], None]
+Series = tuple[str, str]
+"""Service, of which a place has one of its own, and what is counted."""
+
+
+class Planned(NamedTuple):
+    """An event that is to be sent."""
+
+    due: float
+    """Seconds after the beginning."""
+    kind: str
+    service: str
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class Shown(NamedTuple):
+    """Where an event shows: a count of a service's today, and a sample of `/metrics`; empty if nowhere."""
+
+    board: str = ""
+    metric: str = ""
+
+
+_RECEIVED: Final = "contact_received_total"
+SHOWN: Final = {
+    "call.queued": Shown("received", _RECEIVED),
+    "call.answered": Shown("answered", "contact_answered_total"),
+    "call.abandoned": Shown("abandoned", "contact_abandoned_total"),
+    "call.ended": Shown("", "contact_handle_seconds_count"),
+    "visit.arrived": Shown("received", _RECEIVED),
+    "visit.called": Shown("answered", "contact_answered_total"),
+    "visit.served": Shown("", "contact_handle_seconds_count"),
+    "letter.arrived": Shown("received", _RECEIVED),
+    "letter.registered": Shown("", "contact_registered_total"),
+    "letter.assigned": Shown("", "contact_assigned_total"),
+    "letter.answered": Shown("closed", "contact_closed_total"),
+    "email.received": Shown("received", _RECEIVED),
+    "email.acknowledged": Shown("", "contact_acknowledged_total"),
+    "email.answered": Shown("closed", "contact_closed_total"),
+    "form.submitted": Shown("received", _RECEIVED),
+    "form.taken_up": Shown("", "contact_assigned_total"),
+    "form.decided": Shown("closed", "contact_closed_total"),
+    "appointment.booked": Shown("booked", _RECEIVED),
+    "appointment.checked_in": Shown("", "contact_appointment_checked_in_total"),
+    "appointment.attended": Shown("attended", "contact_appointment_total"),
+    "feedback.invited": Shown("invited", "contact_survey_invited_total"),
+    "feedback.given": Shown("given", "contact_satisfaction_score_count"),
+}
+_COUNTED: Final = re.compile(rb'^pipeline_events_processed_total\{result="ok"\} (.+)$', re.MULTILINE)
+_SAMPLES: Final = tuple({shown.metric.encode() for shown in SHOWN.values()})
+
+
+# --------------------------------------------------------------------------------------------------------------- the load
+class Lives:
+    """Contacts whose events come to `rate` a second; the same `seed` gives the same."""
+
+    def __init__(self, seed: int, partitions: int) -> None:
+        self._random = Random(seed)
+        self._partitions = partitions
+        self._numbers = count()
+        self._key = PseudonymKey(SITE, bytes(32))
+        self._services = {
+            channel: [f"{SITE}-{channel}-{number}" for number in range(share)] for channel, share in SHARES.items()
+        }
+        self._partition_of = {
+            service: place % partitions
+            for place, service in enumerate(one for some in self._services.values() for one in some)
+        }
+
+    def plan(self, begins_at: datetime, rate: float, seconds: float) -> list[Planned]:
+        """Return as many events as are sent in so many seconds, in the order in which they are."""
+        drawn: list[tuple[float, str, str, dict[str, Any]]] = []
+        wanted = int(rate * seconds)
+        while len(drawn) < wanted:
+            drawn += (one for one in self._life(self._random.uniform(0, seconds)) if one[0] < seconds)
+        drawn.sort(key=lambda one: one[0])
+        # What happens in a life keeps its order, and an even rate.
+        return [self._planned(place / rate, *one[1:], at=begins_at) for place, one in enumerate(drawn[:wanted])]
+
+    def _planned(self, due: float, kind: str, service: str, fields: dict[str, Any], *, at: datetime) -> Planned:
+        event: Event = make(kind, site=SITE, service=service, sector=SITE, **fields)
+        event = event.model_copy(update={"time": at + timedelta(seconds=due)})
+        return Planned(due, kind, service, SOURCES[event.channel].name, event.subject.encode(), encode(event))
+
+    def _life(self, at: float) -> Iterator[tuple[float, str, str, dict[str, Any]]]:
+        random = self._random
+        channel = random.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
+        service = random.choice(self._services[channel])
+        subject = next(
+            name
+            for number in self._numbers
+            if partition_of((name := f"{channel}:{SITE}/{SITE}:{number}").encode(), self._partitions)
+            == self._partition_of[service]
+        )
+        identities = self._key.pseudonym(IdentityKind.PHONE, f"+336399{random.randrange(80_000, 90_000):05}")
+        steps = list(self._steps(channel, service))
+        for kind, data in steps:
+            yield at, kind, service, {"subject": subject, "identities": identities, **data}
+            at += random.uniform(0.5, LONGEST_STEP_SECONDS)
+
+    def _steps(self, channel: Channel, service: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        where = {"queue": service}
+        match channel:
+            case Channel.CALL:
+                yield "call.queued", where
+                if self._random.random() < ABANDONED:
+                    yield "call.abandoned", where
+                    return
+                yield "call.answered", where
+                yield "call.ended", {**where, "ended_by": "caller"}
+            case Channel.VISIT:
+                yield "visit.arrived", where
+                yield "visit.called", {}
+                yield "visit.served", {}
+            case Channel.MAIL:
+                yield "letter.arrived", {}
+                yield "letter.registered", {"chrono": "1"}
+                yield "letter.assigned", {}
+                yield "letter.answered", {}
+            case Channel.EMAIL:
+                yield from (("email.received", {}), ("email.acknowledged", {}), ("email.answered", {}))
+            case Channel.FORM:
+                yield "form.submitted", {"procedure": service}
+                yield "form.taken_up", {}
+                yield "form.decided", {"decision": "accepted"}
+            case _:
+                yield "appointment.booked", {"starts_at": datetime.now(UTC) + timedelta(days=3), "by": "citizen"}
+                yield from (("appointment.checked_in", {}), ("appointment.attended", {}))
+        if channel in (Channel.CALL, Channel.VISIT) and self._random.random() < ASKED:
+            yield "feedback.invited", {}
+            if self._random.random() < 0.5:
+                yield "feedback.given", {"scale": "csat_1_5", "score": self._random.randint(1, 5)}
+
+
+def _send(bootstrap: str, planned: list[Planned]) -> tuple[dict[tuple[str, str], list[float]], list[float]]:
+    """Send all when it is due; return when, by service and kind, and after how long Kafka had taken in each."""
+    producer = make_producer(bootstrap, linger_ms=2)  # as connectors do
+    sent: dict[tuple[str, str], list[float]] = defaultdict(list)
+    taken: list[float] = []
+    begin = time.monotonic()
+    for one in planned:
+        while (early := begin + one.due - time.monotonic()) > 0:
+            producer.poll(min(early, 0.002))
+        at = time.monotonic()
+        sent[one.service, one.kind].append(at)
+        producer.produce(one.topic, key=one.key, value=one.value, on_delivery=partial(_note, taken, at))
+    producer.flush(LIMIT_SECONDS)
+    return sent, taken
+
+
+def _note(taken: list[float], at: float, error: object, _: object) -> None:
+    taken.append(float("inf") if error else time.monotonic() - at)
+
+
+# --------------------------------------------------------------------------------------------------------- who looks on
+class Board:
+    """Follows `/events`, and keeps what came, to be read later."""
+
+    def __init__(self, url: str) -> None:
+        self.seen: list[tuple[float, bytes]] = []
+        threading.Thread(target=self._follow, args=(f"{url}/events",), daemon=True).start()
+
+    def _follow(self, url: str) -> None:
+        with suppress(OSError, HTTPException), urlopen(url, timeout=LIMIT_SECONDS) as stream:
+            for line in stream:
+                if line.startswith(b"data:") and b'"board"' in line:
+                    self.seen.append((time.monotonic(), line[5:]))
+
+
+class Scrapes:
+    """Scrapes `/metrics`, and keeps the samples of our places."""
+
+    def __init__(self, url: str) -> None:
+        self.seen: list[tuple[float, bytes]] = []
+        self.took: list[float] = []
+        self._place = url.removeprefix("http://")
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        connection = HTTPConnection(self._place, timeout=LIMIT_SECONDS)
+        while not self._stopping.wait(SCRAPE_SECONDS):
+            began_at = time.monotonic()
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read()
+            at = time.monotonic()
+            self.took.append(at - began_at)
+            ours = (line for line in text.split(b"\n") if line.startswith(_SAMPLES) and b'site="bench"' in line)
+            self.seen.append((at, b"\n".join(ours)))
+
+
+class _Feedback(msgspec.Struct):
+    invited: int = 0
+    given: int = 0
+
+
+class _Flows(msgspec.Struct):
+    received: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    closed: int = 0
+    booked: int = 0
+    attended: int = 0
+
+
+class _Queue(msgspec.Struct):
+    service: str
+    today: _Flows
+
+
+class _Service(msgspec.Struct):
+    service: str
+    mail: _Flows | None = None
+    email: _Flows | None = None
+    form: _Flows | None = None
+    appointment: _Flows | None = None
+    feedback: _Feedback | None = None
+
+
+class _Board(msgspec.Struct):
+    queues: list[_Queue]
+    services: list[_Service]
+
+
+class _Message(msgspec.Struct):
+    board: _Board
+
+
+_decode: Final = msgspec.json.Decoder(_Message).decode
+
+
+def _read_board(message: bytes) -> dict[Series, int]:
+    """Return what a board shows: service and name of a count → number."""
+    shown: dict[Series, int] = {}
+    board = _decode(message).board
+    for queue in board.queues:
+        shown |= {(queue.service, name): one for name, one in msgspec.structs.asdict(queue.today).items() if one}
+    for row in board.services:
+        for told in (row.mail, row.email, row.form, row.appointment, row.feedback):
+            if told is not None:
+                shown |= {(row.service, name): one for name, one in msgspec.structs.asdict(told).items() if one}
+    return shown
+
+
+def _read_metrics(text: bytes) -> dict[Series, int]:
+    """Return what a scrape shows: service and sample → sum over the other labels."""
+    shown: Counter[Series] = Counter()
+    for line in text.decode().splitlines():
+        sample, _, value = line.rpartition(" ")
+        name, _, labels = sample.partition("{")
+        service = labels.partition('service="')[2].partition('"')[0]
+        shown[service, name] += int(float(value))
+    return shown
+
+
+def _delays(
+    sent: Mapping[Series, list[float]],
+    seen: list[tuple[float, bytes]],
+    read_one: Callable[[bytes], Mapping[Series, int]],
+) -> list[float]:
+    """Return after how many milliseconds each that was sent was shown. Raises `ValueError` if something never was."""
+    delays: list[float] = []
+    found: Counter[Series] = Counter()
+    for at, raw in seen:
+        for series, shown in read_one(raw).items():
+            times = sent.get(series, [])
+            if shown > len(times):
+                raise ValueError(f"{series}: {shown} shown, {len(times)} sent")
+            delays += (1000 * (at - one) for one in times[found[series] : shown])
+            found[series] = max(found[series], shown)
+    if missing := [
+        (series, len(times) - found[series]) for series, times in sent.items() if found[series] < len(times)
+    ]:
+        raise ValueError(f"never shown: {missing[:5]}")
+    return delays
+
+
+# ----------------------------------------------------------------------------------------------------------- measuring
+def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, tell: Tell) -> dict[str, Any]:
+    """Return the delays of all events that show, at `rate` events a second for `seconds`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder,
+        started_up(Path(folder), "up", "--demo") as demo,
+    ):
+        tell(say("the demo reads its days before …", "la démonstration lit les jours d'avant …"))
+        _await_calm(demo.url)
+        found = running.read(Path(folder) / "demo")
+        assert found is not None, "the demo does not run"
+        return _measure(demo, found.brokers, rate, seconds, seed, tell)
+
+
+def _measure(demo: Up, bootstrap: str, rate: float, seconds: float, seed: int, tell: Tell) -> dict[str, Any]:
+    begins_at = datetime.now(UTC) + timedelta(seconds=PLANNING_SECONDS)
+    planned = Lives(seed, Settings().partitions).plan(begins_at, rate, seconds)
+    board, scrapes = Board(demo.url), Scrapes(demo.url)
+    wait_until(lambda: board.seen and scrapes.seen, "board and metrics", LIMIT_SECONDS)
+    tell(say(f"{len(planned)} events …", f"{len(planned)} événements …"))
+    time.sleep(max(0.0, (begins_at - datetime.now(UTC)).total_seconds()))
+    before, began_at = demo.cpu_seconds(), time.monotonic()
+    sent, taken = _send(bootstrap, planned)
+    took = time.monotonic() - began_at
+    after = demo.cpu_seconds()
+    on_board = _by_count(sent, lambda shown: shown.board)
+    in_metrics = _by_count(sent, lambda shown: shown.metric)
+    wait_until(
+        lambda: (
+            _shows(on_board, _read_board(board.seen[-1][1])) and _shows(in_metrics, _read_metrics(scrapes.seen[-1][1]))
+        ),
+        "all of it",
+        LIMIT_SECONDS,
+    )
+    scrapes.stop()
+    delays = {
+        "board": _delays(on_board, board.seen, _read_board),
+        "metrics": _delays(in_metrics, scrapes.seen, _read_metrics),
+        "kafka": [1000 * one for one in taken],
+    }
+    dead = sum(1 for record in read(bootstrap, DEAD_LETTERS.name) if b'"bench' in (record.value or b""))
+    return {
+        "events": len(planned),
+        "events_per_second": len(planned) / took,
+        "kinds": len({one.kind for one in planned}),
+        "scrape_ms": 1000 * percentile(scrapes.took, 0.5),
+        "messages_per_second": len(board.seen) / took,
+        "message_bytes": len(board.seen[-1][1]),
+        **{
+            f"{where}_{name}_ms": one
+            for where, told in delays.items()
+            for name, one in (("p50", percentile(told, 0.5)), ("p99", percentile(told, 0.99)), ("max", max(told)))
+        },
+        **{f"{where}_samples": len(told) for where, told in delays.items()},
+        "core_share": {name: (after[name] - before[name]) / took for name in before},
+        "dead_letters": dead,
+    }
+
+
+def _by_count(sent: Mapping[tuple[str, str], list[float]], where: Callable[[Shown], str]) -> dict[Series, list[float]]:
+    """Return when was sent what a count shows: service and count → times. Of a service, each counts one kind of event."""
+    found: defaultdict[Series, list[float]] = defaultdict(list)
+    for (service, kind), times in sent.items():
+        if name := where(SHOWN[kind]):
+            found[service, name] += times
+    return dict(found)
+
+
+def _shows(sent: Mapping[Series, list[float]], shown: Mapping[Series, int]) -> bool:
+    return all(shown.get(series, 0) >= len(times) for series, times in sent.items())
+
+
+def _await_calm(url: str) -> None:
+    """Return when the days before are read: hardly any events come any more."""
+    counted: list[tuple[float, float]] = []
+
+    def is_calm() -> bool:
+        with urlopen(f"{url}/metrics", timeout=LIMIT_SECONDS) as answer:
+            found = _COUNTED.search(answer.read())
+        if found is None:
+            return False
+        counted.append((time.monotonic(), float(found[1])))
+        at, number = next(
+            one for one in reversed(counted) if one[0] <= counted[-1][0] - CALM_SECONDS or one is counted[0]
+        )
+        elapsed = counted[-1][0] - at
+        return elapsed >= CALM_SECONDS and (counted[-1][1] - number) / elapsed < CALM_EVENTS
+
+    wait_until(is_calm, "the demo to be as of now", STARTS_SECONDS)
+
+
+# -------------------------------------------------------------------------------------------------------------- telling
+def goals(result: Run) -> list[Goal]:
+    """Return what must be reached."""
+    return [
+        Goal(
+            "freshness.events_per_second",
+            say("events/s sent", "événements/s envoyés"),
+            result["events_per_second"],
+            990,
+        ),
+        *(
+            Goal(f"freshness.{where}_p99_ms", what, result[f"{where}_p99_ms"], 1000, at_least=False)
+            for where, what in (
+                ("board", say("event to board, p99 ms", "événement au tableau, p99 ms")),
+                ("metrics", say("event to /metrics, p99 ms", "événement à /metrics, p99 ms")),
+            )
+        ),
+    ]
+
+
+def is_exact(result: Run) -> bool:
+    """Whether all was shown, which else there would be no result of, and nothing refused."""
+    return bool(result["dead_letters"] == 0)
+
+
+def show(result: Run) -> str:
+    """Return delays and processes, for people."""
+    named = {
+        "kafka": say("acknowledged by Kafka", "confirmé par Kafka"),
+        "board": say("on the board", "au tableau"),
+        "metrics": say("in a scrape of /metrics", "dans une lecture de /metrics"),
+    }
+    head = [say("after ms", "après ms"), say("events", "événements"), "p50", "p99", "max"]
+    rows = [
+        [
+            what,
+            number(result[f"{where}_samples"]),
+            *(number(round(result[f"{where}_{name}_ms"])) for name in ("p50", "p99", "max")),
+        ]
+        for where, what in named.items()
+    ]
+    rate, kinds = number(result["events_per_second"]), result["kinds"]
+    told = say(
+        f"{rate} events/s of {kinds} types beside the demo; a scrape took {result['scrape_ms']:.0f} ms, the next began"
+        f" {SCRAPE_SECONDS * 1000:.0f} ms later; {result['messages_per_second']:.1f} messages/s of"
+        f" {number(result['message_bytes'])} bytes",
+        f"{rate} événements/s de {kinds} types à côté de la démonstration ; une lecture a pris {result['scrape_ms']:.0f} ms,"
+        f" la suivante a commencé {SCRAPE_SECONDS * 1000:.0f} ms après ; {result['messages_per_second']:.1f} messages/s de"
+        f" {number(result['message_bytes'])} octets",
+    )
+    processes = [[name, number(100 * share)] for name, share in result["core_share"].items()]
+    columns = [say("process", "processus"), say("% of a core", "% d'un cœur")]
+    return "\n\n".join([table(head, rows), told, table(columns, processes)])
+
+
+@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--rate", default=1_000.0, show_default=True, help="Events a second.")
+@click.option("--seconds", default=60.0, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the result.")
+def main(*, rate: float, seconds: float, seed: int, file: Path | None) -> None:
+    """Measure, print, write."""
+    forget_settings()
+    result = measure(rate=rate, seconds=seconds, seed=seed, tell=partial(click.echo, err=True))
+    click.echo(f"\n{show(result)}")
+    if file:
+        write_json(file, describe_machine() | {"freshness": result})
+    sys.exit(not is_exact(result))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.freshness")

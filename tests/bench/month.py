@@ -1,0 +1,66 @@
+"""A month of the whole simulated département: whether all that people are shown of it is what happened.
+
+    python -m tests.bench.month --per-year 1000000
+
+`accueil simulate all` plays it in the real systems, as fast as the real connectors read it; a worker's code folds their events on
+two partitions, in memory; then `/metrics`, the board and the reports of each day, week and month are held against the plan.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from streams.words import say
+from tests.bench.measuring import forget_settings
+from tests.bench.report import conclude
+from tests.support.departement import differences
+from tests.support.month import Comparison, compare_board, compare_report, periods_of, play_month, read_history, serve
+
+PATIENCE_SECONDS = 1800
+"""For connectors to read to the end."""
+
+
+def measure(*, per_year: float, seed: int) -> dict[str, Any]:
+    """Play and compare; return how many numbers were compared, and which are not what they must be."""
+    began_at = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
+        month = play_month(Path(folder), per_year, seed=seed, patience_seconds=PATIENCE_SECONDS)
+    found: list[Any] = [*differences(month.figures, month.ledger), *differences(month.story.numbers(), month.ledger)]
+    app = serve(month)
+    metrics = Comparison(month, app.get("/metrics").text)
+    found += metrics.differences
+    found += compare_board(month, app.get("/api/board").json())
+    history, cells = read_history(month), 0
+    for period in periods_of(month):
+        number, wrong = compare_report(month, history, period)
+        cells += number
+        found += wrong
+    return {
+        "days": (month.until - month.since).total_seconds() / 86_400,
+        "contacts": sum(fact.name in {"offered", "received", "booked"} for fact in month.story.facts),
+        "facts": len(month.story.facts),
+        "events": len(month.events),
+        "samples_of_metrics": metrics.values,
+        "cells_of_reports": cells,
+        "seconds": time.monotonic() - began_at,
+        "correct": "exact" if not found else f"{len(found)} differ: {found[:10]}",
+    }
+
+
+@click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--per-year", default=1_000_000, show_default=True, type=click.IntRange(min=1_000), help="Contacts.")
+@click.option("--seed", default=1, show_default=True)
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help=say("Where to write.", "Où écrire.")
+)
+def main(*, per_year: int, seed: int, file: Path | None) -> None:
+    """Play, compare, print, and write if asked to; exit 1 if any number differs."""
+    forget_settings()
+    conclude("month", measure(per_year=per_year, seed=seed), [], file)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tests.bench.month")
