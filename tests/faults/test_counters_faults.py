@@ -158,7 +158,7 @@ def agree(prometheus: Prometheus, flow: Flow) -> float:
         contacts = sum(flow.sent[became] for became in BECAME)
         return len(prometheus.ask(f"sum by (instance) (contact_received_total) == {contacts}")) == 2
 
-    wait_until(lambda: not different() and told_by_both(), "all to be told", 60, different)
+    wait_until(lambda: not different() and told_by_both(), "all to be told", 120, different)
     now = time.time()
     wait_until(lambda: (prometheus.value("min(timestamp(up))") or 0) > now, "another scrape")
     return now

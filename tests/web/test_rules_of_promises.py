@@ -33,13 +33,12 @@ class Burn:
         return self.long + 4
 
     def scenes(self) -> Iterator[Scene]:
+        """What it takes all rules to say; each threshold is in `UNITS`."""
         allowed = self.factor * (1 - self.objective)
         over, under, far = 1.05 * allowed, 0.95 * allowed, 1.5 * allowed
         yield self.scene("broken a little too often", 1, self.shares(over, over))
         yield self.scene("not too often in the long window", 0, self.shares(under, far))
         yield self.scene("not too often any more", 0, self.shares(far, under))
-        yield self.scene("just enough to say so", 1, self.all_of(self.floor))
-        yield self.scene("too few to say so", 0, self.all_of(self.floor - 1))
         yield two_webs(self.scene("too few, told twice", 0, self.all_of(self.floor - 1)))
         often = self.shares(far, far)
         yield self.scene("taken back", 0, often, taken_back=often[0])
@@ -127,11 +126,8 @@ def more_due() -> Iterator[Scene]:
         }
         return Scene(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
-    yield scene("half as much again", 0, due=30, done=20)
     yield scene("more than that", 1, due=31, done=20)
     yield two_webs(scene("more than that, told twice", 1, due=31, done=20))
-    yield scene("nothing was done", 1, due=10, done=0)
-    yield scene("little is due", 0, due=9, done=0)
     yield scene("closed", 0, due=31, done=20, is_open=0)
     read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
     yield add(scene("history is read", 0, due=31, done=20), read)
