@@ -18,7 +18,7 @@ from tests.support.processes import ROOT, wait_until
 
 DEPLOYED = ROOT / "deploy" / "prometheus"
 RULES = sorted((DEPLOYED / "rules").glob("*.yml"))
-PIPELINE, PROMISES, RECORDING, SATISFACTION = RULES
+PROMISES, RECORDING = (DEPLOYED / "rules" / f"{name}.yml" for name in ("promises", "recording"))
 
 
 def find(name: str) -> str:
