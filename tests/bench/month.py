@@ -29,7 +29,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         month = play_month(Path(folder), per_year, seed=seed, patience_seconds=PATIENCE_SECONDS)
     found: list[Any] = [*differences(month.figures, month.ledger), *differences(month.story.numbers(), month.ledger)]
-    app = serve(month)
+    app = serve(month.workers)
     metrics = Comparison(month, app.get("/metrics").text)
     found += metrics.differences
     found += compare_board(month, app.get("/api/board").json())

@@ -23,6 +23,7 @@ from tests.support.month import (
     Comparison,
     Month,
     compare_board,
+    compare_counters,
     compare_report,
     periods_of,
     play_month,
@@ -55,7 +56,7 @@ def test_the_chronicle_adds_up_to_the_ledger(month: Month) -> None:
 
 
 def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
-    comparison = Comparison(month, serve(month).get("/metrics").text)
+    comparison = Comparison(month, serve(month.workers).get("/metrics").text)
     assert comparison.differences == []
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
@@ -64,7 +65,7 @@ def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
 
 
 def test_the_board_says_what_happened(month: Month) -> None:
-    message = serve(month).get("/api/board").json()
+    message = serve(month.workers).get("/api/board").json()
     assert compare_board(month, message) == []
     assert message["board"]["all"]["waiting"] > 0, "nobody waits"
     assert message["board"]["all"]["today"]["answered"] > 0
@@ -92,6 +93,9 @@ def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> Non
     workers.live(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
     assert differences(workers.numbers(), month.week_ledger) == []
     assert workers.dead == {}
+    taken_back, found = compare_counters(serve(workers).get("/metrics").text, month.week_ledger)
+    assert found == []
+    assert taken_back > 0, "nothing was told late"
 
 
 def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:

@@ -50,6 +50,8 @@ from tests.support.told_in_metrics import (
     board_satisfaction,
     board_services,
     day_of,
+    name_series,
+    series_of,
 )
 
 FIRST, LAST = date(2026, 3, 12), date(2026, 4, 10)
@@ -215,14 +217,15 @@ def play_month(
 
 
 # ------------------------------------------------------------------------------------------------------- what is shown
-def serve(month: Month) -> TestClient:
-    """Return the web application as of the end of the month."""
-    view = FiguresView(PARIS, month.until)
-    view.begin(range(PARTITIONS))
-    for partition, rows in enumerate(month.workers.rows_of_figures()):
-        view.apply_all(partition, rows, milliseconds(month.until))
+def serve(workers: Workers) -> TestClient:
+    """Return the web application as of the time that `workers` have come to."""
+    now, rows = workers.now, workers.rows_of_figures()
+    view = FiguresView(PARIS, now)
+    view.begin(range(len(rows)))
+    for partition, several in enumerate(rows):
+        view.apply_all(partition, several, milliseconds(now))
     view.tell(Source.FOLLOWING)
-    app = create_app(view, NoReader(), OPTIONS, lambda: month.until)
+    app = create_app(view, NoReader(), OPTIONS, lambda: now)
     return TestClient(app, base_url="http://127.0.0.1")
 
 
@@ -361,6 +364,32 @@ class Comparison:
         wanted = {frozenset(labels): value for labels, value in expected.items()}
         for labels in told.keys() | wanted.keys():
             self._hold((name, labels), told.get(labels, float("nan")), wanted.get(labels, float("nan")))
+
+
+def compare_counters(text: str, ledger: Mapping[Where, Numbers]) -> tuple[int, list[tuple[Series, float, float]]]:
+    """Return how much was taken back, and the counters that are not what a ledger has and what was taken back, together."""
+    told = samples_of(text)
+    corrected = {
+        (series[1] - {pair}, pair[1]): value
+        for series, value in told["contact_corrected_total"].items()
+        for pair in series[1]
+        if pair[0] == "fact"
+    }
+    wanted: defaultdict[Series, float] = defaultdict(float)
+    for place, numbers in ledger.items():
+        for name, number in numbers.items():
+            wanted.update(dict.fromkeys(series_of(name, place), number))
+    called = {"offered": "received", "booked": "received", "responded": "answered"}
+    found = []
+    for place in ledger:
+        _, where = name_series("", place)
+        for name in {name for counter in COUNTERS for name in counter.names} | set(ledger[place]):
+            for series in series_of(name, place):
+                taken = corrected.get((where, called.get(name, name)), 0.0)
+                value = told[series[0]].get(series, 0.0)
+                if series in told[series[0]] and value != wanted[series] + taken:
+                    found.append((series, value, wanted[series] + taken))
+    return int(sum(corrected.values())), found
 
 
 # ------------------------------------------------------------------------------------------------------------ the board

@@ -65,6 +65,22 @@ COUNTERS: Final = (
     Counted("contact_appointment_checked_in_total", names={"checked_in": ""}),
     Counted("contact_survey_invited_total", names={"invited": ""}),
 )
+
+
+def series_of(name: str, place: Where) -> list[Series]:
+    """Return the series of counters that count a fact of that name."""
+    found = []
+    for counter in COUNTERS:
+        if name in counter.names:
+            value = counter.names[name]
+        elif counter.prefix and name.startswith(counter.prefix):
+            value = name.removeprefix(counter.prefix)
+        else:
+            continue
+        found.append(name_series(counter.sample, place, **({counter.label: value} if counter.label else {})))
+    return found
+
+
 HISTOGRAMS: Final = {
     "contact_wait_seconds": "wait",
     "contact_abandon_wait_seconds": "abandon_wait",
@@ -128,16 +144,8 @@ class Expected:
         self._count_opinions()
 
     def _count(self, fact: Fact) -> None:
-        for counter in COUNTERS:
-            if fact.name in counter.names:
-                value = counter.names[fact.name]
-            elif counter.prefix and fact.name.startswith(counter.prefix):
-                value = fact.name.removeprefix(counter.prefix)
-            else:
-                continue
-            self.values[
-                name_series(counter.sample, fact.place, **({counter.label: value} if counter.label else {}))
-            ] += 1
+        for series in series_of(fact.name, fact.place):
+            self.values[series] += 1
         if fact.cents:
             postage = fact.name.removeprefix("sent_")
             self.values[name_series("contact_postage_euros_total", fact.place, postage=postage)] += fact.cents / 100
