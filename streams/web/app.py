@@ -22,7 +22,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,8 +38,10 @@ from streams.web.broadcast import Broadcaster, encode
 from streams.web.choices import THEMES, find_language, find_theme, remember
 from streams.web.citizens import CitizensView
 from streams.web.collector import FiguresCollector
+from streams.web.explaining import NAMES
 from streams.web.exposition import CONTENT_TYPE, Exposition
 from streams.web.figures_reader import FiguresReader
+from streams.web.icon import draw_icon
 from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.explained import KPIS
 from streams.web.metrics.page import WORDS, Described
@@ -58,6 +60,8 @@ SEND_TIMEOUT_SECONDS: Final = 30
 COLLECTING: Final = (100_000, 20, 50)
 """Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
 else pay for a walk through all of memory."""
+WALL: Final = "wall"
+"""A parameter of the board's address that leads to the wall."""
 READY: Final = {State.LIVE, State.CATCHING_UP}
 """With these the board does its work; it says itself as of when its figures are."""
 HEADERS: Final = {
@@ -182,6 +186,8 @@ class Site:
         """All routes of the application."""
         return [
             Route("/", self._board),
+            Route("/wall", self._wall),
+            Route("/icon.svg", self._icon),
             Route("/events", Stream(self.broadcaster, self._options.max_viewers), methods=["GET"]),
             Route("/api/board", self._api),
             Route("/metrics", self._metrics),
@@ -208,15 +214,24 @@ class Site:
         )
 
     async def _board(self, request: Request) -> Response:
-        page = await run_sync(self._render, find_language(request), find_theme(request))
+        if WALL in request.query_params:
+            query = request.url.remove_query_params(WALL).query
+            return RedirectResponse(f"/wall?{query}" if query else "/wall")
+        return await self._page(request, "board.html")
+
+    async def _wall(self, request: Request) -> Response:
+        return await self._page(request, "wall.html")
+
+    async def _page(self, request: Request, template: str) -> Response:
+        page = await run_sync(self._render, template, find_language(request), find_theme(request))
         # Kept nowhere: the page holds figures, and is another one for another language.
         response = HTMLResponse(page, headers={"cache-control": "no-store"})
         remember(request, response)
         return response
 
-    def _render(self, language: str, theme: str) -> str:
-        """Return the page with the figures in it, so that it shows them at once and not only when the stream has begun."""
-        return self._templates.get_template("board.html").render(
+    def _render(self, template: str, language: str, theme: str) -> str:
+        """Return a page with the figures in it, so that it shows them at once and not only when the stream has begun."""
+        return self._templates.get_template(template).render(
             lang=language,
             other=_other(LANGUAGES, language),
             theme=theme,
@@ -226,7 +241,14 @@ class Site:
             time_zone=self._options.time_zone.key,
             version=self._version,
             message=msgspec.to_builtins(self._message()),
+            figures=NAMES,
+            views=self._options.wall_views,
+            wall_seconds=self._options.wall_seconds,
         )
+
+    async def _icon(self, request: Request) -> Response:
+        asked = request.query_params
+        return Response(draw_icon(asked.get("n", ""), asked.get("level", "")), media_type="image/svg+xml")
 
     async def _api(self, _: Request) -> Response:
         return Response(encode(await run_sync(self._message)), media_type="application/json")

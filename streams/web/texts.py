@@ -4,6 +4,8 @@
 import re
 from typing import Final
 
+from streams.web.wall_texts import WALL_TEXTS
+
 LANGUAGES: Final = ("fr", "en")
 """The first one is for whoever asks for none."""
 
@@ -336,6 +338,6 @@ _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’]))|(?<=«) ")
 """Spaces where no line may end: before double signs of punctuation (Imprimerie nationale) and the unit of seconds."""
 
 TEXTS: Final = {
-    language: {name: _NO_BREAK.sub("\N{NO-BREAK SPACE}", words[index]) for name, words in _TEXTS.items()}
+    language: {name: _NO_BREAK.sub("\N{NO-BREAK SPACE}", words[index]) for name, words in (_TEXTS | WALL_TEXTS).items()}
     for index, language in enumerate(LANGUAGES)
 }

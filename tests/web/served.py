@@ -9,6 +9,7 @@ from threading import Thread
 from models.policies import Policies
 from streams.metrics_cli import describe_processes
 from streams.web.app import Server, create_app
+from streams.web.at_risk import AtRiskView
 from streams.web.broadcast import Broadcaster
 from streams.web.citizens import CitizensView
 from streams.web.options import WebOptions
@@ -40,7 +41,10 @@ class Served:
         self._ahead = now - datetime.now(UTC) if now else timedelta(0)
         self.view = FiguresView(options.time_zone, self.now(), lambda: policies)
         self.worker = Worker(self.view)
-        app = create_app(self.view, NoReader(), options, self.now, citizens, explain=describe_processes)
+        self.risks = AtRiskView()
+        app = create_app(
+            self.view, NoReader(), options, self.now, citizens, explain=describe_processes, risks=self.risks
+        )
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)
         self._listener = socket.create_server(("127.0.0.1", port))

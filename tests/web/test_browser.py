@@ -341,12 +341,13 @@ def test_the_keyboard_reaches_everything(served: Served, page: Page) -> None:
     page.open(served.url)
     be_live(served, page)
     reached = []
-    for _ in range(7):
+    for _ in range(15):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(
             page.run("const e = document.activeElement; return e.className || e.getAttribute('href') || e.localName")
         )
-    assert reached == ["skip", "/?theme=light", "/?lang=en", "scroll", "summary", "/api/board", "/metrics"]
+    head, tiles, table = ["skip", "/wall", "/?theme=light", "/?lang=en"], ["explains"] * 6, ["scroll", "explains"]
+    assert reached == [*head, *tiles, *table, "summary", "/api/board", "/metrics"]
     assert page.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
@@ -454,7 +455,6 @@ def test_a_queue_says_its_site_once_another_site_has_one_of_that_name(served: Se
 
 def test_quiet_is_told_from_cut_off_by_the_time_of_the_last_event(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
-    be_live(served, page)
     assert not page.run("return document.querySelector('#last-event').checkVisibility()"), "nothing happened yet"
     today, yesterday = AFTERNOON.replace(hour=9, minute=2, second=5), AFTERNOON - timedelta(days=1)
     served.worker.progress(served.now(), event_at=milliseconds(yesterday))

@@ -312,14 +312,14 @@ def test_figures_of_services_move_when_they_change(served: Served, page: Page) -
     mail = Dimensions("mail", "siege", "rsa", "")
     served.worker.count(mail, served.now(), "received")
     wait_until(lambda: names(page, "services-rows") == ["RSA et insertion"], "its row, which is its own sum")
-    assert cells(page, 0)["Courrier: Reçus"] == "1"
+    wait_until(lambda: cells(page, 0)["Courrier: Reçus"] == "1", "the letter of today")
     served.worker.count(mail._replace(service="mdph"), served.now(), received=2)
     wait_until(lambda: len(names(page, "services-rows")) == 3, "the second service")
-    assert cells(page, 0)["Courrier: Reçus"] == "3"
+    wait_until(lambda: cells(page, 0)["Courrier: Reçus"] == "3", "the sum")
     assert page.run("return document.querySelectorAll('#services-head .groups th').length") == 1
     served.worker.count(mail._replace(channel="email"), served.now(), received=5)
     wait_until(lambda: "Courriels: Reçus" in cells(page, 0), "the columns of a second channel")
-    assert cells(page, 0)["Courriels: Reçus"] == "5"
+    wait_until(lambda: cells(page, 0)["Courriels: Reçus"] == "5", "the e-mails of today")
     page.assert_quiet()
 
 
@@ -372,11 +372,15 @@ def test_the_keyboard_reaches_the_table_of_services(house: Served, page: Page) -
     page.open(house.url, WALL)
     page.is_in("live")
     reached = []
-    for _ in range(8):
+    for _ in range(17):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run(FOCUSED))
-    tables, foot = ["queues-title", "services-title"], ["summary", "/api/board", "/metrics"]
-    assert reached == ["skip", "/?theme=light", "/?lang=en", *tables, *foot]
+    head, tiles, foot = (
+        ["skip", "/wall", "/?theme=light", "/?lang=en"],
+        ["explains"] * 6,
+        ["summary", "/api/board", "/metrics"],
+    )
+    assert reached == [*head, *tiles, "queues-title", "explains", "services-title", "explains", *foot]
 
 
 @pytest.mark.parametrize(

@@ -450,7 +450,7 @@ def test_the_keyboard_reaches_the_promises(house: Served, page: Page) -> None:
     page.open(house.url, WALL)
     page.is_in("live")
     reached = []
-    for _ in range(6):
+    for _ in range(15):
         page.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(page.run(FOCUSED))
-    assert reached[3:] == ["queues-title", "promises-title", "services-title"]
+    assert reached[10:] == ["queues-title", "explains", "promises-title", "explains", "services-title"]

@@ -1,31 +1,42 @@
 // The board: takes what the stream says and writes it into the page. All figures come from the server; only what depends on
 // the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
 
-import { Chart } from "./chart.js";
+import { showDay } from "./day.js";
+import { openPanel } from "./explaining.js";
 import { duration, share } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
-import { isClosed, showOpenings } from "./openings.js";
-import { $, areCurrent, counts, format, nameOf, now, say, seek, setClock, setHistory, texts, timeZone, version, write } from "./page.js";
+import { board, hasTelephone, run, showFreshness, showIncomplete, showQuiet } from "./live.js";
+import { showOpenings } from "./openings.js";
+import { $, areCurrent, counts, format, nameOf, say, seek, texts, write } from "./page.js";
 import { countRows, showPromises } from "./promises.js";
-import { idle, isIdle, levelsOf, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
+import { aboutQueue, idle, isIdle, levelsOf, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
 import { showServices } from "./services.js";
-import { follow } from "./stream.js";
-
-const chart = new Chart($("chart"), timeZone, format, texts.under_way, showMoment);
-
-let board = null;
-let clock = null;
-let heardAt = performance.now();
-let lost = ""; // why no message comes
 
 // -------------------------------------------------------------------------------------------------------------- tiles
 const tooFew = ["○", texts.too_few];
 const stateOfShare = (ratio, level) => (isSmall(ratio) ? tooFew : stateOf(level));
 const NEVER = { attention: Infinity, action: Infinity };
 
+const TILES = { // and the column that says the same of a queue
+  waiting: "waiting",
+  longest_wait: "longest",
+  service_level: "service",
+  abandonment: "abandonment",
+  handled: "answered",
+  agents_available: "available",
+};
+
 const isCall = ({ channel }) => channel === "call";
-// Where there is no telephone nothing is said of it; where there is nothing yet, it will be the first.
-const hasTelephone = () => board.queues.some(isCall) || !(board.queues.length || board.services.length);
+
+/** Return what explains a tile: the figure of all calls together, or how many were answered. */
+function aboutTile(name) {
+  const told = aboutQueue(TILES[name], { ...board.all, channel: "call" }, board);
+  return { ...told, title: document.querySelector(`#tile-${name} h2`).textContent, place: { channel: "call" } };
+}
+
+for (const name of Object.keys(TILES)) {
+  document.querySelector(`#tile-${name} .explains`).addEventListener("click", () => openPanel(aboutTile(name)));
+}
 
 function showTile(name, value, unit, detail, level, state = stateOf(level)) {
   const tile = $(`tile-${name}`);
@@ -93,112 +104,13 @@ function madeOf(ratio, name, more) {
 
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
 
-// -------------------------------------------------------------------------------------------------------------- chart
-function showMoment(moment) {
-  const values = moment ? moment.values : board?.all.today;
-  for (const name of ["received", "answered", "abandoned"]) {
-    write(document.querySelector(`.series-${name} .value`), values ? format.count(values[name] ?? 0) : "");
-  }
-  const name = moment?.underWay ? "chart_under_way" : "chart_at";
-  write($("moment"), moment ? say(name, { time: format.hour(moment.at * 1000) }) : texts.chart_today);
-}
-
-function showDay() {
-  chart.show(board.day, now() / 1000);
-  $("chart").setAttribute("aria-label", say("chart_summary", counts(board.all.today)));
-  if (!chart.plot || chart.plot.cursor.idx === null) showMoment(null);
-}
-
-// -------------------------------------------------------------------------------------------------------------- quiet
-/** Return whether all queues of a channel and site are closed, by their calendars. */
-function isShut({ channel, site }) {
-  const queues = board.queues.filter((queue) => queue.channel === channel && queue.site === site);
-  return queues.length > 0 && queues.every(isClosed);
-}
-
-/** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */
-function showQuiet() {
-  const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
-  const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
-  const told = known.filter((source) => areCurrent(source.channel) && !isShut(source)); // of others who came is yet to be told
-  const quiet = told.filter((source) => now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000);
-  const sentences = quiet.map(({ channel, site, until }) => {
-    const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
-    return known.length > 1 && site ? say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) }) : words;
-  });
-  $("quiet").hidden = !quiet.length || document.body.dataset.state !== "live";
-  const why = quiet.every(isCall) ? texts.why_no_call : texts.why_nobody;
-  write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, why].join(" ") : "");
-}
-
-// --------------------------------------------------------------------------------------------------------- incomplete
-const isPartlyLive = () => document.body.dataset.state === "live" && board && Object.keys(board.history).length > 0;
-
-/** Say of which channels history is being read: their figures lack what came since, though all others are of now. */
-function showIncomplete() {
-  const behind = (at) => say("behind", { when: when(at) });
-  const channels = Object.entries(board.history).map(([channel, at]) => `${texts[`channel_${channel}`]} (${behind(at)})`);
-  $("incomplete").hidden = !isPartlyLive();
-  write($("incomplete"), `${SYMBOLS[ATTENTION]} ${say("incomplete", { channels: channels.join(", ") })}`);
-}
-
-// ---------------------------------------------------------------------------------------------------------- freshness
-/** Return why the figures are not to be trusted, or "" if they are. */
-function trouble() {
-  const limit = clock.stale_after_seconds * 1000;
-  const old = clock.as_of !== null && now() - clock.as_of > limit;
-  if (performance.now() - heardAt > limit || (lost && old)) return lost || "connection";
-  if (clock.state !== "live") return clock.state;
-  return old ? "silent" : "";
-}
-
-function showFreshness() {
-  const why = clock ? trouble() : lost;
-  const asOf = clock?.as_of ?? null;
-  const old = why === "catching_up" ? why : "stale";
-  const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
-  document.body.dataset.state = state;
-  const partly = isPartlyLive();
-  write($("status").querySelector(".word"), partly ? texts.partly_live : texts[state]);
-  write($("status").querySelector(".symbol"), partly ? SYMBOLS[ATTENTION] : STATE_SYMBOLS[state]);
-  write($("as-of"), asOf === null ? "–" : format.moment(asOf, now()));
-  const eventAt = clock?.event_at ?? null;
-  $("last-event").hidden = eventAt === null;
-  write($("event-at"), eventAt === null ? "" : format.moment(eventAt, now()));
-  write($("date"), format.today(now()));
-  $("stale").hidden = !why;
-  write($("stale-title"), why && texts[state]);
-  if (!why) return;
-  const words = asOf !== null && say(state === "stale" ? "last_figures" : "behind", { when: when(asOf) });
-  write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
-  write($("stale-detail"), words ? `– ${words}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
-}
-
-/** Return in words when the figures are from: how old they are, or the date if that is not today's. */
-function when(asOf) {
-  if (format.isToday(asOf, now())) return say("at_time", { time: format.time(asOf), age: duration((now() - asOf) / 1000) });
-  return say("at_date", { date: format.date(asOf, now()), time: format.hour(asOf) });
-}
-
-const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_up: "▲", stale: "■" };
-
 // ---------------------------------------------------------------------------------------------------------------- run
-function take(message) {
-  heardAt = performance.now();
-  lost = "";
-  clock = message.clock;
-  setClock(clock.now);
-  if (message.board) {
-    if (message.board.version !== version) renew(message.board.version);
-    board = message.board;
-    setHistory(board.history);
-    document.body.toggleAttribute("data-many", board.services.length > 0); // first: it decides how large the chart writes
-    document.body.toggleAttribute("data-promises", board.promises.openings.length + board.promises.standing.length > 0);
-    showDay();
-    write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
-    write($("formula"), formulas().join(" "));
-  }
-  tick();
+function take() {
+  document.body.toggleAttribute("data-many", board.services.length > 0); // first: it decides how large the chart writes
+  document.body.toggleAttribute("data-promises", board.promises.openings.length + board.promises.standing.length > 0);
+  showDay(board);
+  write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
+  write($("formula"), formulas().join(" "));
 }
 
 /** Return in words how shares are computed. */
@@ -210,13 +122,6 @@ function formulas() {
     desks && say("desk_target", { target: format.age(board.desk_target_seconds) }),
     say("abandonment_formula", limits()),
   ].filter(Boolean);
-}
-
-/** A wall screen stays open for months: it takes up a new version of this page by itself, trying once. */
-function renew(wanted) {
-  if (sessionStorage.getItem("renewed") === wanted) return;
-  sessionStorage.setItem("renewed", wanted);
-  location.reload();
 }
 
 const WALL_ROWS = 31; // of queues or promises, and of services: so many find room on a wall
@@ -248,9 +153,4 @@ function tick() {
   seek();
 }
 
-take(JSON.parse($("message").textContent));
-follow(take, (why) => {
-  lost = why;
-  tick();
-});
-setInterval(tick, 1000);
+run(take, tick);

@@ -1,8 +1,8 @@
-// The day's curve. Series are told apart by colour and by dash; the legend is HTML and shows the moment under the cursor.
+// The day's curve, and how days of this weekday went before. Series are told apart by colour and by dash; the legend is HTML and shows the moment under the cursor.
 // The step under way is no part of the curve: not all of its calls have come yet, and a fall to them would be none.
 
 const NAMES = ["received", "answered", "abandoned"];
-const DASHES = { received: [], answered: [10, 5], abandoned: [2, 4] };
+const DASHES = { received: [], answered: [10, 5], abandoned: [2, 4], usual: [14, 8] };
 // The usual working day is always in sight; earlier and later calls widen it.
 const FIRST_HOUR = 8;
 const LAST_HOUR = 18;
@@ -19,19 +19,27 @@ export class Chart {
     this.format = format;
     this.underWay = underWay; // its word
     this.open = null; // the step under way: from, to, values
-    this.columns = [[], [], [], []];
+    this.columns = [[], [], [], [], []];
+    this.closed = 0; // so many steps are over
+    this.hours = { start: null, of: [] }; // of the clock, of each step of a day
     this.range = [0, 1];
     new ResizeObserver(() => this.resize()).observe(box);
   }
 
-  /** Show `day` as of `now`, in seconds. */
-  show(day, now) {
+  /** Show `day` as of `now`, in seconds; `usual` is how many come in each hour of such a day, null if that is not known. */
+  show(day, now, usual) {
     const { start, end, step, received } = day;
     const times = received.map((_, index) => start + index * step);
     const closed = times.filter((time) => time + step <= now).length;
     const until = start + closed * step;
     const values = (name) => [...day[name].slice(0, closed), day[name][closed - 1] ?? null];
-    this.columns = [[...times.slice(0, closed), until], ...NAMES.map(values)];
+    const rest = usual ? Array.from({ length: Math.max(0, (end - until) / step) }, (_, index) => until + (index + 1) * step) : [];
+    const all = [...times.slice(0, closed), until, ...rest];
+    const none = rest.map(() => null);
+    const expected = usual ? this.hoursOf(day).slice(0, all.length).map((hour) => (usual[hour] * step) / HOUR) : [];
+    const filled = all.map((_, index) => expected[index] ?? null);
+    this.closed = closed;
+    this.columns = [all, ...NAMES.map((name) => [...values(name), ...none]), filled];
     const sum = (name) => [name, day[name].slice(closed).reduce((total, number) => total + number, 0)];
     this.open = closed < received.length ? { from: until, to: now, values: Object.fromEntries(NAMES.map(sum)) } : null;
     const busy = times.filter((_, index) => NAMES.some((name) => day[name][index]));
@@ -41,6 +49,15 @@ export class Chart {
     ];
     if (this.plot) this.plot.setData(this.columns);
     else this.draw();
+  }
+
+  /** Return the hour of the clock of each step; a day may have 23 or 25 of them. */
+  hoursOf({ start, end, step }) {
+    if (this.hours.start !== start) {
+      const steps = Array.from({ length: (end - start) / step }, (_, index) => start + index * step);
+      this.hours = { start, of: steps.map((time) => uPlot.tzDate(new Date(time * 1000), this.timeZone).getHours()) };
+    }
+    return this.hours.of;
   }
 
   resize() {
@@ -58,6 +75,7 @@ export class Chart {
       grid: { stroke: token("--line"), width: 1 },
       ticks: { show: false },
     };
+    this.scale = Math.max(1, size / 16); // from afar lines are seen by their width
     const options = {
       width,
       height,
@@ -81,7 +99,7 @@ export class Chart {
           values: (_, splits) => splits.map(this.format.count),
         },
       ],
-      series: [{}, ...NAMES.map((name) => this.series(name))],
+      series: [{}, ...[...NAMES, "usual"].map((name) => this.series(name))],
       hooks: {
         draw: [(plot) => this.open && this.drawOpen(plot, size * devicePixelRatio)],
         setCursor: [(plot) => this.onMoment(this.moment(plot.cursor.idx))],
@@ -95,8 +113,8 @@ export class Chart {
     return {
       label: name,
       stroke: colour,
-      width: name === "received" ? 2 : 2.5,
-      dash: DASHES[name],
+      width: (name === "received" ? 2 : 2.5) * this.scale,
+      dash: DASHES[name].map((length) => length * this.scale),
       fill: name === "received" ? token("--series-received-fill") : undefined,
       paths: uPlot.paths.stepped({ align: 1 }),
       points: { show: false },
@@ -123,8 +141,9 @@ export class Chart {
 
   moment(index) {
     if (index === null || index === undefined) return null;
-    if (this.open && index === this.columns[0].length - 1) return { at: this.open.from, values: this.open.values, underWay: true };
+    if (this.open && index === this.closed) return { at: this.open.from, values: this.open.values, underWay: true };
     const values = NAMES.map((name, place) => [name, this.columns[place + 1][index]]);
+    if (index > this.closed) return { at: this.columns[0][index], values: Object.fromEntries(values), isAhead: true };
     return { at: this.columns[0][index], values: Object.fromEntries(values) };
   }
 }

@@ -29,6 +29,8 @@ export class Format {
     const date = { timeZone, day: "numeric", month: "long" };
     this.weekday = new Intl.DateTimeFormat(locale, { ...date, weekday: "long" });
     this.year = new Intl.DateTimeFormat(locale, { ...date, year: "numeric" });
+    this.brief = new Intl.DateTimeFormat(locale, { timeZone, weekday: "short", day: "numeric", month: "short" });
+    this.shortDay = new Intl.DateTimeFormat(locale, { timeZone: "UTC", day: "numeric", month: "short" });
     this.whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
     this.withSign = new Intl.NumberFormat(locale, { maximumFractionDigits: 0, signDisplay: "exceptZero" });
     this.dayUnit = lang === "fr" ? "j" : "d";
@@ -71,6 +73,13 @@ export class Format {
   time = (milliseconds) => this.seconds.format(milliseconds);
 
   isToday = (milliseconds, now) => this.year.format(milliseconds) === this.year.format(now);
+
+  /** Return the time of day, with a short date if that is not today's: for what is read from afar. */
+  shortMoment = (milliseconds, now) =>
+    this.isToday(milliseconds, now) ? this.hour(milliseconds) : `${this.brief.format(milliseconds)}, ${this.hour(milliseconds)}`;
+
+  /** Return a civil day, ISO 8601, as "5 mars". */
+  day = (iso) => this.shortDay.format(Date.parse(iso));
 
   /** Return the date: of the last months with the day of the week, of earlier ones with the year. */
   date = (milliseconds, now) => (now - milliseconds < MONTHS ? this.weekday : this.year).format(milliseconds);

@@ -20,9 +20,14 @@ function sayOpening({ is_open, changes_at }) {
   return say(`${is_open ? "open" : "shut"}_until_${format.isToday(changes_at, now()) ? "time" : "date"}`, values);
 }
 
+/** Take note of what is open. */
+export const setOpenings = (told) => {
+  openings = told;
+};
+
 /** Show all of them; by their names if there are several. */
 export function showOpenings(told) {
-  openings = told;
+  setOpenings(told);
   const list = $("openings");
   while (list.children.length > openings.length) list.lastChild.remove();
   openings.forEach((opening, index) => {

@@ -1,6 +1,7 @@
 // What is promised to citizens: how each promise stands, what is late, and what falls due next, in working time. How much of
 // that is left depends on calendars, so the server says it.
 
+import { explainedCell, giveStop, rove } from "./explaining.js";
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SYMBOLS, isSmall, levelOfShare, mark } from "./levels.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make } from "./page.js";
@@ -12,7 +13,7 @@ const FIVE_MINUTES = 300_000; // deadlines are known as exactly as that
 const QUEUED = ["call", "visit"];
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
-const promiseOf = (told) => say("promise_of", { channel: channelOf(told), clock: clockOf(told).toLowerCase() });
+export const promiseOf = (told) => say("promise_of", { channel: channelOf(told), clock: clockOf(told).toLowerCase() });
 
 /** Return working time in words: in days, or in hours and minutes where there is no whole day. */
 function sayWorkingTime({ days, seconds }) {
@@ -35,6 +36,11 @@ function sayState({ state, due_at, working_time, channel }) {
   return say(STATES[state].words, { time: sayTime(due_at, working_time, channel) });
 }
 
+/** Return in words how much of the time is left. */
+export function sayLeft({ due_at, working_time, channel }) {
+  return due_at < now() + FIVE_MINUTES ? texts.due_now : sayTime(due_at, working_time, channel);
+}
+
 /** Return when a deadline is: midnight is the end of a day. */
 function sayDue({ due_at, number, state }) {
   const [time, isMidnight] = [format.hour(due_at), format.hour(due_at) === MIDNIGHT];
@@ -53,26 +59,46 @@ const COLUMNS = [
   ["longest_overdue", (f) => (lasted(f.oldest_overdue_at, f.channel) === null ? "–" : sayTime(f.oldest_overdue_at, f.overdue_by, f.channel))],
   ["kept", (f) => format.percent(f.kept)],
 ];
-const LEVELS = {
+export const COLUMN = Object.fromEntries(COLUMNS);
+export const LEVELS = {
   at_risk: (f) => (f.at_risk ? ATTENTION : NORMAL),
   overdue: (f) => (f.overdue ? ACTION : NORMAL),
   kept: (f) => (f.objective === null ? NORMAL : levelOfShare(f.kept, { attention: f.objective, action: -1 })),
 };
 const standing = new Rows($("promises-rows"), makeStanding);
 
+rove($("promises-rows"));
+
+/** Return what explains a figure of a promise; the name is that of a column. */
+export function aboutPromise(name, told) {
+  const { policy, clock, channel } = told;
+  return {
+    figure: `promises_${name}`,
+    title: `${promiseOf(told)} – ${texts[name]}`,
+    value: COLUMN[name](told),
+    ratio: name === "kept" ? told.kept : undefined,
+    when: name === "kept" ? "of_today" : "of_now",
+    levels: name === "kept" && told.objective !== null ? sayObjective(told) : "",
+    place: { channel: "sla", queue: `${policy}:${clock}:${channel}` },
+  };
+}
+
 function makeStanding() {
   const row = make("tr", "row");
+  const entry = { row };
   addHead(row);
   for (const [name] of COLUMNS) {
     const cell = make("td", "cell", `number ${name}`);
     cell.dataset.heading = texts[name];
-    cell.append(document.createElement("span"));
+    cell.append(explainedCell(() => aboutPromise(name, entry.promise)));
     row.append(cell);
   }
-  return { row };
+  return entry;
 }
 
-function showStanding({ row }, promise, isTwice) {
+function showStanding(entry, promise, isTwice) {
+  const { row } = entry;
+  entry.promise = promise;
   const [head, ...cells] = row.children;
   nameRow(row, isTwice(promise) ? `${promiseOf(promise)} (${promise.policy})` : promiseOf(promise));
   explain(head, promise.policy);
@@ -87,9 +113,11 @@ function showStanding({ row }, promise, isTwice) {
   });
 }
 
-function explainKept({ kept, objective }) {
-  const of = say("kept_of", counts(kept));
-  return objective === null ? of : `${of} ${say("objective", { share: format.wholePercent({ numerator: objective, denominator: 1 }) })}`;
+const sayObjective = ({ objective }) => say("objective", { share: format.wholePercent({ numerator: objective, denominator: 1 }) });
+
+function explainKept(told) {
+  const of = say("kept_of", counts(told.kept));
+  return told.objective === null ? of : `${of} ${sayObjective(told)}`;
 }
 
 // ------------------------------------------------------------------------------------------------------------ deadlines
@@ -201,6 +229,7 @@ export function showPromises({ promises }, room) {
   const keyOf = ({ policy, clock, channel }) => JSON.stringify([policy, clock, channel]);
   const isTwice = (told) => nameIn.get(promiseOf(told)) > 1;
   standing.show(promises.standing, keyOf, (entry, told) => showStanding(entry, told, isTwice));
+  giveStop($("promises-rows"));
   $("promises-table").hidden = !promises.standing.length;
   $("deadlines-table").hidden = !(promises.overdue.length + promises.due.length);
   deadlines.show(choose(promises, room), keyOfDeadline, showLine);

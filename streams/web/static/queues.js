@@ -1,6 +1,7 @@
 // The table of queues, and how pressing their figures are. Calls and visits stand under the name of their channel, if there are both.
 
 import { duration } from "./format.js";
+import { explainedCell, giveStop, rove } from "./explaining.js";
 import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
 import { isClosed, openingOf } from "./openings.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues, point } from "./page.js";
@@ -25,7 +26,7 @@ export function levelsOf(figures, thresholds, board) {
 }
 
 /** Return the level of what can be acted upon now. */
-const pressing = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
+export const pressing = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
 
 /** Return the symbol and the word of a level; nothing for what has none. */
 export const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
@@ -51,13 +52,17 @@ const COLUMNS = [
   ["mean_wait", (f) => duration(f.today.mean_wait_seconds)],
   ["mean_handle", (f) => duration(f.today.mean_handle_seconds)],
 ];
-const SHARES = {
+export const COLUMN = Object.fromEntries(COLUMNS);
+const NOW = ["waiting", "longest", "in_progress", ...AGENTS];
+export const SHARES = {
   abandonment: (f, board) => [f.today.abandonment, board.abandonment],
   service: (f, board) => [f.today.service_level, board.service_level],
   recent: (f, board) => [f.recent_service_level, board.service_level],
 };
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
-const headings = [...document.querySelectorAll("#queues thead th.number")].map((head) => head.textContent);
+const HEADINGS = { service: "level_short", recent: "level_recent", abandonment: "abandonment_short" }; // others have their own names
+const headingOf = (name) => texts[HEADINGS[name] ?? name];
+const titleOf = (name) => (AGENTS.includes(name) ? `${texts.agents} ${headingOf(name).toLowerCase()}` : headingOf(name));
 const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeChannel(channel)));
 
 const keyOf = ({ channel, queue }) => JSON.stringify(queue ? [queue.channel, queue.site, queue.service, queue.queue] : channel);
@@ -72,36 +77,68 @@ function makeChannel(channel) {
   return { row };
 }
 
+rove($("rows"));
+
+/** Return what explains a figure of a queue, or of all calls together; the name is that of a column. */
+export function aboutQueue(name, queue, board) {
+  const target = queue.channel === "visit" ? board.desk_target_seconds : board.target_seconds;
+  const limits = { target: format.count(target), limit: format.count(board.short_abandon_seconds) };
+  const formulas = { service: `formula_${board.formula}`, abandonment: "abandonment_formula" };
+  const { channel, site, service, queue: id } = queue;
+  return {
+    figure: `queues_${name}`,
+    title: [nameOf(queue), titleOf(name)].filter(Boolean).join(" – "),
+    value: COLUMN[name](queue),
+    ratio: SHARES[name]?.(queue, board)[0],
+    when: NOW.includes(name) ? "of_now" : "of_today",
+    means: formulas[name] && say(formulas[name], limits),
+    levels: sayLimits(limitsOf(name, queue, board)),
+    place: { channel, site, service, queue: id },
+  };
+}
+
 function makeRow() {
   const row = make("tr", "row");
+  const entry = { row, level: NORMAL };
   addHead(row);
   const state = make("td", "cell", "state");
   state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
   row.append(state);
-  COLUMNS.forEach(([name], index) => {
+  COLUMNS.forEach(([name]) => {
     const cell = make("td", "cell", `number ${name}`);
-    cell.dataset.heading = AGENTS.includes(name) ? `${texts.agents} ${headings[index].toLowerCase()}` : headings[index];
-    cell.append(document.createElement("span"));
+    cell.dataset.heading = titleOf(name);
+    cell.append(explainedCell(() => aboutQueue(name, entry.queue, entry.board)));
     row.append(cell);
   });
-  return { row, level: NORMAL };
+  return entry;
 }
 
+/** Return in words from where on a figure asks for attention, and for action. */
+function limitsOf(name, queue, board) {
+  if (name in SHARES) {
+    const limits = SHARES[name](queue, board)[1];
+    const percents = mapValues(limits, (limit) => format.percent({ numerator: limit, denominator: 1 }));
+    return say(limits.action < limits.attention ? "below" : "from", percents);
+  }
+  return queue.thresholds && ["waiting", "longest"].includes(name) ? reasonFor(name, queue, board) : "";
+}
+
+export const sayLimits = (words) => (words ? say("levels_of", { words }) : "");
+
 /** Return in words from where on a figure is marked, and why a share is not. */
-function reasonFor(name, queue, board) {
+export function reasonFor(name, queue, board) {
   if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
   if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
   if (AGENTS.includes(name) && queue.agents_available === null) return texts.agents_unknown;
   if (!(name in SHARES)) return "";
-  const [ratio, limits] = SHARES[name](queue, board);
+  const [ratio] = SHARES[name](queue, board);
   if (!ratio.denominator) return texts[`no_${queue.channel}_yet`];
   const sample = say("sample", counts(ratio));
   if (isSmall(ratio)) return say(`small_sample_${queue.channel}`, { sample });
-  const percents = mapValues(limits, (limit) => format.percent({ numerator: limit, denominator: 1 }));
-  return `${sample} – ${say(limits.action < limits.attention ? "below" : "from", percents)}`;
+  return `${sample} – ${limitsOf(name, queue, board)}`;
 }
 
-function stateOfRow(queue, level) {
+export function stateOfQueue(queue, level) {
   if (!areCurrent(queue.channel)) return ["", "–"];
   if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
   if (isIdle(queue)) return isClosed(queue) ? ["○", texts.shut] : idle;
@@ -110,10 +147,11 @@ function stateOfRow(queue, level) {
 
 function showRow(entry, queue, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
+  Object.assign(entry, { queue, board });
   const [, state, ...cells] = entry.row.children;
   nameRow(entry.row, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
   const level = pressing(levels);
-  const [symbol, word] = stateOfRow(queue, level);
+  const [symbol, word] = stateOfQueue(queue, level);
   mark(entry.row, level);
   point(entry.row, queue.service);
   entry.row.classList.toggle("idle", isIdle(queue));
@@ -150,6 +188,7 @@ export function showQueues(board) {
     grouped && queue.channel !== queues[index - 1]?.channel ? [{ channel: queue.channel }, { queue }] : [{ queue }],
   );
   table.show(items, keyOf, (entry, { queue }) => queue && showRow(entry, queue, board));
+  giveStop($("rows"));
   $("no-queues").hidden = queues.length > 0;
   $("queues").hidden = $("queues-rules").hidden = !queues.length && services.length > 0;
 }

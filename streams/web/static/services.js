@@ -1,5 +1,6 @@
 // The table of services: a row each, and a group of columns per channel that there is – what is written, appointments, opinions.
 
+import { explainedCell, giveStop, rove } from "./explaining.js";
 import { share } from "./format.js";
 import { openingOf } from "./openings.js";
 import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, say, texts, unfold, write } from "./page.js";
@@ -103,15 +104,42 @@ function makeHead(groups) {
   $("services-head").replaceChildren(names, headings);
 }
 
+rove($("services-rows"));
+
+const KINDS = { appointment: "appointments", feedback: "opinions" }; // others are matters
+const MEASURES = { scale_csat_1_5: "csat", scale_nps_0_10: "nps", scale_ces_1_5: "ces_1_5", scale_ces_1_7: "ces_1_7", scale_jdma_0_10: "jdma" };
+const MEANS = ["ces_1_5", "ces_1_7", "jdma"]; // of which the day's mean is told, and no share
+const TODAY = ["received", "closed", "first_response", "booked", "attended", "missed", "cancelled"];
+
+/** Return what explains a figure of a service, or of all; the name is that of a column. */
+function aboutService(channel, name, told, { cells }) {
+  const measure = MEASURES[name];
+  const index = columns.findIndex(([its, column]) => its === channel && column === name);
+  const service = told.service;
+  const whose = service === undefined ? texts.all_services : nameOf(told) || texts.no_service;
+  const ratio = name === "response" ? told.feedback?.response : measure === "csat" ? told.feedback?.scores[name.slice(6)] : undefined;
+  return {
+    figure: `${KINDS[channel] ?? "matters"}_${measure ?? name}`,
+    title: `${whose} – ${texts[`channel_${channel}`]} – ${texts[name]}`,
+    value: cells[index].firstChild.textContent,
+    ratio,
+    when: channel === "feedback" || TODAY.includes(name) ? "of_today" : "of_now",
+    means: MEANS.includes(measure) ? texts.means_opinions_mean : undefined,
+    levels: "",
+    place: { channel, service },
+  };
+}
+
 function makeRow({ service }) {
   const row = make("tr", "row");
   addHead(row);
   unfold(row, service === undefined); // the sum of all
+  const entry = { row };
   const groups = {}; // where there is no room for the head of the table, the name of each group stands in the row
   const cells = columns.map(([channel, name]) => {
     const cell = make("td", "cell", "number");
     cell.dataset.heading = texts[name];
-    cell.append(document.createElement("span"));
+    cell.append(explainedCell(() => aboutService(channel, name, entry.service, entry)));
     if (!groups[channel]) {
       groups[channel] = make("td", "cell", "group");
       groups[channel].textContent = texts[`channel_${channel}`];
@@ -121,10 +149,12 @@ function makeRow({ service }) {
     row.append(cell);
     return cell;
   });
-  return { row, groups, cells };
+  return Object.assign(entry, { groups, cells });
 }
 
-function showRow({ row, groups, cells }, service) {
+function showRow(entry, service) {
+  const { row, groups, cells } = entry;
+  entry.service = service;
   nameRow(row, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
   row.classList.toggle("total", service.service === undefined);
   point(row, service.service);
@@ -155,6 +185,7 @@ export function showServices({ services, all_services: all }) {
   }
   const items = services.length > 1 ? [all, ...services] : services;
   table.show(items, ({ service }) => service ?? ALL, showRow);
+  giveStop($("services-rows"));
   unfolded.filter((key) => table.entries.has(key)).forEach((key) => unfold(table.entries.get(key).row, true));
   write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(FEWEST_ANSWERS) }) : "");
 }

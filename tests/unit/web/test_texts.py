@@ -8,9 +8,12 @@ from models.policies import ClockKind
 from models.topics import Channel
 from streams.console import SAYINGS
 from streams.core.figures import Formula
+from streams.core.satisfaction import Measure
 from streams.web import app
 from streams.web.board import State
 from streams.web.choices import THEMES
+from streams.web.explaining import NAMES
+from streams.web.options import VIEWS
 from streams.web.queues import CHANNELS
 from streams.web.texts import LANGUAGES, TEXTS
 
@@ -18,6 +21,7 @@ BOARD = Path(app.__file__).parent
 HOUSE = BOARD.parents[1]
 PAGES = [*HOUSE.glob("README.fr.md"), *(HOUSE / "connectors").rglob("README.fr.md")]
 BY_CHANNEL = (("channel", ""), ("no", "_since"), ("no", "_today"))
+BY_FORMULA = ("queues_service", "queues_abandonment")
 BY_QUEUES = (("small_sample", ""), ("no", "_yet"))
 NAMED_BY_VALUE = {
     *(f"why_{state.value}" for state in State if state is not State.LIVE),
@@ -25,11 +29,16 @@ NAMED_BY_VALUE = {
     "why_connection",
     "why_crowded",
     *(f"{name}_{channel.value}{end}" for channel in Channel for name, end in BY_CHANNEL),
-    *(f"{name}_{channel.value}{end}" for channel in CHANNELS for name, end in BY_QUEUES),
+    *(f"{name}_{channel}{end}" for channel in CHANNELS for name, end in BY_QUEUES),
     *(f"scale_{scale.value}" for scale in FeedbackScale),
     *(f"clock_{kind.value}" for kind in ClockKind),
     *(f"{state}_until_{what}" for state in ("open", "shut") for what in ("time", "date")),
     *THEMES,
+    *(f"means_{figure}" for figure in NAMES if figure not in BY_FORMULA),
+    *(f"measure_{measure.value}" for measure in Measure),
+    *(f"view_{view}" for view in VIEWS),
+    "contact",  # of a column of the wall, as others that have their own names
+    *(f"alert_{name}" for name in ("overdue", "at_risk")),
 }
 
 
@@ -39,7 +48,7 @@ def test_every_text_that_is_chosen_by_a_value_is_there(language: str) -> None:
 
 
 def test_every_text_is_used() -> None:
-    files = [BOARD / "templates" / "board.html", *(BOARD / "static").glob("*.js")]
+    files = [*(BOARD / "templates").glob("*.html"), *(BOARD / "static").glob("*.js")]
     named = re.compile(r"(?:\bt\.|\btexts\.|\")(\w+)")
     used = {word for path in files for word in named.findall(path.read_text())}
     assert TEXTS["fr"].keys() - NAMED_BY_VALUE - used == set()

@@ -1,0 +1,50 @@
+"""Which contacts stand behind each figure of the pages: by what names `accueil explain` lists them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from streams.core.layouts import CANCELLED, CLOSED, LEFT
+from streams.core.satisfaction import SCALES, names_of
+from streams.core.tracing import ABANDONMENT, SERVICE_LEVEL
+
+NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "queues_waiting": ("waiting",),
+    "queues_longest": ("waiting",),
+    "queues_in_progress": ("in_progress",),
+    "queues_available": (),
+    "queues_on_contact": (),
+    "queues_paused": (),
+    "queues_received": ("offered",),
+    "queues_answered": ("answered",),
+    "queues_abandoned": ("abandoned",),
+    "queues_left": LEFT,
+    "queues_abandonment": (ABANDONMENT,),
+    "queues_service": (SERVICE_LEVEL,),
+    "queues_recent": (SERVICE_LEVEL,),
+    "queues_mean_wait": ("answered",),
+    "queues_mean_handle": ("transferred", "ended"),
+    "queues_usual": (),
+    "matters_received": ("received",),
+    "matters_closed": CLOSED,
+    "matters_to_do": ("waiting",),
+    "matters_in_progress": ("in_progress",),
+    "matters_pending_citizen": ("pending_citizen",),
+    "matters_oldest": ("waiting", "in_progress"),
+    "matters_first_response": ("responded",),
+    "appointments_booked": ("booked",),
+    "appointments_attended": ("attended",),
+    "appointments_missed": ("missed",),
+    "appointments_cancelled": CANCELLED,
+    "appointments_upcoming": ("pending_citizen",),
+    "appointments_waiting": ("waiting",),
+    "opinions_given": (),
+    "opinions_response": ("invited",),
+    **{f"opinions_{measure.value}": tuple(names_of(scale).values()) for measure, scale in SCALES.items()},
+    "promises_running": ("running",),
+    "promises_at_risk": ("at_risk",),
+    "promises_overdue": ("overdue",),
+    "promises_paused": ("paused",),
+    "promises_longest_overdue": ("overdue",),
+    "promises_kept": ("met", "breached"),
+}
+"""Figure → names (`streams.core.tracing.names`); none for what no contact is counted in."""

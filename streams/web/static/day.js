@@ -1,0 +1,41 @@
+// The chart of the day with its legend, which shows the moment under the cursor; on the board and on the wall.
+
+import { Chart } from "./chart.js";
+import { $, counts, format, now, say, texts, timeZone, write } from "./page.js";
+
+const NAMES = ["received", "answered", "abandoned"];
+let chart = null;
+let board = null;
+
+function showMoment(moment) {
+  const values = moment ? moment.values : board?.all.today;
+  for (const name of NAMES) {
+    const value = moment?.isAhead ? "–" : values && format.count(values[name] ?? 0);
+    write(document.querySelector(`.series-${name} .value`), value ?? "");
+  }
+  const name = moment?.underWay ? "chart_under_way" : "chart_at";
+  write($("moment"), moment ? say(name, { time: format.hour(moment.at * 1000) }) : texts.chart_today);
+}
+
+/** Return in words of which days the usual one is made, or that there are none yet. */
+export function sayUsual(usual) {
+  if (!usual) return texts.no_history;
+  const last = usual.days.map((day) => format.day(day)).join(", ");
+  return say("usual_of", { days: last });
+}
+
+/** Show the day of a board. */
+export function showDay(shown) {
+  board = shown;
+  const { usual } = board;
+  chart ??= new Chart($("chart"), timeZone, format, texts.under_way, showMoment);
+  chart.show(board.day, now() / 1000, usual?.by_hour ?? null);
+  $("chart").setAttribute("aria-label", say("chart_summary", counts(board.all.today)) + (usual ? ` ${sayNow(usual)}` : ""));
+  const legend = document.querySelector(".series-usual");
+  legend.classList.toggle("none", !usual);
+  legend.title = sayUsual(usual);
+  write(legend.querySelector(".value"), usual ? format.count(Math.round(usual.by_now)) : texts.no_history);
+  if (!chart.plot || chart.plot.cursor.idx === null) showMoment(null);
+}
+
+const sayNow = (usual) => say("usual_by_now", { n: format.count(Math.round(usual.by_now)) });

@@ -1,0 +1,111 @@
+// A click on a figure explains it: what it means, what it is made of, from where on it is marked, and by which command the
+// contacts that it counts are listed. The page holds no contact, and could show none.
+
+import { $, format, say, texts, write } from "./page.js";
+import { share } from "./format.js";
+
+const NAMES = JSON.parse($("figures").textContent); // figure → what `accueil explain` calls it
+const PLACES = ["channel", "site", "service", "queue"];
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const panel = $("explained");
+const part = (name) => panel.querySelector(`.${name}`);
+
+const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+/** Return one command for each name under which contacts are counted in a figure. */
+function commandsFor({ figure, place = {} }) {
+  const where = PLACES.filter((name) => place[name] !== undefined).map((name) => `--${name} ${quote(place[name])}`);
+  return NAMES[figure].map((name) => ["accueil explain", name, ...where].join(" "));
+}
+
+function show(name, words) {
+  write(part(name), words);
+  part(name).hidden = !words;
+}
+
+/**
+ * Open the panel. `told` has `figure` (a name of explaining.py), `title` and `value`, and may have `ratio`, `place`, `when`,
+ * `means` (the definition, if it is not that of the figure) and `levels`.
+ */
+export function openPanel(told) {
+  const { figure, title, value, ratio, when, means, levels } = told;
+  const commands = commandsFor(told);
+  write($("explained-title"), title);
+  show("told", value);
+  show("made", ratio && share(ratio) !== null ? say("made_of", { numerator: format.count(ratio.numerator), denominator: format.count(ratio.denominator) }) : "");
+  show("means", means ?? texts[`means_${figure}`]);
+  show("when", when ? texts[when] : "");
+  show("levels", levels);
+  write(part("rule"), commands.length ? texts.contacts_rule : texts.contacts_none);
+  write(part("commands"), commands.join("\n"));
+  part("commands").hidden = part("copy").hidden = !commands.length;
+  write(part("copy"), texts.copy);
+  panel.showModal();
+}
+
+export const isPanelOpen = () => panel.open;
+
+async function copy() {
+  const commands = part("commands");
+  getSelection().selectAllChildren(commands);
+  // Not everywhere may a page write to the clipboard: then what is selected is copied by hand.
+  await navigator.clipboard?.writeText(commands.textContent).then(() => write(part("copy"), texts.copied), () => {});
+}
+
+part("close").addEventListener("click", () => panel.close());
+part("copy").addEventListener("click", copy);
+panel.addEventListener("click", ({ target }) => target === panel && panel.close()); // beside it
+
+/** Return a button that explains what is written in it; `find` returns what `openPanel` takes, as it is then. */
+export function explained(find) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "explains";
+  button.ariaHasPopup = "dialog";
+  button.addEventListener("click", () => openPanel(find()));
+  return button;
+}
+
+/** Let the figures of a table be one stop of the Tab key, between which arrows move: there may be hundreds. */
+export function rove(body) {
+  if (!body) return; // on a page without that table
+  const stop = (button) => {
+    body.querySelectorAll(".explains[tabindex='0']").forEach((other) => (other.tabIndex = -1));
+    button.tabIndex = 0;
+  };
+  body.addEventListener("focusin", ({ target }) => target.matches(".explains") && stop(target));
+  body.addEventListener("keydown", (event) => {
+    const arrow = ARROWS[event.key];
+    if (!arrow || !event.target.matches(".explains")) return;
+    const next = neighbour(event.target, arrow);
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+}
+
+function neighbour(button, [right, down]) {
+  const shown = (row) => [...row.querySelectorAll(".explains")].filter((other) => other.checkVisibility());
+  const row = button.closest("tr");
+  if (right) return shown(row)[shown(row).indexOf(button) + right];
+  const column = shown(row).indexOf(button);
+  for (let other = row; (other = down > 0 ? other.nextElementSibling : other.previousElementSibling); ) {
+    if (shown(other).length) return shown(other)[Math.min(column, shown(other).length - 1)];
+  }
+  return undefined;
+}
+
+/** Make a figure of a table, for `rove`. */
+export function explainedCell(find) {
+  const button = explained(find);
+  button.tabIndex = -1;
+  return button;
+}
+
+/** Give a table that has no stop of the Tab key yet its first. */
+export function giveStop(body) {
+  if (body.querySelector(".explains[tabindex='0']")) return;
+  const first = body.querySelector(".explains");
+  if (first) first.tabIndex = 0;
+}
+

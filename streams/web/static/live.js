@@ -1,0 +1,139 @@
+// What both pages, the board and the wall, do with the stream: they take what it says, tell whether the figures are of now, and
+// if not why, and where nobody has come for long.
+
+import { duration } from "./format.js";
+import { ATTENTION, SYMBOLS } from "./levels.js";
+import { isClosed } from "./openings.js";
+import { $, areCurrent, format, now, say, setClock, setHistory, texts, version, write } from "./page.js";
+import { follow } from "./stream.js";
+
+export let board = null;
+let clock = null;
+let heardAt = performance.now();
+let lost = ""; // why no message comes
+
+const isCall = ({ channel }) => channel === "call";
+// Where there is no telephone nothing is said of it; where there is nothing yet, it will be the first.
+export const hasTelephone = () => board.queues.some(isCall) || !(board.queues.length || board.services.length);
+
+// -------------------------------------------------------------------------------------------------------------- quiet
+/** Return whether all queues of a channel and site are closed, by their calendars. */
+function isShut({ channel, site }) {
+  const queues = board.queues.filter((queue) => queue.channel === channel && queue.site === site);
+  return queues.length > 0 && queues.every(isClosed);
+}
+
+/** Return the sources that are judged by when somebody last came, each with whether it has been quiet for too long. */
+export function sources() {
+  const nobody = { channel: "call", site: "", until: null, quiet_after_seconds: board.quiet_after_seconds };
+  const known = board.arrivals.length || !hasTelephone() ? board.arrivals : [nobody];
+  return known.map((source) => {
+    const isJudged = areCurrent(source.channel) && !isShut(source); // of others who came is yet to be told
+    const isLate = now() - (source.until ?? board.day.start * 1000) > source.quiet_after_seconds * 1000;
+    return { ...source, isJudged, isQuiet: isJudged && isLate };
+  });
+}
+
+/** Return in words since when nobody has come; where, if there are several sources. */
+export function sayQuiet({ channel, site, until }, isOneOfMany) {
+  const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
+  return isOneOfMany && site ? say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) }) : words;
+}
+
+/** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */
+export function showQuiet() {
+  const known = sources();
+  const quiet = known.filter(({ isQuiet }) => isQuiet);
+  $("quiet").hidden = !quiet.length || document.body.dataset.state !== "live";
+  const why = quiet.every(isCall) ? texts.why_no_call : texts.why_nobody;
+  const sentences = quiet.map((source) => sayQuiet(source, known.length > 1));
+  write($("quiet"), quiet.length ? [SYMBOLS[ATTENTION], ...sentences, why].join(" ") : "");
+}
+
+// --------------------------------------------------------------------------------------------------------- incomplete
+const isPartlyLive = () => document.body.dataset.state === "live" && board && Object.keys(board.history).length > 0;
+
+/** Return in words of which channels history is being read: their figures lack what came since, though all others are of now. */
+export function sayIncomplete() {
+  if (!isPartlyLive()) return "";
+  const behind = (at) => say("behind", { when: when(at) });
+  const channels = Object.entries(board.history).map(([channel, at]) => `${texts[`channel_${channel}`]} (${behind(at)})`);
+  return say("incomplete", { channels: channels.join(", ") });
+}
+
+export function showIncomplete() {
+  const words = sayIncomplete();
+  $("incomplete").hidden = !words;
+  write($("incomplete"), `${SYMBOLS[ATTENTION]} ${words}`);
+}
+
+// ---------------------------------------------------------------------------------------------------------- freshness
+/** Return why the figures are not to be trusted, or "" if they are. */
+function trouble() {
+  const limit = clock.stale_after_seconds * 1000;
+  const old = clock.as_of !== null && now() - clock.as_of > limit;
+  if (performance.now() - heardAt > limit || (lost && old)) return lost || "connection";
+  if (clock.state !== "live") return clock.state;
+  return old ? "silent" : "";
+}
+
+export function showFreshness() {
+  const why = clock ? trouble() : lost;
+  const asOf = clock?.as_of ?? null;
+  const old = why === "catching_up" ? why : "stale";
+  const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
+  document.body.dataset.state = state;
+  const partly = isPartlyLive();
+  write($("status").querySelector(".word"), partly ? texts.partly_live : texts[state]);
+  write($("status").querySelector(".symbol"), partly ? SYMBOLS[ATTENTION] : STATE_SYMBOLS[state]);
+  write($("as-of"), asOf === null ? "–" : format.moment(asOf, now()));
+  const eventAt = clock?.event_at ?? null;
+  $("last-event").hidden = eventAt === null;
+  write($("event-at"), eventAt === null ? "" : format.moment(eventAt, now()));
+  write($("date"), format.today(now()));
+  $("stale").hidden = !why;
+  write($("stale-title"), why && texts[state]);
+  if (!why) return;
+  const words = asOf !== null && say(state === "stale" ? "last_figures" : "behind", { when: when(asOf) });
+  write($("stale").querySelector(".symbol"), STATE_SYMBOLS[state]);
+  write($("stale-detail"), words ? `– ${words}. ${texts[`why_${why}`]}` : texts[`why_${why}`]);
+}
+
+/** Return in words when the figures are from: how old they are, or the date if that is not today's. */
+export function when(asOf) {
+  if (format.isToday(asOf, now())) return say("at_time", { time: format.time(asOf), age: duration((now() - asOf) / 1000) });
+  return say("at_date", { date: format.date(asOf, now()), time: format.hour(asOf) });
+}
+
+const STATE_SYMBOLS = { live: "●", connecting: "○", empty: "○", catching_up: "▲", stale: "■" };
+
+// ---------------------------------------------------------------------------------------------------------------- run
+/** Take the message in the page, then those of the stream, for ever: `onBoard` is called with each new board, `tick` each second too. */
+export function run(onBoard, tick) {
+  const take = (message) => {
+    heardAt = performance.now();
+    lost = "";
+    clock = message.clock;
+    setClock(clock.now);
+    if (message.board) {
+      if (message.board.version !== version) renew(message.board.version);
+      board = message.board;
+      setHistory(board.history);
+      onBoard();
+    }
+    tick();
+  };
+  take(JSON.parse($("message").textContent));
+  follow(take, (why) => {
+    lost = why;
+    tick();
+  });
+  setInterval(tick, 1000);
+}
+
+/** A wall screen stays open for months: it takes up a new version of this page by itself, trying once. */
+function renew(wanted) {
+  if (sessionStorage.getItem("renewed") === wanted) return;
+  sessionStorage.setItem("renewed", wanted);
+  location.reload();
+}

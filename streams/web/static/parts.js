@@ -1,0 +1,204 @@
+// What views of the wall are built of. Each part keeps its elements and is shown what they are to say, so that figures move in place:
+// who has one in focus keeps it.
+
+import { explained, explainedCell, giveStop, rove } from "./explaining.js";
+import { mark, NORMAL } from "./levels.js";
+import { Rows, explain, make, write } from "./page.js";
+
+function build(tag, className, ...children) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/** Make a place for a state: a symbol, which is not read out, and a word. */
+function buildState(tag, className) {
+  const symbol = build("span", "symbol");
+  symbol.ariaHidden = "true";
+  return build(tag, className, symbol, " ", build("span", "word"));
+}
+
+function showState(element, [symbol, word] = ["", ""]) {
+  write(element.querySelector(".symbol"), symbol);
+  write(element.querySelector(".word"), word);
+}
+
+/** Make a figure with its name; a click explains it. */
+class Figure {
+  constructor(tag, name, place) {
+    this.name = build(name, "name");
+    this.button = explained(() => this.told.about);
+    this.box = build(tag, "entry", this.name, build(place, "figure", this.button));
+  }
+
+  show(told) {
+    this.told = told;
+    write(this.name, told.label);
+    write(this.button, told.value);
+    mark(this.box, told.level ?? NORMAL);
+  }
+}
+
+/** Cards: each has a name, a state, one figure in large and some in small. */
+export class Cards {
+  constructor() {
+    this.box = build("div", "cards");
+    this.rows = new Rows(this.box, (item) => this.make(item));
+  }
+
+  make({ rest }) {
+    const name = build("h3", "");
+    const main = new Figure("div", "p", "p");
+    main.box.classList.add("main");
+    const others = rest.map(() => new Figure("div", "dt", "dd"));
+    const state = buildState("p", "level");
+    const head = build("div", "head", name, state);
+    const note = build("p", "note");
+    const row = build("article", "card", head, main.box, note, build("dl", "rest", ...others.map(({ box }) => box)));
+    return { row, name, main, others, state, note };
+  }
+
+  show({ items }) {
+    this.box.dataset.number = items.length;
+    const keyOf = ({ key, rest }) => `${key} ${rest.length}`;
+    this.rows.show(items, keyOf, ({ row, name, main, others, state, note }, item) => {
+      write(name, item.name);
+      mark(row, item.level ?? NORMAL);
+      main.show(item.main);
+      showState(state, item.state);
+      write(note, item.note ?? "");
+      item.rest.forEach((figure, index) => others[index].show(figure));
+    });
+  }
+}
+
+/** A table: each row has a name, a state if there are any, and figures or words. */
+export class Table {
+  constructor() {
+    this.head = make("thead", "rowgroup");
+    const body = make("tbody", "rowgroup");
+    const table = make("table", "table");
+    table.append(this.head, body);
+    this.box = table;
+    this.body = body;
+    this.rows = new Rows(body, (item) => this.make(item));
+    rove(body);
+  }
+
+  make(item) {
+    const row = make("tr", "row");
+    const entry = { row };
+    const head = make("th", "rowheader");
+    head.scope = "row";
+    row.append(head);
+    if (item.state) {
+      entry.state = make("td", "cell", "state");
+      entry.state.append(buildState("span", ""));
+      row.append(entry.state);
+    }
+    entry.cells = item.cells.map(({ about, isWords }, index) => {
+      const cell = make("td", "cell", isWords ? "words" : "number");
+      cell.append(about ? explainedCell(() => entry.item.cells[index].about) : document.createElement("span"));
+      row.append(cell);
+      return cell;
+    });
+    return entry;
+  }
+
+  show({ columns, items }) {
+    this.showHead(columns);
+    this.rows.show(items, ({ key }) => key, (entry, item) => {
+      entry.item = item;
+      write(entry.row.firstChild, item.name);
+      mark(entry.row, item.level ?? NORMAL);
+      if (entry.state) showState(entry.state, item.state);
+      item.cells.forEach(({ value, level, title = "" }, index) => {
+        const cell = entry.cells[index];
+        cell.dataset.heading = columns[columns.length - item.cells.length + index].label;
+        write(cell.firstChild, value);
+        mark(cell, level ?? NORMAL);
+        explain(cell, title);
+      });
+    });
+    this.box.style.setProperty("--rows", items.length);
+    giveStop(this.body);
+  }
+
+  showHead(columns) {
+    const wanted = JSON.stringify(columns);
+    if (wanted === this.shown) return;
+    this.shown = wanted;
+    const row = make("tr", "row");
+    for (const { label, isWords, isName } of columns) {
+      const head = make("th", "columnheader", isWords || isName ? "" : "number");
+      head.scope = "col";
+      head.textContent = label;
+      row.append(head);
+    }
+    this.head.replaceChildren(row);
+  }
+}
+
+const percent = (part) => `${Math.round(1000 * part) / 10}%`;
+
+/** Shares with the interval in which they lie: drawn, and in words. */
+export class Bars {
+  constructor() {
+    this.box = build("ul", "bars");
+    this.rows = new Rows(this.box, () => this.make());
+  }
+
+  make() {
+    const name = build("span", "name");
+    const [interval, point] = [build("span", "interval"), build("span", "point")];
+    const bar = build("span", "bar", interval, point);
+    bar.ariaHidden = "true";
+    const entry = { name, interval, point, words: build("span", "words") };
+    entry.button = explained(() => entry.item.about);
+    entry.row = build("li", "", name, bar, build("span", "figure", entry.button), entry.words);
+    return entry;
+  }
+
+  show({ items }) {
+    this.rows.show(items, ({ key }) => key, (entry, item) => {
+      entry.item = item;
+      const { row, name, interval, point, words, button } = entry;
+      write(name, item.name);
+      write(button, item.value);
+      write(words, item.words);
+      row.classList.toggle("few", !item.interval);
+      interval.hidden = point.hidden = !item.interval;
+      if (!item.interval) return;
+      const { lower, at, upper } = item.interval; // each from 0 to 1
+      interval.style.left = percent(lower);
+      interval.style.width = percent(upper - lower);
+      point.style.left = percent(at);
+    });
+  }
+}
+
+/** What is said in one line. */
+export class Note {
+  constructor() {
+    this.box = build("p", "note");
+  }
+
+  show({ text }) {
+    write(this.box, text);
+  }
+}
+
+/** A part of the page that is there already, such as the chart. */
+export class Moved {
+  constructor({ id }) {
+    this.box = document.getElementById(id);
+    this.box.hidden = false;
+  }
+
+  show({ draw }) {
+    draw();
+  }
+}
+
+export const KINDS = { cards: Cards, table: Table, bars: Bars, note: Note, moved: Moved };

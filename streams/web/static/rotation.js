@@ -1,0 +1,44 @@
+// Which page of which view a wall shows, and for how long. Whoever stands before it pauses, or turns pages, by key or click.
+
+export class Rotation {
+  constructor(seconds, onTurn) {
+    this.seconds = seconds;
+    this.onTurn = onTurn;
+    this.pages = []; // their keys, in their order
+    this.index = 0;
+    this.elapsed = 0; // seconds
+    this.isPaused = false;
+  }
+
+  get key() {
+    return this.pages[this.index];
+  }
+
+  /** Take the pages that there are now; the one that is shown stays, or the next one takes its place. */
+  take(keys) {
+    const next = keys.includes(this.key) ? keys.indexOf(this.key) : Math.min(this.index, Math.max(0, keys.length - 1));
+    const isOther = keys[next] !== this.key;
+    this.pages = keys;
+    this.index = next;
+    if (isOther) this.elapsed = 0;
+  }
+
+  /** Let time pass; nothing turns while it is paused or held (`isHeld`), as by a panel that is open. */
+  pass(seconds, isHeld) {
+    if (this.isPaused || isHeld || this.pages.length < 2) return;
+    this.elapsed += seconds;
+    if (this.elapsed >= this.seconds) this.turn(1);
+  }
+
+  turn(by) {
+    if (!this.pages.length) return;
+    this.index = (this.index + by + this.pages.length) % this.pages.length;
+    this.elapsed = 0;
+    this.onTurn();
+  }
+
+  /** Return how much of the time of this page is over, from 0 to 1. */
+  get part() {
+    return this.pages.length < 2 ? 0 : Math.min(1, this.elapsed / this.seconds);
+  }
+}

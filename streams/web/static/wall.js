@@ -1,0 +1,173 @@
+// The wall: one view after the other, large enough to be read from afar, with what needs attention always above it.
+
+import { announceAlerts, countAlerts, findAlerts, sayAlert } from "./alerts.js";
+import { isPanelOpen } from "./explaining.js";
+import { NAMES, mark } from "./levels.js";
+import { board, run, showFreshness } from "./live.js";
+import { setOpenings } from "./openings.js";
+import { $, Rows, counts, explain, format, now, say, texts, write } from "./page.js";
+import { KINDS } from "./parts.js";
+import { Rotation } from "./rotation.js";
+import { VIEWS } from "./views.js";
+
+const LEAST_SECONDS = 5;
+const STEP_MS = 250;
+const MOST_ALERTS = 6; // that find room: two lines of three
+const asked = new URLSearchParams(location.search);
+const { views, seconds } = document.body.dataset;
+const known = (name) => Object.hasOwn(VIEWS, name);
+
+/** Return the views that the address asks for, else those of the settings. */
+function chosenViews() {
+  const wanted = (asked.get("views") ?? "").split(",").filter(known);
+  return wanted.length ? wanted : views.split(",").filter(known);
+}
+
+/** Return for how long each view is shown: by the address, else by the settings. */
+function chosenSeconds() {
+  const wanted = Number(asked.get("seconds"));
+  return Number.isFinite(wanted) && wanted > 0 ? Math.max(LEAST_SECONDS, wanted) : Number(seconds);
+}
+
+const NAMES_OF_VIEWS = chosenViews();
+const rotation = new Rotation(chosenSeconds(), () => board && tick());
+const sections = new Map(); // key of a page → { section, parts }
+let pages = [];
+
+// -------------------------------------------------------------------------------------------------------------- alerts
+const alerts = new Rows($("alert-list"), makeAlert);
+
+function makeAlert() {
+  const row = document.createElement("li");
+  const symbol = document.createElement("span");
+  symbol.className = "symbol";
+  const [name, words] = ["name", "words"].map((part) => Object.assign(document.createElement("span"), { className: part }));
+  row.append(symbol, " ", name, " ", words);
+  return { row, symbol, name, words };
+}
+
+function showAlerts() {
+  const all = findAlerts(board);
+  countAlerts(all);
+  announceAlerts(all);
+  const isMore = all.length > MOST_ALERTS;
+  const shown = all.slice(0, isMore ? MOST_ALERTS - 1 : MOST_ALERTS);
+  const more = { key: "more", level: 0, name: "", words: say("and_more", counts({ n: all.length - shown.length })) };
+  alerts.show(isMore ? [...shown, more] : shown, ({ key }) => key, ({ row, symbol, name, words }, alert) => {
+    mark(row, alert.level);
+    write(symbol, SYMBOLS[alert.level]);
+    symbol.ariaLabel = texts[NAMES[alert.level]] ?? "";
+    symbol.role = "img";
+    symbol.ariaHidden = alert.level ? null : "true";
+    write(name, alert.name && say("alert_of", { name: alert.name, words: "" }).trimEnd());
+    write(words, alert.words);
+    explain(row, sayAlert(alert));
+  });
+  $("no-alert").hidden = all.length > 0 || document.body.dataset.state !== "live";
+  $("alerts").hidden = !all.length && document.body.dataset.state !== "live";
+}
+
+const SYMBOLS = ["", "▲", "■"]; // of a number of others there is none
+
+// --------------------------------------------------------------------------------------------------------------- views
+/** Return the place of a page, made when it is first shown. */
+function sectionOf(page) {
+  const kinds = page.parts.map(({ kind }) => kind).join(" ");
+  const there = sections.get(page.key);
+  if (there?.kinds === kinds) return there;
+  const section = document.createElement("section");
+  section.className = `view ${page.view}`;
+  section.setAttribute("aria-labelledby", "view-title");
+  const parts = page.parts.map((told) => new KINDS[told.kind](told));
+  section.append(...parts.map(({ box }) => box));
+  there?.section.remove();
+  $("views").append(section);
+  const made = { section, parts, kinds };
+  sections.set(page.key, made);
+  return made;
+}
+
+function showPage() {
+  const page = pages.find(({ key }) => key === rotation.key);
+  $("no-view").hidden = Boolean(page);
+  $("view-title").hidden = !page;
+  for (const [key, { section }] of sections) {
+    section.hidden = key !== rotation.key;
+    if (!pages.some((other) => other.key === key)) {
+      section.querySelector("#day")?.remove();
+      section.remove();
+      sections.delete(key);
+    }
+  }
+  if (!page) return;
+  const { section, parts } = sectionOf(page);
+  section.hidden = false;
+  const title = page.of > 1 ? `${page.title} – ${say("page_of", counts({ n: page.number, all: page.of }))}` : page.title;
+  write($("view-title"), title);
+  page.parts.forEach((told, index) => parts[index].show(told));
+}
+
+function showPlace() {
+  const all = rotation.pages.length;
+  const place = say("place_in_views", { name: $("view-title").textContent, ...counts({ n: rotation.index + 1, all }) });
+  write($("place"), all ? [place, rotation.isPaused && texts.is_paused].filter(Boolean).join(" – ") : "");
+  write($("pause"), rotation.isPaused ? texts.go_on : texts.pause);
+  document.body.toggleAttribute("data-paused", rotation.isPaused);
+}
+
+function showProgress() {
+  $("progress").firstElementChild.style.transform = `scaleX(${rotation.part})`;
+}
+
+function tick() {
+  showFreshness();
+  write($("clock"), format.hour(now()));
+  if (!board) return;
+  setOpenings(board.promises.openings);
+  showAlerts();
+  pages = NAMES_OF_VIEWS.flatMap((name) => pagesOf(name));
+  rotation.take(pages.map(({ key }) => key));
+  showPage();
+  showPlace();
+}
+
+function pagesOf(name) {
+  const found = VIEWS[name](board);
+  return found.map((parts, index) => ({ key: `${name} ${index}`, view: name, title: texts[`view_${name}`], number: index + 1, of: found.length, parts }));
+}
+
+// ---------------------------------------------------------------------------------------------------------------- keys
+function pause() {
+  rotation.isPaused = !rotation.isPaused;
+  showPlace();
+}
+
+function fill() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else document.documentElement.requestFullscreen().catch(() => {}); // a browser may forbid it
+}
+
+const KEYS = { " ": pause, ArrowLeft: () => rotation.turn(-1), ArrowRight: () => rotation.turn(1), f: fill, F: fill };
+
+document.addEventListener("keydown", (event) => {
+  const isPlain = !(event.ctrlKey || event.altKey || event.metaKey) && !isPanelOpen();
+  const isFigure = event.target.closest?.("button, a, .explains") && (event.key === " " || event.target.closest("tbody"));
+  if (!isPlain || isFigure || !(event.key in KEYS)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+$("pause").addEventListener("click", pause);
+$("previous").addEventListener("click", () => rotation.turn(-1));
+$("next").addEventListener("click", () => rotation.turn(1));
+$("full-screen").hidden = !document.fullscreenEnabled;
+$("full-screen").addEventListener("click", fill);
+
+let passedAt = performance.now();
+setInterval(() => {
+  const at = performance.now();
+  rotation.pass((at - passedAt) / 1000, isPanelOpen() || document.hidden);
+  passedAt = at;
+  showProgress();
+}, STEP_MS);
+
+run(() => {}, tick);

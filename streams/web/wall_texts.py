@@ -1,0 +1,225 @@
+"""Every word of the wall, and of what explains a figure, French and English side by side."""
+# ruff: noqa: RUF001 - French has typographic apostrophes
+
+from typing import Final
+
+WALL_TEXTS: Final = {
+    # the wall
+    "wall": ("Écran mural", "Wall"),
+    "back_to_board": ("Tableau", "Board"),
+    "full_screen": ("Plein écran", "Full screen"),
+    "pause": ("Pause", "Pause"),
+    "go_on": ("Reprendre", "Go on"),
+    "is_paused": ("en pause", "paused"),
+    "previous": ("Vue précédente", "Previous view"),
+    "next": ("Vue suivante", "Next view"),
+    "place_in_views": ("{name}, vue {n} sur {all}", "{name}, view {n} of {all}"),
+    "rotation": ("Défilement des vues", "Rotation of views"),
+    "key_help": (
+        "Espace : pause ; ← → : tourner ; F : plein écran",
+        "Space: pause; ← →: turn; F: full screen",
+    ),
+    "attention_now": ("À surveiller maintenant", "Needs attention now"),
+    "nothing_now": ("Rien à signaler", "Nothing needs attention"),
+    "and_more": ("et {n} de plus", "and {n} more"),
+    "new_alert": ("Nouvelle alerte : {words}", "New alert: {words}"),
+    "alert_of": ("{name} : {words}", "{name}: {words}"),
+    "alert_waiting": ("{n} en attente", "{n} waiting"),
+    "alert_longest": ("attente {time}", "wait {time}"),
+    "alert_overdue": ("Délais dépassés : {n}", "Promises overdue: {n}"),
+    "alert_at_risk": ("Délais à risque : {n}", "Promises at risk: {n}"),
+    "alert_oldest": ("le plus ancien a {time}", "the oldest is {time} old"),
+    "view_overview": ("Vue d’ensemble", "Overview"),
+    "view_phone": ("Files du téléphone", "Telephone queues"),
+    "view_day": ("Appels du jour", "Calls today"),
+    "view_written": ("Courrier, courriels, démarches", "Letters, e-mails, procedures"),
+    "view_deadlines": ("Délais promis", "Promises"),
+    "view_desk": ("Guichets et rendez-vous", "Front desks and appointments"),
+    "view_satisfaction": ("Satisfaction, 28 jours", "Satisfaction, 28 days"),
+    "view_sources": ("Sources des données", "Sources of data"),
+    "page_of": ("{n} / {all}", "{n} / {all}"),
+    "level_card": ("Niv. de service", "Service level"),
+    "calls_so_far": ("Appels reçus", "Calls received"),
+    "agents_busy_of": ("Agents libres", "Agents free"),
+    "checked_in": ("Arrivés, en attente", "Arrived, waiting"),
+    "nothing_to_show": ("Aucune vue n’a de quoi se montrer.", "No view has anything to show."),
+    # how such a day went before
+    "usual": ("d’habitude", "usually"),
+    "no_history": ("pas encore d’historique", "no history yet"),
+    "usual_of": ("Moyenne des mêmes jours : {days}.", "Mean of the same weekdays: {days}."),
+    "usual_by_now": ("D’habitude {n} à cette heure.", "Usually {n} by now."),
+    "usual_now": ("D’habitude à cette heure", "Usually by now"),
+    "still_to_come": ("Encore attendus", "Still to come"),
+    "between": ("entre {low} et {high}, 9 jours sur 10", "between {low} and {high}, 9 days of 10"),
+    # contacts at risk
+    "at_risk_next": ("À risque : prochaines échéances", "At risk: next deadlines"),
+    "nothing_at_risk": ("Rien n’est à risque.", "Nothing is at risk."),
+    "at_risk_unread": ("Échéances en cours de lecture…", "Deadlines are being read…"),
+    "contact": ("Contact", "Contact"),
+    "time_remaining": ("Reste", "Left"),
+    # satisfaction
+    "measure_csat": ("Satisfaits", "Satisfied"),
+    "measure_nps": ("NPS", "NPS"),
+    "measure_ces_1_5": ("Effort faible (sur 5)", "Little effort (of 5)"),
+    "measure_ces_1_7": ("Effort faible (sur 7)", "Little effort (of 7)"),
+    "measure_jdma": ("JDMA, 8 à 10", "JDMA, 8 to 10"),
+    "satisfaction_card": ("Satisfaction", "Satisfaction"),
+    "lower_bound": ("Au moins", "At least"),
+    "upper_bound": ("Au plus", "At most"),
+    "interval_of": ("entre {lower} et {upper}, réponses : {n}", "between {lower} and {upper}, answers: {n}"),
+    "too_few_answers": ("trop peu de réponses : {n}", "too few answers: {n}"),
+    "too_few_short": ("trop peu", "too few"),
+    # sources
+    "source": ("Source", "Source"),
+    "last_came": ("Dernière arrivée", "Last arrival"),
+    "nobody_today": ("personne aujourd’hui", "nobody today"),
+    "quiet_source": ("silencieuse", "silent"),
+    "reading_history": ("lit l’historique", "reads history"),
+    # what explains a figure
+    "close": ("Fermer", "Close"),
+    "made_of": ("{numerator} ÷ {denominator}", "{numerator} ÷ {denominator}"),
+    "levels_of": ("Seuils : {words}.", "Thresholds: {words}."),
+    "contacts_behind": ("Les contacts qui y comptent", "The contacts that it counts"),
+    "contacts_rule": (
+        "Ce tableau ne tient aucun contact. Sur le serveur, qui en a le droit les liste :",
+        "This board holds no contact. On the server, who may do so lists them:",
+    ),
+    "contacts_none": (
+        "Aucun contact n’est compté ici : ce chiffre ne vient pas d’eux.",
+        "No contact is counted here: this figure is not made of them.",
+    ),
+    "copy": ("Copier", "Copy"),
+    "copied": ("Copié", "Copied"),
+    "of_today": ("Aujourd’hui, depuis minuit.", "Today, since midnight."),
+    "of_now": ("En ce moment.", "Right now."),
+    "of_28_days": ("28 derniers jours, aujourd’hui compris.", "The last 28 days, today among them."),
+    "means_queues_waiting": (
+        "Ceux qui sont dans la file et à qui personne n’a encore répondu.",
+        "Those who are in the queue and whom nobody has answered yet.",
+    ),
+    "means_queues_longest": (
+        "Depuis combien de temps attend celui qui attend le plus.",
+        "For how long the one has waited who waits longest.",
+    ),
+    "means_queues_in_progress": ("Ceux à qui un agent parle.", "Those to whom an agent is speaking."),
+    "means_queues_available": (
+        "Agents connectés à la file, qui ne parlent à personne et ne sont pas en pause.",
+        "Agents logged in to the queue who speak to nobody and are not paused.",
+    ),
+    "means_queues_on_contact": ("Agents qui parlent à quelqu’un.", "Agents who speak to somebody."),
+    "means_queues_paused": ("Agents connectés, mais en pause.", "Agents who are logged in, but paused."),
+    "means_queues_received": (
+        "Entrés dans la file : répondus + abandonnés + autres sorties + en attente.",
+        "Entered the queue: answered + abandoned + left otherwise + waiting.",
+    ),
+    "means_queues_answered": ("Ceux à qui un agent a répondu.", "Those whom an agent answered."),
+    "means_queues_abandoned": (
+        "Ceux qui sont partis sans réponse, même très vite.",
+        "Those who left without an answer, however soon.",
+    ),
+    "means_queues_left": (
+        "Sortis autrement : renvoyés, fermés, délai de file dépassé, oubliés par la source.",
+        "Left otherwise: turned away, closed, timed out, forgotten by the source.",
+    ),
+    "means_queues_recent": (
+        "La même formule, sur la dernière demi-heure ; la liste est celle du jour.",
+        "The same formula, of the last half hour; the list is that of the day.",
+    ),
+    "means_queues_mean_wait": (
+        "Attente totale des répondus ÷ nombre des répondus.",
+        "Total wait of those answered ÷ number of those answered.",
+    ),
+    "means_queues_mean_handle": (
+        "Durée totale des conversations terminées ou transférées ÷ leur nombre.",
+        "Total time of the conversations that ended or were transferred ÷ their number.",
+    ),
+    "means_queues_usual": (
+        "Moyenne des mêmes jours de la semaine, 8 au plus, sans ceux où presque personne n’est venu (accueil forecast).",
+        "Mean of the same weekdays, at most 8, without those on which hardly anybody came (accueil forecast).",
+    ),
+    "means_matters_received": ("Reçus par le service.", "Received by the service."),
+    "means_matters_closed": (
+        "Répondus, décidés ou clos autrement.",
+        "Answered, decided, or closed otherwise.",
+    ),
+    "means_matters_to_do": ("Ouverts, et personne ne les a pris en charge.", "Open, and nobody has taken them up."),
+    "means_matters_in_progress": ("Ouverts, et pris en charge par un agent.", "Open, and an agent deals with them."),
+    "means_matters_pending_citizen": ("Ouverts, mais l’usager doit agir.", "Open, but the citizen has to act."),
+    "means_matters_oldest": (
+        "Temps depuis la réception de celui qui attend le service depuis le plus longtemps, nuits et week-ends compris.",
+        "Time since the one was received that has waited longest for the service, nights and weekends included.",
+    ),
+    "means_matters_first_response": (
+        "Délai total des premières réponses du jour ÷ leur nombre, nuits et week-ends compris.",
+        "Total time to the first responses of the day ÷ their number, nights and weekends included.",
+    ),
+    "means_appointments_booked": (
+        "Rendez-vous pris, pour quelque jour que ce soit.",
+        "Appointments booked, for whatever day.",
+    ),
+    "means_appointments_attended": ("L’usager est venu.", "The citizen came."),
+    "means_appointments_missed": ("L’usager n’est pas venu.", "The citizen did not come."),
+    "means_appointments_cancelled": (
+        "Annulés par l’usager ou par le service.",
+        "Cancelled by the citizen or by the service.",
+    ),
+    "means_appointments_upcoming": (
+        "Pris, et encore à venir, quel que soit le jour.",
+        "Booked, and yet to come, on any day.",
+    ),
+    "means_appointments_waiting": (
+        "Arrivés à leur rendez-vous, et pas encore reçus.",
+        "Have come to their appointment, and are not seen yet.",
+    ),
+    "means_opinions_given": ("Avis donnés, sur toutes les échelles.", "Opinions given, on all scales."),
+    "means_opinions_response": (
+        "Qui a répondu ÷ qui fut invité, là où l’on invite.",
+        "Who answered ÷ who was invited, where anybody is.",
+    ),
+    "means_opinions_csat": (
+        "Notes 4 et 5 ÷ toutes les notes de 1 à 5.",
+        "Scores 4 and 5 ÷ all scores from 1 to 5.",
+    ),
+    "means_opinions_nps": (
+        "Part des 9 et 10, moins celle des 0 à 6, sur 10.",
+        "Share of 9 and 10 less that of 0 to 6, of 10.",
+    ),
+    "means_opinions_ces_1_5": (
+        "Notes 4 et 5 ÷ toutes les notes de 1 à 5.",
+        "Scores 4 and 5 ÷ all scores from 1 to 5.",
+    ),
+    "means_opinions_ces_1_7": (
+        "Notes 5 à 7 ÷ toutes les notes de 1 à 7.",
+        "Scores 5 to 7 ÷ all scores from 1 to 7.",
+    ),
+    "means_opinions_jdma": (
+        "Notes 8 à 10 ÷ toutes les notes de 0 à 10.",
+        "Scores 8 to 10 ÷ all scores from 0 to 10.",
+    ),
+    "means_opinions_mean": ("Moyenne des notes du jour.", "Mean of today’s scores."),
+    "wilson": ("Bornes de Wilson à 95 %.", "Wilson’s bounds at 95%."),
+    "means_promises_running": (
+        "Délais qui courent, ni à risque ni dépassés.",
+        "Promises that run, neither at risk nor overdue.",
+    ),
+    "means_promises_at_risk": (
+        "Délais dont la plus grande part est écoulée (part à risque de la politique).",
+        "Promises of which most of the time is over (the policy’s share at risk).",
+    ),
+    "means_promises_overdue": (
+        "Délais dépassés de ce qui reste à faire.",
+        "Promises that passed, of what is still to be done.",
+    ),
+    "means_promises_paused": (
+        "L’usager doit agir : le délai ne court pas.",
+        "The citizen has to act: the time does not run.",
+    ),
+    "means_promises_longest_overdue": (
+        "Depuis combien de temps est dépassé le délai qui l’est depuis le plus longtemps.",
+        "For how long the promise is overdue that is so for longest.",
+    ),
+    "means_promises_kept": (
+        "Délais tenus ÷ délais tenus ou dépassés, de ce qui est fait aujourd’hui.",
+        "Promises kept ÷ promises kept or broken, of what was done today.",
+    ),
+}
