@@ -187,7 +187,7 @@ def test_each_event_under_load_has_the_delay_until_its_count_shows_it() -> None:
 
     def read(raw: bytes) -> dict[tuple[str, str], int]:
         mdph, rsa = map(int, raw.split())
-        return {("mdph", "received"): mdph, ("rsa", "closed"): rsa}
+        return {("mdph", "received"): mdph, ("rsa", "closed"): rsa, ("another", "received"): 7}
 
     assert freshness._delays(sent, seen, read) == [250, 1000, 500, 1500]
     with pytest.raises(ValueError, match="never shown"):
