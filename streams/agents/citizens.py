@@ -13,8 +13,9 @@ from typing import Final, Protocol
 import msgspec
 
 from models import topics
-from streams.core import citizens
-from streams.core.citizens import PROGRESS_KEY, RELEVANT, TOTAL, Changes, Citizen, Key, Period, Progress, Terms
+from streams.core import citizen_figures, citizens
+from streams.core.citizen_figures import PROGRESS_KEY, TOTAL, Changes, Key, Period, Progress
+from streams.core.citizens import RELEVANT, Citizen, Terms
 from streams.core.figures import Figure, decode_figure, encode_figure, new_figure
 from streams.core.layouts import CITIZENS
 from streams.core.rows import mark, milliseconds
@@ -59,7 +60,7 @@ class Citizens:
 
     def fold(self, entries: Iterable[Entry], now: int) -> None:
         """Fold entries into the rows of their citizens, and count each row that has changed, once."""
-        since = citizens.counted_from(self._day_of(now), self._terms)
+        since = citizen_figures.counted_from(self._day_of(now), self._terms)
         rows = self.citizens.rows
         changed: dict[bytes, Citizen] = {}
         for entry in entries:
@@ -94,7 +95,7 @@ class Citizens:
             self.progress.put(PROGRESS_KEY, told)
             self._drop_old(today)
         if self._swept_for != today:
-            self._forget_some(today, citizens.counted_from(today, terms), known)
+            self._forget_some(today, citizen_figures.counted_from(today, terms), known)
 
     def _forget_some(self, today: int, since: int, known: Known) -> None:
         rows, changes = self.citizens.rows, Changes()
@@ -145,8 +146,8 @@ _CITIZENS: Final[Codec[bytes, Citizen]] = Codec(
     bytes, bytes, citizens.encode, lambda _, value: citizens.decode(value), copy
 )
 _FIGURES: Final[Codec[Key, Figure]] = Codec(
-    citizens.dump_key,
-    citizens.load_key,
+    citizen_figures.dump_key,
+    citizen_figures.load_key,
     encode_figure,
     lambda _, value: decode_figure(value, CITIZENS),
     _copy_figure,
@@ -154,7 +155,7 @@ _FIGURES: Final[Codec[Key, Figure]] = Codec(
 _PROGRESS: Final[Codec[bytes, Progress]] = Codec(
     bytes,
     lambda key: key if key == PROGRESS_KEY else None,
-    citizens.encode_progress,
-    lambda _, value: citizens.decode_progress(value),
+    citizen_figures.encode_progress,
+    lambda _, value: citizen_figures.decode_progress(value),
     msgspec.structs.replace,
 )

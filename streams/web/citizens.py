@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from streams.core.citizens import (
+from streams.core.citizen_figures import (
     DAYS,
     PROGRESS_KEY,
     TOTAL,

@@ -20,7 +20,8 @@ from models.topics import Channel
 from streams import agents
 from streams.agents.citizens import Citizens
 from streams.core import moves, timeline
-from streams.core.citizens import TOTAL, Key, Period, Terms, start_of
+from streams.core.citizen_figures import TOTAL, Key, Period, start_of
+from streams.core.citizens import Terms
 from streams.core.figures import Figure, merge, new_figure
 from streams.core.layouts import CITIZENS, OTHER
 from streams.engine.job import Step

@@ -13,8 +13,9 @@ import pytest
 from models import topics
 from models.codec import decode
 from models.events import Event
-from streams.core import citizens, contact, moves, timeline
-from streams.core.citizens import Citizen, Key, Terms
+from streams.core import citizen_figures, citizens, contact, moves, timeline
+from streams.core.citizen_figures import Key
+from streams.core.citizens import Citizen, Terms
 from streams.core.contact import ERASED, Contact
 from streams.core.figures import decode_figure
 from streams.core.layouts import CITIZENS
@@ -128,7 +129,7 @@ def found(kafka: EmbeddedKafka) -> Figures:
     figures = Figures()
     rows = kafka_io.latest(kafka_io.read(kafka.bootstrap, topics.CITIZEN_FIGURES.name))
     for (_, key), value in rows.items():
-        place = citizens.load_key(key)
+        place = citizen_figures.load_key(key)
         if place is not None:
             figures[place].counts[:] = map(int.__add__, figures[place].counts, decode_figure(value, CITIZENS).counts)
     return figures
@@ -154,7 +155,7 @@ def test_killed_at_every_checkpoint_while_contacts_change_their_citizen(kafka: E
     assert kinds.count(moves.WITHDRAWN) > 20 < kinds.count(moves.ADOPTED)
     counted = named(found(kafka))
     assert counted == named(expected(kafka))
-    assert counted[Key(citizens.TOTAL, 0, None)]["active"] >= PEOPLE
+    assert counted[Key(citizen_figures.TOTAL, 0, None)]["active"] >= PEOPLE
     erase(kafka, tmp_path, f"case:k1-{PEOPLE - 1}")
     assert named(found(kafka)) == counted
     assert not kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from models.events import Event
 from streams.agents.citizens import Citizens
-from streams.core import citizens, contact
-from streams.core.citizens import RELEVANT, TOTAL, Citizen, Key, Period, facts, forget
+from streams.core import citizen_figures, citizens, contact
+from streams.core.citizen_figures import TOTAL, Key, Period
+from streams.core.citizens import RELEVANT, Citizen, facts, forget
 from streams.core.contact import Contact
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS
 from streams.core.rows import mark
@@ -55,7 +56,7 @@ def check(figures: Figures) -> None:
         assert min(figure.counts) >= 0
         value = dict(zip(CITIZENS.counts, figure.counts, strict=True))
         if key.period != TOTAL:
-            assert key.start == citizens.start_of(Period(key.period), key.start)
+            assert key.start == citizen_figures.start_of(Period(key.period), key.start)
             for name in CITIZENS.facts:
                 assert bool(value[name]) is bool(value[f"{name}_citizens"])
                 assert value[f"{name}_citizens"] <= value[name]
@@ -65,7 +66,7 @@ def check(figures: Figures) -> None:
                 assert sum(value[f"hop_{one}_{channel}"] for one in (*CONTACTED, NONE)) == begun[channel]
         if key.period == Period.DAY:
             for whole in (Period.WEEK, Period.FOUR_WEEKS):
-                into = sums[Key(whole, citizens.start_of(whole, key.start), key.service), whole]
+                into = sums[Key(whole, citizen_figures.start_of(whole, key.start), key.service), whole]
                 into[:] = map(int.__add__, into, figure.counts)
             into = sums[Key(TOTAL, 0, key.service), TOTAL]
             into[:] = map(int.__add__, into, figure.counts)

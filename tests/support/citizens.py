@@ -14,7 +14,8 @@ from models.ids import event_id
 from models.topics import Channel
 from streams.agents.contacts import Contacts
 from streams.core import moves, timeline
-from streams.core.citizens import Changes, Citizen, Key, Terms, add, day_of, start_of
+from streams.core.citizen_figures import Changes, Key, start_of
+from streams.core.citizens import Citizen, Terms, add, day_of
 from streams.core.figures import Figure, new_figure
 from streams.core.layouts import CITIZENS
 from streams.core.milestone import State

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from grafana.generated import DASHBOARDS
-from streams.core.citizens import Period
+from streams.core.citizen_figures import Period
 from streams.engine.broker import free_port
 from streams.web.citizens import CitizensView, Published
 from streams.web.options import WebOptions

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from connectors.sdk.metrics import Meter, Metrics
 from models.events import FeedbackScale
 from streams.api.accesses import Accesses
-from streams.core.citizens import Period
+from streams.core.citizen_figures import Period
 from streams.engine.broker import free_port
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
 from streams.sla_file import WatchedPolicies

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streams.core.citizens import Period
+from streams.core.citizen_figures import Period
 from streams.core.disclosure import FEWEST
 from streams.web.citizens import Published
 

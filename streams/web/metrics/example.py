@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from models.policies import Policies
 from models.topics import Channel
-from streams.core.citizens import Period
+from streams.core.citizen_figures import Period
 from streams.core.facts import place_of_promise
 from streams.core.figures import Dimensions, Figure, Progress
 from streams.core.layouts import CONTACTED, LAYOUTS, NONE, OTHER, QUEUES, REASONS

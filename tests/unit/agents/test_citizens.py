@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from streams.agents.citizens import Citizens
-from streams.core.citizens import MAX_CONTACTS, Key, Period
+from streams.core.citizen_figures import Key, Period
+from streams.core.citizens import MAX_CONTACTS
 from streams.core.moves import WITHDRAWN
 from streams.engine.job import Step
 from tests.support.citizens import TERMS, entry, named

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.core import citizens
-from streams.core.citizens import MAX_CONTACTS, Key, Period, Terms, counted_from, facts, start_of
+from streams.core import citizen_figures, citizens
+from streams.core.citizen_figures import Key, Period, counted_from, start_of
+from streams.core.citizens import MAX_CONTACTS, Terms, facts
 from streams.core.layouts import CITIZENS
 from streams.core.rows import mark
 from streams.core.timeline import Entry
@@ -139,5 +140,5 @@ def test_four_weeks_are_counted_until_what_follows_is_known() -> None:
     "key", [Key("day", START_DAY, None), Key("week", START_DAY, "mdph"), Key("total", 0, ""), Key("total", 0, None)]
 )
 def test_a_key_is_read_back(key: Key) -> None:
-    assert citizens.load_key(citizens.dump_key(key)) == key
-    assert citizens.load_key(citizens.PROGRESS_KEY) is None
+    assert citizen_figures.load_key(citizen_figures.dump_key(key)) == key
+    assert citizen_figures.load_key(citizen_figures.PROGRESS_KEY) is None

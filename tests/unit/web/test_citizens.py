@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from streams.core import citizens
-from streams.core.citizens import PROGRESS_KEY, Key, Period, Progress, dump_key, encode_progress, start_of
+from streams.core import citizen_figures, citizens
+from streams.core.citizen_figures import PROGRESS_KEY, Key, Period, Progress, dump_key, encode_progress, start_of
 from streams.core.disclosure import FEWEST, LEAST_MISSING, Cell, disclose
 from streams.core.figures import encode_figure
 from streams.core.layouts import CONTACTED, NONE, OTHER, REASONS
@@ -294,7 +294,7 @@ def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list
         numbers |= {(period, ""): number for period, number in published.active_of_all.items()}
         for (period, service), number in numbers.items():
             start = published.starts[period] - MONDAY
-            span = range(start, start + citizens.DAYS[period])
+            span = range(start, start + citizen_figures.DAYS[period])
             begun = [
                 (who, on) for who, own in enumerate(people) for on, at in own if on in span and service in {"", at}
             ]
@@ -302,8 +302,8 @@ def test_no_two_numbers_of_citizens_tell_of_few_by_their_difference(people: list
     for (period, start, service), (number, who, contacts) in told.items():
         assert number == len(who)
         assert not 0 < contacts - number < FEWEST
-        ends = start + citizens.DAYS[Period(period)]
-        inner = [name for name in told if name[1] >= start and name[1] + citizens.DAYS[Period(name[0])] <= ends]
+        ends = start + citizen_figures.DAYS[Period(period)]
+        inner = [name for name in told if name[1] >= start and name[1] + citizen_figures.DAYS[Period(name[0])] <= ends]
         splits = [[name for name in inner if name[0] == one and name[2] == service] for one in Period if one != period]
         splits += [[name for name in inner if name[0] == period and name[2]]] if not service else []
         for parts in splits:
