@@ -233,8 +233,9 @@ class Switchboard(Agenda):
         desk.waiting.remove(call)
         desk.tally.waiting -= 1
         call.stays += 1
-        if call.agent is not None:
-            self._become_free(call.agent)
+        agent, call.agent = call.agent, None
+        if agent is not None:
+            self._become_free(agent)
         return position, call.first_position, int(self.now) - call.entered_at
 
     def _abandon(self, desk: _Desk, call: _Call) -> None:

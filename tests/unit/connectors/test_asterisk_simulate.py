@@ -98,6 +98,23 @@ def test_the_ledger_is_what_the_connector_finds_in_the_log(monday: tuple[Path, L
     assert len({event.id for event in events}) == len(events)
 
 
+def test_an_agent_talks_to_one_caller_at_a_time() -> None:
+    """Also where callers who rang at one wait too long, and go on to another queue."""
+    lines: list[str] = []
+    switchboard = Switchboard(6, lines.append, Rhythm(2_200))
+    nine = datetime(2026, 11, 23, 9, tzinfo=ZONE).timestamp()
+    switchboard.begin(nine)
+    switchboard.run_until(nine + 7 * 3600)
+    talking: dict[str, str] = {}
+    for line in lines:
+        _, call, _, agent, event, *_ = line.strip().split("|")
+        if event == "CONNECT":
+            assert talking.setdefault(agent, call) == call
+        elif event in {"COMPLETEAGENT", "COMPLETECALLER", "BLINDTRANSFER", "ATTENDEDTRANSFER"}:
+            assert talking.pop(agent) == call
+    assert any("|EXITWITHTIMEOUT|" in line for line in lines)
+
+
 def test_everything_happens_that_can_happen(monday: tuple[Path, Ledger]) -> None:
     _, ledger = monday
     tallies = ledger.queues.values()
