@@ -24,6 +24,9 @@ MEMORY_MEGABYTES: Final = 512
 MAX_PAGES: Final = 100_000
 START_SECONDS: Final = 20.0
 """How long the process may take until it is ready."""
+PATIENCE_SECONDS: Final = 30.0
+"""How long an answer is waited for if it takes less processor time than it may: a busy machine is no fault of a file's. It is half
+of the time in which a connector has to move."""
 ATTEMPTS: Final = 3
 """How often the process is lost before that is taken for the file's doing."""
 LOST: Final = "lost"
@@ -45,7 +48,7 @@ class Pages(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PageCounter:
-    """Reads scans, `seconds` at most for each. The process is started when it is needed.
+    """Reads scans, `seconds` of processor time at most for each. The process is started when it is needed.
 
     `sheets` is what sheets may say; what else begins with `prefix`, if that is not empty, is a sheet too that is not known.
     """
@@ -122,5 +125,5 @@ class PageCounter:
                     "le processus qui lit les pages ne démarre pas",
                 )
             )
-        self._link.settimeout(self._seconds)
+        self._link.settimeout(max(self._seconds, PATIENCE_SECONDS))
         return process

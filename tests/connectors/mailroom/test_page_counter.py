@@ -4,6 +4,7 @@ import signal
 import sys
 from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -45,6 +46,19 @@ def test_what_stops_a_service_does_not_stop_the_reading_of_a_letter(room: Room) 
             process.send_signal(stop)
         assert counter.examine(file, sheets=False) == Pages(2)
         assert counter._process is process
+
+
+def test_a_busy_machine_is_no_fault_of_a_letters(room: Room) -> None:
+    with closing(PageCounter(0.5)) as counter, drop(room.inbox / "a.pdf", pdf(1, pages=2)).open("rb") as file:
+        counter.examine(file, sheets=False)
+        process = counter._process
+        assert process
+        process.send_signal(signal.SIGSTOP)  # others have the processor for longer than its file may
+        busy = Timer(1.0, process.send_signal, [signal.SIGCONT])
+        busy.start()
+        assert counter.examine(file, sheets=False) == Pages(2)
+        assert counter._process is process
+        busy.join()
 
 
 @pytest.mark.parametrize("deaths", [2, 3])
