@@ -25,8 +25,8 @@ MAX_PAGES: Final = 100_000
 START_SECONDS: Final = 20.0
 """How long the process may take until it is ready."""
 PATIENCE_SECONDS: Final = 30.0
-"""How long an answer is waited for if it takes less processor time than it may: a busy machine is no fault of a file's. It is half
-of the time in which a connector has to move."""
+"""How long an answer is waited for if it takes less processor time than it may: a busy machine is no fault of a file's. It is
+half of the time in which a connector has to move."""
 ATTEMPTS: Final = 3
 """How often the process is lost before that is taken for the file's doing."""
 LOST: Final = "lost"
