@@ -267,7 +267,7 @@ class Scrapes:
 
 
 def _is_ours(line: bytes) -> bool:
-    """Whether it is of a place of ours; an opinion told before what it is about is first counted under no channel, which stays."""
+    """Whether it is of a place of ours. An opinion told before what it is about is counted under no channel first."""
     return b'site="bench"' in line and b'channel=""' not in line
 
 
