@@ -53,7 +53,6 @@ WALL_TEXTS: Final = {
     "between": ("entre {low} et {high}, 9 jours sur 10", "between {low} and {high}, 9 days of 10"),
     # contacts at risk
     "at_risk_next": ("À risque : prochaines échéances", "At risk: next deadlines"),
-    "nothing_at_risk": ("Rien n’est à risque.", "Nothing is at risk."),
     "at_risk_unread": ("Échéances en cours de lecture…", "Deadlines are being read…"),
     "contact": ("Contact", "Contact"),
     "time_remaining": ("Reste", "Left"),

@@ -11,7 +11,13 @@ import { COLUMN, aboutQueue, levelsOf, pressing, sayLimits, stateOf, stateOfQueu
 const ROWS = 8; // that find room on a page
 const BARS = 6;
 const NEVER = { attention: Infinity, action: Infinity };
-const chunks = (items, size) => Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+/** Return items in as few pages as their rows need, none much emptier than others. */
+function chunks(items, most) {
+  const pages = Math.ceil(items.length / most);
+  const size = Math.ceil(items.length / pages);
+  return Array.from({ length: pages }, (_, index) => items.slice(index * size, (index + 1) * size));
+}
+
 
 // -------------------------------------------------------------------------------------------------------------- queues
 const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
@@ -195,7 +201,7 @@ function atRisk({ promises }) {
   if (!promises.standing.some(({ channel }) => !["call", "visit"].includes(channel))) return [];
   const title = { kind: "note", text: texts.at_risk_next };
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
-  if (!promises.next_at_risk.length) return [[title, { kind: "note", text: texts.nothing_at_risk }]];
+  if (!promises.next_at_risk.length) return [];
   const shown = promises.next_at_risk.slice(0, ROWS - 1);
   const WORDS = {
     deadline: ({ due_at }) => format.shortMoment(due_at, now()),

@@ -1,0 +1,323 @@
+"""The wall as people see it, in a real Chromium. Pictures of its views are kept under tests/artifacts."""
+# ruff: noqa: RUF001 - the page writes dashes
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from streams.core.figures import Dimensions
+from streams.core.layouts import SLA
+from streams.web.options import VIEWS, WebOptions
+from streams.web.view import NOTHING_PROMISED, Source
+from tests.support.processes import wait_until
+from tests.unit.web.test_at_risk import told
+from tests.web import axe
+from tests.web.browser import CONTRASTS, PHONE, WALL, Page
+from tests.web.rows import Worker
+from tests.web.served import Served, serving
+from tests.web.test_browser import be_live
+from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
+from tests.web.test_browser_promises import POLICIES, promise
+
+pytestmark = pytest.mark.browser
+
+SWITCHBOARD, _, RSA, PMI = (queue.dimensions for queue in OPTIONS.queues[:4])
+WEEKS = 5
+LEAST_PIXELS = 32
+"""Of text that is to be read from four metres, on 1080 lines."""
+BEYOND = """
+const page = document.documentElement;
+const cut = ["header", "main", ".view", ".card", ".cards", ".rest", "footer", ".bars li", "table"].join();
+return [
+  ...[page.scrollWidth - page.clientWidth, page.scrollHeight - page.clientHeight].filter((pixels) => pixels > 0),
+  ...[...document.querySelectorAll(cut)]
+    .filter((box) => box.checkVisibility())
+    .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)
+    .map((box) => box.outerHTML.slice(0, 80)),
+  ...[...document.querySelectorAll("main *, #alerts *")]
+    .filter((box) => box.checkVisibility() && box.getBoundingClientRect().bottom > innerHeight)
+    .map((box) => box.outerHTML.slice(0, 80)),
+];
+"""
+"""What would need scrolling, or is cut off."""
+SMALL = f"""
+const words = (box) => [...box.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+return [...document.querySelectorAll("header *, #alerts *, main *, .legend *")]
+  .filter((box) => words(box) && box.checkVisibility() && !box.closest(".unseen, .symbol"))
+  .filter((box) => parseFloat(getComputedStyle(box).fontSize) < {LEAST_PIXELS})
+  .map((box) => [box.textContent, getComputedStyle(box).fontSize]);
+"""
+"""What cannot be read from afar."""
+
+
+def remember(worker: Worker) -> None:
+    """Let there have been days like this one."""
+    for week in range(1, WEEKS + 1):
+        for hour in range(8, 18):
+            at = AFTERNOON.replace(hour=hour, minute=10) - timedelta(weeks=week)
+            worker.offered(SWITCHBOARD, at, 6 * (18 - hour) + week)
+
+
+def press(served: Served) -> None:
+    """Let as much need attention as the wall has room for, and more."""
+    now = served.now()
+    served.worker.stocks(SWITCHBOARD, now - timedelta(seconds=312), waiting=12, in_progress=3, agents_on_contact=3)
+    served.worker.stocks(RSA, now - timedelta(seconds=20), waiting=2)
+    served.worker.stocks(PMI, now - timedelta(seconds=150), waiting=6, agents_on_contact=2)
+    for index, queue in enumerate(OPTIONS.queues[-3:]):
+        served.worker.stocks(queue.dimensions, now - timedelta(minutes=40 + index), waiting=4)
+
+
+@contextmanager
+def house(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
+    policies = POLICIES if is_promised else NOTHING_PROMISED
+    with serving(replace(options, stale_after_seconds=600), AFTERNOON, policies=policies) as served:
+        served.follow()
+        yield served
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Served]:
+    """Every channel, promises of each kind, days before, contacts at risk, alarms: all views, full."""
+    with house() as served:
+        fill(served.worker)
+        promise(served.worker)
+        remember(served.worker)
+        press(served)
+        due = [told("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
+        served.risks.begin([0])
+        served.risks.apply_all(0, due)
+        served.risks.tell(Source.FOLLOWING)
+        yield served
+
+
+def open_wall(page: Page, served: Served, size: tuple[int, int] = WALL, **parameters: object) -> None:
+    query = "&".join(f"{name}={value}" for name, value in parameters.items())
+    page.open(f"{served.url}/wall?{query}", size)
+    page.is_in("live")
+
+
+def key(page: Page, *keys: str) -> None:
+    page.driver.find_element(By.TAG_NAME, "body").send_keys(*keys)
+
+
+def title(page: Page) -> str:
+    return page.text("#view-title")
+
+
+def alerts(page: Page) -> list[str]:
+    texts = page.run("return [...document.querySelectorAll('#alert-list li')].map((alert) => alert.textContent.trim())")
+    return [re.sub(r"\s+", " ", text) for text in texts]
+
+
+def turn_all(page: Page) -> Iterator[str]:
+    """Turn to each page of each view once, and yield its title."""
+    number = page.run("return Number(document.querySelector('#place').textContent.match(/\\d+(?=\\D*$)/)[0])")
+    for _ in range(int(number)):
+        yield title(page)
+        before = page.text("#place")
+        page.run("document.querySelector('#next').click()")
+        assert page.text("#place") != before
+
+
+@pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
+def test_every_view_fits_is_read_from_afar_and_serves_everybody(
+    busy: Served, page: Page, language: str, theme: str
+) -> None:
+    open_wall(page, busy, lang=language, theme=theme, seconds=3600)
+    seen = []
+    for number, name in enumerate(turn_all(page)):
+        seen.append(page.run("return document.querySelector('.view:not([hidden])').classList[1]"))
+        assert page.run(BEYOND) == [], name
+        assert page.run(SMALL) == [], name
+        assert page.run(CONTRASTS) == [], name
+        axe.check(page)
+        assert page.run("return document.querySelectorAll('#alert-list li').length") == 6, name
+        page.picture(f"wall-{number:02}-{seen[-1]}-{language}-{theme}")
+    assert list(dict.fromkeys(seen)) == list(VIEWS)
+    page.assert_quiet()
+
+
+def test_a_telephone_scrolls_down_and_never_sideways(busy: Served, page: Page) -> None:
+    open_wall(page, busy, PHONE, seconds=3600)
+    for number, name in enumerate(turn_all(page)):
+        assert page.run("return document.documentElement.scrollWidth - innerWidth") == 0, name
+        if number % 3 == 0:
+            axe.check(page)
+        page.picture(f"wall-phone-{number:02}")
+
+
+def test_views_turn_by_themselves_and_stand_still_when_asked_to(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="phone,day", seconds=5)
+    first = title(page)
+    assert first == "Files du téléphone"
+    wait_until(lambda: title(page) == "Appels du jour", "the next view", 30)
+    key(page, Keys.SPACE)
+    assert page.text("#place").endswith("en pause")
+    assert page.text("#pause") == "Reprendre"
+    part = "return document.querySelector('#progress span').style.transform"
+    stands = page.run(part)
+    page.driver.execute_async_script("setTimeout(arguments[0], 900)")  # type: ignore[no-untyped-call]
+    assert (page.run(part), title(page)) == (stands, "Appels du jour")
+    key(page, Keys.ARROW_LEFT)
+    assert title(page) == first, "by hand it turns all the same"
+    page.run("document.querySelector('#pause').click()")
+    assert page.text("#pause") == "Pause"
+    wait_until(lambda: page.run(part) > "scaleX(0.05", "its time to pass")
+    page.assert_quiet()
+
+
+def test_who_wants_less_motion_sees_none(busy: Served, page: Page) -> None:
+    media = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        open_wall(page, busy, seconds=3600)
+        assert not page.run("return document.querySelector('#progress').checkVisibility()")
+        assert page.run("return document.getAnimations().length") == 0
+        assert "1 sur" in page.text("#place"), "where it stands is said in words"
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page: Page) -> None:
+    with house(is_promised=False) as served:
+        fill(served.worker)
+        open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
+        assert page.text("#no-alert") == "● Nothing needs attention"
+        assert page.driver.title == "Wall – Accueil du Département"
+        waiting = ".card:first-child .main .explains"
+        page.shows(waiting, "0")
+        served.worker.stocks(SWITCHBOARD, served.now() - timedelta(seconds=20), waiting=12, agents_on_contact=1)
+        page.shows(waiting, "12")
+        page.shows("#alert-list li", "■ Switchboard: 12 waiting")
+        assert page.driver.title == "(1) Wall – Accueil du Département"
+        icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
+        assert icon == "/icon.svg?n=1&level=action"
+        assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
+        assert page.run("return document.querySelector('#announce').role") == "status", "told politely"
+        for name in turn_all(page):
+            assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
+        served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
+        page.shows("#no-alert", "● Nothing needs attention")
+        assert page.driver.title == "Wall – Accueil du Département"
+        assert page.run("return document.getAnimations().length") == 0, "nothing flashes"
+        page.assert_quiet()
+
+
+def test_a_view_that_has_nothing_to_show_is_left_out(page: Page) -> None:
+    with house(WebOptions(brokers="", queues=OPTIONS.queues[:2]), is_promised=False) as served:
+        open_wall(page, served, seconds=3600)
+        seen = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
+        assert seen == ["overview", "phone", "day", "sources"]
+        mail = Dimensions("mail", "siege", "rsa", "")
+        served.worker.count(mail, served.now(), "received")
+        served.worker.stocks(mail, served.now() - timedelta(days=61), waiting=1)
+        wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the oldest letter to be told")
+        views = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
+        assert "written" in views
+
+
+def test_who_comes_is_compared_with_the_same_weekdays(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="day", lang="en")
+    shown = page.run("return [...document.querySelectorAll('.view.day .main')].map((box) => box.textContent)")
+    usual = sum(6 * (18 - hour) + 2.5 for hour in range(8, 16)) - 0.4 * (6 * 3 + 2.5)
+    assert f"{usual:.0f}Usually by now" in {text.replace("Usually by now", "") + "Usually by now" for text in shown}
+    assert page.text(".series-usual .value") == f"{usual:.0f}"
+    assert page.run("return getComputedStyle(document.querySelector('.series-usual line')).strokeDasharray") != "none"
+
+
+def test_where_there_is_no_history_it_is_said(page: Page) -> None:
+    with house(is_promised=False) as served:
+        fill(served.worker)
+        open_wall(page, served, views="day", lang="en")
+        assert page.text(".series-usual .value") == "no history yet"
+        assert "no history yet" in page.text(".view.day .cards")
+
+
+def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="deadlines", seconds=3600)
+    *_, last = turn_all(page)
+    page.run("document.querySelector('#previous').click()")
+    assert title(page) == last
+    rows = page.run(
+        "return [...document.querySelectorAll('.view:not([hidden]) tbody tr')].map((row) => row.textContent)"
+    )
+    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)]
+    assert re.search(r"5\d.min ouvrées16:37", rows[0]), "the working time that is left, and until when"
+    assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
+
+
+def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="phone", seconds=5, lang="en")
+    page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()
+    panel = "#explained"
+    assert page.text(f"{panel} h2") == "Switchboard – Service level"
+    numerator, denominator = map(int, page.text(f"{panel} .made").split("÷"))
+    assert page.text(f"{panel} .told") == f"{100 * numerator / denominator:.1f}%"
+    assert "answered within 20" in page.text(f"{panel} .means")
+    assert "▲ below 80.0%" in page.text(f"{panel} .levels")
+    where = f"--channel call --site {SWITCHBOARD.site} --service {SWITCHBOARD.service} --queue {SWITCHBOARD.queue}"
+    assert page.text(f"{panel} .commands") == f"accueil explain service_level {where}"
+    axe.check(page)
+    page.picture("wall-explained")
+    key(page, Keys.ESCAPE)
+    wait_until(lambda: not page.run("return document.querySelector('#explained').open"), "the panel to close")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ENTER)
+    assert page.text(f"{panel} h2").endswith("Agents available"), "arrows move between figures"
+    assert page.text(f"{panel} .rule").startswith("No contact is counted here")
+    page.assert_quiet()
+
+
+def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -> None:
+    page.open(f"{busy.url}/?lang=en", WALL)
+    page.is_in("live")
+    for selector, name, command in (
+        ("#tile-abandonment .explains", "Abandonment rate", "accueil explain abandonment --channel call"),
+        (
+            "#services-rows tr:first-child td.number .explains",
+            "All – Letters – Received",
+            "accueil explain received --channel mail",
+        ),
+        (
+            "#promises-rows tr:nth-child(4) .overdue .explains",
+            "Letters – announced delay – Overdue",
+            f"accueil explain overdue --channel {SLA} --queue courrier:announced:mail",
+        ),
+    ):
+        page.run(f"document.querySelector({selector!r}).click()")
+        assert page.text("#explained h2") == name
+        assert page.text("#explained .commands") == command
+        page.run("document.querySelector('#explained .close').click()")
+    axe.check(page)
+
+
+def test_a_worker_that_stops_makes_the_wall_stale_and_it_comes_back_by_itself(page: Page) -> None:
+    with serving(replace(OPTIONS, stale_after_seconds=2), AFTERNOON) as served:
+        served.follow()
+        fill(served.worker)
+        page.open(f"{served.url}/wall?seconds=3600", WALL)
+        be_live(served, page)
+        page.is_in("stale")
+        assert page.run("return document.querySelector('#stale').checkVisibility()")
+        assert page.run(BEYOND) == [], "the banner takes its room from the view"
+        page.picture("wall-stale")
+        be_live(served, page)
+        assert not page.run("return document.querySelector('#stale').checkVisibility()")
+
+
+def test_the_wall_is_opened_by_an_address_or_from_the_board(busy: Served, page: Page) -> None:
+    page.open(f"{busy.url}/?wall&views=day&lang=en", WALL)
+    page.is_in("live")
+    assert page.driver.current_url == f"{busy.url}/wall?views=day&lang=en"
+    assert title(page) == "Calls today"
+    page.open(f"{busy.url}/?lang=fr", WALL)
+    page.driver.find_element(By.CSS_SELECTOR, "nav a[href='/wall']").click()
+    page.is_in("live")
+    assert page.run("return document.querySelector('#full-screen').checkVisibility()")
+    page.run("document.querySelector('#full-screen').click()")
