@@ -610,13 +610,13 @@ class PersonalDataErased(Envelope):
 
 CallEvents = (
     CallArrived
+    | CallMenuChosen
     | CallQueued
     | CallAnswered
     | CallAbandoned
     | CallLeftQueue
     | CallTransferred
     | CallEnded
-    | CallMenuChosen
     | CallVoicemailLeft
     | AgentStateChanged
 )
@@ -647,4 +647,4 @@ Event = Annotated[
     | PersonalDataErased,
     Field(discriminator="type"),
 ]
-"""Any event; decode with `models.codec.decode`."""
+"""Any event, those of a channel in the order in which they happen as a rule; decode with `models.codec.decode`."""

@@ -15,7 +15,7 @@ from streams.access.audit import Purpose
 from streams.access.permissions import Operation
 from streams.core.links import Story
 from streams.core.promises import Standing
-from streams.core.summary import Due, Summary, sum_up
+from streams.core.summary import Due, Summary, in_order, sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
@@ -152,7 +152,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
     if entries:
         _print_matters(matters, settings.web.zone)
-        _print(entries[:limit], settings.web.zone)
+        _print(sorted(entries[:limit], key=in_order, reverse=True), settings.web.zone)
     if len(entries) > limit:
         click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
     _explain(asked, story)

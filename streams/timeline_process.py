@@ -34,6 +34,8 @@ RETRY_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 1.0
 YIELD: Final = 10
 """How much it stands back where processors are few: who reads a timeline is not hurt by a second, who watches a queue is."""
+CARRY_EVERY_MS: Final = 60_000
+"""SQLite's log is carried over as often, also if it is short."""
 TIDY_EVERY_MS: Final = 3_600_000
 TIDIED_PER_TICK: Final = 2000
 """Entries looked at in a second: a million in eight minutes."""
@@ -105,7 +107,7 @@ class _Sink:
         self._keep_ms, self._keep_proofs_ms = keep_ms, keep_proofs_ms
         self._cursor: Cursor | None = None
         """Up to where old contacts are dropped; None if all are."""
-        self._tidied_at = 0
+        self._tidied_at = self._carried_at = 0
 
     def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
         with self._reached() as timeline:
@@ -122,6 +124,10 @@ class _Sink:
             return timeline.find_owners(names)
 
     def tidy(self, now: int) -> None:
+        if abs(now - self._carried_at) >= CARRY_EVERY_MS:
+            self._carried_at = now
+            with self._reached() as timeline:
+                timeline.carry_log()
         if self._cursor is None:
             if abs(now - self._tidied_at) < TIDY_EVERY_MS:
                 return

@@ -186,7 +186,9 @@ class Contact(BaseModel):
     site: str
     service: str
     state: State
-    outcome: str
+    outcome: str = Field(
+        description="Empty while it is open; `passed_on` if a service has it now that is not shown to who asks."
+    )
     is_open: bool = Field(description="Whether the service or the citizen still has to act.")
     since: datetime
     last_at: datetime

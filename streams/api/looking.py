@@ -30,7 +30,7 @@ from streams.api.problems import Problem
 from streams.core import links
 from streams.core.links import Link
 from streams.core.promises import Promise
-from streams.core.summary import Find, sum_up
+from streams.core.summary import Find, Sift, in_order, sum_up
 from streams.timeline.reading import Evidence, Reading
 from streams.timeline.store import Place
 
@@ -105,13 +105,13 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
         seen = [row for row in rows if asker.sees(row["service"])]
         if not seen:
             return None
-        (summary,) = sum_up(seen, _now(), _finder(reading, asker, sectors))
+        (summary,) = sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker))
         shown = seen if _services(asker) else rows
         return Life(
             contact=contact_of(summary),
             sector=citizen.sector,
             citizen=None if citizen.owner == body.contact else citizen.owner,
-            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in shown],
+            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in sorted(shown, key=in_order)],
         )
 
     return answer(await asker.ask(Operation.READ_CONTACT, body.purpose, find, body.contact))
@@ -138,7 +138,9 @@ def _tell(reading: Reading, asker: Asker, subject: str, sectors: Sequence[str], 
         identities=list(_identities(story.identities, evidence, Reason.TOLD_TOGETHER)),
         shared=list(_identities(story.shared, evidence, Reason.SHARED)),
         revoked=[revoked_of(known, is_named=may_restore) for known in revoked],
-        contacts=[contact_of(one) for one in sum_up(seen, _now(), _finder(reading, asker, sectors))],
+        contacts=[
+            contact_of(one) for one in sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker))
+        ],
         are_contacts_whole=len(rows) < looked_at,
     )
 
@@ -181,6 +183,17 @@ def _finder(reading: Reading, asker: Asker, sectors: Sequence[str]) -> Find:
     return find
 
 
+def _sifter(reading: Reading, asker: Asker) -> Sift:
+    """Return what tells which contacts services have now that are not shown to who asks: that they do, not which."""
+
+    def sift(contacts: Collection[str]) -> Collection[str]:
+        if not asker.token.services:
+            return ()
+        return {contact for contact, service in reading.find_services_now(contacts).items() if not asker.sees(service)}
+
+    return sift
+
+
 def _sees_contact(reading: Reading, asker: Asker, contact: str) -> bool:
     """Return whether anything of a contact is shown: else whoever knows an id would learn whose it is."""
     return not asker.token.services or any(asker.sees(row["service"]) for row in reading.read_contact(contact))
@@ -191,7 +204,9 @@ def _page(asker: Asker, subject: str, sectors: Sequence[str], rows: Sequence[Map
     shown, further = rows[:limit], None
     if len(rows) > limit:
         further = cursors.write(Place(shown[-1]["happened_at"], shown[-1]["id"]), subject, asker.api.secret)
-    entries = [entry_of(row, is_outline=not asker.sees(row["service"])) for row in shown]
+    entries = [
+        entry_of(row, is_outline=not asker.sees(row["service"])) for row in sorted(shown, key=in_order, reverse=True)
+    ]
     return Page(subject=subject, sector=sectors[-1], entries=entries, next=further)
 
 

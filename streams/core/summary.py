@@ -5,8 +5,9 @@ All times are milliseconds since 1970 UTC.
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
+from models.events import Event
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.clocks import Kind
@@ -22,8 +23,14 @@ _BOOKED: Final = frozenset({"appointment.booked", "appointment.moved"})
 _ARRIVED: Final = frozenset({"letter.arrived"})
 _PROMISE: Final = "sla."
 
+_TURN: Final = {kind.model_fields["type"].default: turn for turn, kind in enumerate(get_args(get_args(Event)[0]))}
+PASSED_ON: Final = "passed_on"
+"""Outcome of what another service has now, for who is shown only what concerns some."""
+
 Find = Callable[[Collection[str]], Mapping[str, Iterable[Promise]]]
 """Returns, of these contacts, what is promised to them and still to be kept."""
+Sift = Callable[[Collection[str]], Collection[str]]
+"""Returns which of these contacts other services have now than those whose entries are given."""
 
 
 class Verdict(NamedTuple):
@@ -56,6 +63,7 @@ class Summary(NamedTuple):
     service: str
     state: str
     outcome: str
+    """Empty while that is open; `PASSED_ON` if others have it now."""
     is_open: bool
     """Whether the service or the citizen still has to act."""
     since: int
@@ -80,19 +88,31 @@ def _find_nothing(_: Collection[str]) -> Mapping[str, Iterable[Promise]]:
     return {}
 
 
-def sum_up(entries: Iterable[Mapping[str, Any]], now: int, find: Find = _find_nothing) -> list[Summary]:
-    """Return the contacts of these entries, whatever their order; `find` is asked once, for the open ones.
+def _sift_nothing(_: Collection[str]) -> Collection[str]:
+    return ()
+
+
+def sum_up(
+    entries: Iterable[Mapping[str, Any]], now: int, find: Find = _find_nothing, sift: Sift = _sift_nothing
+) -> list[Summary]:
+    """Return the contacts of these entries, whatever their order; `sift` and then `find` are asked once, for the open ones.
 
     Open ones first, of these the ones that are late by a promise; then those of which was heard last.
     """
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_contact.setdefault(entry["contact"], []).append(entry)
-    summaries = [_sum_up(contact, sorted(told, key=_in_order), now) for contact, told in by_contact.items()]
+    summaries = [_sum_up(contact, sorted(told, key=in_order), now) for contact, told in by_contact.items()]
+    if is_open := [one.contact for one in summaries if one.is_open]:
+        elsewhere = sift(is_open)
+        summaries = [one._replace(**_ELSEWHERE) if one.contact in elsewhere else one for one in summaries]
     if is_open := [one.contact for one in summaries if one.is_open]:
         found = find(is_open)
         summaries = [one._replace(due=_due(found.get(one.contact, ()), now)) for one in summaries]
     return sorted(summaries, key=_by_urgency)
+
+
+_ELSEWHERE: Final[Mapping[str, Any]] = {"state": State.CLOSED.value, "outcome": PASSED_ON, "is_open": False}
 
 
 def _by_urgency(one: Summary) -> tuple[bool, bool, int, str]:
@@ -156,5 +176,6 @@ def _verdicts(told: Iterable[Mapping[str, Any]]) -> tuple[Verdict, ...]:
     return tuple(latest.values())
 
 
-def _in_order(entry: Mapping[str, Any]) -> tuple[int, bool, str]:
-    return entry["happened_at"], entry["state"] == State.CLOSED, entry["id"]
+def in_order(entry: Mapping[str, Any]) -> tuple[int, int, str]:
+    """Return by what to sort entries: by time, then as things of a channel happen one after the other, then promises."""
+    return entry["happened_at"], _TURN.get(entry["type"], len(_TURN)), entry["id"]

@@ -11,11 +11,12 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, TextClause, bindparam, create_engine, event, make_url, text
 
 from models.identities import IdentityKind
+from models.sla import SOURCE
 from streams.core.links import Caps, Link, Story, tell_story
 from streams.core.promises import Promise
 from streams.timeline import links, promises
 from streams.timeline.links import Known
-from streams.timeline.store import LOCK_SECONDS, Place, clear
+from streams.timeline.store import LOCK_SECONDS, Place, clear, slices
 
 _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 """Of PostgreSQL: who asks is told that it is away, rather than wait for it."""
@@ -149,6 +150,13 @@ class Reading:
         """Return the whole life of one contact, in order."""
         return [dict(row._mapping) for row in self._connection.execute(_LIFE, {"contact": contact})]  # noqa: SLF001
 
+    def find_services_now(self, contacts: Collection[str]) -> Mapping[str, str]:
+        """Return which service each of these contacts is with, by what it was told last."""
+        found = dict[str, str]()
+        for some in slices([*contacts]):
+            found.update(tuple(row) for row in self._connection.execute(_NOW, {"contacts": some, "sla": SOURCE}))
+        return found
+
     def find_promises(
         self, contacts: Collection[str], sectors: Collection[str] = ()
     ) -> Mapping[str, tuple[Promise, ...]]:
@@ -262,6 +270,11 @@ _SERVICES: Final = text(
     "WHERE sector IN :sectors AND service <> ''"
 ).bindparams(bindparam("sectors", expanding=True))
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
+_NOW: Final = text(
+    "SELECT contact, service FROM (SELECT contact, service, row_number() OVER newest AS age FROM entries"
+    " WHERE contact IN :contacts AND channel <> 'feedback' AND source <> :sla"
+    " WINDOW newest AS (PARTITION BY contact ORDER BY happened_at DESC, id DESC)) AS told WHERE age = 1"
+).bindparams(bindparam("contacts", expanding=True))
 _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
 
 

@@ -31,6 +31,7 @@ from streams.core.contact import ERASED
 from streams.core.links import Caps, Ground, Link, Story, links_of, tell_story
 from streams.core.promises import Promise, Promised
 from streams.core.rows import milliseconds
+from streams.core.summary import in_order
 from streams.core.timeline import Entry
 from streams.timeline import expiring, links, promises
 from streams.timeline.expiring import Cursor, Expired
@@ -46,6 +47,8 @@ TOO_LARGE: Final = "54"
 """Class of SQLSTATE: a row is more than PostgreSQL can index."""
 LOG_PAGES: Final = 65_536
 """SQLite's write-ahead log is carried into the database at this length, 256 MiB: a page that changes often is carried once."""
+LOG_BYTES_LEFT: Final = 4 << 20
+"""So much of its file is left when it is begun anew."""
 IN_ONE_QUERY: Final = 500
 """SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
@@ -152,6 +155,12 @@ class Timeline:
             is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         return not is_busy
 
+    def carry_log(self) -> None:
+        """Have SQLite's write-ahead log carried into the database, but for what somebody reads. Raises `Unavailable`."""
+        if self.overwrites:
+            with clear(), self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Hand out a transaction in which nobody else writes. Raises `Unavailable` and `Refused`."""
@@ -198,7 +207,7 @@ class Timeline:
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in told])
-            for some in _slices(sorted(erased)):
+            for some in slices(sorted(erased)):
                 links.erase_revoked(connection, some)
         contacts = {one.contact for one in (*entries, *promised)}
         return {*told, *_which(connection, ERASURES.c.contact, contacts)}, bool(told)
@@ -237,7 +246,7 @@ class Timeline:
         """Return the whole life of one contact, in order. Raises `Unavailable`."""
         with clear(), self._engine.connect() as connection:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
-        return sorted(map(dict, found), key=_place)
+        return sorted(map(dict, found), key=in_order)
 
     def read_promises(self, contacts: Collection[str]) -> Mapping[str, tuple[Promise, ...]]:
         """Return what is promised to these contacts, and still to be kept. Raises `Unavailable`."""
@@ -284,6 +293,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "synchronous = FULL",
         "cache_size = -65536",
         f"wal_autocheckpoint = {LOG_PAGES}",
+        f"journal_size_limit = {LOG_BYTES_LEFT}",
         "secure_delete = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -331,10 +341,6 @@ def _row(entry: Entry, owner: str) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any]) -> tuple[str, int, str]:
     return row["owner"], row["happened_at"], row["id"]
-
-
-def _place(row: Mapping[str, Any]) -> Place:
-    return Place(row["happened_at"], row["id"])
 
 
 def _by_one(link: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -397,7 +403,7 @@ def _find_owners(connection: Connection, entries: Iterable[Entry]) -> tuple[dict
 
 
 def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:
-    for some in _slices(list(contacts)):
+    for some in slices(list(contacts)):
         asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
         yield from connection.execute(asked)
 
@@ -405,7 +411,7 @@ def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Se
 def _read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
     """Return which identities these contacts told, as far as they are owners or in links."""
     found = {owner for _, owner in _read_owners(connection, contacts)}
-    for some in _slices(list(contacts)):
+    for some in slices(list(contacts)):
         asked = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
         found.update(*connection.execute(asked))
     return found
@@ -426,7 +432,7 @@ def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
         gone = delete(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_"), ENTRIES.c.id == bindparam("id_"))
         connection.execute(gone, [{"contact_": contact, "id_": name} for contact, name in withdrawn])
     breached = {entry.contact for entry in entries if entry.type == BREACHED}
-    for some in _slices(list(breached)):
+    for some in slices(list(breached)):
         asked = select(ENTRIES.c.contact, ENTRIES.c.withdraws).where(
             ENTRIES.c.contact.in_(some), ENTRIES.c.withdraws != ""
         )
@@ -436,9 +442,10 @@ def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
 
 def _which(connection: Connection, column: Any, values: Iterable[str]) -> set[str]:
     """Return which of these values the column has."""
-    asked = (select(column).where(column.in_(some)).distinct() for some in _slices(list(values)))
+    asked = (select(column).where(column.in_(some)).distinct() for some in slices(list(values)))
     return {value for some in asked for value in connection.scalars(some)}
 
 
-def _slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield them some at a time, as many as go into one query."""
     return (values[start : start + IN_ONE_QUERY] for start in range(0, len(values), IN_ONE_QUERY))

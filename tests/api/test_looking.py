@@ -17,7 +17,7 @@ from streams.api.options import ApiOptions, OtherServices
 from streams.core.links import Ground, Link
 from streams.timeline.reading import MOST_COUNTED, Reading
 from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
-from tests.support.events import make
+from tests.support.events import START_MS, make
 from tests.support.timelines import breach, entries_of, promised
 
 DAY = 86_400
@@ -102,8 +102,8 @@ def test_many_entries_of_one_moment_and_many_identities_are_paged_as_well(office
     assert len(told["identities"]) == 12
     found = walk(office, case, told, 7)
     assert sorted(found) == sorted(entry.id for entry in entries)
-    order = {entry.id: (entry.happened_at, entry.id) for entry in entries}
-    assert all(order[one] > order[next_one] for one, next_one in pairwise(found))
+    happened_at = {entry.id: entry.happened_at for entry in entries}
+    assert all(happened_at[one] >= happened_at[next_one] for one, next_one in pairwise(found))
 
 
 def test_a_cursor_is_good_for_its_own_timeline_alone(office: Office, phone: str, case: str, story: list[str]) -> None:
@@ -297,6 +297,43 @@ def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_ser
     assert identities == ({"case"} if is_hidden else {"case", "dossier"})
     assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
     assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
+
+
+def test_what_was_passed_on_to_another_service_is_not_open_to_who_is_shown_that_ones_own_alone(
+    of_two_services: Office, case: str
+) -> None:
+    office = of_two_services
+    arrived, *further = letter("3", 3 * DAY, case)
+    passed_on = [one.model_copy(update={"service": "enfance"}) for one in further]
+
+    def told(who: str) -> dict[str, Any]:
+        contacts = office.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
+        (one,) = (contact for contact in contacts if contact["contact"] == "mail:ged:3")
+        life = office.ask("/v1/contact", who, contact="mail:ged:3").json()["contact"]
+        assert life == one
+        return {name: one[name] for name in ("is_open", "state", "outcome", "service")}
+
+    office.write([arrived])
+    assert told("sacha")["is_open"] is told("camille")["is_open"] is True
+    office.write(passed_on[:1])
+    assert told("sacha") == {"is_open": False, "state": "closed", "outcome": "passed_on", "service": "rsa"}
+    assert (told("camille")["is_open"], told("camille")["service"]) == (True, "enfance")
+    office.write(
+        [make("letter.assigned", 9 * DAY, subject="mail:ged:3", service="rsa", sector=SECTOR, identities=case)]
+    )
+    assert told("sacha")["is_open"] is True
+
+
+def test_what_happened_at_once_is_told_in_the_order_of_its_kind(office: Office, case: str) -> None:
+    kinds = ["letter.arrived", "letter.registered", "letter.assigned", "letter.answered"]
+    where = {"subject": "mail:ged:1", "service": "rsa", "sector": SECTOR, "identities": case}
+    for kind in reversed(kinds):
+        office.write([make(kind, 0, **where, **({"chrono": "1"} if kind == "letter.registered" else {}))])
+    office.timeline.write([breach("mail:ged:1", START_MS)])
+    told = office.ask("/v1/contact", contact="mail:ged:1").json()["entries"]
+    assert [entry["type"] for entry in told] == [*kinds, "sla.breached"]
+    newest_first = office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]
+    assert [entry["type"] for entry in newest_first] == ["sla.breached", *reversed(kinds)]
 
 
 @pytest.fixture

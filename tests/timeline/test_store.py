@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
@@ -399,3 +400,16 @@ def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "timeline.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(Unavailable, match="DatabaseError SQLITE_NOTADB: file is not a database"):
         Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
+
+
+def test_the_log_of_sqlite_is_carried_over_on_demand(tmp_path: Path) -> None:
+    timeline = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
+    events = call()
+    timeline.write(entries_of(events))
+    timeline.carry_log()
+    (tmp_path / "apart").mkdir()
+    shutil.copy(tmp_path / "timeline.db", tmp_path / "apart")  # as a backup of this file alone would
+    timeline.close()
+    apart = Timeline(f"sqlite:///{tmp_path / 'apart' / 'timeline.db'}")
+    assert len(apart.read_contact(events[0].subject)) == len(events)
+    apart.close()

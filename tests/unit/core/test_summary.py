@@ -10,7 +10,7 @@ from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.milestone import State
 from streams.core.promises import Promise, Standing
-from streams.core.summary import LASTING_MS, Due, Verdict, sum_up
+from streams.core.summary import LASTING_MS, PASSED_ON, Due, Verdict, sum_up
 
 NOW = 1_790_000_000_000
 
@@ -59,6 +59,20 @@ def test_a_promise_that_is_judged_late_does_not_say_how_the_contact_stands() -> 
 def test_of_what_happened_at_once_the_end_counts() -> None:
     told = [entry("letter.answered", 0, State.CLOSED, id="a"), entry("letter.registered", 0, id="b")]
     assert sum_up(told, NOW)[0].is_open is False
+
+
+def test_what_others_have_now_is_not_open_and_nothing_of_it_is_asked_for() -> None:
+    told = [entry("letter.arrived"), entry("letter.arrived", contact="mail:ged:2")]
+    asked: list[Collection[str]] = []
+
+    def find(contacts: Collection[str]) -> dict[str, list[Promise]]:
+        asked.append(contacts)
+        return {}
+
+    here, passed_on = sum_up(told, NOW, find, lambda _: {"mail:ged:1"})
+    assert (here.contact, here.is_open, here.outcome) == ("mail:ged:2", True, "")
+    assert (passed_on.is_open, passed_on.state, passed_on.outcome) == (False, State.CLOSED, PASSED_ON)
+    assert asked == [["mail:ged:2"]]
 
 
 def test_of_each_clock_what_was_told_last_is_known_and_what_was_broken_stays_so() -> None:
