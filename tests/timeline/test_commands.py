@@ -126,8 +126,29 @@ def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, 
     (*_, (record, _)) = [(line.record or {}, line) for line in read_audit(data / "audit")]
     assert (record["whose"], record["sector"], record["why"]) == (phone, "social", "contact")
     load_key(keys, "routes")
-    done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
+    done = run("timeline", "show", "--sector", "general", typed="01 99 00 00 01\ncontact\n")
     assert (done.exit_code, "no sector general here: routes, social; --sector names one" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("timeline", "show", "--why", "contact"),
+        ("timeline", "erase"),
+        ("timeline", "export", "--output", "-"),
+        ("tokens", "add", "guichet-1", "--role", "agent"),
+    ],
+)
+def test_of_several_sectors_none_is_meant_unless_it_is_named(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")  # nobody is asked before that is clear
+    load_key(data / "connectors" / "keys", "social")
+    done = run(*command, typed="01 99 00 00 01\n")
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert "name one with --sector: general, social" in done.stderr
+    assert recorded(data) == []
+    assert not (data / "access" / "tokens.json").exists()
 
 
 def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> None:
