@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from getpass import getuser
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,7 @@ from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.audit_cli import record_act
-from streams.listing import EXIT_NOT_FOUND, as_json
+from streams.listing import EXIT_NOT_FOUND, as_json, when
 from streams.rights.labels import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
@@ -25,6 +26,7 @@ from streams.words import say
 
 if TYPE_CHECKING:
     from streams.rights.erasing import Erasing, Erasure
+    from streams.rights.finding import Found
     from streams.timeline.store import Timeline
 
 FORMATS: Final = ("json", "html", "pdf")
@@ -57,16 +59,22 @@ def erase(
     """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
     from streams.rights.finding import Shared, TooMany  # noqa: PLC0415
 
-    with opened(settings) as (_, erasing):
+    with opened(settings) as (timeline, erasing):
         asked, where = _find(settings, erasing, name, kind, sector)
         record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose.RIGHTS, where)
         try:
-            contacts = erasing.finder.find_whole(asked, where).contacts
+            found = erasing.finder.find_whole(asked, where)
         except (Shared, TooMany):
             record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where, Result.REFUSED)
             raise
-        number = len(contacts)
-        question = say(f"erase {number} contacts for ever?", f"effacer {number} contacts à jamais ?")
+        for line in _tell_going(timeline, found, settings.web.zone):
+            click.echo(line, err=True)
+        contacts, number = found.contacts, len(found.contacts)
+        question = (
+            say("erase this contact for ever?", "effacer ce contact à jamais ?")
+            if number == 1
+            else say(f"erase these {number} contacts for ever?", f"effacer ces {number} contacts à jamais ?")
+        )
         if not yes and not click.confirm(question, err=True):
             raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
         record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
@@ -204,6 +212,37 @@ def _find(settings: Settings, erasing: "Erasing", name: str | None, kind: str, s
         return name, sector or erasing.finder.find_sector(name)
     where = choose_sector(settings, sector)
     return ask_for(settings, IdentityKind(kind), where), where
+
+
+def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[str]:
+    """Yield what goes with whoever was found: of which sector, how much, from when to when, and what is still open of it."""
+    from streams.core.milestone import State  # noqa: PLC0415
+    from streams.core.summary import sum_up  # noqa: PLC0415
+
+    entries = [entry for contact in found.contacts for entry in timeline.read_contact(contact)]
+    matters = sum_up(entries, int(time.time() * 1000))
+    told = {matter.contact for matter in matters}
+    rows = {contact: row for contact, row in found.rows.items() if contact not in told}  # the timelines know them later
+    begun = [matter.since for matter in matters]
+    begun += [min((one.first_at for one in row.milestones), default=row.last_at) for row in rows.values()]
+    ended = [*(matter.last_at for matter in matters), *(row.last_at for row in rows.values())]
+    sector, number = found.sector or say("none told", "non dit"), len(found.contacts)
+    first, last = when(min(begun), zone), when(max(ended), zone)
+    yield say(
+        f"sector {sector}: {number} {'contact' if number == 1 else 'contacts'}, from {first} to {last}",
+        f"secteur {sector} : {number} {'contact' if number == 1 else 'contacts'}, du {first} au {last}",
+    )
+    matters_open = {one.contact: (one.site, one.service, one.state) for one in matters if one.is_open}
+    matters_open |= {
+        contact: (row.place.site, row.place.service, row.state.value)
+        for contact, row in rows.items()
+        if row.state is not State.CLOSED
+    }
+    for contact, (site, service, state) in matters_open.items():
+        place = "/".join(filter(None, (site, service)))
+        yield say(f"still open: {contact} {place} {state}", f"encore en cours : {contact} {place} {state}")
+    if not matters_open:
+        yield say("no open matter", "aucune affaire en cours")
 
 
 def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":
