@@ -5,8 +5,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import tzinfo
-from getpass import getuser
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,9 +14,9 @@ import click
 from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.audit_cli import record_act
+from streams.audit_cli import check_whose, record_act, tell_who
 from streams.listing import EXIT_NOT_FOUND, as_json, when
-from streams.rights.labels import LANGUAGES
+from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
@@ -56,17 +56,13 @@ WAIT_SECONDS: Final = 60
 def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
-    """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
-    from streams.rights.finding import Shared, TooMany  # noqa: PLC0415
-
+    """Find whose contacts are to be erased, say what goes, record that it is begun, tell Kafka, and wait for the proof."""
+    look = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     with opened(settings) as (timeline, erasing):
-        asked, where = _find(settings, erasing, name, kind, sector)
-        record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose.RIGHTS, where)
-        try:
-            found = erasing.finder.find_whole(asked, where)
-        except (Shared, TooMany):
-            record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where, Result.REFUSED)
-            raise
+        with _looking(settings, look, Operation.ERASE, *_ask(settings, name, kind, sector)) as sought:
+            sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
+            found = erasing.finder.find_whole(sought.whose, sought.sector)
+        asked, where = sought.whose, sought.sector
         for line in _tell_going(timeline, found, settings.web.zone):
             click.echo(line, err=True)
         contacts, number = found.contacts, len(found.contacts)
@@ -78,7 +74,7 @@ def erase(
         if not yes and not click.confirm(question, err=True):
             raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
         record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
-        request = erasing.begin(contacts, where, f"user:{getuser()}")
+        request = erasing.begin(contacts, where, tell_who())
         click.echo(say(f"request {request.id}", f"demande {request.id}"), err=True)
         erasing.tell()
         _show(_wait(settings, erasing, request.id, wait), settings, json=json)
@@ -142,14 +138,14 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
 def export(
     settings: Settings, name: str | None, kind: str, sector: str | None, output: Any, kind_of_file: str, language: str
 ) -> None:
-    """Record it, then write."""
+    """Gather it, record it, then write."""
     from streams.rights.writing import Format, write  # noqa: PLC0415
     from streams.rights_process import gather  # noqa: PLC0415
 
     with opened(settings) as (timeline, erasing):
-        asked, where = _find(settings, erasing, name, kind, sector)
-        record_act(settings, Operation.EXPORT, asked, Purpose.RIGHTS, where)
-        held = gather(settings, timeline, erasing.finder, asked, where, language)
+        with _looking(settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)) as sought:
+            where = sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
+            held = gather(settings, timeline, erasing.finder, sought.whose, where, language)
         os.umask(0o077)  # the file is for who made it
         for piece in write(held, Format(kind_of_file), language, settings.web.zone):
             output.write(piece)
@@ -206,12 +202,40 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
             raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
 
 
-def _find(settings: Settings, erasing: "Erasing", name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
-    """Return who is meant, and in which sector: the one that was named, else where `name` is known, or whose key is used."""
+@dataclass(slots=True)
+class _Sought:
+    """Who is meant, and in which sector, as far as that is known."""
+
+    whose: str
+    sector: str
+
+
+def _ask(settings: Settings, name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
+    """Return who is meant, and in which sector: the one that was named or whose key is used; else it is still to be found."""
     if name:
-        return name, sector or erasing.finder.find_sector(name)
+        check_whose(name)
+        return name, sector or ""
     where = choose_sector(settings, sector)
     return ask_for(settings, IdentityKind(kind), where), where
+
+
+@contextmanager
+def _looking(settings: Settings, look: Operation, refused: Operation, whose: str, sector: str) -> Iterator[_Sought]:
+    """Record what comes of looking for somebody, before anything of it is told: as `look`, or as `refused` if it is."""
+    from streams.rights.finding import SeveralSectors, Shared, TooMany, Unknown  # noqa: PLC0415
+
+    sought, operation, result = _Sought(whose, sector), look, Result.FAILED
+    try:
+        yield sought
+        result = Result.SHOWN
+    except Unknown:
+        result = Result.NOT_FOUND
+        raise
+    except (Shared, TooMany, SeveralSectors):
+        operation, result = refused, Result.REFUSED
+        raise
+    finally:
+        record_act(settings, operation, sought.whose, Purpose.RIGHTS, sought.sector, result)
 
 
 def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[str]:

@@ -2,12 +2,29 @@
 
 from typing import Final
 
+import click
+
+from models.identities import IdentityKind
 from streams.settings import Settings
 from streams.terminal import OperatorError
 from streams.words import say
 
 USUAL: Final = "general"
 """The connectors' own default."""
+
+KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default=IdentityKind.PHONE.value,
+    show_default=True,
+    help=say("What is asked for.", "Ce qui est demandé."),
+)
+sector_option = click.option(
+    "--sector",
+    show_default=say("the only one there is", "le seul qu'il y a"),
+    help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+)
 
 
 def list_sectors(settings: Settings) -> list[str]:

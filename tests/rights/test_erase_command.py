@@ -45,7 +45,9 @@ def test_what_is_answered_no_erases_nothing_and_is_recorded_as_looked_at(data: P
     assert done.exit_code == 1, done.output
     assert "erase this contact for ever?" in done.stderr
     assert "nothing was erased" in done.stderr
-    assert recorded(data) == [("read_timeline", "begun")]
+    assert recorded(data) == [("read_timeline", "shown")]
+    assert run("timeline", "export", "call:a:9", "-o", "-").exit_code == 1
+    assert recorded(data)[1:] == [("export", "not_found")]
 
 
 def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +61,7 @@ def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monk
     assert told[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
     assert told[1] == "still open: mail:ged:1 siege/mdph waiting"
     assert "erase these 2 contacts for ever?" in told[2]
-    monkeypatch.setenv("LANGUAGE", "fr")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     told = run("timeline", "erase", "mail:ged:2", typed="n\n").stderr.splitlines()
     assert told[0].startswith("secteur social : 1 contact, du 2025-03-04 09:00:00+01:00 au ")
     assert told[1] == "aucune affaire en cours"
@@ -71,4 +73,4 @@ def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
     assert run("topics", "apply").exit_code == 0
     done = run("timeline", "erase", "call:a:1", "--wait", "0", typed="y\n")
     assert "begun" in done.stdout or "told" in done.stdout, done.output
-    assert recorded(data) == [("read_timeline", "begun"), ("erase", "begun")]
+    assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun")]
