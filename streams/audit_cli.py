@@ -1,29 +1,36 @@
 """`accueil audit`: find whether the record of who read what was changed, and show it.
 
-Who may open a command on this machine may read these files; that is not recorded, since it could not be enforced.
+Who may open a command on this machine may read these files; that is not recorded, since it could not be enforced. Whom the
+timelines are asked for meanwhile is.
 """
 
 import json as json_codec
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from getpass import getuser
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 
-from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Result, read, verify
+from models.identities import IdentityKind
+from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
+from streams.core.links import Ground
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when
 from streams.running import pass_settings_here
+from streams.sectors import choose_sector, kind_option, sector_option
 from streams.settings import Settings
-from streams.terminal import Group, OperatorError
+from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
 from streams.words import say
 
 MOST_FINDINGS: Final = 10
+_ACCOUNT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._@-]{0,63}\$?")
 FOUND: Final = {
     Damage.CHANGED: ("was changed", "a été modifiée"),
     Damage.MISPLACED: (
@@ -60,6 +67,25 @@ def open_audit(settings: Settings) -> Audit:
     return Audit(_directory(settings), keep_days=settings.audit.keep_days)
 
 
+def tell_who() -> str:
+    """Return who gives this command, by the system's name, and by whose sudo, as that says: an account may be several people's.
+
+    `SUDO_USER` is a variable that whoever has the account can set: what is no name of an account is told as `?`.
+    """
+    by = os.environ.get("SUDO_USER", "")
+    if not by:
+        return f"user:{getuser()}"
+    return f"user:{getuser()} (sudo: {by if _ACCOUNT.fullmatch(by) else '?'})"
+
+
+def check_whose(whose: str) -> None:
+    """Raise `OperatorError` if that is nobody whom a record may name: nothing is looked for then."""
+    if not is_whose(whose):
+        raise OperatorError(
+            say("that is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
+        )
+
+
 def record_act(
     settings: Settings,
     operation: Operation,
@@ -67,19 +93,12 @@ def record_act(
     why: Purpose = Purpose.ADMINISTRATION,
     sector: str = "",
     result: Result = Result.BEGUN,
+    ground: Ground | Literal[""] = "",
 ) -> None:
-    """Record what is about to be done by a command, by the system's name of who gives it. Raises `OperatorError`."""
+    """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing."""
+    check_whose(whose)
     try:
-        access = Access(
-            who=f"user:{getuser()}", operation=operation, sector=sector, whose=whose, why=why, result=result
-        )
-    except ValueError:
-        raise OperatorError(
-            say("that is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
-        ) from None
-    audit = open_audit(settings)
-    try:
-        audit.record(access)
+        _record(settings, operation, whose, why, sector, result, ground)
     except AuditError as error:
         raise OperatorError(
             say(
@@ -87,8 +106,58 @@ def record_act(
                 f"rien n'a été fait, faute de pouvoir l'enregistrer : {error}",
             )
         ) from None
+
+
+class Ending:
+    """What is said within `acting` to have come of it."""
+
+    result = Result.DONE
+
+
+@contextmanager
+def acting(
+    settings: Settings, operation: Operation, *whose: str, sector: str = "", ground: Ground | Literal[""] = ""
+) -> Iterator[Ending]:
+    """Record of each of `whose` that something is begun, then what came of it: what was said, or that it failed.
+
+    Raises `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
+    """
+    ending = Ending()
+    for one in whose:
+        record_act(settings, operation, one, sector=sector, ground=ground)
+    try:
+        yield ending
+    except BaseException:
+        ending.result = Result.FAILED
+        raise
     finally:
-        audit.close()
+        for one in whose:
+            try:
+                _record(settings, operation, one, Purpose.ADMINISTRATION, sector, ending.result, ground)
+            except AuditError as error:
+                click.echo(
+                    say(
+                        f"how it ended could not be recorded ({ending.result}): {error}",
+                        f"la fin n'a pu être enregistrée ({ending.result}) : {error}",
+                    ),
+                    err=True,
+                )
+
+
+def _record(
+    settings: Settings,
+    operation: Operation,
+    whose: str,
+    why: Purpose,
+    sector: str,
+    result: Result,
+    ground: Ground | Literal[""],
+) -> None:
+    access = Access(
+        who=tell_who(), operation=operation, sector=sector, whose=whose, why=why, result=result, ground=ground
+    )
+    with closing(open_audit(settings)) as audit:
+        audit.record(access)
 
 
 class _Noted(click.ParamType):
@@ -160,26 +229,64 @@ def verify_(settings: Settings, noted: Mark | None) -> None:
     )
 
 
-@group.command(help=say("Show the latest records, the newest last.", "Montrer les derniers, le plus récent en bas."))
+@group.command(
+    help=say(
+        "Show the latest records, the newest last; exit code 1 if the audit was changed. Who read a citizen: --citizen asks for "
+        "the number, address or reference, so that it stands in no command line; that is recorded.",
+        "Montrer les derniers enregistrements, le plus récent en bas ; code 1 si l'audit a été modifié. Qui a lu un usager : "
+        "--citizen demande le numéro, l'adresse ou la référence, pour n'apparaître dans aucune commande ; cela est enregistré.",
+    )
+)
 @click.option("--since", type=Since(), help=say("90m, 7d, or a time.", "90m, 7d, ou une date."))
 @click.option("--who", help=say("A token's name.", "Le nom d'un jeton."))
 @click.option("--whose", help=say("A pseudonym or a contact.", "Un pseudonyme ou un contact."))
+@click.option(
+    "--citizen",
+    is_flag=True,
+    help=say(
+        "Of all pseudonyms and contacts of the citizen's; of whom --whose is, else asked for.",
+        "De tous les pseudonymes et contacts de l'usager : celui de --whose, sinon demandé.",
+    ),
+)
+@kind_option
+@sector_option
 @limit_option
 @as_json
 @pass_settings_here
-def show(settings: Settings, since: int | None, who: str | None, whose: str | None, limit: int, *, json: bool) -> None:
-    """Print them as they stand; `verify` says whether they are true."""
+def show(
+    settings: Settings,
+    since: int | None,
+    who: str | None,
+    whose: str | None,
+    kind: str,
+    sector: str | None,
+    limit: int,
+    *,
+    citizen: bool,
+    json: bool,
+) -> None:
+    """Print them as they stand, and say whether `verify` finds them true."""
+    if whose is not None and not is_whose(whose):
+        raise OperatorError(
+            say(
+                "--whose: that is neither a contact id nor a pseudonym; --citizen asks for a number, an address or a reference",
+                "--whose : ce n'est ni un contact ni un pseudonyme ; --citizen demande un numéro, une adresse ou une référence",
+            )
+        )
+    names = _find_names(settings, whose, kind, sector) if citizen else {whose}
 
     def fits(record: dict[str, Any]) -> bool:
         return (
             "who" in record
-            and who in {None, record["who"]}
-            and whose in {None, record.get("whose")}
+            and (who is None or record["who"] == who or str(record["who"]).startswith(f"{who} (sudo: "))
+            and (names == {None} or record.get("whose") in names)
             and (since is None or _milliseconds(record) >= since)
         )
 
+    directory = _directory(settings)
     try:
-        shown, unreadable = _latest(read(_directory(settings)), fits, limit)
+        shown, unreadable = _latest(read(directory), fits, limit)
+        findings = verify(directory).findings
     except AuditError as error:
         raise OperatorError(str(error)) from None
     if json:
@@ -191,6 +298,7 @@ def show(settings: Settings, since: int | None, who: str | None, whose: str | No
                 say("when", "quand"),
                 say("who", "qui"),
                 say("operation", "opération"),
+                say("sector", "secteur"),
                 say("whose", "de qui"),
                 say("why", "pourquoi"),
                 say("result", "résultat"),
@@ -207,16 +315,69 @@ def show(settings: Settings, since: int | None, who: str | None, whose: str | No
             ),
             err=True,
         )
+    if findings:
+        click.echo(_describe(directory, findings[0]), err=True)
+        click.echo(
+            say(
+                "the audit was changed, what is shown may be false: accueil audit verify",
+                "l'audit a été modifié, ce qui est montré peut être faux : accueil audit verify",
+            ),
+            err=True,
+        )
+        raise SystemExit(EXIT_NOT_FOUND)
+
+
+def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | None) -> set[str | None]:
+    """Return by what names a citizen stands in records: pseudonyms and contacts that the timelines have. That is recorded."""
+    from streams.timeline.erasing import find_contacts, find_sectors  # noqa: PLC0415 - brings the database's libraries
+    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline_cli import ask_for, tell_away  # noqa: PLC0415
+    from streams.timelines import open_timeline  # noqa: PLC0415
+
+    with clear_errors():
+        where = sector or ("" if whose else choose_sector(settings, sector))
+        asked = whose or ask_for(settings, IdentityKind(kind), where)
+        try:
+            with closing(open_timeline(settings)) as timeline:
+                entries = timeline.read_contact(asked)
+                story = timeline.tell_story(asked)
+                with timeline.reading() as connection:
+                    sectors = [where] if where else find_sectors(connection, asked)
+                    own = story.identities if story.is_own else {asked: None}
+                    contacts = {one for name in sectors for one in find_contacts(connection, own, name)}
+        except Unavailable as error:
+            raise OperatorError(tell_away(error), EXIT_RESTART) from None
+    record_act(
+        settings,
+        Operation.READ_AUDIT,
+        asked,
+        Purpose.RIGHTS,
+        sectors[0] if len(sectors) == 1 else "",
+        Result.SHOWN if contacts or entries else Result.NOT_FOUND,
+    )
+    if not story.is_own:
+        others = ", ".join(story.shared)
+        click.echo(
+            say(
+                f"{asked} is several people's: who read {others} is asked for by those",
+                f"{asked} est à plusieurs : qui a lu {others} se demande par ceux-là",
+            ),
+            err=True,
+        )
+        return {asked}
+    return {asked, *own, *contacts}
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
-    who, operation, whose, why, result = (str(record.get(key, "")) for key in COLUMNS)
+    who, operation, sector, whose, why, result = (str(record.get(key, "")) for key in COLUMNS)
+    if ground := record.get("ground"):
+        why = f"{why}; {ground}"
     if across := record.get("across"):
         why = say(f"{why}; across sectors: {across}", f"{why} ; entre secteurs : {across}")
-    return who, operation, whose, why, result
+    return who, operation, sector, whose, why, result
 
 
-COLUMNS: Final = ("who", "operation", "whose", "why", "result")
+COLUMNS: Final = ("who", "operation", "sector", "whose", "why", "result")
 
 
 def _latest(

@@ -178,6 +178,10 @@ SAYINGS: Final = {
         "{number} boards are open, no more may be (web.max_viewers)",
         "{number} tableaux sont ouverts, le maximum (web.max_viewers)",
     ),
+    r"more than (?P<number>.*) contacts are at risk: those that fall due last are not listed": (
+        "more than {number} contacts are at risk: those that fall due last are not listed",
+        "plus de {number} contacts sont à risque : ceux dont l'échéance est la plus lointaine ne sont pas listés",
+    ),
     # What libraries say; their other words stay in the files.
     r"(Bootstrap connection to \S+ failed|Unable connect to \S+): .*AuthenticationFailed.*": (
         "Kafka refuses the user or the password (kafka.sasl_…)",

@@ -10,7 +10,7 @@ from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise_phone
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import Token, digest, find, make_secret, milliseconds
-from streams.audit_cli import record_act
+from streams.audit_cli import acting
 from streams.settings import Settings
 from streams.timeline.reading import Reading
 from streams.timeline.store import Unavailable
@@ -40,19 +40,19 @@ def make_token(settings: Settings) -> Path:
         secret, until = make_secret(), now + EXPIRES_DAYS * DAY_MS
         names = {token.name for token in known if token.revoked_at is not None}
         name = next(name for number in range(1, len(names) + 2) if (name := f"{NAME}-{number}") not in names)
-        record_act(settings, Operation.ADD_TOKEN, f"token:{name}")
-        if not tokens.rotate(name, digest(secret), until):
-            tokens.add(
-                Token(
-                    name=name,
-                    sha256=digest(secret),
-                    role=Role.DPO,
-                    sectors=(SECTOR,),
-                    rate_per_minute=RATE_PER_MINUTE,
-                    created_at=now,
-                    expires_at=until,
+        with acting(settings, Operation.ADD_TOKEN, f"token:{name}"):
+            if not tokens.rotate(name, digest(secret), until):
+                tokens.add(
+                    Token(
+                        name=name,
+                        sha256=digest(secret),
+                        role=Role.DPO,
+                        sectors=(SECTOR,),
+                        rate_per_minute=RATE_PER_MINUTE,
+                        created_at=now,
+                        expires_at=until,
+                    )
                 )
-            )
         replace(path, f"{secret}\n".encode())
     return path
 

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from streams.access.audit import Result
 from streams.access.permissions import Operation
+from streams.audit_cli import acting, check_whose, record_act
 from streams.core.links import Ground, Link
 from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
 from streams.running import pass_settings_here
@@ -40,8 +42,14 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 @pass_settings_here
 def list_(settings: Settings, identity: str, limit: int) -> None:
     """Print the links, and why they hold or do not."""
-    with _opened(settings, Operation.READ_TIMELINE, identity) as timeline:
+    from streams.timelines import find_sector  # noqa: PLC0415
+
+    check_whose(identity)
+    with _opened(settings) as timeline:
         known = timeline.read_links(identity, limit + 1)
+        sector = find_sector(timeline, identity)
+    result = Result.SHOWN if known else Result.NOT_FOUND
+    record_act(settings, Operation.READ_TIMELINE, identity, sector=sector, result=result)
     if not known:
         raise OperatorError(say(f"no link of {identity}", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
     rows = [
@@ -87,9 +95,13 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 @pass_settings_here
 def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
     """Revoke a link."""
-    with _opened(settings, Operation.REVOKE_LINK, one, other) as timeline:
-        done = [timeline.revoke(link, int(time.time() * 1000), Ground(reason)) for link in _either_way(one, other)]
-    _tell(any(done), say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
+
+    def change(timeline: "Timeline", link: Link) -> bool:
+        return timeline.revoke(link, int(time.time() * 1000), ground)
+
+    ground = Ground(reason)
+    done = _change(settings, Operation.REVOKE_LINK, Link(one, other), change, ground)
+    _tell(done, say("revoked", "révoqué"), say("no such link holds", "aucun lien pareil ne vaut"))
 
 
 @group.command(help=say("Have a revoked link hold again.", "Rétablir un lien révoqué."))
@@ -97,13 +109,29 @@ def revoke(settings: Settings, one: str, other: str, reason: str) -> None:
 @pass_settings_here
 def restore(settings: Settings, one: str, other: str) -> None:
     """Restore a link."""
-    with _opened(settings, Operation.RESTORE_LINK, one, other) as timeline:
-        done = [timeline.restore(link) for link in _either_way(one, other)]
-    _tell(any(done), say("restored", "rétabli"), say("no such link was revoked", "aucun lien pareil n'était révoqué"))
+    done = _change(settings, Operation.RESTORE_LINK, Link(one, other), lambda timeline, link: timeline.restore(link))
+    _tell(done, say("restored", "rétabli"), say("no such link was revoked", "aucun lien pareil n'était révoqué"))
 
 
-def _either_way(one: str, other: str) -> tuple[Link, Link]:
-    return Link(one, other), Link(other, one)
+def _change(
+    settings: Settings,
+    operation: Operation,
+    link: Link,
+    change: "Callable[[Timeline, Link], bool]",
+    ground: Ground | Literal[""] = "",
+) -> bool:
+    """Change a link, whichever of the two stands first; what is begun, and what came of it, is recorded of both."""
+    from streams.timelines import find_sector  # noqa: PLC0415
+
+    for one in link:
+        check_whose(one)
+    with _opened(settings) as timeline:
+        sector = find_sector(timeline, link.one)
+        with acting(settings, operation, *link, sector=sector, ground=ground) as ending:
+            done = any([change(timeline, link), change(timeline, Link(link.other, link.one))])
+            if not done:
+                ending.result = Result.NOT_FOUND
+    return done
 
 
 def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - both texts follow
@@ -113,15 +141,12 @@ def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - bot
 
 
 @contextmanager
-def _opened(settings: Settings, operation: Operation, *whose: str) -> "Iterator[Timeline]":
-    """Record what is about to be done, with each whom it concerns, then hand out the timelines."""
-    from streams.audit_cli import record_act  # noqa: PLC0415
+def _opened(settings: Settings) -> "Iterator[Timeline]":
+    """Hand out the timelines."""
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
-        for one in whose:
-            record_act(settings, operation, one)
         try:
             timeline = open_timeline(settings)
             try:

@@ -34,6 +34,11 @@ SINCE_TOLD: Final = ("after it was told", "après avoir été dit")
 SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
 
 
+def erased_days(settings: Settings) -> int:
+    """Return for how long after its erasure a contact is known as erased: as long as its timeline would have been kept."""
+    return settings.timeline.keep_days
+
+
 def table(settings: Settings) -> list[Kept]:
     """Return all that is kept."""
     kept, notify = settings.retention, settings.notify
@@ -99,7 +104,7 @@ def table(settings: Settings) -> list[Kept]:
             ("contacts whose person was erased", "contacts dont la personne a été effacée"),
             "timeline.db, PostgreSQL",
             CONTACT_IDS,
-            settings.timeline.keep_days,
+            erased_days(settings),
             ("after the erasure", "après l'effacement"),
             "timeline.keep_days",
         ),

@@ -5,7 +5,8 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from getpass import getuser
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,9 +14,9 @@ import click
 from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.audit_cli import record_act
-from streams.listing import EXIT_NOT_FOUND, as_json
-from streams.rights.labels import LANGUAGES
+from streams.audit_cli import check_whose, record_act, tell_who
+from streams.listing import EXIT_NOT_FOUND, as_json, when
+from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
@@ -25,6 +26,7 @@ from streams.words import say
 
 if TYPE_CHECKING:
     from streams.rights.erasing import Erasing, Erasure
+    from streams.rights.finding import Found
     from streams.timeline.store import Timeline
 
 FORMATS: Final = ("json", "html", "pdf")
@@ -54,23 +56,25 @@ WAIT_SECONDS: Final = 60
 def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
-    """Find whose contacts are to be erased, record it, tell Kafka, and wait for the proof."""
-    from streams.rights.finding import Shared, TooMany  # noqa: PLC0415
-
-    with opened(settings) as (_, erasing):
-        asked, where = _find(settings, erasing, name, kind, sector)
-        record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose.RIGHTS, where)
-        try:
-            contacts = erasing.finder.find_whole(asked, where).contacts
-        except (Shared, TooMany):
-            record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where, Result.REFUSED)
-            raise
-        number = len(contacts)
-        question = say(f"erase {number} contacts for ever?", f"effacer {number} contacts à jamais ?")
+    """Find whose contacts are to be erased, say what goes, record that it is begun, tell Kafka, and wait for the proof."""
+    look = Operation.READ_TIMELINE if name else Operation.LOOK_UP
+    with opened(settings) as (timeline, erasing):
+        with _looking(settings, look, Operation.ERASE, *_ask(settings, name, kind, sector)) as sought:
+            sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
+            found = erasing.finder.find_whole(sought.whose, sought.sector)
+        asked, where = sought.whose, sought.sector
+        for line in _tell_going(timeline, found, settings.web.zone):
+            click.echo(line, err=True)
+        contacts, number = found.contacts, len(found.contacts)
+        question = (
+            say("erase this contact for ever?", "effacer ce contact à jamais ?")
+            if number == 1
+            else say(f"erase these {number} contacts for ever?", f"effacer ces {number} contacts à jamais ?")
+        )
         if not yes and not click.confirm(question, err=True):
             raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
         record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
-        request = erasing.begin(contacts, where, f"user:{getuser()}")
+        request = erasing.begin(contacts, where, tell_who())
         click.echo(say(f"request {request.id}", f"demande {request.id}"), err=True)
         erasing.tell()
         _show(_wait(settings, erasing, request.id, wait), settings, json=json)
@@ -134,14 +138,14 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
 def export(
     settings: Settings, name: str | None, kind: str, sector: str | None, output: Any, kind_of_file: str, language: str
 ) -> None:
-    """Record it, then write."""
+    """Gather it, record it, then write."""
     from streams.rights.writing import Format, write  # noqa: PLC0415
     from streams.rights_process import gather  # noqa: PLC0415
 
     with opened(settings) as (timeline, erasing):
-        asked, where = _find(settings, erasing, name, kind, sector)
-        record_act(settings, Operation.EXPORT, asked, Purpose.RIGHTS, where)
-        held = gather(settings, timeline, erasing.finder, asked, where, language)
+        with _looking(settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)) as sought:
+            where = sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
+            held = gather(settings, timeline, erasing.finder, sought.whose, where, language)
         os.umask(0o077)  # the file is for who made it
         for piece in write(held, Format(kind_of_file), language, settings.web.zone):
             output.write(piece)
@@ -198,12 +202,71 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
             raise OperatorError(say("nothing is known of them", "rien n'est connu"), EXIT_NOT_FOUND) from None
 
 
-def _find(settings: Settings, erasing: "Erasing", name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
-    """Return who is meant, and in which sector: the one that was named, else where `name` is known, or whose key is used."""
+@dataclass(slots=True)
+class _Sought:
+    """Who is meant, and in which sector, as far as that is known."""
+
+    whose: str
+    sector: str
+
+
+def _ask(settings: Settings, name: str | None, kind: str, sector: str | None) -> tuple[str, str]:
+    """Return who is meant, and in which sector: the one that was named or whose key is used; else it is still to be found."""
     if name:
-        return name, sector or erasing.finder.find_sector(name)
+        check_whose(name)
+        return name, sector or ""
     where = choose_sector(settings, sector)
     return ask_for(settings, IdentityKind(kind), where), where
+
+
+@contextmanager
+def _looking(settings: Settings, look: Operation, refused: Operation, whose: str, sector: str) -> Iterator[_Sought]:
+    """Record what comes of looking for somebody, before anything of it is told: as `look`, or as `refused` if it is."""
+    from streams.rights.finding import SeveralSectors, Shared, TooMany, Unknown  # noqa: PLC0415
+
+    sought, operation, result = _Sought(whose, sector), look, Result.FAILED
+    try:
+        yield sought
+        result = Result.SHOWN
+    except Unknown:
+        result = Result.NOT_FOUND
+        raise
+    except (Shared, TooMany, SeveralSectors):
+        operation, result = refused, Result.REFUSED
+        raise
+    finally:
+        record_act(settings, operation, sought.whose, Purpose.RIGHTS, sought.sector, result)
+
+
+def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[str]:
+    """Yield what goes with whoever was found: of which sector, how much, from when to when, and what is still open of it."""
+    from streams.core.milestone import State  # noqa: PLC0415
+    from streams.core.summary import sum_up  # noqa: PLC0415
+
+    entries = [entry for contact in found.contacts for entry in timeline.read_contact(contact)]
+    matters = sum_up(entries, int(time.time() * 1000))
+    told = {matter.contact for matter in matters}
+    rows = {contact: row for contact, row in found.rows.items() if contact not in told}  # the timelines know them later
+    begun = [matter.since for matter in matters]
+    begun += [min((one.first_at for one in row.milestones), default=row.last_at) for row in rows.values()]
+    ended = [*(matter.last_at for matter in matters), *(row.last_at for row in rows.values())]
+    sector, number = found.sector or say("none told", "non dit"), len(found.contacts)
+    first, last = when(min(begun), zone), when(max(ended), zone)
+    yield say(
+        f"sector {sector}: {number} {'contact' if number == 1 else 'contacts'}, from {first} to {last}",
+        f"secteur {sector} : {number} {'contact' if number == 1 else 'contacts'}, du {first} au {last}",
+    )
+    matters_open = {one.contact: (one.site, one.service, one.state) for one in matters if one.is_open}
+    matters_open |= {
+        contact: (row.place.site, row.place.service, row.state.value)
+        for contact, row in rows.items()
+        if row.state is not State.CLOSED
+    }
+    for contact, (site, service, state) in matters_open.items():
+        place = "/".join(filter(None, (site, service)))
+        yield say(f"still open: {contact} {place} {state}", f"encore en cours : {contact} {place} {state}")
+    if not matters_open:
+        yield say("no open matter", "aucune affaire en cours")
 
 
 def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":

@@ -9,7 +9,7 @@ from connectors.sdk.publisher import NotDelivered, deliver
 from models.events import PersonalDataErased
 from models.topics import DAY_MS
 from streams.access.audit import read as read_audit
-from streams.retention import MONTH_DAYS, table
+from streams.retention import MONTH_DAYS, erased_days, table
 from streams.rights import holding
 from streams.rights.desk import Desk
 from streams.rights.erasing import Erasing, Keeping
@@ -75,4 +75,5 @@ def keeping_of(settings: Settings) -> Keeping:
         dead_letters=retention.dead_letters_days * DAY_MS,
         audit=(settings.audit.keep_days + MONTH_DAYS) * DAY_MS,
         state=settings.worker.keep_closed_days * DAY_MS,
+        erased=erased_days(settings) * DAY_MS,
     )

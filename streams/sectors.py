@@ -2,12 +2,29 @@
 
 from typing import Final
 
+import click
+
+from models.identities import IdentityKind
 from streams.settings import Settings
 from streams.terminal import OperatorError
 from streams.words import say
 
 USUAL: Final = "general"
 """The connectors' own default."""
+
+KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
+kind_option = click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default=IdentityKind.PHONE.value,
+    show_default=True,
+    help=say("What is asked for.", "Ce qui est demandé."),
+)
+sector_option = click.option(
+    "--sector",
+    show_default=say("the only one there is", "le seul qu'il y a"),
+    help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
+)
 
 
 def list_sectors(settings: Settings) -> list[str]:
@@ -16,13 +33,24 @@ def list_sectors(settings: Settings) -> list[str]:
 
 
 def find_default(settings: Settings) -> str:
-    """Return the sector that is meant if none is named: the only one there is, else the usual one."""
+    """Return the sector that is meant if none is named: the only one there is, or the usual one before any has a key.
+
+    Raises `OperatorError` if there are several: whoever guesses looks for a citizen, or lets somebody look, in the wrong one.
+    """
     known = list_sectors(settings)
-    return known[0] if len(known) == 1 else USUAL
+    if len(known) > 1:
+        names = ", ".join(known)
+        raise OperatorError(
+            say(
+                f"there are several sectors: name one with --sector: {names}",
+                f"il y a plusieurs secteurs : en nommer un avec --sector : {names}",
+            )
+        )
+    return known[0] if known else USUAL
 
 
 def choose_sector(settings: Settings, named: str | None) -> str:
-    """Return the sector that is `named`, else the default one. Raises `OperatorError` if it has no key here."""
+    """Return the sector that is `named`, else the only one. Raises `OperatorError` if it has no key here, or several have."""
     sector, known = named or find_default(settings), list_sectors(settings)
     if sector in known:
         return sector

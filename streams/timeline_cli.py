@@ -11,14 +11,14 @@ import click
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise
 from models.sla import SOURCE
-from streams.access.audit import Purpose
+from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.core.links import Story
 from streams.core.promises import Standing
 from streams.core.summary import Due, Summary, in_order, sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.running import pass_settings_here
-from streams.sectors import choose_sector
+from streams.sectors import choose_sector, kind_option, sector_option
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
 from streams.words import say
@@ -26,7 +26,6 @@ from streams.words import say
 if TYPE_CHECKING:
     from streams.timeline.links import Known
 
-KINDS: Final = [kind.value for kind in IdentityKind if kind is not IdentityKind.AGENT]
 REASON: Final = click.Choice([purpose.value for purpose in Purpose])
 PAGE: Final = 50
 MOST_LINKS: Final = 1000
@@ -63,19 +62,7 @@ LAZY: Final = {
 
 def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the argument and the options by which it learns whom it is about; `ask_for` asks for the rest."""
-    kind = click.option(
-        "--kind",
-        type=click.Choice(KINDS),
-        default=IdentityKind.PHONE.value,
-        show_default=True,
-        help=say("What is asked for.", "Ce qui est demandé."),
-    )
-    sector = click.option(
-        "--sector",
-        show_default=say("the only one there is", "le seul qu'il y a"),
-        help=say("Whose key makes the pseudonym.", "Le secteur dont la clé fait le pseudonyme."),
-    )
-    return click.argument("name", required=False)(kind(sector(command)))
+    return click.argument("name", required=False)(kind_option(sector_option(command)))
 
 
 @click.group(
@@ -127,19 +114,21 @@ def run(settings: Settings) -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=PAGE, show_default=True)
 @pass_settings_here
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, why: str | None, limit: int) -> None:
-    """Record who asks for whom, then print the entries, and by which links they belong together."""
-    from streams.audit_cli import record_act  # noqa: PLC0415
+    """Find the entries, record who asked for whom and what came of it, then print: nothing is shown before it is recorded."""
+    from streams.audit_cli import check_whose, record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timelines import open_timeline  # noqa: PLC0415
+    from streams.timelines import find_sector, open_timeline  # noqa: PLC0415
 
     with clear_errors():
+        check_whose(name or "")
         where = "" if name else choose_sector(settings, sector)
         asked = name or ask_for(settings, IdentityKind(kind), where)
         purpose = why or click.prompt(say("why", "pourquoi"), type=REASON, err=True)
-        record_act(settings, Operation.READ_TIMELINE if name else Operation.LOOK_UP, asked, Purpose(purpose), where)
+        operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
         try:
             timeline = open_timeline(settings)
             try:
+                where = where or find_sector(timeline, asked)
                 entries, story, links = timeline.read_contact(asked)[::-1], Story({}, {}), []
                 if not entries:
                     story = timeline.tell_story(asked)
@@ -149,7 +138,10 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
             finally:
                 timeline.close()
         except Unavailable as error:
+            record_act(settings, operation, asked, Purpose(purpose), where, Result.FAILED)
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
+        is_known = bool(entries or story.shared or links)
+        record_act(settings, operation, asked, Purpose(purpose), where, Result.SHOWN if is_known else Result.NOT_FOUND)
     if entries:
         _print_matters(matters, settings.web.zone)
         _print(sorted(entries[:limit], key=in_order, reverse=True), settings.web.zone)

@@ -23,6 +23,7 @@ from streams.engine.engine import WAITING_SAID_SECONDS, Engine
 from streams.engine.engine import run as run_engine
 from streams.engine.job import Unavailable
 from streams.health import State, serve_health
+from streams.retention import erased_days
 from streams.settings import Settings
 from streams.timeline import erasing, store
 from streams.timeline.expiring import Cursor
@@ -57,7 +58,7 @@ def run(settings: Settings) -> int:
     `open_timeline` does.
     """
     os.nice(YIELD)
-    sink = _Sink(settings.timeline.keep_days * DAY_MS, settings.audit.keep_days * DAY_MS)
+    sink = make_sink(settings)
     # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
     how = replace(options(settings, "timeline"), instance_id=None, linger_seconds=LINGER_SECONDS)
     terms = Terms(settings.citizens.recontact_days, settings.web.zone.key)
@@ -82,6 +83,12 @@ def run(settings: Settings) -> int:
         return run_engine(engine)
 
 
+def make_sink(settings: Settings) -> "_Sink":
+    """Return what writes, and drops what was kept for as long as the settings say; its database is still to be given."""
+    keep = settings.timeline.keep_days, erased_days(settings), settings.audit.keep_days
+    return _Sink(*(days * DAY_MS for days in keep))
+
+
 def _leave(_number: int, _frame: object) -> None:
     sys.exit(0)
 
@@ -102,9 +109,9 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
 class _Sink:
     """The database to the engine: what cannot be written now is no fault of the records."""
 
-    def __init__(self, keep_ms: int, keep_proofs_ms: int) -> None:
+    def __init__(self, keep_ms: int, keep_erased_ms: int, keep_proofs_ms: int) -> None:
         self.timeline: Timeline | None = None
-        self._keep_ms, self._keep_proofs_ms = keep_ms, keep_proofs_ms
+        self._keep_ms, self._keep_erased_ms, self._keep_proofs_ms = keep_ms, keep_erased_ms, keep_proofs_ms
         self._cursor: Cursor | None = None
         """Up to where old contacts are dropped; None if all are."""
         self._tidied_at = self._carried_at = 0
@@ -133,7 +140,7 @@ class _Sink:
                 return
             self._cursor, self._tidied_at = Cursor(), now
             with self._reached() as timeline, timeline.writing() as connection:
-                erasing.forget(connection, now - self._keep_ms, now - self._keep_proofs_ms)
+                erasing.forget(connection, now - self._keep_erased_ms, now - self._keep_proofs_ms)
         with self._reached() as timeline:
             self._cursor, contacts, entries = timeline.expire(self._cursor, now - self._keep_ms, TIDIED_PER_TICK)
         EXPIRED.labels("contacts").inc(contacts)

@@ -8,6 +8,7 @@ from connectors.sdk.keys import load_key
 from streams.core.links import Caps
 from streams.prechecks import make_private
 from streams.settings import ConfigError, Settings
+from streams.timeline.erasing import find_sectors
 from streams.timeline.migrating import TooNew
 from streams.timeline.reading import Reader
 from streams.timeline.store import Timeline
@@ -36,6 +37,13 @@ def open_timeline(settings: Settings) -> Timeline:
 def open_reader(settings: Settings, connections: int) -> Reader:
     """Return the same database for so many who read at once. Raises `ConfigError` if its password cannot be read."""
     return Reader(*_place(settings), find_caps(settings), connections=connections)
+
+
+def find_sector(timeline: Timeline, name: str) -> str:
+    """Return in which sector a contact or pseudonym is known; empty if in none, or in several. Raises `store.Unavailable`."""
+    with timeline.reading() as connection:
+        known = find_sectors(connection, name)
+    return known[0] if len(known) == 1 else ""
 
 
 def find_caps(settings: Settings) -> Caps:

@@ -14,7 +14,7 @@ from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
-from streams.audit_cli import record_act
+from streams.audit_cli import acting
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.running import pass_settings_here
 from streams.sectors import find_default, list_sectors
@@ -103,8 +103,8 @@ def add(
                     f"il y a, ou il y a eu, un jeton nommé {name} : prendre un autre nom, ou `accueil tokens rotate {name}`",
                 )
             )
-        record_act(settings, Operation.ADD_TOKEN, f"token:{name}")
-        tokens.add(token)
+        with acting(settings, Operation.ADD_TOKEN, f"token:{name}"):
+            tokens.add(token)
     for warning in _doubt(settings, token):
         click.echo(warning, err=True)
     _tell(secret, token.expires_at, settings.web.zone)
@@ -153,8 +153,8 @@ def rotate(settings: Settings, name: str, days: int) -> None:
     secret, expires_at = make_secret(), _now() + days * DAY_MS
     with _changing(settings) as tokens:
         _find(tokens, name)
-        record_act(settings, Operation.ROTATE_TOKEN, f"token:{name}")
-        tokens.rotate(name, digest(secret), expires_at)
+        with acting(settings, Operation.ROTATE_TOKEN, f"token:{name}"):
+            tokens.rotate(name, digest(secret), expires_at)
     _tell(secret, expires_at, settings.web.zone)
 
 
@@ -165,8 +165,8 @@ def revoke(settings: Settings, name: str) -> None:
     """Revoke one; its name stays, since it is in the audit."""
     with _changing(settings) as tokens:
         _find(tokens, name)
-        record_act(settings, Operation.REVOKE_TOKEN, f"token:{name}")
-        tokens.revoke(name, _now())
+        with acting(settings, Operation.REVOKE_TOKEN, f"token:{name}"):
+            tokens.revoke(name, _now())
     click.echo(say(f"{name} is revoked", f"{name} est retiré"))
 
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 import structlog
@@ -33,6 +33,7 @@ from models.topics import Channel
 from streams.access import chain
 from streams.access.chain import BEGIN, HEAD, NOTHING, PRUNE, SLOT_BYTES, Damage, Finding, Head, Mark, Report
 from streams.access.permissions import Operation
+from streams.core.links import Ground
 
 KEEP_DAYS: Final = 365
 FILE_BYTES: Final = 64 << 20
@@ -87,13 +88,17 @@ class Result(StrEnum):
     """It is recorded first, then done."""
     PROVED = "proved"
     """It was done, and is shown by a proof."""
+    DONE = "done"
+    """What was begun has come about."""
+    FAILED = "failed"
+    """What was begun has not, or it is not known whether it has."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
     """What is recorded, beside when."""
 
     who: str
-    """A token's name, or `user:<name>` of who gave a command on the machine."""
+    """A token's name; of who gave a command on the machine `user:<name>`, or `user:<name> (sudo: <name>)` by sudo."""
     role: str = ""
     operation: Operation
     sector: str = ""
@@ -103,11 +108,18 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     across: str = ""
     """Why it was done in a sector that is not the token's own: the reason that the settings give."""
+    ground: Ground | Literal[""] = ""
+    """Of a link that is revoked: why it does not hold."""
 
     def __post_init__(self) -> None:
         """Refuse what was typed in place of a pseudonym."""
-        if not _WHOSE.fullmatch(self.whose):
+        if not is_whose(self.whose):
             raise ValueError("whose is neither a pseudonym nor a contact id")
+
+
+def is_whose(text: str) -> bool:
+    """Return whether a record may name this: a pseudonym, a contact id, a token, a proof, or nothing."""
+    return bool(_WHOSE.fullmatch(text))
 
 
 class Audit:

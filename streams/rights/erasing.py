@@ -45,6 +45,8 @@ class Keeping(NamedTuple):
     audit: int
     state: int
     """The row that knows a contact as erased, after it was closed."""
+    erased: int
+    """The timelines' knowledge of a contact as erased, after that was asked for."""
 
 
 class Remnant(msgspec.Struct, frozen=True):
@@ -177,7 +179,9 @@ class Erasing:
             "state": told_at + SETTLED_MS,
             "dead_letters": told_at + keeping.dead_letters + SETTLED_MS,
             "audit": now + keeping.audit,
-            "erased": told_at + max(keeping.topics, keeping.state),
+            "erased": max(
+                request.requested_at + keeping.erased, told_at + max(keeping.topics, keeping.state) + SETTLED_MS
+            ),
             **({} if self._timeline.overwrites else {"pages": 0}),
         }
         return Proof(

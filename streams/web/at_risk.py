@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 MOST: Final = 12
 """So many are told."""
-KEPT: Final = 100_000
+KEPT: Final = 20_000
 """More than so many warnings are not kept: those that fall due last are dropped."""
 SHORT: Final = 4
 """Of a contact's number so many characters are told: who works on it recognises it, nobody else finds it by them."""

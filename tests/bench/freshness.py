@@ -119,6 +119,10 @@ SHOWN: Final = {
     "feedback.given": Shown("given", "contact_satisfaction_score_count"),
 }
 _COUNTED: Final = re.compile(rb'^pipeline_events_processed_total\{result="ok"\} (.+)$', re.MULTILINE)
+_WORKER: Final = re.compile(r"^ +worker +(http://\S+/metrics)$", re.MULTILINE)
+_STEPS: Final = re.compile(
+    r"^(pipeline_(?:step_records|commit_seconds|event_delay_seconds)_(?:sum|count))(?:{.*})? (\S+)$", re.MULTILINE
+)
 _SAMPLES: Final = tuple({shown.metric.encode() for shown in SHOWN.values()})
 
 
@@ -271,6 +275,38 @@ def _is_ours(line: bytes) -> bool:
     return b'site="bench"' in line and b'channel=""' not in line
 
 
+class Steps:
+    """What the worker tells of its steps, from then on."""
+
+    def __init__(self, console: Path) -> None:
+        found = _WORKER.search(console.read_text(encoding="utf-8"))
+        assert found is not None, "the worker's metrics are nowhere"
+        self._url = found[1]
+        self._before = self._look()
+
+    def measure(self) -> dict[str, float]:
+        """Return steps with records, records in each, how long a commit and the first record of a step took, in the mean."""
+        now = self._look()
+        since = {name: number - self._before.get(name, 0.0) for name, number in now.items()}
+
+        def mean(name: str) -> float:
+            return since[f"{name}_sum"] / max(1.0, since[f"{name}_count"])
+
+        return {
+            "steps": since["pipeline_step_records_count"],
+            "step_records": mean("pipeline_step_records"),
+            "commit_ms": 1000 * mean("pipeline_commit_seconds"),
+            "worker_delay_ms": 1000 * mean("pipeline_event_delay_seconds"),
+        }
+
+    def _look(self) -> dict[str, float]:
+        sums: defaultdict[str, float] = defaultdict(float)
+        with urlopen(self._url, timeout=LIMIT_SECONDS) as answer:
+            for name, value in _STEPS.findall(answer.read().decode()):
+                sums[name] += float(value)
+        return dict(sums)
+
+
 class _Feedback(msgspec.Struct):
     invited: int = 0
     given: int = 0
@@ -370,10 +406,13 @@ def measure(*, rate: float = 1_000, seconds: float = 60, seed: int = 1, tell: Te
         _await_calm(demo.url)
         found = running.read(Path(folder) / "demo")
         assert found is not None, "the demo does not run"
-        return _measure(demo, found.brokers, rate, seconds, seed, tell)
+        worker = Steps(Path(folder) / "console.log")
+        return _measure(demo, worker, found.brokers, rate, seconds, seed, tell)
 
 
-def _measure(demo: Up, bootstrap: str, rate: float, seconds: float, seed: int, tell: Tell) -> dict[str, Any]:
+def _measure(
+    demo: Up, worker: Steps, bootstrap: str, rate: float, seconds: float, seed: int, tell: Tell
+) -> dict[str, Any]:
     begins_at = datetime.now(UTC) + timedelta(seconds=PLANNING_SECONDS)
     planned = Lives(seed, Settings().partitions).plan(begins_at, rate, seconds)
     board, scrapes = Board(demo.url), Scrapes(demo.url)
@@ -383,7 +422,7 @@ def _measure(demo: Up, bootstrap: str, rate: float, seconds: float, seed: int, t
     before, began_at = demo.cpu_seconds(), time.monotonic()
     sent, taken = _send(bootstrap, planned)
     took = time.monotonic() - began_at
-    after = demo.cpu_seconds()
+    after, steps = demo.cpu_seconds(), worker.measure()
     on_board = _by_count(sent, lambda shown: shown.board)
     in_metrics = _by_count(sent, lambda shown: shown.metric)
     wait_until(
@@ -413,6 +452,7 @@ def _measure(demo: Up, bootstrap: str, rate: float, seconds: float, seed: int, t
             for name, one in (("p50", percentile(told, 0.5)), ("p99", percentile(told, 0.99)), ("max", max(told)))
         },
         **{f"{where}_samples": len(told) for where, told in delays.items()},
+        **steps,
         "core_share": {name: (after[name] - before[name]) / took for name in before},
         "dead_letters": dead,
     }
@@ -500,9 +540,16 @@ def show(result: Run) -> str:
         f" la suivante a commencé {SCRAPE_SECONDS * 1000:.0f} ms après ; {result['messages_per_second']:.1f} messages/s de"
         f" {number(result['message_bytes'])} octets",
     )
+    steps = say(
+        f"worker: {number(result['steps'])} steps of {result['step_records']:.0f} records, {result['commit_ms']:.0f} ms to"
+        f" commit; {result['worker_delay_ms']:.0f} ms from Kafka to its commit for the first record of one, in the mean",
+        f"worker : {number(result['steps'])} étapes de {result['step_records']:.0f} enregistrements, validées en"
+        f" {result['commit_ms']:.0f} ms ; {result['worker_delay_ms']:.0f} ms de Kafka à la validation pour le premier d'une"
+        " étape, en moyenne",
+    )
     processes = [[name, number(100 * share)] for name, share in result["core_share"].items()]
     columns = [say("process", "processus"), say("% of a core", "% d'un cœur")]
-    return "\n\n".join([table(head, rows), told, table(columns, processes)])
+    return "\n\n".join([table(head, rows), told, steps, table(columns, processes)])
 
 
 @click.command(help=__doc__, context_settings={"help_option_names": ["-h", "--help"]})

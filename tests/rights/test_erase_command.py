@@ -11,11 +11,13 @@ from streams.cli import main
 from streams.configuration import load
 from streams.engine.broker import EmbeddedKafka
 from streams.timelines import open_timeline
+from tests.support.events import make
 from tests.support.timelines import call, entries_of
 
 pytestmark = pytest.mark.broker
 
 CASE = "case:0a1b-0000000000000000000001"
+DOSSIER = "dossier:0a1b-0000000000000000000002"
 
 
 @pytest.fixture
@@ -41,13 +43,34 @@ def recorded(data: Path) -> list[tuple[str, str]]:
 def test_what_is_answered_no_erases_nothing_and_is_recorded_as_looked_at(data: Path) -> None:
     done = run("timeline", "erase", CASE, typed="n\n")
     assert done.exit_code == 1, done.output
-    assert "erase 1 contacts for ever?" in done.stderr
+    assert "erase this contact for ever?" in done.stderr
     assert "nothing was erased" in done.stderr
-    assert recorded(data) == [("read_timeline", "begun")]
+    assert recorded(data) == [("read_timeline", "shown")]
+    assert run("timeline", "export", "call:a:9", "-o", "-").exit_code == 1
+    assert recorded(data)[1:] == [("export", "not_found")]
+
+
+def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = {"sector": "social", "site": "siege", "service": "mdph"}
+    letters = [make("letter.arrived", 0, subject="mail:ged:1", identities=DOSSIER, **where)]
+    letters += [make("letter.arrived", 86_400, subject="mail:ged:2", identities=DOSSIER, **where)]
+    letters += [make("letter.closed", 86_460, subject="mail:ged:2", **where)]
+    with closing(open_timeline(load())) as timeline:
+        timeline.write(entries_of(letters))
+    told = run("timeline", "erase", DOSSIER, typed="n\n").stderr.splitlines()
+    assert told[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
+    assert told[1] == "still open: mail:ged:1 siege/mdph waiting"
+    assert "erase these 2 contacts for ever?" in told[2]
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    told = run("timeline", "erase", "mail:ged:2", typed="n\n").stderr.splitlines()
+    assert told[0].startswith("secteur social : 1 contact, du 2025-03-04 09:00:00+01:00 au ")
+    assert told[1] == "aucune affaire en cours"
+    assert "effacer ce contact à jamais ?" in told[2]
+    assert "effacer ces 2 contacts à jamais ?" in run("timeline", "erase", DOSSIER, typed="n\n").stderr
 
 
 def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
     assert run("topics", "apply").exit_code == 0
     done = run("timeline", "erase", "call:a:1", "--wait", "0", typed="y\n")
     assert "begun" in done.stdout or "told" in done.stdout, done.output
-    assert recorded(data) == [("read_timeline", "begun"), ("erase", "begun")]
+    assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun")]

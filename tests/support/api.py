@@ -94,7 +94,7 @@ class Office:
             return {key: value for key, row in self.rows.items() if wanted(key, value := contact.encode(row))}
 
         def erasing(timeline: Timeline) -> Erasing:
-            return Erasing(timeline, rows, self.fold, Keeping(DAY_MS, DAY_MS, DAY_MS, DAY_MS))
+            return Erasing(timeline, rows, self.fold, Keeping(DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS))
 
         def gather(timeline: Timeline, finder: Finder, asked: str, sector: str, language: str) -> Holding:
             return holding.gather(timeline, finder, asked, sector, self.recorded, [], datetime.now(UTC))

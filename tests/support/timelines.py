@@ -25,12 +25,14 @@ def entries_of(events: Sequence[Event]) -> list[Entry]:
     return told
 
 
-def call(name: str = "call:asterisk/siege:1.1", start: float = 0, identities: str = PHONE) -> list[Event]:
+def call(
+    name: str = "call:asterisk/siege:1.1", start: float = 0, identities: str = PHONE, sector: str = ""
+) -> list[Event]:
     """A call: its first event knows nobody, as a switchboard tells it."""
     return [
-        make("call.arrived", start, subject=name),
-        make("call.queued", start + 1, subject=name, queue="mdph", identities=identities),
-        make("call.abandoned", start + 60, subject=name, queue="mdph"),
+        make("call.arrived", start, subject=name, sector=sector),
+        make("call.queued", start + 1, subject=name, queue="mdph", identities=identities, sector=sector),
+        make("call.abandoned", start + 60, subject=name, queue="mdph", sector=sector),
     ]
 
 

@@ -1,9 +1,13 @@
 """`accueil timeline show` and `accueil links`, as they are typed: what they print, refuse and record."""
 
+import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from getpass import getuser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -37,7 +41,8 @@ def phone(data: Path) -> str:
     pseudonym = load_key(data / "connectors" / "keys", "general").pseudonym(IdentityKind.PHONE, NUMBER)
     timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     timeline.write(
-        entries_of(call("call:a:1", 0, pseudonym)) + entries_of(call("call:a:2", 100, f"{CASE} {pseudonym}"))
+        entries_of(call("call:a:1", 0, pseudonym, "general"))
+        + entries_of(call("call:a:2", 100, f"{CASE} {pseudonym}", "general"))
     )
     timeline.close()
     return pseudonym
@@ -47,9 +52,12 @@ def run(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(main, arguments, input=typed)
 
 
+def records(data: Path) -> list[dict[str, Any]]:
+    return [line.record for line in read_audit(data / "audit") if line.record and "whose" in line.record]
+
+
 def recorded(data: Path) -> list[tuple[str, str, str]]:
-    records = [line.record or {} for line in read_audit(data / "audit")]
-    return [(one["operation"], one["whose"], one["why"]) for one in records if "whose" in one]
+    return [(one["operation"], one["whose"], one["why"]) for one in records(data)]
 
 
 def test_a_number_that_is_typed_finds_the_whole_story_and_is_recorded_as_a_pseudonym(data: Path, phone: str) -> None:
@@ -126,8 +134,29 @@ def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, 
     (*_, (record, _)) = [(line.record or {}, line) for line in read_audit(data / "audit")]
     assert (record["whose"], record["sector"], record["why"]) == (phone, "social", "contact")
     load_key(keys, "routes")
-    done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
+    done = run("timeline", "show", "--sector", "general", typed="01 99 00 00 01\ncontact\n")
     assert (done.exit_code, "no sector general here: routes, social; --sector names one" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("timeline", "show", "--why", "contact"),
+        ("timeline", "erase"),
+        ("timeline", "export", "--output", "-"),
+        ("tokens", "add", "guichet-1", "--role", "agent"),
+    ],
+)
+def test_of_several_sectors_none_is_meant_unless_it_is_named(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")  # nobody is asked before that is clear
+    load_key(data / "connectors" / "keys", "social")
+    done = run(*command, typed="01 99 00 00 01\n")
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert "name one with --sector: general, social" in done.stderr
+    assert recorded(data) == []
+    assert not (data / "access" / "tokens.json").exists()
 
 
 def test_where_no_connector_ran_yet_it_is_said_what_makes_a_key(data: Path) -> None:
@@ -201,7 +230,58 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
     assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
-    assert [operation for operation, *_ in recorded(data)].count("revoke_link") == 4, "of both, twice"
+    acts = [record for record in records(data) if record["operation"] == "revoke_link"]
+    assert [(one["whose"], one["result"], one["ground"], one["sector"]) for one in acts] == [
+        (whose, result, "shared", "general")
+        for ended in ("done", "not_found")
+        for result in ("begun", ended)
+        for whose in (phone, CASE)
+    ]
+
+
+def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_recorded(data: Path, phone: str) -> None:
+    for name in (phone, CASE, "call:a:1", "case:0a1b-0000000000000000000009", "call:a:9"):
+        run("timeline", "show", name, "--why", "contact")
+    done = run("audit", "show", "--citizen", "--json", typed="01 99 00 00 01\n")
+    read = [(one["operation"], one["whose"]) for one in map(json.loads, re.findall(r"^{.*", done.stdout, re.MULTILINE))]
+    assert read == [
+        ("read_timeline", phone),
+        ("read_timeline", CASE),
+        ("read_timeline", "call:a:1"),
+        ("read_audit", phone),
+    ]
+    assert NUMBER[1:] not in done.output
+    by_case = run("audit", "show", "--citizen", "--whose", CASE, "--json").stdout.splitlines()
+    assert len(by_case) == len(read) + 1
+    assert len(run("audit", "show", "--whose", CASE, "--json").stdout.splitlines()) == 2, "without --citizen, it alone"
+    other = f"dossier:0a1b-{2:022}"
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        timeline.write(entries_of(call("call:a:3", 200, f"{other} {phone}", "general")))
+    done = run("audit", "show", "--citizen", "--whose", phone, "--json")
+    assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone}, "it is several people's now"
+    assert CASE in done.stderr
+    assert other in done.stderr
+
+
+def test_a_change_that_failed_is_recorded_as_failed(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON revocations BEGIN SELECT RAISE(ABORT, 'no'); END")
+    assert run("links", "revoke", phone, CASE, "--reason", "mistaken").exit_code != 0
+    assert [one["result"] for one in records(data)] == ["begun", "begun", "failed", "failed"]
+
+
+@pytest.mark.parametrize(("name", "who"), [("marie", " (sudo: marie)"), ("marie d'argent\n", " (sudo: ?)"), ("", "")])
+def test_who_gave_a_command_by_sudo_stands_in_the_record(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch, name: str, who: str
+) -> None:
+    monkeypatch.setenv("SUDO_USER", name)
+    assert run("timeline", "show", phone, "--why", "contact").exit_code == 0
+    assert run("timeline", "show", "call:a:9", "--why", "contact").exit_code == 1
+    shown, unknown = records(data)
+    assert shown["who"] == unknown["who"] == f"user:{getuser()}{who}"
+    assert (shown["result"], shown["sector"], unknown["result"]) == ("shown", "general", "not_found")
+    by_account = run("audit", "show", "--who", f"user:{getuser()}", "--json").stdout
+    assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"
 
 
 def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None:

@@ -34,7 +34,7 @@ class World:
         self.told: list[PersonalDataErased] = []
         self.proofs: list[str] = []
         self.erasing = Erasing(
-            timeline, self.read, self.deliver, Keeping(30 * DAY_MS, DAY_MS, DAY_MS, DAY_MS), lambda: self.now
+            timeline, self.read, self.deliver, Keeping(30 * DAY_MS, DAY_MS, DAY_MS, DAY_MS, DAY_MS), lambda: self.now
         )
 
     def tell(self, events: Sequence[Event]) -> None:

@@ -277,6 +277,7 @@ def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served,
 def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -> None:
     page.open(f"{busy.url}/?lang=en", WALL)
     page.is_in("live")
+    assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
     for selector, name, command in (
         ("#tile-abandonment .explains", "Abandonment rate", "accueil explain abandonment --channel call"),
         (
@@ -306,9 +307,21 @@ def test_a_worker_that_stops_makes_the_wall_stale_and_it_comes_back_by_itself(pa
         page.is_in("stale")
         assert page.run("return document.querySelector('#stale').checkVisibility()")
         assert page.run(BEYOND) == [], "the banner takes its room from the view"
+        axe.check(page)
         page.picture("wall-stale")
         be_live(served, page)
         assert not page.run("return document.querySelector('#stale').checkVisibility()")
+
+
+def test_a_wall_without_figures_says_what_it_waits_for(page: Page) -> None:
+    with serving(OPTIONS, AFTERNOON) as served:
+        page.open(f"{served.url}/wall", WALL)
+        page.is_in("empty")
+        assert not page.run(
+            "return [...document.querySelectorAll('.view, #no-alert')].some((box) => box.checkVisibility())"
+        )
+        assert page.run(BEYOND) == []
+        axe.check(page)
 
 
 def test_the_wall_is_opened_by_an_address_or_from_the_board(busy: Served, page: Page) -> None:

@@ -33,8 +33,11 @@ function alertsOfBacklogs(board) {
   });
 }
 
-function alertsOfPromises({ promises }) {
-  const standing = promises.standing.filter(({ channel }) => !QUEUED.includes(channel) && areCurrent(channel));
+/** Return how promises stand, but for those of calls and visits: their queues show what is late. */
+export const promisesOfMatters = ({ promises }) => promises.standing.filter(({ channel }) => !QUEUED.includes(channel));
+
+function alertsOfPromises(board) {
+  const standing = promisesOfMatters(board).filter(({ channel }) => areCurrent(channel));
   const sum = (name) => standing.reduce((total, promise) => total + promise[name], 0);
   const alert = (name, level) => ({ key: name, level: sum(name) ? level : 0, name: "", words: say(`alert_${name}`, counts({ n: sum(name) })) });
   return [alert("overdue", ACTION), alert("at_risk", ATTENTION)];

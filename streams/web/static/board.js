@@ -1,6 +1,7 @@
 // The board: takes what the stream says and writes it into the page. All figures come from the server; only what depends on
 // the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
 
+import { countAlerts, findAlerts } from "./alerts.js";
 import { showDay } from "./day.js";
 import { openPanel } from "./explaining.js";
 import { duration, share } from "./format.js";
@@ -149,6 +150,7 @@ function tick() {
   showServices(board);
   showQuiet();
   showIncomplete();
+  countAlerts(findAlerts(board));
   makeRoom();
   seek();
 }

@@ -1,6 +1,6 @@
 // What each view of the wall says, as data: pages, each a list of parts (parts.js). A view that has nothing to show has no page.
 
-import { WRITTEN, levelOfOldest } from "./alerts.js";
+import { WRITTEN, levelOfOldest, promisesOfMatters } from "./alerts.js";
 import { sayUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS, levelOf } from "./levels.js";
 import { sources, when } from "./live.js";
@@ -198,7 +198,7 @@ function standing({ promises }) {
 
 /** Return the contacts at risk that fall due next: no more of each than who works on it needs to know it again. */
 function atRisk({ promises }) {
-  if (!promises.standing.some(({ channel }) => !["call", "visit"].includes(channel))) return [];
+  if (!promisesOfMatters({ promises }).length) return [];
   const title = { kind: "note", text: texts.at_risk_next };
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
   if (!promises.next_at_risk.length) return [];
@@ -261,10 +261,11 @@ function cardOfSatisfaction({ satisfaction: [told] }) {
 }
 
 // ------------------------------------------------------------------------------------------------------------ overview
-function cardOfPromises({ promises }) {
-  if (!promises.standing.length) return [];
-  const sum = (name) => promises.standing.reduce((total, told) => total + told[name], 0);
-  const kept = ["numerator", "denominator"].map((part) => promises.standing.reduce((total, told) => total + told.kept[part], 0));
+function cardOfPromises(board) {
+  const standing = promisesOfMatters(board);
+  if (!standing.length) return [];
+  const sum = (name) => standing.reduce((total, told) => total + told[name], 0);
+  const kept = ["numerator", "denominator"].map((part) => standing.reduce((total, told) => total + told.kept[part], 0));
   const ratio = { numerator: kept[0], denominator: kept[1] };
   const figure = (name, value, level) => ({
     label: texts[name],

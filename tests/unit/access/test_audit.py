@@ -78,6 +78,7 @@ def test_a_record_says_who_when_what_whose_and_why(audit: Audit, place: Path) ->
         "why": "contact",
         "result": "shown",
         "across": "",
+        "ground": "",
     }
     assert json.loads(anchor)["previous"] == START.hash
     report = verify(place, head_of(place))

@@ -62,10 +62,10 @@ def test_show_finds_by_who_whose_and_since() -> None:
 
 def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     titles, *rows = command("show").stdout.splitlines()
-    assert titles.split() == ["when", "who", "operation", "whose", "why", "result"]
-    assert rows[0].split()[2:] == ["guichet", "look_up", "phone:a1b2-0", "contact", "shown"]
+    assert titles.split() == ["when", "who", "operation", "sector", "whose", "why", "result"]
+    assert rows[0].split()[2:] == ["guichet", "look_up", "general", "phone:a1b2-0", "contact", "shown"]
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert command("show").stdout.split()[:4] == ["quand", "qui", "opération", "de"]
+    assert command("show").stdout.split()[:5] == ["quand", "qui", "opération", "secteur", "de"]
 
 
 def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +96,24 @@ def test_verify_names_the_place_and_ends_with_1(place: Path, monkeypatch: pytest
     assert "000001.jsonl, line 4: was changed" in result.stdout
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert "000001.jsonl, ligne 4 : a été modifiée" in command("verify").stdout
+
+
+def test_an_audit_that_was_changed_is_shown_with_a_warning_and_ends_with_1(place: Path) -> None:
+    path = place / "000001.jsonl"
+    assert (command("show").exit_code, command("show").stderr) == (0, "")
+    path.write_bytes(path.read_bytes().replace(b"dpo", b"dpp"))
+    result = command("show", "--json")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (1, 4)
+    assert "000001.jsonl, line 4: was changed" in result.stderr
+    assert "the audit was changed" in result.stderr
+
+
+@pytest.mark.parametrize("typed", ["jeanne@example.org", "01 99 00 00 01", "Jeanne Exemple"])
+def test_what_is_no_name_of_a_record_is_refused_and_never_means_that_nobody_read(typed: str) -> None:
+    result = command("show", "--whose", typed)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "neither a contact id nor a pseudonym; --citizen asks" in result.stderr
+    assert typed not in result.stderr
 
 
 def test_verify_with_another_hash_than_was_noted() -> None:

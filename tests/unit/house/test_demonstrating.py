@@ -32,7 +32,10 @@ def test_a_token_is_made_once_and_is_for_this_user_alone(settings: Settings) -> 
     assert (token.role, token.sectors) == (Role.DPO, (SECTOR,))
     assert (make_token(settings), path.read_text().strip()) == (path, secret)
     records = [line.record or {} for line in read_audit(settings.data / "audit")]
-    assert [one["whose"] for one in records if "whose" in one] == ["token:demo-1"]
+    assert [(one["whose"], one["result"]) for one in records if "whose" in one] == [
+        ("token:demo-1", "begun"),
+        ("token:demo-1", "done"),
+    ]
 
 
 def test_a_token_that_is_lost_or_was_revoked_is_replaced(settings: Settings) -> None:

@@ -4,8 +4,9 @@ import gc
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,22 @@ from connectors.sdk import rejects
 from connectors.sdk.contract import Reject
 from connectors.sdk.rejects import Rejects
 from models import topics
+from models.events import Event
 from models.reasons import Reason
 from streams.access.audit import read as read_audit
 from streams.cli import main
 from streams.configuration import load
+from streams.core import contact as contacts
+from streams.core import timeline as entries
+from streams.core.contact import Contact
+from streams.core.rows import milliseconds
 from streams.engine.broker import EmbeddedKafka
-from streams.retention import CONTRADICTIONS, describe, find_contradictions
+from streams.retention import CONTRADICTIONS, describe, find_contradictions, table
+from streams.rights.erasing import Erasing
+from streams.rights_process import keeping_of
 from streams.timeline import erasing
 from streams.timeline.erasing import Request
+from streams.timeline_process import TIDY_EVERY_MS, make_sink
 from streams.timelines import open_timeline
 from tests.support.events import START_MS, make
 from tests.support.timelines import call, entries_of
@@ -145,6 +154,41 @@ def test_an_erasure_whose_proof_nobody_asks_for_is_told_and_proved(
         line.record for line in read_audit(data / "audit") if line.record and line.record["operation"] == "erase"
     ]
     assert proved["whose"].startswith(f"erasure:{name}:")
+
+
+def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_the_process_does(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCUEIL_TIMELINE__KEEP_DAYS", "120")
+    settings, contact, rows = load(), "call:a:1", dict[bytes, Contact]()
+    sink = make_sink(settings)
+
+    def tell(events: Sequence[Event]) -> None:
+        for event in events:
+            row = rows[event.subject.encode()] = contacts.fold(rows.get(event.subject.encode()), event)
+            timeline.write([entries.decode(entries.record(event, row)[1])])
+
+    with closing(open_timeline(settings)) as timeline:
+        tell(call(contact))
+        erasing_ = Erasing(
+            timeline, lambda _: {key: contacts.encode(row) for key, row in rows.items()}, tell, keeping_of(settings)
+        )
+        name = erasing_.begin([contact], "", "camille").id
+        erasing_.tell()
+        found = erasing_.look(name, lambda _: None)
+        assert found is not None
+        assert found.proof is not None
+        (until,) = (one.until for one in found.proof.remains if one.what == "erased")
+        (days,) = (one.days for one in table(settings) if one.what[0] == "contacts whose person was erased")
+        assert days == 120
+        asked_at = datetime.fromisoformat(found.proof.requested_at)
+        assert datetime.fromisoformat(until) == asked_at + timedelta(days=days)
+        sink.timeline = timeline
+        at = milliseconds(datetime.fromisoformat(until))
+        for moment, known in ((at, {contact}), (at + TIDY_EVERY_MS, set[str]())):
+            for _ in range(2):  # the second ends what the first began
+                sink.tidy(moment)
+            assert timeline.find_erased() == known
 
 
 def keep_rejects(directory: Path) -> Rejects:

@@ -67,8 +67,9 @@ def test_every_change_is_in_the_audit_before_it_is_made() -> None:
     assert Tokens(DATA / "access").authenticate(new, now) is not None
     assert command("revoke", "guichet-1").exit_code == 0
     assert Tokens(DATA / "access").authenticate(new, now) is None
-    told = [line.record["operation"] for line in read(DATA / "audit") if line.record and "who" in line.record]
-    assert told == ["add_token", "rotate_token", "revoke_token"]
+    lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
+    told = [(one["operation"], one["result"]) for one in lines]
+    assert told == [(what, end) for what in ("add_token", "rotate_token", "revoke_token") for end in ("begun", "done")]
     assert verify(DATA / "audit").findings == []
 
 
