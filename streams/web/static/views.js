@@ -1,16 +1,18 @@
 // What each view of the wall says, as data: pages, each a list of parts (parts.js). A view that has nothing to show has no page.
 
-import { WRITTEN, levelOfOldest, promisesOfMatters } from "./alerts.js";
+import { WRITTEN, promisesOfMatters } from "./alerts.js";
+import { NEVER, barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
+import { figureOfMatters, figureOfQueue } from "./cards.js";
 import { sayUsual, showDay } from "./day.js";
-import { ATTENTION, NORMAL, SYMBOLS, levelOf } from "./levels.js";
+import { ATTENTION, NORMAL, SYMBOLS } from "./levels.js";
 import { sources, when } from "./live.js";
-import { areCurrent, counts, format, lasted, nameOf, now, say, texts } from "./page.js";
+import { areCurrent, format, nameOf, now, say, texts } from "./page.js";
 import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, aboutPromise, promiseOf, sayLeft } from "./promises.js";
-import { COLUMN, aboutQueue, levelsOf, pressing, sayLimits, stateOf, stateOfQueue } from "./queues.js";
+import { levelsOf, pressing, stateOf, stateOfQueue } from "./queues.js";
 
 const ROWS = 8; // that find room on a page
 const BARS = 6;
-const NEVER = { attention: Infinity, action: Infinity };
+
 /** Return items in as few pages as their rows need, none much emptier than others. */
 function chunks(items, most) {
   const pages = Math.ceil(items.length / most);
@@ -18,14 +20,7 @@ function chunks(items, most) {
   return Array.from({ length: pages }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
-
 // -------------------------------------------------------------------------------------------------------------- queues
-const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
-
-function figureOfQueue(name, queue, board, levels, label = texts[name]) {
-  return { label, value: COLUMN[name](queue), level: levels[LEVEL_OF[name]], about: aboutQueue(name, queue, board) };
-}
-
 /** Return the queues of a channel, with the columns of these names. */
 function tableOfQueues(channel, names, board, rows) {
   const labels = { service: texts.level_short, abandonment: texts.abandonment_short, available: texts.agents_busy_of };
@@ -47,89 +42,7 @@ function tableOfQueues(channel, names, board, rows) {
 
 const phone = (board) => tableOfQueues("call", ["waiting", "longest", "available", "service", "abandonment"], board, ROWS).map((table) => [table]);
 
-/** Return one figure of a channel that has queues: of all of them together. */
-function sumOf(channel, board) {
-  if (channel === "call") return { ...board.all, channel };
-  const queues = board.queues.filter((queue) => queue.channel === channel);
-  const sum = (read) => queues.reduce((total, queue) => total + read(queue), 0);
-  const ratio = (name) => ({ numerator: sum(({ today }) => today[name].numerator), denominator: sum(({ today }) => today[name].denominator) });
-  const since = queues.map(({ oldest_waiting_at: at }) => at).filter((at) => at !== null);
-  return {
-    channel,
-    waiting: sum(({ waiting }) => waiting),
-    in_progress: sum(({ in_progress: some }) => some),
-    agents_available: null,
-    oldest_waiting_at: since.length ? Math.min(...since) : null,
-    today: { received: sum(({ today }) => today.received), service_level: ratio("service_level"), abandonment: ratio("abandonment") },
-    recent_service_level: { numerator: 0, denominator: 0 },
-  };
-}
-
-function cardOfQueues(channel, board) {
-  const queues = board.queues.filter((queue) => queue.channel === channel);
-  if (!queues.length) return [];
-  const all = sumOf(channel, board);
-  const shares = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
-  const each = queues.map((queue) => levelsOf(queue, queue.thresholds, board));
-  const most = (name) => Math.max(...each.map((levels) => levels[name]));
-  const levels = { ...shares, waiting: most("waiting"), longest: most("longest") };
-  const level = Math.max(levels.waiting, levels.longest);
-  const figure = (name, label) => {
-    const told = figureOfQueue(name, all, board, levels, label);
-    return { ...told, about: { ...told.about, title: `${texts[`channel_${channel}`]} – ${told.label}`, place: { channel } } };
-  };
-  return [
-    {
-      key: channel,
-      name: texts[`channel_${channel}`],
-      level,
-      state: areCurrent(channel) ? stateOf(level) : ["", "–"],
-      main: figure("waiting"),
-      rest: [figure("longest"), figure("service", texts.level_card), figure("received")],
-    },
-  ];
-}
-
 // ------------------------------------------------------------------------------------------------------------- matters
-function aboutMatters(name, channel, value, told, levels = "") {
-  const when = ["received", "closed", "first_response"].includes(name) ? "of_today" : "of_now";
-  const title = [nameOf(told), texts[`channel_${channel}`], texts[name]].filter(Boolean).join(" – ");
-  return { figure: `matters_${name}`, title, value, when, levels, place: { channel, service: told.service } };
-}
-
-const MATTERS = {
-  to_do: (f) => format.count(f.waiting),
-  oldest: (f, channel) => format.age(lasted(f.oldest_open_at, channel)),
-  received: (f) => format.count(f.received),
-  closed: (f) => format.count(f.closed),
-};
-
-function figureOfMatters(name, channel, told, board) {
-  const value = MATTERS[name](told[channel], channel);
-  const limits = board.backlog_age_seconds[channel];
-  const isOldest = name === "oldest";
-  const levels = isOldest ? sayLimits(say("from", { attention: format.age(limits.attention), action: format.age(limits.action) })) : "";
-  const level = isOldest ? levelOfOldest(channel, told[channel], board) : NORMAL;
-  return { label: texts[name], value, level, about: aboutMatters(name, channel, value, told, levels) };
-}
-
-function cardOfMatters(channel, board) {
-  const all = board.all_services;
-  if (!all[channel]) return [];
-  const figure = (name) => figureOfMatters(name, channel, all, board);
-  const oldest = figure("oldest");
-  return [
-    {
-      key: channel,
-      name: channel === "form" ? texts.short_form : texts[`channel_${channel}`],
-      level: oldest.level,
-      state: areCurrent(channel) ? stateOf(oldest.level) : ["", "–"],
-      main: figure("to_do"),
-      rest: [oldest, figure("received"), figure("closed")],
-    },
-  ];
-}
-
 function written(board) {
   const channels = WRITTEN.filter((channel) => board.all_services[channel]);
   if (!channels.length) return [];
@@ -149,28 +62,6 @@ function written(board) {
 }
 
 // -------------------------------------------------------------------------------------------------------- appointments
-const APPOINTMENTS = {
-  waiting: (f) => f.waiting,
-  booked: (f) => f.booked,
-  attended: (f) => f.attended,
-  missed: (f) => f.missed,
-  cancelled: (f) => f.cancelled_by_citizen + f.cancelled_by_service,
-  upcoming: (f) => f.upcoming,
-};
-
-function figureOfAppointments(name, told) {
-  const value = format.count(APPOINTMENTS[name](told));
-  const label = name === "waiting" ? texts.checked_in : texts[name];
-  const when = ["waiting", "upcoming"].includes(name) ? "of_now" : "of_today";
-  return { label, value, about: { figure: `appointments_${name}`, title: `${texts.channel_appointment} – ${label}`, value, when, place: { channel: "appointment" } } };
-}
-
-function cardOfAppointments({ all_services: { appointment } }, names) {
-  if (!appointment) return [];
-  const [main, ...rest] = names.map((name) => figureOfAppointments(name, appointment));
-  return [{ key: "appointment", name: texts.channel_appointment, main, rest, state: areCurrent("appointment") ? ["", ""] : ["", "–"] }];
-}
-
 function desk(board) {
   const cards = cardOfAppointments(board, ["waiting", "attended", "missed", "cancelled", "booked", "upcoming"]);
   const rows = cards.length ? ROWS - 4 : ROWS;
@@ -223,70 +114,11 @@ function atRisk({ promises }) {
 const deadlines = (board) => [...standing(board), ...atRisk(board)];
 
 // -------------------------------------------------------------------------------------------------------- satisfaction
-const partOf = (measure, value) => (measure === "nps" ? (value + 1) / 2 : value); // from 0 to 1
-const writeScore = (measure, value) => (measure === "nps" ? format.signed(100 * value) : format.wholePercent({ numerator: value, denominator: 1 }));
-
-function barOf(told) {
-  const { measure, ratio, lower, upper, service, answers } = told;
-  const whose = service === null ? texts.all_services : nameOf(told) || texts.no_service;
-  const value = ratio === null ? "–" : writeScore(measure, ratio);
-  const bounds = ratio !== null && { lower: writeScore(measure, lower), upper: writeScore(measure, upper) };
-  const words = bounds ? say("interval_of", { ...bounds, n: format.count(answers) }) : say("too_few_answers", counts({ n: answers }));
-  const name = `${whose} – ${texts[`measure_${measure}`]}`;
-  const interval = bounds && { lower: partOf(measure, lower), at: partOf(measure, ratio), upper: partOf(measure, upper) };
-  const place = { channel: "feedback", ...(service === null ? {} : { service }) };
-  const levels = `${words.charAt(0).toUpperCase()}${words.slice(1)}. ${texts.wilson}`;
-  return { key: JSON.stringify([service, measure]), name, value, words, interval, about: { figure: `opinions_${measure}`, title: name, value, when: "of_28_days", levels, place } };
-}
-
 /** Return all measures of all services together, and of each service the first of them. */
 const satisfaction = (board) =>
   chunks(board.satisfaction.filter(({ service, measure }, _, [first]) => service === null || measure === first.measure).map(barOf), BARS).map((items) => [{ kind: "bars", items }]);
 
-function cardOfSatisfaction({ satisfaction: [told] }) {
-  if (!told || told.service !== null) return [];
-  const bar = barOf(told);
-  const isFew = told.ratio === null;
-  const [low, high] = isFew ? ["–", "–"] : [told.lower, told.upper].map((bound) => writeScore(told.measure, bound));
-  const small = (label, value) => ({ label, value, about: bar.about });
-  return [
-    {
-      key: "feedback",
-      name: texts.satisfaction_card,
-      main: { label: texts[`measure_${told.measure}`], value: bar.value, about: bar.about },
-      state: isFew ? ["○", texts.too_few_short] : ["", ""],
-      rest: [small(texts.lower_bound, low), small(texts.upper_bound, high), small(texts.given, format.count(told.answers))],
-    },
-  ];
-}
-
 // ------------------------------------------------------------------------------------------------------------ overview
-function cardOfPromises(board) {
-  const standing = promisesOfMatters(board);
-  if (!standing.length) return [];
-  const sum = (name) => standing.reduce((total, told) => total + told[name], 0);
-  const kept = ["numerator", "denominator"].map((part) => standing.reduce((total, told) => total + told.kept[part], 0));
-  const ratio = { numerator: kept[0], denominator: kept[1] };
-  const figure = (name, value, level) => ({
-    label: texts[name],
-    value,
-    level,
-    about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: "sla" } },
-  });
-  const level = areCurrent() ? levelOf(sum("overdue"), { attention: 1, action: 1 }) : NORMAL;
-  const risk = areCurrent() && sum("at_risk") ? ATTENTION : NORMAL;
-  return [
-    {
-      key: "promises",
-      name: texts.promises,
-      level,
-      state: areCurrent() ? stateOf(Math.max(level, risk)) : ["", "–"],
-      main: figure("overdue", format.count(sum("overdue")), level),
-      rest: [figure("at_risk", format.count(sum("at_risk")), risk), figure("running", format.count(sum("running"))), figure("kept", format.percent(ratio))],
-    },
-  ];
-}
-
 function overview(board) {
   const items = [
     ...["call", "visit"].flatMap((channel) => cardOfQueues(channel, board)),

@@ -1,0 +1,182 @@
+// Figures of the wall, and its cards: what a channel, the promises or the opinions are in one figure and three more.
+
+import { levelOfOldest, promisesOfMatters } from "./alerts.js";
+import { ATTENTION, NORMAL, levelOf } from "./levels.js";
+import { areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
+import { COLUMN, aboutQueue, levelsOf, sayLimits, stateOf } from "./queues.js";
+
+export const NEVER = { attention: Infinity, action: Infinity };
+
+const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
+
+/** Return one figure of a queue, with its level, and what explains it. */
+export function figureOfQueue(name, queue, board, levels, label = texts[name]) {
+  return { label, value: COLUMN[name](queue), level: levels[LEVEL_OF[name]], about: aboutQueue(name, queue, board) };
+}
+
+/** Return one figure of a channel that has queues: of all of them together. */
+function sumOf(channel, board) {
+  if (channel === "call") return { ...board.all, channel };
+  const queues = board.queues.filter((queue) => queue.channel === channel);
+  const sum = (read) => queues.reduce((total, queue) => total + read(queue), 0);
+  const ratio = (name) => ({ numerator: sum(({ today }) => today[name].numerator), denominator: sum(({ today }) => today[name].denominator) });
+  const since = queues.map(({ oldest_waiting_at: at }) => at).filter((at) => at !== null);
+  return {
+    channel,
+    waiting: sum(({ waiting }) => waiting),
+    in_progress: sum(({ in_progress: some }) => some),
+    agents_available: null,
+    oldest_waiting_at: since.length ? Math.min(...since) : null,
+    today: { received: sum(({ today }) => today.received), service_level: ratio("service_level"), abandonment: ratio("abandonment") },
+    recent_service_level: { numerator: 0, denominator: 0 },
+  };
+}
+
+export function cardOfQueues(channel, board) {
+  const queues = board.queues.filter((queue) => queue.channel === channel);
+  if (!queues.length) return [];
+  const all = sumOf(channel, board);
+  const shares = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
+  const each = queues.map((queue) => levelsOf(queue, queue.thresholds, board));
+  const most = (name) => Math.max(...each.map((levels) => levels[name]));
+  const levels = { ...shares, waiting: most("waiting"), longest: most("longest") };
+  const level = Math.max(levels.waiting, levels.longest);
+  const figure = (name, label) => {
+    const told = figureOfQueue(name, all, board, levels, label);
+    return { ...told, about: { ...told.about, title: `${texts[`channel_${channel}`]} – ${told.label}`, place: { channel } } };
+  };
+  return [
+    {
+      key: channel,
+      name: texts[`channel_${channel}`],
+      level,
+      state: areCurrent(channel) ? stateOf(level) : ["", "–"],
+      main: figure("waiting"),
+      rest: [figure("longest"), figure("service", texts.level_card), figure("received")],
+    },
+  ];
+}
+
+// ------------------------------------------------------------------------------------------------------------- matters
+function aboutMatters(name, channel, value, told, levels = "") {
+  const when = ["received", "closed", "first_response"].includes(name) ? "of_today" : "of_now";
+  const title = [nameOf(told), texts[`channel_${channel}`], texts[name]].filter(Boolean).join(" – ");
+  return { figure: `matters_${name}`, title, value, when, levels, place: { channel, service: told.service } };
+}
+
+const MATTERS = {
+  to_do: (f) => format.count(f.waiting),
+  oldest: (f, channel) => format.age(lasted(f.oldest_open_at, channel)),
+  received: (f) => format.count(f.received),
+  closed: (f) => format.count(f.closed),
+};
+
+export function figureOfMatters(name, channel, told, board) {
+  const value = MATTERS[name](told[channel], channel);
+  const limits = board.backlog_age_seconds[channel];
+  const isOldest = name === "oldest";
+  const levels = isOldest ? sayLimits(say("from", { attention: format.age(limits.attention), action: format.age(limits.action) })) : "";
+  const level = isOldest ? levelOfOldest(channel, told[channel], board) : NORMAL;
+  return { label: texts[name], value, level, about: aboutMatters(name, channel, value, told, levels) };
+}
+
+export function cardOfMatters(channel, board) {
+  const all = board.all_services;
+  if (!all[channel]) return [];
+  const figure = (name) => figureOfMatters(name, channel, all, board);
+  const oldest = figure("oldest");
+  return [
+    {
+      key: channel,
+      name: channel === "form" ? texts.short_form : texts[`channel_${channel}`],
+      level: oldest.level,
+      state: areCurrent(channel) ? stateOf(oldest.level) : ["", "–"],
+      main: figure("to_do"),
+      rest: [oldest, figure("received"), figure("closed")],
+    },
+  ];
+}
+
+// -------------------------------------------------------------------------------------------------------- appointments
+const APPOINTMENTS = {
+  waiting: (f) => f.waiting,
+  booked: (f) => f.booked,
+  attended: (f) => f.attended,
+  missed: (f) => f.missed,
+  cancelled: (f) => f.cancelled_by_citizen + f.cancelled_by_service,
+  upcoming: (f) => f.upcoming,
+};
+
+function figureOfAppointments(name, told) {
+  const value = format.count(APPOINTMENTS[name](told));
+  const label = name === "waiting" ? texts.checked_in : texts[name];
+  const when = ["waiting", "upcoming"].includes(name) ? "of_now" : "of_today";
+  return { label, value, about: { figure: `appointments_${name}`, title: `${texts.channel_appointment} – ${label}`, value, when, place: { channel: "appointment" } } };
+}
+
+export function cardOfAppointments({ all_services: { appointment } }, names) {
+  if (!appointment) return [];
+  const [main, ...rest] = names.map((name) => figureOfAppointments(name, appointment));
+  return [{ key: "appointment", name: texts.channel_appointment, main, rest, state: areCurrent("appointment") ? ["", ""] : ["", "–"] }];
+}
+
+// -------------------------------------------------------------------------------------------------------- satisfaction
+const partOf = (measure, value) => (measure === "nps" ? (value + 1) / 2 : value); // from 0 to 1
+const writeScore = (measure, value) => (measure === "nps" ? format.signed(100 * value) : format.wholePercent({ numerator: value, denominator: 1 }));
+
+export function barOf(told) {
+  const { measure, ratio, lower, upper, service, answers } = told;
+  const whose = service === null ? texts.all_services : nameOf(told) || texts.no_service;
+  const value = ratio === null ? "–" : writeScore(measure, ratio);
+  const bounds = ratio !== null && { lower: writeScore(measure, lower), upper: writeScore(measure, upper) };
+  const words = bounds ? say("interval_of", { ...bounds, n: format.count(answers) }) : say("too_few_answers", counts({ n: answers }));
+  const name = `${whose} – ${texts[`measure_${measure}`]}`;
+  const interval = bounds && { lower: partOf(measure, lower), at: partOf(measure, ratio), upper: partOf(measure, upper) };
+  const place = { channel: "feedback", ...(service === null ? {} : { service }) };
+  const levels = `${words.charAt(0).toUpperCase()}${words.slice(1)}. ${texts.wilson}`;
+  return { key: JSON.stringify([service, measure]), name, value, words, interval, about: { figure: `opinions_${measure}`, title: name, value, when: "of_28_days", levels, place } };
+}
+
+export function cardOfSatisfaction({ satisfaction: [told] }) {
+  if (!told || told.service !== null) return [];
+  const bar = barOf(told);
+  const isFew = told.ratio === null;
+  const [low, high] = isFew ? ["–", "–"] : [told.lower, told.upper].map((bound) => writeScore(told.measure, bound));
+  const small = (label, value) => ({ label, value, about: bar.about });
+  return [
+    {
+      key: "feedback",
+      name: texts.satisfaction_card,
+      main: { label: texts[`measure_${told.measure}`], value: bar.value, about: bar.about },
+      state: isFew ? ["○", texts.too_few_short] : ["", ""],
+      rest: [small(texts.lower_bound, low), small(texts.upper_bound, high), small(texts.given, format.count(told.answers))],
+    },
+  ];
+}
+
+// ------------------------------------------------------------------------------------------------------------ promises
+export function cardOfPromises(board) {
+  const standing = promisesOfMatters(board);
+  if (!standing.length) return [];
+  const sum = (name) => standing.reduce((total, told) => total + told[name], 0);
+  const kept = ["numerator", "denominator"].map((part) => standing.reduce((total, told) => total + told.kept[part], 0));
+  const ratio = { numerator: kept[0], denominator: kept[1] };
+  const figure = (name, value, level) => ({
+    label: texts[name],
+    value,
+    level,
+    about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: "sla" } },
+  });
+  const level = areCurrent() ? levelOf(sum("overdue"), { attention: 1, action: 1 }) : NORMAL;
+  const risk = areCurrent() && sum("at_risk") ? ATTENTION : NORMAL;
+  return [
+    {
+      key: "promises",
+      name: texts.promises,
+      level,
+      state: areCurrent() ? stateOf(Math.max(level, risk)) : ["", "–"],
+      main: figure("overdue", format.count(sum("overdue")), level),
+      rest: [figure("at_risk", format.count(sum("at_risk")), risk), figure("running", format.count(sum("running"))), figure("kept", format.percent(ratio))],
+    },
+  ];
+}
