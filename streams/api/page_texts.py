@@ -430,7 +430,6 @@ _TEXTS: Final = {
     "outcome_left_key": ("sorti par une touche", "left by a key"),
     "outcome_left_full": ("file pleine", "queue full"),
     "outcome_left_closed": ("service fermé", "closed"),
-    "outcome_passed_on": ("transmise à un autre service", "passed to another service"),
     "outcome_left_diverted": ("renvoyé ailleurs", "diverted"),
     "outcome_left_withdrawn": ("retiré de la file", "withdrawn"),
     "outcome_left_incompatible": ("mise en relation impossible", "could not be connected"),
