@@ -15,7 +15,7 @@ from streams.rights.desk import Desk
 from streams.rights.erasing import Erasing, Keeping
 from streams.rights.finding import Finder, KafkaAway
 from streams.rights.holding import Holding, Kept
-from streams.rights.labels import LANGUAGES
+from streams.rights.vocabulary import LANGUAGES
 from streams.running import find_brokers
 from streams.settings import ConfigError, Settings
 from streams.state_reader import read_rows

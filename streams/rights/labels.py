@@ -1,117 +1,13 @@
-"""Words of an export: English and French. A word that is not here stands as it is."""
+"""Sentences and headings of an export, English and French; words for codes are the vocabulary's."""
+# ruff: noqa: RUF001 - typographic apostrophes
 
 from collections.abc import Mapping
 from typing import Final
 
-LANGUAGES: Final = ("en", "fr")
+from streams.rights.vocabulary import LANGUAGES, Text
 
-WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    # channels
-    "mail": ("Letter", "Courrier"),
-    "email": ("E-mail", "Courriel"),
-    "call": ("Telephone call", "Appel téléphonique"),
-    "form": ("Online procedure", "Démarche en ligne"),
-    "appointment": ("Appointment", "Rendez-vous"),
-    "visit": ("Visit", "Visite au guichet"),
-    "feedback": ("Opinion", "Avis"),
-    # states
-    "waiting": ("waiting for the service", "en attente du service"),
-    "in_progress": ("in progress", "en cours"),
-    "pending_citizen": ("waiting for you", "en attente de votre part"),
-    "closed": ("closed", "clos"),
-    # outcomes
-    "answered": ("answered", "répondu"),
-    "abandoned": ("given up", "abandonné"),
-    "accepted": ("accepted", "accepté"),
-    "rejected": ("rejected", "rejeté"),
-    "resolved": ("resolved", "résolu"),
-    "redirected": ("sent on", "réorienté"),
-    "duplicate": ("a duplicate", "doublon"),
-    "no_action": ("no action", "sans suite"),
-    "attended": ("attended", "honoré"),
-    "missed": ("missed", "manqué"),
-    "cancelled": ("cancelled", "annulé"),
-    # what happened
-    "call.arrived": ("the call came in", "appel reçu"),
-    "call.queued": ("put into a queue", "mis en file d'attente"),
-    "call.answered": ("answered", "appel pris"),
-    "call.abandoned": ("hung up while waiting", "raccroché pendant l'attente"),
-    "call.left_queue": ("left the queue", "sorti de la file"),
-    "call.transferred": ("transferred", "transféré"),
-    "call.ended": ("ended", "terminé"),
-    "call.menu_chosen": ("chosen from the menu", "choix dans le menu"),
-    "call.voicemail_left": ("a voice message was left", "message vocal laissé"),
-    "letter.arrived": ("arrived", "arrivé"),
-    "stamped": ("stamped", "tampon du"),
-    "letter.registered": ("registered", "enregistré"),
-    "letter.assigned": ("given to somebody", "confié à un agent"),
-    "letter.acknowledged": ("receipt acknowledged", "accusé de réception"),
-    "letter.answered": ("answered", "réponse faite"),
-    "letter.closed": ("closed", "clos"),
-    "letter.sent": ("a letter was sent", "courrier envoyé"),
-    "email.received": ("received", "reçu"),
-    "email.acknowledged": ("receipt acknowledged", "accusé de réception"),
-    "email.answered": ("answered", "réponse faite"),
-    "form.submitted": ("submitted", "déposé"),
-    "form.taken_up": ("taken up", "pris en charge"),
-    "form.correction_requested": ("a correction was asked for", "correction demandée"),
-    "form.corrected": ("corrected", "corrigé"),
-    "form.decided": ("decided", "décidé"),
-    "appointment.booked": ("booked", "pris"),
-    "appointment.moved": ("moved", "déplacé"),
-    "appointment.cancelled": ("cancelled", "annulé"),
-    "appointment.checked_in": ("you arrived", "arrivée signalée"),
-    "appointment.attended": ("attended", "honoré"),
-    "appointment.missed": ("missed", "manqué"),
-    "visit.arrived": ("you arrived", "arrivée"),
-    "visit.called": ("you were called", "appelé au guichet"),
-    "visit.served": ("you were served", "reçu"),
-    "visit.left": ("you left", "parti"),
-    "feedback.invited": ("your opinion was asked for", "avis demandé"),
-    "feedback.given": ("you gave your opinion", "avis donné"),
-    "personal_data.erased": ("personal data erased", "données personnelles effacées"),
-    "sla.met": ("a promise was kept", "délai tenu"),
-    "sla.breached": ("a promise was broken", "délai dépassé"),
-    "sla.cancelled": ("a promise was void", "délai sans objet"),
-    # promises
-    "answer": ("answer", "réponse"),
-    "acknowledge": ("acknowledgement", "accusé de réception"),
-    "first_response": ("first response", "première réponse"),
-    "announced": ("announced delay", "délai annoncé"),
-    "resolution": ("resolution", "traitement"),
-    # identities
-    "case": ("Case", "Dossier"),
-    "dossier": ("Procedure's file", "Dossier de démarche"),
-    "rdv_user": ("User of the appointment system", "Usager de la prise de rendez-vous"),
-    "phone": ("Telephone", "Téléphone"),
-    # withheld
-    "shared": ("others have it too", "d'autres l'ont aussi"),
-    "revoked": ("found not to be yours", "reconnu comme n'étant pas à vous"),
-    # accesses
-    "look_up": ("found by number, address or reference", "recherche par numéro, adresse ou référence"),
-    "read_timeline": ("timeline read", "fil lu"),
-    "read_contact": ("one contact read", "un contact lu"),
-    "export": ("export", "export"),
-    "erase": ("erasure", "effacement"),
-    "revoke_link": ("link revoked", "lien révoqué"),
-    "restore_link": ("link restored", "lien rétabli"),
-    "contact": ("you were there", "vous étiez présent"),
-    "follow_up": ("your matter was worked on", "traitement de votre demande"),
-    "complaint": ("a complaint", "une réclamation"),
-    "quality": ("quality of service", "qualité du service"),
-    "rights": ("your rights", "vos droits"),
-    "administration": ("administration", "administration"),
-    "agent": ("agent", "agent"),
-    "supervisor": ("supervisor", "superviseur"),
-    "dpo": ("data protection officer", "délégué à la protection des données"),
-    "operator": ("operator", "exploitant"),
+WORDS: Final[Mapping[str, Text]] = {
     "no_role": ("administrator at the command line", "administrateur en ligne de commande"),
-    "shown": ("done", "fait"),
-    "not_found": ("nothing found", "rien trouvé"),
-    "refused": ("refused", "refusé"),
-    "limited": ("refused: too often", "refusé : trop souvent"),
-    "begun": ("done", "fait"),
-    "proved": ("proved", "prouvé"),
     # headings and sentences
     "title": ("All that is held about you", "Tout ce qui est conservé sur vous"),
     "about": (
@@ -119,12 +15,21 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Demandé : {asked}, secteur {sector}. Établi le {made_at}. Les heures sont celles de {zone}.",
     ),
     "pseudonyms": (
-        "Numbers, addresses and references are kept as pseudonyms only, by the sector's key; names and texts are not kept.",
-        "Numéros, adresses et références ne sont gardés que sous pseudonyme, par la clé du secteur ; noms et textes : rien.",
+        (
+            "Telephone numbers, e-mail addresses, case and procedure numbers are kept as pseudonyms only, by the sector’s key;"
+            " names, subjects and texts are not kept. Shown as they are: the numbers that the services themselves give, such as"
+            " the one under which a letter was registered, and those of your contacts."
+        ),
+        (
+            "Numéros de téléphone, adresses électroniques, numéros de dossier et de démarche ne sont gardés que sous pseudonyme,"
+            " par la clé du secteur ; noms, objets et textes ne sont pas gardés. Sont en clair les numéros que les services"
+            " donnent eux-mêmes, comme celui de l’enregistrement d’un courrier, et ceux de vos contacts."
+        ),
     ),
+    "citizen": ("“The citizen” is you.", "« L’usager », c’est vous."),
     "not_whole": (
         "More is linked than is followed here: ask again by one of the last identities.",
-        "Davantage est lié que ce qui est suivi ici : redemander par l'une des dernières identités.",
+        "Davantage est lié que ce qui est suivi ici : redemander par l’une des dernières identités.",
     ),
     "identities": ("By what you are known", "Ce par quoi vous êtes connu"),
     "withheld": ("What is left out, and why", "Ce qui est omis, et pourquoi"),
@@ -132,7 +37,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "accesses": ("Who looked at it: when, and what for", "Consultations : quand et pourquoi"),
     "no_names": (
         "Employees are not named (Court of Justice of the EU, C-579/21). Accesses for security incidents, not listed: {count}.",
-        "Les agents ne sont pas nommés (CJUE, C-579/21). Accès lors d'incidents de sécurité, non détaillés : {count}.",
+        "Les agents ne sont pas nommés (CJUE, C-579/21). Accès lors d’incidents de sécurité, non détaillés : {count}.",
     ),
     "retention": ("For how long", "Pendant combien de temps"),
     "days": ("{days} days", "{days} jours"),
@@ -146,11 +51,16 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "where": ("where", "où"),
     "state": ("state", "état"),
     "outcome": ("outcome", "issue"),
-    "entries": ("What happened", "Ce qui s'est passé"),
+    "entries": ("What happened", "Ce qui s’est passé"),
     "promises": ("Promises", "Délais promis"),
     "stays": ("Waits", "Attentes"),
     "opinions": ("Opinions", "Avis"),
     "facts": ("Details", "Détails"),
+    "stamped": ("stamped", "tampon du"),
+    "detail": ("{what}: {detail}", "{what} : {detail}"),
+    "of": ("{score} / {most} ({scale})", "{score} / {most} ({scale})"),
+    "seconds": ("{number} s", "{number} s"),
+    "euros": ("€{number}", "{number} €"),
     "started": ("from", "du"),
     "deadline": ("deadline", "échéance"),
     "ended": ("ended", "fin"),
@@ -159,7 +69,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "queue": ("queue", "file"),
     "wait": ("wait, s", "attente, s"),
     "handle": ("conversation, s", "conversation, s"),
-    "first": ("first", "d'abord"),
+    "first": ("first", "d’abord"),
     "last": ("last", "en dernier"),
     "role": ("role", "rôle"),
     "result": ("result", "résultat"),
@@ -171,5 +81,4 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
 
 def put(word: str, language: str, **values: object) -> str:
     """Return a word or sentence in a language of `LANGUAGES`."""
-    found = WORDS.get(word)
-    return found[LANGUAGES.index(language)].format(**values) if found else word
+    return WORDS[word][LANGUAGES.index(language)].format(**values)

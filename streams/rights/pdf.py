@@ -1,4 +1,7 @@
-"""The document as PDF, for who wants paper. HTML is the accessible one: here a reader of screens finds text and headings only."""
+"""The document as PDF, for who wants paper. HTML is the accessible one: here a reader of screens finds text and headings only.
+
+fpdf2 tags images, not headings and tables: its structure tree is flat, knows figures alone, and is no part of what it promises.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final

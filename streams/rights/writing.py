@@ -1,6 +1,6 @@
 """An export as a file: JSON for programs, HTML and PDF for people. All three tell the same, in pieces, as it is read."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from functools import partial
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from models.sla import SOURCE
 from streams.rights.holding import Entry, Held, Holding
 from streams.rights.labels import put
+from streams.rights.vocabulary import name
 
 
 class Format(StrEnum):
@@ -96,24 +97,87 @@ class Document(NamedTuple):
     after: Sequence[Section]
 
 
+class _Words(NamedTuple):
+    """How one reader is told things."""
+
+    language: str
+    zone: tzinfo
+    services: Mapping[str, str]
+
+    def say(self, word: str, **values: object) -> str:
+        return put(word, self.language, **values)
+
+    def name(self, of: str, value: str) -> str:
+        return name(of, value, self.language)
+
+    def when(self, time: str) -> str:
+        return datetime.fromisoformat(time).astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S") if time else ""
+
+    def where(self, site: str, service: str) -> str:
+        called = self.services.get(service, service)
+        return f"{called} ({site})" if called and site else called or site
+
+    def number(self, value: float, form: str = "g") -> str:
+        return format(value, form).replace(".", "," if self.language == "fr" else ".")
+
+    def with_detail(self, what: str, *details: str) -> str:
+        detail = ", ".join(filter(None, details))
+        return self.say("detail", what=what, detail=detail) if detail else what
+
+    def opinion(self, scale: str, score: Any) -> str:
+        most = scale.rpartition("_")[2]
+        return self.say("of", score=score, most=most, scale=self.name("scale", scale))
+
+    def value(self, field: str, value: Any) -> str:
+        """Return what an event told in one of its fields."""
+        if field.endswith("_at"):
+            return self.when(value)
+        if field.endswith("_seconds"):
+            return self.say("seconds", number=self.number(value))
+        if field == "cost_cents":
+            return self.say("euros", number=self.number(value / 100, ".2f"))
+        if isinstance(value, str):
+            of = _SETS.get(field)
+            return self.name(of, value) if of else self.services.get(value, value)
+        return str(value)
+
+    def data(self, data: Mapping[str, Any]) -> str:
+        if "score" in data:
+            return self.opinion(data["scale"], data["score"])
+        told = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
+        return ", ".join(self.say("detail", what=what, detail=value) for what, value in told)
+
+
+_SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage", "by": "party", "scale": "scale"}
+"""Fields whose values are codes, and the set of words for them."""
+
+
 def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
-    say, when = partial(put, language=language), partial(_when, zone=zone)
+    words = _Words(language, zone, holding.services)
+    say, when = words.say, words.when
 
     def section(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Section:
         return Section(name, say(name), titles, rows, note)
 
     about = [
         say("about", asked=holding.asked, sector=holding.sector, made_at=when(holding.made_at), zone=str(zone)),
-        say("pseudonyms"),
+        f"{say('pseudonyms')} {say('citizen')}",
         *([] if holding.is_whole else [say("not_whole")]),
     ]
     known = [
-        (one.identity, say(_kind(one.identity)), one.linked_to, str(one.contacts or ""), when(one.since))
+        (one.identity, words.name("kind", _kind(one.identity)), one.linked_to, str(one.contacts or ""), when(one.since))
         for one in holding.identities
     ]
-    withheld = [(one.identity, say(one.reason), one.linked_to) for one in holding.withheld]
+    withheld = [(one.identity, words.name("reason", one.reason), one.linked_to) for one in holding.withheld]
     accesses = [
-        (when(one.at), say(one.operation), say(one.purpose), say(one.role or "no_role"), say(one.result), one.whose)
+        (
+            when(one.at),
+            words.name("operation", one.operation),
+            words.name("purpose", one.purpose),
+            words.name("role", one.role) if one.role else say("no_role"),
+            words.name("result", one.result),
+            one.whose,
+        )
         for one in holding.accesses
     ]
     kept = [
@@ -126,7 +190,7 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
             section("withheld", ("identity", "why", "linked_to"), withheld),
         ],
         say("contacts", count=holding.contact_count),
-        (_tell(contact, say, when, holding.services) for contact in holding.contacts),
+        (_tell(contact, words) for contact in holding.contacts),
         [
             section(
                 "accesses",
@@ -139,23 +203,24 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
     )
 
 
-def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str], services: Mapping[str, str]) -> Chapter:
-    def where(site: str, service: str) -> str:
-        name = services.get(service, service)
-        return f"{name} ({site})" if name and site else name or site
-
+def _tell(contact: Held, words: _Words) -> Chapter:
+    say, when, where = words.say, words.when, words.where
     entries = [
         (
             when(one.happened_at),
-            _name(one.type, _detail(one, say, when), say),
+            _tell_entry(one, words),
             where(one.site, one.service),
-            *(("", "") if one.source == SOURCE else (say(one.state), say(one.outcome))),  # a promise is judged later
+            *(  # a promise is judged later
+                ("", "")
+                if one.source == SOURCE
+                else (words.name("state", one.state), words.name("outcome", one.outcome))
+            ),
         )
         for one in contact.entries
     ]
     promises = [
         (
-            _name(one.clock, one.policy, say),
+            words.with_detail(words.name("clock", one.clock), one.policy),
             when(one.started_at),
             when(one.deadline_at),
             when(one.ended_at),
@@ -164,7 +229,13 @@ def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str], se
         for one in contact.promises
     ]
     stays = [
-        (when(one.queued_at), one.queue, say(one.outcome), f"{one.wait_seconds:g}", f"{one.handle_seconds:g}")
+        (
+            when(one.queued_at),
+            one.queue,
+            words.name("outcome", one.outcome),
+            words.number(one.wait_seconds),
+            words.number(one.handle_seconds),
+        )
         for one in contact.stays
     ]
     parts = [
@@ -173,16 +244,29 @@ def _tell(contact: Held, say: Callable[..., str], when: Callable[[str], str], se
         Section("stays", "", ("when", "queue", "outcome", "wait", "handle"), stays),
         *(
             Section(
-                name,
+                part,
                 "",
                 ("what", "first", "last", "facts"),
-                [(_name(one.type, "", say), when(one.first_at), when(one.last_at), _data(one.data)) for one in facts],
+                [
+                    (
+                        words.name("type", one.type.partition(":")[0]),
+                        when(one.first_at),
+                        when(one.last_at),
+                        words.data(one.data),
+                    )
+                    for one in facts
+                ],
             )
-            for name, facts in (("opinions", contact.opinions), ("facts", contact.facts))
+            for part, facts in (("opinions", contact.opinions), ("facts", contact.facts))
         ),
     ]
-    title = f"{say(contact.channel)} {contact.contact}"
-    line = ", ".join(filter(None, (where(contact.site, contact.service), say(contact.state), *contact.identities)))
+    title = f"{words.name('channel', contact.channel)} {contact.contact}"
+    line = ", ".join(
+        filter(
+            None,
+            (where(contact.site, contact.service), words.name("state", contact.state), *contact.identities),
+        )
+    )
     return Chapter(title, line, [part for part in parts if part.rows])
 
 
@@ -190,26 +274,17 @@ def _kind(identity: str) -> str:
     return identity.partition(":")[0]
 
 
-def _detail(entry: Entry, say: Callable[..., str], when: Callable[[str], str]) -> str:
-    """Return the detail of an entry; times as the house has them."""
+def _tell_entry(entry: Entry, words: _Words) -> str:
+    """Return what happened, with what was told of it: as the timeline page does, and by which policy something was promised."""
+    what, detail = words.name("type", entry.type), entry.detail
     match entry.type.partition(".")[0]:
+        case "sla":
+            policy, _, clock = detail.rpartition(":")
+            return words.with_detail(what, words.name("clock", clock), policy)
         case "appointment":
-            return when(entry.detail)
-        case "letter" if entry.detail:
-            return f"{say('stamped')} {when(entry.detail)}"
-    return entry.detail
-
-
-def _name(kind: str, detail: str, say: Callable[..., str]) -> str:
-    """Return what happened in words; of an opinion and of a promise with which it was, of an appointment with its time."""
-    word, _, scale = kind.partition(":")
-    policy, _, clock = detail.rpartition(":") if word.startswith("sla.") else (detail, "", "")
-    return " ".join(filter(None, (say(word), scale, policy, say(clock))))
-
-
-def _data(data: Any) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in data.items())
-
-
-def _when(time: str, zone: tzinfo) -> str:
-    return datetime.fromisoformat(time).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if time else ""
+            detail = words.when(detail)
+        case "letter" if detail:
+            detail = f"{words.say('stamped')} {words.when(detail)}"
+        case "feedback" if detail:
+            detail = words.opinion(*detail.split(":"))
+    return words.with_detail(what, detail)
