@@ -60,7 +60,10 @@ class ErasureState(BaseModel):
     requested_at: str
     contacts: int
     proof: Proof | None
-    sha256: str = Field(description="Of the proof; the audit has it too.")
+    sha256: str = Field(
+        description="Of `proof` as JSON with sorted keys, without spaces, in UTF-8 (`jq -cjS .proof | sha256sum`); the audit has "
+        "it too. Empty until it is proved."
+    )
 
 
 @router.post(

@@ -1,6 +1,7 @@
 """Hand out all that is held about a citizen (GDPR, article 15)."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter
@@ -63,5 +64,7 @@ async def export(body: Export, asker: AskerInTurn) -> Response:
     except BaseException:
         timeline.close()
         raise
-    headers = {"content-disposition": f'attachment; filename="export.{body.format}"'}
+    made_at = datetime.fromisoformat(holding.made_at).astimezone(desk.zone)
+    name = f"export-{holding.sector}-{made_at:%Y-%m-%d-%H%M%S}.{body.format}"  # of whom it is, a name of a file says nothing
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(tell(holding), headers=headers, media_type=MEDIA_TYPES[body.format])

@@ -5,6 +5,7 @@ import re
 from typing import Final
 
 from streams.api.options import LANGUAGES
+from streams.rights.texts import REMNANTS
 from streams.rights.vocabulary import VOCABULARY
 
 _SHARED: Final = ("channel", "type", "state", "outcome", "clock", "scale", "kind", "purpose", "role")
@@ -321,6 +322,16 @@ _TEXTS = {
     "erased_promises": ("Délais en cours", "Running promises"),
     "erased_rows": ("Lignes de l’état effacées", "Rows of the state erased"),
     "from_to": ("{from}, désormais {to}", "{from}, now {to}"),
+    "find_erasure": ("Retrouver un effacement", "Find an erasure"),
+    "remnants": ("Ce qui reste, et jusqu’à quand", "What is left, and until when"),
+    "until": ("Jusqu’au {at}", "Until {at}"),
+    "until_rewritten": ("Jusqu’à accueil retention apply", "Until accueil retention apply"),
+    "proof_formula": (
+        "L’empreinte est celle de « proof » en JSON, clés triées, sans espaces, en UTF-8 : jq -cjS .proof | sha256sum",
+        "The hash is that of “proof” as JSON, keys sorted, without spaces, in UTF-8: jq -cjS .proof | sha256sum",
+    ),
+    "proof_save": ("Enregistrer la preuve (JSON)", "Save the proof (JSON)"),
+    "proof_print": ("Imprimer", "Print"),
     "proof_hash": ("Preuve (SHA-256)", "Proof (SHA-256)"),
     # one contact
     "life": ("Un contact", "One contact"),
@@ -338,6 +349,7 @@ _TEXTS = {
     "just_now": ("à l’instant", "just now"),
 }
 
+_TEXTS |= {f"remnant_{what}": (french, english) for what, (english, french) in REMNANTS.items()}
 _TEXTS |= {f"{of}_{value}": (french, english) for of in _SHARED for value, (english, french) in VOCABULARY[of].items()}
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’])|min\b)|(?<=«) ")

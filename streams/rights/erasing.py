@@ -94,7 +94,7 @@ class Erasure(NamedTuple):
     proof: Proof | None
     """Once nothing is left."""
     sha256: str
-    """Of the proof as JSON; empty until then."""
+    """Of the proof as JSON with its keys sorted, without spaces, in UTF-8: `jq -cjS .proof | sha256sum`; empty until then."""
 
 
 class Erasing:
@@ -153,7 +153,7 @@ class Erasing:
             keys = {contact.encode() for contact in contacts}
             rows = [*self.finder.read_rows(lambda key, _: key in keys).values()]
             if all(row.is_erased and not row.identities for row in rows) and self._timeline.truncate_log():
-                proof = msgspec.json.encode(self._make_proof(request, there, rows)).decode()
+                proof = msgspec.json.encode(self._make_proof(request, there, rows), order="sorted").decode()
                 record(_hash(proof))
                 with self._timeline.writing() as connection:
                     request = requests.prove(connection, name, proof)

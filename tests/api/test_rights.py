@@ -1,6 +1,9 @@
 """Export and erasure over HTTP: whose, in which sector, recorded before, and nobody else's."""
 
 import asyncio
+import hashlib
+import json
+import re
 from collections.abc import Callable
 from io import BytesIO
 from threading import Event as Signal
@@ -48,7 +51,8 @@ def work_on(office: Office, told: list[Event]) -> None:
 def test_an_export_is_the_citizens_alone_in_each_format(office: Office, phone: str) -> None:
     answer = office.ask("/v1/export", subject=phone)
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-disposition"] == 'attachment; filename="export.json"'
+    named = r'attachment; filename="export-social-\d{4}-\d\d-\d\d-\d{6}\.json"'
+    assert re.fullmatch(named, answer.headers["content-disposition"]), "of whom it is, the name does not say"
     held = answer.json()
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
     assert [one["reason"] for one in held["withheld"]] == ["shared"]
@@ -76,6 +80,8 @@ def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> 
     found = office.client.get(address, headers=headers).json()
     assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
     assert office.client.get(address, headers=headers).json() == found, "a proof stays as it is"
+    canonical = json.dumps(found["proof"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"], "anybody can compute it again"
     proved = [one["whose"] for one in office.recorded() if one["result"] == "proved"]
     assert proved == [f"erasure:{found['id']}:{found['sha256']}"]
     assert office.ask("/v1/export", subject=phone).status_code == 404

@@ -22,6 +22,7 @@ from streams.core.links import Ground
 from streams.core.milestone import State
 from streams.core.promises import Standing
 from streams.core.timeline import OUTCOMES
+from streams.rights.texts import REMNANTS
 from streams.rights.writing import Format
 from tests.support.api import Office
 from tests.support.timeline_page import HOSTILE
@@ -44,6 +45,7 @@ SETS = {
     "format": list(Format),
     "erasure": [*ERASURES, *(f"{state}_why" for state in ERASURES)],
     "role": list(Role),
+    "remnant": list(REMNANTS),
     "outcome": [
         *("answered", "abandoned", "attended", "missed", "cancelled"),
         *LEFT,

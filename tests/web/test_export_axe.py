@@ -15,7 +15,8 @@ pytestmark = pytest.mark.browser
 
 
 BROKEN = """
-return [...document.querySelectorAll("th:not(.long), td:not(.long), h1, h2, caption")].flatMap((cell) => [...cell.childNodes].flatMap((node) => {
+return [...document.querySelectorAll("th:not(.long), td:not(.long), h1, h2, caption")].flatMap((cell) =>
+  [...cell.childNodes].flatMap((node) => {
   const words = [...node.data.matchAll(/[^\\s-]+/g)].filter(([word]) => word.length <= 24);
   return words.filter(({ 0: word, index }) => {
     const range = new Range();

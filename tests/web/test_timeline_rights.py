@@ -91,15 +91,21 @@ def test_an_export_is_asked_for_and_comes_as_a_file(desk: Desk, works: Works, tm
     desk.press(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
     desk.tab_to(lambda at: at[1:] == ["BUTTON", "Exporter"])
     desk.press(Keys.ENTER)
-    wait_until((files / "export.json").exists, "the file", 20, lambda: desk.text)
-    held = json.loads((files / "export.json").read_text())
+    wait_until(lambda: [*files.glob("export-social-*.json")], "the file", 20, lambda: desk.text)
+    (file,) = files.glob("export-social-*.json")
+    held = json.loads(file.read_text())
     assert {one["contact"] for one in held["contacts"]} == {"mail:ged:1", "form:demarches:2", "call:standard:3"}
-    wait_until(lambda: "Fichier export.json téléchargé." in desk.text, "that to be said")
+    wait_until(lambda: f"Fichier {file.name} téléchargé." in desk.text, "that to be said")
     assert works.recorded()[-1]["operation"] == "export"
     desk.page.assert_quiet()
 
 
-def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved(desk: Desk, works: Works) -> None:
+def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved(
+    desk: Desk, works: Works, tmp_path: Path
+) -> None:
+    files = tmp_path / "downloads"
+    files.mkdir()
+    desk.page.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(files)})
     desk.open().sign_in().ask(NUMBER)
     desk.tab_to(lambda at: at[0] == "erase-button")
     desk.press(Keys.ENTER)
@@ -120,16 +126,29 @@ def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved
     assert "3 contacts. Tout n’est pas encore effacé." in desk.text
     assert not desk.is_there(".facts")
     axe.check(desk.page)
+    assert desk.is_there("#look-at-erasure")
     works.work()
-    desk.tab_to(lambda at: at[0] == "look-at-erasure")
+    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof, which nobody asked for", 60, lambda: desk.text)
+    assert desk.focused[0] == "erasure-title"
+    assert "les numéros de leurs contacts, pour que rien ne revienne" in desk.text
+    assert desk.page.run("return document.querySelectorAll('.erasure li').length") == 5
+    desk.tab_to(lambda at: at[0] == "save-proof")
     desk.press(Keys.ENTER)
-    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof", 20, lambda: desk.text)
+    wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: desk.text)
+    (file,) = files.glob("erasure-*.json")
+    assert json.loads(file.read_text())["proof"]["remains"]
     assert "Faits\n8, désormais 0" in desk.text
     assert not desk.is_there("#look-at-erasure")
     axe.check(desk.page)
     assert desk.page.run(CONTRASTS) == []
     desk.picture("erased")
     desk.page.assert_quiet()
+    desk.page.driver.refresh()
+    desk.wait_for("#find-erasure:not([hidden])")
+    axe.check(desk.page)
+    desk.page.run("document.getElementById('erasure-id').focus()")
+    desk.press(file.stem.removeprefix("erasure-"), Keys.ENTER)
+    wait_until(lambda: "Effacement prouvé" in desk.text, "the same by its number", 20, lambda: desk.text)
     desk.ask(NUMBER)
     assert "Rien n’est connu sous cet identifiant" in desk.trouble
 
@@ -139,6 +158,7 @@ def test_who_may_not_is_offered_neither(desk: Desk) -> None:
         desk.open(PHONE).sign_in(who).ask(NUMBER)
         assert desk.is_there(".facts")
         assert not desk.is_there(".rights")
+        assert not desk.is_there("#find-erasure")
 
 
 def test_what_is_refused_is_said(desk: Desk, works: Works) -> None:

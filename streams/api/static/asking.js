@@ -34,8 +34,11 @@ export function forget() {
 /** Return the answer. Raises `Trouble`, or `Late` if nobody waits for it any more. */
 export const ask = (path, body) => fetchAs(path, body, (response) => response.json());
 
-/** Return the file that is the answer. Raises the same. */
-export const askFile = (path, body) => fetchAs(path, body, (response) => response.blob());
+/** Return the file that is the answer, and its name. Raises the same. */
+export const askFile = (path, body) => fetchAs(path, body, async (response) => {
+  const [, name] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition"));
+  return { name, file: await response.blob() };
+});
 
 async function fetchAs(path, body, read) {
   const { signal } = session;

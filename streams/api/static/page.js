@@ -12,6 +12,7 @@ import { $, announce, el, identityName, knows, many, say, serviceName, symbol, w
 const PURPOSE = "accueil.purpose";
 const AGAIN = "accueil.again"; // whose story is to be shown in the other language: a pseudonym, while the page is loaded anew
 const [FIRST, MORE] = [50, 200]; // facts of a page
+const [FOLLOW_FIRST, FOLLOW_MOST, FOLLOWED] = [2000, 30_000, 30]; // an erasure: ms to the first question, to each at most; questions
 const idleSeconds = Number(document.body.dataset.idleSeconds);
 const minutes = Math.round(idleSeconds / 60) || 1;
 
@@ -78,6 +79,7 @@ function show() {
   $("door").hidden = Boolean(me);
   for (const id of ["me", "sign-out"]) $(id).hidden = !me;
   $("search").hidden = !mayRead();
+  $("find-erasure").hidden = !(me?.may.includes("erase") && me.services.length === 0);
   if (me && !mayRead()) {
     $("story").replaceChildren(el("p", { class: "panel nothing" }, say("may_not_read")));
     $("story").hidden = false;
@@ -90,7 +92,7 @@ function signOut(why = "signed_out") {
   turn += 1;
   me = null;
   clear();
-  for (const id of ["sign-in", "search"]) $(id).reset();
+  for (const id of ["sign-in", "search", "find-erasure"]) $(id).reset();
   for (const id of ["me", "kind", "purpose", "sector", "announce"]) $(id).replaceChildren();
   $("trouble").hidden = true;
   $("door-note").textContent = why && say(why, { minutes });
@@ -171,12 +173,16 @@ async function restore({ one, other }) {
 async function exportAll({ format, language }) {
   const { subject, sector } = shown.story;
   announce(say("exporting"));
-  const file = await attempt(() => askFile("/v1/export", { subject, sector, format, language }));
-  if (!file) return announce("");
+  const found = await attempt(() => askFile("/v1/export", { subject, sector, format, language }));
+  if (!found) return announce("");
+  return save(found.file, found.name);
+}
+
+function save(file, name) {
   const url = URL.createObjectURL(file);
-  el("a", { href: url, download: `export.${format}` }).click();
+  el("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000); // a browser may ask where to put it
-  return announce(say("exported", { name: `export.${format}` }));
+  announce(say("exported", { name }));
 }
 
 async function erase() {
@@ -185,17 +191,43 @@ async function erase() {
   if (told) showErasure(told);
 }
 
-function showErasure(told) {
-  turn += 1;
+/** Show how far an erasure is, and ask again until it is proved, or something else is shown. */
+function showErasure(told, isAsked = true) {
+  const mine = ++turn;
+  const isIn = isAsked || $("story").contains(document.activeElement);
   clear();
   const look = async () => {
-    const mine = turn;
     const now = await attempt(() => ask(`/v1/erasures/${told.id}`));
     if (now && mine === turn) showErasure(now);
   };
-  $("story").replaceChildren(erasure(told, look));
+  const saveProof = () => save(new Blob([JSON.stringify(told, null, 2)], { type: "application/json" }), `erasure-${told.id}.json`);
+  $("story").replaceChildren(erasure(told, { look, save: saveProof }));
   $("story").hidden = false;
-  $("erasure-title").focus();
+  if (isIn) $("erasure-title").focus();
+  else announce(say(`erasure_${told.state}`));
+  if (told.state !== "proved") followErasure(told, mine, 0);
+}
+
+function followErasure(told, mine, asked) {
+  if (asked === FOLLOWED) return; // then by the button
+  setTimeout(async () => {
+    if (mine !== turn) return;
+    try {
+      const now = await ask(`/v1/erasures/${told.id}`);
+      if (mine !== turn) return;
+      if (now.state === told.state) followErasure(told, mine, asked + 1);
+      else showErasure(now, false);
+    } catch (error) {
+      if (!(error instanceof Trouble || error instanceof Late)) throw error;
+      if (error instanceof Trouble && error.kind !== "token") followErasure(told, mine, asked + 1);
+    }
+  }, Math.min(FOLLOW_MOST, FOLLOW_FIRST * 1.5 ** asked));
+}
+
+async function findErasure(id) {
+  const mine = ++turn;
+  const found = await attempt(() => ask(`/v1/erasures/${id}`));
+  if (found && mine === turn) showErasure(found);
 }
 
 // ----------------------------------------------------------------------------------------------------------------- what is found
@@ -253,6 +285,10 @@ $("search").addEventListener("submit", (event) => {
   sessionStorage.setItem(PURPOSE, $("purpose").value);
   const sector = $("sector-field").hidden ? {} : { sector: $("sector").value };
   lookUp({ kind: $("kind").value, value: $("value").value.trim(), ...sector });
+});
+$("find-erasure").addEventListener("submit", (event) => {
+  event.preventDefault();
+  findErasure($("erasure-id").value.trim());
 });
 $("search").addEventListener("invalid", (event) => {
   event.preventDefault(); // what the browser would say is in a language of its own

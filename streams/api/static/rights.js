@@ -1,6 +1,6 @@
 // What a citizen may ask for, by who may do it: all that is held handed out, erasure and its proof.
 
-import { count, el, many, say } from "./say.js";
+import { count, el, many, millis, moment, say, word } from "./say.js";
 import { choice, question } from "./question.js";
 
 const FORMATS = ["html", "pdf", "json"];
@@ -41,8 +41,8 @@ function askErasure({ sector }, act) {
   });
 }
 
-/** How far an erasure is, and once nothing is left, the proof; `look()` asks again. */
-export function erasure({ id, state, contacts, proof, sha256 }, look) {
+/** How far an erasure is, and once nothing is left, the proof; `act.look()` asks again, `act.save()` hands out the proof. */
+export function erasure({ id, state, contacts, proof, sha256 }, act) {
   const told = (name, value) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value));
   const numbers = proof && [
     told("erased_entries", say("from_to", { from: count(proof.entries_before), to: count(proof.entries) })),
@@ -51,9 +51,19 @@ export function erasure({ id, state, contacts, proof, sha256 }, look) {
     told("erased_rows", count(proof.rows)),
     told("proof_hash", el("code", {}, sha256)),
   ];
+  const until = (at) => (at ? say("until", { at: moment(millis(at)) }) : say("until_rewritten"));
+  const left = proof && [
+    el("h3", {}, say("remnants")),
+    el("ul", {}, proof.remains.map(({ what, until: at }) => el("li", {}, say("with_detail", { what: until(at), detail: word("remnant", what) })))),
+    el("p", { class: "muted" }, say("proof_formula")),
+    el("div", { class: "buttons" },
+      el("button", { type: "button", id: "save-proof", onclick: act.save }, say("proof_save")),
+      el("button", { type: "button", onclick: () => print() }, say("proof_print"))),
+  ];
   return el("section", { class: "erasure panel", "aria-labelledby": "erasure-title" },
     el("h2", { id: "erasure-title", tabindex: "-1" }, say(`erasure_${state}`)),
     el("p", {}, many("erasure_contacts", contacts), " ", say(`erasure_${state}_why`)),
     el("dl", {}, told("erasure_id", el("code", {}, id)), numbers),
-    !proof && el("button", { type: "button", id: "look-at-erasure", onclick: look }, say("erasure_look")));
+    left,
+    !proof && el("button", { type: "button", id: "look-at-erasure", onclick: act.look }, say("erasure_look")));
 }
