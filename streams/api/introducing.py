@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from streams.access.permissions import PERMISSIONS, Operation
+from streams.access.permissions import PERMISSIONS
 from streams.access.purposes import PURPOSES
 from streams.api.answers import Kind, Me, Pair
 from streams.api.asking import AskerHere, answer, responses
+from streams.api.guarding import OPERATIONS
 from streams.api.options import LANGUAGES
 from streams.core.links import Ground
 
@@ -30,7 +31,7 @@ async def read_me(asker: AskerHere) -> Any:
                 for pair in options.across
                 if pair.from_sector in token.sectors and pair.to_sector not in token.sectors
             ],
-            may=[operation for operation in Operation if operation in PERMISSIONS[token.role]],
+            may=[operation for operation in OPERATIONS.values() if operation in PERMISSIONS[token.role]],
             purposes=list(PURPOSES[token.role]),
             grounds=list(Ground),
             kinds=list(Kind),

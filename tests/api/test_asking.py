@@ -155,6 +155,10 @@ def test_what_a_role_may_do_is_told(known: Office) -> None:
     me = known.client.get("/v1/me", headers={"authorization": "Bearer sacha"}).json()
     assert (me["name"], me["role"], me["sectors"], me["services"]) == ("sacha", "agent", ["social", "routes"], ["rsa"])
     assert set(me["may"]) == PERMISSIONS[Role.AGENT]
+    for role in Role:
+        known.add(token(f"of-{role}", role))
+        may = known.client.get("/v1/me", headers={"authorization": f"Bearer of-{role}"}).json()["may"]
+        assert set(may) == PERMISSIONS[role] & {*OPERATIONS.values()}, "what has no route is not promised"
     assert "administration" not in me["purposes"]
     assert known.recorded() == []
 

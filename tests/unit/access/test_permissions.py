@@ -1,10 +1,16 @@
 """Who may do what."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from streams.access.permissions import OF_CITIZENS, PERMISSIONS, Operation, Role, may
+from streams.access.purposes import PURPOSES
+from streams.api.guarding import OPERATIONS
+
+HERE = Path(__file__).parents[3]
 
 LOCAL = {Operation.ADD_TOKEN, Operation.ROTATE_TOKEN, Operation.REVOKE_TOKEN}
 
@@ -29,3 +35,12 @@ def test_who_answers_citizens_sees_them_and_erases_nothing_and_who_counts_sees_n
     assert not PERMISSIONS[Role.SUPERVISOR] & OF_CITIZENS
     assert not PERMISSIONS[Role.OPERATOR] & OF_CITIZENS
     assert may(Role.DPO, ["general"], Operation.ERASE, "general")
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
+def test_what_the_readme_says_of_roles_is_what_they_may(name: str) -> None:
+    rows = re.findall(r"^\| `(\w+)`[^|]* \| ([^|]*) \| ([^|]*) \|$", (HERE / name).read_text(), re.MULTILINE)
+    told = {
+        role: tuple(set(re.findall(r"`(\w+)`", cell)) for cell in cells) for role, *cells in rows if role in {*Role}
+    }
+    assert told == {role: (PERMISSIONS[role] & {*OPERATIONS.values()}, {*PURPOSES[role]}) for role in Role}
