@@ -98,6 +98,47 @@ async def erase(body: Erase, asker: AskerInTurn) -> Any:
     return answer(ErasureState.model_validate(to_fields(erasure)), 202)
 
 
+class OpenErasure(BaseModel):
+    """One that is not proved yet."""
+
+    id: str = Field(description="Random: it names nobody.")
+    sector: str
+    state: Literal["begun", "told"]
+    requested_at: str
+    contacts: int
+
+
+class OpenErasures(BaseModel):
+    """What is not proved yet, the oldest first."""
+
+    erasures: list[OpenErasure]
+
+
+@router.get(
+    "/v1/erasures", response_model=OpenErasures, responses=responses("refused", "not-known", "kafka", "invalid")
+)
+async def list_erasures(asker: AskerInTurn) -> Any:
+    """List the erasures in the token's sectors that are not proved yet, whoever asked for them."""
+    timeline = await asker.api.exercise(asker.api.writer)
+
+    def find(slip: Slip) -> list[OpenErasure] | Problem | None:
+        try:
+            for sector in asker.token.sectors:
+                admit(asker, slip, sector)
+            slip.sector = asker.token.sectors[0] if len(asker.token.sectors) == 1 else ""
+            found = asker.api.desk.erasing(timeline).read_open(asker.token.sectors)
+        except KafkaAway:
+            return Problem("kafka")
+        told = ((one, to_fields(Erasure(one, None, ""))) for one in found)
+        return [OpenErasure(sector=one.sector, **fields) for one, fields in told]
+
+    try:
+        erasures = await asker.exercise(Operation.ERASE, find)
+    finally:
+        timeline.close()
+    return answer(OpenErasures(erasures=erasures))
+
+
 @router.get(
     "/v1/erasures/{name}",
     response_model=ErasureState,

@@ -323,6 +323,8 @@ _TEXTS = {
     "erased_rows": ("Lignes de l’état effacées", "Rows of the state erased"),
     "from_to": ("{from}, désormais {to}", "{from}, now {to}"),
     "find_erasure": ("Retrouver un effacement", "Find an erasure"),
+    "open_erasures": ("Effacements non prouvés", "Erasures not proved yet"),
+    "open_erasures_none": ("Aucun.", "None."),
     "remnants": ("Ce qui reste, et jusqu’à quand", "What is left, and until when"),
     "until": ("Jusqu’au {at}", "Until {at}"),
     "until_rewritten": ("Jusqu’à accueil retention apply", "Until accueil retention apply"),

@@ -117,6 +117,11 @@ class Erasing:
         with self._timeline.reading() as connection:
             return requests.read(connection, name)
 
+    def read_open(self, sectors: Sequence[str]) -> list[Request]:
+        """Return the requests in these sectors that are not proved yet, the oldest first. Raises `Unavailable`."""
+        with self._timeline.reading() as connection:
+            return requests.read_open(connection, sectors)
+
     def begin(self, contacts: Sequence[str], sector: str, by: str) -> Request:
         """Write a request to erase these contacts, with a random id; nothing is told of it yet. Raises `Unavailable`."""
         asked = Request(secrets.token_hex(16), sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)

@@ -87,6 +87,13 @@ def read_unproved(connection: Connection) -> list[str]:
     return [*connection.scalars(select(ERASURE_REQUESTS.c.id).where(*is_open).order_by(ERASURE_REQUESTS.c.id))]
 
 
+def read_open(connection: Connection, sectors: Iterable[str]) -> list[Request]:
+    """Return the requests in these sectors that are not proved yet, the oldest first."""
+    is_open = (ERASURE_REQUESTS.c.sector.in_([*sectors]), ERASURE_REQUESTS.c.proof.is_(None))
+    asked = select(ERASURE_REQUESTS).where(*is_open).order_by(ERASURE_REQUESTS.c.requested_at, ERASURE_REQUESTS.c.id)
+    return [Request(*row) for row in connection.execute(asked)]
+
+
 def contacts_of(connection: Connection, name: str) -> list[str]:
     """Return the contacts of a request that is not proved yet."""
     asked = select(ERASURE_CONTACTS.c.contact).where(ERASURE_CONTACTS.c.request == name)

@@ -75,11 +75,17 @@ def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> 
     assert (begun.status_code, begun.json()["state"], begun.json()["contacts"]) == (202, "told", 3)
     address = f"/v1/erasures/{begun.json()['id']}"
     headers = {"authorization": "Bearer camille"}
+    (still_open,) = office.client.get("/v1/erasures", headers=headers).json()["erasures"]
+    assert (still_open["id"], still_open["sector"], still_open["contacts"]) == (begun.json()["id"], "social", 3)
+    office.add(token("other-sector", sectors=("routes",)))
+    elsewhere = office.client.get("/v1/erasures", headers={"authorization": "Bearer other-sector"})
+    assert elsewhere.json() == {"erasures": []}, "each sector's are its own"
     assert office.client.get(address, headers=headers).json()["proof"] is None
     work_on(office, told)
     found = office.client.get(address, headers=headers).json()
     assert (found["state"], found["proof"]["kept_as_erased"], found["proof"]["entries"]) == ("proved", 3, 0)
     assert office.client.get(address, headers=headers).json() == found, "a proof stays as it is"
+    assert office.client.get("/v1/erasures", headers=headers).json() == {"erasures": []}
     canonical = json.dumps(found["proof"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hashlib.sha256(canonical.encode()).hexdigest() == found["sha256"], "anybody can compute it again"
     proved = [one["whose"] for one in office.recorded() if one["result"] == "proved"]
@@ -201,5 +207,8 @@ def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: Office, phon
             assert office.ask(path, who, subject=phone).status_code == 403
         asked = office.client.get(f"/v1/erasures/{request['id']}", headers={"authorization": f"Bearer {who}"})
         assert asked.status_code == 403
+    for who in ("part", "agent"):
+        listed = office.client.get("/v1/erasures", headers={"authorization": f"Bearer {who}"})
+        assert listed.status_code == 403
     unknown = office.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": "Bearer camille"})
     assert unknown.status_code == 404

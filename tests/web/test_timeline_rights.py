@@ -127,6 +127,13 @@ def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved
     assert not desk.is_there(".facts")
     axe.check(desk.page)
     assert desk.is_there("#look-at-erasure")
+    desk.tab_to(lambda at: at[0] == "list-erasures")
+    desk.press(Keys.ENTER)
+    wait_until(lambda: "3 contacts" in desk.text and desk.is_there("#erasures-title"), "what is open", 20)
+    axe.check(desk.page)
+    desk.tab_to(lambda at: "Où en est-il" in at[2])
+    desk.press(Keys.ENTER)
+    desk.wait_for("#look-at-erasure")
     works.work()
     wait_until(lambda: "Effacement prouvé" in desk.text, "the proof, which nobody asked for", 60, lambda: desk.text)
     assert desk.focused[0] == "erasure-title"

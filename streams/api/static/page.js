@@ -6,7 +6,7 @@ import { showLife } from "./life.js";
 import { links } from "./links.js";
 import { Filter, List } from "./list.js";
 import { inShort, matters } from "./matters.js";
-import { erasure, rights } from "./rights.js";
+import { erasure, openErasures, rights } from "./rights.js";
 import { $, announce, el, identityName, knows, many, say, serviceName, symbol, word } from "./say.js";
 
 const PURPOSE = "accueil.purpose";
@@ -224,6 +224,16 @@ function followErasure(told, mine, asked) {
   }, Math.min(FOLLOW_MOST, FOLLOW_FIRST * 1.5 ** asked));
 }
 
+async function listErasures() {
+  const mine = ++turn;
+  const found = await attempt(() => ask("/v1/erasures"));
+  if (!found || mine !== turn) return;
+  clear();
+  $("story").replaceChildren(openErasures(found.erasures, findErasure));
+  $("story").hidden = false;
+  $("erasures-title").focus();
+}
+
 async function findErasure(id) {
   const mine = ++turn;
   const found = await attempt(() => ask(`/v1/erasures/${id}`));
@@ -290,6 +300,7 @@ $("find-erasure").addEventListener("submit", (event) => {
   event.preventDefault();
   findErasure($("erasure-id").value.trim());
 });
+$("list-erasures").addEventListener("click", () => listErasures());
 $("search").addEventListener("invalid", (event) => {
   event.preventDefault(); // what the browser would say is in a language of its own
   if (event.target !== $("search").querySelector(":invalid")) return;

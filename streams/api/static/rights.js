@@ -67,3 +67,13 @@ export function erasure({ id, state, contacts, proof, sha256 }, act) {
     left,
     !proof && el("button", { type: "button", id: "look-at-erasure", onclick: act.look }, say("erasure_look")));
 }
+
+/** The erasures that are not proved yet, the oldest first; `find(id)` shows one. */
+export function openErasures(erasures, find) {
+  const one = ({ id, sector, contacts, requested_at: at }) => el("li", {},
+    `${moment(millis(at))} · ${say("in_sector", { names: sector })} · ${many("erasure_contacts", contacts)} `,
+    el("button", { type: "button", onclick: () => find(id) }, say("erasure_look"), el("span", { class: "unseen" }, ` ${id}`)));
+  return el("section", { class: "erasure panel", "aria-labelledby": "erasures-title" },
+    el("h2", { id: "erasures-title", tabindex: "-1" }, say("open_erasures")),
+    erasures.length ? el("ul", {}, erasures.map(one)) : el("p", {}, say("open_erasures_none")));
+}
