@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from streams.listing import print_table
+from streams.running import pass_settings_here
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings
 from streams.words import say
@@ -59,7 +60,7 @@ def show(settings: Settings) -> None:
     )
 )
 @click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
-@pass_settings
+@pass_settings_here
 def apply(settings: Settings, *, dry_run: bool) -> None:
     """Do each part, whatever becomes of the others; say what was done."""
     failed = False
@@ -130,7 +131,7 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.rights_cli import opened, record_proof  # noqa: PLC0415
 
-    if not dry_run:
+    if not dry_run and _has_timelines(settings):
         with opened(settings) as (_, erasing):
             proved, unproved = erasing.prove(
                 partial(record_proof, settings)
@@ -143,12 +144,19 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         )
 
 
+def _has_timelines(settings: Settings) -> bool:
+    """Return whether there is a database: whoever opens one that is not there makes it."""
+    from streams.timelines import FILE  # noqa: PLC0415
+
+    return bool(settings.timeline.url) or (settings.data / FILE).exists()
+
+
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_cli import tell_away  # noqa: PLC0415
     from streams.timelines import open_timeline  # noqa: PLC0415
 
-    if dry_run:
+    if dry_run or not _has_timelines(settings):
         return
     try:
         timeline = open_timeline(settings)

@@ -19,6 +19,7 @@ from connectors.sdk.rejects import Rejects
 from models import topics
 from models.events import Event
 from models.reasons import Reason
+from streams import retention_cli
 from streams.access.audit import read as read_audit
 from streams.cli import main
 from streams.configuration import load
@@ -27,9 +28,11 @@ from streams.core import timeline as entries
 from streams.core.contact import Contact
 from streams.core.rows import milliseconds
 from streams.engine.broker import EmbeddedKafka
+from streams.prechecks import own
 from streams.retention import CONTRADICTIONS, describe, find_contradictions, table
 from streams.rights.erasing import Erasing
 from streams.rights_process import keeping_of
+from streams.running import DEMO, announce
 from streams.timeline import erasing
 from streams.timeline.erasing import Request
 from streams.timeline_process import TIDY_EVERY_MS, make_sink
@@ -84,6 +87,7 @@ def test_the_defaults_contradict_themselves_in_nothing(data: Path, monkeypatch: 
 
 def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
     (data / "audit").write_text("no directory")
+    open_timeline(load()).close()
     log = data / "logs" / "web.log.2"
     log.parent.mkdir()
     log.touch()
@@ -92,6 +96,25 @@ def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
     assert (done.exit_code, log.exists()) == (70, False)
     assert done.stderr.count("no broker: start accueil up") == 2
     assert "audit" in done.stderr
+
+
+def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_is_made(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention_cli, "BROKER_SECONDS", 0.0)
+    log = data / DEMO / "logs" / "web.log.2"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    os.utime(log, (time.time() - 91 * DAY,) * 2)
+    with own(data / DEMO):
+        announce(data / DEMO, "127.0.0.1:1", "")
+        before = {*data.rglob("*")} - {log}
+        done = run("apply")
+        assert {*data.rglob("*")} == before
+    assert "no Kafka broker answers at 127.0.0.1:1" in done.stderr, "the demo's own is asked"
+    assert "logs: 1" in done.stdout
+    assert "no broker: start" in run("apply").stderr
+    assert not [*data.rglob("timeline.db")]
 
 
 @pytest.mark.broker
