@@ -76,6 +76,13 @@ def find_number(settings: Settings, systems: Path) -> str | None:
     return None
 
 
+def keep_number(settings: Settings, number: str) -> Path:
+    """Return the file that holds the number of somebody who does not exist, for who tries the API beside the demo."""
+    path = settings.data / "access" / "demo-number"
+    replace(path, f"{number}\n".encode())
+    return path
+
+
 def _find_stories(reading: Reading) -> Iterator[str]:
     for phone in reading.find_linked(IdentityKind.PHONE, LOOKED_AT):
         story = reading.tell_story(phone)

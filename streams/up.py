@@ -177,6 +177,7 @@ class Plan:
 
         for _ in range(NUMBER_TRIES):
             if number := await asyncio.to_thread(demonstrating.find_number, self._own, self._systems):
+                demonstrating.keep_number(self._own, number)
                 tell("", say(f"somebody with a story: {number}", f"quelqu'un qui a une histoire : {number}"))
                 return
             await asyncio.sleep(NUMBER_SECONDS)

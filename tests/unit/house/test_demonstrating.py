@@ -10,7 +10,7 @@ from models.identities import IdentityKind, normalise_phone
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
 from streams.access.tokens import find
-from streams.demonstrating import RANGES, SECTOR, find_number, make_token
+from streams.demonstrating import RANGES, SECTOR, find_number, keep_number, make_token
 from streams.settings import Settings
 from streams.timelines import open_timeline
 from streams.tokens_cli import open_tokens
@@ -65,4 +65,7 @@ def test_a_number_is_named_once_somebody_came_by_several_channels(settings: Sett
     assert find_number(settings, settings.data) is None  # one is several people's, the other wrote letters alone
     timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
     timeline.close()
-    assert find_number(settings, settings.data) == "01 99 00 00 07"
+    named = find_number(settings, settings.data)
+    assert named == "01 99 00 00 07"
+    make_token(settings)
+    assert keep_number(settings, named).read_text() == "01 99 00 00 07\n"
