@@ -137,6 +137,8 @@ class Holding(NamedTuple):
     accesses: Sequence[Access]
     accesses_withheld: int
     """So many more for the purpose `NOT_TOLD`."""
+    accesses_shared: int
+    """So many looked at what stands under a number of several people: it was shown to them, whoever they looked for."""
     retention: Sequence[Kept]
     services: Mapping[str, str]
     """Names of services as people know them, of those that have one."""
@@ -180,7 +182,10 @@ def gather(
     ) -> list[Mapping[str, Any]]:  # one that was told in another sector too is not handed out there
         return [entry for entry in timeline.read_contact(contact) if entry["sector"] in {sector, ""}]
 
-    accesses, hidden = _read_accesses(records, {*story.identities, *found.contacts})
+    rows = (found.rows.get(contact) for contact in found.contacts)
+    told = {identity for row in rows if row for identity in row.identities.split()}
+    shared = {*story.shared, *told} - story.identities.keys()
+    accesses, hidden, of_several = _read_accesses(records, {*story.identities, *found.contacts}, shared)
     return Holding(
         asked,
         sector,
@@ -192,6 +197,7 @@ def gather(
         (_hold(contact, told_in(contact), found.rows.get(contact)) for contact in found.contacts),
         accesses,
         hidden,
+        of_several,
         retention,
         services,
     )
@@ -212,10 +218,12 @@ def _other(one: str, link: Link) -> str:
     return link.other if link.one == one else link.one
 
 
-def _read_accesses(records: Records, whose: set[str]) -> tuple[list[Access], int]:
-    found, hidden = [], 0
+def _read_accesses(records: Records, whose: set[str], shared: set[str]) -> tuple[list[Access], int, int]:
+    found, hidden, of_several = [], 0, 0
     for record in records():
-        if record.get("whose") in whose:
+        if record.get("whose") in shared:
+            of_several += 1
+        elif record.get("whose") in whose:
             if record.get("why") == NOT_TOLD:
                 hidden += 1
             else:
@@ -224,7 +232,7 @@ def _read_accesses(records: Records, whose: set[str]) -> tuple[list[Access], int
                         *(str(record.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose"))
                     )
                 )
-    return found, hidden
+    return found, hidden, of_several
 
 
 def _hold(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | None) -> Held:

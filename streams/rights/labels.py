@@ -39,6 +39,10 @@ WORDS: Final[Mapping[str, Text]] = {
         "Employees are not named (Court of Justice of the EU, C-579/21). Accesses for security incidents, not listed: {count}.",
         "Les agents ne sont pas nommés (CJUE, C-579/21). Accès lors d’incidents de sécurité, non détaillés : {count}.",
     ),
+    "of_several": (
+        "A number here is several people's; look-ups of it, which showed what stands under it, for whichever of them: {count}.",
+        "Un numéro est ici celui de plusieurs ; consultations qui en ont montré le contenu, pour l’un ou l’autre : {count}.",
+    ),
     "retention": ("For how long", "Pendant combien de temps"),
     "days": ("{days} days", "{days} jours"),
     "identity": ("identity", "identité"),

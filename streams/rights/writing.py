@@ -196,7 +196,12 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
                 "accesses",
                 ("when", "what", "why", "role", "result", "identity"),
                 accesses,
-                say("no_names", count=holding.accesses_withheld),
+                " ".join(
+                    (
+                        say("no_names", count=holding.accesses_withheld),
+                        *([say("of_several", count=holding.accesses_shared)] if holding.accesses_shared else ()),
+                    )
+                ),
             ),
             section("retention", ("what", "where", "for_days", "until"), kept),
         ],

@@ -92,6 +92,7 @@ def records() -> list[dict[str, Any]]:
         {**about, "whose": "call:a:own", "why": "complaint"},
         {**about, "whose": CASE, "why": "security"},
         {**about, "whose": OTHER, "why": "contact"},
+        {**about, "whose": LANDLINE, "why": "contact"},
         {"begin": 1},
     ]
 
@@ -135,7 +136,8 @@ def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> 
         ("contact", "agent"),
         ("complaint", "agent"),
     ]
-    assert found["accesses_withheld"] == 1
+    assert (found["accesses_withheld"], found["accesses_shared"]) == (1, 1)
+    assert b"for whichever of them: 1." in written(timeline, finder, Format.HTML)
     assert "camille" not in json.dumps(found), "employees are not named"
 
 
