@@ -7,7 +7,6 @@ What they return is in the audit already.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,7 +86,11 @@ class Slip:
 
 
 class Forbidden(Exception):  # noqa: N818 - an answer
-    """The role or the sector does not allow it."""
+    """The sector does not allow it, or that the token is of some services: `because` says which, as `DETAILS` names it."""
+
+    def __init__(self, because: str = "sector") -> None:
+        super().__init__(because)
+        self.because = because
 
 
 class Api:
@@ -225,11 +228,16 @@ class Asker:
     async def _answer(
         self, slip: Slip, purpose: Purpose, result: Result, find: Callable[[], Awaitable[T | Problem | None]]
     ) -> T:
-        found: T | Problem | None = Problem("refused")
-        may = purpose in PURPOSES[self.token.role]
-        if may and any(self.token.may(slip.operation, sector) for sector in self.token.sectors):
-            with suppress(Forbidden):
+        found: T | Problem | None
+        if not any(self.token.may(slip.operation, sector) for sector in self.token.sectors):
+            found = Problem("refused", because="role")
+        elif purpose not in PURPOSES[self.token.role]:
+            found = Problem("refused", because="purpose")
+        else:
+            try:
                 found = await find()
+            except Forbidden as refusal:
+                found = Problem("refused", because=refusal.because)
         if isinstance(found, Problem):
             await self._record(slip, purpose, Result.REFUSED)
             raise found

@@ -47,10 +47,14 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
     normalised = normalise(kind, body.value, asker.api.options.region) if kind else body.value
     if normalised is None or (kind is None and not NAME.fullmatch(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
+    sector, whose = body.sector or next(iter(asker.token.sectors), ""), normalised if kind is None else ""
+    if kind is not None and sector in asker.token.sectors and asker.api.has_key(sector):
+        whose = asker.api.make_pseudonym(
+            kind, normalised, sector
+        )  # so that a refusal is recorded with whom it concerned
 
     def find(reading: Reading, slip: Slip) -> Story | None:
         if kind is None:
-            slip.whose = normalised
             sectors = reading.find_sectors(normalised)
             if not sectors:
                 return None
@@ -60,12 +64,12 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
                 return None
             subject = citizen.owner if citizen else normalised
         else:
-            sectors = [body.sector or next(iter(asker.token.sectors), "")]
-            slip.admit_typed(sectors[0])
-            subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sectors[0])
+            sectors = [sector]
+            slip.admit_typed(sector)
+            subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sector)
         return _tell(reading, asker, subject, sectors, body.limit)
 
-    return answer(await asker.ask(Operation.LOOK_UP, body.purpose, find))
+    return answer(await asker.ask(Operation.LOOK_UP, body.purpose, find, whose))
 
 
 @router.post("/v1/timeline", response_model=Page, responses=responses("cursor", *BODY))

@@ -54,6 +54,13 @@ TITLES: Final = {
 }
 """Last part of the type → status, title in French and in English."""
 
+DETAILS: Final = {
+    "role": ("Ce rôle ne le permet pas", "This role may not do that"),
+    "purpose": ("Ce rôle ne peut pas donner ce motif", "This role may not give this purpose"),
+    "sector": ("Ce n'est pas dans un secteur de ce jeton", "It is in no sector of this token"),
+    "services": ("Ce jeton n'est que pour quelques services", "This token is for some services alone"),
+}
+"""Why somebody is refused, in French and in English. Role and purpose are known before anything is looked for."""
 _MISTAKES: Final = {
     "missing": ("manque", "is missing"),
     "extra_forbidden": ("n'est pas connu ici", "is not known here"),
@@ -94,11 +101,13 @@ class Problem(Exception):  # noqa: N818 - an answer
         *,
         mistakes: Iterable[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
+        because: str = "",
     ) -> None:
-        """`mistakes` are names of fields, and what is wrong with them as pydantic names it."""
+        """`mistakes` are names of fields, and what is wrong with them as pydantic names it; `because` is one of `DETAILS`."""
         super().__init__(kind)
         self.kind = kind
         self.mistakes = tuple(mistakes)
+        self.because = because
         self.headers = dict(headers or {})
 
     def answer(self, language: str) -> Response:
@@ -106,6 +115,8 @@ class Problem(Exception):  # noqa: N818 - an answer
         status, *titles = TITLES[self.kind]
         which = LANGUAGES.index(language)
         body: dict[str, Any] = {"type": URN + self.kind, "title": titles[which], "status": status}
+        if self.because:
+            body["detail"] = DETAILS[self.because][which]
         if self.mistakes:
             body["errors"] = [
                 {"field": field, "message": _MISTAKES.get(wrong, _OTHER_MISTAKE)[which]}

@@ -53,4 +53,4 @@ def admit(asker: Asker, slip: Slip, sector: str) -> None:
     """Go on only if who asks may do this in the whole of a sector. Raises `Forbidden`."""
     slip.admit(sector)
     if asker.token.services:
-        raise Forbidden
+        raise Forbidden("services")

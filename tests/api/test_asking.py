@@ -23,7 +23,7 @@ from streams.api.accesses import HOUR_SECONDS, Accesses
 from streams.api.asking import ACROSS
 from streams.api.guarding import HEADERS, MOST_BYTES, OPERATIONS
 from streams.api.options import Across, ApiOptions
-from streams.api.problems import TITLES
+from streams.api.problems import DETAILS, TITLES
 from tests.support.api import NUMBER, SECTOR, Office, call, letter, now, token
 from tests.support.issuer import Issuer
 from tests.support.kills import run_in_child
@@ -274,6 +274,7 @@ def test_what_is_shown_is_recorded_as_it_is_told(known: Office) -> None:
             "why": "complaint",
             "result": "shown",
             "across": "",
+            "ground": "",
         }
     ]
     assert known.metric("api_accesses_total", role="dpo", operation="look_up", purpose="complaint", result="shown") == 1
@@ -370,7 +371,8 @@ def test_a_mistake_is_told_without_what_was_sent(known: Office, body: Any) -> No
 def test_a_sector_that_is_none_here_is_refused_and_not_recorded(known: Office, operation: Operation) -> None:
     path, body = requests_in(known, SECTOR)[operation]
     for typed, recorded in ((PLANTED[1:], ""), ("routes", "routes")):
-        assert known.ask(path, **body | {"sector": typed}).status_code == 403
+        answer = known.ask(path, **body | {"sector": typed})
+        assert (answer.status_code, answer.json()["detail"] in DETAILS["sector"]) == (403, True)
         (*_, record) = known.recorded()
         assert (record["operation"], record["sector"], record["result"]) == (operation, recorded, "refused")
 

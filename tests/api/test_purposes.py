@@ -10,6 +10,7 @@ from streams.access.audit import Purpose
 from streams.access.permissions import OF_CITIZENS, PERMISSIONS, Role
 from streams.access.purposes import PURPOSES
 from streams.api.answers import Why
+from streams.api.problems import DETAILS
 from tests.support.api import NUMBER, Office, call, token
 
 REASONS: tuple[Purpose, ...] = get_args(get_args(Why)[0])
@@ -40,5 +41,9 @@ def test_a_reason_that_is_not_the_roles_is_refused_and_recorded_and_not_offered(
         answer = sqlite.ask(path, "sacha", **asked, purpose=reason)
         may = reason in PURPOSES[role]
         assert answer.status_code == (200 if may else 403)
+        assert sqlite.recorded()[-1]["whose"] == asked.get("contact", caller), "also of a refusal"
+        if not may:
+            why = "purpose" if PERMISSIONS[role] & OF_CITIZENS else "role"
+            assert answer.json()["detail"] in DETAILS[why], "which of the two is said"
         record = sqlite.recorded()[-1]
         assert (record["who"], record["why"], record["result"]) == ("sacha", reason, "shown" if may else "refused")
