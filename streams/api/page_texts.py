@@ -351,7 +351,7 @@ _TEXTS = {
     "just_now": ("à l’instant", "just now"),
 }
 
-_TEXTS |= {f"remnant_{what}": (french, english) for what, (english, french) in REMNANTS.items()}
+_TEXTS |= {f"remnant_{what}": (french.replace("'", "’"), english) for what, (english, french) in REMNANTS.items()}
 _TEXTS |= {f"{of}_{value}": (french, english) for of in _SHARED for value, (english, french) in VOCABULARY[of].items()}
 
 _NO_BREAK: Final = re.compile(r" (?=[:;?!÷%»]|s(?![\w’])|min\b)|(?<=«) ")

@@ -374,7 +374,7 @@ def test_an_identifier_is_nowhere_but_in_its_box(desk: Desk) -> None:
         assert value not in kept
     assert found(NUMBER, kept.encode()) == []
     assert desk.page.run("return history.length") == before
-    assert desk.page.run("return [...document.querySelectorAll('input')].map((box) => box.autocomplete)") == ["off"] * 2
+    assert desk.page.run("return [...document.querySelectorAll('input')].map((box) => box.autocomplete)") == ["off"] * 3
     asked = desk.page.requests()
     assert len(asked) > 15
     assert [url for url in asked if not url.startswith(f"{desk.served.url}/")] == []
@@ -396,7 +396,7 @@ def test_without_a_token_nothing_of_anybody_is_there(desk: Desk) -> None:
     desk.open()
     for name in ("me", "search", "story", "sign-out"):
         assert not desk.is_there(f"#{name}")
-    assert desk.page.run("return [document.forms.length, document.querySelectorAll('#kind option').length]") == [2, 0]
+    assert desk.page.run("return [document.forms.length, document.querySelectorAll('#kind option').length]") == [3, 0]
 
 
 def test_who_does_nothing_is_forgotten_also_by_a_tab_that_slept(desk: Desk) -> None:
