@@ -7,10 +7,11 @@ What they return is in the audit already.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
@@ -31,6 +32,7 @@ from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
 from streams.api.options import ApiOptions
 from streams.api.problems import TITLES, Problem, ProblemBody
+from streams.core.links import Ground
 from streams.rights.desk import Desk
 from streams.timeline.reading import Reader, Reading
 from streams.timeline.store import Timeline, Unavailable
@@ -61,6 +63,7 @@ class Slip:
     whose: str = ""
     sector: str = ""
     across: str = ""
+    ground: Ground | Literal[""] = ""
 
     def admit(self, sector: str) -> None:
         """Go on only if this may be done in `sector`. Raises `Forbidden`."""
@@ -250,6 +253,11 @@ class Asker:
         """Return whether an entry of this service may be shown in full."""
         return not self.token.services or service in self.token.services
 
+    async def record_end(self, slip: Slip, result: Result) -> None:
+        """Record what came of what was begun for a citizen's rights. It is done: if it cannot be recorded, the log says so."""
+        with suppress(Problem):
+            await self._record(slip, Purpose.RIGHTS, result)
+
     async def record_limited(self, operation: Operation, purpose: Purpose) -> None:
         """Record that the token asked too often."""
         await self._record(Slip(self, operation), purpose, Result.LIMITED)
@@ -264,6 +272,7 @@ class Asker:
             why=purpose,
             result=result,
             across=slip.across,
+            ground=slip.ground,
         )
         try:
             await self.api.audit.record_soon(access)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter
 
@@ -11,7 +11,7 @@ from streams.access.permissions import Operation
 from streams.api.answers import LinkState, RestoreLink, RevokeLink
 from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.problems import Problem
-from streams.core.links import Link
+from streams.core.links import Ground, Link
 from streams.timeline.reading import Reading
 from streams.timeline.store import Timeline
 
@@ -25,7 +25,7 @@ async def revoke_link(body: RevokeLink, asker: AskerHere) -> Any:
     def revoke(timeline: Timeline, link: Link) -> bool:
         return timeline.revoke(link, int(time.time() * 1000), body.reason)
 
-    await _change(asker, Operation.REVOKE_LINK, Link(body.one, body.other), revoke)
+    await _change(asker, Operation.REVOKE_LINK, Link(body.one, body.other), revoke, body.reason)
     return answer(LinkState(one=body.one, other=body.other, holds=False))
 
 
@@ -36,10 +36,19 @@ async def restore_link(body: RestoreLink, asker: AskerHere) -> Any:
     return answer(LinkState(one=body.one, other=body.other, holds=True))
 
 
-async def _change(asker: Asker, operation: Operation, link: Link, change: Callable[[Timeline, Link], bool]) -> None:
-    """Record of both what is about to be done, then do it, whichever of the two stands first. Raises `Problem`."""
+async def _change(
+    asker: Asker,
+    operation: Operation,
+    link: Link,
+    change: Callable[[Timeline, Link], bool],
+    ground: Ground | Literal[""] = "",
+) -> None:
+    """Record of both what is about to be done, do it, whichever of the two stands first, and record its end. Raises `Problem`."""
+    slips = []
 
     def find(reading: Reading, slip: Slip) -> bool | None:
+        slip.ground = ground
+        slips.append(slip)
         sectors = reading.find_sectors(link.one)
         if not sectors or reading.find_sectors(link.other) != sectors:
             return None
@@ -58,5 +67,11 @@ async def _change(asker: Asker, operation: Operation, link: Link, change: Callab
 
     for whose in link:
         await asker.ask(operation, Purpose.RIGHTS, find, whose, Result.BEGUN)
-    if not await asker.api.in_thread(act):
+    result = Result.FAILED
+    try:
+        result = Result.DONE if await asker.api.in_thread(act) else Result.NOT_FOUND
+    finally:
+        for slip in slips:
+            await asker.record_end(slip, result)
+    if result is Result.NOT_FOUND:
         raise Problem("not-known")

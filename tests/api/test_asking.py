@@ -71,7 +71,8 @@ ASKED: Final = (
     Operation.EXPORT,
     Operation.ERASE,
 )
-BEGUN: Final = {Operation.REVOKE_LINK, Operation.RESTORE_LINK, Operation.ERASE}
+ENDS: Final = {Operation.REVOKE_LINK: "done", Operation.RESTORE_LINK: "done", Operation.ERASE: "begun"}
+"""What is recorded last of what is begun first."""
 
 
 # ---------------------------------------------------------------------------------------------------------------- tokens
@@ -138,7 +139,8 @@ def test_each_role_does_what_the_table_says_in_its_own_sector_alone(
     assert (record["who"], record["role"], record["operation"], record["across"]) == ("sacha", role, operation, "")
     if operation in PERMISSIONS[role] and sector == SECTOR:
         assert answer.status_code == (202 if operation is Operation.ERASE else 200), answer.text
-        assert record["result"] == ("begun" if operation in BEGUN else "shown")
+        assert record["result"] == ENDS.get(operation, "shown")
+        assert record["ground"] == (body["reason"] if operation is Operation.REVOKE_LINK else "")
         assert (record["sector"], record["whose"] != "") == (sector, True)
     else:
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:accueil:problem:refused")
