@@ -17,11 +17,11 @@ from typing import Any, Final, Literal
 
 import click
 
+from models.grounds import Ground
 from models.identities import IdentityKind
 from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
-from streams.core.links import Ground
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector, kind_option, sector_option

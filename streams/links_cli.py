@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from models.grounds import Ground
 from streams.access.audit import Result
 from streams.access.permissions import Operation
 from streams.audit_cli import acting, check_whose, record_act
-from streams.core.links import Ground, Link
+from streams.core.links import Link
 from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
 from streams.running import pass_settings_here
 from streams.settings import Settings

@@ -28,12 +28,12 @@ from filelock import FileLock, Timeout
 from connectors.sdk.errors import why
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, sync_directory
 from connectors.sdk.words import say
+from models.grounds import Ground
 from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access import chain
 from streams.access.chain import BEGIN, HEAD, NOTHING, PRUNE, SLOT_BYTES, Damage, Finding, Head, Mark, Report
 from streams.access.permissions import Operation
-from streams.core.links import Ground
 
 KEEP_DAYS: Final = 365
 FILE_BYTES: Final = 64 << 20

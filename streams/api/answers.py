@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from models.grounds import Ground
 from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access.audit import CITIZENS, Purpose
 from streams.access.permissions import Operation, Role
-from streams.core.links import Ground
 from streams.core.milestone import State
 from streams.core.promises import Standing
 from streams.core.summary import Summary

@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
+from models.grounds import Ground
 from models.identities import IdentityKind, PseudonymKey
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.limiting import Limiter
@@ -32,7 +33,6 @@ from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
 from streams.api.accesses import Accesses
 from streams.api.options import ApiOptions
 from streams.api.problems import TITLES, Problem, ProblemBody
-from streams.core.links import Ground
 from streams.rights.desk import Desk
 from streams.timeline.reading import Reader, Reading
 from streams.timeline.store import Timeline, Unavailable

@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from models.grounds import Ground
 from streams.access.permissions import PERMISSIONS
 from streams.access.purposes import PURPOSES
 from streams.api.answers import Kind, Me, Pair
 from streams.api.asking import AskerHere, answer, responses
 from streams.api.guarding import OPERATIONS
 from streams.api.options import LANGUAGES
-from streams.core.links import Ground
 
 router = APIRouter(tags=["access"])
 

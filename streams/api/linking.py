@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
+from models.grounds import Ground
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.api.answers import LinkState, RestoreLink, RevokeLink
 from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses
 from streams.api.problems import Problem
-from streams.core.links import Ground, Link
+from streams.core.links import Link
 from streams.timeline.reading import Reading
 from streams.timeline.store import Timeline
 

@@ -8,7 +8,6 @@ Nothing is rewritten: what belongs together is found when somebody asks, and is 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from models.identities import IdentityKind
@@ -21,19 +20,6 @@ class Link(NamedTuple):
 
     one: str
     other: str
-
-
-class Ground(StrEnum):
-    """Why a link does not hold. A closed list: a free text would hold names."""
-
-    SHARED = "shared"
-    """Several people use it: a family, a social worker, a neighbour who helps."""
-    MISTAKEN = "mistaken"
-    """It was told or typed wrongly."""
-    REASSIGNED = "reassigned"
-    """It is somebody else's by now."""
-    REQUESTED = "requested"
-    """The citizen asked for it."""
 
 
 class Caps(NamedTuple):

@@ -20,7 +20,8 @@ from sqlalchemy import (
     text,
 )
 
-from streams.core.links import Caps, Ground, Link, Near, is_strong
+from models.grounds import Ground
+from streams.core.links import Caps, Link, Near, is_strong
 from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
 
 _ENDS: Final = (REVOCATIONS.c.one, REVOCATIONS.c.other)

@@ -64,7 +64,7 @@ REVOCATIONS: Final = Table(
     Column("one", Text, nullable=False),
     Column("other", Text, nullable=False),
     Column("revoked_at", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),  # a `core.links.Ground`
+    Column("reason", Text, nullable=False),  # a `models.grounds.Ground`
     PrimaryKeyConstraint("one", "other"),
     sqlite_with_rowid=False,
 )

@@ -26,9 +26,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from models.grounds import Ground
 from models.identities import IdentityKind
 from streams.core.contact import ERASED
-from streams.core.links import Caps, Ground, Link, Story, links_of, tell_story
+from streams.core.links import Caps, Link, Story, links_of, tell_story
 from streams.core.promises import Promise, Promised
 from streams.core.rows import milliseconds
 from streams.core.summary import in_order

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import event, text
 
 from models.events import LetterArrivedData
+from models.grounds import Ground
 from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.options import ApiOptions, OtherServices
-from streams.core.links import Ground, Link
+from streams.core.links import Link
 from streams.timeline.reading import MOST_COUNTED, Reading
 from tests.support.api import NUMBER, SECTOR, Office, call, form, letter, token
 from tests.support.events import START_MS, make

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from models.events import Event, FeedbackScale
+from models.grounds import Ground
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.access.permissions import Role
@@ -18,7 +19,6 @@ from streams.api.options import LANGUAGES, ApiOptions
 from streams.api.page import HERE, POLICY, add_page
 from streams.api.page_texts import TEXTS
 from streams.core.layouts import CLOSED, LEFT
-from streams.core.links import Ground
 from streams.core.milestone import State
 from streams.core.promises import Standing
 from streams.core.timeline import OUTCOMES

@@ -17,12 +17,13 @@ import pytest
 from pypdf import PdfReader
 
 from models.events import Event
+from models.grounds import Ground
 from models.identities import IdentityKind
 from streams.core import contact as core
 from streams.core.clocks import advance
 from streams.core.contact import Contact
 from streams.core.courses import courses
-from streams.core.links import Ground, Link
+from streams.core.links import Link
 from streams.rights.finding import Finder, Shared, Unknown
 from streams.rights.holding import Holding, Kept, gather
 from streams.rights.pdf import write_pdf

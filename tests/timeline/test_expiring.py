@@ -1,6 +1,7 @@
 """What was closed long ago leaves the timeline, slice by slice; what is open stays."""
 
-from streams.core.links import Ground, Link
+from models.grounds import Ground
+from streams.core.links import Link
 from streams.core.rows import milliseconds
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline

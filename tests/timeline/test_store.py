@@ -20,9 +20,10 @@ from msgspec import structs
 from sqlalchemy import create_engine, make_url, text
 
 from models.events import Event
+from models.grounds import Ground
 from streams.core import contact
 from streams.core import timeline as core
-from streams.core.links import Ground, Link
+from streams.core.links import Link
 from streams.core.timeline import Entry
 from streams.timeline import erasing, store
 from streams.timeline.links import Known

@@ -15,10 +15,11 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from models.grounds import Ground
 from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
-from streams.core.links import Ground, Link
+from streams.core.links import Link
 from tests.support.events import make
 from tests.support.personal import found
 from tests.support.processes import wait_until
