@@ -136,9 +136,12 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "erase": ("erasure", "effacement"),
         "revoke_link": ("link revoked", "lien rompu"),
         "restore_link": ("link restored", "lien rétabli"),
+        "read_audit": ("who looked at it", "consultation de l’audit"),
     },
     "result": {
-        "begun": ("done", "fait"),
+        "begun": ("begun", "commencé"),
+        "done": ("done", "fait"),
+        "failed": ("failed, or not known", "échoué, ou non connu"),
         "shown": ("done", "fait"),
         "proved": ("proved", "prouvé"),
         "not_found": ("nothing found", "rien trouvé"),

@@ -19,6 +19,7 @@ from pypdf import PdfReader
 from models.events import Event
 from models.grounds import Ground
 from models.identities import IdentityKind
+from streams.access.audit import Result
 from streams.core import contact as core
 from streams.core.clocks import advance
 from streams.core.contact import Contact
@@ -317,3 +318,7 @@ def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
         return
     assert content.count(b"email.received" if kind is Format.JSON else "Courriel reçu".encode()) >= 10_000
     assert max(map(len, pieces)) < len(content) / 20, "it is told as it is read"
+
+
+def test_each_result_that_an_audit_has_is_put_into_words() -> None:
+    assert VOCABULARY["result"].keys() == set(Result)
