@@ -6,12 +6,12 @@ timelines are asked for meanwhile is.
 
 import json as json_codec
 import os
+import pwd
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
-from getpass import getuser
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -72,10 +72,12 @@ def tell_who() -> str:
 
     `SUDO_USER` is a variable that whoever has the account can set: what is no name of an account is told as `?`.
     """
+    try:
+        account = pwd.getpwuid(os.geteuid()).pw_name  # not by variables, which can be set
+    except KeyError:
+        account = str(os.geteuid())
     by = os.environ.get("SUDO_USER", "")
-    if not by:
-        return f"user:{getuser()}"
-    return f"user:{getuser()} (sudo: {by if _ACCOUNT.fullmatch(by) else '?'})"
+    return f"user:{account} (sudo: {by if _ACCOUNT.fullmatch(by) else '?'})" if by else f"user:{account}"
 
 
 def check_whose(whose: str) -> None:
@@ -122,16 +124,17 @@ def acting(
 
     Raises `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
     """
-    ending = Ending()
-    for one in whose:
-        record_act(settings, operation, one, sector=sector, ground=ground)
+    ending, begun = Ending(), list[str]()
     try:
+        for one in whose:
+            record_act(settings, operation, one, sector=sector, ground=ground)
+            begun.append(one)
         yield ending
     except BaseException:
         ending.result = Result.FAILED
         raise
     finally:
-        for one in whose:
+        for one in begun:
             try:
                 _record(settings, operation, one, Purpose.ADMINISTRATION, sector, ending.result, ground)
             except AuditError as error:

@@ -134,7 +134,7 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     if not dry_run and _has_timelines(settings):
         with opened(settings) as (_, erasing):
             proved, unproved = erasing.prove(
-                partial(record_proof, settings)
+                partial(record_proof, settings, erasing)
             )  # before more is told, which takes its time
             told = erasing.tell()
         yield say(f"erasures that were begun, and told now: {told}", f"effacements commencés, dits à présent : {told}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -272,7 +273,7 @@ def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[
 def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) -> "Erasure":
     until = time.monotonic() + seconds
     while True:
-        found = erasing.look(request, lambda sha256: record_proof(settings, request, sha256))
+        found = erasing.look(request, partial(record_proof, settings, erasing, request))
         if found is None:
             raise OperatorError(say(f"no request {request}", f"pas de demande {request}"), EXIT_NOT_FOUND)
         if found.proof is not None or time.monotonic() >= until:
@@ -280,9 +281,11 @@ def _wait(settings: Settings, erasing: "Erasing", request: str, seconds: int) ->
         time.sleep(POLL_SECONDS)
 
 
-def record_proof(settings: Settings, request: str, sha256: str) -> None:
+def record_proof(settings: Settings, erasing: "Erasing", request: str, sha256: str) -> None:
     """Record that an erasure was proved. Raises `OperatorError`."""
-    record_act(settings, Operation.ERASE, f"erasure:{request}:{sha256}", Purpose.RIGHTS, result=Result.PROVED)
+    known = erasing.read(request)
+    where = known.sector if known else ""
+    record_act(settings, Operation.ERASE, f"erasure:{request}:{sha256}", Purpose.RIGHTS, where, Result.PROVED)
 
 
 def _show(found: "Erasure", settings: Settings, *, json: bool) -> None:

@@ -13,6 +13,7 @@ from streams.api.problems import Problem
 from streams.api.rights import Whose, act_for, admit
 from streams.rights.erasing import Erasing, Erasure, to_fields
 from streams.rights.finding import Found, KafkaAway
+from streams.timeline.erasing import Request
 
 router = APIRouter(tags=["rights"])
 
@@ -155,7 +156,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], ask
             if request is None:
                 return None
             admit(asker, slip, request.sector)
-            return _look(asker, erasing, name)
+            return _look(asker, erasing, request)
         except KafkaAway:
             return Problem("kafka")
 
@@ -166,7 +167,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], ask
     return answer(ErasureState.model_validate(to_fields(erasure)))
 
 
-def _look(asker: Asker, erasing: Erasing, name: str) -> Erasure | None:
+def _look(asker: Asker, erasing: Erasing, request: Request) -> Erasure | None:
     """Tell Kafka what it was not told yet, if it is there, and look how far an erasure is. Raises `KafkaAway`, `Problem`."""
 
     def record(sha256: str) -> None:
@@ -174,7 +175,8 @@ def _look(asker: Asker, erasing: Erasing, name: str) -> Erasure | None:
             who=asker.token.name,
             role=asker.token.role,
             operation=Operation.ERASE,
-            whose=f"erasure:{name}:{sha256}",
+            sector=request.sector,
+            whose=f"erasure:{request.id}:{sha256}",
             why=Purpose.RIGHTS,
             result=Result.PROVED,
         )
@@ -184,7 +186,7 @@ def _look(asker: Asker, erasing: Erasing, name: str) -> Erasure | None:
             raise Problem("audit") from None
 
     _tell(erasing)
-    return erasing.look(name, record)
+    return erasing.look(request.id, record)
 
 
 def _tell(erasing: Erasing) -> None:

@@ -109,7 +109,7 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
         seen = [row for row in rows if asker.sees(row["service"])]
         if not seen:
             return None
-        (summary,) = sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker))
+        (summary,) = sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker, sectors))
         shown = seen if _services(asker) else rows
         return Life(
             contact=contact_of(summary),
@@ -143,7 +143,8 @@ def _tell(reading: Reading, asker: Asker, subject: str, sectors: Sequence[str], 
         shared=list(_identities(story.shared, evidence, Reason.SHARED)),
         revoked=[revoked_of(known, is_named=may_restore) for known in revoked],
         contacts=[
-            contact_of(one) for one in sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker))
+            contact_of(one)
+            for one in sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker, sectors))
         ],
         are_contacts_whole=len(rows) < looked_at,
     )
@@ -187,13 +188,14 @@ def _finder(reading: Reading, asker: Asker, sectors: Sequence[str]) -> Find:
     return find
 
 
-def _sifter(reading: Reading, asker: Asker) -> Sift:
+def _sifter(reading: Reading, asker: Asker, sectors: Sequence[str]) -> Sift:
     """Return what tells which contacts services have now that are not shown to who asks: that they do, not which."""
 
     def sift(contacts: Collection[str]) -> Collection[str]:
         if not asker.token.services:
             return ()
-        return {contact for contact, service in reading.find_services_now(contacts).items() if not asker.sees(service)}
+        now = reading.find_services_now(contacts, sectors)
+        return {contact for contact, service in now.items() if not asker.sees(service)}
 
     return sift
 

@@ -16,6 +16,7 @@ from streams.timeline.links import Known
 from streams.timeline.store import Timeline
 
 NOT_TOLD: Final = "security"
+_LOOKED: Final = frozenset({"look_up", "read_timeline", "read_contact"})
 """Accesses for this purpose are only counted: to tell of them may hinder what they are for (GDPR, article 23)."""
 
 
@@ -184,7 +185,8 @@ def gather(
 
     rows = (found.rows.get(contact) for contact in found.contacts)
     told = {identity for row in rows if row for identity in row.identities.split()}
-    shared = {*story.shared, *told} - story.identities.keys()
+    revoked = {one.identity for one in withheld if one.reason == "revoked"}
+    shared = {*story.shared, *told} - story.identities.keys() - revoked
     accesses, hidden, of_several = _read_accesses(records, {*story.identities, *found.contacts}, shared)
     return Holding(
         asked,
@@ -222,7 +224,9 @@ def _read_accesses(records: Records, whose: set[str], shared: set[str]) -> tuple
     found, hidden, of_several = [], 0, 0
     for record in records():
         if record.get("whose") in shared:
-            of_several += 1
+            if record.get("result") == "shown" and record.get("operation") in _LOOKED:
+                hidden += record.get("why") == NOT_TOLD
+                of_several += record.get("why") != NOT_TOLD
         elif record.get("whose") in whose:
             if record.get("why") == NOT_TOLD:
                 hidden += 1

@@ -83,7 +83,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "left_key": ("left by a key", "sorti par une touche"),
         "left_full": ("queue full", "file pleine"),
         "left_closed": ("closed", "service fermé"),
-        "passed_on": ("passed to another service", "transmise à un autre service"),
+        "passed_on": ("passed to another service", "transmis à un autre service"),
         "left_diverted": ("diverted", "renvoyé ailleurs"),
         "left_withdrawn": ("withdrawn", "retiré de la file"),
         "left_incompatible": ("could not be connected", "mise en relation impossible"),

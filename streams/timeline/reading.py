@@ -14,6 +14,7 @@ from models.identities import IdentityKind
 from models.sla import SOURCE
 from streams.core.links import Caps, Link, Story, tell_story
 from streams.core.promises import Promise
+from streams.core.summary import in_order
 from streams.timeline import links, promises
 from streams.timeline.links import Known
 from streams.timeline.store import LOCK_SECONDS, Place, clear, slices
@@ -150,12 +151,13 @@ class Reading:
         """Return the whole life of one contact, in order."""
         return [dict(row._mapping) for row in self._connection.execute(_LIFE, {"contact": contact})]  # noqa: SLF001
 
-    def find_services_now(self, contacts: Collection[str]) -> Mapping[str, str]:
-        """Return which service each of these contacts is with, by what it was told last."""
-        found = dict[str, str]()
+    def find_services_now(self, contacts: Collection[str], sectors: Collection[str]) -> Mapping[str, str]:
+        """Return which service each of these contacts is with, by the last that was told in these sectors of one."""
+        told = list[Mapping[str, Any]]()
         for some in slices([*contacts]):
-            found.update(tuple(row) for row in self._connection.execute(_NOW, {"contacts": some, "sla": SOURCE}))
-        return found
+            asked = {"contacts": some, "sectors": ["", *sectors], "sla": SOURCE}
+            told.extend(map(dict, self._connection.execute(_NOW, asked).mappings()))
+        return {row["contact"]: row["service"] for row in sorted(told, key=in_order)}
 
     def find_promises(
         self, contacts: Collection[str], sectors: Collection[str] = ()
@@ -271,10 +273,10 @@ _SERVICES: Final = text(
 ).bindparams(bindparam("sectors", expanding=True))
 _CITIZEN: Final = text("SELECT owner, max(sector) FROM entries WHERE contact = :contact GROUP BY owner")
 _NOW: Final = text(
-    "SELECT contact, service FROM (SELECT contact, service, row_number() OVER newest AS age FROM entries"
-    " WHERE contact IN :contacts AND channel <> 'feedback' AND source <> :sla"
-    " WINDOW newest AS (PARTITION BY contact ORDER BY happened_at DESC, id DESC)) AS told WHERE age = 1"
-).bindparams(bindparam("contacts", expanding=True))
+    "SELECT contact, service, type, happened_at, id FROM (SELECT contact, service, type, happened_at, id,"
+    " rank() OVER (PARTITION BY contact ORDER BY happened_at DESC) AS age FROM entries WHERE contact IN :contacts"
+    " AND service <> '' AND sector IN :sectors AND channel <> 'feedback' AND source <> :sla) AS told WHERE age = 1"
+).bindparams(bindparam("contacts", expanding=True), bindparam("sectors", expanding=True))
 _LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
 
 

@@ -5,6 +5,7 @@ its number, where it lies, and until when.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +25,7 @@ KEPT: Final = 20_000
 """More than so many warnings are not kept: those that fall due last are dropped."""
 SHORT: Final = 4
 """Of a contact's number so many characters are told: who works on it recognises it, nobody else finds it by them."""
-_AT_RISK: Final = b'"sla.at_risk"'
+_BEGINNINGS: Final = re.compile(rb'"sla\.(at_risk|resumed|moved)"')
 
 
 class Risk(NamedTuple):
@@ -43,9 +44,9 @@ class Risk(NamedTuple):
 
     @property
     def short(self) -> str:
-        """The end of the contact's number."""
+        """The end of the contact's number, at most half of it."""
         number = self.contact.rpartition(":")[2]
-        return number[-SHORT:] if len(number) > SHORT else number
+        return number[-min(SHORT, len(number) // 2) :] if len(number) > 1 else ""
 
 
 class _Data(msgspec.Struct):
@@ -54,12 +55,14 @@ class _Data(msgspec.Struct):
     number: int = 0
     queue: str = ""
     deadline_at: datetime | None = None
+    at_risk_at: datetime | None = None
 
 
 class _Told(msgspec.Struct):
     type: str
     subject: str
     channel: str
+    time: datetime
     data: _Data
     service: str = ""
     site: str = ""
@@ -68,10 +71,17 @@ class _Told(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Told).decode
 
 
+def _is_at_risk(told: _Told) -> bool:
+    if told.type in {"sla.resumed", "sla.moved"}:
+        return told.data.at_risk_at is not None and told.data.at_risk_at <= told.time
+    return told.type == "sla.at_risk"
+
+
 class AtRiskView:
     """Events of clocks in, the next deadlines at risk out; any thread may call either.
 
-    A clock is at risk from when that is told until anything else is told of it.
+    A clock is at risk from when that is told until anything else is told of it; and from when it goes on, or has another
+    deadline, if it is at risk by then: that is not told again.
     """
 
     def __init__(self) -> None:
@@ -104,7 +114,7 @@ class AtRiskView:
         with self._lock:
             for key, value in rows:
                 # Of most events nothing need be known: they are of contacts that are not at risk.
-                if key is not None and value is not None and (_AT_RISK in value or key in self._risks):
+                if key is not None and value is not None and (key in self._risks or _BEGINNINGS.search(value)):
                     self._take(key, value)
 
     def next(self, now: int, most: int = MOST) -> list[Risk] | None:
@@ -124,7 +134,7 @@ class AtRiskView:
             return  # a call at risk is one that waits: its queue shows it
         clocks, which = self._risks.get(key, {}), (told.data.clock, told.data.number)
         clocks.pop(which, None)
-        if told.type == "sla.at_risk" and told.data.deadline_at is not None:
+        if _is_at_risk(told) and told.data.deadline_at is not None:
             due_at = int(told.data.deadline_at.timestamp() * 1000)
             where = (told.channel, told.service, told.site, told.data.queue)
             clocks[which] = Risk(due_at, told.subject, told.data.policy, told.data.clock, *where)

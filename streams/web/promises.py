@@ -92,6 +92,7 @@ class AtRisk(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     label_fr: str
     label_en: str
+    site: str
     queue: str
     """Of its clock; empty where there is none."""
     policy: str
@@ -231,6 +232,7 @@ def _at_risk(risk: Risk, terms: _Terms, now: int, options: WebOptions) -> AtRisk
         service=risk.service,
         label_fr=french,
         label_en=english,
+        site=risk.site,
         queue=risk.queue,
         policy=risk.policy,
         clock=risk.clock,

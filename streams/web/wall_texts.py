@@ -42,7 +42,7 @@ WALL_TEXTS: Final = {
     "calls_so_far": ("Appels reçus", "Calls received"),
     "agents_busy_of": ("Agents libres", "Agents free"),
     "checked_in": ("Arrivés, en attente", "Arrived, waiting"),
-    "nothing_to_show": ("Aucune vue n’a de quoi se montrer.", "No view has anything to show."),
+    "nothing_to_show": ("Aucune vue n’a rien à montrer.", "No view has anything to show."),
     # how such a day went before
     "usual": ("d’habitude", "usually"),
     "no_history": ("pas encore d’historique", "no history yet"),
@@ -80,7 +80,7 @@ WALL_TEXTS: Final = {
     "levels_of": ("Seuils : {words}.", "Thresholds: {words}."),
     "contacts_behind": ("Les contacts qui y comptent", "The contacts that it counts"),
     "contacts_rule": (
-        "Ce tableau ne tient aucun contact. Sur le serveur, qui en a le droit les liste :",
+        "Ce tableau ne contient aucun contact. Sur le serveur, qui en a le droit les liste :",
         "This board holds no contact. On the server, who may do so lists them:",
     ),
     "contacts_none": (
@@ -172,7 +172,7 @@ WALL_TEXTS: Final = {
     ),
     "means_opinions_given": ("Avis donnés, sur toutes les échelles.", "Opinions given, on all scales."),
     "means_opinions_response": (
-        "Qui a répondu ÷ qui fut invité, là où l’on invite.",
+        "Qui a répondu ÷ qui a été invité, là où l’on invite.",
         "Who answered ÷ who was invited, where anybody is.",
     ),
     "means_opinions_csat": (

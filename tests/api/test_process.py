@@ -144,6 +144,7 @@ def test_what_the_readme_asks_is_answered(page: str, tmp_path: Path) -> None:
     office.write(letter("1", 0, office.pseudonym(IdentityKind.PHONE, NUMBER)))
     office.close()
     (demo / "access" / "demo-token").write_text("camille\n")
+    (demo / "access" / "demo-number").write_text(f"{NUMBER}\n")
     (command,) = re.findall(r"^curl .*?\n(?=```)", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     with served(demo) as api:
         wait_until(api.is_ready, "the API")

@@ -95,6 +95,9 @@ def records() -> list[dict[str, Any]]:
         {**about, "whose": CASE, "why": "security"},
         {**about, "whose": OTHER, "why": "contact"},
         {**about, "whose": LANDLINE, "why": "contact"},
+        {**about, "whose": LANDLINE, "why": "contact", "result": "not_found"},
+        {**about, "whose": LANDLINE, "why": "rights", "operation": "erase", "result": "begun"},
+        {**about, "whose": FORMER, "why": "contact"},
         {"begin": 1},
     ]
 

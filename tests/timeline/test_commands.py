@@ -1,11 +1,12 @@
 """`accueil timeline show` and `accueil links`, as they are typed: what they print, refuse and record."""
 
 import json
+import os
+import pwd
 import re
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
-from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -278,9 +279,9 @@ def test_who_gave_a_command_by_sudo_stands_in_the_record(
     assert run("timeline", "show", phone, "--why", "contact").exit_code == 0
     assert run("timeline", "show", "call:a:9", "--why", "contact").exit_code == 1
     shown, unknown = records(data)
-    assert shown["who"] == unknown["who"] == f"user:{getuser()}{who}"
+    assert shown["who"] == unknown["who"] == f"user:{pwd.getpwuid(os.geteuid()).pw_name}{who}"
     assert (shown["result"], shown["sector"], unknown["result"]) == ("shown", "general", "not_found")
-    by_account = run("audit", "show", "--who", f"user:{getuser()}", "--json").stdout
+    by_account = run("audit", "show", "--who", f"user:{pwd.getpwuid(os.geteuid()).pw_name}", "--json").stdout
     assert len(by_account.splitlines()) == 2, "an account's are also those that were given by sudo"
 
 

@@ -274,7 +274,7 @@ def test_a_service_says_what_came_what_is_open_and_what_is_thought_of_it(house: 
     assert accueil["Avis du jour: Satisfaits"] == "75 % (28)"
     assert accueil["Avis du jour: JDMA, sur 10"] == "8,0 (7)"
     assert cells(page, listed.index("Transport adapté"))["Démarches en ligne: Chez l’usager"] == "17"  # noqa: RUF001
-    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] == "50 min"
+    assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {f"{n} min" for n in range(50, 60)}  # time goes on
 
 
 def test_the_row_of_all_is_the_sum(house: Served, page: Page) -> None:

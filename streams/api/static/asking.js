@@ -36,8 +36,8 @@ export const ask = (path, body) => fetchAs(path, body, (response) => response.js
 
 /** Return the file that is the answer, and its name. Raises the same. */
 export const askFile = (path, body) => fetchAs(path, body, async (response) => {
-  const [, name] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition"));
-  return { name, file: await response.blob() };
+  const found = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? ""); // a proxy may drop it
+  return { name: found?.[1] ?? "export", file: await response.blob() };
 });
 
 async function fetchAs(path, body, read) {

@@ -65,7 +65,8 @@ export const sayAlert = ({ name, words }) => (name ? say("alert_of", { name, wor
 /** Tell the title and the icon of the page how much needs attention. */
 export function countAlerts(alerts) {
   const number = alerts.length;
-  const wanted = number ? `(${number}) ${title}` : title;
+  const isLost = told !== null && !areCurrent();
+  const wanted = number || isLost ? `(${isLost ? "?" : number}) ${title}` : title;
   if (document.title !== wanted) document.title = wanted;
   const level = alerts[0]?.level === ACTION ? "action" : "attention";
   const address = number ? `/icon.svg?n=${number}&level=${level}` : "/icon.svg";
@@ -74,6 +75,7 @@ export function countAlerts(alerts) {
 
 /** Tell what is new to those who hear the page; what was there when it was opened they read. */
 export function announceAlerts(alerts) {
+  if (!areCurrent()) return; // what was told before it was so is not new after it
   const keys = new Map(alerts.map((alert) => [`${alert.level} ${alert.key}`, alert]));
   const news = told ? [...keys].filter(([key]) => !told.has(key)).map(([, alert]) => sayAlert(alert)) : [];
   told = new Set(keys.keys());

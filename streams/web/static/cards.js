@@ -1,7 +1,7 @@
 // Figures of the wall, and its cards: what a channel, the promises or the opinions are in one figure and three more.
 
 import { levelOfOldest, promisesOfMatters } from "./alerts.js";
-import { ATTENTION, NORMAL, levelOf } from "./levels.js";
+import { ACTION, ATTENTION, NORMAL, levelOf } from "./levels.js";
 import { areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
 import { COLUMN, aboutQueue, levelsOf, sayLimits, stateOf } from "./queues.js";
 
@@ -167,8 +167,10 @@ export function cardOfPromises(board) {
     level,
     about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: "sla" } },
   });
-  const level = areCurrent() ? levelOf(sum("overdue"), { attention: 1, action: 1 }) : NORMAL;
-  const risk = areCurrent() && sum("at_risk") ? ATTENTION : NORMAL;
+  const judged = standing.filter(({ channel }) => areCurrent(channel)); // as the strip does
+  const isAny = (name) => judged.some((told) => told[name]);
+  const level = isAny("overdue") ? ACTION : NORMAL;
+  const risk = isAny("at_risk") ? ATTENTION : NORMAL;
   return [
     {
       key: "promises",

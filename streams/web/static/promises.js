@@ -8,7 +8,7 @@ import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make } f
 import { nameOf, nameRow, now, point, say, texts, write } from "./page.js";
 
 // --------------------------------------------------------------------------------------------------------------- words
-const MIDNIGHT = "00:00";
+export const MIDNIGHT = "00:00";
 const FIVE_MINUTES = 300_000; // deadlines are known as exactly as that
 const QUEUED = ["call", "visit"];
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;

@@ -7,7 +7,7 @@ import { sayUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS } from "./levels.js";
 import { sources, when } from "./live.js";
 import { areCurrent, format, nameOf, now, say, texts } from "./page.js";
-import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, aboutPromise, promiseOf, sayLeft } from "./promises.js";
+import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, promiseOf, sayLeft } from "./promises.js";
 import { levelsOf, pressing, stateOf, stateOfQueue } from "./queues.js";
 
 const ROWS = 8; // that find room on a page
@@ -95,7 +95,7 @@ function atRisk({ promises }) {
   if (!promises.next_at_risk.length) return [];
   const shown = promises.next_at_risk.slice(0, ROWS - 1);
   const WORDS = {
-    deadline: ({ due_at }) => format.shortMoment(due_at, now()),
+    deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // the end of a day
     promise: promiseOf,
     service: (told) => nameOf(told) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
@@ -103,7 +103,7 @@ function atRisk({ promises }) {
   };
   const columns = [{ label: texts.time_remaining, isName: true }, ...Object.keys(WORDS).map((name) => ({ label: texts[name], isWords: true }))];
   const items = shown.map((told) => ({
-    key: JSON.stringify([told.contact, told.policy, told.clock, told.due_at]),
+    key: JSON.stringify([told.contact, told.policy, told.clock, told.due_at, told.channel, told.site, told.service, told.queue]),
     name: areCurrent(told.channel) ? `${SYMBOLS[ATTENTION]} ${sayLeft(told)}` : "–",
     level: ATTENTION,
     cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(told), isWords: true, title: name === "promise" ? told.policy : "" })),
@@ -167,9 +167,10 @@ function pipeline(board) {
   const columns = [{ label: texts.source, isName: true }, { label: texts.state, isWords: true }, { label: texts.last_came, isWords: true }];
   const known = sources();
   const rows = known.map(({ channel, site, until, isQuiet, isJudged }) => {
-    const state = !areCurrent(channel) ? ["▲", texts.reading_history] : isQuiet ? [SYMBOLS[ATTENTION], texts.quiet_source] : isJudged ? stateOf(NORMAL) : ["○", texts.shut];
+    const isRead = channel in board.history;
+    const state = !areCurrent() ? ["", "–"] : isRead ? [SYMBOLS[ATTENTION], texts.reading_history] : isQuiet ? [SYMBOLS[ATTENTION], texts.quiet_source] : isJudged ? stateOf(NORMAL) : ["○", texts.shut];
     const value = until === null ? texts.nobody_today : format.hour(Math.min(until, now())); // five minutes are told by their end
-    return { key: JSON.stringify([channel, site]), name: [texts[`channel_${channel}`], site].filter(Boolean).join(" – "), level: isQuiet || !areCurrent(channel) ? ATTENTION : NORMAL, state, cells: [{ value, isWords: true }] };
+    return { key: JSON.stringify([channel, site]), name: [texts[`channel_${channel}`], site].filter(Boolean).join(" – "), level: areCurrent() && (isQuiet || isRead) ? ATTENTION : NORMAL, state, cells: [{ value, isWords: true }] };
   });
   const others = Object.entries(board.history)
     .filter(([channel]) => !known.some((source) => source.channel === channel))

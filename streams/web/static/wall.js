@@ -52,7 +52,7 @@ function showAlerts() {
   announceAlerts(all);
   const isMore = all.length > MOST_ALERTS;
   const shown = all.slice(0, isMore ? MOST_ALERTS - 1 : MOST_ALERTS);
-  const more = { key: "more", level: 0, name: "", words: say("and_more", counts({ n: all.length - shown.length })) };
+  const more = { key: "more", level: all[shown.length]?.level ?? 0, name: "", words: say("and_more", counts({ n: all.length - shown.length })) };
   alerts.show(isMore ? [...shown, more] : shown, ({ key }) => key, ({ row, symbol, name, words }, alert) => {
     mark(row, alert.level);
     write(symbol, SYMBOLS[alert.level]);
@@ -94,7 +94,11 @@ function showPage() {
   for (const [key, { section }] of sections) {
     section.hidden = key !== rotation.key;
     if (!pages.some((other) => other.key === key)) {
-      section.querySelector("#day")?.remove();
+      const chart = section.querySelector("#day");
+      if (chart) {
+        chart.hidden = true; // it is wanted again once there are queues
+        document.body.append(chart);
+      }
       section.remove();
       sections.delete(key);
     }

@@ -81,6 +81,21 @@ def test_whatever_else_is_told_ends_it(kind: str) -> None:
     assert due(view) == ["0001", "0002"]
 
 
+@pytest.mark.parametrize("kind", ["resumed", "moved"])
+def test_what_goes_on_while_it_is_at_risk_is_so_without_being_told_again(kind: str) -> None:
+    stopped = [told("at_risk", "2026-0001"), told("paused", "2026-0001", None)]
+    goes_on = told(kind, "2026-0001", NOON + 2 * HOUR, at_risk_at=NOON.isoformat())
+    has_time = told(kind, "2026-0001", NOON + 9 * HOUR, at_risk_at=(NOON + HOUR).isoformat())
+    assert due(view_of(*stopped)) == []
+    assert due(view_of(*stopped, goes_on)) == ["0001"]
+    assert due(view_of(*stopped, goes_on, has_time)) == due(view_of(has_time)) == []
+
+
+@pytest.mark.parametrize(("number", "told_of_it"), [("812", "2"), ("7", ""), ("4711", "11"), ("2026-000812", "0812")])
+def test_no_number_is_told_whole(number: str, told_of_it: str) -> None:
+    assert due(view_of(told("at_risk", number))) == [told_of_it]
+
+
 def test_clocks_of_one_contact_are_told_apart() -> None:
     view = view_of(
         told("at_risk", "2026-0001"),
