@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -31,6 +32,8 @@ ENDPOINT: Final = (
     "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
 )
 JAVA_AT_LEAST: Final = 17
+PORTS: Final = range(20_000, 32_000)
+_given: Final[set[int]] = set()
 PROPERTIES: Final = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -263,10 +266,17 @@ def listens(address: str, timeout_seconds: float = 1) -> bool:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody listens on now, another one each time.
+
+    It is none of those that a system lends to whoever connects: such a port may be lent before it is listened on.
+    """
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def find_java() -> str:

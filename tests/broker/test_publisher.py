@@ -1,6 +1,5 @@
 """The publisher against a real Kafka that comes, goes, hangs and is killed: nothing is lost, and the order is kept."""
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from models.topics import SOURCES, Channel
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import TopicSpec, apply
 from tests.support.kafka_io import produce, read
+from tests.support.processes import paused
 
 pytestmark = [
     pytest.mark.broker,
@@ -182,15 +182,12 @@ def test_the_broker_hangs_for_longer_than_it_is_waited_for(broker: EmbeddedKafka
         sending.send(100)
         sending.poll_until(sending.all_safe)
         assert broker.pid is not None
-        os.kill(broker.pid, signal.SIGSTOP)
-        try:
+        with paused(broker.pid):
             sending.send(100)
             assert sending.confirmed == [100]
             sending.poll_until(sending.all_safe)
             assert sending.value("connector_spool_records") == 100
             assert sending.value("connector_broker_outages_total") == 1
-        finally:
-            os.kill(broker.pid, signal.SIGCONT)
         sending.poll_until(sending.all_acknowledged)
         sending.send(100)
         sending.poll_until(sending.all_acknowledged)
@@ -214,12 +211,8 @@ def test_what_somebody_waits_for_is_delivered_or_refused(own_kafka: EmbeddedKafk
     found = read(own_kafka.bootstrap, TOPIC)
     assert sorted(message.value() for message in found) == sorted([encode(one) for one in events] * 2)
     assert own_kafka.pid is not None
-    os.kill(own_kafka.pid, signal.SIGSTOP)
-    try:
-        with pytest.raises(NotDelivered):
-            deliver(own_kafka.bootstrap, events, client_id="essai", patience_seconds=1)
-    finally:
-        os.kill(own_kafka.pid, signal.SIGCONT)
+    with paused(own_kafka.pid), pytest.raises(NotDelivered):
+        deliver(own_kafka.bootstrap, events, client_id="essai", patience_seconds=1)
     own_kafka.stop()
     with pytest.raises(NotDelivered):
         deliver(own_kafka.bootstrap, events, client_id="essai")

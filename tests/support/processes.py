@@ -132,7 +132,22 @@ class Child:
     @property
     def stopped(self) -> bool:
         """Whether it is stopped by SIGSTOP."""
-        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return _is_stopped(Path(f"/proc/{self.pid}/stat"))
+
+
+def _is_stopped(stat: Path) -> bool:
+    return stat.read_text().rpartition(")")[2].split()[0] == "T"
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Stop process `pid` with all of its threads, until the block ends."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: all(map(_is_stopped, Path(f"/proc/{pid}/task").glob("*/stat"))), f"process {pid} is stopped")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
