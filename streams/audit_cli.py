@@ -9,9 +9,9 @@ import os
 import pwd
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,7 +24,7 @@ from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when
 from streams.running import pass_settings_here
-from streams.sectors import choose_sector, kind_option, sector_option
+from streams.sectors import KINDS, choose_sector, list_sectors
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
 from streams.words import say
@@ -251,8 +251,19 @@ def verify_(settings: Settings, noted: Mark | None) -> None:
         "De tous les pseudonymes et contacts de l'usager : celui de --whose, sinon demandé.",
     ),
 )
-@kind_option
-@sector_option
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    show_default=IdentityKind.PHONE.value,
+    help=say("What --citizen asks for.", "Ce que --citizen demande."),
+)
+@click.option(
+    "--sector",
+    help=say(
+        "Records of this sector; with --citizen, the one in which the citizen is meant.",
+        "Les enregistrements de ce secteur ; avec --citizen, celui où l'usager est cherché.",
+    ),
+)
 @limit_option
 @as_json
 @pass_settings_here
@@ -261,7 +272,7 @@ def show(
     since: int | None,
     who: str | None,
     whose: str | None,
-    kind: str,
+    kind: str | None,
     sector: str | None,
     limit: int,
     *,
@@ -269,47 +280,27 @@ def show(
     json: bool,
 ) -> None:
     """Print them as they stand, and say whether `verify` finds them true."""
-    if whose is not None and not is_whose(whose):
-        raise OperatorError(
-            say(
-                "--whose: that is neither a contact id nor a pseudonym; --citizen asks for a number, an address or a reference",
-                "--whose : ce n'est ni un contact ni un pseudonyme ; --citizen demande un numéro, une adresse ou une référence",
-            )
-        )
-    names = _find_names(settings, whose, kind, sector) if citizen else {whose}
+    _check_asked(whose, kind, citizen=citizen)
+    names = _find_names(settings, whose, kind or IdentityKind.PHONE, sector) if citizen else {whose}
 
     def fits(record: dict[str, Any]) -> bool:
         return (
             "who" in record
             and (who is None or record["who"] == who or str(record["who"]).startswith(f"{who} (sudo: "))
             and (names == {None} or record.get("whose") in names)
+            and (citizen or sector is None or record.get("sector") == sector)
             and (since is None or _milliseconds(record) >= since)
         )
 
     directory = _directory(settings)
     try:
-        shown, unreadable = _latest(read(directory), fits, limit)
+        shown, left_out, unreadable = _latest(read(directory), fits, limit)
         findings = verify(directory).findings
     except AuditError as error:
         raise OperatorError(str(error)) from None
-    if json:
-        for record in shown:
-            click.echo(json_codec.dumps(record, ensure_ascii=False))
-    elif shown:
-        print_table(
-            (
-                say("when", "quand"),
-                say("who", "qui"),
-                say("operation", "opération"),
-                say("sector", "secteur"),
-                say("whose", "de qui"),
-                say("why", "pourquoi"),
-                say("result", "résultat"),
-            ),
-            [(when(_milliseconds(one), settings.web.zone), *_cells(one)) for one in shown],
-        )
-    else:
-        click.echo(say("none", "aucun"))
+    if sector is not None and not (shown or left_out) and sector not in list_sectors(settings):
+        choose_sector(settings, sector)  # a name that is mistyped does not mean that nobody read
+    _print_records(shown, settings.web.zone, left_out, json=json)
     if unreadable:
         click.echo(
             say(
@@ -330,23 +321,74 @@ def show(
         raise SystemExit(EXIT_NOT_FOUND)
 
 
+def _check_asked(whose: str | None, kind: str | None, *, citizen: bool) -> None:
+    """Raise `OperatorError` for what would find nothing, or change nothing, whoever read what."""
+    if whose is not None and not is_whose(whose):
+        raise OperatorError(
+            say(
+                "--whose: that is neither a contact id nor a pseudonym; --citizen asks for a number, an address or a reference",
+                "--whose : ce n'est ni un contact ni un pseudonyme ; --citizen demande un numéro, une adresse ou une référence",
+            )
+        )
+    if kind is not None and (whose is not None or not citizen):
+        raise OperatorError(
+            say(
+                "--kind: only of what --citizen asks for; --whose has its kind in it",
+                "--kind : seulement pour ce que --citizen demande ; --whose contient le sien",
+            )
+        )
+
+
+def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int, *, json: bool) -> None:
+    """Print records, and how many before them are not."""
+    if json:
+        for record in shown:
+            click.echo(json_codec.dumps(record, ensure_ascii=False))
+    elif shown:
+        print_table(
+            (
+                say("when", "quand"),
+                say("who", "qui"),
+                say("operation", "opération"),
+                say("sector", "secteur"),
+                say("whose", "de qui"),
+                say("why", "pourquoi"),
+                say("result", "résultat"),
+            ),
+            [(when(_milliseconds(one), zone), *_cells(one)) for one in shown],
+        )
+    elif not left_out:
+        click.echo(say("none", "aucun"))
+    if left_out:
+        click.echo(
+            say(f"{left_out} more before these: --limit", f"{left_out} de plus avant : --limit"),
+            err=True,
+        )
+
+
 def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | None) -> set[str | None]:
-    """Return by what names a citizen stands in records: pseudonyms and contacts that the timelines have. That is recorded."""
-    from streams.timeline.erasing import find_contacts, find_sectors  # noqa: PLC0415 - brings the database's libraries
+    """Return by what names a citizen stands in records: pseudonyms and contacts that the timelines have. That is recorded.
+
+    Of a contact that is whose citizen's it is.
+    """
+    from streams.rights.finding import MOST_IDENTITIES  # noqa: PLC0415 - brings the database's libraries
+    from streams.timeline.erasing import find_contacts, find_sectors  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_cli import ask_for, tell_away  # noqa: PLC0415
-    from streams.timelines import open_timeline  # noqa: PLC0415
+    from streams.timelines import check_there, open_timeline  # noqa: PLC0415
 
     with clear_errors():
-        where = sector or ("" if whose else choose_sector(settings, sector))
+        where = "" if whose and sector is None else choose_sector(settings, sector)
+        check_there(settings)
         asked = whose or ask_for(settings, IdentityKind(kind), where)
         try:
             with closing(open_timeline(settings)) as timeline:
                 entries = timeline.read_contact(asked)
-                story = timeline.tell_story(asked)
+                owner = entries[0]["owner"] if entries else asked
+                story = timeline.tell_story(owner, MOST_IDENTITIES)
                 with timeline.reading() as connection:
                     sectors = [where] if where else find_sectors(connection, asked)
-                    own = story.identities if story.is_own else {asked: None}
+                    own = {asked, *(story.identities if story.is_own else [owner])}
                     contacts = {one for name in sectors for one in find_contacts(connection, own, name)}
         except Unavailable as error:
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
@@ -362,13 +404,22 @@ def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | 
         others = ", ".join(story.shared)
         click.echo(
             say(
-                f"{asked} is several people's: who read {others} is asked for by those",
-                f"{asked} est à plusieurs : qui a lu {others} se demande par ceux-là",
+                f"{owner} is several people's: who read {others} is asked for by those",
+                f"{owner} est à plusieurs : qui a lu {others} se demande par ceux-là",
             ),
             err=True,
         )
-        return {asked}
-    return {asked, *own, *contacts}
+        return {asked, owner}
+    if not story.is_whole:
+        *_, last = story.identities
+        click.echo(
+            say(
+                f"more is linked to {owner} than is followed: who read the rest is asked for by {last}",
+                f"davantage est lié à {owner} que ce qui est suivi : qui a lu le reste se demande par {last}",
+            ),
+            err=True,
+        )
+    return {*own, *contacts}
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
@@ -385,16 +436,17 @@ COLUMNS: Final = ("who", "operation", "sector", "whose", "why", "result")
 
 def _latest(
     lines: Iterator[Line], fits: Callable[[dict[str, Any]], bool], limit: int
-) -> tuple[list[dict[str, Any]], int]:
-
+) -> tuple[list[dict[str, Any]], int, int]:
+    """Return the last records that fit, how many fit before them, and how many lines cannot be read."""
     kept: deque[dict[str, Any]] = deque(maxlen=limit)
-    unreadable = 0
+    fitting = unreadable = 0
     for line in lines:
         if line.record is None:
             unreadable += 1
         elif fits(line.record):
+            fitting += 1
             kept.append(line.record)
-    return [*kept], unreadable
+    return [*kept], fitting - len(kept), unreadable
 
 
 def _milliseconds(record: dict[str, Any]) -> int:

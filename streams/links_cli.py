@@ -145,9 +145,10 @@ def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - bot
 def _opened(settings: Settings) -> "Iterator[Timeline]":
     """Hand out the timelines."""
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timelines import open_timeline  # noqa: PLC0415
+    from streams.timelines import check_there, open_timeline  # noqa: PLC0415
 
     with clear_errors():
+        check_there(settings)
         try:
             timeline = open_timeline(settings)
             try:

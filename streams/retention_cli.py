@@ -130,8 +130,9 @@ def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.rights_cli import opened, record_proof  # noqa: PLC0415
+    from streams.timelines import has_timelines  # noqa: PLC0415
 
-    if not dry_run and _has_timelines(settings):
+    if not dry_run and has_timelines(settings):
         with opened(settings) as (_, erasing):
             proved, unproved = erasing.prove(
                 partial(record_proof, settings, erasing)
@@ -144,19 +145,12 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         )
 
 
-def _has_timelines(settings: Settings) -> bool:
-    """Return whether there is a database: whoever opens one that is not there makes it."""
-    from streams.timelines import FILE  # noqa: PLC0415
-
-    return bool(settings.timeline.url) or (settings.data / FILE).exists()
-
-
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timeline_cli import tell_away  # noqa: PLC0415
-    from streams.timelines import open_timeline  # noqa: PLC0415
+    from streams.timelines import has_timelines, open_timeline  # noqa: PLC0415
 
-    if dry_run or not _has_timelines(settings):
+    if dry_run or not has_timelines(settings):
         return
     try:
         timeline = open_timeline(settings)

@@ -117,11 +117,12 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
     """Find the entries, record who asked for whom and what came of it, then print: nothing is shown before it is recorded."""
     from streams.audit_cli import check_whose, record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timelines import find_sector, open_timeline  # noqa: PLC0415
+    from streams.timelines import check_there, find_sector, open_timeline  # noqa: PLC0415
 
     with clear_errors():
         check_whose(name or "")
         where = "" if name else choose_sector(settings, sector)
+        check_there(settings)
         asked = name or ask_for(settings, IdentityKind(kind), where)
         purpose = why or click.prompt(say("why", "pourquoi"), type=REASON, err=True)
         operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP

@@ -34,6 +34,24 @@ def open_timeline(settings: Settings) -> Timeline:
         ) from None
 
 
+def has_timelines(settings: Settings) -> bool:
+    """Return whether there is a database: whoever opens one that is not there makes it."""
+    return bool(settings.timeline.url) or (settings.data / FILE).exists()
+
+
+def check_there(settings: Settings) -> None:
+    """Raise `ConfigError` if there is no database: who looks at nothing makes none, and is not told that nobody is known."""
+    if not has_timelines(settings):
+        raise ConfigError(
+            say(
+                f"no timelines in {settings.data} yet: accueil up, or accueil timeline, writes them; of another data directory: "
+                "ACCUEIL_DATA",
+                f"aucun fil dans {settings.data} encore : accueil up, ou accueil timeline, les écrit ; pour un autre dossier : "
+                "ACCUEIL_DATA",
+            )
+        )
+
+
 def open_reader(settings: Settings, connections: int) -> Reader:
     """Return the same database for so many who read at once. Raises `ConfigError` if its password cannot be read."""
     return Reader(*_place(settings), find_caps(settings), connections=connections)

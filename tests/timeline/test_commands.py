@@ -264,6 +264,54 @@ def test_who_read_a_citizen_is_found_by_a_number_under_all_names_and_that_is_rec
     assert other in done.stderr
 
 
+def test_who_read_a_citizen_is_found_by_one_of_his_contacts_too(data: Path, phone: str) -> None:
+    for name in (phone, CASE, "call:a:2", "call:a:9"):
+        run("timeline", "show", name, "--why", "contact")
+    done = run("audit", "show", "--citizen", "--whose", "call:a:1", "--json")
+    assert [json.loads(line)["whose"] for line in done.stdout.splitlines()] == [phone, CASE, "call:a:2", "call:a:1"]
+    assert done.stderr == ""
+    mistyped = run("audit", "show", "--citizen", "--whose", "call:a:1", "--sector", "genral")
+    assert (mistyped.exit_code, "no sector genral here: general" in mistyped.stderr) == (2, True)
+    of_several = f"{CASE[:-1]}2"
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        timeline.write(entries_of(call("call:a:3", 200, f"{of_several} {phone}", "general")))
+    done = run("audit", "show", "--citizen", "--whose", "call:a:1", "--json")
+    assert {json.loads(line)["whose"] for line in done.stdout.splitlines()} == {phone, "call:a:1"}
+    assert f"{phone} is several people's: who read {CASE}, {of_several}" in done.stderr
+
+
+def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_more(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [f"{CASE} dossier:0a1b-{number:022}" for number in range(80)]
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        timeline.write([entry for n, one in enumerate(told) for entry in entries_of(call(f"call:b:{n}", n, one))])
+    last = f"dossier:0a1b-{79:022}"
+    run("timeline", "show", last, "--why", "contact")
+    done = run("audit", "show", "--citizen", "--whose", CASE, "--json")
+    assert last in {json.loads(line)["whose"] for line in done.stdout.splitlines()}
+    assert "than is followed" not in done.stderr
+    monkeypatch.setattr("streams.rights.finding.MOST_IDENTITIES", 70)
+    done = run("audit", "show", "--citizen", "--whose", CASE)
+    assert f"more is linked to {CASE} than is followed: who read the rest is asked for by dossier:" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("timeline", "show", "call:a:1", "--why", "contact"),
+        ("audit", "show", "--citizen", "--whose", "call:a:1"),
+        ("links", "list", CASE),
+        ("links", "restore", CASE, "call:a:1"),
+    ],
+)
+def test_who_looks_where_no_timelines_are_is_told_so_and_makes_none(data: Path, command: tuple[str, ...]) -> None:
+    done = run(*command)
+    assert (done.exit_code, f"no timelines in {data} yet" in done.stderr) == (2, True), done.output
+    assert not list(data.glob("timeline.db*"))
+    assert recorded(data) == []
+
+
 def test_a_change_that_failed_is_recorded_as_failed(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON revocations BEGIN SELECT RAISE(ABORT, 'no'); END")

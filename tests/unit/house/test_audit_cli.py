@@ -60,6 +60,29 @@ def test_show_finds_by_who_whose_and_since() -> None:
     assert command("show", "--who", "nobody").stdout == "none\n"
 
 
+def test_what_is_left_out_by_the_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command("show", "--limit", "4").stderr == ""
+    assert command("show", "--limit", "3").stderr == "1 more before these: --limit\n"
+    none = command("show", "--limit", "0", "--json")
+    assert (none.stdout, none.stderr) == ("", "4 more before these: --limit\n")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert command("show", "--limit", "1").stderr == "3 de plus avant : --limit\n"
+
+
+def test_a_sector_chooses_records_and_what_would_choose_none_is_refused(place: Path) -> None:
+    with closing(Audit(place)) as audit:
+        audit.record(
+            Access(who="dpo", operation=Operation.ERASE, sector="routes", why=Purpose.RIGHTS, result=Outcome.BEGUN)
+        )
+    assert shown("--sector", "routes") == [("dpo", "")]
+    assert len(shown("--sector", "general")) == len(DAYS)
+    mistyped = command("show", "--sector", "rutes")
+    assert (mistyped.exit_code, "no sector has a key" in mistyped.stderr) == (2, True)
+    for more in ((), ("--citizen", "--whose", "phone:a1b2-0")):
+        refused = command("show", "--kind", "email", *more)
+        assert (refused.exit_code, "--kind: only of what --citizen asks for" in refused.stderr) == (2, True)
+
+
 def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
     titles, *rows = command("show").stdout.splitlines()
     assert titles.split() == ["when", "who", "operation", "sector", "whose", "why", "result"]
