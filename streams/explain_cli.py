@@ -1,8 +1,8 @@
 """`accueil explain`: a figure's numerator, denominator, and the contacts and events that it counts."""
 
 import json as json_
-from collections.abc import Callable
-from datetime import date, datetime, tzinfo
+from collections.abc import Collection
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
 import click
@@ -11,10 +11,10 @@ from connectors.sdk.mistakes import guess
 from models.events import Event
 from models.topics import Channel
 from streams.core.contact import Contact
-from streams.core.figures import Formula, civil_time
+from streams.core.figures import Formula
 from streams.core.layouts import SLA
-from streams.core.tracing import ABANDONMENT, QUEUED, SERVICE_LEVEL, Made, Term, Trace, make_up, names, trace
-from streams.listing import as_json, limit_option, print_table, when
+from streams.core.tracing import ABANDONMENT, QUEUED, SERVICE_LEVEL, Asked, Made, Term, Trace, make_up, names, trace
+from streams.listing import Since, as_json, limit_option, print_table, when
 from streams.running import kafka_errors, pass_settings_here
 from streams.settings import Settings
 from streams.state_reader import read_events, scan_contacts
@@ -22,6 +22,7 @@ from streams.terminal import clear_errors
 from streams.words import say
 
 CHANNELS: Final = [*(channel.value for channel in Channel), SLA]
+_OF_QUEUES: Final = frozenset({SERVICE_LEVEL, ABANDONMENT})
 
 
 class Counted(NamedTuple):
@@ -45,10 +46,12 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
     help=say(
         "Show what a figure is made of: numerator, denominator, and each contact that it counts. FIGURE is service_level, "
         "abandonment, or what is counted: offered, answered, received, booked, breached, waiting … (--list names all). "
+        "Promises are of the channel that they are about. "
         "Contacts that were closed so long ago that they are kept no more are missing.",
         "Montre de quoi un chiffre est fait : numérateur, dénominateur, et chaque contact compté. FIGURE est service_level, "
         "abandonment, ou ce qui est compté : offered, answered, received, booked, breached, waiting … (--list les nomme "
-        "tous). Les contacts clos depuis trop longtemps pour être encore gardés manquent.",
+        "tous). Les délais promis sont du canal dont ils parlent. Les contacts clos depuis trop longtemps pour être encore "
+        "gardés manquent.",
     ),
 )
 @click.argument("figure", required=False)
@@ -56,7 +59,28 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--day", callback=_parse_day, metavar="2026-11-25", help=say("Today if not given.", "Aujourd'hui par défaut.")
 )
-@click.option("--channel", type=click.Choice(CHANNELS), help=say("Of one channel.", "D'un canal."))
+@click.option(
+    "--days",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help=say("So many days, --day the last of them.", "Sur tant de jours, dont --day est le dernier."),
+)
+@click.option(
+    "--since",
+    type=Since(),
+    help=say(
+        "From 2026-11-25T08:00, or 90m ago; in place of days.", "Dès 2026-11-25T08:00, ou 90m ; au lieu de jours."
+    ),
+)
+@click.option("--until", type=Since(), help=say("Before that time.", "Avant cette heure."))
+@click.option(
+    "--channel",
+    "channels",
+    type=click.Choice(CHANNELS),
+    multiple=True,
+    help=say("Of this channel; may be said several times.", "De ce canal ; peut se répéter."),
+)
 @click.option("--site", help=say("Of one site.", "D'un site."))
 @click.option("--service", help=say("Of one service.", "D'un service."))
 @click.option("--queue", help=say("Of one queue.", "D'une file."))
@@ -78,25 +102,20 @@ def command(
     if as_list or figure is None:
         click.echo("\n".join(names()))
         return
-    channel = chosen["channel"] or (Channel.CALL if figure in {SERVICE_LEVEL, ABANDONMENT} else None)
-    made = _make_up(settings, figure, channel, chosen["formula"])
     zone = settings.web.zone
-    day = chosen["day"] or datetime.now(zone).date()
-    place = {"channel": channel, **{name: chosen[name] for name in ("site", "service", "queue")}}
-
-    def is_asked(fact: Trace) -> bool:
-        here = all(wanted is None or getattr(fact.place, name) == wanted for name, wanted in place.items())
-        return here and (fact.start is None or civil_time(fact.start, zone).date() == day)
-
+    channels = chosen["channels"] or ((Channel.CALL.value,) if figure in _OF_QUEUES else ())
+    made = _make_up(settings, figure, channels, chosen["formula"])
+    since, until, span = _choose_time(chosen["day"], chosen["days"], chosen["since"], chosen["until"], zone)
+    asked = Asked(channels, chosen["site"], chosen["service"], chosen["queue"], since, until)
     with clear_errors(), kafka_errors():
-        counted = _count(settings, made, is_asked)
+        counted = _count(settings, made, asked)
         shown = counted[:limit]
         told = read_events(settings, {one.contact for one in shown}) if events else {}
     if chosen["json"]:
         for one in shown:
             click.echo(json_.dumps(_as_json(one, told.get(one.contact), zone)))
         return
-    click.echo(_sum_up(figure, made, counted, day, place))
+    click.echo(_sum_up(figure, made, counted, asked, span))
     _print(shown, told, zone)
     if len(counted) > limit:
         click.echo(
@@ -104,16 +123,33 @@ def command(
         )
 
 
-def _make_up(settings: Settings, figure: str, channel: str | None, formula: str | None) -> Made:
+def _choose_time(
+    day: date | None, days: int, since: int | None, until: int | None, zone: tzinfo
+) -> tuple[int | None, int | None, str]:
+    """Return since when and until when, in seconds since 1970, and that in words."""
+    if since is None and until is None:
+        last = day or datetime.now(zone).date()
+        first = last - timedelta(days=days - 1)
+        begin, end = (datetime.combine(on, time(), zone) for on in (first, last + timedelta(days=1)))
+        return int(begin.timestamp()), int(end.timestamp()), f"{last}" if days == 1 else f"{first} … {last}"
+    if day is not None or days != 1:
+        raise click.UsageError(
+            say("say days, or --since and --until, not both", "dire des jours, ou --since et --until, pas les deux")
+        )
+    words = [" " if at is None else when(at, zone) for at in (since, until)]
+    return since and since // 1000, until and until // 1000, " … ".join(words).strip()
+
+
+def _make_up(settings: Settings, figure: str, channels: Collection[str], formula: str | None) -> Made:
     web = settings.web
-    if figure in {SERVICE_LEVEL, ABANDONMENT} and channel not in QUEUED:
+    if figure in _OF_QUEUES and not (len(channels) == 1 and QUEUED.issuperset(channels)):
         raise click.UsageError(
             say(
-                f"{figure} is of {', '.join(sorted(QUEUED))} alone",
-                f"{figure} n'est que de {', '.join(sorted(QUEUED))}",
+                f"{figure} is of one channel, {' or '.join(sorted(QUEUED))}",
+                f"{figure} n'est que d'un canal, {' ou '.join(sorted(QUEUED))}",
             )
         )
-    target = web.desk_target_seconds if channel == Channel.VISIT else web.target_seconds
+    target = web.desk_target_seconds if Channel.VISIT in channels else web.target_seconds
     try:
         return make_up(figure, Formula(formula or web.formula), target, web.short_abandon_seconds)
     except KeyError:
@@ -122,12 +158,12 @@ def _make_up(settings: Settings, figure: str, channel: str | None, formula: str 
         ) from None
 
 
-def _count(settings: Settings, made: Made, is_asked: Callable[[Trace], bool]) -> list[Counted]:
+def _count(settings: Settings, made: Made, asked: Asked) -> list[Counted]:
     found: dict[str, list[Counted]] = {}
 
     def note(name: str, row: Contact) -> bool:
         found.pop(name, None)  # an earlier version of the row
-        facts = [Counted(name, fact, *made.judge(fact.name, fact.amount)) for fact in trace(row) if is_asked(fact)]
+        facts = [Counted(name, fact, *made.judge(fact.name, fact.amount)) for fact in trace(row) if asked.fits(fact)]
         if own := [one for one in facts if one.in_numerator or one.in_denominator]:
             found[name] = own
         return False
@@ -139,16 +175,17 @@ def _count(settings: Settings, made: Made, is_asked: Callable[[Trace], bool]) ->
     )
 
 
-def _sum_up(figure: str, made: Made, counted: list[Counted], day: date, place: dict[str, str | None]) -> str:
-    where = ", ".join(value for value in place.values() if value) or say("all places", "tous les lieux")
+def _sum_up(figure: str, made: Made, counted: list[Counted], asked: Asked, span: str) -> str:
+    where = ", ".join(filter(None, (*asked.channels, asked.site, asked.service, asked.queue)))
+    where = where or say("all places", "tous les lieux")
     above = sum(one.in_numerator for one in counted)
     if not made.denominator:
-        return say(f"{figure}, {where}, {day}: {above}", f"{figure}, {where}, {day} : {above}")
+        return say(f"{figure}, {where}, {span}: {above}", f"{figure}, {where}, {span} : {above}")
     below = sum(one.in_denominator for one in counted)
     share = f"{above / below:.1%}" if below else "-"
     text = say(
-        f"{figure}, {where}, {day}: {above} / {below} = {share}",
-        f"{figure}, {where}, {day} : {above} / {below} = {share}",
+        f"{figure}, {where}, {span}: {above} / {below} = {share}",
+        f"{figure}, {where}, {span} : {above} / {below} = {share}",
     )
     return f"{text}\n  ({_spell(made.numerator)}) / ({_spell(made.denominator)})"
 

@@ -1,12 +1,14 @@
 """Which contacts a figure counts: the facts of a row (`facts`), one by one, beside what a figure is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from models.events import FeedbackScale
 from streams.core.contact import Contact
 from streams.core.facts import Fact, facts_of_clock, facts_of_milestones, facts_of_visit, place_of_clock
-from streams.core.figures import Dimensions, Formula
-from streams.core.layouts import LAYOUTS, LEFT, QUEUES
+from streams.core.figures import BUCKET_SECONDS, Dimensions, Formula
+from streams.core.layouts import CLOSED, LAYOUTS, LEFT, QUEUES, SLA
+from streams.core.satisfaction import names_of
 
 
 class Term(NamedTuple):
@@ -41,11 +43,19 @@ class Made(NamedTuple):
 
 SERVICE_LEVEL: Final = "service_level"
 ABANDONMENT: Final = "abandonment"
+_OF_SCALES: Final = {f"given_{scale}": tuple(names_of(scale).values()) for scale in FeedbackScale}
+SUMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "left": LEFT,
+    "closed": CLOSED,
+    "given": tuple(name for several in _OF_SCALES.values() for name in several),
+    **_OF_SCALES,
+}
+"""Name of a number → the counts of which it is the sum."""
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all figures that there are: shares, then what is counted and how many there are now."""
-    found = [SERVICE_LEVEL, ABANDONMENT]
+    """Return the names of all figures that there are: shares, sums, then what is counted and how many there are now."""
+    found = [SERVICE_LEVEL, ABANDONMENT, *SUMS]
     for layout in LAYOUTS.values():
         found += [*layout.facts, *layout.stocks]
     return tuple(dict.fromkeys(found))
@@ -73,7 +83,7 @@ def make_up(name: str, formula: Formula, target_seconds: int, short_seconds: int
                 return Made((in_time,), (Term("answered"), patient))
     if name not in names():
         raise KeyError(name)
-    return Made((Term(name),))
+    return Made(tuple(map(Term, SUMS.get(name, (name,)))))
 
 
 class Trace(NamedTuple):
@@ -86,6 +96,38 @@ class Trace(NamedTuple):
     amount: int
     """Its duration in milliseconds, 0 if it has none."""
     has_duration: bool
+
+
+class Asked(NamedTuple):
+    """Of which facts it is asked: of those at all the places and in the time that are named."""
+
+    channels: Collection[str] = ()
+    """Any if there is none. Promises are of the channel that they are about, and of `layouts.SLA`."""
+    site: str | None = None
+    service: str | None = None
+    queue: str | None = None
+    since: int | None = None
+    """Seconds since 1970; the start of five minutes, or what is in them."""
+    until: int | None = None
+    """What began by then, seconds since 1970, is no more asked for. What is so now has no time, and is."""
+
+    def fits(self, fact: Trace) -> bool:
+        """Return whether a fact is one of these."""
+        channel, *place = fact.place
+        return (
+            (not self.channels or channel in self.channels or (channel == SLA and _promised(fact) in self.channels))
+            and all(asked is None or asked == told for asked, told in zip(self[1:4], place, strict=True))
+            and (fact.start is None or self._is_in_time(fact.start))
+        )
+
+    def _is_in_time(self, start: int) -> bool:
+        return (self.since is None or start + BUCKET_SECONDS > self.since) and (
+            self.until is None or start < self.until
+        )
+
+
+def _promised(fact: Trace) -> str:
+    return fact.place.queue.rpartition(":")[2]
 
 
 def trace(row: Contact) -> Iterator[Trace]:

@@ -5,8 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.core.figures import Formula
+from streams.core.figures import Formula, civil_time
 from streams.web.at_risk import Risk
+from streams.web.merged import recent_span
 from streams.web.options import Thresholds, WebOptions
 from streams.web.past import Usual, usual_of
 from streams.web.promises import Promises, promises_of
@@ -45,6 +46,13 @@ class Clock(msgspec.Struct, frozen=True):
     stale_after_seconds: float
 
 
+class Span(msgspec.Struct, frozen=True):
+    """A span of time as commands take it: ISO 8601 with the offset, to the minute."""
+
+    since: str
+    until: str
+
+
 class Board(msgspec.Struct, frozen=True, kw_only=True):
     """All that is on the board, but for the time."""
 
@@ -62,6 +70,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Channel → from which age on its oldest open contact asks for attention, or for action."""
     fewest_answers: int
     quiet_after_seconds: float
+    recent: Span
+    """The last half hour, of which `recent_service_level` is: from its first five minutes to the end of the present ones."""
     history: dict[str, int]
     """Channels whose figures are not complete yet, since history of them is being read → as of when that is, milliseconds since
     1970. All other figures are of now."""
@@ -100,6 +110,7 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: I
         backlog_age_seconds=options.backlog_age_seconds,
         fewest_answers=options.fewest_answers,
         quiet_after_seconds=options.quiet_after_seconds,
+        recent=_recent_of(snapshot, options),
         history=snapshot.history,
         all=calls_of(snapshot, options),
         queues=queues_of(snapshot, options),
@@ -112,6 +123,11 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: I
         promises=promises_of(snapshot, options, risks),
     )
     return Message(_clock_of(snapshot, options), board)
+
+
+def _recent_of(snapshot: Snapshot, options: WebOptions) -> Span:
+    span = recent_span(snapshot.taken_at)
+    return Span(*(civil_time(at, options.time_zone).isoformat(timespec="minutes") for at in span))
 
 
 def _clock_of(snapshot: Snapshot, options: WebOptions) -> Clock:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from streams.core.layouts import CANCELLED, CLOSED, LEFT
-from streams.core.satisfaction import SCALES, names_of
+from streams.core.layouts import CANCELLED
+from streams.core.satisfaction import SCALES
 from streams.core.tracing import ABANDONMENT, SERVICE_LEVEL
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -17,7 +17,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "queues_received": ("offered",),
     "queues_answered": ("answered",),
     "queues_abandoned": ("abandoned",),
-    "queues_left": LEFT,
+    "queues_left": ("left",),
     "queues_abandonment": (ABANDONMENT,),
     "queues_service": (SERVICE_LEVEL,),
     "queues_recent": (SERVICE_LEVEL,),
@@ -25,7 +25,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "queues_mean_handle": ("transferred", "ended"),
     "queues_usual": (),
     "matters_received": ("received",),
-    "matters_closed": CLOSED,
+    "matters_closed": ("closed",),
     "matters_to_do": ("waiting",),
     "matters_in_progress": ("in_progress",),
     "matters_pending_citizen": ("pending_citizen",),
@@ -37,9 +37,9 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "appointments_cancelled": CANCELLED,
     "appointments_upcoming": ("pending_citizen",),
     "appointments_waiting": ("waiting",),
-    "opinions_given": (),
+    "opinions_given": ("given",),
     "opinions_response": ("invited",),
-    **{f"opinions_{measure.value}": tuple(names_of(scale).values()) for measure, scale in SCALES.items()},
+    **{f"opinions_{measure.value}": (f"given_{scale}",) for measure, scale in SCALES.items()},
     "promises_running": ("running",),
     "promises_at_risk": ("at_risk",),
     "promises_overdue": ("overdue",),

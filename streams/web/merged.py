@@ -77,7 +77,7 @@ class MergedRows:
         self._past = past.PastDays(zone, now)
         self._zone = zone
         self._report = report
-        self._keep_from = min(self.day.start, _recent_start(now))
+        self._keep_from = min(self.day.start, recent_span(now)[0])
         self._rows: dict[_Key, dict[int, bytes]] = {}
         self._touched: set[_Key] = set()
         self._buckets: dict[_Key, Figure] = {}
@@ -95,7 +95,7 @@ class MergedRows:
     def turn_to(self, now: datetime) -> None:
         """Bring everything up to `now`: what came in is counted, the day is that of `now`, what is older is dropped."""
         day = Day.of(now, self._zone)
-        keep_from = min(day.start, _recent_start(now))
+        keep_from = min(day.start, recent_span(now)[0])
         self.now = now
         if keep_from != self._keep_from:
             self._keep_from = keep_from
@@ -124,7 +124,7 @@ class MergedRows:
     def add_up_recent(self) -> dict[Dimensions, Figure]:
         """Return the counts of the last half hour."""
         sums: dict[Dimensions, Figure] = {}
-        starts = range(_recent_start(self.now), int(self.now.timestamp()) + 1, BUCKET_SECONDS)
+        starts = range(*recent_span(self.now), BUCKET_SECONDS)
         for dimensions in self.totals:
             for start in starts:
                 if figure := self._buckets.get((start, dimensions)):
@@ -202,9 +202,10 @@ class MergedRows:
             curve[start] = _exchange(curve.get(start), new, old)
 
 
-def _recent_start(now: datetime) -> int:
-    """Return the start of the first bucket that lies wholly in the recent time before `now`."""
-    return -(-(int(now.timestamp()) - RECENT_SECONDS) // BUCKET_SECONDS) * BUCKET_SECONDS
+def recent_span(now: datetime) -> tuple[int, int]:
+    """Return the start of the first bucket that lies wholly in the recent time before `now`, and the end of the present one."""
+    at = int(now.timestamp())
+    return -((RECENT_SECONDS - at) // BUCKET_SECONDS) * BUCKET_SECONDS, (at // BUCKET_SECONDS + 1) * BUCKET_SECONDS
 
 
 def _exchange(sum_: Figure | None, new: Figure, old: Figure | None) -> Figure:

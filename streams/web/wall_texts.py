@@ -91,6 +91,7 @@ WALL_TEXTS: Final = {
     "copied": ("Copié", "Copied"),
     "of_today": ("Aujourd’hui, depuis minuit.", "Today, since midnight."),
     "of_now": ("En ce moment.", "Right now."),
+    "of_half_hour": ("La dernière demi-heure, par tranches de 5 minutes.", "The last half hour, by 5 minutes."),
     "of_28_days": ("28 derniers jours, aujourd’hui compris.", "The last 28 days, today among them."),
     "means_queues_waiting": (
         "Ceux qui sont dans la file et à qui personne n’a encore répondu.",

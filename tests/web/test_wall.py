@@ -274,6 +274,25 @@ def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served,
     page.assert_quiet()
 
 
+def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="overview,satisfaction", seconds=3600, lang="en")
+
+    def command(selector: str) -> str:
+        page.run(f"document.querySelector({selector!r}).click()")
+        told = page.text("#explained .commands")
+        page.run("document.querySelector('#explained .close').click()")
+        return told
+
+    promises = ".view.overview .card:last-child .main .explains"
+    assert command(promises) == "accueil explain overdue --channel mail --channel email --channel form"
+    list(zip(range(2), turn_all(page), strict=False))
+    assert command(".view.satisfaction li .explains") == "accueil explain given_csat_1_5 --channel feedback --days 28"
+    page.open(f"{busy.url}/?lang=en", WALL)
+    page.is_in("live")
+    recent = "accueil explain service_level --channel call .* --since 2026-.*T.* --until 2026-.*T.*"
+    assert re.fullmatch(recent, command("#rows tr:not(.channel) .recent .explains"))
+
+
 def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -> None:
     page.open(f"{busy.url}/?lang=en", WALL)
     page.is_in("live")

@@ -134,7 +134,7 @@ export function barOf(told) {
   const interval = bounds && { lower: partOf(measure, lower), at: partOf(measure, ratio), upper: partOf(measure, upper) };
   const place = { channel: "feedback", ...(service === null ? {} : { service }) };
   const levels = `${words.charAt(0).toUpperCase()}${words.slice(1)}. ${texts.wilson}`;
-  return { key: JSON.stringify([service, measure]), name, value, words, interval, about: { figure: `opinions_${measure}`, title: name, value, when: "of_28_days", levels, place } };
+  return { key: JSON.stringify([service, measure]), name, value, words, interval, about: { figure: `opinions_${measure}`, title: name, value, when: "of_28_days", span: { days: 28 }, levels, place } };
 }
 
 export function cardOfSatisfaction({ satisfaction: [told] }) {
@@ -158,6 +158,7 @@ export function cardOfSatisfaction({ satisfaction: [told] }) {
 export function cardOfPromises(board) {
   const standing = promisesOfMatters(board);
   if (!standing.length) return [];
+  const channels = [...new Set(standing.map(({ channel }) => channel))];
   const sum = (name) => standing.reduce((total, told) => total + told[name], 0);
   const kept = ["numerator", "denominator"].map((part) => standing.reduce((total, told) => total + told.kept[part], 0));
   const ratio = { numerator: kept[0], denominator: kept[1] };
@@ -165,7 +166,7 @@ export function cardOfPromises(board) {
     label: texts[name],
     value,
     level,
-    about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: "sla" } },
+    about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
   });
   const judged = standing.filter(({ channel }) => areCurrent(channel)); // as the strip does
   const isAny = (name) => judged.some((told) => told[name]);

@@ -12,10 +12,12 @@ const part = (name) => panel.querySelector(`.${name}`);
 
 const quote = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-/** Return one command for each name under which contacts are counted in a figure. */
-function commandsFor({ figure, place = {} }) {
-  const where = PLACES.filter((name) => place[name] !== undefined).map((name) => `--${name} ${quote(place[name])}`);
-  return NAMES[figure].map((name) => ["accueil explain", name, ...where].join(" "));
+/** Return one command for each name under which contacts are counted in a figure: they list those that it counts, and no others. */
+function commandsFor({ figure, place = {}, span = {} }) {
+  const known = PLACES.filter((name) => place[name] !== undefined);
+  const chosen = [...known.flatMap((name) => [place[name]].flat().map((value) => [name, value])), ...Object.entries(span)];
+  const options = chosen.map(([name, value]) => `--${name} ${quote(String(value))}`);
+  return NAMES[figure].map((name) => ["accueil explain", name, ...options].join(" "));
 }
 
 function show(name, words) {
@@ -24,8 +26,9 @@ function show(name, words) {
 }
 
 /**
- * Open the panel. `told` has `figure` (a name of explaining.py), `title` and `value`, and may have `ratio`, `place`, `when`,
- * `means` (the definition, if it is not that of the figure) and `levels`.
+ * Open the panel. `told` has `figure` (a name of explaining.py), `title` and `value`, and may have `ratio`, `place` (each with one
+ * value, or several), `when`, `span` (options of the command, if it is not of today or now), `means` (the definition, if it is not
+ * that of the figure) and `levels`.
  */
 export function openPanel(told) {
   const { figure, title, value, ratio, when, means, levels } = told;
