@@ -116,8 +116,8 @@ def _notes(found: list[Outlook], options: WebOptions) -> list[str]:
     if any(one.forecast is None for one in found):
         notes.append(
             say(
-                f"nothing is told of a queue with fewer than {FEWEST_DAYS} such days on which people came",
-                f"rien n'est dit d'une file qui a moins de {FEWEST_DAYS} de ces jours avec du monde",
+                f"nothing is told of a queue with fewer than {FEWEST_DAYS} days like today",
+                f"rien n'est dit d'une file qui a moins de {FEWEST_DAYS} jours comme celui-ci",
             )
         )
     if any(one.forecast and one.staffing is None for one in found):

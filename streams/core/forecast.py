@@ -15,7 +15,8 @@ FEWEST_DAYS: Final = 3
 MOST_DAYS: Final = 8
 """Two months: what is older is another season."""
 QUIET: Final = 0.2
-"""A day with fewer than this part of the median was none like others: a holiday, a strike, a source that was away."""
+"""A day with fewer than this part of the median was none like others: a holiday, a strike, a source that was away. Where mostly
+nobody comes, all days are alike."""
 _T_90: Final = (2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860)
 """Of Student's distribution with 2, 3 … degrees of freedom: 9 of 10 lie within so many standard deviations."""
 
@@ -54,10 +55,10 @@ def forecast(past: Sequence[Past], hour: float) -> Forecast | None:
     Of these the latest `MOST_DAYS` that are like the others count; None if they are fewer than `FEWEST_DAYS`.
     """
     usual = median(sum(one.by_hour) for one in past) if past else 0
-    alike = sorted((one for one in past if sum(one.by_hour) > QUIET * usual), key=lambda one: one.day)[-MOST_DAYS:]
+    alike = sorted((one for one in past if sum(one.by_hour) >= QUIET * usual), key=lambda one: one.day)[-MOST_DAYS:]
     if len(alike) < FEWEST_DAYS:
         return None
-    left_out = [one.day for one in past if sum(one.by_hour) <= QUIET * usual and one.day >= alike[0].day]
+    left_out = [one.day for one in past if sum(one.by_hour) < QUIET * usual and one.day >= alike[0].day]
     rests = [count_after(one.by_hour, hour) for one in alike]
     mean, number = fmean(rests), len(rests)
     # What comes by chance varies at least as a Poisson process does, whatever few days happen to say.

@@ -69,7 +69,8 @@ def _look_at(
     place: Dimensions, days: Mapping[date, Figure], today: date, hour: float, history: History, options: WebOptions
 ) -> Outlook:
     weeks = [today - timedelta(weeks=number) for number in range(1, WEEKS + 1)]
-    first = history.began_on.get(place.channel, today)
+    began_on = (day for day, figure in days.items() if figure.counts[CAME])  # before that it may not have been there
+    first = max(history.began_on.get(place.channel, today), min(began_on, default=today))
     read = history.being_read.get(place.channel)
     known = [
         Past(day, (days[day].by_hour if day in days else None) or [0] * HOURS)

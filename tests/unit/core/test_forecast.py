@@ -55,7 +55,20 @@ def test_a_day_on_which_hardly_anybody_came_is_left_out_and_named() -> None:
     assert told.left_out == (past[1].day,)
 
 
-@pytest.mark.parametrize("past", [[], weeks(day(5, 5), day(5, 5)), weeks(*[[0] * 24] * 8)])
+def test_of_a_weekday_on_which_nobody_ever_comes_nobody_is_expected() -> None:
+    told = forecast(weeks(*[day(0, 0)] * 3), 12)
+    assert told is not None
+    assert (told.by_now, told.rest, told.low, told.high, told.per_hour, told.error) == (0, 0, 0, 0, 0, None)
+    assert len(told.days) == 3
+
+
+def test_where_mostly_nobody_comes_all_days_count() -> None:
+    told = forecast(weeks(day(0, 0), day(0, 8), day(0, 0), day(0, 0)), 12)
+    assert told is not None
+    assert (told.rest, told.left_out) == (2, ())
+
+
+@pytest.mark.parametrize("past", [[], weeks(day(5, 5), day(5, 5)), weeks(day(0, 0), day(0, 0))])
 def test_of_too_few_days_nothing_is_said(past: list[Past]) -> None:
     assert forecast(past, 12) is None
 

@@ -93,6 +93,18 @@ def test_where_too_little_is_known_it_says_so() -> None:
     assert one.staffing is None, "how long a call takes is not known"
 
 
+def test_of_a_queue_days_before_its_first_contact_are_not_days_on_which_nobody_came() -> None:
+    worker = Worker()
+    past(worker, 2)
+    for week in range(1, 10):
+        worker.offered(ROADS, NOON - timedelta(weeks=week, days=1))
+    by_place = {one.place: one.forecast for one in look_out(history_of(worker), NOON, OPTIONS)}
+    assert by_place[SOCIAL] is None
+    told = by_place[ROADS]
+    assert told is not None, "of Wednesdays it is known that nobody comes"
+    assert (told.rest, told.high) == (0, 0)
+
+
 def test_a_day_whose_history_is_still_being_read_does_not_count() -> None:
     worker = Worker()
     past(worker, 6)

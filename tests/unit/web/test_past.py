@@ -107,6 +107,15 @@ def test_the_usual_day_is_the_mean_of_those_before() -> None:
     assert usual.low <= usual.rest <= usual.high
 
 
+def test_of_a_day_on_which_it_is_always_closed_nobody_is_expected() -> None:
+    past = PastDays(PARIS, NOON)
+    for week in range(2, 6):
+        past.put("day", (TODAY - week * WEEK).toordinal() + 1, SOCIAL, 0, day_of(calls(20)))
+    usual = usual_of(past.same_weekdays(None), NOON, PARIS)
+    assert usual is not None
+    assert (len(usual.days), sum(usual.by_hour), usual.by_now, usual.rest, usual.low, usual.high) == (4, 0, 0, 0, 0, 0)
+
+
 def test_of_few_days_nothing_is_said() -> None:
     assert usual_of(filled(2).same_weekdays(None), NOON, PARIS) is None
     assert usual_of([], NOON, PARIS) is None
