@@ -69,6 +69,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     backlog_age_seconds: Mapping[str, Thresholds]
     """Channel → from which age on its oldest open contact asks for attention, or for action."""
     fewest_answers: int
+    """Of fewer no score is shown, nor a rate of fewer invited."""
     quiet_after_seconds: float
     recent: Span
     """The last half hour, of which `recent_service_level` is: from its first five minutes to the end of the present ones."""

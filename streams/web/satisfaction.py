@@ -14,8 +14,6 @@ from streams.web.view import Snapshot
 
 WINDOW: Final = "28d"
 """Of `opinions.WINDOWS`: of a week a service has too few to say anything."""
-MOST: Final = 24
-"""So many lines are told."""
 
 
 class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +33,7 @@ class Satisfaction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfaction]:
-    """Return each measure in use, of all services, then of each."""
+    """Return each measure in use of all services together, then one of each service: the first that has enough answers."""
     sums = snapshot.opinions.get(WINDOW, {})
     services: dict[str, Figure] = {service.service: new_figure(FEEDBACK) for service in options.services}
     everything = new_figure(FEEDBACK)
@@ -46,8 +44,9 @@ def satisfaction_of(snapshot: Snapshot, options: WebOptions) -> list[Satisfactio
     lines = list(_lines(None, ("", ""), everything, options))
     if sum(1 for figure in services.values() if any(figure.counts)) > 1:
         for service, figure in services.items():
-            lines += _lines(service, options.labels_of(service), figure, options)
-    return lines[:MOST]
+            own = list(_lines(service, options.labels_of(service), figure, options))
+            lines += [one for one in own if one.ratio is not None][:1] or own[:1]
+    return lines
 
 
 def _lines(service: str | None, labels: tuple[str, str], figure: Figure, options: WebOptions) -> Iterator[Satisfaction]:

@@ -52,7 +52,7 @@ class Appointments(msgspec.Struct, frozen=True):
 
 
 class Opinions(msgspec.Struct, frozen=True):
-    """What citizens said today. Of few answers a score says little: the page shows none of fewer than five."""
+    """What citizens said today. Of few answers a score says little: see `Board.fewest_answers`."""
 
     invited: int
     given: int

@@ -277,6 +277,18 @@ def test_a_service_says_what_came_what_is_open_and_what_is_thought_of_it(house: 
     assert cells(page, ROWS - 1)["Courrier: Plus ancien"] in {f"{n} min" for n in range(50, 60)}  # time goes on
 
 
+def test_from_how_many_answers_on_there_is_a_score_is_a_setting(page: Page) -> None:
+    with serving(replace(OPTIONS, fewest_answers=4), AFTERNOON) as served:
+        served.follow()
+        fill(served.worker)
+        page.open(f"{served.url}/?lang=fr", WALL)
+        page.shows("#status .word", "En direct")
+        rsa = cells(page, names(page, "services-rows").index("RSA et insertion"))
+        assert rsa["Avis du jour: Satisfaits"].endswith(" % (4)")
+        assert rsa["Avis du jour: NPS"] == "(3)"
+        assert "moins de 4, pas de note" in page.text("#opinions-rule")
+
+
 def test_the_row_of_all_is_the_sum(house: Served, page: Page) -> None:
     page.open(f"{house.url}/?lang=en", WALL)
     page.is_in("live")

@@ -6,7 +6,7 @@ import { openingOf } from "./openings.js";
 import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, say, texts, unfold, write } from "./page.js";
 
 // Of fewer answers a score says more about a citizen than about the service; and so it is with a rate of fewer invited.
-const FEWEST_ANSWERS = 5;
+let fewest = Infinity;
 
 const number = (name) => [name, (f) => format.count(f[name])];
 const received = ["received", (f) => format.count(f.received)];
@@ -47,7 +47,7 @@ function columnsOfOpinions({ response, scores }) {
   return [number("given"), ...(response ? [rate] : []), ...Object.keys(scores).map(score)];
 }
 
-const isRate = (response) => response?.denominator >= FEWEST_ANSWERS;
+const isRate = (response) => response?.denominator >= fewest;
 const rateOf = (response) => (isRate(response) ? format.wholePercent(response) : "–");
 
 function rateIsOf(response) {
@@ -56,7 +56,7 @@ function rateIsOf(response) {
 }
 
 const answersOn = (scale, { scores }) => scores[scale]?.denominator ?? 0;
-const isFew = (scale, f) => answersOn(scale, f) < FEWEST_ANSWERS;
+const isFew = (scale, f) => answersOn(scale, f) < fewest;
 
 /** Return a score with how many answers it is made of; of too few, their number alone. */
 function scoreOn(scale, f) {
@@ -170,7 +170,8 @@ function showRow(entry, service) {
 }
 
 /** Show all services, and above them their sum if there are several; nothing where there are only queues. */
-export function showServices({ services, all_services: all }) {
+export function showServices({ services, all_services: all, fewest_answers }) {
+  fewest = fewest_answers;
   $("services").hidden = $("services-rules").hidden = !services.length;
   if (!services.length) return;
   const groups = groupsOf(all);
@@ -187,5 +188,5 @@ export function showServices({ services, all_services: all }) {
   table.show(items, ({ service }) => service ?? ALL, showRow);
   giveStop($("services-rows"));
   unfolded.filter((key) => table.entries.has(key)).forEach((key) => unfold(table.entries.get(key).row, true));
-  write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(FEWEST_ANSWERS) }) : "");
+  write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(fewest) }) : "");
 }

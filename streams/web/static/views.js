@@ -114,9 +114,7 @@ function atRisk({ promises }) {
 const deadlines = (board) => [...standing(board), ...atRisk(board)];
 
 // -------------------------------------------------------------------------------------------------------- satisfaction
-/** Return all measures of all services together, and of each service the first of them. */
-const satisfaction = (board) =>
-  chunks(board.satisfaction.filter(({ service, measure }, _, [first]) => service === null || measure === first.measure).map(barOf), BARS).map((items) => [{ kind: "bars", items }]);
+const satisfaction = (board) => chunks(board.satisfaction.map(barOf), BARS).map((items) => [{ kind: "bars", items }]);
 
 // ------------------------------------------------------------------------------------------------------------ overview
 function overview(board) {

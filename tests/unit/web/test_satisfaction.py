@@ -48,7 +48,25 @@ def test_several_services_stand_below_their_sum_and_one_alone_does_not() -> None
         (None, "nps", 8),
         ("social", "csat", 6),
         ("routes", "csat", 6),
-        ("routes", "nps", 8),
     ]
-    assert [line.label_en for line in lines[2:]] == ["Social support", "routes", "routes"]
+    assert [line.label_en for line in lines[2:]] == ["Social support", "routes"]
     assert lines[1].ratio == 1
+
+
+def test_of_a_service_the_first_measure_that_says_anything_is_told_else_how_few_answered() -> None:
+    archives = ROADS._replace(service="archives")
+    lines = told(
+        (OPINION, 1, {"given_csat_1_5_5": 6}),
+        (ROADS, 1, {"given_csat_1_5_1": 2, "given_nps_0_10_9": 30}),
+        (archives, 1, {"given_jdma_0_10_9": 1}),
+    )
+    assert [(line.service, line.measure, line.answers, line.ratio) for line in lines if line.service] == [
+        ("social", "csat", 6, 1),
+        ("archives", "jdma", 1, None),
+        ("routes", "nps", 30, 1),
+    ]
+
+
+def test_no_service_is_left_out() -> None:
+    lines = told(*((ROADS._replace(service=f"s{number}"), 1, {"given_csat_1_5_5": 9}) for number in range(60)))
+    assert len({line.service for line in lines}) == 61
