@@ -253,6 +253,19 @@ def test_the_step_under_way_is_no_part_of_the_curve(served: Served, page: Page) 
     ]
 
 
+def test_what_usually_comes_is_told_of_the_same_five_minutes(served: Served, page: Page) -> None:
+    page.open(served.url, WALL)
+    be_live(served, page)
+    usual = page.run(
+        "const { Chart } = await import('/static/chart.js');"
+        "const chart = new Chart(document.createElement('div'), 'UTC', { hour: String }, 'x', () => {});"
+        "const day = { start: 0, end: 86400, step: 300, received: [4, 5, 3], answered: [4, 5, 0], abandoned: [0, 0, 0] };"
+        "chart.show(day, 650, Array.from({ length: 24 }, (_, hour) => 12 * (hour + 1)));"
+        "return [0, 1, 2, 13].map((index) => [chart.moment(index).usual, chart.moment(index).isAhead ?? null]);"
+    )
+    assert usual == [[1, False], [1, False], [1, None], [2, True]]
+
+
 def test_a_site_from_where_nobody_comes_is_told(page: Page) -> None:
     annexe = Dimensions("call", "annexe", "accueil", "annexe")
     options = replace(

@@ -139,11 +139,12 @@ export class Chart {
     ctx.restore();
   }
 
+  /** Return what there is in one step: `values`, and how many usually come in it (null if that is not known). */
   moment(index) {
     if (index === null || index === undefined) return null;
-    if (this.open && index === this.closed) return { at: this.open.from, values: this.open.values, underWay: true };
-    const values = NAMES.map((name, place) => [name, this.columns[place + 1][index]]);
-    if (index > this.closed) return { at: this.columns[0][index], values: Object.fromEntries(values), isAhead: true };
-    return { at: this.columns[0][index], values: Object.fromEntries(values) };
+    const usual = this.columns[4][index] ?? null;
+    if (this.open && index === this.closed) return { at: this.open.from, values: this.open.values, usual, underWay: true };
+    const values = Object.fromEntries(NAMES.map((name, place) => [name, this.columns[place + 1][index]]));
+    return { at: this.columns[0][index], values, usual, isAhead: index > this.closed };
   }
 }

@@ -1,4 +1,4 @@
-// The chart of the day with its legend, which shows the moment under the cursor; on the board and on the wall.
+// The chart of the day with its legend, which shows the five minutes under the cursor, else the day so far; on the board and on the wall.
 
 import { Chart } from "./chart.js";
 import { $, counts, format, now, say, texts, timeZone, write } from "./page.js";
@@ -13,6 +13,7 @@ function showMoment(moment) {
     const value = moment?.isAhead ? "–" : values && format.count(values[name] ?? 0);
     write(document.querySelector(`.series-${name} .value`), value ?? "");
   }
+  write(document.querySelector(".series-usual .value"), moment ? sayRate(moment.usual) : sayByNow(board?.usual));
   const name = moment?.underWay ? "chart_under_way" : "chart_at";
   write($("moment"), moment ? say(name, { time: format.hour(moment.at * 1000) }) : texts.chart_today);
 }
@@ -34,8 +35,9 @@ export function showDay(shown) {
   const legend = document.querySelector(".series-usual");
   legend.classList.toggle("none", !usual);
   legend.title = sayUsual(usual);
-  write(legend.querySelector(".value"), usual ? format.count(Math.round(usual.by_now)) : texts.no_history);
   if (!chart.plot || chart.plot.cursor.idx === null) showMoment(null);
 }
 
-const sayNow = (usual) => say("usual_by_now", { n: format.count(Math.round(usual.by_now)) });
+const sayRate = (usual) => (usual === null ? "–" : format.tenths.format(usual)); // of five minutes
+const sayByNow = (usual) => (usual ? format.count(Math.round(usual.by_now)) : texts.no_history);
+const sayNow = (usual) => say("usual_by_now", { n: sayByNow(usual) });
