@@ -173,6 +173,39 @@ def test_views_turn_by_themselves_and_stand_still_when_asked_to(busy: Served, pa
     page.assert_quiet()
 
 
+LATER = "const now = performance.now.bind(performance); performance.now = () => now() + 181_000;"
+"""Three minutes go by, and nobody touches anything."""
+
+
+def test_a_panel_that_is_left_open_closes_and_the_views_turn_on(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="phone,day", seconds=5, lang="en")
+    first = title(page)
+    page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody .explains").click()
+    panel = "return document.querySelector('#explained').open"
+    page.driver.execute_async_script("setTimeout(arguments[0], 5500)")  # type: ignore[no-untyped-call]
+    assert (page.run(panel), title(page)) == (True, first), "who reads it is left alone"
+    page.run(LATER)
+    wait_until(lambda: not page.run(panel), "the panel to close")
+    wait_until(lambda: title(page) != first, "the next view", 30)
+
+
+def test_the_focus_of_the_keyboard_holds_a_view_and_survives_its_turn(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="phone,day", seconds=5, lang="en")
+    first, focused = title(page), "return document.activeElement.closest('.view')?.className ?? document.activeElement.id"
+    key(page, Keys.TAB)
+    assert page.run(focused) == "view phone"
+    page.driver.execute_async_script("setTimeout(arguments[0], 5500)")  # type: ignore[no-untyped-call]
+    assert title(page) == first, "nothing turns under the hands of who reads"
+    page.run("document.querySelector('#next').click()")
+    assert (title(page) != first, page.run(focused)) == (True, "view-title")
+    page.driver.switch_to.active_element.send_keys(Keys.TAB)
+    assert page.run(focused) == "view day", "it goes on from there"
+    before = title(page)
+    page.run(LATER)
+    wait_until(lambda: title(page) != before, "the view to turn once nobody is there", 30)
+    assert page.run(focused) == "view-title"
+
+
 def test_who_wants_less_motion_sees_none(busy: Served, page: Page) -> None:
     media = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)

@@ -47,6 +47,7 @@ export function openPanel(told) {
 }
 
 export const isPanelOpen = () => panel.open;
+export const closePanel = () => panel.close();
 
 async function copy() {
   const commands = part("commands");
@@ -55,7 +56,7 @@ async function copy() {
   await navigator.clipboard?.writeText(commands.textContent).then(() => write(part("copy"), texts.copied), () => {});
 }
 
-part("close").addEventListener("click", () => panel.close());
+part("close").addEventListener("click", closePanel);
 part("copy").addEventListener("click", copy);
 panel.addEventListener("click", ({ target }) => target === panel && panel.close()); // beside it
 

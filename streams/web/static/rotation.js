@@ -23,7 +23,7 @@ export class Rotation {
     if (isOther) this.elapsed = 0;
   }
 
-  /** Let time pass; nothing turns while it is paused or held (`isHeld`), as by a panel that is open. */
+  /** Let time pass; nothing turns while it is paused or held (`isHeld`), as by who reads a panel. */
   pass(seconds, isHeld) {
     if (this.isPaused || isHeld || this.pages.length < 2) return;
     this.elapsed += seconds;

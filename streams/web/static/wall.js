@@ -1,7 +1,7 @@
 // The wall: one view after the other, large enough to be read from afar, with what needs attention always above it.
 
 import { announceAlerts, countAlerts, findAlerts, sayAlert } from "./alerts.js";
-import { isPanelOpen } from "./explaining.js";
+import { closePanel, isPanelOpen } from "./explaining.js";
 import { NAMES, mark } from "./levels.js";
 import { board, run, showFreshness } from "./live.js";
 import { setOpenings } from "./openings.js";
@@ -87,7 +87,9 @@ function sectionOf(page) {
   return made;
 }
 
+/** Show the page whose turn it is. Whoever had a figure of another one in focus goes on from its title. */
 function showPage() {
+  const isWithin = $("views").contains(document.activeElement);
   const page = pages.find(({ key }) => key === rotation.key);
   $("no-view").hidden = Boolean(page);
   $("view-title").hidden = !page;
@@ -109,6 +111,7 @@ function showPage() {
   const title = page.of > 1 ? `${page.title} – ${say("page_of", counts({ n: page.number, all: page.of }))}` : page.title;
   write($("view-title"), title);
   page.parts.forEach((told, index) => parts[index].show(told));
+  if (isWithin && !($("views").contains(document.activeElement) && document.activeElement.checkVisibility())) $("view-title").focus();
 }
 
 function showPlace() {
@@ -166,10 +169,20 @@ $("next").addEventListener("click", () => rotation.turn(1));
 $("full-screen").hidden = !document.fullscreenEnabled;
 $("full-screen").addEventListener("click", fill);
 
+// ----------------------------------------------------------------------------------------------------------- attention
+const UNATTENDED_MS = 180_000; // after so long without key or click whoever was here has gone
+let attendedAt = performance.now();
+for (const kind of ["keydown", "pointerdown", "wheel"]) {
+  addEventListener(kind, () => (attendedAt = performance.now()), { capture: true, passive: true });
+}
+const isAttended = () => performance.now() - attendedAt < UNATTENDED_MS;
+const isFigureInFocus = () => document.activeElement.matches("#views .explains:focus-visible");
+
 let passedAt = performance.now();
 setInterval(() => {
   const at = performance.now();
-  rotation.pass((at - passedAt) / 1000, isPanelOpen() || document.hidden);
+  if (isPanelOpen() && !isAttended()) closePanel();
+  rotation.pass((at - passedAt) / 1000, document.hidden || (isAttended() && (isPanelOpen() || isFigureInFocus())));
   passedAt = at;
   showProgress();
 }, STEP_MS);
