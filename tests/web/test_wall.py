@@ -191,7 +191,10 @@ def test_a_panel_that_is_left_open_closes_and_the_views_turn_on(busy: Served, pa
 
 def test_the_focus_of_the_keyboard_holds_a_view_and_survives_its_turn(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone,day", seconds=5, lang="en")
-    first, focused = title(page), "return document.activeElement.closest('.view')?.className ?? document.activeElement.id"
+    first, focused = (
+        title(page),
+        "return document.activeElement.closest('.view')?.className ?? document.activeElement.id",
+    )
     key(page, Keys.TAB)
     assert page.run(focused) == "view phone"
     page.driver.execute_async_script("setTimeout(arguments[0], 5500)")  # type: ignore[no-untyped-call]
