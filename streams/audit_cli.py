@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
+from msgspec.structs import replace
 
 from models.grounds import Ground
 from models.identities import IdentityKind
@@ -92,51 +93,66 @@ def record_act(
     settings: Settings,
     operation: Operation,
     whose: str,
-    why: Purpose = Purpose.ADMINISTRATION,
+    why: Purpose,
     sector: str = "",
     result: Result = Result.BEGUN,
-    ground: Ground | Literal[""] = "",
+    erasure: str = "",
 ) -> None:
     """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing."""
     check_whose(whose)
-    try:
-        _record(settings, operation, whose, why, sector, result, ground)
-    except AuditError as error:
-        raise OperatorError(
-            say(
-                f"nothing was done, since it could not be recorded: {error}",
-                f"rien n'a été fait, faute de pouvoir l'enregistrer : {error}",
-            )
-        ) from None
+    _record_first(
+        settings,
+        Access(
+            who=tell_who(), operation=operation, sector=sector, whose=whose, why=why, result=result, erasure=erasure
+        ),
+    )
 
 
 class Ending:
     """What is said within `acting` to have come of it."""
 
-    result = Result.DONE
+    result: Result | None = Result.DONE
+    """None: that is not known yet, and recorded by whoever finds out."""
 
 
 @contextmanager
 def acting(
-    settings: Settings, operation: Operation, *whose: str, sector: str = "", ground: Ground | Literal[""] = ""
+    settings: Settings,
+    operation: Operation,
+    *whose: str,
+    why: Purpose = Purpose.ADMINISTRATION,
+    sector: str = "",
+    ground: Ground | Literal[""] = "",
+    erasure: str = "",
 ) -> Iterator[Ending]:
     """Record of each of `whose` that something is begun, then what came of it: what was said, or that it failed.
 
     Raises `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
     """
-    ending, begun = Ending(), list[str]()
+    ending, begun = Ending(), list[Access]()
     try:
         for one in whose:
-            record_act(settings, operation, one, sector=sector, ground=ground)
-            begun.append(one)
+            check_whose(one)
+            access = Access(
+                who=tell_who(),
+                operation=operation,
+                sector=sector,
+                whose=one,
+                why=why,
+                result=Result.BEGUN,
+                ground=ground,
+                erasure=erasure,
+            )
+            _record_first(settings, access)
+            begun.append(access)
         yield ending
     except BaseException:
         ending.result = Result.FAILED
         raise
     finally:
-        for one in begun:
+        for access in begun if ending.result else ():
             try:
-                _record(settings, operation, one, Purpose.ADMINISTRATION, sector, ending.result, ground)
+                _record(settings, replace(access, result=ending.result))
             except AuditError as error:
                 click.echo(
                     say(
@@ -147,18 +163,19 @@ def acting(
                 )
 
 
-def _record(
-    settings: Settings,
-    operation: Operation,
-    whose: str,
-    why: Purpose,
-    sector: str,
-    result: Result,
-    ground: Ground | Literal[""],
-) -> None:
-    access = Access(
-        who=tell_who(), operation=operation, sector=sector, whose=whose, why=why, result=result, ground=ground
-    )
+def _record_first(settings: Settings, access: Access) -> None:
+    try:
+        _record(settings, access)
+    except AuditError as error:
+        raise OperatorError(
+            say(
+                f"nothing was done, since it could not be recorded: {error}",
+                f"rien n'a été fait, faute de pouvoir l'enregistrer : {error}",
+            )
+        ) from None
+
+
+def _record(settings: Settings, access: Access) -> None:
     with closing(open_audit(settings)) as audit:
         audit.record(access)
 
@@ -283,11 +300,13 @@ def show(
     _check_asked(whose, kind, citizen=citizen)
     names = _find_names(settings, whose, kind or IdentityKind.PHONE, sector) if citizen else {whose}
 
+    erasures = set[str]()
+
     def fits(record: dict[str, Any]) -> bool:
         return (
             "who" in record
             and (who is None or record["who"] == who or str(record["who"]).startswith(f"{who} (sudo: "))
-            and (names == {None} or record.get("whose") in names)
+            and (names == {None} or _is_of(record, names, erasures))
             and (citizen or sector is None or record.get("sector") == sector)
             and (since is None or _milliseconds(record) >= since)
         )
@@ -422,10 +441,21 @@ def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | 
     return {*own, *contacts}
 
 
+def _is_of(record: dict[str, Any], names: set[str | None], erasures: set[str]) -> bool:
+    """Return whether it is by one of `names` or of an erasure that was begun by one, which is noted in `erasures`."""
+    erasure = record.get("erasure", "")
+    if record.get("whose") in names:
+        erasures |= {erasure} - {""}
+        return True
+    return erasure in erasures
+
+
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
     who, operation, sector, whose, why, result = (str(record.get(key, "")) for key in COLUMNS)
     if ground := record.get("ground"):
         why = f"{why}; {ground}"
+    if erasure := record.get("erasure"):
+        why = f"{why}; {erasure}"
     if across := record.get("across"):
         why = say(f"{why}; across sectors: {across}", f"{why} ; entre secteurs : {across}")
     return who, operation, sector, whose, why, result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from models.grounds import Ground
-from streams.access.audit import Result
+from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.audit_cli import acting, check_whose, record_act
 from streams.core.links import Link
@@ -50,7 +50,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         known = timeline.read_links(identity, limit + 1)
         sector = find_sector(timeline, identity)
     result = Result.SHOWN if known else Result.NOT_FOUND
-    record_act(settings, Operation.READ_TIMELINE, identity, sector=sector, result=result)
+    record_act(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
     if not known:
         raise OperatorError(say(f"no link of {identity}", f"aucun lien de {identity}"), EXIT_NOT_FOUND)
     rows = [
@@ -128,7 +128,7 @@ def _change(
         check_whose(one)
     with _opened(settings) as timeline:
         sector = find_sector(timeline, link.one)
-        with acting(settings, operation, *link, sector=sector, ground=ground) as ending:
+        with acting(settings, operation, *link, why=Purpose.RIGHTS, sector=sector, ground=ground) as ending:
             done = any([change(timeline, link), change(timeline, Link(link.other, link.one))])
             if not done:
                 ending.result = Result.NOT_FOUND

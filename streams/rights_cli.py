@@ -15,7 +15,7 @@ import click
 from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.audit_cli import check_whose, record_act, tell_who
+from streams.audit_cli import acting, check_whose, record_act, tell_who
 from streams.listing import EXIT_NOT_FOUND, as_json, when
 from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
@@ -58,6 +58,8 @@ def erase(
     settings: Settings, name: str | None, kind: str, sector: str | None, wait: int, *, yes: bool, json: bool
 ) -> None:
     """Find whose contacts are to be erased, say what goes, record that it is begun, tell Kafka, and wait for the proof."""
+    from streams.rights.erasing import make_id  # noqa: PLC0415
+
     look = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     with opened(settings) as (timeline, erasing):
         with _looking(settings, look, Operation.ERASE, *_ask(settings, name, kind, sector)) as sought:
@@ -74,11 +76,13 @@ def erase(
         )
         if not yes and not click.confirm(question, err=True):
             raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
-        record_act(settings, Operation.ERASE, asked, Purpose.RIGHTS, where)
-        request = erasing.begin(contacts, where, tell_who())
-        click.echo(say(f"request {request.id}", f"demande {request.id}"), err=True)
+        request = make_id()
+        with acting(settings, Operation.ERASE, asked, why=Purpose.RIGHTS, sector=where, erasure=request) as ending:
+            erasing.begin(request, contacts, where, tell_who())
+            ending.result = None  # the proof tells
+        click.echo(say(f"request {request}", f"demande {request}"), err=True)
         erasing.tell()
-        _show(_wait(settings, erasing, request.id, wait), settings, json=json)
+        _show(_wait(settings, erasing, request, wait), settings, json=json)
 
 
 @click.command(
@@ -285,7 +289,8 @@ def record_proof(settings: Settings, erasing: "Erasing", request: str, sha256: s
     """Record that an erasure was proved. Raises `OperatorError`."""
     known = erasing.read(request)
     where = known.sector if known else ""
-    record_act(settings, Operation.ERASE, f"erasure:{request}:{sha256}", Purpose.RIGHTS, where, Result.PROVED)
+    proof = f"erasure:{request}:{sha256}"
+    record_act(settings, Operation.ERASE, proof, Purpose.RIGHTS, where, Result.PROVED, request)
 
 
 def _show(found: "Erasure", settings: Settings, *, json: bool) -> None:

@@ -49,6 +49,7 @@ CITIZENS: Final = (
 )
 """A pseudonym or a contact id, as a regular expression."""
 _WHOSE: Final = re.compile(rf"|{CITIZENS}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}")
+_ERASURE: Final = re.compile(r"|[0-9a-f]{32}")
 
 log = structlog.get_logger(__name__)
 
@@ -110,11 +111,15 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Why it was done in a sector that is not the token's own: the reason that the settings give."""
     ground: Ground | Literal[""] = ""
     """Of a link that is revoked: why it does not hold."""
+    erasure: str = ""
+    """Of an erasure: the id of its request, from its beginning to its proof."""
 
     def __post_init__(self) -> None:
         """Refuse what was typed in place of a pseudonym."""
         if not is_whose(self.whose):
             raise ValueError("whose is neither a pseudonym nor a contact id")
+        if not _ERASURE.fullmatch(self.erasure):
+            raise ValueError("erasure is no id of a request")
 
 
 def is_whose(text: str) -> bool:

@@ -64,6 +64,7 @@ class Slip:
     sector: str = ""
     across: str = ""
     ground: Ground | Literal[""] = ""
+    erasure: str = ""
 
     def admit(self, sector: str) -> None:
         """Go on only if this may be done in `sector`. Raises `Forbidden`."""
@@ -273,6 +274,7 @@ class Asker:
             result=result,
             across=slip.across,
             ground=slip.ground,
+            erasure=slip.erasure,
         )
         try:
             await self.api.audit.record_soon(access)

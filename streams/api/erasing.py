@@ -11,7 +11,7 @@ from streams.access.permissions import Operation
 from streams.api.asking import BODY, Asker, AskerInTurn, Slip, answer, responses
 from streams.api.problems import Problem
 from streams.api.rights import Whose, act_for, admit
-from streams.rights.erasing import Erasing, Erasure, to_fields
+from streams.rights.erasing import Erasing, Erasure, make_id, to_fields
 from streams.rights.finding import Found, KafkaAway
 from streams.timeline.erasing import Request
 
@@ -77,23 +77,28 @@ async def erase(body: Erase, asker: AskerInTurn) -> Any:
     """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
     timeline = await asker.api.exercise(asker.api.writer)
 
-    def find(slip: Slip) -> tuple[Erasing, Found] | Problem | None:
-        return act_for(
-            asker,
-            body,
-            slip,
-            timeline,
-            lambda erasing, sector: (erasing, erasing.finder.find_whole(body.subject, sector)),
-        )
+    def find(slip: Slip) -> tuple[Slip, Erasing, Found] | Problem | None:
+        def act(erasing: Erasing, sector: str) -> tuple[Slip, Erasing, Found]:
+            citizen = erasing.finder.find_whole(body.subject, sector)
+            slip.erasure = make_id()
+            return slip, erasing, citizen
 
-    def begin(erasing: Erasing, citizen: Found) -> Erasure:
-        request = erasing.begin(citizen.contacts, citizen.sector, asker.token.name)
+        return act_for(asker, body, slip, timeline, act)
+
+    def tell(erasing: Erasing, request: Request) -> Erasure:
         _tell(erasing)
         return Erasure(erasing.read(request.id) or request, None, "")
 
     try:
-        erasing, citizen = await asker.exercise(Operation.ERASE, find, body.subject, Result.BEGUN)
-        erasure = await asker.api.exercise(lambda: begin(erasing, citizen))
+        slip, erasing, citizen = await asker.exercise(Operation.ERASE, find, body.subject, Result.BEGUN)
+        try:
+            request = await asker.api.exercise(
+                lambda: erasing.begin(slip.erasure, citizen.contacts, citizen.sector, asker.token.name)
+            )
+        except BaseException:
+            await asker.record_end(slip, Result.FAILED)
+            raise
+        erasure = await asker.api.exercise(lambda: tell(erasing, request))
     finally:
         timeline.close()
     return answer(ErasureState.model_validate(to_fields(erasure)), 202)
@@ -179,6 +184,7 @@ def _look(asker: Asker, erasing: Erasing, request: Request) -> Erasure | None:
             whose=f"erasure:{request.id}:{sha256}",
             why=Purpose.RIGHTS,
             result=Result.PROVED,
+            erasure=request.id,
         )
         try:
             asker.api.audit.record(access)

@@ -45,11 +45,9 @@ async def _change(
     ground: Ground | Literal[""] = "",
 ) -> None:
     """Record of both what is about to be done, do it, whichever of the two stands first, and record its end. Raises `Problem`."""
-    slips = []
 
-    def find(reading: Reading, slip: Slip) -> bool | None:
+    def find(reading: Reading, slip: Slip) -> Slip | None:
         slip.ground = ground
-        slips.append(slip)
         sectors = reading.find_sectors(link.one)
         if not sectors or reading.find_sectors(link.other) != sectors:
             return None
@@ -57,7 +55,7 @@ async def _change(
         services = asker.token.services
         if services and not reading.find_evidence([link], services):
             return None  # that it holds, or was revoked, is another service's to know
-        return True
+        return slip
 
     def act() -> bool:
         timeline = asker.api.writer()
@@ -66,13 +64,13 @@ async def _change(
         finally:
             timeline.close()
 
-    for whose in link:
-        await asker.ask(operation, Purpose.RIGHTS, find, whose, Result.BEGUN)
-    result = Result.FAILED
+    begun, result = list[Slip](), Result.FAILED
     try:
+        for whose in link:
+            begun.append(await asker.ask(operation, Purpose.RIGHTS, find, whose, Result.BEGUN))
         result = Result.DONE if await asker.api.in_thread(act) else Result.NOT_FOUND
     finally:
-        for slip in slips:
+        for slip in begun:
             await asker.record_end(slip, result)
     if result is Result.NOT_FOUND:
         raise Problem("not-known")

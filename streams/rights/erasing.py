@@ -122,9 +122,9 @@ class Erasing:
         with self._timeline.reading() as connection:
             return requests.read_open(connection, sectors)
 
-    def begin(self, contacts: Sequence[str], sector: str, by: str) -> Request:
-        """Write a request to erase these contacts, with a random id; nothing is told of it yet. Raises `Unavailable`."""
-        asked = Request(secrets.token_hex(16), sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)
+    def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> Request:
+        """Write a request to erase these contacts, with an id of `make_id`; nothing is told of it yet. Raises `Unavailable`."""
+        asked = Request(name, sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.writing() as connection:
             return requests.begin(connection, asked, contacts)
 
@@ -210,6 +210,11 @@ class Erasing:
             tuple(Remnant(what, _iso(at) if at else "") for what, at in until.items()),
             there.promises,
         )
+
+
+def make_id() -> str:
+    """Return the id of a request: random, so that it names nobody."""
+    return secrets.token_hex(16)
 
 
 def to_fields(found: Erasure) -> dict[str, Any]:

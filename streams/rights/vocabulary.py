@@ -121,6 +121,7 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "quality": ("Quality of service", "Qualité du service"),
         "rights": ("The citizen’s rights", "Droits de l’usager"),
         "security": ("Security incident", "Incident de sécurité"),
+        "administration": ("Administration of Accueil", "Administration d’Accueil"),
     },
     "role": {
         "agent": ("agent", "agent"),

@@ -277,6 +277,7 @@ def test_what_is_shown_is_recorded_as_it_is_told(known: Office) -> None:
             "result": "shown",
             "across": "",
             "ground": "",
+            "erasure": "",
         }
     ]
     assert known.metric("api_accesses_total", role="dpo", operation="look_up", purpose="complaint", result="shown") == 1

@@ -13,6 +13,7 @@ from sqlalchemy import event, text
 from models.events import LetterArrivedData
 from models.grounds import Ground
 from models.identities import IdentityKind
+from streams.access.audit import Access, AuditError
 from streams.access.permissions import Role
 from streams.api.options import ApiOptions, OtherServices
 from streams.core.links import Link
@@ -188,6 +189,25 @@ def test_two_stories_are_apart_as_soon_as_their_link_is_revoked(
     assert office.ask("/v1/links/restore", one=case, other=phone).json()["holds"] is True
     assert contacts() == whole
     assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 404
+
+
+def test_of_a_change_that_could_be_begun_of_one_alone_it_is_recorded_that_it_failed(
+    office: Office, phone: str, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.write(letter("1", 0, f"{case} {phone}"))
+    record_soon, asked = office.api.audit.record_soon, list[Access]()
+
+    async def record_but_the_second(access: Access) -> int:
+        asked.append(access)
+        if len(asked) == 2:
+            raise AuditError("no space left on device")
+        return await record_soon(access)
+
+    monkeypatch.setattr(office.api.audit, "record_soon", record_but_the_second)
+    answer = office.ask("/v1/links/revoke", one=phone, other=case, reason="mistaken")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:audit")
+    assert [(one["whose"], one["result"]) for one in office.recorded()] == [(phone, "begun"), (phone, "failed")]
+    assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["identities"]) == 2
 
 
 def test_a_number_whose_only_link_was_revoked_is_not_unknown(office: Office, phone: str, case: str) -> None:

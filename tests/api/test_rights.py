@@ -18,8 +18,9 @@ from streams.access.permissions import Role
 from streams.api.asking import RIGHTS_AT_ONCE
 from streams.core import timeline as core
 from streams.core.contact import Contact
+from streams.rights.erasing import Erasing
 from streams.rights.finding import Finder
-from streams.timeline.store import Timeline
+from streams.timeline.store import Timeline, Unavailable
 from tests.support.api import NUMBER, Office, call, form, letter, token
 from tests.support.processes import wait_until
 
@@ -94,6 +95,32 @@ def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> 
     other = office.pseudonym(IdentityKind.CASE, OTHER)
     assert len(office.ask("/v1/export", subject=other).json()["contacts"]) == 1
     assert not [row for row in office.rows.values() if phone in row.identities]
+
+
+def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_leads_to_its_proof(
+    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Event] = []
+    fold, begin = office.fold, Erasing.begin
+    office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+
+    def be_away(*_: object) -> None:
+        raise Unavailable("full")
+
+    monkeypatch.setattr(Erasing, "begin", be_away)
+    answer = office.ask("/v1/erasures", subject=phone)
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
+    first, last = office.recorded()
+    assert (first["result"], last["result"], first["whose"], last["whose"]) == ("begun", "failed", phone, phone)
+    assert first["erasure"] == last["erasure"] != ""
+    monkeypatch.setattr(Erasing, "begin", begin)
+    name = office.ask("/v1/erasures", subject=phone).json()["id"]
+    work_on(office, told)
+    office.client.get(f"/v1/erasures/{name}", headers={"authorization": "Bearer camille"})
+    of_it = [(one["result"], one["whose"]) for one in office.recorded() if one["erasure"] == name]
+    assert [result for result, _ in of_it] == ["begun", "proved"]
+    assert of_it[0][1] == phone
+    assert name != first["erasure"]
 
 
 def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -> None:

@@ -1,5 +1,6 @@
 """`accueil timeline erase` asks before it erases: what is not wanted is neither done nor recorded as begun."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -74,3 +75,16 @@ def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
     done = run("timeline", "erase", "call:a:1", "--wait", "0", typed="y\n")
     assert "begun" in done.stdout or "told" in done.stdout, done.output
     assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun")]
+    (*_, begun) = [line.record or {} for line in read_audit(data / "audit")]
+    assert f"request {begun['erasure']}" in done.stderr, "by its id the proof is found, and by that who asked"
+    found = run("audit", "show", "--whose", "call:a:1")
+    assert f"rights; {begun['erasure']}" in found.stdout
+
+
+def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed(data: Path) -> None:
+    with closing(sqlite3.connect(data / "timeline.db")) as connection, connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON erasure_requests BEGIN SELECT RAISE(ABORT, 'no'); END")
+    done = run("timeline", "erase", "call:a:1", "--yes")
+    assert done.exit_code != 0
+    assert "request" not in done.stderr
+    assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun"), ("erase", "failed")]

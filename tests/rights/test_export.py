@@ -19,7 +19,7 @@ from pypdf import PdfReader
 from models.events import Event
 from models.grounds import Ground
 from models.identities import IdentityKind
-from streams.access.audit import Result
+from streams.access.audit import Purpose, Result
 from streams.core import contact as core
 from streams.core.clocks import advance
 from streams.core.contact import Contact
@@ -327,3 +327,4 @@ def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
 
 def test_each_result_that_an_audit_has_is_put_into_words() -> None:
     assert VOCABULARY["result"].keys() == set(Result)
+    assert VOCABULARY["purpose"].keys() == set(Purpose)

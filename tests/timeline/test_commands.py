@@ -232,8 +232,8 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
     assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
     acts = [record for record in records(data) if record["operation"] == "revoke_link"]
-    assert [(one["whose"], one["result"], one["ground"], one["sector"]) for one in acts] == [
-        (whose, result, "shared", "general")
+    assert [(one["whose"], one["result"], one["ground"], one["sector"], one["why"]) for one in acts] == [
+        (whose, result, "shared", "general", "rights")
         for ended in ("done", "not_found")
         for result in ("begun", ended)
         for whose in (phone, CASE)

@@ -12,7 +12,7 @@ from streams.core import contact as core
 from streams.core import timeline as entries
 from streams.core.contact import Contact
 from streams.core.rows import milliseconds
-from streams.rights.erasing import Erasing, Keeping, to_fields
+from streams.rights.erasing import Erasing, Keeping, make_id, to_fields
 from streams.rights.finding import MOST_IDENTITIES, KafkaAway, SeveralSectors, Shared, TooMany, Unknown
 from streams.rights.texts import REMNANTS, tell_erasure
 from streams.timeline import erasing as requests
@@ -66,7 +66,7 @@ class World:
 
     def erase(self, asked: str) -> str:
         found = self.erasing.finder.find_whole(asked, "")
-        request = self.erasing.begin(found.contacts, found.sector, "camille")
+        request = self.erasing.begin(make_id(), found.contacts, found.sector, "camille")
         self.erasing.tell()
         return request.id
 
@@ -217,7 +217,7 @@ def test_what_is_erased_is_forgotten_in_time_but_not_what_is_not_proved(world: W
     proved = world.erase(PHONE)
     world.work()
     world.look(proved)
-    other = world.erasing.begin(["call:a:3"], "", "camille").id
+    other = world.erasing.begin(make_id(), ["call:a:3"], "", "camille").id
     at = milliseconds(world.told[0].time)
     with world.timeline.writing() as connection:
         assert requests.forget(connection, at, at) == 0

@@ -79,6 +79,7 @@ def test_a_record_says_who_when_what_whose_and_why(audit: Audit, place: Path) ->
         "result": "shown",
         "across": "",
         "ground": "",
+        "erasure": "",
     }
     assert json.loads(anchor)["previous"] == START.hash
     report = verify(place, head_of(place))
