@@ -166,9 +166,9 @@ SAYINGS: Final = {
         "a row of citizens' figures cannot be read ({error}): is another version writing?",
         "une ligne de chiffres sur les usagers est illisible ({error}) : une autre version écrit-elle ?",
     ),
-    "figures: the Kafka client failed, it is started anew": (
-        "a defect in reading the figures, begun anew",
-        "un défaut dans la lecture des chiffres, recommencée",
+    r"(?P<topic>\S+): the Kafka client failed, it is started anew": (
+        "a defect in reading {topic}, begun anew",
+        "un défaut dans la lecture de {topic}, recommencée",
     ),
     "the board can no longer be made": (
         "a defect of Accueil itself: the board stands still",

@@ -49,6 +49,18 @@ class Risk(NamedTuple):
         return number[-min(SHORT, len(number) // 2) :] if len(number) > 1 else ""
 
 
+class Risks(NamedTuple):
+    """What is known to be at risk."""
+
+    next: list[Risk]
+    """What of it falls due first."""
+    number: int
+    """How many promises that are: those too that are not told with the rest, or are late, which is yet to be told."""
+
+
+NONE: Final = Risks([], 0)
+
+
 class _Data(msgspec.Struct):
     policy: str
     clock: str
@@ -117,13 +129,18 @@ class AtRiskView:
                 if key is not None and value is not None and (key in self._risks or _BEGINNINGS.search(value)):
                     self._take(key, value)
 
-    def next(self, now: int, most: int = MOST) -> list[Risk] | None:
-        """Return what falls due next, after `now` (milliseconds since 1970); None until all of it is read."""
+    def next(self, now: int, most: int = MOST) -> Risks | None:
+        """Return what falls due next, after `now` (milliseconds since 1970); None until all of it is read.
+
+        Where the topic does not exist, nothing was ever promised.
+        """
         with self._lock:
+            if self._source is Source.NO_TOPIC:
+                return NONE
             if self._source is not Source.FOLLOWING:
                 return None
-            risks = (risk for clocks in self._risks.values() for risk in clocks.values())
-            return nsmallest(most, (risk for risk in risks if risk.due_at > now))
+            risks = [risk for clocks in self._risks.values() for risk in clocks.values()]
+        return Risks(nsmallest(most, (risk for risk in risks if risk.due_at > now)), len(risks))
 
     def _take(self, key: bytes, value: bytes) -> None:
         try:

@@ -1,12 +1,12 @@
 """What the board shows, computed from a snapshot: the shape of `/api/board` and of every message of `/events`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
 
 from streams.core.figures import Formula, civil_time
-from streams.web.at_risk import Risk
+from streams.web.at_risk import Risks
 from streams.web.merged import recent_span
 from streams.web.options import Thresholds, WebOptions
 from streams.web.past import Usual, usual_of
@@ -97,8 +97,8 @@ class Message(msgspec.Struct, frozen=True):
     board: Board
 
 
-def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: Iterable[Risk] | None = None) -> Message:
-    """Return the board of `snapshot`; `risks` are the contacts at risk that fall due next, None if they are not known."""
+def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: Risks | None = None) -> Message:
+    """Return the board of `snapshot`; `risks` are the contacts at risk, None if they are not known."""
     all_services, services = services_of(snapshot, options)
     board = Board(
         version=version,

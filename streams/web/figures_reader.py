@@ -42,10 +42,11 @@ class FiguresReader:
         self, view: View, brokers: str, client: Mapping[str, Any] | None = None, *, topic: str = FIGURES.name
     ) -> None:
         self._view = view
+        self._topic = topic
         client = {"client_id": "accueil-web", **(client or {})}
         self._reader = TopicReader(topic, self, brokers, client, max_poll_records=MAX_POLL_RECORDS)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="figures-reader", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"reader of {topic}", daemon=True)
 
     def start(self) -> None:
         """Begin to read; never waits for the broker."""
@@ -71,7 +72,7 @@ class FiguresReader:
         """Let the view know how the reading goes."""
         source = Source(phase.value)
         if source is not self._view.source:
-            log.info("figures: %s (%s)", source.value, detail)
+            log.info("%s: %s (%s)", self._topic, source.value, detail)
             self._view.tell(source)
 
     def _run(self) -> None:
@@ -79,6 +80,6 @@ class FiguresReader:
             try:
                 self._reader.run(self._stopping)
             except Exception:
-                log.exception("figures: the Kafka client failed, it is started anew")
+                log.exception("%s: the Kafka client failed, it is started anew", self._topic)
                 self.tell(Phase.NO_BROKER, "client failed")
                 self._stopping.wait(RETRY_SECONDS)

@@ -13,7 +13,7 @@ from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.policies import QUEUED, Policies, Rule
 from streams.core.figures import BUCKET_SECONDS, Dimensions
 from streams.core.layouts import CLOCKS, SLA
-from streams.web.at_risk import Risk
+from streams.web.at_risk import Risk, Risks
 from streams.web.options import WebOptions
 from streams.web.sums import Ratio, add_up, to_milliseconds
 from streams.web.view import Snapshot
@@ -121,6 +121,9 @@ class Promises(msgspec.Struct, frozen=True):
     """How many contacts these are about."""
     next_at_risk: list[AtRisk] | None
     """The contacts at risk that fall due next; None while it is not known which, or if nobody reads that."""
+    at_risk_unknown: int
+    """Of how many promises at risk it is not known whose they are: that was told before what Kafka still holds. They may fall due
+    before all others."""
 
 
 class _Which(NamedTuple):
@@ -168,7 +171,7 @@ class _Terms:
         return None if rule.unit is Unit.ELAPSED else measure_working_time(self.calendars[calendar], begin, end)
 
 
-def promises_of(snapshot: Snapshot, options: WebOptions, risks: Iterable[Risk] | None = None) -> Promises:
+def promises_of(snapshot: Snapshot, options: WebOptions, risks: Risks | None = None) -> Promises:
     """Return how all promises stand, what is late, and what falls due next; `risks` are contacts of the latter."""
     now = to_milliseconds(snapshot.taken_at)
     terms = _Terms(snapshot.policies, now)
@@ -189,18 +192,22 @@ def promises_of(snapshot: Snapshot, options: WebOptions, risks: Iterable[Risk] |
         chosen = nsmallest(MOST, (line for line in lines if line.state in states))
         return [_deadline(line, terms, now, options) for line in chosen]
 
+    standing = [
+        _promise(snapshot, which, list(chain.from_iterable(places[which].values())), terms, now)
+        for which in sorted(places, key=terms.order)
+    ]
+    listed = (told for told in standing if told.channel not in QUEUED and told.channel not in snapshot.history)
+    at_risk = sum(told.at_risk for told in listed)
     late = [line.number for line in lines if line.state == "overdue"]
     return Promises(
         openings=_openings(terms, now),
-        standing=[
-            _promise(snapshot, which, list(chain.from_iterable(places[which].values())), terms, now)
-            for which in sorted(places, key=terms.order)
-        ],
+        standing=standing,
         overdue=first("overdue"),
         due=first("at_risk", "running"),
         overdue_lines=len(late),
         overdue_contacts=sum(late),
-        next_at_risk=None if risks is None else [_at_risk(risk, terms, now, options) for risk in risks],
+        next_at_risk=None if risks is None else [_at_risk(risk, terms, now, options) for risk in risks.next],
+        at_risk_unknown=0 if risks is None else max(0, at_risk - risks.number),
     )
 
 

@@ -6,7 +6,7 @@ import { figureOfMatters, figureOfQueue } from "./cards.js";
 import { sayUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS } from "./levels.js";
 import { sources, when } from "./live.js";
-import { areCurrent, format, nameOf, now, say, texts } from "./page.js";
+import { areCurrent, counts, format, nameOf, now, say, texts } from "./page.js";
 import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, promiseOf, sayLeft } from "./promises.js";
 import { levelsOf, pressing, stateOf, stateOfQueue } from "./queues.js";
 
@@ -92,7 +92,8 @@ function atRisk({ promises }) {
   if (!promisesOfMatters({ promises }).length) return [];
   const title = { kind: "note", text: texts.at_risk_next };
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
-  if (!promises.next_at_risk.length) return [];
+  const unknown = promises.at_risk_unknown ? [{ kind: "note", text: say("at_risk_unknown", counts({ n: promises.at_risk_unknown })) }] : [];
+  if (!promises.next_at_risk.length) return unknown.length ? [[title, ...unknown]] : [];
   const shown = promises.next_at_risk.slice(0, ROWS - 1);
   const WORDS = {
     deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // the end of a day
@@ -108,7 +109,7 @@ function atRisk({ promises }) {
     level: ATTENTION,
     cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(told), isWords: true, title: name === "promise" ? told.policy : "" })),
   }));
-  return [[title, { kind: "table", columns, items }]];
+  return [[title, { kind: "table", columns, items }, ...unknown]];
 }
 
 const deadlines = (board) => [...standing(board), ...atRisk(board)];

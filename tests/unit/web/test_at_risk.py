@@ -10,13 +10,13 @@ from models.ids import contact_id
 from models.sla import decode_sla
 from models.topics import Channel
 from streams.web import at_risk
-from streams.web.at_risk import MOST, SHORT, AtRiskView
+from streams.web.at_risk import MOST, SHORT, AtRiskView, Risks
 from streams.web.board import make_message
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.promises import WorkingTime
 from streams.web.view import FiguresView, Source
-from tests.unit.web.test_promises import NOON, POLICIES
-from tests.web.rows import milliseconds
+from tests.unit.web.test_promises import ANNOUNCED, ANSWERED, NOON, POLICIES
+from tests.web.rows import Worker, milliseconds
 
 HOUR = timedelta(hours=1)
 NOW = milliseconds(NOON)
@@ -65,7 +65,7 @@ def view_of(*events: tuple[bytes, bytes]) -> AtRiskView:
 def due(view: AtRiskView) -> list[str]:
     risks = view.next(NOW)
     assert risks is not None
-    return [risk.short for risk in risks]
+    return [risk.short for risk in risks.next]
 
 
 def test_the_next_deadline_stands_first_and_the_list_is_bounded() -> None:
@@ -104,7 +104,7 @@ def test_clocks_of_one_contact_are_told_apart() -> None:
     )
     risks = view.next(NOW)
     assert risks is not None
-    assert [risk.clock for risk in risks] == ["resolution"]
+    assert [risk.clock for risk in risks.next] == ["resolution"]
 
 
 def test_what_is_due_is_no_longer_at_risk_and_calls_are_seen_in_their_queues() -> None:
@@ -124,6 +124,30 @@ def test_nothing_is_said_before_all_is_read_and_what_cannot_be_read_is_left_out(
     assert due(view) == ["0003"]
     view.begin([0])
     assert due(view) == []
+
+
+def test_where_the_topic_does_not_exist_nothing_is_at_risk() -> None:
+    view = AtRiskView()
+    view.tell(Source.NO_TOPIC)
+    assert view.next(NOW) == Risks([], 0)
+
+
+def test_it_is_told_of_how_many_it_is_not_known_whose_they_are() -> None:
+    view = FiguresView(WebOptions(brokers="").time_zone, NOON, lambda: POLICIES)
+    worker = Worker(view)
+    for place, number in ((ANNOUNCED, 5), (ANSWERED, 7)):
+        worker.count(place, NOON, started=number)
+        worker.stocks(place, at_risk=number)
+    events = [told("at_risk", f"2026-{number}", NOON + number * HOUR) for number in range(3)]
+    known = view_of(*events).next(NOW)
+
+    def unknown(risks: Risks | None) -> int:
+        return make_message(view.snapshot(NOON), WebOptions(brokers=""), "v", risks).board.promises.at_risk_unknown
+
+    assert unknown(known) == 2, "calls stand in their queues"
+    assert unknown(None) == 0, "while they are read"
+    worker.stocks(ANNOUNCED, at_risk=1)
+    assert unknown(known) == 0, "which of both is told first does not matter"
 
 
 def test_memory_is_bounded_by_what_falls_due_first(monkeypatch: pytest.MonkeyPatch) -> None:
