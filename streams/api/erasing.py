@@ -10,9 +10,10 @@ from streams.access.audit import Access, AuditError, Purpose, Result
 from streams.access.permissions import Operation
 from streams.api.asking import BODY, Asker, AskerInTurn, Slip, answer, responses
 from streams.api.problems import Problem
-from streams.api.rights import Whose, act_for, admit
+from streams.api.rights import Whose, act_for, refuse_parts
 from streams.rights.erasing import Erasing, Erasure, make_id, to_fields
 from streams.rights.finding import Found, KafkaAway
+from streams.timeline import erasing as requests
 from streams.timeline.erasing import Request
 
 router = APIRouter(tags=["rights"])
@@ -121,20 +122,20 @@ class OpenErasures(BaseModel):
 
 
 @router.get(
-    "/v1/erasures", response_model=OpenErasures, responses=responses("refused", "not-known", "kafka", "invalid")
+    "/v1/erasures",
+    response_model=OpenErasures,
+    responses=responses("refused"),
 )
 async def list_erasures(asker: AskerInTurn) -> Any:
     """List the erasures in the token's sectors that are not proved yet, whoever asked for them."""
     timeline = await asker.api.exercise(asker.api.writer)
 
-    def find(slip: Slip) -> list[OpenErasure] | Problem | None:
-        try:
-            for sector in asker.token.sectors:
-                admit(asker, slip, sector)
-            slip.sector = asker.token.sectors[0] if len(asker.token.sectors) == 1 else ""
-            found = asker.api.desk.erasing(timeline).read_open(asker.token.sectors)
-        except KafkaAway:
-            return Problem("kafka")
+    def find(slip: Slip) -> list[OpenErasure]:
+        refuse_parts(asker)
+        slip.admit_all(asker.token.sectors)
+        slip.sector = asker.token.sectors[0] if len(asker.token.sectors) == 1 else ""
+        with timeline.reading() as connection:
+            found = requests.read_open(connection, asker.token.sectors)
         told = ((one, to_fields(Erasure(one, None, ""))) for one in found)
         return [OpenErasure(sector=one.sector, **fields) for one, fields in told]
 
@@ -155,12 +156,14 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], ask
     timeline = await asker.api.exercise(asker.api.writer)
 
     def find(slip: Slip) -> Erasure | Problem | None:
+        refuse_parts(asker)
         try:
             erasing = asker.api.desk.erasing(timeline)
             request = erasing.read(name)
             if request is None:
                 return None
-            admit(asker, slip, request.sector)
+            slip.admit(request.sector)
+            slip.erasure = name
             return _look(asker, erasing, request)
         except KafkaAway:
             return Problem("kafka")

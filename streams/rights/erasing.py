@@ -117,11 +117,6 @@ class Erasing:
         with self._timeline.reading() as connection:
             return requests.read(connection, name)
 
-    def read_open(self, sectors: Sequence[str]) -> list[Request]:
-        """Return the requests in these sectors that are not proved yet, the oldest first. Raises `Unavailable`."""
-        with self._timeline.reading() as connection:
-            return requests.read_open(connection, sectors)
-
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> Request:
         """Write a request to erase these contacts, with an id of `make_id`; nothing is told of it yet. Raises `Unavailable`."""
         asked = Request(name, sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)

@@ -118,7 +118,7 @@ def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_l
     work_on(office, told)
     office.client.get(f"/v1/erasures/{name}", headers={"authorization": "Bearer camille"})
     of_it = [(one["result"], one["whose"]) for one in office.recorded() if one["erasure"] == name]
-    assert [result for result, _ in of_it] == ["begun", "proved"]
+    assert [result for result, _ in of_it] == ["begun", "proved", "shown"]
     assert of_it[0][1] == phone
     assert name != first["erasure"]
 
@@ -149,6 +149,18 @@ def test_where_someone_is_known_in_several_sectors_one_is_named(office: Office, 
     results = [(one["sector"], one["result"]) for one in office.recorded()]
     of_each = [("", "refused"), ("tax", "not_found"), ("", "refused")]
     assert results == [*of_each, *of_each, ("routes", "shown"), ("social", "begun")]
+
+
+def test_that_someone_is_known_in_another_sector_too_is_told_nobody_who_may_not_look_there(
+    office: Office, phone: str
+) -> None:
+    case = office.pseudonym(IdentityKind.CASE, OTHER)
+    office.write(call("5", 400, case, sector="routes"))
+    office.add(token("tax", sectors=("tax",)))
+    for path in ("/v1/export", "/v1/erasures"):
+        assert office.ask(path, "tax", subject=case).status_code == 403
+        assert office.ask(path, subject=case).status_code in {200, 202}, "the only one of the token's is meant"
+    assert {one["sector"] for one in office.recorded() if one["who"] == "camille"} == {"social"}
 
 
 def test_no_look_up_waits_while_rights_are_exercised(
@@ -234,7 +246,12 @@ def test_an_erasure_is_of_its_sector_and_of_the_whole_of_it(office: Office, phon
             assert office.ask(path, who, subject=phone).status_code == 403
         asked = office.client.get(f"/v1/erasures/{request['id']}", headers={"authorization": f"Bearer {who}"})
         assert asked.status_code == 403
+    unknown_to_all = office.pseudonym(IdentityKind.CASE, "2026-99")
+    for path in ("/v1/export", "/v1/erasures"):
+        assert office.ask(path, "part", subject=unknown_to_all).status_code == 403, "that it is unknown is not told"
     for who in ("part", "agent"):
+        nobodys = office.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": f"Bearer {who}"})
+        assert nobodys.status_code == 403
         listed = office.client.get("/v1/erasures", headers={"authorization": f"Bearer {who}"})
         assert listed.status_code == 403
     unknown = office.client.get(f"/v1/erasures/{'0' * 32}", headers={"authorization": "Bearer camille"})
