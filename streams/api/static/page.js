@@ -89,7 +89,7 @@ function show() {
 /** Forget the token, and all that was shown. */
 function signOut(why = "signed_out") {
   forget();
-  turn += 1;
+  take(++asked);
   me = null;
   clear();
   for (const id of ["sign-in", "search", "find-erasure"]) $(id).reset();
@@ -113,18 +113,25 @@ function clear() {
 }
 
 // ---------------------------------------------------------------------------------------------------------- whom one looks for
-let turn = 0; // of what was asked for last: an answer that comes after its turn is shown to nobody
+let asked = 0; // what would be shown in place of what is, is numbered as it is asked for
+let turn = 0; // the number of what is shown, or waited for: the answer to what was asked before that is shown to nobody
 
-async function lookUp(asked, undone = null) {
-  const mine = ++turn;
+function take(mine) {
+  turn = mine;
+  $("search").removeAttribute("aria-busy");
+  return mine;
+}
+
+async function lookUp(wanted, undone = null) {
+  const mine = take(++asked);
   $("search").setAttribute("aria-busy", "true");
   clear();
   announce(say("finding"));
-  const story = await attempt(() => ask("/v1/look-up", { ...asked, purpose: $("purpose").value, limit: FIRST }));
+  const story = await attempt(() => ask("/v1/look-up", { ...wanted, purpose: $("purpose").value, limit: FIRST }));
   if (mine !== turn) return null;
   $("search").removeAttribute("aria-busy");
   if (!story) return announce("");
-  shown = { story, asked, entries: story.entries, next: story.next };
+  shown = { story, asked: wanted, entries: story.entries, next: story.next };
   draw(undone);
   announce(`${many("open", story.contacts.filter((contact) => contact.is_open).length)}. ${shown.list.count.textContent}`);
   $("story-title").focus();
@@ -192,8 +199,8 @@ async function erase() {
 }
 
 /** Show how far an erasure is, and ask again until it is proved, or something else is shown. */
-function showErasure(told, isAsked = true) {
-  const mine = ++turn;
+function showErasure(told, isAsked = true, mine = ++asked) {
+  take(mine);
   const isIn = isAsked || $("story").contains(document.activeElement);
   clear();
   const look = async () => {
@@ -208,26 +215,27 @@ function showErasure(told, isAsked = true) {
   if (told.state !== "proved") followErasure(told, mine, 0);
 }
 
-function followErasure(told, mine, asked) {
-  if (asked === FOLLOWED) return; // then by the button
+function followErasure(told, mine, times) {
+  if (times === FOLLOWED) return; // then by the button
   setTimeout(async () => {
     if (mine !== turn) return;
     try {
       const now = await ask(`/v1/erasures/${told.id}`);
       if (mine !== turn) return;
-      if (now.state === told.state) followErasure(told, mine, asked + 1);
+      if (now.state === told.state) followErasure(told, mine, times + 1);
       else showErasure(now, false);
     } catch (error) {
       if (!(error instanceof Trouble || error instanceof Late)) throw error;
-      if (error instanceof Trouble && error.kind !== "token") followErasure(told, mine, asked + 1);
+      if (error instanceof Trouble && error.kind !== "token") followErasure(told, mine, times + 1);
     }
-  }, Math.min(FOLLOW_MOST, FOLLOW_FIRST * 1.5 ** asked));
+  }, Math.min(FOLLOW_MOST, FOLLOW_FIRST * 1.5 ** times));
 }
 
 async function listErasures() {
-  const mine = ++turn;
+  const mine = ++asked;
   const found = await attempt(() => ask("/v1/erasures"));
-  if (!found || mine !== turn) return;
+  if (!found || mine < turn) return;
+  take(mine);
   clear();
   $("story").replaceChildren(openErasures(found.erasures, findErasure));
   $("story").hidden = false;
@@ -235,9 +243,9 @@ async function listErasures() {
 }
 
 async function findErasure(id) {
-  const mine = ++turn;
+  const mine = ++asked;
   const found = await attempt(() => ask(`/v1/erasures/${id}`));
-  if (found && mine === turn) showErasure(found);
+  if (found && mine > turn) showErasure(found, true, mine);
 }
 
 // ----------------------------------------------------------------------------------------------------------------- what is found
