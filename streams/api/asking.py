@@ -65,6 +65,8 @@ class Slip:
     across: str = ""
     ground: Ground | Literal[""] = ""
     erasure: str = ""
+    concerns_nobody: bool = False
+    """What is found tells of nobody, to whom it is told already that there is such a thing: it is not recorded again."""
 
     def admit(self, sector: str) -> None:
         """Go on only if this may be done in `sector`. Raises `Forbidden`."""
@@ -242,10 +244,15 @@ class Asker:
                 found = await find()
             except Forbidden as refusal:
                 found = Problem("refused", because=refusal.because)
+            except Problem as problem:
+                if problem.kind == "invalid":
+                    raise
+                found = problem
         if isinstance(found, Problem):
             await self._record(slip, purpose, Result.REFUSED)
             raise found
-        await self._record(slip, purpose, Result.NOT_FOUND if found is None else result)
+        if not slip.concerns_nobody:
+            await self._record(slip, purpose, Result.NOT_FOUND if found is None else result)
         if found is None:
             raise Problem("not-known")
         return found

@@ -152,7 +152,10 @@ async def list_erasures(asker: AskerInTurn) -> Any:
     responses=responses("refused", "not-known", "kafka", "invalid"),
 )
 async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], asker: AskerInTurn) -> Any:
-    """Tell how far an erasure is; what was begun is finished, and proved once nothing is left."""
+    """Tell how far an erasure is; what was begun is finished, and proved once nothing is left.
+
+    Whoever asked for it, and waits, is recorded once there is the proof; all others each time.
+    """
     timeline = await asker.api.exercise(asker.api.writer)
 
     def find(slip: Slip) -> Erasure | Problem | None:
@@ -164,9 +167,12 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], ask
                 return None
             slip.admit(request.sector)
             slip.erasure = name
-            return _look(asker, erasing, request)
+            erasure = _look(asker, erasing, request)
         except KafkaAway:
             return Problem("kafka")
+        is_own = request.requested_by == asker.token.name
+        slip.concerns_nobody = is_own and erasure is not None and erasure.proof is None
+        return erasure
 
     try:
         erasure = await asker.exercise(Operation.ERASE, find)

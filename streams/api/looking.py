@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -48,10 +49,11 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
     if normalised is None or (kind is None and not NAME.fullmatch(normalised)):
         raise Problem("invalid", mistakes=[("value", "not_normal")])
     sector, whose = body.sector or next(iter(asker.token.sectors), ""), normalised if kind is None else ""
-    if kind is not None and sector in asker.token.sectors and asker.api.has_key(sector):
-        whose = asker.api.make_pseudonym(
-            kind, normalised, sector
-        )  # so that a refusal is recorded with whom it concerned
+    if kind is not None and sector in asker.token.sectors:
+        with suppress(Problem):  # of a key: it is told to who may look, and recorded, below
+            whose = asker.api.make_pseudonym(
+                kind, normalised, sector
+            )  # so that a refusal is recorded with whom it concerned
 
     def find(reading: Reading, slip: Slip) -> Story | None:
         if kind is None:

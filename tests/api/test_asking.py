@@ -450,6 +450,20 @@ def test_a_defect_tells_nothing(known: Office, monkeypatch: pytest.MonkeyPatch) 
     assert NUMBER[1:] not in answer.text
 
 
+def test_a_key_that_cannot_be_used_is_told_to_who_may_look_alone_and_recorded(known: Office) -> None:
+    known.add(token("robin", Role.SUPERVISOR))
+    (known.keys / f"{SECTOR}.key").write_bytes(b"no key")
+    ask = partial(known.ask, "/v1/look-up", kind="phone", value=NUMBER)
+    kinds = [
+        ask(who, purpose=purpose).json()["type"] for who, purpose in (("robin", "contact"), ("camille", "contact"))
+    ]
+    assert kinds == ["urn:accueil:problem:refused", "urn:accueil:problem:keys"]
+    assert [(one["who"], one["result"], one["whose"]) for one in known.recorded()] == [
+        ("robin", "refused", ""),
+        ("camille", "refused", ""),
+    ]
+
+
 def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
     office = Office(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
     office.add(token())
@@ -461,6 +475,7 @@ def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
     answer = office.ask("/v1/look-up", kind="phone", value=NUMBER)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:accueil:problem:database")
     assert int(answer.headers["retry-after"]) > 0
+    assert [one["result"] for one in office.recorded()] == ["refused"]
     assert office.client.get("/readyz").status_code == 503
     assert office.client.get("/healthz").status_code == 200
     office.close()

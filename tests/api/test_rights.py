@@ -123,6 +123,31 @@ def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_l
     assert name != first["erasure"]
 
 
+def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: Office, phone: str) -> None:
+    office.add(token("robin"))
+    told: list[Event] = []
+    fold = office.fold
+    office.fold = lambda events: (told.extend(events), fold(events))[1]  # type: ignore[method-assign, func-returns-value]
+    name = office.ask("/v1/erasures", subject=phone).json()["id"]
+
+    def look(who: str) -> str:
+        headers = {"authorization": f"Bearer {who}"}
+        return str(office.client.get(f"/v1/erasures/{name}", headers=headers).json()["state"])
+
+    begun = office.recorded()
+    assert [look("camille") for _ in range(3)] == ["told"] * 3
+    assert office.recorded() == begun, "that there is one he knows, and of whom it is is not told"
+    assert look("robin") == "told"
+    work_on(office, told)
+    assert look("camille") == look("camille") == "proved"
+    assert [(one["who"], one["result"]) for one in office.recorded()[len(begun) :]] == [
+        ("robin", "shown"),
+        ("camille", "proved"),
+        ("camille", "shown"),
+        ("camille", "shown"),
+    ]
+
+
 def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -> None:
     family = office.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):

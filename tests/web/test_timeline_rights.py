@@ -160,6 +160,40 @@ def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved
     assert "Rien n’est connu sous cet identifiant" in desk.trouble
 
 
+HOLD = """
+const ask = window.fetch;
+window.fetch = (path, request) => path === "/v1/look-up"
+    ? new Promise((go) => { window.letGo = () => go(ask(path, request)); }) : ask(path, request);
+"""
+
+
+def test_what_is_asked_for_and_not_found_ends_nothing_and_what_is_shown_last_was_asked_last(
+    desk: Desk, works: Works
+) -> None:
+    busy = "#search[aria-busy]"
+    desk.open().sign_in().ask(NUMBER)
+    desk.page.run("document.getElementById('erase-button').click()")
+    desk.wait_for("#question[open]")
+    desk.press(Keys.SPACE, Keys.ENTER)
+    desk.wait_for("#look-at-erasure")
+    desk.page.run("document.getElementById('erasure-id').focus()")
+    desk.press("0" * 32, Keys.ENTER)
+    desk.wait_for("#trouble[data-kind='not-known']")
+    works.work()
+    wait_until(lambda: "Effacement prouvé" in desk.text, "the proof of the one that is shown", 60, lambda: desk.text)
+    desk.page.run(HOLD)
+    desk.page.run(f"value.value = '{NUMBER}'; document.getElementById('search').requestSubmit()")
+    desk.wait_for(busy)
+    desk.page.run("document.getElementById('list-erasures').click()")
+    desk.wait_for("#erasures-title")
+    assert not desk.is_there(busy), "nobody waits for it any more"
+    desk.page.run("window.letGo()")
+    desk.page.run("document.getElementById('find-erasure').requestSubmit()")
+    desk.page.run("document.getElementById('list-erasures').click()")
+    wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the last answer")
+    assert desk.is_there("#erasures-title")
+
+
 def test_who_may_not_is_offered_neither(desk: Desk) -> None:
     for who in ("agent", "narrow"):
         desk.open(PHONE).sign_in(who).ask(NUMBER)
