@@ -127,7 +127,6 @@ _TEXTS: Final = {
     "action": ("Agir", "Act"),
     "idle": ("Au repos", "Idle"),
     "details": ("Détails : {name}", "Details: {name}"),
-    "became": ("{queue} : {level}", "{queue}: {level}"),
     # the table
     "queues": ("Files d’attente", "Queues"),
     "queue": ("File", "Queue"),

@@ -26,6 +26,8 @@ WALL_TEXTS: Final = {
     "alert_of": ("{name} : {words}", "{name}: {words}"),
     "alert_waiting": ("{n} en attente", "{n} waiting"),
     "alert_longest": ("attente {time}", "wait {time}"),
+    "alert_rate": ("{rate} {share}", "{rate} {share}"),
+    "alert_rates": ("{rate}, files : {n}", "{rate}, queues: {n}"),
     "alert_overdue": ("Délais dépassés : {n}", "Promises overdue: {n}"),
     "alert_at_risk": ("Délais à risque : {n}", "Promises at risk: {n}"),
     "alert_oldest": ("le plus ancien a {time}", "the oldest is {time} old"),

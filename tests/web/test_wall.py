@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
-from streams.web.options import VIEWS, WebOptions
+from streams.web.options import VIEWS, Thresholds, WebOptions
 from streams.web.view import NOTHING_PROMISED, Source
 from tests.support.processes import wait_until
 from tests.unit.web.test_at_risk import told
@@ -28,6 +28,8 @@ from tests.web.test_browser_promises import POLICIES, promise
 pytestmark = pytest.mark.browser
 
 SWITCHBOARD, _, RSA, PMI = (queue.dimensions for queue in OPTIONS.queues[:4])
+CALM = replace(OPTIONS, service_level=Thresholds(0, -1), abandonment=Thresholds(2, 2), quiet_after_seconds=1e9)
+"""Neither a rate asks for attention nor a quiet hour."""
 WEEKS = 5
 LEAST_PIXELS = 32
 """Of text that is to be read from four metres, on 1080 lines."""
@@ -222,7 +224,7 @@ def test_who_wants_less_motion_sees_none(busy: Served, page: Page) -> None:
 
 
 def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page: Page) -> None:
-    with house(is_promised=False) as served:
+    with house(CALM, is_promised=False) as served:
         fill(served.worker)
         open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
         assert page.text("#no-alert") == "● Nothing needs attention"
@@ -244,6 +246,64 @@ def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page
         assert page.driver.title == "Wall – Accueil du Département"
         assert page.run("return document.getAnimations().length") == 0, "nothing flashes"
         page.assert_quiet()
+
+
+def test_a_rate_that_a_card_marks_is_counted_above_the_views(page: Page) -> None:
+    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert alerts(page) == []
+        for wait in (5,) * 15 + (60,) * 5:
+            served.worker.answered(SWITCHBOARD, served.now(), wait)
+        wait_until(lambda: alerts(page) == ["▲ Telephone: Service level 75.0%"], "what the card marks")
+        marked = (
+            "return [...document.querySelectorAll('.card .rest [data-level=attention]')].map((it) => it.textContent)"
+        )
+        assert page.run(marked) == ["Service level75.0%"]
+        for wait in (5,) * 40:
+            served.worker.answered(RSA, served.now(), wait)
+        wait_until(lambda: alerts(page) == ["▲ Telephone: Service level, queues: 1"], "the queue that is marked alone")
+        assert page.run(marked) == []
+
+
+NEWS = """
+window.news = [];
+new MutationObserver((changes) => changes.forEach(({ addedNodes: [words] }) => words && news.push(words.textContent)))
+  .observe(document.querySelector("#announce"), { childList: true });
+"""
+
+
+def test_what_is_new_is_told_once_and_again_when_it_comes_again(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        open_wall(page, served, views="phone", seconds=3600, lang="en")
+        page.run(NEWS)
+
+        def wait(number: int) -> None:
+            served.worker.stocks(SWITCHBOARD, served.now(), waiting=number, agents_available=1)
+            shown = ["■ Switchboard: 12 waiting"] if number else []
+            wait_until(lambda: alerts(page) == shown, f"{number} who wait")
+
+        wait(12)
+        served.worker.answered(RSA, served.now(), 5)  # another message, in which nothing is new
+        page.shows(".view.phone tbody tr:nth-child(3) td:nth-child(6)", "100%")
+        wait(0)
+        wait(12)
+        assert page.run("return news") == ["New alert: Switchboard: 12 waiting"] * 2
+
+
+def test_the_board_tells_what_is_new_as_the_wall_does(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_in("live")
+        page.run(NEWS)
+        for place in (SWITCHBOARD, RSA):
+            served.worker.stocks(place, served.now(), waiting=12, agents_available=1)
+        wait_until(lambda: page.driver.title.startswith("(2) "), "both of them")
+        told_of = "; ".join(page.run("return news"))
+        assert "Switchboard: 12 waiting" in told_of
+        assert "Income support (RSA): 12 waiting" in told_of
+        served.worker.stocks(SWITCHBOARD, served.now(), waiting=6, agents_available=1)
+        page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
+        assert "; ".join(page.run("return news")) == told_of, "what is less pressing than it was is no news"
 
 
 def test_a_view_that_has_nothing_to_show_is_left_out(page: Page) -> None:

@@ -4,14 +4,12 @@
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, levelOf } from "./levels.js";
 import { sayQuiet, sources } from "./live.js";
-import { $, areCurrent, counts, format, lasted, nameOf, say, texts, write } from "./page.js";
-import { levelsOf, noAgent, waited } from "./queues.js";
+import { $, QUEUED, WRITTEN, areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
+import { COLUMN, levelsOf, levelsOfAll, noAgent, sumOf, waited } from "./queues.js";
 
-const QUEUED = ["call", "visit"];
-export const WRITTEN = ["mail", "email", "form"];
 const icon = document.querySelector("link[rel=icon]");
 const title = document.title;
-let told = null; // keys of what was there before
+let told = null; // key → level of what was there before
 
 function alertOfQueue(queue, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
@@ -20,6 +18,23 @@ function alertOfQueue(queue, board) {
   const pressing = levels.longest > levels.waiting ? "alert_longest" : "alert_waiting";
   const words = noAgent(queue) ? texts.no_agent.toLowerCase() : say(pressing, told);
   return { key: JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]), level, name: nameOf(queue) || texts.no_name, words };
+}
+
+const RATES = { service: "level_short", abandonment: "abandonment_short" };
+
+/** Return the rates of each channel that are marked: of all of its queues together, or else of some of them. */
+function alertsOfRates(board) {
+  return QUEUED.flatMap((channel) => {
+    const all = sumOf(channel, board);
+    const own = levelsOfAll(all, board);
+    const each = board.queues.filter((queue) => queue.channel === channel).map((queue) => levelsOf(queue, queue.thresholds, board));
+    return Object.entries(RATES).map(([rate, name]) => {
+      const level = Math.max(own[rate], ...each.map((levels) => levels[rate]));
+      const number = each.filter((levels) => levels[rate] === level).length;
+      const words = own[rate] === level ? say("alert_rate", { rate: texts[name], share: COLUMN[rate](all) }) : say("alert_rates", { rate: texts[name], n: format.count(number) });
+      return { key: `${rate} ${channel}`, level, name: texts[`channel_${channel}`], words };
+    });
+  });
 }
 
 export const levelOfOldest = (channel, matters, board) =>
@@ -56,14 +71,19 @@ function alertsOfSources(board) {
 export function findAlerts(board) {
   if (!areCurrent()) return [];
   const queues = board.queues.map((queue) => alertOfQueue(queue, board));
-  const all = [...queues, ...alertsOfPromises(board), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
+  const all = [...queues, ...alertsOfRates(board), ...alertsOfPromises(board), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
   return all.filter(({ level }) => level >= ATTENTION).sort((one, other) => other.level - one.level);
 }
 
 export const sayAlert = ({ name, words }) => (name ? say("alert_of", { name, words }) : words);
 
-/** Tell the title and the icon of the page how much needs attention. */
-export function countAlerts(alerts) {
+/** Tell how much needs attention: the title and the icon its number, and what of it is new to those who hear the page. */
+export function tellAlerts(alerts) {
+  countAlerts(alerts);
+  announceAlerts(alerts);
+}
+
+function countAlerts(alerts) {
   const number = alerts.length;
   const isLost = told !== null && !areCurrent();
   const wanted = number || isLost ? `(${isLost ? "?" : number}) ${title}` : title;
@@ -73,11 +93,13 @@ export function countAlerts(alerts) {
   if (icon.getAttribute("href") !== address) icon.href = address;
 }
 
-/** Tell what is new to those who hear the page; what was there when it was opened they read. */
-export function announceAlerts(alerts) {
+/** Announce what is new, or more pressing than it was; what was there when the page was opened is read. */
+function announceAlerts(alerts) {
   if (!areCurrent()) return; // what was told before it was so is not new after it
-  const keys = new Map(alerts.map((alert) => [`${alert.level} ${alert.key}`, alert]));
-  const news = told ? [...keys].filter(([key]) => !told.has(key)).map(([, alert]) => sayAlert(alert)) : [];
-  told = new Set(keys.keys());
-  if (news.length) write($("announce"), say("new_alert", { words: news.join("; ") }));
+  const news = told ? alerts.filter(({ key, level }) => level > (told.get(key) ?? 0)).map(sayAlert) : [];
+  told = new Map(alerts.map(({ key, level }) => [key, level]));
+  if (!news.length) return;
+  const words = document.createElement("span"); // one that is new is told, even if it says what the last one said
+  words.textContent = say("new_alert", { words: [...new Set(news)].join("; ") });
+  $("announce").replaceChildren(words);
 }

@@ -1,22 +1,21 @@
 // The board: takes what the stream says and writes it into the page. All figures come from the server; only what depends on
 // the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
 
-import { countAlerts, findAlerts } from "./alerts.js";
+import { findAlerts, tellAlerts } from "./alerts.js";
 import { showDay } from "./day.js";
 import { openPanel } from "./explaining.js";
 import { duration, share } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SMALLEST_SAMPLE, SYMBOLS, isSmall, mark } from "./levels.js";
 import { board, hasTelephone, run, showFreshness, showIncomplete, showQuiet } from "./live.js";
 import { showOpenings } from "./openings.js";
-import { $, areCurrent, counts, format, nameOf, say, seek, texts, write } from "./page.js";
+import { $, areCurrent, counts, format, isCall, nameOf, say, seek, texts, write } from "./page.js";
 import { countRows, showPromises } from "./promises.js";
-import { aboutQueue, idle, isIdle, levelsOf, noAgent, showQueues, staffed, stateOf, waited } from "./queues.js";
+import { aboutQueue, idle, isIdle, levelsOf, levelsOfAll, noAgent, showQueues, staffed, stateOf, sumOf, waited } from "./queues.js";
 import { showServices } from "./services.js";
 
 // -------------------------------------------------------------------------------------------------------------- tiles
 const tooFew = ["○", texts.too_few];
 const stateOfShare = (ratio, level) => (isSmall(ratio) ? tooFew : stateOf(level));
-const NEVER = { attention: Infinity, action: Infinity };
 
 const TILES = { // and the column that says the same of a queue
   waiting: "waiting",
@@ -27,11 +26,9 @@ const TILES = { // and the column that says the same of a queue
   agents_available: "available",
 };
 
-const isCall = ({ channel }) => channel === "call";
-
 /** Return what explains a tile: the figure of all calls together, or how many were answered. */
 function aboutTile(name) {
-  const told = aboutQueue(TILES[name], { ...board.all, channel: "call" }, board);
+  const told = aboutQueue(TILES[name], sumOf("call", board), board);
   return { ...told, title: document.querySelector(`#tile-${name} h2`).textContent, place: { channel: "call" } };
 }
 
@@ -63,7 +60,7 @@ function showTiles() {
     worst.longest = Math.max(worst.longest, levels.longest);
     if (queue.oldest_waiting_at !== null && queue.oldest_waiting_at === all.oldest_waiting_at) longest = queue;
   }
-  const levels = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
+  const levels = levelsOfAll(all, board);
   const whose = !areCurrent() ? texts.not_available : longest ? nameOf(longest) : texts.nobody_waits;
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
   showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
@@ -150,7 +147,7 @@ function tick() {
   showServices(board);
   showQuiet();
   showIncomplete();
-  countAlerts(findAlerts(board));
+  tellAlerts(findAlerts(board));
   makeRoom();
   seek();
 }

@@ -1,11 +1,9 @@
 // Figures of the wall, and its cards: what a channel, the promises or the opinions are in one figure and three more.
 
 import { levelOfOldest, promisesOfMatters } from "./alerts.js";
-import { ACTION, ATTENTION, NORMAL, levelOf } from "./levels.js";
+import { ACTION, ATTENTION, NORMAL } from "./levels.js";
 import { areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
-import { COLUMN, aboutQueue, levelsOf, sayLimits, stateOf } from "./queues.js";
-
-export const NEVER = { attention: Infinity, action: Infinity };
+import { COLUMN, aboutQueue, levelsOf, levelsOfAll, sayLimits, stateOf, sumOf } from "./queues.js";
 
 const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
 
@@ -14,29 +12,11 @@ export function figureOfQueue(name, queue, board, levels, label = texts[name]) {
   return { label, value: COLUMN[name](queue), level: levels[LEVEL_OF[name]], about: aboutQueue(name, queue, board) };
 }
 
-/** Return one figure of a channel that has queues: of all of them together. */
-function sumOf(channel, board) {
-  if (channel === "call") return { ...board.all, channel };
-  const queues = board.queues.filter((queue) => queue.channel === channel);
-  const sum = (read) => queues.reduce((total, queue) => total + read(queue), 0);
-  const ratio = (name) => ({ numerator: sum(({ today }) => today[name].numerator), denominator: sum(({ today }) => today[name].denominator) });
-  const since = queues.map(({ oldest_waiting_at: at }) => at).filter((at) => at !== null);
-  return {
-    channel,
-    waiting: sum(({ waiting }) => waiting),
-    in_progress: sum(({ in_progress: some }) => some),
-    agents_available: null,
-    oldest_waiting_at: since.length ? Math.min(...since) : null,
-    today: { received: sum(({ today }) => today.received), service_level: ratio("service_level"), abandonment: ratio("abandonment") },
-    recent_service_level: { numerator: 0, denominator: 0 },
-  };
-}
-
 export function cardOfQueues(channel, board) {
   const queues = board.queues.filter((queue) => queue.channel === channel);
   if (!queues.length) return [];
   const all = sumOf(channel, board);
-  const shares = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
+  const shares = levelsOfAll(all, board);
   const each = queues.map((queue) => levelsOf(queue, queue.thresholds, board));
   const most = (name) => Math.max(...each.map((levels) => levels[name]));
   const levels = { ...shares, waiting: most("waiting"), longest: most("longest") };

@@ -4,7 +4,7 @@
 import { duration } from "./format.js";
 import { ATTENTION, SYMBOLS } from "./levels.js";
 import { isClosed } from "./openings.js";
-import { $, areCurrent, format, now, say, setClock, setHistory, texts, version, write } from "./page.js";
+import { $, areCurrent, format, isCall, now, say, setClock, setHistory, texts, version, write } from "./page.js";
 import { follow } from "./stream.js";
 
 export let board = null;
@@ -12,7 +12,6 @@ let clock = null;
 let heardAt = performance.now();
 let lost = ""; // why no message comes
 
-const isCall = ({ channel }) => channel === "call";
 // Where there is no telephone nothing is said of it; where there is nothing yet, it will be the first.
 export const hasTelephone = () => board.queues.some(isCall) || !(board.queues.length || board.services.length);
 

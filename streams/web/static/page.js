@@ -13,6 +13,10 @@ export const nameOf = (thing) => thing[`label_${lang}`];
 export const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 export const counts = (values) => mapValues(values, format.count);
 
+export const QUEUED = ["call", "visit"]; // channels that have queues
+export const WRITTEN = ["mail", "email", "form"];
+export const isCall = ({ channel }) => channel === "call";
+
 let clockAhead = 0; // of ours, the server's clock, in milliseconds
 
 export const setClock = (serverNow) => {

@@ -4,13 +4,12 @@
 import { explainedCell, giveStop, rove } from "./explaining.js";
 import { duration } from "./format.js";
 import { ACTION, ATTENTION, NORMAL, SYMBOLS, isSmall, levelOfShare, mark } from "./levels.js";
-import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make } from "./page.js";
+import { $, QUEUED, Rows, addHead, areCurrent, counts, explain, format, lasted, make } from "./page.js";
 import { nameOf, nameRow, now, point, say, texts, write } from "./page.js";
 
 // --------------------------------------------------------------------------------------------------------------- words
 export const MIDNIGHT = "00:00";
 const FIVE_MINUTES = 300_000; // deadlines are known as exactly as that
-const QUEUED = ["call", "visit"];
 const clockOf = ({ clock }) => texts[`clock_${clock}`] ?? clock;
 const channelOf = ({ channel }) => (channel === "form" ? texts.short_form : texts[`channel_${channel}`]);
 export const promiseOf = (told) => say("promise_of", { channel: channelOf(told), clock: clockOf(told).toLowerCase() });

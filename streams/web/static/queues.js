@@ -2,7 +2,7 @@
 
 import { duration } from "./format.js";
 import { explainedCell, giveStop, rove } from "./explaining.js";
-import { ACTION, ATTENTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
+import { ACTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
 import { isClosed, openingOf } from "./openings.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues, point } from "./page.js";
 import { nameOf, nameRow, say, texts, write } from "./page.js";
@@ -23,6 +23,29 @@ export function levelsOf(figures, thresholds, board) {
     available: noAgent(figures) ? ACTION : NORMAL,
   };
   return areCurrent(figures.channel) ? levels : mapValues(levels, () => NORMAL);
+}
+
+const NEVER = { attention: Infinity, action: Infinity };
+
+/** Return the levels of all queues of a channel together: how many wait, and for how long, is judged of each. */
+export const levelsOfAll = (figures, board) => levelsOf(figures, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
+
+/** Return the figures of all queues of a channel together. */
+export function sumOf(channel, board) {
+  if (channel === "call") return { ...board.all, channel };
+  const queues = board.queues.filter((queue) => queue.channel === channel);
+  const sum = (read) => queues.reduce((total, queue) => total + read(queue), 0);
+  const ratio = (name) => ({ numerator: sum(({ today }) => today[name].numerator), denominator: sum(({ today }) => today[name].denominator) });
+  const since = queues.map(({ oldest_waiting_at: at }) => at).filter((at) => at !== null);
+  return {
+    channel,
+    waiting: sum(({ waiting }) => waiting),
+    in_progress: sum(({ in_progress: some }) => some),
+    agents_available: null,
+    oldest_waiting_at: since.length ? Math.min(...since) : null,
+    today: { received: sum(({ today }) => today.received), service_level: ratio("service_level"), abandonment: ratio("abandonment") },
+    recent_service_level: { numerator: 0, denominator: 0 },
+  };
 }
 
 /** Return the level of what can be acted upon now. */
@@ -100,7 +123,7 @@ export function aboutQueue(name, queue, board) {
 
 function makeRow() {
   const row = make("tr", "row");
-  const entry = { row, level: NORMAL };
+  const entry = { row };
   addHead(row);
   const state = make("td", "cell", "state");
   state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
@@ -166,8 +189,6 @@ function showRow(entry, queue, board) {
     cell.classList.toggle("few", name in SHARES && isSmall(SHARES[name](queue, board)[0]));
     explain(cell, reasonFor(name, queue, board));
   });
-  if (level > entry.level && level >= ATTENTION) write($("announce"), say("became", { queue: nameOf(queue), level: texts[NAMES[level]] }));
-  entry.level = level;
 }
 
 /** Return the queues as they are to stand: on a phone, which shows few at once, the most pressing of each channel first. */

@@ -1,14 +1,14 @@
 // What each view of the wall says, as data: pages, each a list of parts (parts.js). A view that has nothing to show has no page.
 
-import { WRITTEN, promisesOfMatters } from "./alerts.js";
-import { NEVER, barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
+import { promisesOfMatters } from "./alerts.js";
+import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
 import { figureOfMatters, figureOfQueue } from "./cards.js";
 import { sayUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS } from "./levels.js";
 import { sources, when } from "./live.js";
-import { areCurrent, counts, format, nameOf, now, say, texts } from "./page.js";
+import { QUEUED, WRITTEN, areCurrent, counts, format, nameOf, now, say, texts } from "./page.js";
 import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, promiseOf, sayLeft } from "./promises.js";
-import { levelsOf, pressing, stateOf, stateOfQueue } from "./queues.js";
+import { levelsOf, levelsOfAll, pressing, stateOf, stateOfQueue, sumOf } from "./queues.js";
 
 const ROWS = 8; // that find room on a page
 const BARS = 6;
@@ -120,7 +120,7 @@ const satisfaction = (board) => chunks(board.satisfaction.map(barOf), BARS).map(
 // ------------------------------------------------------------------------------------------------------------ overview
 function overview(board) {
   const items = [
-    ...["call", "visit"].flatMap((channel) => cardOfQueues(channel, board)),
+    ...QUEUED.flatMap((channel) => cardOfQueues(channel, board)),
     ...WRITTEN.flatMap((channel) => cardOfMatters(channel, board)),
     ...cardOfAppointments(board, ["waiting", "attended", "missed", "upcoming"]),
     ...cardOfSatisfaction(board),
@@ -133,8 +133,8 @@ function overview(board) {
 function day(board) {
   if (!board.queues.some(({ channel }) => channel === "call")) return [];
   const { usual } = board;
-  const all = { ...board.all, channel: "call" };
-  const shares = levelsOf(all, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
+  const all = sumOf("call", board);
+  const shares = levelsOfAll(all, board);
   const figure = (name, label, key) => {
     const { about, ...told } = figureOfQueue(name, all, board, shares, label);
     const main = { ...told, about: { ...about, title: label, place: { channel: "call" } } };

@@ -1,8 +1,8 @@
 // The wall: one view after the other, large enough to be read from afar, with what needs attention always above it.
 
-import { announceAlerts, countAlerts, findAlerts, sayAlert } from "./alerts.js";
+import { findAlerts, sayAlert, tellAlerts } from "./alerts.js";
 import { closePanel, isPanelOpen } from "./explaining.js";
-import { NAMES, mark } from "./levels.js";
+import { NAMES, SYMBOLS, mark } from "./levels.js";
 import { board, run, showFreshness } from "./live.js";
 import { setOpenings } from "./openings.js";
 import { $, Rows, counts, explain, format, now, say, texts, write } from "./page.js";
@@ -48,17 +48,15 @@ function makeAlert() {
 
 function showAlerts() {
   const all = findAlerts(board);
-  countAlerts(all);
-  announceAlerts(all);
+  tellAlerts(all);
   const isMore = all.length > MOST_ALERTS;
   const shown = all.slice(0, isMore ? MOST_ALERTS - 1 : MOST_ALERTS);
-  const more = { key: "more", level: all[shown.length]?.level ?? 0, name: "", words: say("and_more", counts({ n: all.length - shown.length })) };
+  const more = { key: "more", level: all[shown.length]?.level, name: "", words: say("and_more", counts({ n: all.length - shown.length })) };
   alerts.show(isMore ? [...shown, more] : shown, ({ key }) => key, ({ row, symbol, name, words }, alert) => {
     mark(row, alert.level);
     write(symbol, SYMBOLS[alert.level]);
-    symbol.ariaLabel = texts[NAMES[alert.level]] ?? "";
+    symbol.ariaLabel = texts[NAMES[alert.level]];
     symbol.role = "img";
-    symbol.ariaHidden = alert.level ? null : "true";
     write(name, alert.name && say("alert_of", { name: alert.name, words: "" }).trimEnd());
     write(words, alert.words);
     explain(row, sayAlert(alert));
@@ -66,8 +64,6 @@ function showAlerts() {
   $("no-alert").hidden = all.length > 0 || document.body.dataset.state !== "live";
   $("alerts").hidden = !all.length && document.body.dataset.state !== "live";
 }
-
-const SYMBOLS = ["", "▲", "■"]; // of a number of others there is none
 
 // --------------------------------------------------------------------------------------------------------------- views
 /** Return the place of a page, made when it is first shown. */

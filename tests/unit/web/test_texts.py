@@ -68,7 +68,7 @@ def test_no_line_ends_before_a_colon_a_sign_or_a_unit(language: str) -> None:
 
 
 def test_french_has_its_no_break_spaces() -> None:
-    assert TEXTS["fr"]["became"] == "{queue}\N{NO-BREAK SPACE}: {level}"
+    assert TEXTS["fr"]["at_site"] == "{site}\N{NO-BREAK SPACE}: {words}"
     assert TEXTS["fr"]["short_apart"] == "hors abandons en {limit}\N{NO-BREAK SPACE}s ({short})"
 
 
