@@ -15,7 +15,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.core.links import Story
 from streams.core.promises import Standing
-from streams.core.summary import Due, Summary, in_order, sum_up
+from streams.core.summary import Due, Summary, put_in_order, sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector, kind_option, sector_option
@@ -145,7 +145,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
         record_act(settings, operation, asked, Purpose(purpose), where, Result.SHOWN if is_known else Result.NOT_FOUND)
     if entries:
         _print_matters(matters, settings.web.zone)
-        _print(sorted(entries[:limit], key=in_order, reverse=True), settings.web.zone)
+        _print(put_in_order(entries[:limit])[::-1], settings.web.zone)
     if len(entries) > limit:
         click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
     _explain(asked, story)

@@ -31,7 +31,7 @@ from streams.api.problems import Problem
 from streams.core import links
 from streams.core.links import Link
 from streams.core.promises import Promise
-from streams.core.summary import Find, Sift, in_order, sum_up
+from streams.core.summary import Find, Sift, put_in_order, sum_up
 from streams.timeline.reading import Evidence, Reading
 from streams.timeline.store import Place
 
@@ -117,7 +117,7 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
             contact=contact_of(summary),
             sector=citizen.sector,
             citizen=None if citizen.owner == body.contact else citizen.owner,
-            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in sorted(shown, key=in_order)],
+            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in put_in_order(shown)],
         )
 
     return answer(await asker.ask(Operation.READ_CONTACT, body.purpose, find, body.contact))
@@ -212,9 +212,7 @@ def _page(asker: Asker, subject: str, sectors: Sequence[str], rows: Sequence[Map
     shown, further = rows[:limit], None
     if len(rows) > limit:
         further = cursors.write(Place(shown[-1]["happened_at"], shown[-1]["id"]), subject, asker.api.secret)
-    entries = [
-        entry_of(row, is_outline=not asker.sees(row["service"])) for row in sorted(shown, key=in_order, reverse=True)
-    ]
+    entries = [entry_of(row, is_outline=not asker.sees(row["service"])) for row in reversed(put_in_order(shown))]
     return Page(subject=subject, sector=sectors[-1], entries=entries, next=further)
 
 

@@ -3,8 +3,11 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import IntEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, NamedTuple, get_args
 
 from models.events import Event
@@ -102,7 +105,7 @@ def sum_up(
     by_contact: dict[str, list[Mapping[str, Any]]] = {}
     for entry in entries:
         by_contact.setdefault(entry["contact"], []).append(entry)
-    summaries = [_sum_up(contact, sorted(told, key=in_order), now) for contact, told in by_contact.items()]
+    summaries = [_sum_up(contact, put_in_order(told), now) for contact, told in by_contact.items()]
     if is_open := [one.contact for one in summaries if one.is_open]:
         elsewhere = sift(is_open)
         summaries = [one._replace(**_ELSEWHERE) if one.contact in elsewhere else one for one in summaries]
@@ -176,6 +179,61 @@ def _verdicts(told: Iterable[Mapping[str, Any]]) -> tuple[Verdict, ...]:
     return tuple(latest.values())
 
 
+def put_in_order(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return entries by time, then as things of a channel happen one after the other, then promises.
+
+    A switchboard may tell whole seconds: a call that left a queue and came into the next within one has left before it came.
+    """
+    told = sorted(entries, key=in_order)
+    before: dict[str, Mapping[str, Any]] = {}
+    tied = set[str]()
+    for entry in told:
+        if entry["channel"] == Channel.CALL:
+            last = before.get(entry["contact"], _NOTHING)
+            if last["happened_at"] == entry["happened_at"] and _CALLS.keys() >= {last["type"], entry["type"]}:
+                tied.add(entry["contact"])
+            before[entry["contact"]] = entry
+    for contact in tied:
+        places = [place for place, entry in enumerate(told) if entry["contact"] == contact and entry["type"] in _CALLS]
+        for place, entry in zip(places, _follow([told[place] for place in places]), strict=True):
+            told[place] = entry
+    return told
+
+
+class _At(IntEnum):
+    """Where a call is."""
+
+    NOWHERE = 0
+    QUEUE = 1
+    AGENT = 2
+
+
+_CALLS: Final = {
+    "call.queued": (_At.NOWHERE, _At.QUEUE),
+    "call.answered": (_At.QUEUE, _At.AGENT),
+    "call.abandoned": (_At.QUEUE, _At.NOWHERE),
+    "call.left_queue": (_At.QUEUE, _At.NOWHERE),
+    "call.transferred": (_At.AGENT, _At.NOWHERE),
+    "call.ended": (_At.AGENT, _At.NOWHERE),
+}
+"""Type → from where to where a call goes by it."""
+_NOTHING: Final[Mapping[str, Any]] = {"happened_at": None, "type": ""}
+
+
+def _follow(told: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield what is told of a call, in order: of what happened at once what can come next, and leads to where the rest begins."""
+    place = _At.NOWHERE
+    for _, at_once in groupby(told, key=itemgetter("happened_at")):
+        left = [*at_once]
+        while left:
+            here = [one for one in left if _CALLS[one["type"]][0] is place] or left
+            starts = {_CALLS[one["type"]][0] for one in left}
+            entry = next((one for one in here if _CALLS[one["type"]][1] in starts), here[0])
+            left.remove(entry)
+            place = _CALLS[entry["type"]][1]
+            yield entry
+
+
 def in_order(entry: Mapping[str, Any]) -> tuple[int, int, str]:
-    """Return by what to sort entries: by time, then as things of a channel happen one after the other, then promises."""
+    """Return by what to sort entries of which each contact has one at a time, as `put_in_order` does."""
     return entry["happened_at"], _TURN.get(entry["type"], len(_TURN)), entry["id"]

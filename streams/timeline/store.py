@@ -32,7 +32,7 @@ from streams.core.contact import ERASED
 from streams.core.links import Caps, Link, Story, links_of, tell_story
 from streams.core.promises import Promise, Promised
 from streams.core.rows import milliseconds
-from streams.core.summary import in_order
+from streams.core.summary import put_in_order
 from streams.core.timeline import Entry
 from streams.timeline import expiring, links, promises
 from streams.timeline.expiring import Cursor, Expired
@@ -247,7 +247,7 @@ class Timeline:
         """Return the whole life of one contact, in order. Raises `Unavailable`."""
         with clear(), self._engine.connect() as connection:
             found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
-        return sorted(map(dict, found), key=in_order)
+        return put_in_order(map(dict, found))
 
     def read_promises(self, contacts: Collection[str]) -> Mapping[str, tuple[Promise, ...]]:
         """Return what is promised to these contacts, and still to be kept. Raises `Unavailable`."""

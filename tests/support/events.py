@@ -100,8 +100,11 @@ QUEUES = ("mdph", "apa", "routes")
 
 
 @st.composite
-def call_lives(draw: st.DrawFn, subject: str = CALL) -> list[Event]:
-    """One call as a switchboard would tell it: up to three stays in queues, the same queue twice, no end yet, lost events."""
+def call_lives(draw: st.DrawFn, subject: str = CALL, *, longest: int = 400, is_whole: bool = False) -> list[Event]:
+    """One call as a switchboard would tell it: up to three stays in queues, the same queue twice, no end yet, lost events.
+
+    No stay is longer than `longest` (seconds); `is_whole`: no event is lost.
+    """
     at = draw(st.integers(0, 1000))
     where: dict[str, Any] = {"subject": subject, "site": "siege", "sector": "social"}
     caller = draw(st.sampled_from(["", PHONE, f"{CASE} {PHONE}"]))
@@ -110,8 +113,8 @@ def call_lives(draw: st.DrawFn, subject: str = CALL) -> list[Event]:
         queue = draw(st.sampled_from(QUEUES))
         stay = {**where, "service": f"s-{queue}", "queue": queue, "visit": visit}
         events.append(make("call.queued", at, **stay, identities=caller))
-        wait = draw(st.integers(0, 400))
-        handle = draw(st.integers(0, 2000))
+        wait = draw(st.integers(0, longest))
+        handle = draw(st.integers(0, 5 * longest))
         at += wait
         told = draw(st.sampled_from([{"wait_seconds": wait}, {}]))
         match draw(st.sampled_from(["waiting", "in_progress", "ended", "transferred", "abandoned", "left"])):
@@ -133,7 +136,7 @@ def call_lives(draw: st.DrawFn, subject: str = CALL) -> list[Event]:
                     events.append(make("call.ended", at, **stay, **told, ended_by=draw(st.sampled_from(EndedBy))))
                     break
                 events.append(make("call.transferred", at, **stay, **told, kind="blind"))
-    lost = draw(st.sets(st.sampled_from(range(len(events))), max_size=len(events) - 1))
+    lost = set() if is_whole else draw(st.sets(st.sampled_from(range(len(events))), max_size=len(events) - 1))
     return numbered([event for index, event in enumerate(events) if index not in lost or draw(st.booleans())])
 
 

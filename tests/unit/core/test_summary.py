@@ -2,15 +2,21 @@
 
 from collections.abc import Collection
 from itertools import permutations
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from models.events import Event
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.milestone import State
 from streams.core.promises import Promise, Standing
-from streams.core.summary import LASTING_MS, PASSED_ON, Due, Verdict, sum_up
+from streams.core.summary import LASTING_MS, PASSED_ON, Due, Verdict, put_in_order, sum_up
+from tests.support.events import call_lives
+from tests.support.timelines import entries_of
 
 NOW = 1_790_000_000_000
 
@@ -49,6 +55,39 @@ def test_how_a_contact_stands_does_not_depend_on_the_order_in_which_it_is_read()
     assert (one.state, one.outcome, one.is_open) == (State.CLOSED, "answered", False)
     assert (one.since, one.last_at, one.entries) == (NOW, NOW + 12, 4)
     assert one.promises == (Verdict("courrier", "resolution", "breached", NOW + 12),)
+
+
+def test_a_call_that_comes_into_its_next_queue_within_the_second_waits_there() -> None:
+    states = {"arrived": State.WAITING, "queued": State.WAITING, "left_queue": State.CLOSED}
+    calls = {
+        name: entry(f"call.{kind}", at, states[kind], id=name, contact="call:a:1", channel="call")
+        for name, kind, at in (
+            ("arrived", "arrived", 0),
+            ("first", "queued", 0),
+            ("gone", "left_queue", 1000),
+            ("second", "queued", 1000),
+        )
+    }
+    for order in permutations(calls.values()):
+        (one,) = sum_up(order, NOW)
+        assert (one.state, one.is_open) == (State.WAITING, True)
+        assert [told["id"] for told in put_in_order(order)] == [*calls]
+    left_at_once = [calls["first"], calls["gone"] | {"happened_at": NOW}]
+    assert [told["id"] for told in put_in_order(left_at_once[::-1])] == ["first", "gone"]
+
+
+@given(call_lives(longest=2, is_whole=True), st.randoms())
+def test_how_a_call_stands_is_as_its_events_in_the_order_in_which_they_happened_say(
+    events: list[Event], any_order: Random
+) -> None:
+    told = [
+        {name: getattr(one, name) for name in entry("")} | {"happened_at": int(one.happened_at.timestamp() * 1000)}
+        for one in entries_of(events)
+    ]
+    last = told[-1]
+    any_order.shuffle(told)
+    (one,) = sum_up(told, last["happened_at"])
+    assert one.state == last["state"]
 
 
 def test_a_promise_that_is_judged_late_does_not_say_how_the_contact_stands() -> None:
