@@ -10,6 +10,7 @@ import click
 
 from models.reasons import Reason
 from streams.configuration import load
+from streams.rights.vocabulary import LANGUAGES, name
 from streams.terminal import clear_errors, config_file
 from streams.words import say
 
@@ -108,6 +109,11 @@ def replay_options(command: F) -> F:
 def when(milliseconds: int, zone: tzinfo) -> str:
     """Return a time in milliseconds since 1970 as the clocks of `zone` show it, with its offset."""
     return datetime.fromtimestamp(milliseconds / 1000, zone).isoformat(" ", "seconds")
+
+
+def word(of: str, value: str) -> str:
+    """Return the word of the vocabulary for a value of a set, in the language of whoever gave the command."""
+    return name(of, value, say(*LANGUAGES))
 
 
 def printable(content: bytes | None) -> str:

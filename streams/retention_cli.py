@@ -12,7 +12,7 @@ import click
 from streams.listing import print_table
 from streams.running import pass_settings_here
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
 from streams.words import say
 
 BROKER_SECONDS: Final = 30.0
@@ -28,7 +28,7 @@ def group() -> None:
 
 
 @group.command(help=say("Print the table of all that is kept.", "Imprimer le tableau de tout ce qui est gardé."))
-@pass_settings
+@pass_settings_here
 def show(settings: Settings) -> None:
     """Print it, and what contradicts itself in it."""
     from streams.retention import find_contradictions, table  # noqa: PLC0415

@@ -16,7 +16,7 @@ from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.audit_cli import acting, check_whose, record_act, tell_who
-from streams.listing import EXIT_NOT_FOUND, as_json, when
+from streams.listing import EXIT_NOT_FOUND, as_json, when, word
 from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
@@ -269,7 +269,8 @@ def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[
     }
     for contact, (site, service, state) in matters_open.items():
         place = "/".join(filter(None, (site, service)))
-        yield say(f"still open: {contact} {place} {state}", f"encore en cours : {contact} {place} {state}")
+        how = word("state", state)
+        yield say(f"still open: {contact} {place}: {how}", f"encore en cours : {contact} {place} : {how}")
     if not matters_open:
         yield say("no open matter", "aucune affaire en cours")
 

@@ -15,8 +15,8 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.core.links import Story
 from streams.core.promises import Standing
-from streams.core.summary import Due, Summary, put_in_order, sum_up
-from streams.listing import EXIT_NOT_FOUND, print_table, when
+from streams.core.summary import Due, Summary, Verdict, put_in_order, sum_up
+from streams.listing import EXIT_NOT_FOUND, print_table, when, word
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector, kind_option, sector_option
 from streams.settings import Settings
@@ -186,10 +186,10 @@ def _print_matters(contacts: Sequence[Summary], zone: tzinfo) -> None:
         (
             matter.contact,
             "/".join(filter(None, (matter.site, matter.service))),
-            matter.state,
+            word("state", matter.state),
             _tell_since(matter, zone),
             ", ".join(_tell_due(due, zone) for due in matter.due) or say("none told", "non dit"),
-            ", ".join(f"{promise.clock} {promise.state}" for promise in matter.promises) or say("none told", "non dit"),
+            ", ".join(map(_tell_promise, matter.promises)) or say("none told", "non dit"),
         )
         for matter in matters
     ]
@@ -205,10 +205,14 @@ def _tell_since(matter: Summary, zone: tzinfo) -> str:
     return say(f"{since} (received {received})", f"{since} (reçu {received})")
 
 
+def _tell_promise(promise: Verdict) -> str:
+    return f"{word('clock', promise.clock)} ({word('type', f'sla.{promise.state}').lower()})"
+
+
 def _tell_due(due: Due, zone: tzinfo) -> str:
     deadline = "" if due.due_at is None else f" {when(due.due_at, zone)}"
     standing = "" if due.state is Standing.RUNNING else f" ({say(*STANDINGS[due.state])})"
-    return f"{due.clock}{deadline}{standing}"
+    return f"{word('clock', due.clock)}{deadline}{standing}"
 
 
 def _print(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
@@ -270,7 +274,9 @@ def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple
             f"{entry['type']} {entry['detail']}".rstrip(),
             "/".join(filter(None, (entry["site"], entry["service"]))),
             *(
-                ("", "") if entry["source"] == SOURCE else (entry["state"], entry["outcome"])
+                ("", "")
+                if entry["source"] == SOURCE
+                else (word("state", entry["state"]), word("outcome", entry["outcome"]))
             ),  # a promise is judged later
             entry["contact"],
         )

@@ -81,8 +81,8 @@ _TEXTS = {
         "This token is not, or no longer, valid. Ask for another.",
     ),
     "trouble_refused": (
-        "Votre rôle ou votre secteur ne permet pas cette lecture. Ce refus est enregistré.",
-        "Your role or sector does not allow this. The refusal is recorded.",
+        "{detail}. Ce refus est enregistré.",
+        "{detail}. The refusal is recorded.",
     ),
     "trouble_not-known": (
         "Rien n’est connu sous cet identifiant dans ce secteur.",

@@ -60,7 +60,7 @@ def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monk
         timeline.write(entries_of(letters))
     told = run("timeline", "erase", DOSSIER, typed="n\n").stderr.splitlines()
     assert told[0] == "sector social: 2 contacts, from 2025-03-03 09:00:00+01:00 to 2025-03-04 09:01:00+01:00"
-    assert told[1] == "still open: mail:ged:1 siege/mdph waiting"
+    assert told[1] == "still open: mail:ged:1 siege/mdph: Waiting for the service"
     assert "erase these 2 contacts for ever?" in told[2]
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     told = run("timeline", "erase", "mail:ged:2", typed="n\n").stderr.splitlines()

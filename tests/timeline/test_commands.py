@@ -100,7 +100,9 @@ def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -
     assert "more" not in run("timeline", "show", "call:a:1", "--why", "contact", "--limit", "3").stderr
 
 
-def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone: str) -> None:
+def test_open_matters_come_first_with_what_became_of_promises(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     timeline = Timeline(f"sqlite:///{data / 'timeline.db'}")
     where = {"subject": "mail:ged:7", "site": "siege", "service": "mdph"}
     stamped_at = START - timedelta(days=2)
@@ -111,13 +113,13 @@ def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone:
     done = run("timeline", "show", phone, "--why", "contact", "--limit", "1")
     head, matter, blank, *_ = done.stdout.splitlines()
     assert head.split() == ["open", "matter", "service", "state", "since", "due", "promises"]
-    assert matter.split()[:3] == ["mail:ged:7", "siege/mdph", "waiting"]
-    assert matter.endswith("resolution breached")
+    assert matter.startswith("mail:ged:7   siege/mdph  Waiting for the service  ")
+    assert matter.endswith("  resolution (promise broken)")
     assert " (received 2025-03-01 09:00:00+01:00)  " in matter
     overdue, running, paused = matter.partition(")  ")[2].rpartition("  ")[0].split(", ")
-    assert overdue == "first_response 2025-03-03 09:00:00+01:00 (overdue)"
-    assert running == "acknowledge 2109-05-15 09:35:11+02:00"
-    assert paused == "announced (paused: it is for the citizen to act)"
+    assert overdue == "first response 2025-03-03 09:00:00+01:00 (overdue)"
+    assert running == "acknowledgement 2109-05-15 09:35:11+02:00"
+    assert paused == "announced delay (paused: it is for the citizen to act)"
     assert blank == ""
     (promise,) = [
         line for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines() if "sla." in line
@@ -125,6 +127,12 @@ def test_open_matters_come_first_with_what_became_of_promises(data: Path, phone:
     what = ("sla.breached", "letters:resolution", "siege/mdph", "mail:ged:7")
     assert tuple(promise.split()[-4:]) == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    told = run("timeline", "show", phone, "--why", "contact").stdout
+    assert "  En attente du service  " in told
+    assert "accusé de réception 2109-05-15" in told
+    assert "traitement (délai dépassé)" in told
+    assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", told)}, "no codes among the words"
 
 
 def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, phone: str) -> None:

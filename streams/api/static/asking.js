@@ -7,9 +7,9 @@ const KIND = /^urn:accueil:problem:/;
 
 /** What went wrong: `kind` is the last part of RFC 9457's type, or `network`. */
 export class Trouble extends Error {
-  constructor(kind, { title = "", seconds = 0, fields = [] } = {}) {
+  constructor(kind, { title = "", detail = "", seconds = 0, fields = [] } = {}) {
     super(kind);
-    Object.assign(this, { kind, title, seconds, fields });
+    Object.assign(this, { kind, title, detail, seconds, fields });
   }
 }
 
@@ -53,6 +53,7 @@ async function fetchAs(path, body, read) {
     if (response.ok) return answer;
     throw new Trouble(answer.type.replace(KIND, ""), {
       title: answer.title,
+      detail: answer.detail,
       seconds: Number(response.headers.get("retry-after") ?? 0),
       fields: (answer.errors ?? []).map(({ field }) => field),
     });

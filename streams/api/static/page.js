@@ -37,10 +37,10 @@ async function attempt(act) {
   }
 }
 
-function tell({ kind, title, seconds, fields }) {
+function tell({ kind, title, detail, seconds, fields }) {
   const of = kind === "invalid" && fields.find((field) => knows(`trouble_${field}`));
   const name = `trouble_${of || kind}`;
-  const text = knows(name) ? say(name, { seconds, kind: word("kind", $("kind").value) }) : title;
+  const text = knows(name) ? say(name, { detail, seconds, kind: word("kind", $("kind").value) }) : title;
   $("trouble").replaceChildren(symbol(MILD.includes(kind) ? "▲" : "■"), ` ${text}`);
   $("trouble").dataset.kind = kind;
   $("trouble").hidden = false;

@@ -30,7 +30,7 @@ from streams.core.rows import milliseconds
 from streams.engine.broker import EmbeddedKafka
 from streams.prechecks import own
 from streams.retention import CONTRADICTIONS, describe, find_contradictions, table
-from streams.rights.erasing import Erasing
+from streams.rights.erasing import Erasing, make_id
 from streams.rights_process import keeping_of
 from streams.running import DEMO, announce
 from streams.timeline import erasing
@@ -54,6 +54,15 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["retention", *arguments])
+
+
+def test_beside_the_demo_it_is_shown_what_would_be_applied(data: Path) -> None:
+    (data / "accueil.toml").write_text("[timeline]\nkeep_days = 55\n")
+    assert "55" in run("show").stdout
+    demo = data / DEMO
+    with own(demo):
+        announce(demo, "127.0.0.1:1", "")
+        assert "55" not in run("show").stdout
 
 
 @pytest.mark.parametrize(("page", "language"), [("PRIVACY.md", "en"), ("PRIVACY.fr.md", "fr")])
@@ -196,7 +205,7 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
         erasing_ = Erasing(
             timeline, lambda _: {key: contacts.encode(row) for key, row in rows.items()}, tell, keeping_of(settings)
         )
-        name = erasing_.begin([contact], "", "camille").id
+        name = erasing_.begin(make_id(), [contact], "", "camille").id
         erasing_.tell()
         found = erasing_.look(name, lambda _: None)
         assert found is not None
