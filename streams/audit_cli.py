@@ -402,7 +402,7 @@ def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | 
         asked = whose or ask_for(settings, IdentityKind(kind), where)
         try:
             with closing(open_timeline(settings)) as timeline:
-                entries = timeline.read_contact(asked)
+                entries = timeline.read_contact(asked, 1)
                 owner = entries[0]["owner"] if entries else asked
                 story = timeline.tell_story(owner, MOST_IDENTITIES)
                 with timeline.reading() as connection:

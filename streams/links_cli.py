@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
@@ -12,7 +12,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.audit_cli import acting, check_whose, record_act
 from streams.core.links import Link
-from streams.listing import EXIT_NOT_FOUND, limit_option, print_table, when
+from streams.listing import EXIT_NOT_FOUND, print_table, when
 from streams.running import pass_settings_here
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
@@ -20,6 +20,9 @@ from streams.words import say
 
 if TYPE_CHECKING:
     from streams.timeline.store import Timeline
+
+
+MOST: Final = 10_000
 
 
 @click.group(
@@ -39,7 +42,13 @@ def _pair(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @group.command(name="list", help=say("List the links of a pseudonym.", "Lister les liens d'un pseudonyme."))
 @click.argument("identity")
-@limit_option
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=50,
+    show_default=True,
+    help=say("Lines at most.", "Lignes au plus."),
+)
 @pass_settings_here
 def list_(settings: Settings, identity: str, limit: int) -> None:
     """Print the links, and why they hold or do not."""
@@ -74,7 +83,13 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
     )
     print_table(titles, rows)
     if len(known) > limit:
-        click.echo(say("there are more: --limit", "il y en a d'autres : --limit"), err=True)
+        click.echo(
+            say(
+                "there are more, which fewer contacts tell, or which were revoked and nobody tells: --limit",
+                "il y en a d'autres, que moins de contacts donnent, ou révoqués et que plus rien ne donne : --limit",
+            ),
+            err=True,
+        )
 
 
 @group.command(

@@ -130,10 +130,11 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
             timeline = open_timeline(settings)
             try:
                 where = where or find_sector(timeline, asked)
-                entries, story, links = timeline.read_contact(asked)[::-1], Story({}, {}), []
+                most = max(limit + 1, LOOKED_AT)
+                entries, story, links = timeline.read_contact(asked, most)[::-1], Story({}, {}), []
                 if not entries:
                     story = timeline.tell_story(asked)
-                    entries = timeline.read(story.identities, max(limit + 1, LOOKED_AT))
+                    entries = timeline.read(story.identities, most)
                     links = [one for one in timeline.read_links(asked, MOST_LINKS) if one.revoked_at and one.contacts]
                 matters = sum_up(entries, int(time.time() * 1000), timeline.read_promises)
             finally:
@@ -253,7 +254,7 @@ def _explain(asked: str, story: Story) -> None:
 
 def _explain_revoked(links: Sequence["Known"], zone: tzinfo) -> None:
     """Say on the standard error of which links no contact is shown, since they were revoked, and how that is undone."""
-    for known in links:
+    for known in links[:PAGE]:
         one, other = known.link
         at, ground = when(known.revoked_at or 0, zone), known.reason
         click.echo(
@@ -264,6 +265,10 @@ def _explain_revoked(links: Sequence["Known"], zone: tzinfo) -> None:
                 f"accueil links restore {one} {other}",
             ),
             err=True,
+        )
+    if (more := len(links) - PAGE) > 0:
+        click.echo(
+            say(f"and {more} more links: accueil links list", f"et {more} autres liens : accueil links list"), err=True
         )
 
 

@@ -243,10 +243,13 @@ class Timeline:
         found.sort(key=lambda row: (row.happened_at, row.id), reverse=True)
         return [dict(row._mapping) for row in found[:limit]]  # noqa: SLF001 - public, SQLAlchemy says
 
-    def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
-        """Return the whole life of one contact, in order. Raises `Unavailable`."""
+    def read_contact(self, contact: str, limit: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the whole life of one contact, or the latest so many entries of it, in order. Raises `Unavailable`."""
+        asked = select(ENTRIES).where(ENTRIES.c.contact == contact)
+        if limit is not None:
+            asked = asked.order_by(ENTRIES.c.happened_at.desc(), ENTRIES.c.id.desc()).limit(limit)
         with clear(), self._engine.connect() as connection:
-            found = connection.execute(select(ENTRIES).where(ENTRIES.c.contact == contact)).mappings().all()
+            found = connection.execute(asked).mappings().all()
         return put_in_order(map(dict, found))
 
     def read_promises(self, contacts: Collection[str]) -> Mapping[str, tuple[Promise, ...]]:

@@ -91,6 +91,25 @@ def test_what_cannot_be_found_is_said(
     assert (done.exit_code, text in done.stderr) == (code, True), done.output
 
 
+def test_what_is_listed_is_bounded_and_what_is_left_is_said(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        told = [f"{CASE} dossier:0a1b-{number:022}" for number in range(3)]
+        timeline.write([entry for n, one in enumerate(told) for entry in entries_of(call(f"call:b:{n}", n, one))])
+        assert [one["type"] for one in timeline.read_contact("call:a:1", 2)] == ["call.queued", "call.abandoned"]
+    listed = run("links", "list", CASE, "--limit", "2")
+    assert (len(listed.stdout.splitlines()), "there are more, which fewer" in listed.stderr) == (3, True)
+    assert "more" not in run("links", "list", CASE, "--limit", "4").stderr
+    assert run("links", "list", CASE, "--limit", "10001").exit_code == 2
+    for number in range(3):
+        assert run("links", "revoke", CASE, f"dossier:0a1b-{number:022}", "--reason", "mistaken").exit_code == 0
+    monkeypatch.setattr("streams.timeline_cli.PAGE", 2)
+    told_revoked = run("timeline", "show", CASE, "--why", "contact", "--limit", "1").stderr
+    assert told_revoked.count("but revoked") == 2
+    assert "and 1 more links: accueil links list" in told_revoked
+
+
 def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -> None:
     for name in (phone, "call:a:1"):
         done = run("timeline", "show", name, "--why", "contact", "--limit", "2")
