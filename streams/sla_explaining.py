@@ -10,7 +10,7 @@ from models.calendars.rules import LAST_YEAR
 from models.policies import Policies
 from streams.core.clock import Clock, End, Pauses
 from streams.listing import when
-from streams.web.promises import measure_working_time
+from streams.web.promises import WorkingTime, measure_working_time
 from streams.words import say
 
 UNITS: Final = {
@@ -92,7 +92,7 @@ def _stand(clock: Clock, calendar: Calendar | None, now: int) -> str:
 
 
 def describe_distance(clock: Clock, calendar: Calendar | None, now: int) -> str:
-    """Return how much time an open clock has left, or by how much it is late: in working time, unless time itself counts."""
+    """Return how much time an open clock has left, or by how much it is late: in its own unit, and in working time."""
     assert clock.deadline_at is not None  # who asks has seen it
     begin, end = sorted((clock.deadline_at, now))
     if calendar is None or clock.terms.unit is Unit.ELAPSED:
@@ -101,15 +101,31 @@ def describe_distance(clock: Clock, calendar: Calendar | None, now: int) -> str:
         found = measure_working_time(calendar, begin, end)
         if found is None:
             span = say(f"beyond {LAST_YEAR}", f"au-delà de {LAST_YEAR}")
-        elif found.days:
-            span = describe_amount(found.days, Unit.WORKING_DAYS)
         else:
-            span = describe_amount(found.seconds, Unit.OPENING_HOURS)
+            span = _describe_both(_measure(clock.terms.unit, calendar, begin, end, found), found)
     return (
         say(f"late by {span}", f"en retard de {span}")
         if clock.deadline_at < now
         else say(f"{span} left", f"reste {span}")
     )
+
+
+def _measure(unit: Unit, calendar: Calendar, begin: int, end: int, found: WorkingTime) -> tuple[int, Unit]:
+    """Return a span in the unit of a clock; of months and clear days, which have no parts, in calendar days."""
+    if unit is Unit.OPENING_HOURS:
+        return found.seconds, unit
+    unit = unit if unit in {Unit.WORKING_DAYS, Unit.BUSINESS_DAYS} else Unit.CALENDAR_DAYS
+    return calendar.between(begin - 1, end, unit), unit  # as `measure_working_time` has it
+
+
+def _describe_both(own: tuple[int, Unit], found: WorkingTime) -> str:
+    """Return a span in its own unit, and in working time if that is another; what is less than a day, in hours of opening."""
+    amount, unit = own
+    opened = describe_amount(found.seconds, Unit.OPENING_HOURS)
+    working = describe_amount(found.days, Unit.WORKING_DAYS) if found.days else opened
+    if not amount or unit is Unit.WORKING_DAYS or working == describe_amount(amount, unit):
+        return working
+    return f"{describe_amount(amount, unit)} ({working})"
 
 
 def _put_off(clock: Clock, calendar: Calendar) -> str:

@@ -12,7 +12,7 @@ from streams.core.clock import Clock
 from streams.core.clocks import advance
 from streams.core.contact import Contact
 from streams.core.courses import courses
-from streams.sla_explaining import describe_clock, doubt
+from streams.sla_explaining import describe_clock, describe_distance, doubt
 from tests.support.clocks import SIEGE
 from tests.support.events import START_MS, make
 
@@ -127,7 +127,29 @@ def test_an_open_clock_says_how_it_stands_now_and_what_is_to_come() -> None:
     assert stands(1.8 * HOUR)[1:] == ["at risk", "now: at risk, 12 min of opening left", "deadline (to come)"]
     assert stands(2.5 * HOUR)[1:] == ["at risk", "deadline", "now: overdue, late by 30 min of opening"]
     assert stands(25 * HOUR)[-1] == "now: overdue, late by 6 h of opening"
-    assert stands(50 * HOUR)[-1] == "now: overdue, late by 1 working day"
+    assert stands(50 * HOUR)[-1] == "now: overdue, late by 14 h of opening (1 working day)"
+
+
+@pytest.mark.parametrize(
+    ("unit", "left", "french"),
+    [
+        ("calendar_days", "13 calendar days (9 working days) left", "reste 13 jours calendaires (9 jours ouvrés)"),
+        ("clear_days", "14 calendar days (10 working days) left", "reste 14 jours calendaires (10 jours ouvrés)"),
+        ("business_days", "13 business days (11 working days) left", "reste 13 jours ouvrables (11 jours ouvrés)"),
+        ("working_days", "13 working days left", "reste 13 jours ouvrés"),
+    ],
+)
+def test_what_is_left_is_told_in_the_unit_of_the_promise_and_in_working_time(
+    unit: str, left: str, french: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = FILE.replace('target = 10, unit = "working_days"', f'target = 14, unit = "{unit}"')
+    policies = Policies(SlaFile.model_validate(tomllib.loads(file)))
+    row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
+    found, _ = advance((), courses(row), policies, START_MS)
+    (clock,) = (one for one in found if one.kind == "resolution")
+    assert describe_distance(clock, policies.calendars["siege"], START_MS + DAY * 1000) == left
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert describe_distance(clock, policies.calendars["siege"], START_MS + DAY * 1000) == french
 
 
 @pytest.mark.parametrize(
