@@ -139,6 +139,11 @@ class Child:
                 await asyncio.wait_for(self._stopping.wait(), delay)
                 return
 
+    async def once(self) -> int:
+        """Run it to its end, once, and return the exit code."""
+        self._began_at = self._unready_at = time.monotonic()
+        return await self._live()
+
     async def stop(self) -> None:
         """End it: by SIGTERM, by SIGKILL if that takes too long."""
         self._stopping.set()
@@ -324,6 +329,16 @@ class Tree:
             self._keepers.append(keeper)
         return children
 
+    async def do(self, program: Program) -> int:
+        """Run `program` once beside the others, and return its exit code, whatever that is; with the others it is stopped."""
+        child = Child(program, self._logs, self._tell, verbose=self._verbose)
+        self._children.append(child)
+        try:
+            return await child.once()
+        finally:
+            await child.stop()
+            self._children.remove(child)
+
     async def run(self, grow: Callable[["Tree"], Awaitable[None]]) -> None:
         """Grow the tree, keep it until a signal comes or a child is given up (`GaveUp`), and stop it.
 
@@ -340,7 +355,7 @@ class Tree:
             await self._end
         finally:
             growing.cancel()
-            for child in reversed(self._children):
+            for child in [*reversed(self._children)]:
                 await child.stop()
             await asyncio.gather(growing, *self._keepers, return_exceptions=True)
 

@@ -1,6 +1,7 @@
 """How long is kept what: one table of all the settings that say so, held against each other."""
 
 from collections.abc import Iterator
+from datetime import datetime, time, timedelta
 from typing import Final, NamedTuple
 
 from streams.settings import Settings
@@ -32,6 +33,13 @@ RAW: Final = ("as it came: may be names, texts", "tel quel : peut-être noms, te
 NOTHING: Final = ("nothing", "rien")
 SINCE_TOLD: Final = ("after it was told", "après avoir été dit")
 SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
+
+
+def is_due(applied_at: datetime, now: datetime, at: time) -> bool:
+    """Return whether the clocks, as `now` has them, showed `at` since what is over was removed last."""
+    today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
+    due = today if today <= now else today - timedelta(days=1)
+    return due > applied_at
 
 
 def erased_days(settings: Settings) -> int:

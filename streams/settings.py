@@ -195,6 +195,9 @@ class Retention(Section):
     """What connectors could not map, as it came from its source, with the personal data in it, on their machine."""
     logs_days: Annotated[int, Field(ge=1, le=365)] = 90
     """Files in `data/logs`, which hold no personal data."""
+    at: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")] = "02:30"
+    """When `accueil up` does `accueil retention apply`, each day by the clocks of `web.time_zone`; after a night in which it did
+    not run, once it does. Empty: never, something else does it."""
 
 
 class Audit(Section):

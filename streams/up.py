@@ -7,6 +7,8 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
+from datetime import time as clock
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from streams.engine.broker import KAFKA_VERSION, free_port
 from streams.prechecks import check_port, own, warn
 from streams.processes import GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
+from streams.retention import is_due
 from streams.running import DEMO, DEMO_FILE, announce
 from streams.settings import Settings
 from streams.sla_file import load_policies
@@ -36,6 +39,10 @@ NUMBER_TRIES: Final = 60
 """So often the demo looks whether somebody has a story by now."""
 FETCH_SECONDS: Final = 1800
 """How long the topics wait for the broker, which may have to be fetched first."""
+APPLIED: Final = "retention-applied"
+"""In the data directory: an empty file, of when all that was over was removed last."""
+LOOK_SECONDS: Final = 60.0
+RETRY_SECONDS: Final = 3600.0
 ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
 """The command `accueil`; -P, since the user's directory may hold packages of our names."""
 
@@ -159,8 +166,40 @@ class Plan:
                 f"prêt en {seconds} : {self.url} (Ctrl-C pour arrêter)",
             ),
         )
-        if self._demo:
-            await self._tell_number()
+        await asyncio.gather(self.retain(tree), *([self._tell_number()] if self._demo else []))
+
+    async def retain(self, tree: Tree) -> None:
+        """Have what was kept for long enough removed each day; what fails is told, and tried again."""
+        if not self._settings.retention.at:
+            return
+        at, zone, stamp = (
+            clock.fromisoformat(self._settings.retention.at),
+            self._settings.web.zone,
+            self._data / APPLIED,
+        )
+        if not stamp.exists():
+            stamp.touch()
+        while True:
+            if not is_due(datetime.fromtimestamp(stamp.stat().st_mtime, zone), datetime.now(zone), at):
+                await asyncio.sleep(LOOK_SECONDS)  # no longer: a machine may sleep meanwhile
+                continue
+            program = self.retention()
+            if await tree.do(program) == 0:
+                stamp.touch()
+                continue
+            log = self._data / "logs" / f"{program.name}.log"
+            tell(
+                program.name,
+                say(
+                    f"not all that was kept for long enough could be removed, tried again in an hour: {log}",
+                    f"tout ce qui est arrivé à échéance n'a pu être retiré, nouvel essai dans une heure : {log}",
+                ),
+            )
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def retention(self) -> Program:
+        """Return what removes what was kept for long enough, then ends."""
+        return self._program("retention", ("retention", "apply"), ends=True)
 
     def _tell_timelines(self) -> None:
         url = self._settings.api.url or self._address(self._settings.api)

@@ -1,5 +1,7 @@
 """What `accueil up` starts, without starting it."""
 
+import asyncio
+import os
 import socket
 import sys
 from pathlib import Path
@@ -11,10 +13,11 @@ from streams import processes
 from streams.configuration import load
 from streams.engine.broker import free_port
 from streams.listening import STOP_SECONDS
+from streams.processes import Program
 from streams.programs import BROKER_STOP_SECONDS
-from streams.settings import Settings, Web, Worker
+from streams.settings import Retention, Settings, Web, Worker
 from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
-from streams.up import Plan, up
+from streams.up import APPLIED, LOOK_SECONDS, RETRY_SECONDS, Plan, up
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 
@@ -65,6 +68,37 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
     with pytest.raises(OperatorError, match=rf"cannot run \(exit {exit_code}\)") as error:
         up(EXAMPLE, demo=False, verbose=False)
     assert error.value.exit_code == ends_with
+
+
+def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_if_that_failed(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes, done = [70, 0], list[tuple[str, ...]]()
+    stamp = tmp_path / APPLIED
+    waited = list[float]()
+
+    class Grown:
+        async def do(self, program: Program) -> int:
+            done.append(tuple(program.command[-2:]))
+            return codes[len(done) - 1]
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 1:
+            assert not done, "of a new directory nothing is over"
+            os.utime(stamp, (0, 0))
+        elif seconds == LOOK_SECONDS:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(plan(settings, tmp_path).retain(Grown()))  # type: ignore[arg-type]
+    assert done == [("retention", "apply")] * 2
+    assert waited == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
+    assert capsys.readouterr().out.count("retention.log") == 1
+    assert stamp.stat().st_mtime > 0
+    never = settings.model_copy(update={"retention": Retention(at="")})
+    asyncio.run(plan(never, tmp_path).retain(Grown()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("config", [None, EXAMPLE])

@@ -104,6 +104,29 @@ def test_children_stop_in_the_reverse_of_their_order(tmp_path: Path, told: Told)
     assert children() == []
 
 
+def test_what_is_done_once_tells_its_code_ends_nothing_and_is_stopped_with_the_others(
+    tmp_path: Path, told: Told
+) -> None:
+    codes = list[int]()
+
+    async def grow(tree: Tree) -> None:
+        await all_ready(tree.start(server("web", tmp_path / "journal")))
+        codes.extend([await tree.do(python("night", f"raise SystemExit({code})")) for code in (0, 70, 2)])
+        doing = asyncio.create_task(
+            tree.do(python("night", "import time; print('doing', flush=True); time.sleep(600)"))
+        )
+        await until(lambda: "doing" in (tmp_path / "logs" / "night.log").read_text())
+        interrupt()
+        await doing
+
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "night.log").touch()
+    run(tmp_path, told, grow)
+    assert codes == [0, 70, 2]
+    assert (tmp_path / "journal").read_text().split() == ["web"]
+    assert children() == []
+
+
 def test_child_that_ends_is_started_again(tmp_path: Path, told: Told) -> None:
     code = (
         "import pathlib, sys, time\n"

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -29,7 +31,7 @@ from streams.core.contact import Contact
 from streams.core.rows import milliseconds
 from streams.engine.broker import EmbeddedKafka
 from streams.prechecks import own
-from streams.retention import CONTRADICTIONS, describe, find_contradictions, table
+from streams.retention import CONTRADICTIONS, describe, find_contradictions, is_due, table
 from streams.rights.erasing import Erasing, make_id
 from streams.rights_process import keeping_of
 from streams.running import DEMO, announce
@@ -68,6 +70,25 @@ def test_beside_the_demo_it_is_shown_what_would_be_applied(data: Path) -> None:
 @pytest.mark.parametrize(("page", "language"), [("PRIVACY.md", "en"), ("PRIVACY.fr.md", "fr")])
 def test_the_pages_print_the_table_of_the_defaults(data: Path, page: str, language: str) -> None:
     assert describe(load(), language) in (ROOT / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("applied", "now", "is_due_now"),
+    [
+        ("2026-11-25T02:30", "2026-11-26T02:29", False),
+        ("2026-11-25T02:30", "2026-11-26T02:30", True),
+        ("2026-11-25T02:31", "2026-11-26T02:31", True),
+        ("2026-11-26T02:30", "2026-11-26T23:59", False),
+        ("2026-11-25T18:00", "2026-11-26T09:00", True),
+        ("2026-11-25T18:00", "2026-11-25T23:00", False),
+        ("2026-03-28T02:31", "2026-03-29T03:31", True),
+        ("2026-10-24T12:00", "2026-10-25T04:00", True),
+    ],
+)
+def test_it_is_due_once_a_day_or_as_soon_as_it_can_be(applied: str, now: str, is_due_now: bool) -> None:
+    paris = ZoneInfo("Europe/Paris")
+    moments = (datetime.fromisoformat(one).replace(tzinfo=paris) for one in (applied, now))
+    assert is_due(*moments, clock(2, 30)) is is_due_now
 
 
 def test_it_is_shown_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
