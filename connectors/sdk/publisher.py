@@ -9,6 +9,7 @@ import gc
 import logging
 import socket
 import time
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from kafka import KafkaProducer, TopicPartition
 from kafka.errors import IllegalStateError, KafkaError
+from kafka.net.compat import KafkaNetClient
 from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 from kafka.producer.producer_batch import ProducerBatch
@@ -175,9 +177,18 @@ def _open_batch(tp: TopicPartition, config: Mapping[str, Any], now: float) -> Pr
 def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Producer:
     logging.getLogger("kafka").setLevel(logging.WARNING)  # at DEBUG it prints whole frames
     _knock(brokers)
+    made: list[KafkaNetClient] = []
+
+    def make(**config: Any) -> KafkaNetClient:
+        made.append(KafkaNetClient(**config))
+        return made[-1]
+
     try:
-        return _Producer(bootstrap_servers=brokers, **options)
-    except KafkaError:
+        return _Producer(bootstrap_servers=brokers, kafka_client=make, **options)
+    except KafkaError as error:
+        traceback.clear_frames(error.__traceback__)  # else they hold what is to be collected
+        for client in made:
+            client.close()
         _collect()
         raise
 

@@ -21,12 +21,7 @@ from streams.engine.topics import TopicSpec, apply
 from tests.support.kafka_io import produce, read
 from tests.support.processes import paused
 
-pytestmark = [
-    pytest.mark.broker,
-    pytest.mark.filterwarnings(
-        "ignore:unclosed <socket:ResourceWarning"
-    ),  # kafka-python's, after a vain attempt to connect
-]
+pytestmark = pytest.mark.broker
 
 TOPIC = SOURCES[Channel.CALL].name
 SOURCE = "asterisk/essai"

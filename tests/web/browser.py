@@ -10,6 +10,7 @@ from tests.support.processes import wait_until
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 WALL, DESK, PHONE = (1920, 1080), (1280, 800), (390, 844)
+PORTRAIT = (1080, 1920)
 LAPTOP, TABLET, SMALL_TABLET = (1366, 768), (820, 1180), (768, 1024)
 WATCH = """
 window.violations = [];
@@ -77,6 +78,9 @@ class Page:
 
     def shows(self, selector: str, text: str) -> None:
         wait_until(lambda: self.text(selector) == text, f"{text!r} in {selector}")
+
+    def is_called(self, title: str) -> None:
+        wait_until(lambda: self.driver.title == title, f"the title {title!r}")
 
     def is_in(self, state: str) -> None:
         wait_until(lambda: self.state() == state, f"the state {state}")

@@ -18,7 +18,7 @@ from streams.web.view import NOTHING_PROMISED, Source
 from tests.support.processes import wait_until
 from tests.unit.web.test_at_risk import told
 from tests.web import axe
-from tests.web.browser import CONTRASTS, PHONE, WALL, Page
+from tests.web.browser import CONTRASTS, PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
 from tests.web.test_browser import be_live
@@ -35,7 +35,7 @@ LEAST_PIXELS = 32
 """Of text that is to be read from four metres, on 1080 lines."""
 BEYOND = """
 const page = document.documentElement;
-const cut = ["header", "main", ".view", ".card", ".cards", ".rest", "footer", ".bars li", "table"].join();
+const cut = ["header", "main", ".view", ".card", ".cards", ".rest", "footer", ".bars li", "table", "td.number"].join();
 return [
   ...[page.scrollWidth - page.clientWidth, page.scrollHeight - page.clientHeight].filter((pixels) => pixels > 0),
   ...[...document.querySelectorAll(cut)]
@@ -129,10 +129,11 @@ def turn_all(page: Page) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
+@pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
 def test_every_view_fits_is_read_from_afar_and_serves_everybody(
-    busy: Served, page: Page, language: str, theme: str
+    busy: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
-    open_wall(page, busy, lang=language, theme=theme, seconds=3600)
+    open_wall(page, busy, size, lang=language, theme=theme, seconds=3600)
     seen = []
     for number, name in enumerate(turn_all(page)):
         seen.append(page.run("return document.querySelector('.view:not([hidden])').classList[1]"))
@@ -141,7 +142,7 @@ def test_every_view_fits_is_read_from_afar_and_serves_everybody(
         assert page.run(CONTRASTS) == [], name
         axe.check(page)
         assert page.run("return document.querySelectorAll('#alert-list li').length") == 6, name
-        page.picture(f"wall-{number:02}-{seen[-1]}-{language}-{theme}")
+        page.picture(f"wall-{size[0]}-{number:02}-{seen[-1]}-{language}-{theme}")
     assert list(dict.fromkeys(seen)) == list(VIEWS)
     page.assert_quiet()
 
@@ -228,13 +229,13 @@ def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page
         fill(served.worker)
         open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
         assert page.text("#no-alert") == "● Nothing needs attention"
-        assert page.driver.title == "Wall – Accueil du Département"
+        page.is_called("Wall – Accueil du Département")
         waiting = ".card:first-child .main .explains"
         page.shows(waiting, "0")
         served.worker.stocks(SWITCHBOARD, served.now() - timedelta(seconds=20), waiting=12, agents_on_contact=1)
         page.shows(waiting, "12")
         page.shows("#alert-list li", "■ Switchboard: 12 waiting")
-        assert page.driver.title == "(1) Wall – Accueil du Département"
+        page.is_called("(1) Wall – Accueil du Département")
         icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
         assert icon == "/icon.svg?n=1&level=action"
         assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
@@ -243,7 +244,7 @@ def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page
             assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
         served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
         page.shows("#no-alert", "● Nothing needs attention")
-        assert page.driver.title == "Wall – Accueil du Département"
+        page.is_called("Wall – Accueil du Département")
         assert page.run("return document.getAnimations().length") == 0, "nothing flashes"
         page.assert_quiet()
 
@@ -344,8 +345,9 @@ def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served,
     rows = page.run(
         "return [...document.querySelectorAll('.view:not([hidden]) tbody tr')].map((row) => row.textContent)"
     )
-    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)]
-    assert re.search(r"5\d.min ouvrées16:37", rows[0]), "the working time that is left, and until when"
+    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 9)], "as many as find room"
+    assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
+    assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "of whom it is told no more"
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
 
 
