@@ -106,7 +106,7 @@ export class Table {
     return entry;
   }
 
-  show({ columns, items }) {
+  show({ columns, items, room }) {
     this.showHead(columns);
     this.rows.show(items, ({ key }) => key, (entry, item) => {
       entry.item = item;
@@ -122,6 +122,7 @@ export class Table {
       });
     });
     this.box.style.setProperty("--rows", items.length);
+    this.box.style.setProperty("--room", room);
     giveStop(this.body);
   }
 

@@ -9,9 +9,7 @@ import { sources, when } from "./live.js";
 import { QUEUED, WRITTEN, areCurrent, counts, format, nameOf, now, say, texts } from "./page.js";
 import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, promiseOf, sayLeft } from "./promises.js";
 import { levelsOf, levelsOfAll, pressing, stateOf, stateOfQueue, sumOf } from "./queues.js";
-
-const ROWS = 8; // that find room on a page
-const BARS = 6;
+import { countIn, roomBeside } from "./room.js";
 
 /** Return items in as few pages as their rows need, none much emptier than others. */
 function chunks(items, most) {
@@ -20,9 +18,15 @@ function chunks(items, most) {
   return Array.from({ length: pages }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
+/** Return as many tables as items need to find room beside `others`, the names of the head and of further parts of their page. */
+function tablesOf(columns, items, ...others) {
+  const room = roomBeside(...others);
+  return chunks(items, countIn(room, "row")).map((some) => ({ kind: "table", columns, items: some, room }));
+}
+
 // -------------------------------------------------------------------------------------------------------------- queues
 /** Return the queues of a channel, with the columns of these names. */
-function tableOfQueues(channel, names, board, rows) {
+function tablesOfQueues(channel, names, board, ...others) {
   const labels = { service: texts.level_short, abandonment: texts.abandonment_short, available: texts.agents_busy_of };
   const columns = [{ label: texts.queue, isName: true }, { label: texts.state, isWords: true }, ...names.map((name) => ({ label: labels[name] ?? texts[name] }))];
   const queues = board.queues.filter((queue) => queue.channel === channel);
@@ -37,10 +41,10 @@ function tableOfQueues(channel, names, board, rows) {
       cells: names.map((name) => figureOfQueue(name, queue, board, levels, labels[name])),
     };
   });
-  return chunks(items, rows).map((some) => ({ kind: "table", columns, items: some }));
+  return tablesOf(columns, items, "head", ...others);
 }
 
-const phone = (board) => tableOfQueues("call", ["waiting", "longest", "available", "service", "abandonment"], board, ROWS).map((table) => [table]);
+const phone = (board) => tablesOfQueues("call", ["waiting", "longest", "available", "service", "abandonment"], board).map((table) => [table]);
 
 // ------------------------------------------------------------------------------------------------------------- matters
 function written(board) {
@@ -58,14 +62,14 @@ function written(board) {
     name: nameOf(told) || texts.no_service,
     cells: channels.flatMap((channel) => ["to_do", "oldest"].map((name) => (told[channel] ? figureOfMatters(name, channel, told, board) : { value: "" }))),
   });
-  return chunks([...all, ...services].map(row), ROWS - 1).map((items) => [{ kind: "table", columns, items }]);
+  return tablesOf(columns, [...all, ...services].map(row), "head").map((table) => [table]);
 }
 
 // -------------------------------------------------------------------------------------------------------- appointments
 function desk(board) {
   const cards = cardOfAppointments(board, ["waiting", "attended", "missed", "cancelled", "booked", "upcoming"]);
-  const rows = cards.length ? ROWS - 4 : ROWS;
-  const tables = tableOfQueues("visit", ["waiting", "longest", "in_progress", "service", "abandonment"], board, rows);
+  const others = cards.length ? ["card"] : [];
+  const tables = tablesOfQueues("visit", ["waiting", "longest", "in_progress", "service", "abandonment"], board, ...others);
   const below = cards.length ? [{ kind: "cards", items: cards }] : [];
   if (!tables.length) return below.length ? [below] : [];
   return tables.map((table) => [table, ...below]);
@@ -84,7 +88,7 @@ function standing({ promises }) {
       return { value: PROMISED[name](told), level, about: aboutPromise(name, told) };
     }),
   }));
-  return chunks(items, ROWS).map((some) => [{ kind: "table", columns, items: some }]);
+  return tablesOf(columns, items, "line").map((table) => [table]);
 }
 
 /** Return the contacts at risk that fall due next: no more of each than who works on it needs to know it again. */
@@ -94,10 +98,11 @@ function atRisk({ promises }) {
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
   const unknown = promises.at_risk_unknown ? [{ kind: "note", text: say("at_risk_unknown", counts({ n: promises.at_risk_unknown })) }] : [];
   if (!promises.next_at_risk.length) return unknown.length ? [[title, ...unknown]] : [];
-  const shown = promises.next_at_risk.slice(0, ROWS - 1);
+  const others = ["line", "note", ...unknown.map(() => "note")];
+  const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
-    deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // the end of a day
     promise: promiseOf,
+    deadline: ({ due_at }) => format.shortMoment(format.hour(due_at) === MIDNIGHT ? due_at - 1 : due_at, now()), // the end of a day
     service: (told) => nameOf(told) || texts.no_service,
     ...(shown.some(({ queue }) => queue) ? { queue: ({ queue }) => queue || "–" } : {}),
     contact: ({ contact }) => `…${contact}`,
@@ -109,13 +114,13 @@ function atRisk({ promises }) {
     level: ATTENTION,
     cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(told), isWords: true, title: name === "promise" ? told.policy : "" })),
   }));
-  return [[title, { kind: "table", columns, items }, ...unknown]];
+  return tablesOf(columns, items, ...others).map((table) => [title, table, ...unknown]);
 }
 
 const deadlines = (board) => [...standing(board), ...atRisk(board)];
 
 // -------------------------------------------------------------------------------------------------------- satisfaction
-const satisfaction = (board) => chunks(board.satisfaction.map(barOf), BARS).map((items) => [{ kind: "bars", items }]);
+const satisfaction = (board) => chunks(board.satisfaction.map(barOf), countIn(roomBeside(), "bar")).map((items) => [{ kind: "bars", items }]);
 
 // ------------------------------------------------------------------------------------------------------------ overview
 function overview(board) {
@@ -175,7 +180,7 @@ function pipeline(board) {
     .filter(([channel]) => !known.some((source) => source.channel === channel))
     .map(([channel, at]) => ({ key: channel, name: texts[`channel_${channel}`], level: ATTENTION, state: [SYMBOLS[ATTENTION], texts.reading_history], cells: [{ value: say("behind", { when: when(at) }), isWords: true }] }));
   const items = [...rows, ...others];
-  return items.length ? chunks(items, ROWS).map((some) => [{ kind: "table", columns, items: some }]) : [];
+  return tablesOf(columns, items, "line").map((table) => [table]);
 }
 
 export const VIEWS = { overview, phone, day, written, deadlines, desk, satisfaction, sources: pipeline };
