@@ -56,7 +56,7 @@ class Near(NamedTuple):
     """What it is linked to, in order, revoked links left out; of a weak one at most `Caps.fan_out` + 1, of a strong one at most
     `Caps.identities` + 1."""
     contacts: int = 0
-    """Of a weak one: how many contacts tell nothing stronger, counted up to `Caps.contacts` + 1."""
+    """Of a weak one: how many contacts tell nothing stronger, if they are more than `Caps.contacts`; counted no further."""
 
 
 Neighbours = Callable[[Sequence[str]], Mapping[str, Near]]
@@ -80,9 +80,10 @@ def tell_story(asked: str, neighbours: Neighbours, caps: Caps = Caps()) -> Story
 
     A weak identity that leads to several persons, or to too many for one, is a story of its own.
     """
+    neighbours = _once(neighbours)
     if is_strong(asked):
         return _tell_person(asked, neighbours, caps)
-    near = neighbours([asked]).get(asked, _NOTHING)
+    near = neighbours([asked])[asked]
     links = {other: Link(asked, other) for other in near.identities[: caps.fan_out]}
     of_several = Story({asked: None}, links, len(links) == len(near.identities), is_own=False)
     if _is_busy(asked, near, caps):
@@ -100,6 +101,18 @@ def tell_story(asked: str, neighbours: Neighbours, caps: Caps = Caps()) -> Story
     return Story({asked: None, **own}, shared)
 
 
+def _once(neighbours: Neighbours) -> Neighbours:
+    """Return what asks `neighbours` about each identity once, however often a story comes by it."""
+    known: dict[str, Near] = {}
+
+    def ask(asked: Sequence[str]) -> Mapping[str, Near]:
+        if unknown := [one for one in asked if one not in known]:
+            known.update(dict.fromkeys(unknown, _NOTHING) | dict(neighbours(unknown)))
+        return {one: known[one] for one in asked}
+
+    return ask
+
+
 def _tell_person(strong: str, neighbours: Neighbours, caps: Caps) -> Story:
     own: dict[str, Link | None] = {strong: None}
     weak: dict[str, Link] = {}
@@ -107,7 +120,7 @@ def _tell_person(strong: str, neighbours: Neighbours, caps: Caps) -> Story:
     while frontier:
         near, further = neighbours(frontier), []
         for one in frontier:
-            for other in near.get(one, _NOTHING).identities:
+            for other in near[one].identities:
                 if other in own or other in weak:
                     continue
                 if len(own) + len(weak) >= caps.identities:
@@ -126,12 +139,12 @@ def _judge(
     weak: Mapping[str, Link], own: Collection[str], neighbours: Neighbours, caps: Caps, strangers: int
 ) -> tuple[dict[str, Link], dict[str, Link]]:
     """Return of the weak identities those that lead nowhere but to `own`, and those that are others' too."""
-    near = neighbours(list(weak)) if weak else {}
+    near = neighbours(list(weak))
     around = {*own, *weak}
     alone: dict[str, Link] = {}
     shared: dict[str, Link] = {}
     for one, link in weak.items():
-        (alone if _is_alone(one, near.get(one, _NOTHING), around, caps, strangers) else shared)[one] = link
+        (alone if _is_alone(one, near[one], around, caps, strangers) else shared)[one] = link
     return alone, shared
 
 

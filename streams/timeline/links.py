@@ -3,13 +3,12 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    TextClause,
     and_,
     delete,
     exists,
@@ -17,11 +16,11 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    text,
 )
 
 from models.grounds import Ground
 from streams.core.links import Caps, Link, Near, is_strong
+from streams.timeline.queries import Query, width_of
 from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
 
 _ENDS: Final = (REVOCATIONS.c.one, REVOCATIONS.c.other)
@@ -47,53 +46,44 @@ class Known(NamedTuple):
 
 
 def neighbours(connection: Connection, asked: Sequence[str], caps: Caps) -> dict[str, Near]:
-    """Return what surrounds each identity, as `core.links.Near` promises: two queries, however many are asked for."""
+    """Return what surrounds each identity, as `core.links.Near` promises: one query, however many are asked for."""
     near: dict[str, list[str]] = {one: [] for one in asked}
+    contacts = dict.fromkeys(asked, 0)
     limits = {one: (caps.identities if is_strong(one) else caps.fan_out) + 1 for one in asked}
-    for one, other in connection.execute(_walks(len(asked)), _numbered(limits)):
-        near[one].append(other)
-    weak = {one: 0 for one in asked if not is_strong(one)}
-    counted: dict[str, int] = {}
-    if weak:
-        found = connection.execute(_counts(len(weak)), _numbered(weak) | {"contacts": caps.contacts + 1})
-        counted.update((one, number) for one, number in found)
-    return {one: Near(sorted(others)[: limits[one]], counted.get(one, 0)) for one, others in near.items()}
-
-
-def _numbered(limits: Mapping[str, int]) -> dict[str, Any]:
-    """Return the parameters for identities, each with how much is asked of it; few widths, so that each is prepared once."""
-    padded = [*limits.items(), *[("", 0)] * (width_of(len(limits)) - len(limits))]
-    return {
-        f"{name}_{number}": value
-        for number, pair in enumerate(padded)
-        for name, value in zip(_ASKED, pair, strict=True)
-    }
-
-
-def width_of(number: int) -> int:
-    """Return how many a query is made for that asks for so many: the next power of two."""
-    return 1 << (number - 1).bit_length()
-
-
-def _walks(number: int) -> TextClause:
-    return _make_walks(width_of(number))
-
-
-def _counts(number: int) -> TextClause:
-    return _make_counts(width_of(number))
-
-
-_ASKED: Final = ("identity", "most")
-# As text, and made once: to write such a query, or only to find out that it was written before, takes longer than to answer it.
+    width = width_of(len(asked))
+    values: dict[str, Any] = {"contacts": caps.contacts + 1, "few": caps.contacts}
+    for number, one in enumerate([*asked, *[""] * (width - len(asked))]):
+        values[f"identity_{number}"], values[f"most_{number}"] = one, limits.get(one, 0)
+        values[f"weak_{number}"] = int(one in limits and not is_strong(one))
+    for one, other, told in _make_walks(width).rows(connection, values):
+        if other is None:
+            contacts[one] = told
+        else:
+            near[one].append(other)
+    return {one: Near(sorted(others)[: limits[one]], contacts[one]) for one, others in near.items()}
 
 
 @cache
-def _make_walks(width: int) -> TextClause:
-    """Return the query for whom identities are linked to: leaps to the next in the index, however many contacts tell of each."""
+def _make_walks(width: int) -> Query:
+    """Return the query for whom identities are linked to, and how many contacts tell of a weak one and of nothing stronger.
+
+    It leaps to the next in the index, however many contacts tell of each. Contacts are only counted where there are entries for
+    more than a few of them.
+    """
     walks = (("later", "one", "other"), ("earlier", "other", "one"))
-    ends = (f"SELECT near, far FROM {name} WHERE far IS NOT NULL AND {_holds(name, *ends)}" for name, *ends in walks)  # noqa: S608
+    ends = (f"SELECT near, far, 0 AS told FROM {name} WHERE {_is_found(name, *ends)}" for name, *ends in walks)  # noqa: S608
     made = ", ".join(_make_walk(*walk) for walk in walks)
-    return text(f"WITH RECURSIVE {_make_asked(width)}, {made} {' UNION ALL '.join(ends)}")
+    names = ", ".join(
+        f"(CAST(:identity_{number} AS text), CAST(:most_{number} AS integer), CAST(:weak_{number} AS integer))"
+        for number in range(width)
+    )
+    told = "FROM entries WHERE owner = identity"
+    contacts = f"(SELECT count(*) FROM (SELECT DISTINCT contact {told} LIMIT :contacts) AS told)"  # noqa: S608
+    counts = (
+        f"SELECT identity, NULL, {contacts} FROM asked WHERE weak = 1 AND EXISTS (SELECT 1 {told} LIMIT 1 OFFSET :few)"  # noqa: S608
+    )
+    asked = f"asked(identity, most, weak) AS (VALUES {names})"
+    return Query(f"WITH RECURSIVE {asked}, {made} {' UNION ALL '.join((*ends, counts))}", "near", "far", "told")
 
 
 def _make_walk(name: str, near: str, far: str) -> str:
@@ -113,20 +103,12 @@ def _make_walk(name: str, near: str, far: str) -> str:
     )
 
 
+def _is_found(name: str, near: str, far: str) -> str:
+    return f"far IS NOT NULL AND {_holds(name, near, far)}"
+
+
 def _holds(name: str, near: str, far: str) -> str:
     return f"NOT EXISTS (SELECT 1 FROM revocations WHERE revocations.{near} = {name}.near AND revocations.{far} = {name}.far)"  # noqa: S608
-
-
-@cache
-def _make_counts(width: int) -> TextClause:
-    """Return the query for how many contacts tell of each identity and of nothing stronger."""
-    contacts = "SELECT DISTINCT contact FROM entries WHERE owner = identity LIMIT :contacts"
-    return text(f"WITH {_make_asked(width)} SELECT identity, (SELECT count(*) FROM ({contacts}) AS told) FROM asked")  # noqa: S608
-
-
-def _make_asked(width: int) -> str:
-    rows = ", ".join(f"(CAST(:identity_{number} AS text), CAST(:most_{number} AS integer))" for number in range(width))
-    return f"asked(identity, most) AS (VALUES {rows})"
 
 
 def read(connection: Connection, identity: str, limit: int) -> list[Known]:

@@ -1,13 +1,15 @@
 """What is promised in matters and still to be kept, in SQL: of each contact what was told last, whatever comes in which order."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from streams.core.promises import Promise, Promised, dump, load
 from streams.core.rows import milliseconds
+from streams.timeline.queries import Query, width_of
 from streams.timeline.schema import PROMISES
 
 
@@ -42,10 +44,17 @@ def read(
     connection: Connection, contacts: Collection[str], sectors: Collection[str] = ()
 ) -> Mapping[str, tuple[Promise, ...]]:
     """Return what is promised to these contacts, and still to be kept: in these sectors, or in all if none is given."""
-    found = connection.execute(_READ, {"contacts": [*contacts]})
+    if not contacts:
+        return {}
+    width = width_of(len(contacts))
+    values = {f"contact_{number}": "" for number in range(width)}
+    values |= {f"contact_{number}": contact for number, contact in enumerate(contacts)}
+    found = _make_read(width).rows(connection, values)
     return {contact: load(running) for contact, sector, running in found if not sectors or sector in {"", *sectors}}
 
 
-_READ: Final = text("SELECT contact, sector, running FROM promises WHERE contact IN :contacts").bindparams(
-    bindparam("contacts", expanding=True)
-)
+@cache
+def _make_read(width: int) -> Query:
+    names = ", ".join(f":contact_{number}" for number in range(width))
+    columns = ("contact", "sector", "running")
+    return Query(f"SELECT {', '.join(columns)} FROM promises WHERE contact IN ({names})", *columns)  # noqa: S608 - no value

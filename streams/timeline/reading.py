@@ -17,6 +17,7 @@ from streams.core.promises import Promise
 from streams.core.summary import in_order
 from streams.timeline import links, promises
 from streams.timeline.links import Known
+from streams.timeline.queries import Query, width_of
 from streams.timeline.store import LOCK_SECONDS, Place, clear, slices
 
 _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
@@ -35,8 +36,10 @@ that nobody has for himself, is not shown."""
 _REPEATABLE_READ: Final = 3
 """Of PostgreSQL, as psycopg numbers it: one moment for all queries of a transaction."""
 _COLUMNS: Final = (
-    "owner, id, contact, happened_at, sector, channel, site, service, type, state, outcome, source, detail"
+    *("owner", "id", "contact", "happened_at", "sector", "channel", "site"),
+    *("service", "type", "state", "outcome", "source", "detail"),
 )
+_ENTRIES: Final = f"SELECT {', '.join(_COLUMNS)} FROM entries"  # noqa: S608
 
 
 class Evidence(NamedTuple):
@@ -97,14 +100,12 @@ class Reading:
         if not held:
             return {}
         pairs = [pair for link in held for pair in (tuple(link), (link.other, link.one))]
-        width = links.width_of(len(pairs))
+        width = width_of(len(pairs))
         padded = enumerate([*pairs, *[("", "")] * (width - len(pairs))])
         values: dict[str, Any] = {
             f"{name}_{n}": end for n, pair in padded for name, end in zip(("one", "other"), pair, strict=True)
         }
-        if services:
-            values["services"] = list(services)
-        found = self._connection.execute(_evidence(width, is_narrow=bool(services)), values)
+        found = _evidence(width, len(services)).rows(self._connection, values | _numbered("service", services))
         told = {(one, other): Evidence(*map(int, known.split())) for one, other, known in found if known}
         return {link: known for link in held if (known := _add(told.get(link), told.get(link[::-1])))}
 
@@ -117,7 +118,7 @@ class Reading:
     def find_bound(self, owners: Collection[str]) -> int | None:
         """Return since when the entries of these owners may be walked through for a few of them; None if that is all of them."""
         last = {"last": MOST_WALKED - 1}
-        found = [self._connection.scalar(_bound(width), values | last) for width, values in _numbered([*owners])]
+        found = [self._connection.scalar(_bound(width), values | last) for width, values in _widths([*owners])]
         return max((at for at in found if at is not None), default=None)
 
     def read(
@@ -136,20 +137,19 @@ class Reading:
         """
         found = list[Mapping[str, Any]]()
         given: dict[str, Any] = {"most": limit, **(before._asdict() if before else {})}
-        given |= {"services": list(services)} if services else {}
         given |= {} if since is None else {"since": since}
-        given |= {f"sector_{number}": sector for number, sector in enumerate(sectors)}
-        asked = {"is_later": before is not None, "is_narrow": bool(services), "is_bound": since is not None}
-        for width, values in _numbered([*owners]):
-            rows = self._connection.execute(_page(width, len(sectors), **asked), values | given)
-            found += [dict(row._mapping) for row in rows]  # noqa: SLF001 - public
+        given |= _numbered("service", services) | _numbered("sector", sectors)
+        asked = {"is_later": before is not None, "is_bound": since is not None}
+        for width, values in _widths([*owners]):
+            page = _page(width, len(services), len(sectors), **asked)
+            found += page.mappings(self._connection, values | given)
         if len(owners) > MOST_OWNERS:
             found.sort(key=lambda row: (row["happened_at"], row["id"]), reverse=True)
         return found[:limit]
 
     def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
         """Return the whole life of one contact, in order."""
-        return [dict(row._mapping) for row in self._connection.execute(_LIFE, {"contact": contact})]  # noqa: SLF001
+        return [*map(dict, self._connection.execute(_LIFE, {"contact": contact}).mappings())]
 
     def find_services_now(self, contacts: Collection[str], sectors: Collection[str]) -> Mapping[str, str]:
         """Return which service each of these contacts is with, by the last that was told in these sectors of one."""
@@ -180,6 +180,7 @@ class Reader:
             hide_parameters=True,  # what an error says may be logged
             pool_size=connections,
             max_overflow=0,
+            pool_use_lifo=True,  # the one that was used last has its queries prepared, and its pages at hand
             connect_args=_LIMITS if place.get_backend_name() == "postgresql" else {},
         )
         prepare = _prepare_sqlite if self._engine.dialect.name == "sqlite" else _prepare_postgresql
@@ -217,28 +218,31 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
     connection.isolation_level = _REPEATABLE_READ
 
 
-def _numbered(owners: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def _numbered(name: str, values: Iterable[str]) -> dict[str, Any]:
+    return {f"{name}_{number}": value for number, value in enumerate(values)}
+
+
+def _one_of(name: str, number: int) -> str:
+    return f"({', '.join(f':{name}_{which}' for which in range(number))})"
+
+
+def _widths(owners: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the parameters of queries for owners, each with its width: few different ones, so that each is prepared once."""
     for start in range(0, len(owners), MOST_OWNERS):
         some = owners[start : start + MOST_OWNERS]
-        width = links.width_of(len(some))
-        yield width, {f"owner_{number}": some[number] if number < len(some) else "" for number in range(width)}
+        width = width_of(len(some))
+        yield width, _numbered("owner", [*some, *[""] * (width - len(some))])
 
 
 @cache
-def _page(width: int, sectors: int, *, is_later: bool, is_narrow: bool, is_bound: bool) -> TextClause:
-    """Return the query for a page of so many owners: each walks down its own stretch of the index, and they are merged.
-
-    As text, since SQLAlchemy looks at each part of a query again to find out that it has been compiled before.
-    """
+def _page(width: int, services: int, sectors: int, *, is_later: bool, is_bound: bool) -> Query:
+    """Return the query for a page of so many owners: each walks down its own stretch of the index, and they are merged."""
     further = " AND (happened_at, id) < (:happened_at, :id)" if is_later else ""
     further += " AND happened_at >= :since" if is_bound else ""
-    further += " AND service IN :services" if is_narrow else ""
-    if sectors:
-        further += f" AND sector IN ('', {', '.join(f':sector_{number}' for number in range(sectors))})"
-    walks = (f"SELECT {_COLUMNS} FROM entries WHERE owner = :owner_{number}{further}" for number in range(width))  # noqa: S608 - no value
-    asked = text(" UNION ALL ".join(walks) + " ORDER BY happened_at DESC, id DESC LIMIT :most")
-    return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked
+    further += f" AND service IN {_one_of('service', services)}" if services else ""
+    further += f" AND (sector = '' OR sector IN {_one_of('sector', sectors)})" if sectors else ""
+    walks = (f"{_ENTRIES} WHERE owner = :owner_{number}{further}" for number in range(width))
+    return Query(" UNION ALL ".join(walks) + " ORDER BY happened_at DESC, id DESC LIMIT :most", *_COLUMNS)
 
 
 @cache
@@ -277,19 +281,20 @@ _NOW: Final = text(
     " rank() OVER (PARTITION BY contact ORDER BY happened_at DESC) AS age FROM entries WHERE contact IN :contacts"
     " AND service <> '' AND sector IN :sectors AND channel <> 'feedback' AND source <> :sla) AS told WHERE age = 1"
 ).bindparams(bindparam("contacts", expanding=True), bindparam("sectors", expanding=True))
-_LIFE: Final = text(f"SELECT {_COLUMNS} FROM entries WHERE contact = :contact ORDER BY happened_at, id")  # noqa: S608
+_LIFE: Final = text(f"{_ENTRIES} WHERE contact = :contact ORDER BY happened_at, id")
 
 
 @cache
-def _evidence(width: int, *, is_narrow: bool) -> TextClause:
+def _evidence(width: int, services: int) -> Query:
     """Return the query for what so many links rest on."""
     rows = ", ".join(f"(CAST(:one_{number} AS text), CAST(:other_{number} AS text))" for number in range(width))
     some = "SELECT contact, linked_at FROM links WHERE links.one = asked.one AND links.other = asked.other"
     told = f"FROM ({some} ORDER BY one, other, contact LIMIT {MOST_COUNTED}) AS looked_at"
-    if is_narrow:
-        told += (
-            " WHERE EXISTS (SELECT 1 FROM entries WHERE entries.contact = looked_at.contact AND service IN :services)"
-        )
-    known = f"(SELECT count(*) || ' ' || min(linked_at) {told})"  # both of one walk; a join might read all links
-    asked = text(f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {known} FROM asked")  # noqa: S608
-    return asked.bindparams(bindparam("services", expanding=True)) if is_narrow else asked
+    if services:
+        of_some = f"entries.contact = looked_at.contact AND service IN {_one_of('service', services)}"
+        told += f" WHERE EXISTS (SELECT 1 FROM entries WHERE {of_some})"  # noqa: S608
+    known = (
+        f"(SELECT count(*) || ' ' || min(linked_at) {told}) AS known"  # both of one walk; a join might read all links
+    )
+    asked = f"WITH asked(one, other) AS (VALUES {rows}) SELECT one, other, {known} FROM asked"  # noqa: S608
+    return Query(asked, "one", "other", "known")

@@ -56,6 +56,19 @@ def test_a_number_that_is_on_thousands_of_contacts_is_a_story_of_its_own() -> No
     assert names(tell_story("email:a-7", neighbours)) == {"email:a-7"}
 
 
+@pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
+def test_each_identity_is_asked_about_once(asked: str) -> None:
+    neighbours = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}", f"{ANNA} {LANDLINE}", f"{BERT} {LANDLINE}")
+    met: Counter[str] = Counter()
+
+    def ask(some: Sequence[str]) -> Mapping[str, Near]:
+        met.update(some)
+        return neighbours(some)
+
+    assert names(tell_story(asked, ask)) == {ANNA, MAIL, MOBILE}
+    assert met == dict.fromkeys([ANNA, MAIL, MOBILE, LANDLINE], 1)
+
+
 @pytest.mark.parametrize("asked", [ANNA, MOBILE])
 def test_what_is_blocked_brings_nobody_together(asked: str) -> None:
     neighbours, caps = known(f"{ANNA} {MAIL}", f"{ANNA} {MOBILE}"), Caps(blocked=frozenset({MAIL}))

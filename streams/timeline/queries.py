@@ -1,0 +1,40 @@
+"""Queries as text, written once: to write one, or only to find out that it was written before, takes longer than to answer it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, text
+
+
+class Query:
+    """A query, and the names of its columns."""
+
+    def __init__(self, sql: str, *columns: str) -> None:
+        """`sql` has a LIMIT if the order of its rows counts."""
+        self._plain: Final = text(sql)
+        self._packed: Final = text(f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({sql})")  # noqa: S608
+        self._columns: Final = columns
+
+    def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Return its rows.
+
+        SQLite's driver lets go of the interpreter at each row, and has to get it back from whoever else is answered meanwhile: so
+        all of them come in one.
+        """
+        if connection.dialect.name != "sqlite":
+            return connection.execute(self._plain, values).all()
+        rows: Sequence[Sequence[Any]] = _DECODER.decode(connection.scalar(self._packed, values))
+        return rows
+
+    def mappings(self, connection: Connection, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Return its rows by the names of their columns."""
+        return [dict(zip(self._columns, row, strict=True)) for row in self.rows(connection, values)]
+
+
+_DECODER: Final = msgspec.json.Decoder(list[list[Any]])
+
+
+def width_of(number: int) -> int:
+    """Return how many a query is written for that asks for so many: the next power of two, so that few are prepared."""
+    return 1 << (number - 1).bit_length()

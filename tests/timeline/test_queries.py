@@ -1,0 +1,42 @@
+"""Queries: what comes back is what is there, in its order, from either database."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+
+from streams.timeline.queries import Query, width_of
+
+TOLD = ["", "plain", 'qu"ote', "back\\slash", "line\nend\ttab", "é😀\u2028", "\x01\x7f", "[1, null]", "0123", "null"]
+NUMBERS = [0, -1, (1 << 63) - 1, -(1 << 63), (1 << 53) + 1]
+WHOLE = Query("SELECT number, told, absent FROM given WHERE number >= :least", "number", "told", "absent")
+LATEST = Query("SELECT number FROM given ORDER BY number DESC LIMIT :most", "number")
+
+
+@pytest.fixture
+def connection(url: str) -> Iterator[Connection]:
+    """A table with a text and a number of each kind, and with nothing."""
+    engine = create_engine(url)
+    with engine.connect() as opened:
+        opened.execute(text("CREATE TABLE given (told text, number bigint, absent text)"))
+        rows = [{"told": told, "number": number} for told in TOLD for number in NUMBERS]
+        opened.execute(text("INSERT INTO given VALUES (:told, :number, NULL)"), rows)
+        yield opened
+    engine.dispose()
+
+
+def test_values_come_back_as_they_are(connection: Connection) -> None:
+    wanted = sorted((number, told, None) for told in TOLD for number in NUMBERS)
+    assert sorted(map(tuple, WHOLE.rows(connection, {"least": min(NUMBERS)}))) == wanted
+    (row, *_) = WHOLE.mappings(connection, {"least": max(NUMBERS)})
+    assert row == {"number": max(NUMBERS), "told": TOLD[0], "absent": None}
+
+
+def test_rows_come_in_the_order_asked_for(connection: Connection) -> None:
+    wanted = sorted(NUMBERS * len(TOLD), reverse=True)
+    for most in (0, 1, 23, 1000):
+        assert [number for (number,) in LATEST.rows(connection, {"most": most})] == wanted[:most]
+
+
+def test_few_widths_are_asked_for() -> None:
+    assert [width_of(number) for number in (1, 2, 3, 4, 5, 50, 64)] == [1, 2, 4, 4, 8, 64, 64]
