@@ -64,7 +64,8 @@ def gather(settings: Settings, timeline: Timeline, finder: Finder, asked: str, s
 
     labels = (service.of_board(name) for name, service in settings.web.services.items())
     names = {label.service: (label.label_en, label.label_fr)[which] for label in labels}
-    return holding.gather(timeline, finder, asked, sector, records, kept, datetime.now(UTC), names)
+    notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[which]
+    return holding.gather(timeline, finder, asked, sector, records, kept, datetime.now(UTC), names, notice)
 
 
 def keeping_of(settings: Settings) -> Keeping:

@@ -200,6 +200,15 @@ class Retention(Section):
     not run, once it does. Empty: never, something else does it."""
 
 
+class Rights(Section):
+    """What citizens are told beside what is held about them."""
+
+    notice: Annotated[str, Field(max_length=20_000)] = ""
+    """At the head of each export: what GDPR, article 15 asks for and Accueil does not know; empty lines part paragraphs."""
+    notice_en: Annotated[str, Field(max_length=20_000)] = ""
+    """The same in English; empty: the French one."""
+
+
 class Audit(Section):
     """The record of who read what of whom, in `data`."""
 
@@ -275,6 +284,7 @@ class Settings(BaseSettings):
     identities: Identities = Identities()
     citizens: Citizens = Citizens()
     audit: Audit = Audit()
+    rights: Rights = Rights()
     retention: Retention = Retention()
     log: Log = Log()
     demo: Demo = Demo()

@@ -143,6 +143,8 @@ class Holding(NamedTuple):
     retention: Sequence[Kept]
     services: Mapping[str, str]
     """Names of services as people know them, of those that have one."""
+    notice: str
+    """What the controller tells every citizen; empty lines part paragraphs."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
@@ -158,6 +160,7 @@ def gather(
     retention: Sequence[Kept],
     now: datetime,
     services: Mapping[str, str] = MappingProxyType({}),
+    notice: str = "",
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
@@ -202,6 +205,7 @@ def gather(
         of_several,
         retention,
         services,
+        notice,
     )
 
 

@@ -31,6 +31,7 @@ WORDS: Final[Mapping[str, Text]] = {
         "More is linked than is followed here: ask again by one of the last identities.",
         "Davantage est lié que ce qui est suivi ici : redemander par l’une des dernières identités.",
     ),
+    "notice": ("From who is responsible for it", "De la part du responsable du traitement"),
     "identities": ("By what you are known", "Ce par quoi vous êtes connu"),
     "withheld": ("What is left out, and why", "Ce qui est omis, et pourquoi"),
     "contacts": ("Your contacts: {count}", "Vos contacts : {count}"),

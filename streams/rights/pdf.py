@@ -31,6 +31,10 @@ def write_pdf(document: "Document", language: str, title: str) -> Iterator[bytes
     pdf.head(title, 0)
     for line in document.about:
         pdf.write_text(line)
+    if document.notice:
+        pdf.head(put("notice", language), 1)
+    for paragraph in document.notice:
+        pdf.write_text(paragraph)
     for section in document.before:
         pdf.head(section.title, 1)
         pdf.write_table(section, language)

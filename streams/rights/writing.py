@@ -1,5 +1,6 @@
 """An export as a file: JSON for programs, HTML and PDF for people. All three tell the same, in pieces, as it is read."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -91,6 +92,8 @@ class Document(NamedTuple):
     """What HTML and PDF both show."""
 
     about: Sequence[str]
+    notice: Sequence[str]
+    """Paragraphs."""
     before: Sequence[Section]
     contacts_title: str
     contacts: Iterator[Chapter]
@@ -185,6 +188,7 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
     ]
     return Document(
         about,
+        [paragraph for part in re.split(r"\n\s*\n", holding.notice) if (paragraph := " ".join(part.split()))],
         [
             section("identities", ("identity", "what", "linked_to", "number", "since"), known),
             section("withheld", ("identity", "why", "linked_to"), withheld),

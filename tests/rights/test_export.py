@@ -189,6 +189,29 @@ def test_the_page_is_readable_and_harmless(timeline: Timeline, language: str) ->
     ] in page.text
 
 
+@pytest.mark.parametrize("kind", Format)
+def test_what_the_controller_has_to_tell_stands_at_the_head(timeline: Timeline, kind: Format) -> None:
+    notice = "Responsable : commune d'Exemple.\n\nFinalité : <répondre>\naux usagers.\n"
+    finder = fill(timeline, events())
+    held = gather(timeline, finder, CASE, "", records, [], NOW, notice=notice)
+    content = b"".join(write(held, kind, "fr", ZONE))
+    if kind is Format.JSON:
+        assert json.loads(content)["notice"] == notice
+        return
+    is_paper = kind is Format.PDF
+    text = PdfReader(BytesIO(content)).pages[0].extract_text() if is_paper else "\n".join(Page(content.decode()).text)
+    order = (
+        "Tout ce qui est",
+        "De la part du",
+        "Responsable : commune",
+        "Finalité : <répondre> aux usagers.",
+        "Ce par quoi",
+    )
+    assert [text.index(one) for one in order] == sorted(text.index(one) for one in order)
+    without = b"".join(write(hold(timeline, finder, CASE), Format.HTML, "fr", ZONE)).decode()
+    assert "De la part du" not in without
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, language: str) -> None:
     """Services by their names, kinds of identities alike, who had no token, and what came of an access by one word."""
@@ -211,7 +234,7 @@ def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, langu
 
 def test_no_word_of_a_head_is_broken_on_paper() -> None:
     wide = ("x" * 400, *"abc")
-    document = Document([], [Section("facts", "", ("facts", "first", "last", "what"), [wide])], "", iter(()), [])
+    document = Document([], [], [Section("facts", "", ("facts", "first", "last", "what"), [wide])], "", iter(()), [])
     reader = PdfReader(BytesIO(b"".join(write_pdf(document, "fr", "essai"))))
     words = {word for page in reader.pages for word in page.extract_text().split()}
     assert {"Détails", "d’abord", "dernier", "quoi"} <= words
