@@ -244,6 +244,27 @@ def test_the_list_is_filtered_and_the_table_of_lanes_says_the_same(desk: Desk) -
     assert f"sur {whole} lus" in desk.text
 
 
+HIDDEN = """
+const middles = [...document.querySelectorAll(".picture [data-id] > :last-child")].map((shape) => {
+  const { x, y, width, height } = shape.getBoundingClientRect();
+  return { x: x + width / 2, y: y + height / 2, label: shape.parentElement.getAttribute("aria-label"), kind: shape.classList[0] };
+});
+const near = (one, other) => Math.hypot(one.x - other.x, one.y - other.y) < 12;
+const kept = middles.filter(({ label }) => label.startsWith("Délai tenu"));
+const together = middles.filter(({ kind, x }) => kind === "end" && kept.some((other) => Math.abs(other.x - x) < 1));
+return [together.length, middles.filter(({ kind }) => kind === "end").filter((end) => kept.some((one) => near(one, end))).length];
+"""
+"""How many closures happened with a promise that was kept, and how many of them are hidden by it."""
+
+
+@pytest.mark.parametrize("size", [LAPTOP, REFLOWED], ids=["laptop", "narrow"])
+def test_a_closure_is_seen_beside_the_promise_that_it_keeps(desk: Desk, size: tuple[int, int]) -> None:
+    desk.open(size).sign_in().ask(NUMBER)
+    together, hidden = desk.page.run(HIDDEN)
+    assert together > 0
+    assert hidden == 0
+
+
 def test_what_is_shared_is_said_and_leads_on(desk: Desk) -> None:
     desk.open().sign_in().ask(NUMBER)
     assert "Partagé, donc non montré" in desk.text

@@ -5,6 +5,7 @@ import { date, daily, el, factName, hour, local, many, millis, moment, monthly, 
 const CHANNELS = ["mail", "email", "form", "appointment", "call", "visit", "feedback"];
 const MOST = 500; // facts: more are no picture any more
 const [ROW, TOP, RADIUS, GAP] = [44, 8, 7, 14];
+const LEVELS = [0, -14, 14]; // on a lane, above and below it: two facts of one moment, as a closure that keeps a promise, are both seen
 const [HOUR, DAY] = [3_600_000, 86_400_000];
 const STEPS = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY];
 const MONTHS = [1, 2, 3, 6, 12, 24, 60];
@@ -79,7 +80,7 @@ export class Lanes {
         ]),
         this.lives(until).map(([channel, start, end, isOpen]) =>
           svg("line", { class: isOpen ? "life open" : "life", x1: x(start), x2: x(end), y1: y(channel), y2: y(channel) })),
-        this.entries.map((entry) => this.mark(entry, x(entry.at), y(entry.channel))),
+        this.levels(x).map((level, index) => this.mark(this.entries[index], x(this.entries[index].at), y(this.entries[index].channel) + level)),
       ),
     );
     if (hadFocus) this.focus(this.current);
@@ -91,6 +92,19 @@ export class Lanes {
     const [first, last] = [this.entries[0].at, this.entries.at(-1).at];
     const end = isOpen ? Math.max(Date.now(), last) : last;
     return end - first < HOUR ? [first - HOUR, end + HOUR] : [first, end];
+  }
+
+  /** Return how far below its lane each fact stands, so that it hides none before it, as far as there is room. */
+  levels(x) {
+    const lanes = new Map(); // channel → x of the last fact on each level
+    return this.entries.map(({ channel, at }) => {
+      if (!lanes.has(channel)) lanes.set(channel, LEVELS.map(() => -Infinity));
+      const last = lanes.get(channel);
+      const free = last.findIndex((other) => x(at) - other >= 2 * RADIUS);
+      const level = free < 0 ? last.indexOf(Math.min(...last)) : free;
+      last[level] = x(at);
+      return LEVELS[level];
+    });
   }
 
   /** Return each contact's lane, when it began and ended as far as it is shown, and whether it is open. */
