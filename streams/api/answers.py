@@ -235,6 +235,7 @@ class Life(BaseModel):
     sector: str
     citizen: str | None = Field(description="Whose it is; null if nobody is known to be.")
     entries: list[Entry] = Field(description="In order.")
+    is_whole: bool = Field(description="False if there are older entries than these, which are not told.")
 
 
 class LinkState(BaseModel):

@@ -38,6 +38,9 @@ from streams.timeline.store import Place
 LOOKED_AT: Final = 200
 """So many of the latest entries tell how a citizen's matters stand: whoever has more is answered as fast."""
 
+MOST_OF_A_LIFE: Final = 1000
+"""Entries of one contact: who has more is a machine."""
+
 router = APIRouter(tags=["timelines"])
 
 
@@ -99,7 +102,7 @@ async def read_timeline(body: ReadTimeline, asker: AskerHere) -> Any:
 
 @router.post("/v1/contact", response_model=Life, responses=responses(*BODY))
 async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
-    """Read one contact's whole life, in order."""
+    """Read one contact's life, in order: of more than 1000 entries, the latest."""
 
     def find(reading: Reading, slip: Slip) -> Life | None:
         citizen = reading.find_citizen(body.contact)
@@ -107,17 +110,18 @@ async def read_contact(body: ReadContact, asker: AskerHere) -> Any:
             return None
         sectors = reading.find_sectors(body.contact) or [citizen.sector]
         slip.admit_all(sectors)
-        rows = reading.read_contact(body.contact)
+        looked_at = reading.read_contact(body.contact, MOST_OF_A_LIFE + 1, _services(asker))
+        rows = looked_at[:MOST_OF_A_LIFE]
         seen = [row for row in rows if asker.sees(row["service"])]
         if not seen:
             return None
         (summary,) = sum_up(seen, _now(), _finder(reading, asker, sectors), _sifter(reading, asker, sectors))
-        shown = seen if _services(asker) else rows
         return Life(
             contact=contact_of(summary),
             sector=citizen.sector,
             citizen=None if citizen.owner == body.contact else citizen.owner,
-            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in put_in_order(shown)],
+            entries=[entry_of(row, is_outline=not asker.sees(row["service"])) for row in put_in_order(rows)],
+            is_whole=len(looked_at) == len(rows),
         )
 
     return answer(await asker.ask(Operation.READ_CONTACT, body.purpose, find, body.contact))
@@ -204,7 +208,8 @@ def _sifter(reading: Reading, asker: Asker, sectors: Sequence[str]) -> Sift:
 
 def _sees_contact(reading: Reading, asker: Asker, contact: str) -> bool:
     """Return whether anything of a contact is shown: else whoever knows an id would learn whose it is."""
-    return not asker.token.services or any(asker.sees(row["service"]) for row in reading.read_contact(contact))
+    services = asker.token.services
+    return not services or bool(reading.read_contact(contact, 1, services))
 
 
 def _page(asker: Asker, subject: str, sectors: Sequence[str], rows: Sequence[Mapping[str, Any]], limit: int) -> Page:

@@ -143,6 +143,10 @@ _TEXTS = {
         "Il y a davantage que ce qui est montré : trop d’identifiants, ou de faits, se rejoignent ici.",
         "There is more than is shown: too many identifiers, or facts, meet here.",
     ),
+    "life_not_whole": (
+        "Il y a des étapes plus anciennes, qui ne sont pas montrées.",
+        "There are older steps, which are not shown.",
+    ),
     "contacts_not_whole": (
         "Les chiffres et les affaires portent sur les 200 faits les plus récents.",
         "Figures and matters are those of the latest 200 facts.",

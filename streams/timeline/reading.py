@@ -147,9 +147,10 @@ class Reading:
             found.sort(key=lambda row: (row["happened_at"], row["id"]), reverse=True)
         return found[:limit]
 
-    def read_contact(self, contact: str) -> Sequence[Mapping[str, Any]]:
-        """Return the whole life of one contact, in order."""
-        return [*map(dict, self._connection.execute(_LIFE, {"contact": contact}).mappings())]
+    def read_contact(self, contact: str, limit: int, services: Collection[str] = ()) -> Sequence[Mapping[str, Any]]:
+        """Return the latest entries of one contact, latest first; of all services if none is given."""
+        given = {"contact": contact, "most": limit} | _numbered("service", services)
+        return _life(len(services)).mappings(self._connection, given)
 
     def find_services_now(self, contacts: Collection[str], sectors: Collection[str]) -> Mapping[str, str]:
         """Return which service each of these contacts is with, by the last that was told in these sectors of one."""
@@ -281,7 +282,15 @@ _NOW: Final = text(
     " rank() OVER (PARTITION BY contact ORDER BY happened_at DESC) AS age FROM entries WHERE contact IN :contacts"
     " AND service <> '' AND sector IN :sectors AND channel <> 'feedback' AND source <> :sla) AS told WHERE age = 1"
 ).bindparams(bindparam("contacts", expanding=True), bindparam("sectors", expanding=True))
-_LIFE: Final = text(f"{_ENTRIES} WHERE contact = :contact ORDER BY happened_at, id")
+
+
+@cache
+def _life(services: int) -> Query:
+    """Return the query for the latest entries of one contact."""
+    of_some = f" AND service IN {_one_of('service', services)}" if services else ""
+    return Query(
+        f"{_ENTRIES} WHERE contact = :contact{of_some} ORDER BY happened_at DESC, id DESC LIMIT :most", *_COLUMNS
+    )
 
 
 @cache

@@ -191,6 +191,20 @@ def test_two_stories_are_apart_as_soon_as_their_link_is_revoked(
     assert office.ask("/v1/links/restore", one=case, other=phone).status_code == 404
 
 
+def test_of_a_contact_with_very_many_entries_the_latest_are_told_and_that_there_are_more(
+    office: Office, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.write(letter("1", 0, case))
+    office.add(token("routes", Role.AGENT, services=("routes",)))
+    whole = office.ask("/v1/contact", contact="mail:ged:1").json()
+    assert (whole["is_whole"], len(whole["entries"])) == (True, 3)
+    monkeypatch.setattr("streams.api.looking.MOST_OF_A_LIFE", 2)
+    latest = office.ask("/v1/contact", contact="mail:ged:1").json()
+    assert (latest["is_whole"], latest["entries"]) == (False, whole["entries"][1:])
+    assert latest["contact"]["state"] == "closed"
+    assert office.ask("/v1/contact", "routes", contact="mail:ged:1").status_code == 404
+
+
 def test_of_a_change_that_could_be_begun_of_one_alone_it_is_recorded_that_it_failed(
     office: Office, phone: str, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

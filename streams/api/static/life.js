@@ -22,6 +22,7 @@ export function showLife(life, goOn) {
       told("sector", life.sector || say("not_told")),
       told("contact_id", el("code", {}, contact.contact))),
     el("h3", {}, say("steps")),
+    !life.is_whole && el("p", { class: "note" }, symbol("▲"), ` ${say("life_not_whole")}`),
     el("ol", { class: "steps" }, entries.map(step)),
     life.citizen === null && el("p", { class: "muted" }, say("of_nobody")),
     life.citizen !== null && goOn && el("button", { type: "button", onclick: () => { dialog.close(); goOn(life.citizen); } }, say("go_on")),
