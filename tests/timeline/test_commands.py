@@ -16,7 +16,10 @@ from click.testing import CliRunner, Result
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
 from streams import running
+from streams.access.audit import Access, Audit, Purpose
+from streams.access.audit import Result as Outcome
 from streams.access.audit import read as read_audit
+from streams.access.permissions import Operation
 from streams.cli import main
 from streams.prechecks import own
 from streams.running import announce
@@ -332,6 +335,31 @@ def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_mor
         ("links", "restore", CASE, "call:a:1"),
     ],
 )
+def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) -> None:
+    name, other, sha256 = "a" * 32, "b" * 32, "0" * 64
+    with closing(Audit(data / "audit")) as audit:
+        for whose, erasure, result in (
+            (phone, name, Outcome.BEGUN),
+            ("phone:0a1b-0000000000000000000009", other, Outcome.BEGUN),
+            (f"erasure:{other}:{sha256}", other, Outcome.PROVED),
+            (f"erasure:{name}:{sha256}", name, Outcome.PROVED),
+        ):
+            audit.record(
+                Access(
+                    who="dpo",
+                    operation=Operation.ERASE,
+                    whose=whose,
+                    why=Purpose.RIGHTS,
+                    result=result,
+                    erasure=erasure,
+                )
+            )
+    for asked in (("--citizen", "--whose", "call:a:1"), ("--whose", phone)):
+        shown = run("audit", "show", *asked, "--json").stdout.splitlines()
+        found = [(one["whose"], one["result"]) for one in map(json.loads, shown) if one["operation"] == "erase"]
+        assert found == [(phone, "begun"), (f"erasure:{name}:{sha256}", "proved")]
+
+
 def test_who_looks_where_no_timelines_are_is_told_so_and_makes_none(data: Path, command: tuple[str, ...]) -> None:
     done = run(*command)
     assert (done.exit_code, f"no timelines in {data} yet" in done.stderr) == (2, True), done.output
