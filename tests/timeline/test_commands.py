@@ -326,15 +326,6 @@ def test_who_read_a_citizen_follows_all_his_identities_and_says_if_there_are_mor
     assert f"more is linked to {CASE} than is followed: who read the rest is asked for by dossier:" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("timeline", "show", "call:a:1", "--why", "contact"),
-        ("audit", "show", "--citizen", "--whose", "call:a:1"),
-        ("links", "list", CASE),
-        ("links", "restore", CASE, "call:a:1"),
-    ],
-)
 def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) -> None:
     name, other, sha256 = "a" * 32, "b" * 32, "0" * 64
     with closing(Audit(data / "audit")) as audit:
@@ -360,6 +351,15 @@ def test_who_erased_a_citizen_is_found_with_the_proof(data: Path, phone: str) ->
         assert found == [(phone, "begun"), (f"erasure:{name}:{sha256}", "proved")]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("timeline", "show", "call:a:1", "--why", "contact"),
+        ("audit", "show", "--citizen", "--whose", "call:a:1"),
+        ("links", "list", CASE),
+        ("links", "restore", CASE, "call:a:1"),
+    ],
+)
 def test_who_looks_where_no_timelines_are_is_told_so_and_makes_none(data: Path, command: tuple[str, ...]) -> None:
     done = run(*command)
     assert (done.exit_code, f"no timelines in {data} yet" in done.stderr) == (2, True), done.output
