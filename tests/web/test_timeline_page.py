@@ -467,7 +467,7 @@ def test_a_token_that_ends_ends_the_session(desk: Desk) -> None:
 
 def test_what_is_refused_or_not_known_is_said(desk: Desk) -> None:
     desk.open().sign_in("elsewhere").ask("mail:ged:1201", "contact")
-    assert "ne permet pas cette lecture. Ce refus est enregistré." in desk.trouble
+    assert desk.trouble == "■ Ce n'est pas dans un secteur de ce jeton. Ce refus est enregistré."
     assert not desk.is_there("#story")
     desk.open().sign_in("chef")
     assert "Votre rôle ne donne accès au fil de personne." in desk.text
