@@ -61,9 +61,16 @@ def names_of(scale: FeedbackScale) -> dict[int, str]:
     return {given: f"given_{scale}_{given}" for given in scale.scores}
 
 
+_COUNTS: Final = {
+    scale: {given: FEEDBACK.index[name] for given, name in names_of(scale).items()} for scale in FeedbackScale
+}
+"""Scale → score → which count."""
+
+
 def answers(scale: FeedbackScale, figure: Figure) -> dict[int, int]:
     """Return how many gave each score of a scale."""
-    return {given: figure.counts[FEEDBACK.index[name]] for given, name in names_of(scale).items()}
+    counts = figure.counts
+    return {given: counts[index] for given, index in _COUNTS[scale].items()}
 
 
 def estimate(measure: Measure, given: Mapping[int, int]) -> Estimate | None:

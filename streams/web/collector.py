@@ -13,10 +13,8 @@ from typing import Protocol
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from streams.core.figures import new_figure
-from streams.core.layouts import CLOCKS, FEEDBACK, LAYOUTS
 from streams.web.metrics import appointments, contacts, matters, opinions, pipeline, promises, queues
-from streams.web.metrics.measure import Measure, Rows, make_rows
+from streams.web.metrics.measure import Kept, Measure, RowsMaker
 from streams.web.options import WebOptions
 from streams.web.view import Snapshot
 
@@ -35,7 +33,18 @@ class FiguresCollector(Collector):
         self._view = view
         self._options = options
         self._now = now
-        self._known = {place: new_figure(LAYOUTS[place.channel]) for place in options.known}
+        self._rows = RowsMaker()
+        self._measures: list[tuple[Measure, Kept]] = [
+            (measure, {})
+            for measure in (
+                *contacts.measures(options),
+                *queues.measures(options),
+                *matters.measures(),
+                *appointments.measures(),
+                *opinions.measures(),
+                *promises.measures(),
+            )
+        ]
 
     def describe(self) -> list[Metric]:
         """Promise nothing, so that registering collects nothing."""
@@ -47,28 +56,16 @@ class FiguresCollector(Collector):
         snapshot = self._view.snapshot(self._now())
         if not snapshot.loaded:
             return
-        known = {**self._known, **snapshot.totals}
-        promised = {place: new_figure(CLOCKS) for place in promises.expect(snapshot, known)}
-        asked = {place: new_figure(FEEDBACK) for place in opinions.expect(known)}
-        rows = make_rows({**promised, **asked, **known}, snapshot.today)
-        yield from self._of_places(rows)
+        known = dict.fromkeys([*self._options.known, *snapshot.totals])
+        expected = dict.fromkeys([*promises.expect(snapshot, known), *opinions.expect(known), *known])
+        rows = self._rows.make(expected, snapshot.totals, snapshot.today)
+        yield from filter(_has_samples, (measure.collect(rows, kept) for measure, kept in self._measures))
         yield from filter(_has_samples, matters.collect(snapshot, self._options.time_zone, rows.ever))
         yield from filter(_has_samples, opinions.collect(snapshot, self._options, rows.ever))
         yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         cost = time.perf_counter() - began
         yield pipeline.plain("contact_collect_duration_seconds", "Cost of these metrics.", cost)
-
-    def _of_places(self, rows: Rows) -> Iterator[Metric]:
-        measures: tuple[Measure, ...] = (
-            *contacts.measures(self._options),
-            *queues.measures(self._options),
-            *matters.measures(),
-            *appointments.measures(),
-            *opinions.measures(),
-            *promises.measures(),
-        )
-        return filter(_has_samples, (measure.collect(rows) for measure in measures))
 
 
 def _has_samples(metric: Metric) -> bool:

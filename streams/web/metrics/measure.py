@@ -1,12 +1,14 @@
 """What a metric of places is, and how it is read from rows of figures."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.samples import Sample
 
 from models.events import FeedbackScale
 from models.topics import Channel
@@ -35,23 +37,73 @@ class Rows(NamedTuple):
     """What is true of today."""
 
 
-def make_rows(totals: Figures, today: Figures) -> Rows:
-    """Return the rows of the places in `totals`."""
-    return Rows(
-        {place: msgspec.structs.replace(figure, counts=_count_ever(figure)) for place, figure in totals.items()},
-        {place: today.get(place) or new_figure(LAYOUTS[place.channel]) for place in totals},
-    )
+Kept = dict[Dimensions, tuple[Figure, list[Sample]]]
+"""Of one measure: place → the row that was read last, and its samples, which another row of the place will replace."""
+_ZEROS: Final = {channel: new_figure(layout) for channel, layout in LAYOUTS.items()}
 
 
-def _count_ever(figure: Figure) -> list[int]:
-    ever = list(figure.counts)
-    for index, taken in figure.corrected.items():
-        ever[index] += taken
-    return ever
+class RowsMaker:
+    """Makes rows; of a place of which nothing changed they are the same objects as before."""
+
+    def __init__(self) -> None:
+        self._ever: dict[Dimensions, tuple[Figure, Figure]] = {}
+
+    def make(self, places: Iterable[Dimensions], totals: Figures, today: Figures) -> Rows:
+        """Return the rows of `places`, where nothing came zeros."""
+        places = list(places)
+        return Rows(
+            {place: self._count_ever(place, totals.get(place) or _ZEROS[place.channel]) for place in places},
+            {place: today.get(place) or _ZEROS[place.channel] for place in places},
+        )
+
+    def _count_ever(self, place: Dimensions, figure: Figure) -> Figure:
+        if not figure.corrected:
+            return figure
+        before = self._ever.get(place)
+        if before is None or before[0] is not figure:
+            counts = list(figure.counts)
+            for index, taken in figure.corrected.items():
+                counts[index] += taken
+            before = self._ever[place] = figure, msgspec.structs.replace(figure, counts=counts)
+        return before[1]
+
+
+class Measure(ABC):
+    """A metric of places."""
+
+    @abstractmethod
+    def family(self) -> Any:
+        """Return the metric without samples."""
+
+    @abstractmethod
+    def tells_of(self, place: Dimensions) -> bool:
+        """Return whether it has samples of such a place."""
+
+    @abstractmethod
+    def add(self, metric: Any, place: Dimensions, figure: Figure) -> None:
+        """Add the samples of a place to a `family`: one of each value of the labels, zeros and empty distributions too."""
+
+    def pick(self, rows: Rows) -> Figures:
+        """Return the rows that it is read from."""
+        return rows.ever
+
+    def collect(self, rows: Rows, kept: Kept) -> Metric:
+        """Return the metric with its samples; those of rows that are `kept` as they were read before."""
+        metric: Metric = self.family()
+        samples = metric.samples
+        for place, figure in self.pick(rows).items():
+            before = kept.get(place)
+            if before is None or before[0] is not figure:
+                alone = self.family()
+                if self.tells_of(place):
+                    self.add(alone, place, figure)
+                before = kept[place] = figure, alone.samples
+            samples += before[1]
+        return metric
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Measure):
     """A metric that counts what ever was."""
 
     name: str
@@ -60,16 +112,22 @@ class Counter:
     reads: Reads
     labels: tuple[str, ...] = ()
 
-    def collect(self, rows: Rows) -> Metric:
-        """Return its samples: one of each place and value of the labels, zeros too."""
-        metric = CounterMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
-        for labels, number in _read_all(self.reads, rows.ever):
-            metric.add_metric(labels, number)
-        return metric
+    def family(self) -> CounterMetricFamily:
+        """Return the metric without samples."""
+        return CounterMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
+
+    def tells_of(self, place: Dimensions) -> bool:
+        """Return whether its channel has such a number."""
+        return place.channel in self.reads
+
+    def add(self, metric: CounterMetricFamily, place: Dimensions, figure: Figure) -> None:
+        """Add the numbers of a place."""
+        for values, number in self.reads[place.channel](figure).items():
+            metric.add_metric((*label(place), *values), number)
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Measure):
     """A metric of what is true now, or of today."""
 
     name: str
@@ -78,16 +136,26 @@ class Gauge:
     labels: tuple[str, ...] = ()
     of_today: bool = False
 
-    def collect(self, rows: Rows) -> Metric:
-        """Return its samples: one of each place and value of the labels, zeros too."""
-        metric = GaugeMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
-        for labels, number in _read_all(self.reads, rows.today if self.of_today else rows.ever):
-            metric.add_metric(labels, number)
-        return metric
+    def family(self) -> GaugeMetricFamily:
+        """Return the metric without samples."""
+        return GaugeMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
+
+    def tells_of(self, place: Dimensions) -> bool:
+        """Return whether its channel has such a number."""
+        return place.channel in self.reads
+
+    def add(self, metric: GaugeMetricFamily, place: Dimensions, figure: Figure) -> None:
+        """Add the numbers of a place."""
+        for values, number in self.reads[place.channel](figure).items():
+            metric.add_metric((*label(place), *values), number)
+
+    def pick(self, rows: Rows) -> Figures:
+        """Return the rows of today if it is of today."""
+        return rows.today if self.of_today else rows.ever
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Measure):
     """A distribution of durations, in seconds."""
 
     name: str
@@ -98,24 +166,31 @@ class Histogram:
     clock: str = ""
     """Of a promise: which clock; it is told of all policies that have it."""
 
-    def collect(self, rows: Rows) -> Metric:
-        """Return its samples: one distribution of each place, empty ones too."""
-        labels = (*PLACE, "policy") if self.clock else PLACE
-        metric = HistogramMetricFamily(self.name, self.about, labels=labels)
-        for place, figure in rows.ever.items():
-            if place.channel in self.channels and (not self.clock or label(place)[-1] == self.clock):
-                layout = LAYOUTS[place.channel]
-                texts = [*(f"{float(bound)}" for bound in layout.durations[self.duration].bounds), "+Inf"]
-                start = layout.start(self.duration)
-                cumulative = accumulate(figure.counts[start : start + len(texts)])
-                milliseconds = figure.counts[layout.index[f"{self.duration}_milliseconds"]]
-                buckets = list(zip(texts, cumulative, strict=True))
-                metric.add_metric(label(place)[: len(labels)], buckets, milliseconds / 1000)
-        return metric
+    def family(self) -> HistogramMetricFamily:
+        """Return the metric without samples."""
+        return HistogramMetricFamily(self.name, self.about, labels=self._labels)
+
+    def tells_of(self, place: Dimensions) -> bool:
+        """Return whether its channel has such durations."""
+        return place.channel in self.channels and (not self.clock or label(place)[-1] == self.clock)
+
+    def add(self, metric: HistogramMetricFamily, place: Dimensions, figure: Figure) -> None:
+        """Add the distribution of a place."""
+        layout = LAYOUTS[place.channel]
+        texts = [*(f"{float(bound)}" for bound in layout.durations[self.duration].bounds), "+Inf"]
+        start = layout.start(self.duration)
+        cumulative = accumulate(figure.counts[start : start + len(texts)])
+        milliseconds = figure.counts[layout.index[f"{self.duration}_milliseconds"]]
+        buckets = list(zip(texts, cumulative, strict=True))
+        metric.add_metric(label(place)[: len(self._labels)], buckets, milliseconds / 1000)
+
+    @property
+    def _labels(self) -> tuple[str, ...]:
+        return (*PLACE, "policy") if self.clock else PLACE
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(Measure):
     """A distribution of scores: of opinions, by the scale on which they are given."""
 
     name: str
@@ -124,21 +199,22 @@ class Scores:
     label: str = ""
     """Says which scale, where there are several."""
 
-    def collect(self, rows: Rows) -> Metric:
-        """Return its samples: one distribution of each place and scale, empty ones too."""
-        metric = HistogramMetricFamily(self.name, self.about, labels=(*PLACE, self.label) if self.label else PLACE)
-        for place, figure in rows.ever.items():
-            if place.channel == Channel.FEEDBACK:
-                for scale in self.scales:
-                    given = answers(scale, figure)
-                    texts = [*(f"{float(score)}" for score in given), "+Inf"]
-                    buckets = list(zip(texts, accumulate([*given.values(), 0]), strict=True))
-                    labels = (*label(place), scale.value) if self.label else label(place)
-                    metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
-        return metric
+    def family(self) -> HistogramMetricFamily:
+        """Return the metric without samples."""
+        return HistogramMetricFamily(self.name, self.about, labels=(*PLACE, self.label) if self.label else PLACE)
 
+    def tells_of(self, place: Dimensions) -> bool:
+        """Return whether opinions are counted there."""
+        return place.channel == Channel.FEEDBACK
 
-Measure = Counter | Gauge | Histogram | Scores
+    def add(self, metric: HistogramMetricFamily, place: Dimensions, figure: Figure) -> None:
+        """Add a distribution of each scale."""
+        for scale in self.scales:
+            given = answers(scale, figure)
+            texts = [*(f"{float(score)}" for score in given), "+Inf"]
+            buckets = list(zip(texts, accumulate([*given.values(), 0]), strict=True))
+            labels = (*label(place), scale.value) if self.label else label(place)
+            metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
 
 
 def label(place: Dimensions) -> tuple[str, ...]:
@@ -149,14 +225,6 @@ def label(place: Dimensions) -> tuple[str, ...]:
         policy, clock, channel = place.queue.split(":")
         return channel, place.site, place.service, "", policy, clock
     return place
-
-
-def _read_all(reads: Reads, figures: Figures) -> Iterator[tuple[tuple[str, ...], float]]:
-    for place, figure in figures.items():
-        if read := reads.get(place.channel):
-            labels = label(place)
-            for values, number in read(figure).items():
-                yield (*labels, *values), number
 
 
 # ------------------------------------------------------------------------------------------------- how a row may be read

@@ -1,0 +1,71 @@
+"""What a scrape keeps from the one before is what it would find if it were the first."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+
+from streams.core.figures import Dimensions
+from streams.core.layouts import LAYOUTS
+from streams.web.collector import FiguresCollector
+from streams.web.exposition import Exposition
+from streams.web.options import WebOptions
+from streams.web.view import FiguresView, Source
+from tests.unit.web.test_collector_promises import POLICIES
+from tests.web.rows import APPOINTMENT, DESK, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
+
+EVENING = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)
+"""Half an hour before midnight there."""
+PLACES = (SOCIAL, ROADS, DESK, MAIL, FORM, APPOINTMENT, OPINION)
+
+
+class Now:
+    def __init__(self) -> None:
+        self.at = EVENING
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def lines(text: bytes) -> list[bytes]:
+    return [line for line in text.splitlines() if not line.startswith(b"contact_collect_duration_seconds ")]
+
+
+def registry_of(view: FiguresView, options: WebOptions, now: Now) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(FiguresCollector(view, options, now))
+    return registry
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from([(place, fact) for place in PLACES for fact in LAYOUTS[place.channel].facts]),
+        st.integers(1, 3),
+        st.booleans(),
+        st.integers(0, 20),
+    ),
+    max_size=12,
+)
+
+
+@given(steps)
+def test_each_scrape_is_as_if_it_were_the_first(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
+    now = Now()
+    view = FiguresView(ZoneInfo("Europe/Paris"), now.at, lambda: POLICIES)
+    view.begin(range(2))
+    workers = {partition: Worker(view, partition) for partition in range(2)}
+    for worker in workers.values():
+        worker.progress(now.at)
+    view.tell(Source.FOLLOWING)
+    options = WebOptions(brokers="")
+    kept = Exposition(registry_of(view, options, now))
+    assert lines(kept.write()) == lines(generate_latest(registry_of(view, options, now)))
+    for (place, fact), amount, is_taken_back, minutes in changes:
+        now.at += timedelta(minutes=minutes)
+        worker = workers[amount % 2]
+        worker.count(place, now.at, fact, amount=60 * amount)
+        if is_taken_back:
+            worker.took_back(place, now.at, fact)
+        assert lines(kept.write()) == lines(generate_latest(registry_of(view, options, now)))
