@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -226,20 +227,38 @@ class Asker:
     ) -> T:
         """Return what `find` finds for a citizen's rights, as `ask` does; a `Problem` that it returns is raised.
 
-        No look-up waits for it: it opens the timelines itself.
+        No look-up waits for it: what it needs of the timelines, `open` has opened.
         """
         slip = Slip(self, operation, whose)
         return await self._answer(slip, Purpose.RIGHTS, result, lambda: self.api.exercise(lambda: find(slip)))
 
+    async def open(self, operation: Operation, whose: str = "") -> Timeline:
+        """Return the timelines, opened for a citizen's rights; whoever asked for them closes them.
+
+        Who may not by his role is refused before; that, and that they cannot be opened, is in the audit. Raises `Problem`.
+        """
+        problem = self._refuse(operation, Purpose.RIGHTS)
+        if problem is None:
+            try:
+                return await self.api.exercise(self.api.writer)
+            except Problem as away:
+                problem = away
+        await self._record(Slip(self, operation, whose), Purpose.RIGHTS, Result.REFUSED)
+        raise problem
+
+    def _refuse(self, operation: Operation, purpose: Purpose) -> Problem | None:
+        """Return why this is refused, whatever is looked for; None if it is not."""
+        if not any(self.token.may(operation, sector) for sector in self.token.sectors):
+            return Problem("refused", because="role")
+        if purpose not in PURPOSES[self.token.role]:
+            return Problem("refused", because="purpose")
+        return None
+
     async def _answer(
         self, slip: Slip, purpose: Purpose, result: Result, find: Callable[[], Awaitable[T | Problem | None]]
     ) -> T:
-        found: T | Problem | None
-        if not any(self.token.may(slip.operation, sector) for sector in self.token.sectors):
-            found = Problem("refused", because="role")
-        elif purpose not in PURPOSES[self.token.role]:
-            found = Problem("refused", because="purpose")
-        else:
+        found: T | Problem | None = self._refuse(slip.operation, purpose)
+        if found is None:
             try:
                 found = await find()
             except Forbidden as refusal:
@@ -310,9 +329,16 @@ AskerInTurn = Annotated[Asker, Depends(_take_turn)]
 """The same, of a route that takes long: the next of the token waits until the last byte of this answer is sent."""
 
 
-def answer(body: BaseModel, status: int = 200) -> Response:
+def answer(body: Any, status: int = 200) -> Response:
     """Return an answer as it is: FastAPI would check it again, which takes longer than to find it."""
-    return Response(body.model_dump_json(), status, media_type="application/json")
+    return Response(_ENCODER.encode(body), status, media_type="application/json")
+
+
+def _encode_model(model: BaseModel) -> Any:
+    return model.model_dump(mode="json")
+
+
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=_encode_model)
 
 
 def responses(*kinds: str) -> dict[int | str, dict[str, Any]]:

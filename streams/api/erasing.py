@@ -76,7 +76,7 @@ class ErasureState(BaseModel):
 )
 async def erase(body: Erase, asker: AskerInTurn) -> Any:
     """Erase a citizen in one sector, or one contact: what others share stays. The proof is found by the id, soon after."""
-    timeline = await asker.api.exercise(asker.api.writer)
+    timeline = await asker.open(Operation.ERASE, body.subject)
 
     def find(slip: Slip) -> tuple[Slip, Erasing, Found] | Problem | None:
         def act(erasing: Erasing, sector: str) -> tuple[Slip, Erasing, Found]:
@@ -128,7 +128,7 @@ class OpenErasures(BaseModel):
 )
 async def list_erasures(asker: AskerInTurn) -> Any:
     """List the erasures in the token's sectors that are not proved yet, whoever asked for them."""
-    timeline = await asker.api.exercise(asker.api.writer)
+    timeline = await asker.open(Operation.ERASE)
 
     def find(slip: Slip) -> list[OpenErasure]:
         refuse_parts(asker)
@@ -156,7 +156,7 @@ async def read_erasure(name: Annotated[str, Path(pattern="^[0-9a-f]{32}$")], ask
 
     Whoever asked for it, and waits, is recorded once there is the proof; all others each time.
     """
-    timeline = await asker.api.exercise(asker.api.writer)
+    timeline = await asker.open(Operation.ERASE)
 
     def find(slip: Slip) -> Erasure | Problem | None:
         refuse_parts(asker)

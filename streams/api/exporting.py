@@ -41,7 +41,7 @@ class Export(Whose):
 )
 async def export(body: Export, asker: AskerInTurn) -> Response:
     """Export all that is held about a citizen, or about one contact: the first byte leaves once it is recorded."""
-    timeline = await asker.api.exercise(asker.api.writer)
+    timeline = await asker.open(Operation.EXPORT, body.subject)
     desk = asker.api.desk
 
     def find(slip: Slip) -> Holding | Problem | None:

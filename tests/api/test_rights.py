@@ -148,6 +148,24 @@ def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: 
     ]
 
 
+def test_who_may_not_is_refused_though_the_database_is_away_and_both_are_recorded(
+    sqlite: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_away() -> Timeline:
+        raise Unavailable("away")
+
+    sqlite.add(token("agent", Role.AGENT))
+    monkeypatch.setattr(sqlite.api, "writer", be_away)
+    case = sqlite.pseudonym(IdentityKind.CASE, CASE)
+    for path in ("/v1/export", "/v1/erasures"):
+        kinds = [sqlite.ask(path, who, subject=case).json()["type"].rpartition(":")[2] for who in ("agent", "camille")]
+        assert kinds == ["refused", "database"]
+    assert [(one["who"], one["result"], one["whose"]) for one in sqlite.recorded()] == [
+        ("agent", "refused", case),
+        ("camille", "refused", case),
+    ] * 2
+
+
 def test_what_others_share_is_refused_and_recorded(office: Office, phone: str) -> None:
     family = office.pseudonym(IdentityKind.PHONE, "+33199000009")
     for path in ("/v1/export", "/v1/erasures"):
