@@ -48,6 +48,8 @@ class Ledger:
         told = {place: dict(numbers) for place, numbers in found.items()}
         for queue, tally in self.calls.queues.items():
             told[Channel.CALL.value, HEADQUARTERS, queue, queue] = _names(tally)
+            for to, number in tally.transferred_to.items():
+                told["transfer", HEADQUARTERS, queue, f"{Channel.CALL.value}:{queue}:{to}"] = {"handed_on": number}
         counted = ((place, {name: one for name, one in numbers.items() if one}) for place, numbers in told.items())
         return {place: numbers for place, numbers in counted if numbers}
 

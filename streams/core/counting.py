@@ -16,13 +16,14 @@ from streams.core.facts import (
     Facts,
     facts_of_clock,
     facts_of_milestones,
+    facts_of_transfer,
     facts_of_visit,
     place_of_clock,
     start_of_bucket,
 )
 from streams.core.figures import Dimensions, Figure
-from streams.core.layouts import CLOCKS, LAYOUTS, QUEUES, Layout
-from streams.core.visit import Visit, find
+from streams.core.layouts import CLOCKS, LAYOUTS, QUEUES, TRANSFERS, Layout
+from streams.core.visit import Visit, find, place_of_transfer
 
 Edit = Callable[[tuple[int, Dimensions]], Figure]
 """Hands out the row to change: of the bucket that starts at these seconds since 1970, or with 0 the total row."""
@@ -59,6 +60,16 @@ def _count_visits(known: tuple[Visit, ...], visits: tuple[Visit, ...], edit: Edi
             _change(former.place, was, (), QUEUES, edit)
             was = ()
         _change(visit.place, was, facts_of_visit(visit), QUEUES, edit)
+        if visit.transferred_at is not None:  # of most nothing more is to be counted
+            _count_transfer(former, visit, edit)
+
+
+def _count_transfer(former: Visit | None, visit: Visit, edit: Edit) -> None:
+    place, was = place_of_transfer(visit), () if former is None else facts_of_transfer(former)
+    if former is not None and was and (known := place_of_transfer(former)) != place:
+        _change(known, was, (), TRANSFERS, edit)
+        was = ()
+    _change(place, was, facts_of_transfer(visit), TRANSFERS, edit)
 
 
 def _count_milestones(was: dict[Dimensions, Facts], now: dict[Dimensions, Facts], edit: Edit) -> None:

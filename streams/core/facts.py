@@ -22,6 +22,7 @@ from streams.core.layouts import (
     QUEUES,
     SATISFIED,
     SLA,
+    TRANSFERS,
     WAITED,
     name_verdict,
 )
@@ -48,6 +49,7 @@ def start_of_bucket(at: int) -> int:
 _INDEX: Final = dict(QUEUES.index)
 _WITH_DURATION: Final = QUEUES.with_duration
 _OFFERED: Final = QUEUES.index["offered"]
+_HANDED_ON: Final = TRANSFERS.index["handed_on"]
 _WAITING: Final[Fact] = (None, QUEUES.stock_index["waiting"], 0)
 _IN_PROGRESS: Final[Fact] = (None, QUEUES.stock_index["in_progress"], 0)
 
@@ -68,6 +70,13 @@ def facts_of_visit(visit: Visit) -> Facts:
     if story.finish == "in_progress":
         return offered, outcome, _IN_PROGRESS
     return offered, outcome, (start_of_bucket(story.finished_at), _INDEX[story.finish], story.handle_ms)
+
+
+def facts_of_transfer(visit: Visit) -> Facts:
+    """Return what a stay in a queue contributes to the figures of where it was handed on to (`visit.place_of_transfer`)."""
+    if visit.transferred_at is None or (story := tell(visit)).finish != "transferred":
+        return ()
+    return ((start_of_bucket(story.finished_at), _HANDED_ON, 0),)
 
 
 # ---------------------------------------------------------------------------------------------------- all other channels

@@ -219,6 +219,13 @@ CLOCKS: Final = Layout(
 `breached = late + cancelled_late + overdue`. `due` is in the five minutes of the deadline, to come or past, as long as the clock
 is open and runs. `worked` are those of what is written that came to their end, with the opening hours that it took."""
 
+TRANSFER: Final = "transfer"
+"""Stands where other rows have their channel. The `queue` of such a row is `<channel>:<queue>:<queue that it went to>`."""
+
+TRANSFERS: Final = Layout(facts=("handed_on",), durations=(), stocks=())
+"""Calls that agents handed on, by where they went: empty where that is no queue, or none that is known. All of one queue are its
+`transferred`."""
+
 LAYOUTS: Final[Mapping[str, Layout]] = {
     Channel.CALL: QUEUES,
     Channel.VISIT: QUEUES,
@@ -228,6 +235,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = {
     Channel.APPOINTMENT: APPOINTMENTS,
     Channel.FEEDBACK: FEEDBACK,
     SLA: CLOCKS,
+    TRANSFER: TRANSFERS,
 }
 """Channel, or what stands in its place → what its rows count."""
 

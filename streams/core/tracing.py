@@ -5,10 +5,18 @@ from typing import Final, NamedTuple
 
 from models.events import FeedbackScale
 from streams.core.contact import Contact
-from streams.core.facts import Fact, facts_of_clock, facts_of_milestones, facts_of_visit, place_of_clock
+from streams.core.facts import (
+    Fact,
+    facts_of_clock,
+    facts_of_milestones,
+    facts_of_transfer,
+    facts_of_visit,
+    place_of_clock,
+)
 from streams.core.figures import BUCKET_SECONDS, Dimensions, Formula
-from streams.core.layouts import CLOSED, LAYOUTS, LEFT, QUEUES, SLA
+from streams.core.layouts import CLOSED, LAYOUTS, LEFT, QUEUES, SLA, TRANSFER
 from streams.core.satisfaction import names_of
+from streams.core.visit import place_of_transfer
 
 
 class Term(NamedTuple):
@@ -102,7 +110,7 @@ class Asked(NamedTuple):
     """Of which facts it is asked: of those at all the places and in the time that are named."""
 
     channels: Collection[str] = ()
-    """Any if there is none. Promises are of the channel that they are about, and of `layouts.SLA`."""
+    """Any if there is none. What stands for another channel, as promises do (`layouts.SLA`), is of both."""
     site: str | None = None
     service: str | None = None
     queue: str | None = None
@@ -115,7 +123,7 @@ class Asked(NamedTuple):
         """Return whether a fact is one of these."""
         channel, *place = fact.place
         return (
-            (not self.channels or channel in self.channels or (channel == SLA and _promised(fact) in self.channels))
+            (not self.channels or channel in self.channels or _about(fact.place) in self.channels)
             and all(asked is None or asked == told for asked, told in zip(self[1:4], place, strict=True))
             and (fact.start is None or self._is_in_time(fact.start))
         )
@@ -126,14 +134,18 @@ class Asked(NamedTuple):
         )
 
 
-def _promised(fact: Trace) -> str:
-    return fact.place.queue.rpartition(":")[2]
+def _about(place: Dimensions) -> str:
+    """Return the channel that a place is about which stands for another one."""
+    first, *_, last = place.queue.split(":") if place.channel in {SLA, TRANSFER} else (place.channel,) * 2
+    return first if place.channel == TRANSFER else last
 
 
 def trace(row: Contact) -> Iterator[Trace]:
     """Yield everything that a contact contributes to the figures."""
     for visit in row.visits:
         yield from _traces(visit.place, facts_of_visit(visit))
+        if transfer := facts_of_transfer(visit):
+            yield from _traces(place_of_transfer(visit), transfer)
     for place, facts in facts_of_milestones(row).items():
         yield from _traces(place, facts)
     for clock in row.clocks:

@@ -15,6 +15,7 @@ import msgspec
 from models.events import Event, LeaveReason
 from models.topics import Channel
 from streams.core.figures import Dimensions
+from streams.core.layouts import TRANSFER
 from streams.core.rows import MAX_PLACES, Row, shared
 
 
@@ -41,12 +42,20 @@ class Visit(Row):
     """When the wait had lasted longer than any real one (`forget`)."""
     ended_forgotten_at: int | None = None
     """When the conversation had lasted longer than any real one (`forget`)."""
+    to_queue: str = ""
+    """To which queue it was transferred, if an event told; of several the lesser."""
 
 
 moments: Final[Callable[[Visit], tuple[int | None, ...]]] = attrgetter(
     "placed_at", "queued_at", "answered_at", "abandoned_at", "left_at", "transferred_at", "ended_at"
 )
 """Returns when each thing was told to have happened, None for what was not."""
+
+
+def place_of_transfer(visit: Visit, limit: int | None = None) -> Dimensions:
+    """Return where a visit that was transferred is counted as handed on. Raises `TooManyPlaces`, as `shared` has it."""
+    channel, site, service, queue = visit.place
+    return shared(TRANSFER, site, service, f"{channel}:{queue}:{visit.to_queue}", limit)
 
 
 def find(visits: tuple[Visit, ...], number: int) -> Visit | None:
@@ -188,6 +197,9 @@ def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, A
         )
     if reason := data.get("reason"):
         visit.left_reason = min((visit.left_at or at, visit.left_reason or reason), (at, reason))[1]
+    if (to_queue := data.get("to_queue")) and not "" < visit.to_queue <= to_queue:
+        visit.to_queue = to_queue
+        place_of_transfer(visit, MAX_PLACES)
     known_at = getattr(visit, field)
     if known_at is None or at < known_at:
         setattr(visit, field, at)

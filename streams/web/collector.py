@@ -57,7 +57,9 @@ class FiguresCollector(Collector):
         if not snapshot.loaded:
             return
         known = dict.fromkeys([*self._options.known, *snapshot.totals])
-        expected = dict.fromkeys([*promises.expect(snapshot, known), *opinions.expect(known), *known])
+        expected = dict.fromkeys(
+            [*promises.expect(snapshot, known), *opinions.expect(known), *queues.expect(known), *known]
+        )
         rows = self._rows.make(expected, snapshot.totals, snapshot.today)
         yield from filter(_has_samples, (measure.collect(rows, kept) for measure, kept in self._measures))
         yield from filter(_has_samples, matters.collect(snapshot, self._options.time_zone, rows.ever))

@@ -22,7 +22,7 @@ from models.reasons import Reason
 from models.topics import Channel
 from streams.agents import contacts
 from streams.core.figures import Dimensions, Figure, merge, new_day
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import LAYOUTS, TRANSFER
 from streams.report.history import History, HistoryView
 from streams.report.period import Kind, Period
 from streams.report.tables import make_report
@@ -88,7 +88,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Lived:
 
 def test_a_week_of_a_whole_departement_is_its_ledger(week: Lived) -> None:
     assert differences(week.workers.numbers(), week.ledger) == []
-    assert {place[0] for place in week.ledger} == {*Channel}
+    assert {place[0] for place in week.ledger} == {*Channel, TRANSFER}
     week.workers.check()
 
 

@@ -157,12 +157,15 @@ class _Stay:
         self.over: tuple[str, int, float | None] | None = None
         """What ended the wait, when, and how long it was."""
         self.talked: tuple[str, int, float] | None = None
+        self.to = ""
+        """The queue to which it was handed on, as far as the log says."""
         self.rings: list[int] = []
 
     def read(self, at: int, event: str, told: Sequence[str]) -> None:
         if event in _TALKED:
             name, parameter = _TALKED[event]
             self.talked = name, at, float(told[parameter])
+            self.to = _LABELS.get(told[0], "") if event == "BLINDTRANSFER" else ""
         elif event in _TURNED_AWAY:
             self.over = f"left_{event.lower()}", at, None
         elif event in _LEAVES:
@@ -195,6 +198,12 @@ class _Stay:
         if self.talked:
             name, at, handle = self.talked
             facts.append(Fact(self.place, name, _moment(at), handle))
+            if name == "transferred":
+                channel, *house, queue = self.place
+                site, service = house
+                facts.append(
+                    Fact(("transfer", site, service, f"{channel}:{queue}:{self.to}"), "handed_on", _moment(at))
+                )
         elif name == "answered":
             story.open.append(Open(self.place, "in_progress", _moment(self.entered_at)))
 
@@ -213,15 +222,18 @@ _TALKED: Final = {
 """Event → how a conversation ended, and which parameter says how long it was."""
 
 
+_LABELS: Final = {service.queue: service.label for service in SERVICES}
+"""Queue, and the extension that leads there → what it is called."""
+
+
 def _read_stays(queue_log: Path) -> Iterable[_Stay]:
-    labels = {service.queue: service.label for service in SERVICES}
     stays: dict[tuple[str, str], _Stay] = {}
     for line in queue_log.read_text().splitlines():
         when, call, queue, _, event, *told = line.split("|")
         if event == "ENTERQUEUE" or event in _TURNED_AWAY:
             if known := stays.get((call, queue)):
                 yield known  # a call that was handed on comes to a queue again
-            stays[call, queue] = _Stay(call, labels[queue], int(when))
+            stays[call, queue] = _Stay(call, _LABELS[queue], int(when))
         if stay := stays.get((call, queue)):
             stay.read(int(when), event, told)
     yield from stays.values()

@@ -135,7 +135,8 @@ def call_lives(draw: st.DrawFn, subject: str = CALL, *, longest: int = 400, is_w
                 if finish == "ended":
                     events.append(make("call.ended", at, **stay, **told, ended_by=draw(st.sampled_from(EndedBy))))
                     break
-                events.append(make("call.transferred", at, **stay, **told, kind="blind"))
+                to = draw(st.sampled_from(["", *QUEUES]))
+                events.append(make("call.transferred", at, **stay, **told, kind="blind", to_queue=to))
     lost = set() if is_whole else draw(st.sets(st.sampled_from(range(len(events))), max_size=len(events) - 1))
     return numbered([event for index, event in enumerate(events) if index not in lost or draw(st.booleans())])
 
@@ -148,7 +149,12 @@ _IN_QUEUE = {
     "call.answered": {"wait_seconds": DURATIONS},
     "call.abandoned": {"wait_seconds": DURATIONS},
     "call.left_queue": {"wait_seconds": DURATIONS, "reason": st.sampled_from(LeaveReason)},
-    "call.transferred": {"wait_seconds": DURATIONS, "handle_seconds": DURATIONS, "kind": st.just("unknown")},
+    "call.transferred": {
+        "wait_seconds": DURATIONS,
+        "handle_seconds": DURATIONS,
+        "kind": st.just("unknown"),
+        "to_queue": st.sampled_from(["", "mdph", "rsa"]),
+    },
     "call.ended": {"wait_seconds": DURATIONS, "handle_seconds": DURATIONS, "ended_by": st.just("system")},
 }
 _OTHERS: dict[str, dict[str, st.SearchStrategy[Any]]] = {

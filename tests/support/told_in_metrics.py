@@ -23,9 +23,12 @@ _PLACE: Final = ("channel", "site", "service", "queue")
 
 
 def name_series(sample: str, place: Where, **more: str) -> Series:
-    """Return a series of a place; of opinions it is named by the channel that they are about."""
+    """Return a series of a place; of opinions and transfers it is named by the channel that they are about."""
     if place[0] == Channel.FEEDBACK:
         place = (place[3], place[1], place[2], "")
+    if place[0] == "transfer":
+        channel, queue, more["to"] = place[3].split(":")
+        place = (channel, place[1], place[2], queue)
     return sample, frozenset({**dict(zip(_PLACE, place, strict=True)), **more}.items())
 
 
@@ -44,7 +47,7 @@ class Counted(NamedTuple):
 COUNTERS: Final = (
     Counted("contact_received_total", names=dict.fromkeys(("offered", "received", "booked"), "")),
     Counted("contact_answered_total", names=dict.fromkeys(("answered", "responded"), "")),
-    Counted("contact_transferred_total", names={"transferred": ""}),
+    Counted("contact_transferred_total", names={"handed_on": ""}),
     Counted("contact_left_queue_total", "reason", "left_"),
     Counted("contact_registered_total", names={"registered": ""}),
     Counted("contact_assigned_total", names={"assigned": ""}),
@@ -269,6 +272,8 @@ def service_levels(facts: Iterable[Fact], target_seconds: int) -> dict[str, tupl
 def flows_of(fact: Fact) -> list[str]:
     """Return what a fact of today is called in `contact_today_items`."""
     channel, name = fact.place[0], fact.name
+    if channel == "transfer":
+        return []
     if channel in QUEUED:
         if name.startswith("left_"):
             return ["left"]

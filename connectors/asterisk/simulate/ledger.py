@@ -26,6 +26,8 @@ class Tally:
     forgotten: int = 0
     waiting: int = 0
     transferred: int = 0
+    transferred_to: dict[str, int] = field(default_factory=dict)
+    """Queue where they went → how many of them; empty where the log does not say."""
     ended: int = 0
     in_progress: int = 0
     ring_unanswered: int = 0

@@ -310,16 +310,18 @@ class Switchboard(Agenda):
         if chance < BLIND_TRANSFER:
             others = [desk for desk in self._desks if desk is not agent.desk]
             target = self._random.choice(others)
-            self._hand_on(agent, call, "BLINDTRANSFER", target.service.extension, "internes")
+            self._hand_on(agent, call, target.service.label, "BLINDTRANSFER", target.service.extension, "internes")
             self._enter(target, call)
         elif chance < BLIND_TRANSFER + ATTENDED_TRANSFER:
-            self._hand_on(agent, call, "ATTENDEDTRANSFER", "BRIDGE", f"bridge-{next(self._unique)}")
+            self._hand_on(agent, call, "", "ATTENDEDTRANSFER", "BRIDGE", f"bridge-{next(self._unique)}")
         else:
             self._complete(agent, call)
         self.after(self._random.uniform(5, 25), self._become_free, agent)
 
-    def _hand_on(self, agent: _Agent, call: _Call, event: str, *how: object) -> None:
-        agent.desk.tally.transferred += 1
+    def _hand_on(self, agent: _Agent, call: _Call, to: str, event: str, *how: object) -> None:
+        tally = agent.desk.tally
+        tally.transferred += 1
+        tally.transferred_to[to] = tally.transferred_to.get(to, 0) + 1
         self._log(call.id, agent.desk, agent, event, *how, *self._talked(agent, call), call.first_position)
 
     def _complete(self, agent: _Agent, call: _Call) -> None:

@@ -73,7 +73,10 @@ TEXTS: Final[Mapping[str, Text]] = {
         "Σ duration of the facts of today",
     ),
     # ------------------------------------------------------------------------------------------------------ queues
-    "contact_transferred": Text("Transmis par un agent.", "call.transferred"),
+    "contact_transferred": Text(
+        "Transmis par un agent, selon la file d’arrivée ; vide si ce n’est pas une file, ou si elle n’est pas connue.",
+        "call.transferred, data.to_queue",
+    ),
     "contact_abandoned": Text(
         "Abandons pendant l’attente ; short : dans la limite des abandons courts.",
         'call.abandoned + visit.left; short="true": wait ≤ web.short_abandon_seconds',

@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 from models.events import FeedbackScale
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import LAYOUTS, SLA, Layout
+from streams.core.layouts import LAYOUTS, SLA, TRANSFER, Layout
 from streams.core.satisfaction import answers
 
 PLACE: Final = Dimensions._fields
@@ -218,12 +218,15 @@ class Scores(Measure):
 
 
 def label(place: Dimensions) -> tuple[str, ...]:
-    """Return what `PLACE` says of a place: of opinions and promises, the channel that they are about; then of promises which."""
+    """Return what `PLACE` says of a place, by the channel that it is about; then of promises which, and of transfers where to."""
     if place.channel == Channel.FEEDBACK:
         return place.queue, place.site, place.service, ""
     if place.channel == SLA:
         policy, clock, channel = place.queue.split(":")
         return channel, place.site, place.service, "", policy, clock
+    if place.channel == TRANSFER:
+        channel, queue, to = place.queue.split(":")
+        return channel, place.site, place.service, queue, to
     return place
 
 

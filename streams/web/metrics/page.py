@@ -24,6 +24,7 @@ OPEN: Final = frozenset(
         "site",
         "service",
         "queue",
+        "to",
         "policy",
         "calendar",
         "partition",

@@ -1,11 +1,11 @@
 """Who waits in a queue, and the agents who serve it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from models.topics import Channel
-from streams.core.figures import Figure, Formula, service_level, within
-from streams.core.layouts import LEFT, QUEUES
+from streams.core.figures import Dimensions, Figure, Formula, service_level, within
+from streams.core.layouts import LEFT, QUEUES, TRANSFER, TRANSFERS
 from streams.web.metrics.measure import (
     Counter,
     Gauge,
@@ -29,7 +29,12 @@ def measures(options: WebOptions) -> list[Measure]:
     level = f"of the service level at {targets}, by the named formula."
     short = options.short_abandon_seconds
     return [
-        Counter("contact_transferred", "Handed on by an agent.", count(QUEUES, "transferred")),
+        Counter(
+            "contact_transferred",
+            "Handed on by an agent, by the queue where it went; empty if that is no queue, or not known.",
+            count(TRANSFERS, "handed_on"),
+            ("to",),
+        ),
         Counter(
             "contact_abandoned",
             f"Given up while waiting; short: within {short} s.",
@@ -73,6 +78,13 @@ def measures(options: WebOptions) -> list[Measure]:
             {channel: _always(options.target_of(channel)) for channel in CHANNELS},
         ),
     ]
+
+
+def expect(places: Iterable[Dimensions]) -> Iterator[Dimensions]:
+    """Yield where transfers of calls from these places are counted that go to no queue that is known: `to` is empty."""
+    for channel, site, service, queue in places:
+        if channel == Channel.CALL and queue:
+            yield Dimensions(TRANSFER, site, service, f"{channel}:{queue}:")
 
 
 def _abandoned(figure: Figure, short_seconds: int) -> Values:

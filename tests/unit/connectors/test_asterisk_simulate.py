@@ -47,6 +47,12 @@ def events_of(log: Path) -> list[Event]:
     return events
 
 
+def destinations(events: list[Event], queue: str) -> dict[str, int]:
+    """Return to which queues calls were handed on, and how many."""
+    transfers = (event.data for event in events if event.type == "call.transferred")
+    return dict(collections.Counter(data.to_queue for data in transfers if data.queue == queue))
+
+
 def tally(events: list[Event]) -> dict[str, Tally]:
     """Count anew what a ledger says, from events."""
     tallies: dict[str, Tally] = collections.defaultdict(Tally)
@@ -76,6 +82,7 @@ def tally(events: list[Event]) -> dict[str, Tally]:
                 there.ended += event.type == "call.ended"
                 there.handle_seconds += int(event.data.handle_seconds)
     for queue, there in tallies.items():
+        there.transferred_to = destinations(events, queue)
         there.offered = len(visits[queue])
         there.forgotten = there.offered - there.answered - there.abandoned - sum(there.left.values())
     return dict(tallies)

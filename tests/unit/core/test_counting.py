@@ -1,10 +1,13 @@
 """What is counted, where and when."""
 
+from itertools import permutations
+
 from models.events import Event
 from streams.core import contact
 from streams.core.contact import Contact
 from streams.core.counting import count_contact
 from streams.core.figures import BUCKET_SECONDS, Dimensions, Figure
+from streams.core.layouts import TRANSFER
 from tests.support import figures as support
 from tests.support.events import START_MS, answered_call, make
 from tests.support.figures import Figures
@@ -77,6 +80,48 @@ def test_a_visit_that_turns_out_to_be_elsewhere_is_counted_there() -> None:
     )
     assert named(figures[0, nowhere]) == {"-offered": 1}
     assert named(figures[0, PLACE])["offered"] == 1
+
+
+def transferred(at: int, to: str) -> Event:
+    return make("call.transferred", at, queue="mdph", site="siege", service="autonomie", kind="blind", to_queue=to)
+
+
+def handed_on(figures: Figures) -> dict[str, dict[str, int]]:
+    """Return what there is of each queue to which a call went."""
+    return {
+        place.queue: told
+        for (start, place), figure in figures.items()
+        if not start and place.channel == TRANSFER and (told := support.named(place, figure))
+    }
+
+
+def test_a_transfer_is_counted_by_the_queue_where_it_went() -> None:
+    for to in ("", "rsa"):
+        _, figures = count(*answered_call()[:-1], transferred(200, to))
+        assert named(figures[0, PLACE])["transferred"] == 1
+        assert handed_on(figures) == {f"call:mdph:{to}": {"handed_on": 1}}
+        assert support.named(PLACE, figures[START, PLACE]) != {}
+        assert figures[START, Dimensions(TRANSFER, "siege", "autonomie", f"call:mdph:{to}")].counts == [1]
+
+
+def test_where_a_transfer_went_is_the_same_in_whatever_order_it_is_told() -> None:
+    told = [transferred(200, ""), transferred(200, "rsa"), transferred(190, "routes")]
+    for order in permutations(told):
+        _, figures = count(*answered_call()[:3], *order)
+        counted = {
+            queue: numbers["handed_on"] for queue, numbers in handed_on(figures).items() if "handed_on" in numbers
+        }
+        assert counted == {"call:mdph:routes": 1}, order
+        assert named(figures[0, PLACE])["transferred"] == 1
+
+
+def test_a_transfer_from_elsewhere_than_was_told_is_counted_there() -> None:
+    nowhere = make("call.transferred", 200, queue="mdph", site="siege", kind="blind", to_queue="rsa")
+    _, figures = count(nowhere, *answered_call()[:3])
+    places = {place: support.named(place, figure) for (start, place), figure in figures.items() if not start}
+    queue = "call:mdph:rsa"
+    assert places[Dimensions(TRANSFER, "siege", "", queue)] == {"-handed_on": 1}
+    assert places[Dimensions(TRANSFER, "siege", "autonomie", queue)] == {"handed_on": 1}
 
 
 def test_what_was_right_all_along_is_not_corrected() -> None:

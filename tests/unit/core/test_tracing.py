@@ -8,7 +8,7 @@ from streams.core.contact import Contact, fold
 from streams.core.counting import count_contact
 from streams.core.figures import Dimensions, Figure, Formula, new_figure, service_level
 from streams.core.layouts import LAYOUTS, QUEUES
-from streams.core.tracing import ABANDONMENT, SERVICE_LEVEL, Term, make_up, names, trace
+from streams.core.tracing import ABANDONMENT, SERVICE_LEVEL, Asked, Term, make_up, names, trace
 from tests.support.events import START, answered_call, make
 
 WAITS = (3, 10, 11, 20, 21, 45)
@@ -80,6 +80,19 @@ def test_every_number_of_a_figure_is_that_of_its_traces() -> None:
         made = make_up(name, Formula.NET_OF_SHORT, TARGET, SHORT)
         assert sum(made.judge(one.name, one.amount)[0] for one in traced) == known[name], name
     assert all(one.start is None or one.start >= START.timestamp() - 300 for one in traced)
+
+
+def test_transfers_are_listed_by_where_they_went_and_are_of_their_channel() -> None:
+    row = None
+    for event in (
+        *answered_call()[:3],
+        make("call.transferred", 200, queue="mdph", site="siege", service="autonomie", kind="blind", to_queue="rsa"),
+    ):
+        row = fold(row, event)
+    assert row
+    listed = [one.place.queue for one in trace(row) if one.name == "handed_on" and Asked(["call"]).fits(one)]
+    assert listed == ["call:mdph:rsa"]
+    assert not any(Asked(["visit"]).fits(one) for one in trace(row))
 
 
 def test_each_number_of_each_layout_has_a_name_and_others_have_none() -> None:

@@ -85,7 +85,16 @@ def test_flows_are_exact_totals(exported: Exported) -> None:
     assert exported("contact_abandoned_total", SOCIAL, short="false") == 2
     assert exported("contact_left_queue_total", SOCIAL, reason="timeout") == 1
     assert exported("contact_left_queue_total", SOCIAL, reason="closed") == 0
-    assert exported("contact_transferred_total", SOCIAL) == 0
+    assert exported("contact_transferred_total", SOCIAL, to="") == 0, "there from the start"
+
+
+def test_a_transfer_is_told_by_the_queue_where_it_went(exported: Exported) -> None:
+    place = Dimensions("transfer", SOCIAL.site, SOCIAL.service, f"call:{SOCIAL.queue}:{ROADS.queue}")
+    exported.worker.count(place, NOON, handed_on=2)
+    assert exported("contact_transferred_total", SOCIAL, to=ROADS.queue) == 2
+    assert exported("contact_transferred_total", SOCIAL, to="") == 0
+    exported.worker.took_back(place, NOON, "handed_on")
+    assert exported("contact_transferred_total", SOCIAL, to=ROADS.queue) == 2, "no counter falls"
 
 
 def test_histograms_are_cumulative_in_seconds(exported: Exported) -> None:
