@@ -1,7 +1,11 @@
-"""What is asked, and what is answered: the words of the contract (`/openapi.json`)."""
+"""What is asked, and what is answered: the words of the contract (`/openapi.json`).
+
+What is asked is checked here. What is answered is ours, and checked by types alone.
+"""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -106,7 +110,8 @@ class RestoreLink(Body):
     reason: Ground | None = Field(None, description="Counts for nothing.")
 
 
-class Entry(BaseModel):
+@dataclass
+class Entry:
     """What happened, and how things stood after it. In outline, only when, in what channel and how it stood."""
 
     id: str
@@ -116,12 +121,17 @@ class Entry(BaseModel):
     site: str
     service: str
     type: str
-    state: State = Field(description="After it; of a promise (`sla.…`) when it was judged, which may be later.")
+    state: Annotated[
+        State, Field(description="After it; of a promise (`sla.…`) when it was judged, which may be later.")
+    ]
     outcome: str
-    detail: str = Field(
-        description="Of a promise `<policy>:<clock>`; of an appointment booked or moved when it is; of a letter that was scanned "
-        "later than it came when it came; of an opinion `<scale>:<score>`."
-    )
+    detail: Annotated[
+        str,
+        Field(
+            description="Of a promise `<policy>:<clock>`; of an appointment booked or moved when it is; of a letter that was "
+            "scanned later than it came when it came; of an opinion `<scale>:<score>`."
+        ),
+    ]
     is_outline: bool
 
 
@@ -136,49 +146,54 @@ class Reason(StrEnum):
     """They did, but it is others' too: nothing of it is shown."""
 
 
-class Identity(BaseModel):
+@dataclass
+class Identity:
     """One identity of a citizen, and by what it belongs to him."""
 
     identity: str
     kind: str
     linked_to: str | None
     since: datetime | None
-    contacts: int | None = Field(description="So many told the link; 1000: that many at least.")
+    contacts: Annotated[int | None, Field(description="So many told the link; 1000: that many at least.")]
     why: Reason
 
 
-class Revoked(BaseModel):
+@dataclass
+class Revoked:
     """A link of what was asked for that was revoked: what its contacts tell is shown by the other identity alone."""
 
-    one: str | None = Field(description="With `other`, what restores it; null for who may not.")
+    one: Annotated[str | None, Field(description="With `other`, what restores it; null for who may not.")]
     other: str | None
-    contacts: int = Field(description="So many told the link; 1000: that many at least.")
+    contacts: Annotated[int, Field(description="So many told the link; 1000: that many at least.")]
     revoked_at: datetime
     reason: Ground
 
 
-class Promise(BaseModel):
+@dataclass
+class Promise:
     """What became of something that was promised."""
 
     policy: str
     clock: str
-    state: str = Field(description="`met`, `breached` or `cancelled`.")
+    state: Annotated[str, Field(description="`met`, `breached` or `cancelled`.")]
     at: datetime
 
 
-class Due(BaseModel):
+@dataclass
+class Due:
     """Something that is promised and still to be kept."""
 
     policy: str
     clock: str
-    state: Standing = Field(
-        description="Now. `paused`: the citizen has to act, so that nobody knows yet when it is due."
-    )
+    state: Annotated[
+        Standing, Field(description="Now. `paused`: the citizen has to act, so that nobody knows yet when it is due.")
+    ]
     due_at: datetime | None
-    at_risk_at: datetime | None = Field(description="When most of the time is over.")
+    at_risk_at: Annotated[datetime | None, Field(description="When most of the time is over.")]
 
 
-class Contact(BaseModel):
+@dataclass
+class Contact:
     """One contact, summed up."""
 
     contact: str
@@ -186,59 +201,78 @@ class Contact(BaseModel):
     site: str
     service: str
     state: State
-    outcome: str = Field(
-        description="Empty while it is open; `passed_on` if a service has it now that is not shown to who asks."
-    )
-    is_open: bool = Field(description="Whether the service or the citizen still has to act.")
+    outcome: Annotated[
+        str,
+        Field(description="Empty while it is open; `passed_on` if a service has it now that is not shown to who asks."),
+    ]
+    is_open: Annotated[bool, Field(description="Whether the service or the citizen still has to act.")]
     since: datetime
     last_at: datetime
-    sla: list[Promise] = Field(description="What became of what was promised; of what is still to be kept, see `due`.")
-    due: list[Due] = Field(description="The next deadline first, paused ones last.")
+    sla: Annotated[
+        list[Promise], Field(description="What became of what was promised; of what is still to be kept, see `due`.")
+    ]
+    due: Annotated[list[Due], Field(description="The next deadline first, paused ones last.")]
     opinions: int
     entries: int
-    starts_at: datetime | None = Field(description="Of an appointment: when it is; null if that was not told.")
-    admitted_at: datetime | None = Field(
-        description="Of a letter that was scanned later than it came: when it came, by its stamp; legal delays begin then."
-    )
-    scores: list[str] = Field(description="The opinions that were told, `<scale>:<score>`, in order.")
+    starts_at: Annotated[
+        datetime | None, Field(description="Of an appointment: when it is; null if that was not told.")
+    ]
+    admitted_at: Annotated[
+        datetime | None,
+        Field(
+            description="Of a letter that was scanned later than it came: when it came, by its stamp; legal delays begin then."
+        ),
+    ]
+    scores: Annotated[list[str], Field(description="The opinions that were told, `<scale>:<score>`, in order.")]
 
 
-class Page(BaseModel):
+@dataclass
+class Page:
     """Entries, latest first."""
 
     subject: str
     sector: str
     entries: list[Entry]
-    next: str | None = Field(description="Give it back to read on; null if there is no more.")
+    next: Annotated[str | None, Field(description="Give it back to read on; null if there is no more.")]
 
 
+@dataclass
 class Story(Page):
     """A citizen: by what he is known, how his matters stand, and the first page of what happened."""
 
-    is_own: bool = Field(description="False if what was asked for leads to several people, who are in `shared`.")
-    is_whole: bool = Field(description="False if more belongs here than is shown.")
+    is_own: Annotated[
+        bool, Field(description="False if what was asked for leads to several people, who are in `shared`.")
+    ]
+    is_whole: Annotated[bool, Field(description="False if more belongs here than is shown.")]
     identities: list[Identity]
     shared: list[Identity]
-    revoked: list[Revoked] = Field(
-        description="Where nothing else is known of what was asked for: why it is shown no more."
-    )
-    contacts: list[Contact] = Field(
-        description="Open ones first, of these the ones that are late by a promise, then those of which was heard last."
-    )
-    are_contacts_whole: bool = Field(description="False if older entries than were looked at may tell of more.")
+    revoked: Annotated[
+        list[Revoked], Field(description="Where nothing else is known of what was asked for: why it is shown no more.")
+    ]
+    contacts: Annotated[
+        list[Contact],
+        Field(
+            description="Open ones first, of these the ones that are late by a promise, then those of which was heard last."
+        ),
+    ]
+    are_contacts_whole: Annotated[
+        bool, Field(description="False if older entries than were looked at may tell of more.")
+    ]
 
 
-class Life(BaseModel):
+@dataclass
+class Life:
     """One contact from its beginning to its end."""
 
     contact: Contact
     sector: str
-    citizen: str | None = Field(description="Whose it is; null if nobody is known to be.")
-    entries: list[Entry] = Field(description="In order.")
-    is_whole: bool = Field(description="False if there are older entries than these, which are not told.")
+    citizen: Annotated[str | None, Field(description="Whose it is; null if nobody is known to be.")]
+    entries: Annotated[list[Entry], Field(description="In order.")]
+    is_whole: Annotated[bool, Field(description="False if there are older entries than these, which are not told.")]
 
 
-class LinkState(BaseModel):
+@dataclass
+class LinkState:
     """Whether a link holds now."""
 
     one: str
@@ -246,7 +280,8 @@ class LinkState(BaseModel):
     holds: bool
 
 
-class Pair(BaseModel):
+@dataclass
+class Pair:
     """A further sector in which may be looked up."""
 
     from_sector: str
@@ -254,16 +289,17 @@ class Pair(BaseModel):
     reason: str
 
 
-class Me(BaseModel):
+@dataclass
+class Me:
     """Who asks, and what he may do: all that a page needs to draw itself."""
 
     name: str
     role: Role
     sectors: list[str]
-    services: list[str] = Field(description="Empty: all.")
+    services: Annotated[list[str], Field(description="Empty: all.")]
     across: list[Pair]
     may: list[Operation]
-    purposes: list[Purpose] = Field(description="Those that this role may give.")
+    purposes: Annotated[list[Purpose], Field(description="Those that this role may give.")]
     grounds: list[Ground]
     kinds: list[Kind]
     languages: list[str]
@@ -278,10 +314,23 @@ def moment(milliseconds: int) -> datetime:
 
 def entry_of(row: Mapping[str, Any], *, is_outline: bool) -> Entry:
     """Return the entry of a row."""
-    shown = {"channel": row["channel"], "state": row["state"], "happened_at": moment(row["happened_at"])}
-    for name in ("id", "contact", "site", "service", "type", "outcome", "detail"):
-        shown[name] = "" if is_outline else row[name]
-    return Entry(**shown, is_outline=is_outline)
+    told = {**row, **_HIDDEN} if is_outline else row
+    return Entry(
+        id=told["id"],
+        contact=told["contact"],
+        happened_at=moment(told["happened_at"]),
+        channel=told["channel"],
+        site=told["site"],
+        service=told["service"],
+        type=told["type"],
+        state=told["state"],
+        outcome=told["outcome"],
+        detail=told["detail"],
+        is_outline=is_outline,
+    )
+
+
+_HIDDEN: Final = dict.fromkeys(("id", "contact", "site", "service", "type", "outcome", "detail"), "")
 
 
 def revoked_of(known: Known, *, is_named: bool) -> Revoked:
@@ -295,11 +344,28 @@ def revoked_of(known: Known, *, is_named: bool) -> Revoked:
 
 def contact_of(summary: Summary) -> Contact:
     """Return how a contact stands."""
-    told = summary._asdict()
-    told["sla"] = [_with_moments(one._asdict(), "at") for one in told.pop("promises")]
-    told["due"] = [_with_moments(one._asdict(), "due_at", "at_risk_at") for one in summary.due]
-    return Contact.model_validate(_with_moments(told, "since", "last_at", "starts_at", "admitted_at"))
+    return Contact(
+        contact=summary.contact,
+        channel=Channel(summary.channel),
+        site=summary.site,
+        service=summary.service,
+        state=State(summary.state),
+        outcome=summary.outcome,
+        is_open=summary.is_open,
+        since=moment(summary.since),
+        last_at=moment(summary.last_at),
+        sla=[Promise(one.policy, one.clock, one.state, moment(one.at)) for one in summary.promises],
+        due=[
+            Due(one.policy, one.clock, one.state, _moment_if_any(one.due_at), _moment_if_any(one.at_risk_at))
+            for one in summary.due
+        ],
+        opinions=summary.opinions,
+        entries=summary.entries,
+        starts_at=_moment_if_any(summary.starts_at),
+        admitted_at=_moment_if_any(summary.admitted_at),
+        scores=list(summary.scores),
+    )
 
 
-def _with_moments(told: dict[str, Any], *names: str) -> dict[str, Any]:
-    return told | {name: None if told[name] is None else moment(told[name]) for name in names}
+def _moment_if_any(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else moment(milliseconds)
