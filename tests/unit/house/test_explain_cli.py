@@ -1,0 +1,81 @@
+"""`accueil explain`: of which time and channels it lists contacts."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams import explain_cli
+from streams.cli import main
+from streams.core.contact import Contact, fold
+from tests.support.events import START, answered_call, make
+
+DAY = 86_400
+MORNING = START.date().isoformat()
+
+
+def rows() -> dict[str, Contact]:
+    """A call at 9:00 in Paris on each of ten days, the last of them `MORNING`; a visit and a letter then."""
+    lives = [answered_call(f"call:asterisk/siege:{ago}", at=-ago * DAY, wait=10) for ago in range(10)]
+    lives.append([make("visit.arrived", 600, subject="visit:kiosk/siege:1", site="siege", queue="accueil")])
+    lives.append([make("letter.arrived", 0, subject="mail:ged/siege:1", site="siege")])
+    found = {}
+    for life in lives:
+        row = None
+        for event in life:
+            row = fold(row, event)
+        assert row
+        found[life[0].subject] = row
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def scan(settings: Any, note: Callable[[str, Contact], bool]) -> None:
+        for name, row in rows().items():
+            note(name, row)
+
+    for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ACCUEIL_WEB__TIME_ZONE", "Europe/Paris")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(explain_cli, "scan_contacts", scan)
+
+
+def explain(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["explain", *arguments], env={"LANG": "C"})
+
+
+def first_line(*arguments: str) -> str:
+    told = explain(*arguments)
+    assert told.exit_code == 0, told.output
+    return told.stdout.splitlines()[0]
+
+
+def test_days_are_civil_days_and_the_last_of_them_is_named() -> None:
+    assert first_line("offered", "--day", MORNING, "--channel", "call") == f"offered, call, {MORNING}: 1"
+    assert first_line("offered", "--day", MORNING, "--days", "4", "--channel", "call").endswith(f"… {MORNING}: 4")
+    assert first_line("offered", "--day", MORNING).startswith("offered, all places, ")
+
+
+def test_a_time_is_of_five_minutes_as_figures_are() -> None:
+    day = f"{MORNING}T"
+    assert first_line("offered", "--since", day + "09:00", "--until", day + "09:15").endswith("+01:00: 2")
+    assert first_line("offered", "--since", day + "09:04+01:00", "--until", day + "09:10").endswith(": 1")
+    assert first_line("offered", "--since", day + "09:05", "--until", day + "09:10").endswith(": 0")
+
+
+def test_several_channels_are_added_up() -> None:
+    assert first_line("offered", "--day", MORNING, "--channel", "call", "--channel", "visit").endswith(": 2")
+    assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), "what is so now has no day"
+
+
+def test_days_and_times_are_not_mixed_and_a_rate_is_of_one_channel_with_queues() -> None:
+    mixed = explain("offered", "--days", "2", "--since", "90m")
+    assert (mixed.exit_code, "not both" in mixed.stderr) == (2, True)
+    for channels in (("call", "visit"), ("mail",)):
+        wrong = explain("service_level", *(word for channel in channels for word in ("--channel", channel)))
+        assert (wrong.exit_code, "is of one channel, call or visit" in wrong.stderr) == (2, True)
