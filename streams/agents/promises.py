@@ -4,7 +4,6 @@ What a clock is, and what is told of it, is in `streams.core.clocks`.
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from models import topics
@@ -104,7 +103,7 @@ class Promises:
 
     def set(self, key: bytes, before: Contact | None, after: Contact, step: Step) -> None:
         """Set the clocks of a row that changed in this step, and tell what is new of them: not what time alone tells."""
-        was_over = partial(_was_over, before)
+        was_over = _Over(before)
         clocks, news = advance(
             after.clocks, courses(after), self._policies, step.now, after.heard_at, was_over=was_over
         )
@@ -133,7 +132,7 @@ class Promises:
         return IN_BETWEEN
 
     def _renew(self, key: bytes, before: Contact, step: Step) -> None:
-        known, was_over = before.clocks, partial(_was_over, before)
+        known, was_over = before.clocks, _Over(before)
         known_until = max(before.heard_at, *(clock.breach_told_at or 0 for clock in known), 0)
         clocks, news = advance(
             known, courses(before), self._policies, step.now, known_until, renew=True, was_over=was_over
@@ -203,8 +202,17 @@ class Promises:
         step.outputs[topics.TIMELINE.name].append(promises.record(row, key.decode(), self._told_at(step.now)))
 
 
-def _was_over(row: Contact | None, kind: ClockKind, number: int) -> bool:
-    """Return whether what a clock would have measured was over before something changed."""
-    return row is not None and any(
-        course.kind is kind and course.number == number and course.ended_at is not None for course in courses(row)
-    )
+class _Over:
+    """Tells whether what a clock would have measured was over before something changed; looks at the row when it is asked."""
+
+    def __init__(self, row: Contact | None) -> None:
+        self._row = row
+        self._over: frozenset[tuple[ClockKind, int]] | None = None
+
+    def __call__(self, kind: ClockKind, number: int) -> bool:
+        if self._row is None:
+            return False
+        if self._over is None:
+            ended = (course for course in courses(self._row) if course.ended_at is not None)
+            self._over = frozenset((course.kind, course.number) for course in ended)
+        return (kind, number) in self._over

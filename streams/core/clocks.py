@@ -73,13 +73,14 @@ def advance(
         if former is not None and _is_settled(former, course):
             clocks.append(former)
             continue
+        terms = _find_terms(former, course, policies, now)
+        if terms is None:
+            continue
         is_over = former is None and course.ended_at is not None
         if is_over and was_over is not None and was_over(course.kind, course.number):
             continue
-        terms = _find_terms(former, course, policies, now)
-        if terms is not None:
-            clock = _measure(former, course, terms, policies, renew=renew)
-            clocks.append(_pass_time(former, clock, now, known_until, news))
+        clock = _measure(former, course, terms, policies, renew=renew)
+        clocks.append(_pass_time(former, clock, now, known_until, news))
     if len(clocks) == len(known) and all(map(is_, clocks, known)):
         return known, news
     news.sort(key=_by_time)

@@ -1,6 +1,7 @@
 """Records of `contact.sla.v1`: what is told of a contact's clocks. `models.sla` says how they are read."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -102,6 +103,7 @@ def _in_time(news: News) -> bool | None:
     return deadline_at is None or news.at <= deadline_at
 
 
+@lru_cache(4096)  # the clocks of a contact have most of their times in common
 def _iso(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
