@@ -160,9 +160,10 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
                 assert not step.dead_letters
             busy = time.process_time() - busy
             after = _count(store)
-            bare = None
+            bare = {}
             if kind == "sqlite":
-                bare = _write_bare(folder / "timeline.db", make_records(Citizens(keys), write, citizens, "bare"))
+                seconds = _write_bare(folder / "timeline.db", make_records(Citizens(keys), write, citizens, "bare"))
+                bare["bare_driver_per_second"] = len(records) / seconds
             size = (folder / "timeline.db").stat().st_size if kind == "sqlite" else _size(store)
     return {
         "database": kind,
@@ -171,7 +172,7 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
         "built_seconds": built,
         "database_mib": size / MIB,
         "into_database_per_second": len(records) / store.writing_seconds,
-        "bare_driver_per_second": len(records) / bare if bare else None,
+        **bare,
         "entries_per_second": len(records) / sum(delays),
         "per_cpu_second": len(records) / busy,
         "step_p99_ms": 1000 * percentile(delays, 0.99),
