@@ -18,7 +18,7 @@ from streams.web.view import NOTHING_PROMISED, Source
 from tests.support.processes import wait_until
 from tests.unit.web.test_at_risk import told
 from tests.web import axe
-from tests.web.browser import CONTRASTS, PHONE, PORTRAIT, WALL, Page
+from tests.web.browser import CONTRASTS, LAPTOP, PHONE, PORTRAIT, TABLET, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
 from tests.web.test_browser import be_live
@@ -145,6 +145,13 @@ def test_every_view_fits_is_read_from_afar_and_serves_everybody(
         page.picture(f"wall-{size[0]}-{number:02}-{seen[-1]}-{language}-{theme}")
     assert list(dict.fromkeys(seen)) == list(VIEWS)
     page.assert_quiet()
+
+
+@pytest.mark.parametrize("size", [LAPTOP, (1280, 1024), (1200, 1200), TABLET], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_no_view_is_cut_off_on_smaller_and_squarer_screens(busy: Served, page: Page, size: tuple[int, int]) -> None:
+    open_wall(page, busy, size, seconds=3600)
+    for name in turn_all(page):
+        assert page.run(BEYOND) == [], name
 
 
 def test_a_telephone_scrolls_down_and_never_sideways(busy: Served, page: Page) -> None:
