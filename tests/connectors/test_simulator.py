@@ -11,7 +11,7 @@ from connectors.simulator.accounts import Numbers
 from connectors.simulator.working import midnight
 from models.events import Event
 from models.topics import Channel
-from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN
+from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN, TRANSFER
 from streams.metrics_cli import describe_processes
 from streams.report.period import Kind
 from tests.support.departement import differences
@@ -46,7 +46,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
 
 def test_figures_are_the_ledger_number_for_number(month: Month) -> None:
     assert differences(month.figures, month.ledger) == []
-    assert {place[0] for place in month.figures} == {*Channel}
+    assert {place[0] for place in month.figures} == {*Channel, TRANSFER}
     assert {event.source.partition("/")[0] for event in month.events} == CONNECTORS
     assert any(event.type == "letter.sent" and ":D20" in event.subject for event in month.events), "nothing only sent"
 

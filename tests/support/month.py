@@ -431,6 +431,7 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
     for name in opinions.keys() | wanted_opinions.keys():
         hold(f"satisfaction {name}", opinions.get(name, {}), wanted_opinions.get(name, {}))
     hold("history", board["history"], {})
+    hold("recent", board["recent"], _recent(month.until))
     until = milliseconds(month.until)
     clock = {
         "now": until,
@@ -440,9 +441,18 @@ def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, A
         "stale_after_seconds": OPTIONS.stale_after_seconds,
     }
     hold("clock", message["clock"], clock)
-    known = {"all", "queues", "all_services", "services", "arrivals", "day", "usual", "satisfaction", "history"}
+    known = {"all", "queues", "all_services", "services", "arrivals", "day", "usual", "satisfaction"}
+    known |= {"history", "recent"}
     assert board.keys() == known | (board.keys() & BOARD_NOT_COMPARED.keys())
     return found
+
+
+def _recent(until: datetime) -> dict[str, str]:
+    """Return the whole five minutes of the last half hour, the present ones with them."""
+    now = int(until.timestamp())
+    since, end = -(-(now - 1800) // 300) * 300, (now // 300 + 1) * 300
+    told = (datetime.fromtimestamp(at, PARIS).isoformat(timespec="minutes") for at in (since, end))
+    return dict(zip(("since", "until"), told, strict=True))
 
 
 def _arrivals(expected: Expected) -> list[dict[str, Any]]:
