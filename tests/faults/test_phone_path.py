@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -16,7 +16,7 @@ from confluent_kafka import Message
 from connectors.asterisk.simulate import TARGET_SECONDS, Ledger, configuration, simulate_day
 from models import topics
 from streams.core.figures import PROGRESS_KEY, Figure, decode_figure, merge, new_figure, parse_key, within
-from streams.core.layouts import LEFT, QUEUES
+from streams.core.layouts import LAYOUTS, LEFT, QUEUES, TRANSFER
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
@@ -26,14 +26,27 @@ pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
 CALLS = 2500
 
 
-def totals(bootstrap: str) -> dict[str, Figure]:
-    """Return queue → total figures over all partitions, as the topic has them now."""
+def totals(bootstrap: str, channel: str) -> dict[str, Figure]:
+    """Return queue → total figures of a channel over all partitions, as the topic has them now."""
     figures: dict[str, Figure] = {}
     for (_, key), value in kafka_io.latest(kafka_io.read(bootstrap, topics.FIGURES.name)).items():
-        kind, _, dimensions = parse_key(key)
-        if kind == "total" and dimensions is not None and dimensions.queue:  # agents stand once without a queue
-            merge(figures.setdefault(dimensions.queue, new_figure()), decode_figure(value))
+        kind, _, place = parse_key(key)
+        if (
+            kind == "total" and place is not None and place.channel == channel and place.queue
+        ):  # agents have a row without
+            layout = LAYOUTS[channel]
+            merge(figures.setdefault(place.queue, new_figure(layout)), decode_figure(value, layout))
     return figures
+
+
+def tallies(bootstrap: str) -> dict[str, dict[str, object]]:
+    """Return queue → what the figures say, in the words of the simulator's ledger."""
+    transfers: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, figure in totals(bootstrap, TRANSFER).items():
+        _, queue, to = name.split(":")
+        transfers[queue][to] = figure.counts[0]
+    calls = totals(bootstrap, "call")
+    return {queue: as_tally(figure) | {"transferred_to": transfers[queue]} for queue, figure in calls.items()}
 
 
 def as_tally(figure: Figure) -> dict[str, object]:
@@ -114,8 +127,8 @@ def test_a_day_of_calls_through_kills_gives_the_ledgers_figures(own_kafka: Embed
         feeder.join()
         expected = {queue: msgspec.to_builtins(tally) for queue, tally in ledger.queues.items()}
 
-        def found() -> dict[str, object]:
-            return {queue: as_tally(figure) for queue, figure in totals(own_kafka.bootstrap).items()}
+        def found() -> dict[str, dict[str, object]]:
+            return tallies(own_kafka.bootstrap)
 
         wait_until(
             lambda: found() == expected, "the figures to be the ledger's", 120, otherwise=lambda: (found(), expected)
