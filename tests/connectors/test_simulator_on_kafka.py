@@ -14,7 +14,7 @@ from connectors.simulator.stage import Stage
 from models import topics
 from models.topics import Channel
 from streams.core.figures import Dimensions, Figure, decode_figure, merge, new_figure, parse_key
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import LAYOUTS, TRANSFER
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
@@ -58,5 +58,5 @@ def test_the_workers_figures_are_the_ledger(own_kafka: EmbeddedKafka, tmp_path: 
             return [*differences(written(own_kafka.bootstrap), expected)]
 
         wait_until(lambda: not disagree(), "the figures to be the ledger's", 120, otherwise=disagree)
-    assert {where[0] for where in expected} == {*Channel}
+    assert {where[0] for where in expected} == {*Channel, TRANSFER}
     assert kafka_io.read(own_kafka.bootstrap, topics.DEAD_LETTERS.name) == []
