@@ -71,7 +71,7 @@ async def look_up(body: LookUp, asker: AskerHere) -> Any:
         else:
             sectors = [sector]
             slip.admit_typed(sector)
-            subject = slip.whose = asker.api.make_pseudonym(kind, normalised, sector)
+            subject = slip.whose = whose or asker.api.make_pseudonym(kind, normalised, sector)
         return _tell(reading, asker, subject, sectors, body.limit)
 
     return answer(await asker.ask(Operation.LOOK_UP, body.purpose, find, whose))

@@ -13,18 +13,21 @@ class Query:
     def __init__(self, sql: str, *columns: str) -> None:
         """`sql` has a LIMIT if the order of its rows counts."""
         self._plain: Final = text(sql)
-        self._packed: Final = text(f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({sql})")  # noqa: S608
+        self._packed: Final = f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({sql})"  # noqa: S608
         self._columns: Final = columns
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Return its rows.
+        """Return its rows. Raises `sqlite3.Error` or SQLAlchemy's errors, which `store.clear` turns into ours.
 
         SQLite's driver lets go of the interpreter at each row, and has to get it back from whoever else is answered meanwhile: so
-        all of them come in one.
+        all of them come in one. It is asked without SQLAlchemy, which takes as long as the query; of PostgreSQL that notices
+        connections that were lost.
         """
         if connection.dialect.name != "sqlite":
             return connection.execute(self._plain, values).all()
-        rows: Sequence[Sequence[Any]] = _DECODER.decode(connection.scalar(self._packed, values))
+        driver: Any = connection.connection.driver_connection
+        ((packed,),) = driver.execute(self._packed, values).fetchall()
+        rows: Sequence[Sequence[Any]] = _DECODER.decode(packed)
         return rows
 
     def mappings(self, connection: Connection, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 A batch is one transaction, and the same batch again changes nothing. What is meant by entries and links is in `streams.core`.
 """
 
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -313,15 +314,20 @@ def clear() -> Iterator[None]:
         if isinstance(error, DataError | IntegrityError) or code.startswith(TOO_LARGE):
             raise Refused(_describe(error)) from None  # without a text that may hold values: what is raised is logged
         raise Unavailable(_describe(error)) from None
+    except sqlite3.Error as error:  # of `queries.Query`
+        raise Unavailable(_name(error)) from None
 
 
 def _describe(error: DBAPIError) -> str:
     """Return what kind of error it is, by its code. A text may hold values, unless there was no statement yet."""
     cause = error.orig
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
     text = " ".join(str(cause).split()) if error.statement is None else None
-    name = " ".join(filter(None, (type(cause).__name__, code)))
-    return f"{name}: {text}" if text else name
+    return f"{_name(cause)}: {text}" if text else _name(cause)
+
+
+def _name(cause: BaseException | None) -> str:
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
+    return " ".join(filter(None, (type(cause).__name__, code)))
 
 
 def _row(entry: Entry, owner: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from streams.timeline.queries import Query, width_of
+from streams.timeline.reading import Reader
+from streams.timeline.store import Timeline, Unavailable
 
 TOLD = ["", "plain", 'qu"ote', "back\\slash", "line\nend\ttab", "é😀\u2028", "\x01\x7f", "[1, null]", "0123", "null"]
 NUMBERS = [0, -1, (1 << 63) - 1, -(1 << 63), (1 << 53) + 1]
@@ -40,3 +42,16 @@ def test_rows_come_in_the_order_asked_for(connection: Connection) -> None:
 
 def test_few_widths_are_asked_for() -> None:
     assert [width_of(number) for number in (1, 2, 3, 4, 5, 50, 64)] == [1, 2, 4, 4, 8, 64, 64]
+
+
+def test_who_reads_is_told_that_the_database_is_away_and_no_value(url: str) -> None:
+    Timeline(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE links"))
+    engine.dispose()
+    reader = Reader(url, connections=1)
+    with pytest.raises(Unavailable) as caught, reader.look() as reading:
+        reading.tell_story("case:a-secret")
+    reader.close()
+    assert str(caught.value) in {"OperationalError SQLITE_ERROR", "UndefinedTable 42P01"}
