@@ -22,12 +22,13 @@ from connectors.simulator.plan import Plan
 from connectors.simulator.playing import Mark, play_live, play_span
 from connectors.simulator.stage import Stage
 from models.topics import Channel
+from streams.core.layouts import TRANSFER
 from tests.support.departement import Folded, differences, last_monday, read
 from tests.support.processes import wait_until
 
 PLAN = Plan(3, 40_000)
 SINCE = last_monday()
-CALLS = {Channel.CALL, Channel.FEEDBACK}
+CALLS = {Channel.CALL, Channel.FEEDBACK, TRANSFER}
 
 
 def but_calls(numbers: dict[Where, Numbers]) -> dict[Where, Numbers]:
