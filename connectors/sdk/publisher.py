@@ -185,7 +185,7 @@ def _open_producer(brokers: Sequence[str], options: Mapping[str, Any]) -> _Produ
 
     try:
         return _Producer(bootstrap_servers=brokers, kafka_client=make, **options)
-    except KafkaError as error:
+    except Exception as error:
         traceback.clear_frames(error.__traceback__)  # else they hold what is to be collected
         for client in made:
             client.close()

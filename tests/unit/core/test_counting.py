@@ -2,6 +2,8 @@
 
 from itertools import permutations
 
+import pytest
+
 from models.events import Event
 from streams.core import contact
 from streams.core.contact import Contact
@@ -122,6 +124,33 @@ def test_a_transfer_from_elsewhere_than_was_told_is_counted_there() -> None:
     queue = "call:mdph:rsa"
     assert places[Dimensions(TRANSFER, "siege", "", queue)] == {"-handed_on": 1}
     assert places[Dimensions(TRANSFER, "siege", "autonomie", queue)] == {"handed_on": 1}
+
+
+def test_a_transfer_that_an_earlier_release_did_not_count_is_never_taken_back() -> None:
+    row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
+    visit = row.visits[0].__copy__()
+    visit.to_queue = None
+    before = row.__copy__()
+    before.visits = (visit,)
+    earlier = make("call.queued", -5, queue="mdph", site="siege", service="autonomie")
+    after = contact.fold(before, earlier)
+    figures = Figures()
+    count_contact(before, after, figures.__getitem__)
+    assert after.visits[0].placed_at < visit.placed_at
+    assert handed_on(figures) == {}
+    told_again = contact.fold(after, transferred(200, "rsa"))
+    count_contact(after, told_again, figures.__getitem__)
+    assert handed_on(figures) == {"call:mdph:rsa": {"handed_on": 1}}
+
+
+def test_what_is_different_for_each_call_is_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.core.visit._DESTINATIONS", set())
+    monkeypatch.setattr("streams.core.visit.MAX_PLACES", 3)
+    for number in range(5):
+        _, figures = count(*answered_call()[:-1], transferred(200, f"extension-{number}"))
+        to = f"extension-{number}" if number < 3 else ""
+        assert handed_on(figures) == {f"call:mdph:{to}": {"handed_on": 1}}
+        assert named(figures[0, PLACE])["transferred"] == 1
 
 
 def test_what_was_right_all_along_is_not_corrected() -> None:
