@@ -35,11 +35,14 @@ SINCE_TOLD: Final = ("after it was told", "après avoir été dit")
 SINCE_CLOSED: Final = ("after it was closed", "après sa clôture")
 
 
-def is_due(applied_at: datetime, now: datetime, at: time) -> bool:
-    """Return whether the clocks, as `now` has them, showed `at` since what is over was removed last."""
+def find_due(applied_at: datetime | None, now: datetime, at: time) -> datetime | None:
+    """Return when the clocks, as `now` has them, last showed `at`, unless what is over was removed since.
+
+    When that was may be unknown (None), or not believed: a time to come.
+    """
     today = now.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0)
     due = today if today <= now else today - timedelta(days=1)
-    return due > applied_at
+    return due if applied_at is None or not due <= applied_at <= now else None
 
 
 def erased_days(settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -54,17 +55,28 @@ def show(settings: Settings) -> None:
 @group.command(
     help=say(
         "Remove what was kept for long enough, and have Kafka do so. PostgreSQL's tables are written anew, so that nothing "
-        "erased lies in their files: meanwhile no timeline is read. Run it each night; it may be stopped, and run again.",
+        "erased lies in their files: meanwhile no timeline is read. accueil up runs it each night (retention.at), elsewhere a "
+        "timer has to; it may be stopped, and run again.",
         "Enlever ce qui a été gardé assez longtemps, et le faire faire à Kafka. Les tables de PostgreSQL sont réécrites, pour "
-        "que rien d'effacé ne reste dans leurs fichiers : entre-temps, aucun fil n'est lu. À lancer chaque nuit ; relançable.",
+        "que rien d'effacé ne reste dans leurs fichiers : entre-temps, aucun fil n'est lu. accueil up le lance chaque nuit "
+        "(retention.at), ailleurs c'est à un timer de le faire ; relançable.",
     )
 )
 @click.option("--dry-run", is_flag=True, help=say("Only say what would be done.", "Dire seulement ce qui serait fait."))
+@click.option(
+    "--no-rewrite",
+    is_flag=True,
+    help=say(
+        "Leave PostgreSQL's tables as they are: timelines are read meanwhile.",
+        "Laisser les tables de PostgreSQL telles quelles : les fils se lisent pendant ce temps.",
+    ),
+)
 @pass_settings_here
-def apply(settings: Settings, *, dry_run: bool) -> None:
+def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
     """Do each part, whatever becomes of the others; say what was done."""
     failed = False
-    for part in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, _rewrite, _set_topics):
+    rewriting = () if no_rewrite else (_rewrite,)
+    for part in (_remove_files, _remove_rejects, _prune_audit, _finish_erasures, *rewriting, _set_topics):
         try:
             with clear_errors():
                 for line in part(settings, dry_run=dry_run):
@@ -153,12 +165,9 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     if dry_run or not has_timelines(settings):
         return
     try:
-        timeline = open_timeline(settings)
-        try:
+        with closing(open_timeline(settings)) as timeline:
             if timeline.rewrite():
                 yield say("tables of the timelines: written anew", "tables des fils : réécrites")
-        finally:
-            timeline.close()
     except Unavailable as error:
         raise OperatorError(tell_away(error), EXIT_RESTART) from None
 

@@ -18,10 +18,11 @@ from yarl import URL
 from streams.api_settings import Api
 from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, load
 from streams.engine.broker import KAFKA_VERSION, free_port
+from streams.phrases import cause_of
 from streams.prechecks import check_port, own, warn
-from streams.processes import GaveUp, Program, Tree, all_ready
+from streams.processes import Child, GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
-from streams.retention import is_due
+from streams.retention import find_due
 from streams.running import DEMO, DEMO_FILE, announce
 from streams.settings import Settings
 from streams.sla_file import load_policies
@@ -43,6 +44,8 @@ APPLIED: Final = "retention-applied"
 """In the data directory: an empty file, of when all that was over was removed last."""
 LOOK_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 3600.0
+LATE_SECONDS: Final = 900.0
+"""So long after its time, and at each retry, tables are not written anew: that may be in office hours."""
 ACCUEIL: Final = (sys.executable, "-P", "-m", "streams.cli")
 """The command `accueil`; -P, since the user's directory may hold packages of our names."""
 
@@ -111,7 +114,7 @@ class Plan:
         self._demo = demo
         self._brokers = settings.brokers or f"{LOCAL}:{settings.broker_port or free_port()}"
         self._environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "SUDO_USER"},  # what parts do, he does not
             "ACCUEIL_DATA": str(data),
             "ACCUEIL_BROKERS": self._brokers,
             "ACCUEIL_LOG__FORMAT": "json",
@@ -150,6 +153,10 @@ class Plan:
         sources = tree.start(self.timeline(), self.api(), *([self.simulator()] if self._demo else []), *self.connect())
         await all_ready(board)
         announce(self._data, self._brokers, self.url, self._settings.sla)
+        await asyncio.gather(self.retain(tree), self._tell_ready(board, sources, began_at))
+
+    async def _tell_ready(self, board: list[Child], sources: list[Child], began_at: float) -> None:
+        """Tell where everything is, once the sources are there too."""
         late = await all_ready(sources, SOURCE_SECONDS)
         self._tell_timelines()
         self._tell_places([child.program for child in board + sources])
@@ -166,40 +173,63 @@ class Plan:
                 f"prêt en {seconds} : {self.url} (Ctrl-C pour arrêter)",
             ),
         )
-        await asyncio.gather(self.retain(tree), *([self._tell_number()] if self._demo else []))
+        if self._demo:
+            await self._tell_number()
 
     async def retain(self, tree: Tree) -> None:
         """Have what was kept for long enough removed each day; what fails is told, and tried again."""
         if not self._settings.retention.at:
             return
-        at, zone, stamp = (
-            clock.fromisoformat(self._settings.retention.at),
-            self._settings.web.zone,
-            self._data / APPLIED,
-        )
-        if not stamp.exists():
-            stamp.touch()
+        is_begun = False
         while True:
-            if not is_due(datetime.fromtimestamp(stamp.stat().st_mtime, zone), datetime.now(zone), at):
-                await asyncio.sleep(LOOK_SECONDS)  # no longer: a machine may sleep meanwhile
-                continue
-            program = self.retention()
-            if await tree.do(program) == 0:
-                stamp.touch()
-                continue
-            log = self._data / "logs" / f"{program.name}.log"
-            tell(
-                program.name,
-                say(
-                    f"not all that was kept for long enough could be removed, tried again in an hour: {log}",
-                    f"tout ce qui est arrivé à échéance n'a pu être retiré, nouvel essai dans une heure : {log}",
-                ),
-            )
-            await asyncio.sleep(RETRY_SECONDS)
+            why, seconds = "", LOOK_SECONDS  # no longer: a machine may sleep meanwhile
+            try:
+                if not is_begun and not self._applied.exists():
+                    self._note_applied()  # of a new directory nothing is over
+                is_begun = True
+                if not await self._retain_once(tree):
+                    why = str(self._data / "logs" / "retention.log")
+            except OSError as error:
+                why = cause_of(error)
+            if why:
+                seconds = RETRY_SECONDS
+                tell(
+                    "retention",
+                    say(
+                        f"not all that was kept for long enough could be removed, tried again in an hour: {why}",
+                        f"tout ce qui est arrivé à échéance n'a pu être retiré, nouvel essai dans une heure : {why}",
+                    ),
+                )
+            await asyncio.sleep(seconds)
 
-    def retention(self) -> Program:
-        """Return what removes what was kept for long enough, then ends."""
-        return self._program("retention", ("retention", "apply"), ends=True)
+    async def _retain_once(self, tree: Tree) -> bool:
+        """Have what is over removed if that is due; return whether nothing is left to do. Raises `OSError`."""
+        zone = self._settings.web.zone
+        try:
+            applied_at = datetime.fromtimestamp(self._applied.stat().st_mtime, zone)
+        except FileNotFoundError:
+            applied_at = None
+        now = datetime.now(zone)
+        due_at = find_due(applied_at, now, clock.fromisoformat(self._settings.retention.at))
+        if due_at is None:
+            return True
+        if await tree.do(self.retention(is_late=now.timestamp() - due_at.timestamp() > LATE_SECONDS)):
+            return False
+        self._note_applied()
+        return True
+
+    @property
+    def _applied(self) -> Path:
+        return self._data / APPLIED
+
+    def _note_applied(self) -> None:
+        self._applied.touch()
+        now = time.time()  # by our clock, not by that of a file server
+        os.utime(self._applied, (now, now))
+
+    def retention(self, *, is_late: bool = False) -> Program:
+        """Return what removes what was kept for long enough, then ends; late it keeps nobody from reading timelines."""
+        return self._program("retention", ("retention", "apply", *(["--no-rewrite"] if is_late else [])), ends=True)
 
     def _tell_timelines(self) -> None:
         url = self._settings.api.url or self._address(self._settings.api)

@@ -1,9 +1,12 @@
 """What `accueil up` starts, without starting it."""
 
 import asyncio
+import errno
 import os
 import socket
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from streams import processes
 from streams.configuration import load
 from streams.engine.broker import free_port
 from streams.listening import STOP_SECONDS
-from streams.processes import Program
+from streams.processes import Child, Program
 from streams.programs import BROKER_STOP_SECONDS
 from streams.settings import Retention, Settings, Web, Worker
 from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError
@@ -70,35 +73,137 @@ def test_part_that_cannot_be_kept_running_ends_it_all_with_a_code_that_says_what
     assert error.value.exit_code == ends_with
 
 
-def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_if_that_failed(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+class Nights:
+    """What stands in for the tree, and for `asyncio.sleep`: what is done, for how long is waited, and what happens meanwhile."""
+
+    def __init__(self, *codes: int | OSError) -> None:
+        self.done = list[tuple[str, ...]]()
+        self.waited = list[float]()
+        self._codes = iter(codes)
+
+    async def do(self, program: Program) -> int:
+        self.done.append(tuple(program.command[program.command.index("retention") :]))
+        if isinstance(code := next(self._codes), OSError):
+            raise code
+        return code
+
+    def pass_by(self, here: Plan, monkeypatch: pytest.MonkeyPatch, *meanwhile: Callable[[], object]) -> None:
+        """Have `here` retain until it waits once more than there is to happen meanwhile."""
+        left = iter(meanwhile)
+
+        async def sleep(seconds: float) -> None:
+            self.waited.append(seconds)
+            if (happen := next(left, None)) is None:
+                raise asyncio.CancelledError
+            happen()
+
+        monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(here.retain(self))  # type: ignore[arg-type]
+
+
+APPLY, LATE = ("retention", "apply"), ("retention", "apply", "--no-rewrite")
+
+
+def retaining_at(settings: Settings, moment: datetime) -> Settings:
+    return settings.model_copy(
+        update={"retention": Retention(at=moment.astimezone(settings.web.zone).strftime("%H:%M"))}
+    )
+
+
+@pytest.fixture
+def just_now(settings: Settings) -> Settings:
+    """Settings by which what is over is removed at this minute."""
+    return retaining_at(settings, datetime.now(UTC))
+
+
+def test_what_was_kept_for_long_enough_is_removed_each_day_and_again_without_rewriting_if_that_failed(
+    just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    codes, done = [70, 0], list[tuple[str, ...]]()
-    stamp = tmp_path / APPLIED
-    waited = list[float]()
+    nights, stamp = Nights(70, 0), tmp_path / APPLIED
 
-    class Grown:
-        async def do(self, program: Program) -> int:
-            done.append(tuple(program.command[-2:]))
-            return codes[len(done) - 1]
+    def become_due() -> None:
+        assert not nights.done, "of a new directory nothing is over"
+        os.utime(stamp, (0, 0))
 
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-        if len(waited) == 1:
-            assert not done, "of a new directory nothing is over"
-            os.utime(stamp, (0, 0))
-        elif seconds == LOOK_SECONDS:
-            raise asyncio.CancelledError
+    def pass_an_hour() -> None:
+        an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        here._settings = retaining_at(here._settings, an_hour_ago)
 
-    monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(plan(settings, tmp_path).retain(Grown()))  # type: ignore[arg-type]
-    assert done == [("retention", "apply")] * 2
-    assert waited == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
+    here = plan(just_now, tmp_path)
+    nights.pass_by(here, monkeypatch, become_due, pass_an_hour)
+    assert nights.done == [APPLY, LATE]
+    assert nights.waited == [LOOK_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
     assert capsys.readouterr().out.count("retention.log") == 1
     assert stamp.stat().st_mtime > 0
-    never = settings.model_copy(update={"retention": Retention(at="")})
-    asyncio.run(plan(never, tmp_path).retain(Grown()))  # type: ignore[arg-type]
+    never = just_now.model_copy(update={"retention": Retention(at="")})
+    asyncio.run(plan(never, tmp_path).retain(nights))  # type: ignore[arg-type]
+
+
+def test_a_stamp_that_is_gone_or_of_a_time_to_come_keeps_nothing_from_being_removed(
+    just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights, stamp = Nights(0, 0), tmp_path / APPLIED
+    to_come = datetime.now(UTC).timestamp() + 900 * 86_400
+    nights.pass_by(plan(just_now, tmp_path), monkeypatch, stamp.unlink, lambda: os.utime(stamp, (to_come, to_come)))
+    assert nights.done == [APPLY] * 2
+    assert nights.waited == [LOOK_SECONDS] * 3
+    assert stamp.stat().st_mtime < to_come
+
+
+def test_what_the_machine_refuses_is_told_and_tried_again_in_an_hour(
+    just_now: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights = Nights(OSError(errno.EAGAIN, "no more processes"), 0, 0)
+    (tmp_path / APPLIED).touch()
+    os.utime(tmp_path / APPLIED, (0, 0))
+    refusals = [OSError(errno.ENOSPC, "full")]
+
+    def touch(path: Path) -> None:
+        if refusals:
+            raise refusals.pop()
+        os.utime(path)
+
+    monkeypatch.setattr(Path, "touch", touch)
+    nights.pass_by(plan(just_now, tmp_path), monkeypatch, lambda: None, lambda: None)
+    assert nights.done == [APPLY] * 3
+    assert nights.waited == [RETRY_SECONDS, RETRY_SECONDS, LOOK_SECONDS]
+    assert capsys.readouterr().out.count("in an hour") == 2
+
+
+def test_what_is_over_is_removed_though_a_source_is_away(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, here = asyncio.Event(), plan(settings, tmp_path)
+
+    class Grown:
+        def start(self, *programs: Program) -> list[Child]:
+            children = [Child(program, tmp_path, lambda *_: None, verbose=False) for program in programs]
+            for child in children:
+                if child.program.name != "connect":
+                    child.ready.set()
+            return children
+
+    async def retain(_: object) -> None:
+        told.set()
+
+    async def grow() -> None:
+        growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
+        await asyncio.wait_for(told.wait(), 30)
+        assert not growing.done()
+        growing.cancel()
+        await asyncio.gather(growing, return_exceptions=True)
+
+    monkeypatch.setattr(here, "retain", retain)
+    monkeypatch.setattr("streams.up.SOURCE_SECONDS", 0.0)
+    asyncio.run(grow())
+
+
+def test_who_started_it_all_is_not_who_removes_at_night(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "marie")
+    assert "SUDO_USER" not in plan(settings, tmp_path).retention().environment
 
 
 @pytest.mark.parametrize("config", [None, EXAMPLE])

@@ -31,12 +31,13 @@ from streams.core.contact import Contact
 from streams.core.rows import milliseconds
 from streams.engine.broker import EmbeddedKafka
 from streams.prechecks import own
-from streams.retention import CONTRADICTIONS, describe, find_contradictions, is_due, table
+from streams.retention import CONTRADICTIONS, describe, find_contradictions, find_due, table
 from streams.rights.erasing import Erasing, make_id
 from streams.rights_process import keeping_of
 from streams.running import DEMO, announce
 from streams.timeline import erasing
 from streams.timeline.erasing import Request
+from streams.timeline.store import Timeline
 from streams.timeline_process import TIDY_EVERY_MS, make_sink
 from streams.timelines import open_timeline
 from tests.support.events import START_MS, make
@@ -73,22 +74,26 @@ def test_the_pages_print_the_table_of_the_defaults(data: Path, page: str, langua
 
 
 @pytest.mark.parametrize(
-    ("applied", "now", "is_due_now"),
+    ("applied", "now", "due"),
     [
-        ("2026-11-25T02:30", "2026-11-26T02:29", False),
-        ("2026-11-25T02:30", "2026-11-26T02:30", True),
-        ("2026-11-25T02:31", "2026-11-26T02:31", True),
-        ("2026-11-26T02:30", "2026-11-26T23:59", False),
-        ("2026-11-25T18:00", "2026-11-26T09:00", True),
-        ("2026-11-25T18:00", "2026-11-25T23:00", False),
-        ("2026-03-28T02:31", "2026-03-29T03:31", True),
-        ("2026-10-24T12:00", "2026-10-25T04:00", True),
+        ("2026-11-25T02:30", "2026-11-26T02:29", ""),
+        ("2026-11-25T02:30", "2026-11-26T02:30", "2026-11-26T02:30"),
+        ("2026-11-25T02:31", "2026-11-26T02:31", "2026-11-26T02:30"),
+        ("2026-11-26T02:30", "2026-11-26T23:59", ""),
+        ("2026-11-25T18:00", "2026-11-26T09:00", "2026-11-26T02:30"),
+        ("2026-11-25T18:00", "2026-11-25T23:00", ""),
+        ("2026-03-28T02:31", "2026-03-29T03:31", "2026-03-29T02:30"),
+        ("2026-10-24T12:00", "2026-10-25T04:00", "2026-10-25T02:30"),
+        ("", "2026-11-26T01:00", "2026-11-25T02:30"),
+        ("2029-11-26T02:30", "2026-11-26T09:00", "2026-11-26T02:30"),
     ],
 )
-def test_it_is_due_once_a_day_or_as_soon_as_it_can_be(applied: str, now: str, is_due_now: bool) -> None:
-    paris = ZoneInfo("Europe/Paris")
-    moments = (datetime.fromisoformat(one).replace(tzinfo=paris) for one in (applied, now))
-    assert is_due(*moments, clock(2, 30)) is is_due_now
+def test_it_is_due_once_a_day_or_as_soon_as_it_can_be(applied: str, now: str, due: str) -> None:
+    def at(moment: str) -> datetime:
+        return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo("Europe/Paris"))
+
+    found = find_due(at(applied) if applied else None, at(now), clock(2, 30))
+    assert found == (at(due) if due else None)
 
 
 def test_it_is_shown_in_both_languages(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +131,13 @@ def test_one_part_that_fails_keeps_no_other_from_being_done(data: Path) -> None:
     assert (done.exit_code, log.exists()) == (70, False)
     assert done.stderr.count("no broker: start accueil up") == 2
     assert "audit" in done.stderr
+
+
+def test_late_it_leaves_tables_as_they_are(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_timeline(load()).close()
+    monkeypatch.setattr(Timeline, "rewrite", lambda _: True)
+    assert "written anew" in run("apply").stdout
+    assert "written anew" not in run("apply", "--no-rewrite").stdout
 
 
 def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_is_made(
