@@ -358,6 +358,39 @@ def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served,
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
 
 
+ONCE_TOLD = """
+const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
+const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
+return new Promise((resolve) => {
+  const look = () => (isTold() ? resolve(notes()) : setTimeout(look, 20));
+  look();
+});
+"""
+"""The notes at the moment at which three promises are told to be at risk."""
+
+
+def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: Page) -> None:
+    with house() as served:
+        place = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
+        served.worker.count(place, served.now(), started=3)
+        served.worker.stocks(place, running=1, at_risk=2)
+        served.risks.begin([0])
+        served.risks.apply_all(
+            0, [told("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
+        )
+        served.risks.tell(Source.FOLLOWING)
+        open_wall(page, served, views="deadlines", seconds=3600)
+        page.run("document.querySelector('#previous').click()")
+        note = (
+            "return [...document.querySelectorAll('.view:not([hidden]) table + .note')].map((note) => note.textContent)"
+        )
+        assert page.run(note) == []
+        served.worker.stocks(place, running=0, at_risk=3)
+        assert page.run(ONCE_TOLD) == [], "not yet: the warning may be on its way"
+        wait_until(lambda: len(page.run(note)) == 1, "it to last")
+        assert page.run(note)[0].startswith("Et 1 de plus")
+
+
 def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served, page: Page) -> None:
     open_wall(page, busy, views="phone", seconds=5, lang="en")
     page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()

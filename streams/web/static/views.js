@@ -91,14 +91,24 @@ function standing({ promises }) {
   return tablesOf(columns, items, "line").map((table) => [table]);
 }
 
+const SETTLED_MS = 5_000; // figures and warnings are read apart: for a moment one may be ahead of the other
+let unknown = []; // [when, number] of the last moments
+
+/** Return of how many at risk it is not known whose they are, as far as that has lasted. */
+function countUnknown({ at_risk_unknown: number }) {
+  unknown = [...unknown.filter(([at]) => now() - at < SETTLED_MS), [now(), number]];
+  return Math.min(...unknown.map(([, some]) => some));
+}
+
 /** Return the contacts at risk that fall due next: no more of each than who works on it needs to know it again. */
 function atRisk({ promises }) {
   if (!promisesOfMatters({ promises }).length) return [];
   const title = { kind: "note", text: texts.at_risk_next };
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
-  const unknown = promises.at_risk_unknown ? [{ kind: "note", text: say("at_risk_unknown", counts({ n: promises.at_risk_unknown })) }] : [];
-  if (!promises.next_at_risk.length) return unknown.length ? [[title, ...unknown]] : [];
-  const others = ["line", "note", ...unknown.map(() => "note")];
+  const number = countUnknown(promises);
+  const more = number ? [{ kind: "note", text: say("at_risk_unknown", counts({ n: number })) }] : [];
+  if (!promises.next_at_risk.length) return more.length ? [[title, ...more]] : [];
+  const others = ["line", "note", ...more.map(() => "note")];
   const shown = promises.next_at_risk.slice(0, countIn(roomBeside(...others), "row"));
   const WORDS = {
     promise: promiseOf,
@@ -114,7 +124,7 @@ function atRisk({ promises }) {
     level: ATTENTION,
     cells: Object.entries(WORDS).map(([name, words]) => ({ value: words(told), isWords: true, title: name === "promise" ? told.policy : "" })),
   }));
-  return tablesOf(columns, items, ...others).map((table) => [title, table, ...unknown]);
+  return tablesOf(columns, items, ...others).map((table) => [title, table, ...more]);
 }
 
 const deadlines = (board) => [...standing(board), ...atRisk(board)];
