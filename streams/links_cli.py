@@ -144,7 +144,7 @@ def _change(
     with _opened(settings) as timeline:
         sector = find_sector(timeline, link.one)
         with acting(settings, operation, *link, why=Purpose.RIGHTS, sector=sector, ground=ground) as ending:
-            done = any([change(timeline, link), change(timeline, Link(link.other, link.one))])
+            done = change(timeline, link)
             if not done:
                 ending.result = Result.NOT_FOUND
     return done

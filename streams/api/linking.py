@@ -60,7 +60,7 @@ async def _change(
     def act() -> bool:
         timeline = asker.api.writer()
         try:
-            return any([change(timeline, link), change(timeline, Link(link.other, link.one))])
+            return change(timeline, link)
         finally:
             timeline.close()
 

@@ -157,6 +157,12 @@ def restore(connection: Connection, link: Link) -> bool:
     return bool(connection.execute(revoked).rowcount)
 
 
+def is_revoked(connection: Connection, link: Link) -> bool:
+    """Return whether a link is revoked, in whichever direction."""
+    revoked = select(REVOCATIONS.c.one).where(*(end.in_([*link]) for end in _ENDS)).limit(1)
+    return connection.execute(revoked).first() is not None
+
+
 def forget_revoked(connection: Connection) -> None:
     """Drop the revocations between identities of which nothing is kept.
 

@@ -273,14 +273,23 @@ class Timeline:
             return links.read(connection, identity, limit)
 
     def revoke(self, link: Link, at: int, ground: Ground) -> bool:
-        """Do what `links.revoke` does. Raises `Unavailable`."""
+        """Do what `links.revoke` does, whichever of the two stands first. Raises `Unavailable`: look at `is_revoked`."""
         with self.writing() as connection:
-            return links.revoke(connection, link, at, ground)
+            return True in [links.revoke(connection, one, at, ground) for one in _turn(link)]  # both
 
     def restore(self, link: Link) -> bool:
-        """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`."""
+        """Have a revoked link hold again; return whether it was revoked. Raises `Unavailable`: look at `is_revoked`."""
         with self.writing() as connection:
-            return links.restore(connection, link)
+            return True in [links.restore(connection, one) for one in _turn(link)]  # both
+
+    def is_revoked(self, link: Link) -> bool:
+        """Return whether a link is revoked, once nobody is about to change that. Raises `Unavailable`."""
+        with self.writing() as connection:
+            return links.is_revoked(connection, link)
+
+
+def _turn(link: Link) -> tuple[Link, Link]:
+    return link, Link(link.other, link.one)
 
 
 def _open(url: URL) -> Engine:

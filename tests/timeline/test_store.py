@@ -9,6 +9,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from threading import Barrier
 from traceback import format_exception
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import Connection, create_engine, make_url, text
 
 from models.events import Event
 from models.grounds import Ground
@@ -25,7 +26,7 @@ from streams.core import contact
 from streams.core import timeline as core
 from streams.core.links import Link
 from streams.core.timeline import Entry
-from streams.timeline import erasing, store
+from streams.timeline import erasing, links, store
 from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import TooNew
@@ -148,6 +149,36 @@ def test_identities_of_one_contact_bring_timelines_together_and_a_revoked_link_t
     assert timeline.restore(link)
     assert not timeline.restore(link)
     assert len(read(timeline, PHONE)) == len(read(timeline, CASE)) == 9
+
+
+def test_a_link_is_revoked_and_restored_whichever_of_the_two_is_named_first(timeline: Timeline) -> None:
+    timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
+    link, turned = Link(CASE, PHONE), Link(PHONE, CASE)
+    assert timeline.revoke(turned, 1, Ground.SHARED)
+    assert timeline.is_revoked(link)
+    assert timeline.is_revoked(turned)
+    assert timeline.restore(turned)
+    assert not timeline.is_revoked(link)
+
+
+@pytest.mark.parametrize("change", ["revoke", "restore"])
+def test_both_directions_of_a_link_change_or_none(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
+    link, act = Link(CASE, PHONE), getattr(links, change)
+    if change == "restore":
+        timeline.revoke(link, 1, Ground.SHARED)
+
+    def fail_turned(connection: Connection, one: Link, *others: Any) -> bool:
+        if one != link:
+            raise Unavailable("gone")
+        return bool(act(connection, one, *others))
+
+    monkeypatch.setattr(links, change, fail_turned)
+    with pytest.raises(Unavailable):
+        timeline.revoke(link, 1, Ground.SHARED) if change == "revoke" else timeline.restore(link)
+    assert timeline.is_revoked(link) is (change == "restore")
 
 
 def test_a_link_that_nobody_told_cannot_be_revoked(timeline: Timeline) -> None:
