@@ -57,8 +57,8 @@ WALL_TEXTS: Final = {
     "at_risk_next": ("À risque : prochaines échéances", "At risk: next deadlines"),
     "at_risk_unread": ("Échéances en cours de lecture…", "Deadlines are being read…"),
     "at_risk_unknown": (
-        "Et {n} de plus, annoncés il y a plus de 30 jours : accueil sla list.",
-        "And {n} more, announced over 30 days ago: accueil sla list.",
+        "Et {n} de plus, dont le contact n’est pas connu ici : accueil sla list.",
+        "And {n} more, whose contact is not known here: accueil sla list.",
     ),
     "contact": ("Contact", "Contact"),
     "time_remaining": ("Reste", "Left"),
