@@ -10,7 +10,7 @@ import pwd
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -124,10 +124,12 @@ def acting(
     sector: str = "",
     ground: Ground | Literal[""] = "",
     erasure: str = "",
+    is_done: Callable[[], bool] = lambda: False,
 ) -> Iterator[Ending]:
     """Record of each of `whose` that something is begun, then what came of it: what was said, or that it failed.
 
-    Raises `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
+    It stays `begun` if it failed, but `is_done`, or that cannot be found out: the answer to a commit may be lost. Raises
+    `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
     """
     ending, begun = Ending(), list[Access]()
     try:
@@ -147,7 +149,9 @@ def acting(
             begun.append(access)
         yield ending
     except BaseException:
-        ending.result = Result.FAILED
+        ending.result = None
+        with suppress(Exception):
+            ending.result = None if is_done() else Result.FAILED
         raise
     finally:
         for access in begun if ending.result else ():

@@ -143,7 +143,16 @@ def _change(
         check_whose(one)
     with _opened(settings) as timeline:
         sector = find_sector(timeline, link.one)
-        with acting(settings, operation, *link, why=Purpose.RIGHTS, sector=sector, ground=ground) as ending:
+        revokes = operation is Operation.REVOKE_LINK
+        with acting(
+            settings,
+            operation,
+            *link,
+            why=Purpose.RIGHTS,
+            sector=sector,
+            ground=ground,
+            is_done=lambda: timeline.is_revoked(link) is revokes,
+        ) as ending:
             done = change(timeline, link)
             if not done:
                 ending.result = Result.NOT_FOUND

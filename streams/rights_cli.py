@@ -77,7 +77,15 @@ def erase(
         if not yes and not click.confirm(question, err=True):
             raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
         request = make_id()
-        with acting(settings, Operation.ERASE, asked, why=Purpose.RIGHTS, sector=where, erasure=request) as ending:
+        with acting(
+            settings,
+            Operation.ERASE,
+            asked,
+            why=Purpose.RIGHTS,
+            sector=where,
+            erasure=request,
+            is_done=lambda: erasing.is_begun(request),
+        ) as ending:
             erasing.begin(request, contacts, where, tell_who())
             ending.result = None  # the proof tells
         click.echo(say(f"request {request}", f"demande {request}"), err=True)

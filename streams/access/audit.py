@@ -92,7 +92,7 @@ class Result(StrEnum):
     DONE = "done"
     """What was begun has come about."""
     FAILED = "failed"
-    """What was begun has not, or it is not known whether it has."""
+    """What was begun has not; of a look-up, and of what earlier releases did, it is not known whether it has."""
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ What they return is in the audit already.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -275,6 +275,22 @@ class Asker:
         if found is None:
             raise Problem("not-known")
         return found
+
+    async def attempt(
+        self, act: Callable[[], Awaitable[T]], is_done: Callable[[], Awaitable[bool]], begun: Sequence[Slip]
+    ) -> T:
+        """Do something for a citizen's rights; if it fails, and was not done, record so of what was `begun`.
+
+        Else that stays `begun`: a thread goes on though its request is cut off, and a commit though its answer is lost.
+        """
+        try:
+            return await act()
+        except Exception:
+            with suppress(Problem):
+                if not await is_done():
+                    for slip in begun:
+                        await self.record_end(slip, Result.FAILED)
+            raise
 
     def sees(self, service: str) -> bool:
         """Return whether an entry of this service may be shown in full."""

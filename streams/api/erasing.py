@@ -92,13 +92,12 @@ async def erase(body: Erase, asker: AskerInTurn) -> Any:
 
     try:
         slip, erasing, citizen = await asker.exercise(Operation.ERASE, find, body.subject, Result.BEGUN)
-        try:
-            request = await asker.api.exercise(
-                lambda: erasing.begin(slip.erasure, citizen.contacts, citizen.sector, asker.token.name)
-            )
-        except BaseException:
-            await asker.record_end(slip, Result.FAILED)
-            raise
+        name, by = slip.erasure, asker.token.name
+        request = await asker.attempt(
+            lambda: asker.api.exercise(lambda: erasing.begin(name, citizen.contacts, citizen.sector, by)),
+            lambda: asker.api.exercise(lambda: erasing.is_begun(name)),
+            [slip],
+        )
         erasure = await asker.api.exercise(lambda: tell(erasing, request))
     finally:
         timeline.close()

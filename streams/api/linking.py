@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -57,20 +58,23 @@ async def _change(
             return None  # that it holds, or was revoked, is another service's to know
         return slip
 
-    def act() -> bool:
-        timeline = asker.api.writer()
-        try:
-            return change(timeline, link)
-        finally:
-            timeline.close()
+    async def write(act: Callable[[Timeline], bool]) -> bool:
+        def open_and_act() -> bool:
+            with closing(asker.api.writer()) as timeline:
+                return act(timeline)
 
-    begun, result = list[Slip](), Result.FAILED
-    try:
+        return await asker.api.in_thread(open_and_act)
+
+    async def begin_and_change() -> bool:
         for whose in link:
             begun.append(await asker.ask(operation, Purpose.RIGHTS, find, whose, Result.BEGUN))
-        result = Result.DONE if await asker.api.in_thread(act) else Result.NOT_FOUND
-    finally:
-        for slip in begun:
-            await asker.record_end(slip, result)
-    if result is Result.NOT_FOUND:
+        return await write(lambda timeline: change(timeline, link))
+
+    begun, revokes = list[Slip](), operation is Operation.REVOKE_LINK
+    done = await asker.attempt(
+        begin_and_change, lambda: write(lambda timeline: timeline.is_revoked(link) is revokes), begun
+    )
+    for slip in begun:
+        await asker.record_end(slip, Result.DONE if done else Result.NOT_FOUND)
+    if not done:
         raise Problem("not-known")

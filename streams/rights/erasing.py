@@ -117,8 +117,16 @@ class Erasing:
         with self._timeline.reading() as connection:
             return requests.read(connection, name)
 
+    def is_begun(self, name: str) -> bool:
+        """Return whether a request stands, once nobody is about to write one. Raises `Unavailable`."""
+        with self._timeline.writing() as connection:
+            return requests.read(connection, name) is not None
+
     def begin(self, name: str, contacts: Sequence[str], sector: str, by: str) -> Request:
-        """Write a request to erase these contacts, with an id of `make_id`; nothing is told of it yet. Raises `Unavailable`."""
+        """Write a request to erase these contacts, with an id of `make_id`; nothing is told of it yet.
+
+        Raises `Unavailable`: whether it stands, `is_begun` says.
+        """
         asked = Request(name, sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.writing() as connection:
             return requests.begin(connection, asked, contacts)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from io import BytesIO
 from threading import Event as Signal
+from typing import Any
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
@@ -121,6 +122,65 @@ def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed_and_one_that_is_l
     assert [result for result, _ in of_it] == ["begun", "proved", "shown"]
     assert of_it[0][1] == phone
     assert name != first["erasure"]
+
+
+CHANGES = pytest.mark.parametrize(
+    ("path", "owner", "name"), [("/v1/erasures", Erasing, "begin"), ("/v1/links/revoke", Timeline, "revoke")]
+)
+
+
+def make_body(office: Office, path: str) -> dict[str, str]:
+    """Return what is sent to change something of a citizen who wrote a letter."""
+    phone, case = office.pseudonym(IdentityKind.PHONE, NUMBER), office.pseudonym(IdentityKind.CASE, CASE)
+    office.write(letter("1", 0, f"{case} {phone}"))
+    return {"subject": phone} if path == "/v1/erasures" else {"one": phone, "other": case, "reason": "mistaken"}
+
+
+@CHANGES
+@pytest.mark.parametrize("is_done", [False, True])
+def test_what_failed_is_recorded_as_failed_if_it_is_known_that_nothing_was_done(
+    office: Office, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str, *, is_done: bool
+) -> None:
+    act = getattr(owner, name)
+
+    def lose_the_answer(*arguments: Any) -> None:
+        if is_done:
+            act(*arguments)
+        raise Unavailable("connection lost")
+
+    monkeypatch.setattr(owner, name, lose_the_answer)
+    assert office.ask(path, **make_body(office, path)).status_code == 503
+    assert {one["result"] for one in office.recorded()} == ({"begun"} if is_done else {"begun", "failed"})
+
+
+@CHANGES
+def test_what_goes_on_though_its_request_was_cut_off_is_not_recorded_as_failed(
+    sqlite: Office, monkeypatch: pytest.MonkeyPatch, path: str, owner: type, name: str
+) -> None:
+    under_way, goes_on, done = Signal(), Signal(), Signal()
+    act, body = getattr(owner, name), make_body(sqlite, path)
+
+    def take_long(*arguments: Any) -> Any:
+        under_way.set()
+        goes_on.wait(60)
+        act(*arguments)
+        done.set()
+
+    monkeypatch.setattr(owner, name, take_long)
+
+    async def cut_off() -> None:
+        headers = {"authorization": "Bearer camille"}
+        transport = ASGITransport(app=sqlite.app)
+        async with AsyncClient(transport=transport, base_url="http://testserver", headers=headers) as client:
+            asking = asyncio.create_task(client.post(path, json=body))
+            assert await asyncio.to_thread(under_way.wait, 60)
+            asking.cancel()
+            await asyncio.wait([asking])
+            goes_on.set()
+            assert await asyncio.to_thread(done.wait, 60)
+
+    asyncio.run(cut_off())
+    assert {one["result"] for one in sqlite.recorded()} == {"begun"}
 
 
 def test_who_waits_for_his_own_erasure_is_recorded_with_its_proof_alone(office: Office, phone: str) -> None:

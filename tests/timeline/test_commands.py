@@ -23,7 +23,7 @@ from streams.access.permissions import Operation
 from streams.cli import main
 from streams.prechecks import own
 from streams.running import announce
-from streams.timeline.store import Timeline
+from streams.timeline.store import Timeline, Unavailable
 from tests.support.events import START, START_MS, make
 from tests.support.timelines import breach, call, entries_of, promised
 
@@ -372,6 +372,20 @@ def test_a_change_that_failed_is_recorded_as_failed(data: Path, phone: str, monk
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON revocations BEGIN SELECT RAISE(ABORT, 'no'); END")
     assert run("links", "revoke", phone, CASE, "--reason", "mistaken").exit_code != 0
     assert [one["result"] for one in records(data)] == ["begun", "begun", "failed", "failed"]
+
+
+def test_a_change_that_may_have_come_about_is_not_recorded_as_failed(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoke = Timeline.revoke
+
+    def lose_the_answer(*arguments: Any) -> bool:
+        revoke(*arguments)
+        raise Unavailable("connection lost")
+
+    monkeypatch.setattr(Timeline, "revoke", lose_the_answer)
+    assert run("links", "revoke", phone, CASE, "--reason", "mistaken").exit_code != 0
+    assert [one["result"] for one in records(data)] == ["begun", "begun"]
 
 
 @pytest.mark.parametrize(("name", "who"), [("marie", " (sudo: marie)"), ("marie d'argent\n", " (sudo: ?)"), ("", "")])
