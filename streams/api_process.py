@@ -1,6 +1,7 @@
 """The process that answers for citizens' timelines over HTTP."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -87,6 +88,8 @@ def run(settings: Settings) -> int:
             await preparing
 
     app.router.lifespan_context = lifespan
+    gc.collect()
+    gc.freeze()  # all that was loaded stays: to walk it again would hold up for 100 ms and more whoever is answered meanwhile
     with listen(options.host, options.port) as listener:
         port = listener.getsockname()[1]
         log.info("serving", url=str(URL.build(scheme="http", host=options.host, port=port, path="/")))

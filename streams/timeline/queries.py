@@ -1,5 +1,6 @@
 """Queries as text, written once: to write one, or only to find out that it was written before, takes longer than to answer it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,8 +14,11 @@ class Query:
     def __init__(self, sql: str, *columns: str) -> None:
         """`sql` has a LIMIT if the order of its rows counts."""
         self._plain: Final = text(sql)
-        self._packed: Final = f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({sql})"  # noqa: S608
         self._columns: Final = columns
+        numbers: dict[str, int] = {}
+        numbered = _NAME.sub(lambda name: f"?{numbers.setdefault(name[1], len(numbers) + 1)}", sql)
+        self._packed: Final = f"SELECT json_group_array(json_array({', '.join(columns)})) FROM ({numbered})"  # noqa: S608
+        self._names: Final = tuple(numbers)  # SQLite looks through all names for each of them
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """Return its rows. Raises `sqlite3.Error` or SQLAlchemy's errors, which `store.clear` turns into ours.
@@ -26,7 +30,7 @@ class Query:
         if connection.dialect.name != "sqlite":
             return connection.execute(self._plain, values).all()
         driver: Any = connection.connection.driver_connection
-        ((packed,),) = driver.execute(self._packed, values).fetchall()
+        ((packed,),) = driver.execute(self._packed, [values[name] for name in self._names]).fetchall()
         rows: Sequence[Sequence[Any]] = _DECODER.decode(packed)
         return rows
 
@@ -35,6 +39,7 @@ class Query:
         return [dict(zip(self._columns, row, strict=True)) for row in self.rows(connection, values)]
 
 
+_NAME: Final = re.compile(r":(\w+)")
 _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
 
 
