@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import click
 from msgspec.structs import replace
@@ -302,15 +302,15 @@ def show(
 ) -> None:
     """Print them as they stand, and say whether `verify` finds them true."""
     _check_asked(whose, kind, citizen=citizen)
-    names = _find_names(settings, whose, kind or IdentityKind.PHONE, sector) if citizen else {whose}
-
+    sought = _seek(settings, whose, kind or IdentityKind.PHONE, sector) if citizen else None
+    names = sought.names if sought else {whose} if whose else set()
     erasures = set[str]()
 
     def fits(record: dict[str, Any]) -> bool:
         return (
             "who" in record
+            and (not names or _is_of(record, names, erasures))  # first: whoever began it, the proof is of it
             and (who is None or record["who"] == who or str(record["who"]).startswith(f"{who} (sudo: "))
-            and (names == {None} or _is_of(record, names, erasures))
             and (citizen or sector is None or record.get("sector") == sector)
             and (since is None or _milliseconds(record) >= since)
         )
@@ -323,6 +323,11 @@ def show(
         raise OperatorError(str(error)) from None
     if sector is not None and not (shown or left_out) and sector not in list_sectors(settings):
         choose_sector(settings, sector)  # a name that is mistyped does not mean that nobody read
+    if sought:
+        result = Result.SHOWN if sought.is_known or shown or left_out else Result.NOT_FOUND
+        record_act(settings, Operation.READ_AUDIT, sought.asked, Purpose.RIGHTS, sought.sector, result)
+        if sought.others:
+            click.echo(sought.others, err=True)
     _print_records(shown, settings.web.zone, left_out, json=json)
     if unreadable:
         click.echo(
@@ -389,11 +394,21 @@ def _print_records(shown: Sequence[dict[str, Any]], zone: tzinfo, left_out: int,
         )
 
 
-def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | None) -> set[str | None]:
-    """Return by what names a citizen stands in records: pseudonyms and contacts that the timelines have. That is recorded.
+class _Sought(NamedTuple):
+    """A citizen who was asked for."""
 
-    Of a contact that is whose citizen's it is.
-    """
+    asked: str
+    sector: str
+    is_known: bool
+    """Whether the timelines have anything of him."""
+    names: set[str]
+    """By which he stands in records: pseudonyms and contacts that the timelines have."""
+    others: str
+    """Who else is to be asked for, in words; empty: nobody."""
+
+
+def _seek(settings: Settings, whose: str | None, kind: str, sector: str | None) -> _Sought:
+    """Return what the timelines have of a citizen, of a contact that is whose it is; whoever tells of it records that first."""
     from streams.rights.finding import MOST_IDENTITIES  # noqa: PLC0415 - brings the database's libraries
     from streams.timeline.erasing import find_contacts, find_sectors  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
@@ -415,37 +430,24 @@ def _find_names(settings: Settings, whose: str | None, kind: str, sector: str | 
                     contacts = {one for name in sectors for one in find_contacts(connection, own, name)}
         except Unavailable as error:
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
-    record_act(
-        settings,
-        Operation.READ_AUDIT,
-        asked,
-        Purpose.RIGHTS,
-        sectors[0] if len(sectors) == 1 else "",
-        Result.SHOWN if contacts or entries else Result.NOT_FOUND,
-    )
+    others = ""
     if not story.is_own:
-        others = ", ".join(story.shared)
-        click.echo(
-            say(
-                f"{owner} is several people's: who read {others} is asked for by those",
-                f"{owner} est à plusieurs : qui a lu {others} se demande par ceux-là",
-            ),
-            err=True,
+        shared = ", ".join(story.shared)
+        others = say(
+            f"{owner} is several people's: who read {shared} is asked for by those",
+            f"{owner} est à plusieurs : qui a lu {shared} se demande par ceux-là",
         )
-        return {asked, owner}
-    if not story.is_whole:
+    elif not story.is_whole:
         *_, last = story.identities
-        click.echo(
-            say(
-                f"more is linked to {owner} than is followed: who read the rest is asked for by {last}",
-                f"davantage est lié à {owner} que ce qui est suivi : qui a lu le reste se demande par {last}",
-            ),
-            err=True,
+        others = say(
+            f"more is linked to {owner} than is followed: who read the rest is asked for by {last}",
+            f"davantage est lié à {owner} que ce qui est suivi : qui a lu le reste se demande par {last}",
         )
-    return {*own, *contacts}
+    names = {*own, *contacts} if story.is_own else {asked, owner}
+    return _Sought(asked, sectors[0] if len(sectors) == 1 else "", bool(contacts or entries), names, others)
 
 
-def _is_of(record: dict[str, Any], names: set[str | None], erasures: set[str]) -> bool:
+def _is_of(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
     """Return whether it is by one of `names` or of an erasure that was begun by one, which is noted in `erasures`."""
     erasure = record.get("erasure", "")
     if record.get("whose") in names:
