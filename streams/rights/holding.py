@@ -60,6 +60,8 @@ class Stay(msgspec.Struct, frozen=True):
     outcome: str
     wait_seconds: float
     handle_seconds: float
+    to_queue: str
+    """Where it was passed on to; empty if it was not, or that is not known."""
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -264,9 +266,9 @@ def _hold(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | Non
             for entry in entries
         ),
         tuple(_promises(row)) if row else (),
-        tuple(_stays(row)) if row else (),
-        tuple(_facts(row, opinions=True)) if row else (),
-        tuple(_facts(row, opinions=False)) if row else (),
+        tuple(tell_stays(row)) if row else (),
+        tuple(tell_facts(row, opinions=True)) if row else (),
+        tuple(tell_facts(row, opinions=False)) if row else (),
     )
 
 
@@ -276,13 +278,16 @@ def _promises(row: Contact) -> Iterator[Promise]:
         yield Promise(clock.terms.policy, clock.kind, started_at, deadline_at, ended_at, clock.is_breached)
 
 
-def _stays(row: Contact) -> Iterator[Stay]:
+def tell_stays(row: Contact) -> Iterator[Stay]:
+    """Yield the stays in queues that the workers' state has of a contact."""
     for visit in row.visits:
         story = tell(visit)
-        yield Stay(visit.place.queue, iso(story.queued_at), story.outcome, story.wait_ms / 1000, story.handle_ms / 1000)
+        seconds = story.wait_ms / 1000, story.handle_ms / 1000
+        yield Stay(visit.place.queue, iso(story.queued_at), story.outcome, *seconds, visit.to_queue or "")
 
 
-def _facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
+def tell_facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
+    """Yield what else that has: opinions, or all but those."""
     for told in row.milestones:
         if told.type.startswith("feedback.") is opinions:
             yield Fact(told.type, iso(told.first_at), iso(told.last_at), msgspec.json.decode(told.detail or "{}"))

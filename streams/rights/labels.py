@@ -74,6 +74,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "queue": ("queue", "file"),
     "wait": ("wait, s", "attente, s"),
     "handle": ("conversation, s", "conversation, s"),
+    "to_queue": ("passed on to", "transmis à"),
     "first": ("first", "d’abord"),
     "last": ("last", "en dernier"),
     "role": ("role", "rôle"),

@@ -244,13 +244,14 @@ def _tell(contact: Held, words: _Words) -> Chapter:
             words.name("outcome", one.outcome),
             words.number(one.wait_seconds),
             words.number(one.handle_seconds),
+            one.to_queue,
         )
         for one in contact.stays
     ]
     parts = [
         Section("entries", "", ("when", "what", "where", "state", "outcome"), entries),
         Section("promises", "", ("what", "started", "deadline", "ended", "result"), promises),
-        Section("stays", "", ("when", "queue", "outcome", "wait", "handle"), stays),
+        Section("stays", "", ("when", "queue", "outcome", "wait", "handle", "to_queue"), stays),
         *(
             Section(
                 part,

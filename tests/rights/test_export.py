@@ -14,19 +14,24 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 from pypdf import PdfReader
 
-from models.events import Event
+from models.events import Event, LeaveReason
 from models.grounds import Ground
 from models.identities import IdentityKind
+from models.topics import Channel
 from streams.access.audit import Purpose, Result
 from streams.core import contact as core
 from streams.core.clocks import advance
 from streams.core.contact import Contact
 from streams.core.courses import courses
+from streams.core.figures import Dimensions
 from streams.core.links import Link
+from streams.core.milestone import Milestone
+from streams.core.visit import Visit
 from streams.rights.finding import Finder, Shared, Unknown
-from streams.rights.holding import Holding, Kept, gather
+from streams.rights.holding import Holding, Kept, gather, tell_facts, tell_stays
 from streams.rights.pdf import write_pdf
 from streams.rights.vocabulary import LANGUAGES, VOCABULARY
 from streams.rights.writing import Document, Format, Section, write
@@ -144,6 +149,68 @@ def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> 
     assert (found["accesses_withheld"], found["accesses_shared"]) == (1, 1)
     assert b"for whichever of them: 1." in written(timeline, finder, Format.HTML)
     assert "camille" not in json.dumps(found), "employees are not named"
+
+
+STAY: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "place": ("queue", {}, Dimensions("call", "siege", "rsa", "mdph")),
+    "queued_at": ("queued_at", {}, START_MS + 2000),
+    "answered_at": ("outcome", {}, START_MS + 5000),
+    "abandoned_at": ("outcome", {}, START_MS + 5000),
+    "left_at": ("outcome", {}, START_MS + 5000),
+    "left_reason": ("outcome", {"left_at": START_MS + 5000, "left_reason": LeaveReason.FULL}, LeaveReason.EMPTY),
+    "left_forgotten_at": ("outcome", {}, START_MS + 5000),
+    "wait_ms": ("wait_seconds", {"answered_at": START_MS + 5000}, 3000),
+    "transferred_at": ("handle_seconds", {"answered_at": START_MS + 5000}, START_MS + 9000),
+    "ended_at": ("handle_seconds", {"answered_at": START_MS + 5000}, START_MS + 9000),
+    "handle_ms": ("handle_seconds", {"answered_at": START_MS + 5000, "ended_at": START_MS + 9000}, 3000),
+    "to_queue": ("to_queue", {"answered_at": START_MS + 5000, "transferred_at": START_MS + 9000}, "mdph"),
+}
+"""Of a visit: what is told by what of a stay, and values of which that can be seen."""
+FACT = {
+    "type": ("type", "letter.registered"),
+    "first_at": ("first_at", START_MS - 1000),
+    "last_at": ("last_at", START_MS + 1000),
+    "detail": ("data", '{"pages":2}'),
+}
+VISIT_LEFT_OUT = {
+    "number": "stays stand in their order",
+    "placed_at": "when its place was told: its entries are of that time",
+    "ended_forgotten_at": "nothing that happened: that nobody told an end",
+}
+MILESTONE_LEFT_OUT = {
+    "place": "entries tell site and service, its data the queue or procedure",
+    "between": "when else it happened: each time is an entry",
+}
+
+
+def test_each_field_of_the_state_is_handed_out_or_left_out_for_a_reason() -> None:
+    queue = Dimensions("call", "siege", "rsa", "accueil")
+    assert {*Visit.__struct_fields__} == {*STAY, *VISIT_LEFT_OUT}
+    assert {*Milestone.__struct_fields__} == {*FACT, *MILESTONE_LEFT_OUT}
+    visit = Visit(1, queue, START_MS, queued_at=START_MS + 1000)
+    for name, (told, others, value) in STAY.items():
+        seen = [
+            getattr(stay, told)
+            for changes in (others, others | {name: value})
+            for stay in tell_stays(Contact(Channel.CALL, START_MS, b"", visits=(structs.replace(visit, **changes),)))
+        ]
+        assert seen[0] != seen[1], name
+    milestone = Milestone("letter.arrived", START_MS, START_MS, queue, "")
+    for name, (told, value) in FACT.items():
+        both = (milestone, structs.replace(milestone, **{name: value}))
+        before, after = tell_facts(Contact(Channel.MAIL, START_MS, b"", milestones=both), opinions=False)
+        assert getattr(before, told) != getattr(after, told), name
+
+
+def test_where_a_call_was_passed_on_to_is_told_on_paper_too(timeline: Timeline) -> None:
+    told = call("call:a:own", 0, PHONE)[:-1]
+    told += [
+        make("call.answered", 20, subject="call:a:own", queue="mdph"),
+        make("call.transferred", 30, subject="call:a:own", queue="mdph", kind="blind", to_queue="autonomie"),
+    ]
+    page = written(timeline, fill(timeline, told), Format.HTML, "fr").decode()
+    assert "transmis à" in page
+    assert "autonomie" in page
 
 
 def test_what_others_share_is_nobodys_own_and_a_contact_stands_for_itself(timeline: Timeline) -> None:
