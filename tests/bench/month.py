@@ -17,7 +17,10 @@ from streams.words import say
 from tests.bench.measuring import forget_settings
 from tests.bench.report import conclude
 from tests.support.departement import differences
-from tests.support.month import Comparison, compare_board, compare_report, periods_of, play_month, read_history, serve
+from tests.support.month import play_month, serve
+from tests.support.month_board import compare_board
+from tests.support.month_metrics import Comparison
+from tests.support.month_reports import compare_report, periods_of, read_history
 
 PATIENCE_SECONDS = 1800
 """For connectors to read to the end."""
@@ -29,7 +32,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as folder:
         month = play_month(Path(folder), per_year, seed=seed, patience_seconds=PATIENCE_SECONDS)
     found: list[Any] = [*differences(month.figures, month.ledger), *differences(month.story.numbers(), month.ledger)]
-    app = serve(month.workers)
+    app = serve(month.workers, month.policies)
     metrics = Comparison(month, app.get("/metrics").text)
     found += metrics.differences
     found += compare_board(month, app.get("/api/board").json())
@@ -43,6 +46,7 @@ def measure(*, per_year: float, seed: int) -> dict[str, Any]:
         "contacts": sum(fact.name in {"offered", "received", "booked"} for fact in month.story.facts),
         "facts": len(month.story.facts),
         "events": len(month.events),
+        "promises": len(month.promised.promises),
         "samples_of_metrics": metrics.values,
         "cells_of_reports": cells,
         "seconds": time.monotonic() - began_at,

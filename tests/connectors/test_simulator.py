@@ -9,28 +9,21 @@ import pytest
 
 from connectors.simulator.accounts import Numbers
 from connectors.simulator.working import midnight
+from models.calendars import Unit
 from models.events import Event
+from models.policies import WRITTEN, ClockKind
 from models.topics import Channel
+from streams.agents.promises import Patience
 from streams.core.layouts import CANCELLED, CLOSED, LEFT, OPEN, TRANSFER
 from streams.metrics_cli import describe_processes
 from streams.report.period import Kind
 from tests.support.departement import differences
-from tests.support.month import (
-    FIRST,
-    NOT_COMPARED,
-    SETTLES,
-    WEEK,
-    Comparison,
-    Month,
-    compare_board,
-    compare_counters,
-    compare_report,
-    periods_of,
-    play_month,
-    read_history,
-    serve,
-)
-from tests.support.simulated_workers import Workers
+from tests.support.month import FIRST, SETTLES, WEEK, Month, play_month, serve
+from tests.support.month_board import compare_board
+from tests.support.month_metrics import NOT_COMPARED, Comparison, compare_counters, samples_of
+from tests.support.month_promises import Promised
+from tests.support.month_reports import compare_report, periods_of, read_history
+from tests.support.simulated_workers import TIMES, Workers, milliseconds
 from tests.support.telling import deliver
 
 pytestmark = pytest.mark.timeout(300)
@@ -56,7 +49,7 @@ def test_the_chronicle_adds_up_to_the_ledger(month: Month) -> None:
 
 
 def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
-    comparison = Comparison(month, serve(month.workers).get("/metrics").text)
+    comparison = Comparison(month, serve(month.workers, month.policies).get("/metrics").text)
     assert comparison.differences == []
     catalogue = {metric.name for metric in describe_processes()["web"]}
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
@@ -65,7 +58,7 @@ def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
 
 
 def test_the_board_says_what_happened(month: Month) -> None:
-    message = serve(month.workers).get("/api/board").json()
+    message = serve(month.workers, month.policies).get("/api/board").json()
     assert compare_board(month, message) == []
     assert message["board"]["all"]["waiting"] > 0, "nobody waits"
     assert message["board"]["all"]["today"]["answered"] > 0
@@ -81,21 +74,43 @@ def test_reports_of_each_day_week_and_month_say_what_happened(month: Month) -> N
     assert history.unreadable == 0
 
 
+def test_what_was_promised_is_of_each_kind_in_each_unit_and_came_out_in_each_way(month: Month) -> None:
+    promises, file = month.promised.promises, month.sla_file
+    assert {promise.kind for promise in promises} == {*ClockKind}
+    assert {promise.unit for promise in promises} == {*Unit}
+    assert {promise.place[0] for promise in promises} == {Channel.CALL, Channel.VISIT, *WRITTEN}
+    ended = {"met", "late", "cancelled", "cancelled_late"}
+    assert {promise.state for promise in promises} == ended | {"running", "at_risk", "overdue", "paused"}
+    assert {promise.policy for promise in promises} == {*file.names}
+    for day in (date(2026, 3, 29), date(2026, 4, 6)):
+        begin, end = (milliseconds(midnight(day + timedelta(days=days))) for days in (0, 1))
+        over = [one for one in promises if one.started_at < begin and end <= (one.deadline_at or 0) <= one.known_until]
+        assert {one.kind for one in over} >= {"acknowledge", "first_response", "announced"}, day
+    experiences = {month.promised.experience(given.contact) for given in month.story.given}
+    assert experiences == {"promise_kept", "promise_missed", "no_promise"}
+
+
 def total(numbers: Numbers, *names: str) -> int:
     return sum(numbers.get(name, 0) for name in names)
 
 
 def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> None:
     until = month.since + WEEK
-    workers = Workers(month.since, partitions=2)
+    # Who waits for nothing before a deadline is told takes more of that back.
+    workers = Workers(month.since, 2, TIMES._replace(patience=Patience(grace=0)), month.policies)
     told = sorted({event.id: event for event in month.events}.values(), key=lambda event: event.time)
     told = [event for event in told if event.time < until]
     workers.live(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
     assert differences(workers.numbers(), month.week_ledger) == []
     assert workers.dead == {}
-    taken_back, found = compare_counters(serve(workers).get("/metrics").text, month.week_ledger)
-    assert found == []
-    assert taken_back > 0, "nothing was told late"
+    text = serve(workers, month.policies).get("/metrics").text
+    promised = Promised(month.sla_file, month.week_story, workers.now)
+    for taken_back, found in (
+        compare_counters(text, month.week_ledger),
+        promised.compare_told_as_it_happened(samples_of(text)),
+    ):
+        assert found == []
+        assert taken_back > 0, "nothing was told late"
 
 
 def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:

@@ -49,6 +49,20 @@ class Given(NamedTuple):
     score: int
     longest_wait_seconds: float | None
     """In a queue, of the contact that it is about."""
+    contact: str
+    """Which that is, as `Life.contact`; empty if nobody knows."""
+
+
+class Life(NamedTuple):
+    """One stay in a queue, or one letter, e-mail or form: something that somebody waits for."""
+
+    contact: str
+    """The same for all stays of one call."""
+    place: Where
+    """Where it is in the end."""
+    came_at: datetime
+    steps: Sequence[tuple[datetime, str]]
+    """What happened, in its order: of a stay that ended how it did, by the name of that fact; else the deeds."""
 
 
 class Chronicle(Ledger):
@@ -69,7 +83,7 @@ class Chronicle(Ledger):
     def tell(self, queue_log: Path, until: datetime) -> "Story":
         """Return all that happened by `until`."""
         stays = list(_read_stays(queue_log))
-        story = Story([], [], [])
+        story = Story([], [], [], [])
         for stay in stays:
             stay.tell(story, until)
         waits: defaultdict[str, list[float]] = defaultdict(list)
@@ -102,7 +116,8 @@ class Chronicle(Ledger):
             story.facts.append(Fact(place, f"given_{deed.value}_{deed.amount}", deed.at))
             if deed.value == "csat_1_5":
                 told = waits[about.native] if about.channel is Channel.CALL else _waits_of_visit(about, before)
-                story.given.append(Given(place, deed.at, deed.amount, max(told, default=None)))
+                contact = "" if about.channel is Channel.FORM else _name(about)
+                story.given.append(Given(place, deed.at, deed.amount, max(told, default=None), contact))
 
 
 class Story(NamedTuple):
@@ -111,6 +126,8 @@ class Story(NamedTuple):
     facts: list[Fact]
     open: list[Open]
     given: list[Given]
+    lives: list[Life]
+    """Of all but appointments, opinions, and letters that the service sent of its own accord."""
 
     def numbers(self) -> dict[Where, Numbers]:
         """Return the sums, by the names of the ledger."""
@@ -184,16 +201,20 @@ class _Stay:
         return self.over[1] - self.entered_at if self.over[2] is None else self.over[2]
 
     def tell(self, story: Story, until: datetime) -> None:
-        facts = story.facts
-        facts.append(Fact(self.place, "offered", _moment(self.entered_at)))
+        facts, came_at = story.facts, _moment(self.entered_at)
+        facts.append(Fact(self.place, "offered", came_at))
         facts += (Fact(self.place, "ring_unanswered", _moment(at)) for at in self.rings)
+        steps: list[tuple[datetime, str]] = []
+        story.lives.append(Life(f"call:{self.call}", self.place, came_at, steps))
         if self.over is None:
             if self._is_waiting(until):
-                story.open.append(Open(self.place, "waiting", _moment(self.entered_at)))
+                story.open.append(Open(self.place, "waiting", came_at))
             else:
-                facts.append(Fact(self.place, "left_forgotten", _moment(self.entered_at) + CALL_GIVEN_UP))
+                facts.append(Fact(self.place, "left_forgotten", came_at + CALL_GIVEN_UP))
+                steps.append((came_at + CALL_GIVEN_UP, "left_forgotten"))
             return
         name, at, wait = self.over
+        steps.append((_moment(at), name))
         facts.append(Fact(self.place, name, _moment(at), wait))
         if self.talked:
             name, at, handle = self.talked
@@ -205,7 +226,7 @@ class _Stay:
                     Fact(("transfer", site, service, f"{channel}:{queue}:{self.to}"), "handed_on", _moment(at))
                 )
         elif name == "answered":
-            story.open.append(Open(self.place, "in_progress", _moment(self.entered_at)))
+            story.open.append(Open(self.place, "in_progress", came_at))
 
     def _is_waiting(self, until: datetime) -> bool:
         return until - _moment(self.entered_at) < CALL_GIVEN_UP
@@ -244,6 +265,10 @@ def _moment(at: int) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
+def _name(matter: Matter) -> str:
+    return f"{matter.channel.value}:{matter.reference}"
+
+
 def _place(matter: Matter, life: Sequence[Deed]) -> Where:
     """Where a matter is in the end."""
     place = next((deed.place for deed in reversed(life) if deed.place), matter.place)
@@ -264,8 +289,8 @@ _UNMEASURED: Final = {
     "correction_requested": (What.CORRECTION_REQUESTED,),
     "corrected": (What.FORM_CORRECTED,),
 }
-_CLOSES: Final = frozenset({What.LETTER_ANSWERED, What.LETTER_CLOSED, What.EMAIL_ANSWERED, What.FORM_DECIDED})
-_GOES_ON: Final = {
+CLOSES: Final = frozenset({What.LETTER_ANSWERED, What.LETTER_CLOSED, What.EMAIL_ANSWERED, What.FORM_DECIDED})
+GOES_ON: Final = {
     What.LETTER_ASSIGNED: "in_progress",
     What.LETTER_REGISTERED: "in_progress",
     What.LETTER_SCANNED: "waiting",
@@ -288,6 +313,7 @@ def _tell_matter(matter: Matter, life: Sequence[Deed], story: Story) -> None:
     scan = first.what is What.LETTER_SCANNED
     came_at = first.when if first.when and first.what in {What.LETTER_SCANNED, What.LETTER_REGISTERED} else first.at
     facts.append(Fact(place, "received", came_at))
+    story.lives.append(Life(_name(matter), place, came_at, [(deed.at, deed.what) for deed in life]))
     if scan and came_at < first.at:
         facts.append(Fact(place, "scanned", first.at, (first.at - came_at).total_seconds()))
     for name, whats in _DONE.items():
@@ -297,11 +323,11 @@ def _tell_matter(matter: Matter, life: Sequence[Deed], story: Story) -> None:
     closed: Deed | None = None
     state, reopened_at = "", None
     for deed in life:
-        if deed.what in _CLOSES:
+        if deed.what in CLOSES:
             closed = deed
-        elif deed.what in _GOES_ON:
+        elif deed.what in GOES_ON:
             reopened_at = reopened_at or (deed.at if closed else None)
-            closed, state = None, _GOES_ON[deed.what]
+            closed, state = None, GOES_ON[deed.what]
     if reopened_at:
         facts.append(Fact(place, "reopened", reopened_at))
     if closed:
@@ -337,11 +363,15 @@ def _tell_visit(matter: Matter, life: Sequence[Deed], story: Story, until: datet
     at = {deed.what: deed.at for deed in life}
     came_at, called_at = at[What.TICKET_TAKEN], at.get(What.VISITOR_CALLED)
     facts.append(Fact(place, "offered", came_at))
+    steps: list[tuple[datetime, str]] = []
+    story.lives.append(Life(_name(matter), place, came_at, steps))
     if left_at := at.get(What.VISITOR_LEFT):
         gone_at = min(called_at or left_at, left_at)
         facts.append(Fact(place, "abandoned", gone_at, (gone_at - came_at).total_seconds()))
+        steps.append((gone_at, "abandoned"))
     elif called_at:
         facts.append(Fact(place, "answered", called_at, (called_at - came_at).total_seconds()))
+        steps.append((called_at, "answered"))
         if served_at := at.get(What.VISITOR_SERVED):
             facts.append(Fact(place, "ended", served_at, (served_at - called_at).total_seconds()))
         elif until - called_at < VISIT_GIVEN_UP:
@@ -352,6 +382,7 @@ def _tell_visit(matter: Matter, life: Sequence[Deed], story: Story, until: datet
         story.open.append(Open(place, "waiting", came_at))
     else:
         facts.append(Fact(place, "left_forgotten", came_at + VISIT_GIVEN_UP))
+        steps.append((came_at + VISIT_GIVEN_UP, "left_forgotten"))
 
 
 def _waits_of_visit(matter: Matter, life: Sequence[Deed]) -> list[float]:

@@ -5,6 +5,7 @@ from streams.core.figures import Dimensions, Figure, left, new_figure
 from streams.core.layouts import (
     APPOINTMENTS,
     CANCELLED,
+    CLOCKS,
     CLOSED,
     FEEDBACK,
     LAYOUTS,
@@ -51,6 +52,11 @@ def check_invariant(place: Dimensions, total: Figure) -> None:
         settled = sum(count[name] for name in (*CANCELLED, "attended", "missed"))
         assert count["booked"] == settled + sum(stock.values())
         assert count["booked"] == count["booked_by_citizen"] + count["booked_by_service"]
+    elif layout is CLOCKS:
+        ended = sum(count[name] for name in ("met", "late", "cancelled", "cancelled_late"))
+        assert count["started"] == ended + sum(stock.values())
+        assert count["breached"] == count["late"] + count["cancelled_late"] + stock["overdue"]
+        assert count["due"] == stock["running"] + stock["at_risk"] + stock["overdue"]
     elif layout is FEEDBACK:
         assert count["invited_answered"] <= count["invited"]
         for satisfied, scores in ((True, (4, 5)), (False, (1, 2, 3))):

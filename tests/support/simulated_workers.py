@@ -13,11 +13,12 @@ from connectors.simulator.accounts import Numbers, Where
 from models import topics
 from models.codec import encode
 from models.events import Event
+from models.policies import Policies
 from streams.agents.contacts import Contacts, Times
 from streams.core import moves
 from streams.core.contact import Keeping
 from streams.core.figures import PROGRESS_KEY, Dimensions, Figure, merge, new_figure
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import LAYOUTS, SLA
 from streams.core.visit import TimesToLive
 from streams.engine.job import Step
 from streams.engine.partitioner import partition_of
@@ -34,7 +35,7 @@ TIMES = Times(
 )
 """As a worker has them that nobody has told others; buckets a shorter time, since there is a look at each every five minutes."""
 TICK = timedelta(seconds=25)
-"""Rarer, a worker would think that it had been away."""
+"""Rarer, a worker would think that it had been away; and of deadlines it believes that of a few seconds (`promises.LATE_MS`)."""
 NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
 """If so long nothing comes, ticks begin again only so long before something does: as for a worker that was away meanwhile."""
 STEP = timedelta(seconds=1)
@@ -45,18 +46,20 @@ SHAKEN_EVERY = 50
 class _Worker:
     """One partition, whose rows are read back from what was written at each restart."""
 
-    def __init__(self, partition: int, partitions: int, times: Times) -> None:
-        self._partition, self._partitions, self._times = partition, partitions, times
+    def __init__(self, partition: int, partitions: int, times: Times, policies: Callable[[], Policies]) -> None:
+        self._partition, self._partitions, self._times, self._policies = partition, partitions, times, policies
         self._written: dict[tuple[str, bytes], bytes] = {}
         self._steps = 0
         self.entries: Counter[str] = Counter()
         self.timeline: list[tuple[int, bytes, bytes]] = []
         """All that was told to `citizen.timeline.v1`: when, key and value."""
+        self.clocks: list[tuple[bytes, bytes]] = []
+        """All that was told to `contact.sla.v1`."""
         self.dead: Counter[str] = Counter()
         self.restart()
 
     def restart(self) -> None:
-        self.job = Contacts(self._partition, self._times)
+        self.job = Contacts(self._partition, self._times, self._policies)
         for (topic, key), value in self._written.items():
             assert [table.load(key, value) for table in self.job.tables if table.topic == topic].count(True) == 1
         self.job.restore()
@@ -88,7 +91,8 @@ class _Worker:
         return step
 
     def _step(self, at: datetime) -> Step:
-        return Step(self._partition, milliseconds(at), [topics.TIMELINE.name], partitions=self._partitions)
+        outputs = topics.TIMELINE.name, topics.SLA.name
+        return Step(self._partition, milliseconds(at), outputs, partitions=self._partitions)
 
     def _commit(self, step: Step) -> None:
         for table in self.job.tables:
@@ -101,16 +105,25 @@ class _Worker:
             table.commit()
         told = [(step.now, key, value) for key, value in step.outputs[topics.TIMELINE.name] if key and value]
         self.timeline += told
+        self.clocks += [(key, value) for key, value in step.outputs[topics.SLA.name] if key and value]
         self.entries.update(one["id"] for _, _, value in told if (one := _decode(value))["type"] not in moves.KINDS)
         self.dead.update(letter.reason for letter in step.dead_letters)
 
 
 class Workers:
-    """As many as there are partitions."""
+    """As many as there are partitions; `policies` says what is promised, and they tick each `tick`."""
 
-    def __init__(self, begins_at: datetime, partitions: int, times: Times = TIMES) -> None:
+    def __init__(
+        self,
+        begins_at: datetime,
+        partitions: int,
+        times: Times = TIMES,
+        policies: Callable[[], Policies] = Policies,
+        tick: timedelta = TICK,
+    ) -> None:
         self.now = begins_at
-        self._workers = [_Worker(partition, partitions, times) for partition in range(partitions)]
+        self._tick = tick
+        self._workers = [_Worker(partition, partitions, times, policies) for partition in range(partitions)]
 
     def live(self, deliveries: Iterable[Delivery], until: datetime, restarts: Sequence[datetime] = ()) -> None:
         """Take in what the broker does, and tick, until then; all of it is checked each day, and at each of the `restarts`."""
@@ -122,7 +135,7 @@ class Workers:
             next_at = min(following.taken_at, until) if following else until
             if next_at - self.now > NIGHT:
                 self.now = next_at - WAKES_BEFORE
-            tick_at = min(self.now + TICK, until)
+            tick_at = min(self.now + self._tick, until)
             while following and following.taken_at <= tick_at:
                 step_at = following.taken_at + STEP
                 records = []
@@ -166,6 +179,11 @@ class Workers:
         return sorted((told for worker in self._workers for told in worker.timeline), key=lambda told: told[0])
 
     @property
+    def clocks(self) -> list[tuple[bytes, bytes]]:
+        """All that was told to `contact.sla.v1`, key and value; of each contact in its order."""
+        return [told for worker in self._workers for told in worker.clocks]
+
+    @property
     def dead(self) -> Counter[str]:
         """How many records were refused, by reason."""
         return sum((worker.dead for worker in self._workers), Counter())
@@ -195,8 +213,9 @@ class Workers:
         return [worker.rows_of_figures() for worker in self._workers]
 
     def numbers(self) -> dict[Where, Numbers]:
-        """Return the figures by the names of the simulator's ledger."""
-        named = {tuple(place): name_numbers(place, figure) for place, figure in self.figures().items()}
+        """Return the figures by the names of the simulator's ledger, which knows of no promises."""
+        figures = self.figures().items()
+        named = {tuple(place): name_numbers(place, figure) for place, figure in figures if place.channel != SLA}
         return {place: numbers for place, numbers in named.items() if numbers}
 
     def check(self) -> None:

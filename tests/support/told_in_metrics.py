@@ -121,8 +121,10 @@ WINDOWS: Final = {"7d": 7, "28d": 28}
 class Expected:
     """What must be told as of a moment."""
 
-    def __init__(self, story: Story, now: datetime) -> None:
+    def __init__(self, story: Story, now: datetime, experience: Callable[[str], str]) -> None:
+        """`experience` says what became of the promises to a contact, as opinions are told by it."""
         self.now = now
+        self._experience = experience
         self.today = now.astimezone(PARIS).date()
         self.facts: Sequence[Fact] = story.facts
         self.open: Sequence[Open] = story.open
@@ -211,7 +213,7 @@ class Expected:
         first = self.today - timedelta(27)
         for given in self.given:
             if day_of(given.at) >= first:
-                for experience in ("no_promise", *wait_band(given.longest_wait_seconds)):
+                for experience in (self._experience(given.contact), *wait_band(given.longest_wait_seconds)):
                     labels = {"experience": experience, "satisfied": str(given.score >= 4).lower()}
                     self.values[name_series("contact_satisfaction_after_items", given.place, **labels)] += 1
 

@@ -1,0 +1,162 @@
+"""What the board says of a simulated month, held against its chronicle."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from connectors.simulator.working import midnight
+from tests.support.month import HEARTBEAT_SECONDS, OPTIONS, Month
+from tests.support.simulated_workers import milliseconds
+from tests.support.told_in_metrics import (
+    PARIS,
+    TARGETS,
+    WRITTEN,
+    Expected,
+    board_now,
+    board_satisfaction,
+    board_services,
+    day_of,
+)
+
+BOARD_NOT_COMPARED: Final = {
+    "version": "of the page",
+    "agents_available": "as contact_agents",
+    "agents_on_contact": "as contact_agents",
+    "agents_paused": "as contact_agents",
+    "label_fr": "words",
+    "label_en": "words",
+    "thresholds": "a setting",
+    "formula": "a setting",
+    "target_seconds": "a setting",
+    "desk_target_seconds": "a setting",
+    "short_abandon_seconds": "a setting",
+    "service_level": "a setting, at the head of the board",
+    "abandonment": "a setting, at the head of the board",
+    "backlog_age_seconds": "a setting",
+    "fewest_answers": "a setting",
+    "quiet_after_seconds": "a setting",
+    "low": "how far a forecast may be off, or a share: test_forecast, test_satisfaction",
+    "high": "the same",
+    "lower": "the same",
+    "upper": "the same",
+}
+
+
+def compare_board(month: Month, message: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return where the board says something else than the chronicle: what, told, expected."""
+    expected, promised = Expected(month.story, month.until, month.promised.experience), month.promised
+    board, found = message["board"], []
+
+    def hold(about: str, told: Any, wanted: Any) -> None:
+        if isinstance(told, dict) and isinstance(wanted, dict):
+            for name in sorted(
+                (told.keys() | wanted.keys()) - BOARD_NOT_COMPARED.keys() | (wanted.keys() & told.keys())
+            ):
+                hold(f"{about}.{name}", told.get(name), wanted.get(name))
+        elif told != wanted:
+            found.append((about, told, wanted))
+
+    hold("all", board["all"], board_now(expected, "call"))
+    places = {fact.place for fact in expected.facts if fact.place[0] in TARGETS}
+    queues = {
+        tuple(queue[name] for name in ("channel", "site", "service", "queue")): queue for queue in board["queues"]
+    }
+    assert len(queues) == len(board["queues"])
+    for place in sorted(places | queues.keys()):
+        names = dict(zip(("channel", "site", "service", "queue"), place, strict=True))
+        names["calendar"] = promised.calendar_at(place)
+        hold(f"queues {place}", queues.get(place, {}), names | board_now(expected, place[0], place))
+    hold("all_services", board["all_services"], board_services(expected))
+    written = (*WRITTEN, "appointment", "feedback")
+    services = {fact.place[2] for fact in expected.facts if fact.place[0] in written}
+    told = {service["service"]: service for service in board["services"]}
+    for service in sorted(services | told.keys()):
+        calendar = told.get(service, {}).get("calendar")
+        hold(f"calendar {service}", calendar in promised.calendars_of(service), True)
+        known = {"service": service, "calendar": calendar}
+        hold(f"services {service}", told.get(service, {}), known | board_services(expected, service))
+    hold("arrivals", sorted(map(str, board["arrivals"])), sorted(map(str, _arrivals(expected))))
+    hold("day", board["day"], _curve(expected))
+    hold("usual", board["usual"], _usual(expected))
+    opinions = {f"{told['measure']} {told['service']}": told for told in board["satisfaction"]}
+    wanted_opinions = {f"{wanted['measure']} {wanted['service']}": wanted for wanted in board_satisfaction(expected)}
+    assert len(opinions) == len(board["satisfaction"])
+    for name in opinions.keys() | wanted_opinions.keys():
+        hold(f"satisfaction {name}", opinions.get(name, {}), wanted_opinions.get(name, {}))
+    hold("history", board["history"], {})
+    found += promised.compare_board(board["promises"])
+    hold("recent", board["recent"], _recent(month.until))
+    until, as_of = milliseconds(month.until), message["clock"]["as_of"]
+    hold("as_of", 0 <= until - as_of < 1000 * HEARTBEAT_SECONDS, True)
+    clock = {
+        "now": until,
+        "as_of": as_of,
+        "event_at": max(milliseconds(event.time) for event in month.events),
+        "state": "live",
+        "stale_after_seconds": OPTIONS.stale_after_seconds,
+    }
+    hold("clock", message["clock"], clock)
+    compared = {"all", "queues", "all_services", "services", "arrivals", "day", "usual", "satisfaction"}
+    compared |= {"history", "recent", "promises"}
+    assert board.keys() == compared | (board.keys() & BOARD_NOT_COMPARED.keys())
+    return found
+
+
+def _recent(until: datetime) -> dict[str, str]:
+    """Return the whole five minutes of the last half hour, the present ones with them."""
+    now = int(until.timestamp())
+    since, end = -(-(now - 1800) // 300) * 300, (now // 300 + 1) * 300
+    told = (datetime.fromtimestamp(at, PARIS).isoformat(timespec="minutes") for at in (since, end))
+    return dict(zip(("since", "until"), told, strict=True))
+
+
+def _arrivals(expected: Expected) -> list[dict[str, Any]]:
+    """Return when somebody last came to each site, as the end of five minutes; of today, or of half an hour before midnight."""
+    latest: dict[tuple[str, str], int | None] = {}
+    for fact in expected.facts:
+        if fact.place[0] in TARGETS and fact.name == "offered":
+            source = fact.place[:2]
+            end = (int(fact.at.timestamp()) // 300 + 1) * 300_000 if day_of(fact.at) == expected.today else 0
+            latest[source] = max(latest.get(source) or 0, end) or None
+    return [
+        {"channel": channel, "site": site, "until": until, "quiet_after_seconds": OPTIONS.quiet_after_seconds}
+        for (channel, site), until in latest.items()
+    ]
+
+
+def _usual(expected: Expected) -> dict[str, Any]:
+    """Return what the same weekdays were like, but for the first day; within an hour, calls are taken to come evenly."""
+    calls = [fact.at.astimezone(PARIS) for fact in expected.facts if fact.place[0] == "call" and fact.name == "offered"]
+    days = sorted(
+        day
+        for day in {at.date() for at in calls}
+        if day.weekday() == expected.today.weekday() and min(calls).date() < day < expected.today
+    )
+    by_hour = [[sum(at.date() == day and at.hour == hour for at in calls) for hour in range(24)] for day in days]
+    now = expected.now.astimezone(PARIS)
+    part = now.minute // 5 * 5 / 60
+    by_now = sum(sum(hours[: now.hour]) + hours[now.hour] * part for hours in by_hour) / len(days)
+    return {
+        "days": [day.isoformat() for day in days],
+        "by_hour": [round(sum(hour) / len(days), 1) for hour in zip(*by_hour, strict=True)],
+        "by_now": round(by_now, 1),
+        "rest": round(sum(map(sum, by_hour)) / len(days) - by_now, 1),
+    }
+
+
+def _curve(expected: Expected) -> dict[str, Any]:
+    begin = midnight(expected.today)
+    end = midnight(expected.today + timedelta(days=1))
+    steps = (int((expected.now - begin).total_seconds())) // 300 + 1
+    curve = {name: [0] * steps for name in ("offered", "answered", "abandoned")}
+    for fact in expected.facts_today:
+        if fact.place[0] == "call" and fact.name in curve:
+            curve[fact.name][int((fact.at - begin).total_seconds()) // 300] += 1
+    return {
+        "start": int(begin.timestamp()),
+        "end": int(end.timestamp()),
+        "step": 300,
+        "received": curve["offered"],
+        "answered": curve["answered"],
+        "abandoned": curve["abandoned"],
+    }

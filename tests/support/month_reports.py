@@ -1,0 +1,101 @@
+"""What reports say of a simulated month, held against its chronicle."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from math import isclose
+from typing import Any, Final
+
+from streams.report.history import History, HistoryView
+from streams.report.period import Kind, Period, period_of
+from streams.report.tables import OTHERS, Table, make_report
+from tests.support.chronicle import Fact
+from tests.support.month import FIRST, LAST, OPTIONS, Month
+from tests.support.month_promises import TABLES_OF_PROMISES
+from tests.support.told_in_metrics import COLUMNS, PARIS, WRITTEN, day_of
+
+
+def read_history(month: Month) -> History:
+    """Return what reports read of the topic of figures."""
+    view = HistoryView(PARIS, FIRST - timedelta(days=400), LAST)
+    rows = month.workers.rows_of_figures()
+    view.begin(range(len(rows)))
+    for partition, several in enumerate(rows):
+        view.apply_all(partition, several)
+    return view.history()
+
+
+def periods_of(month: Month) -> list[Period]:
+    """Return all days, weeks and months that the days played lie in."""
+    first, last = day_of(month.since), day_of(month.until)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    kinds = (Kind.DAY, Kind.WEEK, Kind.MONTH, Kind.YEAR)
+    return [*dict.fromkeys(period_of(kind, day) for kind in kinds for day in days)]
+
+
+KEPT_BY: Final[Mapping[str, tuple[int, ...]]] = {
+    "call": (1, 2, 3),
+    "visit": (1, 2, 3),
+    **dict.fromkeys(("mail", "email", "form"), (2, 3)),
+    "sent": (2,),
+    "appointment": (2,),
+}
+"""Table of a report → which parts of a place, beside the channel, tell its rows apart; of opinions service and channel."""
+
+
+def compare_report(month: Month, history: History, period: Period) -> tuple[int, list[tuple[Any, ...]]]:
+    """Return how many cells were compared, and those that say something else: table, row, column, told, expected."""
+    report = make_report(history, period, OPTIONS)
+    facts = [fact for fact in month.story.facts if period.first <= day_of(fact.at) <= period.last]
+    found: list[tuple[Any, ...]] = []
+    cells, wrong = month.promised.compare_tables(report.tables, period.first, period.last)
+    found += wrong
+    for table in report.tables:
+        if table.name in TABLES_OF_PROMISES:
+            continue
+        channel = {"sent": "mail"}.get(table.name, table.name if table.name in KEPT_BY else "feedback")
+        kept = KEPT_BY.get(table.name, (2, 3))
+        of_table = [fact for fact in facts if fact.place[0] == channel]
+        for row in table.rows:
+            if row.place == OTHERS:
+                continue
+            place = row.place
+            of_row = [fact for fact in of_table if not place or all(fact.place[part] == place[part] for part in kept)]
+            for column, value in zip(table.columns, row.values, strict=True):
+                wanted = COLUMNS[column](of_row, table.name)
+                cells += 1
+                if value.value != wanted and not (
+                    value.value is not None and wanted is not None and isclose(value.value, wanted, rel_tol=1e-9)
+                ):
+                    found.append((period.name, table.name, place, column, value.value, wanted))
+    found += _compare_courses(report, facts, period)
+    return cells, found + _compare_tables(report.tables, facts)
+
+
+def _compare_courses(report: Any, facts: Sequence[Fact], period: Period) -> list[tuple[Any, ...]]:
+    found = []
+    courses = {course.channel: course for course in report.courses}
+    for channel, came in (
+        ("call", "offered"),
+        ("visit", "offered"),
+        ("appointment", "booked"),
+        *((one, "received") for one in WRITTEN),
+    ):
+        times = [fact.at.astimezone(PARIS) for fact in facts if fact.place[0] == channel and fact.name == came]
+        course = courses.get(channel)
+        by_day = {day.day: day.number for day in course.by_day if day.number} if course else {}
+        by_hour = list(course.by_hour) if course else [0] * 24
+        wanted_days = {day: sum(at.date() == day for at in times) for day in {at.date() for at in times}}
+        wanted_hours = [sum(at.hour == hour for at in times) for hour in range(24)]
+        if (by_day, by_hour) != (wanted_days, wanted_hours):
+            found.append((period.name, channel, "course", by_day, wanted_days, by_hour, wanted_hours))
+    return found
+
+
+def _compare_tables(tables: Sequence[Table], facts: Sequence[Fact]) -> list[tuple[Any, ...]]:
+    """Return the channels that have a table and nothing happened, or the other way round."""
+    told = {table.name for table in tables}
+    return [
+        (channel, "has a table", channel in told)
+        for channel in ("call", "visit", "mail", "email", "form", "appointment")
+        if (channel in told) != bool([fact for fact in facts if fact.place[0] == channel])
+    ]
