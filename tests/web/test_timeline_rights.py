@@ -160,9 +160,10 @@ def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved
     assert "Rien n’est connu sous cet identifiant" in desk.trouble
 
 
+OTHER = "+33199000002"
 HOLD = """
-const ask = window.fetch;
-window.fetch = (path, request) => path === "/v1/look-up"
+const ask = window.fetch, held = "/v1/look-up";
+window.fetch = (path, request) => path === held
     ? new Promise((go) => { window.letGo = () => go(ask(path, request)); }) : ask(path, request);
 """
 
@@ -192,6 +193,27 @@ def test_what_is_asked_for_and_not_found_ends_nothing_and_what_is_shown_last_was
     desk.page.run("document.getElementById('list-erasures').click()")
     wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the last answer")
     assert desk.is_there("#erasures-title")
+
+
+def test_whoever_is_looked_up_while_another_is_erased_stays_there(desk: Desk, works: Works) -> None:
+    desk.open().sign_in().ask(NUMBER)
+    desk.page.run(HOLD.replace("/v1/look-up", "/v1/erasures"))
+    desk.page.run("document.getElementById('erase-button').click()")
+    desk.wait_for("#question[open]")
+    desk.press(Keys.SPACE, Keys.ENTER)
+    wait_until(lambda: desk.page.run("return Boolean(window.letGo)"), "the erasure that is asked for")
+    other = works.pseudonym(IdentityKind.PHONE, OTHER)
+    works.write(call("9", 300, other))
+    desk.ask(OTHER)
+    desk.page.run(
+        "window.seen = []; new MutationObserver(() => seen.push(Boolean(document.getElementById('erasure-title'))))"
+        ".observe(document.getElementById('story'), { childList: true }); window.letGo()"
+    )
+    wait_until(lambda: works.recorded()[-1]["operation"] == "erase", "the answer")
+    for _ in range(2):
+        desk.ask(OTHER)
+    assert not any(desk.page.run("return seen"))
+    assert desk.is_there("#story-title")
 
 
 def test_who_may_not_is_offered_neither(desk: Desk) -> None:

@@ -194,8 +194,9 @@ function save(file, name) {
 
 async function erase() {
   const { subject, sector } = shown.story;
+  const mine = ++asked;
   const told = await attempt(() => ask("/v1/erasures", { subject, sector }));
-  if (told) showErasure(told);
+  if (told && mine > turn) showErasure(told, true, mine); // else it is in the list of those that are not proved
 }
 
 /** Show how far an erasure is, and ask again until it is proved, or something else is shown. */
