@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -50,6 +50,7 @@ steps = st.lists(
 )
 
 
+@settings(max_examples=20)  # each writes some thousands of series anew for each of its steps
 @given(steps)
 def test_each_scrape_is_as_if_it_were_the_first(changes: list[tuple[tuple[Dimensions, str], int, bool, int]]) -> None:
     now = Now()
