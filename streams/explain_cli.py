@@ -14,9 +14,9 @@ from streams.core.contact import Contact
 from streams.core.figures import Formula
 from streams.core.layouts import SLA
 from streams.core.tracing import ABANDONMENT, QUEUED, SERVICE_LEVEL, Asked, Made, Term, Trace, make_up, names, trace
-from streams.listing import Since, as_json, limit_option, print_table, when
+from streams.listing import EARLIEST, LATEST, Since, as_json, limit_option, print_table, when
 from streams.running import kafka_errors, pass_settings_here
-from streams.settings import Settings
+from streams.settings import MOST_DAYS, Settings
 from streams.state_reader import read_events, scan_contacts
 from streams.terminal import clear_errors
 from streams.words import say
@@ -36,9 +36,12 @@ class Counted(NamedTuple):
 
 def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) -> date | None:
     try:
-        return date.fromisoformat(value) if value else None
+        day = date.fromisoformat(value) if value else None
     except ValueError:
-        raise click.BadParameter(say("use 2026-11-25", "écrire 2026-11-25"), ctx, param) from None
+        day = date.min
+    if day is not None and not EARLIEST.date() <= day <= LATEST.date():
+        raise click.BadParameter(say("use 2026-11-25", "écrire 2026-11-25"), ctx, param)
+    return day
 
 
 @click.command(
@@ -61,7 +64,7 @@ def _parse_day(ctx: click.Context, param: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--days",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_DAYS),
     default=1,
     show_default=True,
     help=say("So many days, --day the last of them.", "Sur tant de jours, dont --day est le dernier."),

@@ -3,7 +3,9 @@
 import re
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from contextlib import suppress
+from datetime import UTC, datetime, tzinfo
+from math import inf
 from typing import Any, Final, TypeVar
 
 import click
@@ -16,6 +18,9 @@ from streams.words import say
 
 F = TypeVar("F", bound=Callable[..., Any])
 EXIT_NOT_FOUND: Final = 1
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9998, 1, 1, tzinfo=UTC)
+"""Times before and after are no times that anybody asks for."""
 _SPAN_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 as_json = click.option(
@@ -60,16 +65,20 @@ class Since(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return milliseconds since 1970."""
-        if (seconds := _seconds_of(value)) is not None:
-            return int((time.time() - seconds) * 1000)
-        try:
-            time_at = datetime.fromisoformat(value)
-        except ValueError:
+        at = inf
+        with suppress(ValueError, OverflowError):
+            at = time.time() - seconds if (seconds := _seconds_of(value)) is not None else _moment_of(value, ctx)
+        if not EARLIEST.timestamp() <= at <= LATEST.timestamp():
             self.fail(say("use 90m, 7d or 2026-11-25T08:00", "écrire 90m, 7d ou 2026-11-25T08:00"), param, ctx)
-        if time_at.tzinfo is None and ctx is not None:
-            with clear_errors():
-                time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
-        return int(time_at.timestamp() * 1000)
+        return max(int(at * 1000), 0)
+
+
+def _moment_of(value: Any, ctx: click.Context | None) -> float:
+    time_at = datetime.fromisoformat(value)
+    if time_at.tzinfo is None and ctx is not None:
+        with clear_errors():
+            time_at = time_at.replace(tzinfo=load(config_file(ctx)).web.zone)
+    return time_at.timestamp()
 
 
 value_option = click.option(

@@ -86,6 +86,10 @@ class Kafka(Section):
         return context
 
 
+MOST_DAYS: Final = 10_000
+"""Of so many days figures may be kept, and asked for at once."""
+
+
 class Worker(Section):
     """The process that turns events into rows and figures."""
 
@@ -119,7 +123,7 @@ class Worker(Section):
     """At least this long after its last change, however old: longer than a connector takes to tell things again."""
     keep_buckets_days: PositiveInt = 8
     """Days of which the 5-minute figures are kept; then they are added up to figures of a day. Totals are kept for ever."""
-    keep_days: PositiveInt = 500
+    keep_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] = 500
     """Days of which the figures of a day are kept: so far back `accueil report` can tell. `web.time_zone` cuts the days."""
     grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     """After a stop, and of what is told late, so long news is waited for before a deadline that passed is told."""

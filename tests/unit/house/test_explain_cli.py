@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import ValidationError
 
 from streams import explain_cli
 from streams.cli import main
 from streams.core.contact import Contact, fold
+from streams.settings import MOST_DAYS, Worker
 from tests.support.events import START, answered_call, make
 
 DAY = 86_400
@@ -71,6 +73,33 @@ def test_a_time_is_of_five_minutes_as_figures_are() -> None:
 def test_several_channels_are_added_up() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call", "--channel", "visit").endswith(": 2")
     assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), "what is so now has no day"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("--days", "0"),
+        ("--days", str(MOST_DAYS + 1)),
+        ("--days", "9" * 30),
+        ("--day", "9999-12-31"),
+        ("--day", "0001-01-01", "--days", "2"),
+        ("--since", "9999999999d"),
+        ("--since", "0001-01-01"),
+        ("--until", "9999-12-31T23:59+00:00"),
+    ],
+)
+def test_a_time_of_which_nothing_can_be_told_is_refused_in_one_line(asked: tuple[str, ...]) -> None:
+    told = explain("offered", *asked)
+    assert (told.exit_code, type(told.exception)) == (2, SystemExit), told.output
+    assert f"Invalid value for '{asked[0]}'" in told.stderr
+
+
+def test_as_many_days_may_be_asked_for_as_may_be_kept() -> None:
+    assert Worker(keep_days=MOST_DAYS).keep_days == MOST_DAYS
+    with pytest.raises(ValidationError):
+        Worker(keep_days=MOST_DAYS + 1)
+    assert first_line("offered", "--day", "1970-01-01", "--days", str(MOST_DAYS)).endswith("1970-01-01: 0")
+    assert first_line("offered", "--since", "1970-01-01", "--until", MORNING, "--channel", "call").endswith(": 9")
 
 
 def test_days_and_times_are_not_mixed_and_a_rate_is_of_one_channel_with_queues() -> None:
