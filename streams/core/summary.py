@@ -3,6 +3,7 @@
 All times are milliseconds since 1970 UTC.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
@@ -193,9 +194,12 @@ def put_in_order(entries: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]
             if last["happened_at"] == entry["happened_at"] and _CALLS.keys() >= {last["type"], entry["type"]}:
                 tied.add(entry["contact"])
             before[entry["contact"]] = entry
-    for contact in tied:
-        places = [place for place, entry in enumerate(told) if entry["contact"] == contact and entry["type"] in _CALLS]
-        for place, entry in zip(places, _follow([told[place] for place in places]), strict=True):
+    places: dict[str, list[int]] = {contact: [] for contact in tied}
+    for place, entry in enumerate(told if tied else ()):
+        if entry["contact"] in tied and entry["type"] in _CALLS:
+            places[entry["contact"]].append(place)
+    for own in places.values():
+        for place, entry in zip(own, _follow([told[place] for place in own]), strict=True):
             told[place] = entry
     return told
 
@@ -224,13 +228,18 @@ def _follow(told: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     """Yield what is told of a call, in order: of what happened at once what can come next, and leads to where the rest begins."""
     place = _At.NOWHERE
     for _, at_once in groupby(told, key=itemgetter("happened_at")):
-        left = [*at_once]
+        left: dict[str, deque[tuple[int, Mapping[str, Any]]]] = {}
+        for number, entry in enumerate(at_once):
+            left.setdefault(entry["type"], deque()).append((number, entry))
         while left:
-            here = [one for one in left if _CALLS[one["type"]][0] is place] or left
-            starts = {_CALLS[one["type"]][0] for one in left}
-            entry = next((one for one in here if _CALLS[one["type"]][1] in starts), here[0])
-            left.remove(entry)
-            place = _CALLS[entry["type"]][1]
+            here = [kind for kind in left if _CALLS[kind][0] is place] or [*left]
+            starts = {_CALLS[kind][0] for kind in left}
+            leading = [kind for kind in here if _CALLS[kind][1] in starts] or here
+            kind = min(leading, key=lambda one: left[one][0][0])
+            _, entry = left[kind].popleft()
+            if not left[kind]:
+                del left[kind]
+            place = _CALLS[kind][1]
             yield entry
 
 

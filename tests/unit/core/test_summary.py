@@ -1,5 +1,6 @@
 """How contacts stand, by their timeline entries."""
 
+from collections import UserDict
 from collections.abc import Collection
 from itertools import permutations
 from random import Random
@@ -14,7 +15,7 @@ from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.milestone import State
 from streams.core.promises import Promise, Standing
-from streams.core.summary import LASTING_MS, PASSED_ON, Due, Verdict, put_in_order, sum_up
+from streams.core.summary import LASTING_MS, PASSED_ON, Due, Verdict, in_order, put_in_order, sum_up
 from tests.support.events import call_lives
 from tests.support.timelines import entries_of
 
@@ -93,6 +94,73 @@ def test_how_a_call_stands_is_as_its_events_in_the_order_in_which_they_happened_
 def test_a_promise_that_is_judged_late_does_not_say_how_the_contact_stands() -> None:
     told = [entry("form.decided", 5, State.CLOSED, outcome="accepted"), promise("met", 9, State.WAITING)]
     assert sum_up(told, NOW)[0].state == State.CLOSED
+
+
+class Looked(UserDict[str, Any]):
+    """An entry that counts how often somebody looks into any."""
+
+    times = 0
+
+    def __getitem__(self, key: str) -> Any:
+        Looked.times += 1
+        return super().__getitem__(key)
+
+
+def call_entry(number: int, kind: str, at: int = 0, contact: str = "call:a:1") -> dict[str, Any]:
+    return entry(f"call.{kind}", at, channel="call", contact=contact) | {"id": f"{number:05}"}
+
+
+@pytest.mark.parametrize("of_each", [6, 2400])
+def test_however_much_happened_within_one_second_it_is_put_in_order_by_few_looks(of_each: int) -> None:
+    kinds = ("queued", "answered", "transferred")
+    looks = list[float]()
+    for most in (600, 2400):
+        told = [call_entry(n, kinds[n % 3], contact=f"call:a:{n // of_each}") for n in range(most)]
+        Looked.times = 0
+        found = put_in_order(Looked(one) for one in told)
+        assert len(found) == most
+        looks.append(Looked.times / most)
+    assert looks[1] < 1.5 * looks[0]
+
+
+def follow_plainly(told: list[dict[str, Any]]) -> list[str]:
+    """Of what happened to a call: at each step the first that can come next and leads to where any of the rest begins."""
+    ways = {
+        "call.queued": (0, 1),
+        "call.answered": (1, 2),
+        "call.abandoned": (1, 0),
+        "call.left_queue": (1, 0),
+        "call.transferred": (2, 0),
+        "call.ended": (2, 0),
+    }
+    place, found = 0, []
+    for at in sorted({one["happened_at"] for one in told}):
+        left = [one for one in told if one["happened_at"] == at]
+        while left:
+            here = [one for one in left if ways[one["type"]][0] == place] or left
+            starts = {ways[one["type"]][0] for one in left}
+            chosen = next((one for one in here if ways[one["type"]][1] in starts), here[0])
+            left.remove(chosen)
+            place = ways[chosen["type"]][1]
+            found.append(chosen["id"])
+    return found
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["queued", "answered", "abandoned", "left_queue", "transferred", "ended"]),
+            st.integers(0, 2),
+        ),
+        max_size=14,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_a_call_goes_through_each_second_as_it_can(told: list[tuple[str, int]], chance: Random) -> None:
+    entries = [call_entry(number, kind, 1000 * second) for number, (kind, second) in enumerate(told)]
+    by_turn = sorted(entries, key=in_order)
+    chance.shuffle(entries)
+    assert [one["id"] for one in put_in_order(entries)] == follow_plainly(by_turn)
 
 
 def test_of_what_happened_at_once_the_end_counts() -> None:
