@@ -23,7 +23,7 @@ from models.identities import IdentityKind
 from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
-from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when
+from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when, word
 from streams.running import pass_settings_here
 from streams.sectors import KINDS, choose_sector, list_sectors
 from streams.settings import Settings
@@ -459,7 +459,7 @@ def _is_of(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
     who, operation, sector, whose, why, result = (str(record.get(key, "")) for key in COLUMNS)
     if ground := record.get("ground"):
-        why = f"{why}; {ground}"
+        why = f"{why}; {word('ground', str(ground))}"
     if erasure := record.get("erasure"):
         why = f"{why}; {erasure}"
     if across := record.get("across"):

@@ -12,7 +12,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.audit_cli import acting, check_whose, record_act
 from streams.core.links import Link
-from streams.listing import EXIT_NOT_FOUND, print_table, when
+from streams.listing import EXIT_NOT_FOUND, print_table, when, word
 from streams.running import pass_settings_here
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
@@ -69,7 +69,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
             str(one.contacts),
             when(one.linked_at, settings.web.zone),
             when(one.revoked_at, settings.web.zone) if one.revoked_at else "",
-            one.reason or "",
+            word("ground", one.reason) if one.reason else "",
         )
         for one in known[:limit]
     ]

@@ -256,7 +256,7 @@ def _explain_revoked(links: Sequence["Known"], zone: tzinfo) -> None:
     """Say on the standard error of which links no contact is shown, since they were revoked, and how that is undone."""
     for known in links[:PAGE]:
         one, other = known.link
-        at, ground = when(known.revoked_at or 0, zone), known.reason
+        at, ground = when(known.revoked_at or 0, zone), word("ground", known.reason or "")
         click.echo(
             say(
                 f"{one}, {other}: told together by {known.contacts} contacts, but revoked {at} ({ground}); "

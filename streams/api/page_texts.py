@@ -8,7 +8,7 @@ from streams.api.options import LANGUAGES
 from streams.rights.texts import REMNANTS
 from streams.rights.vocabulary import VOCABULARY
 
-_SHARED: Final = ("channel", "type", "state", "outcome", "clock", "scale", "kind", "purpose", "role")
+_SHARED: Final = ("channel", "type", "state", "outcome", "clock", "scale", "kind", "purpose", "role", "ground")
 """Sets whose words are those of what is handed out."""
 _TEXTS = {
     # the head
@@ -247,10 +247,6 @@ _TEXTS = {
         "The two stories will be apart at once, even if the link is told again. This can be undone.",
     ),
     "ground": ("Motif", "Ground"),
-    "ground_shared": ("Plusieurs personnes s’en servent", "Several people use it"),
-    "ground_mistaken": ("Erreur de saisie", "Told or typed wrongly"),
-    "ground_reassigned": ("À quelqu’un d’autre désormais", "Somebody else’s by now"),
-    "ground_requested": ("Demandé par l’usager", "Asked for by the citizen"),
     "revoked": ("Lien rompu : {one} et {other} sont séparés.", "Link revoked: {one} and {other} are apart."),
     "link_revoked": ("Lien rompu", "Link revoked"),
     "revoked_by_one": (

@@ -149,6 +149,12 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "refused": ("refused", "refusé"),
         "limited": ("refused: too often", "refusé : trop souvent"),
     },
+    "ground": {
+        "shared": ("Several people use it", "Plusieurs personnes s’en servent"),
+        "mistaken": ("Told or typed wrongly", "Erreur de saisie"),
+        "reassigned": ("Somebody else’s by now", "À quelqu’un d’autre désormais"),
+        "requested": ("Asked for by the citizen", "Demandé par l’usager"),
+    },
     "reason": {
         "shared": ("others have it too", "d’autres l’ont aussi"),
         "revoked": ("found not to be yours", "reconnu comme n’étant pas à vous"),

@@ -35,6 +35,8 @@ from streams.rights.holding import Holding, Kept, gather, tell_facts, tell_stays
 from streams.rights.pdf import write_pdf
 from streams.rights.vocabulary import LANGUAGES, VOCABULARY
 from streams.rights.writing import Document, Format, Section, write
+from streams.rights_process import gather as gather_here
+from streams.settings import Rights, Settings
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import load_policies
 from streams.timeline.store import Timeline
@@ -200,6 +202,23 @@ def test_each_field_of_the_state_is_handed_out_or_left_out_for_a_reason() -> Non
         both = (milestone, structs.replace(milestone, **{name: value}))
         before, after = tell_facts(Contact(Channel.MAIL, START_MS, b"", milestones=both), opinions=False)
         assert getattr(before, told) != getattr(after, told), name
+
+
+@pytest.mark.parametrize(
+    ("notice", "notice_en", "told"),
+    [
+        ("Le responsable", "The controller", {"fr": "Le responsable", "en": "The controller"}),
+        ("Le responsable", "", {"fr": "Le responsable", "en": "Le responsable"}),
+        ("", "The controller", {"fr": "", "en": "The controller"}),
+    ],
+)
+def test_the_notice_is_in_the_language_of_the_reader_or_else_in_french(
+    timeline: Timeline, tmp_path: Path, notice: str, notice_en: str, told: dict[str, str]
+) -> None:
+    finder = fill(timeline, events())
+    settings = Settings(data=tmp_path, rights=Rights(notice=notice, notice_en=notice_en))
+    for language, text in told.items():
+        assert gather_here(settings, timeline, finder, PHONE, "", language).notice == text
 
 
 def test_where_a_call_was_passed_on_to_is_told_on_paper_too(timeline: Timeline) -> None:
@@ -418,3 +437,4 @@ def test_ten_thousand_entries(timeline: Timeline, kind: Format) -> None:
 def test_each_result_that_an_audit_has_is_put_into_words() -> None:
     assert VOCABULARY["result"].keys() == set(Result)
     assert VOCABULARY["purpose"].keys() == set(Purpose)
+    assert VOCABULARY["ground"].keys() == set(Ground)

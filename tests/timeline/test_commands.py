@@ -248,16 +248,21 @@ def test_a_database_of_a_newer_release_is_said(data: Path, phone: str, arguments
     assert (done.exit_code, "of a newer release" in done.stderr) == (2, True), done.output
 
 
-def test_links_are_listed_revoked_and_restored(data: Path, phone: str) -> None:
+def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert CASE in run("links", "list", phone).stdout
     revoked = run("links", "revoke", phone, CASE, "--reason", "shared")
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
     assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
-    assert "shared" in run("links", "list", CASE).stdout
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 1
     told = run("timeline", "show", phone, "--why", "contact").stderr
     assert f"{CASE}, {phone}: told together by 1 contacts, but revoked" in told
-    assert f"(shared); accueil links restore {CASE} {phone}" in told
+    assert f"(Several people use it); accueil links restore {CASE} {phone}" in told
+    assert "  Several people use it\n" in run("links", "list", CASE).stdout
+    assert "rights; Several people use it" in run("audit", "show").stdout
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert "  Plusieurs personnes s" in run("links", "list", CASE).stdout
+    assert "rights; Plusieurs personnes s" in run("audit", "show").stdout
+    monkeypatch.setenv("LC_ALL", "C")
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
     assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr
     assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
@@ -440,7 +445,7 @@ def test_a_number_whose_only_link_was_revoked_is_not_unknown(data: Path) -> None
     assert run("links", "revoke", number, CASE, "--reason", "mistaken").exit_code == 0
     done = run("timeline", "show", number, "--why", "contact")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert f"(mistaken); accueil links restore {CASE} {number}" in done.stderr
+    assert f"(Told or typed wrongly); accueil links restore {CASE} {number}" in done.stderr
     assert "nothing to show" in done.stderr
     assert "nothing is known" not in done.stderr
 
