@@ -24,7 +24,7 @@ from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Resul
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when, word
-from streams.running import pass_settings_here
+from streams.running import pass_settings_here, tell_stopped_demo
 from streams.sectors import KINDS, choose_sector, list_sectors
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
@@ -243,7 +243,7 @@ def verify_(settings: Settings, noted: Mark | None) -> None:
     if report.findings:
         raise SystemExit(EXIT_NOT_FOUND)
     if not report.lines:
-        click.echo(say("nothing is recorded yet", "rien n'est encore enregistré"))
+        click.echo(_tell_none(settings))
         return
     click.echo(
         say(
@@ -318,7 +318,7 @@ def show(
     directory = _directory(settings)
     try:
         shown, left_out, unreadable = _latest(read(directory), fits, limit)
-        findings = verify(directory).findings
+        found = verify(directory)
     except AuditError as error:
         raise OperatorError(str(error)) from None
     if sector is not None and not (shown or left_out) and sector not in list_sectors(settings):
@@ -329,6 +329,8 @@ def show(
         if sought.others:
             click.echo(sought.others, err=True)
     _print_records(shown, settings.web.zone, left_out, json=json)
+    if not (found.lines or found.findings):
+        click.echo(_tell_none(settings), err=True)
     if unreadable:
         click.echo(
             say(
@@ -337,8 +339,8 @@ def show(
             ),
             err=True,
         )
-    if findings:
-        click.echo(_describe(directory, findings[0]), err=True)
+    if found.findings:
+        click.echo(_describe(directory, found.findings[0]), err=True)
         click.echo(
             say(
                 "the audit was changed, what is shown may be false: accueil audit verify",
@@ -496,6 +498,11 @@ def _describe(directory: Path, finding: Finding) -> str:
     text = say(*FOUND[finding.damage]).format(expected=finding.expected)
     path, line = directory / finding.file, finding.line
     return say(f"{path}, line {line}: {text}", f"{path}, ligne {line} : {text}")
+
+
+def _tell_none(settings: Settings) -> str:
+    where, demo = _directory(settings), tell_stopped_demo(settings.data)
+    return say(f"nothing is recorded yet in {where}{demo}", f"rien n'est encore enregistré dans {where}{demo}")
 
 
 def _directory(settings: Settings) -> Path:

@@ -15,6 +15,7 @@ import click
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, Kept, read
+from streams.configuration import DEFAULT_FILE, load
 from streams.listing import (
     EXIT_NOT_FOUND,
     as_json,
@@ -28,8 +29,9 @@ from streams.listing import (
 )
 from streams.phrases import cause_of
 from streams.reasons import describe, explain
+from streams.running import DEMO, SYSTEMS, pass_settings_here, tell_stopped_demo
 from streams.settings import Settings
-from streams.terminal import Group, OperatorError, config_file, pass_settings
+from streams.terminal import Group, OperatorError, config_file
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def group() -> None:
 @filters
 @limit_option
 @as_json
-@pass_settings
+@pass_settings_here
 def list_(
     settings: Settings, reason: str | None, connector: str | None, since: int | None, limit: int, *, json: bool
 ) -> None:
@@ -96,7 +98,7 @@ def list_(
             (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER"), detail),
             _totals(found, zone),
         )
-    where = _directory(settings)
+    where = f"{_directory(settings)}{'' if found else tell_stopped_demo(settings.data)}"
     click.echo(say(f"{len(found)} rejected records in {where}", f"{len(found)} enregistrements rejetés dans {where}"))
 
 
@@ -104,7 +106,7 @@ def list_(
 @click.argument("place", metavar="PLACE")
 @value_option
 @as_json
-@pass_settings
+@pass_settings_here
 def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
     """Print all that is known of one record."""
     found = next(_found(settings, Filter(places=frozenset({place}))), None)
@@ -146,7 +148,7 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
 @click.argument("places", metavar="[PLACE]...", nargs=-1)
 @filters
 @replay_options
-@pass_settings
+@pass_settings_here
 @click.pass_context
 def replay(
     context: click.Context,
@@ -175,7 +177,11 @@ def replay(
         return
     from streams.programs import configure_connectors  # noqa: PLC0415 - brings kafka-python, which list does without
 
-    instances = configure_connectors(settings, [*names], config_file(context))
+    config = config_file(context)
+    if settings.data.name == DEMO and not settings.connectors:
+        config = settings.data / SYSTEMS / DEFAULT_FILE
+        settings = load(config).model_copy(update={"data": settings.data})
+    instances = configure_connectors(settings, [*names], config)
     if not dry_run:
         for instance in instances:
             with _operator_errors(instance.name), instance.occupied(_directory(settings)):

@@ -25,6 +25,8 @@ DEMO: Final = "demo"
 """Below the data directory: the demo's own, so that its data never mix with real ones."""
 DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 """The demo's own settings."""
+SYSTEMS: Final = "systems"
+"""In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
 CLAIM_SECONDS: Final = 0.5
 """Longer than anyone holds the lock who only asks for it."""
 
@@ -123,6 +125,23 @@ def find_settings(settings: Settings) -> Settings:
     if found is None or found[0] == settings.data:
         return settings
     return load(DEMO_FILE).model_copy(update={"data": found[0]})
+
+
+def tell_stopped_demo(data: Path) -> str:
+    """Return in words that a demo beside `data` has data of its own, and how to look there; empty if none has, or it runs."""
+    demo = data / DEMO
+    if not demo.is_dir() or read(demo):
+        return ""
+    return say(
+        f"; beside it is a demo that is stopped: start it, or ACCUEIL_DATA={demo}",
+        f" ; à côté se trouve une démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={demo}",
+    )
+
+
+def tell_elsewhere(data: Path) -> str:
+    """Return in words how to look into another directory than `data`."""
+    other = say("; of another data directory: ACCUEIL_DATA", " ; pour un autre dossier : ACCUEIL_DATA")
+    return tell_stopped_demo(data) or other
 
 
 def wait_for_broker(brokers: str, seconds: float) -> None:

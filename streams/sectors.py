@@ -5,6 +5,7 @@ from typing import Final
 import click
 
 from models.identities import IdentityKind
+from streams.running import tell_elsewhere
 from streams.settings import Settings
 from streams.terminal import OperatorError
 from streams.words import say
@@ -58,10 +59,11 @@ def choose_sector(settings: Settings, named: str | None) -> str:
         raise OperatorError(
             say(
                 f"no sector has a key in {settings.data} yet: its connectors make it when they start, and until then nobody is "
-                "known; of another data directory: ACCUEIL_DATA",
+                "known",
                 f"aucun secteur n'a encore de clé dans {settings.data} : ses connecteurs la créent en démarrant, et "
-                "personne n'est connu d'ici là ; pour un autre dossier : ACCUEIL_DATA",
+                "personne n'est connu d'ici là",
             )
+            + tell_elsewhere(settings.data)
         )
     names = ", ".join(known)
     raise OperatorError(

@@ -7,6 +7,7 @@ from connectors.sdk.errors import why
 from connectors.sdk.keys import load_key
 from streams.core.links import Caps
 from streams.prechecks import make_private
+from streams.running import tell_elsewhere
 from streams.settings import ConfigError, Settings
 from streams.timeline.erasing import find_sectors
 from streams.timeline.migrating import TooNew
@@ -44,11 +45,10 @@ def check_there(settings: Settings) -> None:
     if not has_timelines(settings):
         raise ConfigError(
             say(
-                f"no timelines in {settings.data} yet: accueil up, or accueil timeline, writes them; of another data directory: "
-                "ACCUEIL_DATA",
-                f"aucun fil dans {settings.data} encore : accueil up, ou accueil timeline, les écrit ; pour un autre dossier : "
-                "ACCUEIL_DATA",
+                f"no timelines in {settings.data} yet: accueil up, or accueil timeline, writes them",
+                f"aucun fil dans {settings.data} encore : accueil up, ou accueil timeline, les écrit",
             )
+            + tell_elsewhere(settings.data)
         )
 
 

@@ -4,6 +4,7 @@ import json as json_codec
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Final
 
 import click
@@ -16,7 +17,7 @@ from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
 from streams.audit_cli import acting
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
-from streams.running import pass_settings_here
+from streams.running import pass_settings_here, tell_stopped_demo
 from streams.sectors import find_default, list_sectors
 from streams.settings import ConfigError, Settings
 from streams.terminal import Group, OperatorError
@@ -136,7 +137,8 @@ def list_(settings: Settings, *, json: bool) -> None:
             [_row(token, settings.web.zone) for token in tokens],
         )
     else:
-        click.echo(say("none", "aucun"))
+        where, demo = _directory(settings), tell_stopped_demo(settings.data)
+        click.echo(say(f"none in {where}{demo}", f"aucun dans {where}{demo}"))
 
 
 @group.command(
@@ -172,7 +174,11 @@ def revoke(settings: Settings, name: str) -> None:
 
 def open_tokens(settings: Settings) -> Tokens:
     """Return the tokens of this installation."""
-    return Tokens(settings.data / "access")
+    return Tokens(_directory(settings))
+
+
+def _directory(settings: Settings) -> Path:
+    return settings.data / "access"
 
 
 @contextmanager

@@ -23,15 +23,13 @@ from streams.prechecks import check_port, own, warn
 from streams.processes import Child, GaveUp, Program, Tree, all_ready
 from streams.programs import configure_connectors
 from streams.retention import find_due
-from streams.running import DEMO, DEMO_FILE, announce
+from streams.running import DEMO, DEMO_FILE, SYSTEMS, announce
 from streams.settings import Settings
 from streams.sla_file import load_policies
 from streams.terminal import OperatorError
 from streams.web_settings import Web
 from streams.words import say
 
-SYSTEMS: Final = "systems"
-"""In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
 """How long the sources may take when the board is ready, before they are named."""

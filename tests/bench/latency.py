@@ -23,7 +23,8 @@ import click
 import psutil
 
 from streams.engine.broker import free_port
-from streams.up import ACCUEIL, SYSTEMS
+from streams.running import SYSTEMS
+from streams.up import ACCUEIL
 from streams.words import say
 from tests.bench.measuring import MIB, cpu_seconds, describe_machine, forget_settings, percentile
 from tests.bench.report import Goal, Run, number, table, write_json

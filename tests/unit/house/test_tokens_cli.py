@@ -80,7 +80,7 @@ def test_what_cannot_be_recorded_is_not_done() -> None:
     assert result.exit_code == 2
     assert "nothing was done, since it could not be recorded" in result.stderr
     assert result.stdout == ""
-    assert command("list").stdout == "none\n"
+    assert command("list").stdout == "none in accueil-data/access\n"
 
 
 def test_a_name_is_never_given_twice_and_an_unknown_one_is_told() -> None:

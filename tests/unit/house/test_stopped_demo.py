@@ -1,0 +1,77 @@
+"""Beside a demo that is stopped, commands look in the data of none, and say so; beside one that runs, in its data."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from connectors.sdk.contract import Reject
+from connectors.sdk.rejects import Rejects
+from models.reasons import Reason
+from streams import running
+from streams.cli import main
+from streams.prechecks import own
+
+DEMO = Path("accueil-data/demo")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    DEMO.mkdir(parents=True)
+    directory = DEMO / "connectors" / "asterisk" / "siege"
+    directory.mkdir(parents=True)
+    rejects = Rejects(directory)
+    rejects.add(Reject(Reason.INVALID_UTF8, b"\xff", "at byte 0"))
+    rejects.close()
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        (("audit", "verify"), "nothing is recorded yet in accueil-data/audit"),
+        (("audit", "show"), "nothing is recorded yet in accueil-data/audit"),
+        (("tokens", "list"), "none in accueil-data/access"),
+        (("rejects", "list"), "0 rejected records in accueil-data/connectors"),
+        (
+            ("links", "list", "case:0a1b-0000000000000000000001"),
+            "no timelines in accueil-data yet: accueil up, or accueil timeline, writes them",
+        ),
+        (("timeline", "show", "--why", "contact"), "nobody is known"),
+    ],
+)
+def test_who_finds_nothing_beside_a_stopped_demo_is_told_where_its_data_are(
+    command: tuple[str, ...], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hint = f"{where}; beside it is a demo that is stopped: start it, or ACCUEIL_DATA={DEMO}\n"
+    assert hint in run(*command).output
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert f"démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={DEMO}\n" in run(*command).output
+    DEMO.rename("elsewhere")
+    assert "démonstration" not in run(*command).output
+
+
+def test_rejects_are_the_demos_while_it_runs() -> None:
+    with own(DEMO):
+        running.announce(DEMO, "127.0.0.1:1", "")
+        assert run("rejects", "list").output.endswith(f"1 rejected records in {DEMO}/connectors\n")
+        place = run("rejects", "list").output.splitlines()[1].split()[0]
+        assert run("rejects", "show", place).exit_code == 0
+        systems = DEMO / running.SYSTEMS
+        systems.mkdir()
+        (systems / "accueil.toml").write_text('[connectors.siege]\nconnector = "asterisk"\npath = "queue_log"\n')
+        again = run("rejects", "replay", "--all", "--dry-run")
+        assert again.exit_code == 0, again.output
+        assert "siege: 0 usable now" in again.output
+    assert "1 rejected" not in run("rejects", "list").output
+
+
+def test_a_demo_that_runs_beside_what_runs_is_not_called_stopped() -> None:
+    assert running.tell_stopped_demo(DEMO.parent)
+    with own(DEMO):
+        running.announce(DEMO, "127.0.0.1:1", "")
+        assert running.tell_stopped_demo(DEMO.parent) == ""
