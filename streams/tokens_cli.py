@@ -18,7 +18,7 @@ from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make
 from streams.audit_cli import acting
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.running import pass_settings_here, tell_stopped_demo
-from streams.sectors import find_default, list_sectors
+from streams.sectors import choose_sector, find_default, list_sectors
 from streams.settings import ConfigError, Settings
 from streams.terminal import Group, OperatorError
 from streams.words import say
@@ -85,6 +85,9 @@ def add(
             )
         )
     sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
+    if list_sectors(settings):  # else connectors have yet to make keys, and any name may become one
+        for sector in sectors:
+            choose_sector(settings, sector)
     secret, now = make_secret(), _now()
     token = Token(
         name=name,
@@ -199,19 +202,16 @@ def _clear() -> Iterator[None]:
 
 def _doubt(settings: Settings, token: Token) -> Iterator[str]:
     """Yield in words which sectors and services of a token nobody knows: a slip of the pen would find nobody."""
-    sectors = list_sectors(settings)
-    none = say("none", "aucun")
-    names = ", ".join(sectors) or none
-    for sector in token.sectors:
-        if sector not in sectors:
-            yield say(
-                f"no key of sector {sector} here; there are: {names}",
-                f"pas de clé du secteur {sector} ici ; il y a : {names}",
-            )
+    if not list_sectors(settings):
+        names = ", ".join(token.sectors)
+        yield say(
+            f"no sector has a key here yet: check the name, {names}",
+            f"aucun secteur n'a encore de clé ici : vérifier le nom, {names}",
+        )
     services = _read_services(settings, token.sectors) if token.services else None
     if services is None:
         return
-    names = ", ".join(services) or none
+    names = ", ".join(services) or say("none", "aucun")
     for service in token.services:
         if service not in services:
             yield say(
