@@ -11,8 +11,8 @@ from connectors.sdk.mistakes import guess
 from models.events import Event
 from models.topics import Channel
 from streams.core.contact import Contact
-from streams.core.figures import Formula
-from streams.core.layouts import SLA
+from streams.core.figures import Dimensions, Formula
+from streams.core.layouts import LAYOUTS, SLA, TRANSFER
 from streams.core.tracing import ABANDONMENT, QUEUED, SERVICE_LEVEL, Asked, Made, Term, Trace, make_up, names, trace
 from streams.listing import EARLIEST, LATEST, Since, as_json, limit_option, print_table, when
 from streams.running import kafka_errors, pass_settings_here
@@ -109,11 +109,22 @@ def command(
     channels = chosen["channels"] or ((Channel.CALL.value,) if figure in _OF_QUEUES else ())
     made = _make_up(settings, figure, channels, chosen["formula"])
     since, until, span = _choose_time(chosen["day"], chosen["days"], chosen["since"], chosen["until"], zone)
+    _check_channels(figure, made, channels)
     asked = Asked(channels, chosen["site"], chosen["service"], chosen["queue"], since, until)
     with clear_errors(), kafka_errors():
-        counted = _count(settings, made, asked)
+        counted, met = _count(settings, made, asked)
+        _check_places(settings, asked, met.places)
         shown = counted[:limit]
         told = read_events(settings, {one.contact for one in shown}) if events else {}
+    if not counted and not met.in_time:
+        kept = settings.worker.keep_closed_days
+        click.echo(
+            say(
+                f"no figures of {span} here: contacts that were closed are kept for {kept} days",
+                f"aucun chiffre de {span} ici : les contacts clos sont gardés {kept} jours",
+            ),
+            err=True,
+        )
     if chosen["json"]:
         for one in shown:
             click.echo(json_.dumps(_as_json(one, told.get(one.contact), zone)))
@@ -130,8 +141,11 @@ def _choose_time(
     day: date | None, days: int, since: int | None, until: int | None, zone: tzinfo
 ) -> tuple[int | None, int | None, str]:
     """Return since when and until when, in seconds since 1970, and that in words."""
+    now = datetime.now(zone)
+    if (day and day > now.date()) or (since or 0) > now.timestamp() * 1000:
+        raise click.UsageError(say("that time is yet to come", "ce moment est encore à venir"))
     if since is None and until is None:
-        last = day or datetime.now(zone).date()
+        last = day or now.date()
         first = last - timedelta(days=days - 1)
         begin, end = (datetime.combine(on, time(), zone) for on in (first, last + timedelta(days=1)))
         return int(begin.timestamp()), int(end.timestamp()), f"{last}" if days == 1 else f"{first} … {last}"
@@ -157,25 +171,84 @@ def _make_up(settings: Settings, figure: str, channels: Collection[str], formula
         return make_up(figure, Formula(formula or web.formula), target, web.short_abandon_seconds)
     except KeyError:
         raise click.UsageError(
-            say(f"there is no figure {figure}", f"il n'y a pas de chiffre {figure}") + guess(figure, names())
+            say(f"there is no figure {figure}", f"il n'y a pas de chiffre {figure}")
+            + (guess(figure, names()) or say("; --list names all", " ; --list les nomme tous"))
         ) from None
 
 
-def _count(settings: Settings, made: Made, asked: Asked) -> list[Counted]:
+def _check_channels(figure: str, made: Made, channels: Collection[str]) -> None:
+    """Raise `click.UsageError` if of none of the channels such a thing is counted: zero would not be true."""
+    wanted = {term.name for term in (*made.numerator, *made.denominator)}
+    if channels and not any(
+        wanted & {*layout.facts, *layout.stocks} for layout in map(LAYOUTS.__getitem__, (*channels, SLA, TRANSFER))
+    ):
+        having = [name for name in CHANNELS if wanted & {*LAYOUTS[name].facts, *LAYOUTS[name].stocks}]
+        raise click.UsageError(
+            say(
+                f"of {', '.join(channels)} there is no figure {figure}; there is of {', '.join(having)}",
+                f"pas de chiffre {figure} pour {', '.join(channels)} ; il y en a pour {', '.join(having)}",
+            )
+        )
+
+
+def _check_places(settings: Settings, asked: Asked, places: Collection[Dimensions]) -> None:
+    """Raise `click.UsageError` for a place that neither contacts nor settings name."""
+    web = settings.web
+    known = {
+        "site": {*(place.site for place in places), *(queue.site for queue in web.queues.values())},
+        "service": {
+            *(place.service for place in places),
+            *(queue.service for queue in web.queues.values()),
+            *web.services,
+        },
+        "queue": {
+            *(place.queue for place in places),
+            *(queue.queue or name for name, queue in web.queues.items()),
+        },
+    }
+    for option, there in known.items():
+        value = getattr(asked, option)
+        if value is None or value in there:
+            continue
+        some = sorted(name for name in there if name and ":" not in name)  # those are promises' and transfers'
+        listed = ", ".join(some) or say("none", "aucun")
+        raise click.UsageError(
+            say(f"no --{option} {value} is known", f"--{option} {value} : inconnu")
+            + guess(value, some)
+            + say(f"; there are: {listed}", f" ; il y a : {listed}")
+        )
+
+
+class _Met(NamedTuple):
+    """What was met of all contacts, whatever was asked for."""
+
+    places: set[Dimensions]
+    in_time: bool
+    """Whether anything is of the time that was asked for."""
+
+
+def _count(settings: Settings, made: Made, asked: Asked) -> tuple[list[Counted], _Met]:
     found: dict[str, list[Counted]] = {}
+    places, dated = set[Dimensions](), Asked(since=asked.since, until=asked.until)
+    in_time = False
 
     def note(name: str, row: Contact) -> bool:
+        nonlocal in_time
         found.pop(name, None)  # an earlier version of the row
-        facts = [Counted(name, fact, *made.judge(fact.name, fact.amount)) for fact in trace(row) if asked.fits(fact)]
+        traces = [*trace(row)]
+        places.update(fact.place for fact in traces)
+        in_time = in_time or any(fact.start is not None and dated.fits(fact) for fact in traces)
+        facts = [Counted(name, fact, *made.judge(fact.name, fact.amount)) for fact in traces if asked.fits(fact)]
         if own := [one for one in facts if one.in_numerator or one.in_denominator]:
             found[name] = own
         return False
 
     scan_contacts(settings, note)
-    return sorted(
+    counted = sorted(
         (one for several in found.values() for one in several),
         key=lambda one: (one.fact.start or 0, one.contact, one.fact),
     )
+    return counted, _Met(places, in_time)
 
 
 def _sum_up(figure: str, made: Made, counted: list[Counted], asked: Asked, span: str) -> str:

@@ -108,3 +108,45 @@ def test_days_and_times_are_not_mixed_and_a_rate_is_of_one_channel_with_queues()
     for channels in (("call", "visit"), ("mail",)):
         wrong = explain("service_level", *(word for channel in channels for word in ("--channel", channel)))
         assert (wrong.exit_code, "is of one channel, call or visit" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            ("waiting", "--channel", "mail", "--site", "siège"),
+            "no --site siège is known; did you mean siege?; there are: ",
+        ),
+        (("waiting", "--service", "nosuch"), "no --service nosuch is known; there are: "),
+        (
+            ("service_level", "--queue", "acueil"),
+            "no --queue acueil is known; did you mean accueil?; there are: accueil",
+        ),
+        (("offered", "--day", "2126-12-25"), "that time is yet to come"),
+        (("offered", "--since", "2126-12-25"), "that time is yet to come"),
+        (("foo",), "there is no figure foo; --list names all"),
+        (("offerd",), "there is no figure offerd; did you mean offered?"),
+        (("received", "--channel", "call"), "of call there is no figure received; there is of mail, email, form"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_what_there_is(asked: tuple[str, ...], told: str) -> None:
+    refused = explain(*asked)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert told in refused.stderr
+
+
+def test_a_place_that_settings_alone_name_has_no_contact_and_is_known() -> None:
+    Path("accueil.toml").write_text(
+        '[web.queues.nuit]\nsite = "annexe"\nservice = "garde"\nlabel_fr = "Nuit"\nlabel_en = "Night"\n'
+        '[web.services]\ncolleges = { label_fr = "Collèges", label_en = "Schools" }\n'
+    )
+    for place in (("--queue", "nuit"), ("--site", "annexe"), ("--service", "garde"), ("--service", "colleges")):
+        assert first_line("offered", "--day", MORNING, *place).endswith(": 0")
+
+
+def test_a_day_of_which_nothing_is_kept_is_told_apart_from_one_without_any_of_these() -> None:
+    none = explain("offered", "--day", "2020-01-01", "--channel", "call")
+    assert (none.exit_code, none.stdout.splitlines()[0]) == (0, "offered, call, 2020-01-01: 0")
+    assert none.stderr == "no figures of 2020-01-01 here: contacts that were closed are kept for 35 days\n"
+    assert explain("abandonment", "--day", MORNING, "--channel", "visit").stderr == ""
+    assert explain("waiting", "--day", "2020-01-01", "--channel", "mail").stderr == ""
