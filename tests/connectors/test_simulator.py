@@ -103,7 +103,8 @@ def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> Non
     workers.live(deliver(told, 1), until + SETTLES, [month.since + timedelta(days=1, hours=11)])
     assert differences(workers.numbers(), month.week_ledger) == []
     assert workers.dead == {}
-    text = serve(workers, month.policies).get("/metrics").text
+    app = serve(workers, month.policies)
+    text = app.get("/metrics").text
     promised = Promised(month.sla_file, month.week_story, workers.now)
     for taken_back, found in (
         compare_counters(text, month.week_ledger),
@@ -111,6 +112,7 @@ def test_figures_are_the_ledger_if_it_is_told_as_it_happens(month: Month) -> Non
     ):
         assert found == []
         assert taken_back > 0, "nothing was told late"
+    assert promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
 def test_who_came_is_accounted_for_on_every_channel(month: Month) -> None:
