@@ -10,12 +10,11 @@ from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise_phone
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import Token, digest, find, make_secret, milliseconds
-from streams.audit_cli import acting
 from streams.settings import Settings
 from streams.timeline.reading import Reading
 from streams.timeline.store import Unavailable
 from streams.timelines import open_reader
-from streams.tokens_cli import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, open_tokens
+from streams.tokens_cli import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, open_tokens, recording
 
 SECTOR: Final = "demonstration"
 """As the simulated systems' connectors have it."""
@@ -40,7 +39,7 @@ def make_token(settings: Settings) -> Path:
         secret, until = make_secret(), now + EXPIRES_DAYS * DAY_MS
         names = {token.name for token in known if token.revoked_at is not None}
         name = next(name for number in range(1, len(names) + 2) if (name := f"{NAME}-{number}") not in names)
-        with acting(settings, Operation.ADD_TOKEN, f"token:{name}"):
+        with recording(settings, tokens, Operation.ADD_TOKEN, name):
             if not tokens.rotate(name, digest(secret), until):
                 tokens.add(
                     Token(

@@ -2,7 +2,7 @@
 
 import json as json_codec
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
-from streams.audit_cli import acting
+from streams.audit_cli import Ending, acting
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.running import pass_settings_here, tell_stopped_demo
 from streams.sectors import choose_sector, find_default, list_sectors
@@ -107,7 +107,7 @@ def add(
                     f"il y a, ou il y a eu, un jeton nommé {name} : prendre un autre nom, ou `accueil tokens rotate {name}`",
                 )
             )
-        with acting(settings, Operation.ADD_TOKEN, f"token:{name}"):
+        with recording(settings, tokens, Operation.ADD_TOKEN, name):
             tokens.add(token)
     for warning in _doubt(settings, token):
         click.echo(warning, err=True)
@@ -158,7 +158,7 @@ def rotate(settings: Settings, name: str, days: int) -> None:
     secret, expires_at = make_secret(), _now() + days * DAY_MS
     with _changing(settings) as tokens:
         _find(tokens, name)
-        with acting(settings, Operation.ROTATE_TOKEN, f"token:{name}"):
+        with recording(settings, tokens, Operation.ROTATE_TOKEN, name):
             tokens.rotate(name, digest(secret), expires_at)
     _tell(secret, expires_at, settings.web.zone)
 
@@ -170,7 +170,7 @@ def revoke(settings: Settings, name: str) -> None:
     """Revoke one; its name stays, since it is in the audit."""
     with _changing(settings) as tokens:
         _find(tokens, name)
-        with acting(settings, Operation.REVOKE_TOKEN, f"token:{name}"):
+        with recording(settings, tokens, Operation.REVOKE_TOKEN, name):
             tokens.revoke(name, _now())
     click.echo(say(f"{name} is revoked", f"{name} est retiré"))
 
@@ -182,6 +182,12 @@ def open_tokens(settings: Settings) -> Tokens:
 
 def _directory(settings: Settings) -> Path:
     return settings.data / "access"
+
+
+def recording(settings: Settings, tokens: Tokens, operation: Operation, name: str) -> AbstractContextManager[Ending]:
+    """Record that a token is about to be changed, and what came of it. Raises what `acting` does, and `TokensError`."""
+    before = tokens.list()
+    return acting(settings, operation, f"token:{name}", is_done=lambda: tokens.list() != before)
 
 
 @contextmanager

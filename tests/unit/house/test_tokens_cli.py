@@ -1,5 +1,6 @@
 """`accueil tokens`, as an operator uses it."""
 
+import errno
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connectors.sdk.keys import load_key
+from streams.access import tokens
 from streams.access.audit import read, verify
 from streams.access.permissions import Role
 from streams.access.tokens import Tokens
@@ -68,6 +70,23 @@ def test_a_service_that_nobody_knows_is_told_and_the_token_made_all_the_same() -
     assert (wrong.exit_code, len(wrong.stdout.splitlines())) == (0, 1)
     tokens = {token.name: token.sectors for token in Tokens(DATA / "access").list()}
     assert tokens == {"first": ("social",), "second": ("social",), "third": ("social",)}
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_change_is_recorded_as_failed_only_if_it_was_not_made(
+    monkeypatch: pytest.MonkeyPatch, *, is_done: bool
+) -> None:
+    replace = tokens.replace
+
+    def fail(path: Path, content: bytes) -> None:
+        if is_done:
+            replace(path, content)
+        raise OSError(errno.EIO, "its directory cannot be written through")
+
+    monkeypatch.setattr(tokens, "replace", fail)
+    assert command("add", "guichet-1", "--role", "agent").exit_code != 0
+    lines = [line.record for line in read(DATA / "audit") if line.record and "who" in line.record]
+    assert [one["result"] for one in lines] == (["begun"] if is_done else ["begun", "failed"])
 
 
 def test_every_change_is_in_the_audit_before_it_is_made() -> None:
