@@ -352,7 +352,7 @@ def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served,
     rows = page.run(
         "return [...document.querySelectorAll('.view:not([hidden]) tbody tr')].map((row) => row.textContent)"
     )
-    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 9)], "as many as find room"
+    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as find room"
     assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
     assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "of whom it is told no more"
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")

@@ -41,6 +41,9 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Return whether a text does not find room in its box, and ends in dots. */
+export const isCut = (box) => box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1;
+
 export function explain(element, title) {
   if (element.title !== title) element.title = title;
 }

@@ -3,7 +3,10 @@
 
 import { explained, explainedCell, giveStop, rove } from "./explaining.js";
 import { mark, NORMAL } from "./levels.js";
-import { Rows, explain, make, write } from "./page.js";
+import { Rows, explain, isCut, make, write } from "./page.js";
+
+const LAST_FIT = 6; // of views.css
+const LINES_OF_TWO = 5.6; // rem: a row so high has room for two lines
 
 function build(tag, className, ...children) {
   const element = document.createElement(tag);
@@ -123,7 +126,22 @@ export class Table {
     });
     this.box.style.setProperty("--rows", items.length);
     this.box.style.setProperty("--room", room);
+    this.box.toggleAttribute("data-high", room / items.length >= LINES_OF_TWO);
+    this.fit();
     giveStop(this.body);
+  }
+
+  /** Write as large as all columns find room in: anew whenever a text has another length, or the window another size. */
+  fit() {
+    const { box } = this;
+    const lengths = [...box.querySelectorAll("th, td")].map((cell) => cell.textContent.length);
+    const wanted = JSON.stringify([innerWidth, innerHeight, box.getAttribute("style"), ...lengths]);
+    if (wanted === this.fitted || !box.checkVisibility()) return;
+    this.fitted = wanted;
+    for (let step = 0; step <= LAST_FIT; step += 1) {
+      box.dataset.fit = step;
+      if (!isCut(box.parentElement) && ![...box.querySelectorAll("tbody :is(th, .words, .state)")].some(isCut)) return;
+    }
   }
 
   showHead(columns) {

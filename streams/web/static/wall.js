@@ -5,7 +5,7 @@ import { closePanel, isPanelOpen } from "./explaining.js";
 import { NAMES, SYMBOLS, mark } from "./levels.js";
 import { board, run, showFreshness } from "./live.js";
 import { setOpenings } from "./openings.js";
-import { $, Rows, counts, explain, format, now, say, texts, write } from "./page.js";
+import { $, Rows, counts, explain, format, isCut, now, say, texts, write } from "./page.js";
 import { KINDS } from "./parts.js";
 import { Rotation } from "./rotation.js";
 import { VIEWS } from "./views.js";
@@ -61,6 +61,9 @@ function showAlerts() {
     write(words, alert.words);
     explain(row, sayAlert(alert));
   });
+  const list = $("alert-list");
+  list.removeAttribute("data-wide");
+  list.toggleAttribute("data-wide", [...list.querySelectorAll("li, .name, .words")].some(isCut));
   $("no-alert").hidden = all.length > 0 || document.body.dataset.state !== "live";
   $("alerts").hidden = !all.length && document.body.dataset.state !== "live";
 }
