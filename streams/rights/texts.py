@@ -46,6 +46,7 @@ def tell_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
         )
         yield f"{request.id}: {state[0]}", f"{request.id} : {state[1]}"
         return
+    yield f"request {request.id}", f"demande {request.id}"  # by it `erasure` finds the proof again
     yield (
         f"erased: {proof.contacts} contacts, proved {_at(proof.proved_at, zone)}",
         (f"effacé : {proof.contacts} contacts, prouvé le {_at(proof.proved_at, zone)}"),

@@ -245,6 +245,8 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     assert found is not None
     assert found.proof is not None
     english, french = ("\n".join(lines) for lines in zip(*tell_erasure(found, UTC), strict=True))
+    assert english.startswith(f"request {name}\nerased: 2 contacts")
+    assert french.startswith(f"demande {name}\neffacé : 2 contacts")
     assert "rows of the state: 2 erased, 0 with identities" in english
     assert "entrées : 6, désormais 0" in french
     assert "running promises: 0" in english
