@@ -228,6 +228,10 @@ _TEXTS = {
     ),
     "told_by_unknown": ("lié à {other} ; preuve non connue", "linked to {other}; evidence not known"),
     "alone": ("Aucun autre identifiant n’y est lié.", "No other identifier is linked to it."),
+    "alone_but_shared": (
+        "Rien n’y est lié qui soit à cet usager seul.",
+        "Nothing is linked to it that is this citizen’s alone.",
+    ),
     "shared": ("Partagé, donc non montré", "Shared, so not shown"),
     "shared_why": (
         "D’autres usagers ont aussi ces identifiants : leurs faits ne sont pas mêlés à ceux-ci.",
@@ -289,6 +293,12 @@ _TEXTS = {
     "language_fr": ("français", "French"),
     "language_en": ("anglais", "English"),
     "erase_all": ("Effacer l’usager pour de bon", "Erase the citizen for good"),
+    "erase_goes_one": ("1 contact, du {first} au {last}.", "1 contact, from {first} to {last}."),
+    "erase_goes_many": ("{n} contacts, du {first} au {last}.", "{n} contacts, from {first} to {last}."),
+    "erase_goes_part": (
+        "Plus de {n} contacts, dont les derniers vont du {first} au {last}.",
+        "More than {n} contacts, the latest of them from {first} to {last}.",
+    ),
     "erase_why": (
         (
             "Tout ce qui est conservé sur l’usager dans le secteur {sector} est effacé, affaires en cours comprises, et rien"

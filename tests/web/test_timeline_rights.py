@@ -2,6 +2,7 @@
 # ruff: noqa: RUF001 - French has typographic apostrophes
 
 import json
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -71,6 +72,20 @@ def desk(page: Page, works: Works) -> Desk:
     return Desk(page, works)
 
 
+def test_who_has_nothing_of_his_own_linked_is_told_so_beside_what_is_shared(desk: Desk, works: Works) -> None:
+    landline, mine, another, lone = (
+        works.pseudonym(IdentityKind.PHONE, "01 99 00 00 40"),
+        *(works.pseudonym(IdentityKind.CASE, f"D-2026-{number}") for number in (41, 42, 43)),
+    )
+    works.write([*form("41", 0, f"{mine} {landline}"), *form("42", 0, f"{another} {landline}"), *form("43", 0, lone)])
+    desk.open().sign_in().ask("D-2026-41", "case")
+    assert "Partagé, donc non montré" in desk.text
+    assert "Rien n’y est lié qui soit à cet usager seul." in desk.text
+    assert "Aucun autre identifiant" not in desk.text
+    desk.ask("D-2026-43", "case")
+    assert "Aucun autre identifiant n’y est lié." in desk.text
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_an_export_is_asked_for_and_comes_as_a_file(desk: Desk, works: Works, tmp_path: Path, theme: str) -> None:
     files = tmp_path / "downloads"
@@ -111,6 +126,8 @@ def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved
     desk.press(Keys.ENTER)
     desk.wait_for("#question[open]")
     assert "Cela ne peut être annulé. Les chiffres ne changent pas." in desk.text
+    why = desk.page.run("return document.getElementById('question-why').textContent")
+    assert re.match(r"3 contacts, du \d.+ au \d.+\. 1 affaire en cours\. Tout ce qui est conservé", why), why
     assert desk.focused[0] == "erase-sure"
     axe.check(desk.page)
     desk.screenshot("erase")

@@ -17,7 +17,7 @@ export function links(story, me, undone, { goOn, revoke, restore }) {
         "aria-label": say("revoke_of", { one: identityName(one.linked_to), other: identityName(one.identity) }),
         onclick: () => askGround(one, me.grounds, revoke),
       }, say("revoke"))))),
-    story.identities.length === 1 && !isElsewhere && el("p", { class: "muted" }, say("alone")),
+    story.identities.length === 1 && !isElsewhere && el("p", { class: "muted" }, say(story.shared.length > 0 ? "alone_but_shared" : "alone")),
     story.shared.length > 0 && [
       !isElsewhere && el("h3", {}, say(story.is_own ? "shared" : "leads_to")),
       el("p", { class: "muted" }, say(story.is_own ? "shared_why" : "leads_to_why")),

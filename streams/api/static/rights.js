@@ -30,11 +30,19 @@ function askExport({ sector }, act) {
   });
 }
 
-function askErasure({ sector }, act) {
+/** What an erasure takes: how many contacts, from when to when, and how many of them are open. */
+function goes({ contacts, are_contacts_whole: isWhole }) {
+  const span = { first: moment(Math.min(...contacts.map(({ since }) => millis(since)))), last: moment(Math.max(...contacts.map(({ last_at: at }) => millis(at)))) };
+  const all = isWhole ? many("erase_goes", contacts.length, span) : say("erase_goes_part", { n: count(contacts.length), ...span });
+  return `${all} ${many("open", contacts.filter((contact) => contact.is_open).length)}.`;
+}
+
+function askErasure(story, act) {
+  const { sector } = story;
   const sure = el("input", { type: "checkbox", id: "erase-sure", required: true });
   question({
     title: say("erase_all"),
-    consequence: say("erase_why", { sector }),
+    consequence: [el("strong", {}, goes(story)), " ", el("br"), say("erase_why", { sector })],
     fields: [el("label", { class: "sure", for: "erase-sure" }, sure, el("span", {}, say("erase_sure")))],
     yes: say("erase_do"),
     act,

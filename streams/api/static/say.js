@@ -53,9 +53,9 @@ export const word = (set, value) => (Object.hasOwn(texts, `${set}_${value}`) ? t
 export const knows = (name) => Object.hasOwn(texts, name);
 
 /** Return what is said of none, of one, of many. */
-export function many(name, n) {
+export function many(name, n, values = {}) {
   const which = n === 0 && knows(`${name}_none`) ? "none" : n === 1 ? "one" : "many";
-  return say(`${name}_${which}`, { n: count(n) });
+  return say(`${name}_${which}`, { ...values, n: count(n) });
 }
 
 /** Return `what`, and of which promise it is told, if it is of one. */
