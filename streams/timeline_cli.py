@@ -17,6 +17,8 @@ from streams.core.links import Story
 from streams.core.promises import Standing
 from streams.core.summary import Due, Summary, Verdict, put_in_order, sum_up
 from streams.listing import EXIT_NOT_FOUND, print_table, when, word
+from streams.rights.telling import Words, tell_entry
+from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector, kind_option, sector_option
 from streams.settings import Settings
@@ -273,10 +275,11 @@ def _explain_revoked(links: Sequence["Known"], zone: tzinfo) -> None:
 
 
 def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple[str, ...]]:
+    words = Words(say(*LANGUAGES), zone, {}, has_offsets=True)
     for entry in entries:
         yield (
             when(entry["happened_at"], zone),
-            f"{entry['type']} {entry['detail']}".rstrip(),
+            tell_entry(entry["type"], entry["detail"], words),
             "/".join(filter(None, (entry["site"], entry["service"]))),
             *(
                 ("", "")

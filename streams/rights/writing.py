@@ -1,20 +1,20 @@
 """An export as a file: JSON for programs, HTML and PDF for people. All three tell the same, in pieces, as it is read."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.sla import SOURCE
-from streams.rights.holding import Entry, Held, Holding
+from streams.rights.holding import Held, Holding
 from streams.rights.labels import put
-from streams.rights.vocabulary import name
+from streams.rights.telling import Words, tell_entry
 
 
 class Format(StrEnum):
@@ -100,63 +100,8 @@ class Document(NamedTuple):
     after: Sequence[Section]
 
 
-class _Words(NamedTuple):
-    """How one reader is told things."""
-
-    language: str
-    zone: tzinfo
-    services: Mapping[str, str]
-
-    def say(self, word: str, **values: object) -> str:
-        return put(word, self.language, **values)
-
-    def name(self, of: str, value: str) -> str:
-        return name(of, value, self.language)
-
-    def when(self, time: str) -> str:
-        return datetime.fromisoformat(time).astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S") if time else ""
-
-    def where(self, site: str, service: str) -> str:
-        called = self.services.get(service, service)
-        return f"{called} ({site})" if called and site else called or site
-
-    def number(self, value: float, form: str = "g") -> str:
-        return format(value, form).replace(".", "," if self.language == "fr" else ".")
-
-    def with_detail(self, what: str, *details: str) -> str:
-        detail = ", ".join(filter(None, details))
-        return self.say("detail", what=what, detail=detail) if detail else what
-
-    def opinion(self, scale: str, score: Any) -> str:
-        most = scale.rpartition("_")[2]
-        return self.say("of", score=score, most=most, scale=self.name("scale", scale))
-
-    def value(self, field: str, value: Any) -> str:
-        """Return what an event told in one of its fields."""
-        if field.endswith("_at"):
-            return self.when(value)
-        if field.endswith("_seconds"):
-            return self.say("seconds", number=self.number(value))
-        if field == "cost_cents":
-            return self.say("euros", number=self.number(value / 100, ".2f"))
-        if isinstance(value, str):
-            of = _SETS.get(field)
-            return self.name(of, value) if of else self.services.get(value, value)
-        return str(value)
-
-    def data(self, data: Mapping[str, Any]) -> str:
-        if "score" in data:
-            return self.opinion(data["scale"], data["score"])
-        told = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
-        return ", ".join(self.say("detail", what=what, detail=value) for what, value in told)
-
-
-_SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage", "by": "party", "scale": "scale"}
-"""Fields whose values are codes, and the set of words for them."""
-
-
 def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
-    words = _Words(language, zone, holding.services)
+    words = Words(language, zone, holding.services)
     say, when = words.say, words.when
 
     def section(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Section:
@@ -212,12 +157,12 @@ def _lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
     )
 
 
-def _tell(contact: Held, words: _Words) -> Chapter:
+def _tell(contact: Held, words: Words) -> Chapter:
     say, when, where = words.say, words.when, words.where
     entries = [
         (
             when(one.happened_at),
-            _tell_entry(one, words),
+            tell_entry(one.type, one.detail, words),
             where(one.site, one.service),
             *(  # a promise is judged later
                 ("", "")
@@ -282,19 +227,3 @@ def _tell(contact: Held, words: _Words) -> Chapter:
 
 def _kind(identity: str) -> str:
     return identity.partition(":")[0]
-
-
-def _tell_entry(entry: Entry, words: _Words) -> str:
-    """Return what happened, with what was told of it: as the timeline page does, and by which policy something was promised."""
-    what, detail = words.name("type", entry.type), entry.detail
-    match entry.type.partition(".")[0]:
-        case "sla":
-            policy, _, clock = detail.rpartition(":")
-            return words.with_detail(what, words.name("clock", clock), policy)
-        case "appointment":
-            detail = words.when(detail)
-        case "letter" if detail:
-            detail = f"{words.say('stamped')} {words.when(detail)}"
-        case "feedback" if detail:
-            detail = words.opinion(*detail.split(":"))
-    return words.with_detail(what, detail)

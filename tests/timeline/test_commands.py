@@ -67,7 +67,7 @@ def recorded(data: Path) -> list[tuple[str, str, str]]:
 def test_a_number_that_is_typed_finds_the_whole_story_and_is_recorded_as_a_pseudonym(data: Path, phone: str) -> None:
     done = run("timeline", "show", "--why", "contact", typed="01 99 00 00 01\n")
     assert done.exit_code == 0, done.output
-    assert done.stdout.count("call.abandoned") == 2
+    assert done.stdout.count("Call abandoned by the citizen") == 2
     assert f"{CASE}: linked to {phone}" in done.stderr
     assert recorded(data) == [("look_up", phone, "contact")]
     assert NUMBER[1:] not in (data / "audit" / "000001.jsonl").read_text()
@@ -116,8 +116,8 @@ def test_what_is_listed_is_bounded_and_what_is_left_is_said(
 def test_the_latest_come_first_and_what_is_cut_is_said(data: Path, phone: str) -> None:
     for name in (phone, "call:a:1"):
         done = run("timeline", "show", name, "--why", "contact", "--limit", "2")
-        assert done.stdout.index("call.abandoned") < done.stdout.index("call.queued")
-        assert "call.arrived" not in done.stdout
+        assert done.stdout.index("Call abandoned") < done.stdout.index("Call queued")
+        assert "Call arrived" not in done.stdout
         assert "there are more before these" in done.stderr
     assert "more" not in run("timeline", "show", "call:a:1", "--why", "contact", "--limit", "3").stderr
 
@@ -144,17 +144,31 @@ def test_open_matters_come_first_with_what_became_of_promises(
     assert paused == "announced delay (paused: it is for the citizen to act)"
     assert blank == ""
     (promise,) = [
-        line for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines() if "sla." in line
+        line
+        for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines()
+        if "Promise broken" in line
     ]
-    what = ("sla.breached", "letters:resolution", "siege/mdph", "mail:ged:7")
-    assert tuple(promise.split()[-4:]) == what, "how things stood is not told of a promise, which may be judged later"
+    what = ["Promise broken: resolution, letters", "siege/mdph", "mail:ged:7"]
+    assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     told = run("timeline", "show", phone, "--why", "contact").stdout
     assert "  En attente du service  " in told
     assert "accusé de réception 2109-05-15" in told
     assert "traitement (délai dépassé)" in told
+    assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in told
+    assert "  Délai dépassé : traitement, letters  " in told
     assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", told)}, "no codes among the words"
+
+
+def test_times_within_what_happened_are_of_the_configured_zone(data: Path, phone: str) -> None:
+    where = {"subject": "appointment:rdv:1", "site": "siege", "service": "pmi", "identities": phone}
+    booked = make("appointment.booked", 300, starts_at=START + timedelta(hours=14, minutes=30), **where)
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        timeline.write(entries_of([booked]))
+    told = run("timeline", "show", "appointment:rdv:1", "--why", "contact").stdout
+    assert "2025-03-03 09:05:00+01:00  Appointment booked: 2025-03-03 23:30:00+01:00  siege/pmi" in told
+    assert "Z" not in told
 
 
 def test_the_only_sector_is_meant_and_why_is_asked_after_the_number(data: Path, phone: str) -> None:
@@ -216,7 +230,7 @@ def test_beside_the_demo_that_runs_its_timelines_are_meant(data: Path, phone: st
         assert run("tokens", "add", "guichet-1", "--role", "agent").exit_code == 0
         done = run(*command, typed="01 99 00 00 01\n")
         assert done.exit_code == 0, done.output
-        assert any(told in done.stdout for told in ("call.abandoned", "add_token", "guichet-1", phone, "lines, each"))
+        assert any(told in done.stdout for told in ("Call abandoned", "add_token", "guichet-1", phone, "lines, each"))
     assert not (data / "audit").exists()
     assert not (data / "access").exists()
 
@@ -253,7 +267,7 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     revoked = run("links", "revoke", phone, CASE, "--reason", "shared")
     assert (revoked.exit_code, revoked.stdout) == (0, "revoked\n")
     assert run("links", "revoke", phone, CASE, "--reason", "shared").exit_code == 1
-    assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 1
+    assert run("timeline", "show", phone, "--why", "contact").stdout.count("Call abandoned by the citizen") == 1
     told = run("timeline", "show", phone, "--why", "contact").stderr
     assert f"{CASE}, {phone}: told together by 1 contacts, but revoked" in told
     assert f"(Several people use it); accueil links restore {CASE} {phone}" in told
@@ -265,7 +279,7 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     monkeypatch.setenv("LC_ALL", "C")
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
     assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr
-    assert run("timeline", "show", phone, "--why", "contact").stdout.count("call.abandoned") == 2
+    assert run("timeline", "show", phone, "--why", "contact").stdout.count("Call abandoned by the citizen") == 2
     acts = [record for record in records(data) if record["operation"] == "revoke_link"]
     assert [(one["whose"], one["result"], one["ground"], one["sector"], one["why"]) for one in acts] == [
         (whose, result, "shared", "general", "rights")

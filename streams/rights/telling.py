@@ -1,0 +1,93 @@
+"""How one reader is told what happened: in his language, and by the clocks of one zone."""
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any, Final, NamedTuple
+
+from streams.rights.labels import put
+from streams.rights.vocabulary import name
+
+
+class Words(NamedTuple):
+    """How one reader is told things."""
+
+    language: str
+    zone: tzinfo
+    services: Mapping[str, str]
+    """Code → name."""
+    has_offsets: bool = False
+    """Whether times are told with their offset: where nothing beside says of which zone they are."""
+
+    def say(self, word: str, **values: object) -> str:
+        """Return a sentence or heading of an export."""
+        return put(word, self.language, **values)
+
+    def name(self, of: str, value: str) -> str:
+        """Return the word for a value of a set."""
+        return name(of, value, self.language)
+
+    def when(self, time: str) -> str:
+        """Return a time by the clocks of the zone; nothing for none."""
+        if not time:
+            return ""
+        text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
+        return text if self.has_offsets else text[: len("2026-11-25 09:00:00")]
+
+    def where(self, site: str, service: str) -> str:
+        """Return a place."""
+        called = self.services.get(service, service)
+        return f"{called} ({site})" if called and site else called or site
+
+    def number(self, value: float, form: str = "g") -> str:
+        """Return a number as it is written."""
+        return format(value, form).replace(".", "," if self.language == "fr" else ".")
+
+    def with_detail(self, what: str, *details: str) -> str:
+        """Return `what`, with what is told of it if anything is."""
+        detail = ", ".join(filter(None, details))
+        return self.say("detail", what=what, detail=detail) if detail else what
+
+    def opinion(self, scale: str, score: Any) -> str:
+        """Return a mark, of how many, and what it is about."""
+        most = scale.rpartition("_")[2]
+        return self.say("of", score=score, most=most, scale=self.name("scale", scale))
+
+    def value(self, field: str, value: Any) -> str:
+        """Return what an event told in one of its fields."""
+        if field.endswith("_at"):
+            return self.when(value)
+        if field.endswith("_seconds"):
+            return self.say("seconds", number=self.number(value))
+        if field == "cost_cents":
+            return self.say("euros", number=self.number(value / 100, ".2f"))
+        if isinstance(value, str):
+            of = _SETS.get(field)
+            return self.name(of, value) if of else self.services.get(value, value)
+        return str(value)
+
+    def data(self, data: Mapping[str, Any]) -> str:
+        """Return all that an event told in its fields."""
+        if "score" in data:
+            return self.opinion(data["scale"], data["score"])
+        told = ((self.name("field", field), self.value(field, value)) for field, value in data.items())
+        return ", ".join(self.say("detail", what=what, detail=value) for what, value in told)
+
+
+_SETS: Final = {"outcome": "outcome", "decision": "outcome", "postage": "postage", "by": "party", "scale": "scale"}
+"""Fields whose values are codes, and the set of words for them."""
+
+
+def tell_entry(type_: str, detail: str, words: Words) -> str:
+    """Return what happened, with what was told of it: as the timeline page does, and by which policy something was promised."""
+    what = words.name("type", type_)
+    match type_.partition(".")[0]:
+        case "sla":
+            policy, _, clock = detail.rpartition(":")
+            return words.with_detail(what, words.name("clock", clock), policy)
+        case "appointment":
+            detail = words.when(detail)
+        case "letter" if detail:
+            detail = f"{words.say('stamped')} {words.when(detail)}"
+        case "feedback" if detail:
+            detail = words.opinion(*detail.split(":"))
+    return words.with_detail(what, detail)
