@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.simulator.accounts import Numbers
-from connectors.simulator.working import midnight
+from connectors.simulator.working import PARIS, midnight
 from models.calendars import Unit
 from models.events import Event
 from models.policies import WRITTEN, ClockKind
@@ -55,6 +55,16 @@ def test_metrics_say_what_happened_sample_for_sample(month: Month) -> None:
     assert comparison.compared | NOT_COMPARED.keys() == catalogue
     assert not comparison.compared & NOT_COMPARED.keys()
     assert {name for name in comparison.told if name.startswith(("contact_", "pipeline_"))} <= catalogue
+
+
+@pytest.mark.parametrize("at", ["2026-03-29 03:10:00", "2026-04-01 00:00:40"])
+def test_metrics_and_promises_said_what_had_happened_when_clocks_were_changed_and_as_deadlines_passed(
+    month: Month, at: str
+) -> None:
+    then = month.as_of(datetime.fromisoformat(at).replace(tzinfo=PARIS).astimezone(UTC))
+    app = serve(then.workers, then.policies)
+    assert Comparison(then, app.get("/metrics").text).differences == []
+    assert then.promised.compare_board(app.get("/api/board").json()["board"]["promises"]) == []
 
 
 def test_the_board_says_what_happened(month: Month) -> None:

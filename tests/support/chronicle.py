@@ -82,29 +82,34 @@ class Chronicle(Ledger):
 
     def tell(self, queue_log: Path, until: datetime) -> "Story":
         """Return all that happened by `until`."""
-        stays = list(_read_stays(queue_log))
+        stays = list(_read_stays(queue_log, until))
         story = Story([], [], [], [])
         for stay in stays:
             stay.tell(story, until)
         waits: defaultdict[str, list[float]] = defaultdict(list)
         for stay in stays:
             waits[stay.call].append(stay.wait_seconds(until))
-        for number, life in self._lives.items():
+        for number, deeds in self._lives.items():
+            life = [deed for deed in deeds if deed.at <= until]
+            if not life:
+                continue
             match self._matters[number]:
                 case Matter(channel=Channel.VISIT) as matter:
                     _tell_visit(matter, life, story, until)
                 case Matter(channel=Channel.FEEDBACK) as matter:
-                    self._tell_opinion(matter, life, story, waits)
+                    self._tell_opinion(matter, life, story, waits, until)
                 case Matter(channel=Channel.APPOINTMENT) as matter:
                     _tell_appointment(matter, life, story)
                 case matter:
                     _tell_matter(matter, life, story)
         return story
 
-    def _tell_opinion(self, matter: Matter, life: list[Deed], story: "Story", waits: dict[str, list[float]]) -> None:
+    def _tell_opinion(
+        self, matter: Matter, life: list[Deed], story: "Story", waits: dict[str, list[float]], until: datetime
+    ) -> None:
         about = matter.about
         assert about is not None
-        before = self._lives.get(about.number, [])
+        before = [deed for deed in self._lives.get(about.number, ()) if deed.at <= until]
         where = _place(about, before)[1:3]
         place = (Channel.FEEDBACK.value, *where, "" if about.channel is Channel.FORM else about.channel.value)
         given = [deed for deed in life if deed.what is What.OPINION_GIVEN]
@@ -247,10 +252,12 @@ _LABELS: Final = {service.queue: service.label for service in SERVICES}
 """Queue, and the extension that leads there → what it is called."""
 
 
-def _read_stays(queue_log: Path) -> Iterable[_Stay]:
+def _read_stays(queue_log: Path, until: datetime) -> Iterable[_Stay]:
     stays: dict[tuple[str, str], _Stay] = {}
     for line in queue_log.read_text().splitlines():
         when, call, queue, _, event, *told = line.split("|")
+        if _moment(int(when)) > until:
+            break
         if event == "ENTERQUEUE" or event in _TURNED_AWAY:
             if known := stays.get((call, queue)):
                 yield known  # a call that was handed on comes to a queue again

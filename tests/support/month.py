@@ -6,10 +6,10 @@ What `/metrics`, the board and reports say is held against the chronicle: each n
 
 import shutil
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -70,16 +70,39 @@ class Month:
     workers: Workers
     policies: WatchedPolicies
 
-    @cached_property
+    tell: Callable[[datetime], Story]
+    """Returns what happened by then."""
+
+    @property
     def sla_file(self) -> PlainFile:
         """What is promised."""
-        days = (self.until - self.since + BEFORE + AFTER).days
-        return PlainFile(SLA_FILE.read_text(), self.since.date() - BEFORE, days)
+        return _read_sla_file(self.since.date())
 
     @cached_property
     def promised(self) -> Promised:
         """What was promised to whom, and how that stands at the end."""
         return Promised(self.sla_file, self.story, self.until)
+
+    def as_of(self, until: datetime) -> "Month":
+        """Return the same as it was then, but for ledgers, of which there is none."""
+        events = [event for event in self.events if event.time <= until]
+        workers = _fold(events, until, self.policies)
+        return replace(self, until=until, events=events, story=self.tell(until), workers=workers, ledger={}, figures={})
+
+
+@cache
+def _read_sla_file(first: date) -> PlainFile:
+    return PlainFile(SLA_FILE.read_text(), first - BEFORE, (LAST - FIRST + BEFORE + AFTER).days)
+
+
+def _fold(events: Iterable[Event], until: datetime, policies: WatchedPolicies) -> Workers:
+    """Return workers that were told all at once shortly before."""
+    workers = Workers(until - READING - TICK, PARTITIONS, policies=policies, tick=TICK)
+    workers.live([], until - READING)
+    # Each row is counted once, what opinions are about before they are told: so nothing is taken back.
+    in_turn = sorted(events, key=lambda event: (event.channel is Channel.FEEDBACK, event.channel))
+    workers.live([Delivery(workers.now, event) for event in in_turn], until)
+    return workers
 
 
 class NoReader:
@@ -113,12 +136,13 @@ def play_month(
     stage.write_settings(departement.connectors())
     week_ledger: dict[Where, Numbers] = {}
     week_story = Story([], [], [], [])
+    tell = partial(chronicle.tell, stage.root / "queue_log")
 
     def note_week(at: datetime) -> None:
         nonlocal week_story
         if at == since + WEEK:
             week_ledger.update(chronicle.numbers(at + SETTLES))
-            week_story = chronicle.tell(stage.root / "queue_log", at + SETTLES)
+            week_story = tell(at + SETTLES)
 
     with read(stage, directory / "data") as collected, departement.opened(since):
         assert play_span(departement, since, until, threading.Event(), tell=note_week)
@@ -136,11 +160,7 @@ def play_month(
         wait_until(lambda: not disagree(), "the figures to be the ledger's", patience_seconds, otherwise=disagree)
     events = list(collected.events)
     policies = WatchedPolicies(SLA_FILE)
-    workers = Workers(until - READING - TICK, PARTITIONS, policies=policies, tick=TICK)
-    workers.live([], until - READING)
-    # Each row is counted once, what opinions are about before they are told: so nothing is taken back.
-    in_turn = sorted(events, key=lambda event: (event.channel is Channel.FEEDBACK, event.channel))
-    workers.live([Delivery(workers.now, event) for event in in_turn], until)
+    workers = _fold(events, until, policies)
     return Month(
         since=since,
         until=until,
@@ -150,9 +170,10 @@ def play_month(
         figures=workers.numbers(),
         week_ledger=week_ledger,
         week_story=week_story,
-        story=chronicle.tell(stage.root / "queue_log", until),
+        story=tell(until),
         workers=workers,
         policies=policies,
+        tell=tell,
     )
 
 
