@@ -65,7 +65,10 @@ def _period_option(kind: Kind, metavar: str, english: str, french: str) -> Calla
     help=say("Only this; may be repeated.", "Seulement celui-ci ; peut être répété."),
 )
 @click.option(
-    "--lang", type=click.Choice(LANGUAGES), default="fr", show_default=True, help=say("Its language.", "Sa langue.")
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    show_default=say("the locale's", "celle de la session"),
+    help=say("Its language.", "Sa langue."),
 )
 @click.option(
     "--output",
@@ -75,13 +78,13 @@ def _period_option(kind: Kind, metavar: str, english: str, french: str) -> Calla
 )
 @pass_settings_here
 def command(
-    settings: Settings, /, *, formats: tuple[str, ...], lang: str, output: Path, **periods: Period | None
+    settings: Settings, /, *, formats: tuple[str, ...], lang: str | None, output: Path, **periods: Period | None
 ) -> None:
     """Write the files, and say which."""
     with clear_errors():
         period = _choose(periods, datetime.now(settings.web.zone).date())
         history, options = read_figures(settings, period.first, period.last)
-    document = lay_out(make_report(history, period, options), history, options, lang)
+    document = lay_out(make_report(history, period, options), history, options, lang or say("en", "fr"))
     try:
         output.mkdir(parents=True, exist_ok=True)
         for kind in map(Format, formats or Format):

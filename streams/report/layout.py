@@ -2,11 +2,12 @@
 # ruff: noqa: RUF001 - dashes between names
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 from unicodedata import combining, normalize
 
+from models.topics import Channel
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.report.history import History
@@ -174,18 +175,29 @@ def _name_places(places: Sequence[Dimensions], options: WebOptions, language: st
         if place in queues:
             names[place] = queues[place]
         elif place.channel == SLA:
-            policy, clock, channel = place.queue.rsplit(":", 2)
-            words = (texts.get(clock, clock), texts.get(channel, channel), *([service] if place.service else []))
-            names[place] = f"{policy} – {', '.join(words)}"
+            name = _name_promise(place, texts)
+            names[place] = f"{name}, {service}" if place.service else name
         elif place.queue:
             about = texts.get(place.queue, place.queue)  # opinions stand by the channel that they are about
             names[place] = f"{service} – {about}" if about != place.service else service
         else:
             names[place] = service
     often = Counter(names.values())
-    return {
-        place: f"{name} ({place.site})" if often[name] > 1 and place.site else name for place, name in names.items()
-    }
+    return {place: f"{name}{_tell_apart(place)}" if often[name] > 1 else name for place, name in names.items()}
+
+
+def _name_promise(place: Dimensions, texts: Mapping[str, str]) -> str:
+    """Return what the board calls a promise."""
+    _, clock, channel = place.queue.rsplit(":", 2)
+    of = texts["short_form"] if channel == Channel.FORM else texts.get(channel, channel)
+    return texts["promise_of"].format(channel=of, clock=texts.get(f"clock_{clock}", clock).lower())
+
+
+def _tell_apart(place: Dimensions) -> str:
+    """Return what is added to a name that others have too: of promises the policy, and the site."""
+    policy = place.queue.rsplit(":", 2)[0] if place.channel == SLA else ""
+    told = ", ".join(filter(None, (policy, place.site)))
+    return f" ({told})" if told else ""
 
 
 def _spelling(name: str) -> str:

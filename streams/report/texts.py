@@ -4,7 +4,10 @@
 from datetime import date, datetime
 from typing import Final
 
+from models.policies import ClockKind
+from models.topics import Channel
 from streams.report.period import Kind, Period
+from streams.web.texts import TEXTS as BOARD
 
 LANGUAGES: Final = ("fr", "en")
 THIN: Final = "\u202f"
@@ -64,12 +67,6 @@ _TEXTS: Final = {
     "others": ("Autres, les plus petits réunis", "Others, the smallest together"),
     "no_service": ("(sans service)", "(no service)"),
     "what": ("Où", "Where"),
-    "call": ("Téléphone", "Telephone"),
-    "visit": ("Guichets", "Front desks"),
-    "mail": ("Courrier", "Letters"),
-    "email": ("Courriels", "E-mails"),
-    "form": ("Démarches en ligne", "Online procedures"),
-    "appointment": ("Rendez-vous", "Appointments"),
     "feedback": ("Enquêtes", "Surveys"),
     "sent": ("Courriers envoyés", "Letters sent"),
     "sla": ("Délais promis", "Promises"),
@@ -85,11 +82,6 @@ _TEXTS: Final = {
     "unit_days": ("jours", "days"),
     "unit_euros": ("euros", "euros"),
     "unit_points": ("points", "points"),
-    "answer": ("réponse", "answer"),
-    "acknowledge": ("accusé de réception", "acknowledgement"),
-    "first_response": ("première réponse", "first response"),
-    "announced": ("délai annoncé", "announced delay"),
-    "resolution": ("résolution", "resolution"),
     # columns
     "received": ("Reçus", "Received"),
     "answered": ("Pris", "Answered"),
@@ -161,8 +153,16 @@ _TEXTS: Final = {
     "low": ("borne basse", "lower bound"),
     "high": ("borne haute", "upper bound"),
 }
+_OF_BOARD: Final = {
+    **{channel.value: f"channel_{channel}" for channel in Channel if channel is not Channel.FEEDBACK},
+    **{f"clock_{kind}": f"clock_{kind}" for kind in ClockKind},
+    **{name: name for name in ("promise_of", "short_form")},
+}
+"""What the board has words for: a report has the same."""
 TEXTS: Final = {
-    language: {name: both[number] for name, both in _TEXTS.items()} for number, language in enumerate(LANGUAGES)
+    language: {name: both[number] for name, both in _TEXTS.items()}
+    | {name: BOARD[language][of_board] for name, of_board in _OF_BOARD.items()}
+    for number, language in enumerate(LANGUAGES)
 }
 
 FORMULAS: Final = {

@@ -72,7 +72,10 @@ def test_yesterday_is_written_and_shown(
     yesterday = datetime.now(PARIS).date() - timedelta(days=1)
     write_rows(own_kafka.bootstrap, yesterday)
 
-    done = report("--day", yesterday.isoformat(), "--output", "reports")
+    assert report("--day", yesterday.isoformat(), "--format", "csv", "--output", "english").exit_code == 0
+    text = (tmp_path / "english" / f"accueil-{yesterday}.csv").read_text(encoding="utf-8-sig")
+    assert "Telephone,Total,,,,Received,13,count,,,,\n" in text.replace("\r", ""), "as the locale is"
+    done = report("--day", yesterday.isoformat(), "--output", "reports", "--lang", "fr")
     assert done.exit_code == 0, done.output
     names = [f"accueil-{yesterday}.{kind}" for kind in ("html", "xlsx", "csv")]
     assert done.output.split() == [f"reports/{name}" for name in names]

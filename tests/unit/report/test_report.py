@@ -22,7 +22,9 @@ from streams.report.plots import Bar, draw_bars, round_up
 from streams.report.tables import OTHERS, Report, Row, Table, Value, make_report
 from streams.report.texts import FORMULAS, LANGUAGES, TEXTS, write_number, write_period, write_span
 from streams.report.writing import Format, write
+from streams.rights.vocabulary import VOCABULARY
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from streams.web.texts import TEXTS as BOARD
 from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -237,6 +239,35 @@ def documents() -> dict[str, Document]:
     history = history_of(worker, period)
     report = make_report(history, period, OPTIONS)
     return {language: lay_out(report, history, OPTIONS, language) for language in LANGUAGES}
+
+
+def test_promises_are_called_what_the_board_calls_them(documents: dict[str, Document]) -> None:
+    for language, total, own in (
+        ("fr", "Courrier – première réponse", "Courrier – première réponse, social"),
+        ("en", "Letters – first response", "Letters – first response, social"),
+    ):
+        chapters = {chapter.name: [line.name for line in chapter.lines] for chapter in documents[language].chapters}
+        assert (chapters["sla"], chapters["sla_by_service"]) == ([total], [own])
+        assert TEXTS[language]["clock_resolution"] == BOARD[language]["clock_resolution"]
+
+
+def test_promises_of_one_name_are_told_apart_by_their_policies() -> None:
+    worker = busy_worker()
+    other = KEPT._replace(queue="recours:first_response:mail")
+    form = KEPT._replace(queue="demarches:acknowledge:form")
+    for place in (KEPT, other, form):
+        worker.count(place, NOON, started=9, met=5, late=1)
+    history = history_of(worker, THE_DAY)
+    document = lay_out(make_report(history, THE_DAY, OPTIONS), history, OPTIONS, "fr")
+    names = {chapter.name: {line.name for line in chapter.lines} for chapter in document.chapters}
+    alike = "Courrier – première réponse"
+    assert names["sla"] == {f"{alike} (courrier)", f"{alike} (recours)", "Démarches – accusé de réception"}
+
+
+def test_the_words_of_clocks_are_the_boards_wherever_they_stand() -> None:
+    for number, language in enumerate(("en", "fr")):
+        for clock, words in VOCABULARY["clock"].items():
+            assert words[number] == BOARD[language][f"clock_{clock}"].lower()
 
 
 def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: dict[str, Document]) -> None:
