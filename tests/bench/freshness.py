@@ -46,7 +46,7 @@ from tests.support.events import make
 from tests.support.processes import wait_until
 
 SITE: Final = "bench"
-SCRAPE_SECONDS: Final = 0.25
+SCRAPE_SECONDS: Final = 0.1
 """From the end of a scrape to the next: adds as much to a delay at most, half of it on the average, and what a scrape takes."""
 CALM_EVENTS: Final = 60
 """So few events a second come from the demo once its days before are read."""

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.sdk.errors import SourceUnavailableError, describe, why
+from connectors.sdk.listening import listen
 from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.connections import Connection
@@ -158,7 +159,6 @@ class Server:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=1_024)
+        return listen(host, port)
     except OSError as error:
         raise SourceUnavailableError(why(error, f"{host}:{port}")) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import uvicorn
 
+from connectors.sdk import listening
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConnectorError, why
 from connectors.sdk.webhook.connections import Connection
@@ -86,7 +87,6 @@ def report(trouble: str) -> None:
 def listen(config: DeskConfig) -> socket.socket:
     """Return a socket that listens. Raises `ConnectorError`."""
     try:
-        family, *_, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        return listening.listen(config.host, config.port)
     except OSError as error:
         raise ConnectorError(why(error, f"{config.host}:{config.port}")) from None

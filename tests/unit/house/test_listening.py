@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
-from streams.listening import listen
+from connectors.sdk import listening as of_connectors
+from streams import listening as of_streams
+
+Listen = Callable[[str, int], socket.socket]
 
 
+@pytest.mark.parametrize("listen", [of_streams.listen, of_connectors.listen])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_what_is_written_is_sent_at_once(host: str) -> None:
+def test_what_is_written_is_sent_at_once(host: str, listen: Listen) -> None:
     """A head and a body are two writes: by default the second waits until the client acknowledges the first."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
