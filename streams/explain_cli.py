@@ -14,7 +14,8 @@ from streams.core.contact import Contact
 from streams.core.figures import Dimensions, Formula
 from streams.core.layouts import LAYOUTS, SLA, TRANSFER
 from streams.core.tracing import ABANDONMENT, QUEUED, SERVICE_LEVEL, Asked, Made, Term, Trace, make_up, names, trace
-from streams.listing import EARLIEST, LATEST, Since, as_json, limit_option, print_table, when
+from streams.counted_words import tell_counted
+from streams.listing import EARLIEST, LATEST, Since, as_json, limit_option, print_table, when, word
 from streams.running import kafka_errors, pass_settings_here
 from streams.settings import MOST_DAYS, Settings
 from streams.state_reader import read_events, scan_contacts
@@ -103,7 +104,8 @@ def command(
 ) -> None:
     """Find, count, print."""
     if as_list or figure is None:
-        click.echo("\n".join(names()))
+        width = max(map(len, names()))
+        click.echo("\n".join(say(name, f"{name.ljust(width)}  {tell_counted(name)}") for name in names()))
         return
     zone = settings.web.zone
     channels = chosen["channels"] or ((Channel.CALL.value,) if figure in _OF_QUEUES else ())
@@ -252,8 +254,10 @@ def _count(settings: Settings, made: Made, asked: Asked) -> tuple[list[Counted],
 
 
 def _sum_up(figure: str, made: Made, counted: list[Counted], asked: Asked, span: str) -> str:
-    where = ", ".join(filter(None, (*asked.channels, asked.site, asked.service, asked.queue)))
+    channels = [say(channel, word("channel", channel)) for channel in asked.channels]
+    where = ", ".join(filter(None, (*channels, asked.site, asked.service, asked.queue)))
     where = where or say("all places", "tous les lieux")
+    figure = say(figure, f"{figure} ({tell_counted(figure)})")
     above = sum(one.in_numerator for one in counted)
     if not made.denominator:
         return say(f"{figure}, {where}, {span}: {above}", f"{figure}, {where}, {span} : {above}")
@@ -268,7 +272,7 @@ def _sum_up(figure: str, made: Made, counted: list[Counted], asked: Asked, span:
 
 def _spell(terms: tuple[Term, ...]) -> str:
     return " + ".join(
-        term.name
+        tell_counted(term.name)
         + (f" ≤ {term.at_most / 1000:g} s" if term.at_most is not None else "")
         + (f" > {term.more_than / 1000:g} s" if term.more_than is not None else "")
         for term in terms
@@ -283,7 +287,7 @@ def _print(shown: list[Counted], told: dict[str, list[Event]], zone: tzinfo) -> 
     rows = [
         (
             one.contact,
-            one.fact.name,
+            tell_counted(one.fact.name),
             _at(one.fact, zone),
             f"{one.fact.amount / 1000:g} s" if one.fact.has_duration else "",
             _part(one),
@@ -297,7 +301,13 @@ def _print(shown: list[Counted], told: dict[str, list[Event]], zone: tzinfo) -> 
     for row in rows:
         click.echo("  ".join(cell for cell in row if cell))
         for event in told.get(row[0], ()):
-            click.echo(f"    {event.time.astimezone(zone).isoformat(' ', 'seconds')}  {event.type}  {event.id}")
+            click.echo(
+                f"    {event.time.astimezone(zone).isoformat(' ', 'seconds')}  {_tell_type(event.type)}  {event.id}"
+            )
+
+
+def _tell_type(kind: str) -> str:
+    return say(kind, word("type", kind))
 
 
 def _at(fact: Trace, zone: tzinfo) -> str:

@@ -9,7 +9,7 @@ from models.calendars.compiled import TIME_UNITS
 from models.calendars.rules import LAST_YEAR
 from models.policies import Policies
 from streams.core.clock import Clock, End, Pauses
-from streams.listing import when
+from streams.listing import when, word
 from streams.web.promises import WorkingTime, measure_working_time
 from streams.words import say
 
@@ -34,7 +34,7 @@ def describe_clock(
     number = f" {clock.number}" if clock.number else ""
     since = say(f" from {terms.since}", f" du {terms.since}") if terms.since else ""
     yield (
-        f"{clock.kind}{number}{say(':', ' :')} {describe_amount(terms.target, terms.unit)}, "
+        f"{word('clock', clock.kind)}{number}{say(':', ' :')} {describe_amount(terms.target, terms.unit)}, "
         + say("policy", "règle")
         + f" {terms.policy}{since}, "
         + say("calendar", "calendrier")

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from streams import explain_cli
 from streams.cli import main
 from streams.core.contact import Contact, fold
+from streams.core.tracing import names
+from streams.counted_words import tell_counted
 from streams.settings import MOST_DAYS, Worker
 from tests.support.events import START, answered_call, make
 
@@ -150,3 +152,41 @@ def test_a_day_of_which_nothing_is_kept_is_told_apart_from_one_without_any_of_th
     assert none.stderr == "no figures of 2020-01-01 here: contacts that were closed are kept for 35 days\n"
     assert explain("abandonment", "--day", MORNING, "--channel", "visit").stderr == ""
     assert explain("waiting", "--day", "2020-01-01", "--channel", "mail").stderr == ""
+
+
+@pytest.fixture
+def french(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+
+
+def test_each_number_has_words_in_french_and_its_own_name_in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [tell_counted(name) for name in names()] == [*names()]
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    told = {name: tell_counted(name) for name in names()}
+    assert not [words for words in told.values() if "_" in words]
+    assert told["given_csat_1_5_4"] == "avis, satisfaction : 4 / 5"
+    assert told["given_nps_0_10"] == "avis, recommandation"
+    assert told["closed_rejected"] == "traités : refusé"
+    assert told["left_timeout"] == "sortis : attente trop longue"
+    assert told["csat_wait_le_60_satisfied"] == "satisfaits, attente de 60 s ou moins"
+
+
+@pytest.mark.usefixtures("french")
+def test_french_has_words_for_what_is_counted_and_for_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explain_french(*asked: str) -> list[str]:
+        told = CliRunner().invoke(main, ["explain", *asked])
+        assert told.exit_code == 0, told.output
+        return told.stdout.splitlines()
+
+    def read(settings: Any, contacts: Any) -> dict[str, Any]:
+        return {name: answered_call(name) for name in contacts}
+
+    monkeypatch.setattr(explain_cli, "read_events", read)
+    head, formula, *_, row = explain_french("service_level", "--day", MORNING)
+    assert head.startswith(f"service_level (niveau de service), Téléphone, {MORNING} : 1 / 1")
+    assert formula == "  (répondus ≤ 20 s) / (répondus + abandonnés > 10 s)"
+    assert "  répondus  " in row
+    told = "\n".join(explain_french("answered", "--day", MORNING, "--events"))
+    assert "  Appel décroché  " in told
+    assert "call.answered" not in told
+    assert ["handed_on", "transmis"] in [line.split() for line in explain_french("--list")]

@@ -85,7 +85,7 @@ def test_life_of_a_clock_is_told_step_by_step() -> None:
 def test_opening_hours_are_counted_by_day_and_what_was_never_at_risk_is_not_said_to_be() -> None:
     clock = clocks(("form.submitted", 7.5 * HOUR), ("form.taken_up", 25 * HOUR), at=2 * DAY)["acknowledge"]
     assert lines(clock, 2 * DAY) == [
-        "acknowledge: 2 h of opening, policy dossiers, calendar siege",
+        "acknowledgement: 2 h of opening, policy dossiers, calendar siege",
         "2025-03-03 16:30:00+01:00  started",
         "2025-03-04 09:36:00+01:00  at risk",
         "2025-03-04 10:00:00+01:00  deadline",
@@ -108,7 +108,7 @@ def test_french_is_spoken_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     clock = clocks(("form.submitted", 0), ("form.correction_requested", 2 * DAY), at=5 * DAY)["resolution"]
     first, *_, last = lines(clock, 5 * DAY)
-    assert first == "resolution : 10 jours ouvrés, règle dossiers, calendrier siege"
+    assert first == "traitement : 10 jours ouvrés, règle dossiers, calendrier siege"
     assert last == "échéance : 9 j après que l'usager aura agi"
 
 
