@@ -76,7 +76,9 @@ class Comparison:
         self._compare_values()
         self._compare_distributions(HISTOGRAMS, self._expected.durations)
         self._compare_distributions(SCORES, self._expected.scores)
-        self._compare_distributions(WORKED, month.promised.worked())
+        worked = month.promised.worked()
+        told = self._compare_distributions(WORKED, worked)
+        self.differences += [(series, 0, float("nan")) for series in told - worked.keys()]
         self._compare_present(self._expected.present)
         self._compare_present(month.promised.samples())
         self._compare_bounds()
@@ -99,7 +101,8 @@ class Comparison:
                 self._hold(series, told, expected.pop(series, 0.0))
         self.differences += [(series, float("nan"), value) for series, value in expected.items() if value]
 
-    def _compare_distributions(self, names: Iterable[str], expected: Mapping[Series, Sequence[float]]) -> None:
+    def _compare_distributions(self, names: Iterable[str], expected: Mapping[Series, Sequence[float]]) -> set[Series]:
+        """Return the series that there are; those that are not expected must be empty."""
         self.compared |= set(names)
         counted: set[Series] = set()
         for name in names:
@@ -120,6 +123,7 @@ class Comparison:
         self.differences += [
             (series, float("nan"), len(told)) for series, told in expected.items() if series not in counted
         ]
+        return counted
 
     def _compare_present(self, present: Mapping[str, Mapping[Series, float]]) -> None:
         """Of these there are those series that are expected, and no others."""

@@ -34,6 +34,21 @@ _TAKEN_BACK: Final = {
     "contact_sla_completed_total": "",
 }
 """Counter → what of it is told apart when it is taken back; else its result."""
+_METRICS: Final = (
+    *_TAKEN_BACK,
+    "contact_sla_corrected_total",
+    "contact_sla_open_items",
+    "contact_sla_due_items",
+    "contact_sla_oldest_overdue_timestamp_seconds",
+    "contact_sla_objective_ratio",
+    "contact_sla_target_seconds",
+    "contact_sla_policy_info",
+    "contact_calendar_open",
+    "contact_calendar_change_timestamp_seconds",
+    "contact_queue_open",
+    "contact_oldest_item_business_age_seconds",
+    "pipeline_sla_file_last_reload_successful",
+)
 WORKED: Final = {
     "contact_first_response_business_seconds": "first_response",
     "contact_resolution_business_seconds": "resolution",
@@ -106,7 +121,7 @@ class Promised:
     # ---------------------------------------------------------------------------------------------------------- /metrics
     def samples(self) -> dict[str, dict[Series, float]]:
         """Return metric → all of its series."""
-        told: defaultdict[str, dict[Series, float]] = defaultdict(dict)
+        told: dict[str, dict[Series, float]] = {name: {} for name in _METRICS}
         for at, promises in self.by_place.items():
             number = _results(promises)
             told["contact_sla_started_total"][at.series("contact_sla_started_total")] = len(promises)
@@ -126,7 +141,9 @@ class Promised:
             if overdue := _oldest_overdue(promises):
                 name = "contact_sla_oldest_overdue_timestamp_seconds"
                 told[name][at.series(name)] = overdue / 1000
-        return {**told, **self._samples_of_policies(), **self._samples_of_calendars()}
+        self._put_policies(told)
+        self._put_calendars(told)
+        return told
 
     def compare_told_as_it_happened(
         self, told: Mapping[str, Mapping[Series, float]]
@@ -162,49 +179,36 @@ class Promised:
                     found[series] = [one.worked_ms / 1000 for one in promises if one.worked_ms is not None]
         return found
 
-    def _samples_of_policies(self) -> dict[str, dict[Series, float]]:
-        objective: dict[Series, float] = {}
-        target: dict[Series, float] = {}
-        policy: dict[Series, float] = {}
+    def _put_policies(self, told: dict[str, dict[Series, float]]) -> None:
         for version in self.in_force:
             for kind, rule in version["clocks"].items():
                 which = {"policy": version["name"], "clock": kind}
-                objective["contact_sla_objective_ratio", frozenset(which.items())] = rule.get("objective", 0.9)
+                _put(told, "contact_sla_objective_ratio", which, rule.get("objective", 0.9))
                 if rule["unit"] in OF_TIME:
-                    target["contact_sla_target_seconds", frozenset(which.items())] = rule["target"]
+                    _put(told, "contact_sla_target_seconds", which, rule["target"])
                 calendar = rule.get("calendar") or version["calendar"]
                 said = which | {"calendar": calendar, "unit": rule["unit"], "target": str(rule["target"])}
-                policy["contact_sla_policy_info", frozenset(said.items())] = 1
-        return {
-            "contact_sla_objective_ratio": objective,
-            "contact_sla_target_seconds": target,
-            "contact_sla_policy_info": policy,
-        }
+                _put(told, "contact_sla_policy_info", said, 1)
 
-    def _samples_of_calendars(self) -> dict[str, dict[Series, float]]:
-        told: defaultdict[str, dict[Series, float]] = defaultdict(dict)
+    def _put_calendars(self, told: dict[str, dict[Series, float]]) -> None:
         now = milliseconds(self.now)
-
-        def put(value: float, name: str, labels: Mapping[str, str]) -> None:
-            told[name][name, frozenset(labels.items())] = value
-
         for name, calendar in self.file.calendars.items():
-            put(calendar.is_open(now), "contact_calendar_open", {"calendar": name})
+            _put(told, "contact_calendar_open", {"calendar": name}, calendar.is_open(now))
             if change := next_change(calendar, now):
-                put(change / 1000, "contact_calendar_change_timestamp_seconds", {"calendar": name})
+                _put(told, "contact_calendar_change_timestamp_seconds", {"calendar": name}, change / 1000)
         waits = _group(self._story.open, lambda one: one.place)
         for place in self.came_to:
             version = self.find(place)
             if not version:
                 continue
             calendar, labels = self.file.calendars[version["calendar"]], dict(name_series("", place)[1])
-            put(calendar.is_open(now), "contact_queue_open", labels | {"calendar": version["calendar"]})
+            of_calendar = labels | {"calendar": version["calendar"]}
+            _put(told, "contact_queue_open", of_calendar, calendar.is_open(now))
             states = ("waiting",) if place[0] in QUEUED else ("waiting", "in_progress")
             if since := [milliseconds(one.since) for one in waits.get(place, ()) if one.state in states]:
                 opened = self.file.opened_ms(version["calendar"], min(since), now)
-                put(opened / 1000, "contact_oldest_item_business_age_seconds", labels)
-        put(1, "pipeline_sla_file_last_reload_successful", {})
-        return dict(told)
+                _put(told, "contact_oldest_item_business_age_seconds", labels, opened / 1000)
+        _put(told, "pipeline_sla_file_last_reload_successful", {}, 1)
 
     # ------------------------------------------------------------------------------------------------------------- board
     def calendar_at(self, place: Where) -> str:
@@ -351,6 +355,10 @@ class Promised:
                 if rows.get(place) != wanted.get(place):
                     found.append((name, place, rows.get(place), wanted.get(place)))
         return cells, found
+
+
+def _put(told: dict[str, dict[Series, float]], name: str, labels: Mapping[str, str], value: float) -> None:
+    told[name][name, frozenset(labels.items())] = value
 
 
 def _rows_of_report(counted: dict[Where, Counter[str]]) -> dict[Where, list[float | None]]:
