@@ -11,11 +11,11 @@ from anyio.to_thread import run_sync
 from prometheus_client import CollectorRegistry, ProcessCollector
 from yarl import URL
 
+from streams.acts import open_audit
 from streams.api.accesses import Accesses
 from streams.api.app import create_app
 from streams.api.asking import Api
 from streams.api.cursors import load_secret
-from streams.audit_cli import open_audit
 from streams.listening import Server, answered_hosts, listen
 from streams.prechecks import check_port, make_private
 from streams.rights_process import open_desk

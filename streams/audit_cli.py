@@ -5,33 +5,30 @@ timelines are asked for meanwhile is.
 """
 
 import json as json_codec
-import os
-import pwd
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
-from msgspec.structs import replace
 
-from models.grounds import Ground
 from models.identities import IdentityKind
-from streams.access.audit import Access, Audit, AuditError, Line, Purpose, Result, is_whose, read, verify
+from streams.access.audit import AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
+from streams.acts import directory_of, record_act
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when, word
 from streams.running import pass_settings_here, tell_stopped_demo
 from streams.sectors import KINDS, choose_sector, list_sectors
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
+from streams.whose import ask_for, tell_away
 from streams.words import say
 
 MOST_FINDINGS: Final = 10
-_ACCOUNT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._@-]{0,63}\$?")
 FOUND: Final = {
     Damage.CHANGED: ("was changed", "a été modifiée"),
     Damage.MISPLACED: (
@@ -61,127 +58,6 @@ FOUND: Final = {
         "n'est pas celle qui avait été notée : tout a pu être réécrit",
     ),
 }
-
-
-def open_audit(settings: Settings) -> Audit:
-    """Return the audit of this installation."""
-    return Audit(_directory(settings), keep_days=settings.audit.keep_days)
-
-
-def tell_who() -> str:
-    """Return who gives this command, by the system's name, and by whose sudo, as that says: an account may be several people's.
-
-    `SUDO_USER` is a variable that whoever has the account can set: what is no name of an account is told as `?`.
-    """
-    try:
-        account = pwd.getpwuid(os.geteuid()).pw_name  # not by variables, which can be set
-    except KeyError:
-        account = str(os.geteuid())
-    by = os.environ.get("SUDO_USER", "")
-    return f"user:{account} (sudo: {by if _ACCOUNT.fullmatch(by) else '?'})" if by else f"user:{account}"
-
-
-def check_whose(whose: str) -> None:
-    """Raise `OperatorError` if that is nobody whom a record may name: nothing is looked for then."""
-    if not is_whose(whose):
-        raise OperatorError(
-            say("that is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
-        )
-
-
-def record_act(
-    settings: Settings,
-    operation: Operation,
-    whose: str,
-    why: Purpose,
-    sector: str = "",
-    result: Result = Result.BEGUN,
-    erasure: str = "",
-) -> None:
-    """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing."""
-    check_whose(whose)
-    _record_first(
-        settings,
-        Access(
-            who=tell_who(), operation=operation, sector=sector, whose=whose, why=why, result=result, erasure=erasure
-        ),
-    )
-
-
-class Ending:
-    """What is said within `acting` to have come of it."""
-
-    result: Result | None = Result.DONE
-    """None: that is not known yet, and recorded by whoever finds out."""
-
-
-@contextmanager
-def acting(
-    settings: Settings,
-    operation: Operation,
-    *whose: str,
-    why: Purpose = Purpose.ADMINISTRATION,
-    sector: str = "",
-    ground: Ground | Literal[""] = "",
-    erasure: str = "",
-    is_done: Callable[[], bool] = lambda: False,
-) -> Iterator[Ending]:
-    """Record of each of `whose` that something is begun, then what came of it: what was said, or that it failed.
-
-    It stays `begun` if it failed, but `is_done`, or that cannot be found out: the answer to a commit may be lost. Raises
-    `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
-    """
-    ending, begun = Ending(), list[Access]()
-    try:
-        for one in whose:
-            check_whose(one)
-            access = Access(
-                who=tell_who(),
-                operation=operation,
-                sector=sector,
-                whose=one,
-                why=why,
-                result=Result.BEGUN,
-                ground=ground,
-                erasure=erasure,
-            )
-            _record_first(settings, access)
-            begun.append(access)
-        yield ending
-    except BaseException:
-        ending.result = None
-        with suppress(Exception):
-            ending.result = None if is_done() else Result.FAILED
-        raise
-    finally:
-        for access in begun if ending.result else ():
-            try:
-                _record(settings, replace(access, result=ending.result))
-            except AuditError as error:
-                click.echo(
-                    say(
-                        f"how it ended could not be recorded ({ending.result}): {error}",
-                        f"la fin n'a pu être enregistrée ({ending.result}) : {error}",
-                    ),
-                    err=True,
-                )
-
-
-def _record_first(settings: Settings, access: Access) -> None:
-    try:
-        _record(settings, access)
-    except AuditError as error:
-        raise OperatorError(
-            say(
-                f"nothing was done, since it could not be recorded: {error}",
-                f"rien n'a été fait, faute de pouvoir l'enregistrer : {error}",
-            )
-        ) from None
-
-
-def _record(settings: Settings, access: Access) -> None:
-    with closing(open_audit(settings)) as audit:
-        audit.record(access)
 
 
 class _Noted(click.ParamType):
@@ -215,7 +91,7 @@ def group() -> None:
 @pass_settings_here
 def verify_(settings: Settings, noted: Mark | None) -> None:
     """Say where the first damage is, and what else there is; exit code 1 if there is any."""
-    directory = _directory(settings)
+    directory = directory_of(settings)
     try:
         report = verify(directory, noted)
     except AuditError as error:
@@ -315,7 +191,7 @@ def show(
             and (since is None or _milliseconds(record) >= since)
         )
 
-    directory = _directory(settings)
+    directory = directory_of(settings)
     try:
         shown, left_out, unreadable = _latest(read(directory), fits, limit)
         found = verify(directory)
@@ -414,7 +290,6 @@ def _seek(settings: Settings, whose: str | None, kind: str, sector: str | None) 
     from streams.rights.finding import MOST_IDENTITIES  # noqa: PLC0415 - brings the database's libraries
     from streams.timeline.erasing import find_contacts, find_sectors  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timeline_cli import ask_for, tell_away  # noqa: PLC0415
     from streams.timelines import check_there, open_timeline  # noqa: PLC0415
 
     with clear_errors():
@@ -501,9 +376,5 @@ def _describe(directory: Path, finding: Finding) -> str:
 
 
 def _tell_none(settings: Settings) -> str:
-    where, demo = _directory(settings), tell_stopped_demo(settings.data)
+    where, demo = directory_of(settings), tell_stopped_demo(settings.data)
     return say(f"nothing is recorded yet in {where}{demo}", f"rien n'est encore enregistré dans {where}{demo}")
-
-
-def _directory(settings: Settings) -> Path:
-    return settings.data / "audit"

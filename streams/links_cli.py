@@ -10,7 +10,7 @@ import click
 from models.grounds import Ground
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.audit_cli import acting, check_whose, record_act
+from streams.acts import acting, check_whose, record_act
 from streams.core.links import Link
 from streams.listing import EXIT_NOT_FOUND, print_table, when, word
 from streams.running import pass_settings_here

@@ -126,7 +126,7 @@ def _count(what: str, number: int, *, dry_run: bool) -> str:
 
 def _prune_audit(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.access.audit import AuditError  # noqa: PLC0415
-    from streams.audit_cli import open_audit  # noqa: PLC0415
+    from streams.acts import open_audit  # noqa: PLC0415
 
     if dry_run or not (settings.data / "audit").exists():
         return
@@ -159,8 +159,8 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.timeline.store import Unavailable  # noqa: PLC0415
-    from streams.timeline_cli import tell_away  # noqa: PLC0415
     from streams.timelines import has_timelines, open_timeline  # noqa: PLC0415
+    from streams.whose import tell_away  # noqa: PLC0415
 
     if dry_run or not has_timelines(settings):
         return

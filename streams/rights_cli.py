@@ -15,14 +15,14 @@ import click
 from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.audit_cli import acting, check_whose, record_act, tell_who
+from streams.acts import acting, check_whose, record_act, tell_who
 from streams.listing import EXIT_NOT_FOUND, as_json, when, word
 from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, clear_errors
-from streams.timeline_cli import ask_for, name_options, tell_away
+from streams.whose import ask_for, name_options, tell_away
 from streams.words import say
 
 if TYPE_CHECKING:

@@ -2,17 +2,17 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from connectors.sdk.keys import load_key
-from models.identities import IdentityKind, normalise
+from models.identities import IdentityKind
 from models.sla import SOURCE
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
+from streams.acts import check_whose, record_act
 from streams.core.links import Story
 from streams.core.promises import Standing
 from streams.core.summary import Due, Summary, Verdict, put_in_order, sum_up
@@ -20,9 +20,10 @@ from streams.listing import EXIT_NOT_FOUND, print_table, when, word
 from streams.rights.telling import Words, tell_entry
 from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
-from streams.sectors import choose_sector, kind_option, sector_option
+from streams.sectors import choose_sector
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
+from streams.whose import ask_for, name_options, tell_away
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -60,11 +61,6 @@ LAZY: Final = {
         ),
     ),
 }
-
-
-def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the argument and the options by which it learns whom it is about; `ask_for` asks for the rest."""
-    return click.argument("name", required=False)(kind_option(sector_option(command)))
 
 
 @click.group(
@@ -117,7 +113,6 @@ def run(settings: Settings) -> None:
 @pass_settings_here
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, why: str | None, limit: int) -> None:
     """Find the entries, record who asked for whom and what came of it, then print: nothing is shown before it is recorded."""
-    from streams.audit_cli import check_whose, record_act  # noqa: PLC0415
     from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timelines import check_there, find_sector, open_timeline  # noqa: PLC0415
 
@@ -160,15 +155,6 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
             else say("nothing is known of them", "rien n'est connu"),
             EXIT_NOT_FOUND,
         )
-
-
-def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
-    """Return the pseudonym, by the key of a sector that `choose_sector` chose, of what is typed. Raises `OperatorError`."""
-    raw = click.prompt(kind.value, err=True)
-    normalised = normalise(kind, raw, settings.api.region)
-    if not normalised:
-        raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
-    return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
 
 
 def _print_matters(contacts: Sequence[Summary], zone: tzinfo) -> None:
@@ -288,8 +274,3 @@ def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple
             ),  # a promise is judged later
             entry["contact"],
         )
-
-
-def tell_away(error: Exception) -> str:
-    """Return in words that the database is away."""
-    return say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}")

@@ -15,7 +15,7 @@ from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
-from streams.audit_cli import Ending, acting
+from streams.acts import Ending, acting
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.running import pass_settings_here, tell_stopped_demo
 from streams.sectors import choose_sector, find_default, list_sectors

@@ -1,0 +1,147 @@
+"""What commands do to citizens, or show of them, is in the audit first: who gave it, whom it is about, and what came of it."""
+
+import os
+import pwd
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+from msgspec.structs import replace
+
+from models.grounds import Ground
+from streams.access.audit import Access, Audit, AuditError, Purpose, Result, is_whose
+from streams.access.permissions import Operation
+from streams.settings import Settings
+from streams.terminal import OperatorError
+from streams.words import say
+
+_ACCOUNT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._@-]{0,63}\$?")
+
+
+def directory_of(settings: Settings) -> Path:
+    """Return where the audit of this installation lies."""
+    return settings.data / "audit"
+
+
+def open_audit(settings: Settings) -> Audit:
+    """Return the audit of this installation."""
+    return Audit(directory_of(settings), keep_days=settings.audit.keep_days)
+
+
+def tell_who() -> str:
+    """Return who gives this command, by the system's name, and by whose sudo, as that says: an account may be several people's.
+
+    `SUDO_USER` is a variable that whoever has the account can set: what is no name of an account is told as `?`.
+    """
+    try:
+        account = pwd.getpwuid(os.geteuid()).pw_name  # not by variables, which can be set
+    except KeyError:
+        account = str(os.geteuid())
+    by = os.environ.get("SUDO_USER", "")
+    return f"user:{account} (sudo: {by if _ACCOUNT.fullmatch(by) else '?'})" if by else f"user:{account}"
+
+
+def check_whose(whose: str) -> None:
+    """Raise `OperatorError` if that is nobody whom a record may name: nothing is looked for then."""
+    if not is_whose(whose):
+        raise OperatorError(
+            say("that is neither a contact id nor a pseudonym", "ce n'est ni un contact ni un pseudonyme")
+        )
+
+
+def record_act(
+    settings: Settings,
+    operation: Operation,
+    whose: str,
+    why: Purpose,
+    sector: str = "",
+    result: Result = Result.BEGUN,
+    erasure: str = "",
+) -> None:
+    """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing."""
+    check_whose(whose)
+    _record_first(
+        settings,
+        Access(
+            who=tell_who(), operation=operation, sector=sector, whose=whose, why=why, result=result, erasure=erasure
+        ),
+    )
+
+
+class Ending:
+    """What is said within `acting` to have come of it."""
+
+    result: Result | None = Result.DONE
+    """None: that is not known yet, and recorded by whoever finds out."""
+
+
+@contextmanager
+def acting(
+    settings: Settings,
+    operation: Operation,
+    *whose: str,
+    why: Purpose = Purpose.ADMINISTRATION,
+    sector: str = "",
+    ground: Ground | Literal[""] = "",
+    erasure: str = "",
+    is_done: Callable[[], bool] = lambda: False,
+) -> Iterator[Ending]:
+    """Record of each of `whose` that something is begun, then what came of it: what was said, or that it failed.
+
+    It stays `begun` if it failed, but `is_done`, or that cannot be found out: the answer to a commit may be lost. Raises
+    `OperatorError` if the beginning cannot be recorded: then nothing was done. If the end cannot, that is told.
+    """
+    ending, begun = Ending(), list[Access]()
+    try:
+        for one in whose:
+            check_whose(one)
+            access = Access(
+                who=tell_who(),
+                operation=operation,
+                sector=sector,
+                whose=one,
+                why=why,
+                result=Result.BEGUN,
+                ground=ground,
+                erasure=erasure,
+            )
+            _record_first(settings, access)
+            begun.append(access)
+        yield ending
+    except BaseException:
+        ending.result = None
+        with suppress(Exception):
+            ending.result = None if is_done() else Result.FAILED
+        raise
+    finally:
+        for access in begun if ending.result else ():
+            try:
+                _record(settings, replace(access, result=ending.result))
+            except AuditError as error:
+                click.echo(
+                    say(
+                        f"how it ended could not be recorded ({ending.result}): {error}",
+                        f"la fin n'a pu être enregistrée ({ending.result}) : {error}",
+                    ),
+                    err=True,
+                )
+
+
+def _record_first(settings: Settings, access: Access) -> None:
+    try:
+        _record(settings, access)
+    except AuditError as error:
+        raise OperatorError(
+            say(
+                f"nothing was done, since it could not be recorded: {error}",
+                f"rien n'a été fait, faute de pouvoir l'enregistrer : {error}",
+            )
+        ) from None
+
+
+def _record(settings: Settings, access: Access) -> None:
+    with closing(open_audit(settings)) as audit:
+        audit.record(access)

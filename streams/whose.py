@@ -1,0 +1,32 @@
+"""Whom a command is about: by what it is told that, and what it asks for."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from connectors.sdk.keys import load_key
+from models.identities import IdentityKind, normalise
+from streams.sectors import kind_option, sector_option
+from streams.settings import Settings
+from streams.terminal import OperatorError
+from streams.words import say
+
+
+def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the argument and the options by which it learns whom it is about; `ask_for` asks for the rest."""
+    return click.argument("name", required=False)(kind_option(sector_option(command)))
+
+
+def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
+    """Return the pseudonym, by the key of a sector that `choose_sector` chose, of what is typed. Raises `OperatorError`."""
+    raw = click.prompt(kind.value, err=True)
+    normalised = normalise(kind, raw, settings.api.region)
+    if not normalised:
+        raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
+    return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
+
+
+def tell_away(error: Exception) -> str:
+    """Return in words that the database is away."""
+    return say(f"the timelines' database cannot be used: {error}", f"la base des fils est inutilisable : {error}")
