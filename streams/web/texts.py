@@ -149,16 +149,16 @@ _TEXTS: Final = {
     "mean_wait": ("Attente moyenne", "Mean wait"),
     "mean_handle": ("Durée moyenne", "Mean duration"),
     "state_rule": (
-        "État : le plus pressant, en ce moment, de « En attente », « La plus longue » et « Aucun agent ».",
-        "State: the most pressing, right now, of “Waiting”, “Longest” and “No agent”.",
+        "État : la plus pressante des marques de la ligne, ou « Aucun agent ».",
+        "State: the most pressing mark of the row, or “No agent”.",
     ),
     "no_agent_rule": (
         "Aucun agent : quelqu’un attend, et aucun agent n’est disponible ni en ligne.",
         "No agent: somebody waits, and no agent is available or on contact.",
     ),
     "share_rule": (
-        "Les taux ont leur marque à part, sans effet sur l’état ; à moins de {n} appels, gris sans marque.",
-        "Rates have a mark of their own, which does not change the state; of fewer than {n} calls, grey and unmarked.",
+        "Les taux de moins de {n} appels sont gris, sans marque.",
+        "Rates of fewer than {n} calls are grey, and unmarked.",
     ),
     "sum_rule": (
         "Reçus = répondus + abandonnés + autres sorties (file pleine, fermée, renvoi, délai dépassé…) + en attente.",
@@ -271,6 +271,10 @@ _TEXTS: Final = {
     "open_until_time": ("Ouvert jusqu’à {time}", "Open until {time}"),
     "open_until_date": ("Ouvert jusqu’au {date} à {time}", "Open until {date}, {time}"),
     "shut": ("Fermé", "Closed"),
+    "shut_waiting": ("Fermé – {n} en attente", "Closed – {n} waiting"),
+    "shut_in_progress": ("Fermé – {n} en cours", "Closed – {n} in progress"),
+    "still_waiting": ("encore {n} en attente", "still {n} waiting"),
+    "still_in_progress": ("encore {n} en cours", "still {n} in progress"),
     "shut_until_time": ("Fermé, ouvre à {time}", "Closed, opens at {time}"),
     "shut_until_date": ("Fermé, ouvre {date} à {time}", "Closed, opens {date}, {time}"),
     "promises_rule": (

@@ -188,7 +188,7 @@ def test_a_narrow_screen_shows_every_figure_under_its_heading(
     page.picture(f"{size[0]}-{language}-{theme}")
 
 
-def test_the_state_sums_up_the_moment_and_not_the_rates(served: Served, page: Page) -> None:
+def test_the_state_is_the_most_pressing_mark_of_its_row(served: Served, page: Page) -> None:
     for _ in range(30):
         served.worker.abandoned(ROADS, AFTERNOON, wait_seconds=60)
     served.worker.abandoned(PLACES[7], AFTERNOON, wait_seconds=60)
@@ -199,16 +199,13 @@ def test_the_state_sums_up_the_moment_and_not_the_rates(served: Served, page: Pa
         return str(page.run(f"return document.querySelector('#rows tr:nth-child({row}) td.{cell}').dataset.level"))
 
     assert level(2, "recent") == "action"
-    assert page.text("#rows tr:nth-child(2) .state") == "● Normal"
+    assert page.text("#rows tr:nth-child(2) .state") == "■ Agir"
     rule = page.text(".rules")
-    assert "État : le plus pressant, en ce moment" in rule.replace("\N{NO-BREAK SPACE}", " ")
-    assert "sans effet sur l’état" in rule  # noqa: RUF001
+    assert "État : la plus pressante des marques de la ligne" in rule.replace("\N{NO-BREAK SPACE}", " ")
     served.worker.stocks(ROADS, served.now(), waiting=6, agents_on_contact=1)
-    page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
-    assert level(2, "waiting") == "attention"
+    wait_until(lambda: level(2, "waiting") == "attention", "who waits")
     served.worker.stocks(ROADS, served.now() - timedelta(seconds=301), waiting=6, agents_on_contact=1)
-    page.shows("#rows tr:nth-child(2) .state", "■ Agir")
-    assert (level(2, "waiting"), level(2, "longest")) == ("attention", "action")
+    wait_until(lambda: (level(2, "waiting"), level(2, "longest")) == ("attention", "action"), "how long")
     served.worker.stocks(ROADS, served.now(), waiting=1, agents_on_contact=0, agents_available=0, agents_paused=2)
     page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
     assert "quelqu’un attend, et aucun agent n’est disponible ni en ligne" in rule, "though two are paused"  # noqa: RUF001
@@ -297,10 +294,9 @@ def test_no_call_at_all_is_told(page: Page) -> None:
 def test_what_needs_somebody_is_told_by_word_symbol_and_colour(served: Served, page: Page) -> None:
     page.open(served.url, WALL)
     be_live(served, page)
-    assert page.text("#rows tr:nth-child(1) .state") == "● Normal"
     alarm(served)
-    page.shows("#rows tr:nth-child(1) .state", "■ Agir")
     page.shows("#rows tr:nth-child(2) .state", "■ Aucun agent")
+    page.shows("#rows tr:nth-child(1) .state", "■ Agir")
     page.shows("#rows tr:nth-child(5) .state", "▲ Attention")
     page.shows("#tile-waiting .level", "■ Agir")
     page.shows("#tile-longest_wait .level", "■ Agir")

@@ -262,15 +262,85 @@ def test_a_rate_that_a_card_marks_is_counted_above_the_views(page: Page) -> None
         assert alerts(page) == []
         for wait in (5,) * 15 + (60,) * 5:
             served.worker.answered(SWITCHBOARD, served.now(), wait)
-        wait_until(lambda: alerts(page) == ["▲ Telephone: Service level 75.0%"], "what the card marks")
+        wait_until(
+            lambda: alerts(page) == [f"▲ Telephone: service level{half} 75.0%" for half in ("", " 30 min")],
+            "what the card marks",
+        )
         marked = (
             "return [...document.querySelectorAll('.card .rest [data-level=attention]')].map((it) => it.textContent)"
         )
         assert page.run(marked) == ["Service level75.0%"]
         for wait in (5,) * 40:
             served.worker.answered(RSA, served.now(), wait)
-        wait_until(lambda: alerts(page) == ["▲ Telephone: Service level, queues: 1"], "the queue that is marked alone")
+        alone = [f"▲ Switchboard: service level{half} 75.0%" for half in ("", " 30 min")]
+        wait_until(lambda: alerts(page) == alone, "the queue that is marked alone")
         assert page.run(marked) == []
+        assert page.text(".card .level") == "▲ Attention"
+
+
+def test_what_the_board_marks_counts_on_both_pages_in_state_strip_tile_and_tab(page: Page) -> None:
+    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+        for _ in range(400):
+            served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), 5)
+            served.worker.answered(SWITCHBOARD, served.now(), 5)
+        for wait in (5,) * 13 + (60,) * 20:
+            served.worker.answered(RSA, served.now(), wait)
+        served.worker.stocks(RSA, agents_available=1)
+        words = "Income support (RSA): service level 30 min 39.4%"
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_called("(1) Live board – Accueil du Département")
+        row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the name of the channel
+        cell = f"#rows tr:nth-child({row})"
+        assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
+        assert page.text(f"{cell} .state") == "■ Act"
+        assert page.text("#tile-service_level .level") == "■ Act"
+        assert page.text("#tile-service_level .detail") == words, "whose mark it is"
+        open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
+        page.is_called("(1) Wall – Accueil du Département")
+        assert page.text(".card .level") == "■ Act"
+        assert alerts(page) == [f"■ {words}"]
+        list(zip(range(1), turn_all(page), strict=False))
+        page.run("document.querySelector('#next').click()")
+        states = page.run("return [...document.querySelectorAll('.view.phone td.state')].map((one) => one.textContent)")
+        assert states[[queue.dimensions for queue in OPTIONS.queues].index(RSA)] == "■ Act"
+
+
+def test_a_promise_that_is_not_kept_often_enough_counts_of_whatever_channel(page: Page) -> None:
+    with house(CALM) as served:
+        for name, channel, met, breached in (
+            ("telephone", "call", 60, 40),
+            ("guichets", "visit", 90, 0),
+            ("courrier", "mail", 50, 0),
+        ):
+            clock = "acknowledge" if channel == "mail" else "answer"
+            place = Dimensions(SLA, "siege", "rsa", f"{name}:{clock}:{channel}")
+            served.worker.count(place, served.now(), started=met + breached, met=met, breached=breached)
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert alerts(page) == ["▲ Telephone – answer: kept 60.0%"]
+        card = page.text(".card:last-child")
+        assert "▲ Attention" in card
+        assert "83.3%" in card, "200 of 240, calls and visits among them"
+        assert page.run("return document.querySelectorAll('.card:last-child .rest [data-level=attention]').length") == 1
+
+
+def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
+    evening, desk = AFTERNOON + timedelta(hours=3), OPTIONS.queues[-1].dimensions
+    with serving(replace(CALM, stale_after_seconds=600), evening, policies=POLICIES) as served:
+        served.follow()
+        state = f"#rows tr:nth-child({len(OPTIONS.queues) + 2}) .state"
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_in("live")
+        page.shows(state, "○ Closed")
+        served.worker.stocks(desk, served.now(), waiting=1, in_progress=2)
+        page.shows(state, "○ Closed – 1 waiting")
+        assert page.text("#openings").endswith("08:30, still 1 waiting, still 2 in progress")
+        served.worker.stocks(desk, waiting=0, in_progress=2)
+        page.shows(state, "○ Closed – 2 in progress")
+        served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)
+        page.shows(state, "■ Closed – 1 waiting")
+        open_wall(page, served, views="desk", seconds=3600, lang="en")
+        assert "■ Closed – 1 waiting" in page.text(".view.desk")
+        assert page.run(BEYOND) == []
 
 
 NEWS = """
@@ -422,7 +492,9 @@ def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) 
         return told
 
     promises = ".view.overview .card:last-child .main .explains"
-    assert command(promises) == "accueil explain overdue --channel mail --channel email --channel form"
+    assert command(promises) == (
+        "accueil explain overdue --channel call --channel visit --channel mail --channel email --channel form"
+    )
     list(zip(range(2), turn_all(page), strict=False))
     assert command(".view.satisfaction li .explains") == "accueil explain given_csat_1_5 --channel feedback --days 28"
     page.open(f"{busy.url}/?lang=en", WALL)

@@ -5,6 +5,7 @@ import { duration } from "./format.js";
 import { ACTION, ATTENTION, levelOf } from "./levels.js";
 import { sayQuiet, sources } from "./live.js";
 import { $, QUEUED, WRITTEN, areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
+import { LEVELS as PROMISED, promiseOf } from "./promises.js";
 import { COLUMN, levelsOf, levelsOfAll, noAgent, sumOf, waited } from "./queues.js";
 
 const icon = document.querySelector("link[rel=icon]");
@@ -20,20 +21,22 @@ function alertOfQueue(queue, board) {
   return { key: JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]), level, name: nameOf(queue) || texts.no_name, words };
 }
 
-const RATES = { service: "level_short", abandonment: "abandonment_short" };
+const RATES = { service: "alert_service", recent: "alert_recent", abandonment: "alert_abandonment" };
 
-/** Return the rates of each channel that are marked: of all of its queues together, or else of some of them. */
-function alertsOfRates(board) {
-  return QUEUED.flatMap((channel) => {
-    const all = sumOf(channel, board);
-    const own = levelsOfAll(all, board);
-    const each = board.queues.filter((queue) => queue.channel === channel).map((queue) => levelsOf(queue, queue.thresholds, board));
-    return Object.entries(RATES).map(([rate, name]) => {
-      const level = Math.max(own[rate], ...each.map((levels) => levels[rate]));
-      const number = each.filter((levels) => levels[rate] === level).length;
-      const words = own[rate] === level ? say("alert_rate", { rate: texts[name], share: COLUMN[rate](all) }) : say("alert_rates", { rate: texts[name], n: format.count(number) });
-      return { key: `${rate} ${channel}`, level, name: texts[`channel_${channel}`], words };
-    });
+/** Return the rates of a channel that are marked: of all of its queues together, or else of those that are marked most. */
+export function alertsOfRates(channel, board) {
+  const all = sumOf(channel, board);
+  const own = levelsOfAll(all, board);
+  const queues = board.queues.filter((queue) => queue.channel === channel);
+  const each = queues.map((queue) => levelsOf(queue, queue.thresholds, board));
+  return Object.entries(RATES).map(([rate, name]) => {
+    const level = Math.max(own[rate], ...each.map((levels) => levels[rate]));
+    const marked = queues.filter((_, index) => each[index][rate] === level);
+    const alert = (whose, words) => ({ key: `${rate} ${channel}`, rate, level, name: whose, words });
+    const one = own[rate] === level ? all : marked.length === 1 ? marked[0] : null;
+    if (!one) return alert(texts[`channel_${channel}`], say("alert_rates", { rate: texts[name], n: format.count(marked.length) }));
+    const whose = one === all ? texts[`channel_${channel}`] : nameOf(one) || texts.no_name;
+    return alert(whose, say("alert_rate", { rate: texts[name], share: COLUMN[rate](one) }));
   });
 }
 
@@ -48,14 +51,20 @@ function alertsOfBacklogs(board) {
   });
 }
 
-/** Return how promises stand, but for those of calls and visits: their queues show what is late. */
-export const promisesOfMatters = ({ promises }) => promises.standing.filter(({ channel }) => !QUEUED.includes(channel));
+/** Return how promises stand, as far as that is of now. */
+export const currentPromises = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
 function alertsOfPromises(board) {
-  const standing = promisesOfMatters(board).filter(({ channel }) => areCurrent(channel));
+  const standing = currentPromises(board);
   const sum = (name) => standing.reduce((total, promise) => total + promise[name], 0);
   const alert = (name, level) => ({ key: name, level: sum(name) ? level : 0, name: "", words: say(`alert_${name}`, counts({ n: sum(name) })) });
-  return [alert("overdue", ACTION), alert("at_risk", ATTENTION)];
+  const kept = standing.map((told) => ({
+    key: JSON.stringify(["kept", told.policy, told.clock, told.channel]),
+    level: PROMISED.kept(told),
+    name: promiseOf(told),
+    words: say("alert_kept", { share: format.percent(told.kept) }),
+  }));
+  return [alert("overdue", ACTION), alert("at_risk", ATTENTION), ...kept];
 }
 
 function alertsOfSources(board) {
@@ -71,7 +80,7 @@ function alertsOfSources(board) {
 export function findAlerts(board) {
   if (!areCurrent()) return [];
   const queues = board.queues.map((queue) => alertOfQueue(queue, board));
-  const all = [...queues, ...alertsOfRates(board), ...alertsOfPromises(board), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
+  const all = [...queues, ...QUEUED.flatMap((channel) => alertsOfRates(channel, board)), ...alertsOfPromises(board), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
   return all.filter(({ level }) => level >= ATTENTION).sort((one, other) => other.level - one.level);
 }
 

@@ -1,7 +1,7 @@
 // The board: takes what the stream says and writes it into the page. All figures come from the server; only what depends on
 // the time of day (how long somebody has waited, how old the data are) is computed here, by the server's clock.
 
-import { findAlerts, tellAlerts } from "./alerts.js";
+import { alertsOfRates, findAlerts, sayAlert, tellAlerts } from "./alerts.js";
 import { showDay } from "./day.js";
 import { openPanel } from "./explaining.js";
 import { duration, share } from "./format.js";
@@ -65,22 +65,18 @@ function showTiles() {
   const percent = (ratio) => (share(ratio) === null ? "" : format.percentSign.trim());
   showTile("waiting", format.count(all.waiting), "", say("in_progress_now", counts({ n: all.in_progress })), worst.waiting);
   showTile("longest_wait", duration(waited(all)), "", whose, worst.longest);
-  showTile(
-    "service_level",
-    format.hundredths(today.service_level),
-    percent(today.service_level),
-    madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]),
-    levels.service,
-    stateOfShare(today.service_level, levels.service),
-  );
-  showTile(
-    "abandonment",
-    format.hundredths(today.abandonment),
-    percent(today.abandonment),
-    madeOf(today.abandonment, "abandoned_of", today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }))),
-    levels.abandonment,
-    stateOfShare(today.abandonment, levels.abandonment),
-  );
+  const rates = alertsOfRates("call", board);
+  const showRate = (name, ratio, own, marks, made) => {
+    // What is marked more than the share of the day, of a queue or of the last half hour, counts here too, and is named.
+    const more = rates.filter(({ rate, level }) => marks.includes(rate) && level > own).sort((one, other) => other.level - one.level)[0];
+    const level = more?.level ?? own;
+    const state = level ? stateOf(level) : stateOfShare(ratio, level);
+    showTile(name, format.hundredths(ratio), percent(ratio), more ? sayAlert(more) : made, level, state);
+  };
+  const short = today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }));
+  const ofLevel = madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]);
+  showRate("service_level", today.service_level, levels.service, ["service", "recent"], ofLevel);
+  showRate("abandonment", today.abandonment, levels.abandonment, ["abandonment"], madeOf(today.abandonment, "abandoned_of", short));
   showTile("handled", format.count(today.answered), "", say("of_received", counts(today)), null);
   showTile(
     "agents_available",
@@ -141,7 +137,7 @@ function tick() {
   showFreshness(); // first: whether the figures are of now decides how they are shown
   if (!board) return;
   document.querySelector(".tiles").hidden = document.querySelector(".day").hidden = !hasTelephone();
-  showOpenings(board.promises.openings); // first: queues and services say whether they are open
+  showOpenings(board); // first: queues and services say whether they are open
   showTiles();
   showQueues(board);
   showServices(board);

@@ -1,9 +1,10 @@
 // Figures of the wall, and its cards: what a channel, the promises or the opinions are in one figure and three more.
 
-import { levelOfOldest, promisesOfMatters } from "./alerts.js";
-import { ACTION, ATTENTION, NORMAL } from "./levels.js";
+import { currentPromises, levelOfOldest } from "./alerts.js";
+import { NORMAL } from "./levels.js";
 import { areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
-import { COLUMN, aboutQueue, levelsOf, levelsOfAll, sayLimits, stateOf, sumOf } from "./queues.js";
+import { LEVELS as PROMISED } from "./promises.js";
+import { COLUMN, aboutQueue, levelsOf, levelsOfAll, pressing, sayLimits, stateOf, sumOf } from "./queues.js";
 
 const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
 
@@ -20,7 +21,7 @@ export function cardOfQueues(channel, board) {
   const each = queues.map((queue) => levelsOf(queue, queue.thresholds, board));
   const most = (name) => Math.max(...each.map((levels) => levels[name]));
   const levels = { ...shares, waiting: most("waiting"), longest: most("longest") };
-  const level = Math.max(levels.waiting, levels.longest);
+  const level = Math.max(pressing(shares), ...each.map(pressing));
   const figure = (name, label) => {
     const told = figureOfQueue(name, all, board, levels, label);
     return { ...told, about: { ...told.about, title: `${texts[`channel_${channel}`]} – ${told.label}`, place: { channel } } };
@@ -136,7 +137,7 @@ export function cardOfSatisfaction({ satisfaction: [told] }) {
 
 // ------------------------------------------------------------------------------------------------------------ promises
 export function cardOfPromises(board) {
-  const standing = promisesOfMatters(board);
+  const { standing } = board.promises;
   if (!standing.length) return [];
   const channels = [...new Set(standing.map(({ channel }) => channel))];
   const sum = (name) => standing.reduce((total, told) => total + told[name], 0);
@@ -148,18 +149,20 @@ export function cardOfPromises(board) {
     level,
     about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
   });
-  const judged = standing.filter(({ channel }) => areCurrent(channel)); // as the strip does
-  const isAny = (name) => judged.some((told) => told[name]);
-  const level = isAny("overdue") ? ACTION : NORMAL;
-  const risk = isAny("at_risk") ? ATTENTION : NORMAL;
+  const most = (name) => Math.max(NORMAL, ...currentPromises(board).map(PROMISED[name]));
+  const level = Math.max(...Object.keys(PROMISED).map(most));
   return [
     {
       key: "promises",
       name: texts.promises,
       level,
-      state: areCurrent() ? stateOf(Math.max(level, risk)) : ["", "–"],
-      main: figure("overdue", format.count(sum("overdue")), level),
-      rest: [figure("at_risk", format.count(sum("at_risk")), risk), figure("running", format.count(sum("running"))), figure("kept", format.percent(ratio))],
+      state: areCurrent() ? stateOf(level) : ["", "–"],
+      main: figure("overdue", format.count(sum("overdue")), most("overdue")),
+      rest: [
+        figure("at_risk", format.count(sum("at_risk")), most("at_risk")),
+        figure("running", format.count(sum("running"))),
+        figure("kept", format.percent(ratio), most("kept")),
+      ],
     },
   ];
 }

@@ -1,6 +1,6 @@
 // Whether it is open now, by the calendars of what is promised.
 
-import { $, format, lang, now, say, texts, write } from "./page.js";
+import { $, areCurrent, counts, format, lang, now, say, texts, write } from "./page.js";
 
 let openings = [];
 
@@ -25,14 +25,22 @@ export const setOpenings = (told) => {
   openings = told;
 };
 
+/** Return in words who is there though it is closed: in the queues that open by the same calendar. */
+function sayInside({ calendar, is_open }, queues) {
+  if (is_open) return [];
+  const own = queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel));
+  const sum = (name) => own.reduce((total, queue) => total + queue[name], 0);
+  return ["waiting", "in_progress"].filter(sum).map((name) => say(`still_${name}`, counts({ n: sum(name) })));
+}
+
 /** Show all of them; by their names if there are several. */
-export function showOpenings(told) {
-  setOpenings(told);
+export function showOpenings({ promises, queues }) {
+  setOpenings(promises.openings);
   const list = $("openings");
   while (list.children.length > openings.length) list.lastChild.remove();
   openings.forEach((opening, index) => {
     const item = list.children[index] ?? list.appendChild(document.createElement("li"));
-    const words = sayOpening(opening);
+    const words = [sayOpening(opening), ...sayInside(opening, queues)].join(", ");
     const named = openings.length > 1 ? say("at_site", { site: opening.calendar, words: words.toLocaleLowerCase(lang) }) : words;
     item.classList.toggle("shut", !opening.is_open);
     write(item, `${opening.is_open ? "●" : "○"} ${named}`);

@@ -35,7 +35,7 @@ export function sumOf(channel, board) {
   if (channel === "call") return { ...board.all, channel };
   const queues = board.queues.filter((queue) => queue.channel === channel);
   const sum = (read) => queues.reduce((total, queue) => total + read(queue), 0);
-  const ratio = (name) => ({ numerator: sum(({ today }) => today[name].numerator), denominator: sum(({ today }) => today[name].denominator) });
+  const ratio = (read) => ({ numerator: sum((queue) => read(queue).numerator), denominator: sum((queue) => read(queue).denominator) });
   const since = queues.map(({ oldest_waiting_at: at }) => at).filter((at) => at !== null);
   return {
     channel,
@@ -43,13 +43,16 @@ export function sumOf(channel, board) {
     in_progress: sum(({ in_progress: some }) => some),
     agents_available: null,
     oldest_waiting_at: since.length ? Math.min(...since) : null,
-    today: { received: sum(({ today }) => today.received), service_level: ratio("service_level"), abandonment: ratio("abandonment") },
-    recent_service_level: { numerator: 0, denominator: 0 },
+    today: { received: sum(({ today }) => today.received), service_level: ratio(({ today }) => today.service_level), abandonment: ratio(({ today }) => today.abandonment) },
+    recent_service_level: ratio(({ recent_service_level: recent }) => recent),
   };
 }
 
+/** Return the level of a queue: the most pressing of all that is marked of it, on any page. */
+export const pressing = (levels) => Math.max(...Object.values(levels));
+
 /** Return the level of what can be acted upon now. */
-export const pressing = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
+const acute = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
 
 /** Return the symbol and the word of a level; nothing for what has none. */
 export const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
@@ -162,11 +165,20 @@ export function reasonFor(name, queue, board) {
   return `${sample} – ${limitsOf(name, queue, board)}`;
 }
 
+/** Return the state of a queue: the symbol says how pressing it is, the word why, as far as there is one. */
 export function stateOfQueue(queue, level) {
   if (!areCurrent(queue.channel)) return ["", "–"];
   if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
-  if (isIdle(queue)) return isClosed(queue) ? ["○", texts.shut] : idle;
-  return stateOf(level);
+  const [symbol, word] = stateOf(level);
+  if (isClosed(queue)) return [level ? symbol : "○", sayShut(queue)];
+  if (isIdle(queue)) return level ? [symbol, texts.idle] : idle;
+  return [symbol, word];
+}
+
+/** Return in words that it is closed, and whether somebody is there all the same. */
+function sayShut({ waiting, in_progress }) {
+  if (waiting) return say("shut_waiting", counts({ n: waiting }));
+  return in_progress ? say("shut_in_progress", counts({ n: in_progress })) : texts.shut;
 }
 
 function showRow(entry, queue, board) {
@@ -191,10 +203,10 @@ function showRow(entry, queue, board) {
   });
 }
 
-/** Return the queues as they are to stand: on a phone, which shows few at once, the most pressing of each channel first. */
+/** Return the queues as they are to stand: on a phone, which shows few at once, those of each channel first where somebody can act now. */
 function arrange(board) {
   if (!phone.matches) return board.queues;
-  const levels = new Map(board.queues.map((queue) => [queue, pressing(levelsOf(queue, queue.thresholds, board))]));
+  const levels = new Map(board.queues.map((queue) => [queue, acute(levelsOf(queue, queue.thresholds, board))]));
   const byLevel = (one, other) => levels.get(other) - levels.get(one);
   const channels = [...new Set(board.queues.map(({ channel }) => channel))];
   const groups = channels.map((name) => board.queues.filter(({ channel }) => channel === name).sort(byLevel));

@@ -1,7 +1,9 @@
 // The table of services: a row each, and a group of columns per channel that there is – what is written, appointments, opinions.
 
+import { levelOfOldest } from "./alerts.js";
 import { explainedCell, giveStop, rove } from "./explaining.js";
 import { share } from "./format.js";
+import { NORMAL, mark } from "./levels.js";
 import { openingOf } from "./openings.js";
 import { $, Rows, addHead, counts, explain, format, lasted, make, nameOf, nameRow, point, say, texts, unfold, write } from "./page.js";
 
@@ -152,25 +154,27 @@ function makeRow({ service }) {
   return Object.assign(entry, { groups, cells });
 }
 
-function showRow(entry, service) {
+function showRow(entry, service, board) {
   const { row, groups, cells } = entry;
   entry.service = service;
   nameRow(row, service.service === undefined ? texts.all_services : nameOf(service) || texts.no_service);
   row.classList.toggle("total", service.service === undefined);
   point(row, service.service);
   explain(row.firstChild, openingOf(service));
-  columns.forEach(([channel, , text, title = () => ""], index) => {
+  columns.forEach(([channel, name, text, title = () => ""], index) => {
     const figures = service[channel];
     const cell = cells[index];
     write(cell.firstChild, figures ? text(figures) : "");
     explain(cell, figures ? title(figures) : "");
+    mark(cell, figures && name === "oldest" ? levelOfOldest(channel, figures, board) : NORMAL);
     cell.classList.toggle("none", !figures);
     groups[channel].classList.toggle("none", !figures);
   });
 }
 
 /** Show all services, and above them their sum if there are several; nothing where there are only queues. */
-export function showServices({ services, all_services: all, fewest_answers }) {
+export function showServices(board) {
+  const { services, all_services: all, fewest_answers } = board;
   fewest = fewest_answers;
   $("services").hidden = $("services-rules").hidden = !services.length;
   if (!services.length) return;
@@ -185,7 +189,7 @@ export function showServices({ services, all_services: all, fewest_answers }) {
     table.show([], String, () => {});
   }
   const items = services.length > 1 ? [all, ...services] : services;
-  table.show(items, ({ service }) => service ?? ALL, showRow);
+  table.show(items, ({ service }) => service ?? ALL, (entry, service) => showRow(entry, service, board));
   giveStop($("services-rows"));
   unfolded.filter((key) => table.entries.has(key)).forEach((key) => unfold(table.entries.get(key).row, true));
   write($("opinions-rule"), all.feedback ? say("opinions_rule", { n: format.count(fewest) }) : "");

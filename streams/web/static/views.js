@@ -1,6 +1,5 @@
 // What each view of the wall says, as data: pages, each a list of parts (parts.js). A view that has nothing to show has no page.
 
-import { promisesOfMatters } from "./alerts.js";
 import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
 import { figureOfMatters, figureOfQueue } from "./cards.js";
 import { sayUsual, showDay } from "./day.js";
@@ -102,7 +101,7 @@ function countUnknown({ at_risk_unknown: number }) {
 
 /** Return the contacts at risk that fall due next: no more of each than who works on it needs to know it again. */
 function atRisk({ promises }) {
-  if (!promisesOfMatters({ promises }).length) return [];
+  if (!promises.standing.some(({ channel }) => !QUEUED.includes(channel))) return [];
   const title = { kind: "note", text: texts.at_risk_next };
   if (promises.next_at_risk === null) return [[title, { kind: "note", text: texts.at_risk_unread }]];
   const number = countUnknown(promises);

@@ -39,6 +39,7 @@ NAMED_BY_VALUE = {
     *(f"view_{view}" for view in VIEWS),
     "contact",  # of a column of the wall, as others that have their own names
     *(f"alert_{name}" for name in ("overdue", "at_risk")),
+    *(f"still_{name}" for name in ("waiting", "in_progress")),
 }
 
 
