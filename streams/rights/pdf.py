@@ -4,14 +4,12 @@ fpdf2 tags images, not headings and tables: its structure tree is flat, knows fi
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from fpdf import FPDF, XPos, YPos
 
+from streams.rights.document import Document, Section
 from streams.rights.labels import put
-
-if TYPE_CHECKING:
-    from streams.rights.writing import Document, Section
 
 _WIDTH_MM: Final = 269
 _LINE_MM: Final = 4
@@ -19,7 +17,7 @@ _ENCODING: Final = "windows-1252"
 """Of the fonts that every reader of PDF has: it writes French, and all that labels and pseudonyms may hold."""
 
 
-def write_pdf(document: "Document", language: str, title: str) -> Iterator[bytes]:
+def write_pdf(document: Document, language: str, title: str) -> Iterator[bytes]:
     """Yield the file, in one piece."""
     pdf = _Pages(orientation="landscape", format="A4")
     pdf.core_fonts_encoding = _ENCODING
@@ -70,7 +68,7 @@ class _Pages(FPDF):
             self.set_font("helvetica", size=8)
             self.multi_cell(0, _LINE_MM, _known(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
-    def write_table(self, section: "Section", language: str, caption: str = "") -> None:
+    def write_table(self, section: Section, language: str, caption: str = "") -> None:
         """Write a table in columns as wide as what is in them; its head again on each page."""
         titles = [put(title, language) for title in section.titles]
         rows = [[_known(cell) for cell in row] for row in section.rows]

@@ -30,11 +30,12 @@ from streams.core.figures import Dimensions
 from streams.core.links import Link
 from streams.core.milestone import Milestone
 from streams.core.visit import Visit
+from streams.rights.document import Document, Section
 from streams.rights.finding import Finder, Shared, Unknown
 from streams.rights.holding import Holding, Kept, gather, tell_facts, tell_stays
 from streams.rights.pdf import write_pdf
 from streams.rights.vocabulary import LANGUAGES, VOCABULARY
-from streams.rights.writing import Document, Format, Section, write
+from streams.rights.writing import Format, write
 from streams.rights_process import gather as gather_here
 from streams.settings import Rights, Settings
 from streams.sla_cli import EXAMPLE
