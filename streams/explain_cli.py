@@ -215,9 +215,11 @@ def _check_places(settings: Settings, asked: Asked, places: Collection[Dimension
         some = sorted(name for name in there if name and ":" not in name)  # those are promises' and transfers'
         listed = ", ".join(some) or say("none", "aucun")
         raise click.UsageError(
-            say(f"no --{option} {value} is known", f"--{option} {value} : inconnu")
+            say(
+                f"no --{option} {value} is known; there are: {listed}",
+                f"--{option} {value} : inconnu ; il y a : {listed}",
+            )
             + guess(value, some)
-            + say(f"; there are: {listed}", f" ; il y a : {listed}")
         )
 
 

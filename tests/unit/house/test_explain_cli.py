@@ -117,12 +117,12 @@ def test_days_and_times_are_not_mixed_and_a_rate_is_of_one_channel_with_queues()
     [
         (
             ("waiting", "--channel", "mail", "--site", "siège"),
-            "no --site siège is known; did you mean siege?; there are: ",
+            "no --site siège is known; there are: siege; did you mean siege?",
         ),
         (("waiting", "--service", "nosuch"), "no --service nosuch is known; there are: "),
         (
             ("service_level", "--queue", "acueil"),
-            "no --queue acueil is known; did you mean accueil?; there are: accueil",
+            "no --queue acueil is known; there are: accueil, mdph; did you mean accueil?",
         ),
         (("offered", "--day", "2126-12-25"), "that time is yet to come"),
         (("offered", "--since", "2126-12-25"), "that time is yet to come"),
