@@ -1,13 +1,13 @@
-"""What `accueil up --demo` has ready for whoever tries it: a token, and the number of somebody with a story."""
+"""What `accueil up --demo` has ready for whoever tries it: a token, and by what somebody with a story is found."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors.sdk.files import replace
 from connectors.sdk.keys import load_key
-from models.identities import IdentityKind, normalise_phone
+from models.identities import IdentityKind, normalise, normalise_phone
 from streams.access.permissions import Operation, Role
 from streams.access.tokens import Token, digest, find, make_secret, milliseconds
 from streams.settings import Settings
@@ -19,8 +19,8 @@ from streams.tokens_cli import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, open_token
 SECTOR: Final = "demonstration"
 """As the simulated systems' connectors have it."""
 NAME: Final = "demo"
-RANGES: Final = "telephone-ranges.txt"
-"""Beside the settings of the simulated systems: how the numbers of their citizens begin, a line each."""
+CITIZENS: Final = "citizens.tsv"
+"""Beside the settings of the simulated systems: number, address and case of each of their citizens, a line each."""
 LOOKED_AT: Final = 50
 """So many numbers with the most contacts: a family's landline is several people's."""
 
@@ -56,41 +56,76 @@ def make_token(settings: Settings) -> Path:
     return path
 
 
-def find_number(settings: Settings, systems: Path) -> str | None:
-    """Return the telephone number of a simulated citizen who came by several channels; None if there is none yet."""
+class Citizen(NamedTuple):
+    """By what a simulated citizen is found who came by several channels."""
+
+    phone: str
+    """As people write it."""
+    email: str
+    """Empty if his story does not know it, as `case`."""
+    case: str
+
+
+def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
+    """Return somebody with a story, and with an address and a case if any is known so; None if there is nobody yet."""
+    try:
+        lines = (systems / CITIZENS).read_text().splitlines()
+    except FileNotFoundError:
+        return None  # the simulation is about to write it
     reader = open_reader(settings, 1)
     try:
         with reader.look() as reading:
-            wanted = next(_find_stories(reading), "")
+            stories = dict(_find_stories(reading))
     except Unavailable:
         return None
     finally:
         reader.close()
-    if not wanted:
-        return None
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
-    for number in _numbers(systems / RANGES):
-        if key.pseudonym(IdentityKind.PHONE, normalise_phone(number) or "") == wanted:
-            return " ".join(number[start : start + 2] for start in range(0, len(number), 2))
-    return None
+
+    def is_of(kind: IdentityKind, value: str, known: Collection[str]) -> bool:
+        return bool(value) and key.pseudonym(kind, normalise(kind, value, settings.api.region) or "") in known
+
+    best: Citizen | None = None
+    for line in lines if stories else ():
+        phone, email, case = line.split("\t")
+        known = stories.get(key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or ""))
+        if known is None:
+            continue
+        found = Citizen(
+            " ".join(phone[start : start + 2] for start in range(0, len(phone), 2)),
+            email if is_of(IdentityKind.EMAIL, email, known) else "",
+            case if is_of(IdentityKind.CASE, case, known) else "",
+        )
+        if all(found):
+            return found
+        best = max(best or found, found, key=lambda one: sum(map(bool, one)))
+    return best
 
 
-def keep_number(settings: Settings, number: str) -> Path:
-    """Return the file that holds the number of somebody who does not exist, for who tries the API beside the demo."""
-    path = settings.data / "access" / "demo-number"
-    replace(path, f"{number}\n".encode())
-    return path
+def is_known(settings: Settings, phone: str) -> bool:
+    """Return whether the number still leads to a story: it may have been erased. True if that cannot be found out now."""
+    key = load_key(settings.data / "connectors" / "keys", SECTOR)
+    pseudonym = key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or "")
+    reader = open_reader(settings, 1)
+    try:
+        with reader.look() as reading:
+            return bool(reading.read(reading.tell_story(pseudonym).identities, 1))
+    except Unavailable:
+        return True
+    finally:
+        reader.close()
 
 
-def _find_stories(reading: Reading) -> Iterator[str]:
+def keep_citizen(settings: Settings, citizen: Citizen) -> None:
+    """Write by what somebody is found who does not exist, for who tries the API beside the demo: a file for each."""
+    for name, value in zip(("number", "email", "case"), citizen, strict=True):
+        replace(settings.data / "access" / f"demo-{name}", f"{value}\n".encode())
+
+
+def _find_stories(reading: Reading) -> Iterator[tuple[str, Collection[str]]]:
+    """Yield numbers, each with all by which its citizen is known."""
     for phone in reading.find_linked(IdentityKind.PHONE, LOOKED_AT):
         story = reading.tell_story(phone)
         entries = reading.read(story.identities, LOOKED_AT)
         if story.is_own and len({entry["channel"] for entry in entries}) > 1:
-            yield phone
-
-
-def _numbers(ranges: Path) -> Iterator[str]:
-    for beginning in ranges.read_text().split():
-        missing = 10 - len(beginning)
-        yield from (f"{beginning}{number:0{missing}}" for number in range(10**missing))
+            yield phone, story.identities.keys()

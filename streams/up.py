@@ -33,9 +33,8 @@ from streams.words import say
 LOCAL: Final = "127.0.0.1"
 SOURCE_SECONDS: Final = 10.0
 """How long the sources may take when the board is ready, before they are named."""
-NUMBER_SECONDS: Final = 5.0
-NUMBER_TRIES: Final = 60
-"""So often the demo looks whether somebody has a story by now."""
+CITIZEN_SECONDS: Final = 5.0
+"""So often the demo looks whether somebody has a story by now, and whether he still has it."""
 FETCH_SECONDS: Final = 1800
 """How long the topics wait for the broker, which may have to be fetched first."""
 APPLIED: Final = "retention-applied"
@@ -172,7 +171,7 @@ class Plan:
             ),
         )
         if self._demo:
-            await self._tell_number()
+            await self._name_citizens()
 
     async def retain(self, tree: Tree) -> None:
         """Have what was kept for long enough removed each day; what fails is told, and tried again."""
@@ -238,16 +237,26 @@ class Plan:
             token = demonstrating.make_token(self._own)
             tell("", say(f"with the token in {token}", f"avec le jeton de {token}"))
 
-    async def _tell_number(self) -> None:
-        """Tell by whose number a story is found, as soon as somebody has one."""
+    async def _name_citizens(self) -> None:
+        """Tell by what somebody with a story is found, as soon as there is one.
+
+        Then of another, if that one is erased, or has no address or case and another has.
+        """
         from streams import demonstrating  # noqa: PLC0415
 
-        for _ in range(NUMBER_TRIES):
-            if number := await asyncio.to_thread(demonstrating.find_number, self._own, self._systems):
-                demonstrating.keep_number(self._own, number)
-                tell("", say(f"somebody with a story: {number}", f"quelqu'un qui a une histoire : {number}"))
-                return
-            await asyncio.sleep(NUMBER_SECONDS)
+        known: demonstrating.Citizen | None = None
+        while True:
+            if known is None or not (
+                all(known) and await asyncio.to_thread(demonstrating.is_known, self._own, known.phone)
+            ):
+                before = known
+                known = await asyncio.to_thread(demonstrating.find_citizen, self._own, self._systems)
+                if known and known != before:
+                    demonstrating.keep_citizen(self._own, known)
+                    also = [known.email, known.case and say(f"case {known.case}", f"dossier {known.case}")]
+                    told = ", ".join(filter(None, (known.phone, *also)))
+                    tell("", say(f"somebody with a story: {told}", f"quelqu'un qui a une histoire : {told}"))
+            await asyncio.sleep(CITIZEN_SECONDS)
 
     def _tell_places(self, programs: list[Program]) -> None:
         tell(

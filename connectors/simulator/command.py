@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import click
 
-from connectors.asterisk.simulate import CALLER_RANGES
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.files import replace
 from connectors.sdk.simulating.commands import (
     ABOVE_ZERO,
     await_stop,
@@ -24,12 +24,13 @@ from connectors.sdk.words import say
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan
 from connectors.simulator.playing import Mark, play_live, play_span, today
+from connectors.simulator.population import list_citizens
 from connectors.simulator.stage import Stage
 from connectors.simulator.working import PARIS, midnight
 
 MARK: Final = "played.json"
-RANGES: Final = "telephone-ranges.txt"
-"""How the citizens' numbers begin, for who wants to call one of them by it."""
+CITIZENS_FILE: Final = "citizens.tsv"
+"""Telephone number, address (some have none) and case number of each citizen, a line each: for who wants to look one up."""
 YIELD: Final = 10
 """Added to the nice value of a live simulation: the systems that it stands for would not run on this machine."""
 USUAL_HOURS: Final = 9
@@ -142,7 +143,6 @@ def command(
     departement = Departement(stage, Plan(seed, per_year, always=live), calls_per_day=calls_per_day, mailbox=server)
     if prepare:
         stage.renew_ports()
-        (into / RANGES).write_text("\n".join(CALLER_RANGES) + "\n", encoding="utf-8")
     stage.write_settings(departement.connectors())
     if prepare:
         return
@@ -186,6 +186,7 @@ def _play_days(
 
 def _play_live(departement: Departement, path: Path, fresh: Mark, stop: threading.Event, ledger: Path | None) -> None:
     os.nice(YIELD)
+    replace(path.with_name(CITIZENS_FILE), list_citizens(fresh.of["seed"]).encode())
     known = Mark.load(path, fresh.of)
     mark = known or fresh
     # Of the past, calls are only of today: they are many, and over soon.

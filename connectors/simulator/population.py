@@ -78,6 +78,14 @@ def citizen(seed: int, number: int) -> Citizen:
     )
 
 
+def list_citizens(seed: int) -> str:
+    """Return telephone number, address and case number of all of them, a line each, by tabs."""
+    everybody = (
+        citizen.__wrapped__(seed, number) for number in range(CITIZENS)
+    )  # the cache is for those who come often
+    return "".join(f"{one.phone}\t{one.email}\t{one.case}\n" for one in everybody)
+
+
 def draw(seed: int, random: Random) -> Citizen:
     """Return somebody: some come far more often than others."""
     return citizen(seed, int(CITIZENS * random.random() ** 2))

@@ -1,16 +1,20 @@
-"""What the demo has ready: a token, and the number of somebody with a story."""
+"""What the demo has ready: a token, and by what somebody with a story is found."""
 
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connectors.sdk.keys import load_key
-from models.identities import IdentityKind, normalise_phone
+from connectors.simulator.population import CITIZENS as POPULATION
+from connectors.simulator.population import citizen, list_citizens
+from models.identities import IdentityKind, normalise
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
 from streams.access.tokens import find
-from streams.demonstrating import RANGES, SECTOR, find_number, keep_number, make_token
+from streams.demonstrating import CITIZENS, SECTOR, Citizen, find_citizen, is_known, keep_citizen, make_token
 from streams.settings import Settings
 from streams.timelines import open_timeline
 from streams.tokens_cli import open_tokens
@@ -49,23 +53,52 @@ def test_a_token_that_is_lost_or_was_revoked_is_replaced(settings: Settings) -> 
     assert find(tokens, path.read_text().strip(), now())
 
 
-def test_a_number_is_named_once_somebody_came_by_several_channels(settings: Settings) -> None:
-    (settings.data / RANGES).write_text("01990000\n")
-    assert find_number(settings, settings.data) is None  # no database yet
-    timeline = open_timeline(settings)
-    key = load_key(settings.data / "connectors" / "keys", SECTOR)
+def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) -> None:
+    assert find_citizen(settings, settings.data) is None  # nobody plays yet
+    (settings.data / CITIZENS).write_text(
+        "0199000001\tabel@example.org\t100001\n0199000007\t\t100007\n0199000008\tjade@example.org\t100008\n"
+    )
+    assert find_citizen(settings, settings.data) is None  # no database yet
+    with closing(open_timeline(settings)) as timeline:
+        key = load_key(settings.data / "connectors" / "keys", SECTOR)
 
-    def phone(number: str) -> str:
-        return key.pseudonym(IdentityKind.PHONE, normalise_phone(number) or "")
+        def known(kind: IdentityKind, value: str) -> str:
+            return key.pseudonym(kind, normalise(kind, value) or "")
 
-    case, other = (key.pseudonym(IdentityKind.CASE, f"D-{number}") for number in range(2))
-    shared, own = phone("0199000001"), phone("0199000007")
-    for number, of in enumerate((f"{case} {shared}", f"{other} {shared}", f"{case} {own}")):
-        timeline.write(entries_of(letter(str(number), 0, of, sector=SECTOR)))
-    assert find_number(settings, settings.data) is None  # one is several people's, the other wrote letters alone
-    timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
-    timeline.close()
-    named = find_number(settings, settings.data)
-    assert named == "01 99 00 00 07"
+        case, other = (known(IdentityKind.CASE, f"10000{number}") for number in (1, 7))
+        shared, own = known(IdentityKind.PHONE, "0199000001"), known(IdentityKind.PHONE, "0199000007")
+        for number, of in enumerate((f"{case} {shared}", f"{other} {shared}", f"{other} {own}")):
+            timeline.write(entries_of(letter(str(number), 0, of, sector=SECTOR)))
+        assert find_citizen(settings, settings.data) is None  # one is several people's, the other wrote letters alone
+        timeline.write(entries_of(call("1", 100, own, sector=SECTOR)))
+        lone = Citizen("01 99 00 00 07", "", "100007")
+        assert find_citizen(settings, settings.data) == lone
+        whole, mail, phone = (
+            known(kind, value)
+            for kind, value in (
+                (IdentityKind.CASE, "100008"),
+                (IdentityKind.EMAIL, "jade@example.org"),
+                (IdentityKind.PHONE, "0199000008"),
+            )
+        )
+        timeline.write(entries_of(letter("8", 0, f"{whole} {mail} {phone}", sector=SECTOR)))
+        timeline.write(entries_of(call("8", 100, phone, sector=SECTOR)))
+    named = find_citizen(settings, settings.data)
+    assert named == Citizen("01 99 00 00 08", "jade@example.org", "100008"), "of whom all three are known"
     make_token(settings)
-    assert keep_number(settings, named).read_text() == "01 99 00 00 07\n"
+    keep_citizen(settings, named)
+    kept = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
+    assert kept == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
+    assert is_known(settings, named.phone)
+    with closing(sqlite3.connect(settings.data / "timeline.db")) as connection, connection:
+        connection.execute("DELETE FROM entries WHERE contact IN ('mail:ged:8', 'call:standard:8')")
+        connection.execute("DELETE FROM links WHERE ? IN (one, other) OR ? IN (one, other)", (whole, phone))
+    assert not is_known(settings, named.phone), "erased"
+    assert find_citizen(settings, settings.data) == lone
+
+
+def test_all_citizens_of_the_simulation_are_listed_with_what_finds_them() -> None:
+    lines = [line.split("\t") for line in list_citizens(7).splitlines()]
+    assert (len(lines), len({case for *_, case in lines})) == (POPULATION, POPULATION)
+    one = citizen(7, 4711)
+    assert lines[4711] == [one.phone, one.email, one.case]
