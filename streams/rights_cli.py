@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
@@ -17,6 +18,7 @@ from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.acts import acting, check_whose, record_act, tell_who
 from streams.listing import EXIT_NOT_FOUND, as_json, when, word
+from streams.phrases import cause_of
 from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
@@ -124,11 +126,12 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
 @click.option(
     "--output",
     "-o",
-    type=click.File("wb", lazy=True),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
     metavar="FILE",
     help=say("- is stdout.", "- : stdout."),
 )
+@click.option("--force", is_flag=True, help=say("Replace a file that is there.", "Remplacer un fichier qui est là."))
 @click.option(
     "--format",
     "kind_of_file",
@@ -149,19 +152,54 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
 )
 @pass_settings_here
 def export(
-    settings: Settings, name: str | None, kind: str, sector: str | None, output: Any, kind_of_file: str, language: str
+    settings: Settings,
+    name: str | None,
+    kind: str,
+    sector: str | None,
+    output: Path,
+    kind_of_file: str,
+    language: str,
+    *,
+    force: bool,
 ) -> None:
     """Gather it, record it, then write."""
     from streams.rights.writing import Format, write  # noqa: PLC0415
     from streams.rights_process import gather  # noqa: PLC0415
 
+    if output.is_file() and not force:
+        raise OperatorError(_there(output))
     with opened(settings) as (timeline, erasing):
         with _looking(settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)) as sought:
             where = sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
             held = gather(settings, timeline, erasing.finder, sought.whose, where, language)
-        os.umask(0o077)  # the file is for who made it
-        for piece in write(held, Format(kind_of_file), language, settings.web.zone):
-            output.write(piece)
+        with _writing(output) as file:
+            for piece in write(held, Format(kind_of_file), language, settings.web.zone):
+                file.write(piece)
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[BinaryIO]:
+    """Hand out a new file of that name, for who made it alone: one that is there may be open to others, and is replaced."""
+    if output == Path("-"):
+        yield click.get_binary_stream("stdout")
+        return
+    try:
+        if not output.exists() or output.is_file():  # else a device or a pipe, which is not ours to replace
+            output.unlink(missing_ok=True)
+        with open(output, "wb", opener=partial(os.open, mode=0o600)) as file:
+            yield file
+    except OSError as error:
+        cause = cause_of(error)
+        raise OperatorError(
+            say(f"{output} cannot be written: {cause}", f"impossible d'écrire dans {output} : {cause}")
+        ) from None
+
+
+def _there(output: Path) -> str:
+    return say(
+        f"{output} is there already: choose another name, or --force replaces it",
+        f"{output} existe déjà : choisir un autre nom, ou --force le remplace",
+    )
 
 
 @contextmanager

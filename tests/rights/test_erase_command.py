@@ -1,6 +1,8 @@
 """`accueil timeline erase` asks before it erases: what is not wanted is neither done nor recorded as begun."""
 
+import json
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -68,6 +70,30 @@ def test_what_goes_is_said_before_it_is_asked_in_both_languages(data: Path, monk
     assert told[1] == "aucune affaire en cours"
     assert "effacer ce contact à jamais ?" in told[2]
     assert "effacer ces 2 contacts à jamais ?" in run("timeline", "erase", DOSSIER, typed="n\n").stderr
+
+
+def test_an_export_replaces_no_file_unless_told_so_and_is_for_who_made_it_alone(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, file = ("timeline", "export", "call:a:1", "--format", "json", "-o", "held.json"), data / "held.json"
+    file.write_text("another citizen's")
+    file.chmod(0o644)
+    refused = run(*export)
+    assert (refused.exit_code, file.read_text()) == (2, "another citizen's")
+    assert "held.json is there already: choose another name, or --force replaces it" in refused.stderr
+    assert not (data / "audit").exists(), "nothing was looked for"
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert "held.json existe déjà" in run(*export).stderr
+    monkeypatch.setenv("LC_ALL", "C")
+    done = run(*export, "--force")
+    assert done.exit_code == 0, done.output
+    assert [one["contact"] for one in json.loads(file.read_text())["contacts"]] == ["call:a:1"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    whole = file.read_bytes()
+    assert run(*export[:-1], "-").stdout_bytes.startswith(whole[:20])
+    away = run(*export[:-1], "nowhere/held.json")
+    assert (away.exit_code, "nowhere/held.json cannot be written" in away.stderr) == (2, True), away.output
+    assert [result for _, result in recorded(data)] == ["shown"] * 3
 
 
 def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
