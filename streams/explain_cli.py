@@ -210,9 +210,9 @@ def _check_places(settings: Settings, asked: Asked, places: Collection[Dimension
     }
     for option, there in known.items():
         value = getattr(asked, option)
-        if value is None or value in there:
+        if value is None or value in there or ":" in value:  # promises' and transfers', which the board names
             continue
-        some = sorted(name for name in there if name and ":" not in name)  # those are promises' and transfers'
+        some = sorted(name for name in there if name and ":" not in name)
         listed = ", ".join(some) or say("none", "aucun")
         raise click.UsageError(
             say(

@@ -146,6 +146,11 @@ def test_a_place_that_settings_alone_name_has_no_contact_and_is_known() -> None:
         assert first_line("offered", "--day", MORNING, *place).endswith(": 0")
 
 
+def test_a_promise_of_which_no_contact_is_kept_is_known_all_the_same() -> None:
+    promise = ("--channel", "sla", "--queue", "courrier:answer:mail")
+    assert first_line("breached", "--day", MORNING, *promise).endswith(": 0")
+
+
 def test_a_day_of_which_nothing_is_kept_is_told_apart_from_one_without_any_of_these() -> None:
     none = explain("offered", "--day", "2020-01-01", "--channel", "call")
     assert (none.exit_code, none.stdout.splitlines()[0]) == (0, "offered, call, 2020-01-01: 0")
