@@ -21,7 +21,7 @@ HORIZONS: Final[Vocabulary] = {
     "7d": Words("7 jours", "7 days"),
 }
 RESULTS: Final[Vocabulary] = {
-    "met": board("kept"),
+    "met": Words("Tenus", "Kept"),
     "breached": Words("Dépassés", "Breached"),
     "cancelled": Words("Sans objet", "Cancelled"),
 }

@@ -305,7 +305,7 @@ def _read_clocks(channel: str, figures: Mapping[Dimensions, Figure], options: We
             told.count("met"),
             told.count("late"),
             told.count("breached"),
-            share(told.number("met"), told.number("met", "late")),
+            share(told.number("met"), told.number("met", "breached")),
         )
 
     columns = ("promised", "met", "met_late", "breached", "kept")

@@ -117,7 +117,7 @@ _TEXTS: Final = {
     "mean_lead": ("Délai moyen d’obtention", "Mean lead time"),
     "promised": ("Promis", "Promised"),
     "met": ("Tenus", "Met"),
-    "met_late": ("Tenus en retard", "Met late"),
+    "met_late": ("Faits en retard", "Done late"),
     "breached": ("Échéances dépassées", "Deadlines passed"),
     "kept": ("Part tenue", "Share kept"),
     "invited": ("Invitations", "Invitations"),
@@ -266,12 +266,12 @@ DEFINITIONS: Final = (
         ("Délais promis", "Promises"),
         (
             (
-                "Par règle de sla.toml, en temps ouvré là où elle le dit. Part tenue = tenus / (tenus + tenus en retard), de ce "
-                "qui a été fait dans la période ; les échéances dépassées dans la période comptent aussi ce qui reste à faire."
+                "Par règle de sla.toml, en temps ouvré là où elle le dit. Part tenue = tenus / (tenus + échéances dépassées), "
+                "comme sur le tableau : ce qui est dépassé compte une fois, le jour de l’échéance, fait depuis ou non."
             ),
             (
-                "By policies of sla.toml, in opening hours where these say so. Share kept = met / (met + met late), of what was "
-                "done in the period; deadlines passed in the period count what is still to be done too."
+                "By policies of sla.toml, in opening hours where these say so. Share kept = met / (met + deadlines passed), as "
+                "on the board: what passed counts once, on the day of its deadline, whether it was done since or not."
             ),
         ),
     ),

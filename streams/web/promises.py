@@ -60,7 +60,8 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     overdue_by: WorkingTime | None
     """How long ago that is; None also where time counts by day and night, or by a calendar that is no longer there."""
     kept: Ratio
-    """Promises of which it came out today that they were kept, of all of which it came out, kept or not."""
+    """Promises of which it came out today that they were kept, of all of which it came out: one that is broken counts once, on
+    the day of its deadline, whether it was done since or not (as in reports and metrics: met ÷ (met + breached))."""
     objective: float | None
     """The share that is to be kept; None where the policy is no longer in force."""
 

@@ -142,6 +142,11 @@ _TEXTS: Final = {
     "received": ("Reçus", "Received"),
     "answered": ("Répondus", "Answered"),
     "abandoned": ("Abandonnés", "Abandoned"),
+    "abandoned_all": ("Abandonnés, courts compris", "Abandoned, short included"),
+    "abandoned_of_short": (
+        "dont {short} en {limit} s ou moins, à part dans le taux et dans les rapports",
+        "{short} of them within {limit} s, which the rate and reports tell apart",
+    ),
     "left": ("Autres sorties", "Left otherwise"),
     "level_short": ("Niveau de service", "Service level"),
     "level_recent": ("30 dernières min", "Last 30 min"),
@@ -161,8 +166,8 @@ _TEXTS: Final = {
         "Rates of fewer than {n} calls are grey, and unmarked.",
     ),
     "sum_rule": (
-        "Reçus = répondus + abandonnés + autres sorties (file pleine, fermée, renvoi, délai dépassé…) + en attente.",
-        "Received = answered + abandoned + left otherwise (queue full, closed, diverted, timed out…) + waiting.",
+        "Reçus = répondus + abandonnés, courts compris + autres sorties (file pleine, fermée, renvoi…) + en attente.",
+        "Received = answered + abandoned, short included + left otherwise (queue full, closed, diverted, timed out…) + waiting.",
     ),
     "marks": ("▲ attention, ■ agir.", "▲ attention, ■ act."),
     "from": ("▲ à partir de {attention}, ■ à partir de {action}", "▲ from {attention}, ■ from {action}"),
@@ -246,7 +251,7 @@ _TEXTS: Final = {
     "at_risk": ("À risque", "At risk"),
     "overdue": ("En retard", "Overdue"),
     "longest_overdue": ("Plus long retard", "Longest overdue"),
-    "kept": ("Tenus", "Kept"),
+    "kept": ("Part tenue", "Share kept"),
     "kept_of": ("{numerator} tenus sur {denominator} aujourd’hui.", "{numerator} of {denominator} kept today."),
     "objective": ("Objectif : {share}.", "Objective: {share}."),
     "number": ("Nombre", "Number"),
@@ -279,11 +284,11 @@ _TEXTS: Final = {
     "shut_until_date": ("Fermé, ouvre {date} à {time}", "Closed, opens {date}, {time}"),
     "promises_rule": (
         (
-            "Dans les temps, à risque, en retard, en pause (l’usager doit agir) : en ce moment. Tenus : délais tenus ÷ délais"
-            " tenus ou dépassés, aujourd’hui ; ▲ sous l’objectif."
+            "Dans les temps, à risque, en retard, en pause (l’usager doit agir) : en ce moment. Part tenue : délais"
+            " tenus ÷ délais tenus ou dépassés, aujourd’hui ; ▲ sous l’objectif."
         ),
         (
-            "On time, at risk, overdue, paused (the citizen has to act): right now. Kept: promises kept ÷ promises kept or"
+            "On time, at risk, overdue, paused (the citizen has to act): right now. Share kept: promises kept ÷ promises kept or"
             " broken, today; ▲ below the objective."
         ),
     ),

@@ -30,7 +30,7 @@ WALL_TEXTS: Final = {
     "alert_service": ("niv. de service", "service level"),
     "alert_recent": ("niv. de service 30 min", "service level 30 min"),
     "alert_abandonment": ("taux d’abandon", "abandon rate"),
-    "alert_kept": ("tenus {share}", "kept {share}"),
+    "alert_kept": ("part tenue {share}", "kept {share}"),
     "alert_rates": ("{rate}, files : {n}", "{rate}, queues: {n}"),
     "alert_overdue": ("Délais dépassés : {n}", "Promises overdue: {n}"),
     "alert_at_risk": ("Délais à risque : {n}", "Promises at risk: {n}"),
@@ -229,7 +229,7 @@ WALL_TEXTS: Final = {
         "For how long the promise is overdue that is so for longest.",
     ),
     "means_promises_kept": (
-        "Délais tenus ÷ délais tenus ou dépassés, de ce qui est fait aujourd’hui.",
-        "Promises kept ÷ promises kept or broken, of what was done today.",
+        "Délais tenus ÷ délais tenus ou dépassés aujourd’hui ; un délai dépassé compte une fois, fait depuis ou non.",
+        "Promises kept ÷ promises kept or broken today; one that is broken counts once, whether it was done since or not.",
     ),
 }

@@ -86,7 +86,7 @@ export const SHARES = {
   recent: (f, board) => [f.recent_service_level, board.service_level],
 };
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
-const HEADINGS = { service: "level_short", recent: "level_recent", abandonment: "abandonment_short" }; // others have their own names
+const HEADINGS = { abandoned: "abandoned_all", service: "level_short", recent: "level_recent", abandonment: "abandonment_short" }; // others have their own names
 const headingOf = (name) => texts[HEADINGS[name] ?? name];
 const titleOf = (name) => (AGENTS.includes(name) ? `${texts.agents} ${headingOf(name).toLowerCase()}` : headingOf(name));
 const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeChannel(channel)));
@@ -119,7 +119,7 @@ export function aboutQueue(name, queue, board) {
     when: NOW.includes(name) ? "of_now" : name === "recent" ? "of_half_hour" : "of_today",
     span: name === "recent" ? board.recent : undefined,
     means: formulas[name] && say(formulas[name], limits),
-    levels: sayLimits(limitsOf(name, queue, board)),
+    levels: name === "abandoned" ? sayShort(queue, board) : sayLimits(limitsOf(name, queue, board)),
     place: { channel, site, service, queue: id },
   };
 }
@@ -150,6 +150,11 @@ function limitsOf(name, queue, board) {
   return queue.thresholds && ["waiting", "longest"].includes(name) ? reasonFor(name, queue, board) : "";
 }
 
+/** Return in words how many of those who gave up did so soon: the rate leaves them out. */
+function sayShort({ today }, board) {
+  return say("abandoned_of_short", counts({ short: today.abandoned_short, limit: board.short_abandon_seconds }));
+}
+
 export const sayLimits = (words) => (words ? say("levels_of", { words }) : "");
 
 /** Return in words from where on a figure is marked, and why a share is not. */
@@ -157,6 +162,7 @@ export function reasonFor(name, queue, board) {
   if (name === "waiting") return say("from", counts(queue.thresholds.waiting));
   if (name === "longest") return say("from", mapValues(queue.thresholds.longest_wait_seconds, duration));
   if (AGENTS.includes(name) && queue.agents_available === null) return texts.agents_unknown;
+  if (name === "abandoned") return sayShort(queue, board);
   if (!(name in SHARES)) return "";
   const [ratio] = SHARES[name](queue, board);
   if (!ratio.denominator) return texts[`no_${queue.channel}_yet`];

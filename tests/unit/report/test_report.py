@@ -131,7 +131,7 @@ def test_matters_appointments_and_promises_are_told() -> None:
     for name, place in {"sla": KEPT._replace(service="", site=""), "sla_by_service": KEPT}.items():
         promises = table(report, name)
         assert [row.place for row in promises.rows] == [place]
-        assert cell(promises, place, "kept")[:4] == (5 / 6, "share", 5, 6)
+        assert cell(promises, place, "kept")[:4] == (5 / 7, "share", 5, 7), "as on the board"
         assert cell(promises, place, "breached").value == 2
 
 
