@@ -373,7 +373,7 @@ def _rows_of_report(counted: dict[Where, Counter[str]]) -> dict[Where, list[floa
     return {
         place: [
             *(number[column] for column in columns),
-            number["met"] / done if (done := number["met"] + number["met_late"]) else None,
+            number["met"] / known if (known := number["met"] + number["breached"]) else None,
         ]
         for place, number in rows.items()
     }
