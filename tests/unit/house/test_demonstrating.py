@@ -1,5 +1,6 @@
 """What the demo has ready: a token, and by what somebody with a story is found."""
 
+import asyncio
 import sqlite3
 import stat
 from contextlib import closing
@@ -18,6 +19,7 @@ from streams.demonstrating import CITIZENS, SECTOR, Citizen, find_citizen, is_kn
 from streams.settings import Settings
 from streams.timelines import open_timeline
 from streams.tokens_cli import open_tokens
+from streams.up import Plan
 from tests.support.api import call, letter, now
 from tests.support.timelines import entries_of
 
@@ -102,3 +104,37 @@ def test_all_citizens_of_the_simulation_are_listed_with_what_finds_them() -> Non
     assert (len(lines), len({case for *_, case in lines})) == (POPULATION, POPULATION)
     one = citizen(7, 4711)
     assert lines[4711] == [one.phone, one.email, one.case]
+
+
+def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    lone, whole, other = (
+        Citizen("01 99 00 00 07", "", ""),
+        Citizen("01 99 00 00 08", "jade@example.org", "100008"),
+        Citizen("01 99 00 00 09", "", "100009"),
+    )
+    found, erased, waits = [None, lone, lone, whole, other], set[str](), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 6:
+            erased.add(whole.phone)
+        if not found:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("streams.demonstrating.find_citizen", lambda *_: found.pop(0))
+    monkeypatch.setattr("streams.demonstrating.is_known", lambda _, phone: phone not in erased)
+    monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
+    plan = Plan(Settings(data=tmp_path), None, tmp_path, demo=True)
+    (tmp_path / "access").mkdir()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(plan._name_citizens())
+    assert capsys.readouterr().out.splitlines() == [
+        "accueil: somebody with a story: 01 99 00 00 07",
+        "accueil: somebody with a story: 01 99 00 00 08, jade@example.org, case 100008",
+        "accueil: somebody with a story: 01 99 00 00 09, case 100009",
+    ]
+    assert (tmp_path / "access" / "demo-number").read_text() == "01 99 00 00 09\n"
+    assert len(waits) == 7, "of whom all is known nobody else is looked for until he is erased"
