@@ -3,6 +3,7 @@
 import json as json_
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta, tzinfo
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import click
@@ -250,9 +251,15 @@ def _count(settings: Settings, made: Made, asked: Asked) -> tuple[list[Counted],
     scan_contacts(settings, note)
     counted = sorted(
         (one for several in found.values() for one in several),
-        key=lambda one: (one.fact.start or 0, one.contact, one.fact),
+        key=_order,
     )
     return counted, _Met(places, in_time)
+
+
+def _order(one: Counted) -> tuple[float, float, str, Trace]:
+    """Return what puts first what is so now, the longest first, then what was so before, as it happened."""
+    since = one.fact.since
+    return one.fact.start or 0, inf if since is None else since, one.contact, one.fact
 
 
 def _sum_up(figure: str, made: Made, counted: list[Counted], asked: Asked, span: str) -> str:
@@ -313,7 +320,12 @@ def _tell_type(kind: str) -> str:
 
 
 def _at(fact: Trace, zone: tzinfo) -> str:
-    return say("now", "maintenant") if fact.start is None else when(fact.start * 1000, zone)
+    if fact.start is not None:
+        return when(fact.start * 1000, zone)
+    if fact.since is None:
+        return say("now", "maintenant")
+    since = when(fact.since, zone)
+    return say(f"now, since {since}", f"maintenant, depuis {since}")
 
 
 def _part(one: Counted) -> str:
@@ -331,6 +343,7 @@ def _as_json(one: Counted, events: list[Event] | None, zone: tzinfo) -> dict[str
         "contact": one.contact,
         "name": fact.name,
         "from": None if fact.start is None else datetime.fromtimestamp(fact.start, zone).isoformat(),
+        "since": None if fact.since is None else datetime.fromtimestamp(fact.since / 1000, zone).isoformat(),
         "milliseconds": fact.amount if fact.has_duration else None,
         "numerator": one.in_numerator,
         "denominator": one.in_denominator,

@@ -11,12 +11,13 @@ from streams.core.facts import (
     facts_of_milestones,
     facts_of_transfer,
     facts_of_visit,
+    open_since,
     place_of_clock,
 )
 from streams.core.figures import BUCKET_SECONDS, Dimensions, Formula
 from streams.core.layouts import CLOSED, LAYOUTS, LEFT, QUEUES, SLA, TRANSFER
 from streams.core.satisfaction import names_of
-from streams.core.visit import place_of_transfer
+from streams.core.visit import place_of_transfer, tell
 
 
 class Term(NamedTuple):
@@ -104,6 +105,9 @@ class Trace(NamedTuple):
     amount: int
     """Its duration in milliseconds, 0 if it has none."""
     has_duration: bool
+    since: int | None = None
+    """Of what is so now, since when, milliseconds since 1970: a wait or a conversation since it began, a matter since it was
+    received, a promise since it was made, and one that is overdue since its deadline; None where that is not known."""
 
 
 class Asked(NamedTuple):
@@ -143,20 +147,30 @@ def _about(place: Dimensions) -> str:
 def trace(row: Contact) -> Iterator[Trace]:
     """Yield everything that a contact contributes to the figures."""
     for visit in row.visits:
-        yield from _traces(visit.place, facts_of_visit(visit))
+        story = tell(visit)
+        since = story.outcome_at if story.outcome == "waiting" else story.finished_at
+        yield from _traces(visit.place, facts_of_visit(visit), since)
         if transfer := facts_of_transfer(visit):
             yield from _traces(place_of_transfer(visit), transfer)
     for place, facts in facts_of_milestones(row).items():
-        yield from _traces(place, facts)
+        yield from _traces(place, facts, open_since(row))
     for clock in row.clocks:
-        yield from _traces(place_of_clock(clock), facts_of_clock(clock))
+        so_since = clock.deadline_at if clock.is_breached else clock.started_at
+        yield from _traces(place_of_clock(clock), facts_of_clock(clock), so_since)
 
 
-def _traces(place: Dimensions, facts: Sequence[Fact]) -> Iterator[Trace]:
+def _traces(place: Dimensions, facts: Sequence[Fact], since: int | None = None) -> Iterator[Trace]:
     layout = LAYOUTS[place.channel]
     for start, index, amount in facts:
         name = layout.stocks[index] if start is None else layout.counts[index]
-        yield Trace(place, start, name, amount, start is not None and index in layout.with_duration)
+        yield Trace(
+            place,
+            start,
+            name,
+            amount,
+            start is not None and index in layout.with_duration,
+            None if start is not None else since,
+        )
 
 
 QUEUED: Final = frozenset(channel for channel, layout in LAYOUTS.items() if layout is QUEUES)

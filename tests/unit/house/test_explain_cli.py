@@ -1,9 +1,12 @@
 """`accueil explain`: of which time and channels it lists contacts."""
 
+import json
 import os
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,6 +21,7 @@ from streams.settings import MOST_DAYS, Worker
 from tests.support.events import START, answered_call, make
 
 DAY = 86_400
+PARIS = ZoneInfo("Europe/Paris")
 MORNING = START.date().isoformat()
 
 
@@ -75,6 +79,28 @@ def test_a_time_is_of_five_minutes_as_figures_are() -> None:
 def test_several_channels_are_added_up() -> None:
     assert first_line("offered", "--day", MORNING, "--channel", "call", "--channel", "visit").endswith(": 2")
     assert first_line("waiting", "--channel", "mail", "--channel", "visit").endswith(": 2"), "what is so now has no day"
+
+
+def test_what_is_so_now_says_since_when_and_the_oldest_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    received = {"mail:ged/siege:1": -DAY, "mail:ged/siege:2": -9 * DAY, "mail:ged/siege:3": -4 * DAY}
+    letters = {name: fold(None, make("letter.arrived", at, subject=name)) for name, at in received.items()}
+    calls = {
+        name: fold(None, make("call.queued", at, subject=name, queue="mdph", site="siege"))
+        for name, at in {"call:pbx/siege:1": 0, "call:pbx/siege:2": -60}.items()
+    }
+
+    def scan(settings: Any, note: Callable[[str, Contact], bool]) -> None:
+        for name, row in (letters | calls).items():
+            assert row
+            note(name, row)
+
+    monkeypatch.setattr(explain_cli, "scan_contacts", scan)
+    lines = explain("waiting", "--channel", "mail").stdout.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == [f"mail:ged/siege:{number}" for number in (2, 3, 1)]
+    assert f"now, since {(START - timedelta(days=9)).astimezone(PARIS).isoformat(' ', 'seconds')}" in lines[0]
+    first, second = map(json.loads, explain("waiting", "--channel", "call", "--json").stdout.splitlines())
+    assert (first["contact"], second["contact"]) == ("call:pbx/siege:2", "call:pbx/siege:1"), "who waits longest"
+    assert datetime.fromisoformat(first["since"]) == START - timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
