@@ -27,6 +27,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "matters_received": ("received",),
     "matters_closed": ("closed",),
     "matters_to_do": ("waiting",),
+    "matters_open": ("waiting", "in_progress"),
     "matters_in_progress": ("in_progress",),
     "matters_pending_citizen": ("pending_citizen",),
     "matters_oldest": ("waiting", "in_progress"),

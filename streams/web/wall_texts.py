@@ -47,6 +47,7 @@ WALL_TEXTS: Final = {
     "level_card": ("Niv. de service", "Service level"),
     "calls_so_far": ("Appels reçus", "Calls received"),
     "agents_busy_of": ("Agents libres", "Agents free"),
+    "open_matters": ("Ouverts", "Open"),
     "checked_in": ("Arrivés, en attente", "Arrived, waiting"),
     "nothing_to_show": ("Aucune vue n’a rien à montrer.", "No view has anything to show."),
     # how such a day went before
@@ -108,8 +109,8 @@ WALL_TEXTS: Final = {
         "Those who are in the queue and whom nobody has answered yet.",
     ),
     "means_queues_longest": (
-        "Depuis combien de temps attend celui qui attend le plus.",
-        "For how long the one has waited who waits longest.",
+        "Depuis combien de temps attend celui qui attend le plus : la liste commence par lui.",
+        "For how long the one has waited who waits longest: the list begins with him.",
     ),
     "means_queues_in_progress": ("Ceux à qui un agent parle.", "Those to whom an agent is speaking."),
     "means_queues_available": (
@@ -155,9 +156,13 @@ WALL_TEXTS: Final = {
     "means_matters_to_do": ("Ouverts, et personne ne les a pris en charge.", "Open, and nobody has taken them up."),
     "means_matters_in_progress": ("Ouverts, et pris en charge par un agent.", "Open, and an agent deals with them."),
     "means_matters_pending_citizen": ("Ouverts, mais l’usager doit agir.", "Open, but the citizen has to act."),
+    "means_matters_open": (
+        "À traiter et en cours : au service d’agir.",
+        "To do and in progress: the service has to act.",
+    ),
     "means_matters_oldest": (
-        "Temps depuis la réception de celui qui attend le service depuis le plus longtemps, nuits et week-ends compris.",
-        "Time since the one was received that has waited longest for the service, nights and weekends included.",
+        "Temps depuis la réception du premier des listes, qui attend le service le plus, nuits et week-ends compris.",
+        "How long ago the first of the lists was received, which waits longest for the service; nights and weekends too.",
     ),
     "means_matters_first_response": (
         "Délai total des premières réponses du jour ÷ leur nombre, nuits et week-ends compris.",

@@ -563,3 +563,30 @@ def test_the_wall_is_opened_by_an_address_or_from_the_board(busy: Served, page: 
     page.is_in("live")
     assert page.run("return document.querySelector('#full-screen').checkVisibility()")
     page.run("document.querySelector('#full-screen').click()")
+
+
+def test_how_many_are_open_and_the_oldest_of_them_are_of_the_same_matters(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        mail = Dimensions("mail", "siege", "rsa", "")
+        served.worker.count(mail, served.now(), received=3)
+        served.worker.stocks(
+            mail, served.now() - timedelta(days=3, hours=7), waiting=0, in_progress=3, pending_citizen=4
+        )
+        open_wall(page, served, views="overview,written", seconds=3600, lang="en")
+        wait_until(lambda: "3Open" in page.text(".view.overview").replace("Open3", "3Open"), "what is in progress")
+        list(zip(range(1), turn_all(page), strict=False))
+        page.run("document.querySelector('#next').click()")
+        assert page.run(
+            "return [...document.querySelectorAll('.view.written thead th')].map((th) => th.textContent)"
+        ) == [
+            "Service",
+            "Letters –\nOpen",
+            "Letters –\nOldest",
+        ]
+        cells = page.run("return [...document.querySelectorAll('.view.written tbody td')].map((td) => td.textContent)")
+        assert [text.replace("\u202f", "").replace("\xa0", " ") for text in cells] == ["3", "3d 7h"]
+        page.run("document.querySelector('.view.written tbody td .explains').click()")
+        where = "--channel mail --service rsa"
+        assert page.run("return document.querySelector('#explained .commands').innerText").split("\n") == [
+            f"accueil explain {name} {where}" for name in ("waiting", "in_progress")
+        ]

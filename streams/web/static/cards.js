@@ -39,14 +39,16 @@ export function cardOfQueues(channel, board) {
 }
 
 // ------------------------------------------------------------------------------------------------------------- matters
+export const labelOfMatters = (name) => texts[name === "open" ? "open_matters" : name];
+
 function aboutMatters(name, channel, value, told, levels = "") {
   const when = ["received", "closed", "first_response"].includes(name) ? "of_today" : "of_now";
-  const title = [nameOf(told), texts[`channel_${channel}`], texts[name]].filter(Boolean).join(" – ");
+  const title = [nameOf(told), texts[`channel_${channel}`], labelOfMatters(name)].filter(Boolean).join(" – ");
   return { figure: `matters_${name}`, title, value, when, levels, place: { channel, service: told.service } };
 }
 
 const MATTERS = {
-  to_do: (f) => format.count(f.waiting),
+  open: (f) => format.count(f.waiting + f.in_progress), // those of which the oldest is told
   oldest: (f, channel) => format.age(lasted(f.oldest_open_at, channel)),
   received: (f) => format.count(f.received),
   closed: (f) => format.count(f.closed),
@@ -58,7 +60,7 @@ export function figureOfMatters(name, channel, told, board) {
   const isOldest = name === "oldest";
   const levels = isOldest ? sayLimits(say("from", { attention: format.age(limits.attention), action: format.age(limits.action) })) : "";
   const level = isOldest ? levelOfOldest(channel, told[channel], board) : NORMAL;
-  return { label: texts[name], value, level, about: aboutMatters(name, channel, value, told, levels) };
+  return { label: labelOfMatters(name), value, level, about: aboutMatters(name, channel, value, told, levels) };
 }
 
 export function cardOfMatters(channel, board) {
@@ -72,7 +74,7 @@ export function cardOfMatters(channel, board) {
       name: channel === "form" ? texts.short_form : texts[`channel_${channel}`],
       level: oldest.level,
       state: areCurrent(channel) ? stateOf(oldest.level) : ["", "–"],
-      main: figure("to_do"),
+      main: figure("open"),
       rest: [oldest, figure("received"), figure("closed")],
     },
   ];

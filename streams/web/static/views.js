@@ -1,7 +1,7 @@
 // What each view of the wall says, as data: pages, each a list of parts (parts.js). A view that has nothing to show has no page.
 
 import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
-import { figureOfMatters, figureOfQueue } from "./cards.js";
+import { figureOfMatters, figureOfQueue, labelOfMatters } from "./cards.js";
 import { sayUsual, showDay } from "./day.js";
 import { ATTENTION, NORMAL, SYMBOLS } from "./levels.js";
 import { sources, when } from "./live.js";
@@ -52,14 +52,14 @@ function written(board) {
   const short = { form: texts.short_form };
   const columns = [
     { label: texts.service, isName: true },
-    ...channels.flatMap((channel) => ["to_do", "oldest"].map((name) => ({ label: `${short[channel] ?? texts[`channel_${channel}`]} – ${texts[name]}` }))),
+    ...channels.flatMap((channel) => ["open", "oldest"].map((name) => ({ label: `${short[channel] ?? texts[`channel_${channel}`]} –\n${labelOfMatters(name)}` }))),
   ];
   const services = board.services.filter((service) => channels.some((channel) => service[channel]));
   const all = services.length > 1 ? [{ ...board.all_services, label_fr: texts.all_services, label_en: texts.all_services }] : [];
   const row = (told) => ({
     key: JSON.stringify(told.service ?? null),
     name: nameOf(told) || texts.no_service,
-    cells: channels.flatMap((channel) => ["to_do", "oldest"].map((name) => (told[channel] ? figureOfMatters(name, channel, told, board) : { value: "" }))),
+    cells: channels.flatMap((channel) => ["open", "oldest"].map((name) => (told[channel] ? figureOfMatters(name, channel, told, board) : { value: "" }))),
   });
   return tablesOf(columns, [...all, ...services].map(row), "head").map((table) => [table]);
 }
