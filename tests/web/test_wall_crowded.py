@@ -9,7 +9,7 @@ import pytest
 
 from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, ServiceOptions
-from tests.web.browser import PORTRAIT, WALL, Page
+from tests.web.browser import PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served
 from tests.web.test_browser_channels import OPTIONS, fill
@@ -23,12 +23,15 @@ CALLS = [
     ("mdph", "MDPH – handicap", "Disability office (MDPH)"),
     ("rsa", "RSA et insertion", "Income support (RSA)"),
     ("pmi", "PMI – petite enfance", "Mother and child care (PMI)"),
+    ("transports", "Transports scolaires", "School transport"),
+    ("routes", "Routes", "Roads"),
+    ("archives", "Archives", "Archives"),
 ]
 DESKS = [
-    ("cdas-nord", "CDAS Nord – guichet", "Centre North – front desk"),
-    ("cdas-sud", "CDAS Sud – guichet", "Centre South – front desk"),
-    ("cdas-est", "CDAS Est – guichet", "Centre East – front desk"),
-    ("cdas-ouest", "CDAS Ouest – guichet", "Centre West – front desk"),
+    ("nord", "CDAS Nord – guichet", "Centre North – front desk"),
+    ("sud", "CDAS Sud – guichet", "Centre South – front desk"),
+    ("est", "CDAS Est – guichet", "Centre East – front desk"),
+    ("ouest", "CDAS Ouest – guichet", "Centre West – front desk"),
 ]
 CROWDED = replace(
     OPTIONS,
@@ -82,3 +85,29 @@ def test_no_view_is_cut_off_where_names_are_long_and_all_is_marked(
         assert page.run(CUT) == [], name
         assert page.run(SMALL) == [], name
     assert len(alerts(page)) == 6
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_board_with_all_of_that_needs_no_scrolling(crowded: Served, page: Page, language: str) -> None:
+    page.open(f"{crowded.url}/?lang={language}", WALL)
+    page.is_in("live")
+    page.picture(f"crowded-board-{language}")
+    assert page.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [*WALL]
+
+
+def test_the_page_of_metrics_needs_no_scrolling_sideways_on_a_telephone(crowded: Served, page: Page) -> None:
+    page.open(f"{crowded.url}/metrics/help?lang=fr", PHONE)
+    beside = (
+        "return [...document.querySelectorAll('section, html')].filter((box) => box.scrollWidth > innerWidth).length"
+    )
+    assert page.run(beside) == 0
+    assert "Ce que dit accueil web" in page.text("main")
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_on_a_telephone_no_arrow_covers_a_name(crowded: Served, page: Page, language: str) -> None:
+    page.open(f"{crowded.url}/?lang={language}", PHONE)
+    page.is_in("live")
+    heads = "[...document.querySelectorAll('tbody tr:not(.channel) > th:has(.fold)')]"
+    free = f"return {heads}.map((th) => parseFloat(getComputedStyle(th).paddingRight))"
+    assert min(page.run(free)) >= 18

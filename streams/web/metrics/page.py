@@ -104,12 +104,12 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "title": "Metrics",
         "language": "*[En français](METRICS.fr.md)*",
         "generated": "Written by `accueil metrics`; change nothing by hand.",
-        "intro": "`le` of buckets is inclusive. Several `accueil web`"
+        "intro": "A bucket counts what is at most its bound `le`. Several `accueil web`"
         " say the same:"
         " `max without (instance, job)`, never `sum`. Of opinions and promises `channel` is the one that they are about, and"
         " `queue` is"
         " empty. Counters never fall: what was taken back stands in `contact_corrected_total`.",
-        "of": "Of",
+        "of": "Told by",
         "heads": ("metric", "meaning", "what is counted"),
         "buckets": "Buckets",
         "kpis": "What is made of them",
@@ -119,13 +119,13 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "title": "Métriques",
         "language": "*[In English](METRICS.md)*",
         "generated": "Écrit par `accueil metrics --lang fr` ; ne rien changer à la main.",
-        "intro": "La borne `le` d'une classe en fait partie."
+        "intro": "Une classe compte ce qui vaut au plus sa borne `le`."
         " Plusieurs `accueil web`"
         " disent la même chose : `max without (instance, job)`, jamais `sum`. Pour les avis et les promesses, `channel` est"
         " le canal"
         " concerné, et `queue` est vide. Les compteurs ne baissent jamais : ce qui a été repris est dans"
         " `contact_corrected_total`.",
-        "of": "De",
+        "of": "Ce que dit",
         "heads": ("métrique", "sens", "ce qui est compté"),
         "buckets": "Classes",
         "kpis": "Ce qu'on en tire",
