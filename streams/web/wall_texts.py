@@ -29,6 +29,7 @@ WALL_TEXTS: Final = {
     "alert_rate": ("{rate} {share}", "{rate} {share}"),
     "alert_service": ("niv. de service", "service level"),
     "alert_recent": ("niv. de service 30 min", "service level 30 min"),
+    "alert_brief_recent": ("30 min {share}", "30 min {share}"),
     "alert_abandonment": ("taux d’abandon", "abandon rate"),
     "alert_kept": ("part tenue {share}", "kept {share}"),
     "alert_rates": ("{rate}, files : {n}", "{rate}, queues: {n}"),

@@ -294,7 +294,7 @@ def test_what_the_board_marks_counts_on_both_pages_in_state_strip_tile_and_tab(p
         assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
         assert page.text(f"{cell} .state") == "■ Act"
         assert page.text("#tile-service_level .level") == "■ Act"
-        assert page.text("#tile-service_level .detail") == words, "whose mark it is"
+        assert page.text("#tile-service_level .detail") == "Income support (RSA): 30 min 39.4%", "whose mark it is"
         open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
         page.is_called("(1) Wall – Accueil du Département")
         assert page.text(".card .level") == "■ Act"

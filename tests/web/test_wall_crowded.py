@@ -111,3 +111,16 @@ def test_on_a_telephone_no_arrow_covers_a_name(crowded: Served, page: Page, lang
     heads = "[...document.querySelectorAll('tbody tr:not(.channel) > th:has(.fold)')]"
     free = f"return {heads}.map((th) => parseFloat(getComputedStyle(th).paddingRight))"
     assert min(page.run(free)) >= 18
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_a_mark_of_one_queue_alone_makes_no_tile_higher(page: Page, language: str) -> None:
+    with house(CROWDED) as served:
+        fill(served.worker)
+        promise(served.worker)
+        for _ in range(60):
+            served.worker.abandoned(CROWDED.queues[3].dimensions, served.now(), 90)
+        page.open(f"{served.url}/?lang={language}", WALL)
+        page.is_in("live")
+        page.picture(f"crowded-board-alone-{language}")
+        assert page.run("return document.documentElement.scrollHeight") == WALL[1]

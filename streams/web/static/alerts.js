@@ -36,7 +36,9 @@ export function alertsOfRates(channel, board) {
     const one = own[rate] === level ? all : marked.length === 1 ? marked[0] : null;
     if (!one) return alert(texts[`channel_${channel}`], say("alert_rates", { rate: texts[name], n: format.count(marked.length) }));
     const whose = one === all ? texts[`channel_${channel}`] : nameOf(one) || texts.no_name;
-    return alert(whose, say("alert_rate", { rate: texts[name], share: COLUMN[rate](one) }));
+    const share = COLUMN[rate](one);
+    const brief = rate === "recent" ? say("alert_brief_recent", { share }) : share; // where it is said what is measured
+    return { ...alert(whose, say("alert_rate", { rate: texts[name], share })), brief };
   });
 }
 

@@ -71,7 +71,7 @@ function showTiles() {
     const more = rates.filter(({ rate, level }) => marks.includes(rate) && level > own).sort((one, other) => other.level - one.level)[0];
     const level = more?.level ?? own;
     const state = level ? stateOf(level) : stateOfShare(ratio, level);
-    showTile(name, format.hundredths(ratio), percent(ratio), more ? sayAlert(more) : made, level, state);
+    showTile(name, format.hundredths(ratio), percent(ratio), more ? sayAlert({ ...more, words: more.brief ?? more.words }) : made, level, state);
   };
   const short = today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }));
   const ofLevel = madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]);
