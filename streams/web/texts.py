@@ -278,8 +278,8 @@ _TEXTS: Final = {
     "shut": ("Fermé", "Closed"),
     "shut_waiting": ("Fermé – {n} en attente", "Closed – {n} waiting"),
     "shut_in_progress": ("Fermé – {n} en cours", "Closed – {n} in progress"),
-    "still_waiting": ("encore {n} en attente", "still {n} waiting"),
-    "still_in_progress": ("encore {n} en cours", "still {n} in progress"),
+    "still_waiting": ("{n} en attente", "{n} waiting"),
+    "still_in_progress": ("{n} en cours", "{n} in progress"),
     "shut_until_time": ("Fermé, ouvre à {time}", "Closed, opens at {time}"),
     "shut_until_date": ("Fermé, ouvre {date} à {time}", "Closed, opens {date}, {time}"),
     "promises_rule": (

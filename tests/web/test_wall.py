@@ -333,7 +333,7 @@ def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
         page.shows(state, "○ Closed")
         served.worker.stocks(desk, served.now(), waiting=1, in_progress=2)
         page.shows(state, "○ Closed – 1 waiting")
-        assert page.text("#openings").endswith("08:30, still 1 waiting, still 2 in progress")
+        assert page.text("#openings").endswith("08:30, 1 waiting, 2 in progress")
         served.worker.stocks(desk, waiting=0, in_progress=2)
         page.shows(state, "○ Closed – 2 in progress")
         served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)

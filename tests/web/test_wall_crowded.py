@@ -11,9 +11,9 @@ from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, ServiceOptions
 from tests.web.browser import PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
-from tests.web.served import Served
-from tests.web.test_browser_channels import OPTIONS, fill
-from tests.web.test_browser_promises import promise
+from tests.web.served import Served, serving
+from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
+from tests.web.test_browser_promises import POLICIES, promise
 from tests.web.test_wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
 
 pytestmark = pytest.mark.browser
@@ -124,3 +124,23 @@ def test_a_mark_of_one_queue_alone_makes_no_tile_higher(page: Page, language: st
         page.is_in("live")
         page.picture(f"crowded-board-alone-{language}")
         assert page.run("return document.documentElement.scrollHeight") == WALL[1]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_who_is_there_though_it_is_closed_makes_the_board_no_higher(page: Page, language: str) -> None:
+    options = replace(CROWDED, stale_after_seconds=600)
+    with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
+        served.follow()
+        fill(served.worker)
+        promise(served.worker)
+        press_all(served.worker, served)
+        page.open(f"{served.url}/?lang={language}", WALL)
+        page.is_in("live")
+        page.picture(f"crowded-board-closed-{language}")
+        assert page.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+            *WALL
+        ]
+        open_wall(page, served, lang=language, views="phone,desk", seconds=3600)
+        for name in turn_all(page):
+            page.picture(f"crowded-closed-{language}-{name[:5]}")
+            assert (page.run(BEYOND), page.run(CUT)) == ([], []), name
