@@ -54,10 +54,10 @@ def show(settings: Settings) -> None:
 
 @group.command(
     help=say(
-        "Remove what was kept for long enough, and have Kafka do so. PostgreSQL's tables are written anew, so that nothing "
+        "Remove what was kept for long enough, and have Kafka do so. The timelines' tables are written anew, so that nothing "
         "erased lies in their files: meanwhile no timeline is read. accueil up runs it each night (retention.at), elsewhere a "
         "timer has to; it may be stopped, and run again.",
-        "Enlever ce qui a été gardé assez longtemps, et le faire faire à Kafka. Les tables de PostgreSQL sont réécrites, pour "
+        "Enlever ce qui a été gardé assez longtemps, et le faire faire à Kafka. Les tables des fils sont réécrites, pour "
         "que rien d'effacé ne reste dans leurs fichiers : entre-temps, aucun fil n'est lu. accueil up le lance chaque nuit "
         "(retention.at), ailleurs c'est à un timer de le faire ; relançable.",
     )
@@ -67,8 +67,8 @@ def show(settings: Settings) -> None:
     "--no-rewrite",
     is_flag=True,
     help=say(
-        "Leave PostgreSQL's tables as they are: timelines are read meanwhile.",
-        "Laisser les tables de PostgreSQL telles quelles : les fils se lisent pendant ce temps.",
+        "Leave the timelines' tables as they are: these are read and written meanwhile.",
+        "Laisser les tables des fils telles quelles : ils se lisent et s'écrivent pendant ce temps.",
     ),
 )
 @pass_settings_here
@@ -166,8 +166,8 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         return
     try:
         with closing(open_timeline(settings)) as timeline:
-            if timeline.rewrite():
-                yield say("tables of the timelines: written anew", "tables des fils : réécrites")
+            timeline.rewrite()
+        yield say("tables of the timelines: written anew", "tables des fils : réécrites")
     except Unavailable as error:
         raise OperatorError(tell_away(error), EXIT_RESTART) from None
 

@@ -201,7 +201,7 @@ class Retention(Section):
     """Files in `data/logs`, which hold no personal data."""
     at: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")] = "02:30"
     """When `accueil up` does `accueil retention apply`, each day by the clocks of `web.time_zone`; after a night in which it did
-    not run, once it does, but then PostgreSQL's tables are not written anew. Empty: never, something else does it."""
+    not run, once it does, but then the timelines' tables are not written anew. Empty: never, something else does it."""
 
 
 class Rights(Section):

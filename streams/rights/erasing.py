@@ -192,7 +192,7 @@ class Erasing:
             "erased": max(
                 request.requested_at + keeping.erased, told_at + max(keeping.topics, keeping.state) + SETTLED_MS
             ),
-            **({} if self._timeline.overwrites else {"pages": 0}),
+            "pages": 0,
         }
         return Proof(
             request.id,

@@ -28,8 +28,8 @@ REMNANTS: Final[Mapping[str, Text]] = {
         "les numéros de leurs contacts, pour que rien ne revienne (ceux en cours, jusqu'à leur clôture)",
     ),
     "pages": (
-        "pages that PostgreSQL has freed, in its files, log and backups",
-        "les pages libérées par PostgreSQL, dans ses fichiers, son journal et ses sauvegardes",
+        "what the database has freed, in its files, log and backups",
+        "ce que la base a libéré, dans ses fichiers, son journal et ses sauvegardes",
     ),
 }
 """What an erasure leaves for a while."""

@@ -151,7 +151,7 @@ class Timeline:
 
         Who reads for longer than `LOCK_SECONDS` puts it off to the next. Raises `Unavailable`.
         """
-        if not self.overwrites:
+        if not self._is_sqlite:
             return True
         with clear(), self._engine.connect() as connection:
             is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
@@ -159,7 +159,7 @@ class Timeline:
 
     def carry_log(self) -> None:
         """Have SQLite's write-ahead log carried into the database, but for what somebody reads. Raises `Unavailable`."""
-        if self.overwrites:
+        if self._is_sqlite:
             with clear(), self._engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -176,24 +176,23 @@ class Timeline:
         with clear(), self._engine.connect() as connection:
             yield connection
 
-    @property
-    def overwrites(self) -> bool:
-        """Whether the database overwrites what it deletes; else `rewrite` does."""
-        return self._engine.dialect.name == "sqlite"
+    def rewrite(self) -> None:
+        """Have nothing that was deleted lie on in the database's files: tables are written anew.
 
-    def rewrite(self) -> bool:
-        """Have nothing that was deleted lie on in the database's files; return whether tables were written anew.
-
-        SQLite overwrites what it deletes. PostgreSQL does not: nobody reads a table while it is copied, which takes a minute for
-        some millions of entries; its write-ahead log and backups are its administrator's. Raises `Unavailable`.
+        PostgreSQL overwrites nothing that it deletes. SQLite does (`secure_delete`), but not what it left of rows in pages when
+        it moved them to others, before they were deleted. For some millions of entries it takes a minute, in which nobody reads
+        PostgreSQL's tables, and nobody writes into SQLite. Write-ahead log and backups of PostgreSQL are its administrator's.
+        Raises `Unavailable`.
         """
-        self.truncate_log()
-        if self.overwrites:
-            return False
+        tables = [""] if self._is_sqlite else [f"(FULL, ANALYZE) {table.name}" for table in METADATA.sorted_tables]
         with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for table in METADATA.sorted_tables:
-                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table.name}")
-        return True
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM {table}")
+        self.truncate_log()
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
 
     def _erase(
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[Promised]

@@ -262,6 +262,25 @@ def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest
         assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_what_sqlite_moved_before_it_was_deleted_is_gone_once_written_anew(timeline: Timeline, tmp_path: Path) -> None:
+    """Of rows that move to another page a copy stays in what was free of their page, which nothing overwrites."""
+    numbers = random.Random(1).sample(range(600), 600)
+    for some in (numbers[start : start + 10] for start in range(0, 600, 10)):
+        told = [
+            event
+            for number in some
+            for event in call(f"call:a:{number}", number, f"case:a-{number:04} phone:a-{number:04}")
+        ]
+        timeline.write(entries_of(told))
+    erased = [make("personal_data.erased", 9_999, subject=f"call:a:{number}", channel="call") for number in range(100)]
+    timeline.write(entries_of(erased))
+    timeline.rewrite()
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    left = {number for number in range(600) if f"case:a-{number:04}".encode() in content}
+    assert left == {*range(100, 600)}
+
+
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_postgresql_samples_nobody_and_keeps_nothing_once_written_anew(timeline: Timeline, postgres: Postgres) -> None:
     for number in range(30):
