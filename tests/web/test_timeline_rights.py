@@ -155,7 +155,7 @@ def test_an_erasure_names_what_follows_is_done_once_that_is_confirmed_and_proved
     wait_until(lambda: "Effacement prouvé" in desk.text, "the proof, which nobody asked for", 60, lambda: desk.text)
     assert desk.focused[0] == "erasure-title"
     assert "les numéros de leurs contacts, pour que rien ne revienne" in desk.text
-    assert desk.page.run("return document.querySelectorAll('.erasure li').length") == 5
+    assert desk.page.run("return document.querySelectorAll('.erasure li').length") == 6
     desk.tab_to(lambda at: at[0] == "save-proof")
     desk.press(Keys.ENTER)
     wait_until(lambda: [*files.glob("erasure-*.json")], "the proof as a file", 20, lambda: desk.text)
