@@ -47,8 +47,8 @@ LOCK_SECONDS: Final = 30
 BREACHED: Final = "sla.breached"
 TOO_LARGE: Final = "54"
 """Class of SQLSTATE: a row is more than PostgreSQL can index."""
-LOG_PAGES: Final = 65_536
-"""SQLite's write-ahead log is carried into the database at this length, 256 MiB: a page that changes often is carried once."""
+LOG_PAGES: Final = 131_072
+"""SQLite's write-ahead log is carried into the database at this length, 512 MiB: a page that changes often is carried once."""
 LOG_BYTES_LEFT: Final = 4 << 20
 """So much of its file is left when it is begun anew."""
 IN_ONE_QUERY: Final = 500
@@ -304,7 +304,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout = {LOCK_SECONDS * 1000}",
         "journal_mode = WAL",
         "synchronous = FULL",
-        "cache_size = -65536",
+        "cache_size = -262144",
         f"wal_autocheckpoint = {LOG_PAGES}",
         f"journal_size_limit = {LOG_BYTES_LEFT}",
         "secure_delete = ON",
