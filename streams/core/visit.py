@@ -43,8 +43,10 @@ class Visit(Row):
     ended_forgotten_at: int | None = None
     """When the conversation had lasted longer than any real one (`forget`)."""
     to_queue: str | None = None
-    """To which queue it was transferred, empty if to none that is known; of several the lesser. None if it was not, or if an
-    earlier release took in that it was: which did not count where to."""
+    """To which queue it was transferred, empty if to none that is known: of several the one that was told of the latest time,
+    a known one before none. None if it was not, or if an earlier release took in that it was: which did not count where to."""
+    to_queue_at: int | None = None
+    """Of which time `to_queue` was told; None if it was not, or to an earlier release: then that of the transfer."""
 
 
 moments: Final[Callable[[Visit], tuple[int | None, ...]]] = attrgetter(
@@ -201,8 +203,7 @@ def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, A
     if reason := data.get("reason"):
         visit.left_reason = min((visit.left_at or at, visit.left_reason or reason), (at, reason))[1]
     if field == "transferred_at":
-        told = visit.to_queue, _destination(data.get("to_queue", ""))
-        visit.to_queue = min(filter(None, told), default="")
+        _add_destination(visit, _destination(data.get("to_queue", "")), at)
     known_at = getattr(visit, field)
     if known_at is None or at < known_at:
         setattr(visit, field, at)
@@ -210,6 +211,16 @@ def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, A
         visit.wait_ms = _shortest(visit.wait_ms, seconds)
     if (seconds := data.get("handle_seconds")) is not None:
         visit.handle_ms = _shortest(visit.handle_ms, seconds)
+
+
+def _add_destination(visit: Visit, queue: str, at: int) -> None:
+    """Take in where it went, before the time of the transfer is: of one time the lesser name counts."""
+    told = [(not queue, -at, queue)]
+    if visit.to_queue is not None:
+        known_at = visit.to_queue_at if visit.to_queue_at is not None else visit.transferred_at or at
+        told.append((not visit.to_queue, -known_at, visit.to_queue))
+    _, ago, visit.to_queue = min(told)
+    visit.to_queue_at = -ago
 
 
 def _destination(queue: str) -> str:

@@ -14,7 +14,7 @@ from streams.core.counting import count_contact
 from streams.core.courses import courses
 from streams.core.facts import open_since
 from streams.core.figures import Dimensions, Figure, merge
-from streams.core.layouts import LAYOUTS, QUEUES
+from streams.core.layouts import LAYOUTS, QUEUES, TRANSFER
 from streams.core.visit import TimesToLive, tell
 from streams.core.waiting import WaitingIndex
 from tests.support.events import (
@@ -26,6 +26,7 @@ from tests.support.events import (
     contact_events,
     deliveries,
     make,
+    numbered,
     queue_events,
     sets_of,
 )
@@ -100,6 +101,68 @@ def test_figures_are_those_of_the_last_row_alone(events: list[Event]) -> None:
 
 def ever_counted(figure: Figure) -> list[int]:
     return [count + figure.corrected.get(index, 0) for index, count in enumerate(figure.counts)]
+
+
+TRANSFERS = st.tuples(
+    st.integers(1, 2), SECONDS, st.sampled_from(["", "mdph", "rsa", "apa"]), st.sampled_from(["", "autonomie"])
+).map(
+    lambda told: make(
+        "call.transferred",
+        told[1],
+        queue="accueil",
+        site="siege",
+        service=told[3],
+        visit=told[0],
+        kind="blind",
+        to_queue=told[2],
+    )
+)
+
+
+@given(
+    st.tuples(sets_of(TRANSFERS), sets_of(queue_events())).map(lambda both: numbered([*both[0], *both[1]])), st.data()
+)
+def test_a_transfer_counts_once_where_it_was_told_last_to_have_gone(events: list[Event], data: st.DataObject) -> None:
+    figures = Figures()
+    row: Contact | None = None
+    for event in data.draw(deliveries(events)):
+        after = contact.fold(row, event)
+        count_contact(row, after, figures.__getitem__)
+        row = after
+    now = {
+        place: figure.counts[0]
+        for (start, place), figure in figures.items()
+        if not start and place.channel == TRANSFER and any(figure.counts)
+    }
+    assert now == destinations(events)
+
+
+def destinations(events: Iterable[Event]) -> dict[Dimensions, int]:
+    """Return how many stays went where: of each the latest known place that was told, apart from how rows have it."""
+    counted: defaultdict[Dimensions, int] = defaultdict(int)
+    stays: defaultdict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.type.startswith("call."):
+            stays[vars(event.data)["visit"]].append(event)
+    for told in stays.values():
+        transfers = [event for event in told if event.type == "call.transferred"]
+        if not transfers:
+            continue
+        named = [event for event in transfers if event.data.to_queue]
+        last = max((event.time for event in named), default=None)
+        to = min((event.data.to_queue for event in named if event.time == last), default="")
+        site, service, queue = min(
+            (
+                (event.site, event.service, event.data.queue).count(""),
+                event.time,
+                event.site,
+                event.service,
+                event.data.queue,
+            )
+            for event in told
+        )[2:]
+        counted[Dimensions(TRANSFER, site, service, f"call:{queue}:{to}")] += 1
+    return counted
 
 
 @given(EVENT_SETS.flatmap(deliveries), st.data())

@@ -179,6 +179,7 @@ VISIT_LEFT_OUT = {
     "number": "stays stand in their order",
     "placed_at": "when its place was told: its entries are of that time",
     "ended_forgotten_at": "nothing that happened: that nobody told an end",
+    "to_queue_at": "when it was told where it went: its entry is of that time",
 }
 MILESTONE_LEFT_OUT = {
     "place": "entries tell site and service, its data the queue or procedure",

@@ -107,14 +107,29 @@ def test_a_transfer_is_counted_by_the_queue_where_it_went() -> None:
 
 
 def test_where_a_transfer_went_is_the_same_in_whatever_order_it_is_told() -> None:
-    told = [transferred(200, ""), transferred(200, "rsa"), transferred(190, "routes")]
+    told = [transferred(210, ""), transferred(200, "rsa"), transferred(190, "mdph"), transferred(200, "routes")]
     for order in permutations(told):
         _, figures = count(*answered_call()[:3], *order)
         counted = {
             queue: numbers["handed_on"] for queue, numbers in handed_on(figures).items() if "handed_on" in numbers
         }
-        assert counted == {"call:mdph:routes": 1}, order
+        assert counted == {"call:mdph:routes": 1}, "the latest that is known, of one moment the lesser"
         assert named(figures[0, PLACE])["transferred"] == 1
+
+
+def test_a_destination_that_is_told_otherwise_later_is_taken_back() -> None:
+    _, figures = count(*answered_call()[:3], transferred(190, "mdph"), transferred(200, "rsa"), transferred(190, "apa"))
+    assert handed_on(figures) == {"call:mdph:mdph": {"-handed_on": 1}, "call:mdph:rsa": {"handed_on": 1}}
+
+
+def test_of_a_destination_that_an_earlier_release_took_in_it_is_not_known_when_it_was_told() -> None:
+    row, _ = count(*answered_call()[:3], transferred(200, "rsa"))
+    visit = row.visits[0].__copy__()
+    visit.to_queue_at = None
+    row = row.__copy__()
+    row.visits = (visit,)
+    for at, to, counted in ((210, "apa", "apa"), (190, "apa", "rsa")):
+        assert contact.fold(row, transferred(at, to)).visits[0].to_queue == counted, "as of its transfer"
 
 
 def test_a_transfer_from_elsewhere_than_was_told_is_counted_there() -> None:
