@@ -334,17 +334,22 @@ def _is_of(record: dict[str, Any], names: set[str], erasures: set[str]) -> bool:
 
 
 def _cells(record: dict[str, Any]) -> tuple[str, ...]:
-    who, operation, sector, whose, why, result = (str(record.get(key, "")) for key in COLUMNS)
+    who, operation, sector, whose, why, result = (
+        word(WORDED[key], value) if key in WORDED else value
+        for key, value in ((key, str(record.get(key, ""))) for key in COLUMNS)
+    )
     if ground := record.get("ground"):
-        why = f"{why}; {word('ground', str(ground))}"
+        why = say("{}; {}", "{} ; {}").format(why, word("ground", str(ground)))
     if erasure := record.get("erasure"):
-        why = f"{why}; {erasure}"
+        why = say("{}; {}", "{} ; {}").format(why, erasure)
     if across := record.get("across"):
         why = say(f"{why}; across sectors: {across}", f"{why} ; entre secteurs : {across}")
     return who, operation, sector, whose, why, result
 
 
 COLUMNS: Final = ("who", "operation", "sector", "whose", "why", "result")
+WORDED: Final = {"operation": "operation", "why": "purpose", "result": "result"}
+"""Which of them are told in words, and of which set of the vocabulary."""
 
 
 def _latest(

@@ -14,7 +14,7 @@ from models.policies import Policies, Terms
 from streams.core.clock import Clock
 from streams.core.contact import Contact
 from streams.core.courses import courses
-from streams.listing import EXIT_NOT_FOUND, Span, limit_option, print_table, when
+from streams.listing import EXIT_NOT_FOUND, Span, limit_option, print_table, when, word
 from streams.running import find, kafka_errors
 from streams.settings import Settings
 from streams.sla_explaining import UNITS, describe_amount, describe_clock, describe_distance, doubt
@@ -117,7 +117,7 @@ def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
         yield (
             terms.policy,
             terms.since,
-            terms.kind,
+            word("clock", terms.kind),
             _target(terms),
             terms.calendar,
             say("yes", "oui") if rolls else say("no", "non"),
@@ -261,7 +261,7 @@ def _line(name: str, clock: Clock, policies: Policies, settings: Settings, now: 
     assert clock.deadline_at is not None  # it was chosen by it
     deadline = when(clock.deadline_at, calendar.zone if calendar else settings.web.zone)
     distance = describe_distance(clock, calendar, now)
-    return name, clock.place.service, clock.kind, clock.terms.policy, deadline, distance
+    return name, clock.place.service, word("clock", clock.kind), clock.terms.policy, deadline, distance
 
 
 def file_in_force(settings: Settings) -> Path | None:

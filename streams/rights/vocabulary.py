@@ -138,6 +138,11 @@ VOCABULARY: Final[Mapping[str, Mapping[str, Text]]] = {
         "revoke_link": ("link revoked", "lien rompu"),
         "restore_link": ("link restored", "lien rétabli"),
         "read_audit": ("who looked at it", "consultation de l’audit"),
+        "read_figures": ("figures read", "chiffres lus"),
+        "read_dead_letters": ("dead letters read", "lettres mortes lues"),
+        "add_token": ("token added", "jeton ajouté"),
+        "rotate_token": ("token renewed", "jeton renouvelé"),
+        "revoke_token": ("token revoked", "jeton révoqué"),
     },
     "result": {
         "begun": ("begun", "commencé"),

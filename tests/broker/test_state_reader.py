@@ -67,14 +67,15 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
     def listed(*arguments: str) -> list[tuple[str, str]]:
         code, text = sla(tmp_path, own_kafka.bootstrap, "list", *arguments)
         assert code == 0, text
-        return [(line.split()[0], line.split()[2]) for line in text.splitlines() if line.startswith("email")]
+        rows = [re.split("  +", line) for line in text.splitlines() if line.startswith("email")]
+        return [(row[0], row[2]) for row in rows]
 
     assert sla(tmp_path, own_kafka.bootstrap, "list") == (0, "nothing is due\n")
     others = (OFFSETS_KEY, encode_offsets({})), (AGENT_PREFIX + b"a", agent.encode(Agent()))
     kafka_io.produce(own_kafka.bootstrap, [*rows, *((CONTACTS.name, *row) for row in others)])
-    first = [("email:a:0", "acknowledge"), ("email:a:0", "announced")]
-    second = [("email:a:1", "acknowledge"), ("email:a:1", "announced")]
-    third = {("email:a:2", "acknowledge"), ("email:a:2", "announced")}
+    first = [("email:a:0", "acknowledgement"), ("email:a:0", "announced delay")]
+    second = [("email:a:1", "acknowledgement"), ("email:a:1", "announced delay")]
+    third = {("email:a:2", "acknowledgement"), ("email:a:2", "announced delay")}
     everything = listed()
     assert (everything[:4], set(everything[4:])) == ([*first, *second], third)
     assert listed("--overdue") == [*first, *second]

@@ -22,6 +22,7 @@ from models.grounds import Ground
 from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access.audit import Purpose, Result
+from streams.access.permissions import Operation
 from streams.core import contact as core
 from streams.core.clocks import advance
 from streams.core.contact import Contact
@@ -440,3 +441,4 @@ def test_each_result_that_an_audit_has_is_put_into_words() -> None:
     assert VOCABULARY["result"].keys() == set(Result)
     assert VOCABULARY["purpose"].keys() == set(Purpose)
     assert VOCABULARY["ground"].keys() == set(Ground)
+    assert VOCABULARY["operation"].keys() == set(Operation)

@@ -275,7 +275,7 @@ def test_links_are_listed_revoked_and_restored(data: Path, phone: str, monkeypat
     assert "rights; Several people use it" in run("audit", "show").stdout
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert "  Plusieurs personnes s" in run("links", "list", CASE).stdout
-    assert "rights; Plusieurs personnes s" in run("audit", "show").stdout
+    assert "usager ; Plusieurs personnes s" in run("audit", "show").stdout
     monkeypatch.setenv("LC_ALL", "C")
     assert run("links", "restore", CASE, phone).stdout == "restored\n"
     assert "revoked" not in run("timeline", "show", phone, "--why", "contact").stderr

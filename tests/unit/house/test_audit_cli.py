@@ -1,6 +1,7 @@
 """`accueil audit`, as a data protection officer uses it."""
 
 import json
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,11 +85,26 @@ def test_a_sector_chooses_records_and_what_would_choose_none_is_refused(place: P
 
 
 def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
-    titles, *rows = command("show").stdout.splitlines()
-    assert titles.split() == ["when", "who", "operation", "sector", "whose", "why", "result"]
-    assert rows[0].split()[2:] == ["guichet", "look_up", "general", "phone:a1b2-0", "contact", "shown"]
+    def table() -> list[list[str]]:
+        return [re.split("  +", line) for line in command("show").stdout.splitlines()]
+
+    whose = ["general", "phone:a1b2-0"]
+    titles, first, *_ = table()
+    assert titles == ["when", "who", "operation", "sector", "whose", "why", "result"]
+    told = ["found by number, address or reference", *whose, "The citizen is here", "done"]
+    assert first[1:] == ["guichet", *told], "in words; codes are for programs, which ask for JSON"
+    assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-    assert command("show").stdout.split()[:5] == ["quand", "qui", "opération", "secteur", "de"]
+    titles, first, *_ = table()
+    assert titles[:5] == ["quand", "qui", "opération", "secteur", "de qui"]
+    told = ["recherche par numéro, adresse ou référence", *whose]
+    assert (first[1:5], first[6:]) == (["guichet", *told], ["fait"])
+
+
+def test_what_was_written_into_a_record_stands_for_itself(place: Path) -> None:
+    path = place / "000001.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"look_up", b"look_xx"))
+    assert "look_xx" in command("show").stdout
 
 
 def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +119,9 @@ def test_show_tells_the_reason_of_a_look_into_another_sector(place: Path, monkey
             )
         )
     monkeypatch.setenv("LANGUAGE", "en")
-    assert "contact; across sectors: convention du 3 mars 2026" in command("show", "--who", "camille").stdout
+    assert (
+        "The citizen is here; across sectors: convention du 3 mars 2026" in command("show", "--who", "camille").stdout
+    )
     assert "across" not in command("show", "--who", "dpo").stdout
 
 

@@ -257,9 +257,10 @@ calendar = "siege"
 clocks.acknowledge = { target = 3, unit = "business_days", roll = true }
 """
     file.write_text(TEXT + more, encoding="utf-8")
-    for language, told in (
+    for language, clock, told in (
         (
             "C",
+            "acknowledgement",
             [
                 ["7 calendar days (jours calendaires)", "siege", "no", "citizen", "80%", "95%", "replaced"],
                 ["1 clear day (jour franc)", "siege", "yes", "never", "50%", "90%"],
@@ -268,6 +269,7 @@ clocks.acknowledge = { target = 3, unit = "business_days", roll = true }
         ),
         (
             "fr_FR.UTF-8",
+            "accusé de réception",
             [
                 ["7 jours calendaires (calendar_days)", "siege", "non", "usager", "80 %", "95 %", "remplacée"],
                 ["1 jour franc (clear_days)", "siege", "oui", "jamais", "50 %", "90 %"],
@@ -277,7 +279,7 @@ clocks.acknowledge = { target = 3, unit = "business_days", roll = true }
     ):
         result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": language})
         rows = [re.split(r"  +", line) for line in result.output.splitlines() if line.startswith("demarches")]
-        told_rows = [row[row.index("acknowledge") + 1 :] for row in rows if "acknowledge" in row]
+        told_rows = [row[row.index(clock) + 1 :] for row in rows if clock in row]
         assert [row[: len(wanted)] for row, wanted in zip(told_rows, told, strict=True)] == told
 
 
