@@ -8,7 +8,7 @@ were read once, nothing is there: zeros that jump to what was counted for years 
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -34,14 +34,14 @@ class FiguresCollector(Collector):
         self._options = options
         self._now = now
         self._rows = RowsMaker()
-        self._measures: list[tuple[Measure, Kept]] = [
-            (measure, {})
+        self._measures: list[tuple[Measure[Any], Kept]] = [
+            (measure, Kept())
             for measure in (
                 *contacts.measures(options),
                 *queues.measures(options),
                 *matters.measures(),
                 *appointments.measures(),
-                *opinions.measures(),
+                *opinions.measures(options),
                 *promises.measures(),
             )
         ]
@@ -60,10 +60,10 @@ class FiguresCollector(Collector):
         expected = dict.fromkeys(
             [*promises.expect(snapshot, known), *opinions.expect(known), *queues.expect(known), *known]
         )
-        rows = self._rows.make(expected, snapshot.totals, snapshot.today)
+        rows = self._rows.make(expected, snapshot.totals, snapshot.today, snapshot.opinions)
         yield from filter(_has_samples, (measure.collect(rows, kept) for measure, kept in self._measures))
         yield from filter(_has_samples, matters.collect(snapshot, self._options.time_zone, rows.ever))
-        yield from filter(_has_samples, opinions.collect(snapshot, self._options, rows.ever))
+        yield pipeline.plain(*opinions.MINIMUM, self._options.fewest_answers)
         yield from filter(_has_samples, promises.collect(snapshot, rows.ever))
         yield from filter(_has_samples, pipeline.collect(snapshot, self._options))
         cost = time.perf_counter() - began

@@ -1,8 +1,8 @@
 """Prometheus' text format, for thousands of series at each scrape.
 
 prometheus-client checks and sorts the labels of each sample anew at each scrape, which takes three times as long as making the
-metrics. Here what stands before a sample's number is written once, by its own writer, and remembered; and a sample that is the
-same object as at the last scrape is not written again.
+metrics. Here what stands before a sample's number is written once, by its own writer, and remembered; and of `Samples`, a part
+that is the same object as at the last scrape is not written again.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,8 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
+
+from streams.web.metrics.measure import Samples
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """What all versions of Prometheus read. OpenMetrics would add exemplars, of which there are none."""
@@ -30,8 +32,8 @@ class Exposition:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._series: dict[_Series, str] = {}
-        self._written: dict[int, tuple[Sample, str]] = {}
-        """The samples of the last scrape, by identity, and their lines."""
+        self._written: dict[int, tuple[list[Sample], str]] = {}
+        """The parts of the last scrape's samples, by identity, and their lines."""
         self._heads: dict[tuple[str, str, str], str] = {}
 
     def write(self) -> bytes:
@@ -41,13 +43,20 @@ class Exposition:
         before, written, lines = self._written, {}, []
         for metric in self._registry.collect():
             lines.append(self._head(metric))
-            for sample in metric.samples:
+            samples = metric.samples
+            if not isinstance(samples, Samples):
+                lines.append(self._write(metric, samples))
+                continue
+            for part in samples.parts:
                 # Since `before` holds it, no other can have its id.
-                line = before.get(id(sample)) or (sample, self._write_line(metric, sample))
-                written[id(sample)] = line
-                lines.append(line[1])
+                text = before.get(id(part)) or (part, self._write(metric, part))
+                written[id(part)] = text
+                lines.append(text[1])
         self._written = written
         return "".join(lines).encode()
+
+    def _write(self, metric: Metric, samples: list[Sample]) -> str:
+        return "".join([self._write_line(metric, sample) for sample in samples])
 
     def _write_line(self, metric: Metric, sample: Sample) -> str:
         series = (sample.name, *sample.labels.values())

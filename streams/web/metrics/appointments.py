@@ -2,10 +2,10 @@
 
 from models.events import Party
 from streams.core.layouts import APPOINTMENTS, CANCELLED
-from streams.web.metrics.measure import Counter, Histogram, Measure, channels_of, count, counts
+from streams.web.metrics.measure import Counter, Histogram, PlaceMeasure, channels_of, count, counts
 
 
-def measures() -> list[Measure]:
+def measures() -> list[PlaceMeasure]:
     """Return the metrics of appointments; how many were booked is `contact_received_total`."""
     channels = channels_of(APPOINTMENTS)
     return [

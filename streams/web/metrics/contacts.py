@@ -13,7 +13,7 @@ from streams.web.metrics.matters import FACTS, SENT, STEPS
 from streams.web.metrics.measure import (
     Counter,
     Gauge,
-    Measure,
+    PlaceMeasure,
     Read,
     Reads,
     Values,
@@ -32,7 +32,7 @@ CALLED: Final = {"offered": "received", "booked": "received", "responded": "answ
 QUEUE_FLOWS: Final = ("received", "answered", "abandoned", "abandoned_short", "left", "transferred")
 
 
-def measures(options: WebOptions) -> list[Measure]:
+def measures(options: WebOptions) -> list[PlaceMeasure]:
     """Return the metrics that channels share."""
     opinions = {f"given_{scale}": list(names_of(scale).values()) for scale in FeedbackScale}
     return [

@@ -75,7 +75,11 @@ TEXTS: Final[Mapping[str, Text]] = {
     # ------------------------------------------------------------------------------------------------------ queues
     "contact_transferred": Text(
         "Transmis par un agent, selon la file d’arrivée ; vide si ce n’est pas une file, ou si elle n’est pas connue.",
-        "call.transferred, data.to_queue",
+        "call.transferred, data.to_queue; told of a call more than once: the latest queue that is known",
+    ),
+    "contact_transferred_corrected": Text(
+        "Repris, que contact_transferred_total compte encore : parti vers une autre file que celle dite d’abord.",
+        "as contact_corrected_total",
     ),
     "contact_abandoned": Text(
         "Abandons pendant l’attente ; short : dans la limite des abandons courts.",

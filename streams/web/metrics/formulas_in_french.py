@@ -28,6 +28,9 @@ FRENCH: Final[Mapping[str, str]] = {
     "facts of the civil day, without what was taken back": "faits du jour civil, sans ce qui a été repris",
     "number of facts of today that have this duration": "nombre de faits du jour qui ont cette durée",
     "Σ duration of the facts of today": "Σ durée des faits du jour",
+    "call.transferred, data.to_queue; told of a call more than once: the latest queue that is known": (
+        "call.transferred, data.to_queue ; dit plusieurs fois d’un appel : la dernière file connue"
+    ),
     'call.abandoned + visit.left; short="true": wait ≤ web.short_abandon_seconds': (
         'call.abandoned + visit.left ; short="true" : attente ≤ web.short_abandon_seconds'
     ),

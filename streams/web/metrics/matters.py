@@ -16,7 +16,7 @@ from streams.web.metrics.measure import (
     Counter,
     Figures,
     Histogram,
-    Measure,
+    PlaceMeasure,
     Reads,
     Values,
     channels_of,
@@ -57,7 +57,7 @@ FACTS: Final = {
 _CENTS: Final = {(postage.value,): MATTERS.index[f"postage_cents_{postage}"] for postage in PostageClass}
 
 
-def measures() -> list[Measure]:
+def measures() -> list[PlaceMeasure]:
     """Return the metrics of what is written."""
     return [
         _step("contact_registered", "Given a number in the register.", "registered"),

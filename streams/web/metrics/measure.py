@@ -1,10 +1,10 @@
 """What a metric of places is, and how it is read from rows of figures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from itertools import accumulate, chain
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -19,6 +19,7 @@ from streams.core.satisfaction import answers
 PLACE: Final = Dimensions._fields
 """The labels of every metric of places."""
 
+Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
 Values = Mapping[tuple[str, ...], float]
 """Values of the labels beside `PLACE` → number."""
@@ -28,17 +29,45 @@ Reads = Mapping[str, Read]
 
 
 class Rows(NamedTuple):
-    """The same places in two lights."""
+    """The same places in several lights."""
 
+    number: int
+    """Another one if there are other places than before."""
     ever: Figures
     """What was ever counted, taken back since or not: it never falls, which is what Prometheus asks of a counter. With the
     stocks of now."""
     today: Figures
     """What is true of today."""
+    said: Mapping[tuple[Dimensions, str], Figure]
+    """Place of opinions and window (`opinions.WINDOWS`) → what is said in it."""
 
 
-Kept = dict[Dimensions, tuple[Figure, list[Sample]]]
-"""Of one measure: place → the row that was read last, and its samples, which another row of the place will replace."""
+class Samples(list[Sample]):
+    """The samples of a metric, and the lists that they come in: of one in which nothing changed the same object as before."""
+
+    def __init__(self, parts: Sequence[list[Sample]]) -> None:
+        super().__init__(chain.from_iterable(parts))
+        self.parts: Final = parts
+
+
+class _Told(NamedTuple):
+    """What was told of a place."""
+
+    figure: Figure
+    values: Any
+    samples: list[Sample]
+
+
+class Kept:
+    """What was collected last of one measure."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        """Of the `Rows`, which says whether there are the same places still."""
+        self.told: dict[Any, _Told | None] = {}
+        """Place → what was told of it, nothing yet of a new one; others than these the measure does not tell of."""
+
+
 _ZEROS: Final = {channel: new_figure(layout) for channel, layout in LAYOUTS.items()}
 
 
@@ -46,14 +75,28 @@ class RowsMaker:
     """Makes rows; of a place of which nothing changed they are the same objects as before."""
 
     def __init__(self) -> None:
+        self._places: list[Dimensions] = []
+        self._number = 0
         self._ever: dict[Dimensions, tuple[Figure, Figure]] = {}
 
-    def make(self, places: Iterable[Dimensions], totals: Figures, today: Figures) -> Rows:
+    def make(
+        self, places: Iterable[Dimensions], totals: Figures, today: Figures, opinions: Mapping[str, Figures]
+    ) -> Rows:
         """Return the rows of `places`, where nothing came zeros."""
         places = list(places)
+        if places != self._places:
+            self._places = places
+            self._number += 1
+        asked = [place for place in places if place.channel == Channel.FEEDBACK]
         return Rows(
+            self._number,
             {place: self._count_ever(place, totals.get(place) or _ZEROS[place.channel]) for place in places},
             {place: today.get(place) or _ZEROS[place.channel] for place in places},
+            {
+                (place, window): sums.get(place) or _ZEROS[place.channel]
+                for place in asked
+                for window, sums in opinions.items()
+            },
         )
 
     def _count_ever(self, place: Dimensions, figure: Figure) -> Figure:
@@ -68,42 +111,65 @@ class RowsMaker:
         return before[1]
 
 
-class Measure(ABC):
-    """A metric of places."""
+class Measure(ABC, Generic[Key]):
+    """A metric of places; a key is a place, or one of several things of it that have samples each."""
 
     @abstractmethod
     def family(self) -> Any:
         """Return the metric without samples."""
 
     @abstractmethod
-    def tells_of(self, place: Dimensions) -> bool:
+    def tells_of(self, key: Key) -> bool:
         """Return whether it has samples of such a place."""
 
     @abstractmethod
-    def add(self, metric: Any, place: Dimensions, figure: Figure) -> None:
+    def pick(self, rows: Rows) -> Mapping[Key, Figure]:
+        """Return the rows that it is read from."""
+
+    @abstractmethod
+    def read(self, key: Key, figure: Figure) -> Any:
+        """Return what its samples say of a place: if that is equal, they are."""
+
+    @abstractmethod
+    def add(self, metric: Any, key: Key, values: Any) -> None:
         """Add the samples of a place to a `family`: one of each value of the labels, zeros and empty distributions too."""
+
+    def collect(self, rows: Rows, kept: Kept) -> Metric:
+        """Return the metric with its `Samples`."""
+        figures = self.pick(rows)
+        told = kept.told
+        if kept.number != rows.number:
+            kept.number = rows.number
+            told = kept.told = {key: told.get(key) for key in figures if self.tells_of(key)}
+        parts = []
+        for key, before in told.items():
+            figure = figures[key]
+            if before is None or before.figure is not figure:
+                values = self.read(key, figure)
+                if before is None or before.values != values:
+                    alone = self.family()
+                    self.add(alone, key, values)
+                    before = _Told(figure, values, alone.samples)
+                else:
+                    before = before._replace(figure=figure)
+                told[key] = before
+            if before.samples:
+                parts.append(before.samples)
+        metric: Metric = self.family()
+        metric.samples = Samples(parts)
+        return metric
+
+
+class PlaceMeasure(Measure[Dimensions]):
+    """A metric of places by what was ever counted there, with the stocks of now."""
 
     def pick(self, rows: Rows) -> Figures:
         """Return the rows that it is read from."""
         return rows.ever
 
-    def collect(self, rows: Rows, kept: Kept) -> Metric:
-        """Return the metric with its samples; those of rows that are `kept` as they were read before."""
-        metric: Metric = self.family()
-        samples = metric.samples
-        for place, figure in self.pick(rows).items():
-            before = kept.get(place)
-            if before is None or before[0] is not figure:
-                alone = self.family()
-                if self.tells_of(place):
-                    self.add(alone, place, figure)
-                before = kept[place] = figure, alone.samples
-            samples += before[1]
-        return metric
-
 
 @dataclass(frozen=True, slots=True)
-class Counter(Measure):
+class Counter(PlaceMeasure):
     """A metric that counts what ever was."""
 
     name: str
@@ -116,18 +182,22 @@ class Counter(Measure):
         """Return the metric without samples."""
         return CounterMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
 
-    def tells_of(self, place: Dimensions) -> bool:
+    def tells_of(self, key: Dimensions) -> bool:
         """Return whether its channel has such a number."""
-        return place.channel in self.reads
+        return key.channel in self.reads
 
-    def add(self, metric: CounterMetricFamily, place: Dimensions, figure: Figure) -> None:
+    def read(self, key: Dimensions, figure: Figure) -> Values:
+        """Return the numbers of a place."""
+        return self.reads[key.channel](figure)
+
+    def add(self, metric: CounterMetricFamily, key: Dimensions, values: Values) -> None:
         """Add the numbers of a place."""
-        for values, number in self.reads[place.channel](figure).items():
-            metric.add_metric((*label(place), *values), number)
+        for more, number in values.items():
+            metric.add_metric((*label(key), *more), number)
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge(Measure):
+class Gauge(PlaceMeasure):
     """A metric of what is true now, or of today."""
 
     name: str
@@ -140,14 +210,18 @@ class Gauge(Measure):
         """Return the metric without samples."""
         return GaugeMetricFamily(self.name, self.about, labels=(*PLACE, *self.labels))
 
-    def tells_of(self, place: Dimensions) -> bool:
+    def tells_of(self, key: Dimensions) -> bool:
         """Return whether its channel has such a number."""
-        return place.channel in self.reads
+        return key.channel in self.reads
 
-    def add(self, metric: GaugeMetricFamily, place: Dimensions, figure: Figure) -> None:
+    def read(self, key: Dimensions, figure: Figure) -> Values:
+        """Return the numbers of a place."""
+        return self.reads[key.channel](figure)
+
+    def add(self, metric: GaugeMetricFamily, key: Dimensions, values: Values) -> None:
         """Add the numbers of a place."""
-        for values, number in self.reads[place.channel](figure).items():
-            metric.add_metric((*label(place), *values), number)
+        for more, number in values.items():
+            metric.add_metric((*label(key), *more), number)
 
     def pick(self, rows: Rows) -> Figures:
         """Return the rows of today if it is of today."""
@@ -155,7 +229,7 @@ class Gauge(Measure):
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram(Measure):
+class Histogram(PlaceMeasure):
     """A distribution of durations, in seconds."""
 
     name: str
@@ -170,19 +244,23 @@ class Histogram(Measure):
         """Return the metric without samples."""
         return HistogramMetricFamily(self.name, self.about, labels=self._labels)
 
-    def tells_of(self, place: Dimensions) -> bool:
+    def tells_of(self, key: Dimensions) -> bool:
         """Return whether its channel has such durations."""
-        return place.channel in self.channels and (not self.clock or label(place)[-1] == self.clock)
+        return key.channel in self.channels and (not self.clock or label(key)[-1] == self.clock)
 
-    def add(self, metric: HistogramMetricFamily, place: Dimensions, figure: Figure) -> None:
-        """Add the distribution of a place."""
-        layout = LAYOUTS[place.channel]
-        texts = [*(f"{float(bound)}" for bound in layout.durations[self.duration].bounds), "+Inf"]
+    def read(self, key: Dimensions, figure: Figure) -> tuple[list[int], int]:
+        """Return how many there are up to each bound and after the last, and their sum in milliseconds."""
+        layout = LAYOUTS[key.channel]
         start = layout.start(self.duration)
-        cumulative = accumulate(figure.counts[start : start + len(texts)])
-        milliseconds = figure.counts[layout.index[f"{self.duration}_milliseconds"]]
-        buckets = list(zip(texts, cumulative, strict=True))
-        metric.add_metric(label(place)[: len(self._labels)], buckets, milliseconds / 1000)
+        end = start + len(layout.durations[self.duration].bounds) + 1
+        return figure.counts[start:end], figure.counts[layout.index[f"{self.duration}_milliseconds"]]
+
+    def add(self, metric: HistogramMetricFamily, key: Dimensions, values: tuple[list[int], int]) -> None:
+        """Add the distribution of a place."""
+        counts, milliseconds = values
+        texts = [*(f"{float(bound)}" for bound in LAYOUTS[key.channel].durations[self.duration].bounds), "+Inf"]
+        buckets = list(zip(texts, accumulate(counts), strict=True))
+        metric.add_metric(label(key)[: len(self._labels)], buckets, milliseconds / 1000)
 
     @property
     def _labels(self) -> tuple[str, ...]:
@@ -190,7 +268,7 @@ class Histogram(Measure):
 
 
 @dataclass(frozen=True, slots=True)
-class Scores(Measure):
+class Scores(PlaceMeasure):
     """A distribution of scores: of opinions, by the scale on which they are given."""
 
     name: str
@@ -203,17 +281,20 @@ class Scores(Measure):
         """Return the metric without samples."""
         return HistogramMetricFamily(self.name, self.about, labels=(*PLACE, self.label) if self.label else PLACE)
 
-    def tells_of(self, place: Dimensions) -> bool:
+    def tells_of(self, key: Dimensions) -> bool:
         """Return whether opinions are counted there."""
-        return place.channel == Channel.FEEDBACK
+        return key.channel == Channel.FEEDBACK
 
-    def add(self, metric: HistogramMetricFamily, place: Dimensions, figure: Figure) -> None:
+    def read(self, key: Dimensions, figure: Figure) -> list[dict[int, int]]:  # noqa: ARG002 - of each place alike
+        """Return how many gave each score, of each scale."""
+        return [answers(scale, figure) for scale in self.scales]
+
+    def add(self, metric: HistogramMetricFamily, key: Dimensions, values: list[dict[int, int]]) -> None:
         """Add a distribution of each scale."""
-        for scale in self.scales:
-            given = answers(scale, figure)
+        for scale, given in zip(self.scales, values, strict=True):
             texts = [*(f"{float(score)}" for score in given), "+Inf"]
             buckets = list(zip(texts, accumulate([*given.values(), 0]), strict=True))
-            labels = (*label(place), scale.value) if self.label else label(place)
+            labels = (*label(key), scale.value) if self.label else label(key)
             metric.add_metric(labels, buckets, sum(score * times for score, times in given.items()))
 
 

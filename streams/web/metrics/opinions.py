@@ -1,24 +1,34 @@
 """What citizens say of a contact, under the channel that it was."""
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily
 
 from models.events import FeedbackScale
 from models.topics import Channel
-from streams.core.figures import Dimensions, Figure, new_figure
+from streams.core.figures import Dimensions, Figure
 from streams.core.layouts import CONTACTED, EXPERIENCES, FEEDBACK, name_verdict
 from streams.core.satisfaction import SCALES, Estimate, answers, estimate, estimate_share
-from streams.web.metrics.measure import PLACE, Counter, Measure, Scores, count, label
+from streams.web.metrics.measure import PLACE, Counter, Measure, Rows, Scores, count, label
 from streams.web.options import WebOptions
-from streams.web.view import Snapshot
 
 RESPONSE: Final = "response"
 """The measure of how many of those invited answered."""
 EXPERIENCED_WITHIN: Final = "28d"
-_Estimated = tuple[str, int, Estimate | None]
-"""Measure, number of answers or invitations, what they say."""
+MINIMUM: Final = "contact_satisfaction_minimum_answers", "Of fewer answers no measure is told."
+_Said = tuple[Dimensions, str]
+"""Where, and in which window."""
+
+
+class _Estimated(NamedTuple):
+    """What answers say."""
+
+    measure: str
+    total: int
+    """Number of answers, or of invitations."""
+    told: Estimate | None
 
 
 def expect(places: Iterable[Dimensions]) -> Iterator[Dimensions]:
@@ -28,8 +38,9 @@ def expect(places: Iterable[Dimensions]) -> Iterator[Dimensions]:
             yield Dimensions(Channel.FEEDBACK.value, site, service, channel)
 
 
-def measures() -> list[Measure]:
+def measures(options: WebOptions) -> list[Measure[Any]]:
     """Return the metrics of opinions; of a contact's answers on one scale the last counts."""
+    fewest = options.fewest_answers
     return [
         Counter("contact_survey_invited", "Citizens asked for their opinion.", count(FEEDBACK, "invited")),
         Scores(
@@ -47,72 +58,120 @@ def measures() -> list[Measure]:
             "scale",
         ),
         Scores("contact_jdma_score", "What citizens say on JeDonneMonAvis, from 0 to 10.", (FeedbackScale.JDMA,)),
-    ]
-
-
-def collect(snapshot: Snapshot, options: WebOptions, places: Iterable[Dimensions]) -> Iterator[Metric]:
-    """Yield what is said in the last days, and how sure that is."""
-    places = list(places)
-    labels = (*PLACE, "measure", "window")
-    number = GaugeMetricFamily(
-        "contact_satisfaction_answers",
-        "Answers in a window of civil days, today included, on which the measures rest; of response, invitations.",
-        labels=labels,
-    )
-    bounds = [
-        GaugeMetricFamily(
+        _Answers(),
+        _Bound(
             "contact_satisfaction_ratio",
             "What these answers say: shares from 0 to 1, nps from -1 to 1; absent with fewer answers than"
             " contact_satisfaction_minimum_answers.",
-            labels=labels,
+            "ratio",
+            fewest,
         ),
-        GaugeMetricFamily(
-            "contact_satisfaction_lower_ratio", "Lower bound of that, by Wilson, at 95 %.", labels=labels
-        ),
-        GaugeMetricFamily(
-            "contact_satisfaction_upper_ratio", "Upper bound of that, by Wilson, at 95 %.", labels=labels
-        ),
+        _Bound("contact_satisfaction_lower_ratio", "Lower bound of that, by Wilson, at 95 %.", "lower", fewest),
+        _Bound("contact_satisfaction_upper_ratio", "Upper bound of that, by Wilson, at 95 %.", "upper", fewest),
+        _Experiences(),
     ]
-    nothing = new_figure(FEEDBACK)
-    for place in places:
-        if place.channel == Channel.FEEDBACK:
-            for window, sums in snapshot.opinions.items():
-                figure = sums.get(place, nothing)
-                for name, total, told in _estimates(figure):
-                    values = (*label(place), name, window)
-                    number.add_metric(values, total)
-                    if told is not None and total >= options.fewest_answers:
-                        for metric, value in zip(bounds, told, strict=True):
-                            metric.add_metric(values, value)
-    minimum = GaugeMetricFamily("contact_satisfaction_minimum_answers", "Of fewer answers no measure is told.")
-    minimum.add_metric((), options.fewest_answers)
-    yield from (number, *bounds, minimum)
-    yield _experiences(snapshot, places)
+
+
+class _OfWindow(Measure[_Said]):
+    """A metric of what is said in a window."""
+
+    def tells_of(self, key: _Said) -> bool:  # noqa: ARG002 - there are no others
+        """Return whether opinions are counted there."""
+        return True
+
+    def pick(self, rows: Rows) -> Mapping[_Said, Figure]:
+        """Return the rows that it is read from."""
+        return rows.said
+
+
+class _Answers(_OfWindow):
+    """On how many answers the measures rest."""
+
+    def family(self) -> GaugeMetricFamily:
+        """Return the metric without samples."""
+        return GaugeMetricFamily(
+            "contact_satisfaction_answers",
+            "Answers in a window of civil days, today included, on which the measures rest; of response, invitations.",
+            labels=_LABELS,
+        )
+
+    def read(self, key: _Said, figure: Figure) -> list[_Estimated]:  # noqa: ARG002 - of each alike
+        """Return what is said."""
+        return [*_estimates(figure)]
+
+    def add(self, metric: GaugeMetricFamily, key: _Said, values: list[_Estimated]) -> None:
+        """Add how many say so."""
+        place, window = key
+        for said in values:
+            metric.add_metric((*label(place), said.measure, window), said.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound(_OfWindow):
+    """What answers say, or one end of what they may mean; nothing if they are too few."""
+
+    name: str
+    about: str
+    part: str
+    """Of an `Estimate`."""
+    fewest: int
+
+    def family(self) -> GaugeMetricFamily:
+        """Return the metric without samples."""
+        return GaugeMetricFamily(self.name, self.about, labels=_LABELS)
+
+    def read(self, key: _Said, figure: Figure) -> dict[str, float]:  # noqa: ARG002 - of each alike
+        """Return measure → what is said."""
+        return {
+            said.measure: getattr(said.told, self.part)
+            for said in _estimates(figure)
+            if said.told is not None and said.total >= self.fewest
+        }
+
+    def add(self, metric: GaugeMetricFamily, key: _Said, values: dict[str, float]) -> None:
+        """Add what is said."""
+        place, window = key
+        for measure, number in values.items():
+            metric.add_metric((*label(place), measure, window), number)
+
+
+class _Experiences(_OfWindow):
+    """What is said by those who went through something."""
+
+    def family(self) -> GaugeMetricFamily:
+        """Return the metric without samples."""
+        return GaugeMetricFamily(
+            "contact_satisfaction_after_items",
+            f"Answers of {EXPERIENCED_WITHIN} from 1 to 5, by what somebody went through: promises kept or not, the longest wait"
+            " in a queue in seconds.",
+            labels=(*PLACE, "experience", "satisfied"),
+        )
+
+    def tells_of(self, key: _Said) -> bool:
+        """Return whether it is the window in which that is told."""
+        return key[1] == EXPERIENCED_WITHIN
+
+    def read(self, key: _Said, figure: Figure) -> dict[tuple[str, str], int]:  # noqa: ARG002 - of each alike
+        """Return what somebody went through, and whether satisfied → how many say so."""
+        return {told: figure.counts[index] for told, index in _AFTER.items()}
+
+    def add(self, metric: GaugeMetricFamily, key: _Said, values: dict[tuple[str, str], int]) -> None:
+        """Add how many say so."""
+        for told, number in values.items():
+            metric.add_metric((*label(key[0]), *told), number)
+
+
+_LABELS: Final = (*PLACE, "measure", "window")
+_AFTER: Final = {
+    (which, str(satisfied).lower()): FEEDBACK.index[name_verdict(which, is_satisfied=satisfied)]
+    for which in EXPERIENCES
+    for satisfied in (True, False)
+}
 
 
 def _estimates(figure: Figure) -> Iterator[_Estimated]:
     for measure, scale in SCALES.items():
         given = answers(scale, figure)
-        yield measure.value, sum(given.values()), estimate(measure, given)
+        yield _Estimated(measure.value, sum(given.values()), estimate(measure, given))
     invited, answered = (figure.counts[FEEDBACK.index[name]] for name in ("invited", "invited_answered"))
-    yield RESPONSE, invited, estimate_share(answered, invited) if invited > 0 else None
-
-
-def _experiences(snapshot: Snapshot, places: Iterable[Dimensions]) -> Metric:
-    metric = GaugeMetricFamily(
-        "contact_satisfaction_after_items",
-        f"Answers of {EXPERIENCED_WITHIN} from 1 to 5, by what somebody went through: promises kept or not, the longest wait in a"
-        " queue in seconds.",
-        labels=(*PLACE, "experience", "satisfied"),
-    )
-    sums = snapshot.opinions.get(EXPERIENCED_WITHIN, {})
-    nothing = new_figure(FEEDBACK)
-    for place in places:
-        if place.channel == Channel.FEEDBACK:
-            figure = sums.get(place, nothing)
-            for which in EXPERIENCES:
-                for satisfied in (True, False):
-                    index = FEEDBACK.index[name_verdict(which, is_satisfied=satisfied)]
-                    labels = (*label(place), which, str(satisfied).lower())
-                    metric.add_metric(labels, figure.counts[index])
-    return metric
+    yield _Estimated(RESPONSE, invited, estimate_share(answered, invited) if invited > 0 else None)

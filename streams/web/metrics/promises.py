@@ -19,7 +19,7 @@ from streams.web.metrics.measure import (
     Figures,
     Gauge,
     Histogram,
-    Measure,
+    PlaceMeasure,
     Values,
     corrected,
     count,
@@ -40,7 +40,7 @@ HORIZONS: Final = {"1h": 3600, "4h": 14_400, "1d": 86_400, "3d": 3 * 86_400, "7d
 _NOT_OVERDUE: Final = (CLOCKS.stock_index["running"], CLOCKS.stock_index["at_risk"])
 
 
-def measures() -> list[Measure]:
+def measures() -> list[PlaceMeasure]:
     """Return the metrics of SLA clocks."""
     return [
         Counter("contact_sla_started", "Promises made.", count(CLOCKS, "started"), LABELS),

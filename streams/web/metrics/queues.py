@@ -10,7 +10,7 @@ from streams.web.metrics.measure import (
     Counter,
     Gauge,
     Histogram,
-    Measure,
+    PlaceMeasure,
     Reads,
     Values,
     channels_of,
@@ -23,7 +23,7 @@ AGENT_STATES: Final = ("available", "on_contact", "paused")
 CHANNELS: Final = channels_of(QUEUES)
 
 
-def measures(options: WebOptions) -> list[Measure]:
+def measures(options: WebOptions) -> list[PlaceMeasure]:
     """Return the metrics of queues."""
     targets = f"{options.target_seconds} s, at desks {options.desk_target_seconds} s"
     level = f"of the service level at {targets}, by the named formula."
@@ -33,6 +33,12 @@ def measures(options: WebOptions) -> list[Measure]:
             "contact_transferred",
             "Handed on by an agent, by the queue where it went; empty if that is no queue, or not known.",
             count(TRANSFERS, "handed_on"),
+            ("to",),
+        ),
+        Counter(
+            "contact_transferred_corrected",
+            "Taken back, which contact_transferred_total still holds: it went elsewhere than was told first.",
+            {TRANSFER: lambda figure: {(): figure.corrected.get(TRANSFERS.index["handed_on"], 0)}},
             ("to",),
         ),
         Counter(
