@@ -276,8 +276,6 @@ _TEXTS: Final = {
     "open_until_time": ("Ouvert jusqu’à {time}", "Open until {time}"),
     "open_until_date": ("Ouvert jusqu’au {date} à {time}", "Open until {date}, {time}"),
     "shut": ("Fermé", "Closed"),
-    "shut_waiting": ("Fermé – {n} en attente", "Closed – {n} waiting"),
-    "shut_in_progress": ("Fermé – {n} en cours", "Closed – {n} in progress"),
     "still_waiting": ("{n} en attente", "{n} waiting"),
     "still_in_progress": ("{n} en cours", "{n} in progress"),
     "shut_until_time": ("Fermé, ouvre à {time}", "Closed, opens at {time}"),

@@ -12,7 +12,7 @@ from streams.web.options import QueueOptions, ServiceOptions
 from tests.web.browser import PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
+from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, fill
 from tests.web.test_browser_promises import POLICIES, promise
 from tests.web.test_wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
 
@@ -92,7 +92,7 @@ def test_the_board_with_all_of_that_needs_no_scrolling(crowded: Served, page: Pa
     page.open(f"{crowded.url}/?lang={language}", WALL)
     page.is_in("live")
     page.picture(f"crowded-board-{language}")
-    assert page.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [*WALL]
+    assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
 
 
 def test_the_page_of_metrics_needs_no_scrolling_sideways_on_a_telephone(crowded: Served, page: Page) -> None:
@@ -137,10 +137,32 @@ def test_who_is_there_though_it_is_closed_makes_the_board_no_higher(page: Page, 
         page.open(f"{served.url}/?lang={language}", WALL)
         page.is_in("live")
         page.picture(f"crowded-board-closed-{language}")
-        assert page.run("return [document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
-            *WALL
-        ]
+        assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
         open_wall(page, served, lang=language, views="phone,desk", seconds=3600)
         for name in turn_all(page):
             page.picture(f"crowded-closed-{language}-{name[:5]}")
             assert (page.run(BEYOND), page.run(CUT)) == ([], []), name
+
+
+NOBODY = {"waiting": 0, "in_progress": 0}
+INSIDE = [{"waiting": 14}, {"in_progress": 12}, {"waiting": 114, "in_progress": 12}, {}]
+"""Who is in each queue though it is closed."""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_no_panel_of_the_board_scrolls_where_all_is_closed_and_people_are_there(page: Page, language: str) -> None:
+    options = replace(CROWDED, stale_after_seconds=600)
+    with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
+        served.follow()
+        fill(served.worker)
+        promise(served.worker)
+        press_all(served.worker, served)
+        page.open(f"{served.url}/?lang={language}", WALL)
+        page.is_in("live")
+        for number, inside in enumerate(INSIDE):
+            for queue in CROWDED.queues:
+                served.worker.stocks(queue.dimensions, served.now() - timedelta(hours=1), **NOBODY | inside)
+            for name in NOBODY:
+                page.shows(f"#rows tr:last-child .{name}", str(inside.get(name, 0)))
+            page.picture(f"crowded-board-closed-{number}-{language}")
+            assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0], inside

@@ -120,17 +120,24 @@ function formulas() {
 
 const WALL_ROWS = 31; // of queues or promises, and of services: so many find room on a wall
 
+/** Return how many lines more than one the head of promises takes, which says who is open until when. */
+function countMoreLines() {
+  const [head, title] = [$("promises-title").parentElement, $("promises-title")].map((box) => box.getBoundingClientRect().height);
+  return title ? Math.floor(head / title) - 1 : 0;
+}
+
 /** Tell the style sheet how many rows there must be room for, and show as many promises as find room; a banner takes three. */
 function makeRoom() {
   const banner = ["incomplete", "quiet", "stale"].every((name) => $(name).hidden) ? 0 : 3;
   const [queues, services] = ["rows", "services-rows"].map((body) => $(body).children.length);
   const room = Math.max(queues, WALL_ROWS - services - banner);
-  const promises = Math.min(room, countRows(board));
+  const lines = countMoreLines();
+  const promises = Math.min(room, countRows(board) + lines);
   const below = services || !promises ? 0 : promises + 2; // with their heads
   for (const [name, rows] of Object.entries({ rows: queues + below + banner, services: services + banner, promises })) {
     document.body.style.setProperty(`--${name}`, rows);
   }
-  showPromises(board, room);
+  showPromises(board, room - lines);
 }
 
 function tick() {

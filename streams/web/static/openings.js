@@ -25,12 +25,15 @@ export const setOpenings = (told) => {
   openings = told;
 };
 
-/** Return in words who is there though it is closed: in the queues that open by the same calendar. */
-function sayInside({ calendar, is_open }, queues) {
-  if (is_open) return [];
-  const own = queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel));
-  const sum = (name) => own.reduce((total, queue) => total + queue[name], 0);
+/** Return in words how many wait in these queues, and how many are in progress, as far as there are any. */
+export function sayInside(...queues) {
+  const sum = (name) => queues.reduce((total, queue) => total + queue[name], 0);
   return ["waiting", "in_progress"].filter(sum).map((name) => say(`still_${name}`, counts({ n: sum(name) })));
+}
+
+/** Return in words who is there though it is closed: in the queues that open by the same calendar. */
+function sayBehind({ calendar, is_open }, queues) {
+  return is_open ? [] : sayInside(...queues.filter((queue) => queue.calendar === calendar && areCurrent(queue.channel)));
 }
 
 /** Show all of them; by their names if there are several. */
@@ -40,7 +43,7 @@ export function showOpenings({ promises, queues }) {
   while (list.children.length > openings.length) list.lastChild.remove();
   openings.forEach((opening, index) => {
     const item = list.children[index] ?? list.appendChild(document.createElement("li"));
-    const words = [sayOpening(opening), ...sayInside(opening, queues)].join(", ");
+    const words = [sayOpening(opening), ...sayBehind(opening, queues)].join(", ");
     const named = openings.length > 1 ? say("at_site", { site: opening.calendar, words: words.toLocaleLowerCase(lang) }) : words;
     item.classList.toggle("shut", !opening.is_open);
     write(item, `${opening.is_open ? "●" : "○"} ${named}`);

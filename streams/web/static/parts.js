@@ -22,9 +22,9 @@ function buildState(tag, className) {
   return build(tag, className, symbol, " ", build("span", "word"));
 }
 
-function showState(element, [symbol, word] = ["", ""]) {
+function showState(element, [symbol, ...words] = [""]) {
   write(element.querySelector(".symbol"), symbol);
-  write(element.querySelector(".word"), word);
+  write(element.querySelector(".word"), words.filter(Boolean).join(" – "));
 }
 
 /** Make a figure with its name; a click explains it. */

@@ -3,7 +3,7 @@
 import { duration } from "./format.js";
 import { explainedCell, giveStop, rove } from "./explaining.js";
 import { ACTION, NAMES, NORMAL, SYMBOLS, isSmall, levelOf, levelOfShare, mark } from "./levels.js";
-import { isClosed, openingOf } from "./openings.js";
+import { isClosed, openingOf, sayInside } from "./openings.js";
 import { $, Rows, addHead, areCurrent, counts, explain, format, lasted, make, mapValues, point } from "./page.js";
 import { nameOf, nameRow, say, texts, write } from "./page.js";
 
@@ -129,7 +129,7 @@ function makeRow() {
   const entry = { row };
   addHead(row);
   const state = make("td", "cell", "state");
-  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
+  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span><span class="more"></span>';
   row.append(state);
   COLUMNS.forEach(([name]) => {
     const cell = make("td", "cell", `number ${name}`);
@@ -171,21 +171,16 @@ export function reasonFor(name, queue, board) {
   return `${sample} – ${limitsOf(name, queue, board)}`;
 }
 
-/** Return the state of a queue: the symbol says how pressing it is, the word why, as far as there is one. */
+/** Return the state of a queue: the symbol says how pressing it is, the word why, as far as there is one, then who is there though it is closed. */
 export function stateOfQueue(queue, level) {
   if (!areCurrent(queue.channel)) return ["", "–"];
   if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
   const [symbol, word] = stateOf(level);
-  if (isClosed(queue)) return [level ? symbol : "○", sayShut(queue)];
+  if (isClosed(queue)) return [level ? symbol : "○", texts.shut, sayInside(queue)[0]];
   if (isIdle(queue)) return level ? [symbol, texts.idle] : idle;
   return [symbol, word];
 }
 
-/** Return in words that it is closed, and whether somebody is there all the same. */
-function sayShut({ waiting, in_progress }) {
-  if (waiting) return say("shut_waiting", counts({ n: waiting }));
-  return in_progress ? say("shut_in_progress", counts({ n: in_progress })) : texts.shut;
-}
 
 function showRow(entry, queue, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
@@ -193,13 +188,15 @@ function showRow(entry, queue, board) {
   const [, state, ...cells] = entry.row.children;
   nameRow(entry.row, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
   const level = pressing(levels);
-  const [symbol, word] = stateOfQueue(queue, level);
+  const [symbol, word, inside = ""] = stateOfQueue(queue, level);
   mark(entry.row, level);
   point(entry.row, queue.service);
   entry.row.classList.toggle("idle", isIdle(queue));
-  write(state.firstChild, symbol);
-  write(state.lastChild, word);
-  explain(state, openingOf(queue));
+  const [sign, name, more] = state.children;
+  write(sign, symbol);
+  write(name, word);
+  write(more, inside && ` – ${inside}`);
+  explain(state, [openingOf(queue), ...(isClosed(queue) ? sayInside(queue) : [])].filter(Boolean).join(", "));
   COLUMNS.forEach(([name, text], index) => {
     const cell = cells[index];
     write(cell.firstChild, text(queue));
