@@ -56,7 +56,8 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
 
     check_whose(identity)
     with _opened(settings) as timeline:
-        known = timeline.read_links(identity, limit + 1)
+        known = timeline.read_links(identity, limit)
+        more = timeline.count_links(identity) - limit if len(known) == limit else 0
         sector = find_sector(timeline, identity)
     result = Result.SHOWN if known else Result.NOT_FOUND
     record_act(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
@@ -71,7 +72,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
             when(one.revoked_at, settings.web.zone) if one.revoked_at else "",
             word("ground", one.reason) if one.reason else "",
         )
-        for one in known[:limit]
+        for one in known
     ]
     titles = (
         say("one", "l'une"),
@@ -82,11 +83,11 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
         say("why", "pourquoi"),
     )
     print_table(titles, rows)
-    if len(known) > limit:
+    if more > 0:
         click.echo(
             say(
-                "there are more, which fewer contacts tell, or which were revoked and nobody tells: --limit",
-                "il y en a d'autres, que moins de contacts donnent, ou révoqués et que plus rien ne donne : --limit",
+                f"{more} more, which fewer contacts tell, or which were revoked and nobody tells: --limit",
+                f"{more} de plus, que moins de contacts donnent, ou révoqués et que plus rien ne donne : --limit",
             ),
             err=True,
         )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -61,6 +62,7 @@ def erase(
 ) -> None:
     """Find whose contacts are to be erased, say what goes, record that it is begun, tell Kafka, and wait for the proof."""
     from streams.rights.erasing import make_id  # noqa: PLC0415
+    from streams.rights.texts import tell_request  # noqa: PLC0415
 
     look = Operation.READ_TIMELINE if name else Operation.LOOK_UP
     with opened(settings) as (timeline, erasing):
@@ -90,9 +92,9 @@ def erase(
         ) as ending:
             erasing.begin(request, contacts, where, tell_who())
             ending.result = None  # the proof tells
-        click.echo(say(f"request {request}", f"demande {request}"), err=True)
+        click.echo(say(*tell_request(request)), err=json)  # before the wait, which may be cut off
         erasing.tell()
-        _show(_wait(settings, erasing, request, wait), settings, json=json)
+        _show(_wait(settings, erasing, request, wait), settings, json=json, is_named=True)
 
 
 @click.command(
@@ -340,14 +342,15 @@ def record_proof(settings: Settings, erasing: "Erasing", request: str, sha256: s
     record_act(settings, Operation.ERASE, proof, Purpose.RIGHTS, where, Result.PROVED, request)
 
 
-def _show(found: "Erasure", settings: Settings, *, json: bool) -> None:
+def _show(found: "Erasure", settings: Settings, *, json: bool, is_named: bool = False) -> None:
+    """Print how far an erasure is; if its request `is_named` already, not that again. Ends with 1 if it is not proved."""
     from streams.rights.erasing import to_fields  # noqa: PLC0415
     from streams.rights.texts import tell_erasure  # noqa: PLC0415
 
     if json:
         click.echo(json_codec.dumps(to_fields(found), ensure_ascii=False))
     else:
-        for line in tell_erasure(found, settings.web.zone):
+        for line in islice(tell_erasure(found, settings.web.zone), is_named, None):
             click.echo(say(*line))
     if found.proof is None:
         raise SystemExit(EXIT_NOT_FOUND)

@@ -35,18 +35,23 @@ REMNANTS: Final[Mapping[str, Text]] = {
 """What an erasure leaves for a while."""
 
 
+def tell_request(request: str) -> Text:
+    """Return the line that names a request: by it `accueil timeline erasure` finds the proof again."""
+    return f"request {request}", f"demande {request}"
+
+
 def tell_erasure(found: Erasure, zone: tzinfo) -> Iterator[Text]:
-    """Yield the lines that tell how far an erasure is, and what proves it."""
+    """Yield the lines that tell how far an erasure is, and what proves it; the first names its request."""
     request, proof = found.request, found.proof
+    yield tell_request(request.id)
     if proof is None:
         state = (
             ("begun: Kafka has not all of it yet", "commencé : Kafka n'a pas encore tout")
             if request.told_at is None
             else ("told, but not all is erased yet", "dit, mais tout n'est pas encore effacé")
         )
-        yield f"{request.id}: {state[0]}", f"{request.id} : {state[1]}"
+        yield state
         return
-    yield f"request {request.id}", f"demande {request.id}"  # by it `erasure` finds the proof again
     yield (
         f"erased: {proof.contacts} contacts, proved {_at(proof.proved_at, zone)}",
         (f"effacé : {proof.contacts} contacts, prouvé le {_at(proof.proved_at, zone)}"),

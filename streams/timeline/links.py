@@ -16,6 +16,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union,
 )
 
 from models.grounds import Ground
@@ -134,6 +135,17 @@ def read(connection: Connection, identity: str, limit: int) -> list[Known]:
     untold = select(REVOCATIONS).where(or_(*(end == identity for end in _ENDS)), ~told).order_by(*_ENDS).limit(limit)
     found += [Known(Link(row.one, row.other), 0, row.revoked_at, *row[2:]) for row in connection.execute(untold)]
     return found[:limit]
+
+
+def count(connection: Connection, identity: str) -> int:
+    """Return how many links of an identity there are, as `read` has them."""
+    told, revoked = (
+        select(table.c.one, table.c.other).where(or_(table.c.one == identity, table.c.other == identity))
+        for table in (LINKS, REVOCATIONS)
+    )
+    number = connection.scalar(select(func.count()).select_from(union(told, revoked).subquery()))
+    assert number is not None
+    return number
 
 
 def read_revoked(connection: Connection, identity: str, limit: int) -> list[Known]:

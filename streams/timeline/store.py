@@ -271,6 +271,11 @@ class Timeline:
         with clear(), self._engine.connect() as connection:
             return links.read(connection, identity, limit)
 
+    def count_links(self, identity: str) -> int:
+        """Return how many links of an identity there are, revoked ones too. Raises `Unavailable`."""
+        with clear(), self._engine.connect() as connection:
+            return links.count(connection, identity)
+
     def revoke(self, link: Link, at: int, ground: Ground) -> bool:
         """Do what `links.revoke` does, whichever of the two stands first. Raises `Unavailable`: look at `is_revoked`."""
         with self.writing() as connection:

@@ -102,7 +102,9 @@ def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:
     assert "begun" in done.stdout or "told" in done.stdout, done.output
     assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun")]
     (*_, begun) = [line.record or {} for line in read_audit(data / "audit")]
-    assert f"request {begun['erasure']}" in done.stderr, "by its id the proof is found, and by that who asked"
+    request = f"request {begun['erasure']}\n"
+    assert request in done.stdout, "by its id the proof is found, and by that who asked"
+    assert done.output.count(begun["erasure"]) == 1, "said once on a terminal"
     found = run("audit", "show", "--whose", "call:a:1")
     assert f"rights; {begun['erasure']}" in found.stdout
 
@@ -112,5 +114,5 @@ def test_an_erasure_that_cannot_be_begun_is_recorded_as_failed(data: Path) -> No
         connection.execute("CREATE TRIGGER full BEFORE INSERT ON erasure_requests BEGIN SELECT RAISE(ABORT, 'no'); END")
     done = run("timeline", "erase", "call:a:1", "--yes")
     assert done.exit_code != 0
-    assert "request" not in done.stderr
+    assert "request" not in done.output
     assert recorded(data) == [("read_timeline", "shown"), ("erase", "begun"), ("erase", "failed")]

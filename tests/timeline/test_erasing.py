@@ -237,7 +237,8 @@ def test_how_far_it_is_and_what_is_left_is_told_in_both_languages(world: World) 
     found = world.erasing.look(name, world.proofs.append)
     assert found is not None
     assert [*tell_erasure(found, UTC)] == [
-        (f"{name}: told, but not all is erased yet", f"{name} : dit, mais tout n'est pas encore effacé")
+        (f"request {name}", f"demande {name}"),
+        ("told, but not all is erased yet", "dit, mais tout n'est pas encore effacé"),
     ]
     world.work()
     found = world.erasing.look(name, world.proofs.append)

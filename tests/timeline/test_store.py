@@ -220,7 +220,9 @@ def test_a_link_that_was_revoked_brings_nobody_together_though_who_told_it_first
     assert timeline.revoke(Link(OTHER, CASE), 1, Ground.MISTAKEN)
     timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
     assert timeline.read_links(CASE, 9) == [Known(Link(OTHER, CASE), 0, 1, 1, "mistaken")]
+    assert timeline.count_links(CASE) == 1
     timeline.write(entries_of(call("call:a:4", 999, f"{CASE} {OTHER}")))
+    assert timeline.count_links(CASE) == len(timeline.read_links(CASE, 9)) == 1, "revoked, and told again"
     assert {*timeline.tell_story(CASE).identities} == {CASE}
     assert (len(read(timeline, CASE)), len(read(timeline, OTHER))) == (3, 6)
 
