@@ -95,6 +95,7 @@ class Comparison:
         expected = dict(self._expected.values)
         names = {name for name, _ in expected} | {counter.sample for counter in COUNTERS}
         names |= {"contact_corrected_total", "contact_postage_corrected_euros_total"}  # each row was counted once
+        names.add("contact_transferred_corrected_total")
         self.compared |= names
         for name in names:
             for series, told in self.told.get(name, {}).items():
@@ -203,6 +204,9 @@ def compare_counters(text: str, ledger: Mapping[Where, Numbers]) -> tuple[int, l
         for series, value in told["contact_corrected_total"].items()
         for pair in series[1]
         if pair[0] == "fact"
+    }
+    corrected |= {
+        (labels, "handed_on"): value for (_, labels), value in told["contact_transferred_corrected_total"].items()
     }
     wanted: defaultdict[Series, float] = defaultdict(float)
     for place, numbers in ledger.items():

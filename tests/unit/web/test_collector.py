@@ -95,6 +95,8 @@ def test_a_transfer_is_told_by_the_queue_where_it_went(exported: Exported) -> No
     assert exported("contact_transferred_total", SOCIAL, to="") == 0
     exported.worker.took_back(place, NOON, "handed_on")
     assert exported("contact_transferred_total", SOCIAL, to=ROADS.queue) == 2, "no counter falls"
+    assert exported("contact_transferred_corrected_total", SOCIAL, to=ROADS.queue) == 1
+    assert exported("contact_transferred_corrected_total", SOCIAL, to="") == 0
 
 
 def test_histograms_are_cumulative_in_seconds(exported: Exported) -> None:
