@@ -27,7 +27,7 @@ FRESH: Final = Thresholds(attention=BOARD.stale_after_seconds, action=60)
 
 
 def abandonment_today(scope: Scope, *matchers: str, by: str = "") -> str:
-    """Return the abandonment rate since midnight, those apart who gave up at once."""
+    """Return the abandon rate since midnight, those apart who gave up at once."""
     answered, gave_up, at_once = (
         scope.today(flow, *matchers, by=by) for flow in ("answered", "abandoned", "abandoned_short")
     )
@@ -54,7 +54,7 @@ FRESHNESS: Final = Tile(
 def overdue(scope: Scope) -> Tile:
     """Return the tile of promises that are broken."""
     return Tile(
-        title=Words("Délais dépassés", "Promises overdue"),
+        title=Words("Délais en retard", "Promises overdue"),
         about=Words(
             'Délais promis dont l’échéance est passée et qui restent à tenir : contact_sla_open_items{state="overdue"}.',
             'Promises whose deadline passed and that are still to be kept: contact_sla_open_items{state="overdue"}.',
@@ -187,8 +187,8 @@ def mean_handle(scope: Scope) -> Tile:
     return Tile(
         title=board("mean_handle"),
         about=Words(
-            "Somme des durées de traitement ÷ traités (AHT), exact depuis minuit : contact_today_duration_seconds.",
-            "Sum of handle times ÷ handled (AHT), exact since midnight: contact_today_duration_seconds.",
+            "Somme des durées ÷ leur nombre (AHT), exact depuis minuit : contact_today_duration_seconds.",
+            "Sum of handle times ÷ their number (AHT), exact since midnight: contact_today_duration_seconds.",
         ),
         unit=CLOCK,
         query=scope.mean_today("handle", QUEUED),

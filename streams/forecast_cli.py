@@ -100,8 +100,8 @@ def _notes(found: list[Outlook], options: WebOptions) -> list[str]:
     notes = [
         say(
             f"agents: so many that {share:.0%} are answered within {target} s ({desk} s at desks), in the half hour that begins",
-            f"agents : autant qu'il faut pour que {100 * share:.0f} % soient pris en {target} s ({desk} s aux guichets), dans la "
-            "demi-heure qui commence",
+            f"agents : autant qu'il faut pour que {100 * share:.0f} % aient réponse en {target} s ({desk} s aux guichets), dans "
+            "la demi-heure qui commence",
         )
     ]
     days = sorted({day for one in found if one.forecast for day in one.forecast.days})

@@ -1,4 +1,4 @@
-"""Rendez-vous: booked, kept, missed, cancelled, and how long ahead."""
+"""Rendez-vous: booked, attended, missed, cancelled, and how long ahead."""
 
 from typing import Final
 
@@ -49,7 +49,7 @@ PAGE: Final = Page(
     title=board("channel_appointment"),
     about=Words(
         "Les rendez-vous : pris, honorés, manqués, annulés et par qui, et combien de temps à l’avance.",
-        "Appointments: booked, kept, missed, cancelled and by whom, and how long ahead.",
+        "Appointments: booked, attended, missed, cancelled and by whom, and how long ahead.",
     ),
     scope=ON,
     since="now-7d",
@@ -88,7 +88,7 @@ PAGE: Final = Page(
                     title=Words("Taux de rendez-vous manqués", "No-show rate"),
                     about=Words(
                         "Manqués ÷ (honorés + manqués), sur la période : contact_appointment_total.",
-                        "Missed ÷ (kept + missed), over the time looked at: contact_appointment_total.",
+                        "Missed ÷ (attended + missed), over the time looked at: contact_appointment_total.",
                     ),
                     unit=SHARE,
                     query=missed(window="$__range"),
@@ -120,7 +120,7 @@ PAGE: Final = Page(
                     about=Words(
                         "Sur la période. Taux de manqués : manqués ÷ (honorés + manqués). Délai moyen : de la prise à"
                         " la date fixée d’abord. Déplacés : au moins une fois.",
-                        "Over the time looked at. No-show rate: missed ÷ (kept + missed). Mean lead time: from the"
+                        "Over the time looked at. No-show rate: missed ÷ (attended + missed). Mean lead time: from the"
                         " booking to the time booked first. Moved: at least once.",
                     ),
                     keys=(Key("service", board("service"), page="channel"), Key("site", Words("Site", "Site"))),
@@ -153,7 +153,7 @@ PAGE: Final = Page(
                     title=Words("Taux de rendez-vous manqués", "No-show rate"),
                     about=Words(
                         "Manqués ÷ (honorés + manqués), sur 1d et sur 28d.",
-                        "Missed ÷ (kept + missed), over 1d and over 28d.",
+                        "Missed ÷ (attended + missed), over 1d and over 28d.",
                     ),
                     unit=SHARE,
                     queries=(

@@ -73,8 +73,8 @@ PAGE: Final = Page(
                 Tile(
                     title=Words("Rouverts aujourd’hui", "Opened again today"),
                     about=Words(
-                        'Repris après avoir été clos, depuis minuit, exact : contact_today_items{flow="reopened"}.',
-                        'Went on after being closed, since midnight, exact: contact_today_items{flow="reopened"}.',
+                        'Repris après avoir été traités, depuis minuit, exact : contact_today_items{flow="reopened"}.',
+                        'Went on after being done, since midnight, exact: contact_today_items{flow="reopened"}.',
                     ),
                     query=ON.today("reopened"),
                     width=4,
@@ -139,11 +139,11 @@ PAGE: Final = Page(
             Words("Courriers, courriels, démarches", "Letters, e-mails, procedures"),
             (
                 Curve(
-                    title=Words("Première réponse, moyenne", "First answer, mean"),
+                    title=Words("Première réponse, moyenne", "First response, mean"),
                     about=Words(
                         "Somme des délais de première réponse ÷ réponses, depuis minuit, nuits et week-ends compris :"
                         " contact_today_duration_seconds.",
-                        "Sum of times to the first answer ÷ answers, since midnight, nights and weekends included:"
+                        "Sum of times to the first response ÷ responses, since midnight, nights and weekends included:"
                         " contact_today_duration_seconds.",
                     ),
                     unit=DAYS,
@@ -152,11 +152,11 @@ PAGE: Final = Page(
                     names={name: CHANNELS[name] for name in ("mail", "email", "form")},
                 ),
                 Bars(
-                    title=Words("Répondus en moins de 15 jours", "Answered within 15 days"),
+                    title=Words("Première réponse en 15 jours", "First response within 15 days"),
                     about=Words(
                         "Premières réponses en 15 jours ou moins ÷ premières réponses, sur la période :"
                         " contact_first_response_seconds, le=1296000.",
-                        "First answers within 15 days ÷ first answers, over the time looked at:"
+                        "First responses within 15 days ÷ first responses, over the time looked at:"
                         " contact_first_response_seconds, le=1296000.",
                     ),
                     unit=SHARE,
@@ -166,11 +166,11 @@ PAGE: Final = Page(
                     width=6,
                 ),
                 Bars(
-                    title=Words("Répondus en moins de 5 jours", "Answered within 5 days"),
+                    title=Words("Première réponse en 5 jours", "First response within 5 days"),
                     about=Words(
                         "Premières réponses en 5 jours ou moins ÷ premières réponses, sur la période :"
                         " contact_first_response_seconds, le=432000.",
-                        "First answers within 5 days ÷ first answers, over the time looked at:"
+                        "First responses within 5 days ÷ first responses, over the time looked at:"
                         " contact_first_response_seconds, le=432000.",
                     ),
                     unit=SHARE,
@@ -192,11 +192,11 @@ PAGE: Final = Page(
                     width=12,
                 ),
                 Bars(
-                    title=Words("Première réponse, heures ouvrées", "First answer, opening hours"),
+                    title=Words("Première réponse, heures ouvrées", "First response, opening hours"),
                     about=Words(
                         "Somme des heures d’ouverture de la réception à la réponse ÷ réponses, sur la période, là où"
                         " une politique en promet une : contact_first_response_business_seconds.",
-                        "Sum of opening hours from receipt to the answer ÷ answers, over the time looked at, where a"
+                        "Sum of opening hours from receipt to the response ÷ responses, over the time looked at, where a"
                         " policy promises one: contact_first_response_business_seconds.",
                     ),
                     unit=HOURS,
@@ -208,9 +208,9 @@ PAGE: Final = Page(
                 Bars(
                     title=Words("Traitement, heures ouvrées", "Resolution, opening hours"),
                     about=Words(
-                        "Somme des heures d’ouverture de la réception à la clôture ÷ clos, sur la période, là où une"
+                        "Somme des heures d’ouverture de la réception à la fin ÷ traités, sur la période, là où une"
                         " politique promet un délai : contact_resolution_business_seconds.",
-                        "Sum of opening hours from receipt to the end ÷ closed, over the time looked at, where a policy"
+                        "Sum of opening hours from receipt to the end ÷ done, over the time looked at, where a policy"
                         " promises a delay: contact_resolution_business_seconds.",
                     ),
                     unit=HOURS,
@@ -222,16 +222,16 @@ PAGE: Final = Page(
                 Heat(
                     title=Words("Délais de traitement", "Times to resolution"),
                     about=Words(
-                        "Nombre de clos, par délai depuis la réception : croissance des classes de contact_resolution_seconds.",
-                        "How many were closed, by time since receipt: growth of the buckets of contact_resolution_seconds.",
+                        "Traités, par délai depuis la réception : croissance des classes de contact_resolution_seconds.",
+                        "How many were done, by time since receipt: growth of the buckets of contact_resolution_seconds.",
                     ),
                     query=ON.buckets("contact_resolution_seconds"),
                 ),
                 Bars(
-                    title=Words("Comment ils sont clos", "How they were closed"),
+                    title=Words("Traités, par issue", "Done, by outcome"),
                     about=Words(
-                        "Clos sur la période, par issue : croissance de contact_closed_total.",
-                        "Closed during the time looked at, by outcome: growth of contact_closed_total.",
+                        "Traités sur la période : croissance de contact_closed_total.",
+                        "Done during the time looked at: growth of contact_closed_total.",
                     ),
                     queries=(Query(ON.during("contact_closed_total", by="outcome")),),
                     by="outcome",

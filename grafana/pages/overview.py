@@ -75,8 +75,8 @@ PAGE: Final = Page(
                 Tile(
                     title=Words("Courriers et courriels traités", "Letters and e-mails done"),
                     about=Words(
-                        'Clos depuis minuit, exact : contact_today_items{flow="closed"}.',
-                        'Closed since midnight, exact: contact_today_items{flow="closed"}.',
+                        'Traités depuis minuit, exact : contact_today_items{flow="closed"}.',
+                        'Done since midnight, exact: contact_today_items{flow="closed"}.',
                     ),
                     query=ON.today("closed", 'channel=~"mail|email"'),
                     height=4,
@@ -140,7 +140,7 @@ PAGE: Final = Page(
                     names=CHANNELS,
                 ),
                 Curve(
-                    title=Words("Délais : à risque et dépassés", "Promises: at risk and overdue"),
+                    title=Words("Délais : à risque et en retard", "Promises: at risk and overdue"),
                     about=Words(
                         "Délais promis encore à tenir, par état : contact_sla_open_items.",
                         "Promises still to be kept, by state: contact_sla_open_items.",

@@ -48,10 +48,10 @@ def _queues(title: Words, which: str, longest: Thresholds, *further: Column) -> 
         title=title,
         about=Words(
             "En attente, la plus longue (maintenant − arrivée du plus ancien), agents : en ce moment. Reçus, répondus,"
-            " niveau de service (répondus dans la cible ÷ (répondus + abandons non courts)), abandon : depuis minuit,"
+            " niveau de service (répondus dans la cible ÷ (répondus + abandons non courts)), taux d’abandon : depuis minuit,"
             " exact.",
             "Waiting, longest (now − arrival of the oldest), agents: right now. Received, answered, service level"
-            " (answered within the target ÷ (answered + abandons that were not short)), abandonment: since midnight,"
+            " (answered within the target ÷ (answered + abandons that were not short)), abandon rate: since midnight,"
             " exact.",
         ),
         keys=(
@@ -77,7 +77,7 @@ def _queues(title: Words, which: str, longest: Thresholds, *further: Column) -> 
             Column(
                 board("level_short"), ON.service_level_today(which, LEVEL, by=EACH), SHARE, levels=BOARD.service_level
             ),
-            Column(board("abandonment_short"), abandonment_today(ON, which, by=EACH), SHARE, levels=BOARD.abandonment),
+            Column(board("abandonment"), abandonment_today(ON, which, by=EACH), SHARE, levels=BOARD.abandonment),
         ),
     )
 

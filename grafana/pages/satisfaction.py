@@ -12,16 +12,16 @@ _SCORES: Final = "contact_satisfaction_score"
 _EACH: Final = "channel, site, service, measure"
 _MONTH: Final = 'window="28d"'
 MEASURES: Final[Vocabulary] = {
-    "csat": board("scale_csat_1_5"),
+    "csat": board("measure_csat"),
     "nps": same("NPS"),
-    "ces_1_5": Words("Facile, sur 5", "Easy, of 5"),
-    "ces_1_7": Words("Facile, sur 7", "Easy, of 7"),
-    "jdma": Words("JDMA 8 et plus", "JDMA 8 and more"),
+    "ces_1_5": board("measure_ces_1_5"),
+    "ces_1_7": board("measure_ces_1_7"),
+    "jdma": board("measure_jdma"),
     "response": Words("Taux de réponse", "Response rate"),
 }
 EXPERIENCES: Final[Vocabulary] = {
     "promise_kept": Words("Délai tenu", "Promise kept"),
-    "promise_missed": Words("Délai dépassé", "Promise missed"),
+    "promise_missed": Words("Délai dépassé", "Promise broken"),
     "no_promise": Words("Sans délai promis", "No promise"),
     "wait_le_60": Words("Attente d’une minute au plus", "Waited a minute at most"),
     "wait_le_300": Words("Attente de 1 à 5 minutes", "Waited 1 to 5 minutes"),
@@ -62,7 +62,7 @@ PAGE: Final = Page(
             Words("28 derniers jours", "Last 28 days"),
             (
                 Tile(
-                    title=board("scale_csat_1_5"),
+                    title=board("measure_csat"),
                     about=Words(f"CSAT : {_CSAT_FORMULA.fr}.", f"CSAT: {_CSAT_FORMULA.en}."),
                     unit=SHARE,
                     query=_SATISFIED,
@@ -177,7 +177,7 @@ PAGE: Final = Page(
                     columns=(
                         Column(board("given"), ON.now(_AFTER, by="experience")),
                         Column(
-                            board("scale_csat_1_5"),
+                            board("measure_csat"),
                             ratio(ON.now(_AFTER, 'satisfied="true"', by="experience"), ON.now(_AFTER, by="experience")),
                             SHARE,
                         ),
@@ -197,7 +197,7 @@ PAGE: Final = Page(
                     ),
                     unit=SHARE,
                     queries=(
-                        Query(_SATISFIED, board("scale_csat_1_5")),
+                        Query(_SATISFIED, board("measure_csat")),
                         Query(bound_of_share(_SATISFIED, _ANSWERS, "-"), Words("au moins", "at least")),
                         Query(bound_of_share(_SATISFIED, _ANSWERS, "+"), Words("au plus", "at most")),
                     ),

@@ -52,10 +52,10 @@ PAGE: Final = Page(
                     title=board("queues"),
                     about=Words(
                         "En attente, la plus longue (maintenant − arrivée), agents : en ce moment. Niveau de service :"
-                        " répondus dans la cible ÷ (répondus + abandons non courts) ; abandon : abandons non courts ÷"
+                        " répondus dans la cible ÷ (répondus + abandons non courts) ; taux d’abandon : abandons non courts ÷"
                         " (répondus + eux) ; depuis minuit.",
                         "Waiting, longest (now − arrival), agents: right now. Service level: answered within the target"
-                        " ÷ (answered + abandons that were not short); abandonment: abandons that were not short ÷"
+                        " ÷ (answered + abandons that were not short); abandon rate: abandons that were not short ÷"
                         " (answered + these); since midnight.",
                     ),
                     keys=(Key("service", board("service")), Key("queue", board("queue"), page="queue")),
@@ -82,7 +82,7 @@ PAGE: Final = Page(
                             levels=BOARD.service_level,
                         ),
                         Column(
-                            board("abandonment_short"),
+                            board("abandonment"),
                             abandonment_today(ON, OF_CALLS, by=_EACH),
                             SHARE,
                             levels=BOARD.abandonment,

@@ -15,7 +15,6 @@ from streams.report.plots import Bar, draw_bars
 from streams.report.tables import OTHERS, Course, Coverage, Report, Table, Value
 from streams.report.texts import (
     DEFINITIONS,
-    FORMULAS,
     HARD,
     TEXTS,
     write_day,
@@ -25,6 +24,7 @@ from streams.report.texts import (
     write_time,
 )
 from streams.web.options import WebOptions
+from streams.web.texts import TEXTS as BOARD
 
 SATURDAY: Final = 5
 _MOST_LABELS: Final = 31
@@ -140,13 +140,15 @@ def _known(coverage: Coverage, report: Report, history: History, language: str) 
 
 def _definitions(report: Report, options: WebOptions, language: str) -> list[tuple[str, str]]:
     number = 0 if language == "fr" else 1
-    target, desk = (write_span(seconds, language) for seconds in (options.target_seconds, options.desk_target_seconds))
+    limits = {"target": options.target_seconds, "limit": options.short_abandon_seconds}
+    board = BOARD[language]
+    at_desks = board["desk_target"].format(target=write_span(options.desk_target_seconds, language))
     values = {
         "zone": options.time_zone.key,
         "short": write_span(options.short_abandon_seconds, language),
         "formula": report.formula.value,
-        "formula_call": FORMULAS[report.formula][number].format(target=target),
-        "target_desk": desk,
+        "service_level": f"{board[f'formula_{report.formula}'].format(**limits)} {at_desks}",
+        "abandonment": board["abandonment_formula"].format(**limits),
     }
     return [(name[number], text[number].format(**values)) for name, text in DEFINITIONS]
 

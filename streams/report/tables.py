@@ -219,7 +219,7 @@ def _read_queues(channel: str, figures: Mapping[Dimensions, Figure], options: We
         return (
             told.count("offered"),
             told.count("answered"),
-            Value(patient, "count"),
+            told.count("abandoned"),
             Value(short, "count"),
             Value(left(figure), "count"),
             share(*service_level(figure, target, options.short_abandon_seconds, options.formula)),

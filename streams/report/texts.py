@@ -6,6 +6,7 @@ from typing import Final
 
 from models.policies import ClockKind
 from models.topics import Channel
+from streams.core.satisfaction import Measure
 from streams.report.period import Kind, Period
 from streams.web.texts import TEXTS as BOARD
 
@@ -67,7 +68,7 @@ _TEXTS: Final = {
     "others": ("Autres, les plus petits réunis", "Others, the smallest together"),
     "no_service": ("(sans service)", "(no service)"),
     "what": ("Où", "Where"),
-    "feedback": ("Enquêtes", "Surveys"),
+    "feedback": ("Avis", "Opinions"),
     "sent": ("Courriers envoyés", "Letters sent"),
     "sla": ("Délais promis", "Promises"),
     "sla_by_service": ("Délais promis, par service", "Promises, by service"),
@@ -83,23 +84,14 @@ _TEXTS: Final = {
     "unit_euros": ("euros", "euros"),
     "unit_points": ("points", "points"),
     # columns
-    "received": ("Reçus", "Received"),
-    "answered": ("Pris", "Answered"),
-    "abandoned": ("Abandons", "Abandoned"),
-    "abandoned_short": ("Abandons courts", "Short abandons"),
-    "left_otherwise": ("Autres sorties", "Left otherwise"),
-    "service_level": ("Niveau de service", "Service level"),
-    "abandonment": ("Taux d’abandon", "Abandonment"),
-    "mean_wait": ("Attente moyenne", "Mean wait"),
-    "mean_handle": ("Durée moyenne", "Mean handle time"),
+    "abandoned_short": ("dont abandons courts", "of them short abandons"),
     "transferred": ("Transférés", "Transferred"),
     "responded": ("Première réponse donnée", "First response given"),
-    "closed": ("Clos", "Closed"),
     "mean_registration": ("Délai d’enregistrement moyen", "Mean time to register"),
     "mean_first_response": ("Délai moyen de première réponse", "Mean time to first response"),
-    "responded_within_5": ("Répondu en 5 jours", "Responded within 5 days"),
-    "responded_within_15": ("Répondu en 15 jours", "Responded within 15 days"),
-    "mean_resolution": ("Délai moyen de clôture", "Mean time to close"),
+    "responded_within_5": ("Première réponse en 5 jours", "First response within 5 days"),
+    "responded_within_15": ("Première réponse en 15 jours", "First response within 15 days"),
+    "mean_resolution": ("Délai moyen de traitement", "Mean time to resolution"),
     "sent_letters": ("Envoyés", "Sent"),
     "postage": ("Affranchissement", "Postage"),
     "sent_lettre_verte": ("Lettre verte", "Lettre verte"),
@@ -108,27 +100,16 @@ _TEXTS: Final = {
     "sent_lettre_recommandee_avec_avis": ("Recommandée avec avis", "Registered with receipt"),
     "sent_economique": ("Économique", "Economy"),
     "sent_lettre_en_ligne": ("En ligne", "Online"),
-    "booked": ("Pris", "Booked"),
-    "attended": ("Honorés", "Attended"),
-    "missed": ("Manqués", "Missed"),
-    "cancelled_by_citizen": ("Annulés par l’usager", "Cancelled by citizen"),
-    "cancelled_by_service": ("Annulés par le service", "Cancelled by service"),
-    "no_show": ("Taux d’absence", "No-show rate"),
+    "cancelled_by_citizen": ("Annulés par l’usager", "Cancelled by the citizen"),
+    "cancelled_by_service": ("Annulés par le service", "Cancelled by the service"),
+    "no_show": ("Taux de rendez-vous manqués", "No-show rate"),
     "mean_lead": ("Délai moyen d’obtention", "Mean lead time"),
     "promised": ("Promis", "Promised"),
-    "met": ("Tenus", "Met"),
+    "met": ("Tenus", "Kept"),
     "met_late": ("Faits en retard", "Done late"),
-    "breached": ("Échéances dépassées", "Deadlines passed"),
-    "kept": ("Part tenue", "Share kept"),
+    "breached": ("Dépassés", "Broken"),
     "invited": ("Invitations", "Invitations"),
-    "answered_invitation": ("Réponses", "Answers"),
     "response_rate": ("Taux de réponse", "Response rate"),
-    "given": ("Avis", "Opinions"),
-    "score_csat": ("Satisfaits", "Satisfied"),
-    "score_nps": ("NPS", "NPS"),
-    "score_ces_1_5": ("Trouvent facile", "Find it easy"),
-    "score_ces_1_7": ("Trouvent facile", "Find it easy"),
-    "score_jdma": ("8 à 10 sur 10", "8 to 10 of 10"),
     # plots
     "by_day": ("Contacts reçus par jour", "Contacts received by day"),
     "by_hour": ("Contacts reçus par heure", "Contacts received by hour"),
@@ -157,6 +138,12 @@ _OF_BOARD: Final = {
     **{channel.value: f"channel_{channel}" for channel in Channel if channel is not Channel.FEEDBACK},
     **{f"clock_{kind}": f"clock_{kind}" for kind in ClockKind},
     **{name: name for name in ("promise_of", "short_form")},
+    **{name: name for name in ("received", "answered", "abandoned", "abandonment", "mean_wait", "mean_handle")},
+    **{name: name for name in ("closed", "booked", "attended", "missed", "kept", "given")},
+    **{f"score_{measure}": f"measure_{measure}" for measure in Measure},
+    "left_otherwise": "left",
+    "service_level": "level_short",
+    "answered_invitation": "given",
 }
 """What the board has words for: a report has the same."""
 TEXTS: Final = {
@@ -165,28 +152,13 @@ TEXTS: Final = {
     for number, language in enumerate(LANGUAGES)
 }
 
-FORMULAS: Final = {
-    "answered_share": ("pris en {target} / pris", "answered in {target} / answered"),
-    "removed_share": (
-        "(pris en {target} + abandons en {target}) / (pris + abandons)",
-        "(answered in {target} + abandoned in {target}) / (answered + abandoned)",
-    ),
-    "offered_share": (
-        "pris en {target} / (pris + abandons + autres sorties)",
-        "answered in {target} / (answered + abandoned + left otherwise)",
-    ),
-    "net_of_short": (
-        "pris en {target} / (pris + abandons, sans les abandons courts)",
-        "answered in {target} / (answered + abandoned, without short abandons)",
-    ),
-}
 DEFINITIONS: Final = (
     (
         ("Jour", "Day"),
         (
             (
                 "Jour civil de {zone}, de minuit à minuit : 23 ou 25 heures aux changements d’heure. Chaque fait est compté "
-                "le jour où il a eu lieu : un appel reçu à 23 h 59 et pris à 0 h 01 est reçu un jour, pris le lendemain."
+                "le jour où il a eu lieu : un appel reçu à 23 h 59 et répondu à 0 h 01 est reçu un jour, répondu le lendemain."
             ),
             (
                 "A civil day of {zone}, from midnight to midnight: 23 or 25 hours where the clocks change. Each fact is "
@@ -198,21 +170,15 @@ DEFINITIONS: Final = (
     (
         ("Reçus (téléphone, guichets)", "Received (telephone, front desks)"),
         (
-            "Entrées dans une file. Reçus = pris + abandons + abandons courts + autres sorties + encore en attente.",
-            "Entries into a queue. Received = answered + abandoned + short abandons + left otherwise + still waiting.",
+            "Entrées dans une file. Reçus = répondus + abandonnés + autres sorties + encore en attente.",
+            "Entries into a queue. Received = answered + abandoned + left otherwise + still waiting.",
         ),
     ),
     (
-        ("Abandons", "Abandoned"),
+        ("Abandonnés", "Abandoned"),
         (
-            (
-                "Partis sans qu’un agent les prenne, après plus de {short} d’attente. Les abandons courts, jusqu’à {short}, "
-                "sont à part. Taux d’abandon = abandons / (pris + abandons), sans les courts."
-            ),
-            (
-                "Left before an agent took them, after a wait of more than {short}. Short abandons, up to {short}, are apart. "
-                "Abandonment = abandoned / (answered + abandoned), without the short ones."
-            ),
+            "Partis sans réponse, même très vite ; les abandons courts, en {short} ou moins, en sont. {abandonment}",
+            "Left without an answer, however soon; short abandons, within {short}, are among them. {abandonment}",
         ),
     ),
     (
@@ -225,21 +191,15 @@ DEFINITIONS: Final = (
     (
         ("Niveau de service", "Service level"),
         (
-            (
-                "Formule « {formula} » : {formula_call} au téléphone, avec {target_desk} aux guichets. D’autres outils "
-                "nomment ainsi une autre formule."
-            ),
-            (
-                "Formula “{formula}”: {formula_call} on the telephone, with {target_desk} at front desks. Other tools give "
-                "that name to another formula."
-            ),
+            "{service_level} D’autres outils nomment ainsi une autre formule ; celle-ci est « {formula} ».",
+            "{service_level} Other tools give that name to another formula; this one is “{formula}”.",
         ),
     ),
     (
         ("Attente, durée", "Wait, handle time"),
         (
-            "Attente moyenne de ceux qui ont été pris ; durée moyenne de la prise à la fin.",
-            "Mean wait of those who were answered; mean time from there to the end.",
+            "Attente moyenne des répondus ; durée moyenne de la réponse à la fin.",
+            "Mean wait of the answered; mean time from there to the end.",
         ),
     ),
     (
@@ -258,7 +218,7 @@ DEFINITIONS: Final = (
     (
         ("Rendez-vous", "Appointments"),
         (
-            "Taux d’absence = manqués / (manqués + honorés). Délai d’obtention : de la prise au jour fixé d’abord.",
+            "Taux de rendez-vous manqués = manqués / (manqués + honorés). Délai d’obtention : de la prise au jour fixé d’abord.",
             "No-show rate = missed / (missed + attended). Lead time: from booking to the time that it was first for.",
         ),
     ),
@@ -266,12 +226,12 @@ DEFINITIONS: Final = (
         ("Délais promis", "Promises"),
         (
             (
-                "Par règle de sla.toml, en temps ouvré là où elle le dit. Part tenue = tenus / (tenus + échéances dépassées), "
-                "comme sur le tableau : ce qui est dépassé compte une fois, le jour de l’échéance, fait depuis ou non."
+                "Par règle de sla.toml, en temps ouvré là où elle le dit. Part tenue = tenus / (tenus + dépassés) : "
+                "ce qui est dépassé compte une fois, le jour de l’échéance, fait depuis ou non."
             ),
             (
-                "By policies of sla.toml, in opening hours where these say so. Share kept = met / (met + deadlines passed), as "
-                "on the board: what passed counts once, on the day of its deadline, whether it was done since or not."
+                "By policies of sla.toml, in opening hours where these say so. Share kept = kept / (kept + broken): what is "
+                "broken counts once, on the day of its deadline, whether it was done since or not."
             ),
         ),
     ),

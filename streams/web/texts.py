@@ -102,10 +102,10 @@ _TEXTS: Final = {
     "tile_waiting": ("Appels en attente", "Calls waiting"),
     "longest_wait": ("Attente la plus longue", "Longest wait"),
     "service_level": ("Niveau de service du jour", "Service level today"),
-    "abandonment": ("Taux d’abandon", "Abandonment rate"),
-    "handled": ("Appels traités aujourd’hui", "Calls handled today"),
+    "abandonment": ("Taux d’abandon", "Abandon rate"),
+    "handled": ("Appels répondus aujourd’hui", "Calls answered today"),
     "agents_available": ("Agents disponibles", "Agents available"),
-    "in_progress_now": ("{n} en conversation", "{n} in conversation"),
+    "in_progress_now": ("{n} en cours", "{n} in progress"),
     "nobody_waits": ("personne n’attend", "nobody is waiting"),
     "not_available": ("non disponible pour l’instant", "not available just now"),
     "no_agent": ("Aucun agent", "No agent"),
@@ -142,17 +142,15 @@ _TEXTS: Final = {
     "received": ("Reçus", "Received"),
     "answered": ("Répondus", "Answered"),
     "abandoned": ("Abandonnés", "Abandoned"),
-    "abandoned_all": ("Abandonnés, courts compris", "Abandoned, short included"),
     "abandoned_of_short": (
-        "dont {short} en {limit} s ou moins, à part dans le taux et dans les rapports",
-        "{short} of them within {limit} s, which the rate and reports tell apart",
+        "dont {short} en {limit} s ou moins, hors du taux",
+        "{short} of them within {limit} s, which the rate leaves out",
     ),
     "left": ("Autres sorties", "Left otherwise"),
     "level_short": ("Niveau de service", "Service level"),
     "level_recent": ("30 dernières min", "Last 30 min"),
-    "abandonment_short": ("Taux d’abandon", "Abandon rate"),
     "mean_wait": ("Attente moyenne", "Mean wait"),
-    "mean_handle": ("Durée moyenne", "Mean duration"),
+    "mean_handle": ("Durée moyenne", "Mean handle time"),
     "state_rule": (
         "État : la plus pressante des marques de la ligne, ou « Aucun agent ».",
         "State: the most pressing mark of the row, or “No agent”.",
@@ -166,8 +164,8 @@ _TEXTS: Final = {
         "Rates of fewer than {n} calls are grey, and unmarked.",
     ),
     "sum_rule": (
-        "Reçus = répondus + abandonnés, courts compris + autres sorties (file pleine, fermée, renvoi…) + en attente.",
-        "Received = answered + abandoned, short included + left otherwise (queue full, closed, diverted, timed out…) + waiting.",
+        "Reçus = répondus + abandonnés (courts compris) + autres sorties (file pleine, fermée, renvoi…) + en attente.",
+        "Received = answered + abandoned (short ones too) + left otherwise (queue full, closed, diverted, timed out…) + waiting.",
     ),
     "marks": ("▲ attention, ■ agir.", "▲ attention, ■ act."),
     "from": ("▲ à partir de {attention}, ■ à partir de {action}", "▲ from {attention}, ■ from {action}"),
@@ -190,7 +188,7 @@ _TEXTS: Final = {
     "to_do": ("À traiter", "To do"),
     "pending_citizen": ("Chez l’usager", "With citizen"),
     "oldest": ("Plus ancien", "Oldest"),
-    "first_response": ("1re réponse", "1st answer"),
+    "first_response": ("1re réponse", "1st resp."),
     "mean_of": ("moyenne de {n}", "mean of {n}"),
     "booked": ("Pris", "Booked"),
     "attended": ("Honorés", "Attended"),
@@ -210,8 +208,8 @@ _TEXTS: Final = {
     "few_invited": ("trop peu d’invités pour un taux : {denominator}", "too few invited for a rate: {denominator}"),
     "never_invited": ("personne n’est invité à répondre", "nobody is invited to answer"),
     "scale_csat_1_5": ("Satisfaits", "Satisfied"),
-    "scale_ces_1_5": ("Effort, sur\N{NO-BREAK SPACE}5", "Effort, of\N{NO-BREAK SPACE}5"),
-    "scale_ces_1_7": ("Effort, sur\N{NO-BREAK SPACE}7", "Effort, of\N{NO-BREAK SPACE}7"),
+    "scale_ces_1_5": ("Facilité, sur\N{NO-BREAK SPACE}5", "Ease, of\N{NO-BREAK SPACE}5"),
+    "scale_ces_1_7": ("Facilité, sur\N{NO-BREAK SPACE}7", "Ease, of\N{NO-BREAK SPACE}7"),
     "scale_nps_0_10": ("NPS", "NPS"),
     "scale_jdma_0_10": ("JDMA, sur\N{NO-BREAK SPACE}10", "JDMA, of\N{NO-BREAK SPACE}10"),
     "few_answers": ("trop peu de réponses pour une note : {n}", "too few answers for a score: {n}"),
@@ -222,7 +220,7 @@ _TEXTS: Final = {
         ),
         (
             "Received, done, booked, attended, missed, cancelled: today. The others: right now. Oldest: received so long ago,"
-            " and the service has to act. 1st answer: mean time of today’s, nights and weekends included."
+            " and the service has to act. 1st resp.: mean time to the first responses of today, nights and weekends included."
         ),
     ),
     "opinions_rule": (
@@ -334,7 +332,7 @@ _TEXTS: Final = {
     "desk_target": ("Aux guichets : en {target} ou moins.", "At front desks: within {target}."),
     "abandonment_formula": (
         "Taux d’abandon : abandonnés après plus de {limit} s ÷ (répondus + ces abandonnés).",
-        "Abandonment rate: abandoned after more than {limit} s ÷ (answered + those abandoned).",
+        "Abandon rate: abandoned after more than {limit} s ÷ (answered + those abandoned).",
     ),
     "definitions": ("Comment ces chiffres sont définis", "How these figures are defined"),
     "sources": ("Les mêmes chiffres :", "The same figures:"),

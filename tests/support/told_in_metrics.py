@@ -485,7 +485,7 @@ POSTAGES: Final = (
 COLUMNS: Final[Mapping[str, Column]] = {
     "received": _counted("offered", "received"),
     "answered": _counted("answered"),
-    "abandoned": lambda facts, _: sum(wait > SHORT_SECONDS for wait in seconds(facts, "abandon_wait")),
+    "abandoned": lambda facts, _: len(seconds(facts, "abandon_wait")),
     "abandoned_short": lambda facts, _: sum(wait <= SHORT_SECONDS for wait in seconds(facts, "abandon_wait")),
     "left_otherwise": _counted("left_"),
     "service_level": lambda facts, table: _share(*service_levels(facts, TARGETS[table])["net_of_short"]),

@@ -81,7 +81,7 @@ def test_yesterday_is_written_and_shown(
     assert done.output.split() == [f"reports/{name}" for name in names]
     text = (tmp_path / "reports" / names[2]).read_text(encoding="utf-8-sig")
     assert "Téléphone;Total;;;;Reçus;13;nombre;;;;\n" in text.replace("\r", "")
-    assert "Téléphone;social – aide-sociale;siege;social;aide-sociale;Pris;12;nombre" in text  # noqa: RUF001
+    assert "Téléphone;social – aide-sociale;siege;social;aide-sociale;Répondus;12;nombre" in text  # noqa: RUF001
 
     for size in (DESK, PHONE):
         page.open((tmp_path / "reports" / names[0]).as_uri(), size)

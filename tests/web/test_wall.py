@@ -515,7 +515,7 @@ def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -
     page.is_in("live")
     assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
     for selector, name, command in (
-        ("#tile-abandonment .explains", "Abandonment rate", "accueil explain abandonment --channel call"),
+        ("#tile-abandonment .explains", "Abandon rate", "accueil explain abandonment --channel call"),
         (
             "#services-rows tr:first-child td.number .explains",
             "All – Letters – Received",

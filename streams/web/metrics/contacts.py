@@ -43,7 +43,7 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
         ),
         Counter(
             "contact_answered",
-            "Taken by an agent; or, of what is written, answered by a person for the first time.",
+            "Answered by an agent; or, of what is written, by a person for the first time.",
             join(count(QUEUES, "answered"), count(MATTERS, "responded")),
         ),
         Gauge(

@@ -43,7 +43,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         " appointment.booked, each contact once",
     ),
     "contact_answered": Text(
-        "Prises par un agent ; ou, pour l’écrit, première réponse d’une personne.",
+        "Répondus par un agent ; ou, pour l’écrit, première réponse d’une personne.",
         "call.answered + visit.called (without visit.left after it) + the first of letter.answered, email.answered,"
         " form.decided, form.correction_requested",
     ),
@@ -82,7 +82,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         "as contact_corrected_total",
     ),
     "contact_abandoned": Text(
-        "Abandons pendant l’attente ; short : dans la limite des abandons courts.",
+        "Abandonnés pendant l’attente ; short : dans la limite des abandons courts.",
         'call.abandoned + visit.left; short="true": wait ≤ web.short_abandon_seconds',
     ),
     "contact_left_queue": Text(
@@ -90,11 +90,11 @@ TEXTS: Final[Mapping[str, Text]] = {
         "call.left_queue by reason; forgotten: no end was told within worker.forget_*_after_seconds",
     ),
     "contact_service_level_numerator": Text(
-        "Numérateur de la qualité de service à la cible, selon la formule nommée.",
+        "Numérateur du niveau de service à la cible, selon la formule nommée.",
         "answered_share, offered_share, net_of_short: answered with wait ≤ T; removed_share: + abandoned with wait ≤ T",
     ),
     "contact_service_level_denominator": Text(
-        "Dénominateur de la qualité de service, selon la formule nommée.",
+        "Dénominateur du niveau de service, selon la formule nommée.",
         "answered_share: answered; removed_share: answered + abandoned; offered_share: answered + abandoned + left;"
         " net_of_short: answered + abandoned with wait > web.short_abandon_seconds",
     ),
@@ -120,7 +120,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         "latest agent.state_changed of each agent",
     ),
     "contact_service_level_target_seconds": Text(
-        "Cible T de la qualité de service ; ce qui est promis est contact_sla_target_seconds.",
+        "Cible T du niveau de service ; ce qui est promis est contact_sla_target_seconds.",
         "web.target_seconds, web.desk_target_seconds",
     ),
     # ----------------------------------------------------------------------------------------------------- written
@@ -133,7 +133,7 @@ TEXTS: Final[Mapping[str, Text]] = {
         "Formulaires à corriger par l’usager, ou corrigés.", "form.correction_requested, form.corrected"
     ),
     "contact_closed": Text(
-        "Répondus, décidés ou clos autrement, par issue.",
+        "Traités : répondus, décidés ou clos autrement, par issue.",
         "by the event that decides the state: letter.answered, letter.closed, email.answered, form.decided",
     ),
     "contact_sent": Text("Courriers partis, par type d’affranchissement.", "letter.sent by postage"),
@@ -225,20 +225,21 @@ TEXTS: Final[Mapping[str, Text]] = {
         "Borne supérieure, de Wilson, à 95 %.", "as contact_satisfaction_lower_ratio"
     ),
     "contact_satisfaction_after_items": Text(
-        "Avis de 28 jours (1 à 5), selon ce que l’usager a vécu : promesses tenues ou non, plus longue attente en file, en"
+        "Avis de 28 jours (1 à 5), selon ce que l’usager a vécu : délais tenus ou non, plus longue attente en file, en"
         " secondes.",
         "promise_missed: any deadline of the contact passed; promise_kept: none, and one kept; wait_*: longest wait of its stays",
     ),
     "contact_satisfaction_minimum_answers": Text("Sous ce nombre d’avis, aucun taux n’est dit.", "web.fewest_answers"),
     # ---------------------------------------------------------------------------------------------------- promises
-    "contact_sla_started": Text("Promesses faites.", "clocks started; policy and clock are those of the SLA file"),
+    "contact_sla_started": Text("Délais promis.", "clocks started; policy and clock are those of the SLA file"),
     "contact_sla_completed": Text(
-        "Promesses dont l’issue est connue : met (tenue à temps), breached (échéance passée), cancelled (sans objet).",
+        "Délais promis dont l’issue est connue : met (tenus), breached (dépassés), cancelled (sans objet).",
         "met: done by the deadline; breached: at the deadline; cancelled: before it",
     ),
     "contact_sla_late": Text("Fait, mais après l’échéance.", "done after the deadline; each was breached before"),
     "contact_sla_open_items": Text(
-        "Promesses à tenir : running, at_risk, overdue, ou paused tant que l’usager doit agir.", "open clocks by state"
+        "Délais promis à tenir : running, at_risk, overdue, ou paused tant que l’usager doit agir.",
+        "open clocks by state",
     ),
     "contact_sla_oldest_overdue_timestamp_seconds": Text(
         "Échéance passée la plus ancienne de ce qui reste à faire ; absent s’il n’y en a pas.",
@@ -248,13 +249,13 @@ TEXTS: Final[Mapping[str, Text]] = {
         "Faits repris après coup, que les compteurs comptent encore.", "as contact_corrected_total"
     ),
     "contact_sla_due_items": Text(
-        "Promesses dont l’échéance est au plus à cette distance (ou 5 min de plus), sans celles en retard ou en pause ;"
+        "Délais promis dont l’échéance est au plus à cette distance (ou 5 min de plus), sans ceux en retard ou en pause ;"
         " chaque horizon"
         " comprend les précédents.",
         "open clocks with deadline ≤ now + horizon",
     ),
     "contact_sla_objective_ratio": Text(
-        "Part des promesses à tenir, pour qui arrive maintenant.", "objective of the SLA file"
+        "Part des délais à tenir, pour qui arrive maintenant.", "objective of the SLA file"
     ),
     "contact_sla_target_seconds": Text(
         "Délai promis, dans l’unité de contact_sla_policy_info ; absent s’il est en jours ou en mois.",
@@ -356,13 +357,13 @@ _NET: Final = 'formula="net_of_short"'
 KPIS: Final = (
     Kpi(
         "Service level of today, by one of four formulas",
-        "Qualité de service du jour, selon une des quatre formules",
+        "Niveau de service du jour, selon une des quatre formules",
         f"sum by (queue) ({_WEBS} (contact_today_service_level_numerator{{{_NET}}}))"
         f" / sum by (queue) ({_WEBS} (contact_today_service_level_denominator{{{_NET}}}))",
     ),
     Kpi(
         "Service level of the last half hour",
-        "Qualité de service de la dernière demi-heure",
+        "Niveau de service de la dernière demi-heure",
         f"sum by (queue) ({_WEBS} (increase(contact_service_level_numerator_total{{{_NET}}}[30m])))"
         f" / sum by (queue) ({_WEBS} (increase(contact_service_level_denominator_total{{{_NET}}}[30m])))",
     ),
@@ -373,8 +374,8 @@ KPIS: Final = (
         f' / sum({_WEBS} (contact_today_items{{channel="call",flow=~"answered|abandoned"}}))',
     ),
     Kpi(
-        "Abandonment, short abandons apart",
-        "Abandon, abandons courts à part",
+        "Abandon rate, short abandons apart",
+        "Taux d’abandon, abandons courts à part",
         f'(sum({_WEBS} (contact_today_items{{channel="call",flow="abandoned"}}))'
         f' - sum({_WEBS} (contact_today_items{{channel="call",flow="abandoned_short"}})))'
         f' / (sum({_WEBS} (contact_today_items{{channel="call",flow=~"answered|abandoned"}}))'
@@ -428,8 +429,8 @@ KPIS: Final = (
         f' / sum by (service) ({_WEBS} (increase(contact_sla_completed_total{{clock="announced",result=~"met|breached"}}[28d])))',
     ),
     Kpi(
-        "CSAT of those whose promise was missed, four weeks",
-        "CSAT après une promesse manquée, sur quatre semaines",
+        "CSAT of those whose promise was broken, four weeks",
+        "CSAT après un délai dépassé, sur quatre semaines",
         f'sum({_WEBS} (contact_satisfaction_after_items{{experience="promise_missed",satisfied="true"}}))'
         f' / sum({_WEBS} (contact_satisfaction_after_items{{experience="promise_missed"}}))',
     ),

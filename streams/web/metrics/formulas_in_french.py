@@ -80,8 +80,8 @@ FRENCH: Final[Mapping[str, str]] = {
     ),
     "opening hours of the calendar between the two, pauses included; of kept and late promises of clock"
     " first_response": (
-        "heures d’ouverture du calendrier entre les deux, pauses comprises ; promesses first_response"
-        " tenues, à temps ou non"
+        "heures d’ouverture du calendrier entre les deux, pauses comprises ; délais first_response"
+        " tenus, à temps ou non"
     ),
     "as contact_first_response_business_seconds, of clock resolution": (
         "comme contact_first_response_business_seconds, pour resolution"

@@ -43,7 +43,7 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
         ),
         Counter(
             "contact_abandoned",
-            f"Given up while waiting; short: within {short} s.",
+            f"Abandoned while waiting; short: within {short} s.",
             dict.fromkeys(CHANNELS, lambda figure: _abandoned(figure, short)),
             ("short",),
         ),

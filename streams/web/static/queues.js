@@ -86,7 +86,7 @@ export const SHARES = {
   recent: (f, board) => [f.recent_service_level, board.service_level],
 };
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
-const HEADINGS = { abandoned: "abandoned_all", service: "level_short", recent: "level_recent", abandonment: "abandonment_short" }; // others have their own names
+const HEADINGS = { service: "level_short", recent: "level_recent" }; // others have their own names
 const headingOf = (name) => texts[HEADINGS[name] ?? name];
 const titleOf = (name) => (AGENTS.includes(name) ? `${texts.agents} ${headingOf(name).toLowerCase()}` : headingOf(name));
 const table = new Rows($("rows"), ({ channel, queue }) => (queue ? makeRow() : makeChannel(channel)));

@@ -26,7 +26,7 @@ function tablesOf(columns, items, ...others) {
 // -------------------------------------------------------------------------------------------------------------- queues
 /** Return the queues of a channel, with the columns of these names. */
 function tablesOfQueues(channel, names, board, ...others) {
-  const labels = { service: texts.level_short, abandonment: texts.abandonment_short, available: texts.agents_busy_of };
+  const labels = { service: texts.level_short, available: texts.agents_available };
   const columns = [{ label: texts.queue, isName: true }, { label: texts.state, isWords: true }, ...names.map((name) => ({ label: labels[name] ?? texts[name] }))];
   const queues = board.queues.filter((queue) => queue.channel === channel);
   const items = queues.map((queue) => {
@@ -170,7 +170,7 @@ function day(board) {
       : expected("none", texts.usual_now, "–", texts.no_history),
     ...(usual ? [expected("rest", texts.still_to_come, round(usual.rest), say("between", { low: round(usual.low), high: round(usual.high) }))] : []),
     figure("service", texts.level_short, "service"),
-    figure("abandonment", texts.abandonment_short, "abandonment"),
+    figure("abandonment", texts.abandonment, "abandonment"),
   ];
   return [[{ kind: "cards", items }, { kind: "moved", id: "day", draw: () => showDay(board) }]];
 }
