@@ -1,9 +1,11 @@
 """A window of a real Chromium on a board. Pictures are kept under tests/artifacts."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from selenium import webdriver
 
 from tests.support.processes import wait_until
@@ -12,6 +14,8 @@ ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 WALL, DESK, PHONE = (1920, 1080), (1280, 800), (390, 844)
 PORTRAIT = (1080, 1920)
 LAPTOP, TABLET, SMALL_TABLET = (1366, 768), (820, 1180), (768, 1024)
+LOOKS = pytest.mark.parametrize(("language", "theme"), [("fr", "dark"), ("en", "light")])
+"""Colours know no language, and words no theme: each is seen on every screen where both of these are."""
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
@@ -53,6 +57,13 @@ return poor;
 """Texts that cannot be told well from their ground (WCAG 2.2, 1.4.3)."""
 
 
+def keep(driver: webdriver.Chrome, name: str, **how: Any) -> None:
+    """Keep a picture of what is in sight, or `how` else the protocol of Chromium's developer tools can take one."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"optimizeForSpeed": True, **how})
+    (ARTIFACTS / f"{name}.png").write_bytes(base64.b64decode(taken["data"]))
+
+
 class Page:
     """One window of Chromium."""
 
@@ -86,8 +97,7 @@ class Page:
         wait_until(lambda: self.state() == state, f"the state {state}")
 
     def picture(self, name: str) -> None:
-        ARTIFACTS.mkdir(exist_ok=True)
-        self.driver.save_screenshot(str(ARTIFACTS / f"board-{name}.png"))
+        keep(self.driver, f"board-{name}")
 
     def requests(self) -> list[str]:
         """Return the addresses of all that was asked for since `open`."""

@@ -1,4 +1,4 @@
-"""A Chromium for the tests of a module."""
+"""A Chromium for all tests of a process."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from selenium import webdriver
 from tests.web.browser import WATCH, Page
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and chromedriver):
@@ -42,5 +42,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 @pytest.fixture
 def page(driver: webdriver.Chrome) -> Iterator[Page]:
     yield Page(driver)
+    # The next test may be of another file, and its server have this one's port.
+    driver.execute_cdp_cmd("Storage.clearDataForOrigin", {"origin": driver.current_url, "storageTypes": "all"})
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     driver.delete_all_cookies()
     driver.get("about:blank")

@@ -14,7 +14,7 @@ from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, WebOptions
 from streams.web.view import Source
 from tests.support.processes import wait_until
-from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, PHONE, SMALL_TABLET, TABLET, WALL, Page
+from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
 from tests.web.listener import listening
 from tests.web.rows import ROADS, SOCIAL, milliseconds
 from tests.web.served import Served, serving
@@ -166,8 +166,7 @@ def test_a_dozen_queues_are_in_sight_without_scrolling(page: Page, size: tuple[i
         page.picture(f"dozen-{size[0]}-{language}-stale")
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
 def test_a_narrow_screen_shows_every_figure_under_its_heading(
     served: Served, page: Page, size: tuple[int, int], language: str, theme: str

@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
-from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, PHONE, SMALL_TABLET, TABLET, WALL, Page
+from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
 from tests.web.rows import Worker, milliseconds
 from tests.web.served import Served, serving
 
@@ -163,8 +163,7 @@ return name || element.localName;
 """
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 def test_all_channels_are_on_the_wall_without_scrolling(house: Served, page: Page, language: str, theme: str) -> None:
     page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
@@ -221,8 +220,7 @@ def test_a_desk_scrolls_down_and_never_sideways(
     page.picture(f"channels-{size[0]}-{language}-end")
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
 def test_a_narrow_screen_shows_each_service_under_its_channels(
     house: Served, page: Page, size: tuple[int, int], language: str, theme: str

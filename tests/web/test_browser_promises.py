@@ -12,7 +12,7 @@ from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from tests.support.processes import wait_until
-from tests.web.browser import BESIDE, CONTRASTS, LAPTOP, PHONE, TABLET, WALL, Page
+from tests.web.browser import BESIDE, CONTRASTS, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
 from tests.web.rows import Worker, milliseconds
 from tests.web.served import Served, serving
 from tests.web.test_browser_channels import (
@@ -95,8 +95,7 @@ def house() -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 def test_promises_stand_on_the_wall_beside_the_queues(house: Served, page: Page, language: str, theme: str) -> None:
     page.open(f"{house.url}/?lang={language}&theme={theme}", WALL)
     page.is_in("live")
@@ -186,8 +185,7 @@ def test_a_banner_finds_room_beside_promises_too(page: Page) -> None:
         assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 @pytest.mark.parametrize("size", [LAPTOP, TABLET, PHONE], ids=["1366", "820", "390"])
 def test_promises_fit_any_screen(house: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
     page.open(f"{house.url}/?lang={language}&theme={theme}", size)

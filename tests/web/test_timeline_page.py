@@ -36,7 +36,7 @@ from tests.support.timeline_page import (
     write_many,
 )
 from tests.web import axe
-from tests.web.browser import ARTIFACTS, BESIDE, CONTRASTS, LAPTOP, PHONE, TABLET, WALL, Page
+from tests.web.browser import ARTIFACTS, BESIDE, CONTRASTS, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page, keep
 
 pytestmark = pytest.mark.browser
 
@@ -137,19 +137,15 @@ class Desk:
 
     def picture(self, name: str) -> None:
         """Keep a picture of the whole page, however high it is."""
-        ARTIFACTS.mkdir(exist_ok=True)
         wide, high = self.page.run(
             "const page = document.documentElement; return [page.clientWidth, page.scrollHeight]"
         )
         clip = {"x": 0, "y": 0, "width": wide, "height": min(high, 2400), "scale": 1}
-        taken = self.page.driver.execute_cdp_cmd(
-            "Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip}
-        )
-        (ARTIFACTS / f"timeline-{name}.png").write_bytes(base64.b64decode(taken["data"]))
+        keep(self.page.driver, f"timeline-{name}", captureBeyondViewport=True, clip=clip)
 
     def screenshot(self, name: str) -> None:
         """Keep a picture of what is in sight: of dialogs."""
-        self.page.driver.save_screenshot(str(ARTIFACTS / f"timeline-{name}.png"))
+        keep(self.page.driver, f"timeline-{name}")
 
 
 @pytest.fixture
@@ -560,8 +556,7 @@ def test_a_database_and_a_server_that_are_away_are_said(page: Page, tmp_path: Pa
 
 
 # ------------------------------------------------------------------------------------------------- for everybody, on every screen
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 def test_axe_finds_no_violation_in_any_state(desk: Desk, language: str, theme: str) -> None:
     def look(state: str, keep: Callable[[str], None] = desk.picture) -> None:
         axe.check(desk.page)
@@ -598,9 +593,10 @@ def test_axe_finds_no_violation_in_any_state(desk: Desk, language: str, theme: s
     assert desk.page.run("return window.violations") == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "size", [WALL, LAPTOP, TABLET, ZOOMED, PHONE, REFLOWED], ids=["1920", "1366", "820", "zoomed", "390", "320"]
+    ("size", "theme"),
+    [(WALL, "light"), (LAPTOP, "dark"), (TABLET, "light"), (ZOOMED, "dark"), (PHONE, "light"), (REFLOWED, "dark")],
+    ids=["1920", "1366", "820", "zoomed", "390", "320"],
 )
 def test_no_screen_is_scrolled_sideways(desk: Desk, size: tuple[int, int], theme: str) -> None:
     desk.open(size, "fr", theme).sign_in().ask(NUMBER)

@@ -9,7 +9,7 @@ import pytest
 
 from streams.core.figures import Dimensions
 from streams.web.options import QueueOptions, ServiceOptions
-from tests.web.browser import PHONE, PORTRAIT, WALL, Page
+from tests.web.browser import LOOKS, PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
 from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, fill
@@ -72,8 +72,7 @@ def crowded() -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("language", ["fr", "en"])
+@LOOKS
 @pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
 def test_no_view_is_cut_off_where_names_are_long_and_all_is_marked(
     crowded: Served, page: Page, size: tuple[int, int], language: str, theme: str
