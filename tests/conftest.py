@@ -1,9 +1,10 @@
 """Fixtures only; helpers live in tests/support."""
 
+import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from tests.support import quick_kafka
 
 collect_ignore = ["packages"]
 """Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
-SLOW = ("faults", "broker", "browser")
-"""The marks of tests that take long, the longest first."""
+SLOW = ("faults", "browser", "broker")
+"""The marks of tests that take long, those first that wait most and so leave the machine to others."""
 
 
 def pytest_configure() -> None:
@@ -25,12 +26,37 @@ def pytest_configure() -> None:
     sys.dont_write_bytecode = False
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: spare the garbage collector from walking it while it grows, and ever after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, begin with those that take long, so that nobody waits for one at the end."""
+    """Where several processes share the tests, begin with those that take long, so that nobody waits for one at the end.
+
+    Files that wait stand evenly among files that compute, so that neither the processors nor the tests have to wait for long.
+    """
     if hasattr(config, "workerinput"):
-        items.sort(
-            key=lambda item: next((n for n, mark in enumerate(SLOW) if item.get_closest_marker(mark)), len(SLOW))
-        )
+        order = _spread(items)
+        items.sort(key=lambda item: order[item.path])
+
+
+def _spread(items: list[pytest.Item]) -> dict[Path, float]:
+    """Return the place of each file: the slow ones of each mark are spread from 0 to 1, all others come at 1."""
+    slow: dict[str, dict[Path, None]] = {mark: {} for mark in SLOW}
+    order = {item.path: 1.0 for item in items}
+    for item in items:
+        if mark := next(filter(item.get_closest_marker, SLOW), None):
+            slow[mark][item.path] = None
+    for files in reversed(slow.values()):
+        order |= {path: (number + 0.5) / len(files) for number, path in enumerate(files)}
+    return order
 
 
 @pytest.fixture(scope="session")
