@@ -1,6 +1,6 @@
 """What is promised to citizens: how each promise stands, what is late, what falls due next, and what is open now."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from heapq import nsmallest
 from itertools import chain, groupby, islice
@@ -104,6 +104,16 @@ class AtRisk(msgspec.Struct, frozen=True, kw_only=True):
     """From now until then; None as `Promise.overdue_by`."""
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """Of those who wait for a service at a site, in whichever of its queues, how many do so for long by what is promised."""
+
+    channel: str
+    site: str
+    service: str
+    at_risk: int
+    overdue: int
+
+
 class Promises(msgspec.Struct, frozen=True):
     """All that is shown of promises; nothing where nothing was ever promised."""
 
@@ -111,6 +121,8 @@ class Promises(msgspec.Struct, frozen=True):
     """Of the calendars of all policies in force, in the order of the SLA file."""
     standing: list[Promise]
     """In the order of the SLA file."""
+    waiting: list[Waiting]
+    """Of calls and visits, whose queues tell it: those alone of which some are at risk or overdue."""
     overdue: list[Deadline]
     """Each service's promises that are late, the longest first; at most `MOST`, and without calls and visits: their queues
     show how long these wait."""
@@ -203,6 +215,7 @@ def promises_of(snapshot: Snapshot, options: WebOptions, risks: Risks | None = N
     return Promises(
         openings=_openings(terms, now),
         standing=standing,
+        waiting=_waiting(snapshot, places),
         overdue=first("overdue"),
         due=first("at_risk", "running"),
         overdue_lines=len(late),
@@ -269,6 +282,20 @@ def _promise(snapshot: Snapshot, which: _Which, places: Sequence[Dimensions], te
         kept=Ratio(met, met + breached),
         objective=terms.objective(which),
     )
+
+
+def _waiting(snapshot: Snapshot, places: Mapping[_Which, Mapping[str, list[Dimensions]]]) -> list[Waiting]:
+    found: dict[tuple[str, str, str], list[Dimensions]] = {}
+    for which, by_service in places.items():
+        if which.channel in QUEUED:
+            for place in chain.from_iterable(by_service.values()):
+                found.setdefault((which.channel, place.site, place.service), []).append(place)
+    told = []
+    for where, together in sorted(found.items()):
+        _, at_risk, overdue, _ = add_up(snapshot.totals, together, CLOCKS).stocks
+        if at_risk or overdue:
+            told.append(Waiting(*where, at_risk, overdue))
+    return told
 
 
 def _lines(

@@ -26,6 +26,7 @@ WALL_TEXTS: Final = {
     "alert_of": ("{name} : {words}", "{name}: {words}"),
     "alert_waiting": ("{n} en attente", "{n} waiting"),
     "alert_longest": ("attente {time}", "wait {time}"),
+    "alert_late": ("{words}, en retard : {n}", "{words}, overdue: {n}"),
     "alert_rate": ("{rate} {share}", "{rate} {share}"),
     "alert_service": ("niv. de service", "service level"),
     "alert_recent": ("niv. de service 30 min", "service level 30 min"),

@@ -323,6 +323,29 @@ def test_a_promise_that_is_not_kept_often_enough_counts_of_whatever_channel(page
         assert page.run("return document.querySelectorAll('.card:last-child .rest [data-level=attention]').length") == 1
 
 
+def test_who_waits_for_too_long_is_told_once_by_queue_and_not_again_among_promises(page: Page) -> None:
+    with house(CALM) as served:
+        answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
+        letters = answer._replace(queue="courrier:announced:mail")
+        served.worker.count(answer, served.now(), started=6)
+        served.worker.count(letters, served.now(), started=6)
+        served.worker.stocks(RSA, served.now() - timedelta(seconds=130), waiting=6, agents_available=1)
+        served.worker.stocks(answer, served.now() - timedelta(seconds=70), running=1, at_risk=2, overdue=3)
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert alerts(page) == ["■ Income support (RSA): 6 waiting, overdue: 3"]
+        page.is_called("(1) Wall – Accueil du Département")
+        served.worker.stocks(letters, served.now() - timedelta(days=1), overdue=2, at_risk=1)
+        more = ["■ Promises overdue: 2", "▲ Promises at risk: 1"]
+        wait_until(lambda: alerts(page)[1:] == more, "what is written", otherwise=lambda: alerts(page))
+        served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=1, agents_available=1)
+        served.worker.stocks(answer, served.now() - timedelta(seconds=10), running=0, at_risk=0, overdue=1)
+        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "where nothing else is marked")
+        assert alerts(page)[0].endswith(", overdue: 1")
+        served.worker.stocks(RSA, waiting=0, agents_available=1)
+        unknown = ["■ Promises overdue: 3", "▲ Promises at risk: 1"]
+        wait_until(lambda: alerts(page) == unknown, "none that no queue tells is lost", otherwise=lambda: alerts(page))
+
+
 def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
     evening, desk = AFTERNOON + timedelta(hours=3), OPTIONS.queues[-1].dimensions
     with serving(replace(CALM, stale_after_seconds=600), evening, policies=POLICIES) as served:

@@ -12,13 +12,41 @@ const icon = document.querySelector("link[rel=icon]");
 const title = document.title;
 let told = null; // key → level of what was there before
 
-function alertOfQueue(queue, board) {
+/** Return what there is to tell of a queue, in which so many wait for longer than was promised. */
+function alertOfQueue(queue, late, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
-  const level = Math.max(levels.waiting, levels.longest);
   const told = { ...counts({ n: queue.waiting }), time: duration(waited(queue)) };
-  const pressing = levels.longest > levels.waiting ? "alert_longest" : "alert_waiting";
+  const pressing = levels.longest > levels.waiting || !levels.waiting ? "alert_longest" : "alert_waiting";
   const words = noAgent(queue) ? texts.no_agent.toLowerCase() : say(pressing, told);
-  return { key: JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]), level, name: nameOf(queue) || texts.no_name, words };
+  return {
+    key: JSON.stringify([queue.channel, queue.site, queue.service, queue.queue]),
+    level: late ? ACTION : Math.max(levels.waiting, levels.longest),
+    name: nameOf(queue) || texts.no_name,
+    words: late ? say("alert_late", { words, n: format.count(late) }) : words,
+  };
+}
+
+/**
+ * Return what there is to tell of all queues, and how many promises that tells of: who waits is told once. Of a service with several
+ * queues it is not known in which of them somebody is late: in that where one waits longest.
+ */
+function alertsOfQueues(board) {
+  const covered = { overdue: 0, at_risk: 0 };
+  const late = new Map();
+  const waiting = board.promises.waiting.filter(({ channel }) => areCurrent(channel));
+  for (const { channel, site, service, overdue, at_risk: near } of waiting) {
+    const own = board.queues.filter((queue) => queue.channel === channel && queue.site === site && queue.service === service && queue.waiting);
+    let [left, nearLeft] = [overdue, near];
+    for (const queue of own.sort((one, other) => one.oldest_waiting_at - other.oldest_waiting_at)) {
+      const some = Math.min(left, queue.waiting);
+      late.set(queue, some);
+      left -= some;
+      if (alertOfQueue(queue, some, board).level >= ATTENTION) nearLeft -= Math.min(nearLeft, queue.waiting - some);
+    }
+    covered.overdue += overdue - left;
+    covered.at_risk += near - nearLeft;
+  }
+  return { alerts: board.queues.map((queue) => alertOfQueue(queue, late.get(queue) ?? 0, board)), covered };
 }
 
 const RATES = { service: "alert_service", recent: "alert_recent", abandonment: "alert_abandonment" };
@@ -56,15 +84,16 @@ function alertsOfBacklogs(board) {
 /** Return how promises stand, as far as that is of now. */
 export const currentPromises = ({ promises }) => promises.standing.filter(({ channel }) => areCurrent(channel));
 
-function alertsOfPromises(board) {
+/** Return what there is to tell of promises, but for those that queues tell of. */
+function alertsOfPromises(board, covered) {
   const standing = currentPromises(board);
-  const sum = (name) => standing.reduce((total, promise) => total + promise[name], 0);
+  const sum = (name) => standing.reduce((total, promise) => total + promise[name], -covered[name]);
   const alert = (name, level) => ({ key: name, level: sum(name) ? level : 0, name: "", words: say(`alert_${name}`, counts({ n: sum(name) })) });
-  const kept = standing.map((told) => ({
-    key: JSON.stringify(["kept", told.policy, told.clock, told.channel]),
-    level: PROMISED.kept(told),
-    name: promiseOf(told),
-    words: say("alert_kept", { share: format.percent(told.kept) }),
+  const kept = standing.map((promise) => ({
+    key: JSON.stringify(["kept", promise.policy, promise.clock, promise.channel]),
+    level: PROMISED.kept(promise),
+    name: promiseOf(promise),
+    words: say("alert_kept", { share: format.percent(promise.kept) }),
   }));
   return [alert("overdue", ACTION), alert("at_risk", ATTENTION), ...kept];
 }
@@ -81,8 +110,8 @@ function alertsOfSources(board) {
 /** Return all that needs attention, the most pressing first; nothing of figures that are not of now. */
 export function findAlerts(board) {
   if (!areCurrent()) return [];
-  const queues = board.queues.map((queue) => alertOfQueue(queue, board));
-  const all = [...queues, ...QUEUED.flatMap((channel) => alertsOfRates(channel, board)), ...alertsOfPromises(board), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
+  const { alerts: queues, covered } = alertsOfQueues(board);
+  const all = [...queues, ...QUEUED.flatMap((channel) => alertsOfRates(channel, board)), ...alertsOfPromises(board, covered), ...alertsOfBacklogs(board), ...alertsOfSources(board)];
   return all.filter(({ level }) => level >= ATTENTION).sort((one, other) => other.level - one.level);
 }
 

@@ -11,7 +11,7 @@ from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.web.board import Board, make_message
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
-from streams.web.promises import MOST, Deadline, Opening, Promise, WorkingTime, measure_working_time
+from streams.web.promises import MOST, Deadline, Opening, Promise, Waiting, WorkingTime, measure_working_time
 from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
 from tests.web.rows import DESK, MAIL, ROADS, Worker, milliseconds
@@ -275,3 +275,19 @@ def test_working_time_is_that_of_the_calendar(begin: str, end: str, days: int, h
 def test_beyond_all_calendars_there_is_no_working_time() -> None:
     end = milliseconds(datetime(2101, 6, 1, tzinfo=PARIS))
     assert measure_working_time(SIEGE, milliseconds(NOON), end) is None
+
+
+def test_of_who_waits_it_is_told_where_and_of_what_is_written_nothing(house: House) -> None:
+    for place, stocks in (
+        (Dimensions(SLA, "siege", "social", "telephone:answer:call"), {"at_risk": 2, "overdue": 1}),
+        (Dimensions(SLA, "siege", "social", "urgences:answer:call"), {"at_risk": 1, "overdue": 3}),
+        (Dimensions(SLA, "annexe", "social", "telephone:answer:call"), {"running": 5}),
+        (Dimensions(SLA, "annexe", "social", "guichets:answer:visit"), {"overdue": 1}),
+        (ANNOUNCED, {"overdue": 7}),
+    ):
+        house.worker.count(place, NOON, started=9)
+        house.worker.stocks(place, NOON - DAY, **stocks)
+    assert house.board().promises.waiting == [
+        Waiting("call", "siege", "social", at_risk=3, overdue=4),
+        Waiting("visit", "annexe", "social", at_risk=0, overdue=1),
+    ]
