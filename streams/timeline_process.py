@@ -21,7 +21,7 @@ from streams.core.timeline import Entry
 from streams.engine import metrics
 from streams.engine.engine import WAITING_SAID_SECONDS, Engine
 from streams.engine.engine import run as run_engine
-from streams.engine.job import Unavailable
+from streams.engine.job import Busy, Unavailable
 from streams.health import State, serve_health
 from streams.retention import erased_days
 from streams.settings import Settings
@@ -33,6 +33,8 @@ from streams.worker import options
 
 RETRY_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 1.0
+"""So long a step waits for whoever else writes, before it is tried again: no longer than Kafka has to hear of this process."""
 YIELD: Final = 10
 """How much it stands back where processors are few: who reads a timeline is not hurt by a second, who watches a queue is."""
 CARRY_EVERY_MS: Final = 60_000
@@ -97,7 +99,7 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
     said_at = -math.inf
     while True:
         try:
-            return open_timeline(settings)
+            return open_timeline(settings, PATIENCE_SECONDS)
         except store.Unavailable as error:
             if time.monotonic() - said_at > WAITING_SAID_SECONDS:
                 said_at = time.monotonic()
@@ -115,6 +117,8 @@ class _Sink:
         self._cursor: Cursor | None = None
         """Up to where old contacts are dropped; None if all are."""
         self._tidied_at = self._carried_at = 0
+        self._busy_since: float | None = None
+        self._say_after = WAITING_SAID_SECONDS
 
     def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
         with self._reached() as timeline:
@@ -151,5 +155,18 @@ class _Sink:
         assert self.timeline, "the engine runs once the database is there"
         try:
             yield self.timeline
+            self._busy_since = None
+        except store.Busy as error:
+            self._note_busy(error)
+            raise Busy(f"the timelines' database: {error}") from error
         except store.Unavailable as error:
             raise Unavailable(f"the timelines' database: {error}") from error
+
+    def _note_busy(self, error: store.Busy) -> None:
+        """Say that somebody else is in the way, if for long: at night the tables are written anew."""
+        now = time.monotonic()
+        if self._busy_since is None:
+            self._busy_since, self._say_after = now, WAITING_SAID_SECONDS
+        elif now - self._busy_since > self._say_after:
+            self._say_after *= 2
+            log.warning("waiting_for_database", error=str(error))

@@ -18,14 +18,14 @@ from streams.words import say
 FILE: Final = "timeline.db"
 
 
-def open_timeline(settings: Settings) -> Timeline:
-    """Return the timelines' database.
+def open_timeline(settings: Settings, patience: float | None = None) -> Timeline:
+    """Return the timelines' database; who is in the way is waited for, as `Timeline` says.
 
     Raises `ConfigError` if its password cannot be read or a newer release has changed it, and `store.Unavailable`.
     """
     make_private(settings.data)
     try:
-        return Timeline(*_place(settings), find_caps(settings))
+        return Timeline(*_place(settings), find_caps(settings), patience)
     except TooNew:
         raise ConfigError(
             say(

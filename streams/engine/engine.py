@@ -110,6 +110,8 @@ class Engine:
         self.lanes: dict[int, Lane] = {}
         self.wanted: Final = asyncio.Event()
         """Set when a lane may have room again."""
+        self.standing_by: Final = asyncio.Lock()
+        """Of the lane that is the next to try again what somebody else was in the way of."""
         self._clock = clock
         self._sources = frozenset(job.sources)
         self._parked: dict[int, Lane] = {}

@@ -183,6 +183,13 @@ class Unavailable(RuntimeError):  # noqa: N818 - says what it is
     """
 
 
+class Busy(Unavailable):
+    """Somebody else holds what a job writes to, for a while: the step is taken back and tried again, in this life.
+
+    Raised within a second or so: meanwhile the process does nothing else, and Kafka hears nothing of it.
+    """
+
+
 class Job(NamedTuple):
     """A stream job: what it reads, writes and keeps."""
 

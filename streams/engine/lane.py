@@ -16,7 +16,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach
-from streams.engine.job import DeadLetter, Header, Pair, PartitionJob, Step, Unavailable
+from streams.engine.job import Busy, DeadLetter, Header, Pair, PartitionJob, Step, Unavailable
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.waits import wait_for
@@ -31,6 +31,8 @@ ENOUGH_RECORDS: Final = 1000
 """So many are worth a transaction of their own: they do not linger."""
 MIN_PAUSE_SECONDS: Final = 0.05
 """Between two ticks, however soon a job wants another."""
+BUSY_SECONDS: Final = 0.5
+"""Between two tries of a step that somebody else is in the way of."""
 _ATTEMPTS_OF_WATCHDOG: Final = 2
 
 
@@ -257,7 +259,25 @@ class Lane:
 
     # ------------------------------------------------------------------------------------------------------------ step
     async def _step(self, batches: Sequence[Batch]) -> None:
-        """Fold `batches` and commit; if folding fails, halve them until the one record that cannot be folded is alone."""
+        """Fold `batches` and commit, once nobody else is in their way; none of it if the lane closes before."""
+        while True:
+            try:
+                return await self._try_step(batches)
+            except Busy:
+                await self._stand_by()
+                if self._closing:
+                    return None
+
+    async def _stand_by(self) -> None:
+        """Take the step back, and wait a moment: one lane at a time, so that the loop turns between any two tries."""
+        self._roll_back()
+        async with self._engine.standing_by:
+            if not self._closing:
+                await asyncio.sleep(BUSY_SECONDS)
+        self.stepped_at = time.monotonic()  # all is well here, and another process would wait too
+
+    async def _try_step(self, batches: Sequence[Batch]) -> None:
+        """Fold and commit; if folding fails, halve them until the one record that cannot be folded is alone."""
         reach("step_begun")
         for batch in batches:
             if batch.records:
@@ -292,6 +312,9 @@ class Lane:
         try:
             wanted_at = self.job.tick(step)
             writes = self._collect()
+        except Busy:
+            await self._stand_by()
+            return pause
         except Exception as error:  # noqa: BLE001 - a defect of the job; records can be folded all the same
             self._roll_back()
             self._failed_ticks += 1

@@ -47,6 +47,8 @@ LOCK_SECONDS: Final = 30
 BREACHED: Final = "sla.breached"
 TOO_LARGE: Final = "54"
 """Class of SQLSTATE: a row is more than PostgreSQL can index."""
+LOCKED: Final = "55P03"
+"""SQLSTATE: PostgreSQL waited for a lock for as long as it may."""
 LOG_PAGES: Final = 131_072
 """SQLite's write-ahead log is carried into the database at this length, 512 MiB: a page that changes often is carried once."""
 LOG_BYTES_LEFT: Final = 4 << 20
@@ -64,6 +66,10 @@ _POSITIONAL: Final = {
 
 class Unavailable(Exception):  # noqa: N818 - says what the database is
     """The database cannot be reached, or does not take what is written: to be tried again later, by a new process."""
+
+
+class Busy(Unavailable):
+    """Somebody else writes, or writes the tables anew: to be tried again soon."""
 
 
 class Refused(Exception):  # noqa: N818 - says what the database did
@@ -102,12 +108,21 @@ _PAGE_BEFORE: Final = _PAGE.where(
 class Timeline:
     """The database at `url`, as SQLAlchemy writes it, with its password apart; brought to this release's tables at once.
 
-    For one thread at a time. Raises `Unavailable`, and `TooNew` if a newer release has changed the tables.
+    Who is in the way is waited for: for `patience` seconds, then it is `Busy`; None: for `LOCK_SECONDS` in SQLite, and as long
+    as it takes in PostgreSQL. For one thread at a time. Raises `Unavailable`, and `TooNew` if a newer release has changed the
+    tables.
     """
 
-    def __init__(self, url: str, password: str = "", caps: Caps = Caps()) -> None:  # noqa: B008 - never changed
+    def __init__(
+        self,
+        url: str,
+        password: str = "",
+        caps: Caps = Caps(),  # noqa: B008 - never changed
+        patience: float | None = None,
+    ) -> None:
         self._caps: Final = caps
-        self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url))
+        self._patience: Final = patience
+        self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url), patience)
         try:
             with clear(), self._engine.begin() as connection:
                 migrate(connection)
@@ -154,7 +169,9 @@ class Timeline:
         if not self._is_sqlite:
             return True
         with clear(), self._engine.connect() as connection:
+            connection.exec_driver_sql(_wait_for(None))
             is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            connection.exec_driver_sql(_wait_for(self._patience))
         return not is_busy
 
     def carry_log(self) -> None:
@@ -296,17 +313,29 @@ def _turn(link: Link) -> tuple[Link, Link]:
     return link, Link(link.other, link.one)
 
 
-def _open(url: URL) -> Engine:
+def _open(url: URL, patience: float | None) -> Engine:
     engine = create_engine(url, hide_parameters=True)  # what an error says may be logged
-    if engine.dialect.name == "sqlite":
-        # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
-        event.listen(engine, "connect", _prepare_sqlite)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        if engine.dialect.name == "sqlite":
+            _prepare_sqlite(connection, patience)
+        elif patience is not None:
+            connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
+            connection.commit()
+
+    event.listen(engine, "connect", prepare)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _wait_for(patience: float | None) -> str:
+    """Return what has a connection to SQLite wait so long for others."""
+    return f"PRAGMA busy_timeout = {round((LOCK_SECONDS if patience is None else patience) * 1000)}"
+
+
+def _prepare_sqlite(connection: Any, patience: float | None) -> None:
+    # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
+    connection.execute(_wait_for(patience))
     for pragma in (
-        f"busy_timeout = {LOCK_SECONDS * 1000}",
         "journal_mode = WAL",
         "synchronous = FULL",
         "cache_size = -262144",
@@ -326,9 +355,16 @@ def clear() -> Iterator[None]:
         code = getattr(error.orig, "sqlstate", None) or ""
         if isinstance(error, DataError | IntegrityError) or code.startswith(TOO_LARGE):
             raise Refused(_describe(error)) from None  # without a text that may hold values: what is raised is logged
-        raise Unavailable(_describe(error)) from None
+        kind = Busy if _is_busy(error.orig) else Unavailable
+        raise kind(_describe(error)) from None
     except sqlite3.Error as error:  # of `queries.Query`
-        raise Unavailable(_name(error)) from None
+        kind = Busy if _is_busy(error) else Unavailable
+        raise kind(_name(error)) from None
+
+
+def _is_busy(cause: BaseException | None) -> bool:
+    name = getattr(cause, "sqlite_errorname", None) or ""
+    return name.startswith("SQLITE_BUSY") or getattr(cause, "sqlstate", None) == LOCKED
 
 
 def _describe(error: DBAPIError) -> str:

@@ -5,6 +5,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import LiteralString
 
@@ -24,6 +25,7 @@ from streams.core.timeline import Entry
 from streams.engine import checkpoints
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.topics import COMPACTED, TopicSpec, apply
+from streams.timeline.store import Timeline
 from tests.support import contacts_oracle as oracle
 from tests.support import kafka_io
 from tests.support.postgres import Postgres, running_postgres
@@ -203,6 +205,37 @@ def test_who_waits_for_the_database_leaves_when_asked_to(tmp_path: Path) -> None
     with child:
         child.start().wait_for("waiting_for_database")
         assert child.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "hold"), [("sqlite", "BEGIN IMMEDIATE"), ("postgresql", "LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")]
+)
+def test_who_writes_the_tables_anew_is_waited_for(
+    kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path, kind: str, hold: str
+) -> None:
+    """As at night, for longer than Kafka lets nobody hear of a process before it gives its partitions to others."""
+    told, url = Told(), f"sqlite:///{tmp_path / 'data' / 'timeline.db'}"
+    if kind == "postgresql":
+        url = make_database(postgres, "rewritten")
+    with writer(kafka, tmp_path, url) as child:
+        child.start()
+        child.wait_for('"event": "partition_opened"', 4)
+        with kafka_io.trickle(kafka.bootstrap, told.batches()):
+            wait_until(lambda: written(url), "entries to be written")
+            engine = create_engine(url)
+            with engine.connect() as connection:
+                connection.exec_driver_sql(hold)  # as VACUUM does
+                child.wait_for('"event": "waiting_for_database"')
+            engine.dispose()
+            with closing(Timeline(url)) as nightly:
+                for _ in range(5):
+                    before = len(written(url))
+                    nightly.rewrite()
+                    wait_until(lambda before=before: len(written(url)) > before, "entries to be written after it")
+        verify(told, url, child)
+    assert child.exits == [0], "one life"
+    assert child.text.count('"event": "partitions_assigned"') == 1, "nor did Kafka miss it"
+    assert "tick_failed" not in child.text
 
 
 def test_the_database_crashes_and_comes_back(kafka: EmbeddedKafka, postgres: Postgres, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import TooNew
 from streams.timeline.schema import METADATA
-from streams.timeline.store import Place, Refused, Timeline, Unavailable, Written
+from streams.timeline.store import Busy, Place, Refused, Timeline, Unavailable, Written
 from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.postgres import Postgres
 from tests.support.timelines import breach, call, entries_of, read
@@ -262,6 +262,26 @@ def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest
             assert not timeline.truncate_log()
         assert timeline.truncate_log()
         assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("lock_only", [True, False])
+def test_who_has_little_patience_is_told_that_somebody_is_in_the_way(
+    timeline: Timeline,
+    url: str,
+    lock_only: bool,
+) -> None:
+    """Who writes, or, of PostgreSQL, writes a table anew."""
+    entries = entries_of(call())
+    with closing(Timeline(url, patience=0.05)) as impatient:
+        with timeline.reading() as connection:
+            if lock_only or url.startswith("sqlite"):
+                lock(connection)
+            else:
+                connection.execute(text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
+            with pytest.raises(Busy):
+                impatient.write(entries)
+            connection.rollback()
+        assert impatient.write(entries).entries == len(entries), "nothing was begun, and the next try does it"
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

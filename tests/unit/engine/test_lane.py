@@ -1,5 +1,7 @@
-"""How much a lane takes at once, and how it halves what it cannot fold."""
+"""How much a lane takes at once, how it halves what it cannot fold, and how it waits for whom it is not alone with."""
 
+import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,13 +10,14 @@ from aiokafka.structs import TopicPartition
 
 from streams.engine.batch import Batch
 from streams.engine.engine import Options
+from streams.engine.job import Busy, Unavailable
 from streams.engine.lane import MAX_BACKLOG_BYTES, Lane, _halves
 
 SOURCE = TopicPartition("calls", 0)
 
 
 def batch(start: int, count: int, size: int = 1) -> Batch:
-    records: list[Any] = [SimpleNamespace(offset=start + nth, value=b"x" * size) for nth in range(count)]
+    records: list[Any] = [SimpleNamespace(offset=start + nth, value=b"x" * size, timestamp=0) for nth in range(count)]
     return Batch(SOURCE, records, start, start + count + 1)  # a marker at its end
 
 
@@ -65,3 +68,108 @@ def test_halves_are_not_empty_and_cover_all(count: int) -> None:
     assert len(offsets[0]) == count
     assert offsets[0] + offsets[1] == [record.offset for one in batches for record in one.records]
     assert rest[-1].next == batches[-1].next
+
+
+class Sink:
+    """A job that somebody else is in the way of, so many times."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.tables: list[Any] = []
+        self.errors = list(errors)
+        self.tried = self.undone = 0
+        self.on_try: Callable[[], object] = int
+
+    def fold(self, _topic: str, _records: Any, _step: Any) -> None:
+        self.tried += 1
+        self.on_try()
+        if self.errors:
+            raise self.errors.pop(0)
+
+    def tick(self, _step: Any) -> None:
+        self.fold("", (), None)
+
+    def undo(self) -> None:
+        self.undone += 1
+
+
+class Waited(Lane):
+    """A lane whose steps are committed nowhere."""
+
+    def __init__(self, sink: Sink) -> None:
+        job = SimpleNamespace(sources=["calls"], open=lambda _: sink, states=["rows"], outputs=[])
+        engine: Any = SimpleNamespace(
+            job=job, options=Options(""), partitions=1, standing_by=asyncio.Lock(), now=lambda: 0, consumer=None
+        )
+        super().__init__(engine, 0)
+        self.committed: list[Any] = []
+        self._done = {SOURCE: 0}
+
+    def _end(self, tp: TopicPartition) -> int:
+        return 0
+
+    async def _commit(self, step: Any, batches: Any, writes: Any) -> None:
+        self.committed += batches
+
+
+@pytest.fixture
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.engine.lane.BUSY_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_a_step_that_somebody_is_in_the_way_of_is_taken_back_and_tried_until_it_is_done() -> None:
+    sink = Sink(*[Busy("locked")] * 3)
+    lane, one = Waited(sink), batch(0, 5)
+    asyncio.run(lane._step([one]))
+    assert (sink.tried, sink.undone, lane.committed) == (4, 3, [one])
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_a_lane_that_closes_meanwhile_leaves_the_step_to_who_comes_next() -> None:
+    sink = Sink(*[Busy("locked")] * 9)
+    lane = Waited(sink)
+
+    def close() -> None:
+        lane._closing = True
+
+    sink.on_try = close
+    asyncio.run(lane._step([batch(0, 5)]))
+    assert sink.tried == 1, "it was not waited for until it could be done"
+    assert not lane.committed
+
+
+@pytest.mark.usefixtures("_no_pause")
+def test_a_tick_that_somebody_is_in_the_way_of_is_no_defect() -> None:
+    sink = Sink(Busy("locked"))
+    lane = Waited(sink)
+    assert asyncio.run(lane._tick()) == Options("").tick_seconds
+    assert (sink.undone, lane._failed_ticks) == (1, 0)
+
+
+def test_what_cannot_be_reached_ends_the_step() -> None:
+    with pytest.raises(Unavailable):
+        asyncio.run(Waited(Sink(Unavailable("away")))._step([batch(0, 5)]))
+
+
+def test_one_lane_tries_at_a_time_so_that_kafka_hears_of_a_process_all_of_whose_lanes_are_kept_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    standing_by, most = 0, 0
+
+    async def sleep(_seconds: float, really: Callable[[float], Any] = asyncio.sleep) -> None:
+        nonlocal standing_by, most
+        standing_by += 1
+        most = max(most, standing_by)
+        await really(0)
+        standing_by -= 1
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    lanes = [Waited(Sink(*[Busy("locked")] * 5)) for _ in range(4)]
+    for lane in lanes:
+        lane._engine.standing_by = lanes[0]._engine.standing_by
+
+    async def run() -> None:
+        await asyncio.gather(*(lane._step([batch(0, 5)]) for lane in lanes))
+
+    asyncio.run(run())
+    assert (len([lane for lane in lanes if lane.committed]), most) == (4, 1)
