@@ -101,6 +101,33 @@ def test_what_is_broken_mutes_that_it_was_at_risk_and_nothing_else(tmp_path: Pat
         wait_until(lambda: muted() == expected, "alerts to be muted", otherwise=muted)
 
 
+def test_a_promise_that_is_broken_far_too_often_is_not_told_to_be_so_too_often_as_well(tmp_path: Path) -> None:
+    now = datetime.now(UTC).isoformat()
+    of = {"site": "siege", "service": "rsa", "channel": "call", "policy": "telephone", "clock": "answer"}
+    labels = [
+        {"alertname": "SlaBurnRateFast", "severity": "critical", "category": "service", **of},
+        {"alertname": "SlaBurnRateSlow", "severity": "warning", "category": "service", **of},
+        {"alertname": "SlaBurnRateSlow", "severity": "warning", "category": "service", **of, "service": "mdph"},
+    ]
+    with hooked() as hook, running(tmp_path / "alertmanager", hook) as manager:
+        client = Client(AlertmanagerOptions("one", manager.url))
+        assert client.post([{"labels": told, "startsAt": now} for told in labels]) == 0
+        client.close()
+
+        def muted() -> dict[tuple[str, str], bool]:
+            return {
+                (alert["labels"]["alertname"], alert["labels"]["service"]): bool(alert["status"]["inhibitedBy"])
+                for alert in manager.alerts()
+            }
+
+        expected = {
+            ("SlaBurnRateFast", "rsa"): False,
+            ("SlaBurnRateSlow", "rsa"): True,
+            ("SlaBurnRateSlow", "mdph"): False,
+        }
+        wait_until(lambda: muted() == expected, "alerts to be muted", otherwise=muted)
+
+
 def test_what_alertmanager_will_not_have_keeps_no_other_alert_back(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     writer = Writer(NotifyOptions("", tmp_path))
