@@ -230,6 +230,7 @@ class Promised:
         wanted = {
             "openings": self._openings(),
             "standing": self._standing(),
+            "waiting": self._waiting(),
             "overdue_lines": len(late),
             "overdue_contacts": sum(map(len, late.values())),
             "at_risk_unknown": 0,
@@ -274,6 +275,14 @@ class Promised:
                     "objective": self._rule(which)[0].get("objective", 0.9),
                 }
             )
+        return lines
+
+    def _waiting(self) -> list[dict[str, Any]]:
+        queued = (one for one in self.promises if one.place[0] in QUEUED and one.state in {"at_risk", "overdue"})
+        lines = []
+        for where, promises in sorted(_group(queued, lambda one: one.place[:3]).items()):
+            numbers = {state: sum(one.state == state for one in promises) for state in ("at_risk", "overdue")}
+            lines.append(dict(zip(("channel", "site", "service"), where, strict=True)) | numbers)
         return lines
 
     def _rule(self, which: Which) -> tuple[dict[str, Any], str]:
