@@ -103,7 +103,7 @@ _TEXTS: Final = {
     "longest_wait": ("Attente la plus longue", "Longest wait"),
     "service_level": ("Niveau de service du jour", "Service level today"),
     "abandonment": ("Taux d’abandon", "Abandon rate"),
-    "handled": ("Appels répondus aujourd’hui", "Calls answered today"),
+    "handled": ("Répondus aujourd’hui", "Answered today"),
     "agents_available": ("Agents disponibles", "Agents available"),
     "in_progress_now": ("{n} en cours", "{n} in progress"),
     "nobody_waits": ("personne n’attend", "nobody is waiting"),

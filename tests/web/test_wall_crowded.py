@@ -1,18 +1,20 @@
 """The wall of a house whose names are long and whose figures all ask for attention: nothing of it is cut off."""
 # ruff: noqa: RUF001 - names have dashes
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from streams.core.figures import Dimensions
+from streams.core.layouts import SLA
 from streams.web.options import QueueOptions, ServiceOptions
+from streams.web.view import Source
 from tests.web.browser import LOOKS, PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, fill
+from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, SMALLEST, fill
 from tests.web.test_browser_promises import POLICIES, promise
 from tests.web.test_wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
 
@@ -50,10 +52,10 @@ return [...document.querySelectorAll(texts)]
 """What ends in dots."""
 
 
-def press_all(worker: Worker, served: Served) -> None:
+def press_all(worker: Worker, served: Served, queues: Sequence[QueueOptions] = CROWDED.queues) -> None:
     """Let every figure of every queue be marked."""
     now = served.now()
-    for queue in CROWDED.queues:
+    for queue in queues:
         place, is_call = queue.dimensions, queue.dimensions.channel == "call"
         for wait in (5, 5, 5, 90, 95, 100):
             for _ in range(7):
@@ -165,3 +167,53 @@ def test_no_panel_of_the_board_scrolls_where_all_is_closed_and_people_are_there(
                 page.shows(f"#rows tr:last-child .{name}", str(inside.get(name, 0)))
             page.picture(f"crowded-board-closed-{number}-{language}")
             assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0], inside
+
+
+MORE_CALLS = [
+    ("colleges", "Collèges et bourses", "Schools and grants"),
+    ("logement", "Aide au logement", "Housing benefit"),
+    ("autonomie", "Autonomie – seniors", "Elderly care (APA)"),
+    ("adoption", "Adoption", "Adoption"),
+]
+SIXTEEN = replace(
+    CROWDED,
+    stale_after_seconds=600,
+    queues=(
+        *CROWDED.queues,
+        *(QueueOptions(Dimensions("call", "siege", name, name), *labels) for name, *labels in MORE_CALLS),
+        QueueOptions(
+            Dimensions("visit", "centre", "accueil", "accueil"), "CDAS Centre – guichet", "Centre – front desk"
+        ),
+    ),
+)
+"""As many queues as there is room for: eleven of the telephone and five desks."""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("hours", [0, 3], ids=["open", "closed"])
+@pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with services"])
+def test_sixteen_queues_are_in_sight_without_scrolling(page: Page, language: str, hours: int, is_alone: bool) -> None:
+    options = replace(SIXTEEN, services=()) if is_alone else SIXTEEN
+    with serving(options, AFTERNOON + timedelta(hours=hours), policies=POLICIES) as served:
+        served.follow()
+        if not is_alone:
+            fill(served.worker)
+            promise(served.worker)
+        else:
+            for name in ("telephone:answer:call", "guichets:answer:visit"):
+                place = Dimensions(SLA, "siege", "rsa", name)
+                served.worker.count(place, served.now(), started=90, met=80, breached=10)
+                served.worker.stocks(place, served.now() - timedelta(seconds=75), running=2, at_risk=1, overdue=1)
+        press_all(served.worker, served, SIXTEEN.queues)
+        page.open(f"{served.url}/?lang={language}", WALL)
+        page.is_in("live")
+        room = [*WALL, *[0] * (5 if is_alone else 7)]
+        name = f"sixteen-{'alone' if is_alone else 'all'}-{hours}-{language}"
+        page.picture(name)
+        assert page.run("return document.querySelectorAll('#rows tr').length") == len(SIXTEEN.queues) + 2
+        assert page.run(ROOM) == room
+        assert page.run(SMALLEST) >= 12
+        served.view.tell(Source.NO_BROKER)
+        page.is_in("stale")
+        page.picture(f"{name}-stale")
+        assert page.run(ROOM) == room, "nor with a banner"

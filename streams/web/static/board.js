@@ -99,9 +99,12 @@ function madeOf(ratio, name, more) {
 const limits = (values) => counts({ ...values, target: board.target_seconds, limit: board.short_abandon_seconds });
 
 // ---------------------------------------------------------------------------------------------------------------- run
+const FEW_QUEUES = 11; // more stand in closer lines
+
 function take() {
   document.body.toggleAttribute("data-many", board.services.length > 0); // first: it decides how large the chart writes
   document.body.toggleAttribute("data-promises", board.promises.openings.length + board.promises.standing.length > 0);
+  document.body.toggleAttribute("data-dense", board.queues.length > FEW_QUEUES);
   showDay(board);
   write($("share-rule"), say("share_rule", { n: format.count(SMALLEST_SAMPLE) }));
   write($("formula"), formulas().join(" "));
