@@ -10,7 +10,7 @@ from models.topics import Channel
 _HOUR_MS: Final = 3_600_000
 LATEST_MS: Final = {Channel.MAIL: 5 * 24 * _HOUR_MS, Channel.FEEDBACK: 2 * 24 * _HOUR_MS}
 """How long after a contact came it is told as a matter of course: a letter is registered after the weekend, opinions are handed
-out by the day. Elsewhere within an hour."""
+out by the day. Elsewhere within an hour. But what came before anything was counted is history."""
 FEWEST: Final = 10
 """Fewer old contacts in succession are late, and no history: somebody has registered some by hand."""
 SILENCE_MS: Final = 30_000
@@ -29,12 +29,12 @@ class Backlogs:
     def __init__(self) -> None:
         self._readings: Final[dict[str, _Reading]] = {}
 
-    def note(self, channel: Channel, at: int, taken_at: int, now: int) -> None:
+    def note(self, channel: Channel, at: int, taken_at: int, now: int, began_at: int = 0) -> None:
         """Take note of an unknown contact that came at `at` and was told at `taken_at`, by the worker's clock at `now`.
 
-        All three in milliseconds since 1970.
+        `began_at` is when the partition was first counted, 0 if that is not known. All in milliseconds since 1970.
         """
-        if taken_at - at > LATEST_MS.get(channel, _HOUR_MS):
+        if taken_at - at > LATEST_MS.get(channel, _HOUR_MS) or at < began_at <= taken_at:
             before = self._readings.get(channel)
             number = before.number if before and abs(now - before.told_at) < SILENCE_MS else 0
             self._readings[channel] = _Reading(number + 1, now, at)

@@ -165,7 +165,7 @@ class Contacts:
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Fold the events of `records`: rows, figures, one timeline entry each; what is no usable event is rejected."""
         self._edited.begin(self._oldest_bucket(step.now))
-        progress = self._progress()
+        progress = self._progress(step.now)
         latest, folded, rejected, told_at, now = progress.event_at, 0, 0, progress.told_at, step.now
         entries, history = step.outputs[topics.TIMELINE.name], self._history
         for record in records:
@@ -182,7 +182,7 @@ class Contacts:
                 ):
                     _refuse(record, event)
                 if delay > HISTORY_MS or history:
-                    self._note_history(record, event, at, delay, now)
+                    self._note_history(record, event, at, now, progress.began_at)
                 if type(event) is AgentStateChanged:
                     if self._fold_agent(key, event, at, step):
                         folded += 1
@@ -214,7 +214,7 @@ class Contacts:
     def _reject(self, topic: str, record: Record, unusable: Unusable, step: Step) -> None:
         reason = unusable.reason.value
         step.reject(topic, record, reason, unusable.detail)
-        counts = self._progress().dead_letters
+        counts = self._progress(step.now).dead_letters
         counts[reason] = counts.get(reason, 0) + 1
 
     def _fold_contact(self, key: bytes, event: Event, at: int, told_at: dict[str, int], step: Step) -> Contact | None:
@@ -304,8 +304,8 @@ class Contacts:
             day = self.days.edit((begins_at.date(), place), partial(new_day, LAYOUTS[place.channel]))
             merge_into_day(day, bucket, begins_at.hour)
 
-    def _progress(self) -> Progress:
-        return self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0))
+    def _progress(self, now: int) -> Progress:
+        return self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0, began_at=now))
 
     def _tell_as_of(self, progress: Progress, step: Step) -> None:
         progress.history = self._backlogs.as_of(step.now)
@@ -339,7 +339,7 @@ class Contacts:
         self._edited.settle(partial(self._merge_into_day, step.now))
         progress = self.progress.rows.get(PROGRESS_KEY)
         if progress is None or abs(step.now - progress.step_at) >= HEARTBEAT_MS or self.figures.before:
-            self._tell_as_of(self._progress(), step)
+            self._tell_as_of(self._progress(step.now), step)
         return self.promises.next_at
 
     def _renew_clocks(self, step: Step) -> None:
@@ -349,11 +349,11 @@ class Contacts:
             known = IN_BETWEEN  # of an earlier release, which told the timelines nothing of what is still to be kept
         if (now := self.promises.renew(known, step)) != known:
             self._promised_at(step.now)
-            self._progress().sla = now
+            self._progress(step.now).sla = now
 
     def _promised_at(self, now: int) -> int:
         """Return as of when promises are told, `now` if that is later than any told before, by whichever worker's clock."""
-        progress = self._progress()
+        progress = self._progress(now)
         progress.promised_at = max(now, progress.promised_at + 1)
         return progress.promised_at
 
@@ -376,9 +376,9 @@ class Contacts:
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
 
-    def _note_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
+    def _note_history(self, record: Record, event: Event, at: int, now: int, began_at: int) -> None:
         """Note whether its source tells history. A dead letter sent again is old, and says nothing of that."""
-        if delay <= HISTORY_MS:
+        if record.timestamp - at <= HISTORY_MS:
             self._history.pop(event.source, None)
         elif record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers):
             return
@@ -387,7 +387,7 @@ class Contacts:
         elif event.channel is Channel.CALL:
             self._history[event.source] = now, at
         elif record.key not in self.contacts.rows:  # late news of a contact that is known is no history
-            self._backlogs.note(event.channel, at, record.timestamp, now)
+            self._backlogs.note(event.channel, at, record.timestamp, now, began_at)
 
     def _end_history(self, now: int) -> None:
         for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:

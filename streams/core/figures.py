@@ -195,6 +195,8 @@ class Progress(msgspec.Struct):
     history: dict[str, int] = {}
     """Channel, but for calls, of which history is being read → as of when, milliseconds since 1970: figures of it lack what came
     since. Of calls `step_at` says so."""
+    began_at: int = 0
+    """When the partition was first counted, milliseconds since 1970; 0: by an earlier release, which did not say."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1

@@ -27,8 +27,12 @@ def come(channel: str, number: int, *, at: float = 0) -> list[Event]:
     return [make(kind, at + second, subject=f"{channel}:x/siege:{at + second}", **more) for second in range(number)]
 
 
-def told(late_ms: int) -> Worker:
+def told(late_ms: int, *, begins: bool = False) -> Worker:
+    """Return a worker that is told what began at the start so much later; it was there before, unless it `begins` with it."""
     worker = Worker()
+    worker.now = START_MS
+    if not begins:
+        worker.tick()
     worker.now = START_MS + late_ms
     return worker
 
@@ -73,6 +77,37 @@ def test_what_is_told_as_late_as_it_always_is_is_no_history(channel: str, late_m
     worker = told(late_ms)
     worker.fold(*come(channel, 10 * FEWEST))
     assert history(worker) == {}
+
+
+@pytest.mark.parametrize("channel", ["mail", "feedback", "email"])
+def test_what_was_there_before_anything_was_counted_is_history_however_late_it_is_told_else(channel: str) -> None:
+    """So the demo says of its letters of three days that they are not all there yet."""
+    worker = told(HOUR_MS // 2, begins=True)
+    worker.fold(*come(channel, FEWEST))
+    worker.commit()
+    assert history(worker) == {channel: START_MS + 1000 * (FEWEST - 1)}
+    worker.tick(SILENCE_MS)
+    assert history(worker) == {}
+    worker.now += DAY_MS
+    worker.fold(*come(channel, FEWEST, at=DAY_MS / 1000 + HOUR_MS / 2000 - 60))
+    assert history(worker) == {}, "these came, and were told, as ever"
+
+
+def test_what_waited_in_kafka_for_the_first_worker_was_told_as_it_came() -> None:
+    worker = told(HOUR_MS // 2, begins=True)
+    sent = [record(event, timestamp=worker.now - 60_000) for event in come("mail", FEWEST)]
+    worker.job.fold(topics.SOURCES[topics.Channel.MAIL].name, sent, worker.step())
+    assert history(worker) == {}
+
+
+def test_of_what_an_earlier_release_began_it_is_not_known_when() -> None:
+    worker = told(HOUR_MS // 2, begins=True)
+    worker.tick()
+    worker.job.progress.edit(PROGRESS_KEY, lambda: pytest.fail("it is there")).began_at = 0
+    worker.commit()
+    worker.fold(*come("mail", FEWEST))
+    assert history(worker) == {}
+    assert worker.job.progress.rows[PROGRESS_KEY].began_at == 0
 
 
 def test_some_that_somebody_registers_late_are_no_history() -> None:
