@@ -62,7 +62,15 @@ def run(settings: Settings) -> int:
     os.nice(YIELD)
     sink = make_sink(settings)
     # No name: that is the worker's. And a database syncs its disk for each batch, so that larger ones pay.
-    how = replace(options(settings, "timeline"), instance_id=None, linger_seconds=LINGER_SECONDS)
+    most = settings.timeline.max_records_per_step
+    how = replace(
+        options(settings, "timeline"),
+        instance_id=None,
+        linger_seconds=LINGER_SECONDS,
+        max_records=most,
+        enough_records=most,
+        in_turn=True,
+    )
     terms = Terms(settings.citizens.recontact_days, settings.web.zone.key)
     engine = Engine(make_job(settings.worker.app_id, sink, terms), how)
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -52,6 +53,8 @@ EX_FINAL: Final = 2
 rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
 HOUR_SECONDS: Final = 3600
+LATE_SECONDS: Final = 1.5
+"""The loop, which looks at everything once a second, was held up if it does not for so long."""
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
 REFUSED: Final = (
     InvalidSessionTimeoutError,
@@ -70,9 +73,13 @@ class Options:
     tick_seconds: float = 1.0
     max_records: int = 10_000
     """Most records of one transaction."""
+    enough_records: int = 1000
+    """So many are worth a transaction of their own: they do not linger, and fewer wait for those that Kafka has already."""
     linger_seconds: float = 0.05
     """A partition's steps begin at least this far apart, unless there is much to do: a transaction costs as much for one record
     as for a hundred. What comes after a quiet moment is taken at once."""
+    in_turn: bool = False
+    """Whether one partition steps at a time: where steps take seconds, none holds up the transaction of another."""
     fetch_bytes: int = 2 << 20
     """Most bytes of one fetch of one partition, compressed."""
     transaction_timeout_seconds: float = 60.0
@@ -110,6 +117,8 @@ class Engine:
         self.lanes: dict[int, Lane] = {}
         self.wanted: Final = asyncio.Event()
         """Set when a lane may have room again."""
+        self.turn: Final[AbstractAsyncContextManager[None]] = asyncio.Lock() if options.in_turn else nullcontext()
+        """Of the lane that steps, if they do so in turn."""
         self.standing_by: Final = asyncio.Lock()
         """Of the lane that is the next to try again what somebody else was in the way of."""
         self._clock = clock
@@ -240,13 +249,15 @@ class Engine:
         """Every second: check delivery, update the gauges, and show the thread below that the loop turns."""
         threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
         while True:
+            is_late = time.monotonic() - self._beat_at > LATE_SECONDS
             self.beat()
             try:
                 await self.consumer.check_group()
             except KafkaError as error:
                 self.die(error)
-            for lane in list(self.lanes.values()):
-                lane.check_delivery()
+            if not is_late:  # after a long step of one lane, what others were sent is still on its way
+                for lane in list(self.lanes.values()):
+                    lane.check_delivery()
             ready = [lane for lane in self.lanes.values() if lane.ready]
             metrics.ACTIVE_PARTITIONS.set(len(ready))
             metrics.LAG.set(sum(lane.lag for lane in ready))

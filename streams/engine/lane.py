@@ -7,7 +7,8 @@ after it got the epoch. Group membership only says who should try.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import IllegalStateError
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 MAX_ROW_BYTES: Final = 500_000
 MAX_BACKLOG_BYTES: Final = 16 << 20
 """More than this is not fetched ahead of the steps, however few records it is."""
-ENOUGH_RECORDS: Final = 1000
-"""So many are worth a transaction of their own: they do not linger."""
+USUAL_BYTES: Final = 1 << 10
+"""Of a record: where steps may be so large that it matters, so many for each."""
 MIN_PAUSE_SECONDS: Final = 0.05
 """Between two ticks, however soon a job wants another."""
 BUSY_SECONDS: Final = 0.5
@@ -58,9 +59,13 @@ class Lane:
         self._tick_after: dict[TopicPartition, int] | None = None
         """Once a tick is due: how far it has to be done first."""
         self._queue: deque[Batch] = deque()
+        self._put_at = 0.0
+        """When a batch was last put there."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False
+        self._is_waiting = False
+        """For its turn."""
         self._seeking = False
         self._suspicions = 0
         self._failed_ticks = 0
@@ -88,7 +93,7 @@ class Lane:
     @property
     def busy(self) -> bool:
         """Whether there is something to do: to recover, or to step over."""
-        return not self.ready or self._stepping or bool(self._queue)
+        return not self.ready or (not self._is_waiting and (self._stepping or bool(self._queue)))
 
     @property
     def recovered(self) -> bool:
@@ -98,28 +103,56 @@ class Lane:
     async def _run(self) -> None:
         try:
             await self._open()
-            options = self._engine.options
-            enough = min(ENOUGH_RECORDS, options.max_records)
             step_at = tick_at = 0.0
             while not self._closing:
                 self._stepping = True
                 now = time.monotonic()
-                if self._queue and (now >= step_at or self._backlog.records >= enough):
-                    step_at = now + options.linger_seconds
-                    await self._step(self._take())
+                if self._queue and now >= self._due_at(step_at):
+                    async with self._turn():
+                        if self._closing:
+                            break
+                        step_at = time.monotonic() + self._engine.options.linger_seconds
+                        await self._step(self._take())
                 if self._tick_after is None and time.monotonic() >= tick_at:
                     self._tick_after = {tp: self._end(tp) for tp in self.sources}
                 if self._tick_after and all(self._done[tp] >= end for tp, end in self._tick_after.items()):
-                    tick_at = time.monotonic() + await self._tick()
+                    async with self._turn():
+                        if self._closing:
+                            break
+                        tick_at = time.monotonic() + await self._tick()
                     self._tick_after = None
                 self._stepping = False
                 self.stepped_at = time.monotonic()
-                wake_at = step_at if self._queue else tick_at if self._tick_after is None else self.stepped_at + 0.05
-                await self._wait(wake_at - self.stepped_at)
+                await self._wait(self._wake_at(step_at, tick_at) - self.stepped_at)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - crash-only: whatever it was, this process must not go on
             self._engine.die(error)
+
+    def _wake_at(self, step_at: float, tick_at: float) -> float:
+        """Return when there will be something to do, if nothing comes."""
+        if self._queue:
+            return self._due_at(step_at)
+        return tick_at if self._tick_after is None else self.stepped_at + 0.05
+
+    def _due_at(self, step_at: float) -> float:
+        """Return when to step over what is queued: at once if it is enough, and else at `step_at`, if no more is to come soon."""
+        options = self._engine.options
+        enough = min(options.enough_records, options.max_records)
+        if self._backlog.records >= enough or not self.has_room:
+            return 0.0
+        return step_at if self.lag < enough else max(step_at, self._put_at + options.linger_seconds)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for this lane's turn, which is no lack of progress."""
+        self._is_waiting = True
+        try:
+            async with self._engine.turn:
+                self.stepped_at, self._is_waiting = time.monotonic(), False
+                yield
+        finally:
+            self._is_waiting = False
 
     async def _wait(self, seconds: float) -> None:
         """Wait until something is put, or the lane closes."""
@@ -186,7 +219,11 @@ class Lane:
     def has_room(self) -> bool:
         """Whether another batch may be fetched."""
         backlog = self._backlog
-        return self.ready and backlog.records < self._engine.options.max_records and backlog.size < MAX_BACKLOG_BYTES
+        return self.ready and backlog.records < self._engine.options.max_records and backlog.size < self._most_bytes
+
+    @property
+    def _most_bytes(self) -> int:
+        return max(MAX_BACKLOG_BYTES, self._engine.options.max_records * USUAL_BYTES)
 
     def expect(self, batch: Batch) -> None:
         """Note a batch that is on its way here."""
@@ -201,6 +238,7 @@ class Lane:
         else:
             self.positions[batch.tp] = batch.next
             self._queue.append(batch)
+            self._put_at = time.monotonic()
             self._wake.set()
 
     @property
@@ -241,11 +279,11 @@ class Lane:
             self.seek_again("a batch never came")
 
     def _take(self) -> list[Batch]:
-        """Take queued batches: at most `max_records` records, and no further batch once there are `MAX_BACKLOG_BYTES`."""
-        room = self._engine.options.max_records
+        """Take queued batches: at most `max_records` records, and no further batch once there are so many bytes."""
+        room, most_bytes = self._engine.options.max_records, self._most_bytes
         taken = _Load()
         batches: list[Batch] = []
-        while self._queue and taken.records < room and taken.size < MAX_BACKLOG_BYTES:
+        while self._queue and taken.records < room and taken.size < most_bytes:
             batch = self._queue.popleft()
             if len(batch.records) > room - taken.records:
                 batch, rest = batch.split(room - taken.records)

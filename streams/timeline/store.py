@@ -51,6 +51,8 @@ LOCKED: Final = "55P03"
 """SQLSTATE: PostgreSQL waited for a lock for as long as it may."""
 LOG_PAGES: Final = 131_072
 """SQLite's write-ahead log is carried into the database at this length, 512 MiB: a page that changes often is carried once."""
+SPILL_PAGES: Final = 262_144
+"""Up to so many that a transaction changes, 1 GiB, SQLite keeps in memory, and writes each once."""
 LOG_BYTES_LEFT: Final = 4 << 20
 """So much of its file is left when it is begun anew."""
 IN_ONE_QUERY: Final = 500
@@ -203,6 +205,8 @@ class Timeline:
         """
         tables = [""] if self._is_sqlite else [f"(FULL, ANALYZE) {table.name}" for table in METADATA.sorted_tables]
         with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if self._is_sqlite:
+                connection.exec_driver_sql("PRAGMA cache_spill = 1")  # not all of them in memory
             for table in tables:
                 connection.exec_driver_sql(f"VACUUM {table}")
         self.truncate_log()
@@ -338,7 +342,8 @@ def _prepare_sqlite(connection: Any, patience: float | None) -> None:
     for pragma in (
         "journal_mode = WAL",
         "synchronous = FULL",
-        "cache_size = -262144",
+        "cache_size = -65536",
+        f"cache_spill = {SPILL_PAGES}",
         f"wal_autocheckpoint = {LOG_PAGES}",
         f"journal_size_limit = {LOG_BYTES_LEFT}",
         "secure_delete = ON",

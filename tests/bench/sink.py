@@ -1,14 +1,16 @@
 """Entries into the timelines, where millions are: how many a second, on SQLite and on PostgreSQL.
 
-    python -m tests.bench.sink --entries 5000000 --citizens 1000000 --write 300000
+    python -m tests.bench.sink --entries 5000000 --citizens 1000000 --write 600000
 
 The database is made here, with so many entries in it; then the timeline agent's steps are done without Kafka: decode, write in
 one transaction that is synced to disk, count citizens, encode the rows that changed. What the database takes is told apart too;
 of SQLite also what it takes for as many such rows by its bare driver: nothing asked, nothing but inserts, as fast as it goes.
 New contacts of citizens who are there already are written, four entries each, not one after the other: so each batch begins some
 contacts, goes on with others, and touches the index all over. PostgreSQL has its default settings, and runs on the same machine.
+What memory this process took at most is told; the entries that it made up beforehand are in it.
 """
 
+import resource
 import sqlite3
 import tempfile
 import time
@@ -41,8 +43,8 @@ from tests.bench.report import Goal, Run, conclude
 from tests.support.api import SECTOR
 from tests.support.postgres import Postgres, running_postgres
 
-STEP_ENTRIES: Final = 10_000
-"""As `worker.max_records_per_step` has it."""
+STEPS: Final = {"sqlite": 150_000, "postgresql": 10_000}
+"""Entries in a transaction (`timeline.max_records_per_step`): as many as are advised to read years again."""
 WANTED: Final = {"sqlite": 30_000, "postgresql": 10_000}
 
 
@@ -135,7 +137,7 @@ def _fill(postgres: Postgres, keys: Path, entries: int, citizens: int) -> None:
         connection.execute("CHECKPOINT")
 
 
-def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, Any]:
+def measure(kind: str, *, entries: int, citizens: int, write: int, step_entries: int) -> dict[str, Any]:
     """Write so many entries where there are so many; return how fast, and whether each is there once."""
     with tempfile.TemporaryDirectory(prefix="accueil-bench-") as name:
         folder = Path(name)
@@ -148,10 +150,10 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
             before = _count(store)
             job = make_job("bench", store).open(0)
             delays, busy = [], time.process_time()
-            for start in range(0, len(records), STEP_ENTRIES):
+            for start in range(0, len(records), step_entries):
                 step = Step(0, records[-1].timestamp, [])
                 step_at = time.perf_counter()
-                job.fold(topics.TIMELINE.name, records[start : start + STEP_ENTRIES], step)
+                job.fold(topics.TIMELINE.name, records[start : start + step_entries], step)
                 for table in job.tables:
                     for _ in table.changes():
                         pass
@@ -159,16 +161,19 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
                 delays.append(time.perf_counter() - step_at)
                 assert not step.dead_letters
             busy = time.process_time() - busy
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             after = _count(store)
             bare = {}
             if kind == "sqlite":
-                seconds = _write_bare(folder / "timeline.db", make_records(Citizens(keys), write, citizens, "bare"))
+                bare_records = make_records(Citizens(keys), write, citizens, "bare")
+                seconds = _write_bare(folder / "timeline.db", bare_records, step_entries)
                 bare["bare_driver_per_second"] = len(records) / seconds
             size = (folder / "timeline.db").stat().st_size if kind == "sqlite" else _size(store)
     return {
         "database": kind,
         "entries_before": before,
         "citizens": citizens,
+        "entries_per_step": step_entries,
         "built_seconds": built,
         "database_mib": size / MIB,
         "into_database_per_second": len(records) / store.writing_seconds,
@@ -176,17 +181,18 @@ def measure(kind: str, *, entries: int, citizens: int, write: int) -> dict[str, 
         "entries_per_second": len(records) / sum(delays),
         "per_cpu_second": len(records) / busy,
         "step_p99_ms": 1000 * percentile(delays, 0.99),
+        "memory_mib": memory / MIB,
         "correct": "exact" if after - before == len(records) else f"{after - before} of {len(records)}",
     }
 
 
-def _write_bare(path: Path, records: Sequence[Told]) -> float:
+def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float:
     """Insert these entries and their links by SQLite's driver alone, in the same batches; return how many seconds that took."""
     took = 0.0
     with closing(sqlite3.connect(path, isolation_level=None)) as driver:
         sql._prepare_sqlite(driver, None)
-        for start in range(0, len(records), STEP_ENTRIES):
-            entries = [core.decode(record.value) for record in records[start : start + STEP_ENTRIES]]
+        for start in range(0, len(records), step_entries):
+            entries = [core.decode(record.value) for record in records[start : start + step_entries]]
             rows = sorted(_values(ENTRIES, sql._row(entry, entry.citizen)) for entry in entries)
             links = sorted(_values(LINKS, link) for link in sql._links(entries))
             began_at = time.perf_counter()
@@ -223,13 +229,16 @@ def goals(run: Run) -> list[Goal]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--entries", default=5_000_000, show_default=True, type=click.IntRange(min=LARGE_ENTRIES))
 @click.option("--citizens", default=1_000_000, show_default=True, type=click.IntRange(min=1))
-@click.option("--write", default=300_000, show_default=True, type=click.IntRange(min=1))
+@click.option("--write", default=600_000, show_default=True, type=click.IntRange(min=1))
 @click.option("--database", type=click.Choice([*WANTED]), default="sqlite", show_default=True)
+@click.option(
+    "--step", type=click.IntRange(min=1), help="Entries in a transaction  [default: 150000; PostgreSQL: 10000]"
+)
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
-def main(*, entries: int, citizens: int, write: int, database: str, file: Path | None) -> None:
+def main(*, entries: int, citizens: int, write: int, database: str, step: int | None, file: Path | None) -> None:
     """Build, measure, print, and write if asked to; exit 1 if not every entry is there, once."""
     forget_settings()
-    run = measure(database, entries=entries, citizens=citizens, write=write)
+    run = measure(database, entries=entries, citizens=citizens, write=write, step_entries=step or STEPS[database])
     conclude("sink", run, goals(run), file)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine.batch import Batch
 from streams.engine.engine import Options
 from streams.engine.job import Busy, Unavailable
-from streams.engine.lane import MAX_BACKLOG_BYTES, Lane, _halves
+from streams.engine.lane import MAX_BACKLOG_BYTES, USUAL_BYTES, Lane, _halves
 
 SOURCE = TopicPartition("calls", 0)
 
@@ -21,11 +22,11 @@ def batch(start: int, count: int, size: int = 1) -> Batch:
     return Batch(SOURCE, records, start, start + count + 1)  # a marker at its end
 
 
-def open_lane(max_records: int) -> Lane:
+def open_lane(max_records: int, **options: Any) -> Lane:
     """Return a lane that takes batches from offset 0 on, of an engine that is none."""
     job = SimpleNamespace(sources=["calls"], open=lambda _: None)
-    options = Options("", max_records=max_records)
-    engine: Any = SimpleNamespace(job=job, options=options, wanted=SimpleNamespace(set=lambda: None))
+    how = Options("", max_records=max_records, **options)
+    engine: Any = SimpleNamespace(job=job, options=how, wanted=SimpleNamespace(set=lambda: None))
     lane = Lane(engine, 0)
     lane.ready, lane.positions = True, {SOURCE: 0}
     return lane
@@ -60,6 +61,42 @@ def test_few_records_that_are_large_are_enough() -> None:
     assert lane.has_room
 
 
+def due_at(lane: Lane, step_at: float, *, behind: int) -> float:
+    """Return when a step is due, with so many records in Kafka after what was put."""
+    end = lane.positions[SOURCE] + behind
+    lane._end = lambda _: end  # type: ignore[method-assign]
+    return lane._due_at(step_at)
+
+
+def test_a_step_waits_until_nothing_more_comes_or_there_is_enough() -> None:
+    lane = open_lane(max_records=100, enough_records=50, linger_seconds=2.0)
+    put(lane, batch(0, 20))
+    last_put_at = lane._put_at
+    assert due_at(lane, step_at=1.0, behind=0) == 1.0, "few are all there are"
+    assert due_at(lane, step_at=1.0, behind=29) == 1.0
+    assert due_at(lane, step_at=1.0, behind=30) == last_put_at + 2.0, (
+        "those that come soon are waited for, but not for ever"
+    )
+    assert due_at(lane, step_at=last_put_at + 9, behind=30) == last_put_at + 9
+    put(lane, batch(21, 30))
+    assert due_at(lane, step_at=last_put_at + 9, behind=1000) == 0.0, "enough do not wait"
+
+
+def test_a_step_does_not_wait_for_what_there_is_no_room_for() -> None:
+    lane = open_lane(max_records=100, enough_records=50, linger_seconds=2.0)
+    put(lane, batch(0, 1, MAX_BACKLOG_BYTES))
+    assert due_at(lane, step_at=1e9, behind=1000) == 0.0
+
+
+def test_large_steps_have_room_for_as_many_bytes() -> None:
+    lane = open_lane(max_records=100_000)
+    put(lane, batch(0, 1, MAX_BACKLOG_BYTES))
+    assert lane.has_room
+    put(lane, batch(2, 1, 100_000 * USUAL_BYTES - MAX_BACKLOG_BYTES))
+    assert not lane.has_room
+    assert [len(lane._take()) for _ in range(2)] == [2, 0]
+
+
 @pytest.mark.parametrize("count", range(1, 12))
 def test_halves_are_not_empty_and_cover_all(count: int) -> None:
     batches = [batch(0, 5), batch(6, 0), batch(7, 7)]
@@ -92,13 +129,25 @@ class Sink:
         self.undone += 1
 
 
+def died(error: BaseException) -> None:
+    raise error
+
+
 class Waited(Lane):
     """A lane whose steps are committed nowhere."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, turn: Any = None) -> None:
         job = SimpleNamespace(sources=["calls"], open=lambda _: sink, states=["rows"], outputs=[])
         engine: Any = SimpleNamespace(
-            job=job, options=Options(""), partitions=1, standing_by=asyncio.Lock(), now=lambda: 0, consumer=None
+            job=job,
+            options=Options(""),
+            partitions=1,
+            turn=turn or nullcontext(),
+            standing_by=asyncio.Lock(),
+            now=lambda: 0,
+            consumer=None,
+            wanted=asyncio.Event(),
+            die=died,
         )
         super().__init__(engine, 0)
         self.committed: list[Any] = []
@@ -144,6 +193,66 @@ def test_a_tick_that_somebody_is_in_the_way_of_is_no_defect() -> None:
     lane = Waited(sink)
     assert asyncio.run(lane._tick()) == Options("").tick_seconds
     assert (sink.undone, lane._failed_ticks) == (1, 0)
+
+
+def test_lanes_in_turn_do_not_step_into_the_transaction_of_another() -> None:
+    steps: list[str] = []
+    waiting: list[int] = []
+    """How many others wait, and are not taken for stuck, as each commits."""
+    turn = asyncio.Lock()
+
+    class Slow(Waited):
+        """A lane whose commit lets others run."""
+
+        async def _open(self) -> None:
+            self.ready, self.positions = True, {SOURCE: 0}
+            put(self, batch(0, 5))
+
+        async def _tick(self) -> float:
+            steps.append("tick")
+            self._closing = True
+            return 0.0
+
+        async def _commit(self, step: Any, batches: Any, writes: Any) -> None:
+            steps.append("begun")
+            await asyncio.sleep(0.01)
+            waiting.append(sum(lane._is_waiting and not lane.busy for lane in lanes))
+            steps.append("ended")
+            await super()._commit(step, batches, writes)
+            self._done = {SOURCE: 6}
+
+    lanes = [Slow(Sink(), turn) for _ in range(3)]
+
+    async def run() -> None:
+        await asyncio.gather(*(lane._run() for lane in lanes))
+
+    asyncio.run(run())
+    assert [what for what in steps if what != "tick"] == ["begun", "ended"] * 3
+    assert waiting == [2, 2, 2], "for their own steps, and then to tick"
+
+
+def test_a_lane_that_closes_while_it_waits_for_its_turn_leaves_the_step_to_who_comes_next() -> None:
+    turn = asyncio.Lock()
+    sink = Sink()
+    lane = Waited(sink, turn)
+    lane.ready, lane.positions = True, {SOURCE: 0}
+
+    async def opened() -> None:
+        put(lane, batch(0, 5))
+
+    lane._open = opened  # type: ignore[method-assign]
+
+    async def run() -> None:
+        async with turn:
+            lane.start()
+            while not lane._is_waiting:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0)
+            closing = asyncio.create_task(lane.close())
+            await asyncio.sleep(0)
+        await closing
+
+    asyncio.run(run())
+    assert (sink.tried, lane.committed) == (0, [])
 
 
 def test_what_cannot_be_reached_ends_the_step() -> None:
