@@ -118,9 +118,7 @@ class Engine:
         self.wanted: Final = asyncio.Event()
         """Set when a lane may have room again."""
         self.turn: Final[AbstractAsyncContextManager[None]] = asyncio.Lock() if options.in_turn else nullcontext()
-        """Of the lane that steps, if they do so in turn."""
-        self.standing_by: Final = asyncio.Lock()
-        """Of the lane that is the next to try again what somebody else was in the way of."""
+        """Of the lane that steps, or tries to, if they do so in turn."""
         self._clock = clock
         self._sources = frozenset(job.sources)
         self._parked: dict[int, Lane] = {}

@@ -186,7 +186,8 @@ class Unavailable(RuntimeError):  # noqa: N818 - says what it is
 class Busy(Unavailable):
     """Somebody else holds what a job writes to, for a while: the step is taken back and tried again, in this life.
 
-    Raised within a second or so: meanwhile the process does nothing else, and Kafka hears nothing of it.
+    Raised within a second or so: meanwhile the process does nothing else, and Kafka hears nothing of it. So its partitions step
+    in turn (`Options.in_turn`): between any two tries the loop turns.
     """
 
 

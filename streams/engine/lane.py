@@ -307,11 +307,10 @@ class Lane:
                     return None
 
     async def _stand_by(self) -> None:
-        """Take the step back, and wait a moment: one lane at a time, so that the loop turns between any two tries."""
+        """Take the step back, and wait a moment, in which the loop turns."""
         self._roll_back()
-        async with self._engine.standing_by:
-            if not self._closing:
-                await asyncio.sleep(BUSY_SECONDS)
+        if not self._closing:
+            await asyncio.sleep(BUSY_SECONDS)
         self.stepped_at = time.monotonic()  # all is well here, and another process would wait too
 
     async def _try_step(self, batches: Sequence[Batch]) -> None:

@@ -143,7 +143,6 @@ class Waited(Lane):
             options=Options(""),
             partitions=1,
             turn=turn or nullcontext(),
-            standing_by=asyncio.Lock(),
             now=lambda: 0,
             consumer=None,
             wanted=asyncio.Event(),
@@ -273,12 +272,15 @@ def test_one_lane_tries_at_a_time_so_that_kafka_hears_of_a_process_all_of_whose_
         standing_by -= 1
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    lanes = [Waited(Sink(*[Busy("locked")] * 5)) for _ in range(4)]
-    for lane in lanes:
-        lane._engine.standing_by = lanes[0]._engine.standing_by
+    turn = asyncio.Lock()
+    lanes = [Waited(Sink(*[Busy("locked")] * 5), turn) for _ in range(4)]
+
+    async def step(lane: Waited) -> None:
+        async with lane._turn():
+            await lane._step([batch(0, 5)])
 
     async def run() -> None:
-        await asyncio.gather(*(lane._step([batch(0, 5)]) for lane in lanes))
+        await asyncio.gather(*map(step, lanes))
 
     asyncio.run(run())
     assert (len([lane for lane in lanes if lane.committed]), most) == (4, 1)
