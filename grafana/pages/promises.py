@@ -66,7 +66,7 @@ PAGE: Final = Page(
                 _state(board("running"), "running"),
                 _state(Words("En pause", "Paused"), "paused"),
                 Tile(
-                    title=Words("Tenus sur la période", "Kept, over the time looked at"),
+                    title=Words("Part tenue sur la période", "Share kept, over the time looked at"),
                     about=Words(
                         "Tenus ÷ (tenus + dépassés), délais dont l’issue est connue sur la période :"
                         " contact_sla_completed_total.",
@@ -97,10 +97,10 @@ PAGE: Final = Page(
                 Table(
                     title=board("promises"),
                     about=Words(
-                        "Objectif : contact_sla_objective_ratio. Tenus : tenus ÷ (tenus + dépassés), sur la période. À"
+                        "Objectif : contact_sla_objective_ratio. Part tenue : tenus ÷ (tenus + dépassés), sur la période. À"
                         " risque, en retard : maintenant. Plus long retard : maintenant − la plus ancienne échéance"
                         " dépassée, en jours. Calendrier : ouvert ou fermé.",
-                        "Objective: contact_sla_objective_ratio. Kept: kept ÷ (kept + broken), over the time looked at."
+                        "Objective: contact_sla_objective_ratio. Share kept: kept ÷ (kept + broken), over the time looked at."
                         " At risk, overdue: right now. Longest overdue: now − the earliest deadline that passed, in"
                         " days. Calendar: open or closed.",
                     ),
