@@ -1,6 +1,6 @@
 """`accueil forecast`: how many will still come today, and how many agents that takes now."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import inf
 
 import click
@@ -58,8 +58,19 @@ def command(settings: Settings, /) -> None:
         click.echo(
             say(f"history is still being read: {channels}", f"historique encore en cours de lecture : {channels}")
         )
-    for line in _notes(found, options):
+    for line in (*tell_holidays(today, options), *_notes(found, options)):
         click.echo(line)
+
+
+def tell_holidays(today: date, options: WebOptions) -> list[str]:
+    """Return what public holidays have to do with it."""
+    if options.is_holiday(today):
+        return [
+            say("today is a public holiday: compared with Sundays", "jour férié aujourd'hui : comparé aux dimanches")
+        ]
+    before = (today - timedelta(weeks=number) for number in range(1, WEEKS + 1))
+    days = ", ".join(str(day) for day in sorted(before) if options.is_holiday(day))
+    return [say(f"left out, public holidays: {days}", f"laissés de côté, jours fériés : {days}")] if days else []
 
 
 def _row(one: Outlook, options: WebOptions) -> tuple[str, ...]:

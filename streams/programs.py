@@ -189,6 +189,7 @@ def web_options(settings: Settings) -> WebOptions:
         title=web.title,
         title_en=web.title_en,
         time_zone=web.zone,
+        holidays=web.holidays,
         target_seconds=web.target_seconds,
         desk_target_seconds=web.desk_target_seconds,
         short_abandon_seconds=web.short_abandon_seconds,

@@ -30,6 +30,23 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _known_holidays(code: str) -> str:
+    if code:
+        from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - brings a library, for who sets it
+        from models.calendars.rules import LAST_YEAR  # noqa: PLC0415
+
+        try:
+            public_holidays(code, LAST_YEAR)
+        except ValueError:
+            raise ValueError(
+                say(
+                    'must be a country or a part of it, such as "FR", "FR-57" or "FR-974", or empty',
+                    'attend un pays ou une partie, comme "FR", "FR-57" ou "FR-974", ou rien',
+                )
+            ) from None
+    return code
+
+
 def _one_of_the_bounds(seconds: int) -> int:
     # Figures hold waits by these bounds: with a target between two of them, who was answered in time could not be told.
     if seconds not in WAIT_BOUNDS:
@@ -184,6 +201,8 @@ class Web(Section):
     """The same in English; empty if it has no other name."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = _BOARD.time_zone.key
     """Whose midnight begins the day."""
+    holidays: Annotated[str, AfterValidator(_known_holidays)] = _BOARD.holidays
+    """Whose public holidays are no days like others, for what is usual and the forecast; empty: nobody's."""
     target_seconds: WaitBound = _BOARD.target_seconds
     """An answer within this time is in time: the target of the service level."""
     desk_target_seconds: WaitBound = _BOARD.desk_target_seconds

@@ -1,11 +1,12 @@
 """How many will still come today: as on the same weekdays of the weeks before, with how far that was off on these days.
 
 The mean of the same weekdays is the plainest forecast that knows how a week goes, and one that can be checked by hand. It knows
-nothing of a holiday that is tomorrow, of a letter to ten thousand citizens, or of a trend.
+nothing of a letter to ten thousand citizens, or of a trend. Public holidays are no weekdays: they are left out, and one that is
+today is compared with Sundays.
 """
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from math import sqrt
 from statistics import fmean, median, variance
 from typing import Final, NamedTuple
@@ -15,8 +16,9 @@ FEWEST_DAYS: Final = 3
 MOST_DAYS: Final = 8
 """Two months: what is older is another season."""
 QUIET: Final = 0.2
-"""A day with fewer than this part of the median was none like others: a holiday, a strike, a source that was away. Where mostly
+"""A day with fewer than this part of the median was none like others: a bridge, a strike, a source that was away. Where mostly
 nobody comes, all days are alike."""
+_SUNDAY: Final = 6
 _T_90: Final = (2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860)
 """Of Student's distribution with 2, 3 … degrees of freedom: 9 of 10 lie within so many standard deviations."""
 
@@ -47,6 +49,18 @@ class Forecast(NamedTuple):
     """How far each of these days is from what the others say of its rest: the sum of that, of what came. None if nobody did."""
     per_hour: float
     """At what rate they come in the half hour that begins now."""
+
+
+def days_like(today: date, weeks: int, is_holiday: Callable[[date], bool]) -> list[date]:
+    """Return the days of the last `weeks` weeks with which today is compared, the latest first.
+
+    They are the same weekdays that were no public holidays; of a public holiday, Sundays, whatever these were.
+    """
+    is_rest = is_holiday(today)
+    weekday = _SUNDAY if is_rest else today.weekday()
+    latest = today - timedelta(days=(today.weekday() - weekday) % 7 or 7)
+    days = (latest - timedelta(weeks=number) for number in range(weeks))
+    return [day for day in days if is_rest or not is_holiday(day)]
 
 
 def forecast(past: Sequence[Past], hour: float) -> Forecast | None:

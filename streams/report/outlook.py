@@ -1,20 +1,20 @@
 """What is to be expected of each queue today, and how many agents that takes: pure."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import inf
 from typing import Final, NamedTuple
 
 from models.topics import Channel
 from streams.core.figures import CAME, HOURS, Dimensions, Figure, merge, new_day
-from streams.core.forecast import MOST_DAYS, Forecast, Past, forecast
+from streams.core.forecast import MOST_DAYS, Forecast, Past, days_like, forecast
 from streams.core.layouts import LAYOUTS, QUEUES
 from streams.core.staffing import Load, Performance, agents_for, perform
 from streams.report.history import History
 from streams.web.options import WebOptions
 
 WEEKS: Final = MOST_DAYS + 2
-"""So far back days are asked for: one or two of them may be holidays."""
+"""So far back days are asked for: one or two of them may be public holidays."""
 FEWEST_ABANDONED: Final = 20
 """Of fewer callers who gave up it is not known how patient they are."""
 FEWEST_HANDLED: Final = 20
@@ -68,13 +68,12 @@ def look_out(history: History, now: datetime, options: WebOptions) -> list[Outlo
 def _look_at(
     place: Dimensions, days: Mapping[date, Figure], today: date, hour: float, history: History, options: WebOptions
 ) -> Outlook:
-    weeks = [today - timedelta(weeks=number) for number in range(1, WEEKS + 1)]
     began_on = (day for day, figure in days.items() if figure.counts[CAME])  # before that it may not have been there
     first = max(history.began_on.get(place.channel, today), min(began_on, default=today))
     read = history.being_read.get(place.channel)
     known = [
         Past(day, (days[day].by_hour if day in days else None) or [0] * HOURS)
-        for day in weeks
+        for day in days_like(today, WEEKS, options.is_holiday)
         if day > first and (read is None or day < read.date())
     ]
     expected = forecast(known, hour)

@@ -117,7 +117,7 @@ def make_message(snapshot: Snapshot, options: WebOptions, version: str, risks: R
         queues=queues_of(snapshot, options),
         arrivals=arrivals_of(snapshot, options),
         day=curve_of(snapshot),
-        usual=usual_of(snapshot.same_weekdays, snapshot.taken_at, options.time_zone),
+        usual=usual_of(snapshot.past_days, snapshot.taken_at, options),
         all_services=all_services,
         services=services,
         satisfaction=satisfaction_of(snapshot, options),

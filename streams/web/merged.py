@@ -116,10 +116,10 @@ class MergedRows:
         return self._opinions.sums
 
     @property
-    def same_weekdays(self) -> Sequence[Past]:
+    def past_days(self) -> Sequence[Past]:
         """Calls by hour, of the days before that of `now` that were the same day of the week."""
         read = [part.history[past.CHANNEL] for part in self.progress.values() if past.CHANNEL in part.history]
-        return self._past.same_weekdays(min(read, default=None))
+        return self._past.whole_days(min(read, default=None))
 
     def add_up_recent(self) -> dict[Dimensions, Figure]:
         """Return the counts of the last half hour."""

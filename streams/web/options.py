@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -84,6 +85,8 @@ class WebOptions:
     """The same in English; empty if it has no other name."""
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Europe/Paris"))
     """Cuts the days."""
+    holidays: str = "FR"
+    """Whose public holidays (`models.calendars.public_holidays`) are no days like others; empty: nobody's."""
     target_seconds: int = 20
     """Answered within this many seconds counts for the service level; one of the bounds of waits."""
     desk_target_seconds: int = 900
@@ -120,6 +123,12 @@ class WebOptions:
             *(queue.dimensions for queue in self.queues),
             *(place for service in self.services for place in service.places),
         )
+
+    def is_holiday(self, day: date) -> bool:
+        """Return whether a day is a public holiday."""
+        from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - brings a library, for a few commands
+
+        return bool(self.holidays) and day in public_holidays(self.holidays, day.year)
 
     def labels_of(self, service: str) -> tuple[str, str]:
         """Return what a service is called in French and in English: its own name if no setting says more."""

@@ -10,11 +10,12 @@ import msgspec
 
 from models.topics import Channel
 from streams.core.figures import CAME, HOURS, Dimensions, civil_time, decode_figure
-from streams.core.forecast import MOST_DAYS, Forecast, Past, forecast
+from streams.core.forecast import MOST_DAYS, Forecast, Past, days_like, forecast
 from streams.core.layouts import QUEUES
+from streams.web.options import WebOptions
 
 WEEKS: Final = MOST_DAYS + 2
-"""So far back days are looked at: one or two of them may be holidays."""
+"""So far back days are looked at: one or two of them may be public holidays."""
 CHANNEL: Final = Channel.CALL
 """The board draws the day of calls."""
 _DAYS: Final = 7 * (WEEKS + 1) + 1
@@ -63,15 +64,15 @@ class PastDays:
             for day in [day for day in self._days if day <= today - _DAYS]:
                 del self._days[day], self._sums[day]
 
-    def same_weekdays(self, being_read: int | None) -> list[Past]:
-        """Return the days of the last `WEEKS` weeks that are like today, all but the first on which anybody came.
+    def whole_days(self, being_read: int | None) -> list[Past]:
+        """Return the days of the last `WEEKS` weeks, all but the first on which anybody came, which may be known in part.
 
         While history is read, as of `being_read` (milliseconds since 1970), those are left out that it has not passed.
         """
         known = [day for day, sums in self._sums.items() if any(sums)]
         first = min(known, default=self._today)
         read = self._today if being_read is None else datetime.fromtimestamp(being_read / 1000, self._zone).toordinal()
-        days = [self._today - 7 * weeks for weeks in range(1, WEEKS + 1)]
+        days = range(self._today - 1, self._today - 7 * WEEKS - 1, -1)
         nobody = [0] * HOURS
         return [Past(date.fromordinal(day), tuple(self._sums.get(day, nobody))) for day in days if first < day < read]
 
@@ -89,6 +90,8 @@ class Usual(msgspec.Struct, frozen=True):
 
     days: list[str]
     """From which it is made, ISO 8601."""
+    of_sundays: bool
+    """Whether these are Sundays since today is a public holiday; else they are the same weekdays, without public holidays."""
     by_hour: list[float]
     """How many came in each hour of the clock, in the mean."""
     by_now: float
@@ -100,19 +103,24 @@ class Usual(msgspec.Struct, frozen=True):
     high: float
 
 
-def usual_of(past: Sequence[Past], now: datetime, zone: ZoneInfo) -> Usual | None:
-    """Return what such a day is like (`streams.core.forecast`); None where too few are known."""
-    local = now.astimezone(zone)
+def usual_of(past: Sequence[Past], now: datetime, options: WebOptions) -> Usual | None:
+    """Return what such a day is like (`streams.core.forecast`), by whole days before it; None where too few are known."""
+    local = now.astimezone(options.time_zone)
+    today, by_day = local.date(), {one.day: one for one in past}
+    like = [by_day[day] for day in days_like(today, WEEKS, options.is_holiday) if day in by_day]
     told = forecast(
-        past, local.hour + local.minute // 5 * 5 / 60
+        like, local.hour + local.minute // 5 * 5 / 60
     )  # by five minutes: what is sent changes no more often
-    return None if told is None else _usual(told, {one.day: one.by_hour for one in past})
+    if told is None:
+        return None
+    return _usual(told, {one.day: one.by_hour for one in like}, of_sundays=options.is_holiday(today))
 
 
-def _usual(told: Forecast, by_day: Mapping[date, Sequence[int]]) -> Usual:
+def _usual(told: Forecast, by_day: Mapping[date, Sequence[int]], *, of_sundays: bool) -> Usual:
     hours = zip(*(by_day[day] for day in told.days), strict=True)
     return Usual(
         days=[day.isoformat() for day in told.days],
+        of_sundays=of_sundays,
         by_hour=[round(sum(hour) / len(hour), 1) for hour in hours],
         by_now=round(told.by_now, 1),
         rest=round(told.rest, 1),

@@ -64,7 +64,7 @@ class Snapshot:
     """What is promised, by the SLA file as it was at that moment."""
     unreadable: int
     """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
-    same_weekdays: Sequence[Past] = ()
+    past_days: Sequence[Past] = ()
     """Calls by hour, of the days before today that were the same day of the week (`PastDays`)."""
 
     @property
@@ -167,7 +167,7 @@ class FiguresView:
                 latest=dict(shown.latest),
                 due={place: {at: number for at, number in due.items() if number} for place, due in shown.due.items()},
                 opinions={window: dict(sums) for window, sums in shown.opinions.items()},
-                same_weekdays=shown.same_weekdays,
+                past_days=shown.past_days,
                 policies=policies,
                 unreadable=self._unreadable,
             )

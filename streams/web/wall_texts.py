@@ -54,7 +54,14 @@ WALL_TEXTS: Final = {
     # how such a day went before
     "usual": ("d’habitude", "usually"),
     "no_history": ("pas encore d’historique", "no history yet"),
-    "usual_of": ("Moyenne des mêmes jours : {days}.", "Mean of the same weekdays: {days}."),
+    "usual_of": (
+        "Moyenne des mêmes jours, hors jours fériés : {days}.",
+        "Mean of the same weekdays, public holidays left out: {days}.",
+    ),
+    "usual_of_sundays": (
+        "Jour férié, comparé aux dimanches : {days}.",
+        "A public holiday, compared with Sundays: {days}.",
+    ),
     "usual_by_now": ("D’habitude {n} à cette heure.", "Usually {n} by now."),
     "usual_now": ("D’habitude à cette heure", "Usually by now"),
     "still_to_come": ("Encore attendus", "Still to come"),
@@ -146,8 +153,8 @@ WALL_TEXTS: Final = {
         "Total time of the conversations that ended or were transferred ÷ their number.",
     ),
     "means_queues_usual": (
-        "Moyenne des mêmes jours de la semaine, 8 au plus, sans ceux où presque personne n’est venu (accueil forecast).",
-        "Mean of the same weekdays, at most 8, without those on which hardly anybody came (accueil forecast).",
+        "Moyenne des mêmes jours de la semaine, 8 au plus, fériés et jours presque sans personne exclus (accueil forecast).",
+        "Mean of the same weekdays, at most 8, without holidays and days on which hardly anybody came (accueil forecast).",
     ),
     "means_matters_received": ("Reçus par le service.", "Received by the service."),
     "means_matters_closed": (

@@ -125,7 +125,7 @@ def _arrivals(expected: Expected) -> list[dict[str, Any]]:
 
 
 def _usual(expected: Expected) -> dict[str, Any]:
-    """Return what the same weekdays were like, but for the first day; within an hour, calls are taken to come evenly."""
+    """Return what the same weekdays, none of them a holiday, were like, but the first; in an hour, calls come evenly."""
     calls = [fact.at.astimezone(PARIS) for fact in expected.facts if fact.place[0] == "call" and fact.name == "offered"]
     days = sorted(
         day
@@ -137,6 +137,7 @@ def _usual(expected: Expected) -> dict[str, Any]:
     part = now.minute // 5 * 5 / 60
     by_now = sum(sum(hours[: now.hour]) + hours[now.hour] * part for hours in by_hour) / len(days)
     return {
+        "of_sundays": False,
         "days": [day.isoformat() for day in days],
         "by_hour": [round(sum(hour) / len(days), 1) for hour in zip(*by_hour, strict=True)],
         "by_now": round(by_now, 1),

@@ -22,7 +22,7 @@ function showMoment(moment) {
 export function sayUsual(usual) {
   if (!usual) return texts.no_history;
   const last = usual.days.map((day) => format.day(day)).join(", ");
-  return say("usual_of", { days: last });
+  return say(usual.of_sundays ? "usual_of_sundays" : "usual_of", { days: last });
 }
 
 /** Show the day of a board. */

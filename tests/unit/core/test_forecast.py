@@ -4,8 +4,10 @@ import random
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streams.core.forecast import Past, count_after, forecast
+from streams.core.forecast import Past, count_after, days_like, forecast
 
 WEDNESDAY = date(2026, 11, 25)
 
@@ -28,6 +30,22 @@ def test_the_rest_of_a_day_is_the_mean_of_the_same_weekdays() -> None:
     # by the others each day should be 33.3, 30, 26.7, 30: 13.3 + 0 + 13.3 + 0 of 120
     assert told.error == pytest.approx(26.667 / 120, abs=1e-4)
     assert told.days == tuple(WEDNESDAY - timedelta(weeks=number) for number in (4, 3, 2, 1))
+
+
+DATES = st.dates(date(2024, 1, 1), date(2030, 12, 31))
+
+
+@given(DATES, st.integers(1, 12), st.sets(st.integers(0, 90)))
+def test_days_like_today_are_weekdays_without_holidays_and_of_a_holiday_sundays(
+    today: date, weeks: int, ago: set[int]
+) -> None:
+    holidays = {today - timedelta(days=days) for days in ago}
+    found = days_like(today, weeks, holidays.__contains__)
+    earlier = [today - timedelta(days=days) for days in range(1, 7 * weeks + 1)]
+    if today in holidays:
+        assert found == [day for day in earlier if day.weekday() == 6]
+    else:
+        assert found == [day for day in earlier if day.weekday() == today.weekday() and day not in holidays]
 
 
 def test_within_an_hour_they_come_evenly() -> None:

@@ -85,6 +85,10 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
         ('[log]\nformat = "xml"', "accueil.toml: log.format must be 'console' or 'json'"),
         ('[web]\ntime_zone = "Paris"', "accueil.toml: web.time_zone must be a time zone such as Europe/Paris"),
         (
+            '[web]\nholidays = "Sundays"',
+            'accueil.toml: web.holidays must be a country or a part of it, such as "FR", "FR-57" or "FR-974", or empty',
+        ),
+        (
             "[web]\ntarget_seconds = 21",
             f"accueil.toml: web.target_seconds must be one of {', '.join(map(str, WAIT_BOUNDS))}",
         ),
@@ -273,6 +277,7 @@ def test_board_is_told_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
                 title = "Maison"
                 title_en = "House"
                 time_zone = "Indian/Reunion"
+                holidays = "FR-974"
                 target_seconds = 30
                 desk_target_seconds = 600
                 short_abandon_seconds = 5

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from streams.forecast_cli import tell_holidays
 from streams.report.history import History, HistoryView
 from streams.report.outlook import FEWEST_ABANDONED, WEEKS, Outlook, estimate_patience, look_out
 from streams.web.options import WebOptions
@@ -15,7 +16,7 @@ from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
 PARIS = ZoneInfo("Europe/Paris")
 WEDNESDAY = date(2026, 11, 25)
 NOON = datetime(2026, 11, 25, 12, tzinfo=PARIS)
-OPTIONS = WebOptions(brokers="")
+OPTIONS = WebOptions(brokers="", holidays="")
 
 
 def history_of(worker: Worker) -> History:
@@ -62,6 +63,38 @@ def test_an_outlook_is_of_the_same_weekdays_and_says_who_is_needed() -> None:
     assert one.staffing.now.service_level == pytest.approx(
         0.811, abs=1e-3
     )  # Erlang C, 3 erlangs, 5 agents: 1 - 0.236 e^(-40/180)
+
+
+def test_a_public_holiday_is_left_out_and_one_that_is_today_is_compared_with_sundays() -> None:
+    worker = Worker()
+    past(worker, 6)  # the second of them on 11 November
+    one = look_out(history_of(worker), NOON, replace(OPTIONS, holidays="FR"))[0]
+    assert one.forecast is not None
+    assert [day for day in one.forecast.days if (day.month, day.day) == (11, 11)] == []
+    assert len(one.forecast.days) == 4
+    for number in range(9):
+        worker.offered(SOCIAL, NOON - timedelta(days=3, weeks=number), 5)
+    found = look_out(history_of(worker), NOON - timedelta(weeks=2), replace(OPTIONS, holidays="FR"))
+    (one,) = found
+    assert one.forecast is not None
+    assert {day.weekday() for day in one.forecast.days} == {6}
+    assert one.forecast.by_now + one.forecast.rest == 5
+
+
+@pytest.mark.parametrize(
+    ("today", "told"),
+    [
+        (date(2026, 11, 25), ["left out, public holidays: 2026-11-11"]),
+        (date(2026, 11, 11), ["today is a public holiday: compared with Sundays"]),
+        (date(2026, 3, 10), []),
+    ],
+)
+def test_the_command_says_what_public_holidays_have_to_do_with_it(
+    today: date, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    assert tell_holidays(today, WebOptions(brokers="")) == told
+    assert tell_holidays(today, OPTIONS) == []
 
 
 def test_patience_is_all_that_was_waited_for_each_who_gave_up() -> None:

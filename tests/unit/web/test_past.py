@@ -1,6 +1,7 @@
 """How days like this one went before."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)
 TODAY = NOON.date()
 WEEK = timedelta(weeks=1)
+OPTIONS = WebOptions(brokers="")
 
 
 def day_of(by_hour: Sequence[int]) -> bytes:
@@ -45,8 +47,8 @@ def filled(weeks: int = 4, number: int = 20) -> PastDays:
     return past
 
 
-def days_of(past: PastDays, being_read: int | None = None) -> dict[date, int]:
-    return {one.day: sum(one.by_hour) for one in past.same_weekdays(being_read)}
+def days_of(past: PastDays, being_read: int | None = None, today: date = TODAY) -> dict[date, int]:
+    return {one.day: sum(one.by_hour) for one in past.whole_days(being_read) if one.day.weekday() == today.weekday()}
 
 
 def test_places_partitions_days_and_buckets_of_a_day_are_added_up() -> None:
@@ -54,8 +56,8 @@ def test_places_partitions_days_and_buckets_of_a_day_are_added_up() -> None:
     past.put("day", day.toordinal(), ROADS, 1, day_of(calls(3, 11)))
     at = datetime(day.year, day.month, day.day, 10, 55, tzinfo=PARIS)
     past.put("bucket", int(at.timestamp()), SOCIAL, 0, bucket_of(4))
-    first = past.same_weekdays(None)[0]
-    assert (first.day, first.by_hour[10], first.by_hour[11]) == (day, 24, 3)
+    (first,) = [one for one in past.whole_days(None) if one.day == day]
+    assert (first.by_hour[10], first.by_hour[11]) == (24, 3)
 
 
 def test_a_row_that_changes_counts_once_and_one_that_is_removed_not_at_all() -> None:
@@ -68,9 +70,10 @@ def test_a_row_that_changes_counts_once_and_one_that_is_removed_not_at_all() -> 
     assert days_of(past)[day] == 0
 
 
-def test_only_the_same_weekdays_count_and_not_the_first_of_all() -> None:
+def test_weeks_that_are_over_count_and_not_the_first_day_of_all() -> None:
     past = filled(WEEKS + 5)
-    past.put("day", TODAY.toordinal() - 1, SOCIAL, 0, day_of(calls(99)))
+    past.put("day", TODAY.toordinal(), SOCIAL, 0, day_of(calls(99)))
+    assert len(past.whole_days(None)) == 7 * WEEKS
     assert days_of(past) == {TODAY - week * WEEK: 20 for week in range(1, WEEKS + 1)}
     assert set(days_of(filled(2))) == {TODAY - WEEK, TODAY - 2 * WEEK}
 
@@ -83,7 +86,7 @@ def test_days_that_history_has_not_passed_do_not_count() -> None:
 def test_midnight_turns_to_another_weekday_and_forgets_what_is_too_old() -> None:
     past = filled(WEEKS)
     past.turn_to(NOON + timedelta(days=1))
-    assert not any(days_of(past).values())
+    assert not any(days_of(past, today=TODAY + timedelta(days=1)).values())
     past.turn_to(NOON + timedelta(weeks=3))
     assert len(days_of(past)) == WEEKS, "of the three last weeks nobody is known, but they are days"
     past.turn_to(NOON + timedelta(weeks=40))
@@ -100,25 +103,46 @@ def test_the_usual_day_is_the_mean_of_those_before() -> None:
     for week, number in enumerate((10, 20, 30, 5), start=1):
         by_hour = [*calls(number)[:15], number // 2, *[0] * 8]
         past.put("day", (TODAY - week * WEEK).toordinal(), SOCIAL, 0, day_of(by_hour))
-    usual = usual_of(past.same_weekdays(None), NOON, PARIS)
+    usual = usual_of(past.whole_days(None), NOON, OPTIONS)
     assert isinstance(usual, Usual)
     assert usual.days == [str(TODAY - week * WEEK) for week in (3, 2, 1)]
     assert (usual.by_hour[10], usual.by_hour[15], usual.by_now, usual.rest) == (20, 10, 20, 10)
     assert usual.low <= usual.rest <= usual.high
 
 
+def test_a_public_holiday_is_compared_with_sundays_and_is_no_day_to_compare_with() -> None:
+    armistice = datetime(2026, 11, 11, 12, 0, tzinfo=PARIS)  # a Wednesday
+    past = PastDays(PARIS, armistice)
+    for back in range(1, 60):
+        day = armistice.date() - timedelta(days=back)
+        past.put("day", day.toordinal(), SOCIAL, 0, day_of(calls(3 if day.weekday() == 6 else 20)))
+    usual = usual_of(past.whole_days(None), armistice, OPTIONS)
+    assert usual is not None
+    assert (usual.of_sundays, usual.by_hour[10]) == (True, 3)
+    assert {date.fromisoformat(day).weekday() for day in usual.days} == {6}
+    without = usual_of(past.whole_days(None), armistice, replace(OPTIONS, holidays=""))
+    assert without is not None
+    assert (without.of_sundays, without.by_hour[10]) == (False, 20)
+    past.put("day", armistice.date().toordinal(), SOCIAL, 0, day_of(calls(9)))
+    week_later = armistice + WEEK
+    past.turn_to(week_later)
+    usual = usual_of(past.whole_days(None), week_later, OPTIONS)
+    assert usual is not None
+    assert (usual.of_sundays, usual.by_hour[10]) == (False, 20), "not 9, of the holiday"
+
+
 def test_of_a_day_on_which_it_is_always_closed_nobody_is_expected() -> None:
     past = PastDays(PARIS, NOON)
     for week in range(2, 6):
         past.put("day", (TODAY - week * WEEK).toordinal() + 1, SOCIAL, 0, day_of(calls(20)))
-    usual = usual_of(past.same_weekdays(None), NOON, PARIS)
+    usual = usual_of(past.whole_days(None), NOON, OPTIONS)
     assert usual is not None
     assert (len(usual.days), sum(usual.by_hour), usual.by_now, usual.rest, usual.low, usual.high) == (4, 0, 0, 0, 0, 0)
 
 
 def test_of_few_days_nothing_is_said() -> None:
-    assert usual_of(filled(2).same_weekdays(None), NOON, PARIS) is None
-    assert usual_of([], NOON, PARIS) is None
+    assert usual_of(filled(2).whole_days(None), NOON, OPTIONS) is None
+    assert usual_of([], NOON, OPTIONS) is None
 
 
 def test_the_board_tells_of_calls_alone() -> None:
