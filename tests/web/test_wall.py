@@ -355,19 +355,13 @@ def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
         page.is_in("live")
         page.shows(state, "○ Closed")
         served.worker.stocks(desk, served.now(), waiting=1, in_progress=2)
-        page.shows(state, "○ Closed – 1 waiting")
+        page.shows("#rows tr:last-child .waiting", "1")
         inside = "08:30, 1 waiting, 2 in progress"
         assert page.text("#openings").endswith(inside)
         assert page.run(f"return document.querySelector('{state}').title").endswith(inside)
-        shown = f"return document.querySelector('{state}').innerText"
-        assert page.run(shown) == "○ Closed", "the columns beside it say how many"
-        served.worker.stocks(desk, waiting=0, in_progress=2)
-        page.shows(state, "○ Closed – 2 in progress")
+        assert page.text(state) == "○ Closed", "the columns beside it say how many"
         served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)
-        page.shows(state, "■ Closed – 1 waiting")
-        page.open(f"{served.url}/?lang=en", PHONE)
-        page.shows("#rows tr:nth-child(2) .state", "■ Closed – 1 waiting")  # what is pressing stands first
-        assert page.run("return document.querySelector('#rows .state').innerText") == "■ Closed – 1 waiting"
+        page.shows(state, "■ Closed")
         open_wall(page, served, views="desk", seconds=3600, lang="en")
         assert "■ Closed – 1 waiting" in page.text(".view.desk")
         assert page.run(BEYOND) == []

@@ -11,7 +11,7 @@ from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.web.options import QueueOptions, ServiceOptions
 from streams.web.view import Source
-from tests.web.browser import LOOKS, PHONE, PORTRAIT, WALL, Page
+from tests.web.browser import BESIDE, LOOKS, PHONE, PORTRAIT, WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
 from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, SMALLEST, fill
@@ -103,6 +103,33 @@ def test_the_page_of_metrics_needs_no_scrolling_sideways_on_a_telephone(crowded:
     )
     assert page.run(beside) == 0
     assert "Ce que dit accueil web" in page.text("main")
+
+
+UNDER = """
+return [...document.querySelectorAll("#rows tr:not(.channel)")]
+  .map((row) => [row.querySelector("th"), row.querySelector(".state")].map((box) => box.getBoundingClientRect()))
+  .filter(([name, state]) => state.left < name.right && state.top < name.bottom)
+  .length;
+"""
+"""Of how many queues the state lies under the name."""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_on_a_telephone_no_state_lies_under_a_name(page: Page, language: str) -> None:
+    options = replace(CROWDED, stale_after_seconds=600)
+    with serving(options, AFTERNOON + timedelta(hours=3), policies=POLICIES) as served:
+        served.follow()
+        for name, agents in (("waiting", 1), ("waiting", 0), ("in_progress", 1)):
+            for queue in CROWDED.queues:
+                free = {"agents_available": agents} if queue.dimensions.channel == "call" else {}
+                served.worker.stocks(queue.dimensions, served.now(), **NOBODY | {name: 12} | free)
+            page.open(f"{served.url}/?lang={language}", PHONE)
+            page.is_in("live")
+            page.picture(f"crowded-closed-telephone-{name}-{agents}-{language}")
+            cell = f"document.querySelector('#rows .{name}')"
+            assert page.run(f"return [{cell}.innerText.slice(-2), {cell}.checkVisibility()]") == ["12", True]
+            assert page.run(UNDER) == 0
+            assert page.run(BESIDE) == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

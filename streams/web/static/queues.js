@@ -129,7 +129,7 @@ function makeRow() {
   const entry = { row };
   addHead(row);
   const state = make("td", "cell", "state");
-  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span><span class="more"></span>';
+  state.innerHTML = '<span class="symbol" aria-hidden="true"></span> <span class="word"></span>';
   row.append(state);
   COLUMNS.forEach(([name]) => {
     const cell = make("td", "cell", `number ${name}`);
@@ -188,14 +188,13 @@ function showRow(entry, queue, board) {
   const [, state, ...cells] = entry.row.children;
   nameRow(entry.row, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
   const level = pressing(levels);
-  const [symbol, word, inside = ""] = stateOfQueue(queue, level);
+  const [symbol, word] = stateOfQueue(queue, level); // who is there though it is closed, columns say
   mark(entry.row, level);
   point(entry.row, queue.service);
   entry.row.classList.toggle("idle", isIdle(queue));
-  const [sign, name, more] = state.children;
-  write(sign, symbol);
-  write(name, word);
-  write(more, inside && ` – ${inside}`);
+  entry.row.classList.toggle("inside", isClosed(queue) && queue.in_progress > 0);
+  write(state.firstChild, symbol);
+  write(state.lastChild, word);
   explain(state, [openingOf(queue), ...(isClosed(queue) ? sayInside(queue) : [])].filter(Boolean).join(", "));
   COLUMNS.forEach(([name, text], index) => {
     const cell = cells[index];
