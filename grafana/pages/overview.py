@@ -238,7 +238,7 @@ PAGE: Final = Page(
                         "form_unanswered": Words("Démarche sans réponse", "Procedure not answered"),
                         "email_unanswered": Words("Courriel sans réponse", "E-mail not answered"),
                         "no_show": Words("Rendez-vous manqué", "Appointment missed"),
-                        "abandoned": Words("Appel abandonné", "Call given up"),
+                        "abandoned": Words("Appel abandonné", "Call abandoned"),
                     },
                     width=12,
                     height=6,

@@ -170,10 +170,10 @@ PAGE: Final = Page(
                 service_level_of_late(ON),
                 waits(ON),
                 Heat(
-                    title=Words("Attentes abandonnées", "Waits given up"),
+                    title=Words("Attentes des abandonnés", "Waits of the abandoned"),
                     about=Words(
-                        "Nombre d’abandons, par attente : croissance des classes de contact_abandon_wait_seconds.",
-                        "How many gave up, by wait: growth of the buckets of contact_abandon_wait_seconds.",
+                        "Nombre d’abandonnés, par attente : croissance des classes de contact_abandon_wait_seconds.",
+                        "How many were abandoned, by wait: growth of the buckets of contact_abandon_wait_seconds.",
                     ),
                     unit=CLOCK,
                     query=ON.buckets("contact_abandon_wait_seconds"),
@@ -182,7 +182,7 @@ PAGE: Final = Page(
                     title=board("left"),
                     about=Words(
                         "Sortis de la file sans réponse ni abandon, sur la période, par raison : contact_left_queue_total.",
-                        "Left the queue neither answered nor given up, during the time looked at, by reason:"
+                        "Left the queue neither answered nor abandoned, during the time looked at, by reason:"
                         " contact_left_queue_total.",
                     ),
                     queries=(Query(ON.during("contact_left_queue_total", by="reason")),),

@@ -73,7 +73,7 @@ def _metrics(told: Published) -> Iterator[Metric]:
     yield _gauge(
         "contact_citizen_contacts",
         "Contacts begun by citizens in the last week that is over, by why one would not have been needed; abandoned: a call after"
-        " one that was given up.",
+        " one that was abandoned.",
         ("service", "channel", "reason"),
         told.began,
     )

@@ -104,11 +104,9 @@ TEXTS: Final[Mapping[str, Text]] = {
     "contact_today_service_level_denominator": Text(
         "Le même dénominateur, exact, depuis minuit.", "as contact_service_level_denominator_total, of the civil day"
     ),
-    "contact_wait_seconds": Text(
-        "Attentes de ceux qui ont eu une réponse.", "wait_seconds of the source, else t(answered) − t(queued)"
-    ),
+    "contact_wait_seconds": Text("Attentes des répondus.", "wait_seconds of the source, else t(answered) − t(queued)"),
     "contact_abandon_wait_seconds": Text(
-        "Attentes de ceux qui ont abandonné.", "wait_seconds of the source, else t(abandoned) − t(queued)"
+        "Attentes des abandonnés.", "wait_seconds of the source, else t(abandoned) − t(queued)"
     ),
     "contact_handle_seconds": Text(
         "Durées de traitement par les agents.",

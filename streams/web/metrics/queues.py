@@ -49,7 +49,7 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
         ),
         Counter(
             "contact_left_queue",
-            "Left a queue neither answered nor given up, by reason, such as full, closed, diverted, timeout.",
+            "Left a queue neither answered nor abandoned, by reason, such as full, closed, diverted, timeout.",
             counts(QUEUES, {name.removeprefix("left_"): name for name in LEFT}),
             ("reason",),
         ),
@@ -70,7 +70,7 @@ def measures(options: WebOptions) -> list[PlaceMeasure]:
             of_today=True,
         ),
         Histogram("contact_wait_seconds", "Waits of the answered.", "wait", CHANNELS),
-        Histogram("contact_abandon_wait_seconds", "Waits given up.", "abandon_wait", CHANNELS),
+        Histogram("contact_abandon_wait_seconds", "Waits of the abandoned.", "abandon_wait", CHANNELS),
         Histogram("contact_handle_seconds", "Time of agents with contacts.", "handle", CHANNELS),
         Gauge(
             "contact_agents",
