@@ -316,11 +316,11 @@ def write_number(number: float, language: str, digits: int = 0) -> str:
 
 
 def write_span(seconds: float, language: str) -> str:
-    """Return a span: `42 s`, `3 min 12 s`, `1 h 05 min`."""
+    """Return a span: `42 s`, `15 min`, `3 min 12 s`, `1 h 05 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}{HARD}s"
     if whole < 3600:
-        return f"{whole // 60}{HARD}min{HARD}{whole % 60:02}{HARD}s"
+        return f"{whole // 60}{HARD}min" + (f"{HARD}{whole % 60:02}{HARD}s" if whole % 60 else "")
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{write_number(hours, language)}{HARD}h{HARD}{minutes:02}{HARD}min"

@@ -317,7 +317,7 @@ def test_html_needs_nothing_else_and_tells_formula_and_definitions(documents: di
         "Niveau de service\xa0: répondus en 20\xa0s ou moins\xa0÷ (répondus + abandonnés après plus de 10\xa0s)."
         in page
     )
-    assert "Aux guichets\xa0: en 15\xa0min\xa000\xa0s ou moins." in page
+    assert "Aux guichets\xa0: en 15\xa0min ou moins." in page
     assert "celle-ci est « net_of_short »" in page
     assert "45,5\xa0%" in page
     assert "90,0\xa0% [59,6\xa0; 98,2]" in page
