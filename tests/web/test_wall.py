@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
-from streams.web.options import VIEWS, Thresholds, WebOptions
+from streams.web.options import VIEWS, QueueOptions, Thresholds, WebOptions
 from streams.web.view import NOTHING_PROMISED, Source
 from tests.support.processes import wait_until
 from tests.unit.web.test_at_risk import told
@@ -344,6 +344,19 @@ def test_who_waits_for_too_long_is_told_once_by_queue_and_not_again_among_promis
         served.worker.stocks(RSA, waiting=0, agents_available=1)
         unknown = ["■ Promises overdue: 3", "▲ Promises at risk: 1"]
         wait_until(lambda: alerts(page) == unknown, "none that no queue tells is lost", otherwise=lambda: alerts(page))
+
+
+def test_of_two_queues_of_a_service_each_tells_of_no_more_than_wait_there(page: Page) -> None:
+    other = QueueOptions(RSA._replace(queue="rsa-2"), "Rappels", "Call-backs")
+    with house(replace(CALM, queues=(*CALM.queues, other))) as served:
+        answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
+        served.worker.count(answer, served.now(), started=6)
+        served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=4, agents_available=1)
+        served.worker.stocks(other.dimensions, served.now() - timedelta(hours=1), waiting=1, agents_available=1)
+        served.worker.stocks(answer, served.now() - timedelta(minutes=59), overdue=3)
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        told_of = [re.sub(r"wait [\d:]+", "wait", alert) for alert in alerts(page)]
+        assert told_of == ["■ Income support (RSA): wait, overdue: 2", "■ Call-backs: wait, overdue: 1"]
 
 
 def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
