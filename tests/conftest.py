@@ -22,7 +22,7 @@ def pytest_configure() -> None:
     """Have what is started hundreds of times start in half the processor time: brokers, clients, processes of Accueil."""
     os.environ.setdefault(JVM_OPTIONS, quick_kafka.options())
     # Each client of HTTP reads all authorities of the world, for longer than it then asks; nothing here is of any of them.
-    os.environ.setdefault("SSL_CERT_FILE", str(Path(quick_kafka.__file__).with_name("nobody.pem")))
+    os.environ["SSL_CERT_FILE"] = str(Path(quick_kafka.__file__).with_name("nobody.pem"))
     # Where it is set, as in many containers, each process would compile all of Accueil for itself.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
