@@ -165,7 +165,7 @@ def test_a_report_of_months_is_their_ledger_and_each_of_its_days_what_happened_t
         for column, name in names.items():
             assert tables[channel][column] == expected[channel, name] > 0, (channel, column)
     call = tables["call"]
-    assert call["abandoned"] + call["abandoned_short"] == expected["call", "abandoned"]
+    assert call["abandoned"] == expected["call", "abandoned"] > call["abandoned_short"] > 0
     assert tables["csat"]["given"] == sum(expected["feedback", f"given_csat_1_5_{score}"] for score in range(1, 6))
 
     until = months.span.until.astimezone(PARIS).date()
