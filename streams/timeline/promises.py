@@ -23,19 +23,14 @@ def upsert(dialect: str) -> Any:
     )
 
 
-def rows(promised: Iterable[Promised]) -> list[dict[str, Any]]:
-    """Return the rows of what was told, one for each contact: of several the last."""
+def rows(promised: Iterable[Promised]) -> list[tuple[Any, ...]]:
+    """Return the rows of what was told, one for each contact: of several the last; all columns, in their order."""
     latest: dict[str, Promised] = {}
     for told in promised:
         if told.happened_at >= latest.setdefault(told.contact, told).happened_at:
             latest[told.contact] = told
     return [
-        {
-            "contact": contact,
-            "sector": told.sector,
-            "told_at": milliseconds(told.happened_at),
-            "running": dump(told.promises),
-        }
+        (contact, told.sector, milliseconds(told.happened_at), dump(told.promises))
         for contact, told in sorted(latest.items())
     ]
 

@@ -6,7 +6,6 @@ A batch is one transaction, and the same batch again changes nothing. What is me
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -59,6 +58,8 @@ IN_ONE_QUERY: Final = 500
 """SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
 
+Row = tuple[Any, ...]
+"""All columns of a table, in their order."""
 _POSITIONAL: Final = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
@@ -153,10 +154,9 @@ class Timeline:
             entries = [entry for entry in entries if entry.contact not in erased]
             owners, adopted = _find_owners(connection, entries)
             rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
-            rows.sort(key=_key)  # side by side in the index, so that each of its pages is touched once
+            rows.sort()  # side by side in the index, so that each of its pages is touched once
             put = self._put_entries(connection, rows)
-            links_told = sorted(_links(entries), key=_by_one)
-            linked = self._put_links(connection, links_told)
+            linked = self._put_links(connection, sorted(_links(entries)))
             told = promises.rows(one for one in promised if one.contact not in erased)
             written = Written(put, linked, adopted, self._put_promises(connection, told))
         if erases:
@@ -221,10 +221,9 @@ class Timeline:
         """Erase whose person is to be erased; return of which contacts nothing may be kept, and whether anybody was."""
         told = {entry.contact: entry for entry in entries if entry.type == ERASED}
         if told:
-            rows = [
-                {"contact": contact, "erased_at": milliseconds(entry.happened_at)} for contact, entry in told.items()
-            ]
-            self._put_erasures(connection, rows)
+            self._put_erasures(
+                connection, [(contact, milliseconds(entry.happened_at)) for contact, entry in told.items()]
+            )
             erased = _read_identities(connection, told)
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
@@ -384,62 +383,47 @@ def _name(cause: BaseException | None) -> str:
     return " ".join(filter(None, (type(cause).__name__, code)))
 
 
-def _row(entry: Entry, owner: str) -> dict[str, Any]:
-    return {
-        "owner": owner,
-        "happened_at": milliseconds(entry.happened_at),
-        "id": entry.id,
-        "contact": entry.contact,
-        "sector": entry.sector,
-        "channel": entry.channel.value,
-        "site": entry.site,
-        "service": entry.service,
-        "type": entry.type,
-        "state": entry.state.value,
-        "outcome": entry.outcome,
-        "source": entry.source,
-        "detail": entry.detail,
-        "withdraws": entry.withdraws,
-    }
+def _row(entry: Entry, owner: str) -> Row:
+    return (
+        owner,
+        milliseconds(entry.happened_at),
+        entry.id,
+        entry.contact,
+        entry.sector,
+        entry.channel.value,
+        entry.site,
+        entry.service,
+        entry.type,
+        entry.state.value,
+        entry.outcome,
+        entry.source,
+        entry.detail,
+        entry.withdraws,
+    )
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, int, str]:
-    return row["owner"], row["happened_at"], row["id"]
-
-
-def _by_one(link: Mapping[str, Any]) -> tuple[str, str, str]:
-    return link["one"], link["other"], link["contact"]
-
-
-def _links(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+def _links(entries: Iterable[Entry]) -> list[Row]:
     return [
-        {
-            "one": link.one,
-            "other": link.other,
-            "event": entry.id,
-            "contact": entry.contact,
-            "sector": entry.sector,
-            "linked_at": milliseconds(entry.happened_at),
-        }
+        (link.one, link.other, entry.contact, entry.id, entry.sector, milliseconds(entry.happened_at))
         for entry in entries
         for link in links_of(entry.identities)
     ]
 
 
 class _Put:
-    """A statement that inserts rows of all the columns of its table: made once, and not anew for each row."""
+    """A statement that inserts rows of all the columns of a table, in their order: made once, and not anew for each row."""
 
     def __init__(self, statement: Insert, dialect: str) -> None:
         compiled = statement.compile(dialect=_POSITIONAL[dialect])
+        assert compiled.positiontup == statement.table.columns.keys()
         self._sql: Final = str(compiled)
-        self._values: Final = itemgetter(*compiled.positiontup or ())
 
-    def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    def __call__(self, connection: Connection, rows: Sequence[Row]) -> int:
         """Insert, and return how many rows were not there."""
         if not rows:
             return 0
-        values = [self._values(row) for row in rows]
-        return connection.exec_driver_sql(self._sql, values, execution_options={"preserve_rowcount": True}).rowcount
+        done = connection.exec_driver_sql(self._sql, [*rows], execution_options={"preserve_rowcount": True})
+        return done.rowcount
 
 
 def _find_owners(connection: Connection, entries: Iterable[Entry]) -> tuple[dict[str, str], int]:

@@ -14,7 +14,7 @@ import resource
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 import psycopg
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 
 from models import topics
 from models.topics import Channel
@@ -193,8 +193,8 @@ def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float
         sql._prepare_sqlite(driver, None)
         for start in range(0, len(records), step_entries):
             entries = [core.decode(record.value) for record in records[start : start + step_entries]]
-            rows = sorted(_values(ENTRIES, sql._row(entry, entry.citizen)) for entry in entries)
-            links = sorted(_values(LINKS, link) for link in sql._links(entries))
+            rows = sorted(sql._row(entry, entry.citizen) for entry in entries)
+            links = sorted(sql._links(entries))
             began_at = time.perf_counter()
             driver.execute("BEGIN IMMEDIATE")
             for table, values in ((ENTRIES, rows), (LINKS, links)):
@@ -203,10 +203,6 @@ def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float
             driver.execute("COMMIT")
             took += time.perf_counter() - began_at
     return took
-
-
-def _values(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[column.name] for column in table.columns)
 
 
 def _count(store: Timeline) -> int:
