@@ -7,7 +7,6 @@ patience when it is told to. What it cannot show is whether the real server has 
 
 import base64
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -21,6 +20,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from connectors.sdk.listening import listen
 
 TOKEN = "jeton-d-essai"
 LARGEST_PAGE = 100
@@ -194,7 +195,7 @@ def _error(message: str, code: str) -> dict[str, Any]:
 def served_at(app: Starlette) -> Iterator[str]:
     """Serve `app` until the end of the block, at an address that is yielded."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         thread = Thread(target=server.run, args=([listener],))
         thread.start()
         try:

@@ -1,12 +1,12 @@
 """A board served by a real uvicorn on a port of its own, fed by a worker of the test."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 from models.policies import Policies
+from streams.listening import listen
 from streams.metrics_cli import describe_processes
 from streams.web.app import Server, create_app
 from streams.web.at_risk import AtRiskView
@@ -47,7 +47,7 @@ class Served:
         )
         self.broadcaster: Broadcaster = app.state.broadcaster
         self._server = Server(app)
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = listen("127.0.0.1", port)
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = Thread(target=self._server.run, args=([self._listener],))

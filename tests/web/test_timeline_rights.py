@@ -3,7 +3,6 @@
 
 import json
 import re
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Thread
@@ -18,6 +17,7 @@ from models.identities import IdentityKind
 from streams.access.permissions import Role
 from streams.api.app import create_app
 from streams.core import timeline as core
+from streams.listening import listen
 from tests.support.api import NUMBER, Office, call, form, letter, token
 from tests.support.processes import wait_until
 from tests.web import axe
@@ -33,7 +33,7 @@ class Works(Office):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory, f"sqlite:///{directory / 'timeline.db'}")
         self._erased: list[Event] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listen("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         app = create_app(self.api, CollectorRegistry(), ["127.0.0.1"])
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None))

@@ -1,6 +1,5 @@
 """Serving an app over HTTP, as the system does that it stands for."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from connectors.sdk.listening import listen
 from connectors.sdk.simulating.commands import HOST
 
 
@@ -18,7 +18,7 @@ def serving(app: ASGIApp, port: int = 0, *, date_header: bool = True) -> Iterato
     Without `date_header`, the app says what time it is. Raises OSError if the port cannot be had.
     """
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, date_header=date_header))
-    with socket.create_server((HOST, port)) as listener:
+    with listen(HOST, port) as listener:
         thread = threading.Thread(target=server.run, args=([listener],), name="simulation")
         thread.start()
         try:
