@@ -150,9 +150,9 @@ class _Sink:
         if self._cursor is None:
             if abs(now - self._tidied_at) < TIDY_EVERY_MS:
                 return
-            self._cursor, self._tidied_at = Cursor(), now
             with self._reached() as timeline, timeline.writing() as connection:
                 erasing.forget(connection, now - self._keep_erased_ms, now - self._keep_proofs_ms)
+            self._cursor, self._tidied_at = Cursor(), now
         with self._reached() as timeline:
             self._cursor, contacts, entries = timeline.expire(self._cursor, now - self._keep_ms, TIDIED_PER_TICK)
         EXPIRED.labels("contacts").inc(contacts)

@@ -173,7 +173,7 @@ PAGE: Final = Page(
                     title=Words("Attentes des abandonnés", "Waits of the abandoned"),
                     about=Words(
                         "Nombre d’abandonnés, par attente : croissance des classes de contact_abandon_wait_seconds.",
-                        "How many were abandoned, by wait: growth of the buckets of contact_abandon_wait_seconds.",
+                        "How many abandoned, by wait: growth of the buckets of contact_abandon_wait_seconds.",
                     ),
                     unit=CLOCK,
                     query=ON.buckets("contact_abandon_wait_seconds"),

@@ -297,14 +297,16 @@ class Lane:
 
     # ------------------------------------------------------------------------------------------------------------ step
     async def _step(self, batches: Sequence[Batch]) -> None:
-        """Fold `batches` and commit, once nobody else is in their way; none of it if the lane closes before."""
-        while True:
+        """Fold `batches` and commit, once nobody else is in their way.
+
+        If the lane closes before, nothing of them, and nothing that comes after them: what was left out must not be gone past.
+        """
+        while not self._closing:
             try:
                 return await self._try_step(batches)
             except Busy:
                 await self._stand_by()
-                if self._closing:
-                    return None
+        return None
 
     async def _stand_by(self) -> None:
         """Take the step back, and wait a moment, in which the loop turns."""

@@ -6,6 +6,7 @@ A batch is one transaction, and the same batch again changes nothing. What is me
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -50,8 +51,9 @@ LOCKED: Final = "55P03"
 """SQLSTATE: PostgreSQL waited for a lock for as long as it may."""
 LOG_PAGES: Final = 131_072
 """SQLite's write-ahead log is carried into the database at this length, 512 MiB: a page that changes often is carried once."""
-SPILL_PAGES: Final = 262_144
-"""Up to so many that a transaction changes, 1 GiB, SQLite keeps in memory, and writes each once."""
+SPILL_PAGES: Final = 262_143
+"""Up to so many that a transaction changes, 1 GiB, SQLite keeps in memory, and writes each once. Of 262,144 the lowest byte is 0:
+it would read that as "never"."""
 LOG_BYTES_LEFT: Final = 4 << 20
 """So much of its file is left when it is begun anew."""
 IN_ONE_QUERY: Final = 500
@@ -124,7 +126,7 @@ class Timeline:
         patience: float | None = None,
     ) -> None:
         self._caps: Final = caps
-        self._patience: Final = patience
+        self._is_to_truncate = False
         self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url), patience)
         try:
             with clear(), self._engine.begin() as connection:
@@ -154,9 +156,9 @@ class Timeline:
             entries = [entry for entry in entries if entry.contact not in erased]
             owners, adopted = _find_owners(connection, entries)
             rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
-            rows.sort()  # side by side in the index, so that each of its pages is touched once
+            rows.sort(key=_primary_key)  # side by side in the index, so that each of its pages is touched once
             put = self._put_entries(connection, rows)
-            linked = self._put_links(connection, sorted(_links(entries)))
+            linked = self._put_links(connection, sorted(_links(entries), key=_primary_key))
             told = promises.rows(one for one in promised if one.contact not in erased)
             written = Written(put, linked, adopted, self._put_promises(connection, told))
         if erases:
@@ -166,19 +168,23 @@ class Timeline:
     def truncate_log(self) -> bool:
         """Have nothing that was deleted lie on in SQLite's write-ahead log, after a crash as well; return whether it is so.
 
-        Who reads for longer than `LOCK_SECONDS` puts it off to the next. Raises `Unavailable`.
+        Who reads for longer than is waited puts it off to the next, or to `carry_log`. Raises `Unavailable`.
         """
         if not self._is_sqlite:
             return True
         with clear(), self._engine.connect() as connection:
-            connection.exec_driver_sql(_wait_for(None))
             is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-            connection.exec_driver_sql(_wait_for(self._patience))
+        self._is_to_truncate = bool(is_busy)
         return not is_busy
 
     def carry_log(self) -> None:
-        """Have SQLite's write-ahead log carried into the database, but for what somebody reads. Raises `Unavailable`."""
-        if self._is_sqlite:
+        """Have SQLite's write-ahead log carried into the database, but for what somebody reads; truncated, if that was put off.
+
+        Raises `Unavailable`.
+        """
+        if self._is_to_truncate:
+            self.truncate_log()
+        elif self._is_sqlite:
             with clear(), self._engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -408,6 +414,10 @@ def _links(entries: Iterable[Entry]) -> list[Row]:
         for entry in entries
         for link in links_of(entry.identities)
     ]
+
+
+_primary_key: Final = itemgetter(0, 1, 2)
+"""Of an entry and of a link: of several rows with the same, the first that was told is the one that is put."""
 
 
 class _Put:

@@ -5,6 +5,7 @@ metrics. Here what stands before a sample's number is written once, by its own w
 that is the same object as at the last scrape is not written again.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -31,13 +32,19 @@ class Exposition:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._lock = threading.Lock()
+        """Collectors keep things, too."""
         self._series: dict[_Series, str] = {}
         self._written: dict[int, tuple[list[Sample], str]] = {}
         """The parts of the last scrape's samples, by identity, and their lines."""
         self._heads: dict[tuple[str, str, str], str] = {}
 
     def write(self) -> bytes:
-        """Return what `prometheus_client.generate_latest` would."""
+        """Return what `prometheus_client.generate_latest` would; one thread at a time does so."""
+        with self._lock:
+            return self._write_all()
+
+    def _write_all(self) -> bytes:
         if len(self._series) > MAX_REMEMBERED:
             self._series = {}
         before, written, lines = self._written, {}, []

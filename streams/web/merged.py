@@ -117,7 +117,7 @@ class MergedRows:
 
     @property
     def past_days(self) -> Sequence[Past]:
-        """Calls by hour, of the days before that of `now` that were the same day of the week."""
+        """Calls by hour, of each of the days before that of `now`."""
         read = [part.history[past.CHANNEL] for part in self.progress.values() if past.CHANNEL in part.history]
         return self._past.whole_days(min(read, default=None))
 

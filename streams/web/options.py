@@ -126,7 +126,7 @@ class WebOptions:
 
     def is_holiday(self, day: date) -> bool:
         """Return whether a day is a public holiday."""
-        from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - brings a library, for a few commands
+        from models.calendars.public_holidays import public_holidays  # noqa: PLC0415 - brings a library
 
         return bool(self.holidays) and day in public_holidays(self.holidays, day.year)
 

@@ -65,7 +65,7 @@ class Snapshot:
     unreadable: int
     """How often a row could not be read: a defect, or a newer version's. One that stays is met again with each change."""
     past_days: Sequence[Past] = ()
-    """Calls by hour, of the days before today that were the same day of the week (`PastDays`)."""
+    """Calls by hour, of each of the days before today (`PastDays`)."""
 
     @property
     def loaded(self) -> bool:

@@ -153,8 +153,8 @@ WALL_TEXTS: Final = {
         "Total time of the conversations that ended or were transferred ÷ their number.",
     ),
     "means_queues_usual": (
-        "Moyenne des mêmes jours de la semaine, 8 au plus, fériés et jours presque sans personne exclus (accueil forecast).",
-        "Mean of the same weekdays, at most 8, without holidays and days on which hardly anybody came (accueil forecast).",
+        "Moyenne des 8 derniers mêmes jours, hors fériés et jours presque vides ; un férié : des dimanches (accueil forecast).",
+        "Mean of the last 8 same weekdays, without holidays and nearly empty days; on a holiday, of Sundays (accueil forecast).",
     ),
     "means_matters_received": ("Reçus par le service.", "Received by the service."),
     "means_matters_closed": (

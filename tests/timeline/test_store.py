@@ -260,7 +260,7 @@ def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest
             reader.exec_driver_sql("SELECT * FROM links").all()
             timeline.write(entries_of([make("personal_data.erased", 99, subject="call:a:1", channel="call")]))
             assert not timeline.truncate_log()
-        assert timeline.truncate_log()
+        timeline.carry_log()  # as the agent does every minute
         assert not any(PHONE.encode() in path.read_bytes() for path in tmp_path.iterdir())
 
 
@@ -473,6 +473,32 @@ def test_a_database_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "timeline.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(Unavailable, match="DatabaseError SQLITE_NOTADB: file is not a database"):
         Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
+
+
+def test_of_what_a_batch_tells_several_times_the_first_is_kept(timeline: Timeline) -> None:
+    whose = {"channel": "form", "procedure": "rsa", "identities": f"{CASE} {PHONE}"}
+    entries = [
+        entry
+        for number in range(20)
+        for entry in entries_of(
+            [
+                make(kind, at, subject=f"form:a:{number}", **whose)
+                for kind, at in (("form.submitted", 0), ("form.taken_up", 9))
+            ]
+        )
+    ]
+    timeline.write([*entries, *(structs.replace(entry, detail="again") for entry in entries)])
+    (known,) = timeline.read_links(CASE, 10)
+    assert (known.contacts, known.linked_at) == (20, START_MS)
+    with timeline.reading() as connection:
+        linked = connection.execute(text("SELECT DISTINCT linked_at FROM links")).scalars().all()
+        details = connection.execute(text("SELECT DISTINCT detail FROM entries")).scalars().all()
+    assert (linked, details) == ([START_MS], [""])
+
+
+def test_a_transaction_of_sqlite_stays_in_memory_up_to_a_bound(tmp_path: Path) -> None:
+    with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline, timeline.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA cache_spill").scalar() == store.SPILL_PAGES
 
 
 def test_the_log_of_sqlite_is_carried_over_on_demand(tmp_path: Path) -> None:

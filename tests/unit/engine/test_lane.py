@@ -187,6 +187,19 @@ def test_a_lane_that_closes_meanwhile_leaves_the_step_to_who_comes_next() -> Non
 
 
 @pytest.mark.usefixtures("_no_pause")
+def test_a_lane_that_closes_before_the_first_half_of_a_step_is_done_does_not_go_past_it() -> None:
+    sink = Sink(ValueError("a record that cannot be folded"), Busy("locked"))
+    lane = Waited(sink)
+
+    def close() -> None:
+        lane._closing = sink.tried == 2
+
+    sink.on_try = close
+    asyncio.run(lane._step([batch(0, 10)]))
+    assert (sink.tried, lane.committed) == (2, [])
+
+
+@pytest.mark.usefixtures("_no_pause")
 def test_a_tick_that_somebody_is_in_the_way_of_is_no_defect() -> None:
     sink = Sink(Busy("locked"))
     lane = Waited(sink)

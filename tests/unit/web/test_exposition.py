@@ -1,6 +1,8 @@
 """What is written is what prometheus-client would write."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -60,3 +62,26 @@ def test_series_that_are_no_more_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
     known = written._series
     assert written.write() == first
     assert written._series is not known
+
+
+class Alone(Collector):
+    """Metrics that take a moment, and notice who else collects them."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    def collect(self) -> Iterator[Metric]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        time.sleep(0.005)
+        self.now -= 1
+        yield GaugeMetricFamily("now", "Now.", value=1)
+
+
+def test_scrapes_at_the_same_time_are_written_one_after_the_other() -> None:
+    registry, alone = CollectorRegistry(), Alone()
+    registry.register(alone)
+    written = Exposition(registry)
+    with ThreadPoolExecutor(4) as pool:
+        texts = {*pool.map(lambda _: written.write(), range(8))}
+    assert (len(texts), alone.most) == (1, 1)
