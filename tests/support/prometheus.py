@@ -72,13 +72,17 @@ class Prometheus:
 
 @contextmanager
 def running(
-    directory: Path, *targets: str, rules: list[Path] | None = None, jobs: Mapping[str, str] | None = None
+    directory: Path,
+    *targets: str,
+    rules: list[Path] | None = None,
+    jobs: Mapping[str, str] | None = None,
+    every: str = "1s",
 ) -> Iterator[Prometheus]:
-    """Run one that scrapes `targets`, of accueil-web, and one of each of the `jobs`, each second."""
+    """Run one that scrapes `targets`, of accueil-web, and one of each of the `jobs`, and evaluates the rules, so often."""
     directory.mkdir(exist_ok=True)
     scraped = [("accueil-web", list(targets)), *((job, [target]) for job, target in (jobs or {}).items())]
     settings = {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
         "rule_files": [str(path) for path in rules or []],
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": found}]} for job, found in scraped if found

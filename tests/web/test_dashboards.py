@@ -34,8 +34,9 @@ MAY_BE_EMPTY: Final = {
 """Metric → why there need be no data of it where all is well."""
 OPTIONAL: Final = [one for one in ASKED if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
-    "ACCUEIL_DEMO__HISTORY_DAYS": "2",
-    "ACCUEIL_DEMO__CALLS_PER_HOUR": "200",
+    "ACCUEIL_DEMO__HISTORY_DAYS": "1",
+    "ACCUEIL_DEMO__SPEED": "60",
+    "ACCUEIL_DEMO__CALLS_PER_HOUR": "100",
     "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "500000",
     "LC_ALL": "C",
 }
@@ -60,7 +61,10 @@ def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
         jobs["accueil-notify"] = f"127.0.0.1:{port}"
         command = ["-m", "streams.cli", f"--config={settings}", "notify"]
         notify = Child(command, tmp_path / "notify.log", ACCUEIL_DATA=str(tmp_path))
-        with notify.start(), running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs) as prometheus:
+        with (
+            notify.start(),
+            running(tmp_path / "prometheus", rules=shorten(tmp_path), jobs=jobs, every="3s") as prometheus,
+        ):
             left: Iterable[Asked] = [one for one in ASKED if one not in OPTIONAL]
 
             def missing() -> object:
