@@ -9,6 +9,8 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import IllegalStateError
@@ -28,12 +30,16 @@ if TYPE_CHECKING:
 MAX_ROW_BYTES: Final = 500_000
 MAX_BACKLOG_BYTES: Final = 16 << 20
 """More than this is not fetched ahead of the steps, however few records it is."""
+FEW_RECORDS: Final = 1000
+"""So many in Kafka are not worth waiting for."""
 USUAL_BYTES: Final = 1 << 10
 """Of a record: where steps may be so large that it matters, so many for each."""
 MIN_PAUSE_SECONDS: Final = 0.05
 """Between two ticks, however soon a job wants another."""
 BUSY_SECONDS: Final = 0.5
 """Between two tries of a step that somebody else is in the way of."""
+HELD_UP_SECONDS: Final = 0.5
+"""What comes so late was held up by a long step, and so was what is on its way to the queue."""
 _ATTEMPTS_OF_WATCHDOG: Final = 2
 
 
@@ -60,7 +66,7 @@ class Lane:
         """Once a tick is due: how far it has to be done first."""
         self._queue: deque[Batch] = deque()
         self._put_at = 0.0
-        """When a batch was last put there."""
+        """When a batch was last put there, or could have been again."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False
@@ -111,8 +117,9 @@ class Lane:
                     async with self._turn():
                         if self._closing:
                             break
-                        step_at = time.monotonic() + self._engine.options.linger_seconds
-                        await self._step(self._take())
+                        if time.monotonic() >= self._due_at(step_at):  # still, after it waited for its turn
+                            step_at = time.monotonic() + self._engine.options.linger_seconds
+                            await self._step(self._take())
                 if self._tick_after is None and time.monotonic() >= tick_at:
                     self._tick_after = {tp: self._end(tp) for tp in self.sources}
                 if self._tick_after and all(self._done[tp] >= end for tp, end in self._tick_after.items()):
@@ -141,14 +148,17 @@ class Lane:
         enough = min(options.enough_records, options.max_records)
         if self._backlog.records >= enough or not self.has_room:
             return 0.0
-        return step_at if self.lag < enough else max(step_at, self._put_at + options.linger_seconds)
+        to_come = self.lag - self._backlog.records
+        return step_at if to_come < FEW_RECORDS else max(step_at, self._put_at + options.linger_seconds)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Wait for this lane's turn, which is no lack of progress."""
         self._is_waiting = True
         try:
+            asked_at = time.monotonic()
             async with self._engine.turn:
+                self._note_delay(asked_at)
                 self.stepped_at, self._is_waiting = time.monotonic(), False
                 yield
         finally:
@@ -159,7 +169,14 @@ class Lane:
         if seconds <= 0 or self._closing:
             return
         self._wake.clear()
+        wake_at = time.monotonic() + seconds
         await wait_for(self._wake, seconds)
+        self._note_delay(wake_at)
+
+    def _note_delay(self, expected_at: float) -> None:
+        now = time.monotonic()
+        if now - expected_at > HELD_UP_SECONDS:
+            self._put_at = now
 
     # -------------------------------------------------------------------------------------------------------- recovery
     async def _open(self) -> None:
@@ -323,8 +340,8 @@ class Lane:
                 self._taken_at[batch.tp] = batch.records[-1].timestamp
         step = self._new_step(batches)
         try:
-            for batch in batches:
-                self.job.fold(batch.tp.topic, batch.records, step)
+            for tp, some in groupby(batches, attrgetter("tp")):
+                self.job.fold(tp.topic, [*chain.from_iterable(batch.records for batch in some)], step)
             writes = self._collect()
         except (MemoryError, Unavailable):
             raise  # not the record's fault

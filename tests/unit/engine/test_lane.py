@@ -12,7 +12,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine.batch import Batch
 from streams.engine.engine import Options
 from streams.engine.job import Busy, Unavailable
-from streams.engine.lane import MAX_BACKLOG_BYTES, USUAL_BYTES, Lane, _halves
+from streams.engine.lane import FEW_RECORDS, MAX_BACKLOG_BYTES, USUAL_BYTES, Lane, _halves
 
 SOURCE = TopicPartition("calls", 0)
 
@@ -73,11 +73,12 @@ def test_a_step_waits_until_nothing_more_comes_or_there_is_enough() -> None:
     put(lane, batch(0, 20))
     last_put_at = lane._put_at
     assert due_at(lane, step_at=1.0, behind=0) == 1.0, "few are all there are"
-    assert due_at(lane, step_at=1.0, behind=29) == 1.0
-    assert due_at(lane, step_at=1.0, behind=30) == last_put_at + 2.0, (
-        "those that come soon are waited for, but not for ever"
+    many = FEW_RECORDS
+    assert due_at(lane, step_at=1.0, behind=many - 1) == 1.0
+    assert due_at(lane, step_at=1.0, behind=many) == last_put_at + 2.0, (
+        "what comes soon is waited for, but not for ever"
     )
-    assert due_at(lane, step_at=last_put_at + 9, behind=30) == last_put_at + 9
+    assert due_at(lane, step_at=last_put_at + 9, behind=many) == last_put_at + 9
     put(lane, batch(21, 30))
     assert due_at(lane, step_at=last_put_at + 9, behind=1000) == 0.0, "enough do not wait"
 
@@ -197,6 +198,18 @@ def test_a_lane_that_closes_before_the_first_half_of_a_step_is_done_does_not_go_
     sink.on_try = close
     asyncio.run(lane._step([batch(0, 10)]))
     assert (sink.tried, lane.committed) == (2, [])
+
+
+def test_batches_of_a_topic_that_follow_each_other_are_folded_at_once() -> None:
+    lane, folded = Waited(Sink()), []
+
+    def fold(topic: str, records: Any, _step: Any) -> None:
+        folded.append((topic, [record.offset for record in records]))
+
+    lane.job.fold = fold  # type: ignore[method-assign]
+    other = Batch(TopicPartition("letters", 0), batch(0, 1).records, 0, 1)
+    asyncio.run(lane._step([batch(0, 2), batch(3, 2), other, batch(6, 1)]))
+    assert folded == [("calls", [0, 1, 3, 4]), ("letters", [0]), ("calls", [6])]
 
 
 @pytest.mark.usefixtures("_no_pause")
