@@ -166,8 +166,13 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         return
     try:
         with closing(open_timeline(settings)) as timeline:
-            timeline.rewrite()
+            is_whole = timeline.rewrite()
         yield say("tables of the timelines: written anew", "tables des fils : réécrites")
+        if not is_whole:
+            yield say(
+                "log of the timelines: still read by somebody; emptied once it is not, by who writes them or the next night",
+                "journal des fils : encore lu ; vidé dès qu'il ne l'est plus, par qui les écrit ou la nuit suivante",
+            )
     except Unavailable as error:
         raise OperatorError(tell_away(error), EXIT_RESTART) from None
 

@@ -142,11 +142,13 @@ class _Sink:
         with self._reached() as timeline:
             return timeline.find_owners(names)
 
-    def tidy(self, now: int) -> None:
+    def carry(self, now: int) -> None:
         if abs(now - self._carried_at) >= CARRY_EVERY_MS:
             self._carried_at = now
             with self._reached() as timeline:
                 timeline.carry_log()
+
+    def tidy(self, now: int) -> None:
         if self._cursor is None:
             if abs(now - self._tidied_at) < TIDY_EVERY_MS:
                 return

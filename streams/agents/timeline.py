@@ -30,6 +30,9 @@ class Store(Known, Protocol):
     def find_erased(self, contacts: Collection[str] | None = None) -> Collection[str]:
         """Return the contacts whose person was erased, of these or of all."""
 
+    def carry(self, now: int) -> None:
+        """Do what is left to do of what was written; called often, for each partition."""
+
     def tidy(self, now: int) -> None:
         """Drop some of what was kept long enough at `now`, milliseconds since 1970."""
 
@@ -96,6 +99,7 @@ class TimelineWriter:
 
     def tick(self, step: Step) -> None:
         """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
+        self._store.carry(step.now)
         if self._partition == 0:
             self._store.tidy(step.now)
         self._citizens.tick(step, self._store)

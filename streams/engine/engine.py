@@ -53,6 +53,7 @@ EX_FINAL: Final = 2
 rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
 HOUR_SECONDS: Final = 3600
+LATE_BEATS: Final = 5
 LATE_SECONDS: Final = 1.5
 """The loop, which looks at everything once a second, was held up if it does not for so long."""
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
@@ -246,14 +247,15 @@ class Engine:
     async def watch(self) -> None:
         """Every second: check delivery, update the gauges, and show the thread below that the loop turns."""
         threading.Thread(target=self._watch_progress, name="watchdog", daemon=True).start()
+        late = 0
         while True:
-            is_late = time.monotonic() - self._beat_at > LATE_SECONDS
+            late = late + 1 if time.monotonic() - self._beat_at > LATE_SECONDS else 0
             self.beat()
             try:
                 await self.consumer.check_group()
             except KafkaError as error:
                 self.die(error)
-            if not is_late:  # after a long step of one lane, what others were sent is still on its way
+            if late % LATE_BEATS == 0:  # after a long step of one lane, what others were sent is still on its way
                 for lane in list(self.lanes.values()):
                     lane.check_delivery()
             ready = [lane for lane in self.lanes.values() if lane.ready]

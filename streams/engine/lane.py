@@ -31,7 +31,9 @@ MAX_ROW_BYTES: Final = 500_000
 MAX_BACKLOG_BYTES: Final = 16 << 20
 """More than this is not fetched ahead of the steps, however few records it is."""
 FEW_RECORDS: Final = 1000
-"""So many in Kafka are not worth waiting for."""
+"""Fewer in Kafka are not worth waiting for."""
+LONGEST_WAIT: Final = 10
+"""So many times `linger_seconds` a step waits at most for more: what is known to be in Kafka may not be to be had."""
 USUAL_BYTES: Final = 1 << 10
 """Of a record: where steps may be so large that it matters, so many for each."""
 MIN_PAUSE_SECONDS: Final = 0.05
@@ -67,6 +69,8 @@ class Lane:
         self._queue: deque[Batch] = deque()
         self._put_at = 0.0
         """When a batch was last put there, or could have been again."""
+        self._first_at = 0.0
+        """When the first batch was put there of what is queued, later by as long as a long step held things up."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False
@@ -126,7 +130,8 @@ class Lane:
                     async with self._turn():
                         if self._closing:
                             break
-                        tick_at = time.monotonic() + await self._tick()
+                        pause = await self._tick()
+                    tick_at = time.monotonic() + pause  # after it: one that takes long is not due again at once
                     self._tick_after = None
                 self._stepping = False
                 self.stepped_at = time.monotonic()
@@ -149,7 +154,10 @@ class Lane:
         if self._backlog.records >= enough or not self.has_room:
             return 0.0
         to_come = self.lag - self._backlog.records
-        return step_at if to_come < FEW_RECORDS else max(step_at, self._put_at + options.linger_seconds)
+        if to_come < FEW_RECORDS:
+            return step_at
+        linger = options.linger_seconds
+        return max(step_at, min(self._put_at + linger, self._first_at + LONGEST_WAIT * linger))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -176,6 +184,7 @@ class Lane:
     def _note_delay(self, expected_at: float) -> None:
         now = time.monotonic()
         if now - expected_at > HELD_UP_SECONDS:
+            self._first_at += now - expected_at
             self._put_at = now
 
     # -------------------------------------------------------------------------------------------------------- recovery
@@ -254,8 +263,10 @@ class Lane:
             self.seek_again(f"{batch.tp.topic} came from {batch.start}")
         else:
             self.positions[batch.tp] = batch.next
-            self._queue.append(batch)
             self._put_at = time.monotonic()
+            if not self._queue:
+                self._first_at = self._put_at
+            self._queue.append(batch)
             self._wake.set()
 
     @property
@@ -309,6 +320,7 @@ class Lane:
             taken.add(batch)
             self._backlog.remove(batch)
         if batches:
+            self._first_at = time.monotonic()
             self._engine.wanted.set()
         return batches
 
@@ -452,11 +464,11 @@ class _Load:
             self.add(batch)
 
     def add(self, batch: Batch) -> None:
-        self.records += len(batch.records)
+        self.records += max(1, len(batch.records))  # those of markers alone are not to be without number
         self.size += batch.size
 
     def remove(self, batch: Batch) -> None:
-        self.records = max(0, self.records - len(batch.records))
+        self.records = max(0, self.records - max(1, len(batch.records)))
         self.size = max(0, self.size - batch.size)
 
 

@@ -201,21 +201,22 @@ class Timeline:
         with clear(), self._engine.connect() as connection:
             yield connection
 
-    def rewrite(self) -> None:
-        """Have nothing that was deleted lie on in the database's files: tables are written anew.
+    def rewrite(self) -> bool:
+        """Have nothing that was deleted lie on in the database's files, and return whether it is so: tables are written anew.
 
         PostgreSQL overwrites nothing that it deletes. SQLite does (`secure_delete`), but not what it left of rows in pages when
         it moved them to others, before they were deleted. For some millions of entries it takes a minute, in which nobody reads
         PostgreSQL's tables, and nobody writes into SQLite. Write-ahead log and backups of PostgreSQL are its administrator's.
-        Raises `Unavailable`.
+        Of SQLite's, who reads may put off the end, as `truncate_log` says. Raises `Unavailable`.
         """
         tables = [""] if self._is_sqlite else [f"(FULL, ANALYZE) {table.name}" for table in METADATA.sorted_tables]
         with clear(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if self._is_sqlite:
                 connection.exec_driver_sql("PRAGMA cache_spill = 1")  # not all of them in memory
+                connection.detach()
             for table in tables:
                 connection.exec_driver_sql(f"VACUUM {table}")
-        self.truncate_log()
+        return self.truncate_log()
 
     @property
     def _is_sqlite(self) -> bool:

@@ -72,6 +72,9 @@ class Store(Timeline):
         self.writing_seconds += time.perf_counter() - began_at
         return written
 
+    def carry(self, now: int) -> None:
+        """Do nothing."""
+
     def tidy(self, now: int) -> None:
         """Do nothing."""
 

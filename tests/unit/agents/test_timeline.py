@@ -30,6 +30,7 @@ class Store:
         self.batches: list[list[Entry]] = []
         self.promised: list[Promised] = []
         self.tidied: list[int] = []
+        self.carried: list[int] = []
         self.erased: set[str] = set()
 
     def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
@@ -41,6 +42,9 @@ class Store:
 
     def find_owners(self, names: Collection[str]) -> set[str]:
         return {entry.citizen for batch in self.batches for entry in batch} & {*names}
+
+    def carry(self, now: int) -> None:
+        self.carried.append(now)
 
     def tidy(self, now: int) -> None:
         self.tidied.append(now)

@@ -1,6 +1,7 @@
 """How much a lane takes at once, how it halves what it cannot fold, and how it waits for whom it is not alone with."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -12,7 +13,15 @@ from aiokafka.structs import TopicPartition
 from streams.engine.batch import Batch
 from streams.engine.engine import Options
 from streams.engine.job import Busy, Unavailable
-from streams.engine.lane import FEW_RECORDS, MAX_BACKLOG_BYTES, USUAL_BYTES, Lane, _halves
+from streams.engine.lane import (
+    FEW_RECORDS,
+    HELD_UP_SECONDS,
+    LONGEST_WAIT,
+    MAX_BACKLOG_BYTES,
+    USUAL_BYTES,
+    Lane,
+    _halves,
+)
 
 SOURCE = TopicPartition("calls", 0)
 
@@ -79,8 +88,59 @@ def test_a_step_waits_until_nothing_more_comes_or_there_is_enough() -> None:
         "what comes soon is waited for, but not for ever"
     )
     assert due_at(lane, step_at=last_put_at + 9, behind=many) == last_put_at + 9
+    lane._put_at = last_put_at + 100
+    assert due_at(lane, step_at=1.0, behind=many) == last_put_at + LONGEST_WAIT * 2.0, "nor for ever if they trickle"
     put(lane, batch(21, 30))
     assert due_at(lane, step_at=last_put_at + 9, behind=1000) == 0.0, "enough do not wait"
+
+
+def test_a_long_step_of_another_is_no_time_in_which_more_could_come() -> None:
+    lane = open_lane(max_records=100, enough_records=50, linger_seconds=2.0)
+    put(lane, batch(0, 20))
+    first_at = lane._first_at
+    lane._note_delay(time.monotonic() - HELD_UP_SECONDS / 2)
+    assert (lane._put_at, lane._first_at) == (first_at, first_at)
+    lane._note_delay(time.monotonic() - 60)
+    assert lane._put_at >= first_at
+    assert lane._first_at >= first_at + 60
+
+
+def test_batches_of_markers_alone_are_not_without_number() -> None:
+    lane = open_lane(max_records=3)
+    put(lane, *(Batch(SOURCE, [], start, start + 1) for start in range(3)))
+    assert not lane.has_room
+    assert len(lane._take()) == 3
+    assert lane.has_room
+
+
+def test_a_tick_that_takes_long_is_not_due_again_at_once() -> None:
+    others = 0
+
+    class Slow(Waited):
+        """A lane whose ticks take longer than from one to the next."""
+
+        async def _open(self) -> None:
+            self.ready = True
+
+        async def _tick(self) -> float:
+            time.sleep(0.02)  # noqa: ASYNC251 - as a database would
+            self.ticks = getattr(self, "ticks", 0) + 1
+            self._closing = self.ticks == 3
+            return 0.01
+
+    async def other() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    async def run() -> None:
+        beside = asyncio.create_task(other())
+        await Slow(Sink())._run()
+        beside.cancel()
+
+    asyncio.run(run())
+    assert others >= 2, "between any two"
 
 
 def test_a_step_does_not_wait_for_what_there_is_no_room_for() -> None:
