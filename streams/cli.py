@@ -270,11 +270,13 @@ def check(context: click.Context) -> None:
     from streams import programs  # noqa: PLC0415
     from streams.configuration import describe, load  # noqa: PLC0415
     from streams.prechecks import warn  # noqa: PLC0415
+    from streams.sla_file import load_policies  # noqa: PLC0415
 
     with clear_errors():
         settings = load(config_file(context))
         programs.configure_connectors(settings, config=config_file(context))
         settings.kafka.client_options()
+        load_policies(settings.sla)
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
         for key, value, origin in describe(settings, config_file(context))

@@ -26,7 +26,7 @@ from streams.listing import (
 from streams.reasons import describe, explain
 from streams.running import find_brokers, kafka_errors, wait_for_broker
 from streams.settings import Settings
-from streams.terminal import Group, OperatorError, pass_settings
+from streams.terminal import Group, OperatorError, confirm, pass_settings
 from streams.words import say
 
 BROKER_SECONDS: Final = 3.0
@@ -203,8 +203,8 @@ def replay(
         click.echo(f"{count} → {name}")
     if dry_run or not letters:
         return
-    if not yes:
-        click.confirm(say("Replay them?", "Les rejouer ?"), abort=True)
+    if not yes and not confirm(say("replay them?", "les rejouer ?")):
+        raise click.Abort
     with kafka_errors():
         count = deadletters.replay(find_brokers(settings, or_demo=True), letters, settings.kafka.client_options())
     click.echo(say(f"{count} replayed", f"{count} rejouées"))

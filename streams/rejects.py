@@ -31,7 +31,7 @@ from streams.phrases import cause_of
 from streams.reasons import describe, explain
 from streams.running import DEMO, SYSTEMS, pass_settings_here, tell_stopped_demo
 from streams.settings import Settings
-from streams.terminal import Group, OperatorError, config_file
+from streams.terminal import Group, OperatorError, config_file, confirm
 from streams.words import say
 
 if TYPE_CHECKING:
@@ -186,8 +186,8 @@ def replay(
         for instance in instances:
             with _operator_errors(instance.name), instance.occupied(_directory(settings)):
                 pass  # before anything is asked: one that runs has to be stopped first
-        if not yes:
-            click.confirm(say("Map them again?", "Les relire ?"), abort=True)
+        if not yes and not confirm(say("map them again?", "les relire ?")):
+            raise click.Abort
     for instance in instances:
         _replay(settings, instance, wanted, dry_run=dry_run)
 

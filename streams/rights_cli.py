@@ -24,7 +24,7 @@ from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, OperatorError, clear_errors
+from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, confirm
 from streams.whose import ask_for, name_options, tell_away
 from streams.words import say
 
@@ -78,7 +78,7 @@ def erase(
             if number == 1
             else say(f"erase these {number} contacts for ever?", f"effacer ces {number} contacts à jamais ?")
         )
-        if not yes and not click.confirm(question, err=True):
+        if not yes and not confirm(question):
             raise OperatorError(say("nothing was erased", "rien n'a été effacé"), EXIT_NOT_FOUND)
         request = make_id()
         with acting(
@@ -148,7 +148,7 @@ def erasure(settings: Settings, request: str, wait: int, *, json: bool) -> None:
 @click.option(
     "--language",
     type=click.Choice(LANGUAGES),
-    default=say(*LANGUAGES),
+    default="fr",
     show_default=True,
     help=say("The citizen's.", "Celle de l'usager."),
 )

@@ -3,11 +3,13 @@
 The text under a setting is its documentation.
 """
 
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     NonNegativeInt,
@@ -30,6 +32,7 @@ from streams.core.links import Caps
 from streams.notify_settings import Notify
 from streams.sections import Section
 from streams.web_settings import Web
+from streams.words import say
 
 
 class ConfigError(Exception):
@@ -191,6 +194,14 @@ class Citizens(Section):
     """So many days after a contact was handled, another one of the same citizen with the same service is a recontact."""
 
 
+def _time_of_day(text: str) -> str:
+    if not re.fullmatch(r"(([01]\d|2[0-3]):[0-5]\d)?", text):
+        raise ValueError(
+            say("must be a time of the day such as 02:30, or empty", "attend une heure comme 02:30, ou rien")
+        )
+    return text
+
+
 class Retention(Section):
     """How long is kept what no other section speaks of; `accueil retention show` prints all of it."""
 
@@ -202,7 +213,7 @@ class Retention(Section):
     """What connectors could not map, as it came from its source, with the personal data in it, on their machine."""
     logs_days: Annotated[int, Field(ge=1, le=365)] = 90
     """Files in `data/logs`, which hold no personal data."""
-    at: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")] = "02:30"
+    at: Annotated[str, AfterValidator(_time_of_day)] = "02:30"
     """When `accueil up` does `accueil retention apply`, each day by the clocks of `web.time_zone`; after a night in which it did
     not run, once it does, but then the timelines' tables are not written anew. Empty: never, something else does it."""
 

@@ -38,7 +38,7 @@ def load_policies(path: Path | None) -> Policies:
         text = content.decode()
         file = SlaFile.model_validate(tomllib.loads(text))
     except OSError as error:
-        raise ConfigError(why(error, path)) from None
+        raise ConfigError(f"{say('SLA file (sla):', 'fichier SLA (sla) :')} {why(error, path)}") from None
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error, path, text))) from None
     except UnicodeDecodeError:

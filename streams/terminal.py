@@ -47,6 +47,20 @@ class OperatorError(click.ClickException):
             click.echo(f"accueil: {line}", err=True, file=file)
 
 
+_YES: Final = {"y", "yes", "o", "oui"}
+_NO: Final = {"", "n", "no", "non"}
+
+
+def confirm(question: str) -> bool:
+    """Ask on stderr, in the locale's language; click knows English answers only. Raises `click.Abort` where nobody answers."""
+    while True:
+        asked = f"{question} {say('[y/N]', '[o/N]')}"
+        answer = click.prompt(asked, default="", show_default=False, err=True).strip().lower()
+        if answer in _YES | _NO:
+            return answer in _YES
+        click.echo(say("answer y (yes) or n (no)", "répondre o (oui) ou n (non)"), err=True)
+
+
 class Group(click.Group):
     """A group whose help cuts no sentence, and that asks of an unknown command whether another was meant.
 

@@ -7,6 +7,7 @@ import click
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise
+from streams.rights.vocabulary import LANGUAGES, name
 from streams.sectors import kind_option, sector_option
 from streams.settings import Settings
 from streams.terminal import OperatorError
@@ -20,10 +21,11 @@ def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
     """Return the pseudonym, by the key of a sector that `choose_sector` chose, of what is typed. Raises `OperatorError`."""
-    raw = click.prompt(kind.value, err=True)
+    word = name("kind", kind.value, say(*LANGUAGES))
+    raw = click.prompt(word, err=True)
     normalised = normalise(kind, raw, settings.api.region)
     if not normalised:
-        raise OperatorError(say(f"that is no {kind.value}", f"cela n'est pas valable pour {kind.value}"))
+        raise OperatorError(say(f"not valid: {word}", f"pas valable : {word}"))
     return load_key(settings.data / "connectors" / "keys", sector).pseudonym(kind, normalised)
 
 

@@ -54,6 +54,8 @@ rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
+COLLECTING: Final = (100_000, 20, 50)
+"""When Python looks for garbage: rows live long, and need not be walked again and again; garbage goes soon."""
 LATE_SECONDS: Final = 1.5
 """The loop, which looks at everything once a second, was held up if it does not for so long."""
 FENCED: Final = (ProducerFenced, InvalidProducerEpoch, InvalidProducerIdMapping, InvalidTxnState)
@@ -80,7 +82,8 @@ class Options:
     """A partition's steps begin at least this far apart, unless there is much to do: a transaction costs as much for one record
     as for a hundred. What comes after a quiet moment is taken at once."""
     in_turn: bool = False
-    """Whether one partition steps at a time: where steps take seconds, none holds up the transaction of another."""
+    """Whether one partition steps at a time, and all that a step takes of a topic is folded at once: for a job that pays for each
+    fold, whose steps are large, so that they take seconds, in which none is to hold up the transaction of another."""
     fetch_bytes: int = 2 << 20
     """Most bytes of one fetch of one partition, compressed."""
     transaction_timeout_seconds: float = 60.0
@@ -377,7 +380,7 @@ def run(engine: Engine) -> int:
     """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
     engine.options.directory.mkdir(parents=True, exist_ok=True)
     wait_for_broker(engine)
-    gc.set_threshold(100_000, 20, 50)  # rows live long, and need not be walked again and again; garbage goes soon
+    gc.set_threshold(*COLLECTING)
     app = build_app(engine)
     worker = _Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
     worker.spinner = None  # its terminal marks would stand in the log

@@ -7,7 +7,7 @@ after it got the epoch. Group membership only says who should try.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, groupby
 from operator import attrgetter
@@ -19,7 +19,7 @@ from aiokafka.structs import TopicPartition
 from streams.engine import metrics
 from streams.engine.batch import Batch
 from streams.engine.checkpoints import reach
-from streams.engine.job import Busy, DeadLetter, Header, Pair, PartitionJob, Step, Unavailable
+from streams.engine.job import Busy, DeadLetter, Header, Pair, PartitionJob, Record, Step, Unavailable
 from streams.engine.producer import StepProducer
 from streams.engine.recovery import OFFSETS_KEY, Recovery, encode_offsets
 from streams.engine.waits import wait_for
@@ -352,8 +352,8 @@ class Lane:
                 self._taken_at[batch.tp] = batch.records[-1].timestamp
         step = self._new_step(batches)
         try:
-            for tp, some in groupby(batches, attrgetter("tp")):
-                self.job.fold(tp.topic, [*chain.from_iterable(batch.records for batch in some)], step)
+            for topic, some in self._folds(batches):
+                self.job.fold(topic, some, step)
             writes = self._collect()
         except (MemoryError, Unavailable):
             raise  # not the record's fault
@@ -372,6 +372,14 @@ class Lane:
             writes = self._collect()
         reach("folded")
         await self._commit(step, batches, writes)
+
+    def _folds(self, batches: Sequence[Batch]) -> Iterator[tuple[str, Sequence[Record]]]:
+        """Yield topics and records in the order in which they came, as they are to be folded."""
+        if not self._engine.options.in_turn:
+            yield from ((batch.tp.topic, batch.records) for batch in batches)
+            return
+        for tp, some in groupby(batches, attrgetter("tp")):
+            yield tp.topic, [*chain.from_iterable(batch.records for batch in some)]
 
     async def _tick(self) -> float:
         """Return in how many seconds to tick again: later and later while it fails."""

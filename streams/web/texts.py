@@ -134,7 +134,7 @@ _TEXTS: Final = {
     "now": ("Maintenant", "Now"),
     "today": ("Aujourd’hui", "Today"),
     "agents": ("Agents", "Agents"),
-    "longest": ("La plus longue", "Longest"),
+    "longest": ("La\u00a0plus longue", "Longest"),
     "in_progress": ("En cours", "In progress"),
     "available": ("Dispo.", "Available"),
     "on_contact": ("En ligne", "On contact"),

@@ -10,6 +10,7 @@ contacts, goes on with others, and touches the index all over. PostgreSQL has it
 What memory this process took at most is told; the entries that it made up beforehand are in it.
 """
 
+import gc
 import resource
 import sqlite3
 import tempfile
@@ -32,6 +33,7 @@ from streams.core import timeline as core
 from streams.core.milestone import State
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
+from streams.engine.engine import COLLECTING
 from streams.engine.job import Step
 from streams.timeline import store as sql
 from streams.timeline.schema import ENTRIES, LINKS
@@ -237,6 +239,7 @@ def goals(run: Run) -> list[Goal]:
 def main(*, entries: int, citizens: int, write: int, database: str, step: int | None, file: Path | None) -> None:
     """Build, measure, print, and write if asked to; exit 1 if not every entry is there, once."""
     forget_settings()
+    gc.set_threshold(*COLLECTING)
     run = measure(database, entries=entries, citizens=citizens, write=write, step_entries=step or STEPS[database])
     conclude("sink", run, goals(run), file)
 

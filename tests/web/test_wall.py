@@ -447,7 +447,7 @@ def test_where_there_is_no_history_it_is_said(page: Page) -> None:
     with house(is_promised=False) as served:
         fill(served.worker)
         open_wall(page, served, views="day", lang="en")
-        assert page.text(".series-usual .value") == "no history yet"
+        assert page.text(".series-usual .value") == "– (no history yet)"
         assert "no history yet" in page.text(".view.day .cards")
 
 

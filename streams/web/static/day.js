@@ -39,5 +39,5 @@ export function showDay(shown) {
 }
 
 const sayRate = (usual) => (usual === null ? "–" : format.tenths.format(usual)); // of five minutes
-const sayByNow = (usual) => (usual ? format.count(Math.round(usual.by_now)) : texts.no_history);
+const sayByNow = (usual) => (usual ? format.count(Math.round(usual.by_now)) : `– (${texts.no_history})`);
 const sayNow = (usual) => say("usual_by_now", { n: sayByNow(usual) });

@@ -260,8 +260,9 @@ def test_a_lane_that_closes_before_the_first_half_of_a_step_is_done_does_not_go_
     assert (sink.tried, lane.committed) == (2, [])
 
 
-def test_batches_of_a_topic_that_follow_each_other_are_folded_at_once() -> None:
+def test_batches_of_a_topic_that_follow_each_other_are_folded_at_once_where_each_fold_costs() -> None:
     lane, folded = Waited(Sink()), []
+    lane._engine.options = Options("", in_turn=True)
 
     def fold(topic: str, records: Any, _step: Any) -> None:
         folded.append((topic, [record.offset for record in records]))
@@ -270,6 +271,10 @@ def test_batches_of_a_topic_that_follow_each_other_are_folded_at_once() -> None:
     other = Batch(TopicPartition("letters", 0), batch(0, 1).records, 0, 1)
     asyncio.run(lane._step([batch(0, 2), batch(3, 2), other, batch(6, 1)]))
     assert folded == [("calls", [0, 1, 3, 4]), ("letters", [0]), ("calls", [6])]
+    folded.clear()
+    lane._engine.options = Options("")
+    asyncio.run(lane._step([batch(0, 2), batch(3, 2), other]))
+    assert folded == [("calls", [0, 1]), ("calls", [3, 4]), ("letters", [0])]
 
 
 @pytest.mark.usefixtures("_no_pause")

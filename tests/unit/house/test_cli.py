@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from connectors.sdk import registry
 from streams import bench
 from streams.cli import main
+from streams.terminal import confirm
 
 ROOT = Path(__file__).parents[3]
 
@@ -371,3 +372,26 @@ def test_commands_of_the_readme_exist_and_all_are_there(document: str) -> None:
     targets = set(re.findall(r"`make (\w+)`", text))
     assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert targets >= {"run", "test"}
+
+
+def test_config_check_names_an_sla_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_SLA", str(tmp_path / "nope.toml"))
+    result = run("config", "check")
+    assert result.exit_code == 2
+    assert result.output == f"accueil: SLA file (sla): {tmp_path}/nope.toml is not there: is the path right?\n"
+
+
+def test_config_check_says_how_a_time_of_the_day_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_RETENTION__AT", "25:00")
+    assert "must be a time of the day such as 02:30, or empty" in run("config", "check").output
+
+
+@pytest.mark.parametrize(("typed", "is_confirmed"), [("o", True), ("Yes", True), ("", False), ("maybe\nnon", False)])
+def test_a_question_is_answered_in_either_language(typed: str, is_confirmed: bool) -> None:
+    @click.command()
+    def ask() -> None:
+        click.echo(str(confirm("sure?")))
+
+    told = CliRunner().invoke(ask, input=f"{typed}\n")
+    assert told.stdout.splitlines()[-1] == str(is_confirmed)
+    assert told.output.count("sure? [y/N]") == typed.count("\n") + 1
