@@ -1,11 +1,13 @@
 """The transactional producer of one partition number: it writes a step whole, or nothing of it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, Final
 
 import aiokafka
+from aiokafka.errors import IllegalOperation
 from aiokafka.structs import TopicPartition
 
 from streams.engine.checkpoints import reach
@@ -79,7 +81,19 @@ class StepProducer:
     async def _send_batch(self, tp: TopicPartition, batch: Any, count: int) -> None:
         batch._relative_offset = count
         batch.close()
-        self._sent.append((tp, await self._producer.send_batch(batch, tp.topic, partition=tp.partition)))
+        with self._telling_why():
+            self._sent.append((tp, await self._producer.send_batch(batch, tp.topic, partition=tp.partition)))
+
+    @contextmanager
+    def _telling_why(self) -> Iterator[None]:
+        """Raise what ended the transaction, where aiokafka says that there is none."""
+        try:
+            yield
+        except IllegalOperation:
+            manager = self._producer._txn_manager
+            if manager.is_fatal_error():
+                raise manager.wait_for_transaction_end().exception() from None
+            raise
 
     async def commit(self, offsets: Mapping[TopicPartition, int], group: str) -> dict[TopicPartition, int]:
         """Commit what was sent, and the group's `offsets` with it; return where the next record of each partition may stand."""
@@ -87,8 +101,9 @@ class StepProducer:
         # records: AddOffsetsToTxn beside a produce makes the broker's check of that produce fail, and costs a back-off.
         done = await asyncio.gather(*(future for _, future in self._sent))
         reach("records_sent")
-        if offsets:
-            await self._producer.send_offsets_to_transaction(offsets, group)
-        reach("offsets_sent")
-        await self._producer.commit_transaction()
+        with self._telling_why():
+            if offsets:
+                await self._producer.send_offsets_to_transaction(offsets, group)
+            reach("offsets_sent")
+            await self._producer.commit_transaction()
         return {tp: result.offset + 1 for (tp, _), result in zip(self._sent, done, strict=True)}

@@ -83,7 +83,7 @@ def test_one_contact_by_its_id_and_why_is_asked_for(data: Path, phone: str) -> N
     ("arguments", "typed", "code", "text"),
     [
         (["timeline", "show", "a name"], "", 2, "neither a contact id nor a pseudonym"),
-        (["timeline", "show"], "no number\n", 2, "that is no phone"),
+        (["timeline", "show"], "no number\n", 2, "not valid: Telephone"),
         (["timeline", "show", "call:a:9"], "", 1, "nothing is known"),
     ],
 )

@@ -80,8 +80,8 @@ def interrupt() -> None:
 
 
 def children() -> list[psutil.Process]:
-    """The children that this test started: other tests may share a broker."""
-    ours = (child for child in psutil.Process().children() if child.name() != "java")
+    """The children that this test started: other tests may share a broker and a browser."""
+    ours = (child for child in psutil.Process().children() if child.name() not in {"java", "chromedriver"})
     return [child for child in ours if child.status() != psutil.STATUS_ZOMBIE]
 
 
