@@ -156,8 +156,8 @@ class Timeline(Section):
     password_file: Path | None = None
     """A file that holds the password, instead of `password`."""
     max_records_per_step: PositiveInt = 10_000
-    """At most this many entries in one transaction of the database. To read years again into SQLite, 150,000 take half the time:
-    a page is written once for many of them. Each partition holds as many, so that four take two gigabytes of memory."""
+    """At most this many entries in one transaction of the database. To read years again into SQLite, 300,000 take half the time:
+    a page is written once for many of them. Each partition holds as many, so that four take three gigabytes of memory."""
     keep_days: PositiveInt = 92
     """A contact that was closed so long ago leaves its citizen's timeline; one that is open stays."""
     health_host: str = "127.0.0.1"

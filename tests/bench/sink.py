@@ -45,7 +45,7 @@ from tests.bench.report import Goal, Run, conclude
 from tests.support.api import SECTOR
 from tests.support.postgres import Postgres, running_postgres
 
-STEPS: Final = {"sqlite": 150_000, "postgresql": 10_000}
+STEPS: Final = {"sqlite": 300_000, "postgresql": 10_000}
 """Entries in a transaction (`timeline.max_records_per_step`): as many as are advised to read years again."""
 WANTED: Final = {"sqlite": 30_000, "postgresql": 10_000}
 
@@ -233,7 +233,7 @@ def goals(run: Run) -> list[Goal]:
 @click.option("--write", default=600_000, show_default=True, type=click.IntRange(min=1))
 @click.option("--database", type=click.Choice([*WANTED]), default="sqlite", show_default=True)
 @click.option(
-    "--step", type=click.IntRange(min=1), help="Entries in a transaction  [default: 150000; PostgreSQL: 10000]"
+    "--step", type=click.IntRange(min=1), help="Entries in a transaction  [default: 300000; PostgreSQL: 10000]"
 )
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False))
 def main(*, entries: int, citizens: int, write: int, database: str, step: int | None, file: Path | None) -> None:
