@@ -12,8 +12,8 @@ CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON = $(firstword $(foreach python,$(CANDIDATES),$(shell \
 	$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
 
-# Most tests wait for something, so that two processes more than there are cores keep these busy; each has a broker of its own.
-TESTERS = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 2, 6))')
+# Many tests wait for something, so that three processes more than there are cores keep these busy; each has a broker of its own.
+TESTERS = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 3, 6))')
 
 run: $(VENV)/.runtime  ## Tout démarrer, avec un standard de démonstration / Start everything, with a demo switchboard
 	@exec $(BIN)/accueil up --demo
