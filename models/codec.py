@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from models.envelope import Part
 from models.events import Event
 from models.reasons import Reason
+from models.structs import REFUSALS, Decoder
 
 MAX_EVENT_BYTES: Final = 65_536
 """Longest value of one event; ours have about 500 bytes."""
@@ -29,6 +30,7 @@ def _told(part: Part) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None} if None in fields.values() else fields
 
 
+_read = cast("Callable[[bytes | None], Event]", Decoder(get_args(get_args(Event)[0])).decode)
 _dump: Final = msgspec.json.Encoder(enc_hook=_told).encode  # as pydantic writes it, in a fifth of the time
 
 
@@ -52,6 +54,17 @@ def decode(value: bytes | None) -> Event:
     except (ValidationError, TypeError) as error:
         raise explain(value, error) from None
     raise Unusable(Reason.OVERSIZED, f"{len(value or b'')} bytes, at most {MAX_EVENT_BYTES}")
+
+
+def read(value: bytes | None) -> Event:
+    """Return what `decode` returns, as a struct with the attributes of the model (`models.structs`): in less than half the time.
+
+    Raises `Unusable` as `decode` does. What only a model can judge is one. A second's seventh digit is rounded, not cut off.
+    """
+    try:
+        return _read(value)
+    except (*REFUSALS, TypeError):
+        return decode(value)
 
 
 def encode(event: Event) -> bytes:

@@ -5,12 +5,13 @@ are extensions. Extension values are plain strings or integers, as CloudEvents a
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Label = Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")]
+LABEL_PATTERN: Final = r"^[A-Za-z0-9._-]*$"
+Label = Annotated[str, StringConstraints(max_length=64, pattern=LABEL_PATTERN)]
 """A word from a closed set of the configuration (site, service, queue …): short, so that it can be a metric label."""
 
 CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
@@ -35,11 +36,17 @@ class Part(BaseModel):
 
 
 class Envelope(Part):
-    """CloudEvents attributes of one event; a subclass per event type adds `type` and `data`."""
+    """CloudEvents attributes of one event; a subclass per event type says what `type` is, and adds `data`."""
 
+    type: str = ""
+    """First in JSON: who decodes an event need not look for it."""
     specversion: Literal["1.0"] = "1.0"
     id: Text
-    """Deterministic (`models.ids.event_id`): the same fact has the same id, however often it is told."""
+    """Deterministic (`models.ids.event_id`): the same fact has the same id, however often it is told.
+
+    Unique whatever the source, which is more than CloudEvents asks for: of two facts with one id one is taken for the other told
+    again, or set aside. A source that numbers its events needs its name in their ids, as `event_id` puts it there.
+    """
     source: Text
     """What told it: `<connector>/<instance>`, as in `asterisk/siege`."""
     subject: Text

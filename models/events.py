@@ -4,16 +4,19 @@ A type is a noun and a verb in the past. Adding an optional field is compatible;
 Times are aware; durations are seconds.
 """
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, field_validator, model_validator
 
 from models.envelope import Envelope, Label, Part
 from models.topics import Channel
 
 Seconds = Annotated[float, Field(ge=0, le=315_576_000, allow_inf_nan=False)]
 """A duration; ten years is the longest that means anything."""
+YEARS: Final = range(1970, 2200)
+"""In which something can be planned: the first and the last that can be written are in no year in other time zones."""
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 """A source's own reference (chrono, dossier, rdv id): never a name, never free text."""
 AgentName = Annotated[str, StringConstraints(max_length=100)]
@@ -455,9 +458,17 @@ class AppointmentSlotData(Part):
     """When it takes place."""
 
     starts_at: AwareDatetime
+    """In the years 1970 to 2199."""
     by: Party = Party.CITIZEN
     queue: Label = ""
     """What it is for, as a word of the configuration."""
+
+    @field_validator("starts_at")
+    @classmethod
+    def _check_year(cls, starts_at: datetime) -> datetime:
+        if starts_at.year not in YEARS:
+            raise ValueError("no year of an appointment")
+        return starts_at
 
 
 class AppointmentBooked(AppointmentEvent):

@@ -16,6 +16,8 @@ from typing import Final
 import phonenumbers
 
 KEY_BYTES = 32
+MAX_IDENTITIES: Final = 8
+"""Of one contact so many count, the strongest."""
 _FRENCH: Final = re.compile(r"0([1-9]\d{8})", re.ASCII)
 """A number as nearly every caller of a French switchboard has one."""
 

@@ -118,12 +118,12 @@ class SlaFile(BaseModel):
     calendars: dict[Label, CalendarRules] = {}
     policy: tuple[PolicyVersion, ...] = ()
 
-    def mistakes(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    def mistakes(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
         """Yield what tables say that does not fit together: where, and why in English and French."""
         yield from self._shadowed()
         seen: set[tuple[str, date | None]] = set()
         for index, version in enumerate(self.policy):
-            where = ("policy", str(index))
+            where = ("policy", index)
             calendars = {(*where, "calendar"): version.calendar} | {
                 (*where, "clocks", kind.value, "calendar"): rule.calendar for kind, rule in version.clocks.items()
             }
@@ -158,7 +158,7 @@ class SlaFile(BaseModel):
                     words = ", ".join(sorted(possible))
                     yield (*where, "clocks", kind.value), f"only for {words}", f"seulement pour {words}"
 
-    def _shadowed(self) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    def _shadowed(self) -> Iterator[tuple[tuple[int | str, ...], str, str]]:
         """Yield policies that never count, since another that is before them, always, is for the same contacts."""
         versions = Counter(version.name for version in self.policy)
         for index, version in enumerate(self.policy):
@@ -166,7 +166,7 @@ class SlaFile(BaseModel):
                 always = other.since is None and versions[other.name] == 1
                 if always and other.match.covers(version.match):
                     yield (
-                        ("policy", str(index), "match"),
+                        ("policy", index, "match"),
                         f"never counts: {other.name!r}, before it, is for the same contacts",
                         f"ne compte jamais : {other.name!r}, avant elle, vaut pour les mêmes contacts",
                     )

@@ -33,14 +33,14 @@ class Reason(StrEnum):
     UNKNOWN_ENUM = "unknown_enum"
     """A field that takes one of a closed list of values has another one."""
     TOO_MANY_PLACES = "too_many_places"
-    """A site, service or queue too many: these are closed sets, and what tells contacts apart does not belong there."""
+    """A site, service, queue or source too many: these are closed sets, and what tells contacts apart does not belong there."""
     TIME_IN_FUTURE = "time_in_future"
     """The event claims to have happened later than clocks may differ."""
     TIME_IN_PAST = "time_in_past"
     """The event claims to be older than any contact kept."""
     TOLD_AGAIN = "told_again"
-    """The event is of an unknown call or visit, and long before what its source told already: most likely it was counted, and its
-    contact dropped since."""
+    """The event is of an unknown call or visit, or an unanswered ring, and long before what its source told already: most likely
+    it was counted, and its contact or agent dropped since."""
     UNREADABLE_LINE = "unreadable_line"
     """A line or record of a source system has not the form that the source's format promises."""
     UNKNOWN_RECORD = "unknown_record"

@@ -20,7 +20,7 @@ from streams.listening import Server, answered_hosts, listen
 from streams.prechecks import check_port, make_private
 from streams.rights_process import open_desk
 from streams.settings import ConfigError, Settings
-from streams.timeline.store import Unavailable
+from streams.timeline.database import Unavailable
 from streams.timelines import open_reader, open_timeline
 from streams.tokens_cli import open_tokens
 

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from models.identities import IdentityKind
+from models.instants import milliseconds
 from streams.access.audit import AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
 from streams.access.permissions import Operation
@@ -288,8 +289,8 @@ class _Sought(NamedTuple):
 def _seek(settings: Settings, whose: str | None, kind: str, sector: str | None) -> _Sought:
     """Return what the timelines have of a citizen, of a contact that is whose it is; whoever tells of it records that first."""
     from streams.rights.finding import MOST_IDENTITIES  # noqa: PLC0415 - brings the database's libraries
+    from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timeline.erasing import find_contacts, find_sectors  # noqa: PLC0415
-    from streams.timeline.store import Unavailable  # noqa: PLC0415
     from streams.timelines import check_there, open_timeline  # noqa: PLC0415
 
     with clear_errors():
@@ -369,7 +370,7 @@ def _latest(
 
 def _milliseconds(record: dict[str, Any]) -> int:
     try:
-        return int(datetime.fromisoformat(record["at"]).timestamp() * 1000)
+        return milliseconds(datetime.fromisoformat(record["at"]))
     except (KeyError, TypeError, ValueError):
         return 0  # it was changed; `verify` says so
 

@@ -7,6 +7,7 @@ A variable wins over the file. Its name is the path of the setting in capitals, 
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, TypeGuard, get_args, get_origin
 
@@ -15,7 +16,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from connectors.sdk.errors import why
-from connectors.sdk.mistakes import allowed, guess, known_at, list_details
+from connectors.sdk.mistakes import allowed, guess, keys_of, known_at, list_details, spell
 from streams.settings import ConfigError, Settings
 from streams.words import say
 
@@ -32,6 +33,16 @@ def find_file(config: Path | None = None) -> Path | None:
     return named or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
 
 
+def tell_file(config: Path | None = None) -> str:
+    """Return in words which settings file `load` reads, or that there is none."""
+    if path := find_file(config):
+        return say(f"settings: {path}", f"réglages : {path}")
+    return say(
+        f"settings: no file, {DEFAULT_FILE} is not here (--config or {CONFIG_VARIABLE} names another file)",
+        f"réglages : aucun fichier, {DEFAULT_FILE} n'est pas ici (--config ou {CONFIG_VARIABLE} nomme un autre fichier)",
+    )
+
+
 def load(config: Path | None = None) -> Settings:
     """Return the settings from the file (see `find_file`) and the environment.
 
@@ -46,7 +57,7 @@ def load(config: Path | None = None) -> Settings:
     except ValidationError as error:
         # What stands below a value is told already, by its own variable.
         told = {keys[:-1] for keys in unknown.values()}
-        details = [detail for detail in list_details(error) if _keys_of(detail) not in told]
+        details = [detail for detail in list_details(error) if keys_of(detail) not in told]
         mistakes += _tell(details, Settings, (), in_environment, path)
     if mistakes:
         raise ConfigError("\n".join(mistakes))
@@ -85,7 +96,7 @@ def _read_file(path: Path | None) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(why(error, path)) from None
     except ValueError as error:  # TOML's and UTF-8's errors are both one
-        raise ConfigError(f"{path}: {say('not valid TOML', 'TOML invalide')}: {error}") from None
+        raise ConfigError(f"{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
     if isinstance(values.get("sla"), str):
         values["sla"] = str(path.parent / values["sla"])
     return values
@@ -180,10 +191,6 @@ def _holds_secret(kind: Any) -> bool:
     return kind in SECRETS or any(map(_holds_secret, get_args(kind)))
 
 
-def _keys_of(detail: ErrorDetails) -> tuple[str, ...]:
-    return tuple(str(part) for part in detail["loc"] if part != "[key]")
-
-
 def _tell(
     details: Iterable[ErrorDetails],
     model: type[BaseModel],
@@ -192,16 +199,22 @@ def _tell(
     path: Path | None,
 ) -> Iterator[str]:
     for detail in details:
-        below = _keys_of(detail)
+        below = keys_of(detail)
         keys = (*above, *below)
-        place = _variable(keys) if _holds(in_environment, keys) else str(path or DEFAULT_FILE)
+        names = _above_lists(keys)
+        place = _variable(names) if _holds(in_environment, names) else str(path or DEFAULT_FILE)
         if detail["type"] == "extra_forbidden":
             yield _unknown(place, keys, known_at(model, below[:-1]))
         else:
-            yield f"{place}: {'.'.join(keys)} {allowed(detail)}"
+            yield f"{place}: {spell(keys)} {allowed(detail)}"
 
 
-def _unknown(place: str, keys: Sequence[str], known: Iterable[str]) -> str:
+def _above_lists(keys: Sequence[int | str]) -> tuple[str, ...]:
+    """Return the setting in which `keys` lead: a variable holds a whole list."""
+    return tuple(map(str, takewhile(lambda key: isinstance(key, str), keys)))
+
+
+def _unknown(place: str, keys: Sequence[int | str], known: Iterable[str]) -> str:
     *above, last = keys
-    hint = guess(last, known, ".".join([*above, ""]))
-    return f"{place}: {'.'.join(keys)} {say('is unknown', 'est inconnue')}{hint}"
+    hint = guess(str(last), known, f"{spell(above)}." if above else "")
+    return f"{place}: {spell(keys)} {say('is unknown', 'est inconnue')}{hint}"

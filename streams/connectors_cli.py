@@ -19,7 +19,7 @@ from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings, tell_settings_file
 from streams.words import say
 
 
@@ -35,6 +35,7 @@ def group() -> None:
 @pass_settings
 def list_(settings: Settings, *, json: bool) -> None:
     """Print one line per installed connector; on standard error, what cannot be loaded, and what is set up but not there."""
+    tell_settings_file()
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
     for connector in registry.installed():
@@ -44,7 +45,7 @@ def list_(settings: Settings, *, json: bool) -> None:
         if json:
             click.echo(dumps(connector._asdict() | {"instances": instances, "about": about}, ensure_ascii=False))
     if not json:
-        titles = say("CONNECTOR", "CONNECTEUR"), say("PACKAGE", "PAQUET"), say("SET UP", "RÉGLÉ"), say("ABOUT", "RÔLE")
+        titles = say("connector", "connecteur"), say("package", "paquet"), say("set up", "réglé"), say("about", "rôle")
         print_table(titles, rows)
     for name, kind in kinds.items():
         if kind not in registry.names():
@@ -72,19 +73,20 @@ def _about(name: str) -> str:
 @pass_settings
 def check(settings: Settings, context: click.Context, name: str) -> None:
     """Check the configuration of an instance, and say what its first records are: types and counts, no values."""
+    tell_settings_file()
     instance = configure_beside_others(settings, name, config_file(context))
     with clear_errors():
         found = probe(instance, settings.data / "connectors")
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
     read = say(f"{found.records} records read", f"{found.records} enregistrements lus")
     nothing = say("nothing new there just now", "rien de nouveau pour l'instant")
-    click.echo(f"{instance.source}: {reached} ({read if found.records else nothing})")
+    click.echo(f"{instance.source}{say(':', ' :')} {reached} ({read if found.records else nothing})")
     for kind, count in sorted(found.events.items()):
         click.echo(f"{count:>8}  {kind}")
     if found.ignored:
         click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
     for reason, count in sorted(found.rejected.items()):
-        click.echo(f"{count:>8}  {say('rejected', 'rejetés')}: {reason.value}, {describe_reason(reason)}")
+        click.echo(f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}")
 
 
 @group.command(

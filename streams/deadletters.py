@@ -1,24 +1,23 @@
 """Dead letters: read them, and send them back to the topic they came from."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError
 
 from models.topics import DEAD_LETTERS, REPLAYED_FROM
+from streams.topic_reader import CONSUMER, ONCE, opened, read_until
 
 ORIGINAL: Final = "original."
 """Before the names of the headers that the record itself had."""
 REPLAYED: Final = "replayed"
 """Header of the note that is left beside a dead letter once it was replayed: its place."""
 MAX_REQUEST_BYTES: Final = 4 << 20
-POLL_MS: Final = 500
+CLIENT_ID: Final = "accueil-dead-letters"
 TIMEOUT_SECONDS: Final = 30
-BOOTSTRAP_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,51 +100,32 @@ def read(brokers: str, wanted: Filter, client: Mapping[str, Any] | None = None) 
     Among them are notes of which were replayed, also of letters that are not wanted. Raises `KafkaError` if the brokers do not
     answer. `client` goes to kafka-python (security).
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=brokers,
-        client_id="accueil-dead-letters",
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        bootstrap_timeout_ms=BOOTSTRAP_MS,
-        **(client or {}),
-    )
-    with closing(consumer):
+    config = {"bootstrap_servers": brokers, "client_id": CLIENT_ID, **ONCE, **CONSUMER, **(client or {})}
+    with opened(KafkaConsumer, config) as consumer:
         for found in _read(consumer, wanted):
             if isinstance(found, Replayed) or wanted.takes(found):
                 yield found
 
 
-def _read(consumer: KafkaConsumer, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
+def _read(consumer: Any, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
     topic = DEAD_LETTERS.name
     numbers = sorted(consumer.partitions_for_topic(topic) or ())
     if wanted.places:
         numbers = [number for number in numbers if any(place.startswith(f"{number}:") for place in wanted.places)]
     if not numbers:
         return
-    partitions = [TopicPartition(topic, number) for number in numbers]
-    ends = consumer.end_offsets(partitions)
-    consumer.assign(partitions)
-    _seek(consumer, partitions, wanted.since)
-    heard_at = time.monotonic()
-    while any(consumer.position(partition) < end for partition, end in ends.items()):
-        for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
-            heard_at = time.monotonic()
-            yield from (_decode(record) for record in records if record.offset < ends[partition])
-        if time.monotonic() > heard_at + TIMEOUT_SECONDS:
-            raise KafkaTimeoutError(f"nothing heard from the brokers for {TIMEOUT_SECONDS} s")
+    ends = consumer.end_offsets([TopicPartition(topic, number) for number in numbers])
+    for _, records in read_until(consumer, ends, _starts(consumer, ends, wanted.since)):
+        yield from map(_decode, records)
 
 
-def _seek(consumer: KafkaConsumer, partitions: list[TopicPartition], since: int | None) -> None:
-    consumer.seek_to_beginning(*partitions)
+def _starts(consumer: Any, ends: Mapping[TopicPartition, int], since: int | None) -> Mapping[TopicPartition, int] | int:
+    """Return where to begin: at what is a little older than `since`."""
     if since is None:
-        return
+        return 0
     # A dead letter is written at `dead_at`, by a clock that may be off a little: the filter decides, this spares reading.
-    for partition, found in consumer.offsets_for_times(dict.fromkeys(partitions, max(since - 3_600_000, 0))).items():
-        if found is None:
-            consumer.seek_to_end(partition)
-        else:
-            consumer.seek(partition, found.offset)
+    found = consumer.offsets_for_times(dict.fromkeys(ends, max(since - 3_600_000, 0)))
+    return {place: found[place].offset if found.get(place) else end for place, end in ends.items()}
 
 
 def _decode(record: Any) -> DeadLetter | Replayed:
@@ -198,11 +178,11 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
     """
     producer = KafkaProducer(
         bootstrap_servers=brokers,
-        client_id="accueil-dead-letters",
+        client_id=CLIENT_ID,
         acks="all",
         enable_idempotence=True,
         max_request_size=MAX_REQUEST_BYTES,
-        bootstrap_timeout_ms=BOOTSTRAP_MS,
+        bootstrap_timeout_ms=ONCE["bootstrap_timeout_ms"],
         max_block_ms=TIMEOUT_SECONDS * 1000,
         delivery_timeout_ms=TIMEOUT_SECONDS * 1000,
         request_timeout_ms=TIMEOUT_SECONDS * 500,

@@ -5,7 +5,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterator
 from json import dumps
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -28,10 +28,6 @@ from streams.running import find_brokers, kafka_errors, wait_for_broker
 from streams.settings import Settings
 from streams.terminal import Group, OperatorError, confirm, pass_settings
 from streams.words import say
-
-BROKER_SECONDS: Final = 3.0
-"""How long a broker may take to answer: a person waits."""
-
 
 filters = filtered_by(
     click.option(
@@ -105,13 +101,14 @@ def list_(
         for letter in latest
     ]
     titles = (
-        *("PLACE", say("WHEN", "QUAND"), say("REASON", "RAISON"), say("ORIGIN", "ORIGINE")),
-        *(say("REPLAYED", "REJOUÉE"), say("DETAIL", "DÉTAIL")),
+        *("place", say("when", "quand"), say("reason", "raison"), say("origin", "origine")),
+        *(say("replayed", "rejouée"), say("detail", "détail")),
     )
     print_table(titles, rows)
     total = ", ".join(f"{count} {name}" for name, count in counts.most_common())
     click.echo(
-        say(f"{counts.total()} dead letters", f"{counts.total()} lettres mortes") + (f": {total}" if total else "")
+        say(f"{counts.total()} dead letters", f"{counts.total()} lettres mortes")
+        + (f"{say(':', ' :')} {total}" if total else "")
     )
 
 
@@ -212,7 +209,7 @@ def replay(
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
     brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers, BROKER_SECONDS)
+    wait_for_broker(brokers)
     with kafka_errors():
         yield from deadletters.read(brokers, wanted, settings.kafka.client_options())
 

@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 from connectors.sdk.files import replace
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind, normalise, normalise_phone
+from models.instants import milliseconds
 from streams.access.permissions import Operation, Role
-from streams.access.tokens import Token, digest, find, make_secret, milliseconds
+from streams.access.tokens import Token, digest, find, make_secret
 from streams.settings import Settings
+from streams.timeline.database import Unavailable
 from streams.timeline.reading import Reading
-from streams.timeline.store import Unavailable
 from streams.timelines import open_reader
 from streams.tokens_cli import DAY_MS, EXPIRES_DAYS, RATE_PER_MINUTE, open_tokens, recording
 

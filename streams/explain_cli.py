@@ -10,6 +10,7 @@ import click
 
 from connectors.sdk.mistakes import guess
 from models.events import Event
+from models.instants import milliseconds
 from models.topics import Channel
 from streams.core.contact import Contact
 from streams.core.figures import Dimensions, Formula
@@ -145,7 +146,7 @@ def _choose_time(
 ) -> tuple[int | None, int | None, str]:
     """Return since when and until when, in seconds since 1970, and that in words."""
     now = datetime.now(zone)
-    if (day and day > now.date()) or (since or 0) > now.timestamp() * 1000:
+    if (day and day > now.date()) or (since or 0) > milliseconds(now):
         raise click.UsageError(say("that time is yet to come", "ce moment est encore à venir"))
     if since is None and until is None:
         last = day or now.date()
@@ -271,7 +272,7 @@ def _sum_up(figure: str, made: Made, counted: list[Counted], asked: Asked, span:
     if not made.denominator:
         return say(f"{figure}, {where}, {span}: {above}", f"{figure}, {where}, {span} : {above}")
     below = sum(one.in_denominator for one in counted)
-    share = f"{above / below:.1%}" if below else "-"
+    share = say(f"{above / below:.1%}", f"{100 * above / below:.1f} %".replace(".", ",")) if below else "-"
     text = say(
         f"{figure}, {where}, {span}: {above} / {below} = {share}",
         f"{figure}, {where}, {span} : {above} / {below} = {share}",

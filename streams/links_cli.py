@@ -58,7 +58,7 @@ def list_(settings: Settings, identity: str, limit: int) -> None:
     with _opened(settings) as timeline:
         known = timeline.read_links(identity, limit)
         more = timeline.count_links(identity) - limit if len(known) == limit else 0
-        sector = find_sector(timeline, identity)
+        sector = find_sector(settings, timeline, identity)
     result = Result.SHOWN if known else Result.NOT_FOUND
     record_act(settings, Operation.READ_TIMELINE, identity, Purpose.RIGHTS, sector, result)
     if not known:
@@ -143,7 +143,7 @@ def _change(
     for one in link:
         check_whose(one)
     with _opened(settings) as timeline:
-        sector = find_sector(timeline, link.one)
+        sector = find_sector(settings, timeline, link.one)
         revokes = operation is Operation.REVOKE_LINK
         with acting(
             settings,
@@ -169,7 +169,7 @@ def _tell(done: bool, words: str, otherwise: str) -> None:  # noqa: FBT001 - bot
 @contextmanager
 def _opened(settings: Settings) -> "Iterator[Timeline]":
     """Hand out the timelines."""
-    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timelines import check_there, open_timeline  # noqa: PLC0415
 
     with clear_errors():

@@ -12,7 +12,9 @@ import click
 
 from models.reasons import Reason
 from streams.configuration import load
+from streams.rights.telling import Words
 from streams.rights.vocabulary import LANGUAGES, name
+from streams.settings import Settings
 from streams.terminal import clear_errors, config_file
 from streams.words import say
 
@@ -120,6 +122,12 @@ def when(milliseconds: int, zone: tzinfo) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, zone).isoformat(" ", "seconds")
 
 
+def words_of(settings: Settings) -> Words:
+    """Return how whoever gave the command is told things: in which language, by which clocks and names of services."""
+    language = say(*LANGUAGES)
+    return Words(language, settings.web.zone, settings.web.name_services(language), has_offsets=True)
+
+
 def word(of: str, value: str) -> str:
     """Return the word of the vocabulary for a value of a set, in the language of whoever gave the command."""
     return name(of, value, say(*LANGUAGES))
@@ -134,7 +142,8 @@ def printable(content: bytes | None) -> str:
 
 
 def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print `rows` under `titles`, in columns."""
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in (titles, *rows):
+    """Print `rows` under `titles`, which are put in capitals, in columns."""
+    head = tuple(title.upper() for title in titles)
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -77,6 +77,8 @@ class Program:
     """Shown when it is ready."""
     talks: bool = False
     """Whether what it says is shown until it is ready: for what takes long the first time."""
+    speaks_up: bool = False
+    """Whether its first line says that it is ready, where nothing of it answers /readyz."""
 
     def address(self, path: str) -> str:
         """Return where it answers `path`; empty if it has no `health`."""
@@ -205,6 +207,8 @@ class Child:
 
     def _show(self, text: str) -> None:
         level, self._last_line = read_line(text)
+        if self.program.speaks_up and not self._told:
+            self._announce_ready()
         starting = not self.ready.is_set() and self._age < QUIET_SECONDS
         shown = self.program.talks and level > 0 if starting else level >= logging.WARNING
         if shown or self._verbose:
@@ -215,7 +219,7 @@ class Child:
         health = self.program.health
         if health:
             await asyncio.gather(self._watch_readiness(*health), self._watch_health(process, *health))
-        elif not self.program.ends:
+        elif not self.program.ends and not self.program.speaks_up:
             self._announce_ready()
 
     async def _watch_readiness(self, host: str, port: int) -> None:

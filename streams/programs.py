@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from connectors.sdk.claims import Claim, find_clashes
 from connectors.sdk.mistakes import guess
+from connectors.sdk.stopping import await_stop
 from streams.configuration import DEFAULT_FILE, explain, find_file
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
@@ -32,20 +32,12 @@ BROKER_STOP_SECONDS: Final = 4.0
 log = structlog.get_logger(__name__)
 
 
-def _stop_signal() -> threading.Event:
-    """Return an event that SIGTERM or SIGINT sets."""
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    return stopping
-
-
 def run_broker(settings: Settings, health_port: int) -> int:
     """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
     make_private(settings.data)
     kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
     kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
-    stopping = _stop_signal()
+    stopping = await_stop()
 
     def running() -> State:
         return kafka.poll() is None, kafka.bootstrap
@@ -77,7 +69,7 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     if unknown := set(names) - set(settings.connectors):
         known = ", ".join(settings.connectors) or say("none", "aucun")
         raise ConfigError(
-            f"connectors.{min(unknown)}: {say('unknown; there are', 'inconnu ; il y a')}: {known}"
+            f"connectors.{min(unknown)}: {say('unknown; there are:', 'inconnu ; il y a :')} {known}"
             + guess(min(unknown), settings.connectors)
         )
     instances, mistakes = [], []
@@ -156,7 +148,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
                 "pas de connecteur à faire tourner : écrire une table [connectors.<nom>] dans accueil.toml",
             )
         )
-    stopping = _stop_signal()
+    stopping = await_stop()
     make_private(settings.data)
     runner = Runner(
         instances,
@@ -255,7 +247,7 @@ def notify(settings: Settings) -> int:
     from streams.notify.notifier import Notifier  # noqa: PLC0415
 
     notifier = Notifier(notify_options(settings))
-    stopping = _stop_signal()
+    stopping = await_stop()
     make_private(settings.data)
     REGISTRY.register(notifier)
     place = settings.notify

@@ -31,8 +31,8 @@ REASONS: Final = {
         "un champ n'a aucune des valeurs connues",
     ),
     Reason.TOO_MANY_PLACES: (
-        "there are too many sites, services or queues: what tells contacts apart does not belong there",
-        "trop de sites, de services ou de files : ce qui distingue les contacts n'y a pas sa place",
+        "there are too many sites, services, queues or sources: what tells contacts apart does not belong there",
+        "trop de sites, de services, de files ou de sources : ce qui distingue les contacts n'y a pas sa place",
     ),
     Reason.TIME_IN_FUTURE: (
         "its time is in the future: is a clock wrong?",
@@ -76,6 +76,10 @@ DETAILS: Final = {
     r"an agent's subject for a contact's event, or the reverse": (
         "an agent's subject for a contact's event, or the reverse",
         "le sujet d'un agent pour l'événement d'un contact, ou l'inverse",
+    ),
+    r"SameId": (
+        "an entry of another contact of the same citizen has its id and its time; an id is unique, whatever the source",
+        "une entrée d'un autre contact du même usager a son id et son heure ; un id est unique, toutes sources confondues",
     ),
     r"json_invalid": ("it is cut off, or no JSON", "il est coupé, ou n'est pas du JSON"),
     r"union_tag_invalid": ("no event has such a type", "aucun événement n'a ce type"),

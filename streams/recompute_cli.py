@@ -13,13 +13,11 @@ from streams.listing import as_json, limit_option, print_table, when
 from streams.recomputing import Counted, count_again
 from streams.running import find_brokers, kafka_errors, pass_settings_here, wait_for_broker
 from streams.settings import Settings
-from streams.sla_cli import file_in_force
-from streams.sla_file import load_policies
+from streams.sla_cli import file_in_force, load_in_force
 from streams.terminal import OperatorError, clear_errors
 from streams.words import say
 from streams.worker import times
 
-BROKER_SECONDS: Final = 10.0
 EXIT_DIFFERENT: Final = 1
 
 
@@ -40,9 +38,9 @@ EXIT_DIFFERENT: Final = 1
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
     """Count, compare, print."""
     with clear_errors(), kafka_errors():
-        policies = load_policies(file_in_force(settings))
+        policies = load_in_force(file_in_force(settings))
         brokers = find_brokers(settings, or_demo=True)
-        wait_for_broker(brokers, BROKER_SECONDS)
+        wait_for_broker(brokers)
         counted = count_again(
             brokers, settings.kafka.client_options(), times(settings), lambda: policies, partial(_show, [-1])
         )

@@ -19,7 +19,7 @@ from streams.core.differences import Sums, sum_up
 from streams.core.figures import civil_time
 from streams.engine.job import Record, Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
-from streams.topic_reader import CLIENT, CONSUMER, opened, read_until
+from streams.topic_reader import CONSUMER, ONCE, opened, read_until
 
 _LATEST: Final = 20_000
 """How far back from the end of a state topic how far the sources were taken is looked for first: each step writes it."""
@@ -63,7 +63,7 @@ def count_again(
     again: Sums = {}
     earlier: Sums = {}
     events, moments, cut_at = 0, [], 0
-    with opened(KafkaConsumer, {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **client}) as consumer:
+    with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
             log = _Log(consumer, number)

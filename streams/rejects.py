@@ -15,6 +15,7 @@ import click
 
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, Kept, read
+from models.instants import milliseconds
 from streams.configuration import DEFAULT_FILE, load
 from streams.listing import (
     EXIT_NOT_FOUND,
@@ -56,7 +57,7 @@ class Filter(NamedTuple):
         return (
             self.connector in {None, name}
             and self.reason in {None, kept.reject.reason.value}
-            and (self.since is None or _milliseconds(kept) >= self.since)
+            and (self.since is None or milliseconds(kept.read_at) >= self.since)
             and (not self.places or _place(name, kept) in self.places)
         )
 
@@ -91,11 +92,11 @@ def list_(
         return
     if found:
         zone = settings.web.zone
-        at, why, detail = say("WHEN", "QUAND"), say("REASON", "RAISON"), say("DETAIL", "DÉTAIL")
-        print_table(("PLACE", at, why, detail), [_row(name, kept, zone) for name, kept in latest])
+        at, why, detail = say("when", "quand"), say("reason", "raison"), say("detail", "détail")
+        print_table(("place", at, why, detail), [_row(name, kept, zone) for name, kept in latest])
         click.echo()
         print_table(
-            (say("CONNECTOR", "CONNECTEUR"), why, say("COUNT", "NOMBRE"), say("LAST", "DERNIER"), detail),
+            (say("connector", "connecteur"), why, say("count", "nombre"), say("last", "dernier"), detail),
             _totals(found, zone),
         )
     where = f"{_directory(settings)}{'' if found else tell_stopped_demo(settings.data)}"
@@ -122,7 +123,7 @@ def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
             say("reason", "raison"): f"{kept.reject.reason.value}, {describe(kept.reject.reason)}",
             say("detail", "détail"): explain(kept.reject.detail),
             say("connector", "connecteur"): name,
-            say("read at", "lu le"): when(_milliseconds(kept), settings.web.zone),
+            say("read at", "lu le"): when(milliseconds(kept.read_at), settings.web.zone),
             say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
         }.items():
             if text:
@@ -259,12 +260,8 @@ def _none_at(places: list[str]) -> str:
     return say("no rejected record at ", "pas d'enregistrement rejeté à ") + ", ".join(places)
 
 
-def _milliseconds(kept: Kept) -> int:
-    return int(kept.read_at.timestamp() * 1000)
-
-
 def _row(name: str, kept: Kept, zone: tzinfo) -> tuple[str, ...]:
-    return _place(name, kept), when(_milliseconds(kept), zone), kept.reject.reason.value, _detail(kept)
+    return _place(name, kept), when(milliseconds(kept.read_at), zone), kept.reject.reason.value, _detail(kept)
 
 
 def _totals(found: Sequence[tuple[str, Kept]], zone: tzinfo) -> list[tuple[str, ...]]:
@@ -272,7 +269,7 @@ def _totals(found: Sequence[tuple[str, Kept]], zone: tzinfo) -> list[tuple[str, 
     kinds = [(name, kept.reject.reason.value, _detail(kept)) for name, kept in found]
     frequent = {kind for kind, _ in Counter(kinds).most_common(MOST_DETAILS)}
     counted = [kind if kind in frequent else (*kind[:2], "…") for kind in kinds]
-    last = dict(zip(counted, (_milliseconds(kept) for _, kept in found), strict=True))
+    last = dict(zip(counted, (milliseconds(kept.read_at) for _, kept in found), strict=True))
     return [
         (name, reason, str(count), when(last[name, reason, detail], zone), detail)
         for (name, reason, detail), count in Counter(counted).most_common()
@@ -288,7 +285,7 @@ def _facts(name: str, kept: Kept) -> dict[str, Any]:
     return {
         "place": _place(name, kept),
         "connector": name,
-        "read_at": _milliseconds(kept),
+        "read_at": milliseconds(kept.read_at),
         "reason": kept.reject.reason.value,
         "detail": kept.reject.detail,
     }

@@ -22,7 +22,6 @@ from streams.web.view import Source
 from streams.words import say
 
 F = TypeVar("F", bound=Callable[..., Any])
-BROKER_SECONDS: Final = 10.0
 READ_SECONDS: Final = 120.0
 """All figures of a large département are read in much less."""
 
@@ -32,11 +31,8 @@ def _parse(kind: Kind, ctx: click.Context, param: click.Parameter, value: str | 
         return parse_period(kind, value) if value else None
     except ValueError:
         examples = {Kind.DAY: "2026-11-25", Kind.WEEK: "2026-W48", Kind.MONTH: "2026-11", Kind.YEAR: "2026"}
-        raise click.BadParameter(
-            say(f"use {examples[kind]}, or a day of it", f"écrire {examples[kind]}, ou un jour qui en fait partie"),
-            ctx,
-            param,
-        ) from None
+        of_it = "" if kind is Kind.DAY else say(", or a day of it", ", ou un jour qui en fait partie")
+        raise click.BadParameter(say(f"use {examples[kind]}", f"écrire {examples[kind]}") + of_it, ctx, param) from None
 
 
 def _period_option(kind: Kind, metavar: str, english: str, french: str) -> Callable[[F], F]:
@@ -74,20 +70,35 @@ def _period_option(kind: Kind, metavar: str, english: str, french: str) -> Calla
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help=say("Directory for the files; this one if not given.", "Dossier des fichiers ; celui-ci par défaut."),
+    help=say(
+        "Directory for the files; this one if not given. Of one --format, - for standard output.",
+        "Dossier des fichiers ; celui-ci par défaut. D'un seul --format, - pour la sortie standard.",
+    ),
 )
 @pass_settings_here
 def command(
     settings: Settings, /, *, formats: tuple[str, ...], lang: str | None, output: Path, **periods: Period | None
 ) -> None:
-    """Write the files, and say which."""
+    """Write the files, and say which; or the one file alone, if it goes to the standard output."""
+    kinds = [*map(Format, dict.fromkeys(formats) or Format)]
+    is_piped = output == Path("-")
+    if is_piped and len(kinds) > 1:
+        raise click.UsageError(
+            say(
+                "--output - is for one file: say which with --format",
+                "--output - ne vaut que pour un fichier : dire lequel avec --format",
+            )
+        )
     with clear_errors():
         period = _choose(periods, datetime.now(settings.web.zone).date())
         history, options = read_figures(settings, period.first, period.last)
     document = lay_out(make_report(history, period, options), history, options, lang or say("en", "fr"))
+    if is_piped:
+        click.get_binary_stream("stdout").write(write(document, period, kinds[0]))
+        return
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for kind in map(Format, formats or Format):
+        for kind in kinds:
             file = output / f"accueil-{period.name}.{kind}"
             file.write_bytes(write(document, period, kind))
             click.echo(file)
@@ -108,7 +119,7 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
 
     brokers = find_brokers(settings, or_demo=True)
     options = web_options(settings.model_copy(update={"brokers": brokers}))
-    wait_for_broker(brokers, BROKER_SECONDS)
+    wait_for_broker(brokers)
     try:
         return read_history(brokers, options.client, options.time_zone, first, last, READ_SECONDS), options
     except HistoryError as error:

@@ -56,7 +56,7 @@ def table(settings: Settings) -> list[Kept]:
     return [
         Kept(
             ("events, timeline entries, SLA events", "événements, entrées des fils, échéances"),
-            "Kafka: contact.*.v1, citizen.timeline.v1",
+            "Kafka contact.*.v1, citizen.timeline.v1",
             PSEUDONYMS,
             kept.events_days,
             SINCE_TOLD,
@@ -64,7 +64,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("records that could not be used", "enregistrements inutilisables"),
-            "Kafka: contact.deadletter.v1",
+            "Kafka contact.deadletter.v1",
             PSEUDONYMS,
             kept.dead_letters_days,
             SINCE_TOLD,
@@ -72,7 +72,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("the state of each contact", "l'état de chaque contact"),
-            "Kafka: accueil.contacts.v1",
+            "Kafka accueil.contacts.v1",
             PSEUDONYMS,
             settings.worker.keep_closed_days,
             SINCE_CLOSED,
@@ -80,7 +80,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("the row by which a citizen is counted", "la ligne qui sert à compter un usager"),
-            "Kafka: accueil.citizens.v1",
+            "Kafka accueil.citizens.v1",
             PSEUDONYMS,
             None,
             (
@@ -132,7 +132,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("what a connector could not map", "ce qu'un connecteur n'a pu lire"),
-            "data/connectors: rejects.jsonl, *.bad",
+            "data/connectors/…/rejects.jsonl, *.bad",
             RAW,
             kept.rejects_days,
             ("after it was read", "après sa lecture"),
@@ -140,7 +140,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("events while Kafka is away", "événements pendant une panne de Kafka"),
-            "data/connectors: spool",
+            "data/connectors/…/spool",
             PSEUDONYMS,
             None,
             ("until Kafka has them", "jusqu'à ce que Kafka les ait"),
@@ -151,7 +151,7 @@ def table(settings: Settings) -> list[Kept]:
                 "what connectors told, so that it is the same again",
                 "ce que les connecteurs ont dit, pour le redire pareil",
             ),
-            "data/connectors: *.sqlite, cursor-*",
+            "data/connectors/…/*.sqlite, cursor-*",
             ("ids, keyed digests", "numéros, empreintes à clé"),
             None,
             ("so many of the newest", "un nombre borné, les plus récents"),
@@ -175,7 +175,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("figures of each day", "chiffres de chaque jour"),
-            "Kafka: accueil.figures.v1",
+            "Kafka accueil.figures.v1",
             NOTHING,
             settings.worker.keep_days,
             ("after that day", "après ce jour"),
@@ -183,7 +183,7 @@ def table(settings: Settings) -> list[Kept]:
         ),
         Kept(
             ("figures, totals", "chiffres, totaux"),
-            "Kafka: accueil.figures.v1",
+            "Kafka accueil.figures.v1",
             NOTHING,
             None,
             ("without an end", "sans limite"),

@@ -158,7 +158,7 @@ def _finish_erasures(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 
 def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timelines import has_timelines, open_timeline  # noqa: PLC0415
     from streams.whose import tell_away  # noqa: PLC0415
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import tzinfo
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,7 @@ from models.identities import IdentityKind
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.acts import acting, check_whose, record_act, tell_who
-from streams.listing import EXIT_NOT_FOUND, as_json, when, word
+from streams.listing import EXIT_NOT_FOUND, as_json, when, word, words_of
 from streams.phrases import cause_of
 from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
@@ -31,6 +30,7 @@ from streams.words import say
 if TYPE_CHECKING:
     from streams.rights.erasing import Erasing, Erasure
     from streams.rights.finding import Found
+    from streams.rights.telling import Words
     from streams.timeline.store import Timeline
 
 FORMATS: Final = ("json", "html", "pdf")
@@ -70,7 +70,7 @@ def erase(
             sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
             found = erasing.finder.find_whole(sought.whose, sought.sector)
         asked, where = sought.whose, sought.sector
-        for line in _tell_going(timeline, found, settings.web.zone):
+        for line in _tell_going(timeline, found, words_of(settings)):
             click.echo(line, err=True)
         contacts, number = found.contacts, len(found.contacts)
         question = (
@@ -209,7 +209,7 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
     """Hand out the timelines and erasures of this installation, and say in words what is in their way."""
     from streams.rights import finding  # noqa: PLC0415
     from streams.rights_process import open_erasing  # noqa: PLC0415
-    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timelines import open_timeline  # noqa: PLC0415
 
     with clear_errors():
@@ -291,7 +291,7 @@ def _looking(settings: Settings, look: Operation, refused: Operation, whose: str
         record_act(settings, operation, sought.whose, Purpose.RIGHTS, sought.sector, result)
 
 
-def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[str]:
+def _tell_going(timeline: "Timeline", found: "Found", words: "Words") -> Iterator[str]:
     """Yield what goes with whoever was found: of which sector, how much, from when to when, and what is still open of it."""
     from streams.core.milestone import State  # noqa: PLC0415
     from streams.core.summary import sum_up  # noqa: PLC0415
@@ -304,7 +304,7 @@ def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[
     begun += [min((one.first_at for one in row.milestones), default=row.last_at) for row in rows.values()]
     ended = [*(matter.last_at for matter in matters), *(row.last_at for row in rows.values())]
     sector, number = found.sector or say("none told", "non dit"), len(found.contacts)
-    first, last = when(min(begun), zone), when(max(ended), zone)
+    first, last = when(min(begun), words.zone), when(max(ended), words.zone)
     yield say(
         f"sector {sector}: {number} {'contact' if number == 1 else 'contacts'}, from {first} to {last}",
         f"secteur {sector} : {number} {'contact' if number == 1 else 'contacts'}, du {first} au {last}",
@@ -316,7 +316,7 @@ def _tell_going(timeline: "Timeline", found: "Found", zone: tzinfo) -> Iterator[
         if row.state is not State.CLOSED
     }
     for contact, (site, service, state) in matters_open.items():
-        place = "/".join(filter(None, (site, service)))
+        place = words.where_in_full(site, service)
         how = word("state", state)
         yield say(f"still open: {contact} {place}: {how}", f"encore en cours : {contact} {place} : {how}")
     if not matters_open:

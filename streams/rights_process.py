@@ -62,10 +62,9 @@ def gather(settings: Settings, timeline: Timeline, finder: Finder, asked: str, s
     def records() -> Iterator[Mapping[str, Any]]:
         return (line.record for line in read_audit(settings.data / "audit") if line.record is not None)
 
-    labels = (service.of_board(name) for name, service in settings.web.services.items())
-    names = {label.service: (label.label_en, label.label_fr)[which] for label in labels}
+    services, queues = settings.web.name_services(language), settings.web.name_queues(language)
     notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[which]
-    return holding.gather(timeline, finder, asked, sector, records, kept, datetime.now(UTC), names, notice)
+    return holding.gather(timeline, finder, asked, sector, records, kept, datetime.now(UTC), services, notice, queues)
 
 
 def keeping_of(settings: Settings) -> Keeping:

@@ -11,6 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
+import click
 from filelock import FileLock, Timeout
 
 from streams.configuration import load
@@ -27,8 +28,12 @@ DEMO_FILE: Final = Path(__file__).parent / "demo.toml"
 """The demo's own settings."""
 SYSTEMS: Final = "systems"
 """In the demo's data directory: where the simulated source systems stand, with the settings of the connectors that read them."""
+_TOLD: Final = f"{__name__}.told"
+"""In a command's context, once it has said where it looks."""
 CLAIM_SECONDS: Final = 0.5
 """Longer than anyone holds the lock who only asks for it."""
+BROKER_SECONDS: Final = 10.0
+"""So long commands wait for a broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +98,24 @@ def find(settings: Settings, *, or_demo: bool = False) -> tuple[Path, Running] |
 
 
 def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
-    """Return the brokers that `settings` names, else the one of the `accueil up` that `find` finds.
+    """Return the brokers that `settings` names, else the one of the `accueil up` that `find` finds; the demo's is told.
 
     Raises `ConfigError` if there is none.
     """
     if settings.brokers:
         return settings.brokers
     if found := find(settings, or_demo=or_demo):
+        _tell_demo(settings, found[0])
         return found[1].brokers
+    demo = say(
+        "; the demo there is stopped: accueil up --demo", " ; la démonstration y est arrêtée : accueil up --demo"
+    )
     raise ConfigError(
         say(
             f"no broker: start accueil up (data directory {settings.data}), or set brokers or ACCUEIL_BROKERS",
             f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
         )
+        + (demo if or_demo and _is_demo_stopped(settings.data) else "")
     )
 
 
@@ -120,18 +130,19 @@ def pass_settings_here(command: Callable[Concatenate[Any, P], R]) -> Callable[P,
 
 
 def find_settings(settings: Settings) -> Settings:
-    """Return the demo's settings, with its data directory, if that is what runs here; else `settings`."""
+    """Return the demo's settings, with its data directory, if that is what runs here, which is told; else `settings`."""
     found = find(settings, or_demo=True)
     if found is None or found[0] == settings.data:
         return settings
+    _tell_demo(settings, found[0])
     return load(DEMO_FILE).model_copy(update={"data": found[0]})
 
 
 def tell_stopped_demo(data: Path) -> str:
     """Return in words that a demo beside `data` has data of its own, and how to look there; empty if none has, or it runs."""
-    demo = data / DEMO
-    if not demo.is_dir() or read(demo):
+    if not _is_demo_stopped(data):
         return ""
+    demo = data / DEMO
     return say(
         f"; beside it is a demo that is stopped: start it, or ACCUEIL_DATA={demo}",
         f" ; à côté se trouve une démonstration arrêtée : la démarrer, ou ACCUEIL_DATA={demo}",
@@ -144,11 +155,12 @@ def tell_elsewhere(data: Path) -> str:
     return tell_stopped_demo(data) or other
 
 
-def wait_for_broker(brokers: str, seconds: float) -> None:
+def wait_for_broker(brokers: str, seconds: float | None = None) -> None:
     """Return once any of `brokers` takes connections: it knows sooner than a Kafka client, which backs off.
 
-    Raises `OperatorError` after `seconds`.
+    Raises `OperatorError` after `seconds`, `BROKER_SECONDS` if none are given.
     """
+    seconds = BROKER_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + seconds
     while not any(map(listens, brokers.split(","))):
         if time.monotonic() > deadline:
@@ -172,8 +184,23 @@ def kafka_errors() -> Iterator[None]:
     except KafkaError as error:
         # Its text has its name before it already, sometimes.
         text = str(error).removeprefix(f"{type(error).__name__}: ")
-        trouble = say("Kafka refuses, or does not answer", "Kafka refuse, ou ne répond pas")
-        raise OperatorError(f"{trouble}: {type(error).__name__}: {text}", EXIT_RESTART) from None
+        trouble = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
+        raise OperatorError(f"{trouble} {type(error).__name__}: {text}", EXIT_RESTART) from None
+
+
+def _is_demo_stopped(data: Path) -> bool:
+    """Return whether there are data of a demo beside `data`, and it does not run."""
+    return (data / DEMO).is_dir() and not read(data / DEMO)
+
+
+def _tell_demo(settings: Settings, data: Path) -> None:
+    """Say once in a command, on standard error, that it looks into another directory than that of `settings`."""
+    context = click.get_current_context(silent=True)
+    if context is None or data == settings.data or _TOLD in context.meta:
+        return
+    context.meta[_TOLD] = True
+    told = say(f"this is about the demo that runs, in {data}", f"il s'agit de la démonstration qui tourne, dans {data}")
+    click.echo(f"accueil: {told}", err=True)
 
 
 def _is_claimed(data: Path) -> bool:

@@ -1,9 +1,13 @@
 """The sectors that are here: each has a key, which its first connector makes."""
 
+import re
+from contextlib import suppress
 from typing import Final
 
 import click
 
+from connectors.sdk.errors import KeyFileError
+from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
 from streams.running import tell_elsewhere
 from streams.settings import Settings
@@ -31,6 +35,16 @@ sector_option = click.option(
 def list_sectors(settings: Settings) -> list[str]:
     """Return the names of the sectors whose keys are here, in order."""
     return sorted(path.stem for path in (settings.data / "connectors" / "keys").glob("*.key"))
+
+
+def sectors_of(settings: Settings, name: str) -> list[str]:
+    """Return the sector whose key made a pseudonym; of a contact, or if that cannot be told, all that are here."""
+    known, made_by = list_sectors(settings), re.match(rf"(?:{'|'.join(IdentityKind)}):([0-9a-f]+)-", name)
+    own: list[str] = []
+    with suppress(KeyFileError, OSError):  # whoever gave the command may not read keys
+        keys = [load_key(settings.data / "connectors" / "keys", sector) for sector in known] if made_by else []
+        own = [key.sector for key in keys if made_by and key.key_id == made_by[1]]
+    return own or known
 
 
 def find_default(settings: Settings) -> str:

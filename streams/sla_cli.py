@@ -10,17 +10,19 @@ import click
 from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.public_holidays import name_holidays
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
+from models.instants import milliseconds
 from models.policies import Policies, Terms
+from streams.configuration import tell_file
 from streams.core.clock import Clock
 from streams.core.contact import Contact
 from streams.core.courses import courses
 from streams.listing import EXIT_NOT_FOUND, Span, limit_option, print_table, when, word
 from streams.running import find, kafka_errors
-from streams.settings import Settings
+from streams.settings import ConfigError, Settings
 from streams.sla_explaining import UNITS, describe_amount, describe_clock, describe_distance, doubt
 from streams.sla_file import load_policies
 from streams.state_reader import read_contact, read_contacts
-from streams.terminal import Group, OperatorError, clear_errors, pass_settings
+from streams.terminal import Group, OperatorError, clear_errors, config_file, pass_settings, tell_settings_file
 from streams.words import say
 
 EXAMPLE = Path(__file__).with_name("example_sla.toml")
@@ -65,8 +67,11 @@ def example() -> None:
 def check(settings: Settings, file: Path | None, year: int | None) -> None:
     """Check a file."""
     path = find_file(settings, file)
+    if not file:
+        tell_settings_file()
     with clear_errors():
         policies = load_policies(path)
+    click.echo(_tell_sla_file(path))
     if policies.empty:
         click.echo(say(f"{path} promises nothing", f"{path} ne promet rien"))
         return
@@ -96,8 +101,14 @@ def find_file(settings: Settings, file: Path | None) -> Path:
     if path := file or settings.sla:
         return path
     raise OperatorError(
-        say("no SLA file: name one, or set sla in accueil.toml", "aucun fichier : en nommer un, ou régler sla")
+        say("no SLA file: name one, or set sla", "aucun fichier : en nommer un, ou régler sla")
+        + say("; ", " ; ")
+        + tell_file(config_file(click.get_current_context()))
     )
+
+
+def _tell_sla_file(file: Path | None) -> str:
+    return say(f"SLA file: {file or 'none'}", f"fichier des promesses : {file or 'aucun'}")
 
 
 def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
@@ -181,7 +192,7 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
     """Explain a contact."""
     with clear_errors(), kafka_errors():
         file = file_in_force(settings)
-        policies = load_policies(file)
+        policies = load_in_force(file)
         row = read_contact(settings, contact)
     if row is None:
         click.echo(say(f"no contact {contact} is known", f"aucun contact {contact} n'est connu"), err=True)
@@ -189,7 +200,7 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
     if not row.clocks:
         click.echo(say("nothing was promised to this contact", "rien n'a été promis à ce contact"))
         return
-    click.echo(say(f"SLA file: {file or 'none'}", f"fichier des promesses : {file or 'aucun'}"))
+    click.echo(_tell_sla_file(file))
     closures = {(course.kind, course.number): course.closures for course in courses(row)}
     for clock in row.clocks:
         calendar = policies.calendars.get(clock.terms.calendar)
@@ -234,7 +245,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         ]
 
     with clear_errors(), kafka_errors():
-        policies = load_policies(file_in_force(settings))
+        policies = load_in_force(file_in_force(settings))
         found = read_contacts(settings, lambda row: bool(due(row)))
     clocks = [(clock, name) for name, row in found.items() for clock in due(row)]
     chosen = nsmallest(limit, clocks, key=lambda one: (one[0].deadline_at, one[1]))
@@ -271,5 +282,17 @@ def file_in_force(settings: Settings) -> Path | None:
     return settings.sla
 
 
+def load_in_force(file: Path | None) -> Policies:
+    """Return what `load_policies` does. Its `ConfigError` says, too, that workers do not mind what was changed."""
+    try:
+        return load_policies(file)
+    except ConfigError as error:
+        kept = say(
+            "a worker that runs keeps the promises that it had, until this is mended",
+            "un worker en marche garde les promesses qu'il avait, jusqu'à correction",
+        )
+        raise ConfigError(f"{error}\n{kept}") from None
+
+
 def _now() -> int:
-    return round(datetime.now(UTC).timestamp() * 1000)
+    return milliseconds(datetime.now(UTC))

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 from pydantic import ValidationError
 
 from connectors.sdk.errors import why
-from connectors.sdk.mistakes import allowed, guess, known_at, list_details
+from connectors.sdk.mistakes import allowed, guess, keys_of, known_at, list_details, spell
 from models.calendars.rules import WEEKDAYS
 from models.policies import Policies, SlaFile
 from streams.settings import ConfigError
@@ -118,15 +118,14 @@ def _names(policies: Policies) -> set[str]:
 
 def _explain(error: ValidationError, path: Path, text: str) -> Iterator[str]:
     for detail in list_details(error):
-        keys = tuple(key for key in detail["loc"] if key != "[key]")
-        reason, *within = allowed(detail), *map(str, keys[:-1])
+        keys, reason = keys_of(detail), allowed(detail)
         if detail["type"] == "extra_forbidden":
-            reason += guess(_DAYS.get(str(keys[-1]), str(keys[-1])), known_at(SlaFile, within))
+            reason += guess(_DAYS.get(str(keys[-1]), str(keys[-1])), known_at(SlaFile, keys[:-1]))
         yield _line(path, text, keys, reason)
 
 
 def _line(path: Path, text: str, keys: Sequence[int | str], reason: str) -> str:
-    return f"{path}:{find_line(text, keys)}: {'.'.join(map(str, keys))}: {reason}"
+    return f"{path}:{find_line(text, keys)}: {spell(keys, tomllib.loads(text))}: {reason}"
 
 
 _DAYS: Final = dict(
@@ -138,11 +137,13 @@ _HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(
     r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*="""
 )
+_SIGN: Final = re.compile(r"""\n|[][{},]|#[^\n]*|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|[^][{},#"'\s]+""")
+"""What lists are made of."""
 _PART: Final = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
 
 
 def find_line(text: str, keys: Sequence[Any]) -> int:
-    """Return the line of a TOML text, counted from 1, on which `keys` stands, or the nearest table or key above it."""
+    """Return the line of a TOML text, counted from 1, on which `keys` stands, or the nearest item, table or key above it."""
     wanted = tuple(map(str, keys))
     counts: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
@@ -157,7 +158,28 @@ def find_line(text: str, keys: Sequence[Any]) -> int:
             continue
         if len(here) > best and wanted[: len(here)] == here:
             best, best_line = len(here), number
+    if best < len(keys) and isinstance(keys[best], int):
+        return _find_item(text.splitlines()[best_line - 1 :], keys[best]) + best_line
     return best_line
+
+
+def _find_item(lines: Sequence[str], wanted: int) -> int:
+    """Return how many lines below the first, on which the key of a list stands, its item `wanted` begins."""
+    line, depth, item = 0, 0, 0
+    for sign in _SIGN.findall("\n".join(lines).partition("=")[2]):
+        if sign == "\n":
+            line += 1
+        elif sign in {"]", "}"}:
+            depth -= 1
+        elif sign == ",":
+            item += depth == 1
+        elif not sign.startswith("#"):
+            if depth == 1 and item == wanted:
+                return line
+            depth += sign in {"[", "{"}
+        if depth == 0 and sign in {"]", "}"}:
+            break
+    return 0
 
 
 def _parts(dotted: str) -> list[str]:

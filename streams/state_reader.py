@@ -15,9 +15,8 @@ from streams.core.contact import Contact
 from streams.engine.partitioner import partition_of
 from streams.running import find_brokers, wait_for_broker
 from streams.settings import Settings
-from streams.topic_reader import CLIENT, CONSUMER, opened, read_until
+from streams.topic_reader import CONSUMER, ONCE, opened, read_until
 
-BROKER_SECONDS: Final = 10.0
 _OTHER_ROWS: Final = (b"\0", b"agent:")
 """How the keys of rows begin that are no contact's: how far topics are taken, and agents."""
 
@@ -57,7 +56,7 @@ def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) ->
 
 def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
     brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers, BROKER_SECONDS)
+    wait_for_broker(brokers)
     return read_rows(brokers, settings.kafka.client_options(), wanted, key)
 
 
@@ -69,7 +68,7 @@ def read_rows(
     `client` goes to kafka-python (security). Raises `KafkaError` if the brokers do not go on answering.
     """
     found: dict[bytes, bytes] = {}
-    config = {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **client}
+    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}
     with opened(KafkaConsumer, config) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         if not partitions:
@@ -92,9 +91,9 @@ def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[
     It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
     """
     brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers, BROKER_SECONDS)
+    wait_for_broker(brokers)
     found: dict[str, dict[str, Event]] = {}
-    config = {"bootstrap_servers": brokers, **CLIENT, **CONSUMER, **settings.kafka.client_options()}
+    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **settings.kafka.client_options()}
     with opened(KafkaConsumer, config) as consumer:
         places = [
             TopicPartition(topic.name, partition)

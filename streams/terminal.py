@@ -51,11 +51,16 @@ _YES: Final = {"y", "yes", "o", "oui"}
 _NO: Final = {"", "n", "no", "non"}
 
 
+def ask(question: str, **options: Any) -> Any:
+    """Return what is typed after a question on stderr; `options` are those of `click.prompt`."""
+    return click.prompt(question, err=True, prompt_suffix=say(": ", " : "), **options)
+
+
 def confirm(question: str) -> bool:
     """Ask on stderr, in the locale's language; click knows English answers only. Raises `click.Abort` where nobody answers."""
     while True:
         asked = f"{question} {say('[y/N]', '[o/N]')}"
-        answer = click.prompt(asked, default="", show_default=False, err=True).strip().lower()
+        answer = ask(asked, default="", show_default=False).strip().lower()
         if answer in _YES | _NO:
             return answer in _YES
         click.echo(say("answer y (yes) or n (no)", "répondre o (oui) ou n (non)"), err=True)
@@ -133,6 +138,13 @@ def config_file(context: click.Context) -> Path | None:
     """Return what `--config` named, if it was given."""
     named: Path | None = context.find_root().params.get("config")
     return named
+
+
+def tell_settings_file() -> None:
+    """Say on standard error which settings file the command reads, or that there is none."""
+    from streams.configuration import tell_file  # noqa: PLC0415
+
+    click.echo(f"accueil: {tell_file(config_file(click.get_current_context()))}", err=True)
 
 
 def pass_settings(command: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:

@@ -13,16 +13,16 @@ from models.sla import SOURCE
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
 from streams.acts import check_whose, record_act
+from streams.core.clocks import Kind
 from streams.core.links import Story
 from streams.core.promises import Standing
 from streams.core.summary import Due, Summary, Verdict, put_in_order, sum_up
-from streams.listing import EXIT_NOT_FOUND, print_table, when, word
+from streams.listing import EXIT_NOT_FOUND, print_table, when, word, words_of
 from streams.rights.telling import Words, tell_entry
-from streams.rights.vocabulary import LANGUAGES
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors, pass_settings, start_logging
+from streams.terminal import EXIT_RESTART, Group, OperatorError, ask, clear_errors, pass_settings, start_logging
 from streams.whose import ask_for, name_options, tell_away
 from streams.words import say
 
@@ -82,7 +82,7 @@ def group(context: click.Context) -> None:
 def run(settings: Settings) -> None:
     """Read `citizen.timeline.v1`, and write."""
     from streams import timeline_process  # noqa: PLC0415
-    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline.database import Unavailable  # noqa: PLC0415
 
     start_logging(settings)
     with clear_errors():
@@ -113,7 +113,7 @@ def run(settings: Settings) -> None:
 @pass_settings_here
 def show(settings: Settings, name: str | None, kind: str, sector: str | None, why: str | None, limit: int) -> None:
     """Find the entries, record who asked for whom and what came of it, then print: nothing is shown before it is recorded."""
-    from streams.timeline.store import Unavailable  # noqa: PLC0415
+    from streams.timeline.database import Unavailable  # noqa: PLC0415
     from streams.timelines import check_there, find_sector, open_timeline  # noqa: PLC0415
 
     with clear_errors():
@@ -121,12 +121,12 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
         where = "" if name else choose_sector(settings, sector)
         check_there(settings)
         asked = name or ask_for(settings, IdentityKind(kind), where)
-        purpose = why or click.prompt(say("why", "pourquoi"), type=REASON, err=True)
+        purpose = why or ask(say("why", "pourquoi"), type=REASON)
         operation = Operation.READ_TIMELINE if name else Operation.LOOK_UP
         try:
             timeline = open_timeline(settings)
             try:
-                where = where or find_sector(timeline, asked)
+                where = where or find_sector(settings, timeline, asked)
                 most = max(limit + 1, LOOKED_AT)
                 entries, story, links = timeline.read_contact(asked, most)[::-1], Story({}, {}), []
                 if not entries:
@@ -142,8 +142,9 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
         is_known = bool(entries or story.shared or links)
         record_act(settings, operation, asked, Purpose(purpose), where, Result.SHOWN if is_known else Result.NOT_FOUND)
     if entries:
-        _print_matters(matters, settings.web.zone)
-        _print(put_in_order(entries[:limit])[::-1], settings.web.zone)
+        words = words_of(settings)
+        _print_matters(matters, words)
+        _print(put_in_order(entries[:limit])[::-1], words)
     if len(entries) > limit:
         click.echo(say("there are more before these: --limit", "il y en a d'autres avant : --limit"), err=True)
     _explain(asked, story)
@@ -157,7 +158,7 @@ def show(settings: Settings, name: str | None, kind: str, sector: str | None, wh
         )
 
 
-def _print_matters(contacts: Sequence[Summary], zone: tzinfo) -> None:
+def _print_matters(contacts: Sequence[Summary], words: Words) -> None:
     """Print the open matters, what is due until when, and what became of what else was promised."""
     matters = [contact for contact in contacts if contact.is_open]
     if not matters:
@@ -174,11 +175,11 @@ def _print_matters(contacts: Sequence[Summary], zone: tzinfo) -> None:
     rows = [
         (
             matter.contact,
-            "/".join(filter(None, (matter.site, matter.service))),
+            words.where_in_full(matter.site, matter.service),
             word("state", matter.state),
-            _tell_since(matter, zone),
-            ", ".join(_tell_due(due, zone) for due in matter.due) or say("none told", "non dit"),
-            ", ".join(map(_tell_promise, matter.promises)) or say("none told", "non dit"),
+            _tell_since(matter, words.zone),
+            ", ".join(_tell_due(due, words.zone) for due in matter.due) or say("none told", "non dit"),
+            ", ".join(_tell_promise(promise, words.zone) for promise in matter.promises) or say("none told", "non dit"),
         )
         for matter in matters
     ]
@@ -194,8 +195,12 @@ def _tell_since(matter: Summary, zone: tzinfo) -> str:
     return say(f"{since} (received {received})", f"{since} (reçu {received})")
 
 
-def _tell_promise(promise: Verdict) -> str:
-    return f"{word('clock', promise.clock)} ({word('type', f'sla.{promise.state}').lower()})"
+def _tell_promise(promise: Verdict, zone: tzinfo) -> str:
+    told = word("type", f"sla.{promise.state}").lower()
+    if promise.state == Kind.BREACHED:  # it was so at the deadline
+        at = when(promise.at, zone)
+        told += say(f", due {at}", f", échéance {at}")
+    return f"{word('clock', promise.clock)} ({told})"
 
 
 def _tell_due(due: Due, zone: tzinfo) -> str:
@@ -204,7 +209,7 @@ def _tell_due(due: Due, zone: tzinfo) -> str:
     return f"{word('clock', due.clock)}{deadline}{standing}"
 
 
-def _print(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
+def _print(entries: Sequence[Mapping[str, Any]], words: Words) -> None:
     print_table(
         (
             say("when", "quand"),
@@ -214,7 +219,7 @@ def _print(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> None:
             say("outcome", "issue"),
             say("contact", "contact"),
         ),
-        list(_lines(entries, zone)),
+        list(_lines(entries, words)),
     )
 
 
@@ -260,13 +265,12 @@ def _explain_revoked(links: Sequence["Known"], zone: tzinfo) -> None:
         )
 
 
-def _lines(entries: Sequence[Mapping[str, Any]], zone: tzinfo) -> Iterator[tuple[str, ...]]:
-    words = Words(say(*LANGUAGES), zone, {}, has_offsets=True)
+def _lines(entries: Sequence[Mapping[str, Any]], words: Words) -> Iterator[tuple[str, ...]]:
     for entry in entries:
         yield (
-            when(entry["happened_at"], zone),
+            when(entry["happened_at"], words.zone),
             tell_entry(entry["type"], entry["detail"], words),
-            "/".join(filter(None, (entry["site"], entry["service"]))),
+            words.where_in_full(entry["site"], entry["service"]),
             *(
                 ("", "")
                 if entry["source"] == SOURCE

@@ -25,7 +25,7 @@ from streams.engine.job import Busy, Unavailable
 from streams.health import State, serve_health
 from streams.retention import erased_days
 from streams.settings import Settings
-from streams.timeline import erasing, store
+from streams.timeline import database, erasing
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline
 from streams.timelines import open_timeline
@@ -108,7 +108,7 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
     while True:
         try:
             return open_timeline(settings, PATIENCE_SECONDS)
-        except store.Unavailable as error:
+        except database.Unavailable as error:
             if time.monotonic() - said_at > WAITING_SAID_SECONDS:
                 said_at = time.monotonic()
                 log.warning("waiting_for_database", error=str(error))
@@ -134,7 +134,7 @@ class _Sink:
         for what, number in written._asdict().items():
             WRITTEN.labels(what).inc(number)
 
-    def find_erased(self, contacts: Collection[str] | None = None) -> set[str]:
+    def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
         with self._reached() as timeline:
             return timeline.find_erased(contacts)
 
@@ -166,13 +166,13 @@ class _Sink:
         try:
             yield self.timeline
             self._busy_since = None
-        except store.Busy as error:
+        except database.Busy as error:
             self._note_busy(error)
             raise Busy(f"the timelines' database: {error}") from error
-        except store.Unavailable as error:
+        except database.Unavailable as error:
             raise Unavailable(f"the timelines' database: {error}") from error
 
-    def _note_busy(self, error: store.Busy) -> None:
+    def _note_busy(self, error: database.Busy) -> None:
         """Say that somebody else is in the way, if for long: at night the tables are written anew."""
         now = time.monotonic()
         if self._busy_since is None:

@@ -8,6 +8,7 @@ from connectors.sdk.keys import load_key
 from streams.core.links import Caps
 from streams.prechecks import make_private
 from streams.running import tell_elsewhere
+from streams.sectors import sectors_of
 from streams.settings import ConfigError, Settings
 from streams.timeline.erasing import find_sectors
 from streams.timeline.migrating import TooNew
@@ -21,7 +22,7 @@ FILE: Final = "timeline.db"
 def open_timeline(settings: Settings, patience: float | None = None) -> Timeline:
     """Return the timelines' database; who is in the way is waited for, as `Timeline` says.
 
-    Raises `ConfigError` if its password cannot be read or a newer release has changed it, and `store.Unavailable`.
+    Raises `ConfigError` if its password cannot be read or a newer release has changed it, and `database.Unavailable`.
     """
     make_private(settings.data)
     try:
@@ -57,10 +58,15 @@ def open_reader(settings: Settings, connections: int) -> Reader:
     return Reader(*_place(settings), find_caps(settings), connections=connections)
 
 
-def find_sector(timeline: Timeline, name: str) -> str:
-    """Return in which sector a contact or pseudonym is known; empty if in none, or in several. Raises `store.Unavailable`."""
+def find_sector(settings: Settings, timeline: Timeline, name: str) -> str:
+    """Return in which sector a contact or pseudonym is known, else whose key made it, else the only one there is.
+
+    Empty if it is known in several, or none of that can be told. Raises `database.Unavailable`.
+    """
     with timeline.reading() as connection:
-        known = find_sectors(connection, name)
+        known = [sector for sector in find_sectors(connection, name) if sector]
+    if not known:
+        known = sectors_of(settings, name)
     return known[0] if len(known) == 1 else ""
 
 

@@ -12,9 +12,10 @@ import msgspec
 
 from connectors.sdk.keys import load_key
 from models.identities import IdentityKind
+from models.instants import milliseconds
 from models.topics import Channel
 from streams.access.permissions import Operation, Role
-from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret, milliseconds
+from streams.access.tokens import NAME, Token, Tokens, TokensError, digest, make_secret
 from streams.acts import Ending, acting
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.running import pass_settings_here, tell_stopped_demo
@@ -228,7 +229,7 @@ def _doubt(settings: Settings, token: Token) -> Iterator[str]:
 
 def _read_services(settings: Settings, sectors: Sequence[str]) -> Sequence[str] | None:
     """Return of which services there are contacts in these sectors; None if the timelines cannot be asked."""
-    from streams.timeline.store import Unavailable  # noqa: PLC0415 - brings the database's libraries
+    from streams.timeline.database import Unavailable  # noqa: PLC0415 - brings the database's libraries
     from streams.timelines import FILE, open_reader  # noqa: PLC0415
 
     if not settings.timeline.url and not (settings.data / FILE).exists():

@@ -23,6 +23,9 @@ RETRY_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 30.0
 """A broker that has brought nothing for so long is away."""
 CLIENT: Final = {"reconnect_backoff_max_ms": 1_000, "request_timeout_ms": 5_000, "bootstrap_timeout_ms": 2_000}
+"""Of who follows a topic: a broker that does not answer is told soon, and asked again for ever."""
+ONCE: Final = CLIENT | {"request_timeout_ms": int(SILENT_SECONDS * 1000), "bootstrap_timeout_ms": 10_000}
+"""Of who asks once, and gives up if nothing answers: a broker that has just begun, on a busy machine, is waited for."""
 CONSUMER: Final = {
     "isolation_level": "read_committed",
     "enable_auto_commit": False,
@@ -145,15 +148,15 @@ class TopicReader:
 
 
 def read_until(
-    consumer: Any, ends: Mapping[TopicPartition, int], start: int = 0
+    consumer: Any, ends: Mapping[TopicPartition, int], starts: Mapping[TopicPartition, int] | int = 0
 ) -> Iterator[tuple[TopicPartition, Sequence[Any]]]:
-    """Yield records of partitions, a few at a time, from `start` or as far back as there are some, until each one's end.
+    """Yield records of partitions, a few at a time, from `starts` or as far back as there are some, until each one's end.
 
     Raises `KafkaError` if the brokers do not go on answering.
     """
     consumer.assign(list(ends))
     for place, begin in consumer.beginning_offsets(list(ends)).items():
-        consumer.seek(place, max(begin, start))
+        consumer.seek(place, max(begin, starts if isinstance(starts, int) else starts[place]))
     moved_at = time.monotonic()
     while open_ := [place for place, end in ends.items() if consumer.position(place) < end]:
         before = sum(map(consumer.position, open_))

@@ -17,7 +17,8 @@ from yarl import URL
 
 from streams.api_settings import Api
 from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, load
-from streams.engine.broker import KAFKA_VERSION, free_port
+from streams.engine.broker import KAFKA_VERSION
+from streams.engine.ports import free_port
 from streams.phrases import cause_of
 from streams.prechecks import check_port, own, warn
 from streams.processes import Child, GaveUp, Program, Tree, all_ready
@@ -147,7 +148,12 @@ class Plan:
         await all_ready(broker)
         board += tree.start(*self.workers(), *self.notify())
         # The other way round they are stopped: a source that is gone is a trouble that need not be told then.
-        sources = tree.start(self.timeline(), self.api(), *([self.simulator()] if self._demo else []), *self.connect())
+        sources = tree.start(self.timeline(), self.api())
+        if self._demo:
+            simulator = tree.start(self.simulator())
+            await all_ready(simulator, SOURCE_SECONDS)  # or connectors would say that nobody listens there
+            sources += simulator
+        sources += tree.start(*self.connect())
         await all_ready(board)
         announce(self._data, self._brokers, self.url, self._settings.sla)
         await asyncio.gather(self.retain(tree), self._tell_ready(board, sources, began_at))
@@ -391,7 +397,7 @@ class Plan:
             "history": demo.history_days,  # a board that begins with more than an empty day
         }
         arguments = [f"--{name}={value}" for name, value in options.items()]
-        return self._program("simulator", (*self._simulate, "--live", *arguments), stop_seconds=5)
+        return self._program("simulator", (*self._simulate, "--live", *arguments), stop_seconds=5, speaks_up=True)
 
     @property
     def _systems(self) -> Path:
@@ -413,6 +419,7 @@ class Plan:
         about: str = "",
         ends: bool = False,
         talks: bool = False,
+        speaks_up: bool = False,
     ) -> Program:
         return Program(
             name,
@@ -423,6 +430,7 @@ class Plan:
             ends=ends,
             about=about,
             talks=talks,
+            speaks_up=speaks_up,
         )
 
 

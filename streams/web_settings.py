@@ -235,6 +235,18 @@ class Web(Section):
     services: dict[Label, Service] = Field(default_factory=dict)
     """By their names in the connectors' configuration; in the order of the board, others follow as they appear."""
 
+    def name_services(self, language: str) -> dict[str, str]:
+        """Return code → name, in French (`fr`) or English, of the services that have one."""
+        labels = (service.of_board(name) for name, service in self.services.items())
+        named = {one.service: one.label_fr if language == "fr" else one.label_en for one in labels}
+        return {code: name for code, name in named.items() if name != code}
+
+    def name_queues(self, language: str) -> dict[tuple[str, str, str], str]:
+        """Return channel, site and code → name, in French (`fr`) or English, of the queues that have one."""
+        queues = (queue.of_board(table) for table, queue in self.queues.items())
+        named = {one.dimensions: one.label_fr if language == "fr" else one.label_en for one in queues}
+        return {(at.channel, at.site, at.queue): name for at, name in named.items() if name != at.queue}
+
     @property
     def backlog_ages(self) -> dict[str, options.Thresholds]:
         """`backlog_age_seconds`, with what is usual where it says nothing."""

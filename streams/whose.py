@@ -10,7 +10,7 @@ from models.identities import IdentityKind, normalise
 from streams.rights.vocabulary import LANGUAGES, name
 from streams.sectors import kind_option, sector_option
 from streams.settings import Settings
-from streams.terminal import OperatorError
+from streams.terminal import OperatorError, ask
 from streams.words import say
 
 
@@ -22,7 +22,7 @@ def name_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def ask_for(settings: Settings, kind: IdentityKind, sector: str) -> str:
     """Return the pseudonym, by the key of a sector that `choose_sector` chose, of what is typed. Raises `OperatorError`."""
     word = name("kind", kind.value, say(*LANGUAGES))
-    raw = click.prompt(word, err=True)
+    raw = ask(word)
     normalised = normalise(kind, raw, settings.api.region)
     if not normalised:
         raise OperatorError(say(f"not valid: {word}", f"pas valable : {word}"))

@@ -4,7 +4,7 @@ Never the value: it may be a secret.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -26,7 +26,10 @@ _PLAIN: Final = {
     "path_type": ("must be a path", "attend un chemin"),
     **dict.fromkeys(("tuple_type", "list_type"), ("must be a list", "attend une liste")),
     **dict.fromkeys(("dict_type", "model_type"), ("must be a table", "attend une table")),
-    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), ("must be a day", "attend un jour")),
+    **dict.fromkeys(
+        ("date_type", "date_parsing", "date_from_datetime_parsing"),
+        ("must be a day such as 2026-12-24", "attend un jour comme 2026-12-24"),
+    ),
     "date_from_datetime_inexact": ("must be a day, without a time", "attend un jour, sans heure"),
     **dict.fromkeys(("too_short", "string_too_short"), ("is empty", "est vide")),
 }
@@ -58,18 +61,44 @@ def list_details(error: ValidationError) -> list[ErrorDetails]:
     ]
 
 
+def keys_of(detail: ErrorDetails) -> tuple[int | str, ...]:
+    """Return where a mistake is: the names of tables and keys, and the numbers, from 0, of what lists hold."""
+    return tuple(part for part in detail["loc"] if part != "[key]")
+
+
+def spell(keys: Iterable[int | str], given: Any = None) -> str:
+    """Return where `keys` lead, as people write it: `a.b #2.c` is `c` of the second item of the list `b` of `a`.
+
+    An item that has a `name` in `given`, in which `keys` lead, is told with it: `policy #2 (letters).calendar`.
+    """
+    spelt = ""
+    for key in keys:
+        try:
+            given = given[key]
+        except (TypeError, LookupError):
+            given = None
+        if isinstance(key, str):
+            spelt += f".{key}" if spelt else key
+            continue
+        name = given.get("name") if isinstance(given, Mapping) else None
+        spelt += f" #{key + 1}" + (f" ({name})" if isinstance(name, str) and name.isprintable() and name else "")
+    return spelt
+
+
 def guess(word: str, known: Iterable[str], prefix: str = "") -> str:
     """Return a question whether the nearest of `known` was meant, with `prefix` before it; empty if none is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return say("; did you mean {}?", " ; vouliez-vous dire {} ?").format(prefix + near[0]) if near else ""
 
 
-def known_at(model: type[BaseModel], keys: Sequence[str]) -> list[str]:
+def known_at(model: type[BaseModel], keys: Sequence[int | str]) -> list[str]:
     """Return the names that may stand at `keys`; in a table by name (`queues.<name>`) all rows are alike."""
     place: Any = model
     for key in keys:
         place = (
-            place.model_fields[key].annotation if _is_model(place) else next(filter(_is_model, get_args(place)), None)
+            place.model_fields[str(key)].annotation
+            if _is_model(place)
+            else next(filter(_is_model, get_args(place)), None)
         )
     return [field.alias or name for name, field in place.model_fields.items()] if _is_model(place) else []
 
@@ -91,11 +120,11 @@ def allowed(detail: ErrorDetails) -> str:
 
 
 def _tell(detail: ErrorDetails, model: type[BaseModel], above: str) -> str:
-    keys = [str(part) for part in detail["loc"] if part != "[key]"]
-    said = f"{'.'.join((above, *keys))} {allowed(detail)}"
+    keys = keys_of(detail)
+    said = f"{spell((above, *keys))} {allowed(detail)}"
     if detail["type"] == "extra_forbidden":
         *within, last = keys
-        said += guess(last, known_at(model, within), ".".join((above, *within, "")))
+        said += guess(str(last), known_at(model, within), f"{spell((above, *within))}.")
     return said
 
 

@@ -8,6 +8,7 @@ import msgspec
 from models.codec import encode
 from models.envelope import CONTENT_TYPE
 from models.events import Event
+from models.instants import milliseconds
 from models.topics import REPLAYED_FROM, SOURCES
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -37,9 +38,7 @@ class Record(msgspec.Struct, frozen=True):
 
 def to_record(event: Event) -> Record:
     """Return the record of `event`: to the topic of its channel, keyed by its subject."""
-    return Record(
-        SOURCES[event.channel].name, event.subject.encode(), encode(event), int(event.time.timestamp() * 1000)
-    )
+    return Record(SOURCES[event.channel].name, event.subject.encode(), encode(event), milliseconds(event.time))
 
 
 def pack(record: Record) -> bytes:

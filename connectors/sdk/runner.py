@@ -110,7 +110,7 @@ def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
 
 
 def _name(stuck: Iterable[str]) -> str:
-    return f"{say('stuck', 'bloqué')}: {', '.join(stuck)}"
+    return f"{say('stuck:', 'bloqué :')} {', '.join(stuck)}"
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from connectors.sdk.errors import ConfigError
 from connectors.sdk.files import replace
 from connectors.sdk.simulating.commands import (
     ABOVE_ZERO,
-    await_stop,
     clear_errors,
     directory_option,
     ledger_option,
     seed_option,
     speed_option,
 )
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 from connectors.simulator.departement import Departement
 from connectors.simulator.plan import Plan

@@ -15,12 +15,14 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating.commands import await_stop, rate_option, seed_option
+from connectors.sdk.simulating.commands import rate_option, seed_option
 from connectors.sdk.simulating.posting import posting
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.webhook.options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say
 from connectors.survey.reference import References
+from models.instants import iso, milliseconds
 
 SURVEY: Final = "clsatisfaction00accueil"
 QUESTION: Final = "satisfaction"
@@ -99,7 +101,7 @@ def write_response(native: str, at: datetime, said: dict[str, Any]) -> bytes:
 
 
 def _written(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(milliseconds(at))
 
 
 @click.command(

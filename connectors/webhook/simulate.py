@@ -10,8 +10,9 @@ from typing import Final
 import click
 from pydantic import SecretStr
 
-from connectors.sdk.simulating.commands import await_stop, rate_option, seed_option
+from connectors.sdk.simulating.commands import rate_option, seed_option
 from connectors.sdk.simulating.posting import posting
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.webhook.options import secret_option, url_option
 from connectors.sdk.webhook.sender import Sender
 from connectors.sdk.words import say

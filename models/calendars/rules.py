@@ -22,12 +22,12 @@ A public holiday and a closure close; `extra` opens, even on a day that is close
 
 import tomllib
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from models.calendars.errors import CalendarError, mistake
 from models.calendars.public_holidays import public_holidays
@@ -73,6 +73,13 @@ class _Rules(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
 
+_DAY: Final = TypeAdapter(KnownDate)
+
+
+class _On(_Rules):
+    on: KnownDate
+
+
 class Days(_Rules):
     """Some days in a row, the last included, or the same hours of each of them.
 
@@ -87,17 +94,31 @@ class Days(_Rules):
     @model_validator(mode="before")
     @classmethod
     def _read_short_forms(cls, given: Any) -> Any:
-        if isinstance(given, (date, str)) and not isinstance(given, datetime):
-            return {"from": given, "to": given}
-        if isinstance(given, Mapping) and "on" in given and not {"from", "to"} & given.keys():
-            return {"from": given["on"], "to": given["on"], **{k: v for k, v in given.items() if k != "on"}}
-        return given
+        if isinstance(given, date | str):
+            day = _DAY.validate_python(given)
+            return {"from": day, "to": day}
+        if not isinstance(given, Mapping):
+            raise mistake(
+                "no_days",
+                "must be a day such as 2026-12-24, or a table with on, or with from and to",
+                "attend un jour comme 2026-12-24, ou une table avec on, ou avec from et to",
+            )
+        if "on" not in given:
+            return given
+        if {"from", "to"} & given.keys():
+            raise mistake("on_and_from", "needs either on, or from and to", "demande soit on, soit from et to")
+        day = _On.model_validate({"on": given["on"]}).on
+        return {"from": day, "to": day, **{key: value for key, value in given.items() if key != "on"}}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.to < self.from_:
             raise mistake(
-                "days_reversed", "{to} is before {first}", "{to} est avant {first}", to=self.to, first=self.from_
+                "days_reversed",
+                "to ({to}) is before from ({first})",
+                "to ({to}) est avant from ({first})",
+                to=self.to,
+                first=self.from_,
             )
         if self.hours == ():
             raise mistake("no_hours", "hours has none", "hours est vide")

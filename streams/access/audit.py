@@ -30,6 +30,7 @@ from connectors.sdk.files import PRIVATE_FILE, make_private_directory, sync_dire
 from connectors.sdk.words import say
 from models.grounds import Ground
 from models.identities import IdentityKind
+from models.instants import iso, milliseconds
 from models.topics import Channel
 from streams.access import chain
 from streams.access.chain import BEGIN, HEAD, NOTHING, PRUNE, SLOT_BYTES, Damage, Finding, Head, Mark, Report
@@ -470,4 +471,4 @@ def _cut(path: Path, size: int) -> None:
 
 
 def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(milliseconds(moment))

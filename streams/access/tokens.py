@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from connectors.sdk.errors import why
 from connectors.sdk.files import PRIVATE_FILE, make_private_directory, replace
 from connectors.sdk.words import say
+from models.instants import milliseconds
 from streams.access.permissions import Operation, Role, may
 
 SECRET_PREFIX: Final = "accueil_"  # noqa: S105 - lets scanners of source code find a secret that was left there
@@ -180,8 +181,3 @@ class Tokens:
     def _write(self, tokens: Iterable[Token]) -> None:
         content = msgspec.json.encode(sorted(tokens, key=lambda token: token.name))
         replace(self._path, msgspec.json.format(content, indent=1) + b"\n")
-
-
-def milliseconds(moment: datetime) -> int:
-    """Return a time as tokens hold it."""
-    return int(moment.timestamp() * 1000)

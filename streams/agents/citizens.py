@@ -4,21 +4,21 @@ Thin: what entries mean is in `streams.core.citizens`. It works on the entries o
 citizen, and a step of its own would cost a consumer, a producer and a process more.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from functools import partial
-from itertools import islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
 from models import topics
+from models.instants import milliseconds
 from streams.core import citizen_figures, citizens
 from streams.core.citizen_figures import PROGRESS_KEY, TOTAL, Changes, Key, Period, Progress
 from streams.core.citizens import RELEVANT, Citizen, Terms
 from streams.core.figures import Figure, decode_figure, encode_figure, new_figure
 from streams.core.layouts import CITIZENS
-from streams.core.rows import mark, milliseconds
+from streams.core.rows import mark
 from streams.core.timeline import Entry
 from streams.engine.job import Codec, Step, Table
 
@@ -38,6 +38,18 @@ class Known(Protocol):
         """Return under which of these identities there are entries."""
 
 
+class Sweep(NamedTuple):
+    """How far the rows were looked at."""
+
+    over_for: int = 0
+    """On which day all of them were."""
+    keys: Sequence[bytes] = ()
+    next: int = 0
+    """Which of the keys comes next."""
+    erased: frozenset[bytes] = frozenset()
+    """Marks of contacts whose person was erased, as of when it began."""
+
+
 class Citizens:
     """The citizens of one partition."""
 
@@ -48,18 +60,19 @@ class Citizens:
         self.figures: Final = Table(topics.CITIZEN_FIGURES.name, _FIGURES)
         self.progress: Final = Table(topics.CITIZEN_FIGURES.name, _PROGRESS)
         self.tables: Final = (self.citizens, self.figures, self.progress)
-        self._sweep: Iterator[bytes] | None = None
-        self._swept_for = 0
-        """On which day all rows were looked at."""
-        self._erased: frozenset[bytes] = frozenset()
-        """Marks of contacts whose person was erased, as of when that began."""
+        self._sweep = self._sweep_before = Sweep()
 
     def restore(self) -> None:
         """Begin to look at all rows anew."""
-        self._sweep, self._swept_for = None, 0
+        self._sweep = self._sweep_before = Sweep()
+
+    def undo(self) -> None:
+        """Look again at the rows that the last step looked at."""
+        self._sweep = self._sweep_before
 
     def fold(self, entries: Iterable[Entry], now: int) -> None:
         """Fold entries into the rows of their citizens, and count each row that has changed, once."""
+        self._sweep_before = self._sweep
         since = citizen_figures.counted_from(self._day_of(now), self._terms)
         rows = self.citizens.rows
         changed: dict[bytes, Citizen] = {}
@@ -89,20 +102,22 @@ class Citizens:
 
     def tick(self, step: Step, known: Known) -> None:
         """Say which days are over, and forget some of what changes no figure any more, and of who was erased."""
+        self._sweep_before = self._sweep
         today = self._day_of(step.now)
         terms = self._terms
         if self.progress.rows.get(PROGRESS_KEY) != (told := Progress(today, terms.recontact_days, terms.zone)):
             self.progress.put(PROGRESS_KEY, told)
             self._drop_old(today)
-        if self._swept_for != today:
+        if self._sweep.over_for != today:
             self._forget_some(today, citizen_figures.counted_from(today, terms), known)
 
     def _forget_some(self, today: int, since: int, known: Known) -> None:
         rows, changes = self.citizens.rows, Changes()
-        if self._sweep is None:
-            self._sweep = iter(list(rows))
-            self._erased = frozenset(map(mark, known.find_erased()))
-        keys = [*islice(self._sweep, SWEPT_PER_TICK)]
+        if self._sweep.next == 0:
+            self._sweep = Sweep(keys=[*rows], erased=frozenset(map(mark, known.find_erased())))
+        sweep = self._sweep
+        end = sweep.next + SWEPT_PER_TICK
+        keys = sweep.keys[sweep.next : end]
         there = [(key, row) for key in keys if (row := rows.get(key)) is not None]
         crowds = {key.decode() for key, row in there if row.crowd_at is not None}
         over = crowds.difference(known.find_owners(crowds)) if crowds else crowds
@@ -112,11 +127,10 @@ class Citizens:
             else:
                 self._review(key, row, today, since, changes)
         changes.apply(self._edit)
-        if len(keys) < SWEPT_PER_TICK:
-            self._sweep, self._swept_for = None, today
+        self._sweep = sweep._replace(next=end) if end < len(sweep.keys) else Sweep(over_for=today)
 
     def _review(self, key: bytes, row: Citizen, today: int, since: int, changes: Changes) -> None:
-        left = citizens.erase(row, self._erased)
+        left = citizens.erase(row, self._sweep.erased)
         if left is not row:
             row, left = citizens.close(row, today), citizens.close(left, today)
         if left is not row or row.counted_from != since or row.terms != self._terms:

@@ -10,9 +10,10 @@ from typing import Final, NamedTuple, NoReturn
 from zoneinfo import ZoneInfo
 
 from models import topics
-from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, decode
-from models.events import AgentStateChanged, Event
+from models.codec import MAX_AGE, MAX_AHEAD, Unusable, check_time, read
+from models.events import AgentChange, AgentStateChanged, Event
 from models.ids import source_of
+from models.instants import milliseconds
 from models.policies import Policies
 from models.reasons import Reason
 from models.topics import Channel
@@ -21,7 +22,7 @@ from streams.agents.backlog import Backlogs
 from streams.agents.codecs import AGENT_PREFIX, FigureKey
 from streams.agents.promises import IN_BETWEEN, Patience, Promises
 from streams.core import agent, contact, moves, timeline
-from streams.core.agent import Agent
+from streams.core.agent import AGENT_CHANGED, Agent
 from streams.core.contact import ERASED, Contact, Keeping
 from streams.core.counting import count_agent, count_contact, count_rings
 from streams.core.figures import (
@@ -35,7 +36,7 @@ from streams.core.figures import (
     new_figure,
 )
 from streams.core.layouts import LAYOUTS, MATTERS, SLA
-from streams.core.rows import TooManyPlaces, milliseconds
+from streams.core.rows import TooManyPlaces
 from streams.core.visit import TimesToLive
 from streams.core.waiting import WaitingIndex
 from streams.engine.job import Job, Record, Step, Table
@@ -52,6 +53,11 @@ TOLD_LIVE: Final = frozenset({Channel.CALL, Channel.VISIT})
 """Channels whose sources tell things in the order in which they happen."""
 SWEPT_PER_TICK: Final = 500
 """Rows looked at per tick for being closed long enough: all of a million in an hour."""
+MAX_SOURCES_LENGTH: Final = 120_000
+"""Of sources' names, and what is told of each: three thousand usual ones. One row has room for all, whatever they are."""
+_FIRST_KEY: Final = b"!"
+"""What begins with a control character is a key of the engine's own."""
+_CALL: Final = Channel.CALL
 _EARLIEST_MS: Final = -int(MAX_AHEAD.total_seconds() * 1000)
 _AGE_MS: Final = int(MAX_AGE.total_seconds() * 1000)
 
@@ -170,21 +176,22 @@ class Contacts:
         entries, history = step.outputs[topics.TIMELINE.name], self._history
         for record in records:
             try:
-                event = decode(record.value)
+                event = read(record.value)
                 key = record.key
                 at = milliseconds(event.time)
                 delay = record.timestamp - at
                 if (
                     key is None
                     or key != event.subject.encode()
+                    or key < _FIRST_KEY
                     or not _EARLIEST_MS <= delay <= _AGE_MS
-                    or key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged)
+                    or key.startswith(AGENT_PREFIX) is not (event.type == AGENT_CHANGED)
                 ):
                     _refuse(record, event)
                 if delay > HISTORY_MS or history:
-                    self._note_history(record, event, at, now, progress.began_at)
-                if type(event) is AgentStateChanged:
-                    if self._fold_agent(key, event, at, step):
+                    self._note_history(record, event, at, delay, now)
+                if event.type == AGENT_CHANGED:
+                    if self._fold_agent(key, event, at, told_at, step):
                         folded += 1
                 else:
                     after = self._fold_contact(key, event, at, told_at, step)
@@ -192,9 +199,8 @@ class Contacts:
                         folded += 1
                         if after.identities or timeline.is_told(event.type, after):
                             entries.append(timeline.record(event, after))
-            except (Unusable, TooManyPlaces) as error:
-                unusable = error if isinstance(error, Unusable) else Unusable(Reason.TOO_MANY_PLACES)
-                self._reject(topic, record, unusable, step)
+            except (Unusable, TooManyPlaces) as error:  # in no other name: the step would be garbage in a cycle
+                self._reject(topic, record, error, step)
                 rejected += 1
                 continue
             if at > latest:
@@ -211,7 +217,8 @@ class Contacts:
         """Make a record that our own code fails on a dead letter, to be replayed once that is mended."""
         self._reject(topic, record, Unusable(Reason.INTERNAL_ERROR, type(error).__name__), step)
 
-    def _reject(self, topic: str, record: Record, unusable: Unusable, step: Step) -> None:
+    def _reject(self, topic: str, record: Record, error: Unusable | TooManyPlaces, step: Step) -> None:
+        unusable = error if isinstance(error, Unusable) else Unusable(Reason.TOO_MANY_PLACES)
         reason = unusable.reason.value
         step.reject(topic, record, reason, unusable.detail)
         counts = self._progress(step.now).dead_letters
@@ -230,24 +237,28 @@ class Contacts:
         self.contacts.put(key, after)
         self._changed.setdefault(key, before)
         if before is not None and after.identities is not before.identities and after.citizen != before.citizen:
-            step.outputs[topics.TIMELINE.name] += moves.records(before, after, key.decode())
+            step.outputs[topics.TIMELINE.name] += moves.records(before, after, event.subject)
         return after
 
     def _check_news(self, source: str, at: int, told_at: dict[str, int]) -> None:
-        """Raise `Unusable` if a contact of which its source first tells now, as of `at`, may have been counted before."""
+        """Raise `Unusable` if what its source first tells now, as of `at`, may have been counted before, and forgotten."""
         latest = told_at.get(source, 0)
         if at < latest - self._times.keep.closed:
-            raise Unusable(Reason.TOLD_AGAIN, "older than any contact of its source that is still known")
+            raise Unusable(Reason.TOLD_AGAIN, "older than anything of its source that is still known")
+        if not latest and sum(len(known) + 20 for known in told_at) > MAX_SOURCES_LENGTH:
+            raise Unusable(Reason.TOO_MANY_PLACES, "more sources than can be told apart")
         if at > latest:
             told_at[source] = at
 
-    def _fold_agent(self, key: bytes, event: AgentStateChanged, at: int, step: Step) -> bool:
+    def _fold_agent(self, key: bytes, event: AgentStateChanged, at: int, told_at: dict[str, int], step: Step) -> bool:
         before = self.agents.rows.get(key)
         if before is None:
             _check_partition(key, step)
         after = agent.fold(before, event, at)
         if after is before:
             return False
+        if event.data.change is AgentChange.RING_UNANSWERED:  # it counts, all else says how things are
+            self._check_news(event.source, at, told_at)
         after.touched_at = step.now
         self.agents.put(key, after)
         self._changed_agents.setdefault(key, before)
@@ -376,18 +387,21 @@ class Contacts:
             if expires_at is not None and expires_at <= now:
                 self.contacts.delete(key)
 
-    def _note_history(self, record: Record, event: Event, at: int, now: int, began_at: int) -> None:
-        """Note whether its source tells history. A dead letter sent again is old, and says nothing of that."""
-        if record.timestamp - at <= HISTORY_MS:
+    def _note_history(self, record: Record, event: Event, at: int, delay: int, now: int) -> None:
+        """Note whether its source tells history: what the broker took in so long after it happened, milliseconds.
+
+        A dead letter sent again is old, and says nothing of that; nor does an erasure, told by others whenever they are asked to.
+        """
+        if delay <= HISTORY_MS:
             self._history.pop(event.source, None)
-        elif record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers):
+        elif event.type == ERASED or (
+            record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers)
+        ):
             return
-        elif event.type == ERASED:
-            return  # told by others, whenever they are asked to
-        elif event.channel is Channel.CALL:
+        elif event.channel is _CALL:
             self._history[event.source] = now, at
         elif record.key not in self.contacts.rows:  # late news of a contact that is known is no history
-            self._backlogs.note(event.channel, at, record.timestamp, now, began_at)
+            self._backlogs.note(event.channel, at, record.timestamp, now, self._progress(now).began_at)
 
     def _end_history(self, now: int) -> None:
         for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:
@@ -459,7 +473,9 @@ def _refuse(record: Record, event: Event) -> NoReturn:
         raise Unusable(Reason.MISSING_KEY)
     if key != event.subject.encode():
         raise Unusable(Reason.KEY_MISMATCH, "the key is not the event's subject")
-    if key.startswith(AGENT_PREFIX) is not (type(event) is AgentStateChanged):
+    if key < _FIRST_KEY:
+        raise Unusable(Reason.INVALID_FIELD, "subject: begins with a control character or a space")
+    if key.startswith(AGENT_PREFIX) is not (event.type == AGENT_CHANGED):
         raise Unusable(Reason.KEY_MISMATCH, "an agent's subject for a contact's event, or the reverse")
     check_time(event.time, datetime.fromtimestamp(record.timestamp / 1000, UTC))
     raise AssertionError("refused without a reason")

@@ -2,18 +2,25 @@
 
 Thin: what is written is the store's, what is counted `citizens`'. A batch is written in the store before its offsets are
 committed, with what it counts; told again after a crash, it changes nothing in the store.
+
+Of whom is erased counts what was told until the erasure was, by the time that the records bear: the workers', the same for all of
+a step. So it matters neither which batch takes what, nor that the store may know an erasure before what was told until then is
+counted: another partition took it, or a crash came between. Workers tell nothing more of a contact for as long as they keep its
+row; what comes later, as a dead letter that is sent again does, counts nothing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from models import topics
+from models.instants import moment
 from models.reasons import Reason
 from streams.agents.citizens import Citizens, Known
 from streams.core import moves, promises
 from streams.core.citizens import Terms
+from streams.core.contact import ERASED
 from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
 from streams.engine.job import Job, Record, Step, Table
@@ -27,8 +34,8 @@ class Store(Known, Protocol):
     def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> object:
         """Write a batch in one transaction; what is there already is left as it is."""
 
-    def find_erased(self, contacts: Collection[str] | None = None) -> Collection[str]:
-        """Return the contacts whose person was erased, of these or of all."""
+    def find_erased(self, contacts: Collection[str] | None = None) -> Mapping[str, int]:
+        """Return the contacts whose person was erased, of these or of all, and when, as the entry that told it first said."""
 
     def carry(self, now: int) -> None:
         """Do what is left to do of what was written; called often, for each partition."""
@@ -63,13 +70,13 @@ class TimelineWriter:
         self._citizens.restore()
 
     def undo(self) -> None:
-        """Begin anew with what is to be forgotten, which may have been taken back; what the store was given comes again."""
-        self._citizens.restore()
+        """Do again what the last step did for citizens; what the store was given comes again."""
+        self._citizens.undo()
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
-        """Write what `records` tell, and count the entries unless their person was erased; what is none is rejected."""
+        """Write what `records` tell, and count what was not told after an erasure; what is no entry is rejected."""
         entries: list[Entry] = []
-        moved: list[Entry] = []
+        told: list[tuple[int, Entry]] = []
         promised: list[Promised] = []
         for record in records:
             if record.value is None:
@@ -77,21 +84,22 @@ class TimelineWriter:
                 continue
             try:
                 entry = decode(record.value)
-                if entry.type in moves.KINDS:
-                    moved.append(moves.decode(record.value))
-                elif entry.type == PROMISED:
+                if entry.type == PROMISED:
                     promised.append(promises.decode(record.value))
+                    continue
+                if entry.type in moves.KINDS:
+                    entry = moves.decode(record.value)
                 else:
-                    entries.append(entry)
+                    entries.append(_as_told(entry, record) if entry.type == ERASED else entry)
+                told.append((record.timestamp, entry))
             except msgspec.ValidationError:
                 step.reject(topic, record, Reason.INVALID_FIELD.value)
             except msgspec.DecodeError:
                 step.reject(topic, record, Reason.INVALID_JSON.value)
         if entries or promised:
             self._store.write(entries, promised)
-        told = [*entries, *moved]
-        erased = self._store.find_erased({entry.contact for entry in told}) if told else ()
-        self._citizens.fold((entry for entry in told if entry.contact not in erased), step.now)
+        erased = self._store.find_erased({entry.contact for _, entry in told}) if told else {}
+        self._citizens.fold((entry for at, entry in told if at <= erased.get(entry.contact, at)), step.now)
 
     def set_aside(self, topic: str, record: Record, error: Exception, step: Step) -> None:
         """Make a record that our own code fails on a dead letter."""
@@ -103,3 +111,8 @@ class TimelineWriter:
         if self._partition == 0:
             self._store.tidy(step.now)
         self._citizens.tick(step, self._store)
+
+
+def _as_told(erasure: Entry, record: Record) -> Entry:
+    """Return it as of when it was told here: its own time is that of whoever asked for it, before what was told meanwhile."""
+    return msgspec.structs.replace(erasure, happened_at=moment(record.timestamp))

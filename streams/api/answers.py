@@ -6,7 +6,7 @@ What is asked is checked here. What is answered is ours, and checked by types al
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.grounds import Ground
 from models.identities import IdentityKind
+from models.instants import moment
 from models.topics import Channel
 from streams.access.audit import CITIZENS, Purpose
 from streams.access.permissions import Operation, Role
@@ -305,11 +306,6 @@ class Me:
     languages: list[str]
     title: dict[str, str]
     time_zone: str
-
-
-def moment(milliseconds: int) -> datetime:
-    """Return a time as answers have it."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def entry_of(row: Mapping[str, Any], *, is_outline: bool) -> Entry:

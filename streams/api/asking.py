@@ -26,17 +26,19 @@ from connectors.sdk.errors import KeyFileError
 from connectors.sdk.keys import load_key
 from models.grounds import Ground
 from models.identities import IdentityKind, PseudonymKey
+from models.instants import milliseconds
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
 from streams.access.limiting import Limiter
 from streams.access.permissions import OF_CITIZENS, Operation
 from streams.access.purposes import PURPOSES
-from streams.access.tokens import Token, Tokens, TokensError, find, milliseconds
+from streams.access.tokens import Token, Tokens, TokensError, find
 from streams.api.accesses import Accesses
 from streams.api.options import ApiOptions
 from streams.api.problems import TITLES, Problem, ProblemBody
 from streams.rights.desk import Desk
+from streams.timeline.database import Unavailable
 from streams.timeline.reading import Reader, Reading
-from streams.timeline.store import Timeline, Unavailable
+from streams.timeline.store import Timeline
 
 if TYPE_CHECKING:
     from streams.access.oidc import Provider  # brings libraries

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 
 from models.identities import normalise
+from models.instants import moment
 from streams.access.permissions import Operation
 from streams.api import cursors
 from streams.api.answers import (
@@ -22,7 +23,6 @@ from streams.api.answers import (
     Story,
     contact_of,
     entry_of,
-    moment,
     revoked_of,
 )
 from streams.api.asking import BODY, Asker, AskerHere, Slip, answer, responses

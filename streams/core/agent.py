@@ -11,9 +11,11 @@ from typing import Final, NamedTuple
 from msgspec import field
 
 from models.events import AgentChange, AgentStateChanged
+from models.instants import milliseconds
 from streams.core.figures import Dimensions
-from streams.core.rows import MAX_PLACES, Codec, Row, mark, milliseconds, shared
+from streams.core.rows import MAX_PLACES, Codec, Row, mark, shared
 
+AGENT_CHANGED: Final = "agent.state_changed"
 RINGS_REMEMBERED: Final = 32
 
 
@@ -77,7 +79,7 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
     logins, pauses, contact, rings = before.logins, before.pauses, before.contact, before.rings
     data = event.data
     change, queue = data.change, data.queue
-    place = shared(event.channel.value, event.site, event.service, queue, MAX_PLACES)
+    place = shared(event.channel, event.site, event.service, queue, MAX_PLACES)
     if change is AgentChange.RING_UNANSWERED:
         rings = _remember(rings, Ring(at, event.sequence, mark(event.id), place))
     elif change in _LOGIN:
@@ -86,7 +88,7 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
         pauses = _write(pauses, queue, Register(at, event.sequence, _PAUSE[change], place))
     else:
         told = Register(at, event.sequence, change is AgentChange.CONTACT_STARTED, place)
-        contact = max(contact or told, told)
+        contact = told if contact is None or told > contact else contact
         if told.on and queue:
             logins = _write(logins, queue, told)
     if (
@@ -129,15 +131,19 @@ def states(agent: Agent) -> dict[Dimensions, str]:
     on_contact = agent.contact is not None and agent.contact.on and agent.contact.at > silent_since
     best = _PAUSED
     for queue in logins if pauses.keys() <= logins.keys() else logins | pauses:
+        if not queue:
+            continue
         login, pause = logins.get(queue), pauses.get(queue)
-        told = _later(login, pause)
-        login = _later(login, login_to_all)
-        if not queue or told is None or (login is not None and not login.on):
+        told = login if pause is None else _later(login, pause)
+        if login_to_all is not None:
+            login = _later(login, login_to_all)
+        if told is None or (login is not None and not login.on):
             continue
         if on_contact:
             state = best = _ON_CONTACT
         else:
-            pause = _later(pause, pause_of_all)
+            if pause_of_all is not None:
+                pause = _later(pause, pause_of_all)
             state = _PAUSED
             if pause is None or not pause.on:
                 state = best = _AVAILABLE

@@ -23,18 +23,20 @@ All times are milliseconds since 1970 UTC, days are ordinals of civil days.
 """
 
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from models.topics import Channel
+from streams.core.contact import UNSETTLED, Settled
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS, name_handled
 from streams.core.milestone import STATE_AFTER, State
-from streams.core.moves import ADOPTED, WITHDRAWN, Move, Told
+from streams.core.moves import KINDS, WITHDRAWN, Move
 from streams.core.rows import Codec, Row, mark
 from streams.core.timeline import Entry
+from streams.core.turns import INDEX, note, read, time_of
 
 MAX_CONTACTS: Final = 100
 """Who has more of them in some weeks is no one citizen: a switchboard, a social worker, a hostel. Nothing is counted of it."""
@@ -59,16 +61,18 @@ class Known(Row):
     channel: str = ""
     service: str = ""
     placed: int = -1
-    """When the service was told last, and by which event, as in `turn`."""
+    """The last turn that told the service."""
     began_at: int | None = None
     responded_at: int | None = None
     """When somebody first told the citizen something of substance."""
     turn: int = -1
-    """When it last changed hands, and by which event: `at * _TURNS + index`."""
+    """The last one: when it last changed hands, and by which event."""
     gone_at: int | None = None
-    """When it became another citizen's: nothing else is kept of it, whatever is told."""
+    """When it became another citizen's: it counts nothing here, unless it comes back."""
     is_first: bool | None = None
     """Whether it was at first contact, once what was before it is not kept any more."""
+    moved: Settled | None = None
+    """By what its last move was settled; None: none is known, or of an earlier release."""
 
 
 class Citizen(Row, tag=1):
@@ -87,16 +91,9 @@ class Citizen(Row, tag=1):
 
 
 # --------------------------------------------------------------------------------------------------------------- evidence
-_OF_QUEUES: Final = (
-    *("call.transferred", "call.queued", "call.answered", "call.left_queue", "call.abandoned", "call.ended"),
-    *("visit.arrived", "visit.called", "visit.left", "visit.served"),
-)
-"""Of those in the same moment, the later here is what it ended with."""
-_TURN: Final = {kind: index for index, kind in enumerate((*STATE_AFTER, *_OF_QUEUES))}
-_TURNS: Final = 64
-_KINDS: Final = tuple(_TURN)
 _BEGINNINGS: Final = frozenset(
-    {"letter.arrived", "email.received", "form.submitted", "appointment.booked", *_OF_QUEUES}
+    {"letter.arrived", "email.received", "form.submitted", "appointment.booked"}
+    | {kind for kind in INDEX if kind.partition(".")[0] in ("call", "visit")}
 )
 _RESPONSES: Final = frozenset(
     {"letter.answered", "letter.closed", "email.answered", "form.correction_requested", "form.decided"}
@@ -113,8 +110,7 @@ _ENDS: Final = frozenset(
     {kind for kind, state in STATE_AFTER.items() if state is State.CLOSED}
     | {*_HANDLED, _GIVEN_UP, "call.left_queue", "visit.left"}
 )
-_ENDING: Final = frozenset(_TURN[kind] for kind in _ENDS)
-RELEVANT: Final = frozenset({*_TURN, ADOPTED, WITHDRAWN}) - {"call.arrived"}
+RELEVANT: Final = KINDS.union(INDEX)
 """Types of entries that say something here."""
 
 
@@ -151,27 +147,31 @@ def add(row: Citizen, entry: Entry, at: int) -> Citizen:
 
 
 def _learn(known: Known, entry: Entry, at: int) -> Known:
-    kind = entry.type
-    if kind == WITHDRAWN:
-        return known if at <= (known.gone_at or -1) else Known(known.mark, gone_at=at)
-    if known.gone_at is not None:
-        return known
     after = known.__copy__()
-    after.channel = entry.channel.value
-    told: Iterable[Told] = entry.told if isinstance(entry, Move) else ((kind, at, entry.service),)
-    for one in told:
-        _note(after, *one)
+    if entry.type != WITHDRAWN:
+        after.channel = entry.channel.value
+    if isinstance(entry, Move):
+        _settle(after, entry, at)
+        for one in entry.told:
+            _note(after, *one)
+    else:
+        _note(after, entry.type, at, entry.service)
     return known if after == known else after
 
 
+def _settle(known: Known, move: Move, at: int) -> None:
+    """Note whose it is, of which the last move decides: of one sector's none leads back, so there the withdrawal is it."""
+    last = known.moved or UNSETTLED
+    is_gone = move.type == WITHDRAWN
+    if move.settled < last:
+        known.moved, known.gone_at = move.settled, at if is_gone else None
+    elif move.settled == last and is_gone:
+        known.gone_at = max(at, known.gone_at or at)
+
+
 def _note(known: Known, kind: str, at: int, service: str) -> None:
-    turn = _TURN.get(kind)
-    if turn is None:
+    if not note(known, kind, at, service):
         return
-    turn += at * _TURNS
-    known.turn = max(known.turn, turn)
-    if service and (turn, service) > (known.placed, known.service):
-        known.service, known.placed = sys.intern(service), turn
     if kind in _BEGINNINGS and (known.began_at is None or at < known.began_at):
         known.began_at = at
     if kind in _RESPONSES and (known.responded_at is None or at < known.responded_at):
@@ -183,7 +183,7 @@ def _by_mark(known: Known) -> bytes:
 
 
 def _last_at(known: Known) -> int:
-    return max(known.turn // _TURNS, known.gone_at or 0)
+    return max(time_of(known.turn), known.gone_at or 0)
 
 
 # ------------------------------------------------------------------------------------------------------------------ facts
@@ -267,8 +267,7 @@ def _courses(row: Citizen) -> dict[str, list[_Course]]:
 
 def _follow(known: Known, day: DayOf) -> _Course:
     assert known.began_at is not None
-    at, turn = divmod(known.turn, _TURNS)
-    kind = _KINDS[turn]
+    at, kind = read(known.turn)
     began_on, ended_on = day(known.began_at), day(at)
     return _Course(
         known.began_at, known.mark, known.channel, began_on, at, ended_on, kind, known.responded_at, known.is_first
@@ -356,7 +355,7 @@ def _ends_alike(one: Known, other: Known) -> bool:
         and one.service == other.service
         and one.responded_at == other.responded_at
         and one.gone_at == other.gone_at
-        and (one.turn == other.turn or not (one.turn % _TURNS in _ENDING or other.turn % _TURNS in _ENDING))
+        and (one.turn == other.turn or not (read(one.turn)[1] in _ENDS or read(other.turn)[1] in _ENDS))
     )
 
 
@@ -430,13 +429,10 @@ def _judge(row: Citizen, marks: Container[bytes]) -> Citizen:
 
 def _is_open(known: Known, since: int, day: DayOf) -> bool:
     """Return whether a matter or an appointment is still to end, and was not forgotten."""
-    return (
-        known.turn >= 0
-        and known.gone_at is None
-        and _KINDS[known.turn % _TURNS] in STATE_AFTER
-        and _KINDS[known.turn % _TURNS] not in _ENDS
-        and day(_last_at(known)) >= since - LONGEST_OPEN_DAYS
-    )
+    if known.turn < 0 or known.gone_at is not None:
+        return False
+    _, kind = read(known.turn)
+    return kind in STATE_AFTER and kind not in _ENDS and day(_last_at(known)) >= since - LONGEST_OPEN_DAYS
 
 
 def _is_ahead(known: Known, since: int, day: DayOf) -> bool:

@@ -15,19 +15,23 @@ import sys
 from typing import Final, NamedTuple
 
 from models.events import Event
-from models.identities import IdentityKind
+from models.identities import MAX_IDENTITIES, IdentityKind
+from models.instants import milliseconds
 from models.topics import Channel
 from streams.core import visit as queue_visit
 from streams.core.clock import Clock, share_parts
 from streams.core.figures import Dimensions
 from streams.core.milestone import Milestone, State, add_milestone, latest, standing
-from streams.core.rows import MARK_BYTES, Codec, Row, mark, milliseconds, shared
+from streams.core.rows import MARK_BYTES, Codec, Row, mark, shared
+from streams.core.turns import note
 from streams.core.visit import TimesToLive, Visit, add_evidence, moments, tell
 
 SEEN_EVENTS: Final = 32
 """How many event ids a row remembers."""
-MAX_IDENTITIES: Final = 8
 ERASED: Final = "personal_data.erased"
+Settled = tuple[bool, int, str]
+"""Which sector a contact is of: whether none is known, when it was told first, and its name. The least of all that were told."""
+UNSETTLED: Final[Settled] = (True, 0, "")
 
 
 class Claim(Row):
@@ -63,11 +67,20 @@ class Contact(Row, tag=1):
     """The time of the earliest event that named the sector."""
     claims: tuple[Claim, ...] = ()
     """By sector, if it was told in several: nearly none is."""
+    turn: int = -1
+    """What its events told last, as `turns` has it: for whoever becomes its citizen; -1: nothing, or to an earlier release."""
+    placed: int = -1
+    service: str = ""
 
     @property
     def citizen(self) -> str:
         """The strongest identity, or empty."""
         return self.identities.partition(" ")[0]
+
+    @property
+    def settled(self) -> Settled:
+        """By what it is of its sector. It only ever becomes less, and as long as it stays, its citizen only ever a stronger."""
+        return not self.sector, self.sector_at, self.sector
 
     @property
     def place(self) -> Dimensions:
@@ -186,6 +199,7 @@ def fold(row: Contact | None, event: Event, at: int | None = None) -> Contact:
         or after.claims
     ):
         _claim(after, event, sector, identities, at)
+    note(after, event.type, at, event.service)
     visits = add_evidence(after.visits, event, at)
     if visits is None:
         after.milestones = add_milestone(after.milestones, event, at)
@@ -276,7 +290,7 @@ def _unite(known: str, told: str) -> str:
     return told
 
 
-def _by_time(claim: Claim) -> tuple[bool, int, str]:
+def _by_time(claim: Claim) -> Settled:
     return not claim.sector, claim.first_at, claim.sector
 
 
@@ -346,7 +360,9 @@ def decode(value: bytes) -> Contact:
     Raises `rows.UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
     """
     row = _codec.decode(value)
-    row.sector = sys.intern(row.sector)
+    row.sector, row.service = sys.intern(row.sector), sys.intern(row.service)
+    if row.placed == row.turn:
+        row.placed = row.turn
     for claim in row.claims:
         claim.sector = sys.intern(claim.sector)
     for visit in row.visits:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from models.events import FeedbackScale
+from models.instants import milliseconds
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.core.clock import Clock, End
@@ -27,7 +28,7 @@ from streams.core.layouts import (
     name_verdict,
 )
 from streams.core.milestone import STATE_AFTER, Milestone, State, latest, spans_in, standing
-from streams.core.rows import beside, milliseconds
+from streams.core.rows import beside
 from streams.core.visit import Visit, tell
 
 Fact = tuple[int | None, int, int]
@@ -92,7 +93,7 @@ def facts_of_milestones(row: Contact) -> dict[Dimensions, Facts]:
         )
         if facts:
             told[row.place] = facts
-    if opinions := _facts_of_feedback(row):
+    if _is_judged(row) and (opinions := _facts_of_feedback(row)):
         where = row.place
         about = row.channel.value if row.channel is not Channel.FEEDBACK else ""
         told[beside(Channel.FEEDBACK.value, where.site, where.service, about)] = opinions
@@ -115,6 +116,7 @@ _RESPONSES: Final = _ANSWERS | {"form.correction_requested"}
 _BEGINNINGS: Final = frozenset({"letter.arrived", "email.received", "form.submitted"})
 _SENT: Final = "letter.sent"
 _CLOSED: Final = frozenset({State.CLOSED})
+_FEEDBACK: Final = Channel.FEEDBACK.value
 
 
 def open_since(row: Contact) -> int | None:
@@ -225,6 +227,13 @@ def _facts_of_appointment(own: tuple[Milestone, ...]) -> Facts:
         name = f"cancelled_by_{decisive.data.by}" if outcome == "cancelled" else outcome
         facts.append((start_of_bucket(decisive.last_at), index[name], 0))
     return tuple(facts)
+
+
+def _is_judged(row: Contact) -> bool:
+    for told in row.milestones:  # noqa: SIM110 - a generator costs more than the loop, and this is asked of every call
+        if told.place.channel == _FEEDBACK:
+            return True
+    return False
 
 
 def _facts_of_feedback(row: Contact) -> Facts:

@@ -1,4 +1,4 @@
-"""Which identities are one citizen's: links between them, made by events, and the story they add up to.
+"""Which identities are one citizen's: links between them, made by contacts, and the story they add up to.
 
 A strong identity is one person's by its nature: a case, a dossier, a user of the appointment system. A weak one is not: a family
 shares a landline, a social worker's address stands on fifty files, a switchboard's number on thousands of calls. So strong
@@ -7,16 +7,17 @@ nobody's case is known, the one person is one other weak identity, of another ki
 Nothing is rewritten: what belongs together is found when somebody asks, and is apart again once a link is revoked.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from models.identities import IdentityKind
+from models.identities import MAX_IDENTITIES, IdentityKind
 
 STRONG: Final = frozenset({IdentityKind.CASE.value, IdentityKind.DOSSIER.value, IdentityKind.RDV_USER.value})
+_STRENGTH: Final = {kind.value: strength for strength, kind in enumerate(IdentityKind)}
 
 
 class Link(NamedTuple):
-    """Two identities that one event told of one contact; the stronger, then the lesser, stands first."""
+    """Two identities of one contact, its strongest first."""
 
     one: str
     other: str
@@ -69,10 +70,18 @@ def is_strong(identity: str) -> bool:
     return kind_of(identity) in STRONG
 
 
-def links_of(identities: str) -> tuple[Link, ...]:
-    """Return the links that a contact's identities make, given strongest first and separated by spaces: each to the strongest."""
-    strongest, *others = identities.split() or [""]
-    return tuple(Link(strongest, other) for other in others if other != strongest)
+def links_of(told: Iterable[str]) -> tuple[Link, ...]:
+    """Return the links that a contact's identities make, all that it ever told, in whatever order: each to the strongest.
+
+    Of more than `MAX_IDENTITIES` the strongest count, as in the contact's row.
+    """
+    strongest, *others = sorted({*told}, key=by_strength)[:MAX_IDENTITIES] or [""]
+    return tuple(Link(strongest, other) for other in others)
+
+
+def by_strength(identity: str) -> tuple[int, str]:
+    """Order identities as a contact does, strongest first."""
+    return _STRENGTH.get(kind_of(identity), len(_STRENGTH)), identity
 
 
 def tell_story(asked: str, neighbours: Neighbours, caps: Caps = Caps()) -> Story:  # noqa: B008 - never changed

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from models.events import Event
+from models.structs import fields
 from streams.core.figures import Dimensions
 from streams.core.rows import MAX_PLACES, Row, shared
 
@@ -112,7 +113,7 @@ class Detail(msgspec.Struct, frozen=True, gc=False):
 
 def add_milestone(milestones: tuple[Milestone, ...], event: Event, at: int) -> tuple[Milestone, ...]:
     """Return `milestones`, which stand by type, with what `event` tells. Raises `rows.TooManyPlaces`."""
-    data = vars(event.data)
+    data = fields(event.data)
     told = {name: value for name, value in data.items() if value not in (None, "")}
     detail = sys.intern(_encode_json(told).decode()) if told else ""
     kind = event.type if (scale := data.get("scale")) is None else sys.intern(f"{event.type}:{scale}")

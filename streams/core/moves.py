@@ -6,26 +6,25 @@ timeline shows is not concerned: it keeps a contact's entries together by itself
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from models.ids import event_id
+from models.instants import moment
 from models.topics import Channel
-from streams.core.contact import Contact
+from streams.core.contact import UNSETTLED, Contact, Settled
 from streams.core.timeline import Entry
+from streams.core.turns import ARRIVED, INDEX, read
 
 SOURCE: Final = "accueil/moves"
 ADOPTED: Final = "contact.adopted"
 WITHDRAWN: Final = "contact.withdrawn"
-ARRIVED: Final = "call.arrived"
-"""Says nothing of how a contact went."""
 KINDS: Final = frozenset({ADOPTED, WITHDRAWN})
 """Types of entries that are no part of a timeline."""
 
 Told = tuple[str, int, str]
-"""Type of an event, when it happened in milliseconds since 1970, and the service that it told."""
+"""Type of an event, when it happened in milliseconds since 1970, and a service that it told."""
 
 
 class Move(Entry, gc=False):
@@ -33,6 +32,8 @@ class Move(Entry, gc=False):
 
     told: tuple[Told, ...] = ()
     """If it is adopted: what its entries under the former owner told, so far as it says how the contact went."""
+    settled: Settled = UNSETTLED
+    """By what it is of its sector now: as that only ever becomes less, it tells which of a contact's moves is the last one."""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -44,16 +45,28 @@ def decode(value: bytes) -> Move:
     return _decode(value)
 
 
-def records(before: Contact, after: Contact, contact: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the records that tell of a contact whose citizen was another one before: Kafka key, and move as JSON.
+def records(before: Contact, after: Contact, contact: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the records that tell of a contact whose citizen was another one before: Kafka key, and move as JSON.
 
     None if the former one was told nothing that says how the contact went: most calls are somebody's once they are queued.
     And none of an erasure: nobody is named to tell of it.
     """
-    told = () if after.is_erased else (*_of_visits(before), *_of_milestones(before))
-    if told:
-        yield _record(before.citizen, WITHDRAWN, after, contact, ())
-        yield _record(after.citizen, ADOPTED, after, contact, told)
+    if not before.visits and _only_arrived(before):  # as nearly always
+        return ()
+    told = () if after.is_erased else (*_tell(before),)
+    if not told:
+        return ()
+    return (
+        _record(before.citizen, WITHDRAWN, after, contact, ()),
+        _record(after.citizen, ADOPTED, after, contact, told),
+    )
+
+
+def _only_arrived(row: Contact) -> bool:
+    for told in row.milestones:  # noqa: SIM110 - a generator costs more than the loop
+        if told.type != ARRIVED:
+            return False
+    return True
 
 
 def _record(citizen: str, kind: str, after: Contact, contact: str, told: tuple[Told, ...]) -> tuple[bytes, bytes]:
@@ -67,12 +80,13 @@ def _record(citizen: str, kind: str, after: Contact, contact: str, told: tuple[T
         place.site,
         place.service,
         kind,
-        datetime.fromtimestamp(after.last_at / 1000, UTC),
+        moment(after.last_at),
         state,
         outcome,
         SOURCE,
         after.sector,
         told=told,
+        settled=after.settled,
     )
     return (citizen or contact).encode(), _encode(move)
 
@@ -93,19 +107,19 @@ _OF_VISITORS: Final = {
 }
 
 
-def _of_visits(row: Contact) -> Iterator[Told]:
+def _tell(row: Contact) -> Iterator[Told]:
+    """Yield what the row's evidence says: when each thing first happened, and of what happened last when and where."""
+    is_known = row.placed >= 0  # which service has it; to an earlier release places alone said so
     for visit in row.visits:
         for field, kind in (_OF_VISITORS if visit.place.channel == Channel.VISIT else _OF_CALLS).items():
             at = getattr(visit, field)
             if at is not None:
-                yield kind, at, visit.place.service
-
-
-def _of_milestones(row: Contact) -> Iterator[Told]:
-    if all(told.type == ARRIVED for told in row.milestones):  # as nearly always
-        return
+                yield kind, at, "" if is_known else visit.place.service
     for told in row.own:
-        if told.type == ARRIVED:
-            continue
-        for at in {told.first_at, told.last_at}:
-            yield told.type, at, told.place.service
+        if told.type in INDEX:
+            for at in {told.first_at, told.last_at}:
+                yield told.type, at, "" if is_known else told.place.service
+    for turn, service in {(row.turn, ""), (row.placed, row.service)}:
+        if turn >= 0:
+            at, kind = read(turn)
+            yield kind, at, service

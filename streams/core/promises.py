@@ -7,13 +7,13 @@ All times are milliseconds since 1970 UTC.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from models.ids import event_id
+from models.instants import moment
 from models.sla import SOURCE
 from streams.core.clock import Clock
 from streams.core.contact import Contact
@@ -82,7 +82,7 @@ def record(row: Contact, contact: str, at: int) -> tuple[bytes, bytes]:
         place.site,
         place.service,
         PROMISED,
-        datetime.fromtimestamp(at / 1000, UTC),
+        moment(at),
         state,
         outcome,
         SOURCE,

@@ -1,12 +1,12 @@
 """Records of `contact.sla.v1`: what is told of a contact's clocks. `models.sla` says how they are read."""
 
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from models.ids import event_id
+from models.instants import iso
 from models.sla import SOURCE
 from streams.core.clocks import Kind, News
 
@@ -71,7 +71,7 @@ def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]
         terms.target,
         terms.unit,
         terms.calendar,
-        _iso(clock.started_at),
+        iso(clock.started_at),
         _iso_or_none(clock.deadline_at),
         terms.since,
         clock.number,
@@ -84,8 +84,8 @@ def record(key: bytes, sector: str, news: News, now: int) -> tuple[bytes, bytes]
     event = _Event(
         name(subject, news),
         subject,
-        _iso(at),
-        _iso(now),
+        iso(at),
+        iso(now),
         sector,
         place.site,
         place.service,
@@ -104,9 +104,5 @@ def _in_time(news: News) -> bool | None:
 
 
 @lru_cache(4096)  # the clocks of a contact have most of their times in common
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _iso_or_none(at: int | None) -> str | None:
-    return None if at is None else _iso(at)
+    return None if at is None else iso(at)

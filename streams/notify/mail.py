@@ -4,7 +4,6 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -12,6 +11,7 @@ from typing import Final
 
 from connectors.sdk.errors import ConnectorError
 from connectors.sdk.words import say
+from models.instants import moment
 from streams.notify.links import Links
 from streams.notify.options import MailOptions, NotifyOptions
 from streams.notify.queueing import Letter, RefusedError
@@ -83,7 +83,7 @@ class MailCourier:
         message["From"] = options.sender
         message["To"] = ", ".join(options.recipients)
         message["Subject"] = headline(letter.tellings, options.language)
-        message["Date"] = format_datetime(datetime.fromtimestamp(letter.at / 1000, UTC))
+        message["Date"] = format_datetime(moment(letter.at))
         message["Message-ID"] = f"<{letter.id}@{options.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no machine is to answer
         message.set_content("\n".join(self._lines(letter)) + "\n")

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -128,8 +128,3 @@ def _end(incident: Incident, language: Language, zone: ZoneInfo) -> str:
 def local(at: int, zone: ZoneInfo) -> str:
     """Return a time (milliseconds since 1970) as the clock on the wall shows it."""
     return datetime.fromtimestamp(at / 1000, zone).strftime("%d/%m/%Y %H:%M:%S %Z")
-
-
-def iso(at: int) -> str:
-    """Return a time (milliseconds since 1970) as ISO 8601 has it, in UTC."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

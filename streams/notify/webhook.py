@@ -6,12 +6,13 @@ import httpx
 import msgspec
 
 from connectors.sdk.webhook.sender import NotTakenError, Sender
+from models.instants import iso
 from streams.notify.links import Links
 from streams.notify.options import NotifyOptions, WebhookOptions
 from streams.notify.queueing import Letter, RefusedError
 from streams.notify.store import Telling
 from streams.notify.telling import GoneError
-from streams.notify.texts import explain, headline, iso
+from streams.notify.texts import explain, headline
 
 TEST: Final = "sla.test"
 DIGEST: Final = "sla.digest"

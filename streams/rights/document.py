@@ -44,7 +44,7 @@ class Document(NamedTuple):
 
 def lay_out(holding: Holding, language: str, zone: tzinfo) -> Document:
     """Return the document; what a contact tells is read as its chapter is asked for, and may raise `Unavailable` then."""
-    words = Words(language, zone, holding.services)
+    words = Words(language, zone, holding.services, queues=holding.queues)
     say, when = words.say, words.when
 
     def section(name: str, titles: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> Section:
@@ -117,7 +117,7 @@ def _tell(contact: Held, words: Words) -> Chapter:
     ]
     promises = [
         (
-            words.with_detail(words.name("clock", one.clock), one.policy),
+            words.with_detail(words.name("clock", one.clock), say("policy", policy=one.policy)),
             when(one.started_at),
             when(one.deadline_at),
             when(one.ended_at),
@@ -128,11 +128,11 @@ def _tell(contact: Held, words: Words) -> Chapter:
     stays = [
         (
             when(one.queued_at),
-            one.queue,
+            words.queue(contact.channel, contact.site, one.queue),
             words.name("outcome", one.outcome),
             words.number(one.wait_seconds),
             words.number(one.handle_seconds),
-            one.to_queue,
+            words.queue(contact.channel, contact.site, one.to_queue),
         )
         for one in contact.stays
     ]

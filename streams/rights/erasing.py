@@ -16,6 +16,7 @@ import msgspec
 
 from models.events import PersonalDataErased
 from models.ids import event_id
+from models.instants import iso, milliseconds, moment
 from models.topics import DAY_MS, Channel
 from streams.core.contact import Contact
 from streams.rights.finding import Finder, Rows
@@ -127,7 +128,7 @@ class Erasing:
 
         Raises `Unavailable`: whether it stands, `is_begun` says.
         """
-        asked = Request(name, sector, by, _ms(self._clock()), None, len(contacts), 0, 0, None)
+        asked = Request(name, sector, by, milliseconds(self._clock()), None, len(contacts), 0, 0, None)
         with self._timeline.writing() as connection:
             return requests.begin(connection, asked, contacts)
 
@@ -143,7 +144,7 @@ class Erasing:
         for request, contacts in untold:
             self._deliver([make_event(contact, request.requested_at) for contact in contacts])
             with self._timeline.writing() as connection:
-                requests.note_told(connection, request.id, _ms(self._clock()))
+                requests.note_told(connection, request.id, milliseconds(self._clock()))
         return len(untold)
 
     def look(self, name: str, record: Callable[[str], None]) -> Erasure | None:
@@ -183,7 +184,7 @@ class Erasing:
         return proved, len(names) - proved
 
     def _make_proof(self, request: Request, there: Remains, rows: Sequence[Contact]) -> Proof:
-        now, told_at, keeping = _ms(self._clock()), request.told_at or 0, self._keeping
+        now, told_at, keeping = milliseconds(self._clock()), request.told_at or 0, self._keeping
         until = {
             "events": told_at + keeping.topics + SETTLED_MS,
             "state": told_at + SETTLED_MS,
@@ -197,9 +198,9 @@ class Erasing:
         return Proof(
             request.id,
             request.sector,
-            _iso(request.requested_at),
-            _iso(told_at),
-            _iso(now),
+            iso(request.requested_at, "seconds"),
+            iso(told_at, "seconds"),
+            iso(now, "seconds"),
             request.contacts,
             request.entries,
             request.links,
@@ -210,7 +211,7 @@ class Erasing:
             there.links,
             there.revocations,
             there.erased,
-            tuple(Remnant(what, _iso(at) if at else "") for what, at in until.items()),
+            tuple(Remnant(what, iso(at, "seconds") if at else "") for what, at in until.items()),
             there.promises,
         )
 
@@ -226,7 +227,7 @@ def to_fields(found: Erasure) -> dict[str, Any]:
     return {
         "id": request.id,
         "state": "proved" if found.proof else "begun" if request.told_at is None else "told",
-        "requested_at": _iso(request.requested_at),
+        "requested_at": iso(request.requested_at, "seconds"),
         "contacts": request.contacts,
         "proof": msgspec.to_builtins(found.proof),
         "sha256": found.sha256,
@@ -240,16 +241,8 @@ def make_event(contact: str, at: int) -> PersonalDataErased:
     """
     kind = contact.partition(":")[0]
     channel = Channel(kind) if kind in {*Channel} else Channel.FEEDBACK
-    time = datetime.fromtimestamp(at / 1000, UTC)
+    time = moment(at)
     return PersonalDataErased(id=event_id(SOURCE, contact), source=SOURCE, subject=contact, time=time, channel=channel)
-
-
-def _ms(time: datetime) -> int:
-    return int(time.timestamp() * 1000)
-
-
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _hash(proof: str) -> str:

@@ -1,12 +1,13 @@
 """All that is held about a citizen (GDPR, article 15): gathered once, handed out contact by contact."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from models.instants import iso, milliseconds
 from models.sla import SOURCE
 from streams.core.contact import Contact
 from streams.core.links import Link
@@ -147,6 +148,8 @@ class Holding(NamedTuple):
     """Names of services as people know them, of those that have one."""
     notice: str
     """What the controller tells every citizen; empty lines part paragraphs."""
+    queues: Mapping[tuple[str, str, str], str]
+    """Names of queues, by channel, site and code, of those that have one."""
 
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
@@ -163,6 +166,7 @@ def gather(
     now: datetime,
     services: Mapping[str, str] = MappingProxyType({}),
     notice: str = "",
+    queues: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
@@ -196,7 +200,7 @@ def gather(
     return Holding(
         asked,
         sector,
-        iso(int(now.timestamp() * 1000)),
+        _iso(milliseconds(now)),
         story.is_whole,
         identities,
         withheld,
@@ -208,6 +212,7 @@ def gather(
         retention,
         services,
         notice,
+        queues,
     )
 
 
@@ -219,7 +224,7 @@ def _identify(one: str, link: Link | None, known: Mapping[frozenset[str], Known]
     if link is None:
         return Identity(one, "", 0, "")
     told = known.get(frozenset(link))
-    return Identity(one, _other(one, link), told.contacts if told else 0, iso(told.linked_at) if told else "")
+    return Identity(one, _other(one, link), told.contacts if told else 0, _iso(told.linked_at) if told else "")
 
 
 def _other(one: str, link: Link) -> str:
@@ -257,7 +262,7 @@ def _hold(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | Non
         tuple(row.identities.split()) if row else (),
         tuple(
             Entry(
-                iso(entry["happened_at"]),
+                _iso(entry["happened_at"]),
                 *(
                     entry[name]
                     for name in ("type", "channel", "site", "service", "state", "outcome", "detail", "source", "id")
@@ -274,7 +279,7 @@ def _hold(contact: str, entries: Sequence[Mapping[str, Any]], row: Contact | Non
 
 def _promises(row: Contact) -> Iterator[Promise]:
     for clock in row.clocks:
-        started_at, deadline_at, ended_at = map(iso, (clock.started_at, clock.deadline_at, clock.ended_at))
+        started_at, deadline_at, ended_at = map(_iso, (clock.started_at, clock.deadline_at, clock.ended_at))
         yield Promise(clock.terms.policy, clock.kind, started_at, deadline_at, ended_at, clock.is_breached)
 
 
@@ -283,20 +288,15 @@ def tell_stays(row: Contact) -> Iterator[Stay]:
     for visit in row.visits:
         story = tell(visit)
         seconds = story.wait_ms / 1000, story.handle_ms / 1000
-        yield Stay(visit.place.queue, iso(story.queued_at), story.outcome, *seconds, visit.to_queue or "")
+        yield Stay(visit.place.queue, _iso(story.queued_at), story.outcome, *seconds, visit.to_queue or "")
 
 
 def tell_facts(row: Contact, *, opinions: bool) -> Iterator[Fact]:
     """Yield what else that has: opinions, or all but those."""
     for told in row.milestones:
         if told.type.startswith("feedback.") is opinions:
-            yield Fact(told.type, iso(told.first_at), iso(told.last_at), msgspec.json.decode(told.detail or "{}"))
+            yield Fact(told.type, _iso(told.first_at), _iso(told.last_at), msgspec.json.decode(told.detail or "{}"))
 
 
-def iso(at: int | None) -> str:
-    """Return a time as ISO 8601 writes it, in UTC; of None nothing."""
-    return (
-        ""
-        if at is None
-        else datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    )
+def _iso(at: int | None) -> str:
+    return "" if at is None else iso(at, "seconds")

@@ -63,6 +63,7 @@ WORDS: Final[Mapping[str, Text]] = {
     "facts": ("Details", "Détails"),
     "stamped": ("stamped", "tampon du"),
     "detail": ("{what}: {detail}", "{what} : {detail}"),
+    "policy": ("policy {policy}", "règle {policy}"),
     "of": ("{score} / {most} ({scale})", "{score} / {most} ({scale})"),
     "seconds": ("{number} s", "{number} s"),
     "euros": ("€{number}", "{number} €"),

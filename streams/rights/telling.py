@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from streams.rights.labels import put
@@ -17,6 +18,8 @@ class Words(NamedTuple):
     """Code → name."""
     has_offsets: bool = False
     """Whether times are told with their offset: where nothing beside says of which zone they are."""
+    queues: Mapping[tuple[str, str, str], str] = MappingProxyType({})
+    """Channel, site and code → name."""
 
     def say(self, word: str, **values: object) -> str:
         """Return a sentence or heading of an export."""
@@ -37,6 +40,15 @@ class Words(NamedTuple):
         """Return a place."""
         called = self.services.get(service, service)
         return f"{called} ({site})" if called and site else called or site
+
+    def queue(self, channel: str, site: str, code: str) -> str:
+        """Return what a queue is called."""
+        return self.queues.get((channel, site, code), code)
+
+    def where_in_full(self, site: str, service: str) -> str:
+        """Return a place by the codes that commands take, with the name of its service before them if it has one."""
+        codes, called = "/".join(filter(None, (site, service))), self.services.get(service)
+        return f"{called} ({codes})" if called else codes
 
     def number(self, value: float, form: str = "g") -> str:
         """Return a number as it is written."""
@@ -83,7 +95,7 @@ def tell_entry(type_: str, detail: str, words: Words) -> str:
     match type_.partition(".")[0]:
         case "sla":
             policy, _, clock = detail.rpartition(":")
-            return words.with_detail(what, words.name("clock", clock), policy)
+            return words.with_detail(what, words.name("clock", clock), words.say("policy", policy=policy))
         case "appointment":
             detail = words.when(detail)
         case "letter" if detail:

@@ -50,7 +50,7 @@ def write(holding: Holding, kind: Format, language: str, zone: tzinfo) -> Iterat
 
 def _write_json(holding: Holding) -> Iterator[bytes]:
     fields = holding._asdict()
-    del fields["contacts"], fields["services"]
+    del fields["contacts"], fields["services"], fields["queues"]
     yield msgspec.json.encode(fields)[:-1] + b',"contacts":['
     for number, contact in enumerate(holding.contacts):
         yield (b",\n" if number else b"\n") + msgspec.json.encode(contact)

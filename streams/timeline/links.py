@@ -40,7 +40,7 @@ class Known(NamedTuple):
     contacts: int
     """So many told it."""
     linked_at: int
-    """When the first of them did; if none does any more, when it was revoked."""
+    """When the first of them began; if none tells it any more, when it was revoked."""
     revoked_at: int | None
     reason: str | None
     """Why it was revoked."""

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
+from models.instants import milliseconds
 from streams.core.promises import Promise, Promised, dump, load
-from streams.core.rows import milliseconds
 from streams.timeline.queries import Query, width_of
-from streams.timeline.schema import PROMISES
+from streams.timeline.schema import PROMISES, Row
 
 
 def upsert(dialect: str) -> Any:
@@ -23,7 +23,7 @@ def upsert(dialect: str) -> Any:
     )
 
 
-def rows(promised: Iterable[Promised]) -> list[tuple[Any, ...]]:
+def rows(promised: Iterable[Promised]) -> list[Row]:
     """Return the rows of what was told, one for each contact: of several the last; all columns, in their order."""
     latest: dict[str, Promised] = {}
     for told in promised:

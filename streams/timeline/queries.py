@@ -1,11 +1,14 @@
 """Queries as text, written once: to write one, or only to find out that it was written before, takes longer than to answer it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, text
+
+IN_ONE_QUERY: Final = 500
+"""SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
 
 class Query:
@@ -21,7 +24,7 @@ class Query:
         self._names: Final = tuple(numbers)  # SQLite looks through all names for each of them
 
     def rows(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Return its rows. Raises `sqlite3.Error` or SQLAlchemy's errors, which `store.clear` turns into ours.
+        """Return its rows. Raises `sqlite3.Error` or SQLAlchemy's errors, which `database.clear` turns into ours.
 
         SQLite's driver lets go of the interpreter at each row, and has to get it back from whoever else is answered meanwhile: so
         all of them come in one. It is asked without SQLAlchemy, which takes as long as the query; of PostgreSQL that notices
@@ -46,3 +49,8 @@ _DECODER: Final = msgspec.json.Decoder(list[list[Any]])
 def width_of(number: int) -> int:
     """Return how many a query is written for that asks for so many: the next power of two, so that few are prepared."""
     return 1 << (number - 1).bit_length()
+
+
+def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield them some at a time, as many as go into one query."""
+    return (values[start : start + IN_ONE_QUERY] for start in range(0, len(values), IN_ONE_QUERY))

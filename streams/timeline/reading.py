@@ -16,9 +16,10 @@ from streams.core.links import Caps, Link, Story, tell_story
 from streams.core.promises import Promise
 from streams.core.summary import in_order
 from streams.timeline import links, promises
+from streams.timeline.database import LOCK_SECONDS, clear
 from streams.timeline.links import Known
-from streams.timeline.queries import Query, width_of
-from streams.timeline.store import LOCK_SECONDS, Place, clear, slices
+from streams.timeline.queries import Query, slices, width_of
+from streams.timeline.store import Place
 
 _LIMITS: Final = {"connect_timeout": 5, "options": "-c statement_timeout=10000"}
 """Of PostgreSQL: who asks is told that it is away, rather than wait for it."""
@@ -48,7 +49,7 @@ class Evidence(NamedTuple):
     contacts: int
     """So many told it, of the first `MOST_COUNTED`."""
     linked_at: int
-    """When the earliest of these did."""
+    """When the earliest of these began."""
 
 
 class Citizen(NamedTuple):
@@ -193,7 +194,7 @@ class Reader:
 
     @contextmanager
     def look(self) -> Iterator[Reading]:
-        """Yield the timelines as they are now, whatever is written meanwhile. Raises `store.Unavailable`."""
+        """Yield the timelines as they are now, whatever is written meanwhile. Raises `database.Unavailable`."""
         with clear(), self._engine.connect() as connection:
             if self._engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")  # else each query would see another moment

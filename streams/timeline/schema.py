@@ -3,11 +3,13 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, PrimaryKeyConstraint, Table, Text
 
 METADATA: Final = MetaData()
+Row = tuple[Any, ...]
+"""All columns of a table, in their order."""
 
 ENTRIES: Final = Table(
     "entries",
@@ -37,12 +39,11 @@ ENTRIES: Final = Table(
 LINKS: Final = Table(
     "links",
     METADATA,
-    Column("one", Text, nullable=False),
+    Column("one", Text, nullable=False),  # the strongest identity that the contact told
     Column("other", Text, nullable=False),
     Column("contact", Text, nullable=False),
-    Column("event", Text, nullable=False),  # the first that told both of this contact
-    Column("sector", Text, nullable=False),
-    Column("linked_at", BigInteger, nullable=False),  # when that event happened
+    Column("sector", Text, nullable=False),  # of the contact
+    Column("linked_at", BigInteger, nullable=False),  # when the contact began
     PrimaryKeyConstraint("one", "other", "contact"),  # each contact is evidence of its own
     Index("links_by_other", "other", "one"),
     Index("links_by_contact", "contact"),

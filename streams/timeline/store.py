@@ -3,82 +3,38 @@
 A batch is one transaction, and the same batch again changes nothing. What is meant by entries and links is in `streams.core`.
 """
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Insert,
-    bindparam,
-    create_engine,
-    delete,
-    event,
-    make_url,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import Connection, Insert, bindparam, delete, make_url, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from models.grounds import Ground
-from models.identities import IdentityKind
+from models.instants import milliseconds
 from streams.core.contact import ERASED
-from streams.core.links import Caps, Link, Story, links_of, tell_story
+from streams.core.links import Caps, Link, Story, tell_story
 from streams.core.promises import Promise, Promised
-from streams.core.rows import milliseconds
 from streams.core.summary import put_in_order
 from streams.core.timeline import Entry
-from streams.timeline import expiring, links, promises
+from streams.timeline import expiring, links, owners, promises
+from streams.timeline.database import clear, open_engine
 from streams.timeline.expiring import Cursor, Expired
 from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import migrate
-from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES
+from streams.timeline.queries import slices
+from streams.timeline.schema import ENTRIES, ERASURES, LINKS, METADATA, PROMISES, Row
 
-LOCK_SECONDS: Final = 30
-"""So long SQLite waits for another process that writes."""
 BREACHED: Final = "sla.breached"
-TOO_LARGE: Final = "54"
-"""Class of SQLSTATE: a row is more than PostgreSQL can index."""
-LOCKED: Final = "55P03"
-"""SQLSTATE: PostgreSQL waited for a lock for as long as it may."""
-LOG_PAGES: Final = 131_072
-"""SQLite's write-ahead log is carried into the database at this length, 512 MiB: a page that changes often is carried once."""
-SPILL_PAGES: Final = 262_143
-"""Up to so many that a transaction changes, 1 GiB, SQLite keeps in memory, and writes each once. Of 262,144 the lowest byte is 0:
-it would read that as "never"."""
-LOG_BYTES_LEFT: Final = 4 << 20
-"""So much of its file is left when it is begun anew."""
-IN_ONE_QUERY: Final = 500
-"""SQLite takes some thousands of parameters, and PostgreSQL plans few of them faster."""
 
-
-Row = tuple[Any, ...]
-"""All columns of a table, in their order."""
 _POSITIONAL: Final = {
     "sqlite": sqlite.dialect(paramstyle="qmark"),
     "postgresql": psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
 }
 """Dialects that number what is to be written, and do not name it."""
-
-
-class Unavailable(Exception):  # noqa: N818 - says what the database is
-    """The database cannot be reached, or does not take what is written: to be tried again later, by a new process."""
-
-
-class Busy(Unavailable):
-    """Somebody else writes, or writes the tables anew: to be tried again soon."""
-
-
-class Refused(Exception):  # noqa: N818 - says what the database did
-    """The database cannot hold something that was written: another try would not help."""
 
 
 class Place(NamedTuple):
@@ -93,6 +49,7 @@ class Written(NamedTuple):
 
     entries: int
     links: int
+    """Rows: of a contact whose strongest identity becomes known all of its links are others."""
     adopted: int
     """Entries that became somebody's: a contact told for the first time whose it is, or by a stronger identity."""
     promises: int
@@ -127,7 +84,7 @@ class Timeline:
     ) -> None:
         self._caps: Final = caps
         self._is_to_truncate = False
-        self._engine: Final = _open(make_url(url).set(password=password) if password else make_url(url), patience)
+        self._engine: Final = open_engine(make_url(url).set(password=password) if password else make_url(url), patience)
         try:
             with clear(), self._engine.begin() as connection:
                 migrate(connection)
@@ -136,7 +93,8 @@ class Timeline:
             raise
         dialect = self._engine.dialect.name
         insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-        self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(), dialect)
+        told_again = [ENTRIES.c.contact, ENTRIES.c.id]  # what else has the key of an entry is another
+        self._put_entries: Final = _Put(insert(ENTRIES).on_conflict_do_nothing(index_elements=told_again), dialect)
         self._put_links: Final = _Put(insert(LINKS).on_conflict_do_nothing(), dialect)
         self._put_erasures: Final = _Put(insert(ERASURES).on_conflict_do_nothing(), dialect)
         self._put_promises: Final = _Put(promises.upsert(dialect), dialect)
@@ -149,16 +107,19 @@ class Timeline:
     def write(self, entries: Sequence[Entry], promised: Sequence[Promised] = ()) -> Written:
         """Write a batch in one transaction; what is there already is left as it is, and what is promised as was told last.
 
-        Raises `Unavailable`, and `Refused` if it cannot hold one of them.
+        Raises `Unavailable`, `SameId`, and `Refused` if it cannot hold one of them.
         """
         with self.writing() as connection:
             erased, erases = self._erase(connection, entries, promised)
             entries = [entry for entry in entries if entry.contact not in erased]
-            owners, adopted = _find_owners(connection, entries)
-            rows = [_row(entry, owners[entry.contact]) for entry in _withdraw(connection, entries)]
+            names, told_of = owners.gather(entries)
+            before = owners.read_whose(connection, told_of)
+            whose = {one: told.unite(before[one]) if one in before else told for one, told in told_of.items()}
+            adopted = owners.adopt(connection, before, whose)
+            linked = self._put_links(connection, owners.relink(connection, names, before, whose))
+            rows = [_row(one, whose[one.contact].citizen or one.contact) for one in _withdraw(connection, entries)]
             rows.sort(key=_primary_key)  # side by side in the index, so that each of its pages is touched once
             put = self._put_entries(connection, rows)
-            linked = self._put_links(connection, sorted(_links(entries), key=_primary_key))
             told = promises.rows(one for one in promised if one.contact not in erased)
             written = Written(put, linked, adopted, self._put_promises(connection, told))
         if erases:
@@ -226,12 +187,12 @@ class Timeline:
         self, connection: Connection, entries: Sequence[Entry], promised: Sequence[Promised]
     ) -> tuple[set[str], bool]:
         """Erase whose person is to be erased; return of which contacts nothing may be kept, and whether anybody was."""
-        told = {entry.contact: entry for entry in entries if entry.type == ERASED}
+        told = {entry.contact: entry for entry in reversed(entries) if entry.type == ERASED}  # the first stands
         if told:
             self._put_erasures(
                 connection, [(contact, milliseconds(entry.happened_at)) for contact, entry in told.items()]
             )
-            erased = _read_identities(connection, told)
+            erased = owners.read_identities(connection, told)
             for table in (ENTRIES, LINKS, PROMISES):
                 gone = delete(table).where(table.c.contact == bindparam("contact_"))
                 connection.execute(gone, [{"contact_": contact} for contact in told])
@@ -241,12 +202,12 @@ class Timeline:
         return {*told, *_which(connection, ERASURES.c.contact, contacts)}, bool(told)
 
     # ----------------------------------------------------------------------------------------------------------- reading
-    def find_erased(self, contacts: Iterable[str] | None = None) -> set[str]:
-        """Return the contacts known as erased, of these or of all. Raises `Unavailable`."""
+    def find_erased(self, contacts: Iterable[str] | None = None) -> dict[str, int]:
+        """Return the contacts known as erased, of these or of all, and when they were. Raises `Unavailable`."""
+        asked = select(ERASURES.c.contact, ERASURES.c.erased_at)
+        some = [asked] if contacts is None else [asked.where(ERASURES.c.contact.in_(s)) for s in slices(list(contacts))]
         with self.reading() as connection:
-            if contacts is None:
-                return {*connection.scalars(select(ERASURES.c.contact))}
-            return _which(connection, ERASURES.c.contact, contacts)
+            return {contact: at for one in some for contact, at in connection.execute(one)}
 
     def find_owners(self, names: Iterable[str]) -> set[str]:
         """Return under which of these identities there are entries. Raises `Unavailable`."""
@@ -323,73 +284,6 @@ def _turn(link: Link) -> tuple[Link, Link]:
     return link, Link(link.other, link.one)
 
 
-def _open(url: URL, patience: float | None) -> Engine:
-    engine = create_engine(url, hide_parameters=True)  # what an error says may be logged
-
-    def prepare(connection: Any, _record: Any) -> None:
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(connection, patience)
-        elif patience is not None:
-            connection.execute(f"SET lock_timeout = {round(patience * 1000)}")
-            connection.commit()
-
-    event.listen(engine, "connect", prepare)
-    return engine
-
-
-def _wait_for(patience: float | None) -> str:
-    """Return what has a connection to SQLite wait so long for others."""
-    return f"PRAGMA busy_timeout = {round((LOCK_SECONDS if patience is None else patience) * 1000)}"
-
-
-def _prepare_sqlite(connection: Any, patience: float | None) -> None:
-    # WAL: who reads does not wait for who writes. A commit that a power cut takes back is told again by Kafka.
-    connection.execute(_wait_for(patience))
-    for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "cache_size = -65536",
-        f"cache_spill = {SPILL_PAGES}",
-        f"wal_autocheckpoint = {LOG_PAGES}",
-        f"journal_size_limit = {LOG_BYTES_LEFT}",
-        "secure_delete = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-@contextmanager
-def clear() -> Iterator[None]:
-    """Turn errors of the database into `Unavailable` and `Refused`."""
-    try:
-        yield
-    except DBAPIError as error:
-        code = getattr(error.orig, "sqlstate", None) or ""
-        if isinstance(error, DataError | IntegrityError) or code.startswith(TOO_LARGE):
-            raise Refused(_describe(error)) from None  # without a text that may hold values: what is raised is logged
-        kind = Busy if _is_busy(error.orig) else Unavailable
-        raise kind(_describe(error)) from None
-    except sqlite3.Error as error:  # of `queries.Query`
-        kind = Busy if _is_busy(error) else Unavailable
-        raise kind(_name(error)) from None
-
-
-def _is_busy(cause: BaseException | None) -> bool:
-    name = getattr(cause, "sqlite_errorname", None) or ""
-    return name.startswith("SQLITE_BUSY") or getattr(cause, "sqlstate", None) == LOCKED
-
-
-def _describe(error: DBAPIError) -> str:
-    """Return what kind of error it is, by its code. A text may hold values, unless there was no statement yet."""
-    cause = error.orig
-    text = " ".join(str(cause).split()) if error.statement is None else None
-    return f"{_name(cause)}: {text}" if text else _name(cause)
-
-
-def _name(cause: BaseException | None) -> str:
-    code = getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)
-    return " ".join(filter(None, (type(cause).__name__, code)))
-
-
 def _row(entry: Entry, owner: str) -> Row:
     return (
         owner,
@@ -409,16 +303,8 @@ def _row(entry: Entry, owner: str) -> Row:
     )
 
 
-def _links(entries: Iterable[Entry]) -> list[Row]:
-    return [
-        (link.one, link.other, entry.contact, entry.id, entry.sector, milliseconds(entry.happened_at))
-        for entry in entries
-        for link in links_of(entry.identities)
-    ]
-
-
 _primary_key: Final = itemgetter(0, 1, 2)
-"""Of an entry and of a link: of several rows with the same, the first that was told is the one that is put."""
+"""Of an entry: of several rows with the same, the first that was told is the one that is put."""
 
 
 class _Put:
@@ -435,53 +321,6 @@ class _Put:
             return 0
         done = connection.exec_driver_sql(self._sql, [*rows], execution_options={"preserve_rowcount": True})
         return done.rowcount
-
-
-def _find_owners(connection: Connection, entries: Iterable[Entry]) -> tuple[dict[str, str], int]:
-    """Return under whom all entries of each contact stand: the strongest identity that it told, now or before.
-
-    What stood under another is given to it; returned as well is how many entries that were.
-    """
-    told: dict[str, str] = {}
-    for entry in entries:
-        known = told.setdefault(entry.contact, entry.citizen)
-        if known != entry.citizen:
-            told[entry.contact] = min(known, entry.citizen, key=_by_strength)
-    owners = {contact: citizen or contact for contact, citizen in told.items()}
-    moved = []
-    for contact, owner in _read_owners(connection, owners):
-        known = "" if owner == contact else owner
-        strongest = min(known, told[contact], key=_by_strength)
-        owners[contact] = strongest or contact
-        if strongest != known:
-            moved.append({"contact_": contact, "citizen_": strongest})
-    if not moved:
-        return owners, 0
-    change = update(ENTRIES).where(ENTRIES.c.contact == bindparam("contact_")).values(owner=bindparam("citizen_"))
-    return owners, connection.execute(change, moved).rowcount
-
-
-def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:
-    for some in slices(list(contacts)):
-        asked = select(ENTRIES.c.contact, ENTRIES.c.owner).where(ENTRIES.c.contact.in_(some)).distinct()
-        yield from connection.execute(asked)
-
-
-def _read_identities(connection: Connection, contacts: Iterable[str]) -> set[str]:
-    """Return which identities these contacts told, as far as they are owners or in links."""
-    found = {owner for _, owner in _read_owners(connection, contacts)}
-    for some in slices(list(contacts)):
-        asked = select(LINKS.c.one, LINKS.c.other).where(LINKS.c.contact.in_(some)).distinct()
-        found.update(*connection.execute(asked))
-    return found
-
-
-_KINDS: Final = {kind.value: rank for rank, kind in enumerate(IdentityKind)}
-
-
-def _by_strength(identity: str) -> tuple[bool, int, str]:
-    """Order identities as a contact does; none is the last."""
-    return not identity, _KINDS.get(identity.partition(":")[0], len(_KINDS)), identity
 
 
 def _withdraw(connection: Connection, entries: Sequence[Entry]) -> list[Entry]:
@@ -503,8 +342,3 @@ def _which(connection: Connection, column: Any, values: Iterable[str]) -> set[st
     """Return which of these values the column has."""
     asked = (select(column).where(column.in_(some)).distinct() for some in slices(list(values)))
     return {value for some in asked for value in connection.scalars(some)}
-
-
-def slices(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield them some at a time, as many as go into one query."""
-    return (values[start : start + IN_ONE_QUERY] for start in range(0, len(values), IN_ONE_QUERY))

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import Message as AsgiMessage
 from yarl import URL
 
+from models.instants import milliseconds
 from models.policies import Policies
 from models.topics import CITIZEN_FIGURES, SLA
 from streams import listening
@@ -46,7 +47,6 @@ from streams.web.metrics.citizens import CitizensCollector
 from streams.web.metrics.explained import KPIS
 from streams.web.metrics.page import WORDS, Described
 from streams.web.options import WebOptions
-from streams.web.sums import to_milliseconds
 from streams.web.texts import LANGUAGES, TEXTS
 from streams.web.view import NOTHING_PROMISED, FiguresView
 
@@ -209,9 +209,7 @@ class Site:
 
     def _message(self) -> Message:
         now = self._now()
-        return make_message(
-            self._view.snapshot(now), self._options, self._version, self._risks.next(to_milliseconds(now))
-        )
+        return make_message(self._view.snapshot(now), self._options, self._version, self._risks.next(milliseconds(now)))
 
     async def _board(self, request: Request) -> Response:
         if WALL in request.query_params:

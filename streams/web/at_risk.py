@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from models.instants import milliseconds
 from models.policies import QUEUED
 from streams.web.view import Source
 
@@ -152,7 +153,7 @@ class AtRiskView:
         clocks, which = self._risks.get(key, {}), (told.data.clock, told.data.number)
         clocks.pop(which, None)
         if _is_at_risk(told) and told.data.deadline_at is not None:
-            due_at = int(told.data.deadline_at.timestamp() * 1000)
+            due_at = milliseconds(told.data.deadline_at)
             where = (told.channel, told.service, told.site, told.data.queue)
             clocks[which] = Risk(due_at, told.subject, told.data.policy, told.data.clock, *where)
         if clocks:

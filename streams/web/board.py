@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from models.instants import milliseconds
 from streams.core.figures import Formula, civil_time
 from streams.web.at_risk import Risks
 from streams.web.merged import recent_span
@@ -14,7 +15,6 @@ from streams.web.promises import Promises, promises_of
 from streams.web.queues import Arrivals, Curve, Now, Queue, arrivals_of, calls_of, curve_of, queues_of
 from streams.web.satisfaction import Satisfaction, satisfaction_of
 from streams.web.services import Channels, Service, services_of
-from streams.web.sums import to_milliseconds
 from streams.web.view import Snapshot, Source
 
 
@@ -133,7 +133,7 @@ def _recent_of(snapshot: Snapshot, options: WebOptions) -> Span:
 
 def _clock_of(snapshot: Snapshot, options: WebOptions) -> Clock:
     return Clock(
-        to_milliseconds(snapshot.taken_at),
+        milliseconds(snapshot.taken_at),
         snapshot.as_of,
         snapshot.event_at,
         _state_of(snapshot, options),
@@ -146,7 +146,7 @@ def _state_of(snapshot: Snapshot, options: WebOptions) -> State:
         return State(snapshot.source.value)
     if not snapshot.partitions or not snapshot.progress.keys() >= set(snapshot.partitions):
         return State.NO_FIGURES
-    oldest = to_milliseconds(snapshot.taken_at) - 1000 * options.stale_after_seconds
+    oldest = milliseconds(snapshot.taken_at) - 1000 * options.stale_after_seconds
     behind = [number for number in snapshot.partitions if snapshot.progress[number].step_at < oldest]
     if not behind:
         return State.LIVE

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from models.calendars import BeyondCalendarError, Calendar, Unit
+from models.instants import milliseconds
 from models.policies import QUEUED, Policies, Rule
 from streams.core.figures import BUCKET_SECONDS, Dimensions
 from streams.core.layouts import CLOCKS, SLA
 from streams.web.at_risk import Risk, Risks
 from streams.web.options import WebOptions
-from streams.web.sums import Ratio, add_up, to_milliseconds
+from streams.web.sums import Ratio, add_up
 from streams.web.view import Snapshot
 
 MOST: Final = 12
@@ -186,7 +187,7 @@ class _Terms:
 
 def promises_of(snapshot: Snapshot, options: WebOptions, risks: Risks | None = None) -> Promises:
     """Return how all promises stand, what is late, and what falls due next; `risks` are contacts of the latter."""
-    now = to_milliseconds(snapshot.taken_at)
+    now = milliseconds(snapshot.taken_at)
     terms = _Terms(snapshot.policies, now)
     places: dict[_Which, dict[str, list[Dimensions]]] = {}
     for place, figure in snapshot.totals.items():
@@ -240,7 +241,7 @@ def measure_working_time(calendar: Calendar, begin: int, end: int) -> WorkingTim
 
 def calendar_of(snapshot: Snapshot, places: Iterable[Dimensions]) -> str:
     """Return by which calendar it is open at `places`: that of the first policy for who comes there now; "" without one."""
-    versions = snapshot.policies.in_force(to_milliseconds(snapshot.taken_at))
+    versions = snapshot.policies.in_force(milliseconds(snapshot.taken_at))
     fitting = (version.calendar for place in places for version in versions if version.match.fits(*place))
     return next(fitting, "")
 

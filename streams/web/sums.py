@@ -1,7 +1,6 @@
 """Sums of figures, and what is divided of them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 import msgspec
 
@@ -28,8 +27,3 @@ def add_up(figures: Mapping[Dimensions, Figure], places: Iterable[Dimensions], l
 def divide_seconds(milliseconds: int, number: int) -> float | None:
     """Return the mean of `number` durations in seconds, to a tenth; None if there are none."""
     return round(milliseconds / number / 1000, 1) if number else None
-
-
-def to_milliseconds(moment: datetime) -> int:
-    """Return milliseconds since 1970."""
-    return int(moment.timestamp() * 1000)

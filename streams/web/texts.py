@@ -152,8 +152,8 @@ _TEXTS: Final = {
     "mean_wait": ("Attente moyenne", "Mean wait"),
     "mean_handle": ("Durée moyenne", "Mean handle time"),
     "state_rule": (
-        "État : la plus pressante des marques de la ligne, ou « Aucun agent ».",
-        "State: the most pressing mark of the row, or “No agent”.",
+        "État : la plus pressante des marques de la ligne, ou « Aucun agent » ; fermée, celle de qui attend encore.",
+        "State: the most pressing mark of the row, or “No agent”; once closed, of who still waits.",
     ),
     "no_agent_rule": (
         "Aucun agent : quelqu’un attend, et aucun agent n’est disponible ni en ligne.",

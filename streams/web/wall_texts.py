@@ -50,9 +50,14 @@ WALL_TEXTS: Final = {
     "calls_so_far": ("Appels reçus", "Calls received"),
     "open_matters": ("Ouverts", "Open"),
     "checked_in": ("Arrivés, en attente", "Arrived, waiting"),
+    "unknown_views": (
+        "Inconnu dans views= : {names}. Vues possibles : {known}.",
+        "Unknown in views=: {names}. Possible views: {known}.",
+    ),
     "nothing_to_show": ("Aucune vue n’a rien à montrer.", "No view has anything to show."),
     # how such a day went before
     "usual": ("d’habitude", "usually"),
+    "nothing_to_compare": ("(pas encore d’historique pour comparer)", "(no history yet to compare with)"),
     "no_history": ("pas encore d’historique", "no history yet"),
     "usual_of": (
         "Moyenne des mêmes jours, hors jours fériés : {days}.",

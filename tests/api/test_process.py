@@ -19,7 +19,7 @@ from models.identities import IdentityKind
 from streams.access.audit import read as read_audit
 from streams.access.audit import verify
 from streams.access.permissions import Role
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from tests.support.api import NUMBER, SECTOR, Office, letter, token
 from tests.support.postgres import Postgres
 from tests.support.processes import ROOT, Child, wait_until
@@ -90,7 +90,7 @@ def test_it_answers_records_and_stops(data: Path, url: str) -> None:
 
 def ask_in_turn(api: Served, times: int) -> Iterator[int]:
     """Yield the status of each answer, until the process is gone."""
-    with suppress(httpx.TransportError), httpx.Client() as client:
+    with suppress(httpx.TransportError), httpx.Client(timeout=60) as client:
         headers = {"authorization": "Bearer camille"}
         body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
         for _ in range(times):

@@ -21,7 +21,8 @@ from streams.core import timeline as core
 from streams.core.contact import Contact
 from streams.rights.erasing import Erasing
 from streams.rights.finding import Finder
-from streams.timeline.store import Timeline, Unavailable
+from streams.timeline.database import Unavailable
+from streams.timeline.store import Timeline
 from tests.support.api import NUMBER, Office, call, form, letter, token
 from tests.support.processes import wait_until
 

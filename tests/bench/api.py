@@ -29,7 +29,7 @@ from models.identities import IdentityKind
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
 from streams.access.tokens import Tokens
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.timeline.store import Timeline
 from streams.words import say
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings, percentile
@@ -93,7 +93,7 @@ class Citizens:
             for step, (kind, state) in enumerate(LIFE[: entries - contact * len(LIFE)]):
                 told.append((owner, at + step * HOUR_MS, f"{name}-{step}", name, kind, state))
             if owner == case:
-                linked.append((case, of, name, f"{name}-0", at))
+                linked.append((case, of, name, at))
         return told, linked
 
 
@@ -114,7 +114,7 @@ def build(path: Path, keys: Path, entries: int, citizens: int) -> None:
             connection.executemany(
                 f"INSERT INTO entries SELECT ?1, ?2, ?3, ?4, {fixed}, ?5, ?6, '', 'bench', '', ''", told
             )
-            connection.executemany(f"INSERT INTO links SELECT ?1, ?2, ?3, ?4, '{SECTOR}', ?5", linked)
+            connection.executemany(f"INSERT INTO links SELECT ?1, ?2, ?3, '{SECTOR}', ?4", linked)
         for _, sql in indexes:
             connection.execute(sql)
         connection.execute("ANALYZE")

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 import click
 
 from models import topics
-from models.codec import Unusable, decode
+from models.codec import Unusable, read
 from streams.agents.contacts import Contacts
 from streams.engine.job import Step
 from streams.engine.partitioner import partition_of
@@ -56,7 +56,7 @@ def decode_all(records: dict[int, list[Record]]) -> None:
     for own in records.values():
         for record in own:
             try:  # noqa: SIM105 - `suppress` would cost as much as what is measured
-                decode(record.value)
+                read(record.value)
             except Unusable:
                 pass
 

@@ -22,7 +22,7 @@ from urllib.request import urlopen
 import click
 import psutil
 
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.running import SYSTEMS
 from streams.up import ACCUEIL
 from streams.words import say

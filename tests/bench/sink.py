@@ -27,15 +27,18 @@ import psycopg
 from sqlalchemy import func, select
 
 from models import topics
+from models.instants import milliseconds
 from models.topics import Channel
 from streams.agents.timeline import make_job
 from streams.core import timeline as core
+from streams.core.links import links_of
 from streams.core.milestone import State
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.engine import COLLECTING
 from streams.engine.job import Step
 from streams.timeline import store as sql
+from streams.timeline.database import prepare_sqlite
 from streams.timeline.schema import ENTRIES, LINKS
 from streams.timeline.store import Timeline, Written
 from streams.words import say
@@ -134,9 +137,9 @@ def _fill(postgres: Postgres, keys: Path, entries: int, citizens: int) -> None:
                 for owner, at, name, contact, kind, state in sorted(told):
                     fixed = (SECTOR, "mail", "siege", "rsa", kind, state, "", "bench", "", "")
                     copy.write_row((owner, at, name, contact, *fixed))
-            with cursor.copy("COPY links (one, other, contact, event, sector, linked_at) FROM STDIN") as copy:
-                for one, other, contact, event, at in sorted(linked):
-                    copy.write_row((one, other, contact, event, SECTOR, at))
+            with cursor.copy("COPY links (one, other, contact, sector, linked_at) FROM STDIN") as copy:
+                for one, other, contact, at in sorted(linked):
+                    copy.write_row((one, other, contact, SECTOR, at))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
@@ -195,11 +198,15 @@ def _write_bare(path: Path, records: Sequence[Told], step_entries: int) -> float
     """Insert these entries and their links by SQLite's driver alone, in the same batches; return how many seconds that took."""
     took = 0.0
     with closing(sqlite3.connect(path, isolation_level=None)) as driver:
-        sql._prepare_sqlite(driver, None)
+        prepare_sqlite(driver, None)
         for start in range(0, len(records), step_entries):
             entries = [core.decode(record.value) for record in records[start : start + step_entries]]
             rows = sorted(sql._row(entry, entry.citizen) for entry in entries)
-            links = sorted(sql._links(entries))
+            links = sorted(
+                (*link, one.contact, one.sector, milliseconds(one.happened_at))
+                for one in entries
+                for link in links_of(one.identities.split())
+            )
             began_at = time.perf_counter()
             driver.execute("BEGIN IMMEDIATE")
             for table, values in ((ENTRIES, rows), (LINKS, links)):

@@ -23,7 +23,8 @@ import psutil
 
 from models.topics import CITIZEN_FIGURES, FIGURES, SLA, Channel
 from streams.core.figures import Dimensions
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.topics import TopicSpec, apply
 from streams.words import say
 from tests.bench.measuring import MIB, cpu_seconds, forget_settings

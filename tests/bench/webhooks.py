@@ -20,7 +20,8 @@ import click
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.topics import TopicSpec, apply
 from streams.words import say
 from tests.bench.measuring import cpu_seconds, forget_settings, percentile

@@ -59,7 +59,7 @@ def test_records_per_transaction_are_capped(name: str, kafka: EmbeddedKafka, tmp
     assert steps >= 2000 / 100
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_deleted_rows_stay_deleted_over_compaction_and_restart(kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = f"ledger-{uuid.uuid4().hex[:8]}"
     config = {

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from models.instants import milliseconds
 from streams.core.figures import Dimensions, bucket_key, total_key
 from streams.core.layouts import QUEUES
 from streams.engine.broker import EmbeddedKafka
@@ -19,7 +20,7 @@ from streams.web.figures_reader import FiguresReader
 from streams.web.view import FiguresView, Source
 from tests.support import kafka_io
 from tests.support.processes import wait_until
-from tests.web.rows import ROADS, SOCIAL, Worker, milliseconds
+from tests.web.rows import ROADS, SOCIAL, Worker
 
 pytestmark = pytest.mark.broker
 NOW = datetime.now(UTC)

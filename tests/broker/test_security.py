@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.topics import CATALOGUE
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.topics import TopicSpec, apply
 from tests.support.processes import Child
 

@@ -14,7 +14,8 @@ from streams.core import agent, contact
 from streams.core.agent import Agent
 from streams.core.clocks import advance
 from streams.core.courses import courses
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.recovery import OFFSETS_KEY, encode_offsets
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from streams.sla_cli import EXAMPLE
@@ -89,7 +90,7 @@ def test_what_is_due_is_listed_soonest_first(own_kafka: EmbeddedKafka, tmp_path:
 
 
 def test_brokers_that_are_away_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.state_reader.BROKER_SECONDS", 0.2)
+    monkeypatch.setattr("streams.running.BROKER_SECONDS", 0.2)
     port = free_port()
     code, text = sla(tmp_path, f"127.0.0.1:{port}", "explain", CALL)
     assert code == 70

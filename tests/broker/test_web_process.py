@@ -12,7 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.topics import FIGURES
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
 from tests.support.processes import Child, wait_until

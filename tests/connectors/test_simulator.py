@@ -26,7 +26,7 @@ from tests.support.month_reports import compare_report, periods_of, read_history
 from tests.support.simulated_workers import TIMES, Workers, milliseconds
 from tests.support.telling import deliver
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 STEPS = {f"letter.{step}" for step in ("assigned", "acknowledged", "answered", "closed", "sent")}
 CONNECTORS = {"asterisk", "mailroom", "maarch", "webhook", "demarches", "rdv", "survey", "jdma"}
 PER_YEAR = 12_000

@@ -30,7 +30,7 @@ from tests.support.departement import last_monday
 from tests.support.simulated_workers import DAY_MS, HOUR_MS, Workers
 from tests.support.telling import Telling, deliver, play
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 WEEKS, FEW, PARTITIONS = 10, 12_000, 3
 """So few contacts a year that weeks take seconds; and so that citizens turn up again, few of them."""
 CITIZENS_WHO_CALL = 300

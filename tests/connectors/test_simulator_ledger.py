@@ -32,7 +32,7 @@ from tests.support.simulated_workers import DAY_MS, TIMES, Workers, milliseconds
 from tests.support.talkers import listen
 from tests.support.telling import Delivery, Span, deliver, play
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 SETTLES = timedelta(days=2)
 """When all has been told that is told late, or twice."""
 WHOLE, FEW = 500_000, 15_000

@@ -22,7 +22,7 @@ from tests.support.departement import differences, last_monday
 from tests.support.processes import Child, supervised, wait_until
 from tests.support.simulated_workers import name_numbers
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
 def written(bootstrap: str) -> dict[Where, Numbers]:

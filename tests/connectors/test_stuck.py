@@ -7,7 +7,7 @@ from pathlib import Path
 import tomli_w
 
 from connectors.asterisk.simulate import configuration, simulate_day
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.terminal import EXIT_RESTART
 from tests.support.processes import Child
 

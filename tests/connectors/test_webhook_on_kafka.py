@@ -19,7 +19,8 @@ from connectors.webhook.config import WebhookConfig
 from connectors.webhook.mapping import WebhookMapping
 from models.codec import decode
 from models.topics import SOURCES, Channel
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.topics import TopicSpec, apply
 from tests.support.kafka_io import read
 from tests.support.personal import found

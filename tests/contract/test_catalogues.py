@@ -53,6 +53,6 @@ def test_one_and_several_are_told_apart() -> None:
     )
     both = "Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"
     assert [french.ngettext(*both, count) for count in (1, 2)] == [
-        "Argument de trop ({args})",
-        "Arguments de trop ({args})",
+        "Argument de trop ({args}).",
+        "Arguments de trop ({args}).",
     ]

@@ -154,6 +154,7 @@ def test_wheel_holds_the_three_packages_and_what_they_need(tmp_path: Path) -> No
     }
     assert {
         "streams/demo.toml",
+        "streams/demo_sla.toml",
         "streams/locale/fr/LC_MESSAGES/accueil.mo",
         "models/schemas/published.json",
         "models/py.typed",

@@ -15,13 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.asterisk.simulate import configuration
 from models import topics
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import contacts_oracle, kafka_io
 from tests.support.personal import found, written
 from tests.support.processes import Child, wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 
 CALLS = topics.SOURCES[topics.Channel.CALL].name
 NUMBERS = ("0639985511", "0199001122", "0261912233", "0353013344", "0465714455", "0536495566")

@@ -22,7 +22,8 @@ from connectors.simulator.playing import play_span
 from connectors.simulator.population import Citizen, who_has
 from connectors.simulator.stage import Stage
 from models import topics
-from streams.engine.broker import EmbeddedKafka, free_port
+from streams.engine.broker import EmbeddedKafka
+from streams.engine.ports import free_port
 from streams.sla_cli import EXAMPLE
 from streams.timeline.store import Timeline
 from tests.support import kafka_io
@@ -31,7 +32,7 @@ from tests.support.house import House
 from tests.support.personal import found, keep_numbers
 from tests.support.processes import wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(900)]
 
 SEED, PER_YEAR = 5, 60_000
 SECTOR = "demonstration"

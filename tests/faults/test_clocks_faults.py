@@ -17,7 +17,7 @@ from tests.support import kafka_io
 from tests.support.processes import Child, wait_until
 from tests.support.sla_chain import PARTITIONS, Chain
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 TARGET = timedelta(seconds=10)
 LATE_SECONDS = TARGET.total_seconds() + 0.1
 AT_RISK = 0.8

@@ -21,7 +21,7 @@ from tests.support import kafka_io
 from tests.support.bad_records import bad_records
 from tests.support.processes import Child, supervised, wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 PARTITIONS = 4
 
 

@@ -41,7 +41,7 @@ def settle(name: str, kafka: EmbeddedKafka) -> dict[str, int]:
     return ledger.verify(name, kafka.bootstrap)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     points = [f"{point}:{count}" for count in (1, 2) for point in (*checkpoints.OPENING, *checkpoints.STEP)]
     with worker(name, kafka, tmp_path / "worker.log", "--instance=one") as child:
@@ -55,7 +55,7 @@ def test_killed_at_every_checkpoint_twice(name: str, kafka: EmbeddedKafka, tmp_p
     assert counts["torn"] > 0, "no transaction was torn: the kills proved nothing"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     chance = random.Random(7)
     torn = 0
@@ -74,7 +74,7 @@ def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None
     assert counts["torn"] >= torn
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     one = worker(name, kafka, tmp_path / "one.log")
     two = worker(name, kafka, tmp_path / "two.log")
@@ -94,7 +94,7 @@ def test_workers_join_leave_and_are_killed(name: str, kafka: EmbeddedKafka, tmp_
     assert '"warm": true' in one.text, "no partition came back warm"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_batches_lost_on_the_way_are_fetched_again(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None:
     with worker(name, kafka, tmp_path / "worker.log", "--lose=0.3", "--option=max_records=100").start() as child:
         child.wait_for(OPENED, 4)
@@ -106,7 +106,7 @@ def test_batches_lost_on_the_way_are_fetched_again(name: str, kafka: EmbeddedKaf
         assert child.stop() == 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("static", [False, True], ids=["dynamic", "static"])
 def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: Path, *, static: bool) -> None:
     one = worker(name, kafka, tmp_path / "one.log", *(["--instance=same"] if static else []))
@@ -127,7 +127,7 @@ def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: 
     assert counts["torn"] > 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = "ledger-broker"
     make_topics(name, own_kafka.bootstrap)

@@ -28,7 +28,7 @@ from tests.support.house import House
 from tests.support.postgres import running_postgres
 from tests.support.processes import wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(900)]
 
 KEY = "0a1b-"
 CASE, OTHER = (f"case:{KEY}{name:0>22}" for name in ("own", "other"))

@@ -22,7 +22,7 @@ from streams.engine.topics import COMPACTED, TopicSpec, apply
 from tests.support import kafka_io
 from tests.support.processes import Child, supervised, wait_until
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 CALLS = 2500
 
 

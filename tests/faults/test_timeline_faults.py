@@ -32,7 +32,7 @@ from tests.support.postgres import Postgres, running_postgres
 from tests.support.processes import Child, supervised, wait_until
 from tests.support.timelines import promised
 
-pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
 READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
 
 

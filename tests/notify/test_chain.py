@@ -13,7 +13,7 @@ from tests.support.alertmanager import Hook, hooked, running
 from tests.support.processes import supervised, wait_until
 from tests.support.sla_chain import TARGET, Chain
 
-pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.broker, pytest.mark.faults, pytest.mark.timeout(600)]
 KILLS = 21
 CALLS = 8
 """Each time."""

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from tests.support.alertmanager import Hook, hooked, running
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.webhooks import SECRET

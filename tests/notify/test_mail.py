@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.notify.mail import MailCourier, NotMailedError
 from streams.notify.notifier import couriers, receivers
 from streams.notify.options import MailOptions, NotifyOptions

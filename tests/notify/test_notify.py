@@ -257,7 +257,7 @@ def test_stop_of_a_day_across_500_deadlines_is_one_digest_and_500_alerts(stage: 
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_killed_at_every_act_it_tells_each_breach_once(stage: Stage, tmp_path: Path) -> None:
     with stage.notifier():
         pass

@@ -1,27 +1,34 @@
 """A citizen's entries in whatever order, told again, late, or under another citizen first: the same figures."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import pairwise
 from random import Random
+from types import SimpleNamespace
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import topics
 from models.events import Event
 from streams.agents.citizens import Citizens
+from streams.agents.timeline import TimelineWriter
 from streams.core import citizen_figures, citizens, contact
 from streams.core.citizen_figures import TOTAL, Key, Period
 from streams.core.citizens import RELEVANT, Citizen, facts, forget
-from streams.core.contact import Contact
+from streams.core.contact import ERASED, Contact
 from streams.core.layouts import CITIZENS, CONTACTED, NONE, OTHER, REASONS
 from streams.core.rows import mark
 from streams.core.timeline import Entry
+from streams.engine.job import Step
 from streams.engine.partitioner import partition_of
 from tests.support.citizens import (
     COUNTED_FROM,
     START_DAY,
     TERMS,
     Figures,
+    Timelines,
     contacts_of_one,
     count,
     entry,
@@ -30,10 +37,11 @@ from tests.support.citizens import (
     named,
     tell,
 )
-from tests.support.events import START_MS, deliveries
+from tests.support.events import START_MS, deliveries, make
 from tests.support.simulated_workers import DAY_MS
 
 NOW = START_MS + 10 * DAY_MS
+encode_entry = msgspec.json.encode
 
 
 @st.composite
@@ -170,10 +178,10 @@ def own_entries(events: list[Event]) -> dict[str, list[Entry]]:
     return found
 
 
-@given(
-    events_of_many().flatmap(lambda events: st.tuples(st.just(events), deliveries(events))),
-    st.randoms(use_true_random=False),
-)
+TOLD = events_of_many().flatmap(lambda events: st.tuples(st.just(events), deliveries(events)))
+
+
+@given(TOLD, st.randoms(use_true_random=False))
 def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Event]], random: Random) -> None:
     events, delivered = both
     entries = tell(delivered)
@@ -194,3 +202,51 @@ def test_a_contact_is_its_last_citizens_alone(both: tuple[list[Event], list[Even
     expected = count_once(*(fold(own) for own in own_entries(events).values()))
     assert named(figures) == named(expected)
     check(figures)
+
+
+@given(TOLD, st.randoms(use_true_random=False))
+def test_of_the_erased_counts_what_was_told_until_then_whatever_the_batches_and_crashes(
+    both: tuple[list[Event], list[Event]], random: Random
+) -> None:
+    delivered = both[1]
+    subjects = sorted({event.subject for event in delivered})
+    for subject in random.sample(subjects, random.randint(0, len(subjects))):
+        erasure = make(ERASED, random.choice([0, 10_000_000]), subject=subject, channel=subject.partition(":")[0])
+        delivered.insert(random.randint(0, len(delivered)), erasure)
+    until = {event.subject: index for index, event in enumerate(delivered) if event.type == ERASED}
+    counted = [
+        event for index, event in enumerate(delivered) if index < until.get(event.subject, len(delivered))
+    ]  # told again, each of these is one
+    told = [SimpleNamespace(timestamp=NOW + at, entry=one) for at, one in enumerate(tell(delivered))]
+    late = [SimpleNamespace(timestamp=NOW + DAY_MS, entry=one.entry) for one in told if one.entry.contact in until]
+    store = Timelines()
+    partitions = [TimelineWriter(number, store, TERMS) for number in range(3)]
+    for records in (told, random.sample(late, min(3, len(late)))):
+        take(partitions, records, random)
+    figures = Figures()
+    for partition in partitions:
+        for key, figure in partition.tables[1].rows.items():
+            figures[key].counts[:] = map(int.__add__, figures[key].counts, figure.counts)
+    expected = count_once(*(fold(own) for own in own_entries(counted).values()))
+    assert named(figures) == named(expected)
+    check(figures)
+
+
+def take(partitions: list[TimelineWriter], records: Iterable[SimpleNamespace], random: Random) -> None:
+    """Have partitions take their records in batches of any size, one after the other in any order, some after a crash."""
+    waiting: list[list[SimpleNamespace]] = [[] for _ in partitions]
+    for record in records:
+        record.value = encode_entry(record.entry)
+        key = record.entry.citizen or record.entry.contact
+        waiting[partition_of(key.encode(), len(partitions))].append(record)
+    while any(waiting):
+        number = random.choice([number for number, left in enumerate(waiting) if left])
+        size, left, partition = random.randint(1, 6), waiting[number], partitions[number]
+        is_committed = random.random() < 0.7
+        partition.fold(topics.TIMELINE.name, left[:size], Step(number, NOW, []))
+        for table in partition.tables:
+            if not is_committed:
+                table.roll_back()
+            table.commit()
+        if is_committed:
+            del left[:size]

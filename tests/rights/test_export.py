@@ -308,7 +308,8 @@ def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, langu
         {"at": "2026-11-25T08:00:00Z", "whose": CASE, "why": "rights", "operation": "export", "result": result, **role}
         for result, role in (("begun", {}), ("shown", {"role": "dpo"}), ("proved", {"role": "dpo"}))
     ]
-    held = gather(timeline, fill(timeline, events()), CASE, "", lambda: acts, [], NOW, {"mdph": "Disability office"})
+    names = {"mdph": "Disability office"}, "", {("call", "", "mdph"): "Disability line", ("visit", "", "mdph"): "Desk"}
+    held = gather(timeline, fill(timeline, events()), CASE, "", lambda: acts, [], NOW, *names)
     page = b"".join(write(held, Format.HTML, language, ZONE)).decode()
     which = LANGUAGES.index(language)
     assert ("administrator at the command line", "administrateur en ligne de commande")[which] in page
@@ -316,6 +317,8 @@ def test_what_people_read_has_the_words_that_they_know(timeline: Timeline, langu
         page.count(f"<td>{('done', 'fait')[which]}</td>") == page.count(f"<td>{('begun', 'commencé')[which]}</td>") == 1
     )
     assert "Disability office (siege)" in page
+    assert "<td>Disability line</td>" in page
+    assert "<td>mdph</td>" not in page
     assert not any(f"<td>{code}</td>" in page for code in ("siege/mdph", "shown"))
     kinds = VOCABULARY["kind"]
     assert all(kinds[kind][which][0].isupper() for kind in IdentityKind if kind is not IdentityKind.AGENT)
@@ -335,7 +338,7 @@ def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later
     page = written(timeline, finder, Format.HTML, "fr").decode()
     (row,) = [row for row in page.split("<tr>") if "Délai dépassé" in row]
     assert row.count("<td></td>") == 2
-    assert "<td>Délai dépassé : traitement, letters</td>" in row
+    assert "<td>Délai dépassé : traitement, règle letters</td>" in row
 
 
 def test_times_that_were_told_are_written_as_the_house_has_them(timeline: Timeline) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from streams.engine.broker import die_with_parent, free_port
+from streams.engine.broker import die_with_parent
+from streams.engine.ports import free_port
 from tests.support.processes import ROOT, wait_until
 
 EXAMPLE = ROOT / "deploy" / "alertmanager" / "alertmanager.example.yml"

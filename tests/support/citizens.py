@@ -1,24 +1,29 @@
 """Citizens to test with: entries of contacts, days apart, and the figures that they give."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from models import topics
 from models.codec import encode
 from models.events import Event
 from models.ids import event_id
+from models.instants import milliseconds
 from models.topics import Channel
 from streams.agents.contacts import Contacts
 from streams.core import moves, timeline
 from streams.core.citizen_figures import Changes, Key, start_of
 from streams.core.citizens import Citizen, Terms, add, day_of
+from streams.core.contact import ERASED
 from streams.core.figures import Figure, new_figure
 from streams.core.layouts import CITIZENS
 from streams.core.milestone import State
+from streams.core.moves import Move, Told
+from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.job import Step
 from streams.engine.partitioner import partition_of
@@ -55,6 +60,12 @@ def entry(kind: str, days: float, contact: str = "call:s:1", service: str = "aut
         "",
         "s",
     )
+
+
+def move(kind: str, days: float, contact: str, settled_at: int = START_MS, *told: Told, citizen: str = PHONE) -> Move:
+    """Return a move to or from a citizen, since the contact is of the sector that was told first at that time."""
+    one = entry(kind, days, contact, "", citizen)
+    return Move(**msgspec.structs.asdict(one), told=told, settled=(False, settled_at, "social"))
 
 
 def at(one: Entry) -> int:
@@ -113,12 +124,16 @@ def contacts_of_one(draw: st.DrawFn, most: int = 6, citizen: str = PHONE) -> lis
 
 
 # ------------------------------------------------------------------------------------------------------------------ moves
+KEYS = {"social": "k1-", "routes": "k2-"}
+"""By sector: who tells an identity names the sector whose key made it."""
+
+
 @st.composite
 def events_of_many(draw: st.DrawFn) -> list[Event]:
-    """Contacts of which it becomes known bit by bit whose they are, days apart, in the order of time."""
+    """Contacts of which it becomes known bit by bit whose they are, in which sector and where, in the order of time."""
     events: list[Event] = []
     for number in range(draw(st.integers(1, 5))):
-        channel = draw(st.sampled_from(["call", "letter", "email", "form", "appointment"]))
+        channel = draw(st.sampled_from(["call", "letter", "email", "form", "appointment", "visit"]))
         subject = f"{'mail' if channel == 'letter' else channel}:s/x:{number}"
         if channel == "call":
             own = [event.model_copy(update={"subject": subject}) for event in draw(call_lives(subject))]
@@ -128,24 +143,50 @@ def events_of_many(draw: st.DrawFn) -> list[Event]:
         later = timedelta(days=draw(st.integers(0, 20)))
         for event in own:
             told = draw(st.sampled_from(["", "", PHONE, f"{CASE} {PHONE}", "email:k1-a"]))
+            sector = draw(st.sampled_from(["social", "social", "routes", *([] if told else [""])]))
             events.append(
                 event.model_copy(
                     update={
                         "time": event.time + later,
-                        "identities": told,
-                        "sector": "social",
+                        "identities": told.replace("k1-", KEYS.get(sector, "")),
+                        "sector": sector,
                         "site": "siege",
-                        "service": event.service or "autonomie",
+                        "service": draw(st.sampled_from(["", event.service, *SERVICES])),
                     }
                 )
             )
     return numbered(sorted(events, key=lambda event: event.time))
 
 
+class Timelines:
+    """Timelines that know who was erased, and in which everybody has entries."""
+
+    def __init__(self) -> None:
+        self.erased: dict[str, int] = {}
+
+    def write(self, entries: Sequence[Entry], _promised: Sequence[Promised]) -> None:
+        for one in entries:
+            if one.type == ERASED:
+                self.erased.setdefault(one.contact, milliseconds(one.happened_at))
+
+    def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
+        return {one: at for one, at in self.erased.items() if contacts is None or one in contacts}
+
+    def find_owners(self, names: Collection[str]) -> Collection[str]:
+        return names
+
+    def carry(self, now: int) -> None:
+        pass
+
+    def tidy(self, now: int) -> None:
+        pass
+
+
 ALL_KINDS = (
     *("letter.arrived", "letter.assigned", "letter.answered", "letter.closed", "letter.sent"),
     *("email.received", "email.answered", "form.submitted", "form.correction_requested", "form.decided"),
     *("appointment.booked", "appointment.moved", "appointment.attended", "appointment.missed"),
+    *("visit.arrived", "visit.called", "visit.served", "visit.left"),
 )
 
 

@@ -14,7 +14,7 @@ import psutil
 
 from models import topics
 from streams.core.figures import parse_key
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from tests.support import kafka_io
 
 

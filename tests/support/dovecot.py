@@ -24,8 +24,8 @@ from typing import Any
 import pytest
 from imapclient import IMAPClient
 
-from streams.engine.broker import free_port
 from streams.engine.children import die_with_parent
+from streams.engine.ports import free_port
 from tests.support.processes import wait_until
 
 PROGRAM = shutil.which("dovecot", path=f"{os.environ.get('PATH', '')}:/usr/sbin")

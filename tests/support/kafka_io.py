@@ -116,7 +116,7 @@ def latest(messages: Iterable[Message]) -> dict[tuple[int, bytes], bytes]:
 
 
 def read_until(
-    bootstrap: str, topic: str, enough: Callable[[list[Message]], bool], timeout_seconds: float = 90
+    bootstrap: str, topic: str, enough: Callable[[list[Message]], bool], timeout_seconds: float = 120
 ) -> list[Message]:
     """Read `topic` again and again until `enough(messages)`."""
     deadline = time.monotonic() + timeout_seconds

@@ -21,6 +21,7 @@ import httpx
 from pydantic import SecretStr
 
 from connectors.sdk.database import Database
+from connectors.sdk.stopping import await_stop
 from streams import logs
 from streams.notify.notifier import Notifier
 from streams.notify.options import AlertmanagerOptions, MailOptions, NotifyOptions, WebhookOptions
@@ -113,8 +114,7 @@ def main(text: str, acts: int = 0) -> None:
         numbers = count(1)
         for holder, name in ((Database, "do"), (httpx.Client, "request"), (smtplib.SMTP, "send_message")):
             mortal(holder, name, numbers, acts)
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    stopping = await_stop()
     sys.exit(0 if Notifier(read(text)).run(stopping) else 70)
 
 

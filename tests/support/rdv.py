@@ -19,7 +19,7 @@ from connectors.sdk.reconcile import Finding
 from connectors.sdk.simulating.serving import serving
 from connectors.sdk.testing import Bench, HeldPublisher
 from models.events import Event
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from tests.support.processes import wait_until
 
 ORGANISATION = 11

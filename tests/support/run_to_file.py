@@ -4,17 +4,15 @@ python -m tests.support.run_to_file NAME OPTIONS DIRECTORY TOPIC
 """
 
 import json
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from connectors.sdk.runner import Runner, configure
+from connectors.sdk.stopping import await_stop
 from tests.support.topic_file import Topic
 
 if __name__ == "__main__":
     name, options, directory, topic = sys.argv[1], *(Path(argument) for argument in sys.argv[2:])
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = await_stop()
     instance = configure("essai", name, json.loads(options.read_text()))
     Runner([instance], brokers="", directory=directory, open_publisher=lambda *_: Topic(topic)).run(stop)

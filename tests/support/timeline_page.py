@@ -20,7 +20,7 @@ from streams.access.permissions import Role
 from streams.access.tokens import Tokens
 from streams.core.milestone import State
 from streams.core.timeline import Entry
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.timeline.store import Timeline
 from tests.support.api import token
 from tests.support.events import START, make

@@ -23,7 +23,8 @@ from streams.access.permissions import Operation
 from streams.cli import main
 from streams.prechecks import own
 from streams.running import announce
-from streams.timeline.store import Timeline, Unavailable
+from streams.timeline.database import Unavailable
+from streams.timeline.store import Timeline
 from tests.support.events import START, START_MS, make
 from tests.support.timelines import breach, call, entries_of, promised
 
@@ -138,9 +139,9 @@ def test_open_matters_come_first_with_what_became_of_promises(
     timeline.close()
     done = run("timeline", "show", phone, "--why", "contact", "--limit", "1")
     head, matter, blank, *_ = done.stdout.splitlines()
-    assert head.split() == ["open", "matter", "service", "state", "since", "due", "promises"]
+    assert head.split() == ["OPEN", "MATTER", "SERVICE", "STATE", "SINCE", "DUE", "PROMISES"]
     assert matter.startswith("mail:ged:7   siege/mdph  Waiting for the service  ")
-    assert matter.endswith("  resolution (promise broken)")
+    assert matter.endswith("  resolution (promise broken, due 2025-03-03 09:00:00+01:00)")
     assert " (received 2025-03-01 09:00:00+01:00)  " in matter
     overdue, running, paused = matter.partition(")  ")[2].rpartition("  ")[0].split(", ")
     assert overdue == "first response 2025-03-03 09:00:00+01:00 (overdue)"
@@ -152,17 +153,56 @@ def test_open_matters_come_first_with_what_became_of_promises(
         for line in run("timeline", "show", phone, "--why", "contact").stdout.splitlines()
         if "Promise broken" in line
     ]
-    what = ["Promise broken: resolution, letters", "siege/mdph", "mail:ged:7"]
+    what = ["Promise broken: resolution, policy letters", "siege/mdph", "mail:ged:7"]
     assert re.split("  +", promise)[1:] == what, "how things stood is not told of a promise, which may be judged later"
     assert "no open matter" in run("timeline", "show", "call:a:1", "--why", "contact").stderr
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     told = run("timeline", "show", phone, "--why", "contact").stdout
     assert "  En attente du service  " in told
     assert "accusé de réception 2109-05-15" in told
-    assert "traitement (délai dépassé)" in told
+    assert "traitement (délai dépassé, échéance 2025-03-03 09:00:00+01:00)" in told
     assert "  Lettre arrivée : tampon du 2025-03-01 09:00:00+01:00  " in told
-    assert "  Délai dépassé : traitement, letters  " in told
+    assert "  Délai dépassé : traitement, règle letters  " in told
     assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", told)}, "no codes among the words"
+
+
+def test_services_that_have_a_name_are_told_by_it_with_their_codes(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data / "accueil.toml").write_text(
+        '[web.services]\nmdph = { label_fr = "Maison du handicap", label_en = "Disability office" }\npmi = {}\n'
+    )
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        for number, service in enumerate(("mdph", "pmi")):
+            where = {"subject": f"mail:ged:{number}", "site": "siege", "service": service}
+            timeline.write(entries_of([make("letter.arrived", number, identities=phone, **where)]))
+    shown = ("timeline", "show", phone, "--why", "contact")
+    assert run(*shown).stdout.count("  Disability office (siege/mdph)  ") == 2, "among the open matters, too"
+    assert run(*shown).stdout.count("  siege/pmi  ") == 2
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert run(*shown).stdout.count("  Maison du handicap (siege/mdph)  ") == 2
+
+
+def test_what_is_asked_for_is_asked_as_french_is_set(data: Path, phone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    done = run("timeline", "show", typed="01 99 00 00 01\ncontact\n")
+    assert done.stderr.startswith("Téléphone :")
+    assert "pourquoi (contact, " in done.stderr
+    assert "administration) :" in done.stderr
+
+
+def test_who_is_not_known_is_recorded_in_the_sector_whose_key_made_the_pseudonym_or_in_the_only_one(
+    data: Path, phone: str
+) -> None:
+    made = f"{phone.partition('-')[0]}-{'x' * 22}"
+    for name in (f"case:0a1b-{'x' * 22}", made, "call:a:9"):
+        assert run("links", "list", name).exit_code == 1, name
+        assert run("timeline", "show", name, "--why", "contact").exit_code == 1
+    assert [one["sector"] for one in records(data)] == ["general"] * 6
+    load_key(data / "connectors" / "keys", "social")
+    for name in (made, f"phone:0a1b-{'x' * 22}"):
+        assert run("links", "list", name).exit_code == 1
+    assert [one["sector"] for one in records(data)[6:]] == ["general", ""], "of several, none is meant"
 
 
 def test_times_within_what_happened_are_of_the_configured_zone(data: Path, phone: str) -> None:

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from models.events import Event, PersonalDataErased
+from models.instants import milliseconds
 from streams.core import contact as core
 from streams.core import timeline as entries
 from streams.core.contact import Contact
-from streams.core.rows import milliseconds
 from streams.rights.erasing import Erasing, Keeping, make_id, to_fields
 from streams.rights.finding import MOST_IDENTITIES, KafkaAway, SeveralSectors, Shared, TooMany, Unknown
 from streams.rights.texts import REMNANTS, tell_erasure

@@ -1,8 +1,8 @@
 """What was closed long ago leaves the timeline, slice by slice; what is open stays."""
 
 from models.grounds import Ground
+from models.instants import milliseconds
 from streams.core.links import Link
-from streams.core.rows import milliseconds
 from streams.timeline.expiring import Cursor
 from streams.timeline.store import Timeline
 from tests.support.events import CASE, PHONE, START_MS, make

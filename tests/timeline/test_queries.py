@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
+from streams.timeline.database import Unavailable
 from streams.timeline.queries import Query, width_of
 from streams.timeline.reading import Reader
-from streams.timeline.store import Timeline, Unavailable
+from streams.timeline.store import Timeline
 
 TOLD = ["", "plain", 'qu"ote', "back\\slash", "line\nend\ttab", "é😀\u2028", "\x01\x7f", "[1, null]", "0123", "null"]
 NUMBERS = [0, -1, (1 << 63) - 1, -(1 << 63), (1 << 53) + 1]

@@ -26,12 +26,13 @@ from streams.core import contact
 from streams.core import timeline as core
 from streams.core.links import Link
 from streams.core.timeline import Entry
-from streams.timeline import erasing, links, store
+from streams.timeline import database, erasing, links
+from streams.timeline.database import Busy, Refused, Unavailable
 from streams.timeline.links import Known
 from streams.timeline.locking import lock
 from streams.timeline.migrating import TooNew
 from streams.timeline.schema import METADATA
-from streams.timeline.store import Busy, Place, Refused, Timeline, Unavailable, Written
+from streams.timeline.store import Place, Timeline, Written
 from tests.support.events import CASE, PHONE, START_MS, make
 from tests.support.postgres import Postgres
 from tests.support.timelines import breach, call, entries_of, read
@@ -209,8 +210,9 @@ def test_whose_person_was_erased_is_gone_with_what_the_contact_told_and_stays_go
 def test_who_was_erased_and_who_has_entries_is_known(timeline: Timeline) -> None:
     erased = make("personal_data.erased", 9, subject="call:a:1", channel="call")
     timeline.write(entries_of([*call("call:a:1", 0, CASE), *call("call:a:2", 0, PHONE), erased]))
-    assert timeline.find_erased() == timeline.find_erased(["call:a:1", "call:a:2"]) == {"call:a:1"}
-    assert timeline.find_erased(["call:a:2"]) == timeline.find_owners([CASE]) == set()
+    assert timeline.find_erased() == timeline.find_erased(["call:a:1", "call:a:2"]) == {"call:a:1": START_MS + 9000}
+    assert timeline.find_erased(["call:a:2"]) == {}
+    assert timeline.find_owners([CASE]) == set()
     assert timeline.find_owners([CASE, PHONE]) == {PHONE}
 
 
@@ -252,7 +254,7 @@ def test_nothing_erased_lies_in_the_write_ahead_log(tmp_path: Path) -> None:
 
 
 def test_who_reads_keeps_the_write_ahead_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0)
     with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline:
         timeline.write(entries_of(call("call:a:1", 0, f"{CASE} {PHONE}")))
         with timeline.reading() as reader:
@@ -498,7 +500,7 @@ def test_of_what_a_batch_tells_several_times_the_first_is_kept(timeline: Timelin
 
 def test_a_transaction_of_sqlite_stays_in_memory_up_to_a_bound(tmp_path: Path) -> None:
     with closing(Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")) as timeline, timeline.reading() as connection:
-        assert connection.exec_driver_sql("PRAGMA cache_spill").scalar() == store.SPILL_PAGES
+        assert connection.exec_driver_sql("PRAGMA cache_spill").scalar() == database.SPILL_PAGES
 
 
 def test_the_log_of_sqlite_is_carried_over_on_demand(tmp_path: Path) -> None:

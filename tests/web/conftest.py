@@ -1,12 +1,16 @@
 """A Chromium for all tests of a process."""
 
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
 
+from streams.engine.children import die_with_parent
 from tests.web.browser import WATCH, Page
 
 
@@ -17,7 +21,8 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         assert not os.environ.get("CI"), "chromium is missing: apt-get install chromium chromium-driver"
         pytest.skip("chromium is missing: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    directory = tmp_path_factory.mktemp("chromium")
+    options.binary_location = end_with_parent(chromium, directory / "chromium.sh")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     for argument in (
         "--headless=new",
@@ -30,13 +35,23 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
         "--no-first-run",
         "--hide-scrollbars",
         "--accept-lang=fr",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+        f"--user-data-dir={directory}",
     ):
         options.add_argument(argument)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    service = webdriver.ChromeService(chromedriver, popen_kw={"preexec_fn": die_with_parent})
+    driver = webdriver.Chrome(options=options, service=service)
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": WATCH})
     yield driver
     driver.quit()
+
+
+def end_with_parent(program: str, script: Path) -> str:
+    """Return what starts a program that ends when who starts it does: tests that were cut off would leave browsers at work."""
+    if sys.platform != "linux":
+        return program
+    script.write_text(f'#!/bin/sh\nexec setpriv --pdeathsig KILL {shlex.quote(program)} "$@"\n', encoding="utf-8")
+    script.chmod(0o700)
+    return str(script)
 
 
 @pytest.fixture

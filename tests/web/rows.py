@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from models.instants import milliseconds
 from streams.core.figures import (
     BUCKET_SECONDS,
     PROGRESS_KEY,
@@ -26,10 +27,6 @@ EMAIL = Dimensions("email", "siege", "social", "")
 FORM = Dimensions("form", "siege", "social", "apa")
 APPOINTMENT = Dimensions("appointment", "annexe", "social", "")
 OPINION = Dimensions("feedback", "siege", "social", "call")
-
-
-def milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 class Worker:

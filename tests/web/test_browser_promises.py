@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from models.instants import milliseconds
 from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from tests.support.processes import wait_until
-from tests.web.browser import BESIDE, CONTRASTS, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
-from tests.web.rows import Worker, milliseconds
+from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
+from tests.web.rows import Worker
 from tests.web.served import Served, serving
 from tests.web.test_browser_channels import (
     AFTERNOON,
@@ -186,14 +187,16 @@ def test_a_banner_finds_room_beside_promises_too(page: Page) -> None:
 
 
 @LOOKS
-@pytest.mark.parametrize("size", [LAPTOP, TABLET, PHONE], ids=["1366", "820", "390"])
+@pytest.mark.parametrize("size", [LAPTOP, DESK, TABLET, PHONE], ids=["1366", "1280", "820", "390"])
 def test_promises_fit_any_screen(house: Served, page: Page, size: tuple[int, int], language: str, theme: str) -> None:
     page.open(f"{house.url}/?lang={language}&theme={theme}", size)
     page.is_in("live")
     page.run("document.querySelector('#promises').scrollIntoView()")
     page.picture(f"promises-{size[0]}-{language}-{theme}")
     assert page.run("return document.documentElement.scrollWidth") == size[0]
-    if size != LAPTOP:
+    if size in {LAPTOP, DESK}:
+        assert page.run(ROOM)[2:] == [0, 0, 0, 0, 0, 0, 0]
+    else:
         page.run(UNFOLD)
         assert page.run(BESIDE) == []
     assert page.run(CONTRASTS) == []
@@ -364,7 +367,9 @@ def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page:
         "clocks": {"announced": {"target": 1, "unit": "working_days"}},
     }
     more = {"calendars": FILE["calendars"] | {"nuit": night}, "policy": [*FILE["policy"], {"name": "mdph", **letters}]}
-    with serving(OPTIONS, AFTERNOON, policies=Policies(SlaFile.model_validate(more))) as served:
+    with serving(
+        replace(OPTIONS, stale_after_seconds=600), AFTERNOON, policies=Policies(SlaFile.model_validate(more))
+    ) as served:
         served.follow()
         for place in (LATE, LATE._replace(service="mdph", queue="mdph:announced:mail")):
             served.worker.count(place, AFTERNOON, "started")

@@ -9,7 +9,7 @@ import pytest
 
 from grafana.generated import DASHBOARDS
 from streams.core.citizen_figures import Period
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.web.citizens import CitizensView, Published
 from streams.web.options import WebOptions
 from tests.support import demo
@@ -34,7 +34,7 @@ MAY_BE_EMPTY: Final = {
 """Metric → why there need be no data of it where all is well."""
 OPTIONAL: Final = [one for one in ASKED if any(metric in one.expr for metric in MAY_BE_EMPTY)]
 LIVELY: Final = {
-    "ACCUEIL_DEMO__HISTORY_DAYS": "1",
+    "ACCUEIL_DEMO__HISTORY_DAYS": "2",
     "ACCUEIL_DEMO__SPEED": "60",
     "ACCUEIL_DEMO__CALLS_PER_HOUR": "100",
     "ACCUEIL_DEMO__CONTACTS_PER_YEAR": "500000",
@@ -52,7 +52,7 @@ FIRING: Final = {"groups": [{"name": "example", "rules": [{"alert": "Example", "
 
 
 @pytest.mark.broker
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_each_query_gives_data_of_a_real_run(tmp_path: Path) -> None:
     with demo.start(tmp_path, free_port(), **LIVELY) as up:
         jobs = {f"accueil-{name}": target for name, target in up.told().items()}

@@ -75,6 +75,9 @@ def test_yesterday_is_written_and_shown(
     assert report("--day", yesterday.isoformat(), "--format", "csv", "--output", "english").exit_code == 0
     text = (tmp_path / "english" / f"accueil-{yesterday}.csv").read_text(encoding="utf-8-sig")
     assert "Telephone,Total,,,,Received,13,count,,,,\n" in text.replace("\r", ""), "as the locale is"
+    piped = report("--day", yesterday.isoformat(), "--format", "csv", "--output", "-")
+    assert piped.stdout_bytes == (tmp_path / "english" / f"accueil-{yesterday}.csv").read_bytes()
+    assert not (tmp_path / "-").exists()
     done = report("--day", yesterday.isoformat(), "--output", "reports", "--lang", "fr")
     assert done.exit_code == 0, done.output
     names = [f"accueil-{yesterday}.{kind}" for kind in ("html", "xlsx", "csv")]
@@ -118,10 +121,12 @@ def test_yesterday_is_written_and_shown(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--day", "yesterday"), "use 2026-11-25, or a day of it"),
+        (("--day", "yesterday"), "use 2026-11-25\n"),
         (("--week", "2026-11"), "use 2026-W48, or a day of it"),
         (("--day", "2020-01-01", "--month", "2020-01"), "choose one of --day, --week, --month, --year"),
         (("--year", "9998"), "9998 is yet to come"),
+        (("--output", "-"), "--output - is for one file: say which with --format"),
+        (("--output", "-", "--format", "csv", "--format", "html"), "--output - is for one file"),
     ],
 )
 def test_a_period_that_is_none_is_refused(

@@ -20,8 +20,8 @@ from connectors.sdk.metrics import Meter, Metrics
 from models.events import FeedbackScale
 from streams.api.accesses import Accesses
 from streams.core.citizen_figures import Period
-from streams.engine.broker import free_port
 from streams.engine.metrics import REGISTRY as WORKER_REGISTRY
+from streams.engine.ports import free_port
 from streams.sla_file import WatchedPolicies
 from streams.web.citizens import CitizensView, Published
 from streams.web.metrics.citizens import CitizensCollector

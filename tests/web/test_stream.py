@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from streams.core.figures import Dimensions
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.web import broadcast
 from streams.web.app import HEADERS, serve
 from streams.web.broadcast import RETRY_MS
@@ -73,8 +73,13 @@ def test_time_is_told_without_the_board_when_nothing_changes() -> None:
     with serving(WebOptions(brokers="", stale_after_seconds=0.3)) as served:
         served.follow()
         with listening(served) as listener:
-            assert "board" in listener.message()
-            messages = [listener.message() for _ in range(3)]
+            message = listener.message()
+            assert "board" in message
+            while (
+                "board" in message
+            ):  # a few: on a busy machine it was old already before somebody listened, or five minutes are over
+                message = listener.message()
+            messages = [message, *(listener.message() for _ in range(2))]
         assert all("board" not in message for message in messages)
         assert messages[0]["clock"]["now"] < messages[1]["clock"]["now"] < messages[2]["clock"]["now"]
         assert messages[-1]["clock"]["state"] == "silent"

@@ -154,6 +154,25 @@ def test_no_view_is_cut_off_on_smaller_and_squarer_screens(busy: Served, page: P
         assert page.run(BEYOND) == [], name
 
 
+CUT_KEYS = """
+const [keys, foot] = [".keys", "footer"].map((box) => document.querySelector(box));
+const [{ top, bottom }, of] = [keys, foot].map((box) => box.getBoundingClientRect());
+return keys.scrollWidth > keys.clientWidth || top < of.top || bottom > innerHeight;
+"""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_what_keys_do_stands_whole_beside_the_longest_name_of_a_view(busy: Served, page: Page, language: str) -> None:
+    open_wall(page, busy, (1280, 800), seconds=3600, lang=language)
+    key(page, Keys.SPACE)
+    heights = set()
+    for name in turn_all(page):
+        assert not page.run(CUT_KEYS), name
+        heights.add(page.run("return document.querySelector('footer').clientHeight"))
+        assert page.run(BEYOND) == [], name
+    assert len(heights) == 1, "two lines take nothing from a view"
+
+
 def test_a_telephone_scrolls_down_and_never_sideways(busy: Served, page: Page) -> None:
     open_wall(page, busy, PHONE, seconds=3600)
     for number, name in enumerate(turn_all(page)):
@@ -374,10 +393,53 @@ def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
         assert page.run(f"return document.querySelector('{state}').title").endswith(inside)
         assert page.text(state) == "○ Closed", "the columns beside it say how many"
         served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)
-        page.shows(state, "■ Closed")
+        page.shows(state, "■ Act")
         open_wall(page, served, views="desk", seconds=3600, lang="en")
-        assert "■ Closed – 1 waiting" in page.text(".view.desk")
+        assert "■ Act – closed" in page.text(".view.desk")
         assert page.run(BEYOND) == []
+
+
+@pytest.mark.parametrize(("language", "words"), [("fr", "○ Fermé"), ("en", "○ Closed")])
+def test_what_is_closed_is_no_alarm_whatever_the_day_has_brought(page: Page, language: str, words: str) -> None:
+    telephone = replace(CALM, queues=OPTIONS.queues[:2], service_level=OPTIONS.service_level)
+    evening = AFTERNOON + timedelta(hours=3)
+    row = "#rows tr:nth-child(1)"
+    with serving(replace(telephone, stale_after_seconds=600), evening, policies=POLICIES) as served:
+        served.follow()
+        for wait in (5,) * 15 + (60,) * 5:
+            served.worker.answered(SWITCHBOARD, evening - timedelta(hours=6), wait)
+        served.worker.stocks(SWITCHBOARD, in_progress=1, agents_on_contact=1, agents_available=1)
+        page.open(f"{served.url}/?lang={language}", WALL)
+        page.is_in("live")
+        page.shows(f"{row} .state", words)
+        level = f"return document.querySelector('{row}').dataset.level"
+        assert page.run(level) == "normal"
+        assert page.run(f"return document.querySelector('{row} .service').dataset.level") == "normal"
+        why = page.run(f"return document.querySelector('{row} .service').title")
+        assert why.endswith(f" – {words[2:].lower()}")
+        assert page.run("return document.querySelector('#tile-service_level').dataset.level") == "normal"
+        assert page.text("#tile-service_level .level") == words
+        assert not page.driver.title.startswith("("), "nothing is to be done now"
+        page.picture(f"closed-{language}")
+        open_wall(page, served, views="overview,phone", seconds=3600, lang=language)
+        assert alerts(page) == []
+        assert page.text(".card .level") == words
+        marked = "return [...document.querySelectorAll('.view [data-level]:not([data-level=normal])')].length"
+        assert page.run(marked) == 0, "on the wall as on the board"
+        page.run("document.querySelector('#next').click()")
+        state = page.text(".view.phone tbody tr:first-child .state")
+        assert state.startswith(f"{words} – 1 "), "who is there is said"
+        assert page.run(marked) == 0
+        colours = (
+            "return [...document.querySelectorAll('.view.phone .state')].map((box) => getComputedStyle(box).color)"
+        )
+        assert len(set(page.run(colours))) == 1, "and its colour is that of what is closed beside it"
+        page.picture(f"wall-closed-{language}")
+        served.worker.stocks(SWITCHBOARD, evening - timedelta(minutes=9), waiting=1, agents_available=1)
+        wait_until(lambda: len(alerts(page)) == 1, "who still waits")
+        shown = {"fr": "■ Agir – fermé", "en": "■ Act – closed"}[language]
+        page.shows(".view.phone tbody tr:first-child .state", shown)
+        page.assert_quiet()
 
 
 NEWS = """
@@ -434,21 +496,140 @@ def test_a_view_that_has_nothing_to_show_is_left_out(page: Page) -> None:
         assert "written" in views
 
 
-def test_who_comes_is_compared_with_the_same_weekdays(busy: Served, page: Page) -> None:
-    open_wall(page, busy, views="day", lang="en")
-    shown = page.run("return [...document.querySelectorAll('.view.day .main')].map((box) => box.textContent)")
-    usual = sum(6 * (18 - hour) + 2.5 for hour in range(8, 16)) - 0.4 * (6 * 3 + 2.5)
-    assert f"{usual:.0f}Usually by now" in {text.replace("Usually by now", "") + "Usually by now" for text in shown}
-    assert page.text(".series-usual .value") == f"{usual:.0f}"
-    assert page.run("return getComputedStyle(document.querySelector('.series-usual line')).strokeDasharray") != "none"
+def test_who_comes_is_compared_with_the_same_weekdays(page: Page) -> None:
+    with house(is_promised=False) as served:  # its clock has just begun
+        fill(served.worker)
+        remember(served.worker)
+        open_wall(page, served, views="day", lang="en")
+        shown = page.run("return [...document.querySelectorAll('.view.day .main')].map((box) => box.textContent)")
+        usual = sum(6 * (18 - hour) + 2.5 for hour in range(8, 16)) - 0.4 * (6 * 3 + 2.5)
+        assert f"{usual:.0f}Usually by now" in {text.replace("Usually by now", "") + "Usually by now" for text in shown}
+        assert page.text(".series-usual .value") == f"{usual:.0f}"
+        dashes = "return getComputedStyle(document.querySelector('.series-usual line')).strokeDasharray"
+        assert page.run(dashes) != "none"
 
 
 def test_where_there_is_no_history_it_is_said(page: Page) -> None:
     with house(is_promised=False) as served:
         fill(served.worker)
-        open_wall(page, served, views="day", lang="en")
-        assert page.text(".series-usual .value") == "– (no history yet)"
+        legend = "return document.querySelector('#legend').innerText.replace(/\\s+/g, ' ').trim()"
+        for language, told_so in {
+            "fr": "(pas encore d’historique pour comparer)",
+            "en": "(no history yet to compare with)",
+        }.items():
+            page.open(f"{served.url}/?lang={language}", WALL)
+            page.is_in("live")
+            today = {"fr": "aujourd’hui", "en": "today"}[language]
+            assert re.search(rf" \d+ {re.escape(told_so)} {today}$", page.run(legend)), page.run(legend)
+            open_wall(page, served, views="day", lang=language)
+            assert page.run(legend).endswith(told_so)
         assert "no history yet" in page.text(".view.day .cards")
+
+
+GREYS = """
+const grey = getComputedStyle(document.querySelector("main h2")).color;
+return [...document.querySelectorAll(".view:not([hidden]) .explains")]
+  .filter((figure) => figure.textContent.endsWith("%"))
+  .map((figure) => getComputedStyle(figure).color === grey);
+"""
+"""Of each share in sight whether it is grey."""
+
+
+def test_a_share_of_few_is_grey_on_the_wall_as_on_the_board(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        for number, is_grey in ((9, True), (1, False)):
+            for _ in range(number):
+                served.worker.answered(SWITCHBOARD, served.now(), 5)
+            for view, shares in {"overview": 1, "phone": 2, "day": 2}.items():
+                open_wall(page, served, views=view, seconds=3600, lang="en")
+                assert page.run(GREYS) == [is_grey] * shares, view
+
+
+LAST_HOUR = """
+const [chart, plot] = ["#chart canvas", "#chart .u-over"].map((box) => document.querySelector(box));
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = `${getComputedStyle(document.querySelector("#chart")).fontSize} Inter`;
+return chart.getBoundingClientRect().right - plot.getBoundingClientRect().right - pen.measureText("18:00").width / 2;
+"""
+"""How much room there is beside the last hour of the day's curve, which stands below its end."""
+
+
+def test_the_last_hour_of_the_curve_is_whole(busy: Served, page: Page) -> None:
+    for size in (WALL, LAPTOP, PHONE):
+        open_wall(page, busy, size, views="day", seconds=3600)
+        assert page.run(LAST_HOUR) >= 0, size
+        page.open(busy.url, size)
+        page.is_in("live")
+        assert page.run(LAST_HOUR) >= 0, size
+
+
+def test_that_history_is_read_is_marked_on_both_pages_alike(page: Page) -> None:
+    colours = {}
+    with house(CALM, is_promised=False) as served:
+        fill(served.worker)
+        served.worker.progress(served.now(), history={"mail": int(AFTERNOON.timestamp() - 86_400) * 1000})
+        for address in ("/?lang=en", "/wall?lang=en"):
+            page.open(f"{served.url}{address}", WALL)
+            page.shows("#status .word", "Partly live")
+            assert page.text("#status .symbol") == "▲"
+            colours[address] = page.run("return getComputedStyle(document.querySelector('#status .symbol')).color")
+    assert set(colours.values()) == {"rgb(230, 159, 0)"}
+
+
+def test_a_measure_of_a_service_with_a_long_name_is_whole(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        for service in ("pmi", "mdph"):
+            opinion = Dimensions("feedback", "siege", service, "call")
+            served.worker.count(opinion, served.now(), given_jdma_0_10_8=12)
+        open_wall(page, served, views="satisfaction", seconds=3600, lang="en")
+        cut = "return [...document.querySelectorAll('.bars .name')].filter((one) => one.scrollWidth > one.clientWidth)"
+        assert "Mother and child care (PMI) – JDMA, 8 to 10" in page.text(".bars")
+        assert page.run(f"{cut}.map((one) => one.textContent)") == []
+        bars = "return [...document.querySelectorAll('.bar')].map((one) => one.getBoundingClientRect().left)"
+        assert len(set(page.run(bars))) == 1, "all of them stand below each other"
+        assert page.run(BEYOND) == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_buttons_hold_their_words_on_a_telephone(busy: Served, page: Page, language: str) -> None:
+    open_wall(page, busy, PHONE, views="phone,day", seconds=3600, lang=language)
+    page.run("document.querySelector('#pause').click()")
+    page.run("scrollTo(0, document.documentElement.scrollHeight)")
+    page.picture(f"wall-phone-buttons-{language}")
+    beyond = """return [...document.querySelectorAll("footer :is(button, p)")].filter((box) => box.checkVisibility())
+      .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.getBoundingClientRect().right > innerWidth)
+      .map((box) => box.textContent)"""
+    assert page.run(beyond) == []
+
+
+UNDER_WAY = """
+const canvas = document.querySelector("#chart canvas");
+const [box, plot] = [canvas, document.querySelector("#chart .u-over")].map((one) => one.getBoundingClientRect());
+const scale = canvas.width / box.width;
+const left = Math.ceil((plot.right - box.left + 3) * scale);
+const height = Math.floor((plot.bottom - box.top - 20) * scale);
+const told = canvas.getContext("2d").getImageData(left, 0, canvas.width - left, height).data;
+return told.filter((value, index) => index % 4 === 3 && value > 0).length;
+"""
+"""How much is drawn beside the curve."""
+
+
+def test_after_the_last_hour_of_the_curve_nothing_is_under_way_in_it(page: Page) -> None:
+    with serving(replace(CALM, stale_after_seconds=600), AFTERNOON + timedelta(hours=3)) as served:
+        served.follow()
+        fill(served.worker)
+        open_wall(page, served, views="day", seconds=3600)
+        wait_until(lambda: page.run("return document.querySelector('#chart canvas')?.width ?? 0") > 0, "the curve")
+        assert page.run(UNDER_WAY) == 0
+        page.picture("wall-day-is-over")
+
+
+def test_a_telephone_has_no_heading_over_nothing(busy: Served, page: Page) -> None:
+    open_wall(page, busy, PHONE, views="written", seconds=3600)
+    nothing = """return [...document.querySelectorAll(".view.written td")]
+      .filter((cell) => cell.checkVisibility() && !cell.textContent.trim()).length"""
+    assert page.run(nothing) == 0
+    assert page.run("return document.querySelectorAll('.view.written td').length") > 0
 
 
 def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served, page: Page) -> None:
@@ -600,6 +781,32 @@ def test_the_wall_is_opened_by_an_address_or_from_the_board(busy: Served, page: 
     page.is_in("live")
     assert page.run("return document.querySelector('#full-screen').checkVisibility()")
     page.run("document.querySelector('#full-screen').click()")
+
+
+@pytest.mark.parametrize(("language", "size"), [("fr", WALL), ("en", PHONE)], ids=["fr", "en"])
+def test_a_view_that_there_is_not_is_named_with_those_that_there_are(
+    busy: Served, page: Page, language: str, size: tuple[int, int]
+) -> None:
+    told = "#unknown-views"
+    wrong = {"fr": "▲ Inconnu dans views=\N{NO-BREAK SPACE}: ", "en": "▲ Unknown in views=: "}[language]
+    there = {"fr": ". Vues possibles\N{NO-BREAK SPACE}: ", "en": ". Possible views: "}[language]
+    open_wall(page, busy, size, views="telephone,%20day,<b>x</b>,phone", seconds=3600, lang=language)
+    assert page.text(told) == f"{wrong}telephone, <b>x</b>{there}{', '.join(VIEWS)}."
+    assert page.run(f"return document.querySelector('{told}').checkVisibility()")
+    expected = {"fr": "Appels du jour", "en": "Calls today"}[language]
+    assert title(page) == expected, "those that there are, in the order of the address"
+    if size == WALL:
+        assert page.run(BEYOND) == []
+    assert page.run(CONTRASTS) == []
+    axe.check(page)
+    page.picture(f"wall-unknown-view-{language}")
+    open_wall(page, busy, size, views="telephone", seconds=3600, lang=language)
+    assert page.text(told) == f"{wrong}telephone{there}{', '.join(VIEWS)}."
+    assert len(list(turn_all(page))) >= len(VIEWS), "none is known: those of the settings"
+    for right in ({}, {"views": "phone,day"}, {"views": ""}):
+        open_wall(page, busy, size, **right, lang=language)
+        assert not page.run(f"return document.querySelector('{told}').checkVisibility()")
+    page.assert_quiet()
 
 
 def test_how_many_are_open_and_the_oldest_of_them_are_of_the_same_matters(page: Page) -> None:

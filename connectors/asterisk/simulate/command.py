@@ -15,12 +15,12 @@ from connectors.asterisk.simulate.voice import Voice
 from connectors.sdk.simulating.commands import (
     ABOVE_ZERO,
     HOST,
-    await_stop,
     clear_port_errors,
     ledger_option,
     seed_option,
     speed_option,
 )
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 

@@ -9,7 +9,6 @@ import click
 from connectors.demarches.simulate.lives import PROCEDURES
 from connectors.demarches.simulate.server import PATH, TOKEN, Simulation, create_app
 from connectors.sdk.simulating.commands import (
-    await_stop,
     clear_port_errors,
     days_option,
     port_option,
@@ -18,6 +17,7 @@ from connectors.sdk.simulating.commands import (
     seed_option,
 )
 from connectors.sdk.simulating.serving import serving
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 

@@ -9,13 +9,13 @@ from connectors.freeswitch.simulate.callcenter import Callcenter
 from connectors.freeswitch.simulate.day import Day, configuration, tables
 from connectors.freeswitch.simulate.server import EventSocket
 from connectors.sdk.simulating.commands import (
-    await_stop,
     clear_port_errors,
     port_option,
     print_settings,
     rate_option,
     seed_option,
 )
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 

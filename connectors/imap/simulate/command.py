@@ -13,12 +13,12 @@ from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.simulating.commands import (
     INSTANCE,
-    await_stop,
     days_option,
     print_settings,
     rate_option,
     seed_option,
 )
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 

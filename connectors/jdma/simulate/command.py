@@ -8,7 +8,6 @@ import click
 from connectors.jdma.simulate.opinions import BUTTONS, FORMS, Opinion, opinions
 from connectors.jdma.simulate.server import TOKEN, Jdma, served
 from connectors.sdk.simulating.commands import (
-    await_stop,
     clear_port_errors,
     days_option,
     port_option,
@@ -16,6 +15,7 @@ from connectors.sdk.simulating.commands import (
     rate_option,
     seed_option,
 )
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 0.5

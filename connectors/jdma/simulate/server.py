@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.sdk.simulating.serving import serving
+from models.instants import iso, milliseconds
 
 TOKEN: Final = "simulation"  # noqa: S105 - opens nothing
 BASE: Final = "/api/open-api"
@@ -160,7 +161,7 @@ def _answer(code: str, text: str, item: int, intention: str, kind: str) -> dict[
 
 def _written(at: datetime) -> str:
     """Return a time as JavaScript's `toISOString` writes it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(milliseconds(at))
 
 
 def _day(text: str | None) -> date | None:

@@ -9,7 +9,6 @@ from connectors.maarch.simulate.lives import CLASS_FIELD, COST_FIELD, ENTITIES, 
 from connectors.maarch.simulate.maarch import SimulatedMaarch
 from connectors.maarch.simulate.server import LOGIN, PASSWORD, Rest
 from connectors.sdk.simulating.commands import (
-    await_stop,
     clear_port_errors,
     days_option,
     port_option,
@@ -18,6 +17,7 @@ from connectors.sdk.simulating.commands import (
     seed_option,
 )
 from connectors.sdk.simulating.serving import serving
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 1.0

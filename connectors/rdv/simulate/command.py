@@ -10,7 +10,6 @@ from connectors.rdv.simulate.server import RdvServer, Sender, configuration
 from connectors.rdv.simulate.service import RdvService
 from connectors.sdk.simulating.commands import (
     HOST,
-    await_stop,
     clear_port_errors,
     port_option,
     print_settings,
@@ -18,6 +17,7 @@ from connectors.sdk.simulating.commands import (
     seed_option,
 )
 from connectors.sdk.simulating.serving import serving
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.words import say
 
 STEP_SECONDS: Final = 1.0

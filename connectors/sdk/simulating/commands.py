@@ -1,7 +1,5 @@
 """What the commands of simulations have in common: options, when they end, and what they print."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,14 +44,6 @@ def rate_option(english: str, french: str, *, default: float = 6, most: float = 
         show_default=True,
         help=say(english, french),
     )
-
-
-def await_stop() -> threading.Event:
-    """Return what is set once this process is to stop, by Ctrl-C or its supervisor."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def directory_option(english: str, french: str) -> Callable[[F], F]:

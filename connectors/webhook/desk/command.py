@@ -1,6 +1,5 @@
 """`accueil desk`."""
 
-import signal
 import socket
 import threading
 import tomllib
@@ -13,6 +12,7 @@ import uvicorn
 from connectors.sdk import listening
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConnectorError, why
+from connectors.sdk.stopping import await_stop
 from connectors.sdk.webhook.connections import Connection
 from connectors.sdk.words import say
 from connectors.webhook.desk.app import create_app
@@ -34,9 +34,7 @@ LOOK_SECONDS = 1.0
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def command(file: Path) -> None:
     """Serve until SIGTERM or SIGINT."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = await_stop()
     try:
         config = read(file)
         with listen(config) as listener, closing(Desk(config, report, utc_now)) as desk:

@@ -5,6 +5,7 @@ from itertools import product
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from models.instants import milliseconds
 from models.policies import Policies
 from models.topics import Channel
 from streams.core.citizen_figures import Period
@@ -24,7 +25,7 @@ ENOUGH: Final = 1000
 
 def snapshot(policies: Policies) -> Snapshot:
     """Return figures of one place of each channel, with a clock of each promise that `policies` make there."""
-    at = int(NOW.timestamp() * 1000)
+    at = milliseconds(NOW)
     places = [Dimensions(channel.value, "site", "service", _queue(channel)) for channel in CONTACTED]
     opinions = [Dimensions(Channel.FEEDBACK.value, "site", "service", place.channel) for place in places]
     clocks = [

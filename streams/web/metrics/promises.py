@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
 from models.calendars import BeyondCalendarError, Unit
 from models.calendars.compiled import TIME_UNITS
+from models.instants import milliseconds
 from models.policies import QUEUED, WRITTEN, ClockKind, PolicyVersion
 from models.topics import Channel
 from streams.core.facts import place_of_promise
@@ -27,7 +28,6 @@ from streams.web.metrics.measure import (
     stocks,
     sums,
 )
-from streams.web.sums import to_milliseconds
 from streams.web.view import Snapshot
 
 LABELS: Final = ("policy", "clock")
@@ -172,7 +172,7 @@ def _calendars(snapshot: Snapshot) -> Iterator[Metric]:
         "When it next opens or closes; absent if it never does.",
         labels=["calendar"],
     )
-    now = to_milliseconds(snapshot.taken_at)
+    now = milliseconds(snapshot.taken_at)
     for name, calendar in snapshot.policies.calendars.items():
         is_open.add_metric([name], calendar.is_open(now))
         if (next_change := calendar.next_change(now)) is not None:
@@ -186,7 +186,7 @@ def _open(snapshot: Snapshot, versions: Sequence[PolicyVersion], places: Iterabl
         "Whether it is open there now, by the calendar of the policy that is for who comes now; absent without one.",
         labels=(*PLACE, "calendar"),
     )
-    now = to_milliseconds(snapshot.taken_at)
+    now = milliseconds(snapshot.taken_at)
     for place in places:
         if version := _find_version(versions, place):
             calendar = version.calendar
@@ -201,7 +201,7 @@ def _business_age(snapshot: Snapshot, versions: Sequence[PolicyVersion], ever: F
         " absent if nobody waits, or there is no such policy.",
         labels=PLACE,
     )
-    now = to_milliseconds(snapshot.taken_at)
+    now = milliseconds(snapshot.taken_at)
     for place, figure in ever.items():
         since = figure.oldest_waiting_at
         if since is not None and (version := _find_version(versions, place)):
@@ -219,14 +219,14 @@ def _in_force_where(snapshot: Snapshot) -> Metric:
         "1 where the clocks of all open contacts are set by the SLA file that is read here, 0 until then or with another one.",
         labels=["partition"],
     )
-    wanted = snapshot.policies.fingerprint_at(to_milliseconds(snapshot.taken_at))
+    wanted = snapshot.policies.fingerprint_at(milliseconds(snapshot.taken_at))
     for number, part in snapshot.progress.items():
         metric.add_metric([str(number)], part.sla == wanted)
     return metric
 
 
 def _in_force(snapshot: Snapshot) -> list[PolicyVersion]:
-    return snapshot.policies.in_force(to_milliseconds(snapshot.taken_at))
+    return snapshot.policies.in_force(milliseconds(snapshot.taken_at))
 
 
 def _find_version(versions: Iterable[PolicyVersion], place: Dimensions) -> PolicyVersion | None:

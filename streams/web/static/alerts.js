@@ -51,7 +51,7 @@ function alertsOfQueues(board) {
 
 const RATES = { service: "alert_service", recent: "alert_recent", abandonment: "alert_abandonment" };
 
-/** Return the rates of a channel that are marked: of all of its queues together, or else of those that are marked most. */
+/** Return the rates of a channel with their levels: of all of its queues together, or else of those that are marked most. */
 export function alertsOfRates(channel, board) {
   const all = sumOf(channel, board);
   const own = levelsOfAll(all, board);

@@ -10,12 +10,12 @@ import { board, hasTelephone, run, showFreshness, showIncomplete, showQuiet } fr
 import { showOpenings } from "./openings.js";
 import { $, areCurrent, counts, format, isCall, nameOf, say, seek, texts, write } from "./page.js";
 import { countRows, showPromises } from "./promises.js";
-import { aboutQueue, idle, isIdle, levelsOf, levelsOfAll, noAgent, showQueues, staffed, stateOf, sumOf, waited } from "./queues.js";
+import { aboutQueue, idle, isChannelClosed, isIdle, levelsOf, levelsOfAll, noAgent, showQueues, shut, staffed, stateOf, sumOf, waited } from "./queues.js";
 import { showServices } from "./services.js";
 
 // -------------------------------------------------------------------------------------------------------------- tiles
 const tooFew = ["○", texts.too_few];
-const stateOfShare = (ratio, level) => (isSmall(ratio) ? tooFew : stateOf(level));
+const stateOfShare = (ratio) => (isSmall(ratio) ? tooFew : isChannelClosed("call", board) ? shut : stateOf(NORMAL));
 
 const TILES = { // and the column that says the same of a queue
   waiting: "waiting",
@@ -50,7 +50,7 @@ function showTile(name, value, unit, detail, level, state = stateOf(level)) {
 }
 
 function showTiles() {
-  const all = board.all;
+  const all = sumOf("call", board);
   const { today } = all;
   const worst = { waiting: NORMAL, longest: NORMAL };
   let longest = null;
@@ -70,7 +70,7 @@ function showTiles() {
     // What is marked more than the share of the day, of a queue or of the last half hour, counts here too, and is named.
     const more = rates.filter(({ rate, level }) => marks.includes(rate) && level > own).sort((one, other) => other.level - one.level)[0];
     const level = more?.level ?? own;
-    const state = level ? stateOf(level) : stateOfShare(ratio, level);
+    const state = level ? stateOf(level) : stateOfShare(ratio);
     showTile(name, format.hundredths(ratio), percent(ratio), more ? sayAlert({ ...more, words: more.brief ?? more.words }) : made, level, state);
   };
   const short = today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }));

@@ -1,16 +1,17 @@
 // Figures of the wall, and its cards: what a channel, the promises or the opinions are in one figure and three more.
 
 import { currentPromises, levelOfOldest } from "./alerts.js";
-import { NORMAL } from "./levels.js";
+import { NORMAL, isSmall } from "./levels.js";
 import { areCurrent, counts, format, lasted, nameOf, say, texts } from "./page.js";
 import { LEVELS as PROMISED } from "./promises.js";
-import { COLUMN, aboutQueue, levelsOf, levelsOfAll, pressing, sayLimits, stateOf, sumOf } from "./queues.js";
+import { COLUMN, aboutQueue, isChannelClosed, isOfFew, levelOfChannel, levelsOf, levelsOfAll, sayLimits, shut, stateOf, sumOf } from "./queues.js";
 
 const LEVEL_OF = { available: "available", service: "service", abandonment: "abandonment", waiting: "waiting", longest: "longest" };
 
 /** Return one figure of a queue, with its level, and what explains it. */
 export function figureOfQueue(name, queue, board, levels, label = texts[name]) {
-  return { label, value: COLUMN[name](queue), level: levels[LEVEL_OF[name]], about: aboutQueue(name, queue, board) };
+  const level = levels[LEVEL_OF[name]];
+  return { label, value: COLUMN[name](queue), level, isOfFew: isOfFew(name, queue, board), about: aboutQueue(name, queue, board) };
 }
 
 export function cardOfQueues(channel, board) {
@@ -21,7 +22,7 @@ export function cardOfQueues(channel, board) {
   const each = queues.map((queue) => levelsOf(queue, queue.thresholds, board));
   const most = (name) => Math.max(...each.map((levels) => levels[name]));
   const levels = { ...shares, waiting: most("waiting"), longest: most("longest") };
-  const level = Math.max(pressing(shares), ...each.map(pressing));
+  const level = levelOfChannel(channel, board);
   const figure = (name, label) => {
     const told = figureOfQueue(name, all, board, levels, label);
     return { ...told, about: { ...told.about, title: `${texts[`channel_${channel}`]} – ${told.label}`, place: { channel } } };
@@ -31,7 +32,7 @@ export function cardOfQueues(channel, board) {
       key: channel,
       name: texts[`channel_${channel}`],
       level,
-      state: areCurrent(channel) ? stateOf(level) : ["", "–"],
+      state: !areCurrent(channel) ? ["", "–"] : isChannelClosed(channel, board) && !level ? shut : stateOf(level),
       main: figure("waiting"),
       rest: [figure("longest"), figure("service", texts.level_card), figure("received")],
     },
@@ -149,6 +150,7 @@ export function cardOfPromises(board) {
     label: texts[name],
     value,
     level,
+    isOfFew: name === "kept" && isSmall(ratio),
     about: { figure: `promises_${name}`, title: `${texts.promises} – ${texts[name]}`, value, ratio: name === "kept" ? ratio : undefined, when: name === "kept" ? "of_today" : "of_now", place: { channel: channels } },
   });
   const most = (name) => Math.max(NORMAL, ...currentPromises(board).map(PROMISED[name]));

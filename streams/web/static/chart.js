@@ -81,6 +81,7 @@ export class Chart {
       height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.timeZone),
       legend: { show: false },
+      padding: [null, size * 1.5, null, null], // half of the last hour stands beside the curve
       cursor: { y: false, drag: { setScale: false }, points: { size: 8 } },
       scales: { x: { time: true, range: () => this.range }, y: { range: (_, __, most) => [0, Math.max(4, most * 1.1)] } },
       axes: [
@@ -101,7 +102,7 @@ export class Chart {
       ],
       series: [{}, ...[...NAMES, "usual"].map((name) => this.series(name))],
       hooks: {
-        draw: [(plot) => this.open && this.drawOpen(plot, size * devicePixelRatio)],
+        draw: [(plot) => this.open && this.open.from < this.range[1] && this.drawOpen(plot, size * devicePixelRatio)],
         setCursor: [(plot) => this.onMoment(this.moment(plot.cursor.idx))],
       },
     };

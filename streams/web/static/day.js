@@ -13,7 +13,8 @@ function showMoment(moment) {
     const value = moment?.isAhead ? "–" : values && format.count(values[name] ?? 0);
     write(document.querySelector(`.series-${name} .value`), value ?? "");
   }
-  write(document.querySelector(".series-usual .value"), moment ? sayRate(moment.usual) : sayByNow(board?.usual));
+  const usual = board?.usual;
+  write(document.querySelector(".series-usual .value"), usual ? (moment ? sayRate(moment.usual) : sayByNow(usual)) : texts.nothing_to_compare);
   const name = moment?.underWay ? "chart_under_way" : "chart_at";
   write($("moment"), moment ? say(name, { time: format.hour(moment.at * 1000) }) : texts.chart_today);
 }
@@ -39,5 +40,5 @@ export function showDay(shown) {
 }
 
 const sayRate = (usual) => (usual === null ? "–" : format.tenths.format(usual)); // of five minutes
-const sayByNow = (usual) => (usual ? format.count(Math.round(usual.by_now)) : `– (${texts.no_history})`);
+const sayByNow = (usual) => format.count(Math.round(usual.by_now));
 const sayNow = (usual) => say("usual_by_now", { n: sayByNow(usual) });

@@ -50,7 +50,7 @@ export function showQuiet() {
 }
 
 // --------------------------------------------------------------------------------------------------------- incomplete
-const isPartlyLive = () => document.body.dataset.state === "live" && board && Object.keys(board.history).length > 0;
+const isPartlyLive = () => document.body.dataset.state === "live" && board !== null && Object.keys(board.history).length > 0;
 
 /** Return in words of which channels history is being read: their figures lack what came since, though all others are of now. */
 export function sayIncomplete() {
@@ -83,6 +83,7 @@ export function showFreshness() {
   const state = why ? (asOf === null ? "empty" : old) : !clock || lost ? "connecting" : "live";
   document.body.dataset.state = state;
   const partly = isPartlyLive();
+  document.body.toggleAttribute("data-partly", partly);
   write($("status").querySelector(".word"), partly ? texts.partly_live : texts[state]);
   write($("status").querySelector(".symbol"), partly ? SYMBOLS[ATTENTION] : STATE_SYMBOLS[state]);
   write($("as-of"), asOf === null ? "–" : format.moment(asOf, now()));

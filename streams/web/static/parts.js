@@ -40,6 +40,7 @@ class Figure {
     write(this.name, told.label);
     write(this.button, told.value);
     mark(this.box, told.level ?? NORMAL);
+    this.box.classList.toggle("few", told.isOfFew ?? false);
   }
 }
 
@@ -116,11 +117,12 @@ export class Table {
       write(entry.row.firstChild, item.name);
       mark(entry.row, item.level ?? NORMAL);
       if (entry.state) showState(entry.state, item.state);
-      item.cells.forEach(({ value, level, title = "" }, index) => {
+      item.cells.forEach(({ value, level, isOfFew = false, title = "" }, index) => {
         const cell = entry.cells[index];
         cell.dataset.heading = columns[columns.length - item.cells.length + index].label;
         write(cell.firstChild, value);
         mark(cell, level ?? NORMAL);
+        cell.classList.toggle("few", isOfFew);
         explain(cell, title);
       });
     });

@@ -13,13 +13,18 @@ export const isIdle = (figures) => !figures.waiting && !figures.in_progress && !
 export const noAgent = (figures) => figures.waiting > 0 && figures.agents_available !== null && !staffed(figures);
 export const waited = (figures) => lasted(figures.oldest_waiting_at, figures.channel);
 
-export function levelsOf(figures, thresholds, board) {
+/**
+ * Return the levels of all that is marked of a queue. Once it is closed, what the day has brought to it asks for nobody's attention;
+ * who still waits does.
+ */
+export function levelsOf(figures, thresholds, board, isOver = isClosed(figures)) {
+  const levelOfRate = (ratio, limits) => (isOver ? NORMAL : levelOfShare(ratio, limits));
   const levels = {
     waiting: noAgent(figures) ? ACTION : levelOf(figures.waiting, thresholds.waiting),
     longest: levelOf(waited(figures), thresholds.longest_wait_seconds),
-    service: levelOfShare(figures.today.service_level, board.service_level),
-    recent: levelOfShare(figures.recent_service_level, board.service_level),
-    abandonment: levelOfShare(figures.today.abandonment, board.abandonment),
+    service: levelOfRate(figures.today.service_level, board.service_level),
+    recent: levelOfRate(figures.recent_service_level, board.service_level),
+    abandonment: levelOfRate(figures.today.abandonment, board.abandonment),
     available: noAgent(figures) ? ACTION : NORMAL,
   };
   return areCurrent(figures.channel) ? levels : mapValues(levels, () => NORMAL);
@@ -28,7 +33,8 @@ export function levelsOf(figures, thresholds, board) {
 const NEVER = { attention: Infinity, action: Infinity };
 
 /** Return the levels of all queues of a channel together: how many wait, and for how long, is judged of each. */
-export const levelsOfAll = (figures, board) => levelsOf(figures, { waiting: NEVER, longest_wait_seconds: NEVER }, board);
+export const levelsOfAll = (figures, board) =>
+  levelsOf(figures, { waiting: NEVER, longest_wait_seconds: NEVER }, board, isChannelClosed(figures.channel, board));
 
 /** Return the figures of all queues of a channel together. */
 export function sumOf(channel, board) {
@@ -48,15 +54,29 @@ export function sumOf(channel, board) {
   };
 }
 
-/** Return the level of a queue: the most pressing of all that is marked of it, on any page. */
-export const pressing = (levels) => Math.max(...Object.values(levels));
+/** Return the level of a queue, on any page: the most pressing of all that is marked of it. */
+export const levelOfQueue = (levels) => Math.max(...Object.values(levels));
 
 /** Return the level of what can be acted upon now. */
 const acute = (levels) => Math.max(levels.waiting, levels.longest, levels.available);
 
+/** Return whether there are queues of a channel, and all of them are closed. */
+export function isChannelClosed(channel, board) {
+  const queues = board.queues.filter((queue) => queue.channel === channel);
+  return queues.length > 0 && queues.every(isClosed);
+}
+
+/** Return the level of all queues of a channel together: that of each, and of what the day has brought to all of them. */
+export function levelOfChannel(channel, board) {
+  const all = levelOfQueue(levelsOfAll(sumOf(channel, board), board));
+  const queues = board.queues.filter((queue) => queue.channel === channel);
+  return Math.max(all, ...queues.map((queue) => levelOfQueue(levelsOf(queue, queue.thresholds, board))));
+}
+
 /** Return the symbol and the word of a level; nothing for what has none. */
 export const stateOf = (level) => (level === null ? ["", ""] : [SYMBOLS[level], texts[NAMES[level]]]);
 export const idle = ["○", texts.idle];
+export const shut = ["○", texts.shut];
 
 // -------------------------------------------------------------------------------------------------------------- table
 const AGENTS = ["available", "on_contact", "paused"];
@@ -85,6 +105,9 @@ export const SHARES = {
   service: (f, board) => [f.today.service_level, board.service_level],
   recent: (f, board) => [f.recent_service_level, board.service_level],
 };
+/** Return whether a figure is a share of too few to be judged. */
+export const isOfFew = (name, figures, board) => name in SHARES && isSmall(SHARES[name](figures, board)[0]);
+
 const phone = matchMedia("(max-width: 40rem)"); // as in folded.css
 const HEADINGS = { service: "level_short", recent: "level_recent" }; // others have their own names
 const headingOf = (name) => texts[HEADINGS[name] ?? name];
@@ -168,26 +191,27 @@ export function reasonFor(name, queue, board) {
   if (!ratio.denominator) return texts[`no_${queue.channel}_yet`];
   const sample = say("sample", counts(ratio));
   if (isSmall(ratio)) return say(`small_sample_${queue.channel}`, { sample });
+  if (isClosed(queue)) return `${sample} – ${texts.shut.toLowerCase()}`;
   return `${sample} – ${limitsOf(name, queue, board)}`;
 }
 
-/** Return the state of a queue: the symbol says how pressing it is, the word why, as far as there is one, then who is there though it is closed. */
+/**
+ * Return the state of a queue of this level (`levelOfQueue`): the symbol says how pressing it is, the word the same or why. That it is
+ * closed alarms nobody; whoever still waits may: then it is said behind that, and else behind it who is there.
+ */
 export function stateOfQueue(queue, level) {
   if (!areCurrent(queue.channel)) return ["", "–"];
-  if (noAgent(queue)) return [SYMBOLS[ACTION], texts.no_agent];
-  const [symbol, word] = stateOf(level);
-  if (isClosed(queue)) return [level ? symbol : "○", texts.shut, sayInside(queue)[0]];
-  if (isIdle(queue)) return level ? [symbol, texts.idle] : idle;
-  return [symbol, word];
+  const told = noAgent(queue) ? [SYMBOLS[ACTION], texts.no_agent] : stateOf(level);
+  if (isClosed(queue)) return level ? [...told, texts.shut.toLowerCase()] : [...shut, sayInside(queue)[0]];
+  return isIdle(queue) && !level ? idle : told;
 }
-
 
 function showRow(entry, queue, board) {
   const levels = levelsOf(queue, queue.thresholds, board);
   Object.assign(entry, { queue, board });
   const [, state, ...cells] = entry.row.children;
   nameRow(entry.row, nameOf(queue) || texts.no_name); // it may change: once another site has a queue of that name, it says the site
-  const level = pressing(levels);
+  const level = levelOfQueue(levels);
   const [symbol, word] = stateOfQueue(queue, level); // who is there though it is closed, columns say
   mark(entry.row, level);
   point(entry.row, queue.service);
@@ -200,7 +224,7 @@ function showRow(entry, queue, board) {
     const cell = cells[index];
     write(cell.firstChild, text(queue));
     mark(cell, levels[name] ?? NORMAL);
-    cell.classList.toggle("few", name in SHARES && isSmall(SHARES[name](queue, board)[0]));
+    cell.classList.toggle("few", isOfFew(name, queue, board));
     explain(cell, reasonFor(name, queue, board));
   });
 }

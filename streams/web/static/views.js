@@ -3,11 +3,11 @@
 import { barOf, cardOfAppointments, cardOfMatters, cardOfPromises, cardOfQueues, cardOfSatisfaction } from "./cards.js";
 import { figureOfMatters, figureOfQueue, labelOfMatters } from "./cards.js";
 import { sayUsual, showDay } from "./day.js";
-import { ATTENTION, NORMAL, SYMBOLS } from "./levels.js";
+import { ATTENTION, NORMAL, SYMBOLS, isSmall } from "./levels.js";
 import { sources, when } from "./live.js";
 import { QUEUED, WRITTEN, areCurrent, counts, format, nameOf, now, say, texts } from "./page.js";
 import { COLUMN as PROMISED, LEVELS as PROMISE_LEVELS, MIDNIGHT, aboutPromise, promiseOf, sayLeft } from "./promises.js";
-import { levelsOf, levelsOfAll, pressing, stateOf, stateOfQueue, sumOf } from "./queues.js";
+import { levelOfQueue, levelsOf, levelsOfAll, shut, stateOf, stateOfQueue, sumOf } from "./queues.js";
 import { countIn, roomBeside } from "./room.js";
 
 /** Return items in as few pages as their rows need, none much emptier than others. */
@@ -31,7 +31,7 @@ function tablesOfQueues(channel, names, board, ...others) {
   const queues = board.queues.filter((queue) => queue.channel === channel);
   const items = queues.map((queue) => {
     const levels = levelsOf(queue, queue.thresholds, board);
-    const level = pressing(levels);
+    const level = levelOfQueue(levels);
     return {
       key: JSON.stringify([queue.site, queue.service, queue.queue]),
       name: nameOf(queue) || texts.no_name,
@@ -84,7 +84,7 @@ function standing({ promises }) {
     name: promiseOf(told),
     cells: STANDING.map((name) => {
       const level = areCurrent(told.channel) ? PROMISE_LEVELS[name]?.(told) : NORMAL;
-      return { value: PROMISED[name](told), level, about: aboutPromise(name, told) };
+      return { value: PROMISED[name](told), level, isOfFew: name === "kept" && isSmall(told.kept), about: aboutPromise(name, told) };
     }),
   }));
   return tablesOf(columns, items, "line").map((table) => [table]);
@@ -181,7 +181,7 @@ function pipeline(board) {
   const known = sources();
   const rows = known.map(({ channel, site, until, isQuiet, isJudged }) => {
     const isRead = channel in board.history;
-    const state = !areCurrent() ? ["", "–"] : isRead ? [SYMBOLS[ATTENTION], texts.reading_history] : isQuiet ? [SYMBOLS[ATTENTION], texts.quiet_source] : isJudged ? stateOf(NORMAL) : ["○", texts.shut];
+    const state = !areCurrent() ? ["", "–"] : isRead ? [SYMBOLS[ATTENTION], texts.reading_history] : isQuiet ? [SYMBOLS[ATTENTION], texts.quiet_source] : isJudged ? stateOf(NORMAL) : shut;
     const value = until === null ? texts.nobody_today : format.hour(Math.min(until, now())); // five minutes are told by their end
     return { key: JSON.stringify([channel, site]), name: [texts[`channel_${channel}`], site].filter(Boolean).join(" – "), level: areCurrent() && (isQuiet || isRead) ? ATTENTION : NORMAL, state, cells: [{ value, isWords: true }] };
   });

@@ -2,7 +2,7 @@
 
 import { findAlerts, sayAlert, tellAlerts } from "./alerts.js";
 import { closePanel, isPanelOpen } from "./explaining.js";
-import { NAMES, SYMBOLS, mark } from "./levels.js";
+import { ATTENTION, NAMES, SYMBOLS, mark } from "./levels.js";
 import { board, run, showFreshness } from "./live.js";
 import { setOpenings } from "./openings.js";
 import { $, Rows, counts, explain, format, isCut, now, say, texts, write } from "./page.js";
@@ -17,9 +17,14 @@ const asked = new URLSearchParams(location.search);
 const { views, seconds } = document.body.dataset;
 const known = (name) => Object.hasOwn(VIEWS, name);
 
-/** Return the views that the address asks for, else those of the settings. */
+/** Return the views that the address asks for, else those of the settings; and say which of the former there are not. */
 function chosenViews() {
-  const wanted = (asked.get("views") ?? "").split(",").filter(known);
+  const names = (asked.get("views") ?? "").split(",").map((name) => name.trim()).filter(Boolean);
+  const others = names.filter((name) => !known(name));
+  $("unknown-views").hidden = !others.length;
+  const told = say("unknown_views", { names: others.join(", "), known: Object.keys(VIEWS).join(", ") });
+  write($("unknown-views"), `${SYMBOLS[ATTENTION]} ${told}`);
+  const wanted = names.filter(known);
   return wanted.length ? wanted : views.split(",").filter(known);
 }
 

@@ -10,7 +10,7 @@ from connectors.rdv.config import RdvConfig
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.testing import Bench
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from tests.support.rdv import OTHER, Town, book, hours, options
 from tests.support.simulations import simulate
 
@@ -42,7 +42,7 @@ def test_a_probe_without_api_listens(tmp_path: Path) -> None:
             {"api": {"email": "a@example.org", "password": "x", "url": "http://example.org"}},
             "api.url must begin with https://",
         ),
-        ({"motifs": {101: {"que": "x"}}}, "motifs.101.que is unknown; did you mean essai.motifs.101.queue"),
+        ({"motifs": {"101": {"que": "x"}}}, "motifs.101.que is unknown; did you mean essai.motifs.101.queue"),
     ],
 )
 def test_mistakes_in_the_configuration_are_named(more: dict[str, Any], words: str) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from models.instants import milliseconds
 from streams.access import tokens as module
 from streams.access.permissions import Operation, Role
-from streams.access.tokens import Token, Tokens, TokensError, digest, find, make_secret, milliseconds
+from streams.access.tokens import Token, Tokens, TokensError, digest, find, make_secret
 from tests.support.kills import kill_at_every_act
 
 NOW = datetime(2026, 11, 25, 8, tzinfo=UTC)

@@ -1,14 +1,20 @@
-"""Citizens who are none any more: nothing names them after a day, and what was counted of them stays."""
+"""Citizens who become known late, or are none any more: nothing names these after a day, and what was counted of them stays."""
 
 from collections.abc import Collection
+from itertools import permutations
 
+import msgspec
+import pytest
+
+from models.events import Event
 from streams.agents.citizens import Citizens
-from streams.core.citizen_figures import Key, Period
+from streams.core import contact, moves
+from streams.core.citizen_figures import TOTAL, Key, Period
 from streams.core.citizens import MAX_CONTACTS
 from streams.core.moves import WITHDRAWN
 from streams.engine.job import Step
-from tests.support.citizens import TERMS, entry, named
-from tests.support.events import PHONE, START_MS
+from tests.support.citizens import TERMS, entry, move, named, tell
+from tests.support.events import PHONE, START, START_MS, make
 from tests.support.simulated_workers import DAY_MS
 
 
@@ -38,7 +44,7 @@ def test_whose_contacts_are_all_anothers_is_named_no_more_the_next_day() -> None
     first, second = "mail:s:1", "mail:s:2"
     partition.fold([entry("letter.arrived", 0, name) for name in (first, second)], START_MS)
     for day, name in enumerate((first, second), 1):
-        partition.fold([entry(WITHDRAWN, 0.1, name)], START_MS)
+        partition.fold([move(WITHDRAWN, 0.1, name)], START_MS)
         assert sweep(partition, day) is (name == first)
 
 
@@ -84,3 +90,80 @@ def test_what_is_over_is_not_kept_beside_a_letter_that_nobody_answers_but_what_i
     partition.fold([entry("letter.answered", 91, "mail:s:1")], START_MS + 91 * DAY_MS)
     (counts,) = (counts for key, counts in named(partition.figures.rows).items() if key == Key("total", 0, "autonomie"))
     assert counts["handled_mail_again_alone"] == 1
+
+
+def counted(events: list[Event]) -> dict[str, dict[str, int]]:
+    """Return what all these events are counted as in the end, by service."""
+    partition = Citizens(TERMS)
+    partition.fold(tell(events), START_MS)
+    return {
+        key.service: told for key, told in named(partition.figures.rows).items() if key.period == TOTAL and key.service
+    }
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_a_letter_that_two_sectors_tell_is_counted_once_whichever_told_first(order: tuple[int, ...]) -> None:
+    letter = {"subject": "mail:s/x:1", "service": "autonomie"}
+    events = [
+        make("letter.arrived", 0, **letter, sector="social", identities="phone:k1-a"),
+        make("letter.assigned", 100, **letter, sector="routes", identities="email:k2-b"),
+        make("letter.answered", 200, **letter, sector="social", identities="phone:k1-a"),
+    ]
+    found = counted([events[number] for number in order])
+    assert found == {"autonomie": dict.fromkeys(LETTER, 1)}
+
+
+LETTER = ("active", "began_mail_other", "handled_mail_first_alone", "hop_none_mail")
+WHERE = {
+    "an appointment that is moved twice": (
+        "appointment:s/x:1",
+        (("booked", ""), ("moved", "autonomie"), ("moved", ""), ("attended", "")),
+    ),
+    "a letter that is assigned twice": (
+        "mail:s/x:1",
+        (("arrived", ""), ("assigned", "autonomie"), ("assigned", ""), ("answered", "")),
+    ),
+    "a visitor who is called by another service": (
+        "visit:s/x:1",
+        (("arrived", "enfance"), ("called", "autonomie"), ("served", "")),
+    ),
+    "a call that another service answers": (
+        "call:s/x:1",
+        (("queued", "enfance"), ("answered", "autonomie"), ("ended", "")),
+    ),
+}
+
+
+@pytest.mark.parametrize(("subject", "kinds"), WHERE.values(), ids=WHERE)
+def test_whose_it_is_may_become_known_at_any_time_where_it_is_stays(
+    subject: str, kinds: tuple[tuple[str, str], ...]
+) -> None:
+    noun = subject.partition(":")[0].replace("mail", "letter")
+    data = {
+        "call.queued": {"queue": "q"},
+        "call.answered": {"queue": "q"},
+        "call.ended": {"queue": "q", "ended_by": "caller"},
+    }
+    for names in range(len(kinds)):
+        events = [
+            make(
+                kind := f"{noun}.{what}",
+                at * 100,
+                subject=subject,
+                service=service,
+                identities="case:k1-a" if at == names else "",
+                **({"starts_at": START} if what in ("booked", "moved") else data.get(kind, {})),
+            )
+            for at, (what, service) in enumerate(kinds)
+        ]
+        for order in permutations(events):
+            assert counted([*order]).keys() == {"autonomie"}
+
+
+def test_what_an_earlier_release_folded_is_told_by_the_places_that_it_noted() -> None:
+    letter = make("letter.arrived", 0, subject="mail:s/x:1", service="autonomie")
+    *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(contact.fold(None, letter)))
+    before = contact.decode(msgspec.msgpack.encode(known))
+    after = contact.fold(before, make("letter.assigned", 1, subject=letter.subject, identities=PHONE))
+    _, (key, adopted) = moves.records(before, after, letter.subject)
+    assert (key, moves.decode(adopted).told) == (PHONE.encode(), ((letter.type, START_MS, "autonomie"),))

@@ -1,5 +1,7 @@
 """The contacts agent without a broker: what a step changes, writes, rejects, forgets and takes back."""
 
+import gc
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -14,13 +16,16 @@ from hypothesis import strategies as st
 from models import topics
 from models.codec import encode
 from models.events import Event
+from streams.agents.codecs import PROGRESS
 from streams.agents.contacts import Contacts, Times
 from streams.core.contact import Keeping, State
-from streams.core.figures import PROGRESS_KEY, Dimensions
+from streams.core.figures import BUCKET_SECONDS, PROGRESS_KEY, Dimensions
 from streams.core.layouts import QUEUES
 from streams.core.visit import TimesToLive
 from streams.engine.job import Step
+from streams.engine.lane import MAX_ROW_BYTES
 from streams.engine.partitioner import partition_of
+from streams.engine.recovery import OFFSETS_KEY
 from tests.support.events import AGENT, CALL, PHONE, START_MS, answered_call, call_lives, make
 
 HOUR_MS = 3_600_000
@@ -252,6 +257,30 @@ def test_what_cannot_be_used_is_rejected_and_the_rest_counts() -> None:
     assert sum(worker.job.progress.rows[PROGRESS_KEY].dead_letters.values()) == 6
 
 
+def test_nothing_of_a_step_is_kept_by_what_it_rejected() -> None:
+    class Kept(SimpleNamespace):
+        """A record of which one can see that it is gone."""
+
+    worker = Worker()
+    worker.fold(*answered_call())
+    gc.collect()
+    gc.disable()
+    try:
+        records = [Kept(**vars(record(answered_call()[1]))), Kept(**vars(record(answered_call()[1], value=b"{")))]
+        gone = [weakref.ref(one) for one in records]
+        step = worker.step()
+        worker.job.fold(TOPIC, records, step)
+        assert len(step.dead_letters) == 1
+        records.clear()
+        del step
+        assert [one() for one in gone] == [
+            None,
+            None,
+        ]  # at once: a step has megabytes, and garbage is looked for seldom
+    finally:
+        gc.enable()
+
+
 def test_time_is_judged_by_when_the_broker_took_it_in() -> None:
     worker = Worker()
     event = make("call.queued", 600, queue="mdph", site="siege", service="autonomie")
@@ -395,6 +424,49 @@ def test_an_old_ring_told_again_within_the_hour_counts_once() -> None:
     for _ in range(3):
         worker.tick(HOUR_MS)
     assert not worker.job.agents.rows
+
+
+def test_an_old_log_that_is_read_again_counts_no_ring_twice_though_its_agent_was_forgotten_or_is_back() -> None:
+    worker = Worker()
+    where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
+    ring = make("agent.state_changed", 0, change="ring_unanswered", **where)
+    worker.fold(ring)
+    worker.commit()
+    for day in (50, 51):
+        worker.now = START_MS + day * DAY_MS
+        worker.fold(*answered_call(f"call:asterisk/siege:{day}", at=day * 86_400))
+        worker.commit()
+        for _ in range(3):
+            worker.tick(BUCKET_SECONDS * 1000)
+        assert worker.job.agents.rows == {}
+        assert [letter.reason for letter in worker.fold(ring).dead_letters] == ["told_again"]
+        worker.commit()
+    worker.fold(make("agent.state_changed", 51 * 86_400, change="logged_in", **where))
+    assert [letter.reason for letter in worker.fold(ring).dead_letters] == ["told_again"]
+    assert worker.total()["ring_unanswered"] == 1
+
+
+def test_sources_without_number_are_refused_before_their_row_is_too_large() -> None:
+    worker, reasons = Worker(), []
+    for number in range(600):
+        source = f"{number:04}" + "\N{ELECTRIC PLUG}" * 196
+        call = make("call.queued", 0, subject=f"call:s:{number}", queue="mdph").model_copy(update={"source": source})
+        reasons += [letter.reason for letter in worker.fold(call).dead_letters]
+    assert {*reasons} == {"too_many_places"}
+    assert 500 < 600 - len(reasons) < 600
+    assert len(PROGRESS.dump(worker.job.progress.rows[PROGRESS_KEY])) < MAX_ROW_BYTES
+    known = make("call.queued", 1, subject="call:s:0b", queue="mdph").model_copy(
+        update={"source": "0000" + "\N{ELECTRIC PLUG}" * 196}
+    )
+    assert not worker.fold(known).dead_letters
+
+
+@pytest.mark.parametrize("subject", [OFFSETS_KEY.decode(), "\0", "\ncall:s:1", " call:s:1"])
+def test_a_subject_that_could_be_a_key_of_the_engines_own_is_refused(subject: str) -> None:
+    worker = Worker()
+    letters = worker.fold(make("call.queued", 0, subject=subject, queue="mdph")).dead_letters
+    assert [(letter.reason, letter.detail.split(":")[0]) for letter in letters] == [("invalid_field", "subject")]
+    assert not worker.job.contacts.rows
 
 
 def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from models.instants import milliseconds
 from models.policies import Policies
 from streams.agents import promises
 from streams.core.figures import PROGRESS_KEY
-from streams.core.rows import milliseconds
 from tests.support.events import START, START_MS, make
 from tests.unit.agents.test_clocks import FILE, Worker, policies, waiting
 

@@ -1,15 +1,23 @@
 """The timeline agent without Kafka: entries to the store, all else to the dead letters."""
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
+import pytest
+
 from models import topics
+from models.instants import milliseconds
 from models.reasons import Reason
+from streams.agents import citizens
 from streams.agents.timeline import make_job
 from streams.core import contact, promises, timeline
+from streams.core.citizen_figures import TOTAL, Key
+from streams.core.contact import ERASED
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
 from streams.engine.job import Step
+from tests.support.citizens import named
 from tests.support.events import CASE, START_MS, answered_call, make
 
 
@@ -31,14 +39,17 @@ class Store:
         self.promised: list[Promised] = []
         self.tidied: list[int] = []
         self.carried: list[int] = []
-        self.erased: set[str] = set()
+        self.erased: dict[str, int] = {}
 
     def write(self, entries: Sequence[Entry], promised: Sequence[Promised]) -> None:
         self.batches.append(list(entries))
+        for entry in entries:
+            if entry.type == ERASED:
+                self.erased.setdefault(entry.contact, milliseconds(entry.happened_at))
         self.promised += promised
 
-    def find_erased(self, contacts: Collection[str] | None = None) -> set[str]:
-        return self.erased if contacts is None else self.erased & {*contacts}
+    def find_erased(self, contacts: Collection[str] | None = None) -> dict[str, int]:
+        return {one: at for one, at in self.erased.items() if contacts is None or one in contacts}
 
     def find_owners(self, names: Collection[str]) -> set[str]:
         return {entry.citizen for batch in self.batches for entry in batch} & {*names}
@@ -78,15 +89,38 @@ def test_what_is_still_to_be_kept_is_written_and_is_no_entry() -> None:
 
 def test_whoever_was_erased_is_not_counted_by_a_dead_letter_that_is_sent_again() -> None:
     _, queued, *_ = answered_call()
-    record = Record(0, 0, *timeline.record(queued, contact.fold(None, queued)))
+    record = Record(0, START_MS + 1, *timeline.record(queued, contact.fold(None, queued)))
     store = Store()
-    store.erased.add(queued.subject)
+    store.erased[queued.subject] = START_MS
     job = make_job("accueil", store).open(0)
     job.fold(topics.TIMELINE.name, [record], Step(0, START_MS, []))
     assert not any(table.rows for table in job.tables)
     store.erased.clear()
     job.fold(topics.TIMELINE.name, [record], Step(0, START_MS, []))
     assert any(table.rows for table in job.tables)
+
+
+@pytest.mark.parametrize("cuts", [(3,), (2, 3), (1, 2, 3)])
+@pytest.mark.parametrize("crash", [False, True])
+def test_what_was_told_until_an_erasure_counts_in_whatever_batch_and_after_a_crash(
+    cuts: tuple[int, ...], crash: bool
+) -> None:
+    name, records, row = {"subject": "mail:s:1"}, [], None
+    for offset, kind in enumerate(("letter.arrived", "letter.answered", ERASED)):
+        event = make(kind, offset, **name, **({"channel": "mail"} if kind == ERASED else {"identities": CASE}))
+        row = contact.fold(row, event)
+        records.append(Record(offset, START_MS + 9000 + offset // 2, *timeline.record(event, row)))
+    job = make_job("accueil", Store()).open(0)
+    for start, end in pairwise((0, *cuts)):
+        for well in (False, True) if crash else (True,):
+            job.fold(topics.TIMELINE.name, records[start:end], Step(0, START_MS + 10_000, []))
+            for table in job.tables:
+                if not well:
+                    table.roll_back()
+                table.commit()
+    _, figures, _ = job.tables
+    counted = named(figures.rows)[Key(TOTAL, 0, "")]
+    assert counted == dict.fromkeys(("active", "began_mail_other", "handled_mail_first_alone", "hop_none_mail"), 1)
 
 
 def test_nothing_is_written_of_nothing() -> None:
@@ -112,7 +146,7 @@ def test_who_is_to_be_forgotten_is_so_though_the_tick_that_did_it_was_taken_back
     rows = job.tables[0]
     rows.commit()
     assert rows.rows
-    store.erased = {"mail:s:1"}
+    store.erased = {"mail:s:1": START_MS}
     job.tick(Step(0, START_MS + 1, []))
     assert not rows.rows
     rows.roll_back()
@@ -120,3 +154,35 @@ def test_who_is_to_be_forgotten_is_so_though_the_tick_that_did_it_was_taken_back
     rows.commit()
     job.tick(Step(0, START_MS + 2, []))
     assert not rows.rows
+
+
+def test_a_step_that_is_taken_back_does_not_begin_the_day_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(citizens, "SWEPT_PER_TICK", 2)
+    store = Store()
+    job = make_job("accueil", store).open(0)
+    letters = [make("letter.arrived", 0, subject=f"mail:s:{n}") for n in range(5)]
+    records = [Record(0, 0, *timeline.record(letter, contact.fold(None, letter))) for letter in letters]
+    job.fold(topics.TIMELINE.name, records, Step(0, START_MS, []))
+    store.erased = {letter.subject: START_MS for letter in letters}
+    rows, left = job.tables[0], []
+
+    def end(*, well: bool) -> None:
+        if not well:
+            for table in job.tables:
+                table.roll_back()
+            job.undo()
+        for table in job.tables:
+            table.commit()
+        left.append(len(rows.rows))
+
+    end(well=True)
+    for well in (True, False, True):
+        job.tick(Step(0, START_MS + 1, []))
+        end(well=well)
+    job.fold(topics.TIMELINE.name, records[:1], Step(0, START_MS + 1, []))
+    end(well=False)
+    job.tick(Step(0, START_MS + 1, []))
+    end(well=False)
+    job.tick(Step(0, START_MS + 1, []))
+    end(well=True)
+    assert left == [5, 3, 3, 1, 1, 1, 0]

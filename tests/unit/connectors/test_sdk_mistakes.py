@@ -9,6 +9,7 @@ import pytest
 from connectors.sdk import registry
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.mistakes import spell
 
 VALUES = (
     "",
@@ -53,3 +54,11 @@ def test_a_mistake_is_told_in_french(connector: str, monkeypatch: pytest.MonkeyP
     assert len(told) > 20
     assert all(line.startswith("essai") for line in told)
     assert [line for line in told if any(word in line for word in PYDANTIC)] == []
+
+
+def test_items_of_a_list_are_counted_from_1_and_named_if_they_have_a_name() -> None:
+    given = {"queues": [{}, {"name": "rsa", "hours": [1, 2]}], "2": {"name": "x"}}
+    assert spell(("queues", 0, "hours"), given) == "queues #1.hours"
+    assert spell(("queues", 1, "hours", 1), given) == "queues #2 (rsa).hours #2"
+    assert spell(("queues", 2, "hours", 1)) == "queues #3.hours #2"
+    assert spell(("2", "name"), given) == "2.name"

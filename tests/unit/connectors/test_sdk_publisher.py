@@ -6,17 +6,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka.partitioner.default import murmur2
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.errors import SpoolFullError
 from connectors.sdk.metrics import Meter, Metrics
-from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.publisher import KafkaPublisher, partition_of
 from connectors.sdk.record import Record, pack, to_record, unpack
 from connectors.sdk.spool import Spool
 from models.codec import decode
 from models.events import CallQueued, CallQueuedData, Event
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 
 
 @given(
@@ -31,6 +32,11 @@ from streams.engine.broker import free_port
 )
 def test_a_record_survives_the_spool(record: Record) -> None:
     assert unpack(pack(record)) == record
+
+
+@given(st.binary(max_size=70), st.integers(1, 100))
+def test_a_key_goes_where_other_clients_send_it(key: bytes, count: int) -> None:
+    assert partition_of(key, count) == (murmur2(key) & 0x7FFFFFFF) % count
 
 
 def event(number: int = 0) -> Event:

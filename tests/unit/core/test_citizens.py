@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
-from streams.core import citizen_figures, citizens
+from streams.core import citizen_figures, citizens, turns
 from streams.core.citizen_figures import Key, Period, counted_from, start_of
 from streams.core.citizens import MAX_CONTACTS, Terms, facts
 from streams.core.layouts import CITIZENS
+from streams.core.moves import ADOPTED, WITHDRAWN
 from streams.core.rows import mark
 from streams.core.timeline import Entry
-from tests.support.citizens import START_DAY, entry, fold
+from tests.support.citizens import START_DAY, entry, fold, move
+from tests.support.events import START_MS
 
 
 def contact(channel: str, *told: tuple[str, float], number: int = 0, service: str = "autonomie") -> list[Entry]:
@@ -127,6 +130,28 @@ def test_what_was_erased_leaves_the_row_and_what_was_counted_stands() -> None:
     left = citizens.erase(row, {mark("call:s:1")})
     assert [known.mark for known in left.contacts] == [mark("call:s:2")]
     assert facts(citizens.close(row, START_DAY + 2)) == facts(citizens.close(left, START_DAY + 2)) == []
+
+
+def test_what_an_earlier_release_wrote_is_read_and_what_it_took_away_comes_back() -> None:
+    row = fold([entry("letter.arrived", 0, "mail:s:1"), move(WITHDRAWN, 1, "mail:s:1")])
+    tag, terms, since, is_known, ((*known, _moved),), crowd_at = msgspec.msgpack.decode(citizens.encode(row))
+    before = citizens.decode(msgspec.msgpack.encode([tag, terms, since, is_known, [known], crowd_at]))
+    (contact,) = before.contacts
+    assert (contact.moved, facts(before)) == (None, [])
+    told = ("letter.arrived", START_MS, "autonomie")
+    assert facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, told)], before))
+    assert (
+        facts(fold([move(ADOPTED, 1, "mail:s:1", START_MS, told)], row)) == []
+    )  # the sector is the same: it was before
+
+
+def test_the_types_of_events_that_rows_keep_are_where_they_were() -> None:
+    assert [turns.KINDS.index(kind) for kind in ("call.arrived", "letter.answered", "appointment.cancelled")] == [
+        0,
+        4,
+        18,
+    ]
+    assert [turns.KINDS.index(kind) for kind in ("call.transferred", "call.ended", "visit.served")] == [19, 24, 28]
 
 
 def test_four_weeks_are_counted_until_what_follows_is_known() -> None:

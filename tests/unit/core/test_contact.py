@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from models.events import Event
+from models.identities import MAX_IDENTITIES
 from streams.core import contact
 from streams.core.contact import Contact, Keeping, State
 from streams.core.rows import UnknownVersion
@@ -293,7 +294,7 @@ def test_an_erased_contact_is_kept_as_long_as_any_after_it_was_erased() -> None:
 
 def test_identities_are_bounded_whatever_comes() -> None:
     row = fold(*(make("call.arrived", identities=f"phone:k1-{number:02}") for number in range(20)))
-    assert row.identities.split() == [f"phone:k1-{number:02}" for number in range(contact.MAX_IDENTITIES)]
+    assert row.identities.split() == [f"phone:k1-{number:02}" for number in range(MAX_IDENTITIES)]
 
 
 # --------------------------------------------------------------------------------------------------------------- bytes

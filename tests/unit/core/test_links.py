@@ -1,5 +1,6 @@
 """Links between identities: whose story an identity belongs to, in any order, and never two people's."""
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.identities import MAX_IDENTITIES
 from streams.core.links import Caps, Link, Near, Neighbours, Story, is_strong, links_of, tell_story
 
 LANDLINE, MOBILE, MAIL = "phone:a-landline", "phone:a-mobile", "email:a-mail"
@@ -18,7 +20,7 @@ def known(*told: str) -> Neighbours:
     near: defaultdict[str, set[str]] = defaultdict(set)
     contacts = Counter(identities.partition(" ")[0] for identities in told)
     for identities in told:
-        for one, other in links_of(identities):
+        for one, other in links_of(identities.split()):
             near[one].add(other)
             near[other].add(one)
     return lambda asked: {one: Near(sorted(near[one]), contacts[one]) for one in asked if one in near}
@@ -29,8 +31,14 @@ def names(story: Story) -> set[str]:
 
 
 def test_identities_of_one_contact_are_linked_to_the_strongest() -> None:
-    assert links_of(f"{ANNA} {MAIL} {MOBILE}") == (Link(ANNA, MAIL), Link(ANNA, MOBILE))
-    assert links_of(MOBILE) == links_of("") == ()
+    for told in itertools.permutations([ANNA, MAIL, MOBILE, MAIL]):
+        assert links_of(told) == (Link(ANNA, MAIL), Link(ANNA, MOBILE))
+    assert links_of([MOBILE]) == links_of([]) == ()
+
+
+def test_of_too_many_identities_of_one_contact_the_strongest_count() -> None:
+    many = [f"phone:a-{number:02}" for number in range(20)]
+    assert links_of([*many[::-1], MAIL]) == tuple(Link(MAIL, one) for one in many[: MAX_IDENTITIES - 1])
 
 
 @pytest.mark.parametrize("asked", [ANNA, MAIL, MOBILE])
@@ -159,7 +167,7 @@ def person_of(strong: str, told: Sequence[str]) -> frozenset[str]:
     """A plain second reading: the strong identities that hang together."""
     found = {strong}
     links: list[tuple[str, str]] = [
-        link for identities in told for link in links_of(identities) if all(map(is_strong, link))
+        link for identities in told for link in links_of(identities.split()) if all(map(is_strong, link))
     ]
     while more := {end for link in links if found & set(link) for end in link} - found:
         found |= more

@@ -27,7 +27,24 @@ def test_a_header_with_a_broken_name_stops_nothing(compression: int) -> None:
     records = PartitionRecords(
         TopicPartition("t", 0), MemoryRecords(raw), [], 1, None, None, check_crcs=True, isolation_level=0
     )
-    found = list(records)
+    found, more = records.take(None)
+    assert not more
     assert [record.value for record in found] == [b"v%d" % number for number in range(1, 9)]
     assert [name for record in found for name, _ in record.headers] == [*["name"] * 3, "na\\xffme", *["name"] * 4]
     assert records.next_fetch_offset == 9
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_a_fetch_is_handed_out_in_parts(limit: int) -> None:
+    raw = b"".join(batch(first, 4, broken=first == 3) for first in (0, 3, 6))
+    records = PartitionRecords(
+        TopicPartition("t", 0), MemoryRecords(raw), [], 2, None, None, check_crcs=True, isolation_level=0
+    )
+    found: list[int] = []
+    more = True
+    while more:
+        part, more = records.take(limit)
+        assert len(part) <= limit
+        found += [record.offset for record in part]
+        assert records.next_fetch_offset == (found[-1] + 1)
+    assert found == [*range(2, 9)]

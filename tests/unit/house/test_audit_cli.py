@@ -90,13 +90,13 @@ def test_show_is_a_table_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> No
 
     whose = ["general", "phone:a1b2-0"]
     titles, first, *_ = table()
-    assert titles == ["when", "who", "operation", "sector", "whose", "why", "result"]
+    assert titles == ["WHEN", "WHO", "OPERATION", "SECTOR", "WHOSE", "WHY", "RESULT"]
     told = ["found by number, address or reference", *whose, "The citizen is here", "done"]
     assert first[1:] == ["guichet", *told], "in words; codes are for programs, which ask for JSON"
     assert json.loads(command("show", "--json").stdout.splitlines()[0])["operation"] == "look_up"
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     titles, first, *_ = table()
-    assert titles[:5] == ["quand", "qui", "opération", "secteur", "de qui"]
+    assert titles[:5] == ["QUAND", "QUI", "OPÉRATION", "SECTEUR", "DE QUI"]
     told = ["recherche par numéro, adresse ou référence", *whose]
     assert (first[1:5], first[6:]) == (["guichet", *told], ["fait"])
 

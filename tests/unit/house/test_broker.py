@@ -16,9 +16,9 @@ from streams.engine.broker import (
     BrokerError,
     BrokerUnusableError,
     EmbeddedKafka,
-    free_port,
     listens,
 )
+from streams.engine.ports import free_port
 from tests.support.processes import wait_until
 
 JAVA = """#!/bin/sh

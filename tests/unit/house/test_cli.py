@@ -63,7 +63,7 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         (("version", "--help"), "\nOptions :\n"),
         (("topics", "--help"), "\nCommandes :\n"),
         (("nowhere",), "Erreur : Il n'y a pas de commande 'nowhere'."),
-        (("up", "--domo"), "Vouliez-vous dire --demo ?"),
+        (("up", "--domo"), "Il n'y a pas d'option --domo. Vouliez-vous dire --demo ?"),
         (("conect",), "Il n'y a pas de commande 'conect' ; vouliez-vous dire connect ?"),
         (("dead-letters", "lst"), "Il n'y a pas de commande 'lst' ; vouliez-vous dire list ?"),
         (("simulate", "asterix"), "Il n'y a pas de commande 'asterix' ; vouliez-vous dire asterisk ?"),

@@ -60,7 +60,19 @@ class TestList:
         set_up(siege="asterix")
         result = command("list")
         assert result.exit_code == 0
-        assert result.stderr == "accueil: connectors.siege.connector: no connector 'asterix' is installed\n"
+        assert result.stderr == (
+            "accueil: settings: accueil.toml\n"
+            "accueil: connectors.siege.connector: no connector 'asterix' is installed\n"
+        )
+
+    def test_the_settings_file_is_told_or_that_there_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for told in (("list",), ("check", "siege")):
+            monkeypatch.setenv("LC_ALL", "C")
+            assert command(*told).stderr.startswith(
+                "accueil: settings: no file, accueil.toml is not here (--config or ACCUEIL_CONFIG names another file)\n"
+            )
+            monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+            assert command(*told).stderr.startswith("accueil: réglages : aucun fichier, accueil.toml n'est pas ici (")
 
     def test_programs_get_json(self) -> None:
         set_up(siege="asterisk")
@@ -141,7 +153,7 @@ class TestCheck:
             result = command("check", name)
             other = ({"guichets", "kiosque"} - {name}).pop()
             assert result.exit_code == 2
-            assert result.stderr == (
+            assert result.stderr.removeprefix("accueil: settings: accueil.toml\n") == (
                 f"accueil: accueil.toml: connectors.{name}.port and connectors.{other}.port listen on the same port\n"
             )
         set_up(siege="asterisk", annexe="asterisk")

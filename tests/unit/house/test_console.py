@@ -107,6 +107,11 @@ def test_what_is_no_log_line_is_told_as_it_is(text: str) -> None:
         ("", "does not answer yet", "ne répond pas encore"),
         ("partitions [] of [] recovered", "waits for its partitions", "attend ses partitions"),
         (
+            "partitions [] of [0, 1] recovered",
+            "reads the state of partitions 0, 1",
+            "lit l'état des partitions 0, 1",
+        ),
+        (
             "partitions [0] of [0, 1] recovered",
             "reads the state of partitions 0, 1 (done: 0)",
             "lit l'état des partitions 0, 1 (lues : 0)",

@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from confluent_kafka import Message, Producer
 
 from models.topics import DEAD_LETTERS
-from streams import deadletters_cli
 from streams.deadletters import DeadLetter, Filter, read, replay
 from streams.deadletters_cli import group
 from streams.engine.broker import EmbeddedKafka
@@ -261,7 +260,7 @@ def test_place_of_another_form_is_a_mistake_of_use_with_an_example(arguments: tu
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.example.org:9092"])
 def test_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setattr(deadletters_cli, "BROKER_SECONDS", 0.1)
+    monkeypatch.setattr("streams.running.BROKER_SECONDS", 0.1)
     monkeypatch.setenv("ACCUEIL_BROKERS", address)
     result = command("list")
     assert result.output == f"accueil: no Kafka broker answers at {address} after 0.1 s\n"

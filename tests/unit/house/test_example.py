@@ -1,10 +1,14 @@
 """The settings that are shipped are valid: the example shows every setting, the demo the queues that are simulated."""
 
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from connectors.asterisk.simulate import SERVICES
+from connectors.asterisk.simulate.rhythm import Rhythm
+from connectors.simulator.deeds import What
 from connectors.simulator.house import (
     APPOINTMENTS,
     EMAILS,
@@ -14,9 +18,12 @@ from connectors.simulator.house import (
     MAARCH_LETTERS,
     VISITS,
 )
+from connectors.simulator.plan import Plan
+from models.policies import Policies
 from streams.configuration import describe, load
-from streams.programs import configure_connectors
+from streams.programs import configure_connectors, web_options
 from streams.running import DEMO_FILE
+from streams.sla_file import load_policies
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "accueil.example.toml"
 MADE_UP = ("connectors.", "web.queues.", "web.services.")
@@ -49,3 +56,43 @@ def test_demo_shows_the_queues_that_are_simulated() -> None:
 def test_demo_has_a_name_for_every_service_that_is_simulated() -> None:
     kinds = (LETTERS, MAARCH_LETTERS, EMAILS, FORMS, APPOINTMENTS)
     assert load(DEMO_FILE).web.services.keys() == {place.service for kind in kinds for place, _ in kind.places}
+
+
+def test_demo_is_open_where_and_whenever_its_systems_take_calls_and_visitors() -> None:
+    settings = load(DEMO_FILE)
+    assert settings.sla
+    policies = load_policies(settings.sla)
+    simulated = {name: Rhythm(1, always=True) for name in ("call", "visit")}
+    services = {service.label: service for service in SERVICES}
+    begin = datetime(2026, 12, 21, tzinfo=UTC)  # a week with a public holiday
+    for hour in range(7 * 24):
+        at = begin + timedelta(hours=hour)
+        ms = int(at.timestamp() * 1000)
+        for table, queue in settings.web.queues.items():
+            place = queue.place(table)
+            (name, *_) = [one.calendar for one in policies.in_force(ms) if one.match.fits(*place)]
+            takes = simulated[place.channel].is_open(services[place.service], at.timestamp())
+            assert policies.calendars[name].is_open(ms) == takes, (place, at)
+
+
+def test_demo_asks_of_no_desk_whether_it_is_read_while_its_systems_work() -> None:
+    demo = load(DEMO_FILE)
+    begin = datetime(2026, 12, 21, tzinfo=UTC)
+    came: dict[str, list[datetime]] = {}
+    for deed in Plan(demo.demo.seed, demo.demo.contacts_per_year, always=True).deeds(begin):
+        if deed.at >= begin + timedelta(days=7):
+            break
+        if deed.what is What.TICKET_TAKEN:
+            came.setdefault(deed.matter.place.site, []).append(deed.at)
+    longest = max(later - at for desk in came.values() for at, later in pairwise(desk))
+    assert longest.total_seconds() < (web_options(demo.model_copy(update={"brokers": "x:1"})).quiet_after("visit") or 0)
+
+
+def test_demo_promises_what_the_example_does() -> None:
+    demo, example = (load_policies(DEMO_FILE.with_name(name)) for name in ("demo_sla.toml", "example_sla.toml"))
+    at = int(datetime(2026, 12, 21, tzinfo=UTC).timestamp() * 1000)
+
+    def promised(policies: Policies) -> list[object]:
+        return [(one.name, one.match, one.clocks) for one in policies.in_force(at)]
+
+    assert promised(demo) == promised(example)

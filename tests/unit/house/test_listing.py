@@ -1,4 +1,4 @@
-"""Times that people read and write are those of `web.time_zone`."""
+"""Times that people read and write are those of `web.time_zone`; tables look the same in all commands."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from streams.listing import Since, when
+from streams.listing import Since, print_table, when
 from streams.settings import Web
 
 NOON_AT = 1_764_068_400_000
@@ -45,3 +45,8 @@ def test_time_that_is_shown_may_be_given_with_or_without_its_offset(
 
 def test_what_is_no_time_is_refused_with_examples() -> None:
     assert "use 90m, 7d or 2026-11-25T08:00" in since("noon")
+
+
+def test_titles_of_tables_are_in_capitals_whoever_prints_them(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("contact", "échéance"), [("call:a:1", "demain"), ("mail:ged:12", "")])
+    assert capsys.readouterr().out == "CONTACT      ÉCHÉANCE\ncall:a:1     demain\nmail:ged:12\n"

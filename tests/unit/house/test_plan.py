@@ -14,7 +14,7 @@ import pytest
 from connectors.sdk.lane import GRACE_SECONDS
 from streams import processes
 from streams.configuration import load
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.listening import STOP_SECONDS
 from streams.processes import Child, Program
 from streams.programs import BROKER_STOP_SECONDS
@@ -197,6 +197,40 @@ def test_what_is_over_is_removed_though_a_source_is_away(
     monkeypatch.setattr(here, "retain", retain)
     monkeypatch.setattr("streams.up.SOURCE_SECONDS", 0.0)
     asyncio.run(grow())
+
+
+def test_connectors_of_the_demo_begin_once_its_systems_listen(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, started = Plan(settings, EXAMPLE, tmp_path, demo=True), dict[str, Child]()
+    has_begun = {name: asyncio.Event() for name in ("simulator", "connect")}
+    here._systems.mkdir()
+    (here._systems / "accueil.toml").write_text(EXAMPLE.read_text())
+
+    class Grown:
+        def start(self, *programs: Program) -> list[Child]:
+            children = {part.name: Child(part, tmp_path, lambda *_: None, verbose=False) for part in programs}
+            started.update(children)
+            for name, child in children.items():
+                if name in has_begun:
+                    has_begun[name].set()
+                if name != "simulator":
+                    child.ready.set()
+            return [*children.values()]
+
+    async def grow() -> None:
+        growing = asyncio.create_task(here._grow(Grown()))  # type: ignore[arg-type]
+        await has_begun["simulator"].wait()
+        for _ in range(100):  # whatever does not wait for it is done then
+            await asyncio.sleep(0)
+        assert not has_begun["connect"].is_set()
+        started["simulator"].ready.set()
+        await has_begun["connect"].wait()
+        growing.cancel()
+        await asyncio.gather(growing, return_exceptions=True)
+
+    monkeypatch.setattr(here, "retain", lambda _: asyncio.sleep(0))
+    asyncio.run(asyncio.wait_for(grow(), 30))
 
 
 def test_who_started_it_all_is_not_who_removes_at_night(

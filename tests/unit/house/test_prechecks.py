@@ -13,7 +13,7 @@ import pytest
 
 from streams import prechecks, running
 from streams.configuration import load
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.prechecks import check_port, own
 from streams.programs import notify_options
 from streams.running import announce, find_brokers

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from streams import processes
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.processes import GaveUp, Program, Tree, all_ready
 from tests.support.processes import wait_until
 
@@ -387,6 +387,25 @@ def test_warnings_are_shown_once_it_is_ready(tmp_path: Path, told: Told) -> None
 
     run(tmp_path, told, grow)
     assert [text for text in told.of("web") if "✓" not in text] == ["siege: Kafka cannot be reached (TimeoutError)"]
+
+
+def test_one_that_speaks_up_is_ready_once_it_has_said_something(tmp_path: Path, told: Told) -> None:
+    begun, listens = tmp_path / "begun", tmp_path / "listens"
+    code = (
+        "import pathlib, sys, time\nbegun, listens = map(pathlib.Path, sys.argv[1:])\nbegun.touch()\n"
+        "while not listens.exists(): time.sleep(0.01)\nprint('playing', flush=True)\ntime.sleep(600)"
+    )
+
+    async def grow(tree: Tree) -> None:
+        (simulator,) = tree.start(python("simulator", code, str(begun), str(listens), speaks_up=True))
+        await until(begun.exists)
+        assert not simulator.ready.is_set()
+        listens.touch()
+        await all_ready([simulator])
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert [text[0] for text in told.of("simulator")] == ["✓"]
 
 
 def test_files_of_what_children_say_are_bounded(tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

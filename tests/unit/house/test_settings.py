@@ -74,6 +74,7 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             "accueil.toml: web.queues.rsa.lable_fr is unknown; did you mean web.queues.rsa.label_fr?",
         ),
         ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
+        ('[identities]\nblocked = ["a", 3]', "accueil.toml: identities.blocked #2 must be a text"),
         (
             '[web.queues.lettres]\nchannel = "mail"',
             "accueil.toml: web.queues.lettres.channel must be 'call' or 'visit'",
@@ -151,6 +152,11 @@ def test_mistake_in_the_file_is_one_clear_line(text: str, mistake: str) -> None:
         ("ACCUEIL_WEB__PROT", "1", "ACCUEIL_WEB__PROT: web.prot is unknown; did you mean web.port?"),
         ("ACCUEIL_WEB__PORT", "http", "ACCUEIL_WEB__PORT: web.port must be a whole number"),
         ("ACCUEIL_WEB__QUEUES", "{", "ACCUEIL_WEB: must be JSON"),
+        (
+            "ACCUEIL_IDENTITIES__BLOCKED",
+            '["a", 3]',
+            "ACCUEIL_IDENTITIES__BLOCKED: identities.blocked #2 must be a text",
+        ),
     ],
 )
 def test_mistake_in_a_variable_names_the_variable(
@@ -385,3 +391,17 @@ def test_brokers_are_host_and_port(brokers: str, good: bool, monkeypatch: pytest
     else:
         with pytest.raises(ConfigError, match="ACCUEIL_BROKERS"):
             load()
+
+
+def test_services_and_queues_are_named_where_they_have_a_name() -> None:
+    web = load(
+        write(
+            '[web.services]\nmdph = { label_fr = "MDPH" }\npmi = {}\n'
+            '[web.queues.rsa]\nsite = "siege"\nlabel_fr = "RSA"\nlabel_en = "Income support"\n'
+            '[web.queues.desk]\nqueue = "rsa"\nchannel = "visit"\nlabel_fr = "Guichet"\n[web.queues.pmi]\n'
+        )
+    ).web
+    assert (web.name_services("fr"), web.name_services("en")) == ({"mdph": "MDPH"}, {"mdph": "MDPH"})
+    named = {("call", "siege", "rsa"): "Income support", ("visit", "", "rsa"): "Guichet"}
+    assert web.name_queues("en") == named
+    assert web.name_queues("fr") == named | {("call", "siege", "rsa"): "RSA"}

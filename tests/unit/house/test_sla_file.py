@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 import structlog
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from prometheus_client import CollectorRegistry
 from structlog.typing import EventDict
 
@@ -20,7 +20,7 @@ from streams.configuration import load
 from streams.core import contact
 from streams.core.clocks import advance
 from streams.core.courses import courses
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from streams.settings import ConfigError
 from streams.sla_cli import EXAMPLE
 from streams.sla_file import WatchedPolicies, find_line, load_policies
@@ -76,42 +76,66 @@ def test_all_that_the_example_says_can_be_set_can_be_set(file: Path) -> None:
     ("old", "new", "said"),
     [
         ('holidays = "FR" ', 'holidays = "XX" ', "calendars.siege.holidays: "),
-        ('"13:30-16:30"', '"12:00-16:30"', "calendars.siege.versions.0.friday: "),
-        ('unit = "months"', 'unit = "moons"', "policy.2.clocks.resolution.unit: "),
-        ('match = { channel = "mail" }', 'match = { chanel = "mail" }', "policy.2.match.chanel: "),
-        ("target = 1200", "target = 0", "policy.1.clocks.answer.target: "),
+        ('"13:30-16:30"', '"12:00-16:30"', "calendars.siege.versions #1.friday: "),
+        ('unit = "months"', 'unit = "moons"', "policy #3 (courrier).clocks.resolution.unit: "),
+        ('match = { channel = "mail" }', 'match = { chanel = "mail" }', "policy #3 (courrier).match.chanel: "),
+        ("target = 1200", "target = 0", "policy #2 (guichets).clocks.answer.target: "),
         ("[calendars.siege]", "[calenders.siege]", "calenders: "),
-        ('name = "courriel"', "", "policy.3.name: "),
-        ("clocks.resolution = {", "clocks.answer = {", "policy.2.clocks.answer: "),
-        ('name = "courriel"', 'name = "courrier"', "policy.3.from: "),
+        ('name = "courriel"', "", "policy #4.name: "),
+        ("clocks.resolution = {", "clocks.answer = {", "policy #3 (courrier).clocks.answer: "),
+        ('name = "courriel"', 'name = "courrier"', "policy #4 (courrier).from: "),
         (
             'name = "guichets"\nmatch = { channel = "visit" }\ncalendar = "siege"',
             'name = "guichets"\nmatch = { channel = "visit" }\ncalendar = "agence"',
-            "policy.1.calendar: ",
+            "policy #2 (guichets).calendar: ",
         ),
-        ('name = "guichets"', 'name = "guichets"\nopen_contacts = true', "policy.1.open_contacts: needs from"),
-        ('channel = "email"', 'channel = "mail"', "policy.3.match: never counts: 'courrier', before it, is for"),
-        ('channel = "form" }', 'channel = ["mail"], service = "x" }', "policy.4.match: never counts: 'courrier'"),
-        ('name = "guichets"', 'name = "les guichets"', "policy.1.name: may have letters without accents"),
+        (
+            'name = "guichets"',
+            'name = "guichets"\nopen_contacts = true',
+            "policy #2 (guichets).open_contacts: needs from",
+        ),
+        (
+            'channel = "email"',
+            'channel = "mail"',
+            "policy #4 (courriel).match: never counts: 'courrier', before it, is for",
+        ),
+        (
+            'channel = "form" }',
+            'channel = ["mail"], service = "x" }',
+            "policy #5 (demarches).match: never counts: 'courrier'",
+        ),
+        (
+            'name = "guichets"',
+            'name = "les guichets"',
+            "policy #2 (les guichets).name: may have letters without accents",
+        ),
         ('name = "guichets"', "name = guichets", "not valid TOML: "),
-        ("closures = []", "closures = [{ from = 2027-01-04, to = 2026-12-24 }]", "calendars.siege.closures.0: "),
-        ("from = 2020-01-01", "from = 2020-01-01T10:00:00", "calendars.siege.versions.0.from: must be a day, without"),
-        ('name = "courriel"', 'name = "courriel"\nfrom = 0001-01-01', "policy.3.from: must be at least 1970-01-01"),
-        ('name = "courriel"', 'name = "courriel"\nsince = 2026-01-01', "policy.3.since: is unknown"),
-        ('unit = "months"', 'unit = "month"', "policy.2.clocks.resolution.unit: must be "),
-        ("clocks.announced", "clocks.anounced", "policy.2.clocks.anounced: must be "),
-        ("tuesday =", "mardi =", "calendars.siege.versions.0.mardi: is unknown; did you mean tuesday?"),
+        (
+            "closures = []",
+            "closures = [{ from = 2027-01-04, to = 2026-12-24 }]",
+            "calendars.siege.closures #1: to (2026-12-24) is before from (2027-01-04)",
+        ),
+        ("from = 2020-01-01", "from = 2020-01-01T10:00:00", "calendars.siege.versions #1.from: must be a day, without"),
+        (
+            'name = "courriel"',
+            'name = "courriel"\nfrom = 0001-01-01',
+            "policy #4 (courriel).from: must be at least 1970-01-01",
+        ),
+        ('name = "courriel"', 'name = "courriel"\nsince = 2026-01-01', "policy #4 (courriel).since: is unknown"),
+        ('unit = "months"', 'unit = "month"', "policy #3 (courrier).clocks.resolution.unit: must be "),
+        ("clocks.announced", "clocks.anounced", "policy #3 (courrier).clocks.anounced: must be "),
+        ("tuesday =", "mardi =", "calendars.siege.versions #1.mardi: is unknown; did you mean tuesday?"),
         (
             'unit = "elapsed", at_risk',
             'unit = "elapsed", roll = true, at_risk',
-            "policy.0.clocks.answer.roll: moves no",
+            "policy #1 (telephone).clocks.answer.roll: moves no",
         ),
-        ("at_risk = 0.5", "at_risk = 1.5", "policy.0.clocks.answer.at_risk: must be less than 1"),
-        ("at_risk = 0.5", 'at_risk = "0.5"', "policy.0.clocks.answer.at_risk: must be a number"),
-        ("target = 60,", "target = true,", "policy.0.clocks.answer.target: must be a whole number"),
-        ("target = 60,", f"target = {10**24},", "policy.0.clocks.answer.target: is more than 10 years"),
-        ("target = 2, ", "target = 121, ", "policy.2.clocks.resolution.target: is more than 10 years"),
-        ("target = 15, ", "target = 3661, ", "policy.2.clocks.announced.target: is more than 10 years"),
+        ("at_risk = 0.5", "at_risk = 1.5", "policy #1 (telephone).clocks.answer.at_risk: must be less than 1"),
+        ("at_risk = 0.5", 'at_risk = "0.5"', "policy #1 (telephone).clocks.answer.at_risk: must be a number"),
+        ("target = 60,", "target = true,", "policy #1 (telephone).clocks.answer.target: must be a whole number"),
+        ("target = 60,", f"target = {10**24},", "policy #1 (telephone).clocks.answer.target: is more than 10 years"),
+        ("target = 2, ", "target = 121, ", "policy #3 (courrier).clocks.resolution.target: is more than 10 years"),
+        ("target = 15, ", "target = 3661, ", "policy #3 (courrier).clocks.announced.target: is more than 10 years"),
     ],
 )
 def test_a_mistake_is_named_by_file_line_and_key(file: Path, old: str, new: str, said: str) -> None:
@@ -146,6 +170,32 @@ def test_lines_are_found_in_all_ways_of_writing_tables() -> None:
         (("z",), 1),
     ):
         assert find_line(text, keys) == line
+
+
+def test_items_of_lists_are_counted_from_1_and_their_lines_found(file: Path) -> None:
+    closures = """closures = [
+    2026-12-24, { on = 2026-12-31, hours = ["12:00-13:00", "15:00-14:00"] },
+    # [, of the summer
+    { from = 2027-08-14, to = 2027-08-10 },
+    "x, ]",
+    { on = "soon" }, [3],
+    { from = 2027-08-14, on = 2027-08-10 },
+]"""
+    file.write_text(TEXT.replace("closures = []", closures, 1), encoding="utf-8")
+    first = TEXT.partition("closures = []")[0].count("\n") + 1
+    with pytest.raises(ConfigError) as caught:
+        load_policies(file)
+    assert str(caught.value).splitlines() == [
+        f"{file}:{first + below}: calendars.siege.closures #{item}: {said}"
+        for below, item, said in (
+            (1, "2.hours #2", "15:00-14:00 ends before it begins"),
+            (3, "3", "to (2027-08-10) is before from (2027-08-14)"),
+            (4, "4", "must be a day such as 2026-12-24"),
+            (5, "5.on", "must be a day such as 2026-12-24"),
+            (5, "6", "must be a day such as 2026-12-24, or a table with on, or with from and to"),
+            (6, "7", "needs either on, or from and to"),
+        )
+    ]
 
 
 def test_a_file_that_becomes_unusable_keeps_what_it_said_and_says_so_once(
@@ -234,11 +284,38 @@ def test_a_file_that_is_not_there_at_the_start_is_refused(tmp_path: Path) -> Non
         WatchedPolicies(tmp_path / "sla.toml")
 
 
+def test_list_says_that_workers_go_on_with_what_a_broken_file_said_before(file: Path, tmp_path: Path) -> None:
+    file.write_text(file.read_text().replace("target = 1200", "target = 0"))
+    environment = {"LC_ALL": "C", "ACCUEIL_SLA": str(file), "ACCUEIL_DATA": str(tmp_path)}
+    result = CliRunner().invoke(main, ["sla", "list"], env=environment)
+    assert result.exit_code == 2
+    mistake, kept = result.stderr.splitlines()
+    assert re.match(rf"accueil: {re.escape(str(file))}:\d+: policy #2 \(guichets\).clocks.answer.target: ", mistake)
+    assert kept == "accueil: a worker that runs keeps the promises that it had, until this is mended"
+
+
 def test_check_says_what_is_promised(file: Path) -> None:
     result = CliRunner().invoke(main, ["sla", "check", str(file)], env={"LC_ALL": "C"})
     assert result.exit_code == 0, result.output
     assert "15 working days" in result.output
     assert "40 h of opening" in result.output
+
+
+def test_check_says_which_file_it_read_and_where_that_was_set(
+    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def check(*arguments: str) -> Result:
+        return CliRunner().invoke(main, [*arguments, "sla", "check"])
+
+    told = "settings: no file, accueil.toml is not here (--config or ACCUEIL_CONFIG names another file)\n"
+    assert check().stderr == f"accueil: no SLA file: name one, or set sla; {told}"
+    settings = tmp_path / "ours.toml"
+    settings.write_text('sla = "sla.toml"', encoding="utf-8")
+    done = check("--config", str(settings))
+    assert done.stderr == f"accueil: settings: {settings}\n"
+    assert done.stdout.startswith(f"SLA file: {file}\n")
 
 
 def test_check_says_how_each_promise_is_counted_and_what_is_of_no_effect_now(file: Path) -> None:

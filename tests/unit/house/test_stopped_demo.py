@@ -55,11 +55,33 @@ def test_who_finds_nothing_beside_a_stopped_demo_is_told_where_its_data_are(
     assert "démonstration" not in run(*command).output
 
 
+def test_who_needs_a_broker_beside_a_stopped_demo_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (("explain", "offered"), ("sla", "list"), ("dead-letters", "list")):
+        monkeypatch.setenv("LC_ALL", "C")
+        assert run(*command).output.endswith("; the demo there is stopped: accueil up --demo\n")
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        assert run(*command).output.endswith(" ; la démonstration y est arrêtée : accueil up --demo\n")
+    assert "démonstration" not in run("worker").output  # real events do not belong there
+
+
+def test_who_looks_at_the_demo_that_runs_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.running.BROKER_SECONDS", 0.0)
+    commands = ("explain", "offered"), ("sla", "list"), ("dead-letters", "list"), ("rejects", "list")
+    with own(DEMO):
+        running.announce(DEMO, "127.0.0.1:1", "")
+        for command in commands:
+            assert run(*command).stderr.count(f"accueil: this is about the demo that runs, in {DEMO}\n") == 1
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        assert f"accueil: il s'agit de la démonstration qui tourne, dans {DEMO}\n" in run("rejects", "list").stderr
+        monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
+        assert run("rejects", "list").stderr == ""
+
+
 def test_rejects_are_the_demos_while_it_runs() -> None:
     with own(DEMO):
         running.announce(DEMO, "127.0.0.1:1", "")
         assert run("rejects", "list").output.endswith(f"1 rejected records in {DEMO}/connectors\n")
-        place = run("rejects", "list").output.splitlines()[1].split()[0]
+        place = run("rejects", "list").stdout.splitlines()[1].split()[0]
         assert run("rejects", "show", place).exit_code == 0
         systems = DEMO / running.SYSTEMS
         systems.mkdir()

@@ -128,7 +128,7 @@ def test_the_list_says_how_each_stands_in_two_languages(monkeypatch: pytest.Monk
     command("add", "b", "--role", "operator")
     command("revoke", "b")
     titles, first, second = command("list").stdout.splitlines()
-    assert titles.split()[:3] == ["name", "role", "sectors"]
+    assert titles.split()[:3] == ["NAME", "ROLE", "SECTORS"]
     assert "valid until" in first
     assert "revoked" in second
     assert [json.loads(line)["name"] for line in command("list", "--json").stdout.splitlines()] == ["a", "b"]

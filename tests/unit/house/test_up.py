@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.topics import Channel
-from streams.engine.broker import free_port
+from streams.engine.ports import free_port
 from tests.support.demo import start
 from tests.support.processes import wait_until
 
@@ -28,7 +28,7 @@ def refused(data: Path, port: int) -> str:
     return done.stderr
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
     port = free_port()
     with start(tmp_path, port) as up:
@@ -83,7 +83,7 @@ def test_one_command_from_start_to_stop_and_on(tmp_path: Path) -> None:
             '[connectors.siege]\nconnector = "mailroom"\narchive = "archive"\n',
             "accueil.toml: connectors.siege.inbox is missing",
         ),
-        ('sla = "sla.toml"\n', "sla.toml:2: policy.0.nom: is unknown"),
+        ('sla = "sla.toml"\n', "sla.toml:2: policy #1.nom: is unknown"),
     ],
 )
 def test_wrong_setting_of_a_part_is_told_before_anything_starts(tmp_path: Path, text: str, mistake: str) -> None:

@@ -1,12 +1,14 @@
 """Events are written, byte for byte, as pydantic writes them, and read back as they were."""
 
+import json
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from models.codec import decode, encode
+from models.codec import Unusable, decode, encode, read
 from models.events import Event
 from tests.support.events import agent_events, contact_events, make
 
@@ -34,3 +36,20 @@ def test_any_duration(seconds: float) -> None:
 @given(contact_events() | agent_events())
 def test_made_of_all_fields_at_once_it_is_the_same(event: Event) -> None:
     assert type(event).make({**event.__dict__, "data": event.data.__dict__}) == event
+
+
+@pytest.mark.parametrize("kind", ["appointment.booked", "appointment.moved"])
+@pytest.mark.parametrize(
+    "starts_at",
+    ["0001-01-01T00:00:00+01:00", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"],
+)
+def test_an_appointment_is_in_a_year_that_there_is_everywhere(kind: str, starts_at: str) -> None:
+    told = json.loads(
+        encode(make(kind, 0, subject="appointment:rdv/x:1", starts_at=datetime(2025, 3, 3, 8, tzinfo=UTC)))
+    )
+    for year in (1970, 2199):
+        told["data"]["starts_at"] = f"{year}-06-01T00:00:00Z"
+        assert read(json.dumps(told).encode()).data.starts_at.year == year
+    told["data"]["starts_at"] = starts_at
+    with pytest.raises(Unusable, match=r"^invalid_field: .*starts_at: value_error$"):
+        read(json.dumps(told).encode())

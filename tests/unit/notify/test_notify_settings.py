@@ -72,8 +72,8 @@ def test_secrets_are_shown_to_nobody() -> None:
         ('url = "http://127.0.0.1:9093/"', 'url = "http://example.org:x"', "notify.alertmanagers.local.url must be"),
         ("{service}", "{citizen}", "notify.dashboard_url may have in braces {contact}, "),
         (SECRET, "court", "notify.webhooks.astreinte.secret must be whsec_"),
-        ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities.0 "),
-        ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients.0 "),
+        ('"critical"', '"fatal"', "notify.webhooks.astreinte.severities #1 "),
+        ("superviseurs@", "superviseurs", "notify.mails.superviseurs.recipients #1 "),
         ('username = "accueil"', 'username = "accueil"\nsecurity = "none"', "must not send a password unsecured"),
         ('username = "accueil"', 'username = "accueillé"', "notify.mails.superviseurs.username must be ASCII"),
         ('"password"', '"accents"', "notify.mails.superviseurs.password must be ASCII"),
@@ -92,7 +92,7 @@ def test_mistake_is_named_and_no_secret(old: str, new: str, message: str) -> Non
 def test_list_of_which_nothing_can_be_used_is_not_said_to_be_empty_too() -> None:
     with pytest.raises(ConfigError) as error:
         load(write(GOOD.replace('"critical"', '"fatal"')))
-    assert str(error.value) == "accueil.toml: notify.webhooks.astreinte.severities.0 must be 'critical' or 'warning'"
+    assert str(error.value) == "accueil.toml: notify.webhooks.astreinte.severities #1 must be 'critical' or 'warning'"
 
 
 def test_it_is_started_if_anybody_is_to_be_told(tmp_path: Path) -> None:

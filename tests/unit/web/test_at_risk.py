@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from models.ids import contact_id
+from models.instants import milliseconds
 from models.sla import decode_sla
 from models.topics import Channel
 from streams.web import at_risk
@@ -16,7 +17,7 @@ from streams.web.options import ServiceOptions, WebOptions
 from streams.web.promises import WorkingTime
 from streams.web.view import FiguresView, Source
 from tests.unit.web.test_promises import ANNOUNCED, ANSWERED, NOON, POLICIES
-from tests.web.rows import Worker, milliseconds
+from tests.web.rows import Worker
 
 HOUR = timedelta(hours=1)
 NOW = milliseconds(NOON)

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.events import AgentStateChanged
+from models.instants import milliseconds
 from streams.core import agent
 from streams.core.counting import count_agent
 from streams.core.figures import Dimensions, Figure, Formula, encode_figure, new_figure, total_key
@@ -14,7 +15,7 @@ from streams.web.queues import Arrivals, Now
 from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
 from tests.support.events import make
-from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker, milliseconds
+from tests.web.rows import DESK, MAIL, ROADS, SOCIAL, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 OPTIONS = WebOptions(brokers="", queues=(QueueOptions(ROADS, "Routes", "Roads"),))

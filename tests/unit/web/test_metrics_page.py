@@ -68,7 +68,9 @@ def test_nothing_is_explained_that_is_not_there() -> None:
     connectors = CollectorRegistry()
     Metrics(connectors)
     of_the_engine = (family for family in REGISTRY.collect() if family.name.startswith("pipeline_"))
-    assert {family.name for family in (*connectors.collect(), *of_the_engine)} == metrics_cli.TEXTS.keys()
+    # What a worker made by another test in this process tells of the SLA file is explained with the web's own.
+    there = {family.name for family in (*connectors.collect(), *of_the_engine)} - explained.TEXTS.keys()
+    assert there == metrics_cli.TEXTS.keys()
 
 
 def test_each_explanation_is_in_both_languages() -> None:

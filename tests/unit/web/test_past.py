@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from models.instants import milliseconds
 from streams.core.figures import Figure, bucket_key, day_key, encode_figure, new_day, new_figure
 from streams.core.layouts import QUEUES
 from streams.web.board import make_message
 from streams.web.options import WebOptions
 from streams.web.past import WEEKS, PastDays, Usual, usual_of
 from streams.web.view import FiguresView, Source
-from tests.web.rows import MAIL, ROADS, SOCIAL, milliseconds
+from tests.web.rows import MAIL, ROADS, SOCIAL
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)

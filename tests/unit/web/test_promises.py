@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from models.instants import milliseconds
 from models.policies import Policies, SlaFile
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
@@ -14,7 +15,7 @@ from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from streams.web.promises import MOST, Deadline, Opening, Promise, Waiting, WorkingTime, measure_working_time
 from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
-from tests.web.rows import DESK, MAIL, ROADS, Worker, milliseconds
+from tests.web.rows import DESK, MAIL, ROADS, Worker
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 2, 30, tzinfo=PARIS)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from models.events import FeedbackScale
+from models.instants import milliseconds
 from streams.core.figures import new_figure
 from streams.core.layouts import FEEDBACK
 from streams.core.satisfaction import names_of
@@ -15,7 +16,7 @@ from streams.web.options import ServiceOptions, WebOptions
 from streams.web.services import Appointments, Channels, Matters, Opinions, Service, score
 from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
-from tests.web.rows import APPOINTMENT, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker, milliseconds
+from tests.web.rows import APPOINTMENT, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
 PLAIN = WebOptions(brokers="")

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.instants import milliseconds
 from streams.core.figures import PROGRESS_KEY, Dimensions, bucket_key, day_key, new_figure, total_key
 from streams.core.layouts import FEEDBACK, QUEUES, SLA
 from streams.web.merged import Day
 from streams.web.view import FiguresView, Snapshot, Source
-from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode, milliseconds
+from tests.web.rows import OPINION, ROADS, SOCIAL, Worker, encode
 
 PARIS = ZoneInfo("Europe/Paris")
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=PARIS)

@@ -1,0 +1,23 @@
+"""Instants as rows and messages hold them: whole milliseconds since 1970 UTC."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+# With the same tzinfo object on both sides, as those of `models.codec.read` have it, Python subtracts without asking for offsets.
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(time: datetime) -> int:
+    """Return an aware `time` in whole milliseconds; what is less than one is cut off."""
+    since = time - _EPOCH
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
+
+
+def moment(at: int) -> datetime:
+    """Return the time, in UTC, of so many milliseconds."""
+    return datetime.fromtimestamp(at / 1000, UTC)
+
+
+def iso(at: int, timespec: str = "milliseconds") -> str:
+    """Return the time of so many milliseconds as ISO 8601 has it, in UTC, to the `timespec` of `datetime.isoformat`."""
+    return moment(at).isoformat(timespec=timespec).replace("+00:00", "Z")

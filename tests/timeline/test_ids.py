@@ -1,0 +1,61 @@
+"""Two entries of one citizen with one id and one time, which no source of ours tells: none is lost in silence."""
+
+from contextlib import closing
+
+import pytest
+
+from models.events import Event
+from streams.reasons import explain
+from streams.timeline.database import SameId
+from streams.timeline.store import Timeline, Written
+from tests.support.events import CASE, PHONE, make
+from tests.support.timelines import entries_of, read
+
+
+def numbered(kind: str, subject: str, number: str, at: float = 0, identities: str = CASE) -> Event:
+    """An event of a source that numbers them, as CloudEvents lets it."""
+    return make(kind, at, subject=subject, identities=identities).model_copy(update={"id": number})
+
+
+LETTER = numbered("letter.arrived", "mail:m/x:1", "1")
+EMAIL = numbered("email.received", "email:i/y:1", "1")
+
+
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_of_two_contacts_with_one_id_at_one_time_the_second_is_refused(
+    timeline: Timeline, *, is_one_batch: bool
+) -> None:
+    letter, email = entries_of([LETTER, EMAIL])
+    if not is_one_batch:
+        timeline.write([letter])
+    with pytest.raises(SameId):
+        timeline.write([letter, email] if is_one_batch else [email])
+    timeline.write([letter])
+    assert timeline.write([letter, letter]) == Written(0, 0, 0, 0), "told again it is the same"
+    assert read(timeline, CASE) == ["1"]
+    assert timeline.read_contact(EMAIL.subject) == []
+
+
+def test_whose_entry_has_no_place_beside_another_is_refused_and_stays_where_it_was(timeline: Timeline) -> None:
+    unknown = EMAIL.model_copy(update={"identities": PHONE})
+    timeline.write(entries_of([LETTER, unknown]))
+    with pytest.raises(SameId):
+        timeline.write(entries_of([unknown, numbered("email.answered", EMAIL.subject, "2", 60, f"{CASE} {PHONE}")])[1:])
+    assert (len(read(timeline, CASE)), len(read(timeline, PHONE))) == (1, 1)
+    assert timeline.read_links(CASE, 9) == []
+
+
+def test_one_id_at_two_times_or_of_two_citizens_is_two_entries(timeline: Timeline) -> None:
+    others = [
+        numbered("email.received", "email:i/y:1", "1", 1),
+        numbered("email.received", "email:i/y:2", "1", 0, PHONE),
+    ]
+    timeline.write(entries_of([LETTER, *others]))
+    assert (len(read(timeline, CASE)), len(read(timeline, PHONE))) == (2, 1)
+
+
+def test_why_it_was_set_aside_is_said_in_words(url: str) -> None:
+    with closing(Timeline(url)) as timeline, pytest.raises(SameId) as caught:
+        timeline.write(entries_of([LETTER, EMAIL]))
+    assert CASE not in str(caught.value)
+    assert "id" in explain(type(caught.value).__name__).split(), "the header `detail` of the dead letter"

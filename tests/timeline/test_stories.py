@@ -1,0 +1,247 @@
+"""Links of contacts whose identities become known bit by bit: the same whatever is told first, again, or in whatever batches."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+from sqlalchemy import create_engine, text
+
+from models.events import Event
+from models.grounds import Ground
+from models.identities import MAX_IDENTITIES, IdentityKind
+from models.instants import milliseconds
+from models.sla import SOURCE
+from streams.core.links import Link, Near, tell_story
+from streams.core.timeline import Entry
+from streams.timeline import migrating
+from streams.timeline.expiring import Cursor
+from streams.timeline.store import Timeline
+from tests.support.events import CASE, PHONE, START_MS, make
+from tests.support.timelines import breach, entries_of, read
+
+POOL = [
+    *("case:a-0", "case:a-1", "dossier:a-0", "rdv_user:a-0", "agent:a-0"),
+    *(f"email:a-{number}" for number in range(3)),
+    *(f"phone:a-{number:02}" for number in range(MAX_IDENTITIES + 3)),
+]
+KINDS = ("email.received", "email.acknowledged", "email.answered")
+Row = tuple[str, str, str, str, int]
+
+
+@st.composite
+def events_of_several(draw: st.DrawFn) -> list[Event]:
+    """Some e-mails, of each of which ever more is told: whose it is, and in which sector."""
+    events = []
+    for number in range(draw(st.integers(1, 4))):
+        for step in range(draw(st.integers(1, 6))):
+            identities = draw(st.lists(st.sampled_from(POOL), max_size=4, unique=True))
+            events.append(
+                make(
+                    draw(st.sampled_from(KINDS)),
+                    draw(st.integers(0, 99)),
+                    subject=f"email:a/x:{number}",
+                    native_id=f"{number}.{step}",
+                    sector=draw(st.sampled_from(["", "social"])),
+                    identities=" ".join(identities),
+                )
+            )
+    return events
+
+
+def strength(identity: str) -> tuple[int, str]:
+    """A plain second reading of how strong an identity is."""
+    return list(IdentityKind).index(IdentityKind(identity.partition(":")[0])), identity
+
+
+def links_of_all(events: Iterable[Event]) -> list[Row]:
+    """A plain second reading: the links of contacts by all that was told of them, in the order of the table."""
+    told: dict[str, list[Event]] = {}
+    for event in events:
+        told.setdefault(event.subject, []).append(event)
+    rows = []
+    for contact, own in told.items():
+        names = sorted({name for event in own for name in event.identities.split()}, key=strength)[:MAX_IDENTITIES]
+        sector, began_at = max(event.sector for event in own), min(milliseconds(event.time) for event in own)
+        rows += [(names[0], other, contact, sector, began_at) for other in names[1:]]
+    return sorted(rows)
+
+
+def links_in(timeline: Timeline) -> list[Row]:
+    with timeline.reading() as connection:
+        found = connection.execute(text("SELECT one, other, contact, sector, linked_at FROM links")).all()
+    return sorted(map(tuple, found))
+
+
+def write_in_batches(timeline: Timeline, entries: Sequence[Entry], sizes: Iterable[int]) -> None:
+    rest = [*entries]
+    for size in sizes:
+        timeline.write(rest[:size])
+        rest = rest[size:]
+    timeline.write(rest)
+
+
+@given(events_of_several(), st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_links_are_those_of_all_that_contacts_told_in_whatever_order(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], data: st.DataObject
+) -> None:
+    """The worker is told in one order, its partitions of timelines are read in another, and a part of it again."""
+    entries = entries_of(data.draw(st.permutations(events)))
+    forgetful = [entry for event in data.draw(st.lists(st.sampled_from(events))) for entry in entries_of([event])]
+    told = data.draw(st.permutations([*entries, *forgetful, *data.draw(st.lists(st.sampled_from(entries)))]))
+    sizes = data.draw(st.lists(st.integers(1, 9), max_size=6))
+    with closing(Timeline(f"sqlite:///{tmp_path_factory.mktemp('told') / 'timeline.db'}")) as timeline:
+        write_in_batches(timeline, told, sizes)
+        expected = links_of_all(events)
+        assert links_in(timeline) == expected
+        near: dict[str, list[str]] = {}
+        for one, other in sorted({row[:2] for row in expected}):
+            near.setdefault(one, []).append(other)
+            near.setdefault(other, []).append(one)
+        for asked in POOL:
+            known = {one: Near(sorted(others)) for one, others in near.items()}
+            assert timeline.tell_story(asked) == tell_story(asked, lambda some, known=known: pick(known, some))
+
+
+def pick(known: Mapping[str, Near], some: Sequence[str]) -> dict[str, Near]:
+    return {one: known[one] for one in some if one in known}
+
+
+E1, P1, P2 = "email:a-1", "phone:a-1", "phone:a-2"
+
+
+def step(number: int, at: float, identities: str, contact: str = "email:a/x:1", sector: str = "social") -> Event:
+    whose = {"sector": sector, "identities": identities}
+    return make(KINDS[number % len(KINDS)], at, subject=contact, native_id=f"{contact}.{number}", **whose)
+
+
+@pytest.mark.parametrize("order", [(P1, P2, E1), (P2, P1, E1), (P1, E1, P2), (P2, E1, P1), (E1, P1, P2), (E1, P2, P1)])
+@pytest.mark.parametrize("is_one_batch", [True, False])
+def test_what_a_stronger_identity_makes_superfluous_counts_no_more(
+    timeline: Timeline, order: Sequence[str], *, is_one_batch: bool
+) -> None:
+    entries = entries_of([step(number, number, one) for number, one in enumerate(order)])
+    write_in_batches(timeline, entries, [] if is_one_batch else [1, 1, 1])
+    assert [row[:2] for row in links_in(timeline)] == [(E1, P1), (E1, P2)]
+    story = timeline.tell_story(P1)
+    assert (set(story.identities), set(story.shared), story.is_own) == ({P1}, {E1}, True)
+    assert [(known.contacts, known.linked_at) for known in timeline.read_links(E1, 9)] == [(1, START_MS)] * 2
+
+
+def test_a_link_that_another_contact_tells_stays(timeline: Timeline) -> None:
+    timeline.write(entries_of([step(0, 0, f"{E1} {P1}"), step(0, 5, f"{E1} {P1}", "email:a/x:2")]))
+    timeline.write(entries_of([step(1, 9, f"{CASE} {E1} {P1}")]))
+    assert links_in(timeline) == [
+        (CASE, E1, "email:a/x:1", "social", START_MS),
+        (CASE, P1, "email:a/x:1", "social", START_MS),
+        (E1, P1, "email:a/x:2", "social", START_MS + 5000),
+    ]
+
+
+def test_who_is_named_by_an_event_that_forgot_what_was_told_before_is_linked_to_it(timeline: Timeline) -> None:
+    for number, identities in enumerate((P1, CASE, E1)):
+        timeline.write(entries_of([step(number, 0, identities)]))
+    assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1)]
+
+
+def test_a_revoked_link_stays_revoked_though_no_contact_tells_it_for_a_while(timeline: Timeline) -> None:
+    timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
+    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    timeline.write(entries_of([step(1, 1, f"{CASE} {E1} {P1}")]))
+    assert timeline.is_revoked(Link(E1, P1))
+    assert not timeline.restore(Link(CASE, E1))
+    timeline.write(entries_of([step(0, 2, f"{E1} {P1}", "email:a/x:2")]))
+    assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1}
+    assert timeline.restore(Link(P1, E1))
+
+
+def test_links_leave_with_their_contact_whatever_it_told_by_and_by(timeline: Timeline) -> None:
+    for number, one in enumerate((P1, P2, E1)):
+        timeline.write(entries_of([step(number, number, one, name) for name in ("email:a/x:1", "email:a/x:2")]))
+    erased = make("personal_data.erased", 9, subject="email:a/x:1", channel="email")
+    timeline.write(entries_of([erased]))
+    assert {row[2] for row in links_in(timeline)} == {"email:a/x:2"}
+    assert timeline.expire(Cursor(), START_MS + 86_400_000, 100).contacts == 1
+    assert links_in(timeline) == []
+
+
+def test_a_promise_dates_no_link(timeline: Timeline) -> None:
+    early = breach("email:a/x:1", START_MS - 9_000)
+    timeline.write([early])
+    timeline.write(entries_of([step(0, 0, f"{E1} {P1}")]))
+    timeline.write([early, structs.replace(early, id="earlier")])
+    assert links_in(timeline) == [(E1, P1, "email:a/x:1", "social", START_MS)]
+    assert early.source == SOURCE
+
+
+def test_told_again_nothing_changes(timeline: Timeline) -> None:
+    entries = entries_of([step(number, number, one) for number, one in enumerate((P1, P2, E1, CASE))])
+    timeline.write(entries)
+    assert timeline.write(entries) == timeline.write(entries[::-1]) == (0, 0, 0, 0)
+
+
+# ---------------------------------------------------------------------------------------------------------- a former release
+def write_as_before(url: str, entries: Sequence[Entry]) -> None:
+    """Have a database of release 0004, with links of each event to the strongest that was known by then."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrating._SCRIPTS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        owners: dict[str, str] = {}
+        for entry in entries:
+            known = owners.get(entry.contact, "")
+            owners[entry.contact] = min(filter(None, (known, entry.citizen)), key=strength, default="")
+        for entry in entries:
+            at = milliseconds(entry.happened_at)
+            given = {
+                "owner": owners[entry.contact] or entry.contact,
+                "at": at,
+                "id": entry.id,
+                "contact": entry.contact,
+            }
+            given |= {"sector": entry.sector, "source": entry.source}
+            connection.execute(
+                text(
+                    "INSERT INTO entries VALUES (:owner, :at, :id, :contact, :sector, 'email', 's', 's', 'email.received',"
+                    " 'open', '', :source, '', '') ON CONFLICT DO NOTHING"
+                ),
+                given,
+            )
+            strongest, *others = entry.identities.split() or [""]
+            for other in others:
+                connection.execute(
+                    text("INSERT INTO links VALUES (:one, :other, :contact, :id, :sector, :at) ON CONFLICT DO NOTHING"),
+                    given | {"one": strongest, "other": other},
+                )
+    engine.dispose()
+
+
+@given(events_of_several(), st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_links_of_a_former_release_become_those_of_all_that_contacts_told(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], data: st.DataObject
+) -> None:
+    url = f"sqlite:///{tmp_path_factory.mktemp('former') / 'timeline.db'}"
+    write_as_before(url, entries_of(data.draw(st.permutations(events))))
+    with closing(Timeline(url)) as timeline:
+        assert links_in(timeline) == links_of_all(events)
+
+
+def test_a_former_database_goes_on(url: str) -> None:
+    many = [f"phone:a-{number:02}" for number in range(MAX_IDENTITIES + 2)]
+    events = [step(number, number, one) for number, one in enumerate([*many[::-1], E1, CASE])]
+    events += [step(number, 50 + number, one, "email:a/x:2", "") for number, one in enumerate([PHONE, P1])]
+    write_as_before(url, [*entries_of(events), breach("email:a/x:1", START_MS - 1000)])
+    with closing(Timeline(url)) as timeline:
+        assert links_in(timeline) == links_of_all(events)
+        later = step(5, -3, P2, "email:a/x:2")
+        timeline.write(entries_of([later]))
+        assert links_in(timeline) == links_of_all([*events, later])
+        assert len(read(timeline, CASE)) == len(many) + 3
