@@ -91,7 +91,9 @@ def test_it_tells_how_it_is_and_runs_once_on_its_data(tmp_path: Path) -> None:
         assert ask("/healthz").status_code == 200
         assert (ask("/readyz").status_code, ask("/readyz").text) == (503, "no_broker\n")
         failed = 'notify_failed_total{receiver="alertmanagers.local"}'
-        wait_until(lambda: failed in (text := ask("/metrics").text) and f"{failed} 0.0" not in text, "a failure counted")
+        wait_until(
+            lambda: failed in (text := ask("/metrics").text) and f"{failed} 0.0" not in text, "a failure counted"
+        )
         assert 'notify_waiting{receiver="webhooks.garde"} 0.0' in ask("/metrics").text
         path.write_text(path.read_text(encoding="utf-8").replace(str(port), str(free_port())), encoding="utf-8")
         code, text = accueil(path, "notify")
