@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from models.instants import day_that_ends
 from models.reasons import Reason
 from streams.configuration import load
 from streams.rights.telling import Words
@@ -120,6 +121,12 @@ def replay_options(command: F) -> F:
 def when(milliseconds: int, zone: tzinfo) -> str:
     """Return a time in milliseconds since 1970 as the clocks of `zone` show it, with its offset."""
     return datetime.fromtimestamp(milliseconds / 1000, zone).isoformat(" ", "seconds")
+
+
+def tell_deadline(milliseconds: int, zone: tzinfo) -> str:
+    """Return a deadline in milliseconds since 1970: the last day if it is the midnight after one, else as `when` does."""
+    day = day_that_ends(milliseconds, zone)
+    return when(milliseconds, zone) if day is None else day.isoformat()
 
 
 def words_of(settings: Settings) -> Words:

@@ -16,7 +16,7 @@ from streams.configuration import tell_file
 from streams.core.clock import Clock
 from streams.core.contact import Contact
 from streams.core.courses import courses
-from streams.listing import EXIT_NOT_FOUND, Span, limit_option, print_table, when, word
+from streams.listing import EXIT_NOT_FOUND, Span, limit_option, print_table, tell_deadline, when, word
 from streams.running import find, kafka_errors
 from streams.settings import ConfigError, Settings
 from streams.sla_explaining import UNITS, describe_amount, describe_clock, describe_distance, doubt
@@ -121,7 +121,7 @@ def _promises(policies: Policies) -> Iterator[tuple[str, ...]]:
             deadline = say("later", "plus tard") if is_later else say("replaced", "remplacée")
         else:
             try:
-                deadline = when(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
+                deadline = tell_deadline(calendar.add(now, terms.amount, terms.unit, roll=terms.roll), calendar.zone)
             except BeyondCalendarError:
                 deadline = say(f"after {LAST_YEAR}", f"après {LAST_YEAR}")
         rolls = terms.roll or terms.unit is Unit.CLEAR_DAYS
@@ -270,7 +270,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
 def _line(name: str, clock: Clock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
     calendar = policies.calendars.get(clock.terms.calendar)
     assert clock.deadline_at is not None  # it was chosen by it
-    deadline = when(clock.deadline_at, calendar.zone if calendar else settings.web.zone)
+    deadline = tell_deadline(clock.deadline_at, calendar.zone if calendar else settings.web.zone)
     distance = describe_distance(clock, calendar, now)
     return name, clock.place.service, word("clock", clock.kind), clock.terms.policy, deadline, distance
 

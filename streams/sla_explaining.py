@@ -9,7 +9,7 @@ from models.calendars.compiled import TIME_UNITS
 from models.calendars.rules import LAST_YEAR
 from models.policies import Policies
 from streams.core.clock import Clock, End, Pauses
-from streams.listing import when, word
+from streams.listing import tell_deadline, when, word
 from streams.web.promises import WorkingTime, measure_working_time
 from streams.words import say
 
@@ -21,6 +21,8 @@ UNITS: Final = {
     Unit.MONTHS: (("month", "mois"), ("months", "mois")),
 }
 """What is counted in days or months, one and several of it, in English and as French law calls it."""
+
+DEADLINE: Final = ("deadline", "échéance")
 
 
 def describe_clock(
@@ -43,7 +45,10 @@ def describe_clock(
     told = [*_life(clock, closures), *([(now, _stand(clock, calendar, now))] if clock.is_open else [])]
     for at, what in sorted(told, key=lambda step: step[0]):
         to_come = say(" (to come)", " (à venir)") if clock.is_open and at > now else ""
-        yield f"  {when(at, zone)}  {what}{to_come}"
+        time = when(at, zone)
+        if what == say(*DEADLINE):
+            time = tell_deadline(at, zone).ljust(len(time))
+        yield f"  {time}  {what}{to_come}"
     until = clock.ended_at if clock.ended_at is not None else now
     if calendar is None:
         yield "  " + say("its calendar is no longer in the file", "son calendrier n'est plus dans le fichier")
@@ -71,7 +76,7 @@ def doubt(clock: Clock, policies: Policies, zone: tzinfo) -> str:
         deadline = None
     if deadline == clock.deadline_at:
         return ""
-    other = when(deadline, zone) if deadline is not None else say("none yet", "aucune encore")
+    other = tell_deadline(deadline, zone) if deadline is not None else say("none yet", "aucune encore")
     return say(
         f"by this file the deadline would be another one ({other}): another file, or this one as it was, made it",
         f"avec ce fichier l'échéance serait une autre ({other}) : elle vient d'un autre, ou de celui-ci avant",
@@ -146,7 +151,7 @@ def _life(clock: Clock, closures: Pauses) -> Iterator[tuple[int, str]]:
     if clock.at_risk_at is not None and (clock.ended_at is None or clock.at_risk_at < clock.ended_at):
         yield clock.at_risk_at, say("at risk", "à risque")
     if clock.deadline_at is not None:
-        yield clock.deadline_at, say("deadline", "échéance")
+        yield clock.deadline_at, say(*DEADLINE)
     if clock.ended_at is not None:
         if clock.end is End.VOID:
             yield clock.ended_at, say("nobody waits any more", "plus personne n'attend")

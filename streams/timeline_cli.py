@@ -17,7 +17,7 @@ from streams.core.clocks import Kind
 from streams.core.links import Story
 from streams.core.promises import Standing
 from streams.core.summary import Due, Summary, Verdict, put_in_order, sum_up
-from streams.listing import EXIT_NOT_FOUND, print_table, when, word, words_of
+from streams.listing import EXIT_NOT_FOUND, print_table, tell_deadline, when, word, words_of
 from streams.rights.telling import Words, tell_entry
 from streams.running import pass_settings_here
 from streams.sectors import choose_sector
@@ -198,13 +198,13 @@ def _tell_since(matter: Summary, zone: tzinfo) -> str:
 def _tell_promise(promise: Verdict, zone: tzinfo) -> str:
     told = word("type", f"sla.{promise.state}").lower()
     if promise.state == Kind.BREACHED:  # it was so at the deadline
-        at = when(promise.at, zone)
+        at = tell_deadline(promise.at, zone)
         told += say(f", due {at}", f", échéance {at}")
     return f"{word('clock', promise.clock)} ({told})"
 
 
 def _tell_due(due: Due, zone: tzinfo) -> str:
-    deadline = "" if due.due_at is None else f" {when(due.due_at, zone)}"
+    deadline = "" if due.due_at is None else f" {tell_deadline(due.due_at, zone)}"
     standing = "" if due.state is Standing.RUNNING else f" ({say(*STANDINGS[due.state])})"
     return f"{word('clock', due.clock)}{deadline}{standing}"
 

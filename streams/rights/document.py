@@ -119,7 +119,7 @@ def _tell(contact: Held, words: Words) -> Chapter:
         (
             words.with_detail(words.name("clock", one.clock), say("policy", policy=one.policy)),
             when(one.started_at),
-            when(one.deadline_at),
+            words.deadline(one.deadline_at),
             when(one.ended_at),
             say("broken") if one.is_breached else say("kept") if one.ended_at else "",
         )

@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from models.instants import day_that_ends, milliseconds
 from streams.rights.labels import put
 from streams.rights.vocabulary import name
 
@@ -35,6 +36,11 @@ class Words(NamedTuple):
             return ""
         text = datetime.fromisoformat(time).astimezone(self.zone).isoformat(" ", "seconds")
         return text if self.has_offsets else text[: len("2026-11-25 09:00:00")]
+
+    def deadline(self, time: str) -> str:
+        """Return a deadline: the last day if it is the midnight after one, else as `when` does."""
+        day = day_that_ends(milliseconds(datetime.fromisoformat(time)), self.zone) if time else None
+        return self.when(time) if day is None else day.isoformat()
 
     def where(self, site: str, service: str) -> str:
         """Return a place."""

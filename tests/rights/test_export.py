@@ -350,6 +350,15 @@ def test_times_that_were_told_are_written_as_the_house_has_them(timeline: Timeli
     assert "<td>Rendez-vous pris : 2025-03-12 09:00:00</td>" in page
 
 
+def test_a_deadline_at_midnight_is_told_as_the_last_day(timeline: Timeline) -> None:
+    finder = fill(timeline, events())
+    page = written(timeline, finder, Format.HTML, "fr").decode()
+    assert "accusé de réception : règle courrier</th><td>2025-03-03 09:00:10</td><td>2025-03-17</td>" in page
+    assert "réponse : règle telephone</th><td>2025-03-03 09:00:01</td><td>2025-03-03 09:01:01</td>" in page
+    for_programs = written(timeline, finder, Format.JSON).decode()
+    assert '"2025-03-17T23:00:00Z"' in for_programs, "a program is told the moment"
+
+
 WORDED = {
     "received (stamp): 2025-03-01 09:00:00": "reçu (tampon) : 2025-03-01 09:00:00",
     "postage: registered, with receipt": "affranchissement : lettre recommandée avec avis de réception",

@@ -166,6 +166,22 @@ def test_open_matters_come_first_with_what_became_of_promises(
     assert not {"waiting", "closed", "abandoned", "breached"} & {*re.split(r"\s+", told)}, "no codes among the words"
 
 
+def test_what_is_promised_until_the_end_of_a_day_is_told_by_that_day(
+    data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midnight_at = START_MS + 15 * 3_600_000  # it began at 9 o'clock in Paris
+    with closing(Timeline(f"sqlite:///{data / 'timeline.db'}")) as timeline:
+        arrived = make("letter.arrived", 50, identities=phone, subject="mail:ged:7", site="siege", service="mdph")
+        due = promised("mail:ged:7", 1, first_response=midnight_at, acknowledge=midnight_at + 1000)
+        timeline.write([*entries_of([arrived]), breach("mail:ged:7", midnight_at)], [due])
+    shown = ("timeline", "show", phone, "--why", "contact", "--limit", "1")
+    matter = run(*shown).stdout.splitlines()[1]
+    assert "  first response 2025-03-03 (overdue), acknowledgement 2025-03-04 00:00:01+01:00 (overdue)  " in matter
+    assert matter.endswith("  resolution (promise broken, due 2025-03-03)")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert run(*shown).stdout.splitlines()[1].endswith("  traitement (délai dépassé, échéance 2025-03-03)")
+
+
 def test_services_that_have_a_name_are_told_by_it_with_their_codes(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,14 @@
 
 import tomllib
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 
 from models.policies import Policies, SlaFile
+from streams.cli import main
 from streams.core import contact
 from streams.core.clock import Clock
 from streams.core.clocks import advance
@@ -69,7 +72,7 @@ def test_life_of_a_clock_is_told_step_by_step() -> None:
         "2025-03-09 09:00:00+01:00  resumed",
         "2025-03-18 01:48:00+01:00  at risk",
         "2025-03-19 09:00:00+01:00  done in time",
-        "2025-03-21 00:00:00+01:00  deadline",
+        "2025-03-20                 deadline",
         "2025-03-04  1 d",
         "2025-03-10  1 d",
         "2025-03-11  1 d",
@@ -185,4 +188,25 @@ def test_a_deadline_that_another_file_made_is_said_to_be() -> None:
     assert "not with these terms" in doubt(clock, Policies(shorter), PARIS)
     closed = FILE.replace('holidays = "FR"', 'holidays = "FR"\nclosures = [2025-03-10]')
     said = doubt(clock, Policies(SlaFile.model_validate(tomllib.loads(closed))), PARIS)
-    assert "by this file the deadline would be another one (2025-03-19 00:00:00+01:00): another file, or" in said
+    assert "by this file the deadline would be another one (2025-03-18): another file, or" in said
+
+
+def test_the_last_day_of_a_promise_in_days_is_its_deadline_in_lists_and_step_by_step(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    row = contact.fold(None, make("form.submitted", 0, subject=FORM, **DATA["form.submitted"]))
+    row.clocks, _ = advance((), courses(row), POLICIES, START_MS)
+    monkeypatch.chdir(tmp_path)
+    Path("sla.toml").write_text(FILE, encoding="utf-8")
+    Path("accueil.toml").write_text('sla = "sla.toml"', encoding="utf-8")
+    monkeypatch.setattr("streams.sla_cli.read_contacts", lambda _, wanted: {FORM: row} if wanted(row) else {})
+    monkeypatch.setattr("streams.sla_cli.read_contact", lambda *_: row)
+    first, second = CliRunner().invoke(main, ["sla", "list"]).output.splitlines()[1:]
+    assert "  acknowledgement  dossiers  2025-03-03 11:00:00+01:00  late by " in first
+    assert "  resolution       dossiers  2025-03-17                 late by " in second
+    explained = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
+    assert "  2025-03-17                 deadline" in explained
+    assert "  2025-03-03 11:00:00+01:00  deadline" in explained
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    in_french = CliRunner().invoke(main, ["sla", "explain", FORM]).output.splitlines()
+    assert "  2025-03-17                 échéance" in in_french

@@ -299,6 +299,9 @@ def test_check_says_what_is_promised(file: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "15 working days" in result.output
     assert "40 h of opening" in result.output
+    due = {re.split(r"  +", line)[-1] for line in result.output.splitlines() if " working days" in line}
+    assert due
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\d", one) for one in due), "the last day, which needs no time"
 
 
 def test_check_says_which_file_it_read_and_where_that_was_set(

@@ -1,11 +1,13 @@
 """An instant is the same as milliseconds, as a time, and as text."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.instants import iso, milliseconds, moment
+from models.instants import day_that_ends, iso, milliseconds, moment
 
 TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones() | st.just(UTC))  # noqa: DTZ001 - they get one
 
@@ -29,3 +31,21 @@ def test_it_looks_so() -> None:
     assert iso(1_741_000_000_123) == "2025-03-03T11:06:40.123Z"
     assert iso(1_741_000_000_123, "seconds") == "2025-03-03T11:06:40Z"
     assert milliseconds(datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC)) == -1
+
+
+@pytest.mark.parametrize(
+    ("midnight", "zone", "day"),
+    [
+        ("2026-12-03T23:00:00Z", "Europe/Paris", date(2026, 12, 3)),
+        ("2026-03-28T23:00:00Z", "Europe/Paris", date(2026, 3, 28)),  # the night in which clocks are put forward
+        ("2026-10-25T23:00:00Z", "Europe/Paris", date(2026, 10, 25)),  # that after a day of 25 hours
+        ("2026-12-31T23:00:00Z", "Europe/Paris", date(2026, 12, 31)),
+        ("2026-12-03T20:00:00Z", "Indian/Reunion", date(2026, 12, 3)),
+        ("2026-12-04T00:00:00Z", "UTC", date(2026, 12, 3)),
+    ],
+)
+def test_a_day_ends_at_the_midnight_after_it_by_the_clocks_of_its_zone(midnight: str, zone: str, day: date) -> None:
+    at = milliseconds(datetime.fromisoformat(midnight))
+    assert day_that_ends(at, ZoneInfo(zone)) == day
+    assert [day_that_ends(at + less, ZoneInfo(zone)) for less in (-1, 1, 1000, 60_000)] == [None] * 4
+    assert day_that_ends(at, ZoneInfo("Asia/Tokyo")) is None
