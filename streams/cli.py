@@ -150,14 +150,15 @@ def up(context: click.Context, *, demo: bool, verbose: bool) -> None:
 
 
 @main.command(help=say("Run one worker.", "Fait tourner un worker."))
+@click.pass_context
 @pass_settings
-def worker(settings: "Settings") -> None:
+def worker(settings: "Settings", context: click.Context) -> None:
     """Events in, rows and figures out."""
     from streams import worker as program  # noqa: PLC0415
 
     start_logging(settings)
     with clear_errors():
-        sys.exit(program.run(settings))
+        sys.exit(program.run(settings, config_file(context)))
 
 
 @main.command(help=say("Run connectors: those named, or all.", "Fait tourner des connecteurs : ceux-là, ou tous."))
@@ -174,14 +175,15 @@ def connect(settings: "Settings", context: click.Context, names: tuple[str, ...]
 
 
 @main.command(help=say("Serve the live board and the metrics.", "Sert le tableau en direct et les métriques."))
+@click.pass_context
 @pass_settings
-def web(settings: "Settings") -> None:
+def web(settings: "Settings", context: click.Context) -> None:
     """Figures for people and for Prometheus."""
     from streams import programs  # noqa: PLC0415
 
     start_logging(settings)
     with clear_errors():
-        sys.exit(programs.serve(settings))
+        sys.exit(programs.serve(settings, config_file(context)))
 
 
 @main.command(help=say("Run Accueil's own broker alone.", "Fait tourner seul le broker d'Accueil."))
@@ -268,7 +270,7 @@ def config_() -> None:
 def check(context: click.Context) -> None:
     """Print every setting; an error if any cannot be used."""
     from streams import programs  # noqa: PLC0415
-    from streams.configuration import describe, load  # noqa: PLC0415
+    from streams.configuration import describe, find_origin, load  # noqa: PLC0415
     from streams.prechecks import warn  # noqa: PLC0415
     from streams.sla_file import load_policies  # noqa: PLC0415
 
@@ -276,7 +278,7 @@ def check(context: click.Context) -> None:
         settings = load(config_file(context))
         programs.configure_connectors(settings, config=config_file(context))
         settings.kafka.client_options()
-        load_policies(settings.sla)
+        load_policies(settings.sla, find_origin("sla", config_file(context)))
     lines = [
         (f"{key} = {json.dumps(value, ensure_ascii=False)}", origin)
         for key, value, origin in describe(settings, config_file(context))

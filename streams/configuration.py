@@ -69,15 +69,27 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
 
     Masked are secrets, those of connectors too, and what a connector's own configuration does not know.
     """
-    path = find_file(config)
-    origins = (("", _read_environment()), (str(path), _read_file(path)))
+    origins = _read_origins(find_file(config))
     for keys, value in _leaves(settings.model_dump(mode="json")):
-        origin = next((name or _variable(keys) for name, values in origins if _holds(values, keys)), "")
         yield (
             ".".join(keys),
             MASK if value and _is_secret(settings, keys) else value,
-            origin or say("default", "par défaut"),
+            _find_origin(origins, keys) or say("default", "par défaut"),
         )
+
+
+def find_origin(key: str, config: Path | None = None) -> str:
+    """Return the variable or the file that sets `key`, as in `web.port`; empty if neither does. `config` as in `load`."""
+    return _find_origin(_read_origins(find_file(config)), tuple(key.split(".")))
+
+
+def _read_origins(path: Path | None) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Return what stands in variables, which have a name each, and in the file, the first that counts first."""
+    return ("", _read_environment()), (str(path), _read_file(path))
+
+
+def _find_origin(origins: Iterable[tuple[str, Mapping[str, Any]]], keys: tuple[str, ...]) -> str:
+    return next((name or _variable(keys) for name, values in origins if _holds(values, keys)), "")
 
 
 def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ...], config: Path | None) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from connectors.sdk.claims import Claim, find_clashes
 from connectors.sdk.mistakes import guess
 from connectors.sdk.stopping import await_stop
-from streams.configuration import DEFAULT_FILE, explain, find_file
+from streams.configuration import DEFAULT_FILE, explain, find_file, find_origin
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.notify.options import NotifyOptions
@@ -200,8 +200,8 @@ def web_options(settings: Settings) -> WebOptions:
     )
 
 
-def serve(settings: Settings) -> int:
-    """Serve the board until SIGTERM or SIGINT; return the exit code.
+def serve(settings: Settings, config: Path | None) -> int:
+    """Serve the board until SIGTERM or SIGINT; return the exit code. `config` is what was given to `load`.
 
     Raises `OperatorError` if its port cannot be had, and `ConfigError` if the SLA file cannot be used.
     """
@@ -210,7 +210,7 @@ def serve(settings: Settings) -> int:
     from streams.web.app import serve as serve_board  # noqa: PLC0415
 
     check_port(settings.web.host, settings.web.port, "web.port")
-    policies = WatchedPolicies(settings.sla)
+    policies = WatchedPolicies(settings.sla, find_origin("sla", config))
     return 0 if serve_board(web_options(settings), policies, [policies], describe_processes) else os.EX_SOFTWARE
 
 

@@ -38,7 +38,7 @@ EXIT_DIFFERENT: Final = 1
 def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
     """Count, compare, print."""
     with clear_errors(), kafka_errors():
-        policies = load_in_force(file_in_force(settings))
+        policies = load_in_force(settings, file_in_force(settings))
         brokers = find_brokers(settings, or_demo=True)
         wait_for_broker(brokers)
         counted = count_again(

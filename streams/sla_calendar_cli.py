@@ -10,7 +10,7 @@ from models.calendars import CalendarError, Days
 from models.calendars.ical import read_days, write_closures, write_openings
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
 from streams.settings import Settings
-from streams.sla_cli import find_file
+from streams.sla_cli import find_file, find_naming
 from streams.sla_file import load_policies
 from streams.terminal import Group, OperatorError, clear_errors, pass_settings
 from streams.words import say
@@ -55,7 +55,7 @@ def group() -> None:
 def export(settings: Settings, name: str, year: int, *, closures: bool, file: Path | None) -> None:
     """Print a calendar."""
     with clear_errors():
-        calendars = load_policies(find_file(settings, file)).calendars
+        calendars = load_policies(find_file(settings, file), find_naming(file)).calendars
     if name not in calendars:
         known = ", ".join(calendars) or say("none", "aucun")
         raise OperatorError(

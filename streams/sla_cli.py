@@ -12,7 +12,7 @@ from models.calendars.public_holidays import name_holidays
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
 from models.instants import milliseconds
 from models.policies import Policies, Terms
-from streams.configuration import tell_file
+from streams.configuration import find_origin, tell_file
 from streams.core.clock import Clock
 from streams.core.contact import Contact
 from streams.core.courses import courses
@@ -70,7 +70,7 @@ def check(settings: Settings, file: Path | None, year: int | None) -> None:
     if not file:
         tell_settings_file()
     with clear_errors():
-        policies = load_policies(path)
+        policies = load_policies(path, find_naming(file))
     click.echo(_tell_sla_file(path))
     if policies.empty:
         click.echo(say(f"{path} promises nothing", f"{path} ne promet rien"))
@@ -105,6 +105,11 @@ def find_file(settings: Settings, file: Path | None) -> Path:
         + say("; ", " ; ")
         + tell_file(config_file(click.get_current_context()))
     )
+
+
+def find_naming(file: Path | None) -> str:
+    """Return the settings file or variable that names the SLA file; empty if the command does: it is `file`."""
+    return "" if file else find_origin("sla", config_file(click.get_current_context()))
 
 
 def _tell_sla_file(file: Path | None) -> str:
@@ -192,7 +197,7 @@ def explain(ctx: click.Context, settings: Settings, contact: str) -> None:
     """Explain a contact."""
     with clear_errors(), kafka_errors():
         file = file_in_force(settings)
-        policies = load_in_force(file)
+        policies = load_in_force(settings, file)
         row = read_contact(settings, contact)
     if row is None:
         click.echo(say(f"no contact {contact} is known", f"aucun contact {contact} n'est connu"), err=True)
@@ -245,7 +250,7 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
         ]
 
     with clear_errors(), kafka_errors():
-        policies = load_in_force(file_in_force(settings))
+        policies = load_in_force(settings, file_in_force(settings))
         found = read_contacts(settings, lambda row: bool(due(row)))
     clocks = [(clock, name) for name, row in found.items() for clock in due(row)]
     chosen = nsmallest(limit, clocks, key=lambda one: (one[0].deadline_at, one[1]))
@@ -282,10 +287,13 @@ def file_in_force(settings: Settings) -> Path | None:
     return settings.sla
 
 
-def load_in_force(file: Path | None) -> Policies:
-    """Return what `load_policies` does. Its `ConfigError` says, too, that workers do not mind what was changed."""
+def load_in_force(settings: Settings, file: Path | None) -> Policies:
+    """Return what `load_policies` does of what `file_in_force` found.
+
+    Its `ConfigError` says, too, that workers do not mind what was changed.
+    """
     try:
-        return load_policies(file)
+        return load_policies(file, "" if find(settings, or_demo=True) else find_naming(None))
     except ConfigError as error:
         kept = say(
             "a worker that runs keeps the promises that it had, until this is mended",

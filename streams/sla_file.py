@@ -26,10 +26,11 @@ LOOK_SECONDS: Final = 2.0
 log = structlog.get_logger(__name__)
 
 
-def load_policies(path: Path | None) -> Policies:
-    """Return the policies of a file; None: there are none.
+def load_policies(path: Path | None, named_by: str = "") -> Policies:
+    """Return the policies of a file; None: there are none. `named_by`: the settings file or variable that names it, if one does.
 
-    Raises `ConfigError`, one line per mistake, each with file, line, key and reason.
+    Raises `ConfigError`, one line per mistake, each with file, line, key and reason. If the file cannot be read, it says
+    `named_by`.
     """
     if path is None:
         return Policies()
@@ -38,11 +39,12 @@ def load_policies(path: Path | None) -> Policies:
         text = content.decode()
         file = SlaFile.model_validate(tomllib.loads(text))
     except OSError as error:
-        raise ConfigError(f"{say('SLA file (sla):', 'fichier SLA (sla) :')} {why(error, path)}") from None
+        raise ConfigError(f"{_tell_naming(named_by)} {why(error, path)}") from None
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error, path, text))) from None
     except UnicodeDecodeError:
-        raise ConfigError(say(f"{path} is not UTF-8", f"{path} n'est pas en UTF-8")) from None
+        reason = say(f"{path} is not UTF-8", f"{path} n'est pas en UTF-8")
+        raise ConfigError(f"{_tell_naming(named_by)} {reason}") from None
     except tomllib.TOMLDecodeError as error:
         found = _AT_LINE.search(str(error))
         line = found[1] if found else len(text.splitlines())
@@ -52,17 +54,23 @@ def load_policies(path: Path | None) -> Policies:
     return Policies(file, sha256(content).hexdigest()[:16])
 
 
+def _tell_naming(named_by: str) -> str:
+    if not named_by:
+        return say("SLA file:", "fichier SLA :")
+    return f"{named_by}: {say('sla: the SLA file', 'sla : le fichier SLA')}"
+
+
 class WatchedPolicies(Collector):
     """The policies of a file as it is now. While it cannot be used, those before stay, and a warning says so once.
 
     Registered as a collector, it tells Prometheus whether that is so.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        """Raises `ConfigError` if the file cannot be used at the start."""
-        self._path = path
+    def __init__(self, path: Path | None, named_by: str = "") -> None:
+        """Raises `ConfigError` if the file cannot be used at the start; `named_by` as in `load_policies`."""
+        self._path, self._named_by = path, named_by
         self._stamp = self._look()  # before it is read: what is written meanwhile is seen then
-        self._policies = load_policies(path)
+        self._policies = load_policies(path, named_by)
         self._looked_at = time.monotonic()
         self._is_refused = False
 
@@ -85,7 +93,7 @@ class WatchedPolicies(Collector):
 
     def _read_again(self) -> None:
         try:
-            policies = load_policies(self._path)
+            policies = load_policies(self._path, self._named_by)
         except ConfigError as error:
             self._is_refused = True
             log.warning("sla_file_refused", path=str(self._path), detail=str(error))

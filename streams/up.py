@@ -16,7 +16,7 @@ import click
 from yarl import URL
 
 from streams.api_settings import Api
-from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, load
+from streams.configuration import CONFIG_VARIABLE, DEFAULT_FILE, find_file, find_origin, load
 from streams.engine.broker import KAFKA_VERSION
 from streams.engine.ports import free_port
 from streams.phrases import cause_of
@@ -59,7 +59,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
     file = DEMO_FILE if demo else find_file(config)
     settings = load(file)
     configure_connectors(settings, config=file)
-    load_policies(settings.sla)
+    load_policies(settings.sla, find_origin("sla", file))
     data = (settings.data / DEMO if demo else settings.data).resolve()
     with own(data):
         check_port(settings.web.host, settings.web.port, "web.port")

@@ -1,8 +1,11 @@
 """The worker process: the contacts agent on the engine, as the settings say."""
 
+from pathlib import Path
+
 from models.topics import DAY_MS
 from streams.agents.contacts import Times, make_job
 from streams.agents.promises import Patience
+from streams.configuration import find_origin
 from streams.core.contact import Keeping
 from streams.core.visit import TimesToLive
 from streams.engine import metrics
@@ -15,12 +18,14 @@ from streams.settings import Settings
 from streams.sla_file import WatchedPolicies
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, config: Path | None) -> int:
     """Run one worker until SIGTERM or SIGINT; return the exit code: 0, or what `streams.engine.engine` says.
+
+    `config` is what was given to `load`.
 
     Raises `OperatorError` if the health port cannot be had, and `ConfigError` if the SLA file cannot be used.
     """
-    policies = WatchedPolicies(settings.sla)
+    policies = WatchedPolicies(settings.sla, find_origin("sla", config))
     metrics.REGISTRY.register(policies)
     engine = Engine(make_job(settings.worker.app_id, times(settings), policies), options(settings))
     worker = settings.worker

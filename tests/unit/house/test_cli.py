@@ -374,11 +374,31 @@ def test_commands_of_the_readme_exist_and_all_are_there(document: str) -> None:
     assert targets >= {"run", "test"}
 
 
-def test_config_check_names_an_sla_file_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCUEIL_SLA", str(tmp_path / "nope.toml"))
-    result = run("config", "check")
-    assert result.exit_code == 2
-    assert result.output == f"accueil: SLA file (sla): {tmp_path}/nope.toml is not there: is the path right?\n"
+def test_an_sla_file_that_is_not_there_is_named_with_what_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ours.toml").write_text('sla = "gone.toml"', encoding="utf-8")
+    ours = str(tmp_path / "ours.toml")
+    told = f"accueil: {ours}: sla: the SLA file {tmp_path}/gone.toml is not there: is the path right?\n"
+    for command in (("config", "check"), ("up",), ("sla", "calendar", "export", "siege")):
+        result = run("--config", ours, *command)
+        assert (result.exit_code, result.output) == (2, told)
+    for process in ("worker", "web"):
+        program = [sys.executable, "-m", "streams.cli", "--config", ours, process]
+        done = subprocess.run(
+            program, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        )
+        assert (done.returncode, done.stderr) == (2, told)
+    monkeypatch.setenv("ACCUEIL_SLA", "nope.toml")
+    assert (
+        run("--config", ours, "config", "check").output
+        == "accueil: ACCUEIL_SLA: sla: the SLA file nope.toml is not there: is the path right?\n"
+    )
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert (
+        run("config", "check").output
+        == "accueil: ACCUEIL_SLA: sla : le fichier SLA nope.toml n'existe pas : le chemin est-il juste ?\n"
+    )
 
 
 def test_config_check_says_how_a_time_of_the_day_is_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -413,6 +413,31 @@ def test_file_in_another_encoding_is_refused(file: Path) -> None:
         load_policies(file)
 
 
+def test_a_file_that_the_command_names_is_not_said_to_be_that_of_the_settings(file: Path) -> None:
+    file.with_name("accueil.toml").write_text('sla = "ours.toml"', encoding="utf-8")
+    settings = ("--config", str(file.with_name("accueil.toml")), "sla")
+    for command in (("check", "nope.toml"), ("calendar", "export", "siege", "--file", "nope.toml")):
+        result = CliRunner().invoke(main, [*settings, *command], env={"LC_ALL": "C"})
+        assert (result.exit_code, result.stderr) == (
+            2,
+            "accueil: SLA file: nope.toml is not there: is the path right?\n",
+        )
+    result = CliRunner().invoke(main, [*settings, "check"], env={"LC_ALL": "C"})
+    assert f"accueil.toml: sla: the SLA file {file.with_name('ours.toml')} is not there: is the path " in result.stderr
+
+
+def test_a_file_that_cannot_be_used_any_more_is_told_with_what_names_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
+) -> None:
+    monkeypatch.setattr(sla_file, "LOOK_SECONDS", 0.0)
+    watched = WatchedPolicies(file, "accueil.toml")
+    before = watched()
+    file.unlink()
+    assert watched() is before
+    (told,) = logs
+    assert told["detail"].startswith(f"accueil.toml: sla: the SLA file {file} is not there")
+
+
 def test_check_of_a_wrong_file_fails(file: Path) -> None:
     file.write_text("policy = 3", encoding="utf-8")
     result = CliRunner().invoke(main, ["sla", "check", str(file)])
