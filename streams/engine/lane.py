@@ -42,6 +42,8 @@ BUSY_SECONDS: Final = 0.5
 """Between two tries of a step that somebody else is in the way of."""
 HELD_UP_SECONDS: Final = 0.5
 """What comes so late was held up by a long step, and so was what is on its way to the queue."""
+LONGEST_HELD_UP_SECONDS: Final = 60.0
+"""So long at most what is queued waits longer for that: on a machine that has no time at all, everything is always late."""
 _ATTEMPTS_OF_WATCHDOG: Final = 2
 
 
@@ -71,6 +73,8 @@ class Lane:
         """When a batch was last put there, or could have been again."""
         self._first_at = 0.0
         """When the first batch was put there of what is queued, later by as long as a long step held things up."""
+        self._queued_at = 0.0
+        """The same by the clock alone."""
         self._wake = asyncio.Event()
         self._closing = False
         self._stepping = False
@@ -184,7 +188,7 @@ class Lane:
     def _note_delay(self, expected_at: float) -> None:
         now = time.monotonic()
         if now - expected_at > HELD_UP_SECONDS:
-            self._first_at += now - expected_at
+            self._first_at = min(self._first_at + now - expected_at, self._queued_at + LONGEST_HELD_UP_SECONDS)
             self._put_at = now
 
     # -------------------------------------------------------------------------------------------------------- recovery
@@ -265,7 +269,7 @@ class Lane:
             self.positions[batch.tp] = batch.next
             self._put_at = time.monotonic()
             if not self._queue:
-                self._first_at = self._put_at
+                self._first_at = self._queued_at = self._put_at
             self._queue.append(batch)
             self._wake.set()
 
@@ -320,7 +324,7 @@ class Lane:
             taken.add(batch)
             self._backlog.remove(batch)
         if batches:
-            self._first_at = time.monotonic()
+            self._first_at = self._queued_at = time.monotonic()
             self._engine.wanted.set()
         return batches
 
