@@ -20,6 +20,7 @@ from connectors.sdk.mistakes import allowed, guess, keys_of, known_at, list_deta
 from streams.settings import ConfigError, Settings
 from streams.words import say
 
+CONFIG_OPTION: Final = "--config"
 CONFIG_VARIABLE: Final = "ACCUEIL_CONFIG"
 DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
@@ -38,18 +39,21 @@ def tell_file(config: Path | None = None) -> str:
     if path := find_file(config):
         return say(f"settings: {path}", f"réglages : {path}")
     return say(
-        f"settings: no file, {DEFAULT_FILE} is not here (--config or {CONFIG_VARIABLE} names another file)",
-        f"réglages : aucun fichier, {DEFAULT_FILE} n'est pas ici (--config ou {CONFIG_VARIABLE} nomme un autre fichier)",
+        f"settings: no file, {DEFAULT_FILE} is not here ({CONFIG_OPTION} or {CONFIG_VARIABLE} names another file)",
+        f"réglages : aucun fichier, {DEFAULT_FILE} n'est pas ici ({CONFIG_OPTION} ou {CONFIG_VARIABLE} nomme un autre fichier)",
     )
 
 
-def load(config: Path | None = None) -> Settings:
+def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
     """Return the settings from the file (see `find_file`) and the environment.
 
-    Raises `ConfigError`, one line per mistake, each with the file or variable, the key, and what is allowed.
+    Raises `ConfigError`, one line per mistake, each with the file or variable, the key, and what is allowed; if the file cannot
+    be read, with what names it: of `config` that is `named_by`.
     """
     path = find_file(config)
-    in_file, in_environment = _read_file(path), _read_environment()
+    if config is None:
+        named_by = CONFIG_VARIABLE if os.environ.get(CONFIG_VARIABLE) else ""
+    in_file, in_environment = _read_file(path, named_by), _read_environment()
     unknown = _unknown_variables()
     mistakes = [_unknown(name, keys, known_at(Settings, keys[:-1])) for name, keys in unknown.items()]
     try:
@@ -100,13 +104,13 @@ def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ..
     return list(_tell(list_details(error), model, above, _read_environment(), find_file(config)))
 
 
-def _read_file(path: Path | None) -> dict[str, Any]:
+def _read_file(path: Path | None, named_by: str = "") -> dict[str, Any]:
     if path is None:
         return {}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(why(error, path)) from None
+        raise ConfigError(f"{named_by}: {why(error, path)}" if named_by else why(error, path)) from None
     except ValueError as error:  # TOML's and UTF-8's errors are both one
         raise ConfigError(f"{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
     if isinstance(values.get("sla"), str):

@@ -181,7 +181,7 @@ def replay(
     config = config_file(context)
     if settings.data.name == DEMO and not settings.connectors:
         config = settings.data / SYSTEMS / DEFAULT_FILE
-        settings = load(config).model_copy(update={"data": settings.data})
+        settings = load(config, named_by="").model_copy(update={"data": settings.data})
     instances = configure_connectors(settings, [*names], config)
     if not dry_run:
         for instance in instances:

@@ -135,7 +135,7 @@ def find_settings(settings: Settings) -> Settings:
     if found is None or found[0] == settings.data:
         return settings
     _tell_demo(settings, found[0])
-    return load(DEMO_FILE).model_copy(update={"data": found[0]})
+    return load(DEMO_FILE, named_by="").model_copy(update={"data": found[0]})
 
 
 def tell_stopped_demo(data: Path) -> str:

@@ -57,7 +57,7 @@ def up(config: Path | None, *, demo: bool, verbose: bool) -> int:
     if demo:
         _refuse_mixing(config)
     file = DEMO_FILE if demo else find_file(config)
-    settings = load(file)
+    settings = load(file if demo else config)
     configure_connectors(settings, config=file)
     load_policies(settings.sla, find_origin("sla", file))
     data = (settings.data / DEMO if demo else settings.data).resolve()
@@ -333,7 +333,7 @@ class Plan:
         names = self._settings.connectors
         if self._demo:
             environment = {CONFIG_VARIABLE: str(self._systems / DEFAULT_FILE)}
-            names = load(self._systems / DEFAULT_FILE).connectors
+            names = load(self._systems / DEFAULT_FILE, named_by="").connectors
         if not names:
             return
         port = connect.health_port or free_port()

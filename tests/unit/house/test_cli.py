@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from connectors.sdk import registry
 from streams import bench
 from streams.cli import main
+from streams.engine.ports import free_port
 from streams.terminal import confirm
 
 ROOT = Path(__file__).parents[3]
@@ -374,6 +375,19 @@ def test_commands_of_the_readme_exist_and_all_are_there(document: str) -> None:
     assert targets >= {"run", "test"}
 
 
+def test_a_settings_file_that_is_not_there_is_told_with_what_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in (("config", "check"), ("up",), ("sla", "check"), ("connectors", "list")):
+        result = run("--config", "nope.toml", *command)
+        assert (result.exit_code, result.output) == (
+            2,
+            "accueil: --config: nope.toml is not there: is the path right?\n",
+        )
+    monkeypatch.setenv("ACCUEIL_CONFIG", "nope.toml")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    for command in (("config", "check"), ("up",), ("sla", "check")):
+        assert run(*command).output == "accueil: ACCUEIL_CONFIG: nope.toml n'existe pas : le chemin est-il juste ?\n"
+
+
 def test_an_sla_file_that_is_not_there_is_named_with_what_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,9 +399,8 @@ def test_an_sla_file_that_is_not_there_is_named_with_what_names_it(
         assert (result.exit_code, result.output) == (2, told)
     for process in ("worker", "web"):
         program = [sys.executable, "-m", "streams.cli", "--config", ours, process]
-        done = subprocess.run(
-            program, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}
-        )
+        port = {"ACCUEIL_WEB__PORT": str(free_port())}
+        done = subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ | port)
         assert (done.returncode, done.stderr) == (2, told)
     monkeypatch.setenv("ACCUEIL_SLA", "nope.toml")
     assert (

@@ -179,9 +179,18 @@ def test_thresholds_that_are_the_same_are_in_order() -> None:
     assert settings.web.service_level.action == 0.8
 
 
-def test_file_that_was_named_must_be_there() -> None:
-    with pytest.raises(ConfigError, match=r"^nowhere\.toml is not there: is the path right\?$"):
+def test_file_that_was_named_must_be_there_and_is_told_with_what_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCUEIL_CONFIG", "nobody.toml")
+    with pytest.raises(ConfigError, match=r"^ACCUEIL_CONFIG: nobody\.toml is not there: is the path right\?$"):
+        load()
+    with pytest.raises(ConfigError, match=r"^--config: nowhere\.toml is not there: is the path right\?$"):
         load(Path("nowhere.toml"))
+    with pytest.raises(ConfigError, match=r"^nowhere\.toml is not there: is the path right\?$"):
+        load(Path("nowhere.toml"), named_by="")
+    monkeypatch.delenv("ACCUEIL_CONFIG")
+    Path("accueil.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"^accueil\.toml is a directory, not a file$"):
+        load()
 
 
 class Account(Options):
