@@ -33,8 +33,6 @@ from tests.support.processes import Child, supervised, wait_until
 from tests.support.timelines import promised
 
 pytestmark = [pytest.mark.faults, pytest.mark.broker, pytest.mark.timeout(600)]
-PATIENCE_SECONDS = 300.0
-"""The process stands back (`nice`): beside other tests it may have the machine for a fiftieth of the time."""
 READ = (topics.TIMELINE, *topics.TIMELINE_STATES, topics.DEAD_LETTERS)
 
 
@@ -137,16 +135,13 @@ def verify(told: Told, url: str, child: Child) -> None:
     wait_until(
         lambda: len(written(url)) >= len(told.entries),
         "all entries",
-        PATIENCE_SECONDS,
-        lambda: (len(written(url)), len(told.entries)),
+        otherwise=lambda: (len(written(url)), len(told.entries)),
     )
     found = written(url)
     assert max(Counter(name for name, _ in found).values()) == 1, "an entry stands twice"
     assert dict(found) == told.owners()
     last = {name: one.promises for name, one in told.promises.items()}
-    wait_until(
-        lambda: due(url) == last, "what is due to be known", PATIENCE_SECONDS, lambda: (len(due(url)), len(last))
-    )
+    wait_until(lambda: due(url) == last, "what is due to be known", otherwise=lambda: (len(due(url)), len(last)))
     assert child.stop() == 0
 
 
@@ -156,7 +151,7 @@ def test_killed_at_every_checkpoint(kafka: EmbeddedKafka, tmp_path: Path) -> Non
         with kafka_io.trickle(kafka.bootstrap, told.batches()):
             for point in (*checkpoints.OPENING, *checkpoints.STEP):
                 child.start(ENGINE_KILL_AT=f"{point}:{random.Random(point).randint(1, 3)}")
-                assert child.wait(PATIENCE_SECONDS) == -signal.SIGKILL, f"not killed at {point}"
+                assert child.wait() == -signal.SIGKILL, f"not killed at {point}"
             child.start()
         verify(told, url, child)
     letters = kafka_io.read(kafka.bootstrap, topics.DEAD_LETTERS.name)

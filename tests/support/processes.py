@@ -15,12 +15,14 @@ from typing import Self
 from streams.engine.broker import die_with_parent
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 240.0
+"""Some processes stand back (`nice`): beside other tests these may have the machine for a fiftieth of the time."""
 
 
 def wait_until(
     condition: Callable[[], object],
     what: str,
-    timeout_seconds: float = 120,
+    timeout_seconds: float = PATIENCE_SECONDS,
     otherwise: Callable[[], object] | None = None,
 ) -> None:
     """Return once `condition()` is true; fail the test after `timeout_seconds`, telling what is so `otherwise`.
@@ -91,7 +93,7 @@ class Child:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def wait(self, timeout_seconds: float = 120) -> int:
+    def wait(self, timeout_seconds: float = PATIENCE_SECONDS) -> int:
         """Return the exit code: negative for a signal."""
         assert self.process is not None
         code = self.process.wait(timeout_seconds)
@@ -111,7 +113,7 @@ class Child:
         fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
         return bool(int(fields["SigCgt"], 16) >> (number - 1) & 1)
 
-    def wait_for(self, text: str, count: int = 1, timeout_seconds: float = 120) -> None:
+    def wait_for(self, text: str, count: int = 1, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Return once `text` stands in the log `count` times, or fail if the process ended before."""
 
         def found() -> bool:
@@ -124,7 +126,7 @@ class Child:
 
         wait_until(found, f"{count} x {text!r} in {self.log.name}", timeout_seconds)
 
-    def wait_for_new(self, text: str, timeout_seconds: float = 120) -> None:
+    def wait_for_new(self, text: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Return once `text` is written once more than now, whoever writes it in a next life of the process."""
         before = self.text.count(text)
         wait_until(lambda: self.text.count(text) > before, f"another {text!r} in {self.log.name}", timeout_seconds)
