@@ -11,7 +11,13 @@ import click
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
 from connectors.sdk.config import table
-from connectors.sdk.errors import ConfigError, ConnectorError, SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import (
+    ConfigError,
+    ConnectorError,
+    SourceMisconfiguredError,
+    SourceRefusedError,
+    SourceUnavailableError,
+)
 from connectors.sdk.probe import probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table
@@ -64,8 +70,9 @@ def _about(name: str) -> str:
 @group.command(
     help=say("Try to reach a source; publish nothing.", "Essaie d'atteindre une source, sans rien publier."),
     epilog=say(
-        "Exit codes: 0 reached, 2 to be mended first (a secret refused, too), 70 not reached now.",
-        "Codes de sortie : 0 atteinte, 2 à corriger d'abord (un secret refusé aussi), 70 pas atteinte pour l'instant.",
+        "Exit codes: 0 reached, 2 to be mended first (a secret refused, a file that is not there, too), 70 not reached now.",
+        "Codes de sortie : 0 atteinte, 2 à corriger d'abord (un secret refusé, un fichier absent aussi), 70 pas atteinte pour "
+        "l'instant.",
     ),
 )
 @click.argument("name")
@@ -161,7 +168,7 @@ def clear_errors() -> Iterator[None]:
     """Turn what is wrong with a connector or a file into an `OperatorError`."""
     try:
         yield
-    except SourceRefusedError as error:
+    except (SourceRefusedError, SourceMisconfiguredError) as error:
         raise OperatorError(str(error)) from None
     except SourceUnavailableError as error:
         raise OperatorError(str(error), EXIT_RESTART) from None

@@ -117,7 +117,7 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
         """Return what is new of both."""
         found: list[LogLine | Heard] = []
         there: list[LogPart | ManagerPart] = []
-        troubles = []
+        troubles: list[SourceUnavailableError] = []
         for part in self._parts:
             if part is self._manager and self._is_behind:
                 break
@@ -127,10 +127,10 @@ class AsteriskSource(Source[LogLine | Heard, Position]):
                 found += part.read(longest if idle else 0.0)
                 there.append(part)
             except SourceUnavailableError as error:
-                troubles.append(str(error))
-        self._trouble = "; ".join(troubles)
+                troubles.append(error)
+        self._trouble = "; ".join(map(str, troubles))
         if not there:
-            raise SourceUnavailableError(self._trouble)
+            raise troubles[0] if len(troubles) == 1 else SourceUnavailableError(self._trouble)
         return there[0].read(wait_seconds) if troubles and not found else found
 
     def map(self, raw: LogLine | Heard) -> Outcome:

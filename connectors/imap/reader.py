@@ -5,8 +5,8 @@ from typing import Final
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.folders import Batch, Folder, Mark, Taken, merge
-from connectors.imap.session import FAILURES, Session, explain, is_refused
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.imap.session import FAILURES, Session, explain, is_misconfigured, is_refused
+from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval
 
 BUSY_SECONDS: Final = 10.0
@@ -44,7 +44,8 @@ class Reader:
             self.close()
             refused = is_refused(error)
             self._backoff.fail(explain(error, self._config), REFUSED_SECONDS if refused else 0.0)
-            raise (SourceRefusedError if refused else SourceUnavailableError)(self._backoff.trouble) from None
+            kind = SourceMisconfiguredError if is_misconfigured(error) else SourceUnavailableError
+            raise (SourceRefusedError if refused else kind)(self._backoff.trouble) from None
         self._backoff.succeed()
         if not taken and self.trouble:
             raise SourceUnavailableError(self.trouble)  # of one folder; the others were read

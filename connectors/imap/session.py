@@ -214,6 +214,11 @@ def is_refused(error: Exception) -> bool:
     return isinstance(error, LoginError) and not isinstance(error.__context__, IMAPClientAbortError)
 
 
+def is_misconfigured(error: Exception) -> bool:
+    """Return whether an option is to be mended; a command for a token that ran, and failed, may go well the next time."""
+    return isinstance(error, HereError) and not isinstance(error.__context__, subprocess.SubprocessError)
+
+
 def connect(config: ImapConfig) -> IMAPClient:
     """Return a connection that is logged in. Raises `FAILURES`."""
     host, port = config.connects_to

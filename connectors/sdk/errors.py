@@ -53,6 +53,13 @@ class SourceRefusedError(SourceUnavailableError):
     """
 
 
+class SourceMisconfiguredError(SourceUnavailableError):
+    """What an option names on this machine cannot be used: it is not there, is something else, or is not for this user.
+
+    The option, or a right, is to be mended. It is tried again all the same: a log may come later, a directory be mounted.
+    """
+
+
 _FILES: Final = {
     errno.ENOENT: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
     errno.ENOTDIR: ("is not there: is the path right?", "n'existe pas : le chemin est-il juste ?"),
@@ -69,6 +76,15 @@ def why(error: OSError, path: object) -> str:
     """Return what is wrong with the file or directory at `path`."""
     known = _FILES.get(error.errno or 0)
     return f"{path} {say(*known)}" if known else f"{path}: {error.strerror or type(error).__name__}"
+
+
+def unavailable(error: OSError, path: object) -> SourceUnavailableError:
+    """Return what to raise if the file or directory at `path`, which an option names, cannot be read: by the error's type."""
+    kind = SourceMisconfiguredError if isinstance(error, _TO_BE_MENDED) else SourceUnavailableError
+    return kind(why(error, path))
+
+
+_TO_BE_MENDED: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
 
 
 def describe(error: Exception) -> str:

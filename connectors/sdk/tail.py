@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import structlog
 
-from connectors.sdk.errors import SourceUnavailableError, why
+from connectors.sdk.errors import unavailable
 
 CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
@@ -101,7 +101,7 @@ class LineTail:
             self.close()  # it is opened anew where it was
             # Which directory may not be read is worth telling; a file that goes while it is looked for is not.
             place = error.filename if isinstance(error, PermissionError) else self._path
-            raise SourceUnavailableError(why(error, place)) from None
+            raise unavailable(error, place) from None
         return lines
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from connectors.asterisk.config import Manager
 from connectors.asterisk.manager.wire import Message, Reader, seconds_of, write
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceMisconfiguredError
 from connectors.sdk.peer import Peer
 from connectors.sdk.words import say
 
@@ -131,7 +131,7 @@ def _trust(manager: Manager) -> ssl.SSLContext:
             f"cannot be trusted: {manager.authorities} cannot be read, or holds no certificates",
             f"ne peut être vérifiée : {manager.authorities} est illisible, ou sans certificats",
         )
-        raise SourceUnavailableError("{}:{} ".format(*manager.address) + what) from None
+        raise SourceMisconfiguredError("{}:{} ".format(*manager.address) + what) from None
 
 
 def _is_listed(told: Message) -> bool:

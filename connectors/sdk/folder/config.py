@@ -9,7 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Context, Outcome
-from connectors.sdk.errors import ConfigError, SourceUnavailableError, why
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, unavailable
 from connectors.sdk.words import say
 
 
@@ -69,9 +69,9 @@ def check_folders(config: FolderConfig, context: Context) -> None:
         with os.scandir(config.inbox):
             device = config.inbox.stat().st_dev
     except OSError as error:
-        raise SourceUnavailableError(why(error, config.inbox)) from None
+        raise unavailable(error, config.inbox) from None
     if not os.access(config.inbox, os.W_OK | os.X_OK):
-        raise SourceUnavailableError(
+        raise SourceMisconfiguredError(
             say(f"no right to move files out of {config.inbox}", f"pas le droit d'ôter des fichiers de {config.inbox}")
         )
     nearest = next(path for path in (config.archive, *config.archive.absolute().parents) if path.exists())

@@ -12,7 +12,7 @@ from typing import ClassVar, Final, NamedTuple
 import structlog
 
 from connectors.sdk.contract import Context, Outcome, Reject, Source
-from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe, why
+from connectors.sdk.errors import ConnectorError, SourceUnavailableError, describe, unavailable, why
 from connectors.sdk.folder.archive import Archive, Claim
 from connectors.sdk.folder.config import FolderConfig, check_folders
 from connectors.sdk.folder.inbox import Group, Inbox, Suffixes
@@ -96,7 +96,7 @@ class FolderSource(Source[Taken, int]):
                 self._claim_what_is_ready()
             taken = self._take_some()
         except OSError as error:
-            raise SourceUnavailableError(why(error, self._config.inbox)) from None
+            raise unavailable(error, self._config.inbox) from None
         if not taken and self._inbox.held:
             raise SourceUnavailableError(self._explain_held())
         if not taken:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.sdk.errors import SourceUnavailableError, describe, why
+from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe, why
 from connectors.sdk.listening import listen
 from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.config import PushConfig
@@ -161,4 +161,4 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
-        raise SourceUnavailableError(why(error, f"{host}:{port}")) from None
+        raise SourceMisconfiguredError(why(error, f"{host}:{port}")) from None

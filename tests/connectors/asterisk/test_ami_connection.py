@@ -15,7 +15,7 @@ import connectors.asterisk as asterisk
 from connectors.asterisk.manager.session import Session
 from connectors.asterisk.simulate import Exchange, ManagerServer, configuration
 from connectors.asterisk.simulate.manager import _Connection as Connection
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.peer import ANSWER_SECONDS, PING_SECONDS
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench
@@ -210,7 +210,7 @@ class TestEncrypted:
 
     def test_authorities_that_cannot_be_read_are_named(self, tmp_path: Path, manager: ManagerServer) -> None:
         scene = Scene(tmp_path, manager, tls=True, authorities=str(tmp_path / "none.pem"))
-        with pytest.raises(SourceUnavailableError, match=r"none\.pem cannot be read"):
+        with pytest.raises(SourceMisconfiguredError, match=r"none\.pem cannot be read"):
             scene.bench.probe()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.imap.config import ImapConfig
 from connectors.imap.session import Session
-from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
+from connectors.sdk.errors import SourceMisconfiguredError, SourceRefusedError, SourceUnavailableError
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import HeldPublisher
 from tests.support.dovecot import Dovecot, dovecot, needs_dovecot, token_of
@@ -100,7 +100,8 @@ def test_a_probe_tells_what_the_first_messages_are(server: Dovecot, user: str, t
         ({"tls": "implicit", "port": "tls"}, "certificate that is not trusted here"),
         ({"tls": "implicit"}, "does not speak TLS in this way"),
         ({"tls": "implicit", "port": "tls", "ca_file": "/nulle/part.pem"}, "/nulle/part.pem is not there"),
-        ({"token_command": ["false"]}, "token_command failed"),
+        ({"token_command": ["false"]}, "token_command failed (CalledProcessError)"),
+        ({"token_command": ["/nulle/part"]}, "token_command failed (FileNotFoundError)"),
         ({"token_command": ["echo", "faux.jeton.x"]}, "refuses the user name, or the password or token"),
         ({"host": "nulle-part.example.org", "tls": "starttls"}, "is not known"),
     ],
@@ -113,6 +114,7 @@ def test_a_wrong_configuration_is_named(
     with pytest.raises(SourceUnavailableError) as trouble:
         bench(server, user, tmp_path, **given).probe()
     assert isinstance(trouble.value, SourceRefusedError) == ("refuses" in words)
+    assert isinstance(trouble.value, SourceMisconfiguredError) == ("part" in words or "FileNotFound" in words)
 
 
 def test_who_is_refused_does_not_try_again_soon(

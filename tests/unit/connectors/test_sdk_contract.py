@@ -1,6 +1,8 @@
 """Configuration, registry, and what happens between a source and a publisher."""
 
+import errno
 import json
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -22,7 +24,7 @@ from connectors.asterisk import CONNECTOR as ASTERISK
 from connectors.sdk import docs, lane, notice, registry, rejects
 from connectors.sdk.config import ConnectorConfig, Options, parse, speaks_french, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
-from connectors.sdk.errors import ConfigError, SourceUnavailableError, describe
+from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, SourceUnavailableError, describe, unavailable
 from connectors.sdk.flow import Flow
 from connectors.sdk.lane import Instance, Lane
 from connectors.sdk.metrics import Meter, Metrics
@@ -540,3 +542,23 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
 def test_what_is_said_of_an_error_holds_no_value() -> None:
     assert describe(ValueError("0639980000")) == "ValueError at ?"
     assert describe(ConfigError("a.b is unknown")) == "a.b is unknown"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOENT, SourceMisconfiguredError),
+        (errno.ENOTDIR, SourceMisconfiguredError),
+        (errno.EISDIR, SourceMisconfiguredError),
+        (errno.EACCES, SourceMisconfiguredError),
+        (errno.EIO, SourceUnavailableError),
+        (errno.ESTALE, SourceUnavailableError),
+        (errno.ENOSPC, SourceUnavailableError),
+    ],
+)
+def test_by_its_type_an_error_tells_whether_an_option_is_to_be_mended(
+    number: int, kind: type[SourceUnavailableError]
+) -> None:
+    raised = unavailable(OSError(number, os.strerror(number)), "queue_log")
+    assert type(raised) is kind
+    assert str(raised).startswith("queue_log")

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from connectors.sdk import tail
-from connectors.sdk.errors import SourceUnavailableError
+from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError
 from connectors.sdk.tail import CHUNK_BYTES, MAX_LINE_BYTES, LineTail, TailPosition
 
 
@@ -66,7 +66,7 @@ def later(path: Path, seconds: float) -> None:
 
 
 def test_a_file_that_is_not_there_yet_is_waited_for(reader: Reader, log: Path) -> None:
-    with pytest.raises(SourceUnavailableError, match="queue_log is not there"):
+    with pytest.raises(SourceMisconfiguredError, match="queue_log is not there"):
         reader.read()
     write(log, "one")
     assert reader.read() == [b"one"]

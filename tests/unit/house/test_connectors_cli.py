@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from connectors.sdk.runner import configure
 from streams.cli import main
+from streams.engine.ports import free_port
 from tests.support.demarches_server import serving
 
 
@@ -113,11 +115,38 @@ class TestCheck:
         assert result.exit_code == 0, result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml"}
 
-    def test_a_source_that_is_not_there_is_for_later(self) -> None:
+    def test_a_server_that_is_not_there_is_for_later(self) -> None:
+        ami = f'{{ host = "127.0.0.1", port = {free_port()}, username = "accueil", secret_env = "SECRET" }}'
+        Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\nami = {ami}\n')
+        result = command("check", "siege")
+        assert result.exit_code == 70, result.output
+
+    def test_a_file_that_cannot_be_opened_is_to_be_mended(self) -> None:
         set_up(siege="asterisk")
         result = command("check", "siege")
-        assert result.exit_code == 70
+        assert result.exit_code == 2
         assert "accueil: queue_log is not there: is the path right?\n" in result.stderr
+        Path("queue_log").mkdir()
+        result = command("check", "siege")
+        assert result.exit_code == 2
+        assert "accueil: queue_log is a directory, not a file\n" in result.stderr
+
+    def test_a_directory_that_cannot_be_opened_is_to_be_mended(self) -> None:
+        options = 'inbox = "inbox"\narchive = "archive"\n'
+        Path("accueil.toml").write_text(f'[connectors.courrier]\nconnector = "mailroom"\n{options}')
+        for _ in range(2):  # the second finds a file
+            result = command("check", "courrier")
+            assert result.exit_code == 2
+            assert "accueil: inbox is not there: is the path right?\n" in result.stderr
+            Path("inbox").touch()
+
+    def test_a_port_that_another_has_is_to_be_mended(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            listening(guichets=port)
+            result = command("check", "guichets")
+        assert result.exit_code == 2
+        assert f"127.0.0.1:{port}" in result.stderr
 
     def test_one_that_refuses_the_secret_is_to_be_mended(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TOKEN", "un-autre-jeton")
