@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from models.instants import day_that_ends
 from streams.notify.incidents import BROKEN, Incident, Kind, What
 from streams.notify.options import Language
 from streams.notify.store import Telling
 
 Both = dict[Language, str]
+DAY: Final = "%d/%m/%Y"
 
 CLOCKS: Final[dict[str, Both]] = {
     "answer": {"fr": "réponse", "en": "answer"},
@@ -82,7 +84,7 @@ def describe(incident: Incident, language: Language, zone: ZoneInfo) -> str:
         contact=incident.contact,
         policy=incident.policy,
         clock=incident.clock,
-        deadline=local(incident.deadline_at, zone),
+        deadline=_tell_deadline(incident.deadline_at, zone),
     )
     return f"{text} ({LATE[language]})" if incident.late else text
 
@@ -125,6 +127,12 @@ def _end(incident: Incident, language: Language, zone: ZoneInfo) -> str:
     return f"{OVER[language]} ({', '.join(filter(None, (why, when)))})"
 
 
+def _tell_deadline(at: int, zone: ZoneInfo) -> str:
+    """Return a deadline: the last day if it is the midnight after one."""
+    day = day_that_ends(at, zone)
+    return local(at, zone) if day is None else f"{day:{DAY}}"
+
+
 def local(at: int, zone: ZoneInfo) -> str:
     """Return a time (milliseconds since 1970) as the clock on the wall shows it."""
-    return datetime.fromtimestamp(at / 1000, zone).strftime("%d/%m/%Y %H:%M:%S %Z")
+    return datetime.fromtimestamp(at / 1000, zone).strftime(f"{DAY} %H:%M:%S %Z")

@@ -1,7 +1,11 @@
 """Everything that people read of incidents exists in both languages, for everything there is."""
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 
+from models.instants import milliseconds
 from models.policies import ClockKind
 from models.topics import Channel
 from streams.notify import texts
@@ -55,6 +59,15 @@ def test_what_is_over_is_said_to_be() -> None:
         "Deadline passed: first response",
         "Over: Deadline passed: first response",
     ]
+
+
+def test_a_deadline_at_the_end_of_a_day_is_told_as_that_day() -> None:
+    incident = tellings()[0].incident
+    midnight = milliseconds(datetime(2026, 3, 17, tzinfo=PARIS))
+    assert "due on 16/03/2026." in texts.describe(replace(incident, deadline_at=midnight), "en", PARIS)
+    assert "échéance le 17/03/2026 00:01:00 CET." in texts.describe(
+        replace(incident, deadline_at=midnight + 60_000), "fr", PARIS
+    )
 
 
 def test_digest_counts_what_began_and_what_ended_and_leaves_out_what_there_is_none_of() -> None:
