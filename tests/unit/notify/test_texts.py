@@ -1,9 +1,9 @@
 """Everything that people read of incidents exists in both languages, for everything there is."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from models.instants import milliseconds
 from models.policies import ClockKind
