@@ -47,8 +47,8 @@ def tell_file(config: Path | None = None) -> str:
 def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
     """Return the settings from the file (see `find_file`) and the environment.
 
-    Raises `ConfigError`, one line per mistake, each with the file or variable, the key, and what is allowed; if the file cannot
-    be read, with what names it: of `config` that is `named_by`.
+    Raises `ConfigError`, one line per mistake, each with the file or variable, the key, and what is allowed; if the file as a
+    whole cannot be used, with what names it: of `config` that is `named_by`.
     """
     path = find_file(config)
     if config is None:
@@ -107,12 +107,17 @@ def explain(error: ValidationError, model: type[BaseModel], above: tuple[str, ..
 def _read_file(path: Path | None, named_by: str = "") -> dict[str, Any]:
     if path is None:
         return {}
+    naming = f"{named_by}: " if named_by else ""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{named_by}: {why(error, path)}" if named_by else why(error, path)) from None
-    except ValueError as error:  # TOML's and UTF-8's errors are both one
-        raise ConfigError(f"{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
+        raise ConfigError(naming + why(error, path)) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        reason = say(f"not UTF-8 (at line {line})", f"pas en UTF-8 (ligne {line})")
+        raise ConfigError(f"{naming}{path}: {reason}") from None
+    except ValueError as error:  # an integer may have too many digits for Python, not for TOML
+        raise ConfigError(f"{naming}{path}: {say('not valid TOML:', 'TOML invalide :')} {error}") from None
     if isinstance(values.get("sla"), str):
         values["sla"] = str(path.parent / values["sla"])
     return values

@@ -34,8 +34,9 @@ def write(text: str, name: str = "accueil.toml") -> Path:
 
 def mistakes(text: str = "") -> list[str]:
     """What is wrong with a file of this text, and the environment as it is."""
+    write(text)
     with pytest.raises(ConfigError) as refusal:
-        load(write(text))
+        load()
     return str(refusal.value).splitlines()
 
 
@@ -191,6 +192,36 @@ def test_file_that_was_named_must_be_there_and_is_told_with_what_names_it(monkey
     Path("accueil.toml").mkdir()
     with pytest.raises(ConfigError, match=r"^accueil\.toml is a directory, not a file$"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("content", "english", "french"),
+    [
+        (
+            b"[web\nport = 1",
+            "not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 5)",
+            "TOML invalide : Expected ']' at the end of a table declaration (at line 1, column 5)",
+        ),
+        ("# ouvert\n# à midi".encode("latin-1"), "not UTF-8 (at line 2)", "pas en UTF-8 (ligne 2)"),
+        ("\ufeff[web]".encode("utf-16"), "not UTF-8 (at line 1)", "pas en UTF-8 (ligne 1)"),
+    ],
+)
+def test_file_that_is_no_toml_is_told_with_what_names_it(
+    content: bytes, english: str, french: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusal(config: Path | None = None) -> str:
+        with pytest.raises(ConfigError) as refused:
+            load(config)
+        return str(refused.value)
+
+    file = Path("accueil.toml")
+    file.write_bytes(content)
+    assert refusal() == f"accueil.toml: {english}"
+    assert refusal(file) == f"--config: accueil.toml: {english}"
+    monkeypatch.setenv("ACCUEIL_CONFIG", "accueil.toml")
+    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {english}"
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert refusal() == f"ACCUEIL_CONFIG: accueil.toml: {french}"
 
 
 class Account(Options):
