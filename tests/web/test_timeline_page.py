@@ -6,6 +6,7 @@ import json
 import re
 import resource
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from selenium.webdriver.common.keys import Keys
 
 from models.grounds import Ground
 from models.identities import IdentityKind
+from models.instants import milliseconds
 from streams.access.permissions import Role
 from streams.access.purposes import PURPOSES
 from streams.core.links import Link
@@ -238,6 +240,16 @@ def test_the_list_is_filtered_and_the_table_of_lanes_says_the_same(desk: Desk) -
     assert desk.page.run("return document.querySelectorAll('.lanes tbody tr').length") == 1
     assert sum(desk.page.run(numbers)) == desk.page.run(marks) == desk.page.run(rows)
     assert f"sur {whole} lus" in desk.text
+
+
+def test_a_deadline_is_a_bare_day_at_the_very_end_of_one_only(desk: Desk) -> None:
+    desk.open()
+    midnight = milliseconds(datetime.fromisoformat("2026-12-03T23:00:00Z"))
+    told = desk.page.run(
+        "const { deadline } = await import('/static/say.js');"
+        f"return [0, 1, 30_000, -1, 3_600_000].map((later) => deadline({midnight} + later)[0].textContent);"
+    )
+    assert told == ["3 déc. 2026", *["4 déc. 2026, 00:00"] * 2, "3 déc. 2026, 23:59", "4 déc. 2026, 01:00"]
 
 
 HIDDEN = """

@@ -119,8 +119,11 @@ export function time(at, text = moment(at)) {
 /** The same in few words: today the hour, else the date. */
 export const briefTime = (at) => time(at, dayNumber(at) === dayNumber(Date.now()) ? hour(at) : date(at));
 
-/** A deadline, with how far it is: midnight is the end of a day. */
-export const deadline = (at) => time(at, hour(at) === "00:00" ? date(at - 1) : moment(at));
+/** Return whether a day ends at `at` by the house's clocks, to the millisecond, as `models.instants.day_that_ends` does. */
+const endsDay = (at) => local(at) % DAY === 0 && at % 1000 === 0;
+
+/** A deadline, with how far it is: a promise in days is told as its last day, at the end of which it falls due. */
+export const deadline = (at) => time(at, endsDay(at) ? date(at - 1) : moment(at));
 
 /** A symbol that says what the word beside it says; nothing to who hears the page. */
 export const symbol = (sign) => el("span", { class: "symbol", "aria-hidden": "true" }, sign);
