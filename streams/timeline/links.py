@@ -3,7 +3,7 @@
 All times are milliseconds since 1970 UTC.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from models.grounds import Ground
 from streams.core.links import Caps, Link, Near, is_strong
-from streams.timeline.queries import Query, width_of
+from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, REVOCATIONS
 
 _ENDS: Final = (REVOCATIONS.c.one, REVOCATIONS.c.other)
@@ -167,6 +167,18 @@ def restore(connection: Connection, link: Link) -> bool:
     """Have a revoked link hold again; return whether it was revoked."""
     revoked = delete(REVOCATIONS).where(REVOCATIONS.c.one == link.one, REVOCATIONS.c.other == link.other)
     return bool(connection.execute(revoked).rowcount)
+
+
+def carry_revoked(connection: Connection, moved: Mapping[Link, Link]) -> None:
+    """Have each link that another has become be revoked as that one was: a stronger identity takes back no decision."""
+    known: dict[Link, Any] = {}
+    for some in slices(list({link.one for pair in moved.items() for link in pair})):
+        found = connection.execute(select(REVOCATIONS).where(REVOCATIONS.c.one.in_(some)))
+        known.update((Link(row.one, row.other), row) for row in found)
+    carried = {now: known[before] for before, now in sorted(moved.items()) if before in known and now not in known}
+    if carried:
+        rows = [{**now._asdict(), "revoked_at": was.revoked_at, "reason": was.reason} for now, was in carried.items()]
+        connection.execute(insert(REVOCATIONS), rows)
 
 
 def is_revoked(connection: Connection, link: Link) -> bool:

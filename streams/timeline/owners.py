@@ -1,18 +1,24 @@
 """Whose the entries of a contact are, and what links its identities: all that it told decides, in whatever batches it came."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain, repeat
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from models.instants import milliseconds
 from models.sla import SOURCE
-from streams.core.links import by_strength, links_of
+from streams.core.links import Link, by_strength, links_of
 from streams.core.timeline import Entry
+from streams.timeline.links import carry_revoked
 from streams.timeline.queries import Query, slices, width_of
 from streams.timeline.schema import ENTRIES, LINKS, Row
+
+Triple = tuple[str, str, str]
+"""A link, and its sector."""
+Told = dict[str, set[str]]
+"""Sector → the identities that a contact told in it; empty: in none."""
 
 
 class Whose(NamedTuple):
@@ -22,51 +28,57 @@ class Whose(NamedTuple):
     """The strongest identity that was told, or empty."""
     began: tuple[bool, int]
     """When the earliest entry happened: of what became of promises only where there is nothing else, which is said first."""
-    sector: str
-    """Of several the last by name, of none empty."""
+    sectors: tuple[str, str]
+    """The first and the last by name that was told; empty: none was."""
 
     def unite(self, other: "Whose") -> "Whose":
         """Return what the entries of both say."""
-        if self.citizen == other.citizen and self.sector == other.sector:  # as nearly always
+        if self.citizen == other.citizen and self.sectors == other.sectors:  # as nearly always
             return self if self.began <= other.began else other
         citizen = min(self.citizen, other.citizen, key=_by_strength)
-        return Whose(citizen, min(self.began, other.began), max(self.sector, other.sector))
+        told = [*filter(None, (*self.sectors, *other.sectors))] or [""]
+        return Whose(citizen, min(self.began, other.began), (min(told), max(told)))
 
 
-def gather(entries: Iterable[Entry]) -> tuple[dict[str, set[str]], dict[str, Whose]]:
+def gather(entries: Iterable[Entry]) -> tuple[dict[str, Told], dict[str, Whose]]:
     """Return which identities these entries tell of each contact, and what they say of it on the whole."""
-    names: dict[str, set[str]] = {}
+    names: dict[str, Told] = {}
     whose: dict[str, Whose] = {}
     for entry in entries:
-        told = Whose(entry.citizen, (entry.source == SOURCE, milliseconds(entry.happened_at)), entry.sector)
+        sector = entry.sector
+        told = Whose(entry.citizen, (entry.source == SOURCE, milliseconds(entry.happened_at)), (sector, sector))
         known = whose.get(entry.contact)
         if known is None:
-            whose[entry.contact] = told
-            names[entry.contact] = {entry.citizen} if entry.citizen else set()
+            whose[entry.contact], names[entry.contact] = told, {sector: set()}
         else:
             whose[entry.contact] = known.unite(told)
-            if entry.citizen:
-                names[entry.contact].add(entry.citizen)
+        own = names[entry.contact].setdefault(sector, set())
+        if entry.citizen:
+            own.add(entry.citizen)
         if entry.identities:
-            names[entry.contact].update(entry.identities.split())
+            own.update(entry.identities.split())
     return names, whose
 
 
 def read_whose(connection: Connection, contacts: Iterable[str]) -> dict[str, Whose]:
     """Return what the entries that are there say of these contacts on the whole."""
     found = {}
-    for contact, owner, began_at, told_at, sector in _ask(connection, _WHOSE, contacts):
+    for contact, owner, began_at, told_at, *sectors in _ask(connection, _WHOSE, contacts):
         began = (True, told_at) if began_at is None else (False, began_at)
-        found[contact] = Whose("" if owner == contact else owner, began, sector)
+        found[contact] = Whose("" if owner == contact else owner, began, (sectors[0] or "", sectors[1]))
     return found
 
 
 _FIND_WHOSE: Final = (
     "SELECT contact, owner, min(happened_at) FILTER (WHERE source <> '{source}') AS began_at, min(happened_at) AS told_at, "
-    "max(sector COLLATE {by_bytes}) AS sector FROM entries WHERE contact IN ({contacts}) GROUP BY contact, owner"
+    "min(nullif(sector, '') COLLATE {by_bytes}) AS first, max(sector COLLATE {by_bytes}) AS last "
+    "FROM entries WHERE contact IN ({contacts}) GROUP BY contact, owner"
 )
-_WHOSE: Final = (_FIND_WHOSE, ("contact", "owner", "began_at", "told_at", "sector"))
-_LINKED: Final = ("SELECT contact, other FROM links WHERE contact IN ({contacts})", ("contact", "other"))
+_WHOSE: Final = (_FIND_WHOSE, ("contact", "owner", "began_at", "told_at", "first", "last"))
+_LINKED: Final = (
+    "SELECT contact, one, other, sector FROM links WHERE contact IN ({contacts})",
+    ("contact", "one", "other", "sector"),
+)
 
 
 def _ask(
@@ -75,7 +87,8 @@ def _ask(
     """Yield the rows of a query for these contacts, some at a time."""
     for some in slices(list(contacts)):
         width = width_of(len(some))
-        values = {f"contact_{number}": contact for number, contact in enumerate([*some, *[""] * (width - len(some))])}
+        padded = [*some, *repeat(some[-1], width - len(some))]
+        values = {f"contact_{number}": contact for number, contact in enumerate(padded)}
         yield from _make_query(connection.dialect.name, *query, width).rows(connection, values)
 
 
@@ -100,32 +113,68 @@ def adopt(connection: Connection, before: Mapping[str, Whose], whose: Mapping[st
 
 
 def relink(
-    connection: Connection,
-    names: Mapping[str, AbstractSet[str]],
-    before: Mapping[str, Whose],
-    whose: Mapping[str, Whose],
+    connection: Connection, names: Mapping[str, Told], before: Mapping[str, Whose], whose: Mapping[str, Whose]
 ) -> list[Row]:
     """Return the links that are to be put, of all identities of a contact: those told now, `names`, and those before.
 
     Of a contact that was somebody's the links that are there are looked up if one more is told than whose it is, or if another
-    is; where they are not what they are to be, they are dropped.
+    is; where they are not what they are to be, they are dropped. What was revoked of them stays revoked.
     """
     was = {contact: known for contact, known in before.items() if known.citizen}
-    asked = [one for one, known in was.items() if known != whose[one] or not names[one] <= {known.citizen}]
-    held = {contact: {was[contact].citizen} for contact in asked}
-    for contact, other in _ask(connection, _LINKED, asked):
-        held[contact].add(other)
-    made = {contact: links_of(told) for contact, told in names.items() if len(told) > 1 and contact not in was}
-    for contact, there in held.items():
-        if whose[contact] != was[contact] or not names[contact] <= there:
-            made[contact] = links_of(there | names[contact])
-    for some in slices([contact for contact, there in held.items() if contact in made and len(there) > 1]):
+    asked = [one for one, known in was.items() if known != whose[one] or not _tell_only(names[one], known.citizen)]
+    there: dict[str, set[Triple]] = {contact: set() for contact in asked}
+    for contact, one, other, sector in _ask(connection, _LINKED, asked):
+        there[contact].add((one, other, sector))
+    rows: list[Row] = []
+    dropped: list[str] = []
+    moved: dict[Link, Link] = {}
+    for contact, told in names.items():
+        now, known, links = whose[contact], was.get(contact), there.get(contact)
+        if known is not None and links is None:
+            continue
+        made = _make_links(told, links or (), known.citizen if known else "", now.sectors)
+        if known and links:
+            if made == links and known.began == now.began:
+                continue
+            dropped.append(contact)
+            moved.update(_follow(links, made))
+        rows += [(*link, contact, sector, now.began[1]) for *link, sector in made]
+    for some in slices(dropped):
         connection.execute(delete(LINKS).where(LINKS.c.contact.in_(some)))
-    return sorted(
-        (*link, contact, whose[contact].sector, whose[contact].began[1])
-        for contact, links in made.items()
-        for link in links
-    )
+    carry_revoked(connection, moved)
+    return sorted(rows)
+
+
+def _tell_only(told: Told, citizen: str) -> bool:
+    return all(names <= {citizen} for names in told.values())
+
+
+def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tuple[str, str]) -> set[Triple]:
+    """Return the links of all that a contact told: now, by the `links` that it has, and whose it was.
+
+    Identities that it told in different sectors are strangers: one key each, and perhaps another person. What was told in none
+    is known in each. If it told several, whose it was is linked in that in which it is told again or was linked.
+    """
+    first, last = sectors
+    if first == last:
+        names = {citizen, *chain.from_iterable(told.values()), *chain.from_iterable(link[:2] for link in links)}
+        return {(*link, last) for link in links_of(names - {""})}
+    of_sectors = {sector: {*names} for sector, names in told.items()}
+    for one, other, sector in links:
+        of_sectors.setdefault(sector, set()).update((one, other))
+    everywhere = of_sectors.pop("", set())
+    made = {(link, sector) for sector, names in of_sectors.items() for link in links_of(names | everywhere)}
+    return {(*link, sector) for link, sector in dict(sorted(made)).items()}
+
+
+def _follow(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[tuple[Link, Link]]:
+    """Yield each link that is no more, and that which links its weaker identity now."""
+    stronger = {(other, sector): one for one, other, sector in made}
+    anywhere = {other: one for one, other, _ in made}  # of a contact whose sector was not known yet
+    for one, other, sector in links:
+        now = stronger.get((other, sector)) or anywhere.get(other, one)
+        if now != one:
+            yield Link(one, other), Link(now, other)
 
 
 def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:

@@ -156,8 +156,84 @@ def test_a_revoked_link_stays_revoked_though_no_contact_tells_it_for_a_while(tim
     assert timeline.is_revoked(Link(E1, P1))
     assert not timeline.restore(Link(CASE, E1))
     timeline.write(entries_of([step(0, 2, f"{E1} {P1}", "email:a/x:2")]))
-    assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1}
+    assert set(timeline.tell_story(CASE).identities) == {CASE, E1}
     assert timeline.restore(Link(P1, E1))
+
+
+def test_what_was_revoked_is_not_linked_again_by_a_stronger_identity_told_later(timeline: Timeline) -> None:
+    timeline.write(entries_of([step(0, 0, f"{E1} {P1} {P2}")]))
+    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    timeline.write(entries_of([step(1, 1, CASE)]))  # who forgot what was told before
+    assert [row[:2] for row in links_in(timeline)] == [(CASE, E1), (CASE, P1), (CASE, P2)]
+    assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P2}
+    known = {one.link: one for one in timeline.read_links(CASE, 9)}
+    assert (known[Link(CASE, P1)].revoked_at, known[Link(CASE, P1)].reason) == (1, Ground.SHARED)
+    assert timeline.restore(Link(CASE, P1))
+    assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1, P2}
+
+
+# ------------------------------------------------------------------------------------------------------------ two sectors
+SECTORS = ("general", "social")
+
+
+def of_sector(sector: str, *kinds: str) -> str:
+    return " ".join(f"{kind}:{sector}-1" for kind in kinds)
+
+
+def two_sectors() -> list[Event]:
+    """A contact told in one sector and, of a time before that, in another; and one of each citizen alone."""
+    general, social = (of_sector(sector, "case", "phone") for sector in SECTORS)
+    return [
+        step(0, 9, social, "email:a/x:7", "social"),
+        step(1, 0, general, "email:a/x:7", "general"),
+        step(0, 0, social, "email:a/x:8", "social"),
+        step(0, 0, general, "email:a/x:9", "general"),
+    ]
+
+
+@pytest.mark.parametrize("sizes", [[], [1, 1, 1], [2]])
+@pytest.mark.parametrize("is_of_before", [True, False])
+def test_pseudonyms_of_two_sectors_are_strangers(url: str, sizes: Sequence[int], *, is_of_before: bool) -> None:
+    entries = entries_of(two_sectors())
+    if is_of_before:
+        write_as_before(url, entries)
+    with closing(Timeline(url)) as timeline:
+        write_in_batches(timeline, entries, sizes)
+        assert {(one, other, sector) for one, other, _, sector, _ in links_in(timeline)} == {
+            (*of_sector(sector, "case", "phone").split(), sector) for sector in SECTORS
+        }
+        for sector in SECTORS:
+            for asked in of_sector(sector, "case", "phone").split():
+                story = timeline.tell_story(asked)
+                assert set(story.identities) == {*of_sector(sector, "case", "phone").split()}
+
+
+@st.composite
+def events_in_sectors(draw: st.DrawFn) -> list[Event]:
+    """E-mails that are told now in one sector, now in another, or in none and of nobody."""
+    events = []
+    for number in range(draw(st.integers(1, 12))):
+        sector = draw(st.sampled_from(["", *SECTORS]))
+        kinds = draw(st.lists(st.sampled_from(["case", "email", "phone"]), unique=True)) if sector else []
+        contact = f"email:a/x:{draw(st.integers(0, 2))}"
+        whose = {"sector": sector, "identities": of_sector(sector, *sorted(kinds))}
+        at = draw(st.integers(0, 9))
+        events.append(make(draw(st.sampled_from(KINDS)), at, subject=contact, native_id=str(number), **whose))
+    return events
+
+
+@given(events_in_sectors(), st.lists(st.integers(1, 4), max_size=6), st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_link_leads_from_one_sector_to_another(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], sizes: list[int], is_of_before: bool
+) -> None:
+    url = f"sqlite:///{tmp_path_factory.mktemp('sectors') / 'timeline.db'}"
+    if is_of_before:
+        write_as_before(url, entries_of(events))
+    with closing(Timeline(url)) as timeline:
+        write_in_batches(timeline, entries_of(events), sizes)
+        for one, other, _, sector, _ in links_in(timeline):
+            assert {name.partition(":")[2] for name in (one, other)} == {f"{sector}-1"}
 
 
 def test_links_leave_with_their_contact_whatever_it_told_by_and_by(timeline: Timeline) -> None:
@@ -232,6 +308,18 @@ def test_links_of_a_former_release_become_those_of_all_that_contacts_told(
     write_as_before(url, entries_of(data.draw(st.permutations(events))))
     with closing(Timeline(url)) as timeline:
         assert links_in(timeline) == links_of_all(events)
+
+
+def test_what_a_former_release_had_revoked_is_not_linked_again(url: str) -> None:
+    write_as_before(url, entries_of([step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}")]))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})
+    engine.dispose()
+    with closing(Timeline(url)) as timeline:
+        assert set(timeline.tell_story(CASE).identities) == {CASE, E1}
+        assert timeline.restore(Link(CASE, P1))
+        assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1}
 
 
 def test_a_former_database_goes_on(url: str) -> None:

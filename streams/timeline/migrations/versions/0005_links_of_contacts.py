@@ -24,17 +24,33 @@ def upgrade() -> None:
     kinds = " ".join(
         f"WHEN substr(name, 1, {len(start)}) = '{start}' THEN {strength}" for strength, start in enumerate(STRENGTH)
     )
-    of_linked = "FROM entries WHERE contact IN (SELECT contact FROM links)"
+    if is_postgresql:  # now, not after all the work: whoever has the table open makes this be tried again
+        op.execute("LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
     op.execute(
-        f"WITH whose AS (SELECT contact, max(owner) AS owner, max(sector {by_bytes}) AS sector,"  # noqa: S608 - no value
+        f"WITH whose AS (SELECT contact, max(owner) AS owner, coalesce(min(nullif(sector, '') {by_bytes}), '') AS first,"  # noqa: S608 - no value
+        f" max(sector {by_bytes}) AS last,"
         " coalesce(min(happened_at) FILTER (WHERE source <> 'accueil/sla'), min(happened_at)) AS began_at"
-        f" {of_linked} GROUP BY contact),"
-        " told AS (SELECT contact, one AS name FROM links UNION SELECT contact, other FROM links"
-        " UNION SELECT contact, owner FROM whose),"
-        " ranked AS (SELECT contact, name,"
-        f" row_number() OVER (PARTITION BY contact ORDER BY CASE {kinds} ELSE 9 END, name {by_bytes}) AS place FROM told)"
-        " INSERT INTO links_anew SELECT owner, name, contact, sector, began_at FROM ranked JOIN whose USING (contact)"
-        f" WHERE place <= {MOST} AND name <> owner"
+        " FROM entries WHERE contact IN (SELECT contact FROM links) GROUP BY contact),"
+        " placed AS (SELECT contact, sector, one AS name FROM links UNION SELECT contact, sector, other FROM links"
+        " UNION SELECT contact, last, owner FROM whose WHERE first = last),"
+        " several AS (SELECT DISTINCT contact, sector FROM placed JOIN whose USING (contact)"
+        " WHERE first <> last AND sector <> ''),"
+        " told AS (SELECT contact, last AS sector, name FROM placed JOIN whose USING (contact) WHERE first = last"
+        " UNION SELECT contact, coalesce(several.sector, placed.sector), name FROM placed JOIN whose USING (contact)"
+        " LEFT JOIN several USING (contact) WHERE first <> last AND placed.sector IN ('', several.sector)),"
+        f" ranked AS (SELECT contact, sector, name, row_number() OVER by_strength AS place,"
+        f" first_value(name) OVER by_strength AS strongest FROM told"
+        f" WINDOW by_strength AS (PARTITION BY contact, sector ORDER BY CASE {kinds} ELSE 9 END, name {by_bytes}))"
+        f" INSERT INTO links_anew SELECT strongest, name, contact, max(sector {by_bytes}), min(began_at)"
+        f" FROM ranked JOIN whose USING (contact) WHERE place <= {MOST} AND name <> strongest"
+        " GROUP BY strongest, name, contact"
+    )
+    op.execute(  # a link that has become another is revoked as it was
+        "INSERT INTO revocations SELECT anew.one, anew.other, min(revoked_at), min(reason) FROM revocations"
+        " JOIN links ON links.one = revocations.one AND links.other = revocations.other"
+        " JOIN links_anew AS anew ON anew.contact = links.contact AND anew.other = links.other AND anew.one <> links.one"
+        " WHERE NOT EXISTS (SELECT 1 FROM revocations AS known WHERE known.one = anew.one AND known.other = anew.other)"
+        " GROUP BY anew.one, anew.other"
     )
     op.drop_table("links")
     op.rename_table("links_anew", "links")
