@@ -14,7 +14,8 @@ import click
 
 from streams.words import say
 
-# What click itself says, in the language of the locale.
+# What click itself says, in the language of the locale: gettext would go by LANGUAGE first, by which `say` does not.
+os.environ.pop("LANGUAGE", None)
 gettext.bindtextdomain("accueil", str(Path(__file__).parent / "locale"))
 gettext.textdomain("accueil")
 

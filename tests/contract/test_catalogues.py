@@ -13,6 +13,18 @@ import pytest
 from tests.support.catalogues import SOURCES, compile_catalogue
 
 VALUES = re.compile(r"\{[^}]+\}")
+UNSAID = {
+    *("file", "directory", "path"),  # part of what is said in words of its own, and what stands for a value in `--help`
+    *("(dynamic)", "env var: {var}", "Value must be an iterable."),
+    *("%(prog)s, version %(version)s", "Show the version and exit.", "Press any key to continue..."),
+    *("{editor}: Editing failed", "{editor}: Editing failed: {e}"),
+    "{text} {deprecated_message}",
+    "DeprecationWarning: The command {name!r} is deprecated.{extra_message}",
+    "DeprecationWarning: The {param_type} {name!r} is deprecated.{extra_message}",
+    "Couldn't detect Bash version, shell completion is not supported.",
+    "Shell completion is not supported for Bash versions older than 4.4.",
+}
+"""What no command of ours, nor one that a connector brings, has click say."""
 
 
 def spoken() -> Iterator[str]:
@@ -43,6 +55,13 @@ def test_texts_are_click_s_and_keep_its_values(source: Path) -> None:
     for key, text in texts.items():
         if isinstance(key, str):
             assert set(VALUES.findall(text)) <= set(VALUES.findall(key))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.parts[-3])
+def test_every_sentence_that_click_may_say_is_there(source: Path) -> None:
+    written = source.read_text(encoding="utf-8")
+    texts = {ast.literal_eval(text) for text in re.findall(r'^msgid(?:_plural)? (".*")$', written, re.MULTILINE)}
+    assert {text for text in spoken() if text.strip("?:;,. ")} - texts == UNSAID
 
 
 def test_one_and_several_are_told_apart() -> None:

@@ -69,6 +69,16 @@ def test_help_is_in_the_language_of_the_locale() -> None:
         (("dead-letters", "lst"), "Il n'y a pas de commande 'lst' ; vouliez-vous dire list ?"),
         (("simulate", "asterix"), "Il n'y a pas de commande 'asterix' ; vouliez-vous dire asterisk ?"),
         (("dead-letters", "show"), "Erreur : Il manque l'argument 'PARTITION:OFFSET'."),
+        (("tokens", "add", "a"), "Erreur : Il manque l'option '--role'. Choisir parmi :\n\tagent,\n\tsupervisor,"),
+        (("tokens", "add", "a", "--role", "b"), "Valeur refusée pour '--role' : 'b' n'est pas parmi 'agent', 'super"),
+        (("tokens", "add", "a", "--days", "b"), "Valeur refusée pour '--days' : 'b' n'est pas un nombre valable."),
+        (("tokens", "add", "a", "--days", "0"), "'--days' : 0 n'est pas dans l'intervalle 1<=x<="),
+        (("tokens", "add", "a", "--days"), "Erreur : L'option '--days' attend une valeur."),
+        (("up", "--demo=1"), "Erreur : L'option '--demo' n'attend pas de valeur."),
+        (("up", "now", "please"), "Erreur : Arguments de trop (now please)."),
+        (("--config", "/", "up"), "Erreur : Valeur refusée pour '--config' : '/' est un dossier."),
+        (("simulate", "asterisk", "--day", "hier"), "'--day' : 'hier' n'est pas au format '%Y-%m-%d'."),
+        (("simulate", "all", "--mailbox", "/nope"), "Valeur refusée pour '--mailbox' : '/nope' n'existe pas."),
     ],
 )
 def test_the_command_line_itself_speaks_the_language_of_the_locale(
@@ -77,6 +87,20 @@ def test_the_command_line_itself_speaks_the_language_of_the_locale(
     monkeypatch.delenv("LANGUAGE", raising=False)
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     assert words in run(*arguments).output
+
+
+@pytest.mark.parametrize(
+    ("locale", "language", "words"),
+    [
+        ("fr_FR.UTF-8", "en_US:en", "Erreur : Il n'y a pas de commande 'nowhere'."),
+        ("C", "fr_FR:fr", "Error: No such command 'nowhere'."),
+    ],
+)
+def test_a_preference_of_gettext_s_own_mixes_no_languages(locale: str, language: str, words: str) -> None:
+    environment = {**os.environ, "LANG": locale, "LC_ALL": locale, "LANGUAGE": language, "PYTHONUTF8": "1"}
+    command = [sys.executable, "-m", "streams.cli", "nowhere"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, words)
 
 
 def test_version_is_that_of_the_package() -> None:
