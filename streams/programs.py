@@ -11,7 +11,7 @@ import structlog
 from pydantic import ValidationError
 
 from connectors.sdk.claims import Claim, find_clashes
-from connectors.sdk.mistakes import guess
+from connectors.sdk.mistakes import guess, spell
 from connectors.sdk.stopping import await_stop
 from streams.configuration import DEFAULT_FILE, explain, find_file, find_origin
 from streams.engine.broker import EmbeddedKafka
@@ -69,7 +69,7 @@ def configure_connectors(settings: Settings, names: Sequence[str] = (), config: 
     if unknown := set(names) - set(settings.connectors):
         known = ", ".join(settings.connectors) or say("none", "aucun")
         raise ConfigError(
-            f"connectors.{min(unknown)}: {say('unknown; there are:', 'inconnu ; il y a :')} {known}"
+            f"{spell(('connectors', min(unknown)))}: {say('unknown; there are:', 'inconnu ; il y a :')} {known}"
             + guess(min(unknown), settings.connectors)
         )
     instances, mistakes = [], []

@@ -85,6 +85,13 @@ def add(
                 f"{name!r} n'est pas un nom : minuscules, chiffres, points et tirets, 64 au plus",
             )
         )
+    if not all(sectors):
+        raise OperatorError(
+            say(
+                "--sector is empty: name a sector, or leave it out",
+                "--sector est vide : nommer un secteur, ou l'omettre",
+            )
+        )
     sectors = tuple(dict.fromkeys(sectors)) or (find_default(settings),)
     if list_sectors(settings):  # else connectors have yet to make keys, and any name may become one
         for sector in sectors:
@@ -259,8 +266,8 @@ def _find(tokens: Tokens, name: str) -> None:
     if not any(token.name == name and token.revoked_at is None for token in tokens.list()):
         raise OperatorError(
             say(
-                f"there is no token named {name} that is not revoked",
-                f"il n'y a pas de jeton nommé {name}, ou il est retiré",
+                f"there is no token named {name!r} that is not revoked",
+                f"il n'y a pas de jeton nommé {name!r}, ou il est retiré",
             ),
             EXIT_NOT_FOUND,
         )

@@ -78,7 +78,8 @@ def spell(keys: Iterable[int | str], given: Any = None) -> str:
         except (TypeError, LookupError):
             given = None
         if isinstance(key, str):
-            spelt += f".{key}" if spelt else key
+            shown = key or '""'  # as TOML has it: nothing would be seen of it
+            spelt += f".{shown}" if spelt else shown
             continue
         name = given.get("name") if isinstance(given, Mapping) else None
         spelt += f" #{key + 1}" + (f" ({name})" if isinstance(name, str) and name.isprintable() and name else "")

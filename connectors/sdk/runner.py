@@ -33,8 +33,8 @@ def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked:
     if not INSTANCE_NAME.fullmatch(name):
         raise ConfigError(
             say(
-                f"{name}: a connector's name must match {INSTANCE_NAME.pattern}",
-                f"{name} : le nom d'un connecteur doit correspondre à {INSTANCE_NAME.pattern}",
+                f"{name!r}: a connector's name must match {INSTANCE_NAME.pattern}",
+                f"{name!r} : le nom d'un connecteur doit correspondre à {INSTANCE_NAME.pattern}",
             )
         )
     found = connectors.load(connector)

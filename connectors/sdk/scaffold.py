@@ -29,8 +29,8 @@ def begin(name: str, kind: Kind, into: Path) -> Path:
     if not NAME.fullmatch(name):
         raise ConfigError(
             say(
-                f"{name}: a connector's name is 2 to 24 of a-z, 0-9 and _, as in my_desk",
-                f"{name} : le nom d'un connecteur fait 2 à 24 caractères parmi a-z, 0-9 et _, comme mon_guichet",
+                f"{name!r}: a connector's name is 2 to 24 of a-z, 0-9 and _, as in my_desk",
+                f"{name!r} : le nom d'un connecteur fait 2 à 24 caractères parmi a-z, 0-9 et _, comme mon_guichet",
             )
         )
     if name in registry.names():

@@ -73,6 +73,7 @@ def test_nothing_is_written_over(written: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
+        ("", "'': a connector's name is 2 to 24 of a-z, 0-9 and _"),
         ("Guichet", "a connector's name is 2 to 24 of a-z, 0-9 and _"),
         ("../guichet", "a connector's name is 2 to 24 of a-z, 0-9 and _"),
         ("asterisk", "a connector 'asterisk' is installed already"),

@@ -207,7 +207,7 @@ class TestRegistry:
         assert instance.source == "asterisk/siege"
         with pytest.raises(ConfigError, match=r"siege\.pth is unknown; did you mean siege\.path\?"):
             configure("siege", "asterisk", {"pth": "x"})
-        with pytest.raises(ConfigError, match=r"\.\./siege: a connector's name must match"):
+        with pytest.raises(ConfigError, match=r"'\.\./siege': a connector's name must match"):
             configure("../siege", "asterisk", {"path": "x"})
 
 

@@ -338,9 +338,10 @@ command()
 
 def test_unknown_connector_instance_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
-    command = [sys.executable, "-m", "streams.cli", "connect", "siege"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (2, "accueil: connectors.siege: unknown; there are: none\n")
+    for name, told in (("siege", "siege"), ("", '""')):
+        command = [sys.executable, "-m", "streams.cli", "connect", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (2, f"accueil: connectors.{told}: unknown; there are: none\n")
 
 
 def test_demo_refuses_what_would_mix_it_with_real_calls(monkeypatch: pytest.MonkeyPatch) -> None:

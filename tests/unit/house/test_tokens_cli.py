@@ -48,6 +48,9 @@ def test_a_sector_that_nobody_knows_is_refused_unless_none_has_a_key_yet() -> No
     early = command("add", "early", "--role", "agent", "--sector", "nope")
     assert (early.exit_code, "no sector has a key here yet: check the name, nope" in early.stderr) == (0, True)
     load_key(DATA / "connectors" / "keys", "social")
+    nameless = command("add", "nameless", "--role", "agent", "--sector", "")
+    assert (nameless.exit_code, nameless.stdout) == (2, "")
+    assert nameless.stderr == "accueil: --sector is empty: name a sector, or leave it out\n"
     late = command("add", "late", "--role", "agent", "--sector", "social", "--sector", "nope")
     assert (late.exit_code, late.stdout) == (2, "")
     assert "no sector nope here: social; --sector names one" in late.stderr
@@ -121,6 +124,7 @@ def test_a_name_is_never_given_twice_and_an_unknown_one_is_told() -> None:
     assert "there is, or was, a token named guichet-1: choose another name, or `accueil tokens rotate" in again.stderr
     assert command("revoke", "guichet-1").exit_code == command("rotate", "nobody").exit_code == 1
     assert command("add", "Jeanne Exemple", "--role", "agent").exit_code == 2
+    assert command("rotate", "").stderr == "accueil: there is no token named '' that is not revoked\n"
 
 
 def test_the_list_says_how_each_stands_in_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
