@@ -66,13 +66,16 @@ class Citizens:
         """Begin to look at all rows anew."""
         self._sweep = self._sweep_before = Sweep()
 
+    def begin(self) -> None:
+        """Begin a step: what it looks at is looked at again if it is undone."""
+        self._sweep_before = self._sweep
+
     def undo(self) -> None:
         """Look again at the rows that the last step looked at."""
         self._sweep = self._sweep_before
 
     def fold(self, entries: Iterable[Entry], now: int) -> None:
         """Fold entries into the rows of their citizens, and count each row that has changed, once."""
-        self._sweep_before = self._sweep
         since = citizen_figures.counted_from(self._day_of(now), self._terms)
         rows = self.citizens.rows
         changed: dict[bytes, Citizen] = {}
@@ -102,7 +105,6 @@ class Citizens:
 
     def tick(self, step: Step, known: Known) -> None:
         """Say which days are over, and forget some of what changes no figure any more, and of who was erased."""
-        self._sweep_before = self._sweep
         today = self._day_of(step.now)
         terms = self._terms
         if self.progress.rows.get(PROGRESS_KEY) != (told := Progress(today, terms.recontact_days, terms.zone)):

@@ -4,9 +4,9 @@ Thin: what is written is the store's, what is counted `citizens`'. A batch is wr
 committed, with what it counts; told again after a crash, it changes nothing in the store.
 
 Of whom is erased counts what was told until the erasure was, by the time that the records bear: the workers', the same for all of
-a step. So it matters neither which batch takes what, nor that the store may know an erasure before what was told until then is
-counted: another partition took it, or a crash came between. Workers tell nothing more of a contact for as long as they keep its
-row; what comes later, as a dead letter that is sent again does, counts nothing.
+a step, as long as their clocks are not put back. So it matters neither which batch takes what, nor that the store may know an
+erasure before what was told until then is counted: another partition took it, or a crash came between. Workers tell nothing more
+of a contact for as long as they keep its row; what comes later, as a dead letter that is sent again does, counts nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -75,6 +75,7 @@ class TimelineWriter:
 
     def fold(self, topic: str, records: Sequence[Record], step: Step) -> None:
         """Write what `records` tell, and count what was not told after an erasure; what is no entry is rejected."""
+        self._citizens.begin()
         entries: list[Entry] = []
         told: list[tuple[int, Entry]] = []
         promised: list[Promised] = []
@@ -107,6 +108,7 @@ class TimelineWriter:
 
     def tick(self, step: Step) -> None:
         """Have who owns the first partition drop what was kept long enough; of citizens each does so."""
+        self._citizens.begin()
         self._store.carry(step.now)
         if self._partition == 0:
             self._store.tidy(step.now)

@@ -12,6 +12,7 @@ All times are milliseconds since 1970 UTC, all durations milliseconds. A row is 
 """
 
 import sys
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from models.events import Event
@@ -23,7 +24,7 @@ from streams.core.clock import Clock, share_parts
 from streams.core.figures import Dimensions
 from streams.core.milestone import Milestone, State, add_milestone, latest, standing
 from streams.core.rows import MARK_BYTES, Codec, Row, mark, shared
-from streams.core.turns import note
+from streams.core.turns import INDEX, note
 from streams.core.visit import TimesToLive, Visit, add_evidence, moments, tell
 
 SEEN_EVENTS: Final = 32
@@ -349,6 +350,36 @@ def expires_at(row: Contact, keep: Keeping) -> int | None:
     return max(max(closed_at, row.last_at) + keep.closed, row.touched_at + keep.touched)
 
 
+# -------------------------------------------------------------------------------------------------------------- evidence
+_OF_CALLS: Final = {
+    "queued_at": "call.queued",
+    "answered_at": "call.answered",
+    "abandoned_at": "call.abandoned",
+    "left_at": "call.left_queue",
+    "transferred_at": "call.transferred",
+    "ended_at": "call.ended",
+}
+_OF_VISITORS: Final = {
+    "queued_at": "visit.arrived",
+    "answered_at": "visit.called",
+    "abandoned_at": "visit.left",
+    "ended_at": "visit.served",
+}
+
+
+def evidence(row: Contact) -> Iterator[tuple[str, int, str]]:
+    """Yield what happened by a row, of which it notes turns: type of event, when it was first or last, and the service there."""
+    for visit in row.visits:
+        for field, kind in (_OF_VISITORS if visit.place.channel == Channel.VISIT else _OF_CALLS).items():
+            at = getattr(visit, field)
+            if at is not None:
+                yield kind, at, visit.place.service
+    for told in row.own:
+        if told.type in INDEX:
+            for at in {told.first_at, told.last_at}:
+                yield told.type, at, told.place.service
+
+
 # ----------------------------------------------------------------------------------------------------------------- bytes
 _codec: Final = Codec(Contact)
 encode: Final = _codec.encode
@@ -360,9 +391,8 @@ def decode(value: bytes) -> Contact:
     Raises `rows.UnknownVersion` for a row of another version, and `msgspec.DecodeError` for what is no row at all.
     """
     row = _codec.decode(value)
+    _restore_turns(row)
     row.sector, row.service = sys.intern(row.sector), sys.intern(row.service)
-    if row.placed == row.turn:
-        row.placed = row.turn
     for claim in row.claims:
         claim.sector = sys.intern(claim.sector)
     for visit in row.visits:
@@ -381,3 +411,12 @@ def decode(value: bytes) -> Contact:
         own = (milestone.first_at for milestone in row.milestones)
         share_parts(row.clocks, (*own, *(visit.queued_at for visit in row.visits)))
     return row
+
+
+def _restore_turns(row: Contact) -> None:
+    """Note the turns of a row of an earlier release, which noted none: what comes late must not pass for the last."""
+    if row.turn < 0:
+        for kind, at, service in evidence(row):
+            note(row, kind, at, service)
+    if row.placed == row.turn:
+        row.placed = row.turn

@@ -12,10 +12,9 @@ import msgspec
 
 from models.ids import event_id
 from models.instants import moment
-from models.topics import Channel
-from streams.core.contact import UNSETTLED, Contact, Settled
+from streams.core.contact import UNSETTLED, Contact, Settled, evidence
 from streams.core.timeline import Entry
-from streams.core.turns import ARRIVED, INDEX, read
+from streams.core.turns import ARRIVED, read
 
 SOURCE: Final = "accueil/moves"
 ADOPTED: Final = "contact.adopted"
@@ -91,34 +90,11 @@ def _record(citizen: str, kind: str, after: Contact, contact: str, told: tuple[T
     return (citizen or contact).encode(), _encode(move)
 
 
-_OF_CALLS: Final = {
-    "queued_at": "call.queued",
-    "answered_at": "call.answered",
-    "abandoned_at": "call.abandoned",
-    "left_at": "call.left_queue",
-    "transferred_at": "call.transferred",
-    "ended_at": "call.ended",
-}
-_OF_VISITORS: Final = {
-    "queued_at": "visit.arrived",
-    "answered_at": "visit.called",
-    "abandoned_at": "visit.left",
-    "ended_at": "visit.served",
-}
-
-
 def _tell(row: Contact) -> Iterator[Told]:
     """Yield what the row's evidence says: when each thing first happened, and of what happened last when and where."""
-    is_known = row.placed >= 0  # which service has it; to an earlier release places alone said so
-    for visit in row.visits:
-        for field, kind in (_OF_VISITORS if visit.place.channel == Channel.VISIT else _OF_CALLS).items():
-            at = getattr(visit, field)
-            if at is not None:
-                yield kind, at, "" if is_known else visit.place.service
-    for told in row.own:
-        if told.type in INDEX:
-            for at in {told.first_at, told.last_at}:
-                yield told.type, at, "" if is_known else told.place.service
+    is_known = row.placed >= 0  # which service has it; else only where it arrived was told
+    for kind, at, service in evidence(row):
+        yield kind, at, "" if is_known else service
     for turn, service in {(row.turn, ""), (row.placed, row.service)}:
         if turn >= 0:
             at, kind = read(turn)

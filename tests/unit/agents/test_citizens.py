@@ -160,10 +160,27 @@ def test_whose_it_is_may_become_known_at_any_time_where_it_is_stays(
             assert counted([*order]).keys() == {"autonomie"}
 
 
-def test_what_an_earlier_release_folded_is_told_by_the_places_that_it_noted() -> None:
+def test_what_an_earlier_release_folded_is_told_as_if_this_one_had() -> None:
     letter = make("letter.arrived", 0, subject="mail:s/x:1", service="autonomie")
-    *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(contact.fold(None, letter)))
-    before = contact.decode(msgspec.msgpack.encode(known))
-    after = contact.fold(before, make("letter.assigned", 1, subject=letter.subject, identities=PHONE))
-    _, (key, adopted) = moves.records(before, after, letter.subject)
-    assert (key, moves.decode(adopted).told) == (PHONE.encode(), ((letter.type, START_MS, "autonomie"),))
+    row = contact.fold(None, letter)
+    *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
+    assigned = make("letter.assigned", 1, subject=letter.subject, identities=PHONE)
+    told = []
+    for before in (contact.decode(msgspec.msgpack.encode(known)), row):
+        _, (key, adopted) = moves.records(before, contact.fold(before, assigned), letter.subject)
+        told.append((key, {*moves.decode(adopted).told}))
+    assert told == [(PHONE.encode(), {(letter.type, START_MS, ""), (letter.type, START_MS, "autonomie")})] * 2
+
+
+def test_late_news_of_what_an_earlier_release_folded_is_not_the_last() -> None:
+    told = [("arrived", 0, "a"), ("assigned", 9, "b")]
+    events = [make(f"letter.{what}", at, subject="mail:s/x:1", service=service) for what, at, service in told]
+    row = None
+    for event in events:
+        row = contact.fold(row, event)
+    assert row is not None
+    *known, _turn, _placed, _service = msgspec.msgpack.decode(contact.encode(row))
+    earlier = contact.decode(msgspec.msgpack.encode(known))
+    assert earlier == row, "as if this release had folded it"
+    late = make("letter.registered", 5, subject="mail:s/x:1", service="a", chrono="1")
+    assert contact.fold(earlier, late).service == "b"

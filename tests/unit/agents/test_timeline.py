@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +17,7 @@ from streams.core.citizen_figures import TOTAL, Key
 from streams.core.contact import ERASED
 from streams.core.promises import Promised
 from streams.core.timeline import Entry
-from streams.engine.job import Step
+from streams.engine.job import Busy, Step
 from tests.support.citizens import named
 from tests.support.events import CASE, START_MS, answered_call, make
 
@@ -154,6 +155,27 @@ def test_who_is_to_be_forgotten_is_so_though_the_tick_that_did_it_was_taken_back
     rows.commit()
     job.tick(Step(0, START_MS + 2, []))
     assert not rows.rows
+
+
+def test_a_step_that_gets_nowhere_takes_back_no_tick_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(citizens, "SWEPT_PER_TICK", 1)
+    store = Store()
+    job = make_job("accueil", store).open(0)
+    letters = [make("letter.arrived", 0, subject=f"mail:s:{n}") for n in range(3)]
+    records = [Record(0, 0, *timeline.record(letter, contact.fold(None, letter))) for letter in letters]
+    job.fold(topics.TIMELINE.name, records, Step(0, START_MS, []))
+    for table in job.tables:
+        table.commit()
+    store.erased = {letter.subject: START_MS for letter in letters}
+    for left in (2, 1, 0):
+        job.tick(Step(0, START_MS + 1, []))
+        for table in job.tables:
+            table.commit()
+        assert len(job.tables[0].rows) == left
+        monkeypatch.setattr(store, "write", Mock(side_effect=Busy))
+        with pytest.raises(Busy):
+            job.fold(topics.TIMELINE.name, records, Step(0, START_MS + 1, []))
+        job.undo()
 
 
 def test_a_step_that_is_taken_back_does_not_begin_the_day_anew(monkeypatch: pytest.MonkeyPatch) -> None:
