@@ -145,6 +145,10 @@ SAYINGS: Final = {
         "{connector}: a defect in the connector ({error}), a message was not taken",
         "{connector} : un défaut du connecteur ({error}), un message n'a pas été pris",
     ),
+    "tables_migrating": (
+        "brings the database of an earlier release to this one's tables: with millions of contacts that takes minutes",
+        "met la base d'une version antérieure aux tables de celle-ci : avec des millions de contacts, cela prend des minutes",
+    ),
     "waiting_for_database": ("waits for the database ({error})", "attend la base de données ({error})"),
     "database_away": ("the timelines' database does not answer ({error})", "la base des fils ne répond pas ({error})"),
     "not_recorded": (

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from threading import Event, Thread
 from typing import Final
 
 import structlog
@@ -107,13 +108,32 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
     said_at = -math.inf
     while True:
         try:
-            return open_timeline(settings, PATIENCE_SECONDS)
+            with _beating(engine):  # tables of an earlier release may take minutes
+                return open_timeline(settings, PATIENCE_SECONDS)
         except database.Unavailable as error:
             if time.monotonic() - said_at > WAITING_SAID_SECONDS:
                 said_at = time.monotonic()
                 log.warning("waiting_for_database", error=str(error))
         engine.beat()
         time.sleep(RETRY_SECONDS)
+
+
+@contextmanager
+def _beating(engine: Engine) -> Iterator[None]:
+    """Show that the process is alive while this thread does something long."""
+    done = Event()
+
+    def beat() -> None:
+        while not done.wait(RETRY_SECONDS):
+            engine.beat()
+
+    thread = Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 class _Sink:

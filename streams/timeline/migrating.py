@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from streams.timeline.locking import lock
 
+log: Final = structlog.get_logger(__name__)
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 
 
@@ -33,4 +35,6 @@ def migrate(connection: Connection) -> None:
     if found not in {None, *(script.revision for script in scripts.walk_revisions())}:
         raise TooNew(found)
     lock(connection)
+    if found:
+        log.warning("tables_migrating")
     command.upgrade(config, "head")

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from sqlalchemy import create_engine, text
+from structlog.testing import capture_logs
 
 from models.events import Event
 from models.grounds import Ground
@@ -327,7 +328,10 @@ def test_a_former_database_goes_on(url: str) -> None:
     events = [step(number, number, one) for number, one in enumerate([*many[::-1], E1, CASE])]
     events += [step(number, 50 + number, one, "email:a/x:2", "") for number, one in enumerate([PHONE, P1])]
     write_as_before(url, [*entries_of(events), breach("email:a/x:1", START_MS - 1000)])
-    with closing(Timeline(url)) as timeline:
+    with capture_logs() as logs:
+        migrated = Timeline(url)
+    assert [log["event"] for log in logs] == ["tables_migrating"]
+    with closing(migrated) as timeline:
         assert links_in(timeline) == links_of_all(events)
         later = step(5, -3, P2, "email:a/x:2")
         timeline.write(entries_of([later]))

@@ -11,7 +11,10 @@ MOST = 8
 
 
 def upgrade() -> None:
-    """Write the table anew: without `event`, since no one event tells a link any more. Of millions it takes a minute."""
+    """Write the table anew: without `event`, since no one event tells a link any more.
+
+    Of a million it takes a minute, of which nothing is kept if it is killed.
+    """
     is_postgresql = op.get_context().dialect.name == "postgresql"
     op.create_table(
         "links_anew",
