@@ -68,20 +68,25 @@ class Citizen(NamedTuple):
 
 
 def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
-    """Return somebody with a story, and with an address and a case if any is known so; None if there is nobody yet."""
+    """Return somebody with a story, and with an address and a case if any is known so; None if there is nobody yet.
+
+    Who was kept before comes first, so that a demo that is started again names the same one.
+    """
     try:
         lines = (systems / CITIZENS).read_text().splitlines()
     except FileNotFoundError:
         return None  # the simulation is about to write it
+    key, before = load_key(settings.data / "connectors" / "keys", SECTOR), _read_kept(settings)
+    lines.sort(key=lambda line: line.partition("\t")[0] != before)
+    kept = [key.pseudonym(IdentityKind.PHONE, normalise_phone(before) or "")] if before else []
     reader = open_reader(settings, 1)
     try:
         with reader.look() as reading:
-            stories = dict(_find_stories(reading))
+            stories = dict(_find_stories(reading, kept))
     except Unavailable:
         return None
     finally:
         reader.close()
-    key = load_key(settings.data / "connectors" / "keys", SECTOR)
 
     def is_of(kind: IdentityKind, value: str, known: Collection[str]) -> bool:
         return bool(value) and key.pseudonym(kind, normalise(kind, value, settings.api.region) or "") in known
@@ -103,14 +108,18 @@ def find_citizen(settings: Settings, systems: Path) -> Citizen | None:
     return best
 
 
-def is_known(settings: Settings, phone: str) -> bool:
-    """Return whether the number still leads to a story: it may have been erased. True if that cannot be found out now."""
+def leads_to_one(settings: Settings, phone: str) -> bool:
+    """Return whether the number still leads to one citizen's story. True if that cannot be found out now.
+
+    It may have been erased, or a contact may have told it with a case or an account that nothing links to this citizen's.
+    """
     key = load_key(settings.data / "connectors" / "keys", SECTOR)
     pseudonym = key.pseudonym(IdentityKind.PHONE, normalise_phone(phone) or "")
     reader = open_reader(settings, 1)
     try:
         with reader.look() as reading:
-            return bool(reading.read(reading.tell_story(pseudonym).identities, 1))
+            story = reading.tell_story(pseudonym)
+            return story.is_own and bool(reading.read(story.identities, 1))
     except Unavailable:
         return True
     finally:
@@ -123,9 +132,17 @@ def keep_citizen(settings: Settings, citizen: Citizen) -> None:
         replace(settings.data / "access" / f"demo-{name}", f"{value}\n".encode())
 
 
-def _find_stories(reading: Reading) -> Iterator[tuple[str, Collection[str]]]:
-    """Yield numbers, each with all by which its citizen is known."""
-    for phone in reading.find_linked(IdentityKind.PHONE, LOOKED_AT):
+def _read_kept(settings: Settings) -> str:
+    """Return the number that was kept last, as `CITIZENS` has it; empty if none was."""
+    try:
+        return (settings.data / "access" / "demo-number").read_text().strip().replace(" ", "")
+    except FileNotFoundError:
+        return ""
+
+
+def _find_stories(reading: Reading, kept: Collection[str]) -> Iterator[tuple[str, Collection[str]]]:
+    """Yield numbers, those `kept` among them, that lead to one citizen, each with all by which that one is known."""
+    for phone in {*kept, *reading.find_linked(IdentityKind.PHONE, LOOKED_AT)}:
         story = reading.tell_story(phone)
         entries = reading.read(story.identities, LOOKED_AT)
         if story.is_own and len({entry["channel"] for entry in entries}) > 1:

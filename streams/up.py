@@ -246,14 +246,15 @@ class Plan:
     async def _name_citizens(self) -> None:
         """Tell by what somebody with a story is found, as soon as there is one.
 
-        Then of another, if that one is erased, or has no address or case and another has.
+        Then of another: if that one is erased, if the number turns out to be several people's, or if he has no address or case
+        and another has.
         """
         from streams import demonstrating  # noqa: PLC0415
 
         known: demonstrating.Citizen | None = None
         while True:
             if known is None or not (
-                all(known) and await asyncio.to_thread(demonstrating.is_known, self._own, known.phone)
+                all(known) and await asyncio.to_thread(demonstrating.leads_to_one, self._own, known.phone)
             ):
                 before = known
                 known = await asyncio.to_thread(demonstrating.find_citizen, self._own, self._systems)

@@ -15,8 +15,9 @@ from models.identities import IdentityKind, normalise
 from streams.access.audit import read as read_audit
 from streams.access.permissions import Role
 from streams.access.tokens import find
-from streams.demonstrating import CITIZENS, SECTOR, Citizen, find_citizen, is_known, keep_citizen, make_token
+from streams.demonstrating import CITIZENS, SECTOR, Citizen, find_citizen, keep_citizen, leads_to_one, make_token
 from streams.settings import Settings
+from streams.timeline.store import Timeline
 from streams.timelines import open_timeline
 from streams.tokens_cli import open_tokens
 from streams.up import Plan
@@ -91,12 +92,41 @@ def test_somebody_is_named_once_he_came_by_several_channels(settings: Settings) 
     keep_citizen(settings, named)
     kept = [(settings.data / "access" / f"demo-{name}").read_text() for name in ("number", "email", "case")]
     assert kept == ["01 99 00 00 08\n", "jade@example.org\n", "100008\n"]
-    assert is_known(settings, named.phone)
+    assert leads_to_one(settings, named.phone)
     with closing(sqlite3.connect(settings.data / "timeline.db")) as connection, connection:
         connection.execute("DELETE FROM entries WHERE contact IN ('mail:ged:8', 'call:standard:8')")
         connection.execute("DELETE FROM links WHERE ? IN (one, other) OR ? IN (one, other)", (whole, phone))
-    assert not is_known(settings, named.phone), "erased"
+    assert not leads_to_one(settings, named.phone), "erased"
     assert find_citizen(settings, settings.data) == lone
+
+
+def test_who_was_named_is_named_again_until_the_number_leads_to_another_too(settings: Settings) -> None:
+    people = [Citizen(f"01 99 00 00 {number:02}", f"c{number}@example.org", f"{number}") for number in range(10, 70)]
+    lines = (f"{one.phone.replace(' ', '')}\t{one.email}\t{one.case}\n" for one in people)
+    (settings.data / CITIZENS).write_text("".join(lines))
+    key = load_key(settings.data / "connectors" / "keys", SECTOR)
+
+    def tell(timeline: Timeline, one: Citizen, *also: str, letters: int = 1) -> None:
+        kinds = zip((IdentityKind.PHONE, IdentityKind.EMAIL, IdentityKind.CASE), one, strict=True)
+        phone, *others = (key.pseudonym(kind, normalise(kind, value) or "") for kind, value in kinds)
+        for number in range(letters):
+            name = "-".join((one.case, *also, str(number)))
+            timeline.write(entries_of(letter(name, 0, " ".join((phone, *(also or others))), sector=SECTOR)))
+        timeline.write(entries_of(call(one.case, 100, phone, sector=SECTOR)))
+
+    with closing(open_timeline(settings)) as timeline:
+        tell(timeline, people[-1])
+        named = find_citizen(settings, settings.data)
+        assert named == people[-1]
+        make_token(settings)
+        keep_citizen(settings, named)
+        for one in people[:-1]:
+            tell(timeline, one, letters=2)
+        assert find_citizen(settings, settings.data) == people[-1], "though many others have more of a story"
+        assert leads_to_one(settings, named.phone)
+        tell(timeline, named, key.pseudonym(IdentityKind.RDV_USER, "700069"))
+        assert not leads_to_one(settings, named.phone), "an account that nothing links to the case"
+        assert find_citizen(settings, settings.data) in people[:-1]
 
 
 def test_all_citizens_of_the_simulation_are_listed_with_what_finds_them() -> None:
@@ -125,7 +155,7 @@ def test_the_demo_names_somebody_and_another_once_that_one_is_erased(
             raise asyncio.CancelledError
 
     monkeypatch.setattr("streams.demonstrating.find_citizen", lambda *_: found.pop(0))
-    monkeypatch.setattr("streams.demonstrating.is_known", lambda _, phone: phone not in erased)
+    monkeypatch.setattr("streams.demonstrating.leads_to_one", lambda _, phone: phone not in erased)
     monkeypatch.setattr("streams.up.asyncio.sleep", sleep)
     plan = Plan(Settings(data=tmp_path), None, tmp_path, demo=True)
     (tmp_path / "access").mkdir()
