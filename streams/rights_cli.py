@@ -174,9 +174,9 @@ def export(
         with _looking(settings, Operation.EXPORT, Operation.EXPORT, *_ask(settings, name, kind, sector)) as sought:
             where = sought.sector = sought.sector or erasing.finder.find_sector(sought.whose)
             held = gather(settings, timeline, erasing.finder, sought.whose, where, language)
+            pieces = write(held, Format(kind_of_file), language, settings.web.zone)
         with _writing(output) as file:
-            for piece in write(held, Format(kind_of_file), language, settings.web.zone):
-                file.write(piece)
+            file.writelines(pieces)
 
 
 @contextmanager

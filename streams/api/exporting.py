@@ -12,6 +12,7 @@ from streams.access.permissions import Operation
 from streams.api.asking import BODY, AskerInTurn, Slip, responses
 from streams.api.problems import Problem
 from streams.api.rights import Whose, act_for
+from streams.rights.erasing import Erasing
 from streams.rights.holding import Holding
 from streams.rights.writing import MEDIA_TYPES, Format, write
 
@@ -44,27 +45,25 @@ async def export(body: Export, asker: AskerInTurn) -> Response:
     timeline = await asker.open(Operation.EXPORT, body.subject)
     desk = asker.api.desk
 
-    def find(slip: Slip) -> Holding | Problem | None:
-        return act_for(
-            asker,
-            body,
-            slip,
-            timeline,
-            lambda erasing, sector: desk.gather(timeline, erasing.finder, body.subject, sector, body.language),
-        )
+    def begin(erasing: Erasing, sector: str) -> tuple[Holding, Iterator[bytes]]:
+        holding = desk.gather(timeline, erasing.finder, body.subject, sector, body.language)
+        return holding, write(holding, body.format, body.language, desk.zone)
 
-    def tell(holding: Holding) -> Iterator[bytes]:
+    def find(slip: Slip) -> tuple[Holding, Iterator[bytes]] | Problem | None:
+        return act_for(asker, body, slip, timeline, begin)
+
+    def tell(pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
-            yield from write(holding, body.format, body.language, desk.zone)
+            yield from pieces
         finally:
             timeline.close()
 
     try:
-        holding = await asker.exercise(Operation.EXPORT, find, body.subject)
+        holding, pieces = await asker.exercise(Operation.EXPORT, find, body.subject)
     except BaseException:
         timeline.close()
         raise
     made_at = datetime.fromisoformat(holding.made_at).astimezone(desk.zone)
     name = f"export-{holding.sector}-{made_at:%Y-%m-%d-%H%M%S}.{body.format}"  # of whom it is, a name of a file says nothing
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(tell(holding), headers=headers, media_type=MEDIA_TYPES[body.format])
+    return StreamingResponse(tell(pieces), headers=headers, media_type=MEDIA_TYPES[body.format])

@@ -93,16 +93,19 @@ class _Pages(FPDF):
 
     def _row(self, cells: Sequence[str], widths: Sequence[float], style: str) -> None:
         self.set_font("helvetica", style, 8)
-        wrapped: list[Any] = [
-            self.multi_cell(width, _LINE_MM, cell, dry_run=True, output="LINES", align="L")
-            if self.get_string_width(cell) > width - 2
-            else [cell]
-            for cell, width in zip(cells, widths, strict=True)
-        ]
+        wrapped = [self._wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
         for number in range(max(map(len, wrapped))):
             for lines, width in zip(wrapped, widths, strict=True):
                 self.cell(width, _LINE_MM, lines[number] if number < len(lines) else "")
             self.ln(_LINE_MM)
+
+    def _wrap(self, cell: str, width: float) -> list[str]:
+        if self.get_string_width(cell) <= width - 2:
+            return [cell]
+        lines: Any = self.multi_cell(width, _LINE_MM, cell, dry_run=True, output="LINES", align="L")
+        return [
+            line.encode("latin-1").decode(_ENCODING) for line in lines
+        ]  # fpdf2 hands out the bytes of the font as letters
 
 
 def _known(text: str) -> str:

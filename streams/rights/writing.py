@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,15 @@ _PIECE: Final = 16
 
 
 def write(holding: Holding, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
-    """Yield the pieces of a file. What a contact tells is read as it is written; then it may raise `Unavailable`."""
+    """Return the pieces of a file, the first of which is made at once: of a PDF there is no other.
+
+    What a contact tells is read as it is written; then it may raise `Unavailable`.
+    """
+    pieces = _write(holding, kind, language, zone)
+    return chain([next(pieces)], pieces)
+
+
+def _write(holding: Holding, kind: Format, language: str, zone: tzinfo) -> Iterator[bytes]:
     match kind:
         case Format.JSON:
             yield from _write_json(holding)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from streams.access.audit import read as read_audit
 from streams.cli import main
 from streams.configuration import load
 from streams.engine.broker import EmbeddedKafka
+from streams.rights import pdf
 from streams.timelines import open_timeline
 from tests.support.events import make
 from tests.support.timelines import call, entries_of
@@ -94,6 +96,22 @@ def test_an_export_replaces_no_file_unless_told_so_and_is_for_who_made_it_alone(
     away = run(*export[:-1], "nowhere/held.json")
     assert (away.exit_code, "nowhere/held.json cannot be written" in away.stderr) == (2, True), away.output
     assert [result for _, result in recorded(data)] == ["shown"] * 3
+
+
+def test_an_export_that_cannot_be_written_is_recorded_as_failed_and_leaves_the_file(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> Iterator[bytes]:
+        raise ValueError("a letter that the font has not")
+        yield b""
+
+    export, file = ("timeline", "export", "call:a:1", "--format", "pdf", "-o", "held.pdf", "--force"), data / "held.pdf"
+    assert run(*export).exit_code == 0
+    whole = file.read_bytes()
+    monkeypatch.setattr(pdf, "write_pdf", break_off)
+    assert run(*export).exit_code != 0
+    assert file.read_bytes() == whole
+    assert recorded(data) == [("export", "shown"), ("export", "failed")]
 
 
 def test_what_is_answered_yes_is_recorded_before_it_is_told(data: Path) -> None:

@@ -332,6 +332,14 @@ def test_no_word_of_a_head_is_broken_on_paper() -> None:
     assert {"Détails", "d’abord", "dernier", "quoi"} <= words
 
 
+def test_what_is_broken_into_lines_is_written_as_it_is_on_paper() -> None:
+    broken = " ".join(["rejects.jsonl, *.bad …", "l’usager – 3 €", "漢字"] * 9)
+    document = Document([], [], [Section("facts", "", ("facts", "first"), [(broken, broken)])], "", iter(()), [])
+    reader = PdfReader(BytesIO(b"".join(write_pdf(document, "fr", "essai"))))
+    text = " ".join(page.extract_text() for page in reader.pages)
+    assert all(text.count(word) == 18 for word in ("…", "l’usager", "–", "€", "??"))
+
+
 def test_a_promise_is_named_as_on_the_page_and_tells_no_state_which_may_be_later(timeline: Timeline) -> None:
     finder = fill(timeline, events())
     timeline.write([breach(NASTY, START_MS + 99_000)])
