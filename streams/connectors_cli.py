@@ -20,12 +20,14 @@ from connectors.sdk.errors import (
 )
 from connectors.sdk.probe import probe
 from connectors.sdk.scaffold import Kind, begin
+from streams.configuration import tell_file
 from streams.listing import EXIT_NOT_FOUND, as_json, print_table
 from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
+from streams.running import find_connectors
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings, tell_settings_file
+from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings
 from streams.words import say
 
 
@@ -38,10 +40,11 @@ def group() -> None:
 
 @group.command("list", help=say("Show what is installed, and what is set up.", "Montre ce qui est installé et réglé."))
 @as_json
+@click.pass_context
 @pass_settings
-def list_(settings: Settings, *, json: bool) -> None:
+def list_(settings: Settings, context: click.Context, *, json: bool) -> None:
     """Print one line per installed connector; on standard error, what cannot be loaded, and what is set up but not there."""
-    tell_settings_file()
+    settings, _ = _find(settings, context)
     kinds = {name: instance.connector for name, instance in settings.connectors.items()}
     rows = []
     for connector in registry.installed():
@@ -57,6 +60,13 @@ def list_(settings: Settings, *, json: bool) -> None:
         if kind not in registry.names():
             missing = say(f"no connector {kind!r} is installed", f"aucun connecteur {kind!r} n'est installé")
             click.echo(f"accueil: connectors.{name}.connector: {missing}", err=True)
+
+
+def _find(settings: Settings, context: click.Context) -> tuple[Settings, Path | None]:
+    """Do what `find_connectors` does, and say on standard error which settings file the command reads."""
+    settings, config = find_connectors(settings, config_file(context))
+    click.echo(f"accueil: {tell_file(config)}", err=True)
+    return settings, config
 
 
 def _about(name: str) -> str:
@@ -80,8 +90,8 @@ def _about(name: str) -> str:
 @pass_settings
 def check(settings: Settings, context: click.Context, name: str) -> None:
     """Check the configuration of an instance, and say what its first records are: types and counts, no values."""
-    tell_settings_file()
-    instance = configure_beside_others(settings, name, config_file(context))
+    settings, config = _find(settings, context)
+    instance = configure_beside_others(settings, name, config)
     with clear_errors():
         found = probe(instance, settings.data / "connectors")
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")

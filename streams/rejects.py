@@ -16,7 +16,6 @@ import click
 from connectors.sdk.errors import ConnectorError, InstanceInUseError
 from connectors.sdk.rejects import NAMES, Kept, read
 from models.instants import milliseconds
-from streams.configuration import DEFAULT_FILE, load
 from streams.listing import (
     EXIT_NOT_FOUND,
     as_json,
@@ -30,7 +29,7 @@ from streams.listing import (
 )
 from streams.phrases import cause_of
 from streams.reasons import describe, explain
-from streams.running import DEMO, SYSTEMS, pass_settings_here, tell_stopped_demo
+from streams.running import find_connectors, pass_settings_here, tell_stopped_demo
 from streams.settings import Settings
 from streams.terminal import Group, OperatorError, config_file, confirm
 from streams.words import say
@@ -178,10 +177,7 @@ def replay(
         return
     from streams.programs import configure_connectors  # noqa: PLC0415 - brings kafka-python, which list does without
 
-    config = config_file(context)
-    if settings.data.name == DEMO and not settings.connectors:
-        config = settings.data / SYSTEMS / DEFAULT_FILE
-        settings = load(config, named_by="").model_copy(update={"data": settings.data})
+    settings, config = find_connectors(settings, config_file(context))
     instances = configure_connectors(settings, [*names], config)
     if not dry_run:
         for instance in instances:

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import click
 from filelock import FileLock, Timeout
 
-from streams.configuration import load
+from streams.configuration import DEFAULT_FILE, load
 from streams.engine.broker import listens
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
@@ -136,6 +136,20 @@ def find_settings(settings: Settings) -> Settings:
         return settings
     _tell_demo(settings, found[0])
     return load(DEMO_FILE, named_by="").model_copy(update={"data": found[0]})
+
+
+def find_connectors(settings: Settings, config: Path | None) -> tuple[Settings, Path | None]:
+    """Return the settings that set connectors up, and their file: the demo's if that runs here and `settings` sets up none.
+
+    `config` is what was given to `load`. That the demo's are returned is told.
+    """
+    if settings.connectors:
+        return settings, config
+    here = find_settings(settings)
+    file = here.data / SYSTEMS / DEFAULT_FILE
+    if here.data.name != DEMO or not file.exists():  # it is being written when the demo starts
+        return here, config
+    return load(file, named_by="").model_copy(update={"data": here.data}), file
 
 
 def tell_stopped_demo(data: Path) -> str:

@@ -97,3 +97,34 @@ def test_a_demo_that_runs_beside_what_runs_is_not_called_stopped() -> None:
     with own(DEMO):
         running.announce(DEMO, "127.0.0.1:1", "")
         assert running.tell_stopped_demo(DEMO.parent) == ""
+
+
+def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    systems, log = DEMO / running.SYSTEMS, Path("queue_log").resolve()
+    systems.mkdir()
+    (systems / "accueil.toml").write_text(f'[connectors.standard]\nconnector = "asterisk"\npath = "{log}"\n')
+    log.touch()
+    monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
+    assert "connectors.standard: unknown; there are: none" in run("connectors", "check", "standard").stderr
+    with own(DEMO):
+        running.announce(DEMO, "127.0.0.1:1", "")
+        listed = run("connectors", "list")
+        assert "  standard  " in listed.stdout
+        assert listed.stderr == (
+            f"accueil: this is about the demo that runs, in {DEMO}\naccueil: settings: {systems}/accueil.toml\n"
+        )
+        checked = run("connectors", "check", "standard")
+        assert checked.exit_code == 0, checked.output
+        Path("accueil.toml").write_text(f'[connectors.siege]\nconnector = "asterisk"\npath = "{log}"\n')
+        assert "  siege  " in run("connectors", "list").stdout  # who sets up his own beside the demo means them
+        assert run("connectors", "check", "siege").stderr == "accueil: settings: accueil.toml\n"
+        assert "connectors.standard: unknown; there are: siege" in run("connectors", "check", "standard").stderr
+
+
+def test_topics_are_the_demos_while_it_runs() -> None:
+    assert run("topics", "apply", "--wait", "0").stderr.endswith("; the demo there is stopped: accueil up --demo\n")
+    with own(DEMO):
+        running.announce(DEMO, "127.0.0.1:1", "")
+        applied = run("topics", "apply", "--wait", "0.1")
+        assert f"accueil: this is about the demo that runs, in {DEMO}\n" in applied.stderr
+        assert "127.0.0.1:1" in applied.stderr.splitlines()[-1]
