@@ -14,6 +14,7 @@ from connectors.sdk.config import table
 from connectors.sdk.errors import (
     ConfigError,
     ConnectorError,
+    InstanceInUseError,
     SourceMisconfiguredError,
     SourceRefusedError,
     SourceUnavailableError,
@@ -69,6 +70,20 @@ def _find(settings: Settings, context: click.Context) -> tuple[Settings, Path | 
     return settings, config
 
 
+def _tell_running(settings: Settings) -> str:
+    """Return in words what to do about an instance that runs already."""
+    port = settings.connect.health_port
+    english, french = (
+        (f"port {port}", f"port {port}")
+        if port
+        else ("accueil up shows its address when it starts", "accueil up en montre l'adresse au démarrage")
+    )
+    return say(
+        f": stop it first; while it runs, /readyz of connect tells how it is ({english})",
+        f" : l'arrêter d'abord ; tant qu'il tourne, /readyz de connect dit son état ({french})",
+    )
+
+
 def _about(name: str) -> str:
     try:
         connector = registry.load(name)
@@ -93,7 +108,10 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
     settings, config = _find(settings, context)
     instance = configure_beside_others(settings, name, config)
     with clear_errors():
-        found = probe(instance, settings.data / "connectors")
+        try:
+            found = probe(instance, settings.data / "connectors")
+        except InstanceInUseError as error:
+            raise OperatorError(f"{error}{_tell_running(settings)}") from None
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
     read = say(f"{found.records} records read", f"{found.records} enregistrements lus")
     nothing = say("nothing new there just now", "rien de nouveau pour l'instant")

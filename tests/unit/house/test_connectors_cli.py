@@ -160,12 +160,21 @@ class TestCheck:
         assert "refuses the token (403)" in result.stderr
         assert "un-autre-jeton" not in result.output
 
-    def test_one_that_runs_is_left_alone(self) -> None:
+    def test_one_that_runs_is_left_alone_and_where_its_health_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
         with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
             result = command("check", "siege")
+            monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+            monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", "9465")
+            in_french = command("check", "siege")
         assert result.exit_code == 2
-        assert result.stderr.endswith("is in use by another process\n")
+        assert result.stderr.endswith(
+            "is in use by another process: stop it first; while it runs, /readyz of connect tells how it is "
+            "(accueil up shows its address when it starts)\n"
+        )
+        assert in_french.stderr.endswith(
+            " : l'arrêter d'abord ; tant qu'il tourne, /readyz de connect dit son état (port 9465)\n"
+        )
 
     def test_a_mistake_in_its_settings_is_named(self) -> None:
         set_up(siege="asterisk")
