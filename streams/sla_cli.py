@@ -1,12 +1,13 @@
 """`accueil sla`: check what is promised, list what is due, explain a contact's clocks."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from heapq import nsmallest
 from pathlib import Path
 
 import click
 
+from connectors.sdk.mistakes import guess
 from models.calendars import BeyondCalendarError, Calendar, Unit
 from models.calendars.public_holidays import name_holidays
 from models.calendars.rules import FIRST_YEAR, LAST_YEAR
@@ -238,7 +239,10 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     begin = 0 if overdue or due_within is None else now
     end = now if overdue and due_within is None else now + due_within if due_within is not None else None
 
+    services = set[str]()
+
     def due(row: Contact) -> list[Clock]:
+        services.update(clock.place.service for clock in row.clocks)
         return [
             clock
             for clock in row.clocks
@@ -255,7 +259,8 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     clocks = [(clock, name) for name, row in found.items() for clock in due(row)]
     chosen = nsmallest(limit, clocks, key=lambda one: (one[0].deadline_at, one[1]))
     if not clocks:
-        click.echo(say("nothing is due", "rien n'est dû"))
+        _check_service(settings, service, services)
+        click.echo(_tell_none(overdue=overdue, due_within=due_within, service=service))
         return
     print_table(
         (
@@ -270,6 +275,35 @@ def list_due(settings: Settings, *, overdue: bool, due_within: int | None, servi
     )
     if len(chosen) < len(clocks):
         click.echo(say(f"{len(chosen)} of {len(clocks)}", f"{len(chosen)} sur {len(clocks)}"))
+
+
+def _check_service(settings: Settings, service: str | None, promised: Collection[str]) -> None:
+    """Raise `click.UsageError` for a service that neither contacts to which something is `promised` nor settings name."""
+    web = settings.web
+    known = sorted(filter(None, {*promised, *(queue.service for queue in web.queues.values()), *web.services}))
+    if service is None or service in known:
+        return
+    listed = ", ".join(known) or say("none", "aucun")
+    raise click.UsageError(
+        say(
+            f"no --service {service} is known; there are: {listed}",
+            f"--service {service} : inconnu ; il y a : {listed}",
+        )
+        + guess(service, known)
+    )
+
+
+def _tell_none(*, overdue: bool, due_within: int | None, service: str | None) -> str:
+    """Return in words that there is nothing of what was asked for."""
+    if due_within is not None and overdue:
+        said = say("nothing is overdue, or due so soon", "rien n'est en retard, ni dû si tôt")
+    elif due_within is not None:
+        said = say("nothing is due so soon", "rien n'est dû si tôt")
+    elif overdue:
+        said = say("nothing is overdue", "rien n'est en retard")
+    else:
+        said = say("nothing is due", "rien n'est dû")
+    return f"{service}{say(':', ' :')} {said}" if service else said
 
 
 def _line(name: str, clock: Clock, policies: Policies, settings: Settings, now: int) -> tuple[str, ...]:
