@@ -51,6 +51,11 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    @classmethod
+    def names(cls) -> set[str]:
+        """Return the names of all fields of such bodies."""
+        return {*cls.model_fields}.union(*(body.names() for body in cls.__subclasses__()))
+
 
 Name = Annotated[
     str,

@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse, Response
 
 from streams.api import erasing, exporting, introducing, linking, looking
+from streams.api.answers import Body
 from streams.api.asking import Api
 from streams.api.guarding import Guard
 from streams.api.page import add_page
@@ -103,7 +104,7 @@ async def _tell_problem(request: Request, problem: Any) -> Response:
 
 
 async def _tell_mistakes(request: Request, error: Any) -> Response:
-    return await _tell_problem(request, Problem("invalid", mistakes=mistakes_of(error.errors())))
+    return await _tell_problem(request, Problem("invalid", mistakes=mistakes_of(error.errors(), Body.names())))
 
 
 async def _tell_status(request: Request, error: Any) -> Response:

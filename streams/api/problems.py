@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
@@ -64,6 +65,7 @@ DETAILS: Final = {
 _MISTAKES: Final = {
     "missing": ("manque", "is missing"),
     "extra_forbidden": ("n'est pas connu ici", "is not known here"),
+    "unknown_name": ("a un champ qui n'est pas connu ici", "has a field that is not known here"),
     "enum": ("n'est pas une des valeurs admises", "is none of the values allowed"),
     "literal_error": ("n'est pas une des valeurs admises", "is none of the values allowed"),
     "json_invalid": ("n'est pas du JSON", "is not JSON"),
@@ -145,11 +147,18 @@ def find_language(headers: Headers) -> str:
     return language if best else LANGUAGES[0]
 
 
-def mistakes_of(errors: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Return where pydantic found what wrong. A field that is not known is not named: its name was sent."""
+def mistakes_of(errors: Sequence[Mapping[str, Any]], names: set[str]) -> list[tuple[str, str]]:
+    """Return where pydantic found what wrong.
+
+    A field that is not known there is named if it is one of our `names`, which has another place; any other name may be a value
+    that was sent, so that what it stands in is named.
+    """
     found = []
     for error in errors:
-        place = [part for part in error["loc"][1:] if isinstance(part, str)]
-        is_ours = error["type"] not in {"extra_forbidden", "json_invalid"}
-        found.append((".".join(place) if is_ours else "", error["type"]))
+        kind, place = error["type"], [part for part in error["loc"][1:] if isinstance(part, str)]
+        if kind == "json_invalid":
+            place = []
+        elif kind == "extra_forbidden" and not names >= {*place}:
+            kind, place = "unknown_name", [*takewhile(names.__contains__, place)]
+        found.append((".".join(place), kind))
     return found

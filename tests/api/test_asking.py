@@ -396,6 +396,17 @@ def test_what_is_too_large_is_not_read(known: Office) -> None:
         assert (answer.status_code, answer.json()["type"]) == (413, "urn:accueil:problem:too-large")
 
 
+def test_a_field_that_belongs_elsewhere_is_named_and_any_other_may_be_a_value(known: Office) -> None:
+    def told(**more: Any) -> Any:
+        return known.ask("/v1/look-up", kind="phone", value=NUMBER, **more).json()["errors"]
+
+    assert told(subject="x") == [{"field": "subject", "message": "n'est pas connu ici"}]
+    assert told(**{PLANTED: 1}) == [{"field": "", "message": "a un champ qui n'est pas connu ici"}]
+    assert told(dupont=1, headers={"accept-language": "en"}) == [
+        {"field": "", "message": "has a field that is not known here"}
+    ]
+
+
 def test_only_json_is_taken(known: Office) -> None:
     headers = {"authorization": "Bearer camille", "content-type": "text/plain"}
     assert known.client.post("/v1/look-up", content=b"{}", headers=headers).status_code == 415
