@@ -113,7 +113,14 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
         except InstanceInUseError as error:
             raise OperatorError(f"{error}{_tell_running(settings)}") from None
     reached = say("the settings are right, the source can be read", "les réglages sont justes, la source est lisible")
-    read = say(f"{found.records} records read", f"{found.records} enregistrements lus")
+    read = (
+        say(
+            f"the first {found.records} records read; there may be more",
+            f"{found.records} premiers enregistrements lus ; il peut y en avoir d'autres",
+        )
+        if found.records > 1
+        else say("the first record read; there may be more", "premier enregistrement lu ; il peut y en avoir d'autres")
+    )
     nothing = say("nothing new there just now", "rien de nouveau pour l'instant")
     click.echo(f"{instance.source}{say(':', ' :')} {reached} ({read if found.records else nothing})")
     for kind, count in sorted(found.events.items()):

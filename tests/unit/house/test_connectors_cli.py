@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from importlib.metadata import version
 from pathlib import Path
@@ -98,7 +99,7 @@ class TestCheck:
             result = command("check", "siege")
             assert result.exit_code == 0, result.output
             assert result.stdout.splitlines() == [
-                "asterisk/siege: the settings are right, the source can be read (4 records read)",
+                "asterisk/siege: the settings are right, the source can be read (the first 4 records read; there may be more)",
                 "       1  agent.state_changed",
                 "       1  call.answered",
                 "       1  call.queued",
@@ -107,6 +108,18 @@ class TestCheck:
             ]
             assert "06399855" not in result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
+
+    def test_of_a_long_log_it_says_that_it_looked_at_the_beginning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        set_up(siege="asterisk")
+        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n" * 20_000)
+        found = re.search(
+            r"\(the first (\d+) records read; there may be more\)$", command("check", "siege").stdout, re.MULTILINE
+        )
+        assert found
+        assert int(found[1]) < 20_000
+        Path("queue_log").write_text("1773650020|NONE|NONE|NONE|QUEUESTART|\n")
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        assert "(premier enregistrement lu ; il peut y en avoir d'autres)\n" in command("check", "siege").stdout
 
     def test_one_that_listens_leaves_nothing_either(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("connectors.sdk.probe.WAIT_SECONDS", 0.0)
