@@ -216,11 +216,10 @@ def topics() -> None:
 def apply(settings: "Settings", wait: float) -> None:
     """Make all topics be as the vocabulary says."""
     from streams.catalogue import apply_topics, specs  # noqa: PLC0415
-    from streams.running import find_brokers, find_settings  # noqa: PLC0415
+    from streams.running import find_brokers  # noqa: PLC0415
 
     with clear_errors():
-        settings = find_settings(settings)
-        changes = apply_topics(settings, find_brokers(settings, or_demo=True), wait)
+        changes = apply_topics(settings, find_brokers(settings), wait)
     count = len(specs(settings))
     for line in changes or [say(f"{count} topics, as they must be", f"{count} topics, tous conformes")]:
         click.echo(line)

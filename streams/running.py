@@ -107,15 +107,22 @@ def find_brokers(settings: Settings, *, or_demo: bool = False) -> str:
     if found := find(settings, or_demo=or_demo):
         _tell_demo(settings, found[0])
         return found[1].brokers
-    demo = say(
-        "; the demo there is stopped: accueil up --demo", " ; la démonstration y est arrêtée : accueil up --demo"
-    )
+    demo, hint = settings.data / DEMO, ""
+    if or_demo and _is_demo_stopped(settings.data):
+        hint = say(
+            "; the demo there is stopped: accueil up --demo", " ; la démonstration y est arrêtée : accueil up --demo"
+        )
+    elif not or_demo and read(demo):
+        hint = say(
+            f"; the demo that runs there is left alone: to mean it, ACCUEIL_DATA={demo}",
+            f" ; la démonstration qui y tourne n'est pas touchée : pour la viser, ACCUEIL_DATA={demo}",
+        )
     raise ConfigError(
         say(
             f"no broker: start accueil up (data directory {settings.data}), or set brokers or ACCUEIL_BROKERS",
             f"pas de broker : démarrer accueil up (dossier {settings.data}), ou régler brokers ou ACCUEIL_BROKERS",
         )
-        + (demo if or_demo and _is_demo_stopped(settings.data) else "")
+        + hint
     )
 
 

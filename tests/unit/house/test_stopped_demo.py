@@ -121,10 +121,13 @@ def test_connectors_are_the_demos_while_it_runs_and_none_are_set_up(monkeypatch:
         assert "connectors.standard: unknown; there are: siege" in run("connectors", "check", "standard").stderr
 
 
-def test_topics_are_the_demos_while_it_runs() -> None:
-    assert run("topics", "apply", "--wait", "0").stderr.endswith("; the demo there is stopped: accueil up --demo\n")
+def test_topics_are_made_on_the_demos_broker_only_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with own(DEMO):
         running.announce(DEMO, "127.0.0.1:1", "")
-        applied = run("topics", "apply", "--wait", "0.1")
-        assert f"accueil: this is about the demo that runs, in {DEMO}\n" in applied.stderr
-        assert "127.0.0.1:1" in applied.stderr.splitlines()[-1]
+        left = run("topics", "apply")
+        assert left.exit_code == 2
+        assert left.stderr.endswith(f"; the demo that runs there is left alone: to mean it, ACCUEIL_DATA={DEMO}\n")
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        assert " ; la démonstration qui y tourne n'est pas touchée : pour la viser, " in run("topics", "apply").stderr
+        monkeypatch.setenv("ACCUEIL_DATA", str(DEMO))
+        assert "127.0.0.1:1" in run("topics", "apply", "--wait", "0.1").stderr
