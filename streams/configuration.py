@@ -26,6 +26,8 @@ DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
+LISTED: Final = 10
+"""So many keys of a table are named where one is unknown and near none of them; more would hide what is wrong."""
 
 
 def find_file(config: Path | None = None) -> Path | None:
@@ -237,5 +239,8 @@ def _above_lists(keys: Sequence[int | str]) -> tuple[str, ...]:
 
 def _unknown(place: str, keys: Sequence[int | str], known: Iterable[str]) -> str:
     *above, last = keys
+    known = list(known)
     hint = guess(str(last), known, f"{spell(above)}." if above else "")
+    if not hint and above and 0 < len(known) <= LISTED:
+        hint = say("; there are: ", " ; il y a : ") + ", ".join(known)
     return f"{place}: {spell(keys)} {say('is unknown', 'est inconnue')}{hint}"

@@ -74,6 +74,13 @@ def test_file_is_found_by_argument_then_variable_then_place(monkeypatch: pytest.
             '[web.queues.rsa]\nlable_fr = "RSA"',
             "accueil.toml: web.queues.rsa.lable_fr is unknown; did you mean web.queues.rsa.label_fr?",
         ),
+        (
+            '[web.queues.rsa]\nname = "RSA"',
+            (
+                "accueil.toml: web.queues.rsa.name is unknown; there are: queue, channel, site, service, label_fr, label_en, "
+                "waiting, longest_wait_seconds"
+            ),
+        ),
         ("[web]\nport = 99999", "accueil.toml: web.port must be at most 65535"),
         ('[identities]\nblocked = ["a", 3]', "accueil.toml: identities.blocked #2 must be a text"),
         (
