@@ -6,6 +6,7 @@ taken, have the time of the step (`engine.lane`). So nobody needs to stop for it
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,8 @@ from models.policies import Policies
 from models.topics import CONTACTS, FIGURES, SLA, SOURCES, TIMELINE
 from streams.agents import codecs
 from streams.agents.contacts import Contacts, Times
-from streams.core.differences import Sums, sum_up
+from streams.core.contact import Contact
+from streams.core.differences import Judged, Sums, add_up, compare, find_judged_otherwise, sum_up
 from streams.core.figures import civil_time
 from streams.engine.job import Record, Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
@@ -39,6 +41,10 @@ class Counted(NamedTuple):
     """As the log says."""
     earlier: Sums
     """As the log says of five minutes before: for what a worker says a moment after it is so."""
+    untold: Sums
+    """As the log says if nobody has said yet what time alone tells: so a worker has it that has just begun."""
+    judged: Sequence[Judged]
+    """Contacts whose promises the workers judged otherwise than those in force would: a row is kept longer than its events."""
     events: int
     """How many records were read again."""
     as_of: int
@@ -62,6 +68,8 @@ def count_again(
     known: Sums = {}
     again: Sums = {}
     earlier: Sums = {}
+    untold: Sums = {}
+    judged: list[Judged] = []
     events, moments, cut_at = 0, [], 0
     with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
@@ -72,20 +80,31 @@ def count_again(
                 continue
             as_of, taken = moment
             moments.append(as_of)
-            log.read_figures(as_of, times.zone, known)
-            again_here = _Again(number, len(partitions), as_of, times, policies)
+            here = log.read_figures(as_of, times.zone)
+            again_here = Again(number, len(partitions), as_of, times, policies)
             for topic, records in log.read({topic: taken.get(topic, 0) for topic in _SOURCES}):
                 again_here.fold(topic, records)
                 events += len(records)
                 tell(number, len(partitions), events)
-            again_here.let_pass(range(_TICKS_MS.start, -_LATE_MS, _TICKS_MS.step), earlier)
-            again_here.let_pass(range(-_LATE_MS, _TICKS_MS.stop, _TICKS_MS.step), again)
+            counted = again_here.count(partial(tell, number, len(partitions), events))
+            if any(one.is_of_promises for one in compare(here, counted.again, counted.earlier)):
+                judged += log.find_judged_otherwise(as_of, again_here.contacts, times.zone)
+            for sums, into in zip((here, *counted), (known, again, earlier, untold), strict=True):
+                add_up(sums, into)
             cut_at = max(cut_at, log.cut_at)
     first_day = civil_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
-    return Counted(known, again, earlier, events, min(moments, default=0), first_day)
+    return Counted(known, again, earlier, untold, judged, events, min(moments, default=0), first_day)
 
 
-class _Again:
+class CountedHere(NamedTuple):
+    """What the log of one partition says: as in `Counted`."""
+
+    again: Sums
+    earlier: Sums
+    untold: Sums
+
+
+class Again:
     """The contacts agent on one partition, without a worker around it."""
 
     def __init__(
@@ -96,6 +115,7 @@ class _Again:
         self._job.restore()
 
     def fold(self, topic: str, records: Sequence[Record]) -> None:
+        """Count records of a source; what cannot be used is left out, as by a worker."""
         try:
             self._job.fold(topic, records, self._step(_TICKS_MS[0]))
         except Exception as error:  # noqa: BLE001 - as the engine does with what the job itself fails on
@@ -107,11 +127,29 @@ class _Again:
             self._job.set_aside(topic, records[0], error, self._step(_TICKS_MS[0]))
         self._commit()
 
-    def let_pass(self, ticks: range, into: Sums) -> None:
-        """Let time pass, in milliseconds from the moment, and add what is counted then to `into`."""
+    @property
+    def contacts(self) -> Mapping[bytes, Contact]:
+        """Its rows."""
+        return self._job.contacts.rows
+
+    def count(self, tell: Callable[[], None] = lambda: None) -> CountedHere:
+        """Return the figures, of before and after what time alone tells; `tell` is called now and then."""
+        counted = CountedHere({}, {}, {})
+        self._sum_up(counted.untold)
+        self._let_pass(range(_TICKS_MS.start, -_LATE_MS, _TICKS_MS.step), tell)
+        self._sum_up(counted.earlier)
+        self._let_pass(range(-_LATE_MS, _TICKS_MS.stop, _TICKS_MS.step), tell)
+        self._sum_up(counted.again)
+        return counted
+
+    def _let_pass(self, ticks: range, tell: Callable[[], None]) -> None:
+        """Let time pass, in milliseconds from the moment."""
         for ago in ticks:
             self._job.tick(self._step(ago))
             self._commit()
+            tell()
+
+    def _sum_up(self, into: Sums) -> None:
         sum_up(self._job.figures.rows.items(), self._job.days.rows.items(), self._zone, into)
 
     def _step(self, ago: int) -> Step:
@@ -151,17 +189,35 @@ class _Log:
                 return as_of, taken
         return None
 
-    def read_figures(self, as_of: int, zone: ZoneInfo, into: Sums) -> None:
-        """Add the figures as they were at a moment that has just been: what was written since is passed over."""
+    def read_figures(self, as_of: int, zone: ZoneInfo) -> Sums:
+        """Return the figures as they were at a moment that has just been: what was written since is passed over."""
         figures = Table(FIGURES.name, codecs.FIGURES)
         days = Table(FIGURES.name, codecs.DAYS)
-        place = self._place(FIGURES.name)
-        for _, records in self.read({FIGURES.name: self._consumer.end_offsets([place])[place]}):
-            for record in records:
-                if record.timestamp <= as_of:
-                    key = record.key or b""
-                    _ = figures.load(key, record.value) or days.load(key, record.value)
-        sum_up(figures.rows.items(), days.rows.items(), zone, into)
+        for record in self._read_rows(FIGURES.name, as_of):
+            key = record.key or b""
+            _ = figures.load(key, record.value) or days.load(key, record.value)
+        found: Sums = {}
+        sum_up(figures.rows.items(), days.rows.items(), zone, found)
+        return found
+
+    def find_judged_otherwise(self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo) -> list[Judged]:
+        """Return what was judged otherwise in the rows of contacts as they were then; they are looked at one by one."""
+        found: dict[bytes, Judged] = {}
+        for record in self._read_rows(CONTACTS.name, as_of):
+            key = codecs.CONTACTS.load_key(record.key or b"")
+            if key is None:
+                continue
+            found.pop(key, None)
+            if record.value is not None and (row := again.get(key)) is not None:
+                judged = find_judged_otherwise(codecs.CONTACTS.load(key, record.value), row, zone)
+                if judged is not None:
+                    found[key] = judged
+        return list(found.values())
+
+    def _read_rows(self, topic: str, as_of: int) -> Iterator[Record]:
+        place = self._place(topic)
+        for _, records in self.read({topic: self._consumer.end_offsets([place])[place]}):
+            yield from (record for record in records if record.timestamp <= as_of)
 
     def read(self, ends: Mapping[str, int], start: int = 0) -> Iterator[tuple[str, Sequence[Record]]]:
         """Yield the records of topics, a few at a time, from `start` or as far back as there are some until each one's end."""

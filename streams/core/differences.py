@@ -3,13 +3,17 @@
 Only `counts` and `stocks` are compared. What was `corrected` depends on how many events were counted at a time (`counting`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from streams.core.clock import Clock
+from streams.core.contact import Contact
+from streams.core.courses import courses
+from streams.core.facts import facts_of_clock, facts_of_milestones, place_of_clock
 from streams.core.figures import Dimensions, Figure, civil_time, merge, new_figure
-from streams.core.layouts import LAYOUTS
+from streams.core.layouts import FEEDBACK, LAYOUTS, PROMISED, SLA, name_verdict
 
 Sums = dict[tuple[date | None, Dimensions], Figure]
 """Day, None for the total, and place → figure."""
@@ -25,6 +29,24 @@ class Difference(NamedTuple):
     known: int
     again: int
 
+    @property
+    def is_of_promises(self) -> bool:
+        """Whether the number depends on what was promised."""
+        return self.place.channel == SLA or self.name in _VERDICTS
+
+
+_VERDICTS: Final = {name_verdict(which, is_satisfied=satisfied) for which in PROMISED for satisfied in (True, False)}
+_VERDICT_INDEXES: Final = {FEEDBACK.index[name] for name in _VERDICTS}
+
+
+class Judged(NamedTuple):
+    """What a contact whose promises were judged otherwise contributes to figures."""
+
+    days: frozenset[date]
+    """On which something of that is counted."""
+    last_at: int
+    """When the last of its clocks stopped, or, of one that runs, began; milliseconds since 1970."""
+
 
 def sum_up(
     rows: Iterable[tuple[tuple[int, Dimensions], Figure]],
@@ -39,22 +61,68 @@ def sum_up(
         _add(into, day, place, figure)
 
 
+def add_up(sums: Sums, into: Sums) -> None:
+    """Add sums to others."""
+    for (day, place), figure in sums.items():
+        _add(into, day, place, figure)
+
+
 def _add(into: Sums, day: date | None, place: Dimensions, figure: Figure) -> None:
     merge(into.setdefault((day, place), new_figure(LAYOUTS[place.channel])), figure)
 
 
-def compare(known: Sums, again: Sums, earlier: Sums) -> list[Difference]:
+def compare(known: Sums, again: Sums, *earlier: Sums) -> list[Difference]:
     """Return all numbers that differ, by day and place; what is missing is 0.
 
     `earlier` is what was counted again, but as of a little before: time alone changes figures, as when a deadline passes, and a
-    worker says so a moment later. So what lies between the two is right.
+    worker says so a moment later. So what lies between them is right.
     """
     found = []
     for day, place in sorted(known.keys() | again.keys(), key=lambda key: (key[0] or date.min, key[1])):
         layout = LAYOUTS[place.channel]
-        rows = (sums.get((day, place)) or new_figure(layout) for sums in (known, again, earlier))
+        rows = (sums.get((day, place)) or new_figure(layout) for sums in (known, again, *earlier))
         numbers = zip(*((*row.counts, *row.stocks) for row in rows), strict=True)
-        for name, (one, other, before) in zip((*layout.counts, *layout.stocks), numbers, strict=True):
-            if not min(other, before) <= one <= max(other, before):
-                found.append(Difference(day, place, name, one, other))
+        for name, (one, *others) in zip((*layout.counts, *layout.stocks), numbers, strict=True):
+            if not min(others) <= one <= max(others):
+                found.append(Difference(day, place, name, one, others[0]))
     return found
+
+
+def find_judged_otherwise(known: Contact, again: Contact, zone: ZoneInfo) -> Judged | None:
+    """Return what a contact contributes of whose promises `known` says otherwise than `again`, though the same happened to it.
+
+    Then they were judged by other policies or calendars, or before there were any. None if there is nothing of the kind.
+    """
+    happened = {(one.kind, one.number): (one.started_at, one.end, one.ended_at) for one in courses(known)}
+    before, now = ({(clock.kind, clock.number): clock for clock in row.clocks} for row in (known, again))
+    differing = [
+        clock
+        for name in before.keys() | now.keys()
+        if _is_judged_otherwise(before.get(name), now.get(name), happened.get(name))
+        for clock in (before.get(name), now.get(name))
+        if clock is not None
+    ]
+    if not differing:
+        return None
+    starts = [start for clock in differing for start, *_ in facts_of_clock(clock)]
+    starts += (start for row in (known, again) for start in _starts_of_verdicts(row))
+    days = frozenset(civil_time(start, zone).date() for start in starts if start is not None)
+    return Judged(days, max(clock.started_at if clock.ended_at is None else clock.ended_at for clock in differing))
+
+
+def _is_judged_otherwise(known: Clock | None, again: Clock | None, happened: tuple[object, ...] | None) -> bool:
+    if any(clock and (clock.started_at, clock.end, clock.ended_at) != happened for clock in (known, again)):
+        return False  # something else happened
+    if known is None or again is None:
+        return True
+    if known.terms == again.terms and known.pauses != again.pauses:
+        return False
+    terms, others = ((one.terms, one.deadline_at, one.worked_ms) for one in (known, again))
+    told, recounted = ((place_of_clock(one), facts_of_clock(one)) for one in (known, again))
+    return terms != others and told != recounted
+
+
+def _starts_of_verdicts(row: Contact) -> Iterator[int | None]:
+    for place, facts in facts_of_milestones(row).items():
+        if LAYOUTS[place.channel] is FEEDBACK:
+            yield from (start for start, index, _ in facts if index in _VERDICT_INDEXES)

@@ -1,20 +1,24 @@
 """`accueil recompute` and `accueil explain` on a real Kafka, beside a real worker."""
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
-from models.topics import FIGURES
+from models.events import CallQueued, CallQueuedData
+from models.ids import contact_id, event_id
+from models.topics import FIGURES, SOURCES, Channel
 from streams.cli import main
 from streams.core.figures import decode_figure, encode_figure
 from streams.core.layouts import QUEUES
 from streams.engine.broker import EmbeddedKafka
 from tests.support import kafka_io
 from tests.support.processes import wait_until
-from tests.support.sla_chain import Chain
+from tests.support.sla_chain import SOURCE, Chain
 
 pytestmark = pytest.mark.broker
 CALLS, ANSWERED = 40, 15
@@ -26,6 +30,7 @@ def ask(kafka: EmbeddedKafka, directory: Path, *arguments: str) -> Result:
         "ACCUEIL_BROKERS": kafka.bootstrap,
         "ACCUEIL_DATA": str(directory / "data"),
         "ACCUEIL_SLA": str(directory / "sla.toml"),
+        "ACCUEIL_WORKER__GRACE_SECONDS": "0",  # as the chain's workers have it
     }
     return CliRunner().invoke(main, arguments, env=environment)
 
@@ -61,6 +66,7 @@ def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_anot
         assert f"{CALLS + ANSWERED} events give" in right.stdout
         assert worker.stop() == 0
     check_explained(own_kafka, tmp_path)
+    check_promises_changed(own_kafka, tmp_path)
 
     place, told_at = next(
         ((one.partition() or 0, one.key() or b""), one.timestamp()[1])
@@ -79,6 +85,44 @@ def test_the_log_gives_the_figures_that_a_worker_has_and_names_each_that_is_anot
     where = {"day": None, "channel": channel, "site": site, "service": service, "queue": queue}
     assert found == {**where, "name": "offered", "known": found["again"] + 1, "again": found["again"]}
     assert "numbers that differ: 1" in ask(own_kafka, tmp_path, "recompute").stdout
+
+
+def check_promises_changed(kafka: EmbeddedKafka, directory: Path) -> None:
+    file = directory / "sla.toml"
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before.replace("target = 2,", "target = 3600,"), encoding="utf-8")
+    told = ask(kafka, directory, "recompute")
+    assert told.exit_code == 0, told.output
+    assert "no number differs" in told.stdout
+    assert "numbers left out, which differ but hang on promises: " in told.stdout
+    [judged] = re.findall(r"\(sla\.toml; contacts: (\d+), the last as of 20", told.stdout)
+    assert CALLS - ANSWERED <= int(judged) <= CALLS  # who was answered in time was so by either
+    file.write_text(before, encoding="utf-8")
+    same = ask(kafka, directory, "recompute")
+    assert (same.exit_code, "left out" in same.stdout) == (0, False), same.output
+
+
+def test_a_call_of_yesterday_that_a_new_worker_has_not_given_up_yet_is_no_difference(
+    own_kafka: EmbeddedKafka, tmp_path: Path
+) -> None:
+    chain = Chain(own_kafka, tmp_path)
+    queued = CallQueued(
+        id=event_id(SOURCE, "yesterday"),
+        source=SOURCE,
+        subject=contact_id(Channel.CALL, SOURCE, "yesterday"),
+        time=datetime.now(UTC) - timedelta(days=1),
+        data=CallQueuedData(queue="accueil"),
+    )
+    producer = Producer({"bootstrap.servers": own_kafka.bootstrap, "partitioner": "murmur2_random"})
+    producer.produce(SOURCES[Channel.CALL].name, key=queued.subject.encode(), value=queued.model_dump_json().encode())
+    assert producer.flush(60) == 0
+    with chain.child("worker", "worker").start() as worker:
+        wait_until(lambda: any(key.startswith(b'["total","call"') for _, key in rows(own_kafka)), "it to be counted")
+        told = ask(own_kafka, tmp_path, "recompute")
+        assert told.exit_code == 0, told.output
+        assert "no number differs" in told.stdout
+        assert "numbers that differ by what time alone tells" in told.stderr
+        assert worker.stop() == 0
 
 
 def check_explained(kafka: EmbeddedKafka, directory: Path) -> None:

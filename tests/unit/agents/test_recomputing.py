@@ -1,0 +1,105 @@
+"""What is counted again of one partition, beside a worker that was given other promises, or has just begun."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from models.events import Event
+from models.policies import Policies
+from streams.core.differences import Sums, compare, find_judged_otherwise, sum_up
+from streams.core.figures import Dimensions
+from streams.recomputing import Again
+from tests.support.events import CALL, START, START_MS, answered_call, make
+from tests.unit.agents.test_clocks import FILE, Worker, policies
+from tests.unit.agents.test_contacts import TIMES, TOPIC, record
+
+PARIS = ZoneInfo("Europe/Paris")
+LONGER = policies(FILE.replace("target = 60", "target = 600"))
+QUEUE = Dimensions("call", "siege", "autonomie", "mdph")
+WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
+
+
+def late() -> list[Event]:
+    return answered_call(CALL, wait=90, handle=30, **WHERE)
+
+
+def again(its: Policies, now: int, *events: Event) -> Again:
+    counted = Again(0, 1, now, TIMES, lambda: its)
+    counted.fold(TOPIC, [record(event, timestamp=START_MS + 1000) for event in events])
+    return counted
+
+
+def known(worker: Worker) -> Sums:
+    found: Sums = {}
+    sum_up(worker.job.figures.rows.items(), worker.job.days.rows.items(), PARIS, found)
+    return found
+
+
+def test_what_other_promises_judged_is_told_with_the_days_that_it_counts_on() -> None:
+    worker = Worker()
+    worker.at(150, *late())
+    row = worker.job.contacts.rows[CALL.encode()]
+    same, other = (again(its, worker.now, *late()) for its in (worker.policies, LONGER))
+    sums = [counted.count() for counted in (same, other)]
+    assert compare(known(worker), *sums[0]) == []
+    assert find_judged_otherwise(row, same.contacts[CALL.encode()], PARIS) is None
+    judged = find_judged_otherwise(row, other.contacts[CALL.encode()], PARIS)
+    assert judged == (frozenset({START.date()}), START_MS + 95_000)
+    found = compare(known(worker), *sums[1])
+    assert all(one.is_of_promises for one in found)
+    assert {(one.day, one.name, one.known, one.again) for one in found if one.day} == {
+        (START.date(), "met", 0, 1),
+        (START.date(), "late", 1, 0),
+        (START.date(), "breached", 1, 0),
+    }
+
+
+def test_promises_made_since_or_taken_back_are_others() -> None:
+    worker = Worker(Policies())
+    worker.at(150, *late())
+    row = worker.job.contacts.rows[CALL.encode()]
+    since = again(LONGER, worker.now, *late()).contacts[CALL.encode()]
+    assert find_judged_otherwise(row, since, PARIS) is not None
+    assert find_judged_otherwise(since, row, PARIS) is not None
+    assert find_judged_otherwise(row, row, PARIS) is None
+
+
+def test_what_is_wrong_in_a_row_is_not_taken_for_other_promises() -> None:
+    worker = Worker()
+    worker.at(150, *late())
+    lost = Worker()
+    lost.at(150, *late()[:1])  # an event that was never counted
+    rows = [one.job.contacts.rows[CALL.encode()] for one in (lost, worker)]
+    for its in (worker.policies, LONGER):
+        truth = again(its, worker.now, *late()).contacts[CALL.encode()]
+        assert find_judged_otherwise(rows[0], truth, PARIS) is None
+    wrong = rows[1].__copy__()
+    wrong.clocks = (rows[1].clocks[0].__copy__(),)
+    wrong.clocks[0].ended_at = START_MS + 30_000  # so it would be in time
+    truth = again(worker.policies, worker.now, *late()).contacts[CALL.encode()]
+    assert find_judged_otherwise(wrong, truth, PARIS) is None
+
+
+def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
+    given = make("feedback.given", 3 * 86_400, subject=CALL, survey="enquete", scale="csat_1_5", score=5, site="siege")
+    worker = Worker()
+    worker.at(150, *late())
+    worker.at(150 + 3 * 86_400, given)
+    row = worker.job.contacts.rows[CALL.encode()]
+    truth = again(LONGER, worker.now, *late(), given).contacts[CALL.encode()]
+    judged = find_judged_otherwise(row, truth, PARIS)
+    assert judged is not None
+    assert judged.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
+
+
+def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_time_alone() -> None:
+    waiting = make("call.queued", 0, subject=CALL, **WHERE)
+    worker = Worker(Policies())
+    worker.now = START_MS + 86_400_000
+    worker.at(86_400, waiting)
+    worker.at(86_410)
+    counted = again(worker.policies, worker.now, waiting).count()
+    differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
+    assert differing == {("waiting", 1, 0), ("left_forgotten", 0, 1)}
+    assert compare(known(worker), *counted) == []
+    worker.until(86_450)
+    assert compare(known(worker), counted.again, counted.earlier) == []

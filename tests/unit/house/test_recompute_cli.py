@@ -1,0 +1,149 @@
+"""`accueil recompute`: what it says of what differs, and when it looks again."""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams import recompute_cli
+from streams.cli import main
+from streams.core.differences import Judged, Sums
+from streams.core.figures import Dimensions, Figure, new_figure
+from streams.core.layouts import FEEDBACK, LAYOUTS, SLA
+from streams.recomputing import Counted
+
+CALLS = Dimensions("call", "siege", "accueil", "general")
+PROMISED = Dimensions(SLA, "siege", "accueil", "telephone:answer:call")
+OPINIONS = Dimensions("feedback", "siege", "accueil", "call")
+DAY = date(2026, 3, 2)
+AS_OF = 1_772_500_000_000
+Ask = Callable[..., Result]
+
+
+def figure(place: Dimensions, **numbers: int) -> Figure:
+    layout = LAYOUTS[place.channel]
+    made = new_figure(layout)
+    for name, number in numbers.items():
+        if name in layout.index:
+            made.counts[layout.index[name]] = number
+        else:
+            made.stocks[layout.stock_index[name]] = number
+    return made
+
+
+def sums(place: Dimensions, **numbers: int) -> Sums:
+    return {(day, place): figure(place, **numbers) for day in (None, DAY)}
+
+
+def counted(known: Sums, again: Sums, untold: Sums | None = None, *judged: Judged) -> Counted:
+    return Counted(known, again, again, again if untold is None else untold, judged, 30_000, AS_OF, None)
+
+
+RIGHT = counted(sums(CALLS, offered=3), sums(CALLS, offered=3))
+WRONG = counted(sums(CALLS, offered=3), sums(CALLS, offered=2))
+NOT_YET = counted(
+    sums(CALLS, offered=1, waiting=1),
+    sums(CALLS, offered=1, left_forgotten=1),
+    sums(CALLS, offered=1, waiting=1),
+)
+BY_OTHERS = Judged(frozenset({DAY}), AS_OF - 60_000)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(recompute_cli.time, "sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> Ask:
+    for name in [name for name in os.environ if name.startswith("ACCUEIL_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
+    monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(recompute_cli, "wait_for_broker", lambda _: None)
+
+    def run(*told: Counted, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
+        answers = iter(told)
+
+        def count(*_: Any) -> Counted:
+            return next(answers)
+
+        monkeypatch.setattr(recompute_cli, "count_again", count)
+        result = CliRunner().invoke(main, ["recompute", *arguments], env={"LC_ALL": language})
+        assert next(answers, None) is None, "it did not look again"
+        return result
+
+    return run
+
+
+def test_what_really_differs_is_told_at_once(ask: Ask, slept: list[float]) -> None:
+    assert (ask(RIGHT).exit_code, ask(WRONG).exit_code, slept) == (0, 1, [])
+
+
+def test_what_time_alone_tells_is_looked_at_again_once(ask: Ask, slept: list[float]) -> None:
+    first = ask(NOT_YET, RIGHT)
+    assert first.exit_code == 0, first.output
+    assert "no number differs" in first.stdout
+    assert "by what time alone tells, as that a call is forgotten: 4; workers that have just begun" in first.stderr
+    assert "counted once more in 65 s" in first.stderr
+    assert slept == [65]
+    lasting = ask(NOT_YET, NOT_YET)
+    assert (lasting.exit_code, "numbers that differ: 4" in lasting.stdout) == (1, True)
+    french = ask(NOT_YET, RIGHT, language="fr_FR.UTF-8")
+    assert "nouveau décompte dans 65 s" in french.stderr
+
+
+def test_what_time_alone_tells_does_not_hold_up_what_is_wrong(ask: Ask, slept: list[float]) -> None:
+    both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.untold)
+    assert "numbers that differ: 6" in ask(both).stdout
+    assert slept == []
+
+
+def test_what_was_judged_by_other_promises_is_left_out_and_counted(ask: Ask) -> None:
+    verdict = "csat_promise_missed_satisfied"
+    assert verdict in FEEDBACK.index
+    known, again = sums(PROMISED, late=2, breached=2) | sums(OPINIONS, **{verdict: 1}), sums(PROMISED, met=2)
+    told = ask(counted(known, again, None, BY_OTHERS))
+    assert told.exit_code == 0, told.output
+    assert "no number differs" in told.stdout
+    assert "numbers left out, which differ but hang on promises: 8. " in told.stdout
+    assert "contacts: 1, the last as of 2026-03-03 02:05:40+01:00" in told.stdout
+    as_json = ask(counted(known, again, None, BY_OTHERS), arguments=("--json",))
+    assert (as_json.exit_code, as_json.stdout, "left out" in as_json.stderr) == (0, "", True)
+    french = ask(counted(known, again, None, BY_OTHERS), language="fr_FR.UTF-8")
+    assert "nombres laissés de côté, qui diffèrent mais dépendent des promesses : 8. " in french.stdout
+
+
+def test_of_promises_only_what_others_judged_is_left_out(ask: Ask) -> None:
+    known, again = sums(PROMISED, late=1), sums(PROMISED, met=1)
+    assert "numbers that differ: 4" in ask(counted(known, again)).stdout
+    elsewhere = ask(counted(known, again, None, Judged(frozenset({date(2026, 3, 1)}), AS_OF)))
+    assert elsewhere.exit_code == 1
+    assert "numbers that differ: 2" in elsewhere.stdout  # of that day: the total is of all days
+    assert "hang on promises: 2." in elsewhere.stdout
+    other = ask(counted(known | WRONG.known, again | WRONG.again, None, BY_OTHERS))
+    assert (other.exit_code, "numbers that differ: 2" in other.stdout) == (1, True)
+
+
+def test_how_far_the_reading_is_is_told_every_few_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown, clock = recompute_cli._Shown(), iter(range(10))
+    monkeypatch.setattr(recompute_cli.time, "monotonic", lambda: next(clock))
+    for second in range(10):
+        shown(second // 5, 2, 500 * (second + 1))
+    told = re.sub(r"(?<=\d)\s(?=\d)", "", capsys.readouterr().err)
+    assert [int(number) for number in re.findall(r": (\d+) events read$", told, re.MULTILINE)] == [
+        500,
+        2000,
+        3500,
+        5000,
+    ]
