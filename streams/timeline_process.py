@@ -33,6 +33,8 @@ from streams.timelines import open_timeline
 from streams.worker import options
 
 RETRY_SECONDS: Final = 0.5
+MIGRATING_SECONDS: Final = 3600.0
+"""So long tables may take at most that are brought to this release; or else nobody answers there."""
 LINGER_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 1.0
 """So long a step waits for whoever else writes, before it is tried again: no longer than Kafka has to hear of this process."""
@@ -120,11 +122,11 @@ def _wait_for_database(settings: Settings, engine: Engine) -> Timeline:
 
 @contextmanager
 def _beating(engine: Engine) -> Iterator[None]:
-    """Show that the process is alive while this thread does something long."""
-    done = Event()
+    """Show that the process is alive while this thread does something long, but not for ever."""
+    done, until = Event(), time.monotonic() + MIGRATING_SECONDS
 
     def beat() -> None:
-        while not done.wait(RETRY_SECONDS):
+        while not done.wait(RETRY_SECONDS) and time.monotonic() < until:
             engine.beat()
 
     thread = Thread(target=beat, daemon=True)

@@ -269,6 +269,10 @@ class Asker:
                 if problem.kind == "invalid":
                     raise
                 found = problem
+            except Exception:
+                if not slip.concerns_nobody:
+                    await self._record(slip, purpose, Result.FAILED)
+                raise
         if isinstance(found, Problem):
             await self._record(slip, purpose, Result.REFUSED)
             raise found

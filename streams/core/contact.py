@@ -414,7 +414,7 @@ def decode(value: bytes) -> Contact:
 
 
 def _restore_turns(row: Contact) -> None:
-    """Note the turns of a row of an earlier release, which noted none: what comes late must not pass for the last."""
+    """Note the turns of a row of an earlier release, as far as it tells them: what comes late must not pass for the last."""
     if row.turn < 0:
         for kind, at, service in evidence(row):
             note(row, kind, at, service)

@@ -4,6 +4,7 @@ All times are milliseconds since 1970 UTC.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -169,16 +170,26 @@ def restore(connection: Connection, link: Link) -> bool:
     return bool(connection.execute(revoked).rowcount)
 
 
-def carry_revoked(connection: Connection, moved: Mapping[Link, Link]) -> None:
-    """Have each link that another has become be revoked as that one was: a stronger identity takes back no decision."""
+def carry_revoked(connection: Connection, moved: Mapping[Link, Collection[AbstractSet[Link]]]) -> None:
+    """Have links that are about to be told be revoked if they only continue others that are: nothing is taken back by the way.
+
+    `moved`: link → what each contact that tells it now told in its place until now. One that anybody tells already is left as it
+    is, and one that somebody tells who was of no revoked one: whether they hold is decided apart.
+    """
     known: dict[Link, Any] = {}
-    for some in slices(list({link.one for pair in moved.items() for link in pair})):
-        found = connection.execute(select(REVOCATIONS).where(REVOCATIONS.c.one.in_(some)))
+    ends = {link.one for now, some in moved.items() for link in (now, *(one for former in some for one in former))}
+    for asked in slices(sorted(ends)):
+        found = connection.execute(select(REVOCATIONS).where(REVOCATIONS.c.one.in_(asked)))
         known.update((Link(row.one, row.other), row) for row in found)
-    carried = {now: known[before] for before, now in sorted(moved.items()) if before in known and now not in known}
-    if carried:
-        rows = [{**now._asdict(), "revoked_at": was.revoked_at, "reason": was.reason} for now, was in carried.items()]
-        connection.execute(insert(REVOCATIONS), rows)
+    for now, some in moved.items():
+        revoked = [former & known.keys() for former in some]
+        if now in known or not all(revoked):
+            continue
+        told = select(LINKS.c.contact).where(LINKS.c.one == now.one, LINKS.c.other == now.other).limit(1)
+        if connection.execute(told).first() is None:
+            was = known[min(set().union(*revoked))]
+            as_it_was = {"revoked_at": was.revoked_at, "reason": was.reason}
+            connection.execute(insert(REVOCATIONS).values(**now._asdict(), **as_it_was))
 
 
 def is_revoked(connection: Connection, link: Link) -> bool:

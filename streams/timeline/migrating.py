@@ -29,12 +29,16 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
     scripts = ScriptDirectory.from_config(config)
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = _find_revision(connection)
     if found == scripts.get_current_head():
         return
     if found not in {None, *(script.revision for script in scripts.walk_revisions())}:
         raise TooNew(found)
     lock(connection)
-    if found:
+    if found and _find_revision(connection) == found:  # nobody did it meanwhile
         log.warning("tables_migrating")
     command.upgrade(config, "head")
+
+
+def _find_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

@@ -1,5 +1,6 @@
-"""Whose the entries of a contact are, and what links its identities: all that it told decides, in whatever batches it came."""
+"""Whose the entries of a contact are, and what links its identities: all that it told decides, not in what batches that came."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain, repeat
@@ -118,7 +119,7 @@ def relink(
     """Return the links that are to be put, of all identities of a contact: those told now, `names`, and those before.
 
     Of a contact that was somebody's the links that are there are looked up if one more is told than whose it is, or if another
-    is; where they are not what they are to be, they are dropped. What was revoked of them stays revoked.
+    is; where they are not what they are to be, they are dropped. What was revoked of them stays revoked, as `carry_revoked` says.
     """
     was = {contact: known for contact, known in before.items() if known.citizen}
     asked = [one for one, known in was.items() if known != whose[one] or not _tell_only(names[one], known.citizen)]
@@ -127,26 +128,40 @@ def relink(
         there[contact].add((one, other, sector))
     rows: list[Row] = []
     dropped: list[str] = []
-    moved: dict[Link, Link] = {}
+    moved: dict[Link, list[set[Link]]] = {}
     for contact, told in names.items():
         now, known, links = whose[contact], was.get(contact), there.get(contact)
         if known is not None and links is None:
+            continue
+        if known and links and known[1:] == now[1:] and _are_known(told, links, now.sectors):  # as nearly always
             continue
         made = _make_links(told, links or (), known.citizen if known else "", now.sectors)
         if known and links:
             if made == links and known.began == now.began:
                 continue
             dropped.append(contact)
-            moved.update(_follow(links, made))
+            for link, former in _follow(links, made):
+                moved.setdefault(link, []).append(former)
         rows += [(*link, contact, sector, now.began[1]) for *link, sector in made]
+    if moved:
+        tellers = Counter(row[:2] for row in rows if row[:2] in moved)
+        carry_revoked(connection, {link: some for link, some in moved.items() if tellers[link] == len(some)})
     for some in slices(dropped):
         connection.execute(delete(LINKS).where(LINKS.c.contact.in_(some)))
-    carry_revoked(connection, moved)
     return sorted(rows)
 
 
 def _tell_only(told: Told, citizen: str) -> bool:
     return all(names <= {citizen} for names in told.values())
+
+
+def _are_known(told: Told, links: Collection[Triple], sectors: tuple[str, str]) -> bool:
+    """Return whether a contact of one sector tells identities that its links have, and links of no other sector are there."""
+    first, last = sectors
+    if first != last or any(sector != last for *_, sector in links):
+        return False
+    known = {name for one, other, _ in links for name in (one, other)}
+    return all(names <= known for names in told.values())
 
 
 def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tuple[str, str]) -> set[Triple]:
@@ -155,8 +170,8 @@ def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tu
     Identities that it told in different sectors are strangers: one key each, and perhaps another person. What was told in none
     is known in each. If it told several, whose it was is linked in that in which it is told again or was linked.
     """
-    first, last = sectors
-    if first == last:
+    last = sectors[1]
+    if len({*sectors, *(sector for *_, sector in links)} - {""}) <= 1:
         names = {citizen, *chain.from_iterable(told.values()), *chain.from_iterable(link[:2] for link in links)}
         return {(*link, last) for link in links_of(names - {""})}
     of_sectors = {sector: {*names} for sector, names in told.items()}
@@ -167,14 +182,15 @@ def _make_links(told: Told, links: Collection[Triple], citizen: str, sectors: tu
     return {(*link, sector) for link, sector in dict(sorted(made)).items()}
 
 
-def _follow(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[tuple[Link, Link]]:
-    """Yield each link that is no more, and that which links its weaker identity now."""
-    stronger = {(other, sector): one for one, other, sector in made}
-    anywhere = {other: one for one, other, _ in made}  # of a contact whose sector was not known yet
-    for one, other, sector in links:
-        now = stronger.get((other, sector)) or anywhere.get(other, one)
-        if now != one:
-            yield Link(one, other), Link(now, other)
+def _follow(links: Iterable[Triple], made: Iterable[Triple]) -> Iterator[tuple[Link, set[Link]]]:
+    """Yield each link that is new to a contact, and those that linked its weaker identity until now, if any did."""
+    formerly: dict[str, set[Link]] = {}
+    for one, other, _ in links:
+        formerly.setdefault(other, set()).add(Link(one, other))
+    for one, other, _ in made:
+        former = formerly.get(other)
+        if former and (link := Link(one, other)) not in former:
+            yield link, former
 
 
 def _read_owners(connection: Connection, contacts: Iterable[str]) -> Iterator[Sequence[str]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from io import BytesIO
 from threading import Event as Signal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
@@ -19,6 +20,7 @@ from streams.access.permissions import Role
 from streams.api.asking import RIGHTS_AT_ONCE
 from streams.core import timeline as core
 from streams.core.contact import Contact
+from streams.rights import pdf
 from streams.rights.erasing import Erasing
 from streams.rights.finding import Finder
 from streams.timeline.database import Unavailable
@@ -68,6 +70,16 @@ def test_an_export_is_the_citizens_alone_in_each_format(office: Office, phone: s
         ("export", "shown", phone)
     ] * 3
     assert len(office.ask("/v1/export", subject=phone).json()["accesses"]) == 3, "that it was exported is told too"
+
+
+def test_an_export_that_breaks_is_recorded_as_failed(
+    office: Office, phone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf, "write_pdf", Mock(side_effect=ValueError("a letter that the font has not")))
+    assert office.ask("/v1/export", subject=phone, format="pdf").status_code == 500
+    assert [(one["operation"], one["result"], one["whose"]) for one in office.recorded()] == [
+        ("export", "failed", phone)
+    ]
 
 
 def test_an_erasure_is_told_worked_on_and_proved(office: Office, phone: str) -> None:

@@ -173,6 +173,42 @@ def test_what_was_revoked_is_not_linked_again_by_a_stronger_identity_told_later(
     assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1, P2}
 
 
+CASES = ("case:a-0", "case:a-1")
+FIRST, SECOND = "email:a/x:1", "email:a/x:2"
+
+
+def revoked_in(timeline: Timeline) -> set[tuple[str, str]]:
+    with timeline.reading() as connection:
+        return {tuple(row) for row in connection.execute(text("SELECT one, other FROM revocations"))}  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("sizes", [[], [1]])
+def test_what_was_revoked_stays_so_of_each_contact_that_told_it(timeline: Timeline, sizes: Sequence[int]) -> None:
+    timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
+    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    told = [step(1, 1, case, contact) for case, contact in zip(CASES, (FIRST, SECOND), strict=True)]
+    write_in_batches(timeline, entries_of(told), sizes)
+    assert revoked_in(timeline) == {(E1, P1), *((case, P1) for case in CASES)}
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_a_link_that_others_tell_is_not_revoked_by_the_way(timeline: Timeline, *, is_before: bool) -> None:
+    another = entries_of([step(0, 0, f"{CASE} {P1}", SECOND)])
+    timeline.write([*entries_of([step(0, 0, f"{E1} {P1}", FIRST)]), *(another if is_before else ())])
+    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    timeline.write([*entries_of([step(1, 1, CASE, FIRST)]), *another])
+    assert revoked_in(timeline) == {(E1, P1)}
+
+
+def test_a_link_that_was_restored_is_not_revoked_by_the_way(timeline: Timeline) -> None:
+    timeline.write(entries_of([step(0, 0, f"{E1} {P1}", contact) for contact in (FIRST, SECOND)]))
+    assert timeline.revoke(Link(E1, P1), 1, Ground.SHARED)
+    timeline.write(entries_of([step(1, 1, CASE, FIRST)]))
+    assert timeline.restore(Link(CASE, P1))
+    timeline.write(entries_of([step(1, 1, CASE, SECOND)]))
+    assert revoked_in(timeline) == {(E1, P1)}
+
+
 # ------------------------------------------------------------------------------------------------------------ two sectors
 SECTORS = ("general", "social")
 
@@ -312,7 +348,7 @@ def test_links_of_a_former_release_become_those_of_all_that_contacts_told(
 
 
 def test_what_a_former_release_had_revoked_is_not_linked_again(url: str) -> None:
-    write_as_before(url, entries_of([step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}")]))
+    write_as_before(url, [*entries_of([step(0, 0, f"{E1} {P1}")]), *entries_of([step(1, 1, CASE)])])
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})
@@ -321,6 +357,17 @@ def test_what_a_former_release_had_revoked_is_not_linked_again(url: str) -> None
         assert set(timeline.tell_story(CASE).identities) == {CASE, E1}
         assert timeline.restore(Link(CASE, P1))
         assert set(timeline.tell_story(CASE).identities) == {CASE, E1, P1}
+
+
+def test_what_others_told_a_former_release_is_not_revoked_by_the_way(url: str) -> None:
+    told = [step(0, 0, f"{E1} {P1}"), step(1, 1, f"{CASE} {E1} {P1}"), step(0, 0, f"{CASE} {P1}", SECOND)]
+    write_as_before(url, entries_of(told))
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO revocations VALUES (:one, :other, 5, 'shared')"), {"one": E1, "other": P1})
+    engine.dispose()
+    with closing(Timeline(url)) as timeline:
+        assert revoked_in(timeline) == {(E1, P1)}
 
 
 def test_a_former_database_goes_on(url: str) -> None:

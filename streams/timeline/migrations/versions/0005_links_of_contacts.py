@@ -30,10 +30,13 @@ def upgrade() -> None:
     if is_postgresql:  # now, not after all the work: whoever has the table open makes this be tried again
         op.execute("LOCK TABLE links IN ACCESS EXCLUSIVE MODE")
     op.execute(
-        f"WITH whose AS (SELECT contact, max(owner) AS owner, coalesce(min(nullif(sector, '') {by_bytes}), '') AS first,"  # noqa: S608 - no value
+        f"WITH told_in AS (SELECT contact, owner, sector, source, happened_at"  # noqa: S608 - no value
+        " FROM entries WHERE contact IN (SELECT contact FROM links)"
+        " UNION ALL SELECT contact, '', sector, 'accueil/sla', CAST(NULL AS bigint) FROM links),"
+        f" whose AS (SELECT contact, max(owner) AS owner, coalesce(min(nullif(sector, '') {by_bytes}), '') AS first,"
         f" max(sector {by_bytes}) AS last,"
         " coalesce(min(happened_at) FILTER (WHERE source <> 'accueil/sla'), min(happened_at)) AS began_at"
-        " FROM entries WHERE contact IN (SELECT contact FROM links) GROUP BY contact),"
+        " FROM told_in GROUP BY contact),"
         " placed AS (SELECT contact, sector, one AS name FROM links UNION SELECT contact, sector, other FROM links"
         " UNION SELECT contact, last, owner FROM whose WHERE first = last),"
         " several AS (SELECT DISTINCT contact, sector FROM placed JOIN whose USING (contact)"
@@ -48,12 +51,14 @@ def upgrade() -> None:
         f" FROM ranked JOIN whose USING (contact) WHERE place <= {MOST} AND name <> strongest"
         " GROUP BY strongest, name, contact"
     )
-    op.execute(  # a link that has become another is revoked as it was
+    op.execute(  # a link that only continues one that was revoked is so too, as `links.carry_revoked` has it
         "INSERT INTO revocations SELECT anew.one, anew.other, min(revoked_at), min(reason) FROM revocations"
         " JOIN links ON links.one = revocations.one AND links.other = revocations.other"
         " JOIN links_anew AS anew ON anew.contact = links.contact AND anew.other = links.other AND anew.one <> links.one"
         " WHERE NOT EXISTS (SELECT 1 FROM revocations AS known WHERE known.one = anew.one AND known.other = anew.other)"
-        " GROUP BY anew.one, anew.other"
+        " AND NOT EXISTS (SELECT 1 FROM links AS told WHERE told.one = anew.one AND told.other = anew.other)"
+        " GROUP BY anew.one, anew.other HAVING count(DISTINCT anew.contact)"
+        " = (SELECT count(*) FROM links_anew AS told WHERE told.one = anew.one AND told.other = anew.other)"
     )
     op.drop_table("links")
     op.rename_table("links_anew", "links")
