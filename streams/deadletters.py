@@ -1,7 +1,6 @@
 """Dead letters: read them, and send them back to the topic they came from."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -176,19 +175,19 @@ def replay(brokers: str, letters: Iterable[DeadLetter], client: Mapping[str, Any
     long as its contact is known. Then a note is left beside each letter. Raises `KafkaError` at the first that is not
     acknowledged: those before it are.
     """
-    producer = KafkaProducer(
-        bootstrap_servers=brokers,
-        client_id=CLIENT_ID,
-        acks="all",
-        enable_idempotence=True,
-        max_request_size=MAX_REQUEST_BYTES,
-        bootstrap_timeout_ms=ONCE["bootstrap_timeout_ms"],
-        max_block_ms=TIMEOUT_SECONDS * 1000,
-        delivery_timeout_ms=TIMEOUT_SECONDS * 1000,
-        request_timeout_ms=TIMEOUT_SECONDS * 500,
+    config = {
+        "bootstrap_servers": brokers,
+        "client_id": CLIENT_ID,
+        "acks": "all",
+        "enable_idempotence": True,
+        "max_request_size": MAX_REQUEST_BYTES,
+        "bootstrap_timeout_ms": ONCE["bootstrap_timeout_ms"],
+        "max_block_ms": TIMEOUT_SECONDS * 1000,
+        "delivery_timeout_ms": TIMEOUT_SECONDS * 1000,
+        "request_timeout_ms": TIMEOUT_SECONDS * 500,
         **(client or {}),
-    )
-    with closing(producer):
+    }
+    with opened(KafkaProducer, config) as producer:
         sent = [letter for letter in letters if letter.replayable]
         _confirm([_send(producer, letter) for letter in sent])
         _confirm([_note(producer, letter) for letter in sent])

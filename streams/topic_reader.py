@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from enum import StrEnum
 from threading import Event
 from typing import Any, Final, NamedTuple, Protocol
@@ -10,8 +9,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError, for_code
-from kafka.net.compat import KafkaNetClient
 
+from streams.engine.clients import opened
 from streams.engine.job import Record
 
 __all__ = ["RETRY_SECONDS", "Follower", "KafkaError", "Phase", "Record", "TopicReader", "opened", "read_until"]
@@ -169,20 +168,3 @@ def read_until(
             raise KafkaTimeoutError(
                 f"{', '.join(sorted({place.topic for place in open_}))}: could not be read to the end"
             )
-
-
-@contextmanager
-def opened(kind: Any, config: Mapping[str, Any]) -> Iterator[Any]:
-    """Hand out a client and close it: also if it could not be made, when kafka-python 3.0.12 leaves its thread behind."""
-    made: list[KafkaNetClient] = []
-
-    def make(**config: Any) -> KafkaNetClient:
-        made.append(KafkaNetClient(**config))
-        return made[-1]
-
-    try:
-        with closing(kind(kafka_client=make, **config)) as client:
-            yield client
-    finally:
-        for inner in made:
-            inner.close()

@@ -5,9 +5,11 @@ supervisor starts another. `EX_FENCED` says that another process had taken over,
 """
 
 import asyncio
+import faulthandler
 import gc
 import math
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -281,7 +283,9 @@ class Engine:
         while not self.stopping:
             time.sleep(1)
             if (seconds := self.stuck_for()) > self.options.stuck_seconds:
-                self.die(RuntimeError(f"no progress for {seconds:.0f} s"))
+                faulthandler.dump_traceback()
+                busy = [number for number, lane in sorted(self.lanes.items()) if lane.busy]
+                self.die(RuntimeError(f"no progress for {seconds:.0f} s, partitions {busy} have work"))
 
     def health(self) -> tuple[bool, str]:
         """Return whether the process makes progress, and in words how it is; callable from any thread."""
@@ -360,10 +364,10 @@ def _credentials(client: Mapping[str, Any]) -> Any:
     return faust.SSLCredentials(context) if protocol == "SSL" else None
 
 
-def wait_for_broker(engine: Engine) -> None:
-    """Return once one of the bootstrap addresses accepts connections; say now and then that it does not."""
+def wait_for_broker(engine: Engine, asked: Sequence[int] = ()) -> None:
+    """Return once one of the bootstrap addresses accepts connections, or a signal is `asked`; say now and then that none does."""
     said_at = -math.inf
-    while not any(listens(address) for address in engine.options.bootstrap.split(",")):
+    while not asked and not any(listens(address) for address in engine.options.bootstrap.split(",")):
         if time.monotonic() - said_at > WAITING_SAID_SECONDS:
             said_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
@@ -372,17 +376,31 @@ def wait_for_broker(engine: Engine) -> None:
 
 
 class _Worker(faust.Worker):
+    asked: Sequence[int] = ()
+    """Signals that came before this one took them."""
+
+    def install_signal_handlers(self) -> None:
+        super().install_signal_handlers()
+        if self.asked:
+            self._on_sigterm()
+
     async def _sentinel_task(self) -> None:
         """Wait for nothing: mode sleeps for a second here, when all has ended."""
 
 
 def run(engine: Engine) -> int:
     """Run the job in this process until SIGTERM or SIGINT; return the exit code."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):  # an exception may be lost in what asyncio and Faust do to begin
+        signal.signal(number, lambda number, _: asked.append(number))
     engine.options.directory.mkdir(parents=True, exist_ok=True)
-    wait_for_broker(engine)
+    wait_for_broker(engine, asked)
+    if asked:
+        return 0
     gc.set_threshold(*COLLECTING)
     app = build_app(engine)
     worker = _Worker(app, loglevel="WARNING", redirect_stdouts=False, override_logging=False, quiet=True)
+    worker.asked = asked
     worker.spinner = None  # its terminal marks would stand in the log
     try:
         worker.execute_from_commandline()

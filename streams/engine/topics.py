@@ -8,6 +8,8 @@ from typing import Any, Final
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 
+from streams.engine.clients import make_client
+
 TOPIC_ALREADY_EXISTS: Final = 36
 # A state topic keeps the last row of each key: compacted early, so that recovery reads little more than what lives.
 COMPACTED: Final = {
@@ -54,11 +56,13 @@ def apply(
         admin.close()
 
 
-def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> KafkaAdminClient:
+def _connect(bootstrap: str, timeout_seconds: float, client: dict[str, Any]) -> Any:
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            return KafkaAdminClient(bootstrap_servers=bootstrap, client_id="accueil-topics", **client)
+            return make_client(
+                KafkaAdminClient, {"bootstrap_servers": bootstrap, "client_id": "accueil-topics", **client}
+            )
         except KafkaError as error:
             if time.monotonic() > deadline:
                 raise NoBrokerError(f"no Kafka broker answers at {bootstrap} ({type(error).__name__})") from None

@@ -42,6 +42,7 @@ LIBRARIES = {
     "kafka": [
         "connectors/sdk/publisher.py",
         "connectors/sdk/encoding.py",
+        "streams/engine/clients.py",
         "streams/engine/topics.py",
         "streams/topic_reader.py",
         "streams/deadletters.py",
