@@ -70,7 +70,7 @@ def test_burst_of_kills(name: str, kafka: EmbeddedKafka, tmp_path: Path) -> None
                     break
                 assert kill < 40, "no kill tore a transaction: they proved nothing"
         counts = settle(name, kafka)
-    assert set(child.exits[:9]) == {-signal.SIGKILL}
+    assert child.exits.count(-signal.SIGKILL) >= 9
     assert counts["torn"] >= torn
 
 
