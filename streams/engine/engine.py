@@ -5,7 +5,6 @@ supervisor starts another. `EX_FENCED` says that another process had taken over,
 """
 
 import asyncio
-import faulthandler
 import gc
 import math
 import os
@@ -38,7 +37,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 from yarl import URL
 
-from streams.engine import fetching, metrics
+from streams.engine import fetching, metrics, stacks
 from streams.engine.batch import Batch
 from streams.engine.broker import listens
 from streams.engine.job import Job, Pair
@@ -135,6 +134,8 @@ class Engine:
         self._joined = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
+        self._closing_at = math.inf
+        """Since when lanes are being closed."""
         self.stopping = False
 
     def now(self) -> int:
@@ -185,7 +186,9 @@ class Engine:
         lanes, self.lanes = self.lanes, {}
         if not lanes:
             return
+        self._closing_at = time.monotonic()
         await asyncio.gather(*(lane.close() for lane in lanes.values()))
+        self._closing_at = math.inf
         self._parked = {number: lane for number, lane in lanes.items() if lane.recovered}
         self.log.info("partitions_closed", partitions=sorted(lanes))
 
@@ -273,9 +276,9 @@ class Engine:
         self._beat_at = time.monotonic()
 
     def stuck_for(self) -> float:
-        """Return for how many seconds the loop, or a lane that has work, has made no progress."""
+        """Return for how many seconds the loop, or a lane that has work or is to close, has made no progress."""
         now = time.monotonic()
-        since = [now - self._beat_at]
+        since = [now - self._beat_at, now - self._closing_at]
         since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.busy]
         return max(since)
 
@@ -283,9 +286,11 @@ class Engine:
         while not self.stopping:
             time.sleep(1)
             if (seconds := self.stuck_for()) > self.options.stuck_seconds:
-                faulthandler.dump_traceback()
                 busy = [number for number, lane in sorted(self.lanes.items()) if lane.busy]
-                self.die(RuntimeError(f"no progress for {seconds:.0f} s, partitions {busy} have work"))
+                try:
+                    stacks.dump(self.consumer.loops if self.consumer else ())
+                finally:
+                    self.die(RuntimeError(f"no progress for {seconds:.0f} s, partitions {busy} have work"))
 
     def health(self) -> tuple[bool, str]:
         """Return whether the process makes progress, and in words how it is; callable from any thread."""

@@ -141,6 +141,11 @@ class Consumer(driver.Consumer):
         )
         return offsets
 
+    @property
+    def loops(self) -> tuple[asyncio.AbstractEventLoop, asyncio.AbstractEventLoop]:
+        """The loop of the lanes, and that of aiokafka's consumer."""
+        return self.loop, self._thread.thread_loop
+
     async def check_group(self) -> None:
         """Raise what the group coordinator could not get over."""
         await self._thread.call_thread(self._thread.check_group)
