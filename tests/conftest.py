@@ -11,6 +11,8 @@ import pytest
 
 from streams.engine.broker import JVM_OPTIONS, EmbeddedKafka
 from tests.support import quick_kafka
+from tests.support.forge import Forge
+from tests.support.processes import Child
 
 collect_ignore = ["packages"]
 """Packages of others, whose tests run where they are installed: see `tests/connectors/test_packages.py`."""
@@ -59,6 +61,17 @@ def _spread(items: list[pytest.Item]) -> dict[Path, float]:
     for files in reversed(slow.values()):
         order |= {path: (number + 0.5) / len(files) for number, path in enumerate(files)}
     return order
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forge() -> Iterator[None]:
+    """What processes of Accueil are forked from, so that each need not read all the libraries."""
+    if sys.platform == "linux":
+        Child.forge = Forge()
+        yield
+        Child.forge.close()
+    else:
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
-from streams.engine.broker import die_with_parent
+from streams.engine.children import die_with_parent
+from tests.support.forge import ROOT, Forge, Forged
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 240.0
 """Some processes stand back (`nice`): beside other tests these may have the machine for a fiftieth of the time."""
 
@@ -42,12 +42,15 @@ def wait_until(
 class Child:
     """One process that can be killed and started again; its output is in `log`."""
 
+    forge: ClassVar[Forge | None] = None
+    """What it is forked from, if from anything."""
+
     def __init__(self, arguments: list[str], log: Path, **environment: str) -> None:
-        self.arguments = [sys.executable, *arguments]
+        self.arguments = arguments
         self.log = log
         self.environment = environment
         self.exits: list[int] = []
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forged | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -64,14 +67,19 @@ class Child:
 
     def start(self, **environment: str) -> "Child":
         """Start it, with `environment` for this life only."""
+        own = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+        everything = {**os.environ, **own, **self.environment, **environment}
+        if self.forge:
+            self.process = self.forge.start(self.arguments, self.log, everything)
+            return self
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.arguments,
+                [sys.executable, *self.arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self.environment, **environment},
+                env=everything,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call
             )
         return self
