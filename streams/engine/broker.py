@@ -49,6 +49,8 @@ PROPERTIES: Final = {
     # After a kill, a restart waits until the controller has forgotten the old session: 9 s by default.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+    # The controller tells its one broker, which is itself, twice a second that there is no news: a third of what idleness costs.
+    "metadata.max.idle.interval.ms": "5000",
     "num.network.threads": "2",
     "num.io.threads": "4",
     "log.cleaner.dedupe.buffer.size": str(16 << 20),

@@ -59,7 +59,7 @@ class Child:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and self.log.exists():
-            print(f"--- end of {self.log.name}\n{self.text[-4000:]}")
+            print(f"--- end of {self.log.name}\n{self.text[-40_000:]}")
         if self.alive:
             self.kill(signal.SIGCONT)
             self.kill()

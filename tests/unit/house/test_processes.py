@@ -80,8 +80,11 @@ def interrupt() -> None:
 
 
 def children() -> list[psutil.Process]:
-    """The children that this test started: other tests may share a broker and a browser."""
-    ours = (child for child in psutil.Process().children() if child.name() not in {"java", "chromedriver"})
+    """The children that this test started: other tests may share a broker, a browser and a forge."""
+    shared = ("java", "chromedriver", "tests.support.forge")
+    ours = (
+        child for child in psutil.Process().children() if not any(name in " ".join(child.cmdline()) for name in shared)
+    )
     return [child for child in ours if child.status() != psutil.STATUS_ZOMBIE]
 
 
