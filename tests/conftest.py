@@ -66,12 +66,13 @@ def _spread(items: list[pytest.Item]) -> dict[Path, float]:
 @pytest.fixture(scope="session", autouse=True)
 def forge() -> Iterator[None]:
     """What processes of Accueil are forked from, so that each need not read all the libraries."""
-    if sys.platform == "linux":
-        Child.forge = Forge()
+    if sys.platform != "linux" or os.environ.get("ACCUEIL_TESTS_FORGE") == "no":
         yield
-        Child.forge.close()
-    else:
-        yield
+        return
+    forge = Child.forge = Forge()
+    yield
+    Child.forge = None
+    forge.close()
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,8 @@ rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
+LEAVING_SECONDS: Final = 30
+"""So long has a process that makes no progress to tell where it stands."""
 COLLECTING: Final = (100_000, 20, 50)
 """When Python looks for garbage: rows live long, and need not be walked again and again; garbage goes soon."""
 LATE_SECONDS: Final = 1.5
@@ -90,7 +92,7 @@ class Options:
     transaction_timeout_seconds: float = 60.0
     session_timeout_seconds: float = 15.0
     stuck_seconds: float = 180.0
-    """A lane with work that finishes no step for so long makes the process leave."""
+    """A lane with work that finishes no step for so long, or does not come to close, makes the process leave."""
     internal_errors: int = 100
     """So many records that our own code fails on are set aside as dead letters in an hour; one more stops the worker."""
     skip_expired: bool = False
@@ -134,8 +136,9 @@ class Engine:
         self._joined = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
-        self._closing_at = math.inf
-        """Since when lanes are being closed."""
+        self._closing: dict[int, Lane] = {}
+        """Those that were ours, and finish what they have in hand."""
+        self._closing_at = self._beat_at
         self.stopping = False
 
     def now(self) -> int:
@@ -186,9 +189,11 @@ class Engine:
         lanes, self.lanes = self.lanes, {}
         if not lanes:
             return
-        self._closing_at = time.monotonic()
-        await asyncio.gather(*(lane.close() for lane in lanes.values()))
-        self._closing_at = math.inf
+        self._closing, self._closing_at = lanes, time.monotonic()
+        try:
+            await asyncio.gather(*(lane.close() for lane in lanes.values()))
+        finally:
+            self._closing = {}
         self._parked = {number: lane for number, lane in lanes.items() if lane.recovered}
         self.log.info("partitions_closed", partitions=sorted(lanes))
 
@@ -278,7 +283,8 @@ class Engine:
     def stuck_for(self) -> float:
         """Return for how many seconds the loop, or a lane that has work or is to close, has made no progress."""
         now = time.monotonic()
-        since = [now - self._beat_at, now - self._closing_at]
+        since = [now - self._beat_at]
+        since += [now - self._closing_at] if self._closing else []
         since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.busy]
         return max(since)
 
@@ -286,11 +292,11 @@ class Engine:
         while not self.stopping:
             time.sleep(1)
             if (seconds := self.stuck_for()) > self.options.stuck_seconds:
-                busy = [number for number, lane in sorted(self.lanes.items()) if lane.busy]
-                try:
-                    stacks.dump(self.consumer.loops if self.consumer else ())
-                finally:
-                    self.die(RuntimeError(f"no progress for {seconds:.0f} s, partitions {busy} have work"))
+                signal.alarm(LEAVING_SECONDS)  # to tell may be what it cannot do: the kernel ends it then
+                busy = {number for number, lane in list(self.lanes.items()) if lane.busy}
+                stacks.dump(self.consumer.loops if self.consumer else ())
+                what = f"partitions {sorted(busy)} have work, {sorted(self._closing)} are closing"
+                self.die(RuntimeError(f"no progress for {seconds:.0f} s: {what}"))
 
     def health(self) -> tuple[bool, str]:
         """Return whether the process makes progress, and in words how it is; callable from any thread."""

@@ -1,9 +1,12 @@
 """Processes of tests, forked from one that has read the libraries already: each starts in a third of the processor time.
 
-Such a process is one like any other, with id, environment, output and end of its own, and reads all of Accueil's own code but
-the vocabulary, `models`, itself.
+Such a process has id, environment, output and end of its own, and reads all of Accueil's own code but the vocabulary, `models`,
+itself. It is not like any other in what is decided as Python starts or as a library is read: it has the hash seed, `PYTHONPATH`
+and the like of what it is forked from, and finds modules of libraries that nobody imported. `ACCUEIL_TESTS_FORGE=no` starts all
+anew.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -15,12 +18,17 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from signal import SIGKILL
 from threading import Lock
+from types import ModuleType
 from typing import Any, Final, TextIO
 
 from streams.engine.children import die_with_parent
 
 ROOT: Final = Path(__file__).parents[2]
+FURNACES: Final = 2
+"""Processes that are forked from, in turn: a life and the next have not the same hash seed."""
+ANSWER_SECONDS: Final = 120.0
 READ: Final = (
     "aiokafka.consumer.fetcher",
     "aiokafka.producer.sender",
@@ -57,20 +65,45 @@ READ: Final = (
 """What costs time to read and knows nothing of the process it is read by."""
 
 
+class Forge:
+    """Starts processes. What they are forked from is begun when one is asked for, and ends with this process, as they do."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._furnaces: list[_Furnace] = []
+
+    def start(self, arguments: list[str], log: Path, environment: Mapping[str, str]) -> "Forged":
+        """Start Python with `arguments`, its output at the end of `log`, and nothing but `environment`."""
+        log.touch()
+        with self._lock:
+            if len(self._furnaces) < FURNACES:
+                self._furnaces.append(_Furnace())
+            furnace = self._furnaces.pop(0)
+            pid = furnace.ask(start=arguments, log=str(log), environment=dict(environment))
+            self._furnaces.append(furnace)  # one that did not answer is not asked again
+        assert pid > 1
+        return Forged(furnace, pid)
+
+    def close(self) -> None:
+        """End what they are forked from, and whatever of them is left."""
+        while self._furnaces:
+            self._furnaces.pop().close()
+
+
 class Forged:
     """A process as `subprocess.Popen` has it, in as far as tests ask."""
 
-    def __init__(self, forge: "Forge", pid: int) -> None:
+    def __init__(self, furnace: "_Furnace", pid: int) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._forge = forge
+        self._furnace = furnace
         self._lock = Lock()
 
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal; None while it runs."""
         with self._lock:
             if self.returncode is None:
-                self.returncode = self._forge.ask(poll=self.pid)
+                self.returncode = -SIGKILL if self._furnace.is_closed else self._furnace.ask(poll=self.pid)
             return self.returncode
 
     def wait(self, timeout: float) -> int:
@@ -84,52 +117,55 @@ class Forged:
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it has not ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self.returncode is None:  # and so not reaped: nobody else has its id
+                os.kill(self.pid, number)
 
 
-class Forge:
-    """The process that they are forked from, begun when one is asked for; they end with it, and it ends with this one."""
+class _Furnace:
+    """A process to fork from, seen from the one that asks."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._channel: TextIO | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, arguments: list[str], log: Path, environment: Mapping[str, str]) -> Forged:
-        """Start Python with `arguments`, its output at the end of `log`, and nothing but `environment`."""
-        log.touch()
-        return Forged(self, self.ask(start=arguments, log=str(log), environment=dict(environment)))
-
-    def ask(self, **question: Any) -> Any:
-        """Return the answer to a question; from any thread."""
-        with self._lock:
-            self._channel = self._channel or self._begin()
-            self._channel.write(json.dumps(question) + "\n")
-            self._channel.flush()
-            return json.loads(self._channel.readline())
-
-    def _begin(self) -> TextIO:
         ours, theirs = socket.socketpair()
+        ours.settimeout(ANSWER_SECONDS)
         with ours, theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for who asks
             )
-            return ours.makefile("rw", encoding="utf-8")
+            self._channel: TextIO = ours.makefile("rw", encoding="utf-8")
+        self._lock = Lock()
+        self.is_closed = False
+
+    def ask(self, **question: Any) -> Any:
+        """Return the answer, from any thread. If that is cut off, so that the next would be wrong, it ends with its processes."""
+        with self._lock:
+            assert not self.is_closed, "what processes are forked from has ended"
+            try:
+                self._channel.write(json.dumps(question) + "\n")
+                self._channel.flush()
+                return json.loads(self._channel.readline())
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
-        """End it, and whatever of its processes is left."""
-        if self._channel is not None and self._process is not None:
+        """End it; the kernel ends its processes."""
+        self.is_closed = True
+        self._process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):  # of what was not sent
             self._channel.close()
-            self._process.wait()
 
 
 def _serve(descriptor: int) -> list[str]:
     """Answer until nobody asks any more; returns in each forked process, with its arguments."""
+    ours_read = [name for name in sys.modules if name.startswith(("streams.", "connectors."))]
+    assert set(ours_read) <= {"streams.engine", "streams.engine.children"}, ours_read  # they read the environment
     own = os.getpid()
     gc.freeze()  # what is shared is not to be walked, and so written to, by each
     with socket.socket(fileno=descriptor) as ours, ours.makefile("rw", encoding="utf-8") as channel:
@@ -154,7 +190,6 @@ def _become(parent: int, log: Path, environment: Mapping[str, str]) -> None:
     with log.open("ab") as output:
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
-    sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
@@ -168,9 +203,12 @@ def _run(arguments: list[str]) -> None:
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     elif option == "-c":
         sys.argv = [option, *rest[1:]]
-        exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
+        main = sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(rest[0], "<string>", "exec"), main.__dict__)
     else:
+        assert not option.startswith("-"), f"{option}: not known here"
         sys.argv = arguments
+        sys.path[0] = str(Path(option).parent)
         runpy.run_path(option, run_name="__main__")
 
 

@@ -125,11 +125,10 @@ class Child:
         """Return once `text` stands in the log `count` times, or fail if the process ended before."""
 
         def found() -> bool:
+            alive = self.alive  # asked first: what it wrote before it ended is there
             if self.text.count(text) >= count:
                 return True
-            assert self.alive, (
-                f"{self.log.name} ended with {self.process and self.process.returncode}: {self.text[-3000:]}"
-            )
+            assert alive, f"{self.log.name} ended with {self.process and self.process.returncode}: {self.text[-3000:]}"
             return False
 
         wait_until(found, f"{count} x {text!r} in {self.log.name}", timeout_seconds)
@@ -169,8 +168,9 @@ def supervised(child: Child) -> Iterator[Child]:
         # The child dies with the thread that started it, so this thread is also the one that stops it.
         while not leaving.is_set():
             if not child.alive:
-                child.exits.append(child.process.returncode if child.process else 0)
+                code = child.process.returncode if child.process else 0
                 child.start()
+                child.exits.append(code or 0)  # last: who saw the end may strike at the next life
             leaving.wait(0.05)
         if child.alive:
             child.stop()

@@ -79,13 +79,13 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+SHARED = {"java", "chromedriver"}
+
+
 def children() -> list[psutil.Process]:
     """The children that this test started: other tests may share a broker, a browser and a forge."""
-    shared = ("java", "chromedriver", "tests.support.forge")
-    ours = (
-        child for child in psutil.Process().children() if not any(name in " ".join(child.cmdline()) for name in shared)
-    )
-    return [child for child in ours if child.status() != psutil.STATUS_ZOMBIE]
+    living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if child.name() not in SHARED and "tests.support.forge" not in child.cmdline()]
 
 
 async def until(condition: Callable[[], object]) -> None:

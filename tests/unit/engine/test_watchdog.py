@@ -1,0 +1,112 @@
+"""What a process that makes no progress notices, and what it tells of where it stands."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.engine import stacks
+from streams.engine.engine import Engine, Options
+
+
+class Lane:
+    """One that is ready, has nothing to do, and closes when it may."""
+
+    busy, recovered = False, True
+
+    def __init__(self) -> None:
+        self.may_close = asyncio.Event()
+        self.stepped_at = 0.0
+
+    async def close(self) -> None:
+        await self.may_close.wait()
+
+
+def engine() -> Any:
+    job: Any = SimpleNamespace(sources=["calls"])
+    return Engine(job, Options(""))
+
+
+def test_a_lane_that_does_not_come_to_close_is_no_progress() -> None:
+    async def run() -> None:
+        watched, lane = engine(), Lane()
+        watched.lanes = {3: lane}
+        closing = asyncio.create_task(watched.close_lanes())
+        await asyncio.sleep(0)
+        watched._closing_at -= 100
+        watched.beat()
+        assert watched.stuck_for() > 99
+        lane.may_close.set()
+        await closing
+        assert watched.stuck_for() < 50
+        await watched.close_lanes()
+        assert watched.stuck_for() < 50
+
+    asyncio.run(run())
+
+
+def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
+    class Failing(Lane):
+        async def close(self) -> None:
+            raise OSError("away")
+
+    async def run() -> None:
+        watched = engine()
+        watched.lanes = {3: Failing()}
+        with pytest.raises(OSError, match="away"):
+            await watched.close_lanes()
+        watched._closing_at -= 100
+        assert watched.stuck_for() < 50
+
+    asyncio.run(run())
+
+
+@contextmanager
+def another_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop of another thread, in which a task waits."""
+    loop, waits = asyncio.new_event_loop(), threading.Event()
+
+    async def wait() -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    task = loop.create_task(wait(), name="of-another")
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    assert waits.wait(10)
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_every_thread_and_every_task_of_both_loops_is_told_and_no_value(capfd: pytest.CaptureFixture[str]) -> None:
+    async def outer(secret: str) -> None:
+        await inner(secret)
+
+    async def inner(secret: str) -> None:
+        await asyncio.sleep(100, secret)
+
+    async def run(other: asyncio.AbstractEventLoop) -> None:
+        task = asyncio.create_task(outer("0639980001"), name="lane-7")
+        await asyncio.sleep(0)
+        await asyncio.to_thread(stacks.dump, [asyncio.get_running_loop(), other])
+        task.cancel()
+
+    with another_loop() as other:
+        asyncio.run(run(other))
+    told = capfd.readouterr().err
+    assert told.count("Thread 0x") >= 2
+    _, _, lane = told.partition("Task lane-7:\n")
+    outermost, inside, *_ = lane.splitlines()
+    assert outermost.endswith(".outer")
+    assert inside.endswith(".inner")
+    assert "Task of-another:" in told
+    assert "0639980001" not in told
