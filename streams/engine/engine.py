@@ -136,6 +136,7 @@ class Engine:
         self._joined = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._beat_at = time.monotonic()
+        self._fetched_at = self._beat_at
         self._closing: dict[int, Lane] = {}
         """Those that were ours, and finish what they have in hand."""
         self._closing_at = self._beat_at
@@ -179,6 +180,7 @@ class Engine:
         for number in sorted(topics):
             self.lanes[number] = Lane(self, number, self._parked.get(number))
         self._parked.clear()
+        self.note_fetch()
         for lane in self.lanes.values():
             lane.start()
         self._joined = True  # last: readiness is asked by another thread
@@ -280,11 +282,16 @@ class Engine:
         """Show that the process is alive and waits for nothing of its own."""
         self._beat_at = time.monotonic()
 
+    def note_fetch(self) -> None:
+        """Note that Faust asks for records; while partitions are ours it does so every second."""
+        self._fetched_at = time.monotonic()
+
     def stuck_for(self) -> float:
-        """Return for how many seconds the loop, or a lane that has work or is to close, has made no progress."""
+        """Return for how many seconds the loop, what fetches, or a lane that has work or is to close, has made no progress."""
         now = time.monotonic()
         since = [now - self._beat_at]
         since += [now - self._closing_at] if self._closing else []
+        since += [now - self._fetched_at] if self.lanes else []
         since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.busy]
         return max(since)
 

@@ -140,10 +140,10 @@ class Lane:
                 self._stepping = False
                 self.stepped_at = time.monotonic()
                 await self._wait(self._wake_at(step_at, tick_at) - self.stepped_at)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - crash-only: whatever it was, this process must not go on
-            self._engine.die(error)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and self._closing:
+                raise
+            self._engine.die(error)  # crash-only: whatever it was, this process must not go on
 
     def _wake_at(self, step_at: float, tick_at: float) -> float:
         """Return when there will be something to do, if nothing comes."""

@@ -93,9 +93,16 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: await consumer.committed(tp) for tp in tps}
 
     async def check_group(self) -> None:
-        """Raise what the group coordinator could not get over: aiokafka keeps it until asked, and Faust never asks."""
-        if self._consumer is not None:
-            self._consumer._coordinator.check_errors()
+        """Raise what the group coordinator could not get over, or that it or the fetcher is no more.
+
+        aiokafka keeps that until asked, and Faust never asks; and a task that was cancelled keeps nothing.
+        """
+        consumer = self._consumer
+        if consumer is None or consumer._closed is not False:
+            return  # not yet, or no more
+        if consumer._coordinator._coordination_task.cancelled() or consumer._fetcher._fetch_task.done():
+            raise RuntimeError("aiokafka's consumer has ended by itself")
+        consumer._coordinator.check_errors()
 
     def stable_end(self, tp: TopicPartition) -> int | None:
         """Return the last stable offset that a fetch has told, None before the first one. Callable from any thread."""
@@ -162,6 +169,7 @@ class Consumer(driver.Consumer):
         return end
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> dict[TopicPartition, list[Batch]]:  # noqa: ASYNC109
+        self.engine.note_fetch()
         wanted = {tp for tp in active_partitions if self.engine.wants(tp)}
         if not wanted:  # an EMPTY set would mean "all partitions" to aiokafka
             await self.engine.wait_until_wanted()

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from streams.engine import lane as lanes
 from streams.engine import stacks
 from streams.engine.engine import Engine, Options
+from streams.engine.transport import ConsumerThread
 
 
 class Lane:
@@ -65,6 +67,62 @@ def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
     asyncio.run(run())
 
 
+def test_partitions_for_which_nothing_is_asked_any_more_are_no_progress() -> None:
+    async def run() -> None:
+        watched = engine()
+        watched._fetched_at -= 100
+        assert watched.stuck_for() < 50, "a spare worker asks for nothing"
+        watched.lanes = {3: Lane()}
+        assert watched.stuck_for() > 99
+        watched.note_fetch()
+        assert watched.stuck_for() < 50
+
+    asyncio.run(run())
+
+
+def consumer(closed: bool | None, coordinating: Any, fetching: Any) -> Any:
+    def check_errors() -> None:
+        if coordinating.done():
+            coordinating.result()
+
+    coordinator = SimpleNamespace(_coordination_task=coordinating, check_errors=check_errors)
+    inner = SimpleNamespace(_closed=closed, _coordinator=coordinator, _fetcher=SimpleNamespace(_fetch_task=fetching))
+    return SimpleNamespace(_consumer=inner)
+
+
+@pytest.mark.parametrize("ended", ["coordinating", "fetching"])
+def test_a_consumer_whose_tasks_end_by_themselves_is_found_out(ended: str) -> None:
+    async def run() -> None:
+        tasks = {name: asyncio.create_task(asyncio.sleep(100)) for name in ("coordinating", "fetching")}
+        await ConsumerThread.check_group(consumer(closed=False, **tasks))
+        tasks[ended].cancel()
+        await asyncio.wait([tasks[ended]])
+        await ConsumerThread.check_group(consumer(closed=True, **tasks))
+        with pytest.raises(RuntimeError, match="ended by itself"):
+            await ConsumerThread.check_group(consumer(closed=False, **tasks))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_lane_that_is_cancelled_while_it_is_ours_ends_the_process(*, closing: bool) -> None:
+    ended: list[BaseException] = []
+
+    async def run() -> None:
+        job: Any = SimpleNamespace(sources=["calls"], open=lambda _: None)
+        lane = lanes.Lane(SimpleNamespace(job=job, die=ended.append), 0)  # type: ignore[arg-type]
+        lane._open = asyncio.Event().wait  # type: ignore[method-assign, assignment]
+        lane.start()
+        await asyncio.sleep(0)
+        lane._closing = closing
+        assert lane._task is not None
+        lane._task.cancel()
+        await asyncio.wait([lane._task])
+
+    asyncio.run(run())
+    assert [type(error) for error in ended] == ([] if closing else [asyncio.CancelledError])
+
+
 @contextmanager
 def another_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """A loop of another thread, in which a task waits."""
@@ -110,3 +168,4 @@ def test_every_thread_and_every_task_of_both_loops_is_told_and_no_value(capfd: p
     assert inside.endswith(".inner")
     assert "Task of-another:" in told
     assert "0639980001" not in told
+    assert "MainThread: 0.0" in told, "it slept meanwhile"
