@@ -35,7 +35,7 @@ def wait_until(
         now = time.monotonic()
         if now > deadline:
             raise AssertionError(f"waited {timeout_seconds:.0f} s for {what}: {otherwise and otherwise()}")
-        time.sleep(min(max(0.02, 4 * (now - asked_at)), 0.5))
+        time.sleep(min(max(0.02, 8 * (now - asked_at)), 0.5))
         asked_at = time.monotonic()
 
 

@@ -24,6 +24,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     directory = tmp_path_factory.mktemp("chromium")
     options.binary_location = end_with_parent(chromium, directory / "chromium.sh")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     for argument in (
         "--headless=new",
         "--no-sandbox",
