@@ -231,7 +231,10 @@ def test_the_focus_of_the_keyboard_holds_a_view_and_survives_its_turn(busy: Serv
     page.run("document.querySelector('#next').click()")
     assert (title(page) != first, page.run(focused)) == (True, "view-title")
     page.driver.switch_to.active_element.send_keys(Keys.TAB)
-    assert page.run(focused) == "view day", "it goes on from there"
+    shown = page.run(
+        "return document.querySelector('.view:not([hidden])').className"
+    )  # it may have turned, on a slow machine
+    assert page.run(focused) == shown, "it goes on from there"
     before = title(page)
     page.run(LATER)
     wait_until(lambda: title(page) != before, "the view to turn once nobody is there", 30)
