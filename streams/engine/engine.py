@@ -177,10 +177,10 @@ class Engine:
         self.log.info("partitions_assigned", partitions=sorted(topics))
         if self.lanes or any(names != self._sources for names in topics.values()):
             self.die(RuntimeError(f"partitions assigned beside others, or not of all sources: {dict(topics)}"))
+        self.note_fetch()  # first: a spare worker, which had nothing to ask for, is watched as soon as it has a lane
         for number in sorted(topics):
             self.lanes[number] = Lane(self, number, self._parked.get(number))
         self._parked.clear()
-        self.note_fetch()
         for lane in self.lanes.values():
             lane.start()
         self._joined = True  # last: readiness is asked by another thread

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from streams.engine import lane as lanes
 from streams.engine import stacks
@@ -78,6 +79,24 @@ def test_partitions_for_which_nothing_is_asked_any_more_are_no_progress() -> Non
         assert watched.stuck_for() < 50
 
     asyncio.run(run())
+
+
+def test_a_spare_worker_is_no_less_healthy_while_its_first_lanes_are_opened() -> None:
+    stuck: list[float] = []
+
+    async def run() -> None:
+        watched = engine()
+        watched.job.open = lambda _: stuck.append(watched.stuck_for())
+        watched._fetched_at -= 100  # it had nothing to ask for
+        watched.open_lanes([TopicPartition("calls", 0), TopicPartition("calls", 1)])
+        for lane in watched.lanes.values():
+            lane._closing = True
+            lane._task.cancel()
+        await asyncio.gather(*(lane._task for lane in watched.lanes.values()), return_exceptions=True)
+
+    asyncio.run(run())
+    assert len(stuck) == 2
+    assert max(stuck) < 50
 
 
 def consumer(closed: bool | None, coordinating: Any, fetching: Any) -> Any:
