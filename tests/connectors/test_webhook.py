@@ -29,7 +29,7 @@ from connectors.sdk.webhook.source import PushSource
 from connectors.sdk.webhook.testing import PushConformance
 from connectors.webhook.source import WebhookSource
 from tests.support.processes import wait_until
-from tests.support.webhooks import BEGIN, OPTIONS, OTHER_SECRET, message, post, sign
+from tests.support.webhooks import BEGIN, HELD_UP_SECONDS, OPTIONS, OTHER_SECRET, message, post, sign
 
 PERSONAL = ("0639985511", "06 39 98 55 12", "Mireille Exemple", "mireille@example.org", "jean.modele", "D-7788-99")
 
@@ -88,6 +88,7 @@ class Desk:
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.source = open_source(directory, **options)
+        self.source.intake.held_up_seconds = HELD_UP_SECONDS
         self.port = self.source.listen()
         self.taken: list[bytes] = []
         self.acknowledges = True
@@ -364,9 +365,9 @@ def test_answers_are_counted_whatever_became_of_the_source_before(tmp_path: Path
             assert (counted(401), counted(413), counted(204)) == (life, 0, 0)
 
 
-def test_when_nobody_reads_it_refuses_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_nobody_reads_it_refuses_at_once(desk: Desk) -> None:
     desk.stop()
-    monkeypatch.setattr("connectors.sdk.webhook.intake.HELD_UP_SECONDS", 0.0)
+    desk.source.intake.held_up_seconds = 0.0
     assert desk.status("msg_1", BODY) == 503
 
 

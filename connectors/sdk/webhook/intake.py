@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
-HELD_UP_SECONDS: Final = 2.0
-"""If the lane has not asked for so long, requests are refused: they would wait in vain."""
 REMEMBERED: Final = 50_000
 """How many messages are known again when they come a second time; each takes about 400 bytes."""
 
@@ -48,6 +46,8 @@ class Intake:
         """How many messages were taken in."""
         self.taken = 0
         """How many of them the lane has taken."""
+        self.held_up_seconds = 2.0
+        """If the lane has not asked for so long, requests are refused: they would wait in vain."""
         self._most_waiting = most_waiting
         self._coming = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -70,7 +70,7 @@ class Intake:
     @property
     def has_room(self) -> bool:
         """Whether one more message may wait."""
-        held_up = time.monotonic() - self._asked_at > HELD_UP_SECONDS
+        held_up = time.monotonic() - self._asked_at > self.held_up_seconds
         return not (self._closed or held_up) and self.waiting + self._coming < self._most_waiting
 
     @contextmanager

@@ -34,7 +34,8 @@ class PushSource(Source[Message, int]):
         self.key = context.key_of(config.sector)
         """Makes the pseudonyms."""
         self._config = config
-        self._intake = Intake(self.most_waiting)
+        self.intake = Intake(self.most_waiting)
+        """Between the server and this lane."""
         self._answers = Answers()
         self._server: Server | None = None
 
@@ -49,23 +50,23 @@ class PushSource(Source[Message, int]):
     @property
     def waiting(self) -> int:
         """How many messages were taken in and not answered."""
-        return self._intake.waiting
+        return self.intake.waiting
 
     @property
     def arrived(self) -> int:
         """How many messages were taken in since it was opened."""
-        return self._intake.offered
+        return self.intake.offered
 
     @property
     def unread(self) -> int:
         """How many of them were not read yet."""
-        return self._intake.offered - self._intake.taken
+        return self.intake.offered - self.intake.taken
 
     def listen(self) -> int:
         """Listen, if it does not yet, and return the port. Raises `SourceUnavailableError`."""
         if self._server is None:
-            gate = Gate(self._config, self._intake, self._answers, self.verify, self.answer_seconds)
-            self._server = Server(self._config, gate, self._intake)
+            gate = Gate(self._config, self.intake, self._answers, self.verify, self.answer_seconds)
+            self._server = Server(self._config, gate, self.intake)
         return self._server.port
 
     def read(self, wait_seconds: float) -> Sequence[Message]:
@@ -74,7 +75,7 @@ class PushSource(Source[Message, int]):
         if self._server is not None and not self._server.alive:
             raise ConnectorError(say("the server has ended", "le serveur s'est arrêté"))
         self._answers.tell()
-        return self._intake.take(wait_seconds)
+        return self.intake.take(wait_seconds)
 
     def reject(self, raw: Message, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of a message."""
@@ -86,11 +87,11 @@ class PushSource(Source[Message, int]):
 
     def position(self) -> int:
         """Return how many messages were read."""
-        return self._intake.taken
+        return self.intake.taken
 
     def acknowledge(self, position: int) -> None:
         """Answer them."""
-        self._intake.confirm(position)
+        self.intake.confirm(position)
 
     @property
     def answers(self) -> Mapping[int, int]:
@@ -99,7 +100,7 @@ class PushSource(Source[Message, int]):
 
     def close(self) -> None:
         """Refuse those who wait (503), and listen no more."""
-        self._intake.close()
+        self.intake.close()
         if self._server is not None:
             self._server.close()
 

@@ -78,6 +78,7 @@ class PushBench(Bench):
 
     def _open(self, config: ConnectorConfig, context: Context) -> PushSource:
         self._source = self._open_real(config, context)  # type: ignore[assignment]
+        self._source.intake.held_up_seconds = ARRIVAL_SECONDS  # a machine that stands still for a moment refuses nobody
         self._source.answer_seconds = ARRIVAL_SECONDS  # all that is in the outbox is sent before the first is confirmed
         return self._source
 
