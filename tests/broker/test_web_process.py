@@ -1,11 +1,13 @@
 """The web process as it runs, on a Kafka that comes and goes."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -79,22 +81,31 @@ def is_without_broker(port: int) -> bool:
     return httpx.get(f"http://127.0.0.1:{port}/readyz").text == "no_broker\n"
 
 
+class Scrape(NamedTuple):
+    """What one scrape holds of contacts and pipeline."""
+
+    asked_at: float
+    """By the monotonic clock."""
+    values: dict[str, float]
+
+
 @contextmanager
-def scraping(port: int) -> Iterator[list[dict[str, float]]]:
-    """Scrape all the time, and collect what the scrapes hold of contacts and pipeline."""
-    scrapes: list[dict[str, float]] = []
+def scraping(port: int) -> Iterator[list[Scrape]]:
+    """Scrape all the time, and collect the scrapes."""
+    scrapes: list[Scrape] = []
     leaving = Event()
 
     def scrape() -> None:
-        while not leaving.is_set():
-            try:
-                text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-            except httpx.TransportError:  # it is being killed
-                continue
-            samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-            scrapes.append(
-                {s.name: s.value for s in samples if s.name.startswith(("contact_", "pipeline_")) and s.value}
-            )
+        with httpx.Client() as client:
+            while not leaving.wait(0.01):
+                asked_at = time.monotonic()
+                try:
+                    text = client.get(f"http://127.0.0.1:{port}/metrics").text
+                except httpx.TransportError:  # it is being killed
+                    continue
+                samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+                values = {s.name: s.value for s in samples if s.name.startswith(("contact_", "pipeline_")) and s.value}
+                scrapes.append(Scrape(asked_at, values))
 
     thread = Thread(target=scrape)
     thread.start()
@@ -119,29 +130,35 @@ def test_no_scrape_sees_less_than_there_was_whoever_starts_anew(own_kafka: Embed
         Child(["-c", SERVE.format(own_kafka.bootstrap, port)], tmp_path / "web.log").start() as web,
         scraping(port) as scrapes,
     ):
+        began_at = 0.0
+
+        def restart() -> None:
+            nonlocal began_at
+            web.kill()
+            web.wait()
+            began_at = time.monotonic()
+            web.start()
+
+        def last() -> dict[str, float] | None:
+            return next((values for asked_at, values in reversed(scrapes) if asked_at > began_at), None)
 
         def full() -> bool:
-            return bool(scrapes) and scrapes[-1].get("contact_received_total") == 2_000
+            return (last() or {}).get("contact_received_total") == 2_000
 
         def empty() -> bool:
-            return bool(scrapes) and not scrapes[-1]
+            return last() == {}
 
         wait_until(full, "the figures")
-        web.kill()
-        web.wait()
-        scrapes.append({})
-        web.start()
+        restart()
         wait_until(full, "the figures after a restart of the web")
         own_kafka.stop(signal.SIGKILL)
         wait_until(lambda: is_without_broker(port), "the loss to be noticed")
         assert full(), "the last figures are kept"
-        web.kill()
-        web.wait()
-        web.start()
+        restart()
         wait_until(empty, "a scrape without a broker")
         own_kafka.start()
         wait_until(full, "the figures after a restart of the broker")
         web.stop()
 
-    assert {scrape.get("contact_received_total") for scrape in scrapes} == {None, 2_000}
-    assert all("contact_received_total" in scrape for scrape in scrapes if scrape), "all of them or none"
+    assert {values.get("contact_received_total") for _, values in scrapes} == {None, 2_000}
+    assert all("contact_received_total" in values for _, values in scrapes if values), "all of them or none"

@@ -1,6 +1,7 @@
 """The process that writes timelines shows that it is alive while its database is brought to this release's tables."""
 
 import time
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,24 +10,23 @@ import pytest
 from streams import timeline_process
 from streams.settings import Settings
 from streams.timeline.database import Unavailable
+from tests.support.processes import wait_until
 
 
 def test_it_beats_while_the_database_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    beats, opened = list[float](), object()
+    beats, opened, tries = list[float](), object(), count()
     engine: Any = SimpleNamespace(beat=lambda: beats.append(time.monotonic()))
 
     def open_slowly(_settings: Settings, _patience: float) -> object:
-        deadline = time.monotonic() + 30
-        if not beats:
-            while len(beats) < 3 and time.monotonic() < deadline:
-                time.sleep(0.001)
-            raise Unavailable("it is away")
-        return opened
+        if next(tries):
+            return opened
+        wait_until(lambda: len(beats) >= 3, "beats")
+        raise Unavailable("it is away")
 
     monkeypatch.setattr(timeline_process, "open_timeline", open_slowly)
     monkeypatch.setattr(timeline_process, "RETRY_SECONDS", 0.001)
     assert timeline_process._wait_for_database(Settings(), engine) is opened
     assert len(beats) > 3, "once more before the next try"
-    count = len(beats)
+    beaten = len(beats)
     time.sleep(0.02)
-    assert len(beats) == count, "then the engine does so itself"
+    assert len(beats) == beaten, "then the engine does so itself"
