@@ -23,6 +23,7 @@ SLOW = ("faults", "browser", "broker")
 def pytest_configure() -> None:
     """Have what is started hundreds of times start in half the processor time: brokers, clients, processes of Accueil."""
     os.environ.setdefault(JVM_OPTIONS, quick_kafka.options())
+    os.environ.pop("JAVA_HOME", None)  # another Java has other options
     # Each client of HTTP reads all authorities of the world, for longer than it then asks; nothing here is of any of them.
     os.environ["SSL_CERT_FILE"] = str(Path(quick_kafka.__file__).with_name("nobody.pem"))
     # Where it is set, as in many containers, each process would compile all of Accueil for itself.

