@@ -151,12 +151,19 @@ class Contacts:
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
         self._swept_at = 0
+        self._ageless: list[FigureKey] = []
+        """Rows of matters that say nothing of ages: those of an earlier release."""
 
     def restore(self) -> None:
         """Rebuild the indexes of who waits, and for what until when, from the rows."""
         self._ticked_at = 0
         self.waiting.rebuild(self.contacts.rows)
         self.promises.restore()
+        self._ageless = [
+            key
+            for key, row in self.figures.rows.items()
+            if not key[0] and LAYOUTS[key[1].channel] is MATTERS and row.open_since is None
+        ]
 
     def undo(self) -> None:
         """Index who waits, and for what until when, as before the step."""
@@ -296,10 +303,9 @@ class Contacts:
                     row.open_since = self.waiting.ages(place)
 
     def _tell_ages(self) -> None:
-        """Have the rows of matters written that say nothing of ages: those of an earlier release."""
-        for start, place in list(self.figures.rows):
-            if not start and LAYOUTS[place.channel] is MATTERS and self.figures.rows[start, place].open_since is None:
-                self._edit((start, place))
+        for key in self._ageless:
+            if self.figures.rows[key].open_since is None:
+                self._edit(key)
 
     def _oldest_bucket(self, now: int) -> int:
         return (now - self._times.keep_buckets) // 1000
@@ -338,7 +344,7 @@ class Contacts:
         if due:
             self._swept_at = step.now
             self._forget_agents(step.now)
-            self._tell_ages()
+        self._tell_ages()
         self._count_changes(step)
         self._renew_clocks(step)
         history = partial(self._is_history_until, step.now, self._backlogs.as_of(step.now))

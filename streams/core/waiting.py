@@ -99,7 +99,7 @@ class WaitingIndex(Generic[Key]):
         """
         found: list[tuple[int, Key]] = []
         for (kind, place), heap in self._heaps.items():
-            if kind == "matter":
+            if not heap or kind == "matter":
                 continue
             limit = now_ms - ttl.of(place.channel, kind)
             passed = []

@@ -39,6 +39,7 @@ TICK = timedelta(seconds=25)
 NIGHT, WAKES_BEFORE = timedelta(minutes=30), timedelta(minutes=3)
 """If so long nothing comes, ticks begin again only so long before something does: as for a worker that was away meanwhile."""
 STEP = timedelta(seconds=1)
+NOTHING_PROMISED = Policies()
 SHAKEN_EVERY = 50
 """One of so many steps is taken back, and done again."""
 
@@ -118,7 +119,7 @@ class Workers:
         begins_at: datetime,
         partitions: int,
         times: Times = TIMES,
-        policies: Callable[[], Policies] = Policies,
+        policies: Callable[[], Policies] = lambda: NOTHING_PROMISED,
         tick: timedelta = TICK,
     ) -> None:
         self.now = begins_at
