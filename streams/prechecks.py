@@ -1,14 +1,13 @@
 """What must be so before anything is started: each failure is one clear line that says what to do."""
 
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 from streams.phrases import cause_of
 from streams.retention import find_contradictions
@@ -37,7 +36,7 @@ def own(data: Path) -> Iterator[None]:
                 f"impossible d'écrire dans le dossier {data} ({cause_of(error)}) : en choisir un autre (ACCUEIL_DATA)",
             )
         ) from None
-    free = psutil.disk_usage(str(data)).free
+    free = shutil.disk_usage(data).free
     if free < FREE_BYTES:
         room = f"{free >> 20} MiB / {FREE_BYTES >> 20} MiB"
         raise OperatorError(
@@ -115,6 +114,8 @@ def check_port(host: str, port: int, setting: str) -> None:
 
 def _find_listener(port: int) -> str:
     """Return who listens on `port`, as far as we may know."""
+    import psutil  # noqa: PLC0415 - slow to import, and seldom needed
+
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

@@ -16,7 +16,7 @@ from tests.web.test_browser_channels import OPTIONS as ALL_CHANNELS
 from tests.web.test_browser_channels import fill
 from tests.web.test_browser_promises import POLICIES, promise
 
-pytestmark = [pytest.mark.browser, LOOKS]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,11 @@ def house() -> Iterator[Served]:
         yield served
 
 
-@pytest.mark.parametrize("size", [WALL, LAPTOP, TABLET, PHONE], ids=["1920", "1366", "820", "390"])
+@pytest.mark.parametrize(
+    ("size", "language", "theme"),
+    [(WALL, "fr", "dark"), (LAPTOP, "en", "light"), (TABLET, "fr", "dark"), (PHONE, "en", "light")],
+    ids=["1920", "1366", "820", "390"],
+)
 def test_every_channel_and_every_promise(
     house: Served, page: Page, size: tuple[int, int], language: str, theme: str
 ) -> None:
@@ -41,6 +45,7 @@ def test_every_channel_and_every_promise(
     axe.check(page)
 
 
+@LOOKS
 def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: str) -> None:
     with serving(replace(OPTIONS, stale_after_seconds=600), AFTERNOON) as served:
         served.follow()
@@ -55,6 +60,7 @@ def test_an_alarm_and_what_is_no_longer_live(page: Page, language: str, theme: s
         axe.check(page)
 
 
+@LOOKS
 def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
     with serving(OPTIONS, AFTERNOON) as served:
         page.open(f"{served.url}/?lang={language}&theme={theme}", WALL)
@@ -62,6 +68,7 @@ def test_nothing_to_show_yet(page: Page, language: str, theme: str) -> None:
         axe.check(page)
 
 
+@LOOKS
 def test_the_page_of_metrics(house: Served, page: Page, language: str, theme: str) -> None:
     page.open(f"{house.url}/metrics/help?lang={language}&theme={theme}", LAPTOP)
     axe.check(page)

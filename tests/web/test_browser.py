@@ -434,15 +434,14 @@ def assert_no_alarm(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "days", "moment"),
+    ("size", "language", "days", "moment"),
     [
-        ("fr", 2, "Lecture de l’historique – on en est au dimanche 8 mars, 08:27."),  # noqa: RUF001
-        ("en", 2, "Reading history – at Sunday 8 March, 08:27."),  # noqa: RUF001
-        ("fr", 730, "Lecture de l’historique – on en est au 10 mars 2024, 08:27."),  # noqa: RUF001
-        ("en", 730, "Reading history – at 10 March 2024, 08:27."),  # noqa: RUF001
+        (PHONE, "fr", 2, "Lecture de l’historique – on en est au dimanche 8 mars, 08:27."),  # noqa: RUF001
+        (WALL, "en", 2, "Reading history – at Sunday 8 March, 08:27."),  # noqa: RUF001
+        (WALL, "fr", 730, "Lecture de l’historique – on en est au 10 mars 2024, 08:27."),  # noqa: RUF001
+        (PHONE, "en", 730, "Reading history – at 10 March 2024, 08:27."),  # noqa: RUF001
     ],
 )
-@pytest.mark.parametrize("size", [WALL, PHONE], ids=["wall", "phone"])
 def test_history_that_is_read_says_its_date_and_alarms_nobody(
     page: Page, size: tuple[int, int], language: str, days: int, moment: str
 ) -> None:
