@@ -76,10 +76,12 @@ def forge() -> Iterator[None]:
     forge.close()
 
 
-@pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A real Kafka that all tests of the session share; tests use topics of names of their own."""
-    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"), config={"log.cleaner.backoff.ms": "500"})
+@pytest.fixture(scope="module")
+def kafka(formatted: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A real Kafka that the tests of a file share; they use topics of names of their own."""
+    directory = tmp_path_factory.mktemp("kafka")
+    shutil.copytree(formatted, directory / "data")
+    broker = EmbeddedKafka(directory, config={"log.cleaner.backoff.ms": "500"})
     broker.start()
     yield broker
     broker.stop()

@@ -303,6 +303,7 @@ class Contacts:
                     row.open_since = self.waiting.ages(place)
 
     def _tell_ages(self) -> None:
+        """Have the rows written that said nothing of ages when they were read."""
         for key in self._ageless:
             if self.figures.rows[key].open_since is None:
                 self._edit(key)

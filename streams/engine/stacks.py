@@ -1,6 +1,7 @@
 """Where a process stands that does not get on: its threads, and what each task of its loops awaits."""
 
 import asyncio
+import contextlib
 import faulthandler
 import sys
 import threading
@@ -13,14 +14,14 @@ from typing import Any
 def dump(loops: Iterable[asyncio.AbstractEventLoop]) -> None:
     """Write to standard error the stack of every thread, whether it is at work, and of every task of `loops` the awaits it is in.
 
-    It may be called from any thread, and tells places in the code alone, no values. It raises nothing: who calls has to leave.
+    It may be called from any thread, and tells places in the code alone, no values. What it cannot tell it leaves out.
     """
     try:
         faulthandler.dump_traceback(sys.stderr)
-        _tell_work(1.0)
         for loop in loops:
             for task in asyncio.all_tasks(loop):
                 print(f"Task {task.get_name()}:", *_awaits(task.get_coro()), sep="\n  ", file=sys.stderr)
+        _tell_work(1.0)
     except Exception:  # noqa: BLE001 - they run on meanwhile
         traceback.print_exc()
     sys.stderr.flush()
@@ -32,8 +33,9 @@ def _tell_work(seconds: float) -> None:
     before = {thread: time.clock_gettime(clock) for thread, clock in clocks.items()}
     time.sleep(seconds)
     for thread, clock in clocks.items():
-        used = time.clock_gettime(clock) - before[thread]
-        print(f"Thread 0x{thread.ident:016x}, {thread.name}: {used:.3f} s of work in {seconds} s", file=sys.stderr)
+        with contextlib.suppress(OSError):  # it has ended
+            used = time.clock_gettime(clock) - before[thread]
+            print(f"Thread 0x{thread.ident:016x}, {thread.name}: {used:.3f} s of work in {seconds} s", file=sys.stderr)
 
 
 def _awaits(awaited: Any) -> Iterator[str]:

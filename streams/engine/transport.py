@@ -98,7 +98,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         aiokafka keeps that until asked, and Faust never asks; and a task that was cancelled keeps nothing.
         """
         consumer = self._consumer
-        if consumer is None or consumer._closed is not False:
+        if consumer is None or consumer._closed is not False or consumer._coordinator is None:
             return  # not yet, or no more
         if consumer._coordinator._coordination_task.cancelled() or consumer._fetcher._fetch_task.done():
             raise RuntimeError("aiokafka's consumer has ended by itself")

@@ -88,7 +88,6 @@ class Desk:
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.source = open_source(directory, **options)
-        self.source.intake.held_up_seconds = HELD_UP_SECONDS
         self.port = self.source.listen()
         self.taken: list[bytes] = []
         self.acknowledges = True
@@ -117,7 +116,9 @@ class Desk:
 
 def open_source(directory: Path, *, kind: type[WebhookSource] = WebhookSource, **options: Any) -> WebhookSource:
     context = Context("webhook/essai", directory, Cursor(directory), Keys(directory / "keys", directory).key_of)
-    return kind(parse(webhook.WebhookConfig, "essai", OPTIONS | options), context)  # type: ignore[arg-type]
+    source = kind(parse(webhook.WebhookConfig, "essai", OPTIONS | options), context)  # type: ignore[arg-type]
+    source.intake.held_up_seconds = HELD_UP_SECONDS
+    return source
 
 
 @pytest.fixture
@@ -359,6 +360,7 @@ def test_answers_are_counted_whatever_became_of_the_source_before(tmp_path: Path
     for life in range(1, 3):
         with bench.opened() as (flow, _):
             source: Any = flow._source
+            source.intake.held_up_seconds = HELD_UP_SECONDS
             headers = sign("msg_1", BODY, secret=OTHER_SECRET)
             assert post(source.listen(), BODY, headers)[0] == 401
             flow.turn()

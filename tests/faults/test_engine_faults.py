@@ -115,10 +115,11 @@ def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     kafka_io.produce(own_kafka.bootstrap, ledger.make_events(name, 8000))
     options = ["--option=stuck_seconds=8", "--option=max_records=10"]  # so small are the steps that it is always in one
     with supervised(worker(name, own_kafka, tmp_path / "worker.log", *options)) as child:
-        wait_until(lambda: child.text.count(OPENED) >= 4, "all partitions to be opened")
-        assert own_kafka.pid is not None
-        with paused(own_kafka.pid):
-            child.wait_for_new("no progress for ")
+        with ledger.trickle(name, own_kafka.bootstrap):
+            wait_until(lambda: child.text.count(OPENED) >= 4, "all partitions to be opened")
+            assert own_kafka.pid is not None
+            with paused(own_kafka.pid):
+                child.wait_for_new("no progress for ")
         settle(name, own_kafka)
     assert FAILED in child.exits
     assert "Task lane-" in child.text, "it did not tell where it stood"

