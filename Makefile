@@ -7,10 +7,9 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-input
-# The first that is new enough; evaluated only when the environment is made.
-CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
-PYTHON = $(firstword $(foreach python,$(CANDIDATES),$(shell \
-	$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
+# The quickest that is new enough; asked for only when the environment is made.
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3
+PYTHON = $(shell .ci/python $(CANDIDATES))
 
 # Many tests wait for something, so that three processes more than there are cores keep these busy; each has a broker of its own.
 TESTERS = $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 3, 6))')
@@ -59,13 +58,16 @@ define install
 endef
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "Il faut Python 3.11 ou plus récent / Python 3.11 or newer is needed (make run PYTHON=/…/python3)"; exit 1; \
-	fi
-	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
-		echo "Il manque le module venv / the module venv is missing: apt install python3-venv"; exit 1; \
-	fi
-	@[ -x $(BIN)/python ] || { echo "→ $(VENV) ($$($(PYTHON) --version))"; $(PYTHON) -m venv $(VENV); }
+	@[ -x $(BIN)/python ] || { \
+		python="$(PYTHON)"; \
+		if [ -z "$$python" ]; then \
+			echo "Il faut Python 3.11 ou plus récent / Python 3.11 or newer is needed (make run PYTHON=/…/python3)"; exit 1; \
+		fi; \
+		if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "Il manque le module venv / the module venv is missing: apt install python3-venv"; exit 1; \
+		fi; \
+		echo "→ $(VENV) ($$($$python --version), $$python)"; $$python -m venv $(VENV); \
+	}
 	@$(call install,requirements.lock)
 	@$(PIP) --quiet --no-deps --no-index --no-build-isolation --editable .
 	@touch $@

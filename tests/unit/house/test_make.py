@@ -32,6 +32,20 @@ def test_machine_without_a_new_enough_python(tmp_path: Path, target: str) -> Non
     assert "Python 3.11 or newer is needed" in line
 
 
+def test_the_quickest_python_is_taken_and_no_other_for_a_little_less(tmp_path: Path) -> None:
+    def choose(*microseconds: int | None) -> str:
+        pythons = [tmp_path / f"python-{number}" for number in range(len(microseconds))]
+        for python, took in zip(pythons, microseconds, strict=True):
+            script(python, "exit 1" if took is None else f"echo {took}")
+        command = [ROOT / ".ci" / "python", "nowhere", *pythons]
+        return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()).name
+
+    assert choose(None, 4000, 3900) == "python-1"
+    assert choose(4000, 2500, 2400) == "python-1"
+    assert choose(10**9 + 2500, 4000) == "python-1", "one that cannot make an environment"
+    assert choose(None) == ""
+
+
 def test_machine_whose_python_has_no_venv(tmp_path: Path) -> None:
     done = make("run", f"VENV={tmp_path}/venv", "PYTHON=false")
     assert (done.returncode != 0, done.stdout.strip().endswith("apt install python3-venv")) == (True, True)
