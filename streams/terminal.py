@@ -27,8 +27,9 @@ EXIT_CONFIGURATION: Final = 2
 """Something that a restart does not mend: fix it, then start again."""
 EXIT_RESTART: Final = os.EX_SOFTWARE
 """The process is to be started again."""
-COLLECTING: Final = (100_000, 20, 50)
-"""When Python looks for garbage: what is read as a command begins is none, and looking for it took a tenth of that time."""
+COLLECTING: Final = (10_000, 10, 10)
+"""When Python looks for garbage, of which a command makes little; to look among all modules while they are read takes a tenth of
+that time. Processes that know better say so themselves."""
 WHOLE: Final = 10_000
 """Characters of a first sentence: all of it, click cuts at 45."""
 
