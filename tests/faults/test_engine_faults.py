@@ -113,17 +113,20 @@ def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = "ledger-hung"
     make_topics(name, own_kafka.bootstrap)
     kafka_io.produce(own_kafka.bootstrap, ledger.make_events(name, 8000))
-    options = ["--option=stuck_seconds=8", "--option=max_records=10"]  # so small are the steps that it is always in one
-    with supervised(worker(name, own_kafka, tmp_path / "worker.log", *options)) as child:
-        with ledger.trickle(name, own_kafka.bootstrap):
-            wait_until(lambda: child.text.count(OPENED) >= 4, "all partitions to be opened")
-            assert own_kafka.pid is not None
-            with paused(own_kafka.pid):
-                child.wait_for_new("no progress for ")
+    options = ["--option=stuck_seconds=8", "--option=max_records=10"]
+    with worker(name, own_kafka, tmp_path / "worker.log", *options) as child:
+        child.start(ENGINE_STOP_AT="records_sent:20")
+        wait_until(lambda: child.stopped, "the worker to be stopped inside a transaction")
+        assert own_kafka.pid is not None
+        with paused(own_kafka.pid):
+            child.kill(signal.SIGCONT)
+            assert child.wait() == FAILED
+        assert "no progress for " in child.text
+        assert "Task lane-" in child.text, "it did not tell where it stood"
+        assert "in StepProducer.commit" in child.text
+        child.start()
         settle(name, own_kafka)
-    assert FAILED in child.exits
-    assert "Task lane-" in child.text, "it did not tell where it stood"
-    assert "in StepProducer.commit" in child.text
+        assert child.stop() == 0
 
 
 @pytest.mark.timeout(600)
