@@ -63,10 +63,10 @@ $(VENV)/.runtime: requirements.lock pyproject.toml
 		if [ -z "$$python" ]; then \
 			echo "Il faut Python 3.11 ou plus récent / Python 3.11 or newer is needed (make run PYTHON=/…/python3)"; exit 1; \
 		fi; \
-		if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+		if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
 			echo "Il manque le module venv / the module venv is missing: apt install python3-venv"; exit 1; \
 		fi; \
-		echo "→ $(VENV) ($$($$python --version), $$python)"; $$python -m venv $(VENV); \
+		echo "→ $(VENV) ($$("$$python" --version), $$python)"; "$$python" -m venv $(VENV); \
 	}
 	@$(call install,requirements.lock)
 	@$(PIP) --quiet --no-deps --no-index --no-build-isolation --editable .

@@ -321,7 +321,7 @@ class Engine:
     def health(self) -> tuple[bool, str]:
         """Return whether the process makes progress, and in words how it is; callable from any thread.
 
-        It does so for longer than it takes the watchdog to tell where it stands: a supervisor would end it before.
+        It counts as doing so until the watchdog has had time to tell where it stands: a supervisor would end it before.
         """
         seconds = self.stuck_for()
         if seconds > self.options.stuck_seconds + LEAVING_SECONDS:

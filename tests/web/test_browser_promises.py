@@ -379,6 +379,12 @@ def test_several_calendars_have_names_and_several_policies_of_one_kind_too(page:
         assert plain(items) == ["● siege : ouvert jusqu'à 17:30", "○ nuit : fermé, ouvre à 20:00"]
         names = [row[0] for row in plain(page.run(STANDING))]
         assert names == [f"Courrier \N{EN DASH} délai annoncé ({name})" for name in ("courrier", "mdph")]
+        served.let_pass(timedelta(hours=2))
+        served.follow()
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_in("live")
+        shown = "return document.querySelector('#openings li').textContent"
+        assert plain(page.run(shown)) == "○ siege: closed, opens Wednesday 11 March, 08:30"
 
 
 def test_promises_about_a_channel_whose_history_is_read_alarm_nobody(served: Served, page: Page) -> None:

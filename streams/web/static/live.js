@@ -4,7 +4,7 @@
 import { duration } from "./format.js";
 import { ATTENTION, SYMBOLS } from "./levels.js";
 import { isClosed } from "./openings.js";
-import { $, areCurrent, format, isCall, now, say, setClock, setHistory, texts, version, write } from "./page.js";
+import { $, areCurrent, format, isCall, now, say, sayAt, setClock, setHistory, texts, version, write } from "./page.js";
 import { follow } from "./stream.js";
 
 export let board = null;
@@ -36,7 +36,7 @@ export function sources() {
 /** Return in words since when nobody has come; where, if there are several sources. */
 export function sayQuiet({ channel, site, until }, isOneOfMany) {
   const words = until === null ? texts[`no_${channel}_today`] : say(`no_${channel}_since`, { time: format.hour(until) });
-  return isOneOfMany && site ? say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) }) : words;
+  return isOneOfMany && site ? sayAt(site, words) : words;
 }
 
 /** Say where nobody has come for long: a source that is no longer read looks like a quiet hour. */

@@ -1,6 +1,6 @@
 // Whether it is open now, by the calendars of what is promised.
 
-import { $, areCurrent, counts, format, lang, now, say, texts, write } from "./page.js";
+import { $, areCurrent, counts, format, now, say, sayAt, texts, write } from "./page.js";
 
 let openings = [];
 
@@ -44,7 +44,7 @@ export function showOpenings({ promises, queues }) {
   openings.forEach((opening, index) => {
     const item = list.children[index] ?? list.appendChild(document.createElement("li"));
     const words = [sayOpening(opening), ...sayBehind(opening, queues)].join(", ");
-    const named = openings.length > 1 ? say("at_site", { site: opening.calendar, words: words.toLocaleLowerCase(lang) }) : words;
+    const named = openings.length > 1 ? sayAt(opening.calendar, words) : words;
     item.classList.toggle("shut", !opening.is_open);
     write(item, `${opening.is_open ? "●" : "○"} ${named}`);
   });

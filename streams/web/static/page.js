@@ -9,6 +9,7 @@ export const format = new Format(lang, timeZone);
 
 export const $ = (id) => document.getElementById(id);
 export const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+export const sayAt = (site, words) => say("at_site", { site, words: words.charAt(0).toLowerCase() + words.slice(1) });
 export const nameOf = (thing) => thing[`label_${lang}`];
 export const mapValues = (values, change) => Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
 export const counts = (values) => mapValues(values, format.count);
