@@ -7,7 +7,7 @@ from models.events import Event
 from streams.agents.backlog import FEWEST, SILENCE_MS
 from streams.core.figures import PROGRESS_KEY
 from tests.support.events import START_MS, make
-from tests.unit.agents.test_contacts import DAY_MS, HOUR_MS, Worker, record
+from tests.unit.agents.worker import DAY_MS, HOUR_MS, Worker, record
 
 COMES = {
     "mail": "letter.arrived",

@@ -22,7 +22,7 @@ from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, answered_call, make
-from tests.unit.agents.test_contacts import TIMES, TOPIC, record
+from tests.unit.agents.worker import TIMES, TOPIC, record
 
 FILE = """
 [calendars.always]

@@ -12,7 +12,7 @@ from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
 from tests.unit.agents import test_clocks
 from tests.unit.agents.test_clocks import FILE, QUEUED, Worker, policies, waiting
-from tests.unit.agents.test_contacts import TIMES, TOPIC, record
+from tests.unit.agents.worker import TIMES, TOPIC, record
 
 DAY = 86_400
 MATTER = """

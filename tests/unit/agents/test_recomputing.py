@@ -10,7 +10,7 @@ from streams.core.figures import Dimensions
 from streams.recomputing import Again
 from tests.support.events import CALL, START, START_MS, answered_call, make
 from tests.unit.agents.test_clocks import FILE, Worker, policies
-from tests.unit.agents.test_contacts import TIMES, TOPIC, record
+from tests.unit.agents.worker import TIMES, TOPIC, record
 
 PARIS = ZoneInfo("Europe/Paris")
 LONGER = policies(FILE.replace("target = 60", "target = 600"))

@@ -1,0 +1,131 @@
+"""What the contacts agent forgets: who was erased, of whom nothing is heard, what was kept long enough. Figures stay."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from models import topics
+from models.events import Event
+from streams.agents.contacts import Contacts
+from streams.core.contact import State
+from streams.core.figures import PROGRESS_KEY
+from streams.core.layouts import QUEUES
+from tests.support.events import AGENT, CALL, PHONE, START_MS, answered_call, make
+from tests.unit.agents.worker import DAY_MS, HOUR_MS, PAUSE_MS, PLACE, TIMES, Worker, numbers
+
+
+def erasure(at: float = 0, subject: str = CALL) -> Event:
+    return make("personal_data.erased", at, subject=subject, channel="call", site="", service="")
+
+
+def test_whose_person_was_erased_is_told_of_no_more_in_timelines() -> None:
+    worker, told = Worker(), answered_call()
+    first = worker.fold(*told[:2])
+    second = worker.fold(erased := erasure(), *told)
+    worker.commit()
+    assert [len(step.outputs[topics.TIMELINE.name]) for step in (first, second)] == [2, 1]
+    [(key, value)] = second.outputs[topics.TIMELINE.name]
+    assert PHONE.encode() not in value
+    assert (key, "personal_data.erased" in value.decode()) == (CALL.encode(), True)
+    assert worker.fold(*told, erased).outputs[topics.TIMELINE.name] == []  # the topic is told again
+    assert worker.job.contacts.rows[CALL.encode()].state is State.CLOSED
+    assert PHONE.encode() not in b"".join(filter(None, worker.written.values()))
+
+
+def test_an_erasure_changes_no_figure_and_tells_no_history() -> None:
+    worker, other = Worker(), Worker()
+    for each in (worker, other):
+        each.fold(*answered_call())
+    worker.now = other.now = START_MS + 3 * HOUR_MS
+    step = worker.step()
+    worker.fold(erasure(0), erasure(0, "call:asterisk/siege:unknown"), step=step)
+    worker.commit()
+    other.commit()
+    assert numbers(worker) == numbers(other)
+    assert worker.job.progress.rows[PROGRESS_KEY].step_at == worker.now
+
+
+def test_a_call_that_was_dropped_and_then_erased_is_not_counted_again() -> None:
+    worker = Worker()
+    worker.fold(*answered_call())
+    worker.now += 50 * DAY_MS
+    worker.fold(*answered_call("call:asterisk/siege:later", at=50 * 86_400))
+    for _ in range(2):
+        worker.tick(PAUSE_MS * 2)
+    assert CALL.encode() not in worker.job.contacts.rows
+    before = numbers(worker)
+    worker.fold(erasure(50 * 86_400))
+    step = worker.fold(*answered_call())
+    assert [letter.reason for letter in step.dead_letters] == ["told_again"] * 4
+    assert numbers(worker) == before
+
+
+def test_a_call_that_the_switchboard_forgot_is_given_up_by_a_tick() -> None:
+    worker = Worker()
+    worker.fold(*answered_call()[:2])
+    worker.commit()
+    worker.tick()
+    worker.tick(HOUR_MS - 1)
+    assert worker.total() == {"offered": 1, "waiting": 1}
+    worker.tick(1)
+    assert worker.total() == {"offered": 1, "left_forgotten": 1}
+    assert worker.job.figures.rows[0, PLACE].oldest_waiting_at is None
+
+
+def test_an_agent_of_whom_nothing_is_heard_is_gone_and_can_come_back() -> None:
+    worker = Worker()
+    where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
+    worker.fold(make("agent.state_changed", 0, change="logged_in", **where))
+    worker.commit()
+    worker.tick(3 * DAY_MS - HOUR_MS)
+    assert worker.total() == {"agents_available": 1}
+    worker.tick(HOUR_MS)
+    assert worker.total() == {}
+    worker.fold(make("agent.state_changed", 3 * 86_400, change="paused", **where))
+    worker.commit()
+    assert worker.total() == {"agents_paused": 1}
+
+
+def test_what_was_kept_long_enough_is_tombstoned_and_stays_counted() -> None:
+    worker = Worker()
+    where = {"subject": AGENT, "queue": "mdph", "site": "siege", "service": "autonomie"}
+    worker.now = START_MS + HOUR_MS
+    worker.fold(*answered_call(), make("agent.state_changed", 0, change="logged_in", **where))
+    worker.commit()
+    counted = {name: number for name, number in worker.total().items() if name in QUEUES.counts}
+    worker.tick(36 * DAY_MS)
+    for _ in range(2):  # the sweep begins anew, and goes over the rows
+        worker.tick(HOUR_MS)
+    assert worker.written[CALL.encode()] is None
+    assert worker.written[AGENT.encode()] is None
+    assert not worker.job.contacts.rows
+    assert not worker.job.agents.rows
+    assert worker.total() == counted
+    assert [start for start, _ in worker.job.figures.rows if start] == []
+
+
+def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_counts_there_too() -> None:
+    worker = Worker()
+    worker.fold(*answered_call())
+    worker.commit()
+    buckets = {key: row for key, row in worker.job.figures.rows.items() if key[0]}
+    worker.tick(9 * DAY_MS)
+    assert not any(start for start, _ in worker.job.figures.rows)
+    began_at = datetime.fromtimestamp(START_MS / 1000, ZoneInfo("Europe/Paris"))
+    day = worker.job.days.rows[began_at.date(), PLACE]
+    in_buckets = [sum(told) for told in zip(*(row.counts for row in buckets.values()), strict=True)]
+    assert day.counts == worker.job.figures.rows[0, PLACE].counts == in_buckets
+    assert day.by_hour == [int(hour == began_at.hour) for hour in range(24)]
+    worker.fold(*answered_call(f"{CALL}9"))
+    worker.commit()
+    assert worker.job.days.rows[began_at.date(), PLACE].counts == worker.job.figures.rows[0, PLACE].counts
+    assert not any(start for start, _ in worker.job.figures.rows)
+    (key,) = (key for key in worker.written if key.startswith(b'["day"'))
+    assert key == b'["day","%s","call","siege","autonomie","mdph"]' % began_at.date().isoformat().encode()
+    read = Contacts(0, TIMES)
+    for table in read.tables:
+        if table.topic == topics.FIGURES.name:
+            assert table.load(key, worker.written[key]) == (table is read.days)
+    assert read.days.rows == worker.job.days.rows
+    worker.tick((TIMES.keep_days + 1) * DAY_MS)
+    assert worker.written[key] is None
+    assert not worker.job.days.rows

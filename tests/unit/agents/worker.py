@@ -1,0 +1,93 @@
+"""One partition of the contacts agent without a broker, stepped by hand."""
+
+from types import SimpleNamespace
+from typing import Any
+
+from models import topics
+from models.codec import encode
+from models.events import Event
+from streams.agents.contacts import Contacts, Times
+from streams.core.contact import Keeping
+from streams.core.figures import Dimensions
+from streams.core.layouts import QUEUES
+from streams.core.visit import TimesToLive
+from streams.engine.job import Step
+from tests.support.events import START_MS
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+PAUSE_MS = 20_000
+"""Long between ticks, but no gap."""
+TIMES = Times(
+    to_live=TimesToLive(waiting=HOUR_MS, in_progress=12 * HOUR_MS, visit=12 * HOUR_MS),
+    keep=Keeping(closed=35 * DAY_MS, touched=HOUR_MS),
+    agent_to_live=3 * DAY_MS,
+    keep_buckets=8 * DAY_MS,
+)
+TOPIC = topics.SOURCES[topics.Channel.CALL].name
+PLACE = Dimensions("call", "siege", "autonomie", "mdph")
+
+
+class Worker:
+    """One partition, stepped by hand; `commit` and `roll_back` are the engine's part."""
+
+    def __init__(self) -> None:
+        self.job = Contacts(0, TIMES)
+        self.now = START_MS + 5_000
+        self.written: dict[bytes, bytes | None] = {}
+
+    def fold(self, *events: Event, step: Step | None = None) -> Step:
+        step = step or self.step()
+        self.job.fold(TOPIC, [record(event, timestamp=self.now) for event in events], step)
+        return step
+
+    def tick(self, after_ms: int = 0) -> Step:
+        """Tick after a time in which there were others too, so that at its end silence means something."""
+        before = self.now
+        for earlier_ms in (2 * PAUSE_MS, PAUSE_MS):
+            if after_ms > earlier_ms:
+                self.now = before + after_ms - earlier_ms
+                self.job.tick(self.step())
+                self.commit()
+        self.now = before + after_ms
+        step = self.step()
+        self.job.tick(step)
+        self.commit()
+        return step
+
+    def step(self) -> Step:
+        return Step(0, self.now, [topics.TIMELINE.name])
+
+    def commit(self) -> None:
+        for table in self.job.tables:
+            self.written |= {key or b"": value for key, value in table.changes()}
+            table.commit()
+
+    def roll_back(self) -> None:
+        for table in self.job.tables:
+            table.roll_back()
+        self.job.undo()
+        for table in self.job.tables:
+            table.commit()
+
+    def total(self, place: Dimensions = PLACE) -> dict[str, int]:
+        """Return what is not zero in the total row of `place`."""
+        figure = self.job.figures.rows[0, place]
+        named = dict(zip((*QUEUES.counts, *QUEUES.stocks), (*figure.counts, *figure.stocks), strict=True))
+        return {name: number for name, number in named.items() if number}
+
+
+def record(event: Event, **changes: Any) -> Any:
+    """Return an event as the engine delivers it."""
+    fields = {"key": event.subject.encode(), "value": encode(event), "offset": 0, "timestamp": START_MS, "headers": ()}
+    return SimpleNamespace(**(fields | changes))
+
+
+def numbers(worker: Worker) -> dict[Any, Any]:
+    """Return every figure that is not all zeros; what was corrected on the way is not the end's business."""
+    rows = worker.job.figures.rows
+    return {
+        key: (row.counts, row.stocks, row.oldest_waiting_at)
+        for key, row in rows.items()
+        if any(row.counts) or any(row.stocks)
+    }
