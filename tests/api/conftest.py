@@ -1,11 +1,13 @@
-"""Fixtures: the API on an empty database of each kind, with the token of a data protection officer."""
+"""Fixtures: the API on an empty database of each kind, with the token of a data protection officer, and a citizen's story."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.api import Office, token
+from models.identities import IdentityKind
+from tests.api.stories import DAY
+from tests.support.api import NUMBER, Office, call, form, letter, token
 from tests.timeline.conftest import postgres, url
 
 __all__ = ["office", "postgres", "sqlite", "url"]
@@ -21,6 +23,29 @@ def office(url: str, tmp_path: Path) -> Iterator[Office]:
 def sqlite(tmp_path: Path) -> Iterator[Office]:
     """An office on SQLite, for what has nothing to do with the database."""
     yield from _opened(tmp_path, f"sqlite:///{tmp_path / 'timeline.db'}")
+
+
+@pytest.fixture
+def phone(office: Office) -> str:
+    return office.pseudonym(IdentityKind.PHONE, NUMBER)
+
+
+@pytest.fixture
+def case(office: Office) -> str:
+    return office.pseudonym(IdentityKind.CASE, "D-2026-17")
+
+
+@pytest.fixture
+def story(office: Office, phone: str, case: str) -> list[str]:
+    """A letter, two calls and a form of one citizen; all ids in the order in which they happened."""
+    events = [
+        *letter("1", 0, f"{case} {phone}"),
+        *call("1", DAY, phone),
+        *form("1", 3 * DAY, case),
+        *call("2", 4 * DAY, phone),
+    ]
+    entries = office.write(events)
+    return [entry.id for entry in sorted(entries, key=lambda entry: (entry.happened_at, entry.id))]
 
 
 def _opened(directory: Path, url: str) -> Iterator[Office]:

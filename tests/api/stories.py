@@ -1,0 +1,17 @@
+"""A citizen's story as the API tells it, page by page."""
+
+from typing import Any
+
+from tests.support.api import Office
+
+DAY = 86_400
+
+
+def walk(office: Office, subject: str, first: dict[str, Any], limit: int, who: str = "camille") -> list[str]:
+    """All ids from the first page on."""
+    ids, page = [entry["id"] for entry in first["entries"]], first
+    while page["next"]:
+        page = office.ask("/v1/timeline", who, subject=subject, cursor=page["next"], limit=limit).json()
+        assert 0 < len(page["entries"]) <= limit
+        ids += [entry["id"] for entry in page["entries"]]
+    return ids

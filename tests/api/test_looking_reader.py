@@ -1,0 +1,122 @@
+"""The reader of what is found: of one moment, it writes nothing, and asks the database a bounded number of things."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import event, text
+
+from models.grounds import Ground
+from models.identities import IdentityKind
+from streams.core.links import Link
+from streams.timeline.reading import MOST_COUNTED, Reading
+from tests.api.stories import DAY
+from tests.support.api import NUMBER, SECTOR, Office, call, letter
+from tests.support.timelines import entries_of, promised
+
+
+def test_what_links_rest_on_is_told_whichever_stands_first(
+    office: Office, phone: str, case: str, story: list[str]
+) -> None:
+    office.write(letter("2", DAY, f"{case} {phone}"))
+    with office.reader.look() as reading:
+        found = reading.find_evidence([Link(case, phone), Link(phone, case), Link(phone, "case:0-x")])
+    assert {link: known.contacts for link, known in found.items()} == {Link(case, phone): 2, Link(phone, case): 2}
+
+
+def test_an_answer_takes_a_few_queries_however_much_there_is(office: Office, case: str) -> None:
+    asked: list[str] = []
+    event.listen(office.reader._engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+
+    def count() -> int:
+        asked.clear()
+        assert office.ask("/v1/look-up", kind="case", value="D-2026-17", limit=50).status_code == 200
+        return len(asked)
+
+    office.write(letter("first", 0, f"{case} {office.pseudonym(IdentityKind.PHONE, NUMBER)}"))
+    few = count()
+    for number in range(2, 42):
+        phone = office.pseudonym(IdentityKind.PHONE, f"+3319900{number:04}")
+        office.write(letter(f"of-{number}", number, f"{case} {phone}"))
+        office.write(call(f"of-{number}", number, phone))
+        office.write(letter(f"open-{number}", number, phone)[:1])
+        office.timeline.write([], [promised(f"mail:ged:open-{number}", 1, SECTOR, "rsa", resolution=1)])
+    assert count() <= few + 1 < 10
+
+
+def test_what_many_contacts_tell_takes_no_more_than_what_some_do(sqlite: Office) -> None:
+    """A number that stands on each letter of a procedure: whether its link holds or was revoked, some of them are counted."""
+    case, phone = (sqlite.pseudonym(*one) for one in ((IdentityKind.CASE, "D-1"), (IdentityKind.PHONE, NUMBER)))
+    link, steps = Link(case, phone), [0]
+    (one,) = entries_of(letter("1", 0, f"{case} {phone}")[:1])
+
+    def write(numbers: Iterable[int]) -> None:
+        copied = [{"contact": f"mail:ged:{number}", "id": f"e{number}"} for number in numbers]
+        sqlite.timeline.write([msgspec.structs.replace(one, **names) for names in copied])
+
+    def count(look: Callable[[Reading], Any]) -> int:
+        steps[0] = 0
+        with sqlite.reader.look() as reading:
+            connection: Any = reading._connection.connection.driver_connection
+            connection.set_progress_handler(lambda: steps.__setitem__(0, steps[0] + 1), 100)
+            assert look(reading)
+            connection.set_progress_handler(None, 0)
+        return steps[0]
+
+    looks = (
+        lambda reading: reading.find_evidence([link])[link].contacts == MOST_COUNTED,
+        lambda reading: reading.find_evidence([link], ["rsa"])[link].contacts == MOST_COUNTED,
+        lambda reading: reading.tell_story(phone).identities,
+        lambda reading: reading.find_services([SECTOR], ["case:"]) == ["rsa"],
+    )
+    of_revoked = (
+        lambda reading: [*reading.tell_story(phone).identities] == [phone],
+        lambda reading: [one.contacts for one in reading.find_revoked(phone)] == [MOST_COUNTED],
+    )
+    some = range(MOST_COUNTED + 500)
+    write(some)
+    few = [count(look) for look in looks]
+    sqlite.timeline.revoke(link, 1, Ground.SHARED)
+    few += [count(look) for look in of_revoked]
+    sqlite.timeline.restore(link)
+    write(range(len(some), 8 * len(some)))
+    many = [count(look) for look in looks[:-1]]
+    sqlite.timeline.revoke(link, 1, Ground.SHARED)
+    many += [count(look) for look in of_revoked]
+    del few[len(looks) - 1]  # so many are looked at that these are all
+    assert all(after < 2 * before + 5 for after, before in zip(many, few, strict=True)), (few, many)
+
+
+def test_the_services_that_there_are_are_looked_for_in_a_bounded_number_of_entries(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, phone = office.pseudonym(IdentityKind.CASE, "D-1"), office.pseudonym(IdentityKind.PHONE, NUMBER)
+    of_phone = [*letter("2", 0, phone, service="enfance"), *letter("3", 9 * DAY, phone, sector="avis")]
+    office.write([*letter("1", 0, case), *of_phone])
+    monkeypatch.setattr("streams.timeline.reading.MOST_SAMPLED", 3)
+    with office.reader.look() as reading:
+        for sectors, starts, services in (
+            ([SECTOR], [case], ["rsa"]),
+            ([SECTOR], ["case:"], ["rsa"]),
+            ([SECTOR], ["case:", phone], ["enfance", "rsa"]),
+            ([SECTOR], ["phone:z"], []),
+            (["avis"], [phone], []),
+        ):
+            assert reading.find_services(sectors, starts) == services
+
+
+def test_the_reader_writes_nothing(office: Office, story: list[str]) -> None:
+    with office.reader.look() as reading, pytest.raises(Exception, match=r"(?i)read.?only"):
+        reading._connection.execute(text("DELETE FROM entries"))
+    assert len(office.ask("/v1/look-up", kind="phone", value=NUMBER).json()["entries"]) == len(story)
+
+
+def test_an_answer_is_of_one_moment(office: Office, phone: str, story: list[str]) -> None:
+    with office.reader.look() as reading:
+        before = reading.read([phone], 100)
+        office.write(call("3", 5 * DAY, phone))
+        assert reading.read([phone], 100) == before
+        assert reading.tell_story(phone).is_own
+    with office.reader.look() as reading:
+        assert len(reading.read([phone], 100)) == len(before) + 3

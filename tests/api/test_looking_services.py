@@ -1,0 +1,242 @@
+"""What is found by who is of one service or sector alone: nothing of others but what the settings say."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.identities import IdentityKind
+from streams.access.permissions import Role
+from streams.api.options import ApiOptions, OtherServices
+from tests.api.stories import DAY, walk
+from tests.support.api import NUMBER, SECTOR, Office, call, letter, token
+from tests.support.events import make
+from tests.support.timelines import promised
+
+FAMILY = "+33199000009"
+
+
+def test_what_is_promised_in_another_sector_or_by_another_service_is_not_told(office: Office, case: str) -> None:
+    office.add(token("sacha", Role.AGENT, services=("rsa",)))
+    office.write(letter("1", 0, case)[:1])
+
+    def told(who: str) -> int:
+        (contact,) = office.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
+        return len(contact["due"])
+
+    for sector, service, seen in (("avis", "rsa", (0, 0)), (SECTOR, "enfance", (1, 0)), (SECTOR, "rsa", (1, 1))):
+        office.timeline.write([], [promised("mail:ged:1", 1, sector, service, resolution=1)])
+        assert (told("camille"), told("sacha")) == seen
+
+
+@pytest.fixture(params=OtherServices)
+def of_two_services(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Iterator[Office]:
+    """An office in which other services are hidden, or shown in outline; its agent Sacha is of the RSA service alone."""
+    opened = Office(tmp_path, url, ApiOptions(other_services=request.param))
+    opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
+    of_citizen = opened.pseudonym(IdentityKind.CASE, "D-2026-17")
+    dossier = opened.pseudonym(IdentityKind.DOSSIER, "123")
+    opened.write(
+        [
+            *letter("1", 0, of_citizen),
+            *letter("2", DAY, f"{of_citizen} {dossier}", service="enfance"),
+            *call("1", 2 * DAY, of_citizen),
+        ]
+    )
+    yield opened
+    opened.close()
+
+
+def test_who_is_of_one_service_learns_of_others_what_the_setting_says(of_two_services: Office) -> None:
+    office = of_two_services
+    is_hidden = office.api.options.other_services is OtherServices.HIDDEN
+    told = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17", limit=2).json()
+    entries = list(told["entries"])
+    while told["next"]:
+        told = office.ask("/v1/timeline", "sacha", subject=told["subject"], cursor=told["next"], limit=2).json()
+        entries += told["entries"]
+    assert len(entries) == (6 if is_hidden else 9)
+    shown = [entry for entry in entries if not entry["is_outline"]]
+    assert [entry["service"] for entry in shown] == ["rsa"] * 6
+    for entry in entries:
+        if entry["is_outline"]:
+            assert {name for name, value in entry.items() if value} == {"channel", "happened_at", "state", "is_outline"}
+    first = office.ask("/v1/look-up", "sacha", kind="case", value="D-2026-17")
+    assert "enfance" not in first.text
+    assert "mail:ged:2" not in first.text
+    assert office.ask("/v1/contact", "sacha", contact="mail:ged:2").status_code == 404
+    assert office.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:2").status_code == 404
+    identities = {one["kind"] for one in first.json()["identities"]}
+    assert identities == ({"case"} if is_hidden else {"case", "dossier"})
+    assert office.ask("/v1/contact", contact="mail:ged:2").status_code == 200
+    assert len(office.ask("/v1/look-up", kind="case", value="D-2026-17").json()["entries"]) == 9
+
+
+def test_what_was_passed_on_to_another_service_is_not_open_to_who_is_shown_that_ones_own_alone(
+    of_two_services: Office, case: str
+) -> None:
+    office = of_two_services
+    arrived, *further = letter("3", 3 * DAY, case)
+    passed_on = [one.model_copy(update={"service": "enfance"}) for one in further]
+
+    def told(who: str) -> dict[str, Any]:
+        contacts = office.ask("/v1/look-up", who, kind="case", value="D-2026-17").json()["contacts"]
+        (one,) = (contact for contact in contacts if contact["contact"] == "mail:ged:3")
+        life = office.ask("/v1/contact", who, contact="mail:ged:3").json()["contact"]
+        assert life == one
+        return {name: one[name] for name in ("is_open", "state", "outcome", "service")}
+
+    office.write([arrived])
+    assert told("sacha")["is_open"] is told("camille")["is_open"] is True
+    office.write(passed_on[:1])
+    assert told("sacha") == {"is_open": False, "state": "closed", "outcome": "passed_on", "service": "rsa"}
+    assert (told("camille")["is_open"], told("camille")["service"]) == (True, "enfance")
+    office.write(
+        [make("letter.assigned", 9 * DAY, subject="mail:ged:3", service="rsa", sector=SECTOR, identities=case)]
+    )
+    assert told("sacha")["is_open"] is True
+
+
+@pytest.fixture
+def narrow(url: str, tmp_path: Path) -> Iterator[Office]:
+    """An office whose agent Sacha is of the RSA service alone; all that is known was told to child welfare."""
+    opened = Office(tmp_path, url)
+    opened.add(token(), token("sacha", Role.AGENT, services=("rsa",)))
+    case, other = (opened.pseudonym(IdentityKind.CASE, name) for name in ("D-1", "D-2"))
+    phone, family = (opened.pseudonym(IdentityKind.PHONE, number) for number in (NUMBER, FAMILY))
+    opened.write(
+        [
+            *letter("1", 0, f"{case} {phone} {family}", service="enfance"),
+            *letter("2", DAY, f"{case} {phone} {family}", service="enfance"),
+            *letter("3", DAY, f"{other} {family}", service="enfance"),
+        ]
+    )
+    yield opened
+    opened.close()
+
+
+def test_whom_another_service_alone_knows_is_as_unknown_as_anybody(narrow: Office) -> None:
+    case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
+    unknown = narrow.ask("/v1/look-up", "sacha", kind="phone", value="+33199000077")
+    assert unknown.status_code == 404
+    for body in (
+        {"kind": "phone", "value": FAMILY},
+        {"kind": "phone", "value": NUMBER},
+        {"kind": "case", "value": "D-1"},
+        {"kind": "pseudonym", "value": case},
+        {"kind": "contact", "value": "mail:ged:1"},
+    ):
+        answer = narrow.ask("/v1/look-up", "sacha", **body)
+        assert (answer.status_code, answer.content) == (404, unknown.content), body
+        assert narrow.ask("/v1/look-up", **body).status_code == 200
+    for subject in (case, phone, "mail:ged:1"):
+        assert narrow.ask("/v1/timeline", "sacha", subject=subject).content == unknown.content
+
+
+def test_what_ones_own_service_was_not_told_is_no_link(narrow: Office) -> None:
+    case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
+    narrow.write(call("9", 2 * DAY, phone))
+    answer = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER)
+    told = answer.json()
+    assert {entry["contact"] for entry in told["entries"]} == {"call:standard:9"}
+    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in told["identities"]] == [(phone, None, None)]
+    assert (told["shared"], case in answer.text) == ([], False)
+    assert narrow.ask("/v1/look-up", "sacha", kind="contact", value="mail:ged:1").status_code == 404
+    assert narrow.ask("/v1/look-up", "sacha", kind="contact", value="call:standard:9").json()["subject"] == phone
+    narrow.write(letter("9", 3 * DAY, f"{case} {phone}"))
+    (_, linked) = narrow.ask("/v1/look-up", "sacha", kind="phone", value=NUMBER).json()["identities"]
+    assert (linked["identity"], linked["linked_to"], linked["contacts"]) == (case, phone, 1)
+    assert linked["since"] == "2025-03-06T08:00:00Z"
+
+
+def test_a_number_of_several_leads_to_those_whom_ones_own_service_knows_by_it(narrow: Office) -> None:
+    third, family = narrow.pseudonym(IdentityKind.CASE, "D-3"), narrow.pseudonym(IdentityKind.PHONE, FAMILY)
+    narrow.write(letter("9", 2 * DAY, f"{third} {family}"))
+    told = narrow.ask("/v1/look-up", "sacha", kind="phone", value=FAMILY).json()
+    assert (told["is_own"], told["entries"]) == (False, [])
+    assert [(one["identity"], one["contacts"]) for one in told["shared"]] == [(third, 1)]
+    assert len(narrow.ask("/v1/look-up", kind="phone", value=FAMILY).json()["shared"]) == 3
+    of_one = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3").json()
+    assert [(one["identity"], one["linked_to"], one["contacts"]) for one in of_one["shared"]] == [(family, third, 1)]
+
+
+def test_a_link_that_other_services_told_is_neither_revoked_nor_shown_to_hold(narrow: Office) -> None:
+    narrow.add(token("robin", services=("rsa",)))
+    case, phone = narrow.pseudonym(IdentityKind.CASE, "D-1"), narrow.pseudonym(IdentityKind.PHONE, NUMBER)
+    link: dict[str, Any] = {"one": case, "other": phone}
+    assert narrow.ask("/v1/links/revoke", "robin", reason="mistaken", **link).status_code == 404
+    assert narrow.ask("/v1/links/revoke", reason="mistaken", **link).status_code == 200
+    assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 404
+    narrow.write(letter("9", 3 * DAY, f"{case} {phone}"))
+    assert narrow.ask("/v1/links/restore", "robin", **link).status_code == 200
+    assert [(one["who"], one["result"], one["whose"]) for one in narrow.recorded()] == [
+        ("robin", "not_found", case),
+        *(("camille", result, whose) for result in ("begun", "done") for whose in (case, phone)),
+        ("robin", "not_found", case),
+        *(("robin", result, whose) for result in ("begun", "done") for whose in (case, phone)),
+    ]
+
+
+def test_those_of_one_service_are_looked_for_in_a_bounded_number_of_entries(
+    narrow: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = narrow.pseudonym(IdentityKind.CASE, "D-3")
+    for number in range(4):
+        narrow.write(letter(f"of-{number}", number * 9 * DAY, case))
+    narrow.write([event for number in range(4) for event in letter(f"to-{number}", 21 * DAY, case, service="enfance")])
+    first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
+    assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (True, 12)
+    monkeypatch.setattr("streams.timeline.reading.MOST_WALKED", 15)
+    first = narrow.ask("/v1/look-up", "sacha", kind="case", value="D-3", limit=2).json()
+    assert (first["is_whole"], len(walk(narrow, case, first, 2, "sacha"))) == (False, 3)
+    assert {entry["contact"] for entry in first["entries"]} == {"mail:ged:of-3"}
+    of_all = narrow.ask("/v1/look-up", kind="case", value="D-3", limit=2).json()
+    assert (of_all["is_whole"], len(walk(narrow, case, of_all, 2))) == (True, 24)
+
+
+def test_a_contact_that_was_told_in_two_sectors_is_shown_to_who_may_look_into_both(office: Office, case: str) -> None:
+    name = "mail:ged:1"
+    office.write(letter("1", 0, case))
+    office.write([make("feedback.given", 9, subject=name, sector="avis", scale="csat_1_5", score=1)])
+    office.add(token("avis", Role.AGENT, sectors=("avis",)), token("both", Role.AGENT, sectors=(SECTOR, "avis")))
+    for who, status in (("camille", 403), ("avis", 403), ("both", 200)):
+        assert office.ask("/v1/contact", who, contact=name).status_code == status
+        assert office.ask("/v1/look-up", who, kind="contact", value=name).status_code == status
+
+
+@pytest.mark.parametrize("first", [SECTOR, "avis"])
+def test_what_a_contact_was_told_in_one_sector_is_not_read_by_its_citizen_of_another(
+    office: Office, first: str
+) -> None:
+    """Its source told it in two sectors, the later one first: all entries stand under one owner."""
+    office.add(token("avis", sectors=("avis",)), token("both", sectors=(SECTOR, "avis")))
+    cases = {sector: office.pseudonym(IdentityKind.CASE, "D-1", sector) for sector in (SECTOR, "avis")}
+    (second,) = cases.keys() - {first}
+    name = {"subject": "mail:ged:1", "site": "siege"}
+    office.write(
+        [
+            make("letter.arrived", 10, sector=first, service=f"of-{first}", identities=cases[first], **name),
+            make(
+                "letter.registered",
+                5,
+                sector=second,
+                service=f"of-{second}",
+                identities=cases[second],
+                chrono="1",
+                **name,
+            ),
+        ]
+    )
+    read = 0
+    for who, own, other in (("camille", SECTOR, "avis"), ("avis", "avis", SECTOR)):
+        answers = [office.ask("/v1/look-up", who, kind="case", value="D-1", sector=own)]
+        answers += [office.ask("/v1/timeline", who, subject=case) for case in cases.values()]
+        assert not any(f"of-{other}" in answer.text for answer in answers)
+        read += any(f"of-{own}" in answer.text for answer in answers)
+        held = office.ask("/v1/export", who, subject=cases[own], sector=own).json()
+        told = [entry["service"] for one in held.get("contacts", []) for entry in one["entries"]]
+        assert f"of-{other}" not in told
+    assert read
+    whole = office.ask("/v1/look-up", "both", kind="contact", value="mail:ged:1").json()
+    assert {entry["service"] for entry in whole["entries"]} == {f"of-{sector}" for sector in cases}
