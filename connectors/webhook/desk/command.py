@@ -1,5 +1,6 @@
 """`accueil desk`."""
 
+import os
 import socket
 import threading
 import tomllib
@@ -20,6 +21,8 @@ from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.desk import Desk, utc_now
 
 STOP_SECONDS = 3
+MEND = 2
+"""The exit code where another start does not help: fix it, then start again."""
 LOOK_SECONDS = 1.0
 """How often it is looked whether the server is still there."""
 
@@ -59,9 +62,16 @@ def command(file: Path) -> None:
             server.should_exit = True
             thread.join()
     except ConnectorError as error:
-        raise click.ClickException(str(error)) from None
+        raise end(str(error), MEND) from None
     if not stop.is_set():
-        raise click.ClickException(say("the server has ended", "le serveur s'est arrêté"))
+        raise end(say("the server has ended", "le serveur s'est arrêté"), os.EX_SOFTWARE)
+
+
+def end(cause: str, exit_code: int) -> click.ClickException:
+    """Return what ends the command with one line, and with `exit_code`."""
+    error = click.ClickException(cause)
+    error.exit_code = exit_code
+    return error
 
 
 def read(file: Path) -> DeskConfig:

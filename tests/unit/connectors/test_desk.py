@@ -342,6 +342,13 @@ def test_settings_are_a_file(tmp_path: Path) -> None:
         read(tmp_path / "guichet.toml")
 
 
+def test_a_wrong_file_is_to_be_mended_first(tmp_path: Path) -> None:
+    done = CliRunner().invoke(command, [str(tmp_path / "guichet.toml")])
+    assert done.exit_code == 2
+    assert "guichet.toml" in done.output
+    assert "Usage" not in done.output
+
+
 def test_without_its_server_the_command_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_: None)
@@ -349,5 +356,5 @@ def test_without_its_server_the_command_ends(tmp_path: Path, monkeypatch: pytest
     file = tmp_path / "guichet.toml"
     file.write_text(tomli_w.dumps(desk_options(tmp_path, "http://127.0.0.1:1/")))
     done = CliRunner().invoke(command, [str(file)])
-    assert done.exit_code == 1
+    assert done.exit_code == 70
     assert "the server has ended" in done.output
