@@ -3,7 +3,8 @@
     python -m tests.bench.latency --samples 50 --idle-seconds 20
 
 Calls of a queue of their own are appended to the log that the demo's connector follows, beside the simulated switchboard. A
-sample is the time from just before a line is written to the message of `/events` that shows its figure.
+sample is the time from just before a line is written to the message of `/events` that shows its figure. The first line comes
+after those of the days before, which are still to be read: how long that takes is told apart.
 """
 
 import json
@@ -31,6 +32,8 @@ from tests.bench.report import Goal, Run, number, table, write_json
 from tests.support.processes import Child, wait_until
 
 QUEUE: Final = "bench"
+BEFORE: Final = 2
+"""Lines of a call that is written first, and told apart."""
 SETTLE_SECONDS: Final = 10
 """What starts is not idle yet."""
 LIMIT_SECONDS: Final = 60
@@ -144,26 +147,34 @@ def measure(
 def _measure_demo(folder: Path, samples: int, gap_seconds: float, seed: int, tell: Tell) -> dict[str, Any]:
     with started_up(folder, "up", "--demo") as demo:
         tell(say(f"board live after {demo.started_seconds:.1f} s", f"tableau en {demo.started_seconds:.1f} s"))
-        delays = _sample(Board(demo.url).start(), folder / "demo" / SYSTEMS / "queue_log", samples, gap_seconds, seed)
+        log = folder / "demo" / SYSTEMS / "queue_log"
+        behind, *delays = _sample(Board(demo.url).start(), log, samples, gap_seconds, seed)
         memory = demo.memory_mib()
     return {
         "samples": len(delays),
         **{f"p{share}_ms": percentile(delays, share / 100) for share in (50, 90, 99)},
         "max_ms": max(delays),
         "start_seconds": demo.started_seconds,
+        "behind_seconds": behind / 1000,
         "memory_mib": memory,
     }
 
 
 def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int) -> list[float]:
-    """Write lines at random times; return after how many milliseconds each was on the board."""
+    """Write a call, and once that is there lines at random times; return after how many milliseconds each was on the board.
+
+    Of the lines of the first call, one is told.
+    """
     chance = Random(seed)
     assert board.shown == 0, f"{QUEUE} has figures before its first line"
     written: list[float] = []
     entered_at = 0
     with log.open("ab", buffering=0) as file:
-        for place in range(samples):
-            time.sleep(gap_seconds * chance.uniform(0.5, 1.5))
+        for place in range(BEFORE + samples):
+            if place == BEFORE:
+                wait_until(lambda: board.shown == BEFORE, "the days before", LIMIT_SECONDS)
+            if place >= BEFORE:
+                time.sleep(gap_seconds * chance.uniform(0.5, 1.5))
             now = int(time.time())
             enters = place % 2 == 0  # and gives up with the next line
             entered_at = now if enters else entered_at
@@ -172,9 +183,10 @@ def _sample(board: Board, log: Path, samples: int, gap_seconds: float, seed: int
             line = f"{now}|{call}|{QUEUE}|{said}\n".encode()
             written.append(time.monotonic())
             file.write(line)
-    wait_until(lambda: board.shown >= samples, f"{samples} lines on the board", LIMIT_SECONDS)
-    assert board.shown == samples, f"the board shows {board.shown} lines, {samples} were written"
-    return [(_first(board.seen, count) - at) * 1000 for count, at in enumerate(written, start=1)]
+    wait_until(lambda: board.shown >= len(written), f"{len(written)} lines on the board", LIMIT_SECONDS)
+    assert board.shown == len(written), f"the board shows {board.shown} lines, {len(written)} were written"
+    delays = [(_first(board.seen, count) - at) * 1000 for count, at in enumerate(written, start=1)]
+    return delays[BEFORE - 1 :]
 
 
 def _first(seen: list[tuple[float, int]], count: int) -> float:
@@ -253,8 +265,16 @@ def show(result: Run) -> str:
         say("MiB, idle", "Mio, au repos"),
         say("% of a core, idle", "% d'un cœur, au repos"),
     ]
+    behind = number(round(result["behind_seconds"], 1))
     return "\n\n".join(
-        [table(head, [[named, *(number(round(result[delay])) for delay in delays)]]), table(columns, processes)]
+        [
+            table(head, [[named, *(number(round(result[delay])) for delay in delays)]]),
+            say(
+                f"a line written when the board is live, behind all lines of the days before: {behind} s",
+                f"une ligne écrite dès que le tableau vit, derrière celles des jours d'avant : {behind} s",
+            ),
+            table(columns, processes),
+        ]
     )
 
 

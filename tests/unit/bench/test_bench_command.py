@@ -138,11 +138,13 @@ def test_latency_tells_delays_and_processes() -> None:
         "p99_ms": 1200.0,
         "max_ms": 1500.0,
         "start_seconds": 6.2,
+        "behind_seconds": 3.96,
         "memory_mib": MEMORY | {"simulate": 49.0},
         "idle": {"core_share": {"worker": 0.011, "web": 0.005}, "memory_mib": MEMORY},
     }
     text = latency.show(result)
     assert "| 200 lines         |  40 |  90 | 1,200 | 1,500 |" in text
+    assert "behind all lines of the days before: 4 s" in text
     assert any(line.split() == ["|", "worker", "|", "80", "|", "80", "|", "1.10", "|"] for line in text.splitlines())
     assert any(line.startswith("| simulate") for line in text.splitlines())
     assert {goal.name: goal.met for goal in latency.goals(result)} == {
