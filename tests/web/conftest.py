@@ -1,4 +1,4 @@
-"""A Chromium for all tests of a process."""
+"""A Chromium for all tests of a process, and what the tests of several files look at in it."""
 
 import os
 import shlex
@@ -12,6 +12,8 @@ from selenium import webdriver
 
 from streams.engine.children import die_with_parent
 from tests.web.browser import WATCH, Page
+from tests.web.served import Served
+from tests.web.wall import fill_views, house
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +65,11 @@ def page(driver: webdriver.Chrome) -> Iterator[Page]:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
     driver.delete_all_cookies()
     driver.get("about:blank")
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Served]:
+    """A wall whose views are all there, and full."""
+    with house() as served:
+        fill_views(served)
+        yield served

@@ -16,7 +16,7 @@ from tests.web.rows import Worker
 from tests.web.served import Served, serving
 from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, SMALLEST, fill
 from tests.web.test_browser_promises import POLICIES, promise
-from tests.web.test_wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
+from tests.web.wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,253 @@
+"""What asks for attention on the wall, in a real Chromium: above every view, as on the board, told once. Pictures are kept."""
+# ruff: noqa: RUF001 - the page writes dashes
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from streams.core.figures import Dimensions
+from streams.core.layouts import SLA
+from streams.web.options import QueueOptions
+from tests.support.processes import wait_until
+from tests.web.browser import WALL, Page
+from tests.web.served import serving
+from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
+from tests.web.test_browser_promises import POLICIES
+from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, house, open_wall, turn_all
+
+pytestmark = pytest.mark.browser
+
+
+def test_figures_move_alarms_stand_above_every_view_and_the_tab_counts_them(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        fill(served.worker)
+        open_wall(page, served, views="overview,phone,satisfaction", seconds=3600, lang="en")
+        assert page.text("#no-alert") == "● Nothing needs attention"
+        page.is_called("Wall – Accueil du Département")
+        waiting = ".card:first-child .main .explains"
+        page.shows(waiting, "0")
+        served.worker.stocks(SWITCHBOARD, served.now() - timedelta(seconds=20), waiting=12, agents_on_contact=1)
+        page.shows(waiting, "12")
+        page.shows("#alert-list li", "■ Switchboard: 12 waiting")
+        page.is_called("(1) Wall – Accueil du Département")
+        icon = page.run("return document.querySelector('link[rel=icon]').getAttribute('href')")
+        assert icon == "/icon.svg?n=1&level=action"
+        assert page.text("#announce") == "New alert: Switchboard: 12 waiting"
+        assert page.run("return document.querySelector('#announce').role") == "status", "told politely"
+        for name in turn_all(page):
+            assert page.run("return document.querySelector('#alert-list li').checkVisibility()"), name
+        served.worker.stocks(SWITCHBOARD, waiting=0, agents_available=1)
+        page.shows("#no-alert", "● Nothing needs attention")
+        page.is_called("Wall – Accueil du Département")
+        assert page.run("return document.getAnimations().length") == 0, "nothing flashes"
+        page.assert_quiet()
+
+
+def test_a_rate_that_a_card_marks_is_counted_above_the_views(page: Page) -> None:
+    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert alerts(page) == []
+        for wait in (5,) * 15 + (60,) * 5:
+            served.worker.answered(SWITCHBOARD, served.now(), wait)
+        wait_until(
+            lambda: alerts(page) == [f"▲ Telephone: service level{half} 75.0%" for half in ("", " 30 min")],
+            "what the card marks",
+        )
+        marked = (
+            "return [...document.querySelectorAll('.card .rest [data-level=attention]')].map((it) => it.textContent)"
+        )
+        assert page.run(marked) == ["Service level75.0%"]
+        for wait in (5,) * 40:
+            served.worker.answered(RSA, served.now(), wait)
+        alone = [f"▲ Switchboard: service level{half} 75.0%" for half in ("", " 30 min")]
+        wait_until(lambda: alerts(page) == alone, "the queue that is marked alone")
+        assert page.run(marked) == []
+        assert page.text(".card .level") == "▲ Attention"
+
+
+def test_what_the_board_marks_counts_on_both_pages_in_state_strip_tile_and_tab(page: Page) -> None:
+    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+        for _ in range(400):
+            served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), 5)
+            served.worker.answered(SWITCHBOARD, served.now(), 5)
+        for wait in (5,) * 13 + (60,) * 20:
+            served.worker.answered(RSA, served.now(), wait)
+        served.worker.stocks(RSA, agents_available=1)
+        words = "Income support (RSA): service level 30 min 39.4%"
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_called("(1) Live board – Accueil du Département")
+        row = 1 + [queue.dimensions for queue in OPTIONS.queues].index(RSA) + 1  # below the name of the channel
+        cell = f"#rows tr:nth-child({row})"
+        assert page.run(f"return document.querySelector('{cell} .recent').dataset.level") == "action"
+        assert page.text(f"{cell} .state") == "■ Act"
+        assert page.text("#tile-service_level .level") == "■ Act"
+        assert page.text("#tile-service_level .detail") == "Income support (RSA): 30 min 39.4%", "whose mark it is"
+        open_wall(page, served, views="overview,phone", seconds=3600, lang="en")
+        page.is_called("(1) Wall – Accueil du Département")
+        assert page.text(".card .level") == "■ Act"
+        assert alerts(page) == [f"■ {words}"]
+        list(zip(range(1), turn_all(page), strict=False))
+        page.run("document.querySelector('#next').click()")
+        states = page.run("return [...document.querySelectorAll('.view.phone td.state')].map((one) => one.textContent)")
+        assert states[[queue.dimensions for queue in OPTIONS.queues].index(RSA)] == "■ Act"
+
+
+def test_a_promise_that_is_not_kept_often_enough_counts_of_whatever_channel(page: Page) -> None:
+    with house(CALM) as served:
+        for name, channel, met, breached in (
+            ("telephone", "call", 60, 40),
+            ("guichets", "visit", 90, 0),
+            ("courrier", "mail", 50, 0),
+        ):
+            clock = "acknowledge" if channel == "mail" else "answer"
+            place = Dimensions(SLA, "siege", "rsa", f"{name}:{clock}:{channel}")
+            served.worker.count(place, served.now(), started=met + breached, met=met, breached=breached)
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert alerts(page) == ["▲ Telephone – answer: kept 60.0%"]
+        card = page.text(".card:last-child")
+        assert "▲ Attention" in card
+        assert "83.3%" in card, "200 of 240, calls and visits among them"
+        assert page.run("return document.querySelectorAll('.card:last-child .rest [data-level=attention]').length") == 1
+
+
+def test_who_waits_for_too_long_is_told_once_by_queue_and_not_again_among_promises(page: Page) -> None:
+    with house(CALM) as served:
+        answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
+        letters = answer._replace(queue="courrier:announced:mail")
+        served.worker.count(answer, served.now(), started=6)
+        served.worker.count(letters, served.now(), started=6)
+        served.worker.stocks(RSA, served.now() - timedelta(seconds=130), waiting=6, agents_available=1)
+        served.worker.stocks(answer, served.now() - timedelta(seconds=70), running=1, at_risk=2, overdue=3)
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        assert alerts(page) == ["■ Income support (RSA): 6 waiting, overdue: 3"]
+        page.is_called("(1) Wall – Accueil du Département")
+        served.worker.stocks(letters, served.now() - timedelta(days=1), overdue=2, at_risk=1)
+        more = ["■ Promises overdue: 2", "▲ Promises at risk: 1"]
+        wait_until(lambda: alerts(page)[1:] == more, "what is written", otherwise=lambda: alerts(page))
+        served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=1, agents_available=1)
+        served.worker.stocks(answer, served.now() - timedelta(seconds=10), running=0, at_risk=0, overdue=1)
+        wait_until(lambda: "Income support (RSA): wait " in alerts(page)[0], "where nothing else is marked")
+        assert alerts(page)[0].endswith(", overdue: 1")
+        served.worker.stocks(RSA, waiting=0, agents_available=1)
+        unknown = ["■ Promises overdue: 3", "▲ Promises at risk: 1"]
+        wait_until(lambda: alerts(page) == unknown, "none that no queue tells is lost", otherwise=lambda: alerts(page))
+
+
+def test_of_two_queues_of_a_service_each_tells_of_no_more_than_wait_there(page: Page) -> None:
+    other = QueueOptions(RSA._replace(queue="rsa-2"), "Rappels", "Call-backs")
+    with house(replace(CALM, queues=(*CALM.queues, other))) as served:
+        answer = Dimensions(SLA, RSA.site, RSA.service, "telephone:answer:call")
+        served.worker.count(answer, served.now(), started=6)
+        served.worker.stocks(RSA, served.now() - timedelta(seconds=70), waiting=4, agents_available=1)
+        served.worker.stocks(other.dimensions, served.now() - timedelta(hours=1), waiting=1, agents_available=1)
+        served.worker.stocks(answer, served.now() - timedelta(minutes=59), overdue=3)
+        open_wall(page, served, views="overview", seconds=3600, lang="en")
+        told_of = [re.sub(r"wait [\d:]+", "wait", alert) for alert in alerts(page)]
+        assert told_of == ["■ Income support (RSA): wait, overdue: 2", "■ Call-backs: wait, overdue: 1"]
+
+
+def test_a_place_that_is_closed_says_so_whoever_waits(page: Page) -> None:
+    evening, desk = AFTERNOON + timedelta(hours=3), OPTIONS.queues[-1].dimensions
+    with serving(replace(CALM, stale_after_seconds=600), evening, policies=POLICIES) as served:
+        served.follow()
+        state = f"#rows tr:nth-child({len(OPTIONS.queues) + 2}) .state"
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_in("live")
+        page.shows(state, "○ Closed")
+        served.worker.stocks(desk, served.now(), waiting=1, in_progress=2)
+        page.shows("#rows tr:last-child .waiting", "1")
+        inside = "08:30, 1 waiting, 2 in progress"
+        assert page.text("#openings").endswith(inside)
+        assert page.run(f"return document.querySelector('{state}').title").endswith(inside)
+        assert page.text(state) == "○ Closed", "the columns beside it say how many"
+        served.worker.stocks(desk, served.now() - timedelta(minutes=40), waiting=1)
+        page.shows(state, "■ Act")
+        open_wall(page, served, views="desk", seconds=3600, lang="en")
+        assert "■ Act – closed" in page.text(".view.desk")
+        assert page.run(BEYOND) == []
+
+
+@pytest.mark.parametrize(("language", "words"), [("fr", "○ Fermé"), ("en", "○ Closed")])
+def test_what_is_closed_is_no_alarm_whatever_the_day_has_brought(page: Page, language: str, words: str) -> None:
+    telephone = replace(CALM, queues=OPTIONS.queues[:2], service_level=OPTIONS.service_level)
+    evening = AFTERNOON + timedelta(hours=3)
+    row = "#rows tr:nth-child(1)"
+    with serving(replace(telephone, stale_after_seconds=600), evening, policies=POLICIES) as served:
+        served.follow()
+        for wait in (5,) * 15 + (60,) * 5:
+            served.worker.answered(SWITCHBOARD, evening - timedelta(hours=6), wait)
+        served.worker.stocks(SWITCHBOARD, in_progress=1, agents_on_contact=1, agents_available=1)
+        page.open(f"{served.url}/?lang={language}", WALL)
+        page.is_in("live")
+        page.shows(f"{row} .state", words)
+        level = f"return document.querySelector('{row}').dataset.level"
+        assert page.run(level) == "normal"
+        assert page.run(f"return document.querySelector('{row} .service').dataset.level") == "normal"
+        why = page.run(f"return document.querySelector('{row} .service').title")
+        assert why.endswith(f" – {words[2:].lower()}")
+        assert page.run("return document.querySelector('#tile-service_level').dataset.level") == "normal"
+        assert page.text("#tile-service_level .level") == words
+        assert not page.driver.title.startswith("("), "nothing is to be done now"
+        page.picture(f"closed-{language}")
+        open_wall(page, served, views="overview,phone", seconds=3600, lang=language)
+        assert alerts(page) == []
+        assert page.text(".card .level") == words
+        marked = "return [...document.querySelectorAll('.view [data-level]:not([data-level=normal])')].length"
+        assert page.run(marked) == 0, "on the wall as on the board"
+        page.run("document.querySelector('#next').click()")
+        state = page.text(".view.phone tbody tr:first-child .state")
+        assert state.startswith(f"{words} – 1 "), "who is there is said"
+        assert page.run(marked) == 0
+        colours = (
+            "return [...document.querySelectorAll('.view.phone .state')].map((box) => getComputedStyle(box).color)"
+        )
+        assert len(set(page.run(colours))) == 1, "and its colour is that of what is closed beside it"
+        page.picture(f"wall-closed-{language}")
+        served.worker.stocks(SWITCHBOARD, evening - timedelta(minutes=9), waiting=1, agents_available=1)
+        wait_until(lambda: len(alerts(page)) == 1, "who still waits")
+        shown = {"fr": "■ Agir – fermé", "en": "■ Act – closed"}[language]
+        page.shows(".view.phone tbody tr:first-child .state", shown)
+        page.assert_quiet()
+
+
+NEWS = """
+window.news = [];
+new MutationObserver((changes) => changes.forEach(({ addedNodes: [words] }) => words && news.push(words.textContent)))
+  .observe(document.querySelector("#announce"), { childList: true });
+"""
+
+
+def test_what_is_new_is_told_once_and_again_when_it_comes_again(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        open_wall(page, served, views="phone", seconds=3600, lang="en")
+        page.run(NEWS)
+
+        def wait(number: int) -> None:
+            served.worker.stocks(SWITCHBOARD, served.now(), waiting=number, agents_available=1)
+            shown = ["■ Switchboard: 12 waiting"] if number else []
+            wait_until(lambda: alerts(page) == shown, f"{number} who wait")
+
+        wait(12)
+        served.worker.answered(RSA, served.now(), 5)  # another message, in which nothing is new
+        page.shows(".view.phone tbody tr:nth-child(3) td:nth-child(6)", "100%")
+        wait(0)
+        wait(12)
+        assert page.run("return news") == ["New alert: Switchboard: 12 waiting"] * 2
+
+
+def test_the_board_tells_what_is_new_as_the_wall_does(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        page.open(f"{served.url}/?lang=en", WALL)
+        page.is_in("live")
+        page.run(NEWS)
+        for place in (SWITCHBOARD, RSA):
+            served.worker.stocks(place, served.now(), waiting=12, agents_available=1)
+        wait_until(lambda: page.driver.title.startswith("(2) "), "both of them")
+        told_of = "; ".join(page.run("return news"))
+        assert "Switchboard: 12 waiting" in told_of
+        assert "Income support (RSA): 12 waiting" in told_of
+        served.worker.stocks(SWITCHBOARD, served.now(), waiting=6, agents_available=1)
+        page.shows("#rows tr:nth-child(2) .state", "▲ Attention")
+        assert "; ".join(page.run("return news")) == told_of, "what is less pressing than it was is no news"

@@ -1,0 +1,234 @@
+"""The figures of the wall and what explains them, on the board too, in a real Chromium. Pictures are kept."""
+# ruff: noqa: RUF001 - the page writes dashes
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from streams.core.figures import Dimensions
+from streams.core.layouts import SLA
+from streams.web.view import Source
+from tests.support.processes import wait_until
+from tests.unit.web.test_at_risk import told
+from tests.web import axe
+from tests.web.browser import WALL, Page
+from tests.web.served import Served, serving
+from tests.web.test_browser_channels import AFTERNOON, fill
+from tests.web.wall import CALM, SWITCHBOARD, house, key, open_wall, remember, title, turn_all
+
+pytestmark = pytest.mark.browser
+
+
+def test_who_comes_is_compared_with_the_same_weekdays(page: Page) -> None:
+    with house(is_promised=False) as served:  # its clock has just begun
+        fill(served.worker)
+        remember(served.worker)
+        open_wall(page, served, views="day", lang="en")
+        shown = page.run("return [...document.querySelectorAll('.view.day .main')].map((box) => box.textContent)")
+        usual = sum(6 * (18 - hour) + 2.5 for hour in range(8, 16)) - 0.4 * (6 * 3 + 2.5)
+        assert f"{usual:.0f}Usually by now" in {text.replace("Usually by now", "") + "Usually by now" for text in shown}
+        assert page.text(".series-usual .value") == f"{usual:.0f}"
+        dashes = "return getComputedStyle(document.querySelector('.series-usual line')).strokeDasharray"
+        assert page.run(dashes) != "none"
+
+
+def test_where_there_is_no_history_it_is_said(page: Page) -> None:
+    with house(is_promised=False) as served:
+        fill(served.worker)
+        legend = "return document.querySelector('#legend').innerText.replace(/\\s+/g, ' ').trim()"
+        for language, told_so in {
+            "fr": "(pas encore d’historique pour comparer)",
+            "en": "(no history yet to compare with)",
+        }.items():
+            page.open(f"{served.url}/?lang={language}", WALL)
+            page.is_in("live")
+            today = {"fr": "aujourd’hui", "en": "today"}[language]
+            assert re.search(rf" \d+ {re.escape(told_so)} {today}$", page.run(legend)), page.run(legend)
+            open_wall(page, served, views="day", lang=language)
+            assert page.run(legend).endswith(told_so)
+        assert "no history yet" in page.text(".view.day .cards")
+
+
+GREYS = """
+const grey = getComputedStyle(document.querySelector("main h2")).color;
+return [...document.querySelectorAll(".view:not([hidden]) .explains")]
+  .filter((figure) => figure.textContent.endsWith("%"))
+  .map((figure) => getComputedStyle(figure).color === grey);
+"""
+"""Of each share in sight whether it is grey."""
+
+
+def test_a_share_of_few_is_grey_on_the_wall_as_on_the_board(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        for number, is_grey in ((9, True), (1, False)):
+            for _ in range(number):
+                served.worker.answered(SWITCHBOARD, served.now(), 5)
+            for view, shares in {"overview": 1, "phone": 2, "day": 2}.items():
+                open_wall(page, served, views=view, seconds=3600, lang="en")
+                assert page.run(GREYS) == [is_grey] * shares, view
+
+
+UNDER_WAY = """
+const canvas = document.querySelector("#chart canvas");
+const [box, plot] = [canvas, document.querySelector("#chart .u-over")].map((one) => one.getBoundingClientRect());
+const scale = canvas.width / box.width;
+const left = Math.ceil((plot.right - box.left + 3) * scale);
+const height = Math.floor((plot.bottom - box.top - 20) * scale);
+const told = canvas.getContext("2d").getImageData(left, 0, canvas.width - left, height).data;
+return told.filter((value, index) => index % 4 === 3 && value > 0).length;
+"""
+"""How much is drawn beside the curve."""
+
+
+def test_after_the_last_hour_of_the_curve_nothing_is_under_way_in_it(page: Page) -> None:
+    with serving(replace(CALM, stale_after_seconds=600), AFTERNOON + timedelta(hours=3)) as served:
+        served.follow()
+        fill(served.worker)
+        open_wall(page, served, views="day", seconds=3600)
+        wait_until(lambda: page.run("return document.querySelector('#chart canvas')?.width ?? 0") > 0, "the curve")
+        assert page.run(UNDER_WAY) == 0
+        page.picture("wall-day-is-over")
+
+
+def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="deadlines", seconds=3600)
+    *_, last = turn_all(page)
+    page.run("document.querySelector('#previous').click()")
+    assert title(page) == last
+    rows = page.run(
+        "return [...document.querySelectorAll('.view:not([hidden]) tbody tr')].map((row) => row.textContent)"
+    )
+    assert [row[-5:] for row in rows] == [f"…{1000 + hour}" for hour in range(1, 8)], "as many as find room"
+    assert re.search(r"5\d.min ouvréesCourrier .*16:37", rows[0]), "the working time that is left, and until when"
+    assert "Et 29 de plus" in page.text(".view:not([hidden]) table + .note"), "of whom it is told no more"
+    assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
+
+
+ONCE_TOLD = """
+const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
+const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));
+return new Promise((resolve) => {
+  const look = () => (isTold() ? resolve(notes()) : setTimeout(look, 20));
+  look();
+});
+"""
+"""The notes at the moment at which three promises are told to be at risk."""
+
+
+def test_figures_that_are_a_moment_ahead_of_warnings_are_no_old_warnings(page: Page) -> None:
+    with house() as served:
+        place = Dimensions(SLA, "siege", "rsa", "courrier:announced:mail")
+        served.worker.count(place, served.now(), started=3)
+        served.worker.stocks(place, running=1, at_risk=2)
+        served.risks.begin([0])
+        served.risks.apply_all(
+            0, [told("at_risk", f"2026-{number}", AFTERNOON + timedelta(hours=2)) for number in (1001, 1002)]
+        )
+        served.risks.tell(Source.FOLLOWING)
+        open_wall(page, served, views="deadlines", seconds=3600)
+        page.run("document.querySelector('#previous').click()")
+        note = (
+            "return [...document.querySelectorAll('.view:not([hidden]) table + .note')].map((note) => note.textContent)"
+        )
+        assert page.run(note) == []
+        served.worker.stocks(place, running=0, at_risk=3)
+        assert page.run(ONCE_TOLD) == [], "not yet: the warning may be on its way"
+        wait_until(lambda: len(page.run(note)) == 1, "it to last")
+        assert page.run(note)[0].startswith("Et 1 de plus")
+
+
+def test_a_click_on_a_figure_explains_it_and_the_keyboard_does_too(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="phone", seconds=5, lang="en")
+    page.driver.find_element(By.CSS_SELECTOR, ".view.phone tbody tr:first-child td:nth-child(6) .explains").click()
+    panel = "#explained"
+    assert page.text(f"{panel} h2") == "Switchboard – Service level"
+    numerator, denominator = map(int, page.text(f"{panel} .made").split("÷"))
+    assert page.text(f"{panel} .told") == f"{100 * numerator / denominator:.1f}%"
+    assert "answered within 20" in page.text(f"{panel} .means")
+    assert "▲ below 80.0%" in page.text(f"{panel} .levels")
+    where = f"--channel call --site {SWITCHBOARD.site} --service {SWITCHBOARD.service} --queue {SWITCHBOARD.queue}"
+    assert page.text(f"{panel} .commands") == f"accueil explain service_level {where}"
+    axe.check(page)
+    page.picture("wall-explained")
+    key(page, Keys.ESCAPE)
+    wait_until(lambda: not page.run("return document.querySelector('#explained').open"), "the panel to close")
+    page.driver.switch_to.active_element.send_keys(Keys.ARROW_LEFT, Keys.ARROW_DOWN, Keys.ENTER)
+    assert page.text(f"{panel} h2").endswith("Agents available"), "arrows move between figures"
+    assert page.text(f"{panel} .rule").startswith("No contact is counted here")
+    page.assert_quiet()
+
+
+def test_what_a_card_counts_is_what_its_command_lists(busy: Served, page: Page) -> None:
+    open_wall(page, busy, views="overview,satisfaction", seconds=3600, lang="en")
+
+    def command(selector: str) -> str:
+        page.run(f"document.querySelector({selector!r}).click()")
+        told = page.text("#explained .commands")
+        page.run("document.querySelector('#explained .close').click()")
+        return told
+
+    promises = ".view.overview .card:last-child .main .explains"
+    assert command(promises) == (
+        "accueil explain overdue --channel call --channel visit --channel mail --channel email --channel form"
+    )
+    list(zip(range(2), turn_all(page), strict=False))
+    assert command(".view.satisfaction li .explains") == "accueil explain given_csat_1_5 --channel feedback --days 28"
+    page.open(f"{busy.url}/?lang=en", WALL)
+    page.is_in("live")
+    recent = "accueil explain service_level --channel call .* --since 2026-.*T.* --until 2026-.*T.*"
+    assert re.fullmatch(recent, command("#rows tr:not(.channel) .recent .explains"))
+
+
+def test_the_figures_of_the_board_explain_themselves(busy: Served, page: Page) -> None:
+    page.open(f"{busy.url}/?lang=en", WALL)
+    page.is_in("live")
+    assert re.match(r"\(\d+\) Live board", page.driver.title), "the tab counts what needs attention"
+    for selector, name, command in (
+        ("#tile-abandonment .explains", "Abandon rate", "accueil explain abandonment --channel call"),
+        (
+            "#services-rows tr:first-child td.number .explains",
+            "All – Letters – Received",
+            "accueil explain received --channel mail",
+        ),
+        (
+            "#promises-rows tr:nth-child(4) .overdue .explains",
+            "Letters – announced delay – Overdue",
+            f"accueil explain overdue --channel {SLA} --queue courrier:announced:mail",
+        ),
+    ):
+        page.run(f"document.querySelector({selector!r}).click()")
+        assert page.text("#explained h2") == name
+        assert page.text("#explained .commands") == command
+        page.run("document.querySelector('#explained .close').click()")
+    axe.check(page)
+
+
+def test_how_many_are_open_and_the_oldest_of_them_are_of_the_same_matters(page: Page) -> None:
+    with house(CALM, is_promised=False) as served:
+        mail = Dimensions("mail", "siege", "rsa", "")
+        served.worker.count(mail, served.now(), received=3)
+        served.worker.stocks(
+            mail, served.now() - timedelta(days=3, hours=7), waiting=0, in_progress=3, pending_citizen=4
+        )
+        open_wall(page, served, views="overview,written", seconds=3600, lang="en")
+        wait_until(lambda: "3Open" in page.text(".view.overview").replace("Open3", "3Open"), "what is in progress")
+        list(zip(range(1), turn_all(page), strict=False))
+        page.run("document.querySelector('#next').click()")
+        assert page.run(
+            "return [...document.querySelectorAll('.view.written thead th')].map((th) => th.textContent)"
+        ) == [
+            "Service",
+            "Letters –\nOpen",
+            "Letters –\nOldest",
+        ]
+        cells = page.run("return [...document.querySelectorAll('.view.written tbody td')].map((td) => td.textContent)")
+        assert [text.replace("\u202f", "").replace("\xa0", " ") for text in cells] == ["3", "3d 7h"]
+        page.run("document.querySelector('.view.written tbody td .explains').click()")
+        where = "--channel mail --service rsa"
+        assert page.run("return document.querySelector('#explained .commands').innerText").split("\n") == [
+            f"accueil explain {name} {where}" for name in ("waiting", "in_progress")
+        ]

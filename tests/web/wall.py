@@ -1,0 +1,115 @@
+"""The wall of a house that is reached in every way: what it is fed with, and how it is opened, turned and looked at."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from selenium.webdriver.common.by import By
+
+from streams.web.options import Thresholds, WebOptions
+from streams.web.view import NOTHING_PROMISED, Source
+from tests.unit.web.test_at_risk import told
+from tests.web.browser import WALL, Page
+from tests.web.rows import Worker
+from tests.web.served import Served, serving
+from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
+from tests.web.test_browser_promises import POLICIES, promise
+
+SWITCHBOARD, _, RSA, PMI = (queue.dimensions for queue in OPTIONS.queues[:4])
+CALM = replace(OPTIONS, service_level=Thresholds(0, -1), abandonment=Thresholds(2, 2), quiet_after_seconds=1e9)
+"""Neither a rate asks for attention nor a quiet hour."""
+WEEKS = 5
+LEAST_PIXELS = 32
+"""Of text that is to be read from four metres, on 1080 lines."""
+BEYOND = """
+const page = document.documentElement;
+const cut = ["header", "main", ".view", ".card", ".cards", ".rest", "footer", ".bars li", "table", "td.number"].join();
+return [
+  ...[page.scrollWidth - page.clientWidth, page.scrollHeight - page.clientHeight].filter((pixels) => pixels > 0),
+  ...[...document.querySelectorAll(cut)]
+    .filter((box) => box.checkVisibility())
+    .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)
+    .map((box) => box.outerHTML.slice(0, 80)),
+  ...[...document.querySelectorAll("main *, #alerts *")]
+    .filter((box) => box.checkVisibility() && box.getBoundingClientRect().bottom > innerHeight)
+    .map((box) => box.outerHTML.slice(0, 80)),
+];
+"""
+"""What would need scrolling, or is cut off."""
+SMALL = f"""
+const words = (box) => [...box.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+return [...document.querySelectorAll("header *, #alerts *, main *, .legend *")]
+  .filter((box) => words(box) && box.checkVisibility() && !box.closest(".unseen, .symbol"))
+  .filter((box) => parseFloat(getComputedStyle(box).fontSize) < {LEAST_PIXELS})
+  .map((box) => [box.textContent, getComputedStyle(box).fontSize]);
+"""
+"""What cannot be read from afar."""
+
+
+def remember(worker: Worker) -> None:
+    """Let there have been days like this one."""
+    for week in range(1, WEEKS + 1):
+        for hour in range(8, 18):
+            at = AFTERNOON.replace(hour=hour, minute=10) - timedelta(weeks=week)
+            worker.offered(SWITCHBOARD, at, 6 * (18 - hour) + week)
+
+
+def press(served: Served) -> None:
+    """Let as much need attention as the wall has room for, and more."""
+    now = served.now()
+    served.worker.stocks(SWITCHBOARD, now - timedelta(seconds=312), waiting=12, in_progress=3, agents_on_contact=3)
+    served.worker.stocks(RSA, now - timedelta(seconds=20), waiting=2)
+    served.worker.stocks(PMI, now - timedelta(seconds=150), waiting=6, agents_on_contact=2)
+    for index, queue in enumerate(OPTIONS.queues[-3:]):
+        served.worker.stocks(queue.dimensions, now - timedelta(minutes=40 + index), waiting=4)
+
+
+@contextmanager
+def house(options: WebOptions = OPTIONS, *, is_promised: bool = True) -> Iterator[Served]:
+    policies = POLICIES if is_promised else NOTHING_PROMISED
+    with serving(replace(options, stale_after_seconds=600), AFTERNOON, policies=policies) as served:
+        served.follow()
+        yield served
+
+
+def fill_views(served: Served) -> None:
+    """Let there be every channel, promises of each kind, days before, contacts at risk, alarms: all views, full."""
+    fill(served.worker)
+    promise(served.worker)
+    remember(served.worker)
+    press(served)
+    due = [told("at_risk", f"2026-{1000 + hour}", AFTERNOON + timedelta(hours=hour)) for hour in range(1, 20)]
+    served.risks.begin([0])
+    served.risks.apply_all(0, due)
+    served.risks.tell(Source.FOLLOWING)
+
+
+def open_wall(page: Page, served: Served, size: tuple[int, int] = WALL, **parameters: object) -> None:
+    query = "&".join(f"{name}={value}" for name, value in parameters.items())
+    page.open(f"{served.url}/wall?{query}", size)
+    page.is_in("live")
+
+
+def key(page: Page, *keys: str) -> None:
+    page.driver.find_element(By.TAG_NAME, "body").send_keys(*keys)
+
+
+def title(page: Page) -> str:
+    return page.text("#view-title")
+
+
+def alerts(page: Page) -> list[str]:
+    texts = page.run("return [...document.querySelectorAll('#alert-list li')].map((alert) => alert.textContent.trim())")
+    return [re.sub(r"\s+", " ", text) for text in texts]
+
+
+def turn_all(page: Page) -> Iterator[str]:
+    """Turn to each page of each view once, and yield its title."""
+    number = page.run("return Number(document.querySelector('#place').textContent.match(/\\d+(?=\\D*$)/)[0])")
+    for _ in range(int(number)):
+        yield title(page)
+        before = page.text("#place")
+        page.run("document.querySelector('#next').click()")
+        assert page.text("#place") != before
