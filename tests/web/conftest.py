@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
+from streams.access.permissions import Role
 from streams.engine.children import die_with_parent
+from tests.support import timeline_page
 from tests.web.browser import WATCH, Page
 from tests.web.served import Served
+from tests.web.timeline import HOUSE, Desk
 from tests.web.wall import fill_views, house
 
 
@@ -73,3 +76,22 @@ def busy() -> Iterator[Served]:
     with house() as served:
         fill_views(served)
         yield served
+
+
+@pytest.fixture(scope="module")
+def timelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[timeline_page.Served]:
+    """The API, with a token of each kind."""
+    directory = tmp_path_factory.mktemp("api")
+    with timeline_page.serving(directory, web=HOUSE, api={"other_services": "outline"}) as served:
+        served.add("camille")
+        served.add("agent", Role.AGENT)
+        served.add("autonomie", Role.AGENT, services=("autonomie",))
+        served.add("elsewhere", Role.AGENT, sectors=("routes",))
+        served.add("chef", Role.SUPERVISOR)
+        served.add("slow", rate_per_minute=2)
+        yield served
+
+
+@pytest.fixture
+def desk(page: Page, timelines: timeline_page.Served) -> Desk:
+    return Desk(page, timelines)

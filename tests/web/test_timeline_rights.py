@@ -22,7 +22,7 @@ from tests.support.api import NUMBER, Office, call, form, letter, token
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import CONTRASTS, PHONE, Page
-from tests.web.test_timeline_page import Desk
+from tests.web.timeline import Desk
 
 pytestmark = pytest.mark.browser
 

@@ -1,0 +1,109 @@
+"""What goes wrong on the timeline page, in a real Chromium: it is said, and nothing is shown that was not recorded."""
+# ruff: noqa: RUF001 - French has typographic apostrophes
+
+import resource
+from pathlib import Path
+
+import httpx
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from streams.access.permissions import Role
+from streams.access.purposes import PURPOSES
+from tests.support.processes import wait_until
+from tests.support.timeline_page import NUMBER, serving
+from tests.web.browser import Page
+from tests.web.timeline import Desk
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_wrong_token_is_said_and_not_kept(desk: Desk) -> None:
+    desk.open().sign_in("nobody")
+    assert "Ce jeton n’est pas, ou n’est plus, valable" in desk.trouble
+    assert desk.is_there("#door")
+    assert desk.page.run("return sessionStorage.length") == 0
+
+
+def test_a_token_that_ends_ends_the_session(desk: Desk) -> None:
+    desk.served.add("leaver")
+    desk.open().sign_in("leaver").ask(NUMBER)
+    desk.served.tokens.revoke("leaver", 1)
+    wait_until(lambda: httpx.get(f"{desk.served.url}/v1/me", headers={"authorization": "Bearer leaver"}).status_code == 401,
+               "the token to end", 10)  # fmt: skip
+    desk.ask(NUMBER)
+    assert "n’est plus, valable" in desk.trouble
+    assert not desk.is_there("#story")
+
+
+def test_what_is_refused_or_not_known_is_said(desk: Desk) -> None:
+    desk.open().sign_in("elsewhere").ask("mail:ged:1201", "contact")
+    assert desk.trouble == "■ Ce n'est pas dans un secteur de ce jeton. Ce refus est enregistré."
+    assert not desk.is_there("#story")
+    desk.open().sign_in("chef")
+    assert "Votre rôle ne donne accès au fil de personne." in desk.text
+    assert not desk.is_there("#search")
+    desk.open().sign_in("agent").ask("01 99 00 77 77")
+    assert "Rien n’est connu sous cet identifiant" in desk.trouble
+    desk.ask("abc")
+    assert "n’a pas la forme attendue pour « Téléphone »" in desk.trouble
+    desk.ask(NUMBER)
+    assert not desk.is_there("#trouble")
+
+
+def test_what_is_missing_is_said_by_the_page_and_nothing_is_asked(desk: Desk) -> None:
+    desk.open().sign_in("agent")
+    desk.element("value").send_keys(Keys.ENTER)
+    assert (desk.trouble, desk.focused[0]) == ("▲ Saisissez un identifiant.", "value")
+    desk.element("value").send_keys(NUMBER + Keys.ENTER)
+    wait_until(lambda: desk.focused[0] == "purpose", "the reason's box")
+    assert desk.trouble == "▲ Choisissez pour quelle raison vous cherchez : elle est enregistrée."
+    assert not desk.is_there("#story")
+    reasons = desk.page.run("return [...purpose.options].map((option) => option.value)")
+    assert reasons == ["", *PURPOSES[Role.AGENT]]
+
+
+def test_who_asks_too_often_is_told_for_how_long_to_wait(desk: Desk) -> None:
+    desk.open().sign_in("slow").ask(NUMBER).ask(NUMBER)
+    assert "Trop de demandes avec ce jeton. Réessayez dans " in desk.trouble
+    assert 0 < int("".join(filter(str.isdigit, desk.trouble))) <= 60
+    assert "4 affaires" not in desk.text
+
+
+def test_what_cannot_be_recorded_is_not_shown(page: Page, tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.add("camille")
+        desk = Desk(page, served).open().sign_in()
+        headers = {"authorization": "Bearer camille"}
+        body = {"kind": "phone", "value": NUMBER, "purpose": "contact"}
+        audit = served.data / "audit" / "000001.jsonl"
+        for _ in range(30):  # so that it is longer than the log, which needs room too
+            assert httpx.post(f"{served.url}/v1/look-up", json=body, headers=headers).status_code == 200
+        room = audit.stat().st_size + 10
+        assert room > served.child.log.stat().st_size + 2000
+        resource.prlimit(served.child.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+        desk.ask(NUMBER)
+        assert "L’enregistrement des accès est impossible : rien n’est montré." in desk.trouble
+        assert not desk.is_there("#story")
+        resource.prlimit(served.child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def test_a_database_and_a_server_that_are_away_are_said(page: Page, tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.add("camille")
+        assert served.child.stop() == 0
+        served.timeline.close()
+        for path in served.data.glob("timeline.db*"):
+            path.unlink()
+        (served.data / "timeline.db").mkdir()
+        served.start()
+        desk = Desk(page, served).open().sign_in().ask(NUMBER)
+        assert "La base des fils ne répond pas." in desk.trouble
+        served.child.kill()
+        served.child.wait()
+        desk.ask(NUMBER)
+        assert "Le serveur ne répond pas." in desk.trouble
+        page.run("document.getElementById('sign-out').click()")
+        desk.sign_in()
+        assert "Le serveur ne répond pas." in desk.trouble
+        assert desk.is_there("#door"), "to try again"
