@@ -2,7 +2,7 @@
 
 from streams.timeline.store import Timeline
 from tests.support.events import CALL, make
-from tests.unit.agents.test_clocks import QUEUED, Worker, waiting
+from tests.unit.agents.clocks import QUEUED, Worker, waiting
 
 CONTACT = f"{CALL}1"
 

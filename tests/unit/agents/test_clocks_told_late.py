@@ -10,8 +10,8 @@ from models.policies import Policies
 from streams.agents.promises import Patience
 from streams.engine.job import Step
 from tests.support.events import CALL, START_MS, make
-from tests.unit.agents import test_clocks
-from tests.unit.agents.test_clocks import FILE, QUEUED, Worker, policies, waiting
+from tests.unit.agents import clocks
+from tests.unit.agents.clocks import FILE, QUEUED, Worker, policies, waiting
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
 DAY = 86_400
@@ -230,7 +230,7 @@ def test_a_pause_of_the_broker_is_waited_out() -> None:
 
 @pytest.mark.parametrize("grace", [40, 120])
 def test_the_grace_is_as_long_as_the_setting_says(monkeypatch: pytest.MonkeyPatch, grace: int) -> None:
-    monkeypatch.setattr(test_clocks, "TIMES", TIMES._replace(patience=Patience(grace * 1000)))
+    monkeypatch.setattr(clocks, "TIMES", TIMES._replace(patience=Patience(grace * 1000)))
     worker = Worker()
     worker.at(1, waiting())
     worker.kill()

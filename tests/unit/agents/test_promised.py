@@ -11,7 +11,7 @@ from models.policies import Policies
 from streams.agents import promises
 from streams.core.figures import PROGRESS_KEY
 from tests.support.events import START, START_MS, make
-from tests.unit.agents.test_clocks import FILE, Worker, policies, waiting
+from tests.unit.agents.clocks import FILE, Worker, policies, waiting
 
 DAY = 86_400
 TWO = """

@@ -9,7 +9,7 @@ from streams.core.differences import Sums, compare, find_judged_otherwise, sum_u
 from streams.core.figures import Dimensions
 from streams.recomputing import Again
 from tests.support.events import CALL, START, START_MS, answered_call, make
-from tests.unit.agents.test_clocks import FILE, Worker, policies
+from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -1,0 +1,113 @@
+"""A file of promises, and one partition of the contacts agent that is stepped by hand and keeps clocks by it."""
+
+import json
+import tomllib
+from typing import Any
+
+from models import topics
+from models.events import Event
+from models.policies import Policies, SlaFile
+from streams.agents.contacts import Contacts
+from streams.core import promises as core
+from streams.core.figures import Dimensions
+from streams.core.layouts import CLOCKS, SLA
+from streams.core.promises import PROMISED, Promised
+from streams.core.timeline import Entry, decode
+from streams.engine.job import Step
+from tests.support.events import CALL, START_MS, make
+from tests.unit.agents.worker import TIMES, TOPIC, record
+
+FILE = """
+[calendars.always]
+timezone = "Europe/Paris"
+[[calendars.always.versions]]
+from = 2020-01-01
+monday = ["00:00-24:00"]
+
+[[policy]]
+name = "telephone"
+match = { channel = "call" }
+calendar = "always"
+clocks.answer = { target = 60, unit = "elapsed", at_risk = 0.5 }
+"""
+QUEUED = {"queue": "mdph", "site": "siege", "service": "autonomie"}
+PLACE = Dimensions(SLA, "siege", "autonomie", "telephone:answer:call")
+
+
+def policies(text: str = FILE) -> Policies:
+    return Policies(SlaFile.model_validate(tomllib.loads(text)), str(hash(text)))
+
+
+class Worker:
+    """One partition, stepped by hand. What a step writes is kept only if it is committed."""
+
+    def __init__(self, its: Policies | None = None) -> None:
+        self.policies = its or policies()
+        self.written: dict[tuple[str, bytes], bytes] = {}
+        self.now = START_MS
+        self.told: list[dict[str, Any]] = []
+        self.entries: list[Entry] = []
+        self.promised: list[Promised] = []
+        self.job = self._open()
+
+    def _open(self) -> Contacts:
+        return Contacts(0, TIMES, lambda: self.policies)
+
+    def kill(self) -> None:
+        """Lose what is in memory, and read what was committed."""
+        self.job = self._open()
+        for (topic, key), value in self.written.items():
+            assert any(table.load(key, value) for table in self.job.tables if table.topic == topic)
+        self.job.restore()
+
+    def at(self, seconds: float, *events: Event, commit: bool = True) -> list[str]:
+        """Fold events, or tick, so many seconds after the start; return what is told."""
+        self.now = START_MS + round(seconds * 1000)
+        step = Step(0, self.now, [topics.TIMELINE.name, topics.SLA.name])
+        if events:
+            self.job.fold(TOPIC, [record(event, timestamp=self.now) for event in events], step)
+        else:
+            self.job.tick(step)
+        return self._end(step, commit=commit)
+
+    def until(self, seconds: float) -> list[str]:
+        """Tick as a worker does that stands never still: seldom, but never too seldom for it; return all that is told."""
+        told = []
+        while (now := (self.now - START_MS) / 1000) < seconds:
+            told += self.at(min(now + 4, seconds))
+        return told
+
+    def _end(self, step: Step, *, commit: bool) -> list[str]:
+        told = [json.loads(value) for _, value in step.outputs[topics.SLA.name]]
+        if not commit:
+            for table in self.job.tables:
+                table.roll_back()
+            self.job.undo()
+        for table in self.job.tables:
+            if commit:
+                changes = table.changes()
+                self.written |= {(table.topic, key): value for key, value in changes if key and value is not None}
+            table.commit()
+        if commit:
+            self.told += told
+            for _, value in step.outputs[topics.TIMELINE.name]:
+                entry = decode(value or b"")
+                if entry.type == PROMISED:
+                    self.promised.append(core.decode(value or b""))
+                else:
+                    self.entries.append(entry)
+        return [event["type"] for event in told]
+
+    def figures(self) -> dict[str, int]:
+        """Return what is not zero in the total row of the policy."""
+        row = self.job.figures.rows[0, PLACE]
+        numbers = dict(zip((*CLOCKS.counts, *CLOCKS.stocks), (*row.counts, *row.stocks), strict=True))
+        assert numbers["started"] == sum(
+            numbers[name] for name in ("met", "late", "cancelled", "cancelled_late", *CLOCKS.stocks)
+        )
+        assert numbers["breached"] == numbers["late"] + numbers["cancelled_late"] + numbers["overdue"]
+        return {name: number for name, number in numbers.items() if number}
+
+
+def waiting(number: int = 1, at: float = 0) -> Event:
+    return make("call.queued", at, subject=f"{CALL}{number}", **QUEUED)
