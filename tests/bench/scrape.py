@@ -25,7 +25,7 @@ from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView, Source
-from tests.unit.web.test_collector_promises import POLICIES
+from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import Worker
 
 NOON: Final = datetime(2026, 3, 10, 11, 0, tzinfo=UTC)

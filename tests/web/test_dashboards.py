@@ -16,7 +16,7 @@ from tests.support import demo
 from tests.support.dashboards import Asked, asked, unanswered
 from tests.support.processes import Child, wait_until
 from tests.support.prometheus import running, shorten
-from tests.unit.web.test_collector_promises import KEPT
+from tests.unit.web.exported_promises import KEPT
 from tests.web.rows import OPINION
 from tests.web.served import serving
 

@@ -12,7 +12,7 @@ from streams.core.layouts import SLA
 from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from tests.support.processes import wait_until
 from tests.support.prometheus import Prometheus, running, shorten
-from tests.unit.web.test_collector_promises import KEPT, POLICIES
+from tests.unit.web.exported_promises import KEPT, POLICIES
 from tests.web.rows import APPOINTMENT, FORM, MAIL, OPINION, ROADS, SOCIAL
 from tests.web.served import Served, serving
 

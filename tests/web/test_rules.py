@@ -32,8 +32,8 @@ from tests.support.alertmanager import running as running_alertmanager
 from tests.support.dashboards import walk
 from tests.support.processes import ROOT, Child, wait_until
 from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_rules
-from tests.unit.web.test_collector_channels import Exported
-from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported import Exported
+from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
 from tests.web.rows import OPINION
 from tests.web.test_rules_of_pipeline import AMISS
 from tests.web.test_rules_of_promises import SCENES

@@ -13,7 +13,7 @@ from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.web.view import Source
 from tests.support.processes import wait_until
-from tests.unit.web.test_at_risk import told
+from tests.unit.web.clock_events import told
 from tests.web import axe
 from tests.web.browser import WALL, Page
 from tests.web.served import Served, serving

@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 
 from streams.web.options import Thresholds, WebOptions
 from streams.web.view import NOTHING_PROMISED, Source
-from tests.unit.web.test_at_risk import told
+from tests.unit.web.clock_events import told
 from tests.web.browser import WALL, Page
 from tests.web.rows import Worker
 from tests.web.served import Served, serving

@@ -1,7 +1,7 @@
 """Colours of dashboards can be told from Grafana's dark panels, and from each other without colour (WCAG 2.2, 1.4.3, 1.4.11)."""
 
 from grafana.palette import STATES, STROKES
-from tests.unit.web.test_palette import GRAPHICS, TEXT, contrast
+from tests.unit.web.contrast import GRAPHICS, TEXT, contrast
 
 PANEL = "#181b1f"
 """Of Grafana's dark theme."""

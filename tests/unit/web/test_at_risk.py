@@ -1,58 +1,20 @@
 """What is about to be late, by contact: what the wall lists."""
 
-from datetime import datetime, timedelta
-from typing import Any
-
 import msgspec
 import pytest
 
-from models.ids import contact_id
 from models.instants import milliseconds
-from models.sla import decode_sla
-from models.topics import Channel
 from streams.web import at_risk
 from streams.web.at_risk import MOST, SHORT, AtRiskView, Risks
 from streams.web.board import make_message
 from streams.web.options import ServiceOptions, WebOptions
 from streams.web.promises import WorkingTime
 from streams.web.view import FiguresView, Source
-from tests.unit.web.test_promises import ANNOUNCED, ANSWERED, NOON, POLICIES
+from tests.unit.web.clock_events import HOUR, told
+from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, POLICIES
 from tests.web.rows import Worker
 
-HOUR = timedelta(hours=1)
 NOW = milliseconds(NOON)
-
-
-def told(
-    kind: str, number: str, due_at: datetime | None = NOON + HOUR, channel: str = "mail", **data: Any
-) -> tuple[bytes, bytes]:
-    """An event of a clock as a worker writes it, with its key."""
-    subject = contact_id(Channel(channel), "courrier", number)
-    event = {
-        "specversion": "1.0",
-        "id": f"{kind}-{number}",
-        "source": "accueil/sla",
-        "type": f"sla.{kind}",
-        "subject": subject,
-        "time": NOON.isoformat(),
-        "sector": "social",
-        "site": "siege",
-        "service": "social",
-        "channel": channel,
-        "data": {
-            "policy": "courrier",
-            "clock": "answer" if channel == "call" else "announced",
-            "target": 15,
-            "unit": "working_days",
-            "calendar": "siege",
-            "started_at": (NOON - 9 * HOUR).isoformat(),
-            "deadline_at": due_at and due_at.isoformat(),
-            **data,
-        },
-    }
-    value = msgspec.json.encode(event)
-    decode_sla(value)
-    return subject.encode(), value
 
 
 def view_of(*events: tuple[bytes, bytes]) -> AtRiskView:

@@ -2,80 +2,28 @@
 
 import shutil
 import subprocess
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 
 from models.events import CloseOutcome, FormDecision
-from models.policies import Policies
 from models.topics import Channel
 from streams.core import facts
 from streams.core.figures import Dimensions
 from streams.core.layouts import CLOSED, FEEDBACK, LAYOUTS, MATTERS
 from streams.web.board import make_message
-from streams.web.collector import FiguresCollector
 from streams.web.metrics.matters import AGES, FACTS, OLDEST, STEPS
-from streams.web.options import ServiceOptions, WebOptions
-from streams.web.view import NOTHING_PROMISED, FiguresView, Source
-from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL, Worker
+from streams.web.options import WebOptions
+from tests.unit.web.exported import DAY, NOON, OPTIONS, Exported, fill
+from tests.web.rows import APPOINTMENT, DESK, EMAIL, FORM, MAIL, OPINION, SOCIAL
 
-NOON = datetime(2026, 3, 10, 12, 0, tzinfo=ZoneInfo("Europe/Paris"))
-OPTIONS = WebOptions(
-    brokers="", services=(ServiceOptions("social", "Social", "Social", (MAIL, EMAIL, FORM, APPOINTMENT)),)
-)
-DAY = 86_400
 ABOUT_CALLS = Dimensions("call", "siege", "social", "")
-
-
-class Exported:
-    """A registry with the collector alone, and its samples by name and labels."""
-
-    def __init__(self, options: WebOptions = OPTIONS, policies: Policies = NOTHING_PROMISED) -> None:
-        self.now = NOON
-        self.view = FiguresView(options.time_zone, NOON, lambda: policies)
-        self.view.begin([0])
-        self.view.tell(Source.FOLLOWING)
-        self.worker = Worker(self.view)
-        self.options = options
-        self.registry = CollectorRegistry()
-        self.registry.register(FiguresCollector(self.view, options, lambda: self.now))
-
-    def __call__(self, name: str, place: Dimensions | None = None, **labels: str) -> float | None:
-        return self.registry.get_sample_value(name, (place._asdict() if place else {}) | labels)
-
-    def numbers(self) -> dict[tuple[str, str], float]:
-        samples = [sample for family in self.registry.collect() for sample in family.samples]
-        return {(sample.name, str(sorted(sample.labels.items()))): sample.value for sample in samples}
-
-    def counted(self) -> dict[tuple[str, str], float]:
-        return {key: value for key, value in self.numbers().items() if key[0].endswith(("_total", "_count"))}
 
 
 @pytest.fixture
 def exported() -> Exported:
     return Exported()
-
-
-def fill(worker: Worker) -> None:
-    """Let something of every kind happen."""
-    for place in (MAIL, EMAIL, FORM):
-        worker.count(place, NOON, "received")
-        worker.stocks(place, NOON - timedelta(days=2), waiting=3, in_progress=1)
-    worker.count(MAIL, NOON, "registered", amount=600)
-    worker.count(MAIL, NOON, "assigned", "acknowledged", amount=3 * DAY)
-    worker.count(MAIL, NOON, "responded", "closed_answered", amount=5 * DAY)
-    worker.count(MAIL, NOON, "sent_lettre_recommandee", postage_cents=574, postage_cents_lettre_recommandee=574)
-    worker.count(EMAIL, NOON - timedelta(days=1), "responded", "closed_answered", amount=61)
-    worker.count(FORM, NOON, "correction_requested", "corrected")
-    worker.count(FORM, NOON, "closed_accepted", amount=40 * DAY)
-    worker.count(APPOINTMENT, NOON, "booked", "booked_by_citizen", amount=6 * DAY)
-    worker.count(APPOINTMENT, NOON, "booked", "booked_by_service", amount=200 * DAY)
-    worker.count(APPOINTMENT, NOON, "moved", "checked_in", "cancelled_by_service", "attended", attended=2, missed=1)
-    worker.stocks(APPOINTMENT, waiting=1, pending_citizen=8)
-    worker.count(OPINION, NOON, invited=9, given_csat_1_5_4=2, given_nps_0_10_10=1)
-    worker.answered(DESK, NOON, 400, handle_seconds=60)
 
 
 def test_what_came_is_counted_under_one_name_in_every_channel(exported: Exported) -> None:

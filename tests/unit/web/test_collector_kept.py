@@ -13,7 +13,7 @@ from streams.web.collector import FiguresCollector
 from streams.web.exposition import Exposition
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView, Source
-from tests.unit.web.test_collector_promises import POLICIES
+from tests.unit.web.exported_promises import POLICIES
 from tests.web.rows import APPOINTMENT, DESK, FORM, MAIL, OPINION, ROADS, SOCIAL, Worker
 
 EVENING = datetime(2026, 3, 10, 22, 30, tzinfo=UTC)

@@ -21,8 +21,8 @@ from streams.web.metrics.page import Described, write_markdown
 from streams.web.options import WebOptions
 from streams.web.view import FiguresView
 from tests.support.prometheus import DEPLOYED
-from tests.unit.web.test_collector_channels import NOON, Exported, fill
-from tests.unit.web.test_collector_promises import HOUSE, KEPT, POLICIES
+from tests.unit.web.exported import NOON, Exported, fill
+from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
 
 PROCESSES = describe_processes()
 NAMES = {metric.name: metric for metrics in PROCESSES.values() for metric in metrics}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from streams.web import app
+from tests.unit.web.contrast import GRAPHICS, TEXT, contrast
 
 CSS = (Path(app.__file__).parent / "static" / "palette.css").read_text(encoding="utf-8")
-TEXT, GRAPHICS = 4.5, 3.0
 PAIRS = [
     *((colour, ground, TEXT) for colour in ("text", "muted") for ground in ("ground", "panel")),
     *((colour, "panel", TEXT) for colour in ("orange", "vermilion")),
@@ -22,18 +22,6 @@ def palette(selector: str) -> dict[str, str]:
     block = re.search(rf"{re.escape(selector)} {{(.*?)}}", CSS, re.DOTALL)
     assert block
     return dict(re.findall(r"--([\w-]+): (#\w+);", block[1]))
-
-
-def luminance(colour: str) -> float:
-    digits = colour[1:] if len(colour) > 4 else "".join(2 * digit for digit in colour[1:])
-    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_contrast_is_that_of_the_standard() -> None:

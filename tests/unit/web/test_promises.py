@@ -1,13 +1,12 @@
 """What the board shows of promises."""
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
 from models.instants import milliseconds
-from models.policies import Policies, SlaFile
+from models.policies import Policies
 from streams.core.figures import Dimensions
 from streams.core.layouts import SLA
 from streams.web.board import Board, make_message
@@ -15,51 +14,14 @@ from streams.web.options import QueueOptions, ServiceOptions, WebOptions
 from streams.web.promises import MOST, Deadline, Opening, Promise, Waiting, WorkingTime, measure_working_time
 from streams.web.sums import Ratio
 from streams.web.view import FiguresView, Source
+from tests.unit.web.promises import ANNOUNCED, ANSWERED, NOON, PARIS, POLICIES
 from tests.web.rows import DESK, MAIL, ROADS, Worker
 
-PARIS = ZoneInfo("Europe/Paris")
-NOON = datetime(2026, 3, 10, 12, 2, 30, tzinfo=PARIS)
-"""A Tuesday."""
 DAY = timedelta(days=1)
-OFFICE = {
-    "holidays": "FR",
-    "versions": [
-        {day: ["08:30-12:30", "13:30-17:30"] for day in ("monday", "tuesday", "wednesday", "thursday", "friday")}
-    ],
-}
-FILE = {
-    "calendars": {"siege": OFFICE, "nuit": {"versions": [{"monday": "20:00-24:00"}]}},
-    "policy": [
-        {
-            "name": "courrier",
-            "match": {"channel": "mail"},
-            "calendar": "siege",
-            "clocks": {
-                "acknowledge": {"target": 14, "unit": "calendar_days", "objective": 0.95},
-                "announced": {"target": 15, "unit": "working_days"},
-            },
-        },
-        {
-            "name": "demarches",
-            "match": {"channel": "form"},
-            "calendar": "siege",
-            "clocks": {"first_response": {"target": 144_000, "unit": "opening_hours"}},
-        },
-        {
-            "name": "telephone",
-            "match": {"channel": "call"},
-            "calendar": "nuit",
-            "clocks": {"answer": {"target": 60, "unit": "elapsed", "objective": 0.8}},
-        },
-    ],
-}
-POLICIES = Policies(SlaFile.model_validate(FILE))
 SIEGE = POLICIES.calendars["siege"]
 OPTIONS = WebOptions(brokers="", services=(ServiceOptions("social", "Solidarités", "Social support"),))
-ANNOUNCED = Dimensions(SLA, "siege", "social", "courrier:announced:mail")
 ACKNOWLEDGED = ANNOUNCED._replace(queue="courrier:acknowledge:mail")
 FORMS = ANNOUNCED._replace(queue="demarches:first_response:form")
-ANSWERED = ANNOUNCED._replace(queue="telephone:answer:call")
 
 
 def midnight(day: date) -> datetime:
