@@ -9,12 +9,13 @@ from streams.web.view import Source
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import LAPTOP, LOOKS, PHONE, TABLET, WALL, Page
+from tests.web.channels import OPTIONS as ALL_CHANNELS
+from tests.web.channels import fill
+from tests.web.live import AFTERNOON
+from tests.web.promises import POLICIES, promise
 from tests.web.served import Served, serving
-from tests.web.test_browser import AFTERNOON, OPTIONS, alarm
-from tests.web.test_browser import fill as fill_queues
-from tests.web.test_browser_channels import OPTIONS as ALL_CHANNELS
-from tests.web.test_browser_channels import fill
-from tests.web.test_browser_promises import POLICIES, promise
+from tests.web.telephone import OPTIONS, alarm
+from tests.web.telephone import fill as fill_queues
 
 pytestmark = pytest.mark.browser
 

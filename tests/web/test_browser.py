@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -18,32 +17,12 @@ from streams.web.view import Source
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
 from tests.web.listener import listening
+from tests.web.live import AFTERNOON, be_live, stay_live
 from tests.web.rows import ROADS, SOCIAL
 from tests.web.served import Served, serving
+from tests.web.telephone import NAMES, OPTIONS, PLACES, alarm, fill
 
 pytestmark = pytest.mark.browser
-
-AFTERNOON = datetime(2026, 3, 10, 15, 37, 12, tzinfo=ZoneInfo("Europe/Paris"))
-NAMES = [
-    ("aide-sociale", "Aide sociale", "Social support"),
-    ("routes", "Routes et mobilités", "Roads and mobility"),
-    ("rsa", "RSA et insertion", "Income support"),
-    ("pmi", "Enfance et PMI", "Child and maternal health"),
-    ("mdph", "Handicap (MDPH)", "Disability (MDPH)"),
-    ("apa", "Autonomie, APA", "Elderly care"),
-    ("colleges", "Collèges et bourses", "Schools and grants"),
-    ("standard", "Standard général", "Main switchboard"),
-]
-PLACES = [SOCIAL, ROADS, *(Dimensions("call", "siege", "accueil", name) for name, _, _ in NAMES[2:])]
-OPTIONS = WebOptions(
-    brokers="",
-    title="Accueil du Département",
-    stale_after_seconds=600,
-    queues=tuple(
-        QueueOptions(place, french, english) for place, (_, french, english) in zip(PLACES, NAMES, strict=True)
-    ),
-)
-
 
 HASTY = replace(OPTIONS, stale_after_seconds=2)
 """For what is to grow old: elsewhere no machine is so slow that figures do."""
@@ -67,36 +46,6 @@ def served() -> Iterator[Served]:
 def hasty() -> Iterator[Served]:
     with filled(HASTY) as hasty:
         yield hasty
-
-
-def fill(served: Served) -> None:
-    """A day of calls so far: some at every hour, most of them in the morning."""
-    for minutes in range(0, 7 * 60 + 30, 5):
-        at = AFTERNOON.replace(hour=8, minute=5) + timedelta(minutes=minutes)
-        for index, place in enumerate(PLACES):
-            for call in range(max(0, 5 - index - abs(minutes - 120) // 60)):
-                served.worker.answered(place, at, wait_seconds=3 + 9 * call, handle_seconds=180)
-        if minutes % 40 == 0:
-            served.worker.abandoned(PLACES[minutes // 40 % 8], at, wait_seconds=45)
-    for index, place in enumerate(PLACES):
-        served.worker.stocks(place, in_progress=index % 3, agents_available=1 + index % 2, agents_on_contact=index % 3)
-
-
-def alarm(served: Served) -> None:
-    now = served.now()
-    served.worker.stocks(SOCIAL, now - timedelta(seconds=312), waiting=12, in_progress=3, agents_on_contact=3)
-    served.worker.stocks(ROADS, now - timedelta(seconds=20), waiting=2, agents_available=0, agents_on_contact=0)
-    served.worker.stocks(PLACES[4], now - timedelta(seconds=130), waiting=6, agents_on_contact=2)
-
-
-def stay_live(served: Served) -> None:
-    now = served.now()
-    served.worker.progress(now, event_at=milliseconds(now - timedelta(seconds=4)))
-
-
-def be_live(served: Served, page: Page) -> None:
-    """Wait for the live board: figures grow old sooner than a busy machine has a page ready."""
-    wait_until(lambda: (stay_live(served), page.state() == "live")[1], "the board to be live")
 
 
 def test_the_figures_are_there_when_the_page_is(served: Served, page: Page) -> None:

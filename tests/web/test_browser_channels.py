@@ -4,102 +4,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from models.instants import milliseconds
 from streams.core.figures import Dimensions
-from streams.web.options import QueueOptions, ServiceOptions, WebOptions
+from streams.web.options import WebOptions
 from tests.support.processes import wait_until
 from tests.web.browser import BESIDE, CONTRASTS, DESK, LAPTOP, LOOKS, PHONE, SMALL_TABLET, TABLET, WALL, Page
-from tests.web.rows import Worker
+from tests.web.channels import DAY, OPTIONS, SERVICES, fill
+from tests.web.layout import FOCUSED, ROOM, SMALLEST, STRUCTURE, UNFOLD, VISIBLE
+from tests.web.live import AFTERNOON
 from tests.web.served import Served, serving
 
 pytestmark = pytest.mark.browser
 
-AFTERNOON = datetime(2026, 3, 10, 15, 37, 12, tzinfo=ZoneInfo("Europe/Paris"))
-DAY = 86_400
 WINDOW = (1920, 860)
 """A browser with its bars on the desk of who has a large screen."""
-CALLS = [
-    ("accueil", "Accueil général", "Switchboard"),
-    ("mdph", "MDPH, handicap", "Disability office (MDPH)"),
-    ("rsa", "RSA et insertion", "Income support (RSA)"),
-    ("pmi", "PMI, petite enfance", "Mother and child care (PMI)"),
-    ("transports", "Transports scolaires", "School transport"),
-    ("routes", "Routes", "Roads"),
-    ("archives", "Archives", "Archives"),
-]
-DESKS = [
-    ("nord", "CDAS Nord, guichet", "Centre North, desk"),
-    ("sud", "CDAS Sud, guichet", "Centre South, desk"),
-    ("est", "CDAS Est, guichet", "Centre East, desk"),
-    ("ouest", "CDAS Ouest, guichet", "Centre West, desk"),
-]
-SERVICES = [
-    *CALLS,
-    ("colleges", "Collèges et bourses", "Schools and grants"),
-    ("enfance", "Aide à l’enfance", "Child welfare"),  # noqa: RUF001
-    ("transport-adapte", "Transport adapté", "Adapted transport"),
-    ("voirie", "Arrêtés de voirie", "Road works permits"),
-    ("agriculture", "Aides agricoles", "Farm subsidies"),
-    ("action-sociale", "Action sociale", "Social work"),
-]
-OPTIONS = WebOptions(
-    brokers="",
-    title="Accueil du Département",
-    stale_after_seconds=3,
-    queues=(
-        *(QueueOptions(Dimensions("call", "siege", name, name), french, english) for name, french, english in CALLS),
-        *(QueueOptions(Dimensions("visit", site, "accueil", "accueil"), *labels) for site, *labels in DESKS),
-    ),
-    services=tuple(ServiceOptions(*labels) for labels in SERVICES),
-)
 ROWS = 1 + len(SERVICES) + 1
 """All, each, and what has no service yet."""
-WRITTEN = ("mdph", "rsa", "transports", "archives", "routes", "colleges", "enfance", "accueil")
-DECIDED = ("transport-adapte", "voirie", "agriculture")
-
-
-def fill(worker: Worker) -> None:
-    """A working day so far, in every channel."""
-    for minutes in range(0, 7 * 60 + 30, 5):
-        at = AFTERNOON.replace(hour=8, minute=5) + timedelta(minutes=minutes)
-        for index, queue in enumerate(OPTIONS.queues):
-            for number in range(max(0, 4 - index % 7 - abs(minutes - 120) // 60)):
-                patience = 60 if queue.dimensions.channel == "visit" else 1
-                worker.answered(queue.dimensions, at, patience * (3 + 9 * number), handle_seconds=180)
-    for index, queue in enumerate(OPTIONS.queues):
-        worker.offered(queue.dimensions, AFTERNOON)
-        worker.stocks(queue.dimensions, in_progress=index % 3, waiting=0)
-        if queue.dimensions.channel == "call":
-            worker.stocks(queue.dimensions, in_progress=index % 3, agents_available=2, agents_on_contact=index % 3)
-    for index, service in enumerate(WRITTEN):
-        mail = Dimensions("mail", "siege", service, "")
-        worker.count(mail, AFTERNOON, received=37 - 4 * index, closed_answered=12 + index)
-        worker.count(mail, AFTERNOON, "responded", "closed_redirected", amount=(2.2 + index) * DAY)
-        worker.stocks(mail, AFTERNOON - timedelta(days=4 + 3 * index, hours=7), waiting=120 - index, in_progress=1204)
-        if index % 3 == 0:
-            email = Dimensions("email", "siege", service, "")
-            worker.count(email, AFTERNOON, received=96, closed_answered=71)
-            worker.count(email, AFTERNOON, "responded", amount=5 * 3600)
-            worker.stocks(email, AFTERNOON - timedelta(hours=30), waiting=214)
-        opinion = Dimensions("feedback", "siege", service, "call")
-        worker.count(opinion, AFTERNOON, invited=60, given_csat_1_5_5=3 * index, given_csat_1_5_2=index)
-        worker.count(opinion, AFTERNOON, given_nps_0_10_9=2 * index, given_nps_0_10_3=index, given_jdma_0_10_8=index)
-    for service in DECIDED:
-        form = Dimensions("form", "siege", service, service)
-        worker.count(form, AFTERNOON, received=48, closed_accepted=20, closed_rejected=2)
-        worker.stocks(form, AFTERNOON - timedelta(days=19), waiting=31, in_progress=44, pending_citizen=17)
-    for service in ("pmi", "rsa", "action-sociale"):
-        appointment = Dimensions("appointment", "nord", service, "")
-        worker.count(appointment, AFTERNOON, booked=31, attended=44, missed=3, cancelled_by_citizen=4)
-        worker.stocks(appointment, waiting=2, pending_citizen=1312)
-    unassigned = Dimensions("mail", "siege", "", "")
-    worker.count(unassigned, AFTERNOON, received=4)
-    worker.stocks(unassigned, AFTERNOON - timedelta(minutes=50), waiting=4)
 
 
 @pytest.fixture(scope="module")
@@ -135,17 +59,6 @@ def names(page: Page, body: str) -> list[str]:
     return list(page.run(f"return [...document.querySelectorAll('#{body} tr')].map((r) => r.children[0].textContent)"))
 
 
-ROOM = """
-const page = document.documentElement;
-const beyond = (box) => [box.scrollWidth - box.clientWidth, box.scrollHeight - box.clientHeight];
-const boxes = [...document.querySelectorAll("main > section, .tile")].filter((box) => box.checkVisibility());
-const cut = boxes.filter((box) => box.scrollHeight > box.clientHeight + 1);
-const scrolls = [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility());
-return [page.scrollWidth, page.scrollHeight, ...scrolls.flatMap(beyond), cut.length];
-"""
-SMALLEST = """
-return Math.min(...[...document.querySelectorAll("td")].map((cell) => parseFloat(getComputedStyle(cell).fontSize)));
-"""
 AGES = """
 const cells = [...document.querySelectorAll("#services-rows td")].filter((cell) => cell.dataset.heading === "Plus ancien");
 return cells.map((cell) => cell.textContent);
@@ -153,14 +66,6 @@ return cells.map((cell) => cell.textContent);
 GROUPS = """
 const shown = (row) => [...row.querySelectorAll(".group")].filter((group) => group.checkVisibility()).length;
 return [...document.querySelectorAll("#services-rows tr")].map(shown);
-"""
-UNFOLD = """
-document.querySelectorAll('.fold[aria-expanded="false"]').forEach((button) => button.click());
-"""
-FOCUSED = """
-const element = document.activeElement;
-const name = element.getAttribute("aria-labelledby") || element.className || element.getAttribute("href");
-return name || element.localName;
 """
 
 
@@ -408,33 +313,12 @@ def test_an_age_is_told_as_exactly_as_it_matters(house: Served, page: Page, lang
     assert [age.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ") for age in told] == ages
 
 
-STRUCTURE = """
-const tables = [...document.querySelectorAll("table")].filter((table) => table.checkVisibility());
-return tables.map((table) => {
-  const shown = (row) => [...row.children].filter((cell) => getComputedStyle(cell).display !== "none");
-  const width = (row) => shown(row).reduce((sum, cell) => sum + cell.colSpan, 0);
-  const widths = new Set([...table.rows].map(width));
-  const roles = [...table.querySelectorAll("tr, th, td, thead, tbody")].filter((e) => !e.getAttribute("role")).length;
-  const headless = [...table.querySelectorAll("tbody tr")].filter((row) => !row.querySelector("th[scope]")).length;
-  return [widths.size, roles, headless];
-});
-"""
-
-
 def test_every_cell_stands_under_its_heading(house: Served, page: Page) -> None:
     page.open(house.url, WALL)
     page.is_in("live")
     assert page.run(STRUCTURE) == [[1, 0, 0], [1, 0, 0]]
     twice = "const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.length - new Set(ids).size"
     assert page.run(twice) == 0
-
-
-VISIBLE = """
-return [...document.querySelectorAll(".rules p")].filter((rule) => rule.checkVisibility()).map((rule) => {
-  const { top, bottom } = rule.getBoundingClientRect();
-  return [rule.textContent, top, bottom];
-});
-"""
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -13,9 +13,9 @@ from streams.web.options import VIEWS, WebOptions
 from tests.support.processes import wait_until
 from tests.web import axe
 from tests.web.browser import CONTRASTS, LAPTOP, PHONE, PORTRAIT, TABLET, WALL, Page
+from tests.web.channels import OPTIONS, fill
+from tests.web.live import AFTERNOON, be_live
 from tests.web.served import Served, serving
-from tests.web.test_browser import be_live
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
 from tests.web.wall import BEYOND, CALM, SMALL, alerts, house, key, open_wall, title, turn_all
 
 pytestmark = pytest.mark.browser

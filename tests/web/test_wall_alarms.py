@@ -12,9 +12,10 @@ from streams.core.layouts import SLA
 from streams.web.options import QueueOptions
 from tests.support.processes import wait_until
 from tests.web.browser import WALL, Page
+from tests.web.channels import OPTIONS, fill
+from tests.web.live import AFTERNOON
+from tests.web.promises import POLICIES
 from tests.web.served import serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
-from tests.web.test_browser_promises import POLICIES
 from tests.web.wall import BEYOND, CALM, RSA, SWITCHBOARD, alerts, house, open_wall, turn_all
 
 pytestmark = pytest.mark.browser

@@ -12,10 +12,12 @@ from streams.core.layouts import SLA
 from streams.web.options import QueueOptions, ServiceOptions
 from streams.web.view import Source
 from tests.web.browser import BESIDE, LOOKS, PHONE, PORTRAIT, WALL, Page
+from tests.web.channels import OPTIONS, fill
+from tests.web.layout import ROOM, SMALLEST
+from tests.web.live import AFTERNOON
+from tests.web.promises import POLICIES, promise
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, ROOM, SMALLEST, fill
-from tests.web.test_browser_promises import POLICIES, promise
 from tests.web.wall import BEYOND, SMALL, alerts, house, open_wall, turn_all
 
 pytestmark = pytest.mark.browser

@@ -16,8 +16,9 @@ from tests.support.processes import wait_until
 from tests.unit.web.clock_events import told
 from tests.web import axe
 from tests.web.browser import WALL, Page
+from tests.web.channels import fill
+from tests.web.live import AFTERNOON
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, fill
 from tests.web.wall import CALM, SWITCHBOARD, house, key, open_wall, remember, title, turn_all
 
 pytestmark = pytest.mark.browser

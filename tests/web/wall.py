@@ -12,10 +12,11 @@ from streams.web.options import Thresholds, WebOptions
 from streams.web.view import NOTHING_PROMISED, Source
 from tests.unit.web.clock_events import told
 from tests.web.browser import WALL, Page
+from tests.web.channels import OPTIONS, fill
+from tests.web.live import AFTERNOON
+from tests.web.promises import POLICIES, promise
 from tests.web.rows import Worker
 from tests.web.served import Served, serving
-from tests.web.test_browser_channels import AFTERNOON, OPTIONS, fill
-from tests.web.test_browser_promises import POLICIES, promise
 
 SWITCHBOARD, _, RSA, PMI = (queue.dimensions for queue in OPTIONS.queues[:4])
 CALM = replace(OPTIONS, service_level=Thresholds(0, -1), abandonment=Thresholds(2, 2), quiet_after_seconds=1e9)

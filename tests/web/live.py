@@ -1,0 +1,21 @@
+"""A board that is looked at in the afternoon, and stays live meanwhile."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from models.instants import milliseconds
+from tests.support.processes import wait_until
+from tests.web.browser import Page
+from tests.web.served import Served
+
+AFTERNOON = datetime(2026, 3, 10, 15, 37, 12, tzinfo=ZoneInfo("Europe/Paris"))
+
+
+def stay_live(served: Served) -> None:
+    now = served.now()
+    served.worker.progress(now, event_at=milliseconds(now - timedelta(seconds=4)))
+
+
+def be_live(served: Served, page: Page) -> None:
+    """Wait for the live board: figures grow old sooner than a busy machine has a page ready."""
+    wait_until(lambda: (stay_live(served), page.state() == "live")[1], "the board to be live")
