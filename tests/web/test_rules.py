@@ -35,9 +35,9 @@ from tests.support.prometheus import DEPLOYED, RULES, find, read_alerts, read_ru
 from tests.unit.web.exported import Exported
 from tests.unit.web.exported_promises import HOUSE, KEPT, POLICIES
 from tests.web.rows import OPINION
-from tests.web.test_rules_of_pipeline import AMISS
-from tests.web.test_rules_of_promises import SCENES
-from tests.web.test_rules_of_satisfaction import SCENES as DROPS
+from tests.web.scenes_of_pipeline import AMISS
+from tests.web.scenes_of_promises import SCENES
+from tests.web.scenes_of_satisfaction import SCENES as DROPS
 
 RUNBOOKS: Final = sorted((ROOT / "deploy" / "runbooks").glob("*.md"))
 NAME: Final = r"[a-z][a-z0-9_:]*"

@@ -8,10 +8,10 @@ from typing import Any, Final
 from tests.support.mutants import mutants
 from tests.support.prometheus import read_rules
 from tests.support.promtool import Scene, ask, wait
-from tests.web.test_rules_of_pipeline import AMISS
-from tests.web.test_rules_of_promises import UNITS
-from tests.web.test_rules_of_recording import RECORDED
-from tests.web.test_rules_of_satisfaction import SCENES as DROPS
+from tests.web.scenes_of_pipeline import AMISS
+from tests.web.scenes_of_promises import UNITS
+from tests.web.scenes_of_recording import RECORDED
+from tests.web.scenes_of_satisfaction import SCENES as DROPS
 
 SCENES: Final = {**RECORDED, **UNITS, **AMISS, **DROPS}
 BOTH_SIDES: Final = "the other operand has the same matcher, and only what both have is left"

@@ -1,0 +1,264 @@
+"""Scenes of the alerts of promises: what boards tell or rules have recorded, and whether each alert fires at it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Final
+
+from tests.support.promtool import WEB, Scene, Values, two_webs
+
+
+@dataclass(frozen=True)
+class Burn:
+    """An alert of the margin that an objective leaves."""
+
+    alert: str
+    channel: str
+    step: str
+    long: int
+    """Its windows, in steps."""
+    short: int
+    factor: float
+    floor: int
+    objective: float
+
+    @property
+    def steps(self) -> int:
+        return self.long + 4
+
+    def scenes(self) -> Iterator[Scene]:
+        """What it takes all rules to say; each threshold is in `UNITS`."""
+        allowed = self.factor * (1 - self.objective)
+        over, under, far = 1.05 * allowed, 0.95 * allowed, 1.5 * allowed
+        yield self.scene("broken a little too often", 1, self.shares(over, over))
+        yield self.scene("not too often in the long window", 0, self.shares(under, far))
+        yield self.scene("not too often any more", 0, self.shares(far, under))
+        yield two_webs(self.scene("too few, told twice", 0, self.all_of(self.floor - 1)))
+        often = self.shares(far, far)
+        yield self.scene("taken back", 0, often, taken_back=often[0])
+        yield self.scene("closed", 0, often, is_open=0)
+        yield self.scene("no margin", 0, often, objective=1)
+        yield self.scene("history was read meanwhile", 0, often, history=self.steps - self.long + 1)
+        yield self.scene("history was read before", 1, often, history=1)
+
+    def shares(self, long: float, short: float) -> tuple[list[float], list[float]]:
+        """Ten promises per step, of which these shares are broken in the two windows: how many are broken and met."""
+        last = self.short + 3  # as `for` takes some steps
+        before = (long * self.long - short * last) / (self.long - last)
+        steps = [10 * before] * (self.steps - last) + [10 * short] * last
+        breached = list(accumulate(steps, initial=0.0))
+        return breached, [10 * step - number for step, number in enumerate(breached)]
+
+    def all_of(self, number: int) -> tuple[list[float], list[float]]:
+        """So many promises in the long window, all broken."""
+        return [float(step * number // self.long) for step in range(self.steps + 1)], [0.0]
+
+    def scene(
+        self,
+        name: str,
+        fires: int,
+        counts: tuple[Values, Values],
+        *,
+        taken_back: Values = 0,
+        is_open: int = 1,
+        objective: float | None = None,
+        history: int = 0,
+    ) -> Scene:
+        """`history`: for so many steps from the beginning on, history is read."""
+        breached, met = counts
+        place = f'{WEB},channel="{self.channel}",site="siege",service="rsa",queue="",policy="p",clock="c"'
+        if self.channel == "call":
+            read: dict[str, Values] = {
+                f'contact_figures_timestamp_seconds{{{WEB},partition="0"}}': [*[-1e6] * history, 1e9]
+            }
+        else:
+            read = {f'contact_history_timestamp_seconds{{{WEB},channel="{self.channel}"}}': [*[-1e6] * history, None]}
+        return Scene(
+            f"{self.alert}: {name}",
+            {
+                f'contact_sla_completed_total{{{place},result="breached"}}': breached,
+                f'contact_sla_completed_total{{{place},result="met"}}': met,
+                f'contact_sla_completed_total{{{place},result="cancelled"}}': 1000,
+                f'contact_sla_corrected_total{{{place},fact="breached"}}': taken_back,
+                f'contact_sla_corrected_total{{{place},fact="met"}}': 0,
+                f'contact_sla_corrected_total{{{place},fact="started"}}': 3,
+                f'contact_sla_objective_ratio{{{WEB},policy="p",clock="c"}}': objective or self.objective,
+                **calendar(is_open),
+                **read,
+            },
+            fires,
+            self.steps,
+            self.step,
+        )
+
+
+def calendar(is_open: int) -> dict[str, Values]:
+    return {
+        f'contact_sla_policy_info{{{WEB},policy="p",clock="c",calendar="siege",unit="working_days",target="15"}}': 1,
+        f'contact_calendar_open{{{WEB},calendar="siege"}}': is_open,
+    }
+
+
+def add(scene: Scene, series: dict[str, Values]) -> Scene:
+    return replace(scene, series={**scene.series, **series})
+
+
+LETTERS: Final = f'{WEB},channel="mail",site="siege",service="rsa",queue="",policy="p",clock="c"'
+WEEK: Final = 7 * 6
+"""In steps of four hours."""
+
+
+def more_due() -> Iterator[Scene]:
+    def scene(name: str, fires: int, due: int, done: int, is_open: int = 1) -> Scene:
+        """`done`: how many within a week, of each half late."""
+        series: dict[str, Values] = {
+            f'contact_sla_due_items{{{LETTERS},horizon="7d"}}': due,
+            f'contact_sla_due_items{{{LETTERS},horizon="3d"}}': 0,
+            f'contact_sla_completed_total{{{LETTERS},result="met"}}': [100, 100, 100, 100 + done / 2],
+            f'contact_sla_completed_total{{{LETTERS},result="cancelled"}}': [100, 100, 100, 200],
+            f"contact_sla_late_total{{{LETTERS}}}": [100, 100, 100, 100 + done / 2],
+        }
+        return Scene(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
+
+    yield scene("more than that", 1, due=31, done=20)
+    yield two_webs(scene("more than that, told twice", 1, due=31, done=20))
+    yield scene("closed", 0, due=31, done=20, is_open=0)
+    read = {f'contact_history_timestamp_seconds{{{WEB},channel="mail"}}': 0}
+    yield add(scene("history is read", 0, due=31, done=20), read)
+
+
+def overdue_left() -> Iterator[Scene]:
+    def scene(name: str, fires: int, hours: int, is_open: int = 1, last: float | None = 0) -> Scene:
+        oldest: Values = [0.0] * (hours // 4) + [last]
+        series = {f"contact_sla_oldest_overdue_timestamp_seconds{{{LETTERS}}}": oldest}
+        return Scene(f"SlaOverdueLeft: {name}", series | calendar(is_open), fires, hours // 4, "4h")
+
+    yield scene("for three days", 0, 72)
+    yield scene("for longer", 1, 80)
+    yield scene("closed", 0, 80, is_open=0)
+    yield scene("done at last", 0, 80, last=None)
+
+
+BURNS: Final = (
+    Burn("SlaBurnRateFast", "call", "1m", 30, 5, 2.5, 20, 0.8),
+    Burn("SlaBurnRateSlow", "call", "5m", 24, 6, 1.5, 50, 0.8),
+    Burn("SlaBurnRateDays", "mail", "4h", 5 * 6, 6, 4, 10, 0.9),
+    Burn("SlaObjectiveMissed", "mail", "1d", 28, 5, 1, 20, 0.9),
+)
+SCENES: Final = {burn.alert: list(burn.scenes()) for burn in BURNS} | {
+    "SlaMoreDueThanDone": list(more_due()),
+    "SlaOverdueLeft": list(overdue_left()),
+}
+PLACES: Final = {
+    channel: f'channel="{channel}",site="siege",service="rsa",queue="q",policy="p",clock="c"'
+    for channel in ("call", "visit", "mail", "email", "form")
+}
+OPEN, HISTORY = "policy_clock:contact_sla_open:max", "channel:contact_history_age_seconds:max"
+IS_OPEN: Final[dict[str, Values]] = {f'{OPEN}{{policy="p",clock="c"}}': 1}
+OTHERS_ARE_OPEN: Final[dict[str, Values]] = {
+    f'{OPEN}{{policy="p",clock="c"}}': 0,
+    f'{OPEN}{{policy="p",clock="d"}}': 1,
+    f'{OPEN}{{policy="q",clock="c"}}': 1,
+}
+AN_HOUR_OF_ANOTHER_CHANNEL: Final[dict[str, Values]] = {f'{HISTORY}{{channel="appointment"}}': 3600}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a burn rate's alert makes of what is recorded; a sixth of its long window is a step."""
+
+    alert: str
+    long: str
+    short: str
+    step: str
+    factor: float
+    floor: int
+    waits: str
+    """How long, in one or three steps."""
+    channels: tuple[str, ...] = ("call", "visit", "mail", "email", "form")
+
+    def scenes(self) -> Iterator[Scene]:
+        over = 1.01 * self.factor
+        yield self.scene("broken a little too often", self.channels, over, over)
+        yield self.scene("as often as may be in the long window", (), self.factor, over)
+        yield self.scene("as often as may be in the short window", (), over, self.factor)
+        yield self.scene("more and more often", self.channels, over, 2 * over)
+        yield self.scene("too few to say so", (), over, over, number=self.floor - 1)
+        yield add(self.scene("closed", (), over, over), OTHERS_ARE_OPEN)
+        yield add(self.scene("history is read elsewhere", self.channels, over, over), AN_HOUR_OF_ANOTHER_CHANNEL)
+        yield add(self.scene("history was read meanwhile", (), over, over), self.history(4))
+        yield add(self.scene("history was read before", self.channels, over, over), self.history(1))
+        steps = 2 if self.waits == "1m" else 1
+        lasting = self.scene("for some time", self.channels, over, over)
+        yield replace(lasting, step=self.waits, steps=steps, since=0)
+
+    def history(self, step: int) -> dict[str, Values]:
+        """History was read then: the tenth step is the last, the fourth the first of the long window."""
+        return {f'{HISTORY}{{channel="{channel}"}}': [*[None] * step, 3600, None] for channel in PLACES}
+
+    def scene(self, name: str, fires: tuple[str, ...], long: float, short: float, number: int | None = None) -> Scene:
+        """`number`: of promises in the long window; as many as it takes by default."""
+        of, counts = "place_policy_clock", (2, (number or self.floor) - 2)
+        series: dict[str, Values] = {}
+        for place in PLACES.values():
+            series[f"{of}:contact_sla_burnrate:ratio{self.long}{{{place}}}"] = long
+            series[f"{of}:contact_sla_burnrate:ratio{self.short}{{{place}}}"] = short
+            for result, count in zip(("breached", "met"), counts, strict=True):
+                series[f'{of}_result:contact_sla_completed:delta{self.long}{{{place},result="{result}"}}'] = count
+        shows = {f"{of}:contact_sla_burnrate:ratio{self.long}{{{PLACES[channel]}}}": long for channel in fires}
+        return Scene(f"{self.alert}: {name}", series | IS_OPEN, len(shows), 10, self.step, shows)
+
+
+WRITTEN: Final = ("mail", "email", "form")
+
+
+def due() -> Iterator[Scene]:
+    of = "place_policy_clock"
+
+    def scene(name: str, fires: bool, number: int, done: int) -> Scene:
+        """`number` are due within a week, and `done` were dealt with in one; more would be due later."""
+        series: dict[str, Values] = {}
+        for place in PLACES.values():
+            series[f'{of}_horizon:contact_sla_due_items:max{{{place},horizon="7d"}}'] = number
+            series[f'{of}_horizon:contact_sla_due_items:max{{{place},horizon="30d"}}'] = 4 * number
+            series[f"{of}:contact_sla_done:delta7d{{{place}}}"] = done
+        shows = {f"{{{PLACES[channel]}}}": number for channel in WRITTEN if fires}
+        return Scene(f"SlaMoreDueThanDone: {name}", series | IS_OPEN, len(shows), 1, "15m", shows)
+
+    over = scene("more than half as much again", True, 31, 20)
+    yield replace(over, since=0)
+    yield scene("half as much again", False, 30, 20)
+    yield scene("just enough to say so", True, 10, 0)
+    yield scene("too few to say so", False, 9, 0)
+    closed = add(scene("closed", False, 31, 20), OTHERS_ARE_OPEN)
+    yield closed
+    yield add(over, AN_HOUR_OF_ANOTHER_CHANNEL)
+    yield add(scene("history is read", False, 31, 20), {f'{HISTORY}{{channel="{one}"}}': 3600 for one in PLACES})
+
+
+def overdue() -> Iterator[Scene]:
+    def scene(name: str, fires: bool, seconds: int, steps: int, step: str) -> Scene:
+        """At the end the earliest deadline passed so long ago."""
+        metric = "place_policy_clock:contact_sla_oldest_overdue_timestamp_seconds:min"
+        ends_at = steps * {"15m": 900, "12h": 43_200}[step]
+        series: dict[str, Values] = {f"{metric}{{{place}}}": ends_at - seconds for place in PLACES.values()}
+        shows = {f"{{{PLACES[channel]}}}": seconds for channel in WRITTEN if fires}
+        return Scene(f"SlaOverdueLeft: {name}", series | IS_OPEN, len(shows), steps, step, shows)
+
+    three_days = 259_200
+    yield scene("for longer than three days", True, three_days + 1, 6, "12h")
+    yield scene("for three days", False, three_days, 6, "12h")
+    yield add(scene("closed", False, three_days + 1, 6, "12h"), OTHERS_ARE_OPEN)
+    yield replace(scene("it stays so", True, three_days + 901, 1, "15m"), since=0)
+
+
+UNITS: Final = {
+    window.alert: list(window.scenes())
+    for window in (
+        Window("SlaBurnRateFast", "30m", "5m", "5m", 2.5, 20, "1m"),
+        Window("SlaBurnRateSlow", "2h", "30m", "20m", 1.5, 50, "15m"),
+        Window("SlaBurnRateDays", "5d", "1d", "20h", 4, 10, "15m", WRITTEN),
+        Window("SlaObjectiveMissed", "28d", "5d", "112h", 1, 20, "15m"),
+    )
+} | {"SlaMoreDueThanDone": list(due()), "SlaOverdueLeft": list(overdue())}
+"""What alerts make of what is recorded; of what is measured, `SCENES` say it."""

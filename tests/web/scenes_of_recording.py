@@ -1,0 +1,167 @@
+"""Scenes of what rules record: what boards tell, and what comes of it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tests.support.promtool import Samples, Scene, Values
+
+WEBS: Final = ('job="accueil-web",instance="a"', 'job="accueil-web",instance="b"', 'job="board",instance="a"')
+"""Boards that tell the same: two of a job, and one that is scraped as another."""
+CALL, VISIT, MAIL = (
+    f'channel="{channel}",site="siege",service="rsa",queue="q",policy="p",clock="c"'
+    for channel in ("call", "visit", "mail")
+)
+
+
+def told(metric: str, labels: str, value: Values, behind: Values) -> dict[str, Values]:
+    """The first board tells `value`, the others what they knew a while before."""
+    return {f"{metric}{{{web},{labels}}}": value if web == WEBS[0] else behind for web in WEBS}
+
+
+def shown(name: str, series: dict[str, Values], shows: Samples, steps: int = 0, step: str = "1m") -> Scene:
+    return Scene(name, series, len(shows), steps, step, shows)
+
+
+def latest(metric: str, *places: str) -> Scene:
+    """The highest of what boards tell of each place."""
+    series: dict[str, Values] = {}
+    for number, place in enumerate(places):
+        series |= told(metric, place, number + 0.5, number + 0.25)
+    return shown("boards", series, {f"{{{place}}}": number + 0.5 for number, place in enumerate(places)})
+
+
+def calendars() -> Scene:
+    def promised(policy: str, calendar: str, unit: str, target: str) -> str:
+        return f'policy="{policy}",clock="c",calendar="{calendar}",unit="{unit}",target="{target}"'
+
+    info = (
+        promised("p", "siege", "open_hours", "4"),
+        promised("p", "annexe", "open_hours", "4"),
+        promised("p", "annexe", "working_days", "1"),
+        promised("q", "annexe", "open_hours", "4"),
+        promised("r", "mairie", "open_hours", "4"),
+    )
+    series: dict[str, Values] = {}
+    for one in info:
+        series |= told("contact_sla_policy_info", one, 1, 1)
+    series |= told("contact_calendar_open", 'calendar="siege"', 1, 0)
+    series |= told("contact_calendar_open", 'calendar="annexe"', 0, 0)
+    series |= told("contact_calendar_open", 'calendar="mairie"', 1, 1)
+    shows = {f'{{policy="{policy}",clock="c"}}': is_open for policy, is_open in (("p", 1), ("q", 0), ("r", 1))}
+    return shown("by any calendar of a clock", series, shows)
+
+
+def earliest() -> Scene:
+    series = told("contact_sla_oldest_overdue_timestamp_seconds", MAIL, 100, 200)
+    series |= told("contact_sla_oldest_overdue_timestamp_seconds", CALL, 400, 300)
+    return shown("the earliest that a board tells", series, {f"{{{MAIL}}}": 100, f"{{{CALL}}}": 300})
+
+
+def net() -> Scene:
+    series: dict[str, Values] = {}
+    for result, number in (("met", 10), ("breached", 4), ("cancelled", 7)):
+        series |= told("contact_sla_completed_total", f'{CALL},result="{result}"', number, number - 1)
+    for fact, number in (("met", 1), ("breached", 2), ("cancelled", 3), ("started", 5)):
+        series |= told("contact_sla_corrected_total", f'{CALL},fact="{fact}"', number, number - 1)
+    shows = {f'{{{CALL},result="met"}}': 9, f'{{{CALL},result="breached"}}': 2}
+    return shown("less what was taken back", series, shows)
+
+
+def grown(metric: str, label: str, channels: Sequence[str], steps: int, step: str) -> Scene:
+    """What there is, faster and faster, of three channels, less what there was half of the steps ago."""
+    numbers = [float(number**2) for number in range(steps + 1)]
+    series: dict[str, Values] = {f"{metric}{{{place}{label}}}": numbers for place in (CALL, VISIT, MAIL)}
+    difference = numbers[steps] - numbers[steps // 2]
+    return shown("growth", series, {f"{{{place}{label}}}": difference for place in channels}, steps, step)
+
+
+def burns(window: str) -> Scene:
+    """Shares of halves and quarters, so that they are exact."""
+    objectives = {("p", "c"): 0.75, ("p", "d"): 0.5, ("o", "c"): 0.9375, ("always", "c"): 1}
+    series: dict[str, Values] = {
+        f'policy_clock:contact_sla_objective:max{{policy="{policy}",clock="{clock}"}}': objective
+        for (policy, clock), objective in objectives.items()
+    }
+    counts = {
+        ("rsa", "p", "c"): (3, 5),
+        ("pmi", "p", "c"): (0, 8),
+        ("rsa", "p", "d"): (2, 2),
+        ("rsa", "o", "c"): (1, 7),
+    }
+    counts["rsa", "always", "c"] = (1, 1)
+    for (service, policy, clock), (breached, met) in counts.items():
+        for result, number in (("breached", breached), ("met", met)):
+            labels = f'service="{service}",policy="{policy}",clock="{clock}",result="{result}"'
+            series[f"place_policy_clock_result:contact_sla_completed:delta{window}{{{labels}}}"] = number
+    shows = {("rsa", "p", "c"): 1.5, ("pmi", "p", "c"): 0, ("rsa", "p", "d"): 1, ("rsa", "o", "c"): 2}
+    return shown(
+        "times too often",
+        series,
+        {f'{{service="{one}",policy="{policy}",clock="{clock}"}}': n for (one, policy, clock), n in shows.items()},
+    )
+
+
+def done() -> Scene:
+    series = told("contact_sla_completed_total", f'{MAIL},result="met"', 10, 9)
+    series |= told("contact_sla_completed_total", f'{MAIL},result="breached"', 20, 19)
+    series |= told("contact_sla_late_total", MAIL, 5, 4)
+    return shown("in time or late", series, {f"{{{MAIL}}}": 15})
+
+
+def history() -> Iterator[Scene]:
+    hours, day = 48, 86_400
+
+    def behind(metric: str, labels: str, seconds: int) -> dict[str, Values]:
+        """The first board is so far behind, the others an hour less."""
+        return told(metric, labels, hours * 3600 - seconds, hours * 3600 - seconds + 3600)
+
+    def scene(name: str, figures: int, shows: Samples, *channels: tuple[str, int]) -> Scene:
+        series = behind("contact_figures_timestamp_seconds", 'partition="0"', figures)
+        series |= behind("contact_figures_timestamp_seconds", 'partition="1"', 7200)
+        for channel, seconds in channels:
+            series |= behind("contact_history_timestamp_seconds", f'channel="{channel}"', seconds)
+        return shown(name, series, shows, hours, "1h")
+
+    read = (("mail", 5000), ("form", 9000))
+    says = {'{channel="mail"}': 5000, '{channel="form"}': 9000}
+    yield scene("of what is written", 60, says, *read)
+    yield scene("of all that is counted, for a day", day, says, *read)
+    yield scene("of all that is counted, for longer", day + 1, {**says, '{channel="call"}': day + 1}, *read)
+    yield scene("said of calls", day + 1, {'{channel="call"}': 7000}, ("call", 7000))
+
+
+NET: Final = "place_policy_clock_result:contact_sla_completed:net"
+DONE: Final = "place_policy_clock:contact_sla_done:max"
+LIVE, ALL = (CALL, VISIT), (CALL, VISIT, MAIL)
+WINDOWS: Final = {
+    "5m": (LIVE, 10, "1m"),
+    "30m": (LIVE, 4, "15m"),
+    "2h": (LIVE, 4, "1h"),
+    "1d": (ALL, 4, "12h"),
+    "5d": (ALL, 4, "60h"),
+    "28d": (ALL, 4, "14d"),
+}
+"""Window → of which channels, and twice its length, in steps."""
+RECORDED: Final = {
+    "policy_clock:contact_sla_objective:max": [
+        latest("contact_sla_objective_ratio", 'policy="p",clock="c"', 'policy="p",clock="d"')
+    ],
+    "policy_clock:contact_sla_open:max": [calendars()],
+    "place_policy_clock_state:contact_sla_open_items:max": [
+        latest("contact_sla_open_items", f'{CALL},state="overdue"', f'{CALL},state="paused"')
+    ],
+    "place_policy_clock_horizon:contact_sla_due_items:max": [
+        latest("contact_sla_due_items", f'{CALL},horizon="7d"', f'{CALL},horizon="1h"')
+    ],
+    "place_policy_clock:contact_sla_oldest_overdue_timestamp_seconds:min": [earliest()],
+    NET: [net()],
+    **{
+        f"place_policy_clock_result:contact_sla_completed:delta{window}": [grown(NET, ',result="met"', *grows)]
+        for window, grows in WINDOWS.items()
+    },
+    **{f"place_policy_clock:contact_sla_burnrate:ratio{window}": [burns(window)] for window in WINDOWS},
+    DONE: [done()],
+    "place_policy_clock:contact_sla_done:delta7d": [grown(DONE, "", ALL, 4, "84h")],
+    "channel:contact_history_age_seconds:max": list(history()),
+}
+"""Name of what is recorded → what it is, of what it is made of."""
