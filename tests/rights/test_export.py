@@ -3,15 +3,14 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from enum import StrEnum
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec import structs
@@ -23,49 +22,27 @@ from models.identities import IdentityKind
 from models.topics import Channel
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.core import contact as core
-from streams.core.clocks import advance
 from streams.core.contact import Contact
-from streams.core.courses import courses
 from streams.core.figures import Dimensions
 from streams.core.links import Link
 from streams.core.milestone import Milestone
 from streams.core.visit import Visit
 from streams.rights.document import Document, Section
-from streams.rights.finding import Finder, Shared, Unknown
-from streams.rights.holding import Holding, Kept, gather, tell_facts, tell_stays
+from streams.rights.finding import Shared, Unknown
+from streams.rights.holding import gather, tell_facts, tell_stays
 from streams.rights.pdf import write_pdf
 from streams.rights.vocabulary import LANGUAGES, VOCABULARY
 from streams.rights.writing import Format, write
 from streams.rights_process import gather as gather_here
 from streams.settings import Rights, Settings
-from streams.sla_cli import EXAMPLE
-from streams.sla_file import load_policies
 from streams.timeline.store import Timeline
+from tests.rights.citizen import FORMER, LANDLINE, NASTY, NOW, ZONE, events, fill, hold, records, written
 from tests.support.events import CASE, PHONE, START, START_MS, make
-from tests.support.timelines import breach, call, entries_of
+from tests.support.timelines import breach, call
 
-LANDLINE, OTHER, FORMER = "phone:k1-landline", "case:k1-other", "phone:k1-former"
-NASTY = 'mail:mailroom/<img src=x onerror="alert(1)">:1'
-ZONE = ZoneInfo("Europe/Paris")
 OF_QUEUES = {"agent.state_changed", "call.queued", "call.answered", "call.abandoned", "call.left_queue"}
 OF_QUEUES |= {"call.transferred", "call.ended"}
 """Told as waits, not as details."""
-NOW = datetime(2026, 11, 26, 5, tzinfo=UTC)
-
-
-def events() -> list[Event]:
-    letter = {"subject": NASTY, "site": "siege", "service": "mdph"}
-    return [
-        *call("call:a:own", 0, f"{CASE} {PHONE}"),
-        make("feedback.given", 90, subject="call:a:own", scale="csat_1_5", score=2),
-        make("letter.arrived", 10, **letter, pages=3, identities=CASE),
-        make("letter.registered", 11, **letter, chrono="2026A/<b>7", identities=CASE),
-        *call("call:a:landline", 20, f"{CASE} {LANDLINE}"),
-        *call("call:a:former", 30, f"{CASE} {FORMER}"),
-        *call("call:a:other", 40, f"{OTHER} {LANDLINE}"),
-        *call("call:a:family", 50, LANDLINE),
-    ]
 
 
 @pytest.fixture
@@ -73,51 +50,6 @@ def timeline(tmp_path: Path) -> Iterator[Timeline]:
     opened = Timeline(f"sqlite:///{tmp_path / 'timeline.db'}")
     yield opened
     opened.close()
-
-
-def fill(timeline: Timeline, told: list[Event]) -> Finder:
-    """Write what the worker would, and return a finder that has its rows."""
-    policies, rows = load_policies(EXAMPLE), dict[bytes, Contact]()
-    timeline.write(entries_of(told))
-    for event in told:
-        row = core.fold(rows.get(event.subject.encode()), event)
-        row.clocks, _ = advance(row.clocks, courses(row), policies, START_MS)
-        rows[event.subject.encode()] = row
-
-    def read(wanted: Callable[[bytes, bytes], bool]) -> Mapping[bytes, bytes]:
-        return {key: value for key, row in rows.items() if wanted(key, value := core.encode(row))}
-
-    return Finder(timeline, read)
-
-
-def records() -> list[dict[str, Any]]:
-    about = {
-        "at": "2026-11-25T08:00:00Z",
-        "who": "camille.exemple",
-        "role": "agent",
-        "operation": "look_up",
-        "result": "shown",
-    }
-    return [
-        {**about, "whose": PHONE, "why": "contact"},
-        {**about, "whose": "call:a:own", "why": "complaint"},
-        {**about, "whose": CASE, "why": "security"},
-        {**about, "whose": OTHER, "why": "contact"},
-        {**about, "whose": LANDLINE, "why": "contact"},
-        {**about, "whose": LANDLINE, "why": "contact", "result": "not_found"},
-        {**about, "whose": LANDLINE, "why": "rights", "operation": "erase", "result": "begun"},
-        {**about, "whose": FORMER, "why": "contact"},
-        {"begin": 1},
-    ]
-
-
-def hold(timeline: Timeline, finder: Finder, asked: str) -> Holding:
-    kept = [Kept("timelines", "timeline.db", 92, "after it was closed")]
-    return gather(timeline, finder, asked, "", records, kept, NOW)
-
-
-def written(timeline: Timeline, finder: Finder, kind: Format, language: str = "en", asked: str = PHONE) -> bytes:
-    return b"".join(write(hold(timeline, finder, asked), kind, language, ZONE))
 
 
 def test_all_that_is_held_is_there_and_nothing_of_others(timeline: Timeline) -> None:

@@ -7,7 +7,7 @@ import pytest
 from streams.rights.vocabulary import LANGUAGES
 from streams.rights.writing import Format
 from streams.timeline.store import Timeline
-from tests.rights.test_export import events, fill, written
+from tests.rights.citizen import events, fill, written
 from tests.web import axe
 from tests.web.browser import DESK, PHONE, Page
 
