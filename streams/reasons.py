@@ -31,8 +31,8 @@ REASONS: Final = {
         "un champ n'a aucune des valeurs connues",
     ),
     Reason.TOO_MANY_PLACES: (
-        "there are too many sites, services, queues or sources: what tells contacts apart does not belong there",
-        "trop de sites, de services, de files ou de sources : ce qui distingue les contacts n'y a pas sa place",
+        "there are too many sites, services, queues, sectors or sources: what tells contacts apart does not belong there",
+        "trop de sites, de services, de files, de secteurs ou de sources : ce qui distingue les contacts n'y a pas sa place",
     ),
     Reason.TIME_IN_FUTURE: (
         "its time is in the future: is a clock wrong?",

@@ -351,7 +351,8 @@ class Contacts:
         history = partial(self._is_history_until, step.now, self._backlogs.as_of(step.now))
         self.promises.let_time_pass(step, history)
         self._tell_oldest()
-        self._drop_closed(step.now)
+        if not patient:
+            self._drop_closed(step.now)
         if due:
             self._drop_old(step.now)
         self._edited.settle(partial(self._merge_into_day, step.now))

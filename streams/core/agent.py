@@ -13,7 +13,7 @@ from msgspec import field
 from models.events import AgentChange, AgentStateChanged
 from models.instants import milliseconds
 from streams.core.figures import Dimensions
-from streams.core.rows import MAX_PLACES, Codec, Row, mark, shared
+from streams.core.rows import MAX_PLACES, MAX_PLACES_OF_ROW, Codec, Row, TooManyPlaces, mark, shared
 
 AGENT_CHANGED: Final = "agent.state_changed"
 RINGS_REMEMBERED: Final = 32
@@ -104,6 +104,8 @@ def fold(row: Agent | None, event: AgentStateChanged, at: int | None = None) -> 
 
 def _write(registers: dict[str, Register], queue: str, told: Register) -> dict[str, Register]:
     known = registers.get(queue)
+    if known is None and len(registers) >= MAX_PLACES_OF_ROW:
+        raise TooManyPlaces
     return registers if known is not None and known >= told else registers | {queue: told}
 
 

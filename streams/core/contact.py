@@ -23,7 +23,7 @@ from streams.core import visit as queue_visit
 from streams.core.clock import Clock, share_parts
 from streams.core.figures import Dimensions
 from streams.core.milestone import Milestone, State, add_milestone, latest, standing
-from streams.core.rows import MARK_BYTES, Codec, Row, mark, shared
+from streams.core.rows import MARK_BYTES, MAX_PLACES_OF_ROW, Codec, Row, TooManyPlaces, mark, shared
 from streams.core.turns import INDEX, note
 from streams.core.visit import TimesToLive, Visit, add_evidence, moments, tell
 
@@ -257,6 +257,8 @@ def _claim(after: Contact, event: Event, sector: str, identities: str, at: int) 
     if not claims:
         claims[after.sector] = Claim(after.sector, after.sector_at, after.identities)
     known = claims.get(sector)
+    if known is None and len(claims) >= MAX_PLACES_OF_ROW:
+        raise TooManyPlaces
     first_at = min(at, known.first_at) if known else at
     identities = _unite(known.identities if known else "", identities)
     claims[sector] = Claim(sys.intern(sector), first_at if sector else 0, identities)

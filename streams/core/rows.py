@@ -31,13 +31,15 @@ def mark(event_id: str) -> bytes:
 
 MAX_PLACES: Final = 10_000
 """So many different places are counted; a whole country has fewer queues."""
+MAX_PLACES_OF_ROW: Final = 1000
+"""So many queues an agent is told of, so many sectors a contact: with more, a row would not fit into a record in the end."""
 _Places = dict[tuple[str, str, str, str], Dimensions]
 _PLACES: Final[_Places] = {}
 _BESIDE: Final[_Places] = {}
 
 
 class TooManyPlaces(ValueError):  # noqa: N818 - names what there is
-    """Somebody puts into site, service or queue what is different for each contact."""
+    """Somebody puts into site, service, queue or sector what is different for each contact."""
 
 
 def shared(channel: str, site: str, service: str, queue: str, limit: int | None = None) -> Dimensions:

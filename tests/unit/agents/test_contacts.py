@@ -187,6 +187,23 @@ def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker.fold(*beside).dead_letters == [], "what is counted beside a place takes no room"
 
 
+def test_an_agent_of_ever_more_queues_and_a_contact_of_ever_more_sectors_stay_small_enough_to_be_kept() -> None:
+    worker = Worker()
+    logins = [
+        make("agent.state_changed", n / 1000, subject=AGENT, change="logged_in", queue=f"call-{n:032}")
+        for n in range(1003)
+    ]
+    told = [
+        make("call.queued", n / 1000, subject=f"{CALL}1", queue="mdph").model_copy(update={"sector": f"s{n:030}"})
+        for n in range(1003)
+    ]
+    step = worker.fold(*logins, *told)
+    assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 6
+    assert worker.fold(logins[5], told[5]).dead_letters == [], "what is known is told again"
+    worker.commit()
+    assert max(map(len, filter(None, worker.written.values()))) < MAX_ROW_BYTES
+
+
 def test_counters_never_fall() -> None:
     worker = Worker()
     where = {"queue": "mdph", "site": "siege", "service": "autonomie"}
