@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from subprocess import SubprocessError
 from typing import Final, NamedTuple
 
 from yarl import URL
@@ -34,7 +35,8 @@ LOG_BYTES: Final = 5 << 20
 LOG_COPIES: Final = 2
 LINE_BYTES: Final = 1 << 20
 RESTART_SECONDS: Final = (0.2, 1.0, 2.0, 5.0, 10.0)
-"""Between the end of a child and its next life, by how often it failed in a row; after the last it is given up."""
+"""Between the end of a child and its next life, by how often it failed in a row. After the last it is given up, unless it has
+proven that it can run: what it needs may come back at any time, and the others do their work meanwhile."""
 PROVEN_SECONDS: Final = 30.0
 """A life that lasts this long is no failure to start."""
 QUIET_SECONDS: Final = 10.0
@@ -117,7 +119,7 @@ class Child:
 
     async def keep(self) -> None:
         """Run it, again and again, until it is stopped; raises `GaveUp`."""
-        failures = 0
+        failures, proven = 0, False
         while True:
             self._began_at = self._unready_at = time.monotonic()
             self._told, self.trouble, self._where = None, describe_state(""), ""
@@ -127,10 +129,10 @@ class Child:
             if code == 0 and self.program.ends:
                 self._announce_ready()
                 return
-            failures = 0 if self._age >= PROVEN_SECONDS else failures + 1
-            if code == EXIT_CONFIGURATION or failures > len(RESTART_SECONDS):
+            failures, proven = (0, True) if self._age >= PROVEN_SECONDS else (failures + 1, proven)
+            if code == EXIT_CONFIGURATION or (failures > len(RESTART_SECONDS) and not proven):
                 raise GaveUp(self._epitaph(code), code if code == EXIT_CONFIGURATION else EXIT_RESTART)
-            delay = RESTART_SECONDS[max(failures - 1, 0)]
+            delay = RESTART_SECONDS[min(max(failures, 1), len(RESTART_SECONDS)) - 1]
             self._tell(
                 self.program.name,
                 say(
@@ -169,17 +171,22 @@ class Child:
                 self._process.kill()
 
     async def _live(self) -> int:
-        """One life, from start to exit code."""
-        self._process = process = await asyncio.create_subprocess_exec(
-            *self.program.command,
-            env=self.program.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=PIPE,
-            stderr=STDOUT,
-            limit=LINE_BYTES,
-            start_new_session=True,  # Ctrl-C is for us, who stop the children in order
-            preexec_fn=partial(die_with_parent, os.getpid()),
-        )
+        """One life, from start to exit code; `EXIT_RESTART` if it could not begin: memory may be short for a while."""
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *self.program.command,
+                env=self.program.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                stderr=STDOUT,
+                limit=LINE_BYTES,
+                start_new_session=True,  # Ctrl-C is for us, who stop the children in order
+                preexec_fn=partial(die_with_parent, os.getpid()),
+            )
+        except (OSError, SubprocessError) as error:
+            self._last_line = cause_of(error) if isinstance(error, OSError) else str(error)
+            self._tell(self.program.name, say("cannot be started: ", "ne peut démarrer : ") + self._last_line)
+            return EXIT_RESTART
         if self._stopping.is_set():  # while it was being started
             process.terminate()
         watching = asyncio.create_task(self._watch(process))

@@ -9,6 +9,7 @@ import gc
 import math
 import os
 import signal
+import ssl
 import sys
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from typing import Any, Final
 import aiokafka.producer.sender
 import faust
 import structlog
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     InvalidProducerEpoch,
@@ -53,6 +55,7 @@ EX_FINAL: Final = 2
 """A person has to act: too many records that our own code fails on, records gone before they were taken, rows of a later release,
 rights that are missing. For a supervisor: not to be started again."""
 WAITING_SAID_SECONDS: Final = 10
+ANSWER_MS: Final = 3000
 HOUR_SECONDS: Final = 3600
 LATE_BEATS: Final = 5
 LEAVING_SECONDS: Final = 30
@@ -399,14 +402,39 @@ def _credentials(client: Mapping[str, Any]) -> Any:
 
 
 def wait_for_broker(engine: Engine, asked: Sequence[int] = ()) -> None:
-    """Return once one of the bootstrap addresses accepts connections, or a signal is `asked`; say now and then that none does."""
+    """Return once Kafka answers at one of the bootstrap addresses, or a signal is `asked`; say now and then that it does not."""
     said_at = -math.inf
-    while not asked and not any(listens(address) for address in engine.options.bootstrap.split(",")):
+    addresses = engine.options.bootstrap.split(",")
+    while not asked and not any(listens(address) and _answers(address, engine.options) for address in addresses):
         if time.monotonic() - said_at > WAITING_SAID_SECONDS:
             said_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
         engine.beat()
         time.sleep(0.2)
+
+
+def _answers(address: str, options: Options) -> bool:
+    """Return whether it is Kafka that takes connections there: before one that is away a load balancer may still do so."""
+    host, _, port = address.strip().rpartition(":")
+    client = options.client
+    asking = create_conn(
+        host.strip("[]"),
+        int(port),
+        request_timeout_ms=ANSWER_MS,
+        security_protocol=client.get("security_protocol", "PLAINTEXT").removeprefix("SASL_"),
+        ssl_context=client.get("ssl_context"),
+    )
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(asking).close()
+    except ssl.SSLCertVerificationError:
+        return True  # told better by who is to join
+    except (OSError, KafkaError, TimeoutError):
+        return False
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+    return True
 
 
 class _Worker(faust.Worker):

@@ -5,8 +5,12 @@ Truth is the source topics themselves; every test also proves that its fault hap
 
 import random
 import signal
+import socket
+import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -150,6 +154,26 @@ def test_zombie_is_fenced_and_leaves(name: str, kafka: EmbeddedKafka, tmp_path: 
     assert counts["torn"] > 0
 
 
+@contextmanager
+def accepting(port: int) -> Iterator[list[object]]:
+    """Take connections and close them, as what stands before a Kafka that is away; hands out whose they were."""
+    accepted: list[object] = []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, peer = listener.accept()
+                connection.close()
+                accepted.append(peer)
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        thread = threading.Thread(target=accept)
+        thread.start()
+        yield accepted
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
 @pytest.mark.timeout(600)
 def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     name = "ledger-broker"
@@ -157,6 +181,9 @@ def test_broker_away_at_start_stopped_killed_and_restarted(own_kafka: EmbeddedKa
     own_kafka.stop()
     with supervised(worker(name, own_kafka, tmp_path / "worker.log")) as child:
         child.wait_for('"event": "waiting_for_broker"')
+        with accepting(own_kafka.port) as accepted:
+            wait_until(lambda: len(accepted) >= 20, "the worker to ask again")
+        assert child.exits == []
         own_kafka.start()
         child.wait_for(OPENED, 4)
         for number in (signal.SIGTERM, signal.SIGKILL):

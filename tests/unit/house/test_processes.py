@@ -1,6 +1,7 @@
 """The process tree: what it promises of its children, with real processes."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from subprocess import SubprocessError
+from typing import Any
 
 import psutil
 import pytest
@@ -175,6 +178,53 @@ def test_child_that_cannot_start_is_given_up_and_the_tree_with_it(tmp_path: Path
     assert told.count("restart in") == len(processes.RESTART_SECONDS)
     assert (tmp_path / "journal").read_text() == "broker\n"
     assert children() == []
+
+
+def test_child_that_has_proven_itself_is_never_given_up(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PROVEN_SECONDS", 1.0)
+    code = (
+        "import pathlib, sys, time\n"
+        "new = pathlib.Path(sys.argv[1])\n"
+        "new.exists() or time.sleep(new.touch() or 1.1)\n"
+        "sys.exit(70)\n"
+    )
+
+    async def grow(tree: Tree) -> None:
+        tree.start(python("worker", code, str(tmp_path / "new")))
+        await until(lambda: told.count("restart in") == 8)
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert told.count("restart in") > len(processes.RESTART_SECONDS)
+
+
+def test_child_for_which_there_is_no_memory_is_tried_again(
+    tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, failures = (
+        asyncio.create_subprocess_exec,
+        [OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), SubprocessError("preexec_fn failed")],
+    )
+
+    async def fail(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop(0)
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", fail)
+
+    async def grow(tree: Tree) -> None:
+        await all_ready(tree.start(server("worker", tmp_path / "journal")))
+        interrupt()
+
+    run(tmp_path, told, grow)
+    assert [text for text in told.of("worker") if "cannot" in text] == [
+        "cannot be started: Cannot allocate memory",
+        "cannot be started: preexec_fn failed",
+    ]
+    assert told.count("✓") == 1
 
 
 def test_wrong_setting_is_given_up_at_once(tmp_path: Path, told: Told) -> None:
