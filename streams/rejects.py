@@ -108,28 +108,20 @@ def list_(
 @as_json
 @pass_settings_here
 def show(settings: Settings, place: str, *, value: bool, json: bool) -> None:
-    """Print all that is known of one record."""
-    found = next(_found(settings, Filter(places=frozenset({place}))), None)
-    if found is None:
+    """Print all that is known of one record, or of each, should several be at that place."""
+    found = [*_found(settings, Filter(places=frozenset({place})))]
+    if not found:
         raise OperatorError(_none_at([place]), EXIT_NOT_FOUND)
-    name, directory, kept = found
-    record = kept.reject.record
-    if json:
-        content = {"value": record.decode(errors="backslashreplace")} if value else {}
-        click.echo(dumps(_facts(name, kept) | content))
-    else:
-        for title, text in {
-            say("reason", "raison"): f"{kept.reject.reason.value}, {describe(kept.reject.reason)}",
-            say("detail", "détail"): explain(kept.reject.detail),
-            say("connector", "connecteur"): name,
-            say("read at", "lu le"): when(milliseconds(kept.read_at), settings.web.zone),
-            say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
-        }.items():
-            if text:
-                click.echo(f"{title:<14} {text}")
-        if value:
-            click.echo(f"\n{printable(record)}")
-    files = ", ".join(str(directory / file) for file in NAMES if (directory / file).exists())
+    for number, (name, _, kept) in enumerate(found):
+        if json:
+            content = {"value": kept.reject.record.decode(errors="backslashreplace")} if value else {}
+            click.echo(dumps(_facts(name, kept) | content))
+        else:
+            if number:
+                click.echo()
+            _print(name, kept, settings.web.zone, value=value)
+    directories = dict.fromkeys(directory for _, directory, _ in found)
+    files = ", ".join(str(home / file) for home in directories for file in NAMES if (home / file).exists())
     click.echo(
         say(
             f"The value may hold personal data: it is kept in {files} (0600) and nowhere else. Do not pass it on.",
@@ -187,6 +179,21 @@ def replay(
             raise click.Abort
     for instance in instances:
         _replay(settings, instance, wanted, dry_run=dry_run)
+
+
+def _print(name: str, kept: Kept, zone: tzinfo, *, value: bool) -> None:
+    record = kept.reject.record
+    for title, text in {
+        say("reason", "raison"): f"{kept.reject.reason.value}, {describe(kept.reject.reason)}",
+        say("detail", "détail"): explain(kept.reject.detail),
+        say("connector", "connecteur"): name,
+        say("read at", "lu le"): when(milliseconds(kept.read_at), zone),
+        say("value", "valeur"): f"{len(record)} {say('bytes', 'octets')}",
+    }.items():
+        if text:
+            click.echo(f"{title:<14} {text}")
+    if value:
+        click.echo(f"\n{printable(record)}")
 
 
 def _replay(settings: Settings, instance: "Instance", wanted: Filter, *, dry_run: bool) -> None:

@@ -31,10 +31,15 @@ log = structlog.get_logger(__name__)
 class Kept(NamedTuple):
     """A record that is kept."""
 
-    place: str
-    """A short name, which it keeps for as long as it is there."""
+    digest: str
+    """By which it is removed: of all that is kept of it."""
     read_at: datetime
     reject: Reject
+
+    @property
+    def place(self) -> str:
+        """A short name for people, which it keeps for as long as it is there; another one may have the same."""
+        return self.digest[:8]
 
 
 class Rejects:
@@ -101,11 +106,11 @@ def read(directory: Path) -> Iterator[Kept]:
             yield kept
 
 
-def remove(directory: Path, places: Collection[str]) -> None:
-    """Keep no longer what is at `places`. Nobody may have `Rejects` open there."""
+def remove(directory: Path, digests: Collection[str]) -> None:
+    """Keep no longer what has one of `digests`. Nobody may have `Rejects` open there."""
     for name in NAMES:
         lines = [line for where, line in _lines(directory) if where == name]
-        rest = [line for line in lines if _place(line) not in places]
+        rest = [line for line in lines if _digest(line) not in digests]
         if not rest:
             (directory / name).unlink(missing_ok=True)
         elif len(rest) < len(lines):
@@ -157,10 +162,10 @@ def _unpack(line: bytes) -> Kept | None:
         entry = json.loads(line)
         record = entry["record"].encode("utf-8", "surrogateescape")
         reject = Reject(Reason(entry["reason"]), record, entry["detail"], entry["context"].encode())
-        return Kept(_place(line), datetime.fromisoformat(entry["at"]), reject)
+        return Kept(_digest(line), datetime.fromisoformat(entry["at"]), reject)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _place(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()[:8]
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()

@@ -59,7 +59,7 @@ def replay(
             if isinstance(outcome, Reject):
                 unusable[outcome.reason] += 1
             else:
-                used.add(kept.place)
+                used.add(kept.digest)
                 payloads += [pack(replace(to_record(event), replayed=True)) for event in outcome]
         if used and not dry_run:
             with closing(Spool(context.directory / "spool", spool_limit_bytes)) as spool:

@@ -177,6 +177,20 @@ def test_replay_takes_only_what_is_chosen() -> None:
     assert places() == [second, third]
 
 
+def test_where_a_place_is_shared_all_are_shown_and_only_what_was_used_goes(home: Path) -> None:
+    mend()
+    lines = ["1773650000|1773650000.124044|600|NONE|FULL|", "1773650000|1773650000.66533|600|NONE|SURVEY|"]
+    said = {"at": "2026-03-16T08:00:00+00:00", "reason": "unknown_record", "detail": ""}
+    entries = [json.dumps({**said, "record": line, "context": CONTEXT.decode()}) + "\n" for line in lines]
+    (home / "rejects.jsonl").write_text("".join(entries))
+    assert places() == ["siege:d640407e"] * 2
+    shown = command("show", "siege:d640407e", "--value").output
+    assert [line in shown for line in lines] == [True, True]
+    assert len(command("show", "siege:d640407e", "--json").stdout.splitlines()) == 2
+    assert "siege: 1 usable now" in command("replay", "siege:d640407e", "--yes").output
+    assert (home / "rejects.jsonl").read_text() == entries[1]
+
+
 def test_replay_leaves_a_running_connector_alone() -> None:
     with ExitStack() as running:
         instance = configure("siege", "asterisk", {"path": "queue_log"})
