@@ -7,6 +7,7 @@ all that looks like a telephone number, an e-mail address or a payload is masked
 import logging
 import re
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import MutableMapping
 from contextlib import suppress
@@ -123,8 +124,9 @@ class Repeats(logging.Filter):
             return True
         key = (record.name, record.levelno, _sameness(record))
         since, held_back = self._seen.get(key, (float("-inf"), 0))
-        shown = record.created - since >= self._seconds
-        self._seen[key] = (record.created, 0) if shown else (since, held_back + 1)
+        now = time.monotonic()  # a clock that is put back would silence all that was said
+        shown = now - since >= self._seconds
+        self._seen[key] = (now, 0) if shown else (since, held_back + 1)
         self._seen.move_to_end(key)
         while len(self._seen) > self._remembered:
             self._seen.popitem(last=False)

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,16 +123,28 @@ def test_libraries_are_kept_quiet_even_at_debug(output: Output, library: str) ->
     assert [record["event"] for record in output.records] == ["connection lost"]
 
 
-def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output) -> None:
+def test_an_absent_broker_gives_a_few_lines_a_minute(output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     logger = logging.getLogger("aiokafka.conn")
-    minutes = 3
+    minutes, now = 3, 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     for attempt in range(minutes * 600):
-        record = logger.makeRecord(
-            logger.name, logging.ERROR, __file__, 1, "Unable to connect to %s: %s", (f"node {attempt}", "refused"), None
-        )
-        record.created = 1_764_000_000 + attempt / 10
-        logger.handle(record)
+        now = attempt / 10
+        logger.error("Unable to connect to %s: %s", f"node {attempt}", "refused")
     assert [record.get("repeated") for record in output.records] == [None, 599, 599]
+
+
+def test_a_clock_that_is_put_back_silences_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, repeats = 0.0, logs.Repeats(seconds=60)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def is_shown(created: float) -> bool:
+        record = logging.LogRecord("kafka", logging.WARNING, "", 1, "broker away", None, None)
+        record.created = created
+        return repeats.filter(record)
+
+    assert [is_shown(1_764_000_000), is_shown(1_764_000_001 - 3600)] == [True, False]
+    now = 61.0
+    assert is_shown(1_764_000_061 - 3600)
 
 
 def test_values_tell_texts_of_the_standard_library_apart(output: Output) -> None:
