@@ -91,7 +91,7 @@ class Rejects:
     def _rotate(self) -> int:
         """Let the file become the older one, and return how many records were in that."""
         self.close()
-        dropped = self._old.read_bytes().count(b"\n") if self._old.exists() else 0
+        dropped = sum(map(bool, self._old.read_bytes().splitlines())) if self._old.exists() else 0  # blank: forgotten
         self.path.replace(self._old)
         self._file = self._open()
         if dropped:

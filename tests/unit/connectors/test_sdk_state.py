@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from connectors.sdk.cursor import NAMES, Cursor
 from connectors.sdk.errors import CursorDamagedError, KeyFileError
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.keys import Keys, load_key
-from connectors.sdk.rejects import Rejects
+from connectors.sdk.rejects import Rejects, forget, read
 from models.identities import IdentityKind
 from models.reasons import Reason
 
@@ -214,6 +215,16 @@ class TestRejects:
         told = [entry["count"] for entry in logs if entry["event"] == "rejects_dropped"]
         assert told == [count for count in dropped if count]
         assert limit / 3 < sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
+
+    def test_what_was_forgotten_is_not_counted_as_dropped(self, tmp_path: Path) -> None:
+        with closing(Rejects(tmp_path, limit_bytes=1_000)) as rejects:
+            while not (tmp_path / "rejects.old.jsonl").exists():
+                rejects.add(Reject(Reason.UNKNOWN_RECORD, b"old"))
+            rejects.sync()
+            assert forget(tmp_path, datetime.max.replace(tzinfo=UTC)) > 1
+            dropped = [rejects.add(Reject(Reason.UNKNOWN_RECORD, b"new")) for _ in range(9)]
+        kept = sum(kept.reject.record == b"new" for kept in read(tmp_path))
+        assert sum(dropped) == 9 - kept > 0
 
     def test_its_text_does_not_show_in_a_repr(self) -> None:
         assert "0639980000" not in repr(Reject(Reason.UNKNOWN_RECORD, b"0639980000"))
