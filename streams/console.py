@@ -43,6 +43,10 @@ SAYINGS: Final = {
         "{connector}: Kafka cannot be reached ({error})",
         "{connector} : Kafka est injoignable ({error})",
     ),
+    "connector_ended": (
+        "{connector} ended by itself ({trouble}): all connectors are started again",
+        "{connector} s'est arrêté ({trouble}) : tous les connecteurs sont relancés",
+    ),
     "connector_in_trouble": ("{connector} takes nothing in: {trouble}", "{connector} ne prend rien : {trouble}"),
     "connector_takes_in_part": (
         "{connector} takes in a part only: {trouble}",

@@ -127,7 +127,7 @@ class Lane:
         return time.monotonic() - self._turned_at > STUCK_SECONDS
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set."""
+        """Work until `stop` is set. Only what no new start in this process can help ends it before."""
         structlog.contextvars.bind_contextvars(connector=self.instance.source)
         failures = 0
         while not stop.is_set():
@@ -140,6 +140,9 @@ class Lane:
                 self._meter.errors[Reason.INTERNAL_ERROR].inc()
                 self._report(describe(error), seconds=pause)
                 stop.wait(pause)
+            except BaseException as error:  # noqa: BLE001 - a SystemExit, which threading passes over in silence
+                self.trouble = type(error).__name__
+                return
 
     def _work(self, stop: threading.Event) -> None:
         with self._opened() as flow:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from connectors.sdk import registry as connectors
@@ -26,6 +27,8 @@ WATCH_SECONDS: Final = 1.0
 """How often it is looked whether an instance is stuck."""
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
+
+log = structlog.get_logger(__name__)
 
 
 def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked: IsBlocked | None = None) -> Instance:
@@ -76,16 +79,23 @@ class Runner:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; then stop reading, wait some seconds for what is on its way, and return.
 
-        Raises `StuckError` once one instance is stuck, after all others have stopped: the process must then leave, since a
-        thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read again.
+        Raises `StuckError` once one instance is stuck, or its thread ended by itself, after all others have stopped: the process
+        must then leave, since a thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read
+        again.
         """
         with _few_garbage_collections():
             at_work = {lane: _start(lane, stop) for lane in self._lanes}
             stuck: list[str] = []
             while at_work:
                 next(iter(at_work.values())).join(WATCH_SECONDS)
-                at_work = {lane: thread for lane, thread in at_work.items() if thread.is_alive()}
-                if found := [lane for lane in at_work if lane.stuck]:
+                ended = [lane for lane, thread in at_work.items() if not thread.is_alive()]
+                at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
+                found = [lane for lane in at_work if lane.stuck]
+                if not stop.is_set():  # one that was to stop would have ended after it was set
+                    for lane in ended:
+                        log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
+                    found += ended
+                if found:
                     stop.set()
                     stuck += [lane.instance.source for lane in found]
                     at_work = {lane: thread for lane, thread in at_work.items() if lane not in found}

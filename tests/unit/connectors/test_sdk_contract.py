@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -24,7 +24,14 @@ from connectors.asterisk import CONNECTOR as ASTERISK
 from connectors.sdk import docs, lane, notice, registry, rejects
 from connectors.sdk.config import ConnectorConfig, Options, parse, speaks_french, table
 from connectors.sdk.contract import Connector, Context, Outcome, Reject, Source
-from connectors.sdk.errors import ConfigError, SourceMisconfiguredError, SourceUnavailableError, describe, unavailable
+from connectors.sdk.errors import (
+    ConfigError,
+    SourceMisconfiguredError,
+    SourceUnavailableError,
+    StuckError,
+    describe,
+    unavailable,
+)
 from connectors.sdk.flow import Flow
 from connectors.sdk.lane import Instance, Lane
 from connectors.sdk.metrics import Meter, Metrics
@@ -537,6 +544,36 @@ def test_a_runner_says_who_is_in_trouble(tmp_path: Path) -> None:
         stop.set()
         thread.join(60)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("ending", [SystemExit("0639980000"), KeyboardInterrupt()])
+def test_a_runner_ends_with_a_thread_that_ended_by_itself(tmp_path: Path, ending: BaseException) -> None:
+    class Leaving(Numbers):
+        def read(self, wait_seconds: float) -> NoReturn:
+            raise ending
+
+    def instance(name: str, source: type[Numbers]) -> Instance:
+        connector = Connector("numbers", ConnectorConfig, lambda _, context: source([], [], context))
+        return Instance(name, connector, ConnectorConfig())
+
+    runner = Runner(
+        [instance("nord", Numbers), instance("sud", Leaving)],
+        brokers="unused",
+        directory=tmp_path,
+        registry=CollectorRegistry(),
+        open_publisher=lambda *_: Telling([]),
+    )
+    stop = threading.Event()
+    with structlog.testing.capture_logs() as logs, ThreadPoolExecutor() as pool:
+        run = pool.submit(runner.run, stop)
+        try:
+            with pytest.raises(StuckError, match="numbers/sud"):
+                run.result(20)
+        finally:
+            stop.set()
+    (told,) = (entry for entry in logs if entry["event"] == "connector_ended")
+    assert (told["connector"], told["trouble"], told["log_level"]) == ("numbers/sud", type(ending).__name__, "error")
+    assert not any(thread.name.startswith("numbers/") for thread in threading.enumerate())
 
 
 def test_what_is_said_of_an_error_holds_no_value() -> None:
