@@ -139,6 +139,17 @@ def table(settings: Settings) -> list[Kept]:
             "retention.rejects_days",
         ),
         Kept(
+            ("what a switchboard told live", "ce qu'un standard a dit en direct"),
+            "data/connectors/…/ami, esl",
+            ("telephone numbers", "numéros de téléphone"),
+            None,
+            (
+                "until Kafka or the spool has it; while the connector is stopped, without an end",
+                "jusqu'à ce que Kafka ou la file sur disque l'ait ; connecteur arrêté : sans limite",
+            ),
+            "",
+        ),
+        Kept(
             ("events while Kafka is away", "événements pendant une panne de Kafka"),
             "data/connectors/…/spool",
             PSEUDONYMS,

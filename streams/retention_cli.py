@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
 from streams.words import say
 
 BROKER_SECONDS: Final = 30.0
+DAMAGED: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
+"""What was set aside of spools and of what live lines told, and what was never finished: it may be as it came."""
 
 
 @click.group(
@@ -89,14 +92,14 @@ def apply(settings: Settings, *, dry_run: bool, no_rewrite: bool) -> None:
 
 
 def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
-    """Remove files that nobody wrote to for too long: logs, and what was set aside of spools."""
+    """Remove files that nobody wrote to for too long: logs, what was set aside of spools, and what a crash left of a file."""
     data, kept = settings.data, settings.retention
     for what, days, paths in (
         (say("logs", "journaux"), kept.logs_days, data.glob("logs/*")),
         (
-            say("damaged files of spools", "fichiers abîmés de files sur disque"),
+            say("damaged files of connectors", "fichiers abîmés de connecteurs"),
             kept.rejects_days,
-            data.glob("connectors/*/*/spool/*.bad"),
+            chain.from_iterable(map(data.glob, DAMAGED)),
         ),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
@@ -114,7 +117,7 @@ def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from connectors.sdk import rejects  # noqa: PLC0415
 
     before = datetime.now(UTC) - timedelta(days=settings.retention.rejects_days)
-    homes = sorted(path.parent for path in settings.data.glob("connectors/*/*/rejects.jsonl"))
+    homes = sorted({path.parent for path in settings.data.glob("connectors/*/*/rejects*.jsonl")})
     removed = sum(rejects.forget(home, before, dry_run=dry_run) for home in homes)
     yield _count(say("rejected records", "enregistrements rejetés"), removed, dry_run=dry_run)
 

@@ -121,22 +121,27 @@ def remove(directory: Path, digests: Collection[str]) -> None:
 def forget(directory: Path, before: datetime, *, dry_run: bool = False) -> int:
     """Blank what was read before `before`, in place, so that whoever has `Rejects` open there may go on; return how many.
 
+    What nobody can read, such as the half of a line that a crash left, is as old as what comes after it, or else as the file.
     With `dry_run` they are only counted.
     """
     forgotten = 0
     for name in NAMES:
         with suppress(FileNotFoundError), (directory / name).open("r+b") as file:
-            place = 0
-            for line in file.read().split(b"\n"):
-                kept = _unpack(line)
-                if kept is not None and kept.read_at < before:
+            content = file.read()
+            status = os.fstat(file.fileno())
+            place, is_over = len(content) + 1, status.st_mtime < before.timestamp()
+            for line in reversed(content.split(b"\n")):
+                place -= len(line) + 1
+                if kept := _unpack(line):
+                    is_over = kept.read_at < before
+                if line and is_over:
                     forgotten += 1
                     if not dry_run:
                         file.seek(place)
                         file.write(b"\n" * len(line))
-                place += len(line) + 1
             file.flush()
             os.fsync(file.fileno())
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))  # no record was added
     return forgotten
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -225,6 +225,26 @@ class TestRejects:
             dropped = [rejects.add(Reject(Reason.UNKNOWN_RECORD, b"new")) for _ in range(9)]
         kept = sum(kept.reject.record == b"new" for kept in read(tmp_path))
         assert sum(dropped) == 9 - kept > 0
+
+    def test_what_a_crash_left_half_written_is_forgotten_with_what_is_as_old(self, tmp_path: Path) -> None:
+        def write(*lines: bytes) -> None:
+            (tmp_path / "rejects.jsonl").write_bytes(b"\n".join(lines))
+            os.utime(tmp_path / "rejects.jsonl", (before.timestamp() - 1,) * 2)
+
+        with closing(Rejects(tmp_path)) as rejects:
+            rejects.add(Reject(Reason.UNKNOWN_RECORD, b"new"))
+            rejects.sync()
+            now = rejects.path.read_bytes().rstrip()
+        before = datetime.now(UTC) - timedelta(days=1)
+        old, half = now.replace(str(datetime.now(UTC).year).encode(), b"2020", 1), b'{"record": "0639980000'
+        write(half, old, now, half, now, b"")
+        assert forget(tmp_path, before, dry_run=True) == forget(tmp_path, before) == 2
+        assert [*filter(None, (tmp_path / "rejects.jsonl").read_bytes().split(b"\n"))] == [now, half, now]
+        write(old, half)
+        assert forget(tmp_path, before) == 2
+        write(now, half)
+        os.utime(tmp_path / "rejects.jsonl")
+        assert forget(tmp_path, before) == 0, "it may be half written by one that runs"
 
     def test_its_text_does_not_show_in_a_repr(self) -> None:
         assert "0639980000" not in repr(Reject(Reason.UNKNOWN_RECORD, b"0639980000"))

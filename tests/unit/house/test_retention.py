@@ -159,6 +159,28 @@ def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_i
     assert not [*data.rglob("timeline.db")]
 
 
+def test_nothing_that_came_raw_outlives_its_days_wherever_a_connector_has_it(data: Path) -> None:
+    home = data / "connectors/asterisk/siege"
+    due = [home / name for name in ("ami/3.bad", "spool/3.bad", "ami/4.spool.new", "rejects.jsonl.new")]
+    stays = [home / name for name in ("ami/4.spool", "spool/4.spool", "cursor-0.json", "esl/5.bad")]
+    for path in (*due, *stays):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("0639980000")
+    for path in (*due, *stays[:-1]):
+        os.utime(path, (time.time() - 31 * DAY,) * 2)
+    assert "damaged files of connectors: 4" in run("apply").stdout
+    assert [path.exists() for path in (*due, *stays)] == [False] * 4 + [True] * 4
+
+
+def test_a_record_is_forgotten_where_only_the_older_file_is_left(data: Path) -> None:
+    home = data / "connectors/a/b"
+    kept = keep_rejects(home)
+    kept.close()
+    kept.path.rename(home / "rejects.old.jsonl")
+    assert "rejected records: 1" in run("apply").stdout
+    assert [one.reject.record for one in rejects.read(home)] == [b"now"]
+
+
 @pytest.mark.broker
 def test_what_was_kept_for_long_enough_is_removed_and_told(
     data: Path, own_kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
@@ -258,6 +280,7 @@ def test_a_proof_names_until_when_the_erased_are_known_as_the_table_has_it_and_t
 
 def keep_rejects(directory: Path) -> Rejects:
     """Return what a connector holds open: a record of long ago, and one of now."""
+    directory.mkdir(parents=True, exist_ok=True)
     kept = Rejects(directory)
     for content in (b"long ago", b"now"):
         kept.add(Reject(Reason.INVALID_JSON, content, "", b""))
