@@ -18,6 +18,12 @@ INSTANCES = ("1", "12")
 """How many workers there are is for the operator to say."""
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
 PROCESSES = [unit for unit in UNITS if "Type=oneshot" not in unit.read_text(encoding="utf-8")]
+UNIT_IN_README = re.compile(r"^ *\[Unit\]\n(?:.*\n)*?(?= *```)", re.MULTILINE)
+READMES_WITH_A_UNIT = [
+    readme
+    for readme in sorted((Path(__file__).parents[2] / "connectors").rglob("README*.md"))
+    if UNIT_IN_README.search(readme.read_text(encoding="utf-8"))
+]
 COMMAND = re.compile(r"^ExecStart=/opt/accueil/\.venv/bin/accueil (\w+)(?: \w+)*$", re.MULTILINE)
 
 
@@ -56,6 +62,19 @@ def test_settings_of_a_unit_exist(unit: Path, instance: str, monkeypatch: pytest
     settings = load()
     assert settings.data == Path("/var/lib/accueil")
     assert settings.log.format == "json"
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_waits_for_the_clock_to_be_right(unit: Path) -> None:
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    assert {f"{order}=network-online.target time-sync.target" for order in ("Wants", "After")} <= set(lines)
+
+
+@pytest.mark.parametrize("readme", READMES_WITH_A_UNIT, ids=lambda readme: readme.name)
+def test_a_unit_of_a_readme_waits_for_the_clock_to_be_right(readme: Path) -> None:
+    for unit in UNIT_IN_README.findall(readme.read_text(encoding="utf-8")):
+        for order in ("Wants", "After"):
+            assert re.search(rf"^ *{order}=.*\btime-sync\.target$", unit, re.MULTILINE), readme
 
 
 def test_what_is_over_is_dropped_each_night() -> None:
