@@ -1,8 +1,9 @@
 """`accueil retention`: how long is kept what, and what was kept for long enough removed."""
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -18,6 +19,7 @@ from streams.terminal import EXIT_RESTART, Group, OperatorError, clear_errors
 from streams.words import say
 
 BROKER_SECONDS: Final = 30.0
+LOG: Final = ".log"
 DAMAGED: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
 """What was set aside of spools and of what live lines told, and what was never finished: it may be as it came."""
 
@@ -105,12 +107,21 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
         for path in old:
             if not dry_run:
-                path.unlink(missing_ok=True)
+                _remove(path)
         yield _count(what, len(old), dry_run=dry_run)
 
 
 def _is_older(path: Path, days: int) -> bool:
-    return time.time() - path.stat().st_mtime > days * 86_400
+    status = path.stat()
+    return time.time() - status.st_mtime > days * 86_400 and (status.st_size > 0 or path.suffix != LOG)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if path.suffix == LOG:  # `accueil up` may hold it open for its child's next line: emptied, it is the same file
+            os.truncate(path, 0)
+        else:
+            path.unlink()
 
 
 def _remove_rejects(settings: Settings, *, dry_run: bool) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """How long is kept what: the table, what contradicts itself in it, and what is removed."""
 
 import gc
+import logging
 import os
 import time
 import warnings
@@ -31,6 +32,7 @@ from streams.core import timeline as entries
 from streams.core.contact import Contact
 from streams.engine.broker import EmbeddedKafka
 from streams.prechecks import own
+from streams.processes import _LogFile
 from streams.retention import CONTRADICTIONS, describe, find_contradictions, find_due, table
 from streams.rights.erasing import Erasing, make_id
 from streams.rights_process import keeping_of
@@ -157,6 +159,20 @@ def test_beside_the_demo_that_runs_it_is_the_demos_that_is_removed_and_nothing_i
     assert "logs: 1" in done.stdout
     assert "no broker: start" in run("apply").stderr
     assert not [*data.rglob("timeline.db")]
+
+
+def test_a_child_that_was_quiet_for_long_is_heard_in_its_log_after_it(data: Path) -> None:
+    path = data / "logs" / "web.log"
+    path.parent.mkdir()
+    with closing(_LogFile(path, pytest.fail)) as held:
+        held.emit(logging.makeLogRecord({"msg": "all is well"}))
+        os.utime(path, (time.time() - 91 * DAY,) * 2)
+        assert "logs: would remove 1" in run("apply", "--dry-run").stdout
+        assert "logs: 1" in run("apply").stdout
+        os.utime(path, (time.time() - 91 * DAY,) * 2)
+        assert "logs: 0" in run("apply").stdout, "it holds nothing any more"
+        held.emit(logging.makeLogRecord({"msg": "out of memory"}))
+    assert path.read_text() == "out of memory\n"
 
 
 def test_nothing_that_came_raw_outlives_its_days_wherever_a_connector_has_it(data: Path) -> None:
