@@ -33,7 +33,7 @@ class Reason(StrEnum):
     UNKNOWN_ENUM = "unknown_enum"
     """A field that takes one of a closed list of values has another one."""
     TOO_MANY_PLACES = "too_many_places"
-    """A site, service, queue, sector or source too many: these are closed sets, and what tells contacts apart does not belong there."""
+    """A site, service, queue, sector or source too many: of closed sets, in which nothing belongs that tells contacts apart."""
     TIME_IN_FUTURE = "time_in_future"
     """The event claims to have happened later than clocks may differ."""
     TIME_IN_PAST = "time_in_past"

@@ -78,7 +78,7 @@ def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[s
     origins = _read_origins(find_file(config))
     for keys, value in _leaves(settings.model_dump(mode="json")):
         yield (
-            ".".join(keys),
+            spell(keys),
             MASK if value and _is_secret(settings, keys) else value,
             _find_origin(origins, keys) or say("default", "par défaut"),
         )

@@ -291,8 +291,8 @@ def _spell(terms: tuple[Term, ...]) -> str:
 
 def _print(shown: list[Counted], told: dict[str, list[Event]], zone: tzinfo) -> None:
     titles = say(
-        "contact,counted as,in 5 min from,lasted,counts in,where",
-        "contact,compté comme,5 min dès,durée,compte dans,lieu",
+        "contact,counted as,in 5 min from,time counted,counts in,where",
+        "contact,compté comme,5 min dès,durée comptée,compte dans,lieu",
     )
     rows = [
         (

@@ -62,11 +62,15 @@ class Instance(NamedTuple):
         """`<connector>/<instance>`."""
         return f"{self.connector.name}/{self.name}"
 
-    def context(self, directory: Path) -> Context:
-        """Return what the instance keeps below `directory`, which another process may be working on."""
+    def context(self, directory: Path, *, lasting: bool = True) -> Context:
+        """Return what the instance keeps below `directory`, which another process may be working on.
+
+        If it is not to be `lasting`, nothing of it is made, and a key that is not there is one for the moment.
+        """
         home = self._home(directory)
-        make_private_directory(home)
-        keys = Keys(directory / "keys", home, is_blocked=self.is_blocked)
+        if lasting:
+            make_private_directory(home)
+        keys = Keys(directory / "keys", home, lasting=lasting, is_blocked=self.is_blocked)
         return Context(self.source, home, Cursor(home), keys.key_of)
 
     @contextmanager
@@ -78,14 +82,11 @@ class Instance(NamedTuple):
 
     @contextmanager
     def looked_at(self, directory: Path) -> Iterator[Context]:
-        """Have the same to look at: nothing of it is made, and a key that is not there is one for the moment.
-
-        Raises `InstanceInUseError`.
-        """
-        home = self._home(directory)
-        with _held(home / LOCK) if (home / LOCK).exists() else nullcontext():
-            keys = Keys(directory / "keys", home, lasting=False, is_blocked=self.is_blocked)
-            yield Context(self.source, home, Cursor(home), keys.key_of)
+        """Have the same to look at, so that nothing is made. Raises `InstanceInUseError`."""
+        context = self.context(directory, lasting=False)
+        lock = context.directory / LOCK
+        with _held(lock) if lock.exists() else nullcontext():
+            yield context
 
     def _home(self, directory: Path) -> Path:
         return directory / self.connector.name / self.name

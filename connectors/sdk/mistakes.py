@@ -4,6 +4,8 @@ Never the value: it may be a secret.
 """
 
 import difflib
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
@@ -12,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from connectors.sdk.words import say
 
+_BARE: Final = re.compile("[A-Za-z0-9_-]+")
 _LABEL: Final = "^[A-Za-z0-9._-]*$"
 _PLAIN: Final = {
     _LABEL: ("may have letters without accents, digits, . _ -", "admet lettres sans accent, chiffres, . _ -"),
@@ -78,7 +81,7 @@ def spell(keys: Iterable[int | str], given: Any = None) -> str:
         except (TypeError, LookupError):
             given = None
         if isinstance(key, str):
-            shown = key or '""'  # as TOML has it: nothing would be seen of it
+            shown = key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)  # as TOML has it
             spelt += f".{shown}" if spelt else shown
             continue
         name = given.get("name") if isinstance(given, Mapping) else None

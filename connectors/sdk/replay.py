@@ -51,7 +51,7 @@ def replay(
     now = datetime.now(UTC)
     used, unusable, payloads = set(), Counter[Reason](), list[bytes]()
     with (
-        nullcontext(instance.context(directory)) if dry_run else instance.occupied(directory) as context,
+        nullcontext(instance.context(directory, lasting=False)) if dry_run else instance.occupied(directory) as context,
         closing(instance.connector.open(instance.config, context)) as source,
     ):
         for kept in filter(chosen, rejects.read(context.directory)):

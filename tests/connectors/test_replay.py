@@ -130,6 +130,15 @@ def test_a_dry_run_and_one_that_finds_nothing_change_nothing(switchboard: Switch
     assert switchboard.spooled() == []
 
 
+def test_a_dry_run_makes_no_key_for_another_sector(switchboard: Switchboard) -> None:
+    busy_day(switchboard.log)
+    switchboard.bench({}).read_all(confirm=True)
+    before = {path: path.read_bytes() for path in switchboard.directory.rglob("*") if path.is_file()}
+    elsewhere = configure(INSTANCE, "asterisk", configuration(switchboard.log) | {"sector": "elsewhere"})
+    assert replay(elsewhere, switchboard.directory / "data", lambda _: True, dry_run=True).unusable
+    assert {path: path.read_bytes() for path in switchboard.directory.rglob("*") if path.is_file()} == before
+
+
 def test_what_was_ignored_for_good_is_kept_no_longer(switchboard: Switchboard) -> None:
     switchboard.log.write_bytes(b"1773650000|1773650000.1|600|NONE|SURVEY|5\n")
     switchboard.bench({}).read_all(confirm=True)

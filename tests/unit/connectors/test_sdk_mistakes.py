@@ -63,3 +63,4 @@ def test_items_of_a_list_are_counted_from_1_and_named_if_they_have_a_name() -> N
     assert spell(("queues", 2, "hours", 1)) == "queues #3.hours #2"
     assert spell(("2", "name"), given) == "2.name"
     assert spell(("queues", "", "hours")) == 'queues."".hours'
+    assert spell(("dids", "02 61 91 00 00", "line")) == 'dids."02 61 91 00 00".line'
