@@ -66,8 +66,8 @@ SAYINGS: Final = {
     ),
     "leaving": ("cannot go on: {error}", "ne peut pas continuer : {error}"),
     "log_lost": (
-        "{connector}: {file} is another file than before, whose last lines may not have been read",
-        "{connector} : {file} n'est plus le même fichier, et les dernières lignes de l'ancien n'ont peut-être pas été lues",
+        "{connector}: lines may be missing: {file} is another file than before, or was passed over",
+        "{connector} : des lignes manquent peut-être : {file} n'est plus le même fichier, ou a été sauté",
     ),
     "mapping_failed": (
         "{connector}: a defect in the connector ({error}), the record is kept apart",

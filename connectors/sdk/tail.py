@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -28,6 +29,11 @@ JUST_SECONDS: Final = 1.0
 """Of a file that had nothing more so short a time ago, all was read: a reader that keeps up looks far more often."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
 """What a rotation adds to a log's name: a number or a date. Another log's name may begin like this one's."""
+NUMBERED: Final = re.compile(r"\.(\d{1,4})", re.ASCII)
+DATED: Final = re.compile(
+    r"[.-](?:(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:\D.*|\d*)|\d{10})", re.ASCII
+)
+"""The year first, or seconds: in one form, the order of the names is that of the files."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +48,8 @@ class TailPosition(msgspec.Struct, frozen=True):
     """SHA-256 of them: the bytes themselves may hold personal data."""
     inode: int
     modified_ns: int
-    """When it was last written to, as of that reading: files that were begun later were written to later."""
+    """When it was last written to, as of that reading, or one before it if later: files that were begun later were written to
+    later, but for a clock that was put back."""
     skipping: bool = False
     """Whether the place is inside a line that is too long."""
 
@@ -73,6 +80,8 @@ class LineTail:
         self._offset = 0
         self._head = b""
         self._skipping = False
+        self._was_newest = False
+        """Whether the file was seen under the log's own name: then one rotation at most was missed."""
         self._whole_at = float("-inf")
         """When the file had nothing more that was not read, by the monotonic clock."""
 
@@ -141,9 +150,10 @@ class LineTail:
         with suppress(FileNotFoundError):  # it is not begun anew yet, but a rotated one may be the next
             newest = self._path.stat()
         if newest and newest.st_ino == self._inode:
+            self._was_newest = True
             return []
         # A rotated file is still written to until the one after it is: only then is it over.
-        successor = self._successor(self._place(), self._inode)
+        successor, doubtful = self._successor(self._place(), self._inode)
         if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
@@ -151,6 +161,8 @@ class LineTail:
         modified_ns = os.fstat(self._file).st_mtime_ns
         opened = _open(successor)
         log.info("log_rotated", next_file=successor.name)
+        if doubtful and not self._was_newest:
+            log.warning("log_lost", file=", ".join(doubtful), next_file=successor.name)
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._advance(unfinished, modified_ns)
         self._enter(opened, self.position)
@@ -188,16 +200,57 @@ class LineTail:
         else:
             if position.offset and not read_whole:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
-            self._enter(_open(self._successor(position)), position)
+            self._enter(_open(self._successor(position)[0]), position)
 
-    def _successor(self, position: TailPosition, open_inode: int | None = None) -> Path:
-        """Return the file that was begun after that of `position`, which may be the open one."""
+    def _successor(self, position: TailPosition, open_inode: int | None = None) -> tuple[Path, list[str]]:
+        """Return the file that was begun after that of `position`, which may be the open one, and which others may have been.
+
+        Times of files tell it, unless a clock was put back or a file touched: then the names that rotation gave, if they can.
+        """
+        files = list(self._files())
         later = [
             file
-            for file in self._files()
+            for file in files
             if file.modified_ns > position.modified_ns and file.inode != open_inode and not _is_of(file, position)
         ]
-        return min(later, key=lambda file: file.modified_ns).path if later else self._path
+        own = next((file for file in files if file.inode == open_inode), None)
+        named = None if own is None else self._after_by_name(own, files, position)
+        for file in named or ():
+            if not _is_of(file, position):
+                return file.path, []
+        if own is not None and named is not None:  # one before it that was touched since is none after it
+            form = self._form(own)
+            later = [file for file in later if self._form(file) != form]
+        if later:
+            return min(later, key=lambda file: file.modified_ns).path, []
+        others = () if own is None or named is not None else files
+        return self._path, sorted(file.path.name for file in others if file != own and file.path != self._path)
+
+    def _after_by_name(
+        self, own: _Candidate, files: list[_Candidate], position: TailPosition
+    ) -> list[_Candidate] | None:
+        """Return the rotated files that were begun after `own`, in order; None if their names do not tell."""
+        ending, form = self._ending(own), self._form(own)
+        alike = [file for file in files if self._form(file) == form]
+        if DATED.fullmatch(ending):
+            return sorted((file for file in alike if self._ending(file) > ending), key=self._ending)
+        if not NUMBERED.fullmatch(ending):
+            return None
+        by_number = {int(self._ending(file)[1:]): file for file in alike}
+        # Most give the newest the lowest number, and Asterisk, by default, the highest from 0 on: the other files tell.
+        rest = [by_number[number] for number in sorted(by_number) if by_number[number] != own]
+        votes = sum(1 if a.modified_ns > b.modified_ns else -1 for a, b in pairwise(rest))
+        put_back = any(file.path == self._path and file.modified_ns < position.modified_ns for file in files)
+        if votes < 0 or (votes == 0 and (not put_back or 0 in by_number)):
+            return None
+        return [by_number[number] for number in sorted(by_number, reverse=True) if number < int(ending[1:])]
+
+    def _ending(self, file: _Candidate) -> str:
+        return file.path.name.removeprefix(self._path.name)
+
+    def _form(self, file: _Candidate) -> str:
+        ending = self._ending(file)
+        return ".number" if NUMBERED.fullmatch(ending) else re.sub(r"\d", "0", ending)
 
     def _files(self) -> Iterator[_Candidate]:
         name = self._path.name
@@ -210,8 +263,10 @@ class LineTail:
     def _enter(self, opened: _Opened, kept: TailPosition | None) -> None:
         """Go to the beginning of a file; `kept` is where to go on while nothing was read of it. Nothing here can fail."""
         self.close()
-        self._file, self._inode, self._modified_ns = opened
-        self._kept = kept
+        self._file, self._inode, modified_ns = opened
+        # It is never set back: after a clock was, what was read before would look like what is to be read next.
+        self._modified_ns = max(modified_ns, kept.modified_ns if kept else 0)
+        self._kept, self._was_newest = kept, False
         self._offset, self._head, self._skipping = 0, b"", False
         self._whole_at = float("-inf")
 
@@ -220,7 +275,7 @@ class LineTail:
         if len(self._head) < HEAD_BYTES:
             self._head += read[: HEAD_BYTES - len(self._head)]
         self._offset += len(read)
-        self._modified_ns = modified_ns
+        self._modified_ns = max(self._modified_ns, modified_ns)
 
     def _jump(self, offset: int) -> None:
         self._head = os.pread(self._file, min(HEAD_BYTES, offset), 0)

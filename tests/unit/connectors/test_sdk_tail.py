@@ -380,6 +380,81 @@ def test_several_rotations_while_it_was_away(reader: Reader, log: Path) -> None:
     assert reader.read() == [b"two", b"three", b"four", b"five"]
 
 
+NUMBERS = ("queue_log.2", "queue_log.1", ("queue_log.4", "queue_log.3"))
+DATES = ("queue_log-20261125", "queue_log-20261126", ("queue_log-20261123", "queue_log-20261124"))
+SEQUENCE = ("queue_log.2", "queue_log.3", ("queue_log.0", "queue_log.1"))
+"""Names of the file it was in and of the next one, and of two that were read before."""
+
+
+def rotate_twice(
+    reader: Reader, log: Path, names: tuple[str, str, tuple[str, ...]], *, older: int, newest_at: int
+) -> None:
+    """Stop the reader in a file of 12:00; put the clock back by an hour; rotate twice, at 11:30 and after it."""
+    own, following, before = names
+    for age, name in enumerate(before[2 - older :]):
+        write(log.with_name(name), f"long ago {age}")
+        os.utime(log.with_name(name), (age, age))
+    write(log, "one")
+    os.utime(log, (11_900, 11_900))
+    assert reader.read() == [b"one"]
+    write(log, "two")
+    os.utime(log, (12_000, 12_000))
+    log.rename(log.with_name(own))
+    write(log.with_name(following), "three")
+    os.utime(log.with_name(following), (11_500, 11_500))
+    write(log, "four")
+    os.utime(log, (newest_at, newest_at))
+    reader.restart()
+
+
+@pytest.mark.parametrize("restless", [False, True])
+@pytest.mark.parametrize(
+    ("names", "older", "newest_at"),
+    [(NUMBERS, 0, 11_800), (NUMBERS, 2, 11_800), (NUMBERS, 2, 12_200), (DATES, 0, 11_800), (DATES, 2, 12_200)],
+)
+def test_a_clock_that_was_put_back_hides_no_file_whose_name_tells_its_place(
+    reader: Reader,
+    log: Path,
+    names: tuple[str, str, tuple[str, ...]],
+    older: int,
+    newest_at: int,
+    restless: bool,
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        rotate_twice(reader, log, names, older=older, newest_at=newest_at)
+        reader.restless = restless
+        assert reader.read() == [b"two", b"three", b"four"]
+        assert "log_lost" not in [entry["event"] for entry in logs]
+        for number in (4, 3, 2, 1):
+            with suppress(FileNotFoundError):
+                log.with_name(f"queue_log.{number}").rename(log.with_name(f"queue_log.{number + 1}"))
+        log.rename(log.with_name("queue_log-20261127" if names is DATES else "queue_log.1"))
+        write(log, "five")
+        os.utime(log, (newest_at + 100, newest_at + 100))
+        assert reader.read() == [b"five"]
+
+
+def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, log: Path) -> None:
+    for age, name in enumerate(("queue_log.5", "queue_log.4", "queue_log.3", "queue_log.2")):
+        write(log.with_name(name), f"long ago {age}")
+        os.utime(log.with_name(name), (age, age))
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    log.rename(log.with_name("queue_log.1"))
+    later(log.with_name("queue_log.4"), 3e9)
+    write(log, "two")
+    later(log, 2)
+    assert reader.read() == [b"two"]
+
+
+def test_files_that_a_clock_that_was_put_back_may_hide_are_told(reader: Reader, log: Path) -> None:
+    with structlog.testing.capture_logs() as logs:
+        rotate_twice(reader, log, SEQUENCE, older=2, newest_at=11_800)
+        assert reader.read() == [b"two", b"four"]
+    (told,) = (entry["file"] for entry in logs if entry["event"] == "log_lost")
+    assert told == "queue_log.0, queue_log.1, queue_log.3"
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_rotated_twice_and_not_begun_anew(reader: Reader, log: Path, restart: bool) -> None:
     write(log, "one")
