@@ -54,16 +54,23 @@ class TailPosition(msgspec.Struct, frozen=True):
     """Whether the place is inside a line that is too long."""
 
 
+class _Identity(NamedTuple):
+    """Of a file, as long as this process runs: a device may have another number after a restart, so it is not kept."""
+
+    device: int
+    inode: int
+
+
 class _Candidate(NamedTuple):
     path: Path
-    inode: int
+    identity: _Identity
     size: int
     modified_ns: int
 
 
 class _Opened(NamedTuple):
     file: int
-    inode: int
+    identity: _Identity
     modified_ns: int
 
 
@@ -75,7 +82,7 @@ class LineTail:
         self._kept = position
         self._start = start
         self._file = -1
-        self._inode = 0
+        self._identity = _Identity(0, 0)
         self._modified_ns = 0
         self._offset = 0
         self._head = b""
@@ -149,11 +156,14 @@ class LineTail:
         newest: os.stat_result | None = None
         with suppress(FileNotFoundError):  # it is not begun anew yet, but a rotated one may be the next
             newest = self._path.stat()
-        if newest and newest.st_ino == self._inode:
+        if newest and _identify(newest) == self._identity:
             self._was_newest = True
             return []
+        if newest and newest.st_dev != self._identity.device and self._matching(self._place()):
+            self._find(self._place())  # the same log by another mount
+            return []
         # A rotated file is still written to until the one after it is: only then is it over.
-        successor, doubtful = self._successor(self._place(), self._inode)
+        successor, doubtful = self._successor(self._place(), self._identity)
         if successor == self._path and not (newest and newest.st_size):
             return []
         if os.pread(self._file, CHUNK_BYTES, self._offset) != unfinished:
@@ -191,9 +201,8 @@ class LineTail:
 
         Unless it was `read_whole`, something may be lost then.
         """
-        matching = [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
-        if matching:
-            best = max(matching, key=lambda file: (file.inode == position.inode, file.path == self._path))
+        if matching := self._matching(position):
+            best = max(matching, key=lambda file: (file.identity.inode == position.inode, file.path == self._path))
             self._enter(_open(best.path), position)
             self._skipping = position.skipping
             self._jump(position.offset)
@@ -202,7 +211,10 @@ class LineTail:
                 log.warning("log_lost", file=self._path.name, offset=position.offset)
             self._enter(_open(self._successor(position)[0]), position)
 
-    def _successor(self, position: TailPosition, open_inode: int | None = None) -> tuple[Path, list[str]]:
+    def _matching(self, position: TailPosition) -> list[_Candidate]:
+        return [file for file in self._files() if file.size >= position.offset and _is_of(file, position)]
+
+    def _successor(self, position: TailPosition, opened: _Identity | None = None) -> tuple[Path, list[str]]:
         """Return the file that was begun after that of `position`, which may be the open one, and which others may have been.
 
         Times of files tell it, unless a clock was put back or a file touched: then the names that rotation gave, if they can.
@@ -211,9 +223,9 @@ class LineTail:
         later = [
             file
             for file in files
-            if file.modified_ns > position.modified_ns and file.inode != open_inode and not _is_of(file, position)
+            if file.modified_ns > position.modified_ns and file.identity != opened and not _is_of(file, position)
         ]
-        own = next((file for file in files if file.inode == open_inode), None)
+        own = next((file for file in files if file.identity == opened), None)
         named = None if own is None else self._after_by_name(own, files, position)
         for file in named or ():
             if not _is_of(file, position):
@@ -258,12 +270,12 @@ class LineTail:
             for entry in entries:
                 if entry.name.startswith(name) and ROTATED.fullmatch(entry.name, len(name)) and entry.is_file():
                     status = entry.stat()
-                    yield _Candidate(Path(entry.path), status.st_ino, status.st_size, status.st_mtime_ns)
+                    yield _Candidate(Path(entry.path), _identify(status), status.st_size, status.st_mtime_ns)
 
     def _enter(self, opened: _Opened, kept: TailPosition | None) -> None:
         """Go to the beginning of a file; `kept` is where to go on while nothing was read of it. Nothing here can fail."""
         self.close()
-        self._file, self._inode, modified_ns = opened
+        self._file, self._identity, modified_ns = opened
         # It is never set back: after a clock was, what was read before would look like what is to be read next.
         self._modified_ns = max(modified_ns, kept.modified_ns if kept else 0)
         self._kept, self._was_newest = kept, False
@@ -283,7 +295,12 @@ class LineTail:
 
     def _place(self) -> TailPosition:
         return TailPosition(
-            self._offset, len(self._head), _digest(self._head), self._inode, self._modified_ns, self._skipping
+            self._offset,
+            len(self._head),
+            _digest(self._head),
+            self._identity.inode,
+            self._modified_ns,
+            self._skipping,
         )
 
     def _seek_end(self) -> None:
@@ -301,7 +318,11 @@ def _open(path: Path) -> _Opened:
     except OSError:
         os.close(file)
         raise
-    return _Opened(file, status.st_ino, status.st_mtime_ns)
+    return _Opened(file, _identify(status), status.st_mtime_ns)
+
+
+def _identify(status: os.stat_result) -> _Identity:
+    return _Identity(status.st_dev, status.st_ino)
 
 
 def _is_of(file: _Candidate, position: TailPosition) -> bool:

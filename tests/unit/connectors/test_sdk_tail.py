@@ -434,6 +434,26 @@ def test_a_clock_that_was_put_back_hides_no_file_whose_name_tells_its_place(
         assert reader.read() == [b"five"]
 
 
+@pytest.mark.parametrize("same", [False, True])
+def test_another_file_system_is_mounted_there_whose_file_has_the_same_inode(
+    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    inode = log.stat().st_ino
+    mounted = log.with_name("mounted")
+    write(mounted, *(["one"] if same else []), "two")
+    mounted.replace(log)
+
+    def look(path: Path, **options: Any) -> os.stat_result:
+        mode, _, device, *others = status = real(path, **options)
+        return os.stat_result((mode, inode, device + 1, *others)) if path == log else status
+
+    real = Path.stat
+    monkeypatch.setattr(Path, "stat", look)
+    assert reader.read() == [b"two"]
+
+
 def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, log: Path) -> None:
     for age, name in enumerate(("queue_log.5", "queue_log.4", "queue_log.3", "queue_log.2")):
         write(log.with_name(name), f"long ago {age}")
