@@ -133,6 +133,28 @@ def test_a_dozen_queues_are_in_sight_without_scrolling(page: Page, size: tuple[i
         page.picture(f"dozen-{size[0]}-{language}-stale")
 
 
+FADES = """
+const box = document.querySelector("#queues .scroll");
+return [box.scrollWidth > box.clientWidth, getComputedStyle(box).maskImage !== "none"];
+"""
+
+
+def test_a_table_that_is_too_wide_fades_where_it_ends_until_its_end_is_in_sight(page: Page) -> None:
+    place = OPTIONS.queues[0].dimensions
+    options = replace(
+        OPTIONS, queues=(QueueOptions(place, *["Aide sociale du Département et de ses communes " * 3] * 2),)
+    )
+    with serving(options, AFTERNOON) as served:
+        served.follow()
+        page.open(served.url, (1366, 768))
+        be_live(served, page)
+        assert page.run(FADES) == [True, True]
+        page.picture("too-wide")
+        page.run("document.querySelector('#queues .scroll').scrollLeft = 10_000")
+        wait_until(lambda: page.run(FADES) == [True, False], "nothing to fade any more")
+        page.assert_quiet()
+
+
 @LOOKS
 @pytest.mark.parametrize("size", [TABLET, SMALL_TABLET, PHONE], ids=["820", "768", "390"])
 def test_a_narrow_screen_shows_every_figure_under_its_heading(

@@ -98,6 +98,24 @@ def test_the_board_with_all_of_that_needs_no_scrolling(crowded: Served, page: Pa
     assert page.run(ROOM) == [*WALL, 0, 0, 0, 0, 0, 0, 0]
 
 
+BESIDE_TABLES = """
+return [...document.querySelectorAll(".scroll")].filter((box) => box.checkVisibility())
+  .map((box) => [box.scrollWidth - box.clientWidth, box.hasAttribute("data-more")]);
+"""
+"""How much of each table of the board stands beside what is in sight, and whether that is seen."""
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("size", [(1366, 768), (1366, 1651), (1366, 600), (1120, 1600)], ids=lambda size: f"{size[1]}")
+def test_no_table_of_the_board_is_cut_off_at_its_side(
+    crowded: Served, page: Page, size: tuple[int, int], language: str
+) -> None:
+    page.open(f"{crowded.url}/?lang={language}", size)
+    page.is_in("live")
+    page.picture(f"crowded-board-{size[0]}x{size[1]}-{language}")
+    assert page.run(BESIDE_TABLES) == [[0, False]] * 3
+
+
 def test_the_page_of_metrics_needs_no_scrolling_sideways_on_a_telephone(crowded: Served, page: Page) -> None:
     page.open(f"{crowded.url}/metrics/help?lang=fr", PHONE)
     beside = (

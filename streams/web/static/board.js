@@ -143,6 +143,15 @@ function makeRoom() {
   showPromises(board, room - lines);
 }
 
+/** Mark the tables of which columns stand beside what is in sight. */
+function showMore() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    box.toggleAttribute("data-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 1);
+  }
+}
+addEventListener("scroll", showMore, { capture: true, passive: true });
+addEventListener("resize", showMore);
+
 function tick() {
   showFreshness(); // first: whether the figures are of now decides how they are shown
   if (!board) return;
@@ -155,6 +164,7 @@ function tick() {
   showIncomplete();
   tellAlerts(findAlerts(board));
   makeRoom();
+  showMore();
   seek();
 }
 
