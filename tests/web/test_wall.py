@@ -12,7 +12,7 @@ from streams.core.figures import Dimensions
 from streams.web.options import VIEWS, WebOptions
 from tests.support.processes import wait_until
 from tests.web import axe
-from tests.web.browser import CONTRASTS, LAPTOP, PHONE, PORTRAIT, TABLET, WALL, Page
+from tests.web.browser import CONTRASTS, LAPTOP, LOOKS, PHONE, PORTRAIT, TABLET, WALL, Page
 from tests.web.channels import OPTIONS, fill
 from tests.web.live import AFTERNOON, be_live
 from tests.web.served import Served, serving
@@ -158,6 +158,49 @@ def test_a_view_that_has_nothing_to_show_is_left_out(page: Page) -> None:
         wait_until(lambda: "■ Courrier : le plus ancien a 61 j" in alerts(page), "the oldest letter to be told")
         views = [page.run("return document.querySelector('.view:not([hidden])').classList[1]") for _ in turn_all(page)]
         assert "written" in views
+
+
+CHANNELS = ("call", "visit", "mail", "email")
+CARDS = """
+const box = (element) => element.getBoundingClientRect();
+return [...document.querySelectorAll(".overview .card")].map((card) => {
+  const figure = card.querySelector(".main .figure");
+  const apart = [...card.querySelectorAll(".rest .entry")]
+    .map((entry) => box(entry.lastChild.firstChild).left - box(entry.firstChild).left);
+  const cut = [...card.querySelectorAll(".name, h3")].filter((name) => name.scrollWidth > name.clientWidth + 1).length;
+  return [parseFloat(getComputedStyle(figure).fontSize), Math.max(...apart) / innerWidth, cut];
+});
+"""
+"""Of each card: how large its figure is, how far from its name a value begins, how many names end in dots."""
+
+
+@LOOKS
+@pytest.mark.parametrize("size", [WALL, PORTRAIT], ids=["lies", "stands"])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_few_cards_are_large_and_what_they_say_stands_together(
+    page: Page, number: int, size: tuple[int, int], language: str, theme: str
+) -> None:
+    queues = tuple(queue for queue in OPTIONS.queues if queue.dimensions.channel in CHANNELS[:number])
+    with house(replace(OPTIONS, queues=queues, services=()), is_promised=False) as served:
+        for queue in queues:
+            for wait in (5, 90):
+                for _ in range(30):
+                    served.worker.answered(queue.dimensions, served.now(), 15 * wait)
+            served.worker.stocks(queue.dimensions, served.now() - timedelta(hours=1, minutes=42), waiting=14)
+        for channel in CHANNELS[2:number]:
+            matter = Dimensions(channel, "siege", "rsa", "")
+            served.worker.count(matter, served.now(), received=12_650)
+            served.worker.stocks(matter, served.now() - timedelta(days=203, hours=22), waiting=12_650)
+        open_wall(page, served, size, views="overview", seconds=3600, lang=language, theme=theme)
+        page.picture(f"wall-cards-{number}-{size[0]}-{language}-{theme}")
+        cards = page.run(CARDS)
+        assert len(cards) == number
+        assert all(figure >= (100, 90)[number == 4 and size == PORTRAIT] for figure, *_ in cards), (
+            "not lost in its card"
+        )
+        assert all(apart <= (0.85 if size == PORTRAIT else 0.45) for _, apart, _ in cards), "a line is read as one"
+        assert sum(cut for *_, cut in cards) == 0
+        assert (page.run(BEYOND), page.run(SMALL), page.run(CONTRASTS)) == ([], [], [])
 
 
 LAST_HOUR = """
