@@ -120,9 +120,10 @@ function showPage() {
 
 function showPlace() {
   const all = rotation.pages.length;
-  const place = say("place_in_views", { name: $("view-title").textContent, ...counts({ n: rotation.index + 1, all }) });
+  const place = say("place_in_views", counts({ n: rotation.index + 1, all }));
   write($("place"), all ? [place, rotation.isPaused && texts.is_paused].filter(Boolean).join(" – ") : "");
   write($("pause"), rotation.isPaused ? texts.go_on : texts.pause);
+  write($("keys"), rotation.isPaused ? texts.key_help_paused : texts.key_help);
   document.body.toggleAttribute("data-paused", rotation.isPaused);
 }
 
