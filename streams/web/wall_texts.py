@@ -91,11 +91,12 @@ WALL_TEXTS: Final = {
     "measure_ces_1_7": ("Facile, sur 7", "Easy, of 7"),
     "measure_jdma": ("JDMA, 8 à 10", "JDMA, 8 to 10"),
     "satisfaction_card": ("Satisfaction", "Satisfaction"),
+    "days_28": ("28 jours", "28 days"),
     "lower_bound": ("Au moins", "At least"),
     "upper_bound": ("Au plus", "At most"),
     "interval_of": ("entre {lower} et {upper}, réponses : {n}", "between {lower} and {upper}, answers: {n}"),
     "too_few_answers": ("trop peu de réponses : {n}", "too few answers: {n}"),
-    "too_few_short": ("trop peu", "too few"),
+    "given_too_few": ("Réponses, trop peu", "Answers, too few"),
     # sources
     "source": ("Source", "Source"),
     "last_came": ("Dernière arrivée", "Last arrival"),

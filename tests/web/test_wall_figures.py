@@ -109,6 +109,30 @@ def test_the_next_deadlines_at_risk_are_listed_and_no_whole_number(busy: Served,
     assert "2026-1001" not in page.run("return document.documentElement.outerHTML")
 
 
+OF_OPINIONS = """
+const cards = [...document.querySelectorAll(".overview .card")];
+const card = cards.find((one) => one.querySelector("h3").textContent === "Satisfaction");
+const cut = [...card.querySelectorAll("h3, .name")].some((text) => text.scrollWidth > text.clientWidth + 1);
+return [card.querySelector(".level").innerText, card.querySelector("dl .entry:last-child").textContent, cut];
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "days", "given", "few"),
+    [("fr", "28 jours", "Réponses112", "Réponses, trop peu3"), ("en", "28 days", "Answers112", "Answers, too few3")],
+)
+def test_the_card_of_opinions_says_of_which_days_they_are(
+    busy: Served, page: Page, language: str, days: str, given: str, few: str
+) -> None:
+    open_wall(page, busy, views="overview", seconds=3600, lang=language)
+    assert page.run(OF_OPINIONS) == [days, given, False]
+    with house(CALM, is_promised=False) as served:
+        served.worker.count(Dimensions("feedback", "siege", "rsa", "call"), served.now(), given_csat_1_5_5=3)
+        open_wall(page, served, views="overview", seconds=3600, lang=language)
+        assert page.run(OF_OPINIONS) == [days, few, False]
+        page.picture(f"wall-few-opinions-{language}")
+
+
 ONCE_TOLD = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
 const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));

@@ -132,8 +132,8 @@ export function cardOfSatisfaction({ satisfaction: [told] }) {
       key: "feedback",
       name: texts.satisfaction_card,
       main: { label: texts[`measure_${told.measure}`], value: bar.value, about: bar.about },
-      state: isFew ? ["○", texts.too_few_short] : ["", ""],
-      rest: [small(texts.lower_bound, low), small(texts.upper_bound, high), small(texts.given, format.count(told.answers))],
+      state: ["", texts.days_28], // other cards are of now, and of today
+      rest: [small(texts.lower_bound, low), small(texts.upper_bound, high), small(isFew ? texts.given_too_few : texts.given, format.count(told.answers))],
     },
   ];
 }
