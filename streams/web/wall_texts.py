@@ -101,7 +101,15 @@ WALL_TEXTS: Final = {
     "source": ("Source", "Source"),
     "last_came": ("Dernière arrivée", "Last arrival"),
     "nobody_today": ("personne aujourd’hui", "nobody today"),
+    "nothing_today": ("rien aujourd’hui", "nothing today"),
+    "came_today": ("aujourd’hui : {n}", "today: {n}"),
+    "opinions": ("Avis", "Opinions"),
     "quiet_source": ("silencieuse", "silent"),
+    "not_watched": ("non surveillée", "not watched"),
+    "not_watched_rule": (
+        "Non surveillée : si elle se tait, cet écran ne le dit pas.",
+        "Not watched: if it falls silent, this screen does not tell.",
+    ),
     "reading_history": ("lit l’historique", "reads history"),
     # what explains a figure
     "close": ("Fermer", "Close"),

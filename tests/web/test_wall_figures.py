@@ -133,6 +133,70 @@ def test_the_card_of_opinions_says_of_which_days_they_are(
         page.picture(f"wall-few-opinions-{language}")
 
 
+SOURCES = """
+const shown = document.querySelector(".view:not([hidden])");
+return [[...shown.querySelectorAll("tbody tr")].map((row) => [...row.children].map((cell) => cell.innerText.trim())),
+  shown.querySelector(".note")?.textContent ?? ""];
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "rows", "rule"),
+    [
+        (
+            "fr",
+            [
+                ["Courrier", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 188"],
+                ["Courriels", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 288"],
+                ["Démarches en ligne", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 144"],
+                ["Rendez-vous", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 93"],
+                ["Avis", "○ non surveillée", "aujourd’hui\N{NO-BREAK SPACE}: 224"],
+            ],
+            "Non surveillée\N{NO-BREAK SPACE}: si elle se tait, cet écran ne le dit pas.",
+        ),
+        (
+            "en",
+            [
+                ["Letters", "○ not watched", "today: 188"],
+                ["E-mails", "○ not watched", "today: 288"],
+                ["Online procedures", "○ not watched", "today: 144"],
+                ["Appointments", "○ not watched", "today: 93"],
+                ["Opinions", "○ not watched", "today: 224"],
+            ],
+            "Not watched: if it falls silent, this screen does not tell.",
+        ),
+    ],
+)
+def test_sources_that_come_when_they_like_are_listed_too(
+    busy: Served, page: Page, language: str, rows: list[list[str]], rule: str
+) -> None:
+    open_wall(page, busy, views="sources", seconds=3600, lang=language)
+    shown = []
+    for name in turn_all(page):
+        listed, note = page.run(SOURCES)
+        shown += listed
+        assert note == rule
+        page.picture(f"wall-sources-{language}-{name[-5]}")
+    assert shown[-5:] == rows
+    assert len(shown) == 10, "beside the telephone and four desks"
+
+
+def test_a_source_of_letters_that_is_watched_stands_once_and_one_whose_history_is_read_says_so(page: Page) -> None:
+    with house(replace(CALM, quiet_after_seconds_of={"mail": 3600}), is_promised=False) as served:
+        fill(served.worker)
+        history = {"email": int(AFTERNOON.timestamp() - 86_400) * 1000}
+        served.worker.progress(served.now(), history=history)
+        open_wall(page, served, views="sources", seconds=3600, lang="en")
+        states = {name: state for name, state, _ in page.run(SOURCES)[0]}
+        assert [states[name] for name in ("Letters – siege", "E-mails", "Opinions")] == [
+            "● Normal",
+            "▲ reads history",
+            "○ not watched",
+        ]
+        assert "Letters" not in states
+        page.picture("wall-sources-of-all-kinds")
+
+
 ONCE_TOLD = """
 const notes = () => [...document.querySelectorAll(".view:not([hidden]) table + .note")].map((note) => note.textContent);
 const isTold = () => [...document.querySelectorAll("#alert-list li")].some((alert) => /: 3$/.test(alert.textContent.trim()));

@@ -176,6 +176,23 @@ function day(board) {
 }
 
 // ------------------------------------------------------------------------------------------------------------- sources
+const CAME = { // by channel that has no queues, how many have come today
+  ...Object.fromEntries(WRITTEN.map((channel) => [channel, ({ received }) => received])),
+  appointment: ({ booked }) => booked,
+  feedback: ({ given }) => given,
+};
+
+/** Return a row of each channel that comes when it likes, and of which nobody is told that it has been quiet for long. */
+function unwatched({ all_services: all }, isKnown) {
+  const channels = Object.keys(CAME).filter((channel) => all[channel] && !isKnown(channel));
+  return channels.map((channel) => {
+    const number = CAME[channel](all[channel]);
+    const value = number ? say("came_today", counts({ n: number })) : texts.nothing_today;
+    const name = texts[channel === "feedback" ? "opinions" : `channel_${channel}`];
+    return { key: channel, name, level: NORMAL, state: areCurrent() ? ["○", texts.not_watched] : ["", "–"], cells: [{ value, isWords: true }] };
+  });
+}
+
 function pipeline(board) {
   const columns = [{ label: texts.source, isName: true }, { label: texts.state, isWords: true }, { label: texts.last_came, isWords: true }];
   const known = sources();
@@ -188,8 +205,10 @@ function pipeline(board) {
   const others = Object.entries(board.history)
     .filter(([channel]) => !known.some((source) => source.channel === channel))
     .map(([channel, at]) => ({ key: channel, name: texts[`channel_${channel}`], level: ATTENTION, state: [SYMBOLS[ATTENTION], texts.reading_history], cells: [{ value: say("behind", { when: when(at) }), isWords: true }] }));
-  const items = [...rows, ...others];
-  return tablesOf(columns, items, "line").map((table) => [table]);
+  const more = unwatched(board, (channel) => channel in board.history || known.some((source) => source.channel === channel));
+  const notes = more.length ? [{ kind: "note", text: texts.not_watched_rule }] : [];
+  const items = [...rows, ...others, ...more];
+  return tablesOf(columns, items, "line", ...notes.map(({ kind }) => kind)).map((table) => [table, ...notes]);
 }
 
 export const VIEWS = { overview, phone, day, written, deadlines, desk, satisfaction, sources: pipeline };
