@@ -95,6 +95,25 @@ def test_what_the_board_marks_counts_on_both_pages_in_state_strip_tile_and_tab(p
         assert states[[queue.dimensions for queue in OPTIONS.queues].index(RSA)] == "■ Act"
 
 
+COLOURS = """
+return [".figure", ".detail", ".level"]
+  .map((part) => getComputedStyle(document.querySelector(`#tile-service_level ${part}`)).color);
+"""
+
+
+def test_a_tile_that_is_marked_for_another_figure_than_its_own_colours_that_one(page: Page) -> None:
+    with house(replace(CALM, service_level=OPTIONS.service_level), is_promised=False) as served:
+        for wait in (5,) * 70 + (60,) * 30:
+            served.worker.answered(RSA, AFTERNOON - timedelta(hours=3), wait)
+        for _ in range(400):
+            served.worker.answered(SWITCHBOARD, AFTERNOON - timedelta(hours=3), 5)
+        served.worker.stocks(RSA, agents_available=1)
+        page.open(f"{served.url}/?lang=en", WALL)
+        assert page.text("#tile-service_level .detail") == "Income support (RSA): 70.0%"
+        own, named, word = page.run(COLOURS)
+        assert named == word != own
+
+
 def test_a_promise_that_is_not_kept_often_enough_counts_of_whatever_channel(page: Page) -> None:
     with house(CALM) as served:
         for name, channel, met, breached in (

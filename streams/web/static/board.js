@@ -72,6 +72,7 @@ function showTiles() {
     const level = more?.level ?? own;
     const state = level ? stateOf(level) : stateOfShare(ratio);
     showTile(name, format.hundredths(ratio), percent(ratio), more ? sayAlert({ ...more, words: more.brief ?? more.words }) : made, level, state);
+    $(`tile-${name}`).toggleAttribute("data-elsewhere", Boolean(more));
   };
   const short = today.abandoned_short && say("short_apart", limits({ short: today.abandoned_short }));
   const ofLevel = madeOf(today.service_level, "in_target", texts[`name_${board.formula}`]);
