@@ -16,7 +16,7 @@ while not stop.wait(0):
 
 def test_it_stops_while_it_looks_whether_it_is_to() -> None:
     """It looks with a lock that whoever stops it needs: by the handler itself it would wait for itself, one time in a few."""
-    for number in [signal.SIGTERM, signal.SIGINT] * 5:
+    for number in [signal.SIGTERM, signal.SIGINT] * 3:
         with subprocess.Popen([sys.executable, "-c", LOOKS_ALL_THE_TIME], stdout=subprocess.PIPE) as process:
             try:
                 assert process.stdout
