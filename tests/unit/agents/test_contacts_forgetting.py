@@ -129,3 +129,18 @@ def test_old_buckets_become_figures_of_their_civil_day_and_what_is_told_late_cou
     worker.tick((TIMES.keep_days + 1) * DAY_MS)
     assert worker.written[key] is None
     assert not worker.job.days.rows
+
+
+def test_a_clock_that_was_ahead_for_a_moment_drops_nothing() -> None:
+    worker = Worker()
+    worker.fold(*answered_call())
+    worker.commit()
+    for ahead in (40 * DAY_MS, -40 * DAY_MS):
+        worker.now += ahead
+        for _ in range(3):
+            worker.job.tick(worker.step())
+            worker.commit()
+        assert CALL.encode() in worker.job.contacts.rows
+    for after_ms in (40 * DAY_MS, PAUSE_MS):
+        worker.tick(after_ms)
+    assert CALL.encode() not in worker.job.contacts.rows, "it stays ahead: so late it is"
