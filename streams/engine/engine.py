@@ -432,7 +432,7 @@ def _answers(address: str, options: Options) -> bool:
     except (OSError, KafkaError, TimeoutError):
         return False
     finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(asyncio.sleep(0))  # what was cancelled by closing comes to its end
         loop.close()
     return True
 
