@@ -19,7 +19,7 @@ run: $(VENV)/.runtime  ## Tout démarrer, avec un standard de démonstration / S
 
 # Collected beside mypy, which has one core: what is compiled once is not compiled by each of the processes.
 test: $(VENV)/.test tools  ## Toutes les vérifications / Every test
-	@{ $(BIN)/python -m tests.support.quick_kafka; $(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1; } & \
+	@$(BIN)/python -m tests.support.quick_kafka & $(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
 		$(MAKE) --no-print-directory lint; wait
 	@echo "→ tests (sans les lents / without the slow ones: $(BIN)/pytest -m 'not broker and not faults and not browser')"
 	@$(BIN)/python -m pytest -p tests.support.progress -n $(TESTERS) --dist loadfile --no-loadscope-reorder \

@@ -116,7 +116,7 @@ def test_broker_that_hangs(own_kafka: EmbeddedKafka, tmp_path: Path) -> None:
     """The watchdog: with its usual 180 s, a transaction's own 60 s would end such a process before."""
     name = "ledger-hung"
     make_topics(name, own_kafka.bootstrap)
-    kafka_io.produce(own_kafka.bootstrap, ledger.make_events(name, 8000))
+    kafka_io.produce(own_kafka.bootstrap, ledger.make_events(name, 2000))
     options = ["--option=stuck_seconds=8", "--option=max_records=10"]
     with worker(name, own_kafka, tmp_path / "worker.log", *options) as child:
         child.start(ENGINE_STOP_AT="records_sent:20")

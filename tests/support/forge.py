@@ -1,7 +1,7 @@
 """Processes of tests, forked from one that has read the libraries already: each starts in a third of the processor time.
 
-Such a process has id, environment, output and end of its own, and reads all of Accueil's own code but the vocabulary, `models`,
-itself. It is not like any other in what is decided as Python starts or as a library is read: it has the hash seed, `PYTHONPATH`
+Such a process has id, environment, output and end of its own, and reads all of Accueil's own code itself but the vocabulary,
+`models`, and what settings there are, `streams.configuration`, which each command reads. It is not like any other in what is decided as Python starts or as a library is read: it has the hash seed, `PYTHONPATH`
 and the like of what it is forked from, and finds modules of libraries that nobody imported. `ACCUEIL_TESTS_FORGE=no` starts all
 anew.
 """
@@ -58,6 +58,7 @@ READ: Final = (
     "sqlalchemy.dialects.postgresql",
     "sqlalchemy.dialects.sqlite",
     "sqlite3",
+    "streams.configuration",
     "structlog",
     "uvicorn",
     "yaml",
@@ -169,8 +170,7 @@ class _Furnace:
 
 def _serve(descriptor: int) -> list[str]:
     """Answer until nobody asks any more; returns in each forked process, with its arguments."""
-    ours_read = [name for name in sys.modules if name.startswith(("streams.", "connectors."))]
-    assert set(ours_read) <= {"streams.engine", "streams.engine.children"}, ours_read  # they read the environment
+    assert "streams.engine.checkpoints" not in sys.modules  # reads its environment as it is read
     own = os.getpid()
     gc.freeze()  # what is shared is not to be walked, and so written to, by each
     with socket.socket(fileno=descriptor) as ours, ours.makefile("rw", encoding="utf-8") as channel:
