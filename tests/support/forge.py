@@ -1,9 +1,9 @@
 """Processes of tests, forked from one that has read the libraries already: each starts in a third of the processor time.
 
 Such a process has id, environment, output and end of its own, and reads all of Accueil's own code itself but the vocabulary,
-`models`, and what settings there are, `streams.configuration`, which each command reads. It is not like any other in what is decided as Python starts or as a library is read: it has the hash seed, `PYTHONPATH`
-and the like of what it is forked from, and finds modules of libraries that nobody imported. `ACCUEIL_TESTS_FORGE=no` starts all
-anew.
+`models`, and what settings there are, `streams.configuration`, which each command reads. It is not like any other in what is
+decided as Python starts or as a library is read: it has the hash seed, `PYTHONPATH` and the like of what it is forked from, and
+finds modules of libraries that nobody imported. `ACCUEIL_TESTS_FORGE=no` starts all anew.
 """
 
 import contextlib
