@@ -112,7 +112,10 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 
 def _is_older(path: Path, days: int) -> bool:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # it was renamed meanwhile
+        return False
     return time.time() - status.st_mtime > days * 86_400 and (status.st_size > 0 or path.suffix != LOG)
 
 

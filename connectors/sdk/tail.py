@@ -87,8 +87,8 @@ class LineTail:
         self._offset = 0
         self._head = b""
         self._skipping = False
-        self._was_newest = False
-        """Whether the file was seen under the log's own name: then one rotation at most was missed."""
+        self._newest_at = float("-inf")
+        """When the file was last seen under the log's own name, by the monotonic clock: just after, one rotation was missed."""
         self._whole_at = float("-inf")
         """When the file had nothing more that was not read, by the monotonic clock."""
 
@@ -157,9 +157,10 @@ class LineTail:
         with suppress(FileNotFoundError):  # it is not begun anew yet, but a rotated one may be the next
             newest = self._path.stat()
         if newest and _identify(newest) == self._identity:
-            self._was_newest = True
+            self._newest_at = time.monotonic()
             return []
-        if newest and newest.st_dev != self._identity.device and self._matching(self._place()):
+        elsewhere = newest is not None and newest.st_dev != self._identity.device
+        if elsewhere and any(file.path == self._path for file in self._matching(self._place())):
             self._find(self._place())  # the same log by another mount
             return []
         # A rotated file is still written to until the one after it is: only then is it over.
@@ -171,7 +172,7 @@ class LineTail:
         modified_ns = os.fstat(self._file).st_mtime_ns
         opened = _open(successor)
         log.info("log_rotated", next_file=successor.name)
-        if doubtful and not self._was_newest:
+        if doubtful and time.monotonic() - self._newest_at > JUST_SECONDS:
             log.warning("log_lost", file=", ".join(doubtful), next_file=successor.name)
         rest = [] if self._skipping or not unfinished else [unfinished]
         self._advance(unfinished, modified_ns)
@@ -278,7 +279,7 @@ class LineTail:
         self._file, self._identity, modified_ns = opened
         # It is never set back: after a clock was, what was read before would look like what is to be read next.
         self._modified_ns = max(modified_ns, kept.modified_ns if kept else 0)
-        self._kept, self._was_newest = kept, False
+        self._kept, self._newest_at = kept, float("-inf")
         self._offset, self._head, self._skipping = 0, b"", False
         self._whole_at = float("-inf")
 

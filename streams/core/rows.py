@@ -31,7 +31,7 @@ def mark(event_id: str) -> bytes:
 
 MAX_PLACES: Final = 10_000
 """So many different places are counted; a whole country has fewer queues."""
-MAX_PLACES_OF_ROW: Final = 1000
+MAX_PLACES_OF_ROW: Final = 250
 """So many queues an agent is told of, so many sectors a contact: with more, a row would not fit into a record in the end."""
 _Places = dict[tuple[str, str, str, str], Dimensions]
 _PLACES: Final[_Places] = {}

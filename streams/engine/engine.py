@@ -405,7 +405,7 @@ def wait_for_broker(engine: Engine, asked: Sequence[int] = ()) -> None:
     """Return once Kafka answers at one of the bootstrap addresses, or a signal is `asked`; say now and then that it does not."""
     said_at = -math.inf
     addresses = engine.options.bootstrap.split(",")
-    while not asked and not any(listens(address) and _answers(address, engine.options) for address in addresses):
+    while not any(asked or (listens(address) and _answers(address, engine.options)) for address in addresses):
         if time.monotonic() - said_at > WAITING_SAID_SECONDS:
             said_at = time.monotonic()
             engine.log.warning("waiting_for_broker", url=engine.options.bootstrap)
@@ -427,7 +427,9 @@ def _answers(address: str, options: Options) -> bool:
     loop = asyncio.new_event_loop()
     try:
         loop.run_until_complete(asking).close()
-    except ssl.SSLCertVerificationError:
+    except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
+        return False
+    except ssl.SSLError:
         return True  # told better by who is to join
     except (OSError, KafkaError, TimeoutError):
         return False

@@ -1,5 +1,6 @@
 """`accueil desk`."""
 
+import errno
 import os
 import socket
 import threading
@@ -12,17 +13,19 @@ import uvicorn
 
 from connectors.sdk import listening
 from connectors.sdk.config import parse
-from connectors.sdk.errors import ConnectorError, why
+from connectors.sdk.errors import ConfigError, ConnectorError, CursorDamagedError, why
 from connectors.sdk.stopping import await_stop
 from connectors.sdk.webhook.connections import Connection
 from connectors.sdk.words import say
 from connectors.webhook.desk.app import create_app
 from connectors.webhook.desk.config import DeskConfig
 from connectors.webhook.desk.desk import Desk, utc_now
+from connectors.webhook.desk.journal import JournalDamagedError
 
 STOP_SECONDS = 3
 MEND = 2
 """The exit code where another start does not help: fix it, then start again."""
+TO_MEND = (ConfigError, CursorDamagedError, JournalDamagedError)
 LOOK_SECONDS = 1.0
 """How often it is looked whether the server is still there."""
 
@@ -62,7 +65,7 @@ def command(file: Path) -> None:
             server.should_exit = True
             thread.join()
     except ConnectorError as error:
-        raise end(str(error), MEND) from None
+        raise end(str(error), MEND if isinstance(error, TO_MEND) else os.EX_SOFTWARE) from None
     if not stop.is_set():
         raise end(say("the server has ended", "le serveur s'est arrêté"), os.EX_SOFTWARE)
 
@@ -75,13 +78,13 @@ def end(cause: str, exit_code: int) -> click.ClickException:
 
 
 def read(file: Path) -> DeskConfig:
-    """Return the settings in a file. Raises `ConnectorError`, a line per mistake."""
+    """Return the settings in a file. Raises `ConfigError`, a line per mistake."""
     try:
         given = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConnectorError(why(error, file)) from None
+        raise ConfigError(why(error, file)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConnectorError(f"{file}: {error}") from None
+        raise ConfigError(f"{file}: {error}") from None
     config = parse(DeskConfig, file.stem, given)
     assert isinstance(config, DeskConfig)
     return config
@@ -93,8 +96,9 @@ def report(trouble: str) -> None:
 
 
 def listen(config: DeskConfig) -> socket.socket:
-    """Return a socket that listens. Raises `ConnectorError`."""
+    """Return a socket that listens. Raises `ConnectorError`: `ConfigError` where another port helps, not another start."""
     try:
         return listening.listen(config.host, config.port)
     except OSError as error:
-        raise ConnectorError(why(error, f"{config.host}:{config.port}")) from None
+        kind = ConfigError if error.errno in {errno.EADDRINUSE, errno.EACCES} else ConnectorError
+        raise kind(why(error, f"{config.host}:{config.port}")) from None

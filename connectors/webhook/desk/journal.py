@@ -29,6 +29,10 @@ class Line(msgspec.Struct, frozen=True):
     action: Action
 
 
+class JournalDamagedError(ConnectorError):
+    """What is in the journal cannot be read; the text says what to do."""
+
+
 _decode: Final = msgspec.json.Decoder(Line).decode
 
 
@@ -103,7 +107,7 @@ class Journal:
         try:
             yield from (_decode(line) for line in whole.split(b"\n") if line)
         except msgspec.DecodeError:
-            raise ConnectorError(
+            raise JournalDamagedError(
                 say(f"{self._path} is damaged: put it aside", f"{self._path} est abîmé : le mettre de côté")
             ) from None
 

@@ -15,6 +15,7 @@ from models import topics
 from models.events import Event
 from streams.agents.codecs import PROGRESS
 from streams.core.figures import PROGRESS_KEY
+from streams.core.rows import MAX_PLACES_OF_ROW
 from streams.engine.job import Step
 from streams.engine.lane import MAX_ROW_BYTES
 from streams.engine.partitioner import partition_of
@@ -188,17 +189,30 @@ def test_places_are_a_closed_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_agent_of_ever_more_queues_and_a_contact_of_ever_more_sectors_stay_small_enough_to_be_kept() -> None:
-    worker = Worker()
-    logins = [
-        make("agent.state_changed", n / 1000, subject=AGENT, change="logged_in", queue=f"call-{n:032}")
-        for n in range(1003)
-    ]
+    worker, label = Worker(), "s" * 64
+    logins, pauses = (
+        [
+            make(
+                "agent.state_changed",
+                n / 1000,
+                subject=AGENT,
+                change=change,
+                queue=f"{n:064}",
+                site=label,
+                service=label,
+            )
+            for n in range(MAX_PLACES_OF_ROW + 3)
+        ]
+        for change in ("logged_in", "paused")
+    )
     told = [
-        make("call.queued", n / 1000, subject=f"{CALL}1", queue="mdph").model_copy(update={"sector": f"s{n:030}"})
-        for n in range(1003)
+        make("call.queued", n / 1000, subject=f"{CALL}1", queue="mdph").model_copy(
+            update={"sector": f"{n:064}", "identities": "x" * 990}
+        )
+        for n in range(MAX_PLACES_OF_ROW + 3)
     ]
-    step = worker.fold(*logins, *told)
-    assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 6
+    step = worker.fold(*logins, *pauses, *told)
+    assert [letter.reason for letter in step.dead_letters] == ["too_many_places"] * 9
     assert worker.fold(logins[5], told[5]).dead_letters == [], "what is known is told again"
     worker.commit()
     assert max(map(len, filter(None, worker.written.values()))) < MAX_ROW_BYTES

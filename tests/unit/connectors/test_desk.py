@@ -5,7 +5,9 @@ import json
 import os
 import re
 import signal
+import socket
 import uuid
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -347,6 +349,23 @@ def test_a_wrong_file_is_to_be_mended_first(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "guichet.toml" in done.output
     assert "Usage" not in done.output
+
+
+def test_only_what_a_person_has_to_mend_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    file, options = tmp_path / "guichet.toml", desk_options(tmp_path, "http://127.0.0.1:1/")
+
+    def exit_code(**more: object) -> int:
+        file.write_text(tomli_w.dumps(options | more))
+        return CliRunner().invoke(command, [str(file)]).exit_code
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert exit_code(port=taken.getsockname()[1]) == 2
+    assert exit_code(host="192.0.2.1") == 70, "a network may still come"
+    with closing(Journal(Path(options["data"]))):
+        assert exit_code() == 70, "another process may end"
+    (Path(options["data"]) / NAME).write_text("{}\n")
+    assert exit_code() == 2
 
 
 def test_without_its_server_the_command_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

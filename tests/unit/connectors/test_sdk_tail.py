@@ -389,7 +389,7 @@ SEQUENCE = ("queue_log.2", "queue_log.3", ("queue_log.0", "queue_log.1"))
 def rotate_twice(
     reader: Reader, log: Path, names: tuple[str, str, tuple[str, ...]], *, older: int, newest_at: int
 ) -> None:
-    """Stop the reader in a file of 12:00; put the clock back by an hour; rotate twice, at 11:30 and after it."""
+    """Have it read a file of 12:00; put the clock back by an hour; rotate twice, at 11:30 and after it."""
     own, following, before = names
     for age, name in enumerate(before[2 - older :]):
         write(log.with_name(name), f"long ago {age}")
@@ -404,7 +404,6 @@ def rotate_twice(
     os.utime(log.with_name(following), (11_500, 11_500))
     write(log, "four")
     os.utime(log, (newest_at, newest_at))
-    reader.restart()
 
 
 @pytest.mark.parametrize("restless", [False, True])
@@ -422,6 +421,7 @@ def test_a_clock_that_was_put_back_hides_no_file_whose_name_tells_its_place(
 ) -> None:
     with structlog.testing.capture_logs() as logs:
         rotate_twice(reader, log, names, older=older, newest_at=newest_at)
+        reader.restart()
         reader.restless = restless
         assert reader.read() == [b"two", b"three", b"four"]
         assert "log_lost" not in [entry["event"] for entry in logs]
@@ -454,6 +454,26 @@ def test_another_file_system_is_mounted_there_whose_file_has_the_same_inode(
     assert reader.read() == [b"two"]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_link_to_another_file_system_that_is_rotated_away_is_not_read_for_ever(
+    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, restart: bool
+) -> None:
+    write(log, "one")
+    assert reader.read() == [b"one"]
+    log.rename(log.with_name("queue_log.1"))  # still the open file
+    write(log, "two")
+    later(log, 1)
+
+    def look(path: Path, **options: Any) -> os.stat_result:
+        mode, inode, device, *others = status = real(path, **options)
+        return os.stat_result((mode, inode, device + 1, *others)) if path == log else status
+
+    real = Path.stat
+    monkeypatch.setattr(Path, "stat", look)
+    reader.restless = restart
+    assert reader.read() == [b"two"]
+
+
 def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, log: Path) -> None:
     for age, name in enumerate(("queue_log.5", "queue_log.4", "queue_log.3", "queue_log.2")):
         write(log.with_name(name), f"long ago {age}")
@@ -467,9 +487,18 @@ def test_a_file_of_long_ago_that_was_touched_is_not_read_again(reader: Reader, l
     assert reader.read() == [b"two"]
 
 
-def test_files_that_a_clock_that_was_put_back_may_hide_are_told(reader: Reader, log: Path) -> None:
+@pytest.mark.parametrize("stopped", [False, True])
+def test_files_that_a_clock_that_was_put_back_may_hide_are_told(
+    reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
     with structlog.testing.capture_logs() as logs:
         rotate_twice(reader, log, SEQUENCE, older=2, newest_at=11_800)
+        if stopped:
+            reader.restart()
+        else:
+            monkeypatch.setattr(
+                "connectors.sdk.tail.JUST_SECONDS", 0.0
+            )  # it was not asked for long, as while a spool is full
         assert reader.read() == [b"two", b"four"]
     (told,) = (entry["file"] for entry in logs if entry["event"] == "log_lost")
     assert told == "queue_log.0, queue_log.1, queue_log.3"
