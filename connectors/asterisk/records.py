@@ -68,6 +68,8 @@ KNOWN: Final = frozenset(
 _FIELDS: Final = 5
 _LONGEST_SECONDS: Final = 315_576_000
 _LAST_POSITION: Final = 1_000_000
+_SECONDS: Final = range(1_000_000_000, 4_000_000_000)
+"""Times that a switchboard may tell, of 2001 to 2096: a telephone number in the place of one is none, and is not remembered."""
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -148,10 +150,14 @@ def parse(content: bytes) -> Record | None:
     epoch, call, queue, agent, event, *parameters = fields
     try:
         second = int(epoch)
-        time = datetime.fromtimestamp(second, UTC)
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
+        second = 0
+    if second not in _SECONDS:
         raise Unusable(
             Reason.UNREADABLE_LINE,
-            say("its time is no number of seconds", "son heure n'est pas un nombre de secondes"),
-        ) from None
-    return Record(second, time, call, queue, agent, event, parameters)
+            say(
+                "its time is no number of seconds, of 2001 or later",
+                "son heure n'est pas un nombre de secondes, de 2001 ou d'après",
+            ),
+        )
+    return Record(second, datetime.fromtimestamp(second, UTC), call, queue, agent, event, parameters)

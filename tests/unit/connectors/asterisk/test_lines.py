@@ -134,6 +134,8 @@ def test_every_event_of_the_format_is_in_these_tests() -> None:
         (f"{T}|{CALL}|600|NONE", Reason.UNREADABLE_LINE),
         (f"noon|{CALL}|600|NONE|ENTERQUEUE", Reason.UNREADABLE_LINE),
         (f"{'9' * 40}|{CALL}|600|NONE|ENTERQUEUE", Reason.UNREADABLE_LINE),
+        (f"33465714455|{CALL}|610|PJSIP/31|PAUSE", Reason.UNREADABLE_LINE),
+        (f"0465714455|{CALL}|610|PJSIP/31|PAUSE", Reason.UNREADABLE_LINE),
         (line("ENTERQUEUE", "", "", "first"), Reason.UNREADABLE_LINE),
         (line("ENTERQUEUE", "", "", 10**9), Reason.UNREADABLE_LINE),
         (line("ABANDON", 1, 1, "4 s"), Reason.UNREADABLE_LINE),

@@ -25,7 +25,7 @@ class TestMemory:
         assert len(log.memory.calls) == MAX_CALLS
         assert next(iter(log.memory.calls)) == f"{T}.500"
 
-    @pytest.mark.parametrize("at", [0, T + 50 * 366 * 86_400])
+    @pytest.mark.parametrize("at", [10**9, T + 50 * 366 * 86_400])
     def test_a_time_that_cannot_be_disturbs_nothing_for_long(self, at: int) -> None:
         log = Log()
         for n in range(10):
