@@ -434,6 +434,17 @@ def test_a_clock_that_was_put_back_hides_no_file_whose_name_tells_its_place(
         assert reader.read() == [b"five"]
 
 
+def be_elsewhere(monkeypatch: pytest.MonkeyPatch, log: Path, inode: int | None = None) -> None:
+    """Have what is at `log` be on another device, with that inode, if one is given."""
+
+    def look(path: Path, **options: Any) -> os.stat_result:
+        mode, own, device, *others = status = real(path, **options)
+        return os.stat_result((mode, inode or own, device + 1, *others)) if path == log else status
+
+    real = Path.stat
+    monkeypatch.setattr(Path, "stat", look)
+
+
 @pytest.mark.parametrize("same", [False, True])
 def test_another_file_system_is_mounted_there_whose_file_has_the_same_inode(
     reader: Reader, log: Path, monkeypatch: pytest.MonkeyPatch, same: bool
@@ -445,12 +456,7 @@ def test_another_file_system_is_mounted_there_whose_file_has_the_same_inode(
     write(mounted, *(["one"] if same else []), "two")
     mounted.replace(log)
 
-    def look(path: Path, **options: Any) -> os.stat_result:
-        mode, _, device, *others = status = real(path, **options)
-        return os.stat_result((mode, inode, device + 1, *others)) if path == log else status
-
-    real = Path.stat
-    monkeypatch.setattr(Path, "stat", look)
+    be_elsewhere(monkeypatch, log, inode)
     assert reader.read() == [b"two"]
 
 
@@ -464,12 +470,7 @@ def test_a_link_to_another_file_system_that_is_rotated_away_is_not_read_for_ever
     write(log, "two")
     later(log, 1)
 
-    def look(path: Path, **options: Any) -> os.stat_result:
-        mode, inode, device, *others = status = real(path, **options)
-        return os.stat_result((mode, inode, device + 1, *others)) if path == log else status
-
-    real = Path.stat
-    monkeypatch.setattr(Path, "stat", look)
+    be_elsewhere(monkeypatch, log)
     reader.restless = restart
     assert reader.read() == [b"two"]
 
