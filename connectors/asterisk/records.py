@@ -156,8 +156,8 @@ def parse(content: bytes) -> Record | None:
         raise Unusable(
             Reason.UNREADABLE_LINE,
             say(
-                "its time is no number of seconds, of 2001 or later",
-                "son heure n'est pas un nombre de secondes, de 2001 ou d'après",
+                "its time is no number of seconds, of 2001 to 2096",
+                "son heure n'est pas un nombre de secondes, de 2001 à 2096",
             ),
         )
     return Record(second, datetime.fromtimestamp(second, UTC), call, queue, agent, event, parameters)
