@@ -18,7 +18,7 @@ from streams.prechecks import check_port
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
 
-CONNECTIONS: Final = 64
+CONNECTIONS: Final = 128
 """Most connections: a supervisor, Prometheus and a person need a few."""
 CLOSE_SECONDS: Final = 1
 """Longest time that requests under way may take when the server closes."""

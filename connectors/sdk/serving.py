@@ -35,8 +35,8 @@ UNSENT_BYTES: Final = 64 << 20
 """Most memory that unread answers of one server take; the client that has read nothing for longest is cut off first."""
 READ_BYTES: Final = 16_384
 """Most that is read from one connection at once: the parsing of many small chunks would hold up other connections."""
-ACCEPTED: Final = 128
-"""Most connections that are accepted at once: fewer than may be open, so that a burst cannot displace a request unread."""
+ACCEPTED_SHARE: Final = 8
+"""This part of the connections that may be open is accepted at once: a burst cannot displace a request before it is read."""
 TARGET_BYTES: Final = 8_192
 """Longest path and query of a request."""
 HEADER_BYTES: Final = 16_384
@@ -48,6 +48,8 @@ CHECK_TICKS: Final = 5
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"}) | BODY_METHODS
 """All methods that are passed to an application; others get 501."""
+ANSWERABLE: Final = frozenset({h11.IDLE, h11.SEND_RESPONSE})
+"""States of a connection in which no answer has begun."""
 
 
 class Server(uvicorn.Server):
@@ -63,8 +65,9 @@ class Server(uvicorn.Server):
         lifespan: Any = "auto",
         log_level: str | None = None,
     ) -> None:
-        files = allow_files(connections + ACCEPTED + SPARE_FILES)
-        self._pool = Pool(max(1, min(connections, files - ACCEPTED - SPARE_FILES)), body_seconds)
+        files = allow_files(connections + connections // 2 + SPARE_FILES)
+        most = max(1, min(connections, files - connections // 2 - SPARE_FILES))
+        self._pool = Pool(most, body_seconds)
         super().__init__(
             uvicorn.Config(
                 Filter(app),
@@ -76,7 +79,7 @@ class Server(uvicorn.Server):
                 log_level=log_level,
                 access_log=False,
                 server_header=False,
-                backlog=ACCEPTED,
+                backlog=max(1, most // ACCEPTED_SHARE),
                 h11_max_incomplete_event_size=HEADER_BYTES + TARGET_BYTES,
                 timeout_graceful_shutdown=stop_seconds,
             )
@@ -86,7 +89,7 @@ class Server(uvicorn.Server):
         """Begin to serve."""
         await super().startup(sockets)
         for listener in sockets or []:
-            listener.listen(BACKLOG)  # asyncio set it to `ACCEPTED`
+            listener.listen(BACKLOG)  # asyncio has set it to how many it accepts at once
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether to stop; called ten times a second."""
@@ -163,6 +166,19 @@ class Connection(H11Protocol):
         """Forget the connection."""
         super().connection_lost(exc)
         self._pool.release(self)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, if the answer under way allows it, and close."""
+        if not self._is_answered:
+            self.cycle.disconnected = True  # the application may go on to answer, but nothing is sent
+            self.cycle.message_event.set()
+        if self.conn.our_state in ANSWERABLE:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Log nothing: any client can ask for an upgrade."""
 
     def cut_off(self) -> None:
         """Close the connection at once, whatever was not sent yet."""
