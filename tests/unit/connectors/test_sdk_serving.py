@@ -69,7 +69,7 @@ def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatc
     with served(large) as (server, port), closing(connect(port)) as idle, closing(connect(port)) as slow:
         idle.sendall(GET)
         slow.sendall(GET)
-        assert read_all(slow, pause=0.002) >= LARGE
+        assert read_all(slow, pause=0.006) >= LARGE
         wait_until(lambda: len(server.server_state.connections) <= 1, "the idle client to be cut off", 30)
         assert read_all(idle) < LARGE
 
