@@ -74,7 +74,8 @@ class TestConformance(PushConformance):
         return day()
 
     def headers(self, number: int, body: bytes) -> Mapping[str, str]:
-        return sign(f"msg_{number}_{hash_of(body)}", body)
+        personal = {0: PERSONAL[0], 1: PERSONAL[3], 2: PERSONAL[4]}  # ids of messages are the sender's text, too
+        return sign(personal.get(number, f"msg_{number}_{hash_of(body)}"), body)
 
 
 def hash_of(body: bytes) -> int:
