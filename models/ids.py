@@ -17,8 +17,8 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 def event_id(source: str, native_id: str, revision: str = "") -> str:
     """Return the id of the event that `source` knows as `native_id` (and `revision`, if the source revises facts).
 
-    UUIDv5: the same arguments give the same id on every machine and in every year, so anyone can test a guess. Text that a person or
-    sender may have written must be replaced by a keyed hash before.
+    UUIDv5: the same arguments give the same id on every machine and in every year, so anyone can test a guess. Text that a
+    person or sender may have written must be replaced by a keyed hash before.
     """
     # Written out, since `uuid.uuid5` and its text take three times as long, and this is done for every event.
     name = f"{source}\x1f{native_id}\x1f{revision}".encode()

@@ -1,7 +1,7 @@
 """Logs: one renderer for structlog and the standard library, no personal data, no storms.
 
 What may be said is a list of keys; any other key is dropped. Texts of libraries pass, since operators need them, but
-all that looks like a telephone number, an e-mail address or a payload is masked.
+all that looks like a telephone number, an e-mail address, a payload or a password of an address is masked.
 """
 
 import logging
@@ -56,6 +56,8 @@ _PERSONAL: Final = re.compile(
       (?<![^\s@<>"'()=:,;])[^\s@<>"'()=:,;]++@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}                # e-mail address
     | (?<![\w.-]) (?:(?:\+|00)[1-9]\d{0,2} (?:[ .-]?\(0\))? (?:[ .-]?\d){6,12}                # international number
                   | 0[1-9](?:[ .-]?\d\d){4}) (?![\w-])                                       # French number
+    | (?<=://)[^\s/@]++(?=@)                                                                  # name and password of an address
+    | (?<=[?&])[\w.-]{0,30}(?i:password|passwd|secret|token|key)=[^\s&"']++                     # its parameters
     | \bb'(?:[^'\\]|\\.)*+(?:'|\Z) | \bb"(?:[^"\\]|\\.)*+(?:"|\Z)                            # bytes: a payload
     """,
     re.VERBOSE,

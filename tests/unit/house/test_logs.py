@@ -82,6 +82,20 @@ def test_personal_values_are_masked_wherever_they_stand(output: Output, personal
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://accueil:hush@localhost/x", "https://***@localhost/x"),
+        ("postgresql+psycopg://accueil:hush@127.0.0.1/accueil", "postgresql+psycopg://***@127.0.0.1/accueil"),
+        ("https://example.org/x?access_token=hush&site=nord", "https://example.org/x?***&site=nord"),
+        ("https://example.org/x?site=nord", "https://example.org/x?site=nord"),
+    ],
+)
+def test_passwords_of_addresses_are_masked(output: Output, url: str, shown: str) -> None:
+    structlog.get_logger().warning("refused", error=f"cannot reach {url}")
+    assert output.records[0]["error"] == f"cannot reach {shown}"
+
+
+@pytest.mark.parametrize(
     "personal", ["06 39 98 12 34", "camille.exemple@example.org", "b'sip:0639981234 " + "a" * 900 + "'"]
 )
 @pytest.mark.parametrize("before", range(-30, 30, 3))
