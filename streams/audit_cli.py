@@ -19,6 +19,7 @@ from models.identities import IdentityKind
 from models.instants import milliseconds
 from streams.access.audit import AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
+from streams.access.concealing import find_names, load_secret, secret_path
 from streams.access.permissions import Operation
 from streams.acts import directory_of, record_act
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when, word
@@ -180,7 +181,8 @@ def show(
     """Print them as they stand, and say whether `verify` finds them true."""
     _check_asked(whose, kind, citizen=citizen)
     sought = _seek(settings, whose, kind or IdentityKind.PHONE, sector) if citizen else None
-    names = sought.names if sought else {whose} if whose else set()
+    asked = sought.names if sought else {whose} if whose else set()
+    names = {*find_names(asked, load_secret(secret_path(settings.data)))} if asked else set()
     erasures = set[str]()
 
     def fits(record: dict[str, Any]) -> bool:
