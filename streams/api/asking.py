@@ -123,9 +123,9 @@ class Api:
         desk: Desk,
         provider: "Provider | None" = None,
     ) -> None:
-        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors and conceals names.
+        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are.
 
-        Whoever `provider` knows may ask as well.
+        `secret` signs cursors and conceals names in the audit. Whoever `provider` knows may ask as well.
         """
         self.options: Final = options
         self.audit: Final = audit

@@ -158,6 +158,10 @@ FindNames = Callable[[Iterable[str]], Mapping[str, str]]
 """Returns what records may have in place of names → the name."""
 
 
+def _as_they_are(names: Iterable[str]) -> Mapping[str, str]:
+    return {one: one for one in names}
+
+
 def gather(
     timeline: Timeline,
     finder: Finder,
@@ -169,11 +173,12 @@ def gather(
     services: Mapping[str, str] = MappingProxyType({}),
     notice: str = "",
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
-    find_names: FindNames = lambda names: {name: name for name in names},
+    find_names: FindNames = _as_they_are,
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    `find_names` says what records may have in place of names. Raises what `Finder.find` raises; going through the contacts raises `Unavailable`.
+    `find_names` says what records may have in place of names. Raises what `Finder.find` raises; going through the contacts raises
+    `Unavailable`.
     """
     found = finder.find(asked, sector)
     story = found.story
@@ -249,11 +254,9 @@ def _read_accesses(
             if record.get("why") == NOT_TOLD:
                 hidden += 1
             else:
+                said = {**record, "whose": whose[record["whose"]]}
                 found.append(
-                    Access(
-                        *(str(record.get(name, "")) for name in ("at", "operation", "why", "role", "result")),
-                        whose[record["whose"]],
-                    )
+                    Access(*(str(said.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose")))
                 )
     return found, hidden, of_several
 

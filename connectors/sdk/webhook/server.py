@@ -89,9 +89,14 @@ class Gate:
         body = bytearray()
         size = 0
         now = asyncio.get_running_loop().time
+
+        def end() -> None:
+            if not wait.expired():
+                wait.reschedule(now())
+
         try:
             async with asyncio.timeout(self._config.body_seconds) as wait:
-                with self._intake.place(lambda: wait.expired() or wait.reschedule(now())):
+                with self._intake.place(end):
                     async for part in request.stream():
                         size += len(part)
                         if size <= limit:
