@@ -306,8 +306,10 @@ def test_who_sends_slowly_has_a_place_and_gives_it_up_to_others(
         assert answer(slow[0]).startswith(b"HTTP/1.1 408 ")
         slow[1].sendall(b"}")
         assert slow[1].recv(12) == b"HTTP/1.1 401"
-        slow[1].sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
-        slow[1].close()
+        gone = stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30))
+        gone.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
+        wait_until(lambda: desk.source.intake._coming, "its place")
+        gone.close()
         wait_until(lambda: desk.source.answers[400] == 1, "who went away to be noticed")
     assert desk.taken == [BODY]
 
