@@ -272,6 +272,27 @@ def test_half_requests_keep_nobody_out(target: Target) -> None:
         wait_until(lambda: sum(not is_closed(client) for client in clients) <= most, "the rest to be closed", 30)
 
 
+@pytest.mark.parametrize("target", ["board"], indirect=True)
+def test_open_boards_go_on_while_half_requests_come(target: Target) -> None:
+    """Streams are requests under way, so they are not what makes room; one more viewer gets in."""
+    request = target.head(method=b"GET", path=b"/events")
+    with ExitStack() as stack:
+        boards = open_all(stack, target.port, 300, request)
+        for board in boards:
+            assert b"data:" in read_until(board, b"data:")
+        open_all(stack, target.port, HALF_REQUESTS, b"GET / HTTP/1.1\r\nX-A: ")
+        for board in [*boards, *open_all(stack, target.port, 1, request)]:
+            assert b"data:" in read_until(board, b"data:")
+
+
+def read_until(client: socket.socket, wanted: bytes) -> bytes:
+    """Read what comes until `wanted` is in it."""
+    found = b""
+    while wanted not in found and (part := client.recv(1 << 20)):
+        found += part
+    return found
+
+
 def is_closed(client: socket.socket) -> bool:
     client.setblocking(False)
     try:
