@@ -17,7 +17,8 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9._@/+-]{1,128}")
 def event_id(source: str, native_id: str, revision: str = "") -> str:
     """Return the id of the event that `source` knows as `native_id` (and `revision`, if the source revises facts).
 
-    UUIDv5: the same arguments give the same id on every machine and in every year.
+    UUIDv5: the same arguments give the same id on every machine and in every year, so anyone can test a guess. Text that a
+    person or sender may have written must be replaced by a keyed hash before.
     """
     # Written out, since `uuid.uuid5` and its text take three times as long, and this is done for every event.
     name = f"{source}\x1f{native_id}\x1f{revision}".encode()
@@ -26,7 +27,10 @@ def event_id(source: str, native_id: str, revision: str = "") -> str:
 
 
 def contact_id(channel: Channel, source: str, native_id: str) -> str:
-    """Return the id of one contact for its whole life; a native id with unusual characters is replaced by its hash."""
+    """Return the id of one contact for its whole life; a native id with unusual characters is replaced by its hash.
+
+    The hash has no key, as that of `event_id`.
+    """
     return f"{channel}:{source}:{_plain(native_id)}"
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from models.grounds import Ground
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result, is_whose
+from streams.access.concealing import KNOWN, conceal, load_secret, secret_path
 from streams.access.permissions import Operation
 from streams.settings import Settings
 from streams.terminal import OperatorError
@@ -52,6 +53,11 @@ def check_whose(whose: str) -> None:
         )
 
 
+def conceal_typed(settings: Settings, whose: str) -> str:
+    """Return what a record may say of whom it is, if that was typed and is not known."""
+    return conceal(whose, load_secret(secret_path(settings.data)))
+
+
 def record_act(
     settings: Settings,
     operation: Operation,
@@ -61,8 +67,13 @@ def record_act(
     result: Result = Result.BEGUN,
     erasure: str = "",
 ) -> None:
-    """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing."""
+    """Record what is about to be done or shown by a command, and who gives it. Raises `OperatorError`: then do nothing.
+
+    If the timelines do not know `whose`, by `result`, it is concealed.
+    """
     check_whose(whose)
+    if result not in KNOWN:
+        whose = conceal_typed(settings, whose)
     _record_first(
         settings,
         Access(

@@ -11,11 +11,11 @@ from anyio.to_thread import run_sync
 from prometheus_client import CollectorRegistry, ProcessCollector
 from yarl import URL
 
+from streams.access.concealing import load_secret, secret_path
 from streams.acts import open_audit
 from streams.api.accesses import Accesses
 from streams.api.app import create_app
 from streams.api.asking import Api
-from streams.api.cursors import load_secret
 from streams.listening import Server, answered_hosts, listen
 from streams.prechecks import check_port, make_private
 from streams.rights_process import open_desk
@@ -55,7 +55,7 @@ def run(settings: Settings) -> int:
         reader=reader,
         writer=lambda: open_timeline(settings),
         keys=settings.data / "connectors" / "keys",
-        secret=load_secret(settings.data / "access" / "cursors.key"),
+        secret=load_secret(secret_path(settings.data)),
         accesses=Accesses(registry, options.unusual_citizens_per_hour),
         desk=open_desk(settings),
         provider=_open_provider(settings),

@@ -19,8 +19,9 @@ from models.identities import IdentityKind
 from models.instants import milliseconds
 from streams.access.audit import AuditError, Line, Purpose, Result, is_whose, read, verify
 from streams.access.chain import Damage, Finding, Mark
+from streams.access.concealing import find_names, load_secret, secret_path
 from streams.access.permissions import Operation
-from streams.acts import directory_of, record_act
+from streams.acts import conceal_typed, directory_of, record_act
 from streams.listing import EXIT_NOT_FOUND, Since, as_json, limit_option, print_table, when, word
 from streams.running import pass_settings_here, tell_stopped_demo
 from streams.sectors import KINDS, choose_sector, list_sectors
@@ -180,7 +181,8 @@ def show(
     """Print them as they stand, and say whether `verify` finds them true."""
     _check_asked(whose, kind, citizen=citizen)
     sought = _seek(settings, whose, kind or IdentityKind.PHONE, sector) if citizen else None
-    names = sought.names if sought else {whose} if whose else set()
+    asked = sought.names if sought else {whose} if whose else set()
+    names = {*find_names(asked, load_secret(secret_path(settings.data)))} if asked else set()
     erasures = set[str]()
 
     def fits(record: dict[str, Any]) -> bool:
@@ -202,7 +204,8 @@ def show(
         choose_sector(settings, sector)  # a name that is mistyped does not mean that nobody read
     if sought:
         result = Result.SHOWN if sought.is_known or shown or left_out else Result.NOT_FOUND
-        record_act(settings, Operation.READ_AUDIT, sought.asked, Purpose.RIGHTS, sought.sector, result)
+        whose = sought.asked if sought.is_known else conceal_typed(settings, sought.asked)
+        record_act(settings, Operation.READ_AUDIT, whose, Purpose.RIGHTS, sought.sector, result)
         if sought.others:
             click.echo(sought.others, err=True)
     _print_records(shown, settings.web.zone, left_out, json=json)

@@ -5,11 +5,13 @@ A variable wins over the file. Its name is the path of the setting in capitals, 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, TypeGuard, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -26,6 +28,10 @@ DEFAULT_FILE: Final = Path("accueil.toml")
 PREFIX: Final = "ACCUEIL_"
 SECRETS: Final = (SecretStr, SecretBytes)
 MASK: Final = "********"
+_TOKEN: Final = re.compile(r"(?=[^0-9]*[0-9])[\w.~%+=-]{16,}|[\w~%+=-]{24,}")
+"""Parts of an address that may be tokens: long, with a digit, or longer."""
+_SECRET_NAME: Final = re.compile(r"pass|secret|token|key|sig|auth|code", re.IGNORECASE)
+"""Names of parameters whose values are secrets."""
 LISTED: Final = 10
 """So many keys of a table are named where one is unknown and near none of them; more would hide what is wrong."""
 
@@ -73,15 +79,57 @@ def load(config: Path | None = None, named_by: str = CONFIG_OPTION) -> Settings:
 def describe(settings: Settings, config: Path | None = None) -> Iterator[tuple[str, Any, str]]:
     """Yield (key, value, origin) of every setting; `config` is what was given to `load`.
 
-    Masked are secrets, those of connectors too, and what a connector's own configuration does not know.
+    Masked are secrets, those of connectors too, what a connector's own configuration does not know, and what `mask` masks.
     """
     origins = _read_origins(find_file(config))
     for keys, value in _leaves(settings.model_dump(mode="json")):
         yield (
             spell(keys),
-            MASK if value and _is_secret(settings, keys) else value,
+            MASK if value and _is_secret(settings, keys) else mask(value, keys[-1]),
             _find_origin(origins, keys) or say("default", "par défaut"),
         )
+
+
+def mask(value: Any, key: str) -> Any:
+    """Return the value of the setting `key` without passwords and tokens of addresses, and without arguments of commands."""
+    if isinstance(value, list):
+        shown = [mask(one, key) for one in value]
+        return [*shown[:1], *([MASK] if len(shown) > 1 else [])] if key.endswith("command") else shown
+    return mask_url(value) if isinstance(value, str) and "://" in value else value
+
+
+def mask_url(url: str) -> str:
+    """Return an address without its password, and without parts of path and query that may be tokens."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    account, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = account.partition(":")
+    is_web = parts.scheme in {"http", "https"}  # a name alone may be a token there
+    account = (MASK if is_web else f"{user}{colon and f':{MASK}'}") if at else ""
+    path = parts.path if parts.scheme == "sqlite" else "/".join(map(_mask_token, parts.path.split("/")))
+    query = "&".join(map(_mask_pair, parts.query.split("&")))
+    # Put together by hand: `urlunsplit` would drop slashes of addresses without a host.
+    return "".join(
+        (
+            url.partition("://")[0],
+            f"://{account}{at}{host}{path}",
+            f"?{query}" if query else "",
+            f"#{MASK}" if parts.fragment else "",
+        )
+    )
+
+
+def _mask_token(text: str) -> str:
+    return MASK if _TOKEN.fullmatch(text) else text
+
+
+def _mask_pair(pair: str) -> str:
+    name, sign, value = pair.partition("=")
+    if not sign:
+        return _mask_token(name)
+    return f"{name}={MASK if value and _SECRET_NAME.search(name) else _mask_token(value)}"
 
 
 def find_origin(key: str, config: Path | None = None) -> str:

@@ -223,11 +223,11 @@ SAYINGS: Final = {
     ),
     "waiting for the database": ("waits for the database", "attend la base de données"),
     r"partitions \[\] of \[\] recovered": ("waits for its partitions", "attend ses partitions"),
-    r"partitions \[\] of \[(?P<all>.*)\] recovered": (
+    r"partitions \[\] of \[(?P<all>[^\]]*)\] recovered": (
         "reads the state of partitions {all}",
         "lit l'état des partitions {all}",
     ),
-    r"partitions \[(?P<done>.*)\] of \[(?P<all>.*)\] recovered": (
+    r"partitions \[(?P<done>[^\]]*)\] of \[(?P<all>[^\]]*)\] recovered": (
         "reads the state of partitions {all} (done: {done})",
         "lit l'état des partitions {all} (lues : {done})",
     ),

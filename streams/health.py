@@ -4,29 +4,33 @@ It answers from a thread of its own, so it answers while the process is busy; wh
 `healthy` to say.
 """
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from http.server import ThreadingHTTPServer
 from threading import Thread
 from typing import Any, Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, MetricsHandler
+from prometheus_client import REGISTRY, CollectorRegistry, make_asgi_app
 
+from connectors.sdk.listening import listen
+from connectors.sdk.serving import Server
 from streams.prechecks import check_port
 
 State = tuple[bool, str]
 """Whether all is well, and one line for people."""
 
-CLOSE_SECONDS: Final = 0.05
-"""How long closing takes at most: so often the server looks whether it is to. Every process waits for it at its end."""
+CONNECTIONS: Final = 128
+"""Most connections: a supervisor, Prometheus and a person need a few."""
+CLOSE_SECONDS: Final = 1
+"""Longest time that requests under way may take when the server closes."""
 
 
 class HealthServer:
     """Answers on `host:port` until closed; `port` 0 takes a free one.
 
     `healthy` says whether the process gets anywhere (if not, it is to be restarted), `ready` whether it does its work.
-    Both are called in another thread. What they raise counts as a no. Raises OSError if the port cannot be had.
+    Both are called in the server's thread, and must not wait. What they raise counts as a no.
+
+    Raises OSError if the port cannot be had.
     """
 
     def __init__(
@@ -38,20 +42,25 @@ class HealthServer:
         ready: Callable[[], State],
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        self._server = _Server(host, port, _handler({"/healthz": healthy, "/readyz": ready}, registry))
-        self._thread = Thread(target=self._server.serve_forever, args=(CLOSE_SECONDS,), name="health", daemon=True)
+        self._socket = listen(host, port)
+        self._port: int = self._socket.getsockname()[1]
+        app = _make_app({"/healthz": healthy, "/readyz": ready}, registry)
+        self._server = Server(
+            app, connections=CONNECTIONS, stop_seconds=CLOSE_SECONDS, lifespan="off", log_level="warning"
+        )
+        self._thread = Thread(target=self._server.run, args=([self._socket],), name="health", daemon=True)
         self._thread.start()
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return int(self._server.server_address[1])
+        return self._port
 
     def close(self) -> None:
         """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.should_exit = True
+        self._thread.join(CLOSE_SECONDS + 2)
+        self._socket.close()
 
 
 @contextmanager
@@ -73,39 +82,23 @@ def serve_health(
         yield
 
 
-class _Server(ThreadingHTTPServer):
-    def __init__(self, host: str, port: int, handler: type[MetricsHandler]) -> None:
-        if ":" in host:
-            self.address_family = socket.AF_INET6
-        super().__init__((host, port), handler)
+def _make_app(checks: dict[str, Callable[[], State]], registry: CollectorRegistry) -> Any:
+    """Return the ASGI application."""
+    metrics: Any = make_asgi_app(registry)
 
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/metrics":
+            await metrics(scope, receive, send)
+            return
+        check = checks.get(scope["path"])
+        well, text = _ask(check) if check else (False, "not found")
+        status = 404 if check is None else 200 if well else 503
+        body = f"{text}\n".encode()
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
-def _handler(checks: dict[str, Callable[[], State]], metrics: CollectorRegistry) -> type[MetricsHandler]:
-    class Handler(MetricsHandler):
-        registry = metrics
-
-        def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
-            path = self.path.partition("?")[0]
-            if path == "/metrics":
-                super().do_GET()
-            elif check := checks.get(path):
-                well, text = _ask(check)
-                self._answer(200 if well else 503, text)
-            else:
-                self._answer(404, "not found")
-
-        def _answer(self, status: int, text: str) -> None:
-            body = f"{text}\n".encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
-            """Say nothing: a probe every few seconds is no news."""
-
-    return Handler
+    return app
 
 
 def _ask(check: Callable[[], State]) -> State:

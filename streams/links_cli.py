@@ -10,7 +10,7 @@ import click
 from models.grounds import Ground
 from streams.access.audit import Purpose, Result
 from streams.access.permissions import Operation
-from streams.acts import acting, check_whose, record_act
+from streams.acts import acting, check_whose, conceal_typed, record_act
 from streams.core.links import Link
 from streams.listing import EXIT_NOT_FOUND, print_table, when, word
 from streams.running import pass_settings_here
@@ -138,17 +138,20 @@ def _change(
     ground: Ground | Literal[""] = "",
 ) -> bool:
     """Change a link, whichever of the two stands first; what is begun, and what came of it, is recorded of both."""
+    from streams.timeline.erasing import find_sectors  # noqa: PLC0415
     from streams.timelines import find_sector  # noqa: PLC0415
 
     for one in link:
         check_whose(one)
     with _opened(settings) as timeline:
         sector = find_sector(settings, timeline, link.one)
+        with timeline.reading() as connection:
+            names = [one if find_sectors(connection, one) else conceal_typed(settings, one) for one in link]
         revokes = operation is Operation.REVOKE_LINK
         with acting(
             settings,
             operation,
-            *link,
+            *names,
             why=Purpose.RIGHTS,
             sector=sector,
             ground=ground,

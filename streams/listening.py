@@ -1,52 +1,31 @@
-"""What all processes share that serve pages: by which names they are asked, and how they stop."""
+"""The HTTP server of processes that serve pages, and the host names that it answers to."""
 
 import ipaddress
-import socket
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any, Final
 
-import uvicorn
+from connectors.sdk import serving
+from connectors.sdk.listening import listen
+
+__all__ = ["STOP_SECONDS", "Server", "answered_hosts", "listen"]
 
 STOP_SECONDS: Final = 3
-"""How long what is under way may take when a server stops."""
+"""Longest time that requests under way may take when a server stops."""
 
 
-class Server(uvicorn.Server):
-    """A server that ends well at SIGINT and SIGTERM."""
+class Server(serving.Server):
+    """A server of the main thread, which ends well at SIGINT and SIGTERM."""
 
-    def __init__(self, app: Any) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                ws="none",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
-        )
+    def __init__(self, app: Any, *, connections: int = serving.CONNECTIONS) -> None:
+        super().__init__(app, connections=connections, stop_seconds=STOP_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Take SIGINT and SIGTERM as the wish to stop, and nothing more: the process ends well, not by a signal."""
+        """Take SIGINT and SIGTERM as the request to stop, and do not raise them again afterwards."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; on `::` by IPv4 too, where the system can do so. Raises OSError."""
-    ipv6 = ":" in host
-    listener = socket.create_server(
-        (host, port),
-        family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-        dualstack_ipv6=ipv6 and socket.has_dualstack_ipv6(),
-    )
-    # Connections inherit it; asyncio sets it on none of this listener's. Else a body waits up to 40 ms after its head, until
-    # the client acknowledges that.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
 
 
 def answered_hosts(host: str, hosts: Iterable[str]) -> list[str]:

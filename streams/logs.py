@@ -1,7 +1,7 @@
 """Logs: one renderer for structlog and the standard library, no personal data, no storms.
 
 What may be said is a list of keys; any other key is dropped. Texts of libraries pass, since operators need them, but
-all that looks like a telephone number, an e-mail address or a payload is masked.
+all that looks like a telephone number, an e-mail address, a payload or a password of an address is masked.
 """
 
 import logging
@@ -53,13 +53,20 @@ REPEAT_SECONDS: Final = 60.0
 _DIGITS: Final = re.compile(r"\d+")
 _PERSONAL: Final = re.compile(
     r"""
-      [^\s@<>"'()=:,;]+@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}                                    # e-mail address
+      (?<![^\s@<>"'()=:,;])[^\s@<>"'()=:,;]++@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}                # e-mail address
     | (?<![\w.-]) (?:(?:\+|00)[1-9]\d{0,2} (?:[ .-]?\(0\))? (?:[ .-]?\d){6,12}                # international number
                   | 0[1-9](?:[ .-]?\d\d){4}) (?![\w-])                                       # French number
-    | \bb'(?:[^'\\]|\\.)*' | \bb"(?:[^"\\]|\\.)*"                                            # bytes: a payload
+    | (?<=://)[^\s/@]++(?=@)                                                                  # name and password of an address
+    | (?<=[?&])[\w.-]{0,30}(?i:password|passwd|secret|token|key)=[^\s&"']++                     # its parameters
+    | \bb'(?:[^'\\]|\\.)*+(?:'|\Z) | \bb"(?:[^"\\]|\\.)*+(?:"|\Z)                            # bytes: a payload
     """,
     re.VERBOSE,
 )
+"""What looks personal. It takes linear time: an address is tried where a word begins and nowhere else."""
+MOST_CHARACTERS: Final = 16_384
+"""Longest text of one value; what is longer is cut."""
+_CUT: Final = 400
+"""Characters before a cut that are left out: an address or number that was cut through could not be recognised."""
 
 
 def configure(level: str = "info", style: str = "console", stream: TextIO | TextIOBase | None = None) -> None:
@@ -140,10 +147,10 @@ def _sameness(record: logging.LogRecord) -> str:
     if not isinstance(message, dict):
         with suppress(TypeError, ValueError, KeyError):  # values that do not fit the text: the handler says so
             message = record.getMessage()
-        return _DIGITS.sub("#", str(message))
+        return _DIGITS.sub("#", str(message)[:MOST_CHARACTERS])
     return repr(
         [
-            (key, value if key in NAMES else _DIGITS.sub("#", str(value)))
+            (key, value if key in NAMES else _DIGITS.sub("#", str(value)[:MOST_CHARACTERS]))
             for key, value in sorted(message.items())
             if key in KEYS and key != "timestamp"
         ]
@@ -159,7 +166,9 @@ def _add_repeated(_logger: Any, _method: str, record: MutableMapping[str, Any]) 
 def _mask(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
-    return _PERSONAL.sub("***", str(value))
+    text = str(value)
+    masked = _PERSONAL.sub("***", text[:MOST_CHARACTERS])
+    return masked if len(text) <= MOST_CHARACTERS else f"{masked[:-_CUT]} ... (cut)"
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, traceback: Any) -> None:

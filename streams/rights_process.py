@@ -9,6 +9,7 @@ from connectors.sdk.publisher import NotDelivered, deliver
 from models.events import PersonalDataErased
 from models.topics import DAY_MS
 from streams.access.audit import read as read_audit
+from streams.access.concealing import find_names, load_secret, secret_path
 from streams.retention import MONTH_DAYS, erased_days, table
 from streams.rights import holding
 from streams.rights.desk import Desk
@@ -64,7 +65,9 @@ def gather(settings: Settings, timeline: Timeline, finder: Finder, asked: str, s
 
     services, queues = settings.web.name_services(language), settings.web.name_queues(language)
     notice = (settings.rights.notice_en or settings.rights.notice, settings.rights.notice)[which]
-    return holding.gather(timeline, finder, asked, sector, records, kept, datetime.now(UTC), services, notice, queues)
+    names = partial(find_names, secret=load_secret(secret_path(settings.data)))
+    now = datetime.now(UTC)
+    return holding.gather(timeline, finder, asked, sector, records, kept, now, services, notice, queues, names)
 
 
 def keeping_of(settings: Settings) -> Keeping:

@@ -42,7 +42,7 @@ def join(pseudonyms: Iterable[str]) -> str:
 
 
 _SPACES: Final = re.compile(r"[\s.\-()]")
-_PATTERN: Final = re.compile(r"(\+|0(?=[1-9*?]))[\d*?]*\d[\d*?]*")
+_PATTERN: Final = re.compile(r"(\+|0(?=[1-9*?]))(?=[*?]*\d)[\d*?]*")
 
 
 class Blocked:

@@ -1,17 +1,36 @@
-"""What servers of connectors listen with."""
+"""Listening sockets of HTTP servers."""
 
+import resource
 import socket
+from contextlib import suppress
 from typing import Final
 
 BACKLOG: Final = 1_024
-"""So many connections wait to be accepted, while a source that was held up sends all at once."""
+"""Connections that the kernel holds until the server accepts them."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at a name or address of this machine. Raises OSError."""
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
-    # Connections inherit it; asyncio sets it on none of this listener's. Else a body waits up to 40 ms after its head, until
-    # the client acknowledges that.
+    """Return a socket that listens at a name or address of this machine; on `::` for IPv4 too, if the system can.
+
+    A name with addresses of both versions is taken for its IPv4 address. Raises OSError.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+    listener = socket.create_server(address[:2], family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    # Connections inherit it; asyncio does not set it on accepted ones. Without it a body waits up to 40 ms after its head, until
+    # the client acknowledges the head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def allow_files(wanted: int) -> int:
+    """Raise this process's limit of open files to `wanted` if it is lower; return the limit, which may be less than `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -14,7 +14,7 @@ import msgspec
 from connectors.sdk.contract import Outcome
 from connectors.sdk.decoding import decode_json
 from connectors.sdk.webhook.intake import Message
-from connectors.sdk.webhook.places import find, need, read_time, read_type, veil
+from connectors.sdk.webhook.places import find, need, read_time, read_type, veil, veil_message, veil_revision
 from connectors.webhook.config import Kind, WebhookConfig
 from connectors.webhook.vocabulary import channel_of, data_of, is_closed, is_label
 from models.codec import Unusable, decode
@@ -52,9 +52,9 @@ class WebhookMapping:
         happened_at = read_time(need(body, kind.time), kind.time, self._zone)
         contact = self._contact(str(need(body, kind.id)), happened_at)
         if kind.revision is None:
-            native, revision = message.name, ""
+            native, revision = veil_message(message.name, self._key), ""
         else:
-            native, revision = contact, str(need(body, kind.revision))
+            native, revision = contact, veil_revision(str(need(body, kind.revision)), self._key)
         return {
             "type": kind.event,
             "id": event_id(self._source, f"{kind.event}|{native}", revision),

@@ -49,7 +49,11 @@ CITIZENS: Final = (
     rf"(?:{'|'.join(Channel)}):[!-9;-~]{{1,128}}:[A-Za-z0-9._@/+-]{{1,128}}"
 )
 """A pseudonym or a contact id, as a regular expression."""
-_WHOSE: Final = re.compile(rf"|{CITIZENS}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}")
+CONCEALED: Final = "concealed"
+"""What a name begins with that stands for one that was typed and is not known."""
+_WHOSE: Final = re.compile(
+    rf"|{CITIZENS}|{CONCEALED}:[A-Za-z0-9_-]{{22}}|token:[a-z0-9._-]{{1,64}}|erasure:[0-9a-f]{{32}}:[0-9a-f]{{64}}"
+)
 _ERASURE: Final = re.compile(r"|[0-9a-f]{32}")
 
 log = structlog.get_logger(__name__)
@@ -105,7 +109,8 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
     sector: str = ""
     whose: str = ""
-    """A pseudonym or a contact id, never what was typed; `token:<name>` of a token, `erasure:<id>:<SHA-256>` of a proof."""
+    """A pseudonym or a contact id that is known, `concealed:…` for one that is not (`streams.access.concealing`);
+    `token:<name>` of a token, `erasure:<id>:<SHA-256>` of a proof."""
     why: Purpose
     result: Result
     across: str = ""

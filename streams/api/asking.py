@@ -28,6 +28,7 @@ from models.grounds import Ground
 from models.identities import IdentityKind, PseudonymKey
 from models.instants import milliseconds
 from streams.access.audit import Access, Audit, AuditError, Purpose, Result
+from streams.access.concealing import KNOWN, conceal
 from streams.access.limiting import Limiter
 from streams.access.permissions import OF_CITIZENS, Operation
 from streams.access.purposes import PURPOSES
@@ -70,6 +71,8 @@ class Slip:
     erasure: str = ""
     concerns_nobody: bool = False
     """What is found tells of nobody, to whom it is told already that there is such a thing: it is not recorded again."""
+    is_known: bool = False
+    """Whether the timelines know `whose`; else it is concealed, as something personal may have been typed."""
 
     def admit(self, sector: str) -> None:
         """Go on only if this may be done in `sector`. Raises `Forbidden`."""
@@ -83,8 +86,9 @@ class Slip:
         self.across = reason
 
     def admit_all(self, sectors: Iterable[str]) -> None:
-        """Go on only if this may be done in each of `sectors`. Raises `Forbidden`."""
+        """Go on only if this may be done in each of `sectors`, in which `whose` is known. Raises `Forbidden`."""
         for sector in sectors:
+            self.is_known = True
             self.admit(sector)
 
     def admit_typed(self, sector: str) -> None:
@@ -119,9 +123,9 @@ class Api:
         desk: Desk,
         provider: "Provider | None" = None,
     ) -> None:
-        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are, `secret` signs cursors.
+        """`writer` opens the timelines to change them; `keys` is where the sectors' keys are.
 
-        Whoever `provider` knows may ask as well.
+        `secret` signs cursors and conceals names in the audit. Whoever `provider` knows may ask as well.
         """
         self.options: Final = options
         self.audit: Final = audit
@@ -317,7 +321,7 @@ class Asker:
             role=self.token.role,
             operation=slip.operation,
             sector=slip.sector,
-            whose=slip.whose,
+            whose=slip.whose if slip.is_known or result in KNOWN else conceal(slip.whose, self.api.secret),
             why=purpose,
             result=result,
             across=slip.across,

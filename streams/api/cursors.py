@@ -4,25 +4,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 import struct
-from pathlib import Path
 from typing import Final
 
-from connectors.sdk.files import make_private_directory, replace
 from streams.timeline.store import Place
 
 MAC_BYTES: Final = 16
-SECRET_BYTES: Final = 32
 _TIME: Final = struct.Struct(">q")
-
-
-def load_secret(path: Path) -> bytes:
-    """Return the secret in a private file, which is made if it is not there; with a new one, pages begin anew. Raises OSError."""
-    if not path.exists():
-        make_private_directory(path.parent)
-        replace(path, secrets.token_bytes(SECRET_BYTES))
-    return path.read_bytes()
 
 
 def write(place: Place, subject: str, secret: bytes) -> str:

@@ -8,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.sdk.serving import METHODS
 from streams.access.audit import Purpose
 from streams.access.permissions import Operation
 from streams.api.asking import Api, Asker
@@ -110,7 +111,8 @@ class Guard:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "")  # as it is written in the code, never what was asked for
         self._api.accesses.took.labels(route, status).observe(seconds)
-        log.info("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+        method = scope["method"] if scope["method"] in METHODS else "unknown"
+        log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
 def _bound(receive: Receive) -> Receive:

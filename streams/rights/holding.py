@@ -154,6 +154,12 @@ class Holding(NamedTuple):
 
 Records = Callable[[], Iterable[Mapping[str, Any]]]
 """Returns all records of the audit."""
+FindNames = Callable[[Iterable[str]], Mapping[str, str]]
+"""Returns what records may have in place of names → the name."""
+
+
+def _as_they_are(names: Iterable[str]) -> Mapping[str, str]:
+    return {one: one for one in names}
 
 
 def gather(
@@ -167,10 +173,12 @@ def gather(
     services: Mapping[str, str] = MappingProxyType({}),
     notice: str = "",
     queues: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
+    find_names: FindNames = _as_they_are,
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    Raises what `Finder.find` raises; going through the contacts raises `Unavailable`.
+    `find_names` says what records may have in place of names. Raises what `Finder.find` raises; going through the contacts raises
+    `Unavailable`.
     """
     found = finder.find(asked, sector)
     story = found.story
@@ -196,7 +204,9 @@ def gather(
     told = {identity for row in rows if row for identity in row.identities.split()}
     revoked = {one.identity for one in withheld if one.reason == "revoked"}
     shared = {*story.shared, *told} - story.identities.keys() - revoked
-    accesses, hidden, of_several = _read_accesses(records, {*story.identities, *found.contacts}, shared)
+    accesses, hidden, of_several = _read_accesses(
+        records, find_names({*story.identities, *found.contacts}), find_names(shared)
+    )
     return Holding(
         asked,
         sector,
@@ -231,7 +241,9 @@ def _other(one: str, link: Link) -> str:
     return link.other if link.one == one else link.one
 
 
-def _read_accesses(records: Records, whose: set[str], shared: set[str]) -> tuple[list[Access], int, int]:
+def _read_accesses(
+    records: Records, whose: Mapping[str, str], shared: Mapping[str, str]
+) -> tuple[list[Access], int, int]:
     found, hidden, of_several = [], 0, 0
     for record in records():
         if record.get("whose") in shared:
@@ -242,10 +254,9 @@ def _read_accesses(records: Records, whose: set[str], shared: set[str]) -> tuple
             if record.get("why") == NOT_TOLD:
                 hidden += 1
             else:
+                said = {**record, "whose": whose[record["whose"]]}
                 found.append(
-                    Access(
-                        *(str(record.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose"))
-                    )
+                    Access(*(str(said.get(name, "")) for name in ("at", "operation", "why", "role", "result", "whose")))
                 )
     return found, hidden, of_several
 

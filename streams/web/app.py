@@ -57,6 +57,8 @@ TICK_SECONDS: Final = 5
 """Most time between two messages: a board that hears less knows that it is cut off."""
 SEND_TIMEOUT_SECONDS: Final = 30
 """A browser that takes nothing for so long is cut off; it comes back by itself."""
+CONNECTIONS: Final = 500
+"""Most connections beside the streams of `max_viewers` boards."""
 COLLECTING: Final = (100_000, 20, 50)
 """Thresholds of the garbage collector: a scrape makes tens of thousands of small objects, none of which is in a circle, and would
 else pay for a walk through all of memory."""
@@ -314,8 +316,8 @@ def create_app(
 class Server(listening.Server):
     """A server that ends the streams when it stops, since by themselves they never would; and that stops if there is no board."""
 
-    def __init__(self, app: Starlette) -> None:
-        super().__init__(app)
+    def __init__(self, app: Starlette, viewers: int = WebOptions(brokers="").max_viewers) -> None:
+        super().__init__(app, connections=viewers + CONNECTIONS)
         self._broadcaster: Broadcaster = app.state.broadcaster
 
     async def on_tick(self, counter: int) -> bool:
@@ -352,7 +354,7 @@ def serve(
         port = listener.getsockname()[1]
         log.info("the board is at %s", URL.build(scheme="http", host=options.host, port=port, path="/"))
         app = create_app(view, reader, options, citizens=citizens, collectors=collectors, explain=explain, risks=risks)
-        Server(app).run([listener])
+        Server(app, options.max_viewers).run([listener])
         return not app.state.broadcaster.failed
 
 

@@ -447,8 +447,13 @@ def test_requests_are_logged_by_their_route_alone(known: Office) -> None:
     with capture_logs() as logs:
         known.ask("/v1/look-up", kind="phone", value=NUMBER)
         known.ask(f"/v1/{NUMBER}")
+        known.client.request(NUMBER[1:], "/v1/look-up")
     told = [(line["event"], line["method"], line["route"], line["status"]) for line in logs]
-    assert told == [("request", "POST", "/v1/look-up", 200), ("request", "POST", "", 404)]
+    assert told == [
+        ("request", "POST", "/v1/look-up", 200),
+        ("request", "POST", "", 404),
+        ("request", "unknown", "", 401),
+    ]
 
 
 def test_a_defect_tells_nothing(known: Office, monkeypatch: pytest.MonkeyPatch) -> None:

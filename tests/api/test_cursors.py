@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.api.cursors import SECRET_BYTES, load_secret, read, write
+from streams.access.concealing import SECRET_BYTES, load_secret
+from streams.api.cursors import read, write
 from streams.timeline.store import Place
 
 SUBJECT = "case:a1b2-1"

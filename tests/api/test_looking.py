@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from models.events import LetterArrivedData
 from models.identities import IdentityKind
 from streams.access.audit import Access, AuditError
+from streams.access.concealing import conceal
 from streams.access.permissions import Role
 from tests.api.stories import walk
 from tests.support.api import NUMBER, SECTOR, Office, call, letter, token
@@ -112,8 +114,39 @@ def test_nothing_known_is_said_and_recorded(office: Office, story: list[str]) ->
         assert (answer.status_code, answer.json()["type"]) == (404, "urn:accueil:problem:not-known")
     assert [(one["whose"], one["result"]) for one in office.recorded()] == [
         *[(unknown, "not_found")] * 3,
-        ("mail:ged:9", "not_found"),
+        (conceal("mail:ged:9", office.api.secret), "not_found"),
     ]
+
+
+TYPED = (
+    "email:boite:jean.modele@example.org",
+    "call:standard:+33639985511",
+    "case:2026-0012345",
+    "agent:a-Jean_Modele",
+)
+"""Personal values in the form of a contact id or of a pseudonym."""
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_what_is_typed_and_not_known_is_concealed_in_the_audit(sqlite: Office, story: list[str], typed: str) -> None:
+    """Whatever is done with it, and whether the role may do so; who knows it finds the records."""
+    sqlite.add(token("agent", Role.AGENT))
+    asked: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("/v1/look-up", {"kind": "contact" if typed.count(":") > 1 else "pseudonym", "value": typed}),
+        ("/v1/timeline", {"subject": typed}),
+        ("/v1/contact", {"contact": typed}),
+        ("/v1/export", {"subject": typed}),
+        ("/v1/erasures", {"subject": typed}),
+        ("/v1/links/revoke", {"one": typed, "other": typed.replace("o", "0"), "reason": "shared"}),
+    )
+    for path, body in asked:
+        for who in ("camille", "agent"):
+            sqlite.ask(path, who, **body)
+    recorded = [one for one in sqlite.recorded() if one["whose"]]
+    assert len(recorded) > 6
+    assert {one["whose"] for one in recorded if one["result"] == "not_found"} == {conceal(typed, sqlite.api.secret)}
+    kept = b"".join(path.read_bytes() for path in (sqlite.directory / "audit").iterdir())
+    assert typed.rpartition(":")[2].encode() not in kept
 
 
 def test_a_number_of_several_brings_no_stories_together(office: Office, phone: str) -> None:

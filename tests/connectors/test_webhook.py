@@ -15,14 +15,13 @@ from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 import connectors.webhook as webhook
-from connectors.sdk import notice
+from connectors.sdk import notice, serving
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Context
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import Bench
-from connectors.sdk.webhook import connections
 from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.intake import Message
 from connectors.sdk.webhook.source import PushSource
@@ -75,7 +74,8 @@ class TestConformance(PushConformance):
         return day()
 
     def headers(self, number: int, body: bytes) -> Mapping[str, str]:
-        return sign(f"msg_{number}_{hash_of(body)}", body)
+        personal = {0: PERSONAL[0], 1: PERSONAL[3], 2: PERSONAL[4]}  # ids of messages are the sender's text, too
+        return sign(personal.get(number, f"msg_{number}_{hash_of(body)}"), body)
 
 
 def hash_of(body: bytes) -> int:
@@ -251,7 +251,7 @@ def test_a_type_that_is_a_number_is_ignored_by_name(tmp_path: Path) -> None:
 
 def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether nothing comes, or headers come without end, or that after an answer; and others are served again."""
-    monkeypatch.setattr(connections, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(serving, "WAIT_SECONDS", 1.0)
     with closing(Desk(tmp_path)) as desk, ExitStack() as stack:
         begun = b"POST / HTTP/1.1\r\nhost: example.org\r\n"
         for said in (b"", begun, begun + b"content-length: 0\r\n\r\n" + begun):
@@ -262,23 +262,21 @@ def test_connections_that_ask_nothing_are_closed(tmp_path: Path, monkeypatch: py
         assert desk.status("msg_1", message("ticket.taken", 1)) == 204
 
 
-def test_connections_beyond_a_number_are_closed_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "CONNECTIONS", 3)
-    with ExitStack() as stack:
-        open_ones = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(4)
-        ]
+def test_beyond_a_number_of_connections_the_one_that_waited_longest_is_closed(tmp_path: Path) -> None:
+    """Whoever sends a whole request is served, however many half requests there are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(serving.Server.__init__.__kwdefaults__, "connections", 3)
+        desk = Desk(tmp_path)
+    with closing(desk), ExitStack() as stack:
+        half = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(4)]
         with suppress(ConnectionError):
-            assert open_ones[3].recv(1) == b""
-        open_ones[0].close()
-        wait_until(lambda: not refused(desk), "room for a request")
-
-
-def refused(desk: Desk) -> bool:
-    try:
-        return desk.status("msg_1", message("ticket.taken", 1)) != 204
-    except ConnectionError:
-        return True
+            assert half[0].recv(1) == b""
+        assert desk.status("msg_1", message("ticket.taken", 1)) == 204
+        with suppress(ConnectionError):
+            assert half[1].recv(1) == b""
+        half[3].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            half[3].recv(1)
 
 
 def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,19 +292,24 @@ def test_when_full_others_are_refused_until_there_is_room(tmp_path: Path, monkey
         assert desk.status("msg_3", BODY) == 204
 
 
-def test_who_is_still_sending_has_a_place_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before any signature is seen, so that no more is held than what may wait."""
+def test_who_sends_slowly_has_a_place_and_gives_it_up_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bodies that are still to come are bounded before any signature is seen, and keep nobody out."""
     monkeypatch.setattr(PushSource, "most_waiting", 2)
     with closing(Desk(tmp_path, body_seconds=60)) as desk, ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30)) for _ in range(2)]
-        for client in slow:
+        for number, client in enumerate(slow, 1):
             client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
-        wait_until(lambda: desk.status("msg_1", BODY, secret=OTHER_SECRET) == 503, "both to have a place")
-        assert desk.status("msg_1", BODY) == 503
-        slow[0].sendall(b"}")
-        assert slow[0].recv(12) == b"HTTP/1.1 401"
+            wait_until(lambda number=number: len(desk.source.intake._coming) == number, "a place")  # type: ignore[misc]
         assert desk.status("msg_1", BODY) == 204
-        slow[1].close()
+        assert answer(slow[0]).startswith(b"HTTP/1.1 408 ")
+        slow[1].sendall(b"}")
+        assert slow[1].recv(12) == b"HTTP/1.1 401"
+        gone = stack.enter_context(socket.create_connection(("127.0.0.1", desk.port), timeout=30))
+        gone.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
+        wait_until(lambda: desk.source.intake._coming, "its place")
+        gone.close()
         wait_until(lambda: desk.source.answers[400] == 1, "who went away to be noticed")
     assert desk.taken == [BODY]
 

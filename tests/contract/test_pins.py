@@ -1,4 +1,4 @@
-"""Private parts of Faust, aiokafka and kafka-python that we override or use are as they were when that was written.
+"""Private parts of Faust, aiokafka, kafka-python and uvicorn that we override or use are as they were when that was written.
 
 If this fails after an upgrade: read what changed there, run tests/broker, tests/faults and tests/connectors, and only then write
 the new hash (the failure prints it).
@@ -49,6 +49,7 @@ PINS = {
     "kafka.producer.record_accumulator:RecordAccumulator.append": "834a501e1eab0788",
     "kafka.record.default_records:DefaultRecordBatchBuilder": "7c6cd5a96f22a904",
     "kafka.record.memory_records:MemoryRecordsBuilder": "096063c426771696",
+    "uvicorn.protocols.http.h11_impl:H11Protocol": "c2573d455fed4ec2",
     "mode.worker:Worker._sentinel_task": "6e66058cf3e1b616",
     "mode.worker:Worker._shutdown_loop": "6ad3b1129015ee12",
 }

@@ -11,10 +11,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 
-import uvicorn
-
 import connectors.webhook as webhook
 from connectors.sdk.config import parse
+from connectors.sdk.serving import Server
 from connectors.sdk.testing import Bench
 from connectors.webhook.desk import command
 from connectors.webhook.desk.app import create_app
@@ -106,7 +105,7 @@ def serving_desk(options: dict[str, Any], now: Any = utc_now, port: int = 0) -> 
     assert isinstance(config, DeskConfig)
     reports: list[str] = []
     with command.listen(config) as listener, closing(Desk(config, reports.append, now)) as desk:
-        server = uvicorn.Server(uvicorn.Config(create_app(desk, config), log_config=None, access_log=False, ws="none"))
+        server = Server(create_app(desk, config))
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

@@ -444,6 +444,16 @@ def test_that_it_was_shown_who_read_somebody_long_gone_is_recorded_as_shown(data
     assert acts == [(gone, "shown"), (gone, "shown"), (nobody, "not_found")]
 
 
+def test_what_is_typed_and_not_known_is_concealed_in_the_audit_and_found(data: Path, phone: str) -> None:
+    typed = "email:boite:jean.modele@example.org"
+    run("timeline", "show", typed, "--why", "contact")
+    run("links", "list", typed)
+    run("links", "revoke", typed, CASE, "--reason", "shared")
+    assert run("audit", "show", "--whose", typed, "--json").stdout.count("concealed:") == 4
+    run("audit", "show", "--citizen", "--whose", typed)
+    assert "jean.modele" not in "".join(path.read_text() for path in (data / "audit").glob("*.jsonl"))
+
+
 def test_who_shares_a_number_is_told_only_once_that_is_recorded(
     data: Path, phone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from connectors.sdk.kinds import kind_of
 from connectors.sdk.testing.bench import INSTANCE, Bench, identity, run_dry
 from connectors.sdk.testing.broker import Broker
 from connectors.sdk.testing.kills import Kills
-from connectors.sdk.testing.leaks import contents, disguises, secrets_of
+from connectors.sdk.testing.leaks import contents, disguises, recomputed, secrets_of
 from models.codec import decode, encode
 from models.reasons import Reason
 
@@ -186,6 +186,7 @@ class Conformance(ABC):
             assert not [how for how, text in disguises(value, supplied.source).items() if text.lower() in outside], (
                 value
             )
+            assert not [(event.type, places) for event in events if (places := recomputed(value, event))], value
 
     def test_what_is_kept_is_for_this_user_alone(self, supplied: Bench, tmp_path: Path) -> None:
         supplied.read_all(confirm=True)

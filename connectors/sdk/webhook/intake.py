@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -49,7 +49,8 @@ class Intake:
         self.held_up_seconds = 2.0
         """If the lane has not asked for so long, requests are refused: they would wait in vain."""
         self._most_waiting = most_waiting
-        self._coming = 0
+        self._coming: dict[object, Callable[[], object]] = {}
+        """What ends the reading of each body that is still to come, the longest first."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: SimpleQueue[Message] = SimpleQueue()
         self._asked_at = time.monotonic()
@@ -70,17 +71,31 @@ class Intake:
     @property
     def has_room(self) -> bool:
         """Whether one more message may wait."""
-        held_up = time.monotonic() - self._asked_at > self.held_up_seconds
-        return not (self._closed or held_up) and self.waiting + self._coming < self._most_waiting
+        return self._is_read and self.waiting + len(self._coming) < self._most_waiting
+
+    @property
+    def _is_read(self) -> bool:
+        return not self._closed and time.monotonic() - self._asked_at <= self.held_up_seconds
+
+    def make_room(self) -> bool:
+        """End the reading of the body that takes longest, and return whether there is one: a slow sender keeps nobody out."""
+        if not (self._is_read and self._coming):
+            return False
+        self._coming.pop(next(iter(self._coming)))()
+        return True
 
     @contextmanager
-    def place(self) -> Iterator[None]:
-        """Keep a place for a message while it is read; offer it in the same breath as the place is given back."""
-        self._coming += 1
+    def place(self, end: Callable[[], object]) -> Iterator[None]:
+        """Keep a place for a message while its body is read; `end` ends that if the place is needed.
+
+        Offer the message before anything else is awaited: its place is free then.
+        """
+        place = object()
+        self._coming[place] = end
         try:
             yield
         finally:
-            self._coming -= 1
+            self._coming.pop(place, None)
 
     def offer(self, name: str, body: bytes) -> asyncio.Future[bool]:
         """Return whether a message became safe, once that is known; one that came before is not taken again.

@@ -21,6 +21,19 @@ PLAIN_ID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[A-Z]{0,3}-?[0-9]{1,6}", re.ASCII
 )
 """Ids that say nothing about a person: UUIDs, and numbers of tickets. All others are replaced by a keyed hash."""
+GENERATED: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|msg_(?=.*[0-9])(?=.*[A-Z])(?=.*[a-z])(?!.*[0-9]{6})[0-9A-Za-z]{24,32}|[0-9]{1,6}",
+    re.ASCII,
+)
+"""Ids of messages that senders generate: UUIDs, random ones in the form of Standard Webhooks, and counters."""
+PLAIN_REVISION: Final = re.compile(
+    r"[0-9]{1,6}|1[0-9]{9}(?:[0-9]{3})?"
+    r"|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"
+    r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-6][0-9](?:\.[0-9]{1,9})?)?(?:Z|[+-][0-2][0-9]:?[0-5][0-9])?)?",
+    re.ASCII,
+)
+"""Revisions that say nothing about a person: numbers, seconds and milliseconds since 1970, dates and times of ISO 8601."""
 Value = str | int | float | bool
 Kind = TypeVar("Kind")
 
@@ -90,8 +103,20 @@ def read_time(value: Value, place: str, zone: ZoneInfo | None) -> datetime:
 
 def veil(native: str, key: PseudonymKey) -> str:
     """Return a sender's id of a contact as it may get out: itself if it says nothing about a person, else a keyed hash."""
-    if PLAIN_ID.fullmatch(native):
-        return native
+    return native if PLAIN_ID.fullmatch(native) else _hash("contact", native, key)
+
+
+def veil_message(name: str, key: PseudonymKey) -> str:
+    """Return a sender's id of a message, for `event_id`: itself if it was generated, else a keyed hash."""
+    return name if GENERATED.fullmatch(name) else _hash("message", name, key)
+
+
+def veil_revision(revision: str, key: PseudonymKey) -> str:
+    """Return a sender's revision, for `event_id`: itself if it is a number or a time, else a keyed hash."""
+    return revision if PLAIN_REVISION.fullmatch(revision) else _hash("revision", revision, key)
+
+
+def _hash(kind: str, text: str, key: PseudonymKey) -> str:
     # With the sector's key, like a pseudonym: a plain hash of a phone number can be guessed.
-    digest = hmac.digest(key.secret, f"contact\0{native}".encode(), "sha256")[:15]
-    return f"contact-{urlsafe_b64encode(digest).decode()}"
+    digest = hmac.digest(key.secret, f"{kind}\0{text}".encode(), "sha256")[:15]
+    return f"{kind}-{urlsafe_b64encode(digest).decode()}"

@@ -10,18 +10,17 @@ from contextvars import copy_context
 from typing import Final
 
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.sdk import serving
 from connectors.sdk.errors import SourceMisconfiguredError, SourceUnavailableError, describe, why
 from connectors.sdk.listening import listen
 from connectors.sdk.webhook.answers import Answers
 from connectors.sdk.webhook.config import PushConfig
-from connectors.sdk.webhook.connections import Connection
 from connectors.sdk.webhook.intake import Intake, NameTakenError
 from connectors.sdk.webhook.rates import Rates
 from connectors.sdk.webhook.signatures import SignatureError
@@ -29,6 +28,10 @@ from connectors.sdk.words import say
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 2
+SPARE_SECONDS: Final = 2.0
+"""A late body is answered 408 before the server closes its connection."""
+DRAIN_SECONDS: Final = 0.5
+"""How long a body is read on beyond its limit: a connection that is closed with unread data is reset, and its answer lost."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """What is left of a body that was not read would be taken for the next request."""
@@ -65,7 +68,7 @@ class Gate:
         client = request.client.host if request.client else ""
         if not self._rates.admits(client, time.monotonic()):
             raise HTTPException(429, headers=RETRY)
-        if not self._intake.has_room:
+        if not (self._intake.has_room or self._intake.make_room()):
             raise HTTPException(503, headers=RETRY)
         try:
             safe = self._intake.offer(*await self._message(request))  # and have its body no longer, while it waits
@@ -76,8 +79,7 @@ class Gate:
             raise HTTPException(503, headers=RETRY)
 
     async def _message(self, request: Request) -> tuple[str, bytes]:
-        with self._intake.place():
-            body = await self._read(request)
+        body = await self._read(request)
         return self._name(request.headers, body), body
 
     async def _read(self, request: Request) -> bytes:
@@ -85,16 +87,28 @@ class Gate:
         if int(request.headers.get("content-length", "0")) > limit:
             raise HTTPException(413, headers=CLOSE)
         body = bytearray()
+        size = 0
+        now = asyncio.get_running_loop().time
+
+        def end() -> None:
+            if not wait.expired():
+                wait.reschedule(now())
+
         try:
-            async with asyncio.timeout(self._config.body_seconds):
-                async for part in request.stream():
-                    body += part
-                    if len(body) > limit:
-                        raise HTTPException(413, headers=CLOSE)
+            async with asyncio.timeout(self._config.body_seconds) as wait:
+                with self._intake.place(end):
+                    async for part in request.stream():
+                        size += len(part)
+                        if size <= limit:
+                            body += part
+                        elif size - len(part) <= limit:
+                            wait.reschedule(now() + DRAIN_SECONDS)
         except TimeoutError:
-            raise HTTPException(408, headers=CLOSE) from None
+            raise HTTPException(408 if size <= limit else 413, headers=CLOSE) from None
         except ClientDisconnect:
             raise HTTPException(400, headers=CLOSE) from None
+        if size > limit:
+            raise HTTPException(413, headers=CLOSE)
         return bytes(body)
 
     def _name(self, headers: Mapping[str, str], body: bytes) -> str:
@@ -122,18 +136,12 @@ class Server:
             yield
 
         app = Starlette(routes=[Route(config.path, gate.receive, methods=["POST"])], lifespan=lifespan)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=Connection,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
+        self._server = serving.Server(
+            app,
+            body_seconds=config.body_seconds + SPARE_SECONDS,
+            stop_seconds=STOP_SECONDS,
+            lifespan="on",
+            log_level="warning",
         )
         # With the lane's context, so that what is logged in this thread names the instance too.
         self._thread = threading.Thread(

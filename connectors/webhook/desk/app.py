@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -80,10 +80,13 @@ class Site:
         if request.headers.get("content-type") != "application/json":
             return JSONResponse({"refused": "wrong"}, 415)
         body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > MOST_BYTES:
-                return JSONResponse({"refused": "wrong"}, 413, {"connection": "close"})
+        try:
+            async for part in request.stream():
+                body += part
+                if len(body) > MOST_BYTES:
+                    return JSONResponse({"refused": "wrong"}, 413, {"connection": "close"})
+        except ClientDisconnect:
+            return JSONResponse({"refused": "wrong"}, 400)
         try:
             ticket = await run_sync(self._desk.grant, _decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -9,13 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-import uvicorn
 
 from connectors.sdk import listening
 from connectors.sdk.config import parse
 from connectors.sdk.errors import ConfigError, ConnectorError, CursorDamagedError, why
+from connectors.sdk.serving import Server
 from connectors.sdk.stopping import await_stop
-from connectors.sdk.webhook.connections import Connection
 from connectors.sdk.words import say
 from connectors.webhook.desk.app import create_app
 from connectors.webhook.desk.config import DeskConfig
@@ -44,17 +43,7 @@ def command(file: Path) -> None:
     try:
         config = read(file)
         with listen(config) as listener, closing(Desk(config, report, utc_now)) as desk:
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    create_app(desk, config),
-                    http=Connection,
-                    ws="none",
-                    log_config=None,
-                    access_log=False,
-                    server_header=False,
-                    timeout_graceful_shutdown=STOP_SECONDS,
-                )
-            )
+            server = Server(create_app(desk, config), stop_seconds=STOP_SECONDS)
             thread = threading.Thread(target=server.run, args=([listener],))
             thread.start()
             address = f"http://{config.host}:{listener.getsockname()[1]}"

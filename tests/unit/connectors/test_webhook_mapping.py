@@ -21,6 +21,7 @@ from connectors.webhook.vocabulary import KINDS, data_of, is_closed, is_label
 from models.codec import Unusable
 from models.events import Event
 from models.identities import PseudonymKey
+from models.ids import event_id
 from models.reasons import Reason
 from tests.support.webhooks import OPTIONS, SECRET, message
 
@@ -92,6 +93,45 @@ def test_the_readmes_example_is_understood() -> None:
 def test_without_a_revision_each_message_is_an_event() -> None:
     first, again, other = (map_one(message("ticket.called", 1), name).id for name in ("msg_1", "msg_1", "msg_2"))
     assert first == again != other
+
+
+OTHER_KEY = PseudonymKey("social", b"o" * 32)
+GENERATED = ("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", "0b8e6c52-7a53-4f0c-9d0e-0c6f0d7f8a11", "4711")
+REVISIONS = ("3", "1773648000", "1773648000123", "2026-03-16", "2026-03-16T09:00:00.123+01:00", "2026-03-16 09:00")
+PERSONAL = (
+    "0639985511",
+    "639985511",
+    "33639985511",
+    "06 39 98 55 11",
+    "+33639985511",
+    "jean@example.org",
+    "jean.modele",
+)
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_an_id_that_a_sender_generates_gives_the_id_that_it_gave_before(name: str) -> None:
+    assert map_one(message("ticket.called", 1), name).id == event_id("webhook/essai", f"visit.called|{name}")
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_number_or_time_as_revision_gives_the_id_that_it_gave_before(revision: str) -> None:
+    assert map_one(message("ticket.served", 1, round=revision)).id == event_id(
+        "webhook/essai", "visit.served|1", revision
+    )
+
+
+@pytest.mark.parametrize("text", [*PERSONAL, "msg_0639985511aaaaaaaaaaaaaaaaa", "msg_JeanModeleJeanModeleJean"])
+def test_what_a_sender_writes_into_an_id_cannot_be_guessed_from_the_event(text: str) -> None:
+    """Who guesses it computes another id, and so does each key; the same text gives the same id."""
+    called, served = message("ticket.called", 1), message("ticket.served", 1, round=text)
+    for body, name, guess in (
+        (called, text, event_id("webhook/essai", f"visit.called|{text}")),
+        (served, "msg_1", event_id("webhook/essai", "visit.served|1", text)),
+    ):
+        (other,) = WebhookMapping("webhook/essai", configure(), OTHER_KEY).map(Message(name, body, NOW))
+        assert map_one(body, name).id == map_one(body, name).id
+        assert len({guess, other.id, map_one(body, name).id}) == 3
 
 
 def test_with_a_revision_a_fact_is_an_event_however_often_it_is_told() -> None:

@@ -2,19 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
 
 import pytest
 
-from connectors.sdk import listening as of_connectors
-from streams import listening as of_streams
-
-Listen = Callable[[str, int], socket.socket]
+from connectors.sdk.listening import listen
 
 
-@pytest.mark.parametrize("listen", [of_streams.listen, of_connectors.listen])
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_what_is_written_is_sent_at_once(host: str, listen: Listen) -> None:
+def test_what_is_written_is_sent_at_once(host: str) -> None:
     """A head and a body are two writes: by default the second waits until the client acknowledges the first."""
     if ":" in host and not socket.has_ipv6:
         pytest.skip("no IPv6 here")

@@ -82,6 +82,33 @@ def test_personal_values_are_masked_wherever_they_stand(output: Output, personal
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://accueil:hush@localhost/x", "https://***@localhost/x"),
+        ("postgresql+psycopg://accueil:hush@127.0.0.1/accueil", "postgresql+psycopg://***@127.0.0.1/accueil"),
+        ("https://example.org/x?access_token=hush&site=nord", "https://example.org/x?***&site=nord"),
+        ("https://example.org/x?site=nord", "https://example.org/x?site=nord"),
+    ],
+)
+def test_passwords_of_addresses_are_masked(output: Output, url: str, shown: str) -> None:
+    structlog.get_logger().warning("refused", error=f"cannot reach {url}")
+    assert output.records[0]["error"] == f"cannot reach {shown}"
+
+
+@pytest.mark.parametrize(
+    "personal", ["06 39 98 12 34", "camille.exemple@example.org", "b'sip:0639981234 " + "a" * 900 + "'"]
+)
+@pytest.mark.parametrize("before", range(-30, 30, 3))
+def test_a_long_value_is_cut_and_nothing_personal_stands_at_the_cut(output: Output, personal: str, before: int) -> None:
+    start = logs.MOST_CHARACTERS - len(personal) // 2 + before
+    structlog.get_logger().warning("refused", detail="x " * (start // 2) + personal + " y" * 60_000)
+    (record,) = output.records
+    assert len(record["detail"]) <= logs.MOST_CHARACTERS + 10
+    assert record["detail"].endswith(" ... (cut)")
+    assert not [word for word in ("06", "39", "camille", "sip", "aaa") if word in record["detail"]]
+
+
+@pytest.mark.parametrize(
     "harmless",
     [
         *("2025-11-25T12:59:00.123456Z", "127.0.0.1:49092", "offset 1234567890123", "kafka-python 3.0.12"),

@@ -1,0 +1,258 @@
+"""Every regular expression of Python's takes time in proportion to its input, whatever an attacker sends.
+
+Expressions are found in the source, evaluated in their modules, and tried on growing inputs that are made from their own parts.
+Those that pydantic evaluates are left out: its engine is linear by construction.
+"""
+
+import ast
+import importlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import permutations, product
+from pathlib import Path
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any, Final, NamedTuple
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+ROOMS: Final = ("models", "connectors", "streams")
+NOT_IN_OPERATION: Final = ("/simulate/", "/simulator/", "/simulating/", "/testing/", "/templates/", "/testing.py")
+FLAGS_AT: Final = {"compile": 1, "match": 2, "fullmatch": 2, "search": 2, "findall": 2, "finditer": 2, "split": 3}
+FLAGS_AT_ALL: Final = {**FLAGS_AT, "sub": 4, "subn": 4}
+"""Functions of `re` → where their flags are given."""
+ANYWHERE: Final = frozenset(FLAGS_AT_ALL) - {"compile", "match", "fullmatch"}
+"""Those that try an expression at each place of the input."""
+MADE_LATER: Final = {
+    ("connectors/mailroom/forms.py", "pattern"): [
+        r"A(?P<year>\d{4})-(?P<number>\d+)",
+        r"(?P<number>\d+)(?P<year>\d{4})",
+    ],
+    ("streams/phrases.py", "pattern"): [],  # its tables are found by themselves
+}
+"""Expressions that are made when they are needed → such ones."""
+TERMINATORS: Final = ("\0", "")
+SIZES: Final = ((22, 0.02), (1_000, 0.1), (4_000, 0.2))
+"""Length of an input, and the processor time that shows at once that longer ones would take minutes."""
+QUICK_SECONDS: Final = 0.0015
+"""4,000 characters that take less are taken in linear time: the least that is not takes 20 times as long."""
+GROWTH: Final = 8
+"""Four times the input takes 4 times as long if time is linear, 16 times if it is quadratic."""
+
+
+class Found(NamedTuple):
+    """An expression, and how it is used."""
+
+    place: str
+    expression: Any
+    flags: int
+    anywhere: bool
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    names = [str(path.relative_to(ROOT)) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+    kept = [name for name in names if not any(part in f"/{name}" for part in NOT_IN_OPERATION)]
+    return {name: ast.parse((ROOT / name).read_text("utf-8")) for name in kept}
+
+
+def module_of(name: str) -> dict[str, Any]:
+    return vars(importlib.import_module(name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")))
+
+
+def expressions() -> Iterator[Found]:
+    """All expressions of the rooms."""
+    for name, tree in sources().items():
+        owners = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            function = ast.unparse(node.func)
+            if function.startswith("re.") and function[3:] in FLAGS_AT_ALL:
+                yield from evaluate(name, node, function[3:], methods_of(name, node, owners))
+            elif function in {"msgspec.Meta", "Meta"}:
+                for keyword in node.keywords:
+                    if keyword.arg == "pattern":
+                        yield Found(f"{name}:{node.lineno}", eval(ast.unparse(keyword.value), module_of(name)), 0, True)
+            elif function == "put" and "streams.phrases" in ast.unparse(tree):
+                for phrase in eval(ast.unparse(node.args[0]), module_of(name)):
+                    yield Found(f"{name}:{node.lineno} {phrase}", phrase, 0, False)
+
+
+def evaluate(name: str, node: ast.Call, function: str, methods: set[str]) -> Iterator[Found]:
+    made = ast.unparse(node.args[0])
+    given = MADE_LATER[name, made] if (name, made) in MADE_LATER else [eval(made, module_of(name))]
+    flags = [one.value for one in node.keywords if one.arg == "flags"] + node.args[FLAGS_AT_ALL[function] :][:1]
+    for one in given:
+        yield Found(
+            f"{name}:{node.lineno}",
+            one,
+            int(eval(ast.unparse(flags[0]), module_of(name))) if flags else 0,
+            bool((methods if function == "compile" else {function}) & ANYWHERE),
+        )
+
+
+def methods_of(name: str, node: ast.Call, owners: dict[ast.AST, ast.AST]) -> set[str]:
+    """By which methods a compiled expression is used; all if that is not seen."""
+    owner = owners[node]
+    if isinstance(owner, ast.Attribute):
+        return {owner.attr}
+    if isinstance(owner, ast.Assign | ast.AnnAssign):
+        target = ast.unparse(owner.targets[0] if isinstance(owner, ast.Assign) else owner.target)
+        trees = [sources()[name]] if target.startswith("_") else sources().values()
+        used = {
+            one.attr
+            for tree in trees
+            for one in ast.walk(tree)
+            if isinstance(one, ast.Attribute) and ast.unparse(one.value).rpartition(".")[2] == target
+        }
+        return used & FLAGS_AT_ALL.keys() or set(ANYWHERE)
+    return set(ANYWHERE)
+
+
+# ------------------------------------------------------------------------------------------------------------------ inputs
+def one_of(members: Iterable[Any]) -> str:
+    """A character of a class."""
+    fitting = re.compile(f"[{''.join(spell(*member) for member in members)}]", re.DOTALL)
+    return next(
+        (char for char in map(chr, [*range(33, 127), *range(33), *range(127, 512)]) if fitting.match(char)), "a"
+    )
+
+
+def spell(kind: Any, value: Any) -> str:
+    match str(kind):
+        case "NEGATE":
+            return "^"
+        case "LITERAL":
+            return re.escape(chr(value))
+        case "RANGE":
+            return f"{re.escape(chr(value[0]))}-{re.escape(chr(value[1]))}"
+        case _:
+            return {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}[
+                str(value).removeprefix("CATEGORY_").removeprefix("NOT_")
+            ]
+
+
+class Parts:
+    """What inputs against one expression are made of."""
+
+    def __init__(self, parsed: Any) -> None:
+        self.characters: dict[str, None] = {}
+        self.pumps: dict[tuple[str, str], None] = {}
+        """A beginning, and what may come after it again and again."""
+        self.whole = self.walk(parsed, "")
+
+    def walk(self, parsed: Any, before: str) -> str:
+        """Return what fits `parsed`, and note its parts; `before` comes before it."""
+        text = ""
+        for kind, value in parsed:
+            text += self.fit(str(kind), value, before + text)
+        return text
+
+    def fit(self, kind: str, value: Any, before: str) -> str:  # noqa: C901
+        """Return what fits one element."""
+        match kind:
+            case "LITERAL":
+                fitting = chr(value)
+            case "NOT_LITERAL":
+                fitting = "b" if value == ord("a") else "a"
+            case "IN":
+                for member in value:
+                    if str(member[0]) != "NEGATE":
+                        self.characters[one_of([member])] = None
+                fitting = one_of(value)
+            case "ANY":
+                fitting = "a"
+            case "BRANCH":
+                return max((self.walk(one, before) for one in value[1]), key=len)
+            case "SUBPATTERN":
+                return self.walk(value[3], before)
+            case "ATOMIC_GROUP":
+                return self.walk(value, before)
+            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+                least, most, body = value
+                once = self.walk(body, before)
+                if most > 50:
+                    self.pumps[before, once] = None
+                return once * min(max(least, 1), 20)
+            case "ASSERT" | "ASSERT_NOT":
+                self.walk(value[1], before)
+                return ""
+            case _:
+                return ""
+        self.characters[fitting] = None
+        return fitting
+
+    def inputs(self) -> Iterator[Callable[[int], str]]:
+        """What makes inputs of about a length."""
+        few = list(self.characters)[:6]
+        once = [("", one) for one in [*list(self.characters)[:14], *map("".join, permutations(few, 2)), self.whole]]
+        pumped = [(before, one + more) for (before, one), more in product(self.pumps, ["", *few]) if one]
+        for (before, one), end in product(dict.fromkeys([*once, *pumped]), TERMINATORS):
+            if one:
+                yield lambda size, before=before, one=one, end=end: before + one * (size // len(one)) + end  # type: ignore[misc]
+
+
+def seconds(run: Callable[[Any], object], text: Any, times: int = 1) -> float:
+    """The least processor time that an input takes."""
+    took = []
+    for _ in range(times):
+        began_at = time.thread_time()
+        run(text)
+        took.append(time.thread_time() - began_at)
+    return min(took)
+
+
+def slow_input(found: Found) -> str:
+    """The beginning of an input for which time grows faster than its length; empty if there is none."""
+    compiled = re.compile(found.expression, found.flags)
+    source = compiled.pattern
+    is_text = isinstance(source, str)
+    parts = Parts(parser.parse(source if is_text else source.decode("latin-1"), compiled.flags & ~re.UNICODE))
+
+    def run(text: Any) -> object:
+        return compiled.sub(text[:0], text) if found.anywhere else (compiled.match(text), compiled.fullmatch(text))
+
+    for make in parts.inputs():
+        texts = [
+            text if is_text else text.encode("latin-1", "replace") for text in map(make, (22, 1_000, 4_000, 16_000))
+        ]
+        for text, (_, most) in zip(texts, SIZES, strict=False):
+            if (took := seconds(run, text)) > most and seconds(run, text) > most:
+                return repr(text[:60])
+        if (
+            took > QUICK_SECONDS
+            and seconds(run, texts[3], 3) > GROWTH * seconds(run, texts[2], 3) > GROWTH * QUICK_SECONDS
+        ):
+            return repr(texts[3][:60])
+    return ""
+
+
+ALL: Final = sorted({found.place: found for found in expressions()}.values())
+
+
+def test_expressions_are_found() -> None:
+    places = {found.place.partition(":")[0] for found in ALL}
+    assert len(ALL) > 50
+    assert {"streams/logs.py", "models/ids.py", "streams/console.py", "connectors/webhook/desk/room.py"} <= places
+
+
+@pytest.mark.parametrize("found", ALL, ids=lambda found: found.place)
+def test_time_grows_with_the_input_alone(found: Found) -> None:
+    assert not slow_input(found)
+
+
+@pytest.mark.parametrize(
+    ("expression", "anywhere"),
+    [
+        (r"""[^\s@<>"'()=:,;]+@[^\s@<>"'()=:,;]+\.[A-Za-z]{2,}""", True),
+        (r"\s+$", True),
+        (r"(?:a+)+b", False),
+        (r"^\s*([^\[\]#]+?)\s*\]$", False),
+        (rb"[a-z]+;", True),
+    ],
+)
+def test_an_expression_that_is_not_linear_is_found_out(expression: Any, anywhere: bool) -> None:
+    assert slow_input(Found("", expression, 0, anywhere))

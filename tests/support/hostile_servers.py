@@ -1,0 +1,92 @@
+"""All HTTP servers of Accueil in one process, for requests of attackers.
+
+    python -m tests.support.hostile_servers DIRECTORY
+
+Writes `ready` and the ports by name to its output, as JSON, and ends at SIGTERM.
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+import connectors.rdv as rdv
+import connectors.survey as survey
+import connectors.webhook as webhook
+from connectors.sdk.stopping import await_stop
+from connectors.sdk.testing import Bench
+from streams import logs
+from streams.api.app import create_app
+from streams.health import HealthServer
+from streams.listening import Server, listen
+from streams.web.options import WebOptions
+from tests.support import rdv as town
+from tests.support.api import Office, token
+from tests.support.desks import desk_options, serving_desk
+from tests.support.surveys import OPTIONS as SURVEY
+from tests.support.webhooks import OPTIONS as WEBHOOK
+from tests.support.webhooks import at_work
+from tests.web.served import serving
+
+TOKEN: Final = "camille"
+RATE: Final = 100_000
+CONNECTORS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
+    "rdv": (rdv.CONNECTOR, town.options()),
+    "survey": (survey.CONNECTOR, SURVEY | {"requests_per_second": RATE}),
+    "webhook": (webhook.CONNECTOR, WEBHOOK | {"requests_per_second": RATE}),
+}
+
+
+@contextmanager
+def in_thread(app: ASGIApp) -> Iterator[int]:
+    """Serve `app` as the processes do; yield the port."""
+    with listen("127.0.0.1", 0) as listener:
+        server = Server(app)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def main(directory: Path) -> None:
+    """Serve until SIGTERM."""
+    stop = await_stop()
+    logs.configure()
+    ports: dict[str, int] = {}
+    with ExitStack() as stack:
+        for name, (connector, options) in CONNECTORS.items():
+            own = directory / name
+            url, _ = stack.enter_context(at_work(Bench(connector, options, own / "data", directory / f"{name}-keys")))
+            ports[name] = int(url.rstrip("/").rpartition(":")[2])
+        (directory / "front").mkdir()
+        desk = stack.enter_context(
+            serving_desk(desk_options(directory / "front", f"http://127.0.0.1:{ports['webhook']}/"))
+        )
+        ports["desk"] = int(desk.url.rpartition(":")[2])
+        board = stack.enter_context(serving(WebOptions(brokers="")))
+        board.follow()
+        ports["board"] = board.port
+        office = Office(directory / "office", f"sqlite:///{directory / 'timeline.db'}")
+        stack.callback(office.close)
+        office.add(token(TOKEN, rate_per_minute=RATE))
+        ports["api"] = stack.enter_context(in_thread(create_app(office.api, CollectorRegistry(), ["127.0.0.1"])))
+        health = HealthServer("127.0.0.1", 0, healthy=lambda: (True, "live"), ready=lambda: (True, "ready"))
+        stack.callback(health.close)
+        ports["health"] = health.port
+        print("ready " + json.dumps(ports), flush=True)
+        stop.wait()
+    structlog.get_logger(__name__).info("ended")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

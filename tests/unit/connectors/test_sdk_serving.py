@@ -1,0 +1,101 @@
+"""The bounds of the HTTP server that all processes share."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from connectors.sdk import serving
+from connectors.sdk.listening import listen
+from connectors.sdk.serving import Server
+from tests.support.processes import wait_until
+
+LARGE = 4 << 20
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+async def large(scope: Any, _: Any, send: Any) -> None:
+    """Answer with more than sockets take."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+    await send({"type": "http.response.body", "body": bytes(LARGE)})
+
+
+async def patient(scope: Any, receive: Any, send: Any) -> None:
+    """Read the whole body, then answer."""
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@contextmanager
+def served(app: Any, **options: Any) -> Iterator[tuple[Server, int]]:
+    with listen("127.0.0.1", 0) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # what waits is the server's, not the kernel's
+        server = Server(app, lifespan="off", stop_seconds=1, **options)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield server, listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def connect(port: int) -> socket.socket:
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    client.settimeout(30)
+    client.connect(("127.0.0.1", port))
+    return client
+
+
+def read_all(client: socket.socket, pause: float = 0) -> int:
+    """Read until the connection ends or all is there; return how much came."""
+    size = 0
+    with suppress(ConnectionError):
+        while size < LARGE and (part := client.recv(1 << 17)):
+            size += len(part)
+            time.sleep(pause)
+    return size
+
+
+def test_a_client_that_reads_nothing_is_cut_off_and_a_slow_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "SEND_SECONDS", 1.0)
+    with served(large) as (server, port), closing(connect(port)) as idle, closing(connect(port)) as slow:
+        idle.sendall(GET)
+        slow.sendall(GET)
+        assert read_all(slow, pause=0.006) >= LARGE
+        wait_until(lambda: len(server.server_state.connections) <= 1, "the idle client to be cut off", 30)
+        assert read_all(idle) < LARGE
+
+
+def test_unread_answers_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client that has read nothing for longest goes first."""
+    monkeypatch.setattr(serving, "UNSENT_BYTES", int(1.5 * LARGE))
+    with served(large) as (server, port), closing(connect(port)) as first, closing(connect(port)) as second:
+        first.sendall(GET)
+        wait_until(lambda: any(one.unsent for one in server._pool._open), "an unread answer", 30)
+        second.sendall(GET)
+        wait_until(lambda: len(server._pool._open) == 1, "one to be cut off", 30)
+        assert read_all(first) < LARGE <= read_all(second)
+
+
+def test_a_late_body_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "WAIT_SECONDS", 60.0)
+    with served(patient, body_seconds=0.5) as (_, port), closing(connect(port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{")
+        assert read_all(client) == 0
+        with closing(connect(port)) as other:
+            other.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}")
+            assert other.recv(12) == b"HTTP/1.1 204"
+
+
+def test_where_few_files_may_be_open_fewer_connections_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "allow_files", lambda _: 1_024)
+    assert Server(patient, connections=1_000)._pool._most == 1_024 - 500 - serving.SPARE_FILES
+    assert Server(patient, connections=500)._pool._most == 500

@@ -1,0 +1,70 @@
+"""What `accueil config check` shows of addresses and commands: enough to recognise them, and no secret."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.configuration import MASK, describe, load, mask, mask_url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://accueil:hush@db/accueil", f"postgresql+psycopg://accueil:{MASK}@db/accueil"),
+        ("postgresql+psycopg://accueil@db/accueil", "postgresql+psycopg://accueil@db/accueil"),
+        ("postgresql+psycopg://accueil:hu@sh:1@db/accueil", f"postgresql+psycopg://accueil:{MASK}@db/accueil"),
+        (
+            "postgresql+psycopg:///accueil?host=/run&password=hush",
+            f"postgresql+psycopg:///accueil?host=/run&password={MASK}",
+        ),
+        (
+            "sqlite:////var/lib/accueil/a-long-name-of-a-file-2026.db",
+            "sqlite:////var/lib/accueil/a-long-name-of-a-file-2026.db",
+        ),
+        ("https://hush@example.org/x", f"https://{MASK}@example.org/x"),
+        (
+            "https://hooks.example.org/services/T01/hushHUSHhush0123456789",
+            f"https://hooks.example.org/services/T01/{MASK}",
+        ),
+        ("https://example.org/hushhushhushhushhushhush", f"https://example.org/{MASK}"),
+        ("https://example.org/x?token=hush&site=nord", f"https://example.org/x?token={MASK}&site=nord"),
+        ("https://example.org/x?hush0123456789hush", f"https://example.org/x?{MASK}"),
+        ("https://example.org/x#hush", f"https://example.org/x#{MASK}"),
+        ("https://[hush", MASK),
+        (
+            "https://grafana.example.org/d/accueil?var-service={service}",
+            "https://grafana.example.org/d/accueil?var-service={service}",
+        ),
+        ("https://demarche.numerique.gouv.fr/api/v2/graphql", "https://demarche.numerique.gouv.fr/api/v2/graphql"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert mask_url(url) == shown
+
+
+def test_a_command_is_shown_without_its_arguments() -> None:
+    assert mask(["/usr/bin/pass", "show", "hush"], "token_command") == ["/usr/bin/pass", MASK]
+    assert mask(["/usr/bin/pass"], "token_command") == ["/usr/bin/pass"]
+    assert mask(["a", "https://u:hush@example.org/"], "hosts") == ["a", f"https://{MASK}@example.org/"]
+
+
+def test_no_secret_of_the_settings_is_described(tmp_path: Path) -> None:
+    file = tmp_path / "accueil.toml"
+    file.write_text(
+        """
+        [timeline]
+        url = "postgresql+psycopg://accueil:hush@db/accueil?password=hush"
+        [notify.webhooks.equipe]
+        url = "https://chat.example.org/hooks/hushHUSH0123456789?token=hush"
+        secret = "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNoaHVzaA=="
+        [connectors.boite]
+        connector = "imap"
+        host = "mail.example.org"
+        username = "accueil@example.org"
+        token_command = ["/usr/bin/oauth", "--secret", "hush"]
+        """
+    )
+    shown = {key: value for key, value, _ in describe(load(file), file)}
+    assert "hush" not in repr(shown).lower()
+    assert shown["connectors.boite.token_command"] == ["/usr/bin/oauth", MASK]
+    assert shown["timeline.url"].startswith("postgresql+psycopg://accueil:")
