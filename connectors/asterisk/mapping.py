@@ -6,7 +6,7 @@ from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.facts import Facts
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.names import Names
-from connectors.asterisk.records import LogLine, parse
+from connectors.asterisk.records import KNOWN, LogLine, parse
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.telephony import LABEL
 from connectors.sdk.words import say
@@ -21,12 +21,13 @@ class QueueLogMapping:
     def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, memory: Memory) -> None:
         self._names = Names(config, key)
         self._memory = memory
+        self._known = KNOWN | {"DID", *config.custom_events}
         self._facts = Facts(source, config, self._names, memory)
 
     def map(self, line: LogLine) -> Outcome:
         """Return what `line` means, or why it means nothing; raises nothing."""
         try:
-            record = parse(line.content)
+            record = parse(line.content, self._known)
             if record is None:
                 return ()
             events = self._facts.tell(record, line.read_at)
@@ -39,10 +40,13 @@ class QueueLogMapping:
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the line that was mapped last, with what is to be known of earlier ones."""
         try:
-            record = parse(line.content)
+            record = parse(line.content, self._known)
         except Unusable:
             record = None
-        context = self._memory.excerpt(record.second, self._names.call(record.call)) if record else Memory()
+        context = Memory()
+        if record:
+            call, agent = self._names.call(record.call, record.second), self._names.agent(record.agent)
+            context = self._memory.excerpt(record.second, call, agent)
         return Reject(reason, line.content, detail, msgspec.json.encode(context))
 
 

@@ -56,9 +56,8 @@ class ManagerMapping:
         """Return the rejection of the message that was mapped last, with what is to be known of earlier ones."""
         told = _decode(raw.content)
         said = hear(told.message, _second(told), self._names)
-        return Reject(
-            reason, raw.content, detail, msgspec.json.encode(Context(self._watch.excerpt(said.second, said.call)))
-        )
+        context = Context(self._watch.excerpt(said.second, said.call, said.agent))
+        return Reject(reason, raw.content, detail, msgspec.json.encode(context))
 
     def _records(self, told: Told) -> Sequence[Record]:
         match told.message["Event"]:
