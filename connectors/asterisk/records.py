@@ -73,14 +73,15 @@ KNOWN: Final = frozenset(
 
 _FIELDS: Final = 5
 _DIGITS_OF_TIME: Final = 10
-_AGENT, _EVENT = 3, 4
+_CALL, _AGENT, _EVENT = 1, 3, 4
 _EVENT_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]+", re.ASCII)
 _NUMBERS_OF_AGENTS: Final = {
-    "CONNECT": re.compile(r"[0-9]+\|[^|]*(?:\|[0-9]+)?"),
-    "ABANDON": re.compile(r"[0-9]+\|[0-9]+\|[0-9]+"),
-    "RINGNOANSWER": re.compile(r"[0-9]+"),
-    **dict.fromkeys(COMPLETED, re.compile(r"[0-9]+\|[0-9]+(?:\|[0-9]+)?")),
-    **dict.fromkeys(TRANSFERRED, re.compile(r"[^|]*\|.*\|[0-9]+\|[0-9]+(?:\|[0-9]+)?")),
+    "CONNECT": re.compile(r"-?[0-9]+\|[^|]*(?:\|-?[0-9]+)?"),
+    "ABANDON": re.compile(r"-?[0-9]+(?:\|-?[0-9]+){2}"),
+    **dict.fromkeys(("RINGNOANSWER", "RINGCANCELED"), re.compile(r"-?[0-9]+")),
+    **dict.fromkeys(("AGENTDUMP", "SYSCOMPAT"), re.compile("")),
+    **dict.fromkeys(COMPLETED, re.compile(r"-?[0-9]+(?:\|-?[0-9]+){1,2}")),
+    **dict.fromkeys(TRANSFERRED, re.compile(r"[^|]*\|.*(?:\|-?[0-9]+){2,3}")),
 }
 """Events of a call that name an agent, and their parameters."""
 
@@ -188,7 +189,7 @@ def _join_agent(fields: list[str]) -> list[str]:
         for place in range(_EVENT + 1, len(fields)):
             event = fields[place]
             if (numbers := _NUMBERS_OF_AGENTS.get(event)) is None:
-                found = event in AGENTS and not _EVENT_NAME.fullmatch(fields[_EVENT])
+                found = event in AGENTS and (fields[_CALL] in NO_CALL or not _EVENT_NAME.fullmatch(fields[_EVENT]))
             else:
                 found = numbers.fullmatch("|".join(fields[place + 1 :])) is not None
             if found:
