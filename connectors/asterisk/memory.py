@@ -74,9 +74,11 @@ class Call(msgspec.Struct, array_like=True):
 
     def wait(self, queue: str, second: int) -> int:
         """Return the ordinal of the stay in `queue` that waits, or ends now; 0 if there is none."""
-        ordinal = self._find(queue, second)
-        visit = self.visits[ordinal - 1] if ordinal else None
-        return ordinal if visit and (visit.ended == second or not (visit.ended or visit.answered)) else 0
+        for ordinal in range(len(self.visits), 0, -1):
+            visit = self.visits[ordinal - 1]
+            if visit.queue == queue and visit.since <= second:
+                return ordinal if visit.ended == second or not (visit.ended or visit.answered) else 0
+        return 0
 
     def end(self, ordinal: int, second: int) -> None:
         """Record that a stay is over."""
