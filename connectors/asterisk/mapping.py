@@ -1,18 +1,23 @@
 """What a line of `queue_log` means, or why it means nothing."""
 
+import re
+from typing import Final
+
 import msgspec
 
 from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.facts import Facts
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.names import Names
-from connectors.asterisk.records import KNOWN, LogLine, parse
+from connectors.asterisk.records import COMPLETED, KNOWN, TRANSFERRED, LogLine, parse
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.telephony import LABEL
 from connectors.sdk.words import say
 from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
+
+_ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNECT", *COMPLETED, *TRANSFERRED)).encode())
 
 
 class QueueLogMapping:
@@ -47,7 +52,8 @@ class QueueLogMapping:
         if record:
             call, agent = self._names.call(record.call, record.second), self._names.agent(record.agent)
             context = self._memory.excerpt(record.second, call, agent)
-        return Reject(reason, line.content, detail, msgspec.json.encode(context))
+        answer = _ANSWER.search(line.content) is not None
+        return Reject(reason, line.content, detail, msgspec.json.encode(context), answer)
 
 
 def _no_meaning_of(event: str) -> str:

@@ -43,6 +43,8 @@ STATUS: Final = {"Logged Out": "", "Available": "in", "Available (On Demand)": "
 HUNG_UP: Final = {"recv_bye": EndedBy.AGENT, "send_bye": EndedBy.CALLER}
 """`sip_hangup_disposition` of the agent's leg: it hung up itself, or was hung up since the caller's was."""
 KINDS: Final = {"bl_xfer": TransferKind.BLIND, "att_xfer": TransferKind.ATTENDED}
+ANSWERS: Final = frozenset({"bridge-agent-start", "bridge-agent-end", "agent-state-change", "member-queue-end"})
+"""Events that report an answer, or its end."""
 TOO_LONG: Final = say(f"more than {MAX_EVENT_BYTES} bytes", f"plus de {MAX_EVENT_BYTES} octets")
 NO_CALL: Final = say("it names no call or queue", "il ne nomme pas d'appel ou de file")
 _decode: Final = msgspec.json.Decoder(Told).decode
@@ -104,7 +106,8 @@ class EventMapping:
 
     def reject(self, raw: Heard, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the record that was mapped last, with what was known before it."""
-        return Reject(reason, raw.content, detail, self._before)
+        answer = _decode(raw.content).message.get("CC-Action") in ANSWERS
+        return Reject(reason, raw.content, detail, self._before, answer)
 
     def _tell(self, told: Told, read_at: datetime) -> Iterable[Event]:
         message = told.message
