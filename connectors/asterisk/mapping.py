@@ -9,7 +9,7 @@ from connectors.asterisk.config import AsteriskConfig
 from connectors.asterisk.facts import Facts
 from connectors.asterisk.memory import Memory
 from connectors.asterisk.names import Names
-from connectors.asterisk.records import COMPLETED, KNOWN, TRANSFERRED, LogLine, parse
+from connectors.asterisk.records import COMPLETED, KNOWN, TRANSFERRED, LogLine, Record, parse
 from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.telephony import LABEL
 from connectors.sdk.words import say
@@ -17,6 +17,8 @@ from models.codec import Unusable
 from models.identities import PseudonymKey
 from models.reasons import Reason
 
+AHEAD_SECONDS: Final = 86_400
+"""How far a switchboard's clock may be ahead."""
 _ANSWER: Final = re.compile("|".join(rf"\|{event}(?:\||$)" for event in ("CONNECT", *COMPLETED, *TRANSFERRED)).encode())
 
 
@@ -26,6 +28,8 @@ class QueueLogMapping:
     def __init__(self, source: str, config: AsteriskConfig, key: PseudonymKey, memory: Memory) -> None:
         self._names = Names(config, key)
         self._memory = memory
+        self._latest = 0
+        """Up to when lines may be: as far as it was asked."""
         self._known = KNOWN | {"DID", *config.custom_events}
         self._facts = Facts(source, config, self._names, memory)
 
@@ -35,12 +39,20 @@ class QueueLogMapping:
             record = parse(line.content, self._known)
             if record is None:
                 return ()
+            if record.second > self._latest:
+                self._check_time(record, line)
             events = self._facts.tell(record, line.read_at)
         except Unusable as error:
             return self.reject(line, error.reason, error.detail)
         if events is None:
             return self.reject(line, Reason.UNKNOWN_RECORD, _no_meaning_of(record.event))
         return events
+
+    def _check_time(self, record: Record, line: LogLine) -> None:
+        """Raise `Unusable` for a line of the future, before anything of it is remembered: its time may be a telephone number."""
+        self._latest = int(line.read_at.timestamp()) + AHEAD_SECONDS
+        if record.second > self._latest:
+            raise Unusable(Reason.TIME_IN_FUTURE)
 
     def reject(self, line: LogLine, reason: Reason, detail: str = "") -> Reject:
         """Return the rejection of the line that was mapped last, with what is to be known of earlier ones."""
@@ -49,7 +61,7 @@ class QueueLogMapping:
         except Unusable:
             record = None
         context = Memory()
-        if record:
+        if record and record.second in self._memory.seconds:
             call, agent = self._names.call(record.call, record.second), self._names.agent(record.agent)
             context = self._memory.excerpt(record.second, call, agent)
         answer = _ANSWER.search(line.content) is not None

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from connectors.asterisk.memory import Memory, Visit
+from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
 from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind
+from models.reasons import Reason
 from tests.support.queue_log import CALL, ENTER, KEY, Log, T, agent_name, data_of, line
 from tests.support.switchboards import fold
 
@@ -261,11 +263,31 @@ class TestNumbersThatAreTelephoneNumbers:
         assert "0271034356".removeprefix("0") not in "".join(encode(event).decode() for event in events)
         assert not wrong & data_of(events[0]).keys()
 
+    def test_none_is_a_time_to_come(self) -> None:
+        log = Log()
+        rejected = log.outcome(line("PAUSE", call="NONE", agent="PJSIP/31", at=2_125_551_234))
+        assert isinstance(rejected, Reject)
+        assert rejected.reason is Reason.TIME_IN_FUTURE
+        assert log.memory == Memory()
+
     def test_none_is_the_id_of_a_call(self) -> None:
         for call in ("2125551234.1", "1792000000.1", f"pbx-{T + 400 * 86_400}.1"):
             log = Log()
             (event,) = log.events(line("ENTERQUEUE", call=call))
             assert call not in encode(event).decode() + repr(log.memory)
+
+
+@pytest.mark.parametrize(
+    "event", ["CONNECT", "COMPLETEAGENT", "COMPLETECALLER", "BLINDTRANSFER", "ATTENDEDTRANSFER", "TRANSFER"]
+)
+def test_a_rejected_answer_is_known_as_one(event: str) -> None:
+    for said in (line(event, 5, queue="NONE"), f"noon|{CALL}|600|x|{event}|5", f"{T}|{CALL}|600|{event}"):
+        rejected = Log().outcome(said)
+        assert isinstance(rejected, Reject)
+        assert rejected.answer
+    other = Log().outcome(line("ABANDON", queue="NONE"))
+    assert isinstance(other, Reject)
+    assert not other.answer
 
 
 def test_a_memory_of_an_earlier_version_is_read() -> None:

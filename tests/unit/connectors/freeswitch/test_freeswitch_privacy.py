@@ -68,6 +68,12 @@ def test_a_telephone_number_is_no_time(number: str) -> None:
     assert {event.time.year for event in events} == {2026}
 
 
+def test_a_rejected_answer_is_known_as_one() -> None:
+    for message, answer in ((PICKED_UP, True), (parted(), True), (terminated(), True), (START, False)):
+        rejected = Ear().outcome(message | {"CC-Queue": ""})
+        assert (rejected.reason.value, rejected.answer) == ("unreadable_line", answer)
+
+
 def test_an_agent_of_two_calls_is_on_a_contact_until_both_are_over() -> None:
     other = {"CC-Member-Session-UUID": OTHER_CALL, "CC-Member-UUID": OTHER_MEMBER}
     ear = Ear()
