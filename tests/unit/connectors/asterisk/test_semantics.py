@@ -1,9 +1,14 @@
 """What Asterisk means by its records: spellings, encodings, positions, and the order in which it writes them."""
 
+import re
+import tomllib
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
+import connectors.asterisk as asterisk
 from connectors.asterisk.memory import Memory, Visit
 from connectors.sdk.contract import Reject
 from connectors.sdk.errors import ConfigError
@@ -11,6 +16,7 @@ from models.codec import encode
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
+from tests.support.processes import ROOT
 from tests.support.queue_log import CALL, ENTER, KEY, Log, T, agent_name, data_of, line
 from tests.support.switchboards import fold
 
@@ -132,6 +138,28 @@ class TestWaits:
         assert {visit for _, _, visit in stays(Log().events(ENTER, *back))} == {1}
         first = [line("ENTERQUEUE", at=T - 200), line("ABANDON", 1, 1, 5, at=T - 195)]
         assert [visit for _, _, visit in stays(Log().events(*first, ENTER, *back))] == [1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_the_events_of_xivo_mean_what_the_readme_says(page: str) -> None:
+    text = Path(asterisk.__file__).with_name(page).read_text("utf-8")
+    block = next(block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "DIVERT_CA_RATIO" in block)
+    events = tomllib.loads(dedent(block))["connectors"]["siege"]["custom_events"]
+    lines = [
+        line("LEAVEEMPTY", at=T + 9),
+        line("REROUTEGUIDE", at=T + 9),
+        line("WRAPUPSTART", 10, agent="Agent/1001", at=T + 9),
+    ]
+    refusals = ("FULL", "CLOSED", "JOINEMPTY", "DIVERT_CA_RATIO", "DIVERT_HOLDTIME")
+    lines += [line(event, call=f"{T}.{number}") for number, event in enumerate(refusals)]
+    assert outcomes(ENTER, *lines, custom_events=events) == {
+        "left_empty": 2,
+        "left_full": 1,
+        "left_closed": 1,
+        "left_diverted": 2,
+    }
+    example = tomllib.loads((ROOT / "deploy" / "accueil.example.toml").read_text("utf-8"))
+    assert example["connectors"]["siege"]["custom_events"] == events
 
 
 class TestAgents:
