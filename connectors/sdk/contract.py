@@ -48,6 +48,8 @@ class Reject:
     """What is wrong, without any of the record's values but the name of its kind, if that is one plain word."""
     context: bytes = field(default=b"", repr=False)
     """UTF-8 text: what earlier records said that this one depends on, so that it can be mapped again alone."""
+    answer: bool = False
+    """Whether the record reports an answer or its end: without it, a contact looks unanswered or does not end."""
 
 
 Outcome = Sequence[Event] | Reject

@@ -94,6 +94,7 @@ class Flow:
             if isinstance(outcome, Reject):
                 self._meter.rejects_dropped.inc(self._rejects.add(outcome))
                 self._meter.errors[outcome.reason].inc()
+                self._meter.answers_rejected.inc(outcome.answer)
             elif outcome:
                 events.extend(outcome)
             else:
