@@ -20,9 +20,9 @@ GONE: Final = "gone"
 RANKS: Final = {FOUND: 0, GONE: 0, "created": 1, "updated": 2, DESTROYED: 3}
 """How something is told, in the order of what is told as of the same second, for which there is no other. What is found comes
 first: it is as of the second's beginning, and a message of that second may tell what happened since."""
-MOST_PARTICIPATIONS: Final = 5_000
+MOST_PARTICIPATIONS: Final = 2_000
 """More of them in one appointment are not split into facts; real ones have some hundreds at most."""
-MOST_SHARED_BYTES: Final = 4_096
+MOST_SHARED_BYTES: Final = 2_048
 """Longest part of a message that each of its facts repeats; some 500 bytes are usual."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")

@@ -25,6 +25,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import click
 
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.reconcile import Tally
@@ -66,6 +67,8 @@ class Context:
     """Where it was; for sources that have a position."""
     key_of: Callable[[str], PseudonymKey]
     """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """For a source that parses records in `read`: which record is at work."""
 
 
 class Source(ABC, Generic[Raw, Position]):

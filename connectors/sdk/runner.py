@@ -81,7 +81,7 @@ class Runner:
 
         Raises `StuckError` once one instance is stuck, or its thread ended by itself, after all others have stopped: the process
         must then leave, since a thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read
-        again.
+        again. If an instance is stuck again after that, the process waits for it longer each time, and the others go on.
         """
         with _few_garbage_collections():
             at_work = {lane: _start(lane, stop) for lane in self._lanes}
@@ -95,7 +95,11 @@ class Runner:
                     for lane in ended:
                         log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
                     found += ended
+                for lane in at_work:
+                    lane.tell_still()
                 if found:
+                    for lane in found:
+                        lane.note_stuck()
                     stop.set()
                     stuck += [lane.instance.source for lane in found]
                     at_work = {lane: thread for lane, thread in at_work.items() if lane not in found}
@@ -109,7 +113,7 @@ class Runner:
 
     def ready(self) -> State:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""
-        troubles = [f"{lane.instance.source}: {lane.trouble}" for lane in self._lanes if lane.trouble]
+        troubles = [f"{lane.instance.source}: {state}" for lane in self._lanes if (state := lane.state)]
         return not troubles, "; ".join(troubles) or "ok"
 
 

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk import rejects
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import parse
 from connectors.sdk.contract import Connector, Context, Publisher, Source
 from connectors.sdk.cursor import Cursor
@@ -90,12 +92,13 @@ class Bench:
         """Open the instance where it was acknowledged last; what is not confirmed at the end is not. Closes `publisher`."""
         with (
             closing(publisher),
+            closing(Attempts(self.directory)) as attempts,
             closing(rejects.Rejects(self.directory)) as kept,
-            closing(self._connector.open(self.config, self._context())) as source,
+            closing(self._connector.open(self.config, replace(self._context(), attempts=attempts))) as source,
         ):
             source.checkpoint_seconds = 0.0
             self._watch(source)
-            yield Flow(source, publisher, kept, self._meter)
+            yield Flow(source, publisher, kept, self._meter, attempts)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
