@@ -33,8 +33,8 @@ def test_a_record_that_ends_the_process_is_rejected(tmp_path: Path, child: Child
     for _ in range(MOST_ATTEMPTS + 1):  # the first within a batch, the others on the record alone
         assert child.start().wait() in {-9, EXIT_RESTART}
     child.start()
-    for name in ("nord", "sud"):
-        wait_until(lambda: len({*ids_in(tmp_path / f"topic-{name}")}) == len(LINES), f"all events of {name}")
+    for topic in (tmp_path / "topic-nord", tmp_path / "topic-sud"):
+        wait_until(lambda topic=topic: len({*ids_in(topic)}) == len(LINES), f"all events of {topic.name}")
     assert child.stop() == 0
     kept = [*read_rejects(tmp_path / "data" / "deadly" / "nord")]
     assert {(one.reject.record, one.reject.reason) for one in kept} == {

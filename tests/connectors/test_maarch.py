@@ -13,6 +13,7 @@ import connectors.maarch as maarch
 from connectors.maarch.api import CONTACTS, LIST, RECEIPTS
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
 from models.identities import IdentityKind
 from tests.support.maarch_letters import (
     CONTACT,
@@ -58,6 +59,12 @@ class TestConformance(Conformance):
             contacts=[CONTACT],
             resource_contacts=[sender(one["res_id"]) for one in LETTERS],
         )
+
+    def supply_hostile(self, directory: Path) -> None:
+        server = self._started[directory]
+        count = len([*in_json(letter(0, 60))])
+        rows = [[*in_json(letter(number, 60))][number - 1] for number in range(1, count + 1)]
+        server.instead = b'{"resources":[' + b",".join([LARGE_VALUE, *VALUES.values(), *rows]) + b"]}"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from connectors.sdk import rejects
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import parse
-from connectors.sdk.contract import Connector, Context, Publisher, Source
+from connectors.sdk.contract import Connector, Context, Outcome, Publisher, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.files import make_private_directory
@@ -85,6 +85,8 @@ class Bench:
         """Where the source said it was, whenever it was asked, in order."""
         self.acknowledged: list[Any] = []
         """What was acknowledged to it, in order."""
+        self.slowest_seconds = 0.0
+        """The longest processor time that `map` took for one record."""
         make_private_directory(self.directory)
 
     @contextmanager
@@ -162,7 +164,14 @@ class Bench:
         return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
 
     def _watch(self, source: Source[Any, Any]) -> None:
-        tell, take = source.position, source.acknowledge
+        tell, take, map_one = source.position, source.acknowledge, source.map
+
+        def time_map(raw: Any) -> Outcome:
+            before = time.thread_time()
+            try:
+                return map_one(raw)
+            finally:
+                self.slowest_seconds = max(self.slowest_seconds, time.thread_time() - before)
 
         def note_position() -> Any:
             reach("position")
@@ -176,6 +185,7 @@ class Bench:
             reach("acknowledged")
 
         source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
+        source.map = time_map  # type: ignore[method-assign]
 
 
 def run_dry(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:
