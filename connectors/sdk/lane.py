@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -140,27 +140,36 @@ class Lane:
         return time.monotonic() - self._turned_at > self._patience
 
     @property
+    def still(self) -> bool:
+        """Whether it has not moved for `STUCK_SECONDS`."""
+        return time.monotonic() - self._turned_at > STUCK_SECONDS
+
+    @property
+    def was_stuck(self) -> bool:
+        """Whether the last process left because of it."""
+        return self._times_stuck > 0
+
+    @property
     def state(self) -> str:
         """Why nothing is taken in just now, in a few words; empty if all is well."""
-        still_seconds = time.monotonic() - self._turned_at
-        if still_seconds <= STUCK_SECONDS:
+        if not self.still:
             return self.trouble
         return say(
-            f"has not moved for {still_seconds:.0f} s, as before the last start; the others go on",
-            f"ne bouge plus depuis {still_seconds:.0f} s, comme avant le dernier démarrage ; les autres continuent",
+            "does not move, as before the last start; the others go on",
+            "ne bouge plus, comme avant le dernier démarrage ; les autres continuent",
         )
 
     def note_stuck(self) -> None:
         """Count that the process leaves because of it."""
-        replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
+        with suppress(OSError):  # the process leaves in any case
+            replace_file(self._stuck_file, str(self._times_stuck + 1).encode())
 
     def tell_still(self) -> None:
-        """Log that it does not move, if so and not logged just before."""
-        if time.monotonic() - self._turned_at > STUCK_SECONDS:
-            now = time.monotonic()
-            if now - self._told_at > REMIND_SECONDS or not self._told_still:
-                self._told_still, self._told_at = True, now
-                log.warning("connector_in_trouble", connector=self.instance.source, trouble=self.state)
+        """Log that it does not move, if so, now and then."""
+        now = time.monotonic()
+        if self.still and not self.stuck and (not self._told_still or now - self._told_at > REMIND_SECONDS):
+            self._told_still, self._told_at = True, now
+            log.warning("connector_in_trouble", connector=self.instance.source, trouble=self.state)
 
     @property
     def _patience(self) -> float:
