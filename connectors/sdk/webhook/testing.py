@@ -18,7 +18,7 @@ from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.flow import Flow
 from connectors.sdk.testing import Bench, Conformance
-from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES, in_json
+from connectors.sdk.testing.hostile import CONTENTS, LARGE_BYTES, in_fields, in_json
 from connectors.sdk.webhook.config import PushConfig
 from connectors.sdk.webhook.source import PushSource
 
@@ -130,10 +130,11 @@ class PushConformance(Conformance):
         self._put(directory, bodies[part * size : (part + 1) * size])
 
     def supply_hostile(self, directory: Path) -> None:
-        """Put hostile bodies into the outbox, and copies of the first JSON body with one hostile value each."""
+        """Put hostile bodies into the outbox, and copies of the first JSON body, or form, with one hostile value each."""
         contents = [content for content in CONTENTS.values() if len(content) < LARGE_BYTES]
-        first = next(body for body in map(_read, self.bodies()) if isinstance(body, dict))
-        copies = [*in_json(first)]
+        first = next((body for body in map(_read, self.bodies()) if isinstance(body, dict)), None)
+        copies = [*(in_json(first) if first else in_fields(self.bodies()[0], b"&"))]
+        copies = [copy for copy in copies if len(copy) < LARGE_BYTES]
         self._put(directory, contents)
         self._put(directory, copies[:: max(1, len(copies) // MOST_COPIES)])
 
