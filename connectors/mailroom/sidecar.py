@@ -33,7 +33,7 @@ def read_rows(content: bytes, suffix: str) -> list[Row]:
         kind = "a forbidden declaration" if isinstance(error, DefusedXmlException) else suffix[1:].upper()
         raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {kind}") from None
     if not rows or len(rows) > MAX_ROWS:
-        found = f"more than {MAX_ROWS}" if rows else "no"
+        found = f"more than {MAX_ROWS}" if rows else "0"
         raise Unusable(Reason.UNREADABLE_LINE, f"sidecar: {found} rows, 1 to {MAX_ROWS} are possible")
     return rows
 

@@ -173,7 +173,7 @@ class Lane:
 
     @property
     def _patience(self) -> float:
-        return max(STUCK_SECONDS, min(STUCK_SECONDS * 2**self._times_stuck, LONGEST_STUCK_SECONDS))
+        return max(STUCK_SECONDS, min(STUCK_SECONDS * (1 << self._times_stuck), LONGEST_STUCK_SECONDS))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Only what no new start in this process can help ends it before."""

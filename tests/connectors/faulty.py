@@ -116,7 +116,8 @@ class TestParsesWhatItReads(Faultless):
 class TestIsQuadratic(Faultless):
     class source(Lines):  # noqa: N801
         def map(self, raw: bytes) -> Outcome:
-            re.findall(rb"[^@]+@x", raw[:20_000])
+            if raw.startswith(b"aaa"):  # one record is enough
+                re.findall(rb"[^@]+@x", raw)
             return super().map(raw)
 
 
