@@ -98,8 +98,13 @@ def _decode(content: bytes) -> str:
 
 
 def _clean(row: dict[Any, Any]) -> Row:
-    texts = {name: value.strip() for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
+    texts = {name: _mend(value) for name, value in row.items() if isinstance(name, str) and isinstance(value, str)}
     return {name: value for name, value in texts.items() if 0 < len(value) <= MAX_LENGTH}
+
+
+def _mend(value: str) -> str:
+    """Return a value without spaces around it; lone surrogates, which JSON may have and UTF-8 has not, are replaced."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
 
 
 _READERS: Final = {".json": _read_json, ".csv": _read_csv, ".xml": _read_xml}

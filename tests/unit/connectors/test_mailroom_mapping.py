@@ -77,6 +77,9 @@ def test_the_three_formats_say_the_same() -> None:
         == wanted
     )
     assert read_rows(b"chrono;step;at;objet\r\n2026-000001;answered;2026-03-20;\r\n", ".csv") == wanted
+    assert read_rows(b'{"chrono": "a\\ud800", "step": "\\ud83d\\ude42"}', ".json") == [
+        {"chrono": "a\ufffd", "step": "\U0001f642"}
+    ]
     fields = "<chrono>2026-000001</chrono><step>answered</step><at>2026-03-20</at>"
     assert read_rows(f'<c xmlns="urn:x">{fields}</c>'.encode(), ".xml") == wanted
     assert read_rows(f"<all><c>{fields}</c><c>{fields}</c></all>".encode("utf-16"), ".xml") == wanted * 2
