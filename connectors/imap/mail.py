@@ -27,7 +27,7 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
     """The server cannot read it."""
     UNPARSABLE = "unparsable"
-    """Its headers cannot be parsed, or to parse them ended the process."""
+    """Its headers cannot be parsed."""
 
 
 class Mail(msgspec.Struct, frozen=True):

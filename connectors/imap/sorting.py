@@ -82,7 +82,7 @@ class Sorter:
         return mail(kind, message.hex(), thread.contact.hex(), thread.place, people)
 
     def _parse(self, fetched: Fetched) -> Headers | None:
-        """Return the headers of a message; None if they cannot be parsed, or have ended the process too often."""
+        """Return the headers of a message; None if they cannot be parsed, or have ended too many processes."""
         try:
             return self._attempts.attempt(b"\n".join(fetched.headers), lambda: parse(fetched.headers), lambda: None)
         except Exception as error:  # noqa: BLE001 - one message must not hold up its mailbox

@@ -1,12 +1,12 @@
 """Find the record that ends the process, and refuse it after some attempts.
 
-A record may end its process in a way that no exception shows: it takes all memory, or it takes so long that the process leaves.
-So the record at work is noted in a file beside the cursor. A note that is there at the start tells which record was at work when
-the process ended. A record on which that happened `MOST_ATTEMPTS` times is not tried again.
+A record may end its process without an exception: the process runs out of memory, or leaves because the instance is stuck.
+The file `unfinished` in the instance's directory names the record at work. A name that the next process finds there is a record
+that ended the last one. A record that ended `MOST_ATTEMPTS` processes is not tried again.
 
-In the usual case a whole batch has one note, which costs two short writes for thousands of records. Only after a process ended
-within a batch does each record have a note of its own, until an instance has run for `STEADY_SECONDS`. The notes are not
-synced: they have to outlive the process, not the machine.
+Usually one note covers a batch, and costs two short writes for thousands of records. After a process ended within a batch, each
+record gets its own note, until the instance has run for `STEADY_SECONDS`. The notes are not synced: they outlive the process,
+not the machine.
 """
 
 import json
@@ -25,9 +25,9 @@ from connectors.sdk.words import say
 
 T = TypeVar("T")
 MOST_ATTEMPTS: Final = 3
-"""A record on which the process ended so often is rejected."""
+"""A record that ended this number of processes is rejected."""
 STEADY_SECONDS: Final = 60.0
-"""After this long without an end, all that was counted before is forgotten."""
+"""After this time without an end, the counts are dropped."""
 BATCH: Final = "batch"
 """The note for a batch."""
 NOTE_BYTES: Final = 64
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 class Attempts:
-    """The notes of one instance, in its `directory`; without one, nothing is noted. For one thread."""
+    """The notes of one instance, in its `directory`. Without a directory it notes nothing. For one thread."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._note = ""
@@ -53,12 +53,12 @@ class Attempts:
 
     @property
     def is_careful(self) -> bool:
-        """Whether each record has to have a note of its own."""
+        """Whether each record needs its own note."""
         return bool(self._ends)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Note that a batch is at work."""
+        """Note that a batch is at work, within the block."""
         self._set(BATCH)
         try:
             yield
@@ -71,7 +71,7 @@ class Attempts:
             self._forget()
 
     def attempt(self, record: bytes, work: Callable[[], T], otherwise: Callable[[], T]) -> T:
-        """Return what `work` makes of `record`, or if that has ended the process too often, what `otherwise` makes of it."""
+        """Return the result of `work`, or of `otherwise` if `record` has ended too many processes."""
         if self._file < 0:
             return work()
         name = blake2b(record, digest_size=16).hexdigest()
@@ -114,7 +114,7 @@ class Attempts:
 
 
 def content_of(raw: Any) -> bytes:
-    """Return the part of a raw record that is the same whenever it is read: its bytes, if it has some."""
+    """Return the bytes that identify a raw record whenever it is read: its first field of bytes, or its `repr`."""
     parts = [raw, *raw] if isinstance(raw, tuple) else [raw]
     return next((part for part in parts if isinstance(part, bytes)), None) or repr(raw).encode("utf-8", "replace")
 

@@ -68,7 +68,7 @@ class Context:
     key_of: Callable[[str], PseudonymKey]
     """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
     attempts: Attempts = field(default_factory=Attempts)
-    """For a source that parses records in `read`: which record is at work."""
+    """Names the record at work, for a source that parses records in `read`."""
 
 
 class Source(ABC, Generic[Raw, Position]):

@@ -117,7 +117,7 @@ class Flow:
         return judge(self._source.map, self._source.reject, raw, now)
 
     def _judge_alone(self, raw: Any, now: datetime) -> Outcome:
-        """Do the same, but reject a record that has ended the process too often; the source does not see that one."""
+        """Do the same with a note of its own; reject a record that has ended too many processes, and do not map it."""
         content = content_of(raw)
         return self._attempts.attempt(
             content, lambda: self._judge(raw, now), lambda: Reject(Reason.INTERNAL_ERROR, content, REFUSED)

@@ -79,7 +79,7 @@ def in_json(record: Any) -> Iterator[bytes]:
 
 
 def _rotate(places: int, contents: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield places and contents, so that each place and each content is there at least once."""
+    """Yield places and contents, each place and each content at least once."""
     yield from islice(zip(cycle(range(places)), cycle(contents), strict=False), max(places, len(contents)))
 
 
@@ -94,7 +94,7 @@ def grown_bytes(work: Callable[[], object]) -> int:
     """Return by how much `work` has this process' memory grow at its peak; 0 where the system does not say."""
     status, peak = Path("/proc/self/status"), Path("/proc/self/clear_refs")
     try:
-        peak.write_text("5", encoding="ascii")  # proc(5): the peak begins anew from what is used now
+        peak.write_text("5", encoding="ascii")  # proc(5): this resets the peak
         before = _kilobytes(status, "VmRSS")
     except OSError:
         work()
