@@ -62,8 +62,9 @@ class TestConformance(Conformance):
 
     def supply_hostile(self, directory: Path) -> None:
         server = self._started[directory]
-        count = len([*in_json(letter(0, 60))])
-        rows = [[*in_json(letter(number, 60))][number - 1] for number in range(1, count + 1)]
+        letters = [letter(1_000 + number, 60) for number, _ in enumerate(in_json(letter(0, 60)))]
+        rows = [[*in_json(one)][number] for number, one in enumerate(letters)]
+        server.hold(*server.content()["res_view_letterbox"], *letters)
         server.instead = b'{"resources":[' + b",".join([LARGE_VALUE, *VALUES.values(), *rows]) + b"]}"
 
 

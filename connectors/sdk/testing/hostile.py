@@ -31,6 +31,8 @@ CONTENTS: Final[dict[str, bytes]] = {
     "no UTF-8": b"\xff\xfe\xe9\xc3",
     "spaces": b" " * 60_000,
     "escapes": b"\x1b[2J\x07\r",
+    "first time": b"0001-01-01T00:00:00+14:00",
+    "last time": b"9999-12-31T23:59:59.999999-14:00",
     "long": b"x" * LARGE_BYTES,
 }
 """Contents of a record, or of a field of it."""
@@ -50,6 +52,8 @@ VALUES: Final[dict[str, bytes]] = {
     "no UTF-8": b'"\xff\xed\xa0\x80"',
     "long": b'"' + b"x" * 40_000 + b'"',
     "null": b"null",
+    "first time": b'"0001-01-01T00:00:00+14:00"',
+    "last time": b'"9999-12-31T23:59:59.999999-14:00"',
     "escape": b'"\\u001b[2J"',
 }
 """Values in JSON. Some are no JSON that every library reads."""
