@@ -81,6 +81,7 @@ class Source(ABC, Generic[Raw, Position]):
     def read(self, wait_seconds: float) -> Sequence[Raw]:
         """Return what is new, in order, a few thousand records at most; nothing after `wait_seconds` without any.
 
+        It takes records apart and does not parse them: after an error here, the instance begins anew at the same record.
         Raises `SourceUnavailableError`.
         """
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from connectors.sdk.attempts import Attempts
+from connectors.sdk.attempts import MOST_ATTEMPTS, Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.contract import Connector, Context, Publisher
 from connectors.sdk.cursor import Cursor
@@ -41,7 +41,9 @@ STEADY_SECONDS: Final = 60.0
 STUCK_SECONDS: Final = 60.0
 """An instance that has not moved for so long is stuck. The process leaves because of it, which can help."""
 LONGEST_STUCK_SECONDS: Final = 3_600.0
-"""Each time that did not help, the next time the process waits twice as long, up to this: the other instances go on."""
+"""Longest wait for an instance that new starts did not help: it doubles with each start, while the other instances go on."""
+MOST_STARTS: Final = MOST_ATTEMPTS + 1
+"""Number of starts before that: by then, a record that is the cause is rejected."""
 STUCK: Final = "stuck"
 """The file that counts how often in a row the process left because of the instance."""
 HELD_UP_SECONDS: Final = 5.0
@@ -146,8 +148,8 @@ class Lane:
 
     @property
     def was_stuck(self) -> bool:
-        """Whether the last process left because of it."""
-        return self._times_stuck > 0
+        """Whether so many processes left because of it that one more start does not help."""
+        return self._times_stuck >= MOST_STARTS
 
     @property
     def state(self) -> str:
@@ -155,8 +157,8 @@ class Lane:
         if not self.still:
             return self.trouble
         return say(
-            "does not move, as before the last start; the others go on",
-            "ne bouge plus, comme avant le dernier démarrage ; les autres continuent",
+            "does not move, as before the last starts; the others go on",
+            "ne bouge plus, comme avant les derniers démarrages ; les autres continuent",
         )
 
     def note_stuck(self) -> None:
@@ -173,7 +175,8 @@ class Lane:
 
     @property
     def _patience(self) -> float:
-        return max(STUCK_SECONDS, min(STUCK_SECONDS * (1 << self._times_stuck), LONGEST_STUCK_SECONDS))
+        doublings = max(0, self._times_stuck + 1 - MOST_STARTS)
+        return max(STUCK_SECONDS, min(STUCK_SECONDS * (1 << doublings), LONGEST_STUCK_SECONDS))
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Only what no new start in this process can help ends it before."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.sdk import lane
+from connectors.sdk import lane, runner
 from connectors.sdk.contract import Connector, Outcome
 from connectors.sdk.errors import StuckError
 from connectors.sdk.lane import Instance
@@ -45,17 +45,17 @@ class Deadly(Lines):
 
 def main() -> None:
     directory = Path(sys.argv[1])
-    lane.STUCK_SECONDS = STUCK_SECONDS  # type: ignore[misc]
+    lane.STUCK_SECONDS, runner.WATCH_SECONDS = STUCK_SECONDS, 0.1  # type: ignore[misc]
     connector = Connector("deadly", Config, Deadly)  # type: ignore[arg-type]
     names = ("nord", "sud")
-    runner = Runner(
+    one = Runner(
         [Instance(name, connector, Config(path=directory / name)) for name in names],
         brokers="",
         directory=directory / "data",
         open_publisher=lambda source, *_: Topic(directory / f"topic-{source.partition('/')[2]}"),
     )
     try:
-        runner.run(await_stop())
+        one.run(await_stop())
     except StuckError:
         os._exit(EXIT_RESTART)
 
