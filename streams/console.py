@@ -81,6 +81,10 @@ SAYINGS: Final = {
         "{receiver} is not told of one thing, and is told the others: {reason}",
         "{receiver} n'est pas prévenu d'une chose, et l'est des autres : {reason}",
     ),
+    "process_ended_at_work": (
+        "{connector}: the process ended while it worked on a record, which is kept apart if that goes on",
+        "{connector} : le processus s'est arrêté pendant le traitement d'un enregistrement, mis de côté si cela se répète",
+    ),
     "receiver_gone": (
         "{receiver} is told nothing more until the next start: {reason}",
         "{receiver} n'est plus prévenu de rien avant le prochain démarrage : {reason}",
@@ -88,6 +92,10 @@ SAYINGS: Final = {
     "receiver_away": (
         "{receiver} cannot be told: {reason}",
         "{receiver} ne peut être prévenu : {reason}",
+    ),
+    "record_ends_process": (
+        "{connector}: the process ended {count} times on one record, which is kept apart",
+        "{connector} : le processus s'est arrêté {count} fois sur un enregistrement, mis de côté",
     ),
     "records_expired": (
         "goes on without {count} events that {topic} no longer has",

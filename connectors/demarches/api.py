@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from connectors.sdk.decoding import decode_answer
 from connectors.sdk.pull import Server
 from connectors.sdk.words import say
 
@@ -70,7 +71,7 @@ class Page(msgspec.Struct, rename="camel"):
     """A part of a list."""
 
     page_info: PageInfo
-    nodes: list[Any]
+    nodes: list[msgspec.Raw]
     """Entries as they came; None for one that the server could not tell."""
 
 
@@ -97,7 +98,6 @@ class _Answer(msgspec.Struct):
     errors: list[_Error] | None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Answer).decode
 _ENTRY_LOST: Final = "invalid_null"
 """The code of an error that concerns one entry, which is None; the others are whole."""
 
@@ -111,7 +111,7 @@ def ask(server: Server, listing: Listing, number: int, since: datetime, first: i
     variables = {"number": number, "since": since.isoformat(), "first": first, "after": after}
     content = server.post({"query": listing.question, "variables": variables})
     try:
-        answer = _decode(content)
+        answer = decode_answer(content, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RefusedError(_another_schema(number, "?")) from None
     for error in answer.errors or ():

@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.demarches.api import Listing, Page, RefusedError, ask
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import Told, encode, split, time_of
+from connectors.demarches.facts import Told, encode, read_node, split, time_of
 from connectors.sdk.errors import SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server
 from connectors.sdk.words import say
@@ -79,7 +79,7 @@ class Feed:
             self._after = None  # which may be what the server stumbles over
             raise
         self._backoff.succeed()
-        facts = [fact for node in page.nodes for fact in self._take(node, datetime.now(UTC))]
+        facts = [fact for raw in page.nodes for fact in self._take(read_node(raw), datetime.now(UTC))]
         self._after = after
         self._advance()
         return facts

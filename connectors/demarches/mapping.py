@@ -58,7 +58,7 @@ class DossierMapping:
         """Return what a fact means, or why it means nothing; raises nothing."""
         try:
             fact = decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
         procedure = self._config.procedures.get(fact.procedure)
         if procedure is None:

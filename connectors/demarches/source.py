@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.demarches.api import LISTINGS, RefusedError, ask
 from connectors.demarches.config import DemarchesConfig
-from connectors.demarches.facts import split
+from connectors.demarches.facts import read_node, split
 from connectors.demarches.feed import BEGINNING, Feed, Mark
 from connectors.demarches.mapping import DossierMapping
 from connectors.sdk.contract import Context, Outcome, Source
@@ -78,6 +78,6 @@ def probe(config: DemarchesConfig, context: Context) -> Sequence[Outcome]:
                 page = ask(server, listing, number, BEGINNING, 1, None)
             except RefusedError as error:
                 raise SourceRefusedError(str(error)) from None
-            told = (told for node in page.nodes for told in split(number, node, datetime.now(UTC)))
+            told = (told for raw in page.nodes for told in split(number, read_node(raw), datetime.now(UTC)))
             outcomes += [mapping.map(one.fact) for one in told]
     return outcomes

@@ -84,7 +84,8 @@ class ImapSource(Source[Mail, bytes]):
     def _open(self) -> Sorter:
         # Not before there is something to read: who only maps again what was rejected may do so while another reads.
         key = self._context.key_of(self._config.sector)
-        self._sorter = Sorter(self._config, Threads(self._context.directory, key, self._saved.told))
+        threads = Threads(self._context.directory, key, self._saved.told)
+        self._sorter = Sorter(self._config, threads, self._context.attempts)
         return self._sorter
 
 

@@ -30,7 +30,7 @@ class ReviewMapping:
         """Return what a review means, or why it means nothing; raises nothing."""
         try:
             fact = decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error) if isinstance(error, msgspec.DecodeError) else "")
         if fact.form not in self._config.forms:
             return Reject(

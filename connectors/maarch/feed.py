@@ -149,6 +149,6 @@ def read_row(raw: msgspec.Raw) -> Row:
     try:
         letter = _decode(raw)
         letter.changed_at  # noqa: B018 - has to be a time
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return b'{"node":' + bytes(raw) + b"}"
     return letter

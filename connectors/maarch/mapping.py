@@ -74,7 +74,7 @@ class LetterMapping:
             return self._meanings[fact.kind](fact)
         except msgspec.DecodeError as error:
             return Reject(Reason.UNREADABLE_LINE, raw, str(error))
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, RecursionError):
             return Reject(Reason.UNREADABLE_LINE, raw)
         except Unusable as error:
             return Reject(error.reason, raw, error.detail)

@@ -20,6 +20,10 @@ GONE: Final = "gone"
 RANKS: Final = {FOUND: 0, GONE: 0, "created": 1, "updated": 2, DESTROYED: 3}
 """How something is told, in the order of what is told as of the same second, for which there is no other. What is found comes
 first: it is as of the second's beginning, and a message of that second may tell what happened since."""
+MOST_PARTICIPATIONS: Final = 2_000
+"""More of them in one appointment are not split into facts; real ones have some hundreds at most."""
+MOST_SHARED_BYTES: Final = 2_048
+"""Longest part of a message that each of its facts repeats; some 500 bytes are usual."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 _RUBY_ZONE: Final = re.compile(r" (?:UTC|([+-]\d\d):?(\d\d))$")
 
@@ -138,8 +142,13 @@ def tell_gone(key: str, starts_at: int, status: str, told_at: datetime) -> bytes
 
 
 def _split(rdv: Any, about: dict[str, Any]) -> list[bytes]:
+    """Return a fact for each participation. Raises one of `_UNREADABLE` if they would be much longer than the message."""
     common = about | {"rdv": _trim(rdv, Rdv)}
+    if len(_encode(common)) > MOST_SHARED_BYTES:
+        raise OverflowError("too much that all participations share")
     match rdv:
+        case {"participations": list(people)} | {"rdvs_users": list(people)} if len(people) > MOST_PARTICIPATIONS:
+            raise OverflowError("too many participations")
         case {"participations": list(people)} | {"rdvs_users": list(people)}:  # the latter until 2023
             return [_encode(common | {"participation": _trim(person, Participation)}) for person in people]
         case _:

@@ -88,7 +88,7 @@ class RdvMapping:
         """Return the events that a fact tells and no fact before it. Raises `Unusable`."""
         try:
             fact = decode(raw)
-        except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
             self._reconciler.overlook()
             detail = str(error) if isinstance(error, msgspec.DecodeError) else ""
             raise Unusable(Reason.UNREADABLE_LINE, detail) from None

@@ -25,6 +25,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 import click
 
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.reconcile import Tally
@@ -68,6 +69,8 @@ class Context:
     """Where it was; for sources that have a position."""
     key_of: Callable[[str], PseudonymKey]
     """The pseudonym key of a sector, see `connectors.sdk.keys.Keys.key_of`; raises `KeyFileError`."""
+    attempts: Attempts = field(default_factory=Attempts)
+    """Names the record at work, for a source that parses records in `read`."""
 
 
 class Source(ABC, Generic[Raw, Position]):
@@ -80,6 +83,7 @@ class Source(ABC, Generic[Raw, Position]):
     def read(self, wait_seconds: float) -> Sequence[Raw]:
         """Return what is new, in order, a few thousand records at most; nothing after `wait_seconds` without any.
 
+        It takes records apart and does not parse them: after an error here, the instance begins anew at the same record.
         Raises `SourceUnavailableError`.
         """
 

@@ -81,20 +81,25 @@ class Runner:
 
         Raises `StuckError` once one instance is stuck, or its thread ended by itself, after all others have stopped: the process
         must then leave, since a thread cannot be ended from outside. Nothing is lost by it: what was not acknowledged is read
-        again.
+        again. If that did not help an instance, the process waits for it longer each time, and the others go on meanwhile.
         """
         with _few_garbage_collections():
             at_work = {lane: _start(lane, stop) for lane in self._lanes}
             stuck: list[str] = []
             while at_work:
-                next(iter(at_work.values())).join(WATCH_SECONDS)
+                _await_one(at_work.values(), stop)
                 ended = [lane for lane, thread in at_work.items() if not thread.is_alive()]
-                at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
-                found = [lane for lane in at_work if lane.stuck]
-                if not stop.is_set():  # one that was to stop would have ended after it was set
-                    for lane in ended:
-                        log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
-                    found += ended
+                if stop.is_set():
+                    at_work = {lane: thread for lane, thread in at_work.items() if lane not in ended}
+                    found = [lane for lane in at_work if lane.still]
+                else:  # one that was to stop would have ended after it was set
+                    found = [lane for lane in at_work if lane.stuck or (lane in ended and not lane.was_stuck)]
+                    for lane in at_work:
+                        lane.tell_still()
+                    for lane in found:
+                        lane.note_stuck()
+                        if lane in ended:
+                            log.error("connector_ended", connector=lane.instance.source, trouble=lane.trouble)
                 if found:
                     stop.set()
                     stuck += [lane.instance.source for lane in found]
@@ -109,7 +114,7 @@ class Runner:
 
     def ready(self) -> State:
         """Return whether every instance takes in what its source has; the line says which does not, and why."""
-        troubles = [f"{lane.instance.source}: {lane.trouble}" for lane in self._lanes if lane.trouble]
+        troubles = [f"{lane.instance.source}: {state}" for lane in self._lanes if (state := lane.state)]
         return not troubles, "; ".join(troubles) or "ok"
 
 
@@ -117,6 +122,15 @@ def _start(lane: Lane, stop: threading.Event) -> threading.Thread:
     thread = threading.Thread(target=lane.run, args=(stop,), name=lane.instance.source, daemon=True)
     thread.start()
     return thread
+
+
+def _await_one(threads: Iterable[threading.Thread], stop: threading.Event) -> None:
+    """Wait a moment for one of them to end."""
+    alive = next((thread for thread in threads if thread.is_alive()), None)
+    if alive is None:
+        stop.wait(WATCH_SECONDS)
+    else:
+        alive.join(WATCH_SECONDS)
 
 
 def _name(stuck: Iterable[str]) -> str:

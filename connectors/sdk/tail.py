@@ -25,6 +25,8 @@ CHUNK_BYTES: Final = 256 << 10
 MAX_LINE_BYTES: Final = 64 << 10
 HEAD_BYTES: Final = 1024
 POLL_SECONDS: Final = 0.02
+SKIP_SECONDS: Final = 1.0
+"""How long one call goes on in a line that is too long."""
 JUST_SECONDS: Final = 1.0
 """Of a file that had nothing more so short a time ago, all was read: a reader that keeps up looks far more often."""
 ROTATED: Final = re.compile(r"(?:[.-]\d[\dT:._-]*)?(?:\.(?:old|bak))?", re.ASCII)
@@ -106,9 +108,14 @@ class LineTail:
         A line without an end waits for it. Of a line longer than `MAX_LINE_BYTES`, the first `MAX_LINE_BYTES` + 1 bytes are
         returned. Raises `SourceUnavailableError` if the file is not there or cannot be read.
         """
-        deadline = time.monotonic() + wait_seconds
+        began_at = time.monotonic()
+        deadline = began_at + wait_seconds
+        offset = self._offset
         try:
             while not (lines := self._read_some()):
+                if self._skipping and offset < self._offset and time.monotonic() - began_at < SKIP_SECONDS:
+                    offset = self._offset  # there is more of a line that is too long
+                    continue
                 pause = min(POLL_SECONDS, deadline - time.monotonic())
                 if pause <= 0:
                     break

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 
 import connectors.demarches as demarches
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.keys import Keys
 from connectors.sdk.rejects import read as read_rejects
 from connectors.sdk.testing import Bench, Conformance, identity
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
 from models.events import Event
 from models.identities import IdentityKind
 from models.reasons import Reason
@@ -117,8 +118,14 @@ class TestConformance(Conformance):
 
     def supply(self, directory: Path, part: int, parts: int) -> None:
         size = -(-len(DOSSIERS) // parts)
+        self._started[directory].refusal = None
         content = {"dossiers": DOSSIERS[: (part + 1) * size]} | (DELETED if part == parts - 1 else {})
         (directory / "dossiers.json").write_text(json.dumps({str(PROCEDURE): content}, ensure_ascii=False))
+
+    def supply_hostile(self, directory: Path) -> None:
+        nodes = [LARGE_VALUE, *VALUES.values(), *in_json(dossier(900, 45, "depose")), *in_json(deleted(901, 45))]
+        page = b'{"data":{"demarche":{"page":{"pageInfo":{"hasNextPage":false},"nodes":['
+        self._started[directory].refusal = Response(page + b",".join(nodes) + b"]}}}}")
 
 
 @pytest.fixture

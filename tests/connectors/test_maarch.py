@@ -13,6 +13,7 @@ import connectors.maarch as maarch
 from connectors.maarch.api import CONTACTS, LIST, RECEIPTS
 from connectors.sdk.keys import Keys
 from connectors.sdk.testing import Conformance
+from connectors.sdk.testing.hostile import LARGE_VALUE, VALUES, in_json
 from models.identities import IdentityKind
 from tests.support.maarch_letters import (
     CONTACT,
@@ -58,6 +59,13 @@ class TestConformance(Conformance):
             contacts=[CONTACT],
             resource_contacts=[sender(one["res_id"]) for one in LETTERS],
         )
+
+    def supply_hostile(self, directory: Path) -> None:
+        server = self._started[directory]
+        letters = [letter(1_000 + number, 60) for number, _ in enumerate(in_json(letter(0, 60)))]
+        rows = [[*in_json(one)][number] for number, one in enumerate(letters)]
+        server.hold(*server.content()["res_view_letterbox"], *letters)
+        server.instead = b'{"resources":[' + b",".join([LARGE_VALUE, *VALUES.values(), *rows]) + b"]}"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from connectors.sdk import rejects
+from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import parse
-from connectors.sdk.contract import Connector, Context, Publisher, Source
+from connectors.sdk.contract import Connector, Context, Outcome, Publisher, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.files import make_private_directory
@@ -83,6 +85,8 @@ class Bench:
         """Where the source said it was, whenever it was asked, in order."""
         self.acknowledged: list[Any] = []
         """What was acknowledged to it, in order."""
+        self.slowest_seconds = 0.0
+        """The longest processor time that `map` took for one record."""
         make_private_directory(self.directory)
 
     @contextmanager
@@ -90,12 +94,13 @@ class Bench:
         """Open the instance where it was acknowledged last; what is not confirmed at the end is not. Closes `publisher`."""
         with (
             closing(publisher),
+            closing(Attempts(self.directory)) as attempts,
             closing(rejects.Rejects(self.directory)) as kept,
-            closing(self._connector.open(self.config, self._context())) as source,
+            closing(self._connector.open(self.config, replace(self._context(), attempts=attempts))) as source,
         ):
             source.checkpoint_seconds = 0.0
             self._watch(source)
-            yield Flow(source, publisher, kept, self._meter)
+            yield Flow(source, publisher, kept, self._meter, attempts)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[Flow, HeldPublisher]]:
@@ -159,7 +164,14 @@ class Bench:
         return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
 
     def _watch(self, source: Source[Any, Any]) -> None:
-        tell, take = source.position, source.acknowledge
+        tell, take, map_one = source.position, source.acknowledge, source.map
+
+        def time_map(raw: Any) -> Outcome:
+            before = time.thread_time()
+            try:
+                return map_one(raw)
+            finally:
+                self.slowest_seconds = max(self.slowest_seconds, time.thread_time() - before)
 
         def note_position() -> Any:
             reach("position")
@@ -173,6 +185,7 @@ class Bench:
             reach("acknowledged")
 
         source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
+        source.map = time_map  # type: ignore[method-assign]
 
 
 def run_dry(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:

@@ -3,6 +3,7 @@
 
 import logging
 import re
+import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
@@ -22,17 +23,23 @@ from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.errors import ConfigError
 from connectors.sdk.kinds import kind_of
-from connectors.sdk.testing.bench import INSTANCE, Bench, identity, run_dry
+from connectors.sdk.testing.bench import INSTANCE, STALLED_SECONDS, Bench, identity, run_dry
 from connectors.sdk.testing.broker import Broker
+from connectors.sdk.testing.hostile import grown_bytes
 from connectors.sdk.testing.kills import Kills
 from connectors.sdk.testing.leaks import contents, disguises, recomputed, secrets_of
 from models.codec import decode, encode
+from models.events import Event
 from models.reasons import Reason
 
 SECRET_NAMES: Final = re.compile(r"(?:^|[._])(?:password|passphrase|secret|token|api_key)s?$")
 """How options are named that hold a secret."""
 SMALL_SPOOL_BYTES: Final = SPOOL_ROOM_BYTES + 1
 """What is full after one reading that gives events."""
+MOST_SECONDS: Final = 1.0
+"""Of processor time, for one hostile record, and for those that are read at once."""
+MOST_MEMORY_BYTES: Final = 256 << 20
+"""By which hostile records may have this process grow, with what stands in for the source and is in it too."""
 
 
 class Conformance(ABC):
@@ -51,6 +58,13 @@ class Conformance(ABC):
     @abstractmethod
     def supply(self, directory: Path, part: int, parts: int) -> None:
         """Put the `part`-th of `parts` portions of some records (good, bad, personal) where the source finds them."""
+
+    def supply_hostile(self, directory: Path) -> None:  # noqa: ARG002 - for those that know how
+        """Put records in the source's own format, made of `connectors.sdk.testing.hostile`, where the source finds them.
+
+        They are never seen by `supply`. Without this the test of hostile records is skipped.
+        """
+        pytest.skip(f"{type(self).__name__}.supply_hostile says nothing of hostile records")
 
     def bench(self, directory: Path) -> Bench:
         """Return a bench whose source is in `directory`; all benches of a test have the same keys."""
@@ -188,6 +202,38 @@ class Conformance(ABC):
             )
             assert not [(event.type, places) for event in events if (places := recomputed(value, event))], value
 
+    def test_hostile_records_are_set_aside_in_little_time_and_memory(self, supplied: Bench, tmp_path: Path) -> None:
+        whole = _facts(supplied.read_all(confirm=True))
+        source = tmp_path / "hostile"
+        bench, told = self.bench(source), []
+        self.supply(source, 0, 2)
+        told += bench.read_all(confirm=True)
+        self.supply_hostile(source)
+        before = bench.records_read()
+        grown = grown_bytes(lambda: told.extend(self._read_in_time(bench)))
+        assert bench.records_read() > before, "no hostile record was supplied, so this shows nothing"
+        self.supply(source, 1, 2)
+        told += bench.read_all(confirm=True)
+        lost = whole - _facts(told)
+        assert not lost, f"good records were lost: {lost}"
+        assert Reason.INTERNAL_ERROR not in bench.rejected(), "map raised: see mapping_failed in the log"
+        assert grown < MOST_MEMORY_BYTES, f"memory grew by {grown >> 20} MiB"
+        assert bench.slowest_seconds < MOST_SECONDS, f"one record took {bench.slowest_seconds:.1f} s"
+
+    def _read_in_time(self, bench: Bench) -> list[Event]:
+        """Return the events of all that the source has, which no turn takes long for."""
+        with bench.opened() as (flow, publisher):
+            dry = False
+            while not dry:
+                read, began_at, began = bench.records_read(), time.monotonic(), time.thread_time()
+                flow.turn()
+                count = bench.records_read() - read
+                took = time.thread_time() - began
+                assert took < MOST_SECONDS, f"{count:.0f} records took {took:.1f} s"
+                dry = count == 0 and time.monotonic() - began_at < STALLED_SECONDS
+            publisher.confirm()
+            return publisher.events
+
     def test_what_is_kept_is_for_this_user_alone(self, supplied: Bench, tmp_path: Path) -> None:
         supplied.read_all(confirm=True)
         kept = [supplied.directory, *supplied.directory.rglob("*"), *(tmp_path / "keys").rglob("*")]
@@ -227,6 +273,11 @@ class Conformance(ABC):
         bench.send_all(broker, SMALL_SPOOL_BYTES)
         assert list(dict.fromkeys(identity(broker.events))) == whole
         assert bench.read_all(confirm=True) == []
+
+
+def _facts(events: Sequence[Event]) -> set[tuple[object, ...]]:
+    """Return what events say, without their ids, which may depend on how often a sender sent."""
+    return {(event.type, event.subject, event.time) for event in events}
 
 
 def reasons_kept(bench: Bench) -> Counter[Reason]:

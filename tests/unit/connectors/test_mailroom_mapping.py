@@ -1,5 +1,6 @@
 """Sidecars of any content: rows or a reason, and nothing of them in an event or a reason."""
 
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import get_args
@@ -14,6 +15,7 @@ from connectors.mailroom.mapping import Mapping, Part, Scan, cut
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import SUFFIXES, Row, read_rows
+from connectors.sdk.folder import SIDECAR_BYTES
 from models.codec import Unusable, decode, encode
 from models.events import Event
 from models.identities import PseudonymKey
@@ -75,9 +77,45 @@ def test_the_three_formats_say_the_same() -> None:
         == wanted
     )
     assert read_rows(b"chrono;step;at;objet\r\n2026-000001;answered;2026-03-20;\r\n", ".csv") == wanted
+    assert read_rows(b'{"chrono": "a\\ud800", "step": "\\ud83d\\ude42"}', ".json") == [
+        {"chrono": "a\ufffd", "step": "\U0001f642"}
+    ]
     fields = "<chrono>2026-000001</chrono><step>answered</step><at>2026-03-20</at>"
     assert read_rows(f'<c xmlns="urn:x">{fields}</c>'.encode(), ".xml") == wanted
     assert read_rows(f"<all><c>{fields}</c><c>{fields}</c></all>".encode("utf-16"), ".xml") == wanted * 2
+
+
+WIDE = ";".join(f"c{n}" for n in range(95_000))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"),
+    [
+        (".csv", f"{WIDE}\n".encode() + b"x\n" * 150_000),
+        (".csv", b"chrono\n" + b"x\n" * 500_000),
+        (".csv", b"chrono\n" + b";" * 1_000_000),
+        (".csv", b'chrono\n"' + b"x" * 1_000_000),
+        (".csv", b"\0" * 1_000_000),
+        (".json", b"[" * 1_000_000),
+        (".json", b'{"a":' * 200_000),
+        (".json", b"[" + b"{}," * 300_000 + b"{}]"),
+        (".json", b"9" * 1_000_000),
+        (".xml", b"<a>" * 330_000),
+        (".xml", b"<a>" + b"<b/>" * 250_000 + b"</a>"),
+        (".xml", b"<a><b><c/></b>" + b"<b/>" * 250_000 + b"</a>"),
+        (".xml", b"<a " + b" ".join(b"a%d=''" % n for n in range(80_000)) + b"/>"),
+    ],
+    ids=lambda value: value[:16].decode() if isinstance(value, bytes) else value,
+)
+def test_a_hostile_sidecar_needs_little_memory(suffix: str, content: bytes) -> None:
+    assert len(content) <= SIDECAR_BYTES
+    tracemalloc.start()
+    try:
+        with suppress(Unusable):  # or rows without a value
+            assert not any(read_rows(content, suffix))
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
