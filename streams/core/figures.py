@@ -187,7 +187,8 @@ class Progress(msgspec.Struct):
     dead_letters: dict[str, int] = {}
     """Reason → records that became dead letters."""
     told_at: dict[str, int] = {}
-    """Source of calls or visits → when its latest contact began, milliseconds since 1970."""
+    """Only in rows of earlier releases: source of calls or visits → when its latest contact began, milliseconds since
+    1970."""
     sla: str = ""
     """By which SLA file the clocks of all open contacts are set: its fingerprint."""
     promised_at: int = 0
@@ -197,6 +198,9 @@ class Progress(msgspec.Struct):
     since. Of calls `step_at` says so."""
     began_at: int = 0
     """When the partition was first counted, milliseconds since 1970; 0: by an earlier release, which did not say."""
+    dropped: dict[str, int] | None = None
+    """Source → time of the latest event in any of its rows that were dropped, milliseconds since 1970. An older event that no row
+    knows may have been counted. None: written by an earlier release."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1
