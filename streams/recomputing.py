@@ -145,7 +145,7 @@ class Again:
     def _let_pass(self, ticks: range, tell: Callable[[], None]) -> None:
         """Let time pass, in milliseconds from the moment."""
         for ago in ticks:
-            self._job.tick(self._step(ago))
+            self._job.tick(self._step(ago), thorough=ago == ticks[-1])
             self._commit()
             tell()
 

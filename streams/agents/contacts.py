@@ -152,6 +152,8 @@ class Contacts:
         self._changed_agents: Final[dict[bytes, Agent | None]] = {}
         self._history: Final[dict[str, tuple[int, int]]] = {}
         """Source of calls that tells history → when it last did, and as of when: the worker's clock, event time."""
+        self._has_history_ended = False
+        """Whether a source has come to the present since agents were looked at."""
         self._backlogs: Final = Backlogs()
         self._ticking_since = self._ticked_at = 0
         self._sweep: Iterator[bytes] = iter(())
@@ -368,17 +370,22 @@ class Contacts:
             progress.step_at = step.now if step.as_of == step.now else max(progress.step_at, step.as_of)
 
     # ------------------------------------------------------------------------------------------------------------- tick
-    def tick(self, step: Step) -> int | None:
-        """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now."""
+    def tick(self, step: Step, *, thorough: bool = False) -> int | None:
+        """Give up the calls that the switchboard forgot, drop what was kept long enough, and say that all is as of now.
+
+        Agents are looked at every five minutes, when the history of a source has ended, and when the tick is to be `thorough`.
+        """
         self._edited.begin(self._oldest_bucket(step.now))
         patient = self._is_patient(step.now)
         due = not patient and abs(step.now - self._swept_at) >= BUCKET_SECONDS * 1000
         if not patient:
             self._end_history(step.now)
             self._forget_calls(step.now)
+            if due or thorough or self._has_history_ended:
+                self._has_history_ended = False
+                self._forget_agents(step.now)
         if due:
             self._swept_at = step.now
-            self._forget_agents(step.now)
         self._tell_ages()
         self._count_changes(step)
         self._renew_clocks(step)
@@ -436,7 +443,8 @@ class Contacts:
         A dead letter sent again is old, and says nothing of that; nor does an erasure, told by others whenever they are asked to.
         """
         if delay <= HISTORY_MS:
-            self._history.pop(event.source, None)
+            if self._history.pop(event.source, None):
+                self._has_history_ended = True
         elif event.type == ERASED or (
             record.headers and any(name == topics.REPLAYED_FROM for name, _ in record.headers)
         ):
@@ -449,6 +457,7 @@ class Contacts:
     def _end_history(self, now: int) -> None:
         for source in [source for source, (told_at, _) in self._history.items() if abs(now - told_at) >= GRACE_MS]:
             del self._history[source]
+            self._has_history_ended = True
 
     def _is_patient(self, now: int) -> bool:
         """Whether it is too early to know which sources tell history: nothing could be heard of them until a moment ago.

@@ -7,8 +7,9 @@ from models.events import Event
 from models.policies import Policies
 from streams.core.differences import Sums, compare, find_judged_otherwise, sum_up
 from streams.core.figures import Dimensions
+from streams.recompute_cli import _seconds_until_told
 from streams.recomputing import Again
-from tests.support.events import CALL, START, START_MS, answered_call, make
+from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
 from tests.unit.agents.clocks import FILE, Worker, policies
 from tests.unit.agents.worker import TIMES, TOPIC, record
 
@@ -89,6 +90,32 @@ def test_the_verdict_of_who_was_asked_counts_on_the_day_of_the_answer() -> None:
     judged = find_judged_otherwise(row, truth, PARIS)
     assert judged is not None
     assert judged.days == {START.date(), date.fromordinal(START.date().toordinal() + 3)}
+
+
+AGENT_HERE = make("agent.state_changed", 0, subject=AGENT, change="logged_in", **WHERE)
+
+
+def test_agents_of_a_log_that_was_read_are_gone_in_time_for_a_second_look() -> None:
+    worker, late = Worker(Policies()), 10 * 86_400
+    worker.at(late)
+    worker.until(late + 40)
+    worker.at(late + 41, AGENT_HERE)
+    counted = again(worker.policies, worker.now, AGENT_HERE).count()
+    differing = {(one.name, one.known, one.again) for one in compare(known(worker), counted.again, counted.earlier)}
+    assert differing == {("agents_available", 1, 0)}
+    assert compare(known(worker), *counted) == [], "it differs by time alone"
+    worker.until(late + 41 + _seconds_until_told(TIMES))
+    counted = again(worker.policies, worker.now, AGENT_HERE).count()
+    assert compare(known(worker), counted.again, counted.earlier) == []
+
+
+def test_an_agent_whose_time_was_up_a_moment_ago_is_gone_by_the_log() -> None:
+    for seconds, gone in ((-10, False), (100, True)):
+        as_of = START_MS + TIMES.agent_to_live + seconds * 1000
+        counted = again(Policies(), as_of, AGENT_HERE).count()
+        available = {name: numbers[None, QUEUE].stocks for name, numbers in counted._asdict().items()}
+        assert (available["again"] == [0] * len(available["again"])) is gone
+        assert any(available["earlier"])
 
 
 def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_time_alone() -> None:
