@@ -31,6 +31,7 @@ from streams.core.figures import (
     Figure,
     Progress,
     civil_time,
+    count_numbers,
     merge_into_day,
     new_day,
     new_figure,
@@ -60,6 +61,8 @@ OTHERS: Final = ""
 EARLIER: Final = "*"
 """Key in `Progress.dropped` of the rows that an earlier release may have dropped, of any source."""
 _NEVER: Final = -(1 << 62)
+LENGTHS: Final = {channel: len(layout.counts) for channel, layout in LAYOUTS.items()}
+"""Channel, or what stands in its place → how many numbers its rows count."""
 _FIRST_KEY: Final = b"!"
 """What begins with a control character is a key of the engine's own."""
 _CALL: Final = Channel.CALL
@@ -139,7 +142,9 @@ class Contacts:
         self._times: Final = times
         self.contacts: Final = Table(topics.CONTACTS.name, codecs.CONTACTS)
         self.agents: Final = Table(topics.CONTACTS.name, codecs.AGENTS)
-        self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES)
+        self.figures: Final = Table(topics.FIGURES.name, codecs.FIGURES._replace(load=self._load_figure))
+        self._lengths: Final[dict[str, int]] = {}
+        """The same as `LENGTHS`, as the release had it that wrote the rows."""
         self.progress: Final = Table(topics.FIGURES.name, codecs.PROGRESS)
         self.days: Final = Table(topics.FIGURES.name, codecs.DAYS)
         self.tables: Final = (self.contacts, self.agents, self.figures, self.progress, self.days)
@@ -355,11 +360,28 @@ class Contacts:
             merge_into_day(day, bucket, begins_at.hour)
 
     def _progress(self, now: int) -> Progress:
-        progress = self.progress.edit(PROGRESS_KEY, lambda: Progress(step_at=0, began_at=now, dropped={}))
+        new = partial(Progress, step_at=0, began_at=now, dropped={}, lengths=LENGTHS)
+        progress = self.progress.edit(PROGRESS_KEY, new)
+        if progress.lengths != LENGTHS:
+            self._note_added(progress, now)
         if progress.dropped is None:  # an earlier release dropped rows by the clock alone, and kept no record of it
             until = now - self._times.keep.closed
             progress.dropped = dict.fromkeys((*progress.told_at, EARLIER), until)
         return progress
+
+    def _note_added(self, progress: Progress, now: int) -> None:
+        """Record which numbers this release has added: what happened before is not in them."""
+        known = self._lengths if progress.lengths is None else progress.lengths
+        for channel, length in LENGTHS.items():
+            if (before := known.get(channel, 0)) < length:
+                progress.added.setdefault(channel, []).append((before, now))
+        progress.lengths = LENGTHS
+
+    def _load_figure(self, key: FigureKey, value: bytes) -> Figure:
+        if not key[0]:
+            channel = key[1].channel
+            self._lengths[channel] = max(self._lengths.get(channel, 0), count_numbers(value))
+        return codecs.FIGURES.load(key, value)
 
     def _tell_as_of(self, progress: Progress, step: Step) -> None:
         progress.history = self._backlogs.as_of(step.now)

@@ -78,6 +78,11 @@ def decode_figure(value: bytes, layout: Layout = QUEUES) -> Figure:
     return figure
 
 
+def count_numbers(value: bytes) -> int:
+    """Return how many counts the row of `encode_figure` has as it was written."""
+    return len(_decode_figure(value).counts)
+
+
 def merge(into: Figure, other: Figure) -> None:
     """Add `other` to `into`: sums, and the earlier `oldest_waiting_at`."""
     if other.by_hour is not None:
@@ -201,6 +206,11 @@ class Progress(msgspec.Struct):
     dropped: dict[str, int] | None = None
     """Source → time of the latest event in any of its rows that were dropped, milliseconds since 1970. An older event that no row
     knows may have been counted. None: written by an earlier release."""
+    lengths: dict[str, int] | None = None
+    """Channel, or what stands in its place → how many numbers its rows count. None: written by an earlier release."""
+    added: dict[str, list[tuple[int, int]]] = {}
+    """The same → index of the first of some numbers that a release has added, and since when the partition counts them,
+    milliseconds since 1970."""
 
 
 # ---------------------------------------------------------------------------------------- keys of accueil.figures.v1

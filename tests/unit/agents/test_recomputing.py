@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 
 from models.events import Event
 from models.policies import Policies
+from streams.agents.codecs import PROGRESS
 from streams.core.differences import Sums, compare, find_judged_otherwise, sum_up
-from streams.core.figures import Dimensions
+from streams.core.figures import PROGRESS_KEY, Dimensions, decode_figure, encode_figure
+from streams.core.layouts import QUEUES
 from streams.recompute_cli import _seconds_until_told
 from streams.recomputing import Again
 from tests.support.events import AGENT, CALL, START, START_MS, answered_call, make
@@ -130,3 +132,26 @@ def test_a_call_that_a_worker_which_has_just_begun_has_not_given_up_differs_by_t
     assert compare(known(worker), *counted) == []
     worker.until(86_450)
     assert compare(known(worker), counted.again, counted.earlier) == []
+
+
+def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
+    worker = Worker(Policies())
+    worker.at(150, *late())
+    for (topic, key), value in worker.written.items():
+        if key.startswith(b'["total","call"'):
+            figure = decode_figure(value)
+            figure.counts = figure.counts[:-3]
+            worker.written[topic, key] = encode_figure(figure)
+        elif key == PROGRESS_KEY:
+            row = PROGRESS.load(key, value)
+            row.lengths = None
+            worker.written[topic, key] = PROGRESS.dump(row)
+    for seconds in (200, 300):
+        worker.kill()
+        worker.at(seconds)
+        worker.until(seconds + 40)
+        added = worker.job.progress.rows[PROGRESS_KEY].added
+        assert added["call"] == [(len(QUEUES.counts) - 3, START_MS + 200_000)]
+    new = Worker(Policies())
+    new.at(150, *late())
+    assert new.job.progress.rows[PROGRESS_KEY].added == {}

@@ -14,7 +14,7 @@ from streams import recompute_cli
 from streams.cli import main
 from streams.core.differences import Judged, Sums
 from streams.core.figures import Dimensions, Figure, new_figure
-from streams.core.layouts import FEEDBACK, LAYOUTS, SLA
+from streams.core.layouts import FEEDBACK, LAYOUTS, QUEUES, SLA
 from streams.recomputing import Counted
 
 CALLS = Dimensions("call", "siege", "accueil", "general")
@@ -131,6 +131,20 @@ def test_of_promises_only_what_others_judged_is_left_out(ask: Ask) -> None:
     assert "hang on promises: 2." in elsewhere.stdout
     other = ask(counted(known | WRONG.known, again | WRONG.again, None, BY_OTHERS))
     assert (other.exit_code, "numbers that differ: 2" in other.stdout) == (1, True)
+
+
+def test_numbers_that_a_release_has_added_are_left_out_for_what_was_before(ask: Ask) -> None:
+    known, again = sums(CALLS, offered=3), sums(CALLS, offered=3, answered=2)
+    added = {"call": [(QUEUES.index["answered"], AS_OF)]}
+    told = ask(counted(known, again)._replace(added=added))
+    assert told.exit_code == 0, told.output
+    assert "no number differs" in told.stdout
+    assert "which a release has added and the workers count since then (2026-03-03 02:06:40+01:00): 2" in told.stdout
+    assert "which a release has added" in ask(counted(known, again)._replace(added=added), arguments=("--json",)).stderr
+    older = {"call": [(QUEUES.index["answered"], AS_OF - 3 * 86_400_000)]}
+    assert "numbers that differ: 1" in ask(counted(known, again)._replace(added=older)).stdout  # of the day since
+    other = sums(CALLS, offered=4, answered=2)
+    assert "numbers that differ: 2" in ask(counted(known, other)._replace(added=added)).stdout
 
 
 def test_how_far_the_reading_is_is_told_every_few_seconds(
