@@ -38,8 +38,8 @@ class Cursor:
         if there and not whole:
             raise CursorDamagedError(
                 say(
-                    f"{self} are damaged: have the source read again (accueil connectors reread), or remove both where it cannot be",
-                    f"{self} sont abîmés : faire relire la source (accueil connectors reread), ou les supprimer si c'est impossible",
+                    f"{self} are damaged: accueil connectors reread reads the source again; remove both where it cannot be",
+                    f"{self} sont abîmés : accueil connectors reread relit la source ; les supprimer si c'est impossible",
                 )
             )
         self._generation, position = max(whole, default=(0, None))
