@@ -5,6 +5,7 @@ that workers refuse it if its contact was counted and dropped: what they still k
 """
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -72,6 +73,7 @@ def begin_anew(instance: Instance, context: Context) -> Path:
     replace(home / MARK, json.dumps({"at": int(time.time() * 1000)}).encode())
     make_private_directory(aside)
     for path in find_position(instance, context):
+        os.utime(path)  # what was moved aside is kept from now on
         path.rename(aside / path.name)
     sync_directory(home)
     return aside

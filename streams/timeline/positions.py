@@ -16,7 +16,7 @@ def write(connection: Connection, partition: int, following: int) -> None:
 
 def read(connection: Connection) -> dict[int, int]:
     """Return by partition the offset that follows what the database holds, and `EARLIER_RELEASE` if it is there."""
-    return dict(connection.execute(select(POSITIONS)).tuples().all())
+    return {row.partition: row.following for row in connection.execute(select(POSITIONS))}
 
 
 def find_missing(known: dict[int, int], partition: int, committed: int) -> int | None:
