@@ -371,7 +371,7 @@ class Contacts:
 
     def _note_added(self, progress: Progress, now: int) -> None:
         """Record which numbers this release has added: what happened before is not in them."""
-        known = self._lengths if progress.lengths is None else progress.lengths
+        known = LENGTHS | self._lengths if progress.lengths is None else progress.lengths
         for channel, length in LENGTHS.items():
             if (before := known.get(channel, 0)) < length:
                 progress.added.setdefault(channel, []).append((before, now))

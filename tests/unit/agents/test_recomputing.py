@@ -151,7 +151,7 @@ def test_what_a_release_adds_to_rows_is_known_with_its_time() -> None:
         worker.at(seconds)
         worker.until(seconds + 40)
         added = worker.job.progress.rows[PROGRESS_KEY].added
-        assert added["call"] == [(len(QUEUES.counts) - 3, START_MS + 200_000)]
+        assert added == {"call": [(len(QUEUES.counts) - 3, START_MS + 200_000)]}
     new = Worker(Policies())
     new.at(150, *late())
     assert new.job.progress.rows[PROGRESS_KEY].added == {}
