@@ -189,12 +189,13 @@ class _ClusterCheck(Thread):
         from connectors.sdk.cluster import find_elsewhere  # noqa: PLC0415
         from streams.topic_reader import KafkaError, read_cluster  # noqa: PLC0415
 
-        directory = self._settings.data / "connectors"
+        directory, pause = self._settings.data / "connectors", 1.0
         while not self._stopping.is_set():
             try:
                 cluster = read_cluster(find_brokers(self._settings), self._settings.kafka.client_options())
             except KafkaError:
-                self._stopping.wait(1)
+                self._stopping.wait(pause)
+                pause = min(2 * pause, 30.0)
                 continue
             if elsewhere := find_elsewhere(self._instances, directory, cluster):
                 self.mistake = _tell_elsewhere(elsewhere, directory)
