@@ -1,4 +1,4 @@
-"""`accueil timeline rebuild`: the timelines' topic once more into the timelines' database."""
+"""`accueil timeline rebuild`: read the timelines' topic again into the timelines' database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,7 +31,7 @@ MOST_AT_ONCE: Final = 2_000
 
 
 class Rebuilt(NamedTuple):
-    """What was read again."""
+    """Number and age of the records read."""
 
     records: int
     first_at: int | None
@@ -49,7 +49,7 @@ class Rebuilt(NamedTuple):
 @click.option("--yes", is_flag=True, help=say("Read it without a question.", "Lire sans poser de question."))
 @pass_settings
 def command(settings: Settings, *, yes: bool) -> None:
-    """Ask, read, write, and say how far back that went."""
+    """Ask for confirmation, read, write, and print the age of the oldest record."""
     days = EVENTS_KEPT_MS // DAY_MS
     question = say(
         f"read the last {days} days of {TIMELINE.name} into the timelines' database?",
@@ -77,7 +77,7 @@ def command(settings: Settings, *, yes: bool) -> None:
 
 @contextmanager
 def _broker(settings: Settings) -> Iterator[str]:
-    """Have a broker: the one that is set or runs, else Accueil's own, for as long as it is needed."""
+    """Yield the configured or running broker; start Accueil's own for the duration if there is neither."""
     if settings.brokers or find(settings):
         brokers = find_brokers(settings)
         wait_for_broker(brokers)
@@ -95,7 +95,7 @@ def _broker(settings: Settings) -> Iterator[str]:
 
 
 def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt:
-    """Write all entries that the topic holds; those that the database has stay as they are.
+    """Write all entries of the topic; entries that are in the database already do not change.
 
     Raises `KafkaError`, and `Unavailable`.
     """
@@ -116,7 +116,7 @@ def rebuild(timeline: Timeline, brokers: str, client: dict[str, Any]) -> Rebuilt
 
 
 def _write(timeline: Timeline, records: Sequence[Any]) -> None:
-    """Write records, without those that are no entries, or that the database cannot hold: they are dead letters already."""
+    """Write records. Skip records that are no entries or that the database cannot hold: these are dead letters already."""
     entries: list[Entry] = []
     promised: list[Promised] = []
     for record in records:

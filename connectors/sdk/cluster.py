@@ -1,6 +1,6 @@
-"""Which Kafka cluster has the events that an instance has published: its id, beside the instance's position.
+"""The id of the Kafka cluster that an instance publishes to, saved next to the instance's position.
 
-A position says what was published. On another cluster, as one whose data were lost and made anew, that is not there.
+A position is valid for one cluster. A new cluster, or one whose data were lost and formatted again, lacks the events before it.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Read a source again from its beginning.
 
-The instance's position is moved aside. From then on the publisher marks each event of before with the header `topics.REREAD`, so
-that workers refuse it if its contact was counted and dropped: what they still know they recognise by its id.
+The instance's position is moved aside. From then on the publisher marks each older event with the header `topics.REREAD`. Workers
+refuse a marked event if its contact was counted and dropped; events of contacts that they still know count once by their id.
 """
 
 import json
@@ -73,7 +73,7 @@ def begin_anew(instance: Instance, context: Context) -> Path:
     replace(home / MARK, json.dumps({"at": int(time.time() * 1000)}).encode())
     make_private_directory(aside)
     for path in find_position(instance, context):
-        os.utime(path)  # what was moved aside is kept from now on
+        os.utime(path)  # retention counts from now on
         path.rename(aside / path.name)
     sync_directory(home)
     return aside
@@ -87,7 +87,7 @@ def _times(outcomes: Sequence[Outcome]) -> Iterator[int]:
 
 @contextmanager
 def _begun_anew(instance: Instance, context: Context) -> Iterator[Context]:
-    """Have a copy of what the instance keeps, without its position."""
+    """Yield a context with a copy of the instance's directory, without its position."""
     names = [path.name for path in find_position(instance, context)]
     with TemporaryDirectory() as name:
         directory = Path(name)

@@ -1,4 +1,4 @@
-"""How far the database holds the timelines' topic: by partition, written in the transaction of the entries."""
+"""Positions in the timelines' topic, by partition, written in the transaction of the entries."""
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -15,12 +15,12 @@ def write(connection: Connection, partition: int, following: int) -> None:
 
 
 def read(connection: Connection) -> dict[int, int]:
-    """Return by partition the offset that follows what the database holds, and `EARLIER_RELEASE` if it is there."""
+    """Return partition → offset that follows the last record in the database; key `EARLIER_RELEASE` marks an upgrade."""
     return {row.partition: row.following for row in connection.execute(select(POSITIONS))}
 
 
 def find_missing(known: dict[int, int], partition: int, committed: int) -> int | None:
-    """Return from which offset on entries are missing that Kafka has handed over up to `committed`; None if none is."""
+    """Return the first offset before `committed` that the database lacks; None if it has all of them."""
     if partition not in known:
         return None if EARLIER_RELEASE in known else 0
     return known[partition] if known[partition] < committed else None

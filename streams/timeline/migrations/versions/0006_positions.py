@@ -1,4 +1,4 @@
-"""How far the database holds the timelines' topic."""
+"""Positions in the timelines' topic."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the table, with a row that says whether an earlier release has written entries before."""
+    """Create the table; a row marks a database that an earlier release has filled."""
     op.create_table(
         "positions",
         sa.Column("partition", sa.BigInteger, primary_key=True, autoincrement=False),
