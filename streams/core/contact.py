@@ -116,7 +116,7 @@ class Contact(Row, tag=1):
     @property
     def began_at(self) -> int:
         """The earliest time of its own source's events; later than any time if only opinions or an erasure are known."""
-        times = [told.first_at for told in self.own]
+        times = [] if self.channel is Channel.FEEDBACK else [told.first_at for told in self.own]
         for visit in self.visits:
             times += [at for at in moments(visit) if at is not None]
         return min(times, default=1 << 62)

@@ -12,18 +12,20 @@ from tests.support.events import make
 from tests.unit.agents.worker import DAY_MS, HOUR_MS, TIMES, Worker, record
 
 DAY = 86_400
+LATE = {"mail", "feedback"}
+"""Channels whose sources emit late; their events bear a header while the source is read again."""
 WHERE = {"queue": "mdph", "site": "siege", "service": "autonomie"}
 
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Event]:
-    """Return events of a few calls, letters and agents within a hundred days; those of letters in order, as late as they like."""
+    """Return events within a hundred days; those of letters and opinions are in order, but late."""
     events = []
     for number in range(draw(st.integers(1, 6))):
         for nth in range(draw(st.integers(1, 4))):
             at = draw(st.integers(0, 100)) * DAY + draw(st.integers(0, 3))
             name = f"{number}-{nth}-{at}"
-            match draw(st.sampled_from(["call", "letter", "agent"])):
+            match draw(st.sampled_from(["call", "letter", "agent", "opinion"])):
                 case "call":
                     kind = draw(st.sampled_from(["call.arrived", "call.queued", "call.answered", "call.ended"]))
                     data: dict[str, object] = {
@@ -36,16 +38,19 @@ def logs(draw: st.DrawFn) -> list[Event]:
                     kind, data = draw(st.sampled_from(["letter.arrived", "letter.assigned", "letter.closed"])), {}
                     data = {"outcome": "resolved"} if kind == "letter.closed" else data
                     subject = f"letter:maarch/siege:{number}"
+                case "opinion":
+                    kind, data = "feedback.given", {"survey": "enquete", "scale": "csat_1_5", "score": 4}
+                    subject = f"call:asterisk/siege:{number}"
                 case _:
                     kind, data = "agent.state_changed", {**WHERE, "change": "ring_unanswered"}
                     subject = f"agent:asterisk/siege:agent:k1-{number}"
             events.append(make(kind, at, subject=subject, native_id=name, **data))
-    return sorted(events, key=lambda event: event.time.timestamp() if event.channel == "mail" else -1)
+    return sorted(events, key=lambda event: event.time.timestamp() if event.channel in LATE else -1)
 
 
 def read(worker: Worker, events: Sequence[Event], *, again: bool = False) -> None:
     for event in events:  # calls and agents need no header
-        headers = [(topics.REREAD, b"1")] if again and event.channel == "mail" else []
+        headers = [(topics.REREAD, b"1")] if again and event.channel in LATE else []
         step = worker.step()
         worker.job.fold("contact.v1", [record(event, timestamp=worker.now, headers=headers)], step)
         worker.commit()
@@ -57,7 +62,7 @@ def count(worker: Worker) -> Sums:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(logs(), st.data())
 def test_reading_a_source_again_changes_no_figure(log: list[Event], data: st.DataObject) -> None:
     worker = Worker()

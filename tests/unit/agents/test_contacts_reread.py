@@ -75,6 +75,18 @@ def test_what_a_dropped_contact_did_before_is_refused_though_more_became_known_o
     assert compare(sums(worker), counted) == []
 
 
+def test_an_opinion_that_comes_after_its_call_was_dropped_does_not_begin_the_call_anew() -> None:
+    worker, told = Worker(), answered_call()
+    read(worker, told)
+    worker.now = START_MS + 50 * DAY_MS
+    pass_hours(worker, 3)
+    during = make("feedback.given", 10, survey="enquete", scale="csat_1_5", score=4)
+    assert read(worker, [during]) == []
+    counted = sums(worker)
+    assert read(worker, told) == ["told_again"] * 4
+    assert compare(sums(worker), counted) == []
+
+
 def letter(kind: str, at: float, **data: object) -> Event:
     return make(f"letter.{kind}", at, subject="letter:maarch/siege:1", channel="mail", **data)
 
