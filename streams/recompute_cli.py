@@ -64,6 +64,9 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
         brokers = find_brokers(settings, or_demo=True)
         wait_for_broker(brokers)
         counted, found = _count_and_compare(settings, brokers, policies)
+        if found.differences and found.is_of_time and counted.history_at:
+            click.echo(_tell_history(counted, found, settings), err=True)
+            found = found._replace(differences=[])
         if found.differences and found.is_of_time:
             seconds = _seconds_until_told(times(settings))
             text = say(
@@ -133,6 +136,16 @@ def _tell_left_out(counted: Counted, found: _Found, file: Path | None, settings:
         f"nombres laissés de côté, qui diffèrent mais dépendent des promesses : {found.left_out}. Les workers en ont jugé selon "
         f"d'autres promesses que celles en vigueur ({named} ; contacts : {contacts}, le dernier au {until}) : elles ont changé. "
         "Ce qui est fini reste tel qu'il fut jugé, et le journal ne dit pas selon quelles promesses",
+    )
+
+
+def _tell_history(counted: Counted, found: _Found, settings: Settings) -> str:
+    at = when(counted.history_at, settings.web.zone)
+    return say(
+        f"numbers left out, which differ by what time alone tells: {len(found.differences)}. Workers decide it once the history "
+        f"of a source is read, which has reached {at}",
+        f"nombres laissés de côté, qui diffèrent par ce que le temps seul décide : {len(found.differences)}. Les workers en "
+        f"décident une fois lu l'historique d'une source, qui en est au {at}",
     )
 
 

@@ -16,10 +16,10 @@ from models.policies import Policies
 from models.reasons import Reason
 from models.topics import CONTACTS, DEAD_LETTERS, FIGURES, SLA, SOURCES, TIMELINE
 from streams.agents import codecs
-from streams.agents.contacts import Contacts, Times
+from streams.agents.contacts import HISTORY_MS, Contacts, Times
 from streams.core.contact import Contact
 from streams.core.differences import Judged, Sums, add_up, compare, find_judged_otherwise, sum_up
-from streams.core.figures import PROGRESS_KEY, civil_time
+from streams.core.figures import PROGRESS_KEY, Progress, civil_time
 from streams.engine.job import Record, Step, Table
 from streams.engine.recovery import OFFSETS_KEY, decode_offsets
 from streams.topic_reader import CONSUMER, ONCE, opened, read_until
@@ -54,6 +54,8 @@ class Counted(NamedTuple):
     """The first civil day that is whole in the log; None if all that ever came still is."""
     added: Mapping[str, Sequence[tuple[int, int]]] = {}
     """As `Progress.added`, of all partitions: numbers that are newer than a part of the log."""
+    history_at: int = 0
+    """Time that the history of a source has reached which is being read, milliseconds since 1970; 0 if none is."""
 
 
 def count_again(
@@ -74,7 +76,7 @@ def count_again(
     untold: Sums = {}
     judged: list[Judged] = []
     added: dict[str, list[tuple[int, int]]] = {}
-    events, moments, cut_at = 0, [], 0
+    events, moments, cut_at, history_at = 0, [], 0, 0
     with opened(KafkaConsumer, {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}) as consumer:
         partitions = sorted(consumer.partitions_for_topic(CONTACTS.name) or ())
         for number in partitions:
@@ -84,9 +86,11 @@ def count_again(
                 continue
             as_of, taken = moment
             moments.append(as_of)
-            here, added_here = log.read_figures(as_of, times.zone)
-            for channel, numbers in added_here.items():
+            here, progress = log.read_figures(as_of, times.zone)
+            for channel, numbers in progress.added.items():
                 added.setdefault(channel, []).extend(numbers)
+            if progress.step_at < as_of - HISTORY_MS:
+                history_at = min(progress.step_at, history_at or progress.step_at)
             again_here = Again(number, len(partitions), as_of, times, policies)
             refused = log.find_refused()
             for topic, found in log.read({topic: taken.get(topic, 0) for topic in _SOURCES}):
@@ -101,7 +105,8 @@ def count_again(
                 add_up(sums, into)
             cut_at = max(cut_at, log.cut_at)
     first_day = civil_time(cut_at // 1000, times.zone).date() + timedelta(days=1) if cut_at else None
-    return Counted(known, again, earlier, untold, judged, events, min(moments, default=0), first_day, added)
+    first = min(moments, default=0)
+    return Counted(known, again, earlier, untold, judged, events, first, first_day, added, history_at)
 
 
 class CountedHere(NamedTuple):
@@ -208,8 +213,8 @@ class _Log:
                     refused.add((headers["origin_topic"].decode(), int(headers["origin_offset"])))
         return refused
 
-    def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Mapping[str, list[tuple[int, int]]]]:
-        """Return the figures as they were at a moment that has just been, and `Progress.added`.
+    def read_figures(self, as_of: int, zone: ZoneInfo) -> tuple[Sums, Progress]:
+        """Return the figures as they were at a moment that has just been, and how far the partition was.
 
         What was written since is passed over.
         """
@@ -221,8 +226,7 @@ class _Log:
             _ = any(table.load(key, record.value) for table in (figures, days, progress))
         found: Sums = {}
         sum_up(figures.rows.items(), days.rows.items(), zone, found)
-        row = progress.rows.get(PROGRESS_KEY)
-        return found, row.added if row else {}
+        return found, progress.rows.get(PROGRESS_KEY) or Progress(step_at=as_of)
 
     def find_judged_otherwise(self, as_of: int, again: Mapping[bytes, Contact], zone: ZoneInfo) -> list[Judged]:
         """Return what was judged otherwise in the rows of contacts as they were then; they are looked at one by one."""

@@ -101,6 +101,17 @@ def test_what_time_alone_tells_is_looked_at_again_once(ask: Ask, slept: list[flo
     assert "nouveau décompte dans 65 s" in french.stderr
 
 
+def test_what_time_alone_tells_waits_for_history_that_is_being_read(ask: Ask, slept: list[float]) -> None:
+    reading = NOT_YET._replace(history_at=AS_OF - 86_400_000)
+    told = ask(reading)
+    assert (told.exit_code, slept) == (0, [])
+    assert "no number differs" in told.stdout
+    assert "by what time alone tells: 4. Workers decide it once the history" in told.stderr
+    assert "has reached 2026-03-02 02:06:40+01:00" in told.stderr
+    assert "qui en est au 2026-03-02" in ask(reading, language="fr_FR.UTF-8").stderr
+    assert ask(WRONG._replace(history_at=AS_OF - 86_400_000)).exit_code == 1
+
+
 def test_what_time_alone_tells_does_not_hold_up_what_is_wrong(ask: Ask, slept: list[float]) -> None:
     both = counted(NOT_YET.known | sums(OPINIONS, invited=1), NOT_YET.again, NOT_YET.untold)
     assert "numbers that differ: 6" in ask(both).stdout
