@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, datetime, timedelta
 from json import dumps
 from pathlib import Path
 from typing import get_args
@@ -10,7 +11,9 @@ import click
 
 from connectors.sdk import docs as documents
 from connectors.sdk import registry
+from connectors.sdk import reread as again
 from connectors.sdk.config import table
+from connectors.sdk.contract import Context
 from connectors.sdk.errors import (
     ConfigError,
     ConnectorError,
@@ -19,16 +22,17 @@ from connectors.sdk.errors import (
     SourceRefusedError,
     SourceUnavailableError,
 )
+from connectors.sdk.lane import Instance
 from connectors.sdk.probe import probe
 from connectors.sdk.scaffold import Kind, begin
 from streams.configuration import tell_file
-from streams.listing import EXIT_NOT_FOUND, as_json, print_table
+from streams.listing import EXIT_NOT_FOUND, as_json, print_table, when
 from streams.phrases import cause_of
 from streams.programs import configure_beside_others
 from streams.reasons import describe as describe_reason
 from streams.running import find_connectors
 from streams.settings import Settings
-from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, pass_settings
+from streams.terminal import EXIT_RESTART, Group, OperatorError, config_file, confirm, pass_settings
 from streams.words import say
 
 
@@ -129,6 +133,85 @@ def check(settings: Settings, context: click.Context, name: str) -> None:
         click.echo(f"{found.ignored:>8}  {say('of no concern to contacts', 'sans rapport avec les contacts')}")
     for reason, count in sorted(found.rejected.items()):
         click.echo(f"{count:>8}  {say('rejected:', 'rejetés :')} {reason.value}, {describe_reason(reason)}")
+
+
+@group.command(
+    help=say(
+        "Read a source again from its beginning, at the next start; nothing counts twice.",
+        "Relit une source depuis son début, au prochain démarrage ; rien ne compte deux fois.",
+    ),
+    epilog=say(
+        "The connector must be stopped. The position is kept beside it.",
+        "Le connecteur doit être arrêté. La position est gardée à côté.",
+    ),
+)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help=say("Begin anew without a question.", "Recommencer sans poser de question."))
+@click.pass_context
+@pass_settings
+def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) -> None:
+    """Say what a second reading does, and move the position aside once that is confirmed."""
+    settings, config = _find(settings, context)
+    instance = configure_beside_others(settings, name, config)
+    if not instance.connector.rereads(instance.config):
+        raise OperatorError(
+            say(
+                f"{name}: the records of this source are sent once, and cannot be read again",
+                f"{name} : les enregistrements de cette source sont envoyés une fois, et ne peuvent être relus",
+            )
+        )
+    with clear_errors():
+        try:
+            with instance.occupied(settings.data / "connectors") as own:
+                _reread(settings, instance, own, yes=yes)
+        except InstanceInUseError as error:
+            raise OperatorError(f"{error}{_tell_running(settings)}") from None
+
+
+def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:
+    if not again.find_position(instance, own):
+        raise OperatorError(
+            say(
+                f"{instance.name}: nothing was read yet: it begins at the beginning",
+                f"{instance.name} : rien n'a encore été lu : la lecture commence au début",
+            ),
+            EXIT_NOT_FOUND,
+        )
+    beginning = again.look(instance, own)
+    known = datetime.now(settings.web.zone).date() - timedelta(days=settings.worker.keep_closed_days)
+    for line in _explain_reread(beginning, settings, known):
+        click.echo(f"{instance.source}{say(':', ' :')} {line}")
+    if not yes and not confirm(say("read it again from its beginning?", "la relire depuis son début ?")):
+        raise click.Abort
+    aside = again.begin_anew(instance, own)
+    click.echo(
+        say(
+            f"at the next start it is read from its beginning; the position is kept in {aside}. Once it is read, "
+            "`accueil recompute` counts the log of events once more, and names each number that differs",
+            f"au prochain démarrage, elle est relue depuis son début ; la position est gardée dans {aside}. Une fois relue, "
+            "`accueil recompute` recompte le journal des événements, et nomme chaque nombre qui diffère",
+        )
+    )
+
+
+def _explain_reread(beginning: again.Beginning, settings: Settings, known: date) -> Iterator[str]:
+    if beginning.first_at is None:
+        yield say(
+            "the source shows no event from its beginning: `start`, or its own retention, may leave out what was read",
+            "la source ne montre aucun événement depuis son début : `start`, ou sa propre purge, peut écarter ce qui fut lu",
+        )
+    else:
+        since = when(beginning.first_at, settings.web.zone)
+        yield say(f"it goes back to {since}", f"elle remonte au {since}")
+    days = settings.worker.keep_closed_days
+    yield say(
+        f"contacts that are open, or closed since {known} ({days} days), are known: their events count once",
+        f"les contacts ouverts, ou clos depuis le {known} ({days} jours), sont connus : leurs événements comptent une fois",
+    )
+    yield say(
+        "older contacts that were counted are refused, as dead letters told_again; what was never read counts now",
+        "les contacts plus anciens déjà comptés sont refusés, en lettres mortes told_again ; ce qui n'avait jamais été lu compte",
+    )
 
 
 @group.command(

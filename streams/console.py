@@ -251,6 +251,16 @@ WHY: Final = {
         "{topic} was taken up to {state} by the state, to {group} by the group (see « Power cut » in ARCHITECTURE.md)",
         "{topic} est pris jusqu'à {state} selon l'état, {group} selon le groupe (voir « Power cut » dans ARCHITECTURE.md)",
     ),
+    r"the timelines' database lacks entries of (?P<topic>\S+): (?P<first>\d+) to (?P<next>\d+)": (
+        (
+            "the timelines' database lacks entries of {topic} ({first} to {next}): it is new, or an old backup; restore the "
+            "latest one, or read again what Kafka still holds: accueil timeline rebuild"
+        ),
+        (
+            "il manque des entrées de {topic} à la base des fils ({first} à {next}), neuve ou restaurée : reprendre la dernière "
+            "sauvegarde, ou relire ce que Kafka garde encore : accueil timeline rebuild"
+        ),
+    ),
     r"(?P<topic>\S+): the next offset is (?P<next>\d+), but the topic ends at (?P<end>\d+)": (
         "{topic} was taken up to {next}, but ends at {end} (see « Power cut » in ARCHITECTURE.md)",
         "{topic} est pris jusqu'à {next}, mais finit à {end} (voir « Power cut » dans ARCHITECTURE.md)",

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from connectors.sdk.lane import Instance
 
 BROKER_STOP_SECONDS: Final = 4.0
+CLUSTER_SECONDS: Final = 5.0
+"""Longest wait for the broker's cluster id before sources are read."""
 
 log = structlog.get_logger(__name__)
 
@@ -157,15 +160,60 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         options=settings.kafka.client_options(),
     )
     place = settings.connect
+    checked = _ClusterCheck(settings, instances, stopping)
     with serve_health(
         place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
     ):
+        checked.start()
+        checked.join(CLUSTER_SECONDS)  # a broker that is away is no reason to wait: what comes is spooled
         try:
             runner.run(stopping)
         except StuckError as error:
             log.error("leaving", error=str(error))  # noqa: TRY400 - what is stuck is said in full
             return EXIT_RESTART
+    if checked.mistake:
+        raise ConfigError(checked.mistake)
     return 0
+
+
+class _ClusterCheck(Thread):
+    """Stops the connectors if they have published what they have read to another Kafka cluster: see `connectors.sdk.cluster`."""
+
+    def __init__(self, settings: Settings, instances: "Sequence[Instance]", stopping: Event) -> None:
+        super().__init__(name="cluster-check", daemon=True)
+        self.mistake = ""
+        self._settings, self._instances, self._stopping = settings, instances, stopping
+
+    def run(self) -> None:
+        """Wait for the broker, and compare."""
+        from connectors.sdk.cluster import find_elsewhere  # noqa: PLC0415
+        from streams.topic_reader import KafkaError, read_cluster  # noqa: PLC0415
+
+        directory, pause = self._settings.data / "connectors", 1.0
+        while not self._stopping.is_set():
+            try:
+                cluster = read_cluster(find_brokers(self._settings), self._settings.kafka.client_options())
+            except KafkaError:
+                self._stopping.wait(pause)
+                pause = min(2 * pause, 30.0)
+                continue
+            if elsewhere := find_elsewhere(self._instances, directory, cluster):
+                self.mistake = _tell_elsewhere(elsewhere, directory)
+                self._stopping.set()
+            return
+
+
+def _tell_elsewhere(instances: "Sequence[Instance]", directory: Path) -> str:
+    from connectors.sdk.cluster import FILE  # noqa: PLC0415
+
+    sources = ", ".join(instance.source for instance in instances)
+    name, file = instances[0].name, directory / instances[0].source / FILE
+    return say(
+        f"{sources}: what was read so far went to another Kafka cluster, whose data are not here: restore them (data/kafka), or "
+        f"have the source read again (accueil connectors reread {name}), or go on without them (remove {file})",
+        f"{sources} : ce qui a été lu est parti vers un autre cluster Kafka, dont les données ne sont pas ici : les restaurer "
+        f"(data/kafka), ou faire relire la source (accueil connectors reread {name}), ou continuer sans (supprimer {file})",
+    )
 
 
 def web_options(settings: Settings) -> WebOptions:

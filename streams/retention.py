@@ -169,6 +169,17 @@ def table(settings: Settings) -> list[Kept]:
             "",
         ),
         Kept(
+            (
+                "a connector's position before its source was read again",
+                "la position d'un connecteur avant une relecture",
+            ),
+            "data/connectors/…/before-reread",
+            ("ids, keyed digests", "numéros, empreintes à clé"),
+            kept.rejects_days,
+            ("after that", "après celle-ci"),
+            "retention.rejects_days",
+        ),
+        Kept(
             ("promises that were told as broken", "échéances dépassées déjà signalées"),
             "notify.db",
             CONTACT_IDS,

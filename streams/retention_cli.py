@@ -22,6 +22,8 @@ BROKER_SECONDS: Final = 30.0
 LOG: Final = ".log"
 DAMAGED: Final = ("connectors/*/*/*/*.bad", "connectors/*/*/*/*.new", "connectors/*/*/rejects*.new")
 """What was set aside of spools and of what live lines told, and what was never finished: it may be as it came."""
+MOVED_ASIDE: Final = "connectors/*/*/before-reread/*"
+"""Positions of sources that were read again."""
 
 
 @click.group(
@@ -103,6 +105,7 @@ def _remove_files(settings: Settings, *, dry_run: bool) -> Iterator[str]:
             kept.rejects_days,
             chain.from_iterable(map(data.glob, DAMAGED)),
         ),
+        (say("positions moved aside", "positions mises de côté"), kept.rejects_days, data.glob(MOVED_ASIDE)),
     ):
         old = [path for path in paths if path.is_file() and _is_older(path, days)]
         for path in old:

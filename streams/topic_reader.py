@@ -13,7 +13,17 @@ from kafka.errors import KafkaError, KafkaTimeoutError, for_code
 from streams.engine.clients import opened
 from streams.engine.job import Record
 
-__all__ = ["RETRY_SECONDS", "Follower", "KafkaError", "Phase", "Record", "TopicReader", "opened", "read_until"]
+__all__ = [
+    "RETRY_SECONDS",
+    "Follower",
+    "KafkaError",
+    "Phase",
+    "Record",
+    "TopicReader",
+    "opened",
+    "read_cluster",
+    "read_until",
+]
 
 POLL_MS: Final = 500
 PROBE_SECONDS: Final = 5.0
@@ -144,6 +154,12 @@ class TopicReader:
         if not topic["partitions"]:
             raise TopicMissing(f"{self._topic}: {for_code(topic['error_code']).__name__}")
         return _Identity(str(topic["topic_id"]), tuple(sorted(part["partition_index"] for part in topic["partitions"])))
+
+
+def read_cluster(brokers: str, client: Mapping[str, Any]) -> str:
+    """Return the id of the Kafka cluster, which its data have since they were made. Raises `KafkaError`."""
+    with opened(KafkaAdminClient, {"bootstrap_servers": brokers, **CLIENT, **client}) as admin:
+        return str(admin.describe_cluster()["cluster_id"])
 
 
 def read_until(

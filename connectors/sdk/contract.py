@@ -27,6 +27,7 @@ import click
 
 from connectors.sdk.attempts import Attempts
 from connectors.sdk.config import ConnectorConfig
+from connectors.sdk.cursor import NAMES as CURSOR_FILES
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.reconcile import Tally
 from models.events import Event
@@ -155,6 +156,9 @@ class Connector(Generic[Config]):
     check`. Raises `SourceUnavailableError`, whose text says what to do.
 
     If it is not given, the source is opened and read once, and nothing is acknowledged: as if the process had been killed."""
+    rereads: Callable[[Config], Sequence[str]] = lambda _: CURSOR_FILES
+    """Files of the instance's directory without which a source with that configuration is read from its beginning; none if its
+    records are sent to it once, and cannot be read again."""
 
 
 class Publisher(Protocol):

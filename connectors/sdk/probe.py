@@ -54,7 +54,12 @@ def probe(instance: Instance, directory: Path) -> Found:
 
 def look(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Found:
     """Do what `probe` does, for who has the instance's directory already."""
-    return _sum_up((connector.probe or partial(_read_once, connector))(config, context))
+    return _sum_up(read_first(connector, config, context))
+
+
+def read_first(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:
+    """Return what the first records mean from where `context` is, and change nothing."""
+    return (connector.probe or partial(_read_once, connector))(config, context)
 
 
 def _read_once(connector: Connector[Any], config: ConnectorConfig, context: Context) -> Sequence[Outcome]:

@@ -61,6 +61,7 @@ class KafkaPublisher(SpooledPublisher):
         client_id: str,
         options: Mapping[str, Any] | None = None,
         patience_seconds: float = 10.0,
+        reread_until_ms: int = 0,
     ) -> None:
         settings = {"client_id": client_id, "max_block_ms": int(patience_seconds * 1000), **PRODUCER, **(options or {})}
         super().__init__(
@@ -69,6 +70,7 @@ class KafkaPublisher(SpooledPublisher):
             partial(_open_producer, brokers.split(","), settings),
             failures=(KafkaError, OSError),
             patience_seconds=patience_seconds,
+            reread_until_ms=reread_until_ms,
         )
 
 

@@ -17,6 +17,7 @@ from connectors.sdk.errors import ConfigError, StuckError
 from connectors.sdk.lane import Instance, Lane, OpenPublisher
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.publisher import KafkaPublisher
+from connectors.sdk.reread import find_mark
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from connectors.sdk.words import say
 from models.identities import IsBlocked
@@ -62,7 +63,14 @@ class Runner:
         open_publisher: OpenPublisher | None = None,
     ) -> None:
         def open_kafka(source: str, spool: Spool, meter: Meter) -> KafkaPublisher:
-            return KafkaPublisher(brokers, spool, meter, client_id=source.replace("/", "-"), options=options)
+            return KafkaPublisher(
+                brokers,
+                spool,
+                meter,
+                client_id=source.replace("/", "-"),
+                options=options,
+                reread_until_ms=find_mark(directory / source),
+            )
 
         metrics = Metrics(registry)
         self._lanes = [

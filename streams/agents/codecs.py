@@ -74,7 +74,9 @@ def _copy_figure(row: Figure) -> Figure:
 
 
 def _copy_progress(row: Progress) -> Progress:
-    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, told_at={**row.told_at})
+    dropped = None if row.dropped is None else {**row.dropped}
+    added = {channel: [*since] for channel, since in row.added.items()}
+    return msgspec.structs.replace(row, dead_letters={**row.dead_letters}, dropped=dropped, added=added)
 
 
 _encode_progress: Final = msgspec.json.Encoder().encode

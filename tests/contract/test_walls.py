@@ -46,6 +46,7 @@ LIBRARIES = {
         "streams/engine/topics.py",
         "streams/topic_reader.py",
         "streams/deadletters.py",
+        "streams/rebuild_cli.py",
         "streams/recomputing.py",
         "streams/state_reader.py",
     ],

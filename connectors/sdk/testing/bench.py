@@ -20,8 +20,10 @@ from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.files import make_private_directory
 from connectors.sdk.flow import Flow
 from connectors.sdk.keys import Keys
+from connectors.sdk.lane import Instance
 from connectors.sdk.metrics import Meter, Metrics
 from connectors.sdk.probe import Found, look
+from connectors.sdk.reread import begin_anew, find_position
 from connectors.sdk.spool import DEFAULT_LIMIT_BYTES, Spool
 from connectors.sdk.testing.broker import Broker
 from connectors.sdk.testing.kills import Kills, reach
@@ -145,6 +147,14 @@ class Bench:
     def probe(self) -> Found:
         """Try the source as `accueil connectors check` does."""
         return look(self._connector, self.config, self._context(lasting=False))
+
+    def begin_anew(self) -> bool:
+        """Have the source read from its beginning, as `accueil connectors reread` does; return whether it can be."""
+        instance, context = Instance(INSTANCE, self._connector, self.config), self._context()
+        if not find_position(instance, context):
+            return False
+        begin_anew(instance, context)
+        return True
 
     def rejected(self) -> dict[Reason, float]:
         """Return how many records were rejected since this bench was made, by reason; our own failures among them."""

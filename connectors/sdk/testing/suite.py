@@ -170,6 +170,12 @@ class Conformance(ABC):
         assert not [*rejects.read(supplied.directory)]
         assert identity(supplied.read_all(confirm=True)) == identity(unprobed.read_all(confirm=True))
 
+    def test_read_again_from_its_beginning_it_gives_the_same_events(self, supplied: Bench) -> None:
+        first = identity(supplied.read_all(confirm=True))
+        assert supplied.read_all(confirm=True) == []
+        if supplied.begin_anew():
+            assert identity(supplied.read_all(confirm=True)) == first
+
     def test_a_restart_anywhere_changes_nothing(self, supplied: Bench, tmp_path: Path) -> None:
         whole = identity(supplied.read_all(confirm=True))
         bench, told, safe = self.bench(tmp_path / "in-parts"), 0, []

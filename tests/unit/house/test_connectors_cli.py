@@ -4,12 +4,16 @@ import json
 import os
 import re
 import socket
+import time
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
 
+from connectors.sdk.reread import find_mark
 from connectors.sdk.runner import configure
 from streams.cli import main
 from streams.engine.ports import free_port
@@ -215,6 +219,58 @@ class TestCheck:
         listening(guichets=0, kiosque=-1)
         assert command("check", "guichets").exit_code == 0
         assert command("check", "kiosque").exit_code == 2
+
+
+class TestReread:
+    HOME = Path("accueil-data/connectors/asterisk/siege")
+
+    def was_read(self) -> None:
+        set_up(siege="asterisk")
+        Path("queue_log").write_text(TestCheck.LOG)
+        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")) as own:
+            own.cursor.save(b"here")
+
+    def test_it_says_what_it_does_and_keeps_the_position_aside(self) -> None:
+        self.was_read()
+        asked = CliRunner().invoke(main, ["connectors", "reread", "siege"], input="n\n")
+        assert (asked.exit_code, (self.HOME / "cursor-1.json").exists()) == (1, True)
+        result = command("reread", "siege", "--yes")
+        assert result.exit_code == 0, result.output
+        known = datetime.now(ZoneInfo("Europe/Paris")).date() - timedelta(days=35)
+        assert result.stdout.splitlines()[:3] == [
+            "asterisk/siege: it goes back to 2026-03-16 09:33:20+01:00",
+            f"asterisk/siege: contacts that are open, or closed since {known} (35 days), are known: their events count once",
+            (
+                "asterisk/siege: older contacts that were counted are refused, as dead letters told_again; "
+                "what was never read counts now"
+            ),
+        ]
+        assert "`accueil recompute` counts the log of events once more" in result.stdout
+        assert [path.name for path in (self.HOME / "before-reread").iterdir()] == ["cursor-1.json"]
+        assert not [*self.HOME.glob("cursor-*")]
+        assert time.time() - find_mark(self.HOME) / 1000 < 60
+        again = command("reread", "siege", "--yes")
+        assert (again.exit_code, "nothing was read yet" in again.stderr) == (1, True)
+
+    def test_it_speaks_french(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.was_read()
+        monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+        told = command("reread", "siege", "--yes").stdout
+        assert "asterisk/siege : elle remonte au 2026-03-16" in told
+        assert "la position est gardée dans" in told
+
+    def test_one_that_runs_or_cannot_be_read_again_is_left_alone(self) -> None:
+        self.was_read()
+        with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
+            running = command("reread", "siege", "--yes")
+        assert (running.exit_code, "is in use by another process: stop it first" in running.stderr) == (2, True)
+        Path("queue_log").unlink()
+        away = command("reread", "siege", "--yes")
+        assert (away.exit_code, "queue_log is not there" in away.stderr) == (2, True)
+        assert (self.HOME / "cursor-1.json").exists()
+        listening(guichets=0)
+        sent = command("reread", "guichets", "--yes")
+        assert (sent.exit_code, "are sent once, and cannot be read again" in sent.stderr) == (2, True)
 
 
 class TestDocs:
