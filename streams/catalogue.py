@@ -63,7 +63,7 @@ def apply_topics(settings: Settings, brokers: str, wait_seconds: float, *, dry_r
 
     Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
     """
-    wait_for_broker(brokers, wait_seconds)
+    wait_for_broker(brokers, wait_seconds, client=settings.kafka.client_options())
     try:
         changes = apply(brokers, specs(settings), dry_run=dry_run, **settings.kafka.client_options())
     except TopicError as error:

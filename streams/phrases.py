@@ -23,6 +23,23 @@ CAUSES: Final = {
 }
 
 
+REFUSALS: Final = {
+    r"Kafka refuses the user (?P<user>.*) or its password: .*": (
+        "Kafka refuses the user {user} or its password: check kafka.sasl_username and kafka.sasl_password",
+        "Kafka refuse l'utilisateur {user} ou son mot de passe : vérifier kafka.sasl_username et kafka.sasl_password",
+    ),
+    r"Kafka does not offer the mechanism (?P<mechanism>\S+): .*": (
+        "Kafka does not offer the mechanism {mechanism}: change kafka.sasl_mechanism",
+        "Kafka n'offre pas le mécanisme {mechanism} : changer kafka.sasl_mechanism",
+    ),
+    r"rights are missing in Kafka for (?P<user>\S+): (?P<rights>.*): grant them .*": (
+        "rights are missing in Kafka for {user}: {rights}: grant them (kafka-acls.sh)",
+        "il manque dans Kafka, pour {user}, les droits {rights} : les accorder (kafka-acls.sh)",
+    ),
+}
+"""Refusals of Kafka, as `streams.engine.rights` words them."""
+
+
 def cause_of(error: OSError) -> str:
     """Return in a few words what the operating system said."""
     known = CAUSES.get(error.errno or 0)

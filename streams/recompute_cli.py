@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import click
 
 from models.policies import Policies
+from models.topics import CONTACTS, FIGURES, SOURCES
 from streams.agents.contacts import GRACE_MS, Times
 from streams.core.differences import Difference, compare
 from streams.core.figures import Dimensions
@@ -58,7 +59,8 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
         file = file_in_force(settings)
         policies = load_in_force(settings, file)
         brokers = find_brokers(settings, or_demo=True)
-        wait_for_broker(brokers)
+        read_too = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
+        wait_for_broker(brokers, client=settings.kafka.client_options(), reads=read_too)
         counted, found = _count_and_compare(settings, brokers, policies)
         if found.differences and found.is_of_time:
             seconds = _seconds_until_told(times(settings))

@@ -56,7 +56,7 @@ def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) ->
 
 def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
     brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers)
+    wait_for_broker(brokers, client=settings.kafka.client_options(), reads=[CONTACTS.name])
     return read_rows(brokers, settings.kafka.client_options(), wanted, key)
 
 
@@ -91,7 +91,8 @@ def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[
     It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
     """
     brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers)
+    names = [topic.name for topic in SOURCES.values()]
+    wait_for_broker(brokers, client=settings.kafka.client_options(), reads=names)
     found: dict[str, dict[str, Event]] = {}
     config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **settings.kafka.client_options()}
     with opened(KafkaConsumer, config) as consumer:
