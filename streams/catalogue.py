@@ -38,12 +38,12 @@ PHRASES: Final = {
     r"topic (?P<topic>\S+) has (?P<found>\d+) replicas, the configuration says replication = (?P<wanted>\d+), but "
     r"(?P<brokers>\d+) brokers are running: .*": (
         (
-            "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are running: start more, or set "
-            "replication = {found}"
+            "topic {topic} has {found} replicas, the settings say {wanted}, but {brokers} brokers are running: start more, or "
+            "set replication = {found}"
         ),
         (
-            "{topic} a {found} réplicas, les réglages disent {wanted}, mais {brokers} brokers tournent : en démarrer d'autres, ou "
-            "régler replication = {found}"
+            "{topic} a {found} réplicas, les réglages disent {wanted}, mais {brokers} brokers tournent : en démarrer d'autres, "
+            "ou régler replication = {found}"
         ),
     ),
     r"topic (?P<topic>\S+) could not be created: (?P<why>.*)": (
