@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from streams.logs import LIBRARIES
-from streams.phrases import REFUSALS, put
+from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
 
 SAYINGS: Final = {
     "alerts_refused": (
@@ -203,8 +203,8 @@ SAYINGS: Final = {
     # What /readyz answers, the board's in the words of its page; what is not here is in words already.
     "": ("does not answer yet", "ne répond pas encore"),
     "refused": (
-        "Kafka refuses the login or a right (see the log)",
-        "Kafka refuse l'identification ou un droit (voir le journal)",
+        "Kafka refuses the login or a right: see the log",
+        "Kafka refuse l'identification ou un droit : voir le journal",
     ),
     "no_broker": ("Kafka does not answer", "Kafka ne répond pas"),
     "no_topic": (
@@ -282,6 +282,7 @@ WHY: Final = {
         "Kafka refuse l'utilisateur ou le mot de passe : vérifier kafka.sasl_username et kafka.sasl_password",
     ),
     **REFUSALS,
+    **OF_LATER_RELEASE,
     "no acknowledgement": ("no acknowledgement", "aucun accusé de réception"),
 }
 """Why something could not be done, as the engine says it, which has one language."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -16,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from streams.configuration import DEFAULT_FILE, load
 from streams.engine.broker import listens
-from streams.phrases import REFUSALS, put
+from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError, pass_settings
 from streams.words import say
@@ -228,11 +229,15 @@ def find_refusal(
 
 @contextmanager
 def kafka_errors() -> Iterator[None]:
-    """Turn what Kafka answers, or does not, into an `OperatorError`."""
+    """Turn what Kafka answers, or does not, into an `OperatorError`; rows of a later release too."""
+    from streams.core.rows import UnknownVersion  # noqa: PLC0415 - brings msgspec
     from streams.topic_reader import AuthorizationError, KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
 
     try:
         yield
+    except UnknownVersion as error:
+        text = f"Kafka: {error} (this is Accueil {version('accueil')})"
+        raise OperatorError(put(OF_LATER_RELEASE, text) or text) from None
     except KafkaError as error:
         # Its text has its name before it already, sometimes.
         text = str(error).removeprefix(f"{type(error).__name__}: ")

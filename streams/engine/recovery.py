@@ -1,7 +1,9 @@
 """What a partition's topics say before its first step: rows, offsets, and where its sources begin and end."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, Final
 
 import aiokafka
@@ -80,7 +82,8 @@ class Recovery:
                     progressed()
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
-                            self.committed = decode_offsets(record.value)
+                            with _readable(tp.topic, record):
+                                self.committed = decode_offsets(record.value)
                         else:
                             _load(tp.topic, record, loads[tp])
                 # By position: the end of a state topic is always the marker of a transaction, never a record.
@@ -115,12 +118,20 @@ class Recovery:
 
 
 def _load(topic: str, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
+    with _readable(topic, record):
+        if not any(load(record.key, record.value) for load in loads):
+            raise ValueError("a key that no table knows")
+
+
+@contextmanager
+def _readable(topic: str, record: Any) -> Iterator[None]:
+    """Turn what a row cannot be read for into `BeyondRepair`, with the place of the row and the release that runs."""
     try:
-        known = any(load(record.key, record.value) for load in loads)
-    except (ValueError, TypeError, IndexError, msgspec.MsgspecError) as error:
-        raise BeyondRepair(f"{topic}, offset {record.offset}: {error}") from error
-    if not known:
-        raise BeyondRepair(f"{topic}, offset {record.offset}: a key that no table knows")
+        yield
+    except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
+        why = repr(error) if isinstance(error, KeyError) else str(error)
+        place = f"{topic}, partition {record.partition}, offset {record.offset}"
+        raise BeyondRepair(f"{place}: {why} (this is Accueil {version('accueil')})") from error
 
 
 def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:

@@ -43,8 +43,8 @@ _TEXTS: Final = {
     ),
     "why_no_broker": ("Kafka ne répond pas.", "Kafka does not answer."),
     "why_refused": (
-        "Kafka refuse l’identification ou un droit : voir le journal de accueil web.",
-        "Kafka refuses the login or a right: see the log of accueil web.",
+        "Kafka refuse l’identification ou un droit : voir le journal.",
+        "Kafka refuses the login or a right: see the log.",
     ),
     "why_no_topic": (
         "Le topic des chiffres n’existe pas encore (accueil topics apply).",
