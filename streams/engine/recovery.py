@@ -82,10 +82,10 @@ class Recovery:
                     progressed()
                     for record in records:
                         if record.key == OFFSETS_KEY and tp == offsets_in:
-                            with _readable(tp.topic, record):
+                            with _readable(tp, record):
                                 self.committed = decode_offsets(record.value)
                         else:
-                            _load(tp.topic, record, loads[tp])
+                            _load(tp, record, loads[tp])
                 # By position: the end of a state topic is always the marker of a transaction, never a record.
                 behind = [tp for tp in behind if await consumer.position(tp) < ends[tp]]
             self.replayed = _by_topic(ends)
@@ -117,20 +117,20 @@ class Recovery:
         return position + expired, expired
 
 
-def _load(topic: str, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
-    with _readable(topic, record):
+def _load(tp: TopicPartition, record: Any, loads: Sequence[Callable[[bytes, bytes | None], bool]]) -> None:
+    with _readable(tp, record):
         if not any(load(record.key, record.value) for load in loads):
             raise ValueError("a key that no table knows")
 
 
 @contextmanager
-def _readable(topic: str, record: Any) -> Iterator[None]:
+def _readable(tp: TopicPartition, record: Any) -> Iterator[None]:
     """Turn what a row cannot be read for into `BeyondRepair`, with the place of the row and the release that runs."""
     try:
         yield
     except (ValueError, TypeError, LookupError, msgspec.MsgspecError) as error:
         why = repr(error) if isinstance(error, KeyError) else str(error)
-        place = f"{topic}, partition {record.partition}, offset {record.offset}"
+        place = f"{tp.topic}, partition {tp.partition}, offset {record.offset}"
         raise BeyondRepair(f"{place}: {why} (this is Accueil {version('accueil')})") from error
 
 

@@ -3,10 +3,12 @@
 import json
 from datetime import date
 from fnmatch import fnmatch
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.structs import TopicPartition
 
 from streams.agents import codecs
 from streams.agents.citizens import _CITIZENS as CITIZENS
@@ -50,11 +52,9 @@ def test_expired_records_are_skipped_and_counted_only_if_told() -> None:
     assert recovery.find_position("calls", 15, skip_expired=True) == (20, 5)
 
 
-class Topic:
-    """A row of a state topic, as the consumer hands it out."""
-
-    def __init__(self, key: bytes, value: bytes) -> None:
-        self.key, self.value, self.partition, self.offset = key, value, 2, 41
+def row(key: bytes, value: bytes) -> Any:
+    """Return a record of a state topic."""
+    return SimpleNamespace(key=key, value=value, offset=41)
 
 
 def longer(row: bytes) -> bytes:
@@ -102,7 +102,7 @@ def test_a_row_of_a_later_release_is_refused_with_both_versions(
     table: Codec[Any, Any], key: bytes, value: bytes, english: str
 ) -> None:
     with pytest.raises(BeyondRepair) as refused:
-        _load("rows", Topic(key, value), [Table("rows", table).load])
+        _load(TopicPartition("rows", 2), row(key, value), [Table("rows", table).load])
     said = json.dumps({"level": "error", "event": "leaving", "logger": "engine", "error": str(refused.value)})
     wrote = "cannot go on: a later release wrote rows, partition 2, offset 41: "
     assert fnmatch(read_line(said)[1], f"{wrote}{english}: start the later release again")
@@ -111,10 +111,10 @@ def test_a_row_of_a_later_release_is_refused_with_both_versions(
 def test_what_is_no_row_at_all_is_refused_with_its_place() -> None:
     for value in (b"", b"x", b"{}", b"\xc1"):
         with pytest.raises(BeyondRepair, match=r"rows, partition 2, offset 41: .*this is Accueil"):
-            _load("rows", Topic(b"call:a:1", value), [Table("rows", codecs.CONTACTS).load])
+            _load(TopicPartition("rows", 2), row(b"call:a:1", value), [Table("rows", codecs.CONTACTS).load])
 
 
 def test_a_row_of_this_release_is_read() -> None:
     table = Table("rows", codecs.CONTACTS)
-    _load("rows", Topic(b"call:a:1", CONTACT), [table.load])
+    _load(TopicPartition("rows", 2), row(b"call:a:1", CONTACT), [table.load])
     assert contact.encode(table.rows[b"call:a:1"]) == CONTACT
