@@ -23,11 +23,11 @@ PHRASES: Final = {
         "no Kafka broker answers at {place}",
         "aucun broker Kafka ne répond à {place}",
     ),
-    r"topics could not be looked at or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics \(kafka-acls.sh\)": (
-        "topics could not be looked at or changed ({why}): grant {rights} on the topics (kafka-acls.sh)",
-        "les topics n'ont pu être lus ou changés ({why}) : accorder {rights} sur les topics (kafka-acls.sh)",
+    r"topics could not be looked at or changed \((?P<why>.*)\): grant (?P<rights>.*) on the topics, .*": (
+        "topics could not be looked at or changed ({why}): grant {rights} on the topics, ALTER on the cluster (kafka-acls.sh)",
+        "topics ni lus ni changés ({why}) : accorder {rights} sur les topics, et ALTER sur le cluster (kafka-acls.sh)",
     ),
-    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics \(kafka-acls.sh\)": (
+    r"topic (?P<topic>\S+) could not be created: grant (?P<rights>.*) on the topics, .*": (
         "topic {topic} could not be created: grant {rights} on the topics (kafka-acls.sh)",
         "le topic {topic} n'a pas pu être créé : accorder {rights} sur les topics (kafka-acls.sh)",
     ),

@@ -24,7 +24,7 @@ COMPACTED: Final = {
 }
 
 
-RIGHTS: Final = "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics (kafka-acls.sh)"
+RIGHTS: Final = "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics, and ALTER on the cluster (kafka-acls.sh)"
 
 
 class TopicError(RuntimeError):
@@ -182,12 +182,15 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run
     if not topics:
         return []
     names = [topic["name"] for topic in topics]
-    found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])["topic"]
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    found = admin.describe_configs(resources, config_filter="all")["topic"]
     different: dict[str, dict[str, str]] = {}
     changes: list[str] = []
     for topic in topics:
         name = topic["name"]
         now = {key: value.get("value") for key, value in found[name].items()}
+        if not now:
+            raise TopicError(f"topics could not be looked at or changed ({name}): {RIGHTS}")
         changed = {key: value for key, value in wanted[name].config.items() if now.get(key) != value}
         replicas = min(len(partition["replica_nodes"]) for partition in topic["partitions"])
         in_sync = min(len(partition["isr_nodes"]) for partition in topic["partitions"])
@@ -200,6 +203,9 @@ def _configure(admin: KafkaAdminClient, wanted: dict[str, TopicSpec], *, dry_run
         if changed:
             different[name] = changed
     if different and not dry_run:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, n, configs=c) for n, c in different.items()])
+        altered = [ConfigResource(ConfigResourceType.TOPIC, n, configs=c) for n, c in different.items()]
+        for name, result in admin.alter_configs(altered)["topic"].items():
+            if result != "OK":
+                raise TopicError(f"topics could not be looked at or changed ({name}: {result}): {RIGHTS}")
     changes += [f"set {key} = {value} on {name}" for name, config in different.items() for key, value in config.items()]
     return changes

@@ -11,7 +11,7 @@ from models.topics import CATALOGUE, DEAD_LETTERS, FIGURES, SLA, SOURCES, STATES
 from streams.engine.broker import EmbeddedKafka
 from streams.engine.ports import free_port
 from streams.engine.rights import READ, Needs, find_refusal
-from streams.engine.topics import TopicSpec, apply
+from streams.engine.topics import TopicError, TopicSpec, apply
 from tests.support.processes import Child, wait_until
 from tests.support.secured_kafka import ADMIN, client, environment, grant, running
 
@@ -43,6 +43,20 @@ def test_a_wrong_password_is_for_a_person_to_mend(secured: EmbeddedKafka, tmp_pa
         assert "kafka.sasl_password" in line
         assert "Traceback" not in child.text
         assert "autre" not in child.text
+
+
+def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: Path) -> None:
+    own = environment(secured, tmp_path / "data")
+    with Child(["-m", "streams.cli", "topics", "apply"], tmp_path / "child.log", **own).start() as child:
+        assert child.wait() == 2
+        assert "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics" in child.text
+    grant(secured, "DESCRIBE", "TOPIC", ["contact."], prefixed=True)
+    mail = TopicSpec(SOURCES[Channel.MAIL].name, 2, config={"retention.ms": "1000000"})
+    with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1\): grant"):
+        apply(secured.bootstrap, [mail], **client())
+    grant(secured, "DESCRIBE_CONFIGS", "TOPIC", [mail.name])
+    with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1: .*TopicAuthorization.*\): grant"):
+        apply(secured.bootstrap, [mail], **client())
 
 
 def test_a_mechanism_that_is_not_offered(secured: EmbeddedKafka) -> None:
