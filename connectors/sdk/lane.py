@@ -163,10 +163,10 @@ class Lane:
             stop.wait(UNAVAILABLE_SECONDS)
         else:
             held_up = time.monotonic() - flow.read_at > HELD_UP_SECONDS
-            if flow.refusal:
+            if held_up:
+                self._report(flow.refusal or NO_ROOM)
+            elif flow.refusal:
                 self._report(flow.refusal, event="connector_refused")
-            elif held_up:
-                self._report(NO_ROOM)
             else:
                 self._report(flow.trouble, event="connector_takes_in_part")
         if told := self._notice.take():

@@ -61,6 +61,7 @@ class Link:
             self.refusal = str(error)
         except self._expected as error:
             self._pause()
+            self.refusal = ""
             log.warning("broker_unreachable", error=type(error).__name__, attempts=self._failures)
         else:
             self.refusal = ""

@@ -12,6 +12,8 @@ from streams.engine.broker import EmbeddedKafka
 from streams.engine.ports import free_port
 from streams.engine.rights import READ, Needs, find_refusal
 from streams.engine.topics import TopicError, TopicSpec, apply
+from streams.state_reader import read_rows
+from streams.topic_reader import AuthorizationError
 from tests.support.processes import Child, wait_until
 from tests.support.secured_kafka import ADMIN, client, environment, grant, running
 
@@ -57,6 +59,11 @@ def test_the_rights_to_make_topics_are_named(secured: EmbeddedKafka, tmp_path: P
     grant(secured, "DESCRIBE_CONFIGS", "TOPIC", [mail.name])
     with pytest.raises(TopicError, match=r"looked at or changed \(contact.mail.v1: .*TopicAuthorization.*\): grant"):
         apply(secured.bootstrap, [mail], **client())
+
+
+def test_rows_that_may_not_be_read_are_not_taken_for_none(secured: EmbeddedKafka) -> None:
+    with pytest.raises(AuthorizationError, match=r"READ topic accueil\.contacts\.v1"):
+        read_rows(secured.bootstrap, client(), lambda *_: True)
 
 
 def test_a_mechanism_that_is_not_offered(secured: EmbeddedKafka) -> None:
