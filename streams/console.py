@@ -269,15 +269,15 @@ WHY: Final = {
         "the broker refuses worker.session_timeout_seconds (its group.min.session.timeout.ms)",
         "le broker refuse worker.session_timeout_seconds (son group.min.session.timeout.ms)",
     ),
-    r"(Cluster|Group|Topic|TransactionalId)Authorization\w*\((?P<which>.*)\)": (
+    r"(\[Error \d+\] )?(Cluster|Group|Topic|TransactionalId)Authorization\w*[:(] ?(?P<which>.+?)\)?": (
         "the broker refuses a right on the cluster, a group, a topic, or a transactional id: {which} (kafka-acls.sh)",
         "le broker refuse un droit sur le cluster, un groupe, un topic ou une transaction : {which} (kafka-acls.sh)",
     ),
-    r"(Cluster|Group|Topic|TransactionalId)Authorization\w*": (
+    r"(\[Error \d+\] )?(Cluster|Group|Topic|TransactionalId)Authorization\w*(\(\)|: )?": (
         "the broker refuses a right on a group, a topic, or a transactional id",
         "le broker refuse un droit sur un groupe, un topic ou un identifiant de transaction",
     ),
-    r"(Sasl)?AuthenticationFailed\w*\(.*\)": (
+    r"(\[Error \d+\] )?(Sasl)?AuthenticationFailed\w*[:(].*": (
         "Kafka refuses the user or the password: check kafka.sasl_username and kafka.sasl_password",
         "Kafka refuse l'utilisateur ou le mot de passe : vérifier kafka.sasl_username et kafka.sasl_password",
     ),

@@ -24,7 +24,9 @@ COMPACTED: Final = {
 }
 
 
-RIGHTS: Final = "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics, and ALTER on the cluster (kafka-acls.sh)"
+RIGHTS: Final = (
+    "grant CREATE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS on the topics, and ALTER on the cluster (kafka-acls.sh)"
+)
 
 
 class TopicError(RuntimeError):
@@ -132,25 +134,27 @@ def _replicate(
     admin: KafkaAdminClient, wanted: dict[str, TopicSpec], timeout_seconds: float, *, dry_run: bool
 ) -> list[str]:
     """Add replicas where partitions have fewer than specified, and wait until they are in sync; the leader stays."""
-    brokers = sorted(
-        broker["broker_id"] for broker in admin.describe_cluster()["brokers"] if not broker.get("is_fenced")
-    )
+    few = [
+        (topic["name"], partition["partition_index"], list(partition["replica_nodes"]))
+        for topic in _describe(admin, wanted)
+        for partition in topic["partitions"]
+        if len(partition["replica_nodes"]) < wanted[topic["name"]].replication
+    ]
+    if not few:
+        return []
+    brokers = sorted(one["broker_id"] for one in admin.describe_cluster()["brokers"] if not one.get("is_fenced"))
     moves: dict[TopicPartition, list[int]] = {}
-    for topic in _describe(admin, wanted):
-        name, replication = topic["name"], wanted[topic["name"]].replication
-        for partition in topic["partitions"]:
-            number, replicas = partition["partition_index"], list(partition["replica_nodes"])
-            if len(replicas) >= replication:
-                continue
-            if replication > len(brokers):
-                raise TopicError(
-                    f"topic {name} has {len(replicas)} replicas, the configuration says replication = {replication}, "
-                    f"but {len(brokers)} brokers are running: start more, or set replication = {len(replicas)}"
-                )
-            others = [broker for broker in brokers if broker not in replicas]
-            others = others[number % len(others) :] + others[: number % len(others)]
-            moves[TopicPartition(name, number)] = (replicas + others)[:replication]
-    if moves and not dry_run:
+    for name, number, replicas in few:
+        replication = wanted[name].replication
+        if replication > len(brokers):
+            raise TopicError(
+                f"topic {name} has {len(replicas)} replicas, the configuration says replication = {replication}, "
+                f"but {len(brokers)} brokers are running: start more, or set replication = {len(replicas)}"
+            )
+        others = [broker for broker in brokers if broker not in replicas]
+        others = others[number % len(others) :] + others[: number % len(others)]
+        moves[TopicPartition(name, number)] = (replicas + others)[:replication]
+    if not dry_run:
         for place, error in admin.alter_partition_reassignments(moves).items():
             if error is not None:
                 raise TopicError(f"topic {place.topic} could not be copied to more brokers: {error.__name__}")
