@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from streams.logs import LIBRARIES
-from streams.phrases import put
+from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
 
 SAYINGS: Final = {
     "alerts_refused": (
@@ -59,6 +59,11 @@ SAYINGS: Final = {
     "internal_error": (
         "a defect of Accueil itself ({error}): the record is a dead letter",
         "un défaut d'Accueil même ({error}) : l'enregistrement est une lettre morte",
+    ),
+    "kafka_refuses": ("{error}", "{error}"),
+    "connector_refused": (
+        "{connector}: {trouble}: events are kept on disk meanwhile",
+        "{connector} : {trouble} : les événements sont gardés sur disque en attendant",
     ),
     "key_made": (
         "made a key that nothing replaces, keep a copy: {path}",
@@ -205,6 +210,10 @@ SAYINGS: Final = {
     ),
     # What /readyz answers, the board's in the words of its page; what is not here is in words already.
     "": ("does not answer yet", "ne répond pas encore"),
+    "refused": (
+        "Kafka refuses the login or a right: see the log",
+        "Kafka refuse l'identification ou un droit : voir le journal",
+    ),
     "no_broker": ("Kafka does not answer", "Kafka ne répond pas"),
     "no_topic": (
         "the topic of figures does not exist yet (accueil topics apply)",
@@ -278,10 +287,20 @@ WHY: Final = {
         "the broker refuses worker.session_timeout_seconds (its group.min.session.timeout.ms)",
         "le broker refuse worker.session_timeout_seconds (son group.min.session.timeout.ms)",
     ),
-    r"(Group|Topic|TransactionalId)Authorization.*": (
+    r"(\[Error \d+\] )?(Cluster|Group|Topic|TransactionalId)Authorization\w*[:(] ?(?P<which>.+?)\)?": (
+        "the broker refuses a right on the cluster, a group, a topic, or a transactional id: {which} (kafka-acls.sh)",
+        "le broker refuse un droit sur le cluster, un groupe, un topic ou une transaction : {which} (kafka-acls.sh)",
+    ),
+    r"(\[Error \d+\] )?(Cluster|Group|Topic|TransactionalId)Authorization\w*(\(\)|: )?": (
         "the broker refuses a right on a group, a topic, or a transactional id",
         "le broker refuse un droit sur un groupe, un topic ou un identifiant de transaction",
     ),
+    r"(\[Error \d+\] )?(Sasl)?AuthenticationFailed\w*[:(].*": (
+        "Kafka refuses the user or the password: check kafka.sasl_username and kafka.sasl_password",
+        "Kafka refuse l'utilisateur ou le mot de passe : vérifier kafka.sasl_username et kafka.sasl_password",
+    ),
+    **REFUSALS,
+    **OF_LATER_RELEASE,
     "no acknowledgement": ("no acknowledgement", "aucun accusé de réception"),
 }
 """Why something could not be done, as the engine says it, which has one language."""
@@ -320,7 +339,7 @@ class Console(TextIOBase):
 
 def describe_state(answer: str) -> str:
     """Return in words what `answer` of /readyz says; empty for none."""
-    return put(SAYINGS, answer) or answer
+    return put(SAYINGS, answer) or put(REFUSALS, answer) or answer
 
 
 def _as_it_is(event: str, record: dict[str, Any]) -> str:

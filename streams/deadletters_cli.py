@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from models.topics import SOURCES
+from models.topics import DEAD_LETTERS, SOURCES
 from streams import deadletters
 from streams.deadletters import DeadLetter, Filter, Replayed
 from streams.listing import (
@@ -209,7 +209,7 @@ def replay(
 
 def _read(settings: Settings, wanted: Filter) -> Iterator[DeadLetter | Replayed]:
     brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers)
+    wait_for_broker(brokers, client=settings.kafka.client_options(), reads=[DEAD_LETTERS.name])
     with kafka_errors():
         yield from deadletters.read(brokers, wanted, settings.kafka.client_options())
 

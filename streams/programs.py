@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from connectors.sdk.claims import Claim, find_clashes
 from connectors.sdk.mistakes import guess, spell
 from connectors.sdk.stopping import await_stop
+from models.topics import SOURCES
 from streams.configuration import DEFAULT_FILE, explain, find_file, find_origin
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.notify.options import NotifyOptions
 from streams.prechecks import check_port, make_private
-from streams.running import find, find_brokers
+from streams.running import find, find_brokers, find_refusal
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
 from streams.web.options import WebOptions
@@ -153,12 +154,13 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         )
     stopping = await_stop()
     make_private(settings.data)
-    runner = Runner(
-        instances,
-        brokers=find_brokers(settings),
-        directory=settings.data / "connectors",
-        options=settings.kafka.client_options(),
-    )
+    brokers, client = find_brokers(settings), settings.kafka.client_options()
+    any_of = [topic.name for topic in SOURCES.values()]
+
+    def check(topics: Collection[str]) -> str:
+        return find_refusal(brokers, client, writes=topics, any_of=any_of)
+
+    runner = Runner(instances, brokers=brokers, directory=settings.data / "connectors", options=client, check=check)
     place = settings.connect
     checked = _ClusterCheck(settings, instances, stopping)
     with serve_health(

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from models.policies import Policies
+from models.topics import CONTACTS, FIGURES, SOURCES
 from streams.agents.contacts import GRACE_MS, Times
 from streams.core.differences import Difference, compare
 from streams.core.figures import Dimensions, civil_time
@@ -62,7 +63,8 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
         file = file_in_force(settings)
         policies = load_in_force(settings, file)
         brokers = find_brokers(settings, or_demo=True)
-        wait_for_broker(brokers)
+        read_too = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
+        wait_for_broker(brokers, client=settings.kafka.client_options(), reads=read_too)
         counted, found = _count_and_compare(settings, brokers, policies)
         if found.differences and found.is_of_time and counted.history_at:
             click.echo(_tell_history(counted, found, settings), err=True)

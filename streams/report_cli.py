@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from models.topics import FIGURES
 from streams.report.history import History, HistoryError, read_history
 from streams.report.layout import lay_out
 from streams.report.period import Kind, Period, parse_period, period_of
@@ -119,7 +120,7 @@ def read_figures(settings: Settings, first: date, last: date) -> tuple[History, 
 
     brokers = find_brokers(settings, or_demo=True)
     options = web_options(settings.model_copy(update={"brokers": brokers}))
-    wait_for_broker(brokers)
+    wait_for_broker(brokers, client=options.client, reads=[FIGURES.name])
     try:
         return read_history(brokers, options.client, options.time_zone, first, last, READ_SECONDS), options
     except HistoryError as error:

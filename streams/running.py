@@ -4,10 +4,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import wraps
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -16,8 +17,9 @@ from filelock import FileLock, Timeout
 
 from streams.configuration import DEFAULT_FILE, load
 from streams.engine.broker import listens
+from streams.phrases import OF_LATER_RELEASE, REFUSALS, put
 from streams.settings import ConfigError, Settings
-from streams.terminal import EXIT_RESTART, OperatorError, pass_settings
+from streams.terminal import EXIT_CONFIGURATION, EXIT_RESTART, OperatorError, pass_settings
 from streams.words import say
 
 P = ParamSpec("P")
@@ -176,10 +178,17 @@ def tell_elsewhere(data: Path) -> str:
     return tell_stopped_demo(data) or other
 
 
-def wait_for_broker(brokers: str, seconds: float | None = None) -> None:
-    """Return once any of `brokers` takes connections: it knows sooner than a Kafka client, which backs off.
+def wait_for_broker(
+    brokers: str,
+    seconds: float | None = None,
+    *,
+    client: Mapping[str, Any] | None = None,
+    reads: Iterable[str] = (),
+) -> None:
+    """Return once one of `brokers` takes connections, and accepts the login of `client` and its reading of the topics `reads`.
 
-    Raises `OperatorError` after `seconds`, `BROKER_SECONDS` if none are given.
+    A connection is noticed sooner than by a Kafka client, which backs off. Raises `OperatorError` after `seconds`
+    (`BROKER_SECONDS` if none are given), and at once if Kafka refuses the login or a right.
     """
     seconds = BROKER_SECONDS if seconds is None else seconds
     deadline = time.monotonic() + seconds
@@ -193,20 +202,48 @@ def wait_for_broker(brokers: str, seconds: float | None = None) -> None:
                 EXIT_RESTART,
             )
         time.sleep(0.1)
+    if refusal := find_refusal(brokers, client or {}, reads=reads):
+        raise OperatorError(refusal)
+
+
+def find_refusal(
+    brokers: str,
+    client: Mapping[str, Any],
+    *,
+    reads: Iterable[str] = (),
+    writes: Iterable[str] = (),
+    any_of: Collection[str] = (),
+) -> str:
+    """Return what Kafka refuses `client`, in words; empty if nothing, or if no broker answers.
+
+    `any_of` are topics of which one at least must be writable. Only a client with a login or a certificate is checked.
+    """
+    from streams.engine import rights  # noqa: PLC0415 - most commands do without Kafka's clients
+
+    if not rights.is_secured(client):
+        return ""
+    needed = {**dict.fromkeys(reads, rights.READ), **dict.fromkeys(writes, rights.WRITE)}
+    refusal = rights.find_refusal(brokers, client, rights.Needs(needed, any_of))
+    return (put(REFUSALS, refusal.text) or refusal.text) if refusal else ""
 
 
 @contextmanager
 def kafka_errors() -> Iterator[None]:
-    """Turn what Kafka answers, or does not, into an `OperatorError`."""
-    from streams.topic_reader import KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
+    """Turn what Kafka answers, or does not, into an `OperatorError`; rows of a later release too."""
+    from streams.core.rows import UnknownVersion  # noqa: PLC0415 - brings msgspec
+    from streams.topic_reader import AuthorizationError, KafkaError  # noqa: PLC0415 - most commands do without Kafka's client
 
     try:
         yield
+    except UnknownVersion as error:
+        text = f"Kafka: {error} (this is Accueil {version('accueil')})"
+        raise OperatorError(put(OF_LATER_RELEASE, text) or text) from None
     except KafkaError as error:
         # Its text has its name before it already, sometimes.
         text = str(error).removeprefix(f"{type(error).__name__}: ")
         trouble = say("Kafka refuses, or does not answer:", "Kafka refuse, ou ne répond pas :")
-        raise OperatorError(f"{trouble} {type(error).__name__}: {text}", EXIT_RESTART) from None
+        code = EXIT_CONFIGURATION if isinstance(error, AuthorizationError) else EXIT_RESTART
+        raise OperatorError(f"{trouble} {type(error).__name__}: {text}", code) from None
 
 
 def _is_demo_stopped(data: Path) -> bool:

@@ -169,6 +169,10 @@ class Publisher(Protocol):
         """Whether it takes events now. If not, the source is not read: call `poll` until it is."""
 
     @property
+    def trouble(self) -> str:
+        """Why Kafka refuses events, in words for people; empty if it does not. They are kept meanwhile."""
+
+    @property
     def pending(self) -> bool:
         """Whether something that was published is not safe yet."""
 

@@ -80,6 +80,11 @@ class SpooledPublisher:
         return self._spool.empty and self._on_their_way < WINDOW_EVENTS
 
     @property
+    def trouble(self) -> str:
+        """Why Kafka refuses what is sent, in words; empty if it does not, also while no broker answers."""
+        return self._link.refusal
+
+    @property
     def pending(self) -> bool:
         """Whether something is on its way."""
         return bool(self._deliveries)

@@ -47,6 +47,11 @@ class Flow:
         meter.show_answers(source.answers)
 
     @property
+    def refusal(self) -> str:
+        """Why Kafka refuses events; empty if it does not."""
+        return self._publisher.trouble
+
+    @property
     def trouble(self) -> str:
         """Why a part of the source is not read now; empty if all of it is."""
         return self._source.trouble

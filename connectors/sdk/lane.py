@@ -219,23 +219,23 @@ class Lane:
         else:
             held_up = time.monotonic() - flow.read_at > HELD_UP_SECONDS
             if held_up:
-                self._report(NO_ROOM)
+                self._report(flow.refusal or NO_ROOM)
+            elif flow.refusal:
+                self._report(flow.refusal, event="connector_refused")
             else:
-                self._report(flow.trouble, in_part=True)
+                self._report(flow.trouble, event="connector_takes_in_part")
         if told := self._notice.take():
             log.warning("records_rejected", **told)
 
-    def _report(self, trouble: str, *, in_part: bool = False, **details: Any) -> None:
+    def _report(self, trouble: str, *, event: str = "connector_in_trouble", **details: Any) -> None:
         now = time.monotonic()
         if trouble == self.trouble and not (trouble and now - self._told_at > REMIND_SECONDS):
             return
         self.trouble, self._told_at = trouble, now
         if not trouble:
             log.info("connector_takes_in")
-        elif in_part:
-            log.warning("connector_takes_in_part", trouble=trouble)
         else:
-            log.warning("connector_in_trouble", trouble=trouble, **details)
+            log.warning(event, trouble=trouble, **details)
 
     @contextmanager
     def _opened(self) -> Iterator[Flow]:

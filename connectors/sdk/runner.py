@@ -3,7 +3,7 @@
 import gc
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +48,7 @@ def configure(name: str, connector: str, options: Mapping[str, Any], is_blocked:
 class Runner:
     """The instances of one process, a thread each, with their cursors, spools, rejects and keys under `directory`.
 
-    `brokers` is `host:port,…`, and `options` go to kafka-python (security).
+    `brokers` is `host:port,…`, and `options` go to kafka-python (security). `check` is that of `KafkaPublisher`.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Runner:
         registry: CollectorRegistry = REGISTRY,
         spool_limit_bytes: int = DEFAULT_LIMIT_BYTES,
         open_publisher: OpenPublisher | None = None,
+        check: Callable[[Collection[str]], str] = lambda _topics: "",
     ) -> None:
         def open_kafka(source: str, spool: Spool, meter: Meter) -> KafkaPublisher:
             return KafkaPublisher(
@@ -70,6 +71,7 @@ class Runner:
                 client_id=source.replace("/", "-"),
                 options=options,
                 reread_until_ms=find_mark(directory / source),
+                check=check,
             )
 
         metrics = Metrics(registry)

@@ -63,6 +63,14 @@ JVM_OPTIONS: Final = "KAFKA_JVM_PERFORMANCE_OPTS"
 """The variable by which Kafka's own scripts take options of Java."""
 QUICK_START: Final = "-XX:TieredStopAtLevel=1"
 """Compile quickly and not well: what runs for a moment needs half the processor time."""
+LONGEST_START_SECONDS: Final = 900.0
+"""Longest wait for Kafka to accept connections, while it makes progress."""
+STALLED_SECONDS: Final = 60.0
+"""Longest wait while it makes none."""
+LEAST_CPU_SECONDS: Final = 0.5
+"""Processor time that counts as progress; a Java that waits for ever uses a little too."""
+STARTING_SAID_SECONDS: Final = 20.0
+"""Seconds between two messages that Kafka is still starting."""
 LOG_BYTES: Final = 5 << 20
 LOGGING: Final = f"""\
 status = error
@@ -145,15 +153,16 @@ class EmbeddedKafka:
     def _output(self) -> Path:
         return self.directory / "java.out"
 
-    def start(self, timeout_seconds: float = 60) -> None:
+    def start(self, timeout_seconds: float = LONGEST_START_SECONDS, stalled_seconds: float = STALLED_SECONDS) -> None:
         """Start the broker, formatting its directory the first time, and return once it accepts connections.
 
-        Raises `BrokerError` if it does not, naming the file that says why.
+        Raises `BrokerError`, which names the file that says why, if it does not after `timeout_seconds`, or makes no progress
+        for `stalled_seconds`: on a busy machine a start takes minutes.
         """
         self.format()
         with self._output.open("ab") as output:
             self._process = _start([*self._java(), "kafka.Kafka", str(self._properties)], output)
-        self._wait_until_listening(self._process, timeout_seconds)
+        self._wait_until_listening(self._process, timeout_seconds, stalled_seconds)
 
     def format(self) -> None:
         """Format the directory, unless it is already; `start` does so too.
@@ -225,9 +234,12 @@ class EmbeddedKafka:
         }
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
 
-    def _wait_until_listening(self, process: subprocess.Popen[bytes], timeout_seconds: float) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
+    def _wait_until_listening(
+        self, process: subprocess.Popen[bytes], timeout_seconds: float, stalled_seconds: float
+    ) -> None:
+        began_at = said_at = moved_at = time.monotonic()
+        used, written = self._effort()
+        while True:
             if process.poll() is not None:
                 raise BrokerError(
                     f"Kafka ended with code {process.returncode} while starting, see {self.last_word}",
@@ -236,11 +248,33 @@ class EmbeddedKafka:
             if listens(self.bootstrap):
                 return
             time.sleep(0.05)
+            now, effort = time.monotonic(), self._effort()
+            if effort[0] - used >= LEAST_CPU_SECONDS or effort[1] != written:
+                moved_at, (used, written) = now, effort
+            if now - moved_at > stalled_seconds or now - began_at > timeout_seconds:
+                break
+            if now - said_at > STARTING_SAID_SECONDS:
+                said_at = now
+                waited, busy = f"{now - began_at:.0f} s", f"{effort[0]:.0f} s"
+                self._progress(
+                    f"waiting for Kafka to listen at {self.bootstrap}: {waited} so far, {busy} of processor time",
+                    f"en attente de Kafka sur {self.bootstrap} : {waited} jusqu'ici, {busy} de processeur",
+                )
         self.stop(signal.SIGKILL)
         raise BrokerError(
-            f"Kafka was not ready after {timeout_seconds:.0f} s, see {self.last_word}",
-            f"Kafka n'est pas prêt après {timeout_seconds:.0f} s, voir {self.last_word}",
+            f"Kafka was not ready after {now - began_at:.0f} s, see {self.last_word}",
+            f"Kafka n'est pas prêt après {now - began_at:.0f} s, voir {self.last_word}",
         )
+
+    def _effort(self) -> tuple[float, int]:
+        """Return the processor time that the broker has used, in seconds, and the bytes of its logs."""
+        import psutil  # noqa: PLC0415 - slow to import
+
+        seconds = 0.0
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(self.pid).cpu_times()
+            seconds = times.user + times.system
+        return seconds, sum(path.stat().st_size for path in (self.log, self._output) if path.exists())
 
 
 def _start(command: list[str], output: IO[Any]) -> subprocess.Popen[bytes]:

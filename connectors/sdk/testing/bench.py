@@ -48,6 +48,11 @@ class HeldPublisher:
         self._held: deque[tuple[Sequence[Event], Callable[[], None]]] = deque()
 
     @property
+    def trouble(self) -> str:
+        """Nothing refuses."""
+        return ""
+
+    @property
     def pending(self) -> bool:
         """Whether something is held."""
         return bool(self._held)

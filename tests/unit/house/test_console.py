@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
 from streams.console import SAYINGS, describe_state, read_line
 from streams.web.board import State
@@ -63,6 +68,20 @@ def test_why_kafka_is_away_is_told() -> None:
         "siege: Kafka takes nothing (the broker refuses a right on a group, a topic, or a transactional id),"
         " what comes is kept on disk"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (GroupAuthorizationFailedError("accueil"), "accueil"),
+        (TopicAuthorizationFailedError({"contact.call.v1"}), "{'contact.call.v1'}"),
+        (TransactionalIdAuthorizationFailed(), ""),
+    ],
+)
+def test_a_right_that_kafka_refuses_is_named(error: Exception, named: str) -> None:
+    told = read_line(line("error", "leaving", error=repr(error)))[1]
+    assert told.startswith("cannot go on: the broker refuses a right on ")
+    assert named in told
 
 
 def test_event_that_nobody_put_into_words_is_told_as_it_is() -> None:

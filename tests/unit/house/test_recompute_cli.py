@@ -68,7 +68,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, slept: list[float]) -> 
     monkeypatch.setenv("ACCUEIL_BROKERS", "127.0.0.1:1")
     monkeypatch.setenv("ACCUEIL_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recompute_cli, "wait_for_broker", lambda _: None)
+    monkeypatch.setattr(recompute_cli, "wait_for_broker", lambda *_, **__: None)
 
     def run(*told: Counted, arguments: tuple[str, ...] = (), language: str = "C") -> Result:
         answers = iter(told)
