@@ -18,7 +18,7 @@ from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.notify.options import NotifyOptions
 from streams.prechecks import check_port, make_private
-from streams.running import find, find_brokers
+from streams.running import Cluster, find, find_cluster, keep_password
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
 from streams.web.options import WebOptions
@@ -33,9 +33,17 @@ log = structlog.get_logger(__name__)
 
 
 def run_broker(settings: Settings, health_port: int) -> int:
-    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code.
+
+    Raises `BrokerError` if it does not start, and `ConfigError` if the file of its password cannot be used.
+    """
     make_private(settings.data)
-    kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
+    kafka = EmbeddedKafka(
+        settings.data / "kafka",
+        settings.broker_port,
+        password=keep_password(settings.data),
+        progress=lambda *both: log.info(say(*both)),
+    )
     kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
     stopping = await_stop()
 
@@ -150,12 +158,8 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         )
     stopping = await_stop()
     make_private(settings.data)
-    runner = Runner(
-        instances,
-        brokers=find_brokers(settings),
-        directory=settings.data / "connectors",
-        options=settings.kafka.client_options(),
-    )
+    brokers, client = find_cluster(settings)
+    runner = Runner(instances, brokers=brokers, directory=settings.data / "connectors", options=client)
     place = settings.connect
     with serve_health(
         place.health_host, place.health_port, "connect.health_port", healthy=runner.healthy, ready=runner.ready
@@ -168,12 +172,13 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
     return 0
 
 
-def web_options(settings: Settings) -> WebOptions:
-    """Return what the board is told. Raises `ConfigError` if there is no broker."""
+def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
+    """Return the board's options; its brokers are found if not given. Raises `ConfigError` if there are none."""
     web = settings.web
+    brokers, client = cluster or find_cluster(settings)
     return WebOptions(
-        brokers=find_brokers(settings),
-        client=settings.kafka.client_options(),
+        brokers=brokers,
+        client=client,
         host=web.host,
         port=web.port,
         hosts=web.hosts,
@@ -215,7 +220,7 @@ def serve(settings: Settings, config: Path | None) -> int:
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return what notify is told; brokers are found if not given, those of the demo if only that runs here.
+    """Return the options of notify; `brokers` are found if not given, those of the demo if only that runs here.
 
     Raises `ConfigError` if nobody is to be told, or there is no broker.
     """
@@ -228,9 +233,10 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
             )
         )
     running = find(settings, or_demo=True)
+    cluster = find_cluster(settings, or_demo=True) if brokers is None else Cluster(brokers, {})
     return settings.notify.of_notify(
-        brokers=find_brokers(settings, or_demo=True) if brokers is None else brokers,
-        client=settings.kafka.client_options(),
+        brokers=cluster.brokers,
+        client=cluster.client,
         directory=(running[0] if running else settings.data) / "notify",
         time_zone=settings.web.zone,
     )

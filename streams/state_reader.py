@@ -13,7 +13,7 @@ from models.topics import CONTACTS, SOURCES
 from streams.core import contact
 from streams.core.contact import Contact
 from streams.engine.partitioner import partition_of
-from streams.running import find_brokers, wait_for_broker
+from streams.running import find_cluster, wait_for_broker
 from streams.settings import Settings
 from streams.topic_reader import CONSUMER, ONCE, opened, read_until
 
@@ -55,9 +55,9 @@ def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) ->
 
 
 def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
-    brokers = find_brokers(settings, or_demo=True)
+    brokers, client = find_cluster(settings, or_demo=True)
     wait_for_broker(brokers)
-    return read_rows(brokers, settings.kafka.client_options(), wanted, key)
+    return read_rows(brokers, client, wanted, key)
 
 
 def read_rows(
@@ -90,10 +90,10 @@ def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[
 
     It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
     """
-    brokers = find_brokers(settings, or_demo=True)
+    brokers, client = find_cluster(settings, or_demo=True)
     wait_for_broker(brokers)
     found: dict[str, dict[str, Event]] = {}
-    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **settings.kafka.client_options()}
+    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}
     with opened(KafkaConsumer, config) as consumer:
         places = [
             TopicPartition(topic.name, partition)

@@ -43,6 +43,7 @@ LIBRARIES = {
         "connectors/sdk/publisher.py",
         "connectors/sdk/encoding.py",
         "streams/engine/clients.py",
+        "streams/engine/login.py",
         "streams/engine/topics.py",
         "streams/topic_reader.py",
         "streams/deadletters.py",
