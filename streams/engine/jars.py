@@ -5,6 +5,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -68,8 +69,8 @@ class Jar(NamedTuple):
 def read_lock() -> list[Jar]:
     """Return the locked jars, in the order of the class path."""
     lines = LOCK.read_text(encoding="utf-8").splitlines()
-    pairs = (line.split() for line in lines if line and not line.startswith("#"))
-    return [Jar(*coordinates.split(":", 2), sha256=sha256) for coordinates, sha256 in pairs]
+    found = (re.split("[: ]", line) for line in lines if not line.startswith("#"))
+    return [Jar(group, artifact, version, sha256) for group, artifact, version, sha256 in found]
 
 
 def find_jars(progress: Progress) -> list[Path]:
