@@ -74,7 +74,7 @@ def read_lock() -> list[Jar]:
 
 
 def find_jars(progress: Progress) -> list[Path]:
-    """Return the paths of all locked jars, each with the locked SHA-256; fetch those that are missing.
+    """Return the paths of all locked jars, each with the locked SHA-256; fetch missing ones.
 
     The jars are kept in `accueil/kafka` of the user's cache directory, and hashed at each call (0.1 s for 37 MB).
     Raises `JarsError`.
@@ -105,7 +105,7 @@ def find_jars(progress: Progress) -> list[Path]:
 
 
 def _fetch(jar: Jar, maven: Any, store: Path) -> None:
-    """Put `jar` into `store`, from the local Maven repository if it is there, else by a download."""
+    """Put `jar` into `store`, from the local Maven repository or by a download."""
     found = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     if (sha256 := _hash(found)) != jar.sha256:
         raise JarsError(
@@ -147,7 +147,7 @@ def _hash(path: Path) -> str:
 
 
 def _resolve() -> Iterator[Jar]:
-    """Yield what Kafka's POMs ask for today, without what is unused, with the hashes of the files as they are served."""
+    """Yield the jars that Kafka's POMs require, without unused ones, with the hashes of the downloaded files."""
     import jgo  # noqa: PLC0415
 
     # all_jars, not classpath: that one leaves out the jars that are Java modules.

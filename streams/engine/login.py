@@ -68,7 +68,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def listener_properties(port: int, controller: int, password: str, mechanism: str) -> dict[str, str]:
-    """Return the broker's settings by which both of its listeners refuse whoever does not log in.
+    """Return the broker's settings that make both listeners refuse clients without a login.
 
     The controller listener has a password of this start alone: its only client is the broker itself, which bound the port.
     """
