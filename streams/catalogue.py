@@ -1,6 +1,7 @@
 """The topics of the vocabulary as the engine is to make them."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from models.topics import CATALOGUE, DAY_MS, DEAD_LETTERS, EVENTS_KEPT_MS, Topic
 from streams.engine.topics import COMPACTED, NoBrokerError, TopicError, TopicSpec, apply
@@ -85,14 +86,23 @@ def kept_ms(topic: Topic, settings: Settings) -> int:
     return settings.retention.events_days * DAY_MS if topic.retention_ms == EVENTS_KEPT_MS else topic.retention_ms or 0
 
 
-def apply_topics(settings: Settings, brokers: str, wait_seconds: float, *, dry_run: bool = False) -> list[str]:
+def apply_topics(
+    settings: Settings,
+    brokers: str,
+    wait_seconds: float,
+    *,
+    dry_run: bool = False,
+    client: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Make all topics be so, once a broker answers; return one line per change. With `dry_run` none is made.
 
+    `client` is the login to the brokers, that of the settings if not given.
     Raises `OperatorError` if that cannot be, or if no broker answers for `wait_seconds`.
     """
-    wait_for_broker(brokers, wait_seconds, client=settings.kafka.client_options())
+    client = settings.kafka.client_options() if client is None else client
+    wait_for_broker(brokers, wait_seconds, client=client)
     try:
-        changes = apply(brokers, specs(settings), dry_run=dry_run, **settings.kafka.client_options())
+        changes = apply(brokers, specs(settings), dry_run=dry_run, **client)
     except TopicError as error:
         code = EXIT_RESTART if isinstance(error, NoBrokerError) else EXIT_CONFIGURATION
         raise OperatorError(_in_words(str(error)), code) from None

@@ -20,7 +20,7 @@ from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
 from streams.notify.options import NotifyOptions
 from streams.prechecks import check_port, make_private
-from streams.running import find, find_brokers, find_refusal
+from streams.running import Cluster, find, find_cluster, find_refusal, keep_password
 from streams.settings import ConfigError, Settings
 from streams.terminal import EXIT_RESTART
 from streams.web.options import WebOptions
@@ -37,9 +37,17 @@ log = structlog.get_logger(__name__)
 
 
 def run_broker(settings: Settings, health_port: int) -> int:
-    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code. Raises `BrokerError` if it does not start."""
+    """Run Accueil's own Kafka until SIGTERM or SIGINT; return the exit code.
+
+    Raises `BrokerError` if it does not start, and `ConfigError` if the file of its password cannot be used.
+    """
     make_private(settings.data)
-    kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, progress=lambda *both: log.info(say(*both)))
+    kafka = EmbeddedKafka(
+        settings.data / "kafka",
+        settings.broker_port,
+        password=keep_password(settings.data),
+        progress=lambda *both: log.info(say(*both)),
+    )
     kafka.start()  # until it returns a signal ends us at once, whatever is being fetched
     stopping = await_stop()
 
@@ -154,7 +162,7 @@ def connect(settings: Settings, names: Sequence[str], config: Path | None) -> in
         )
     stopping = await_stop()
     make_private(settings.data)
-    brokers, client = find_brokers(settings), settings.kafka.client_options()
+    brokers, client = find_cluster(settings)
     any_of = [topic.name for topic in SOURCES.values()]
 
     def check(topics: Collection[str]) -> str:
@@ -194,7 +202,7 @@ class _ClusterCheck(Thread):
         directory, pause = self._settings.data / "connectors", 1.0
         while not self._stopping.is_set():
             try:
-                cluster = read_cluster(find_brokers(self._settings), self._settings.kafka.client_options())
+                cluster = read_cluster(*find_cluster(self._settings))
             except KafkaError:
                 self._stopping.wait(pause)
                 pause = min(2 * pause, 30.0)
@@ -218,12 +226,13 @@ def _tell_elsewhere(instances: "Sequence[Instance]", directory: Path) -> str:
     )
 
 
-def web_options(settings: Settings) -> WebOptions:
-    """Return what the board is told. Raises `ConfigError` if there is no broker."""
+def web_options(settings: Settings, cluster: Cluster | None = None) -> WebOptions:
+    """Return the board's options; its brokers are found if not given. Raises `ConfigError` if there are none."""
     web = settings.web
+    brokers, client = cluster or find_cluster(settings)
     return WebOptions(
-        brokers=find_brokers(settings),
-        client=settings.kafka.client_options(),
+        brokers=brokers,
+        client=client,
         host=web.host,
         port=web.port,
         hosts=web.hosts,
@@ -265,7 +274,7 @@ def serve(settings: Settings, config: Path | None) -> int:
 
 
 def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOptions:
-    """Return what notify is told; brokers are found if not given, those of the demo if only that runs here.
+    """Return the options of notify; `brokers` are found if not given, those of the demo if only that runs here.
 
     Raises `ConfigError` if nobody is to be told, or there is no broker.
     """
@@ -278,9 +287,10 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
             )
         )
     running = find(settings, or_demo=True)
+    cluster = find_cluster(settings, or_demo=True) if brokers is None else Cluster(brokers, {})
     return settings.notify.of_notify(
-        brokers=find_brokers(settings, or_demo=True) if brokers is None else brokers,
-        client=settings.kafka.client_options(),
+        brokers=cluster.brokers,
+        client=cluster.client,
         directory=(running[0] if running else settings.data) / "notify",
         time_zone=settings.web.zone,
     )

@@ -15,9 +15,10 @@ from streams.core.contact import ERASED
 from streams.core.promises import PROMISED, Promised
 from streams.core.timeline import Entry, decode
 from streams.engine.broker import EmbeddedKafka
+from streams.engine.login import PASSWORD_FILE
 from streams.listing import when
 from streams.prechecks import own
-from streams.running import find, find_brokers, kafka_errors, wait_for_broker
+from streams.running import Cluster, find, find_cluster, kafka_errors, keep_password, own_login, wait_for_broker
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, confirm, pass_settings
 from streams.timeline.database import Refused, Unavailable
@@ -57,11 +58,11 @@ def command(settings: Settings, *, yes: bool) -> None:
     )
     if not yes and not confirm(question):
         raise click.Abort
-    with clear_errors(), kafka_errors(), _broker(settings) as brokers:
+    with clear_errors(), kafka_errors(), _cluster(settings) as cluster:
         try:
             timeline = open_timeline(settings)
             try:
-                rebuilt = rebuild(timeline, brokers, settings.kafka.client_options())
+                rebuilt = rebuild(timeline, cluster.brokers, cluster.client)
             finally:
                 timeline.close()
         except Unavailable as error:
@@ -76,20 +77,20 @@ def command(settings: Settings, *, yes: bool) -> None:
 
 
 @contextmanager
-def _broker(settings: Settings) -> Iterator[str]:
+def _cluster(settings: Settings) -> Iterator[Cluster]:
     """Yield the configured or running broker; start Accueil's own for the duration if there is neither."""
     if settings.brokers or find(settings):
-        brokers = find_brokers(settings)
-        wait_for_broker(brokers)
-        yield brokers
+        cluster = find_cluster(settings)
+        wait_for_broker(cluster.brokers, client=cluster.client, reads=[TIMELINE.name])
+        yield cluster
         return
     with own(settings.data):
         if not (settings.data / "kafka").exists():
-            find_brokers(settings)  # raises: there is none
-        kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port)
+            find_cluster(settings)  # raises: there is none
+        kafka = EmbeddedKafka(settings.data / "kafka", settings.broker_port, password=keep_password(settings.data))
         kafka.start()
         try:
-            yield kafka.bootstrap
+            yield Cluster(kafka.bootstrap, own_login(settings.data / PASSWORD_FILE).client_options())
         finally:
             kafka.stop()
 

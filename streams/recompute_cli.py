@@ -17,7 +17,7 @@ from streams.core.figures import Dimensions, civil_time
 from streams.core.layouts import LAYOUTS
 from streams.listing import as_json, limit_option, print_table, when
 from streams.recomputing import Counted, count_again
-from streams.running import find_brokers, kafka_errors, pass_settings_here, wait_for_broker
+from streams.running import Cluster, find_cluster, kafka_errors, pass_settings_here, wait_for_broker
 from streams.settings import Settings
 from streams.sla_cli import file_in_force, load_in_force
 from streams.terminal import OperatorError, clear_errors
@@ -62,10 +62,10 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
     with clear_errors(), kafka_errors():
         file = file_in_force(settings)
         policies = load_in_force(settings, file)
-        brokers = find_brokers(settings, or_demo=True)
+        cluster = find_cluster(settings, or_demo=True)
         read_too = (topic.name for topic in (CONTACTS, FIGURES, *SOURCES.values()))
-        wait_for_broker(brokers, client=settings.kafka.client_options(), reads=read_too)
-        counted, found = _count_and_compare(settings, brokers, policies)
+        wait_for_broker(cluster.brokers, client=cluster.client, reads=read_too)
+        counted, found = _count_and_compare(settings, cluster, policies)
         if found.differences and found.is_of_time and counted.history_at:
             click.echo(_tell_history(counted, found, settings), err=True)
             found = found._replace(differences=[])
@@ -79,7 +79,7 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
             )
             click.echo(text, err=True)
             time.sleep(seconds)
-            counted, found = _count_and_compare(settings, brokers, policies)
+            counted, found = _count_and_compare(settings, cluster, policies)
     (_print_json if options["json"] else _print)(counted, found.differences, limit, settings)
     if found.left_out:
         click.echo(_tell_left_out(counted, found, file, settings), err=options["json"])
@@ -89,8 +89,8 @@ def command(settings: Settings, /, *, limit: int, **options: bool) -> None:
         click.get_current_context().exit(EXIT_DIFFERENT)
 
 
-def _count_and_compare(settings: Settings, brokers: str, policies: Policies) -> tuple[Counted, _Found]:
-    counted = count_again(brokers, settings.kafka.client_options(), times(settings), lambda: policies, _Shown())
+def _count_and_compare(settings: Settings, cluster: Cluster, policies: Policies) -> tuple[Counted, _Found]:
+    counted = count_again(*cluster, times(settings), lambda: policies, _Shown())
     if not counted.as_of:
         raise OperatorError(say("no worker has counted anything yet", "aucun worker n'a encore rien compté"))
     return counted, _find(counted, settings.web.zone)

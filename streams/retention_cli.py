@@ -199,8 +199,9 @@ def _rewrite(settings: Settings, *, dry_run: bool) -> Iterator[str]:
 
 def _set_topics(settings: Settings, *, dry_run: bool) -> Iterator[str]:
     from streams.catalogue import apply_topics  # noqa: PLC0415
-    from streams.running import find_brokers  # noqa: PLC0415
+    from streams.running import find_cluster  # noqa: PLC0415
 
-    changes = apply_topics(settings, find_brokers(settings), BROKER_SECONDS, dry_run=dry_run)
+    brokers, client = find_cluster(settings)
+    changes = apply_topics(settings, brokers, BROKER_SECONDS, dry_run=dry_run, client=client)
     would = say("would be: ", "serait : ") if dry_run else ""
     yield from [f"{would}{change}" for change in changes] or [say("topics: as they must be", "topics : tous conformes")]

@@ -21,7 +21,7 @@ from streams.acts import acting, check_whose, record_act, tell_who
 from streams.listing import EXIT_NOT_FOUND, as_json, when, word, words_of
 from streams.phrases import cause_of
 from streams.rights.vocabulary import LANGUAGES
-from streams.running import find_brokers, find_refusal, pass_settings_here
+from streams.running import find_cluster, find_refusal, pass_settings_here
 from streams.sectors import choose_sector
 from streams.settings import Settings
 from streams.terminal import EXIT_RESTART, OperatorError, clear_errors, confirm
@@ -224,8 +224,7 @@ def opened(settings: Settings) -> "Iterator[tuple[Timeline, Erasing]]":
             raise OperatorError(tell_away(error), EXIT_RESTART) from None
         except finding.KafkaAway as error:
             reads, writes = [CONTACTS.name], [topic.name for topic in SOURCES.values()]
-            client = settings.kafka.client_options()
-            if refusal := find_refusal(find_brokers(settings), client, reads=reads, writes=writes):
+            if refusal := find_refusal(*find_cluster(settings), reads=reads, writes=writes):
                 raise OperatorError(refusal) from None
             raise OperatorError(
                 say(

@@ -15,7 +15,7 @@ from streams.core import contact
 from streams.core.contact import Contact
 from streams.engine.partitioner import partition_of
 from streams.engine.rights import READ, Needs, find_refusal
-from streams.running import find_brokers, wait_for_broker
+from streams.running import find_cluster, wait_for_broker
 from streams.settings import Settings
 from streams.topic_reader import CONSUMER, ONCE, opened, read_until
 
@@ -57,9 +57,9 @@ def scan_contacts(settings: Settings, note: Callable[[str, Contact], object]) ->
 
 
 def _read(settings: Settings, wanted: Callable[[bytes, bytes], bool], key: bytes | None = None) -> dict[bytes, bytes]:
-    brokers = find_brokers(settings, or_demo=True)
-    wait_for_broker(brokers, client=settings.kafka.client_options(), reads=[CONTACTS.name])
-    return read_rows(brokers, settings.kafka.client_options(), wanted, key)
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[CONTACTS.name])
+    return read_rows(brokers, client, wanted, key)
 
 
 def read_rows(
@@ -95,11 +95,10 @@ def read_events(settings: Settings, contacts: Container[str]) -> dict[str, list[
 
     It looks at the whole log. Raises as `read_contact`; what is no event is passed over.
     """
-    brokers = find_brokers(settings, or_demo=True)
-    names = [topic.name for topic in SOURCES.values()]
-    wait_for_broker(brokers, client=settings.kafka.client_options(), reads=names)
+    brokers, client = find_cluster(settings, or_demo=True)
+    wait_for_broker(brokers, client=client, reads=[topic.name for topic in SOURCES.values()])
     found: dict[str, dict[str, Event]] = {}
-    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **settings.kafka.client_options()}
+    config = {"bootstrap_servers": brokers, **ONCE, **CONSUMER, **client}
     with opened(KafkaConsumer, config) as consumer:
         places = [
             TopicPartition(topic.name, partition)

@@ -44,6 +44,7 @@ LIBRARIES = {
         "connectors/sdk/encoding.py",
         "streams/engine/clients.py",
         "streams/engine/rights.py",
+        "streams/engine/login.py",
         "streams/engine/topics.py",
         "streams/topic_reader.py",
         "streams/deadletters.py",

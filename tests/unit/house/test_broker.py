@@ -27,7 +27,7 @@ from tests.support.processes import wait_until
 JAVA = """#!/bin/sh
 [ "$1" = -version ] && { echo 'openjdk version "%s"' >&2; exit 0; }
 case "$*" in
-    *StorageTool*) %s ;;
+    *format.options*) %s ;;
     *) %s ;;
 esac
 """
