@@ -158,11 +158,11 @@ class EmbeddedKafka:
         """
         self.format()
         if self._password and not self._knows_password():
-            self._set_password(timeout_seconds)
+            self._set_password(timeout_seconds, stalled_seconds)
             self._write_properties()
-        self._run(timeout_seconds)
+        self._run(timeout_seconds, stalled_seconds)
 
-    def _run(self, timeout_seconds: float) -> None:
+    def _run(self, timeout_seconds: float, stalled_seconds: float) -> None:
         with self._output.open("ab") as output:
             self._process = _start([*self._java(), "kafka.Kafka", str(self._properties)], output)
         self._wait_until_listening(self._process, timeout_seconds, stalled_seconds)
@@ -215,14 +215,14 @@ class EmbeddedKafka:
     def _digest(self) -> str:
         return hashlib.sha256(self._password.encode()).hexdigest()
 
-    def _set_password(self, timeout_seconds: float) -> None:
+    def _set_password(self, timeout_seconds: float, stalled_seconds: float) -> None:
         """Write the password into data that do not hold it: the broker runs for that on a port and by a login of its own."""
         self._progress("setting the broker's password", "enregistrement du mot de passe du broker")
         port, login = self.port, make_password()
         self.port = free_port()
         self._write_properties(login)
         try:
-            self._run(timeout_seconds)
+            self._run(timeout_seconds, stalled_seconds)
             if not self._is_ours():  # who else took the port would be handed what leads to the password
                 raise BrokerError(
                     f"another process listens on port {self.port}", f"un autre processus écoute sur le port {self.port}"
