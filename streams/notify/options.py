@@ -78,5 +78,6 @@ class NotifyOptions:
     runbook_url: str = ""
     time_zone: ZoneInfo = PARIS
     """In which people read deadlines."""
+    max_age_hours: float = 72.0
     digest_above: int = 10
     keep_ended_days: int = 35

@@ -31,7 +31,7 @@ def told(
 
 def seen(changes: Iterable[Change]) -> list[tuple[str, str]]:
     """What people are told."""
-    return [(one.what, one.incident.kind) for one in changes if one.what is not What.CHANGED]
+    return [(one.what, one.incident.kind) for one in changes if one.what in {What.STARTED, What.ENDED}]
 
 
 def test_breach_opens_an_incident_and_what_was_promised_ends_it() -> None:
