@@ -70,6 +70,11 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why it ended: `met cancelled paused moved`, of a warning also `breached`; empty if that is not known."""
     told_due_at: int | None = None
     """What time was told to have passed last: `due_at`, unless another one that passed too is known since."""
+    target: int = 0
+    """What was promised, in `unit`; 0 if an earlier release recorded it."""
+    unit: str = ""
+    since: int = 0
+    """When the clock started: since when the citizen waits; 0 if an earlier release recorded it."""
     known_at: int = 0
     """When a worker reported that it began; 0 if an earlier release recorded it."""
     unsent: str = ""
@@ -179,7 +184,9 @@ def settle(before: Known | None, after: Known, max_age_ms: int | None = None) ->
     return replace(after, breach=breach, risk=risk), [*of_risk, *of_breach]
 
 
-def _settle(before: Incident | None, after: Incident | None, max_age_ms: int | None) -> tuple[Incident | None, list[Change]]:
+def _settle(
+    before: Incident | None, after: Incident | None, max_age_ms: int | None
+) -> tuple[Incident | None, list[Change]]:
     if after is None or after == before:
         return after, []
     began = before.round if before else 0
@@ -266,6 +273,9 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
         (known.round if known else 0) + (not is_over),
         late=data.late,
         ended_at=told_at if is_over and ended_at is None else ended_at,
+        target=data.target,
+        unit=data.unit.value,
+        since=milliseconds(data.started_at),
         known_at=told_at,
     )
 

@@ -161,9 +161,7 @@ class Notifier:
             yield Queueing(name, courier, self._options.digest_above)
 
     def _open(self) -> Store:
-        return Store(
-            self._options.directory, receivers(self._options), round(self._options.max_age_hours * HOUR_MS)
-        )
+        return Store(self._options.directory, receivers(self._options), round(self._options.max_age_hours * HOUR_MS))
 
     def _wake(self) -> None:
         for teller in self._tellers:

@@ -1,4 +1,4 @@
-"""A source that is added later, or that reports once a night, alerts nobody about contacts that were over before they were known."""
+"""A source that is added later, or reports once a night, alerts nobody about contacts that had ended before they were known."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -151,9 +151,7 @@ def test_call_of_a_log_that_is_read_late_and_still_waits_is_sent(desk: Desk) -> 
 def test_warning_is_sent_unless_its_time_is_older_than_max_age(tmp_path: Path, age_days: float, is_sent: bool) -> None:
     promise = Promise(1, START + timedelta(hours=2))
     event = promise.at_risk(told_at=promise.at_risk().time + timedelta(days=age_days))
-    later = event.model_copy(
-        update={"data": event.data.model_copy(update={"deadline_at": START + timedelta(days=30)})}
-    )
+    later = event.model_copy(update={"data": event.data.model_copy(update={"deadline_at": START + timedelta(days=30)})})
     with notifying.telling(tmp_path, DESK) as store:
         store.take([later], {}, START_MS)
         store.release(START_MS + HOLD_MS)
