@@ -117,6 +117,7 @@ def more_due() -> Iterator[Scene]:
             f'contact_sla_completed_total{{{LETTERS},result="met"}}': [100, 100, 100, 100 + done / 2],
             f'contact_sla_completed_total{{{LETTERS},result="cancelled"}}': [100, 100, 100, 200],
             f"contact_sla_late_total{{{LETTERS}}}": [100, 100, 100, 100 + done / 2],
+            **{f'contact_sla_corrected_total{{{LETTERS},fact="{fact}"}}': 0 for fact in ("met", "late")},
         }
         return Scene(f"SlaMoreDueThanDone: {name}", series | calendar(is_open), fires, WEEK + 2, "4h")
 
