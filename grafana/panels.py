@@ -99,12 +99,12 @@ class Panel(ABC):
         """Return the panel as it is there."""
 
     def _describe(self) -> Words:
-        """Return the formula, and where it leaves out what was taken back, that it does."""
-        if not any(f"{TWIN}_" in query for query in self.asked):
+        """Return the formula, and a note where it leaves out corrected counts."""
+        if TWIN in self.about.en or not any(f"{TWIN}_" in query for query in self.asked):
             return self.about
         return Words(
-            f"{self.about.fr} Sans ce qui a été repris ensuite (…{TWIN}).",
-            f"{self.about.en} Without what was taken back later (…{TWIN}).",
+            f"{self.about.fr} Hors corrections (…{TWIN}).",
+            f"{self.about.en} Without corrected counts (…{TWIN}).",
         )
 
     def _frame(self, panel: _Panel, on: Context) -> _Panel:

@@ -2,8 +2,8 @@
 
 A ratio without a denominator is no sample, instead of NaN: where nothing happened, panels say so.
 
-Counters and histograms of figures keep what was taken back, since Prometheus takes a counter that falls for a restart. What was
-taken back is a metric of its own, so that growth is the growth of the one less that of the other.
+Counters and histograms of figures keep corrected counts, since Prometheus takes a falling counter for a restart. The corrected
+counts are a metric of their own: true growth is the growth of the first less that of the second.
 """
 
 from typing import Final, Literal
@@ -45,7 +45,7 @@ def bound_of_share(share: str, number: str, sign: Literal["+", "-"]) -> str:
 
 
 def name_twin(counter: str) -> str | None:
-    """Return the metric of what was taken back of a counter, or of a part of a histogram; None if nothing ever is."""
+    """Return the metric of the corrected counts of a counter, or of a part of a histogram; None if there is none."""
     if not counter.startswith("contact_") or counter in ALONE:
         return None
     stem, _, part = counter.rpartition("_")
@@ -83,9 +83,9 @@ class Scope:
         return since(self.least(metric, *matchers, by=by))
 
     def during(self, counter: str, *matchers: str, by: str = "", window: str = RANGE) -> str:
-        """Return how much a counter grew, without what was taken back; Prometheus extrapolates, so that it need not be whole.
+        """Return how much a counter grew, without corrected counts; Prometheus extrapolates, so that it need not be whole.
 
-        Of a time before `accueil web` told what was taken back, it is the growth of the counter alone.
+        Where Prometheus has no corrected counts, as before an upgrade, it is the growth of the counter alone.
         """
         grown = once(f"increase({self.select(counter, *matchers)}[{window}])")
         if (twin := name_twin(counter)) is None:

@@ -79,7 +79,9 @@ def test_source_of_calls_that_ended_long_ago_alerts_nobody(
             worker.wait_for('"event": "partition_opened"', 1)
             chain.call_long_ago(200, ago)
             with closing(Store(tmp_path / "data" / "notify", Receivers())) as store:
-                wait_until(lambda: store.unsent() == {("breached", "ended"): 200}, "all to be counted", 60, store.unsent)
+                wait_until(
+                    lambda: store.unsent() == {("breached", "ended"): 200}, "all to be counted", 60, store.unsent
+                )
             chain.call(3)
             wait_until(lambda: told(hook).keys() >= chain.deadlines.keys(), "what happens now", 60)
     assert told(hook).keys() == chain.deadlines.keys()
@@ -100,4 +102,4 @@ def test_stop_across_500_deadlines_is_500_alerts_that_were_told_late(own_kafka: 
     }
     assert len(hook.firing()) == 500
     alerts = [alert for _, body in hook.taken for alert in body["alerts"]]
-    assert {alert["annotations"].get("late") for alert in alerts} == {"true"}
+    assert {alert["labels"].get("late") for alert in alerts} == {"true"}

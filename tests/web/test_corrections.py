@@ -1,4 +1,4 @@
-"""Dashboards after corrections: each query says what is true, as a house says in which nothing was ever counted wrongly."""
+"""Dashboards after corrections: each query answers as for a house in which nothing was ever counted wrongly."""
 
 import re
 import time
@@ -54,7 +54,7 @@ def of_job(query: str, job: str) -> str:
 
 
 def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[Asked, object, object]]:
-    """Yield the queries that do not say of both houses the same, up to what Prometheus extrapolates."""
+    """Yield the queries with different answers for both houses, apart from extrapolation."""
     for one in ASKED:
         corrected, true = (prometheus.ask(of_job(one.query, job), at) for job in ("corrected", "true"))
         if corrected.keys() != true.keys() or any(
@@ -63,7 +63,7 @@ def differences(prometheus: Prometheus, at: float) -> Iterator[tuple[Asked, obje
             yield one, corrected, true
 
 
-def test_each_query_says_what_is_true_after_corrections_between_scrapes(tmp_path: Path) -> None:
+def test_each_query_is_right_after_corrections_between_scrapes(tmp_path: Path) -> None:
     with serving(OPTIONS, policies=POLICIES) as house, serving(OPTIONS, policies=POLICIES) as other:
         for served in (house, other):
             served.follow()

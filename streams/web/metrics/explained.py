@@ -350,7 +350,7 @@ TEXTS: Final[Mapping[str, Text]] = {
 
 
 def _grown(counter: str, window: str, **labels: str) -> str:
-    """Return how much a counter, or a part of a histogram, grew in `window`, without what was taken back.
+    """Return the growth of a counter, or of a part of a histogram, in `window`, without corrected counts.
 
     The value of a label is a regular expression if it begins with `~`.
     """

@@ -20,7 +20,7 @@ PLACE: Final = Dimensions._fields
 """The labels of every metric of places."""
 
 TWIN: Final = "_corrected"
-"""Ends the name of the metric of what was taken back of another one."""
+"""Suffix of a metric that holds the corrected counts of another one."""
 
 Key = TypeVar("Key")
 Figures = Mapping[Dimensions, Figure]
@@ -42,7 +42,7 @@ class Rows(NamedTuple):
     today: Figures
     """What is true of today."""
     corrected: Figures
-    """How much of `ever` a later event took back: it never falls either, and the difference is what is true."""
+    """The corrected counts in `ever`. They never fall either; the difference of both is true now."""
     said: Mapping[tuple[Dimensions, str], Figure]
     """Place of opinions and window (`opinions.WINDOWS`) → what is said in it."""
 
@@ -107,7 +107,7 @@ class RowsMaker:
         )
 
     def _count_ever(self, place: Dimensions, figure: Figure) -> tuple[Figure, Figure]:
-        """Return what was ever counted at a place, and what was taken back of that."""
+        """Return all counts of a place, and the corrected ones among them."""
         if not figure.corrected:
             return figure, _ZEROS[place.channel]
         before = self._split.get(place)
@@ -183,34 +183,35 @@ class PlaceMeasure(Measure[Dimensions]):
 
 @dataclass(frozen=True, slots=True)
 class Counted(PlaceMeasure):
-    """A metric that never falls: it keeps what was taken back, which a twin of it counts alone (`with_twins`)."""
+    """A metric that never falls: it keeps corrected counts; its twin holds these alone (`with_twins`)."""
 
     name: str
     """Of a counter without `_total`."""
     about: str
     has_twin: bool = field(default=True, kw_only=True)
-    """False if another metric says what was taken back, or if it says so itself."""
+    """False if another metric holds its corrected counts, or if it holds those of another one."""
     is_twin: bool = field(default=False, kw_only=True)
 
     @property
     def suffix(self) -> str:
-        """What Prometheus' name has behind `name`."""
+        """Suffix of the name in Prometheus."""
         return ""
 
     @property
     def documentation(self) -> str:
         """The help text."""
         if self.is_twin:
-            return f"What was taken back of {self.name.removesuffix(TWIN)}{self.suffix}, which still holds it."
-        kept = f" What was taken back stays in it; {self.name}{TWIN}{self.suffix} counts that." if self.has_twin else ""
+            other = f"{self.name.removesuffix(TWIN)}{self.suffix}"
+            return f"Counts of {other} that later events corrected; {other} keeps them."
+        kept = f" Keeps corrected counts; {self.name}{TWIN}{self.suffix} holds them." if self.has_twin else ""
         return f"{self.about}{kept}"
 
     def pick(self, rows: Rows) -> Figures:
-        """Return the rows that it is read from: of a twin those of what was taken back."""
+        """Return the rows to read: the corrected counts for a twin."""
         return rows.corrected if self.is_twin else rows.ever
 
     def twin(self) -> Self:
-        """Return the metric of what was taken back of this one."""
+        """Return the metric of the corrected counts of this one."""
         return replace(self, name=f"{self.name}{TWIN}", is_twin=True)
 
 
@@ -223,7 +224,7 @@ class Counter(Counted):
 
     @property
     def suffix(self) -> str:
-        """What Prometheus' name has behind `name`."""
+        """Suffix of the name in Prometheus."""
         return "_total"
 
     def family(self) -> CounterMetricFamily:
@@ -344,10 +345,10 @@ class Scores(Counted):
 
 
 def with_twins(measures: Iterable[Measure[Any]]) -> Iterator[Measure[Any]]:
-    """Yield `measures`, after each that never falls its twin: how much of it was taken back.
+    """Yield `measures`, and after each counter and histogram its twin.
 
-    A twin has the same labels and buckets, and zeros from the start, so that Prometheus sees the first correction: the growth of
-    what is true is the growth of the one less that of the other.
+    A twin has the same labels and buckets, and zeros from the start, so that Prometheus sees the first correction. True growth is
+    the growth of the metric less that of its twin.
     """
     for measure in measures:
         yield measure

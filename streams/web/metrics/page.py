@@ -74,7 +74,7 @@ def describe(metrics: Iterable[Metric], texts: Mapping[str, Text]) -> list[Descr
 
 def _describe(metric: Metric, text: Text, *, has_twin: bool) -> Described:
     suffix = SUFFIXES.get(metric.type, "")
-    kept = f" Ce qui a été repris y reste ; {metric.name}{TWIN}{suffix} le compte." if has_twin else ""
+    kept = f" Garde les comptes corrigés ensuite ; {metric.name}{TWIN}{suffix} les compte à part." if has_twin else ""
     return Described(
         f"{metric.name}{suffix}",
         metric.type,
@@ -88,16 +88,16 @@ def _describe(metric: Metric, text: Text, *, has_twin: bool) -> Described:
 
 
 def _describe_twin(metric: Metric) -> Described:
-    """Return what is to be said of the metric of what was taken back of another one; its labels and buckets are the other's."""
+    """Return the text of a twin; its labels and buckets are those of the other metric."""
     other, suffix = metric.name.removesuffix(TWIN), SUFFIXES.get(metric.type, "")
     return Described(
         f"{metric.name}{suffix}",
         metric.type,
         dict.fromkeys(_labels_of(metric), ()),
         metric.documentation,
-        f"Ce qui a été repris de {other}{suffix}, qui le compte encore.",
-        f"what is true = {other}{suffix} − {metric.name}{suffix}",
-        f"ce qui est vrai = {other}{suffix} − {metric.name}{suffix}",
+        f"Comptes de {other}{suffix} corrigés ensuite ; {other}{suffix} les garde.",
+        f"true count = {other}{suffix} − {metric.name}{suffix}",
+        f"compte vrai = {other}{suffix} − {metric.name}{suffix}",
         (),
     )
 
@@ -134,9 +134,9 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         " say the same:"
         " `max without (instance, job)`, never `sum`. Of opinions and promises `channel` is the one that they are about, and"
         " `queue` is"
-        " empty. Counters and histograms never fall: when more becomes known, what was counted wrongly stays in `X`, and"
-        " `X_corrected` counts it too, with the same labels and buckets. So `increase(X[28d]) - increase(X_corrected[28d])` is"
-        " what is true of a period, for each bucket, sum and count. `contact_corrected_total` names the same by fact.",
+        " empty. Counters and histograms never fall: a count that a later event corrects stays in `X`, and `X_corrected` holds it"
+        " too, with the same labels and buckets. So `increase(X[28d]) - increase(X_corrected[28d])` is true of a period, for each"
+        " bucket, sum and count. `contact_corrected_total` holds the same by fact.",
         "of": "Told by",
         "heads": ("metric", "meaning", "what is counted"),
         "buckets": "Buckets",
@@ -151,9 +151,9 @@ WORDS: Final[Mapping[str, Mapping[str, Any]]] = {
         " Plusieurs `accueil web`"
         " disent la même chose : `max without (instance, job)`, jamais `sum`. Pour les avis et les promesses, `channel` est"
         " le canal"
-        " concerné, et `queue` est vide. Compteurs et histogrammes ne baissent jamais : quand on en sait plus, ce qui a été"
-        " compté à tort reste dans `X`, et `X_corrected` le compte aussi, avec les mêmes étiquettes et classes. Sur une période,"
-        " `increase(X[28d]) - increase(X_corrected[28d])` est donc ce qui est vrai, pour chaque classe, somme et compte."
+        " concerné, et `queue` est vide. Compteurs et histogrammes ne baissent jamais : un compte corrigé ensuite reste dans `X`,"
+        " et `X_corrected` l'a aussi, avec les mêmes étiquettes et classes. Sur une période, le chiffre vrai est donc"
+        " `increase(X[28d]) - increase(X_corrected[28d])`, pour chaque classe, somme et compte."
         " `contact_corrected_total` dit la même chose par fait.",
         "of": "Ce que dit",
         "heads": ("métrique", "sens", "ce qui est compté"),

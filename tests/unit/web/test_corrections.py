@@ -1,4 +1,4 @@
-"""What was taken back stays in counters and histograms, and is counted beside them: the difference is what is true."""
+"""Counters and histograms keep corrected counts, which their twins hold too: the difference is true."""
 
 import re
 
@@ -69,10 +69,10 @@ def test_counter_less_its_twin_is_what_is_true(right: Facts, wrong: Facts) -> No
     assert compared > 500
 
 
-def test_each_metric_says_where_that_is_which_was_taken_back() -> None:
+def test_each_help_text_names_the_other_metric() -> None:
     helps = {family.name: family.documentation for family in Exported(HOUSE, POLICIES).registry.collect()}
     twins = [name for name in helps if name.endswith(TWIN) and name.removesuffix(TWIN) in helps]
     assert len(twins) > 30
     for name in twins:
-        assert re.search(rf"\b{name}(_total)? counts that", helps[name.removesuffix(TWIN)])
-        assert re.match(rf"What was taken back of {name.removesuffix(TWIN)}(_total)?, which", helps[name])
+        assert re.search(rf"\b{name}(_total)? holds them", helps[name.removesuffix(TWIN)])
+        assert re.match(rf"Counts of {name.removesuffix(TWIN)}(_total)? that later events corrected", helps[name])
