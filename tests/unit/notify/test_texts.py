@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -127,6 +128,22 @@ def test_what_became_known_late_says_when() -> None:
         "Deadline: 2026-03-16 13:00 CET, 3 d 02 h ago",
         "Reported late: known on 2026-03-19 15:00 CET, 3 d 02 h later",
     ]
+
+
+def test_incident_of_an_earlier_release_is_told_without_what_it_did_not_record() -> None:
+    known = msgspec.to_builtins(told(Promise(labels={"queue": "700"})))
+    old = {name: value for name, value in known.items() if name not in {"target", "unit", "since", "known_at"}}
+    incident = msgspec.convert(old | {"late": True}, Incident)
+    lines = EN.explain(Telling(What.STARTED, incident), incident.deadline_at).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "Service",
+        "Channel",
+        "Promised",
+        "Deadline",
+        "Contact",
+        "Details",
+    ]
+    assert lines[2] == "Promised: first response (policy demarches)"
 
 
 def test_what_is_over_says_since_when_and_why_and_how_late() -> None:
