@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from models.ids import event_id
 from models.instants import milliseconds
+from models.policies import QUEUED
 from models.sla import (
     AnySlaEvent,
     SlaAtRisk,
@@ -26,6 +27,9 @@ from models.sla import (
 SKEW_MS: Final = 10_000
 """By how much the clocks of two workers may differ: when a topic is read again, what was told longer before the last news of a
 clock is no news."""
+LATE_MS: Final = 900_000
+"""An incident about a letter, e-mail or form is late if it became known longer after its time: sources are polled, and workers
+wait for them (`worker.news_seconds`). Incidents about calls and visits are late after `streams.core.sla.LATE_MS`."""
 HEARD: Final = 64
 """So many of the last events of a clock are known again."""
 BROKEN: Final = "breached"
@@ -63,7 +67,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True):
     round: int
     """It may happen to one clock several times: the first time is 1; 0 if it was over when it was told."""
     late: bool = False
-    """It was told long after it was so."""
+    """It became known long after its time."""
     ended_at: int | None = None
     """When its clock stopped: before `starts_at` if it became known later that the promise had been kept."""
     end: str = ""
@@ -271,7 +275,7 @@ def _begin(kind: Kind, known: Incident | None, event: AnySlaEvent, *, again: boo
         due_at,
         shown_at,
         (known.round if known else 0) + (not is_over),
-        late=data.late,
+        late=data.late and (event.channel in QUEUED or told_at - due_at > LATE_MS),
         ended_at=told_at if is_over and ended_at is None else ended_at,
         target=data.target,
         unit=data.unit.value,

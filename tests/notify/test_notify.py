@@ -239,9 +239,9 @@ def test_alertmanager_that_was_killed_is_told_again_at_once(stage: Stage) -> Non
 
 
 def test_stop_of_a_day_is_one_digest_of_what_goes_on_and_what_ended_meanwhile_is_counted(stage: Stage) -> None:
-    promises = stage.promises[:500]
-    ended, going_on = promises[:250], promises[250:]
     now = datetime.now(UTC)
+    promises = [Promise(n, now - timedelta(seconds=30), clock="answer", channel="call") for n in range(500)]
+    ended, going_on = promises[:250], promises[250:]
     with stage.notifier():
         pass
     stage.tell([event for promise in promises for event in (promise.at_risk(now), promise.breached(now))])
