@@ -18,7 +18,7 @@ from models.topics import SOURCES
 from streams.configuration import DEFAULT_FILE, explain, find_file, find_origin
 from streams.engine.broker import EmbeddedKafka
 from streams.health import State, serve_health
-from streams.notify.options import NotifyOptions
+from streams.notify.options import LANGUAGES, NotifyOptions
 from streams.prechecks import check_port, make_private
 from streams.running import Cluster, find, find_cluster, find_refusal, keep_password
 from streams.settings import ConfigError, Settings
@@ -293,6 +293,8 @@ def notify_options(settings: Settings, brokers: str | None = None) -> NotifyOpti
         client=cluster.client,
         directory=(running[0] if running else settings.data) / "notify",
         time_zone=settings.web.zone,
+        services={language: settings.web.name_services(language) for language in LANGUAGES},
+        queues={language: settings.web.name_queues(language) for language in LANGUAGES},
     )
 
 

@@ -83,6 +83,8 @@ class Reader:
             events = [event for partition, several in records.items() for event in self._decode(partition, several)]
             if self._store.take(events, following, now):
                 self._changed()
+        if self._store.release(now):
+            self._changed()
         if self.moved_at >= self._forget_at:
             self._store.forget(now - self._keep_ms)
             self._forget_at = self.moved_at + FORGET_SECONDS
