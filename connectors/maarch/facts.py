@@ -50,7 +50,8 @@ class Sender(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact about a letter, which stands for itself."""
 
-    kind: Kind
+    kind: str
+    """One of `Kind`."""
     letter: Letter
     read_at: Annotated[datetime, msgspec.Meta(tz=True)]
     at: str = ""

@@ -22,6 +22,7 @@ from connectors.rdv.history import (
     steps,
 )
 from connectors.sdk.citizens import join
+from connectors.sdk.identifiers import number_for
 from connectors.sdk.reconcile import Reconciler, microseconds
 from models.codec import Unusable, check_time
 from models.events import (
@@ -83,6 +84,7 @@ class RdvMapping:
             *config.organisations.values(),
         )
         self._keys = {sector: key_of(sector) for sector in {config.sector, *(place.sector for place in places)} - {""}}
+        self._key = self._keys[config.sector]
 
     def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
         """Return the events that a fact tells and no fact before it. Raises `Unusable`."""
@@ -107,17 +109,19 @@ class RdvMapping:
             before, after = self._reconciler.push(key, as_of, state, times.starts_at)
         known = {(step.native, step.revision) for step in steps(before, times.length_seconds)}
         return [
-            self._event(step, at, fact, key, read_at)
+            self._event(step, at, fact, read_at)
             for step, at in _date(steps(after, times.length_seconds), fact.rdv, times)
             if (step.native, step.revision) not in known
         ]
 
-    def _event(self, step: Step, at: datetime, fact: Fact, key: str, read_at: datetime) -> Event:
+    def _event(self, step: Step, at: datetime, fact: Fact, read_at: datetime) -> Event:
+        numbers = (fact.rdv.id, fact.participation.id)
+        contact = "-".join(number_for(number, self._key) for number in numbers)
         sector = self._place(fact, "sector")
         about: dict[str, Any] = {
-            "id": event_id(self._source, f"{key}|{step.native}", step.revision),
+            "id": event_id(self._source, f"{contact}|{step.native}", step.revision),
             "source": self._source,
-            "subject": contact_id(Channel.APPOINTMENT, self._source, key),
+            "subject": contact_id(Channel.APPOINTMENT, self._source, contact),
             "time": at,
             "recordedtime": read_at,
             "sector": sector,

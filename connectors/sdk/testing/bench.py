@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from connectors.sdk import rejects
 from connectors.sdk.config import parse
-from connectors.sdk.contract import Connector, Context, Publisher, Source
+from connectors.sdk.contract import Connector, Context, Outcome, Publisher, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SpooledPublisher
 from connectors.sdk.files import make_private_directory
@@ -83,6 +83,8 @@ class Bench:
         """Where the source said it was, whenever it was asked, in order."""
         self.acknowledged: list[Any] = []
         """What was acknowledged to it, in order."""
+        self.before_map: Callable[[Source[Any, Any], Any], None] | None = None
+        """Called with the source and each record, before that is mapped."""
         make_private_directory(self.directory)
 
     @contextmanager
@@ -159,7 +161,7 @@ class Bench:
         return Context(self.source, self.directory, Cursor(self.directory), keys.key_of)
 
     def _watch(self, source: Source[Any, Any]) -> None:
-        tell, take = source.position, source.acknowledge
+        tell, take, map_one = source.position, source.acknowledge, source.map
 
         def note_position() -> Any:
             reach("position")
@@ -172,6 +174,12 @@ class Bench:
             take(position)
             reach("acknowledged")
 
+        def note_record(raw: Any) -> Outcome:
+            if self.before_map:
+                self.before_map(source, raw)
+            return map_one(raw)
+
+        source.map = note_record  # type: ignore[method-assign]
         source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
 
 
