@@ -103,15 +103,19 @@ class WebhookMapping:
             elif is_closed(fields[name]):
                 data[name] = self._config.labels.get(str(value), value)
             elif isinstance(value, str):
-                if not REFERENCE.fullmatch(value):
-                    raise Unusable(Reason.INVALID_FIELD, f"{place}: does not look like a reference")
-                data[name] = reference_for(value, self._key)
-            elif name.endswith("_seconds"):
-                if value > MAX_SECONDS:
-                    raise Unusable(Reason.INVALID_FIELD, f"{place}: longer than {MAX_SECONDS} seconds")
-                data[name] = (
-                    value if isinstance(value, bool) else round(value, 3)
-                )  # more digits may tell more than a time
+                data[name] = self._reference(value, place)
             else:
-                data[name] = value
+                data[name] = _duration(value, place) if name.endswith("_seconds") else value
         return data
+
+    def _reference(self, text: str, place: str) -> str:
+        if not REFERENCE.fullmatch(text):
+            raise Unusable(Reason.INVALID_FIELD, f"{place}: does not look like a reference")
+        return reference_for(text, self._key)
+
+
+def _duration(seconds: float, place: str) -> float:
+    """Return a duration to the millisecond: further digits could hold anything. Raises `Unusable` if it is too long."""
+    if seconds > MAX_SECONDS:
+        raise Unusable(Reason.INVALID_FIELD, f"{place}: longer than {MAX_SECONDS} seconds")
+    return seconds if isinstance(seconds, bool) else round(seconds, 3)
