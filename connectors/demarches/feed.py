@@ -46,7 +46,7 @@ class Feed:
         self._listing = listing
         self._mark = mark
         self._start = datetime(*config.start.timetuple()[:3], tzinfo=UTC) if config.start else BEGINNING
-        self._overlap = timedelta(seconds=config.overlap_seconds)
+        self._overlap = max(timedelta(seconds=config.overlap_seconds), listing.dated_back)
         self._page_size = config.page_size
         self._interval = Interval(config.poll_seconds)
         self._backoff = Backoff()

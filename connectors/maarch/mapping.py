@@ -150,6 +150,8 @@ class LetterMapping:
         if not fact.letter.closing_date:
             return found_at
         closed_at = self._time("closing_date", fact.letter.closing_date)
+        if self._was_closed(fact):  # the same closing, by another status: END after STDBY
+            return closed_at
         reopened = fact.since and closed_at < self._time("modification_date", fact.since)
         return found_at if reopened else closed_at
 
