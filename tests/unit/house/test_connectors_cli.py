@@ -211,9 +211,7 @@ class TestCheck:
         Path("queue_log").write_text(self.LOG + "1773650030|1773650000.1|600|NONE|SURVEY|0639985512\n" * (bad - 1))
         result = command("check", "siege")
         assert result.exit_code == code
-        rejected = (
-            f"       {bad}  rejected: unknown_record, {UNKNOWN}"
-        )
+        rejected = f"       {bad}  rejected: unknown_record, {UNKNOWN}"
         assert rejected in result.stdout
         assert ("the settings are right" in result.stdout) == (code == 0)
         assert (f"{bad} of {bad + 3} records are rejected: is it the right source" in result.stderr) == (code == 2)
