@@ -335,7 +335,7 @@ def test_no_field_is_asked_for_that_holds_what_is_not_needed(server: DemarchesSe
     bench(server, tmp_path).read_all(confirm=True)
     words = {word for question in server.questions for word in question["query"].replace("\n", " ").split()}
     assert {"nom", "prenom", "body", "motivation", "emailAgentTraitant", "champs", "siret"}.isdisjoint(words)
-    assert len(server.questions) == 3
+    assert len(server.questions) == 2
 
 
 @pytest.mark.parametrize(
