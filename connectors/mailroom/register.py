@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS places (
 ) WITHOUT ROWID
 """
 VERSION: Final = 1
-"""Of the file (`PRAGMA user_version`). 0 held letters as they are: scan and reference."""
+"""Version of the file (`PRAGMA user_version`). Version 0 held letters unhidden, by scan and reference."""
 LATEST: Final = "SELECT site, service FROM places WHERE chrono = ? AND since <= ? ORDER BY since DESC LIMIT 1"
 FIRST: Final = "SELECT site, service FROM places WHERE chrono = ? ORDER BY since LIMIT 1"
 

@@ -1,7 +1,7 @@
 """Numbers and references of a source, as events may carry them: nothing that may be a telephone number, an address or a name.
 
 A field that should hold a register number or a duration may hold a telephone number: a mapping points at the wrong field, or an
-officer types into the wrong one. So a value enters an event only if its form rules that out; else a keyed digest stands for it.
+officer types into the wrong one. A value enters an event only if its form rules that out; else a keyed digest replaces it.
 """
 
 import hmac
@@ -14,7 +14,7 @@ from models.identities import PseudonymKey
 MAX_SECONDS: Final = 604_800
 """Longest wait or conversation, in seconds: seven days. It has six digits, a French telephone number has nine or more."""
 MAX_PLAIN_NUMBER: Final = 99_999_999
-"""Highest number of a record that an id carries as it is: eight digits; a French telephone number has nine without its 0."""
+"""Highest number of a record that an id carries unchanged: eight digits; a French telephone number has nine without its 0."""
 REFERENCE: Final = re.compile(r"(?=.*\d)[A-Z0-9./_-]{1,100}", re.ASCII)
 """Capitals and digits, at least one digit: no e-mail address has this form, and no name."""
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)", re.ASCII)
@@ -30,7 +30,7 @@ def may_be_phone_number(text: str) -> bool:
 def reference_for(text: str, key: PseudonymKey) -> str:
     """Return a register number as an event may carry it: itself, or a keyed digest if it may be personal.
 
-    `2026-000123` and `MAARCH/2026A/17` stay as they are, and so does a digest that this function returned.
+    `2026-000123` and `MAARCH/2026A/17` stay unchanged, and so does a digest that this function returned.
     """
     is_plain = REFERENCE.fullmatch(text) or _DIGEST.fullmatch(text)
     return text if not text or (is_plain and not may_be_phone_number(text)) else _digest("REF", text, key)
