@@ -70,6 +70,10 @@ SAYINGS: Final = {
         "clé créée, que rien ne remplace, en garder une copie : {path}",
     ),
     "leaving": ("cannot go on: {error}", "ne peut pas continuer : {error}"),
+    "log_compressed": (
+        "{connector}: compressed files of the log are not read ({file}); to read them, decompress them before the first start",
+        "{connector} : fichiers compressés du journal non lus ({file}) ; pour les lire, les décompresser avant le 1er démarrage",
+    ),
     "log_lost": (
         "{connector}: lines may be missing: {file} is another file than before, or was passed over",
         "{connector} : des lignes manquent peut-être : {file} n'est plus le même fichier, ou a été sauté",
@@ -251,6 +255,21 @@ SAYINGS: Final = {
 }
 """What the parts say, and how to put it; in braces, values of the log record or of the pattern."""
 
+PASSING: Final = frozenset(
+    {
+        *(
+            "broker_left",
+            "broker_unreachable",
+            "connector_in_trouble",
+            "connector_takes_in_part",
+            "database_away",
+            "leaving",
+        ),
+        *("provider_away", "receiver_away", "waiting_for_broker", "waiting_for_database"),
+    }
+)
+"""What passes by itself at a start, when the other parts are there too; if it lasts, it is said again, or by /readyz."""
+
 WHY: Final = {
     r"(?P<topic>\S+): (?P<count>\d+) records were deleted by retention before they were taken": (
         "Kafka deleted {count} events of {topic} before they were counted; to go on without them: worker.skip_expired = true",
@@ -324,6 +343,14 @@ def read_line(text: str) -> tuple[int, str]:
     if words is None and any(logger == name or logger.startswith(f"{name}.") for name in LIBRARIES):
         number = min(number, logging.INFO)
     return number, words or _as_it_is(event, record)
+
+
+def passes(text: str) -> bool:
+    """Return whether a JSON log line of ours tells what is usual in the first seconds of a process (`PASSING`)."""
+    try:
+        return json.loads(text)["event"] in PASSING
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 class Console(TextIOBase):

@@ -97,7 +97,8 @@ class AsteriskConfig(ConnectorConfig):
     path: Path | None = None
     """The file, usually `/var/log/asterisk/queue_log`. Rotated files are looked for in the same directory."""
     start: Literal["beginning", "end"] = "beginning"
-    """Where to begin on a first start; afterwards it goes on where it was."""
+    """Where to begin on a first start: with the oldest rotated file (not compressed ones), or at the log's end; afterwards it
+    goes on where it was."""
     ami: Manager | None = None
     """The manager interface, beside the log or in its place."""
     sector: Sector = "general"
@@ -124,8 +125,8 @@ class AsteriskConfig(ConnectorConfig):
     in_french: ClassVar = {
         "path": "Le fichier, en général `/var/log/asterisk/queue_log`. Les fichiers archivés sont cherchés dans le "
         "même répertoire.",
-        "start": "Où commencer la première fois (`beginning`, début, ou `end`, fin) ; ensuite il reprend là où il en "
-        "était.",
+        "start": "Où commencer la première fois : au plus ancien fichier archivé (sauf compressés ; `beginning`), ou à la fin du "
+        "journal (`end`) ; ensuite il reprend là où il en était.",
         "ami": "L'interface de gestion (AMI), à côté du journal ou à sa place.",
         "sector": "Secteur dont la clé fait les pseudonymes : d'un secteur à l'autre, on ne peut pas reconnaître un "
         "appelant.",

@@ -3,7 +3,7 @@
 No field is asked for that holds a name, a text, a message's body, a motivation or an agent: what was never read cannot leak.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,6 +22,8 @@ class Listing(NamedTuple):
     """The field that says when an entry changed."""
     in_order: bool
     """Whether entries come in the order of that field."""
+    dated_back: timedelta = timedelta()
+    """How long after the time in that field an entry may appear."""
 
 
 def _ask_for(listing: str, since: str, fields: str) -> str:
@@ -46,6 +48,7 @@ _DOSSIER: Final = """
         messages { id createdAt discardedAt correction { dateResolution } }
 """
 LISTINGS: Final = (
+    # `pendingDeletedDossiers` is not asked: such a dossier can be restored for two weeks, an erasure here cannot be undone.
     # Only a question with `updatedSince` is answered in the order of updates, so it always has one.
     Listing(
         "dossiers",
@@ -53,9 +56,13 @@ LISTINGS: Final = (
         "dateDerniereModification",
         in_order=True,
     ),
-    *(
-        Listing(name, _ask_for(name, "deletedSince", "number dateSupression"), "dateSupression", in_order=False)
-        for name in ("deletedDossiers", "pendingDeletedDossiers")
+    # An entry appears when a dossier is purged, dated as of when the citizen hid it (`DeletedDossier.create_from_dossier`).
+    Listing(
+        "deletedDossiers",
+        _ask_for("deletedDossiers", "deletedSince", "number dateSupression"),
+        "dateSupression",
+        in_order=False,
+        dated_back=timedelta(days=60),
     ),
 )
 

@@ -32,8 +32,9 @@ class DemarchesSource(Source[bytes, bytes]):
         self._marks = (
             context.cursor.load_as(dict[str, Mark]) or {}
         )  # those of procedures no longer configured are kept too
+        key = context.key_of(config.sector)
         self._feeds = [
-            Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()))
+            Feed(config, number, listing, self._marks.setdefault(f"{number}/{listing.name}", Mark()), key)
             for number, listing in product(config.procedures, LISTINGS)
         ]
         self._mapping = DossierMapping(context.source, config, context.key_of)

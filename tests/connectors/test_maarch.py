@@ -1,8 +1,9 @@
 """The connector of Maarch as a whole, on a fake that serves the published routes."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,31 @@ def test_a_letters_life_becomes_events(server: MaarchServer, tmp_path: Path) -> 
         {"chrono": "MAARCH/2026A/1"},
     ]
     assert events[-1].model_dump()["data"] == {"outcome": "resolved"}
+
+
+FOLLOWED_UP = {"status": "STDBY", "closing_date": at(40), "modification_date": at(40.01)}
+
+
+def test_a_letter_that_is_closed_and_followed_up_is_closed_once(server: MaarchServer, tmp_path: Path) -> None:
+    one = bench(server, tmp_path)
+    server.hold(letter(1, 10))
+    one.read_all(confirm=True)
+    server.hold(letter(1, 10, **FOLLOWED_UP))
+    (closed,) = one.read_all(confirm=True)
+    assert (closed.type, closed.time) == ("letter.closed", when(40))
+    server.hold(letter(1, 10, **FOLLOWED_UP | {"status": "END", "modification_date": at(90)}))
+    assert [event.id for event in one.read_all(confirm=True)] in ([], [closed.id])
+
+
+def test_a_letter_that_an_earlier_version_took_for_open_is_closed(server: MaarchServer, tmp_path: Path) -> None:
+    one = bench(server, tmp_path)
+    server.hold(letter(1, 10, **FOLLOWED_UP))
+    one.read_all(confirm=True)
+    with closing(sqlite3.connect(one.directory / "letters.sqlite", isolation_level=None)) as memory:
+        (known,) = memory.execute("SELECT known FROM letters").fetchone()
+        memory.execute("UPDATE letters SET known = ?", (json.dumps(json.loads(known)[:-1]).encode(),))
+    (closed,) = one.read_all(confirm=True)
+    assert (closed.type, closed.time) == ("letter.closed", when(40))
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,8 @@ class Bench:
         """What was acknowledged to it, in order."""
         self.slowest_seconds = 0.0
         """The longest processor time that `map` took for one record."""
+        self.before_map: Callable[[Source[Any, Any], Any], None] | None = None
+        """Called with the source and each record, before that is mapped."""
         make_private_directory(self.directory)
 
     @contextmanager
@@ -181,13 +183,6 @@ class Bench:
     def _watch(self, source: Source[Any, Any]) -> None:
         tell, take, map_one = source.position, source.acknowledge, source.map
 
-        def time_map(raw: Any) -> Outcome:
-            before = time.thread_time()
-            try:
-                return map_one(raw)
-            finally:
-                self.slowest_seconds = max(self.slowest_seconds, time.thread_time() - before)
-
         def note_position() -> Any:
             reach("position")
             self.positions.append(tell())
@@ -199,8 +194,17 @@ class Bench:
             take(position)
             reach("acknowledged")
 
+        def note_record(raw: Any) -> Outcome:
+            if self.before_map:
+                self.before_map(source, raw)
+            before = time.thread_time()
+            try:
+                return map_one(raw)
+            finally:
+                self.slowest_seconds = max(self.slowest_seconds, time.thread_time() - before)
+
         source.position, source.acknowledge = note_position, note_acknowledged  # type: ignore[method-assign]
-        source.map = time_map  # type: ignore[method-assign]
+        source.map = note_record  # type: ignore[method-assign]
 
 
 def run_dry(flow: Flow, records_read: Callable[[], float], publisher: SpooledPublisher | None = None) -> None:

@@ -6,7 +6,8 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -18,16 +19,26 @@ from prometheus_client import generate_latest
 
 from connectors.sdk import rejects
 from connectors.sdk.config import is_secret, parse, speaks_french, table, walk
-from connectors.sdk.contract import Connector
+from connectors.sdk.contract import Connector, Source
 from connectors.sdk.cursor import Cursor
 from connectors.sdk.delivery import SPOOL_ROOM_BYTES
 from connectors.sdk.errors import ConfigError
+from connectors.sdk.flow import judge
 from connectors.sdk.kinds import kind_of
 from connectors.sdk.testing.bench import INSTANCE, STALLED_SECONDS, Bench, identity, run_dry
 from connectors.sdk.testing.broker import Broker
 from connectors.sdk.testing.hostile import grown_bytes
 from connectors.sdk.testing.kills import Kills
-from connectors.sdk.testing.leaks import contents, disguises, recomputed, secrets_of
+from connectors.sdk.testing.leaks import (
+    DISGUISED,
+    contents,
+    disguises,
+    fill,
+    forms_outside,
+    recomputed,
+    secrets_of,
+    shape_of,
+)
 from models.codec import decode, encode
 from models.events import Event
 from models.reasons import Reason
@@ -65,6 +76,21 @@ class Conformance(ABC):
         They are never seen by `supply`. Without this the test of hostile records is skipped.
         """
         pytest.skip(f"{type(self).__name__}.supply_hostile says nothing of hostile records")
+
+    def filled(self, raw: Any, value: str) -> Iterator[Any]:
+        """Yield what the source reads as `raw`, with a personal `value` in each field in turn.
+
+        As it is here, it is for JSON: bytes, or the `body` of a message. Override it for records of another form.
+        """
+        if isinstance(raw, bytes):
+            yield from fill(raw, value)
+        elif isinstance(getattr(raw, "body", None), bytes):
+            yield from (raw._replace(body=body) for body in fill(raw.body, value))
+
+    def kind_of(self, raw: Any) -> str:
+        """Return of what kind a record is: one record of each kind is filled."""
+        record = getattr(raw, "body", raw)
+        return shape_of(record) if isinstance(record, bytes) else ""
 
     def bench(self, directory: Path) -> Bench:
         """Return a bench whose source is in `directory`; all benches of a test have the same keys."""
@@ -239,6 +265,22 @@ class Conformance(ABC):
                 dry = count == 0 and time.monotonic() - began_at < STALLED_SECONDS
             publisher.confirm()
             return publisher.events
+
+    def test_a_personal_value_in_any_field_stays_inside(self, supplied: Bench) -> None:
+        leaks, kinds = set[str](), set[str]()
+
+        def map_filled(source: Source[Any, Any], raw: Any) -> None:
+            kind = self.kind_of(raw)
+            for value in DISGUISED if kind not in kinds else ():
+                for record in self.filled(raw, value):
+                    outcome = judge(type(source).map.__get__(source), source.reject, record, datetime.now(UTC))
+                    leaks.update(f"{how}: {value}" for how in forms_outside(value, outcome, supplied.source))
+            kinds.add(kind)
+
+        supplied.before_map = map_filled
+        supplied.read_all(confirm=True)
+        assert kinds
+        assert not leaks, sorted(leaks)
 
     def test_what_is_kept_is_for_this_user_alone(self, supplied: Bench, tmp_path: Path) -> None:
         supplied.read_all(confirm=True)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from connectors.mailroom.config import FieldName, MailroomConfig
 from connectors.mailroom.counting import Sheets
-from connectors.mailroom.mapping import Mapping, Part, Scan, cut
+from connectors.mailroom.mapping import Mapping, Part, Scan, Step, cut
 from connectors.mailroom.pages import Pages
 from connectors.mailroom.register import Place
 from connectors.mailroom.sidecar import SUFFIXES, Row, read_rows
+from connectors.sdk.contract import Outcome, Reject
 from connectors.sdk.folder import SIDECAR_BYTES
+from connectors.sdk.testing.leaks import DISGUISED, forms_outside
 from models.codec import Unusable, decode, encode
 from models.events import Event
 from models.identities import PseudonymKey
@@ -68,6 +70,33 @@ def test_no_reason_tells_a_value(row: Row) -> None:
         except Unusable as error:
             told.append(str(error))
     assert SECRET not in str(told)
+
+
+@pytest.mark.parametrize("name", get_args(FieldName))
+def test_a_personal_value_in_any_field_stays_inside(name: FieldName) -> None:
+    config = CONFIG.model_copy(update={"departures": ["{number}", "D{year}-{number:06}"]})
+    mapping = Mapping("mailroom/essai", config, PseudonymKey("general", bytes(32)))
+    leaks = set()
+    for value in DISGUISED:
+        for step in Step:
+            row = {"chrono": "7", "step": step, "service": "Routes", "postage": "lettre_verte", "cost_cents": "139"}
+            try:
+                outcome: Outcome = [mapping.step(row | {name: value}, "1" * 64, NOW, NOW, lambda *_: None)[1]]
+            except Unusable as error:
+                outcome = Reject(error.reason, b"", error.detail)
+            leaks.update((value, how) for how in forms_outside(value, outcome, "mailroom/essai"))
+        with suppress(Unusable):
+            letters = mapping.letters(SCAN, {name: value}, NOW)
+            events = [event for letter in letters for event in mapping.arrival(letter, "2026-000001")]
+            leaks.update((value, how) for how in forms_outside(value, events, "mailroom/essai"))
+    assert leaks == set()
+
+
+@pytest.mark.parametrize("cost", ["0613", "-1", "1000001", "1,39", ""])
+def test_a_cost_is_a_whole_number_without_zeros_before_it(cost: str) -> None:
+    row = {"chrono": "2026-000001", "step": "sent", "postage": "lettre_verte", "cost_cents": cost}
+    with pytest.raises(Unusable, match="cost_cents"):
+        step_of(row)
 
 
 def test_the_three_formats_say_the_same() -> None:

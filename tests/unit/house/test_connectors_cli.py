@@ -5,7 +5,9 @@ import os
 import re
 import socket
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +19,7 @@ from connectors.sdk.reread import find_mark
 from connectors.sdk.runner import configure
 from streams.cli import main
 from streams.engine.ports import free_port
+from streams.health import HealthServer
 from tests.support.demarches_server import serving
 
 
@@ -88,6 +91,9 @@ class TestList:
         assert (asterisk["package"], asterisk["instances"]) == ("accueil", ["siege"])
 
 
+UNKNOWN = "neither the format nor the settings know this kind of record"
+
+
 class TestCheck:
     LOG = (
         "1773650000|1773650000.1|600|NONE|ENTERQUEUE||0639985511|1\n"
@@ -108,7 +114,7 @@ class TestCheck:
                 "       1  call.answered",
                 "       1  call.queued",
                 "       1  of no concern to contacts",
-                "       1  rejected: unknown_record, neither the format nor the settings know this kind of record",
+                f"       1  rejected: unknown_record, {UNKNOWN} (SURVEY has no meaning in custom_events)",
             ]
             assert "06399855" not in result.output
         assert {path.name for path in home.iterdir()} == {"accueil.toml", "queue_log"}
@@ -177,21 +183,43 @@ class TestCheck:
         assert "refuses the token (403)" in result.stderr
         assert "un-autre-jeton" not in result.output
 
-    def test_one_that_runs_is_left_alone_and_where_its_health_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_runs_is_left_alone_and_told_of_as_it_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         set_up(siege="asterisk")
+        told = {"siege": "asterisk/other: its file is not there", "ailleurs": "asterisk/siege: its file is not there"}
+        results = {}
         with configure("siege", "asterisk", {"path": "queue_log"}).occupied(Path("accueil-data/connectors")):
-            result = command("check", "siege")
-            monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
-            monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", "9465")
-            in_french = command("check", "siege")
-        assert result.exit_code == 2
-        assert result.stderr.endswith(
-            "is in use by another process: stop it first; while it runs, /readyz of connect tells how it is "
-            "(accueil up shows its address when it starts)\n"
-        )
-        assert in_french.stderr.endswith(
-            " : l'arrêter d'abord ; tant qu'il tourne, /readyz de connect dit son état (port 9465)\n"
-        )
+            results["no port"] = command("check", "siege")
+            for name, trouble in told.items():
+                health = HealthServer(
+                    "127.0.0.1", 0, healthy=lambda: (True, ""), ready=partial(tuple[bool, str], (False, trouble))
+                )
+                with closing(health) as server:
+                    monkeypatch.setenv("ACCUEIL_CONNECT__HEALTH_PORT", str(server.port))
+                    results[name] = command("check", "siege")
+            results["nobody answers"] = command("check", "siege")
+        assert {name: result.exit_code for name, result in results.items()} == {
+            "no port": 0,
+            "siege": 0,
+            "ailleurs": 70,
+            "nobody answers": 0,
+        }
+        for result in results.values():
+            assert "asterisk/siege: the settings can be used; it is running" in result.stdout
+        assert results["siege"].stdout.endswith("connect reports no trouble of it\n")
+        assert results["ailleurs"].stderr.endswith("accueil: asterisk/siege: its file is not there\n")
+        assert "/readyz of connect" in results["nobody answers"].stdout
+
+    @pytest.mark.parametrize(("bad", "code"), [(1, 0), (4, 2)])
+    def test_how_many_records_are_rejected_and_why_is_told(self, bad: int, code: int) -> None:
+        set_up(siege="asterisk")
+        Path("queue_log").write_text(self.LOG + "1773650030|1773650000.1|600|NONE|SURVEY|0639985512\n" * (bad - 1))
+        result = command("check", "siege")
+        assert result.exit_code == code
+        rejected = f"       {bad}  rejected: unknown_record, {UNKNOWN}"
+        assert rejected in result.stdout
+        assert ("the settings are right" in result.stdout) == (code == 0)
+        assert (f"{bad} of {bad + 3} records are rejected: is it the right source" in result.stderr) == (code == 2)
+        assert "0639985512" not in result.output
 
     def test_a_mistake_in_its_settings_is_named(self) -> None:
         set_up(siege="asterisk")

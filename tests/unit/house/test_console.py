@@ -14,7 +14,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 
-from streams.console import SAYINGS, describe_state, read_line
+from streams.console import PASSING, SAYINGS, describe_state, read_line
 from streams.web.board import State
 
 ROOT = Path(__file__).parents[3]
@@ -142,3 +142,7 @@ def test_state_is_told_in_words(answer: str, english: str, french: str, monkeypa
     for language, words in {"C": english, "fr_FR.UTF-8": french}.items():
         monkeypatch.setenv("LC_ALL", language)
         assert describe_state(answer) == words
+
+
+def test_what_passes_at_a_start_is_something_that_is_said() -> None:
+    assert SAYINGS.keys() >= PASSING
