@@ -306,7 +306,7 @@ def _booked_by(rdv: Rdv, person: Participation) -> Party:
 def _identities(user: User, key: PseudonymKey) -> Iterator[str]:
     """Yield the pseudonyms of who comes: a child is reached by who answers for it."""
     yield key.pseudonym(IdentityKind.RDV_USER, str(user.id))
-    people: list[Person] = [user, *([user.responsible] if user.responsible else [])]
+    people: list[Person] = [user, *([user.responsible] if user.responsible and not user.responsible.is_deleted else [])]
     emails = (normalise_email(person.email) for person in people if person.email)
     if email := next(filter(None, emails), None):
         yield key.pseudonym(IdentityKind.EMAIL, email)
