@@ -41,17 +41,17 @@ class Person(msgspec.Struct):
     phone_number: str | None = None
     phone_number_formatted: str | None = None
 
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the account was deleted, and all that named the person with it."""
+        return DELETED_ACCOUNT.fullmatch((self.email or "").strip()) is not None
+
 
 class User(Person, kw_only=True):
     """Who comes; `responsible` is who answers for a child."""
 
     id: Positive
     responsible: Person | None = None
-
-    @property
-    def is_deleted(self) -> bool:
-        """Whether the account was deleted, and all that named the person with it."""
-        return DELETED_ACCOUNT.fullmatch((self.email or "").strip()) is not None
 
 
 class Participation(msgspec.Struct):

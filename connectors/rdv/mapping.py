@@ -100,6 +100,8 @@ class RdvMapping:
         )
         self._keys = {sector: key_of(sector) for sector in {config.sector, *(place.sector for place in places)} - {""}}
         self._key = self._keys[config.sector]
+        self._lists: tuple[int, Tellings] = (0, ())
+        """The appointment of the last fact, and who took part in it: its facts come one after the other."""
 
     def map(self, raw: bytes, read_at: datetime) -> Sequence[Event]:
         """Return the events that a fact tells and no fact before it. Raises `Unusable`."""
@@ -145,12 +147,13 @@ class RdvMapping:
         as_of = microseconds(times.told_at) + RANKS[fact.how]  # no later than what the same second says of who is there
         number = fact.rdv.id
         now = Present(frozenset(present), fact.reason == "rgpd")
-        lists = self._reconciler.recall(_list_key(number))
+        lists = self._recall_lists(number)
         before = {one for listed in lists for one in read_present(listed.state).numbers}
         if not lists:  # those that an earlier version remembered, which kept no list
             before = {int(key.rpartition("-")[2]) for key in self._reconciler.list_kept(f"{number}-")}
         if not lists or lists[-1].at > as_of or lists[-1].state != str(now):
             self._reconciler.note(_list_key(number), as_of, str(now), times.starts_at)
+            self._lists = (0, ())
         events: list[Event] = []
         for one in sorted(before - now.numbers):
             key = f"{number}-{one}"
@@ -161,9 +164,13 @@ class RdvMapping:
 
     def _left_after(self, rdv: int, person: int, tellings: Tellings) -> Telling | None:
         """Return the first list of an appointment without `person`, later than all that is known of that participation."""
-        lists = self._reconciler.recall(_list_key(rdv))
-        later = (one for one in lists if one.at > tellings[-1].at)
+        later = (one for one in self._recall_lists(rdv) if one.at > tellings[-1].at)
         return next((one for one in later if person not in read_present(one.state).numbers), None)
+
+    def _recall_lists(self, rdv: int) -> Tellings:
+        if self._lists[0] != rdv:
+            self._lists = (rdv, self._reconciler.recall(_list_key(rdv)))
+        return self._lists[1]
 
     def _leave(self, fact: Fact, key: str, listed: Telling) -> Tellings | None:
         """Learn that a participation is not in a list; return what is known of it then, None if that changes nothing."""
@@ -306,7 +313,7 @@ def _booked_by(rdv: Rdv, person: Participation) -> Party:
 def _identities(user: User, key: PseudonymKey) -> Iterator[str]:
     """Yield the pseudonyms of who comes: a child is reached by who answers for it."""
     yield key.pseudonym(IdentityKind.RDV_USER, str(user.id))
-    people: list[Person] = [user, *([user.responsible] if user.responsible else [])]
+    people: list[Person] = [user, *([user.responsible] if user.responsible and not user.responsible.is_deleted else [])]
     emails = (normalise_email(person.email) for person in people if person.email)
     if email := next(filter(None, emails), None):
         yield key.pseudonym(IdentityKind.EMAIL, email)

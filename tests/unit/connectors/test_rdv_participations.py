@@ -139,6 +139,13 @@ def test_with_a_deleted_account_the_person_is_erased_once(service: RdvService, t
     assert [event.identities for event in events[1:]] == ["", ""]
 
 
+def test_a_child_is_not_reached_by_a_deleted_account(service: RdvService, tell: Tell) -> None:
+    book(service, at(0), START, Citizen(600, "Léo", "Exemple", responsible=MIREILLE))
+    body = bodies(service)[0].replace(MIREILLE.email.encode(), DELETED.encode())  # type: ignore[union-attr]
+    (event,) = tell(facts_of([body]))
+    assert event.identities.count(":") == 1
+
+
 @pytest.mark.parametrize("ends", [RdvService.cancel, RdvService.delete])
 def test_of_two_updates_in_one_second_the_order_does_not_matter(
     service: RdvService, tmp_path: Path, ends: Callable[..., None]
