@@ -204,7 +204,8 @@ def reread(settings: Settings, context: click.Context, name: str, *, yes: bool) 
             with instance.occupied(settings.data / "connectors") as own:
                 _reread(settings, instance, own, yes=yes)
         except InstanceInUseError as error:
-            raise OperatorError(f"{error}{say(': stop it first', " : l'arrêter d'abord")}") from None
+            hint = say("stop it first", "l'arrêter d'abord")
+            raise OperatorError(f"{error}{say(':', ' :')} {hint}") from None
 
 
 def _reread(settings: Settings, instance: Instance, own: Context, *, yes: bool) -> None:

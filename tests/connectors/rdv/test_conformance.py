@@ -28,7 +28,9 @@ def webhooks() -> list[bytes]:
             service.cancel(at + timedelta(hours=2), one)
         else:
             service.attend(starts_at + timedelta(days=1), one)
-    together = book(service, BEGIN, BEGIN + timedelta(days=20), MIREILLE, Citizen(502, "Jean", "Exemple"), collectif=True)
+    together = book(
+        service, BEGIN, BEGIN + timedelta(days=20), MIREILLE, Citizen(502, "Jean", "Exemple"), collectif=True
+    )
     service.leave(BEGIN + timedelta(hours=13), together, 502)
     bodies = [*service.outbox]
     broken = json.loads(bodies[0])
