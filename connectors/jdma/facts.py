@@ -32,17 +32,18 @@ decode: Final = msgspec.json.Decoder(Fact).decode
 encode: Final = msgspec.json.encode
 
 
-def strip(raw: bytes | msgspec.Raw) -> dict[str, Any]:
-    """Return what is kept of a review as it came, whatever it is; of one that cannot be read, a digest."""
+def read_review(raw: msgspec.Raw) -> dict[str, Any]:
+    """Return what is kept of a review as it came; of one that cannot be read or written, a digest."""
     try:
-        about = _keep(msgspec.json.decode(raw))
+        about = strip(msgspec.json.decode(raw))
         encode(about)
     except (msgspec.DecodeError, UnicodeError, RecursionError, OverflowError):
         return {"unreadable": hashlib.sha256(raw).hexdigest()[:20]}
     return about
 
 
-def _keep(node: Any) -> dict[str, Any]:
+def strip(node: Any) -> dict[str, Any]:
+    """Return what is kept of a review as it came, whatever it is."""
     if not isinstance(node, dict):
         return {}
     about = {name: node[name] for name in ("id", "created_at", "button_id") if name in node}

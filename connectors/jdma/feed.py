@@ -13,7 +13,7 @@ import msgspec
 
 from connectors.jdma.api import LARGEST_PAGE, Page, ask
 from connectors.jdma.config import JdmaConfig
-from connectors.jdma.facts import encode, strip, time_of
+from connectors.jdma.facts import encode, read_review, time_of
 from connectors.sdk.errors import SourceRefusedError, SourceUnavailableError
 from connectors.sdk.pull import Backoff, Interval, Server
 from connectors.sdk.words import say
@@ -108,7 +108,7 @@ class Feed:
         """Take in a page, and return whether the span is whole."""
         whole = not page.metadata.has_more
         for node in page.data:
-            about = strip(node)
+            about = read_review(node)
             given_at = time_of(about)
             if given_at is not None and given_at < self._begin:
                 whole = True

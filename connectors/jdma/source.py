@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.jdma.api import ask
 from connectors.jdma.config import JdmaConfig
-from connectors.jdma.facts import encode, strip
+from connectors.jdma.facts import encode, read_review
 from connectors.jdma.feed import BEGINNING, Feed, Mark
 from connectors.jdma.mapping import ReviewMapping
 from connectors.sdk.contract import Context, Outcome, Source
@@ -100,5 +100,5 @@ def probe(config: JdmaConfig, context: Context) -> Sequence[Outcome]:
     with closing(Server(config.url, config.token)) as server:
         for form in config.forms:
             page = ask(server, form, BEGINNING.date(), now.date(), limit=1)
-            outcomes += [mapping.map(encode({"form": form, "read_at": now, **strip(node)})) for node in page.data]
+            outcomes += [mapping.map(encode({"form": form, "read_at": now, **read_review(node)})) for node in page.data]
     return outcomes
