@@ -41,6 +41,8 @@ TARGET_BYTES: Final = 8_192
 """Longest path and query of a request."""
 HEADER_BYTES: Final = 16_384
 """Longest headers of a request, names and values together."""
+OPEN_FILES: Final = 16_384
+"""The limit of open files that a process with a server asks for: one process may have several servers."""
 SPARE_FILES: Final = 256
 """Open files that a process needs beside the connections of a server."""
 CHECK_TICKS: Final = 5
@@ -65,7 +67,7 @@ class Server(uvicorn.Server):
         lifespan: Any = "auto",
         log_level: str | None = None,
     ) -> None:
-        files = allow_files(connections + connections // 2 + SPARE_FILES)
+        files = allow_files(OPEN_FILES)
         most = max(1, min(connections, files - connections // 2 - SPARE_FILES))
         self._pool = Pool(most, body_seconds)
         super().__init__(
