@@ -177,8 +177,8 @@ def gather(
 ) -> Holding:
     """Return all that is held about the citizen with the identity `asked` in a sector, or about the contact `asked`.
 
-    `find_names` maps the forms of names in records to the names. Raises what `Finder.find` raises; going through the contacts raises
-    `Unavailable`.
+    `find_names` maps the forms of names in records to the names. Raises what `Finder.find` raises; iterating over the contacts
+    raises `Unavailable`.
     """
     found = finder.find(asked, sector)
     story = found.story

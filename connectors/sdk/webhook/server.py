@@ -31,7 +31,7 @@ STOP_SECONDS: Final = 2
 SPARE_SECONDS: Final = 2.0
 """Time after `body_seconds` in which the 408 response is sent before the server closes the connection."""
 DRAIN_SECONDS: Final = 0.5
-"""Time of reading beyond the limit of a body: closing a connection with unread data resets it, and the sender loses the response."""
+"""Time of reading beyond the limit of a body. Closing a connection with unread data resets it: the sender loses the response."""
 RETRY: Final = {"retry-after": "5", "connection": "close"}
 CLOSE: Final = {"connection": "close"}
 """What is left of a body that was not read would be taken for the next request."""
