@@ -12,10 +12,8 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from connectors.sdk.config import Options
-from models.events import Event
 from models.identities import normalise_email, normalise_phone
-from models.ids import contact_id, event_id
-from models.topics import Channel
+from models.ids import event_id
 
 PHONE: Final = re.compile(r"\+?[0-9 .()/-]{6,}")
 """What is written as a phone number is."""
@@ -50,23 +48,6 @@ def disguises(value: str, source: str) -> dict[str, str]:
                 forms[f"{make.__name__} of {how}, in {namespace}"] = str(make(namespace, text))
         forms[f"event of {how}"] = event_id(source, text)
     return forms
-
-
-def recomputed(value: str, event: Event) -> list[str]:
-    """Return the fields of `event` with an id that a guess of the personal `value` reproduces."""
-    _, _, native = event.subject.split(":", 2)
-    texts = {value, re.sub(r"\D", "", value), normalise_phone(value) or "", normalise_email(value) or ""} - {""}
-    found = []
-    for text in texts:
-        ids = {
-            event_id(event.source, given, revision)
-            for given in (text, f"{event.type}|{text}", f"{event.type}|{native}", native)
-            for revision in ("", text)
-            if text in {given.rpartition("|")[2], revision}
-        }
-        found += ["id"] if event.id in ids else []
-        found += ["subject"] if native == contact_id(Channel.CALL, "", text).split(":", 2)[2] else []
-    return found
 
 
 def secrets_of(value: Any) -> Iterator[str]:

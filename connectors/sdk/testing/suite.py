@@ -24,8 +24,9 @@ from connectors.sdk.errors import ConfigError
 from connectors.sdk.kinds import kind_of
 from connectors.sdk.testing.bench import INSTANCE, Bench, identity, run_dry
 from connectors.sdk.testing.broker import Broker
+from connectors.sdk.testing.guessing import recomputed
 from connectors.sdk.testing.kills import Kills
-from connectors.sdk.testing.leaks import contents, disguises, recomputed, secrets_of
+from connectors.sdk.testing.leaks import contents, disguises, secrets_of
 from models.codec import decode, encode
 from models.reasons import Reason
 
